@@ -1,0 +1,55 @@
+"""The widths and limits of Loihi's arithmetic, each in one place with its source.
+
+They hold for Loihi 1, Loihi 2 and Lava's fixed-point models alike. What differs between chips
+(cores, memory, energy) is data in `hw_sim/costs/`.
+
+Source: `lava.proc.lif.models.AbstractPyLifModelFixed`, `lava.lib.dl.netx.hdf5` and
+`lava.lib.dl.slayer.neuron.cuba` (lava-nc 0.10.0, lava-dl 0.6.0) unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DECAY_SHIFT: Final = 12
+"""Decays are fractions in units of 1/4096: a product is shifted right by 12 bits."""
+
+DECAY_ONE: Final = 1 << DECAY_SHIFT
+"""The decay that forgets everything in one step; decays range over 0..4096."""
+
+ACTIVATION_SHIFT: Final = 6
+"""Weighted sums and thresholds are shifted left by 6 bits before they meet the states."""
+
+STATE_BITS: Final = 24
+"""Current u and voltage v are 24 bits wide, sign included."""
+
+CURRENT_LIMIT: Final = 1 << (STATE_BITS - 1)
+"""u wraps when it leaves (-2^23, 2^23]."""
+
+VOLTAGE_MAX: Final = CURRENT_LIMIT - 1
+"""v clips to +-(2^23 - 1)."""
+
+WEIGHT_MIN: Final = -256
+WEIGHT_MAX: Final = 255
+"""Weights as stored: an 8-bit mantissa and one exponent bit. SLAYER's are even, -256..254."""
+
+WEIGHT_STEP: Final = 2
+"""SLAYER's 8-bit weights are multiples of two (`Neuron.quantize_8bit`)."""
+
+SLAYER_SCALE: Final = 1 << 6
+"""A SLAYER weight or threshold of 1.0 is the integer 64 (`slayer.neuron.cuba.Neuron.scale`)."""
+
+SLAYER_WEIGHT_MAX: Final = 254
+"""The largest weight that SLAYER's 8-bit quantizer yields."""
+
+SLAYER_THRESHOLD_LIMIT: Final = 64.0
+"""From this threshold on float32 loses SLAYER's epsilon, and it fires at v == threshold."""
+
+THRESHOLD_MAX: Final = (1 << 17) - 1
+"""A threshold mantissa has 17 bits."""
+
+DELAY_MAX: Final = 62
+"""The longest delay of a spike, in time steps, beside the one step that every layer takes."""
+
+ACCUMULATOR_LIMIT: Final = 1 << 24
+"""Weighted sums below this are exact in float32, where SLAYER computes them."""
