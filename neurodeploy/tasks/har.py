@@ -1,0 +1,106 @@
+"""Human activity recognition from a worn accelerometer and gyroscope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import InputError
+from neurodeploy.tasks import hapt, uci_har, wisdm, wisdm_2019
+from neurodeploy.tasks.encoders import Delta, Encoder
+from neurodeploy.tasks.inertial import ACCELEROMETER
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import Windows
+
+SEARCH_DEPTH = 3
+"""How many levels below the given folder a data set may lie."""
+
+ACCELEROMETER_THRESHOLD_G = 0.1
+GYROSCOPE_THRESHOLD_RAD_S = 0.4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of one data set.
+
+    Attributes:
+        name: name of the data set.
+        marker: pattern, relative to the folder to read, that no other data set matches.
+        read: reads the folder in which the marker was found.
+    """
+
+    name: str
+    marker: str
+    read: Callable[[Path], Windows]
+
+
+LAYOUTS = (
+    Layout("UCI HAR", "*/Inertial Signals", uci_har.read),
+    Layout("HAPT", "*_exp*_user*.txt", hapt.read_raw),
+    Layout("WISDM v1.1", wisdm.FILE, wisdm.read),
+    Layout("WISDM 2019 watch", "*/data_*_watch.txt", wisdm_2019.read_watch),
+    Layout("WISDM 2019 phone", "*/data_*_phone.txt", wisdm_2019.read_phone),
+)
+"""In the order of preference: of WISDM 2019 the watch, unless the folder holds the phone only."""
+
+
+def load(folder: Path | None) -> Windows:
+    """Read the data set in a folder, or HAPT from the installed data package when given None.
+
+    Args:
+        folder: the data set's folder or one up to three levels above it.
+
+    Raises:
+        InputError: when the package or the folder is missing, the folder holds none of the known
+            data sets, or a file is missing or malformed.
+    """
+    if folder is None:
+        return hapt.read_package()
+    layout, home = find_layout(folder)
+    return layout.read(home)
+
+
+def find_layout(folder: Path) -> tuple[Layout, Path]:
+    """Return the data set that a folder holds, and the folder to read.
+
+    Raises:
+        InputError: when it is no folder or holds none of the known data sets.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; unpack a data set and give its folder")
+    level = [folder]
+    for _ in range(SEARCH_DEPTH + 1):
+        for layout in LAYOUTS:
+            for home in level:
+                if next(home.glob(layout.marker), None) is not None:
+                    return layout, home
+        level = [path for parent in level for path in _subfolders(parent)]
+    known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
+    raise InputError(
+        f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}"
+    )
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without hidden ones and what unpacking leaves on macOS."""
+    found = (path for path in folder.glob("*") if not path.name.startswith((".", "__")))
+    return sorted(path for path in found if path.is_dir())
+
+
+def default_encoder(windows: Windows) -> Encoder:
+    """Return the delta encoder with thresholds of 0.1 g and 0.4 rad/s."""
+    return Delta(
+        tuple(
+            ACCELEROMETER_THRESHOLD_G if name in ACCELEROMETER else GYROSCOPE_THRESHOLD_RAD_S
+            for name in windows.channel_names
+        )
+    )
+
+
+HAR = Task(
+    name="har",
+    description="human activities from a worn accelerometer and gyroscope (HAPT, UCI HAR, WISDM)",
+    load=load,
+    default_encoder=default_encoder,
+)

@@ -1,0 +1,100 @@
+"""What the readers of accelerometer and gyroscope data share: units, channels and windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks.windows import Windows
+
+WINDOW_SAMPLES = 128
+"""Samples of a window in every layout, so that each gives as many time steps: 2.56 s at 50 Hz
+(the windows of UCI HAR), 6.4 s at 20 Hz."""
+
+STRIDE_SAMPLES = 64
+"""Samples from the start of one window to the next: windows overlap by half, as in UCI HAR."""
+
+STANDARD_GRAVITY = 9.80665
+"""Metres a second squared in one g."""
+
+ACCELEROMETER = ("acc-x (g)", "acc-y (g)", "acc-z (g)")
+GYROSCOPE = ("gyro-x (rad/s)", "gyro-y (rad/s)", "gyro-z (rad/s)")
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A stretch of signal without a gap and with one label.
+
+    Attributes:
+        subject: number of the person.
+        label: index of the class.
+        signal: floating array (samples, channels), in g and rad/s.
+    """
+
+    subject: int
+    label: int
+    signal: NDArray[np.floating[Any]]
+
+
+def runs(values: NDArray[Any]) -> list[tuple[int, int]]:
+    """Return start and end (exclusive) of each run of equal values in a vector."""
+    return stretches(values[1:] != values[:-1], len(values))
+
+
+def stretches(cut: NDArray[np.bool_], length: int) -> list[tuple[int, int]]:
+    """Return start and end (exclusive) of the parts of a vector, where `cut[i]` parts i and i+1."""
+    edges = [0, *(int(index) + 1 for index in np.flatnonzero(cut)), length]
+    return list(pairwise(edges)) if length else []
+
+
+def cut_windows(
+    segments: Iterable[Segment],
+    *,
+    class_names: Sequence[str],
+    channel_names: Sequence[str],
+    rate_hz: float,
+    source: str,
+    test_subjects: Sequence[int],
+    notes: Sequence[str] = (),
+) -> Windows:
+    """Cut segments into windows of 128 samples that overlap by half; none crosses a segment's end.
+
+    Segments shorter than a window give none and are counted in the notes.
+
+    Raises:
+        InputError: when no segment is as long as a window.
+    """
+    given = list(segments)
+    whole = [s for s in given if len(s.signal) >= WINDOW_SAMPLES]
+    if not whole:
+        raise InputError(
+            f"{source} holds no stretch of {WINDOW_SAMPLES} samples with one label; download it "
+            "again or give another folder"
+        )
+    cut = [_windows_of(segment.signal) for segment in whole]
+    counts = [len(part) for part in cut]
+    short = len(given) - len(whole)
+    left_out = f"segments left out, shorter than {WINDOW_SAMPLES} samples: {short} of {len(given)}"
+    return Windows(
+        signals=np.concatenate(cut),
+        labels=np.repeat([segment.label for segment in whole], counts),
+        subjects=np.repeat([segment.subject for segment in whole], counts),
+        class_names=tuple(class_names),
+        channel_names=tuple(channel_names),
+        rate_hz=rate_hz,
+        source=source,
+        test_subjects=tuple(test_subjects),
+        notes=(*notes, left_out) if short else tuple(notes),
+    )
+
+
+def _windows_of(signal: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return the windows (windows, channels, 128) of one segment (samples, channels)."""
+    every = np.lib.stride_tricks.sliding_window_view(signal, WINDOW_SAMPLES, axis=0)
+    return every[::STRIDE_SAMPLES].astype(np.float32)

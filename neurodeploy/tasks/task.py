@@ -1,0 +1,106 @@
+"""A task: where labelled signals come from and how they become spikes for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from models.errors import InputError
+from models.network import TaskDescription
+from neurodeploy.tasks.encoders import Encoder, from_dict
+from neurodeploy.tasks.windows import Windows
+
+MS_PER_S = 1000.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One entry of the task registry.
+
+    Attributes:
+        name: key of the registry, as the option `--task` takes it.
+        description: one line for help texts.
+        load: reads the windows from a folder, or from where the task finds them itself when given
+            None; raises InputError.
+        default_encoder: chooses the encoder for the channels that the windows have.
+    """
+
+    name: str
+    description: str
+    load: Callable[[Path | None], Windows]
+    default_encoder: Callable[[Windows], Encoder]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Encoded windows, ready for a network.
+
+    Attributes:
+        spikes: uint8 array (windows, channels, steps) of 0 and 1.
+        labels: int64 array (windows,).
+    """
+
+    spikes: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def encode_windows(windows: Windows, encoder: Encoder, chosen: ArrayLike) -> Samples:
+    """Encode the windows at the indices `chosen`, such as one part of a `Split`."""
+    indices = np.asarray(chosen, dtype=np.int64)
+    return Samples(encoder.encode(windows.signals[indices]), windows.labels[indices])
+
+
+def step_ms(windows: Windows, encoder: Encoder) -> float:
+    """Return the milliseconds of signal that one time step stands for."""
+    return MS_PER_S / windows.rate_hz * windows.samples / encoder.steps(windows.samples)
+
+
+def describe(task: Task, windows: Windows, encoder: Encoder) -> TaskDescription:
+    """Return what a network trained on these windows must carry to read new ones."""
+    return TaskDescription(
+        name=task.name,
+        encoder=encoder.as_dict(),
+        class_names=windows.class_names,
+        steps=encoder.steps(windows.samples),
+        dt_ms=step_ms(windows, encoder),
+    )
+
+
+def matching_encoder(description: TaskDescription, windows: Windows) -> Encoder:
+    """Return the encoder that a network was trained with, when it fits the windows.
+
+    Args:
+        description: what the network carries; parts that it does not know are not compared.
+        windows: the data to run the network on.
+
+    Raises:
+        InputError: when no encoder is known, or when class names, time steps or their duration
+            differ from those that the network was trained on.
+    """
+    if not description.encoder:
+        raise InputError(
+            "the network names no encoder; say which one its spikes come from, or export it again "
+            "from its checkpoint"
+        )
+    encoder = from_dict(description.encoder)
+    encoder.channels(len(windows.channel_names))
+    pairs = (
+        ("class names", description.class_names or windows.class_names, windows.class_names),
+        ("time steps", description.steps, encoder.steps(windows.samples)),
+        ("milliseconds a step", description.dt_ms, step_ms(windows, encoder)),
+    )
+    for what, trained, given in pairs:
+        if trained is not None and trained != given:
+            raise InputError(
+                f"{windows.source}: {what} are {_shown(given)} but the network was trained with "
+                f"{_shown(trained)}; give data of the kind it was trained on"
+            )
+    return encoder
+
+
+def _shown(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else f"{value}"

@@ -1,0 +1,107 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def _blanks(rows: Iterable[Iterable[float]]) -> str:
+    """Return rows of numbers as the UCI text files write them."""
+    return "".join(" ".join(f"{value:.7g}" for value in row) + "\n" for row in rows)
+
+
+@pytest.fixture
+def uci_har_folder(tmp_path: Path) -> Path:
+    """Write a tiny UCI HAR: 18 training windows of subjects 1, 3, 5 and 12 test windows of 2, 4.
+
+    Window i of a part holds class i modulo 6; in channel c at sample t stands i + c / 10 +
+    t / 1000.
+    """
+    root = tmp_path / "UCI HAR Dataset"
+    names = [f"{kind}_{axis}" for kind in ("total_acc", "body_gyro") for axis in "xyz"]
+    for part, subjects, count in (("train", (1, 3, 5), 18), ("test", (2, 4), 12)):
+        folder = root / part / "Inertial Signals"
+        folder.mkdir(parents=True)
+        each = count // len(subjects)
+        (root / part / f"y_{part}.txt").write_text(_blanks([i % 6 + 1] for i in range(count)))
+        (root / part / f"subject_{part}.txt").write_text(
+            _blanks([subjects[i // each]] for i in range(count))
+        )
+        values = np.arange(count)[:, None] + np.arange(128) / 1000
+        for channel, name in enumerate(names):
+            (folder / f"{name}_{part}.txt").write_text(_blanks(values + channel / 10))
+    return root
+
+
+@pytest.fixture
+def hapt_folder(tmp_path: Path) -> Path:
+    """Write a tiny raw HAPT: subjects 1, 2, 3, one recording each, returned as its `RawData`.
+
+    Each recording: 10 unlabelled samples, then for labels 1 to 7 in turn 200 samples (two windows).
+    The value in channel c at sample t is t + c / 10.
+    """
+    root = tmp_path / "HAPT Data Set" / "RawData"
+    root.mkdir(parents=True)
+    samples = np.arange(10 + 7 * 200)[:, None]
+    rows = []
+    for number in (1, 2, 3):
+        name = f"exp{number:02d}_user{number:02d}.txt"
+        (root / f"acc_{name}").write_text(_blanks(samples + np.arange(3) / 10))
+        (root / f"gyro_{name}").write_text(_blanks(samples + np.arange(3, 6) / 10))
+        rows += [(number, number, k + 1, 10 + 200 * k, 209 + 200 * k) for k in range(7)]
+    (root / "labels.txt").write_text(_blanks(rows))
+    return root
+
+
+@pytest.fixture
+def wisdm_folder(tmp_path: Path) -> Path:
+    """Write a tiny WISDM v1.1 of subjects 1, 2, 4: 200 records (two windows) an activity.
+
+    The values are 9.80665 m/s^2 times (subject, 0, 1). With the defects of the official file: a
+    record that ends with `,;`, two on one line, one without `;` (all to be read); one without z,
+    one with time 0, an empty line (to be left out).
+    """
+    activities = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Standing")
+    lines, time = [], 49_105_962_326_000
+    for subject in (1, 2, 4):
+        for activity in activities:
+            for _ in range(200):
+                lines.append(f"{subject},{activity},{time},{9.80665 * subject},0.0,9.80665;\n")
+                time += 50_000_000
+            time += 5_000_000_000
+    lines[3] = lines[3].replace(";", ",;")
+    lines[5] = lines[5].rstrip("\n")
+    lines[9] = lines[9].replace(";", "")
+    lines[12:12] = ["1,Walking,49105962826001,1.0,2.0,;\n", "1,Walking,0,0,0,0;\n", "\n"]
+    root = tmp_path / "WISDM_ar_v1.1"
+    root.mkdir()
+    (root / "WISDM_ar_v1.1_raw.txt").write_text("".join(lines))
+    return root
+
+
+@pytest.fixture
+def wisdm_2019_folder(tmp_path: Path) -> Path:
+    """Write a tiny WISDM 2019, watch and phone, of subjects 1600, 1601, 1602.
+
+    Activities A to F, 210 records of each sensor at 20 Hz, a ramp of 1 m/s^2 or rad/s a second in x
+    and constants 0 and 9.80665 (accelerometer) or 2 (gyroscope) in y and z; the gyroscope starts
+    20 ms later.
+    """
+    root = tmp_path / "wisdm-dataset"
+    for device in ("watch", "phone"):
+        for sensor, offset, z in (("accel", 0, 9.80665), ("gyro", 20_000_000, 2.0)):
+            folder = root / "raw" / device / sensor
+            folder.mkdir(parents=True)
+            for subject in (1600, 1601, 1602):
+                times = offset + np.arange(210) * 50_000_000
+                lines = [
+                    f"{subject},{code},{10**14 + place * 10**12 + t},{t / 1e9:.7g},0.0,{z};\n"
+                    for place, code in enumerate("ABCDEF")
+                    for t in times
+                ]
+                (folder / f"data_{subject}_{sensor}_{device}.txt").write_text("".join(lines))
+    return root
