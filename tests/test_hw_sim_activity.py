@@ -1,0 +1,92 @@
+"""What `hw_sim.activity` counts, against counting by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hw_sim.activity import Activity, count, join
+from models.network import CubaLif, DenseLayer, QuantizedNetwork
+
+
+def layer(neurons: int, senders: int) -> DenseLayer:
+    return DenseLayer(
+        np.ones((neurons, senders), int), CubaLif(np.array([4096]), np.array([4096]), 10)
+    )
+
+
+@pytest.fixture
+def network() -> QuantizedNetwork:
+    return QuantizedNetwork((layer(3, 2), layer(1, 3)))
+
+
+@pytest.fixture
+def activity() -> Activity:
+    """Two samples of four steps: the first sends three spikes in, the second none."""
+    inputs = np.zeros((2, 2, 4), np.uint8)
+    inputs[0, 0, 0] = inputs[0, 1, 0] = inputs[0, 1, 2] = 1
+    hidden = np.zeros((2, 3, 4), np.uint8)
+    hidden[0, 2, 1] = hidden[0, 2, 3] = hidden[1, 0, 0] = 1
+    output = np.zeros((2, 1, 4), np.uint8)
+    output[0, 0, 2] = 1
+    return Activity(inputs, (hidden, output))
+
+
+def test_each_sample_is_counted_by_itself(network, activity):
+    hidden, output = count(network, activity)
+    assert hidden.spikes_in.tolist() == [3, 0]
+    assert hidden.spikes.tolist() == [2, 1]
+    assert output.spikes_in.tolist() == [2, 1]
+    assert output.spikes.tolist() == [1, 0]
+
+
+def test_an_arriving_spike_costs_a_synop_for_every_neuron_it_reaches(network, activity):
+    hidden, output = count(network, activity)
+    assert hidden.synops.tolist() == [3 * 3, 0]
+    assert output.synops.tolist() == [2 * 1, 1 * 1]
+
+
+def test_zero_weights_cost_synops_too(activity):
+    silent = DenseLayer(np.zeros((3, 2)), CubaLif(np.array([4096]), np.array([4096]), 10))
+    hidden, _ = count(QuantizedNetwork((silent, layer(1, 3))), activity)
+    assert hidden.synops.tolist() == [9, 0]
+
+
+def test_every_neuron_is_updated_at_every_step_even_in_silence(network, activity):
+    hidden, output = count(network, activity)
+    assert hidden.neuron_updates.tolist() == [12, 12]
+    assert output.neuron_updates.tolist() == [4, 4]
+
+
+def test_active_updates_are_those_that_end_in_a_spike(network, activity):
+    hidden, _ = count(network, activity)
+    assert hidden.active_updates.tolist() == [2, 1]
+
+
+def test_spikes_of_the_last_step_are_counted(network):
+    inputs = np.zeros((1, 2, 4), np.uint8)
+    inputs[0, 0, 3] = 1
+    silent = np.zeros((1, 3, 4), np.uint8), np.zeros((1, 1, 4), np.uint8)
+    hidden, _ = count(network, Activity(inputs, silent))
+    assert hidden.synops.tolist() == [3]
+
+
+def test_counts_are_wider_than_the_spikes_they_add():
+    """300 channels over 300 steps are 90000 spikes, which neither uint8 nor uint16 holds."""
+    wide = QuantizedNetwork((layer(1, 300),))
+    activity = Activity(np.ones((1, 300, 300), np.uint8), (np.ones((1, 1, 300), np.uint8),))
+    (counts,) = count(wide, activity)
+    assert counts.spikes_in.tolist() == [90000]
+    assert counts.spikes_in.dtype == np.int64
+
+
+def test_joined_batches_keep_the_order_of_their_samples(network, activity):
+    whole = count(network, activity)
+    halves = [
+        count(network, Activity(activity.inputs[i], tuple(s[i] for s in activity.spikes)))
+        for i in (slice(0, 1), slice(1, 2))
+    ]
+    for joined, expected in zip(join(halves), whole, strict=True):
+        assert joined.spikes.tolist() == expected.spikes.tolist()
+        assert joined.synops.tolist() == expected.synops.tolist()
+        assert joined.neuron_updates.tolist() == expected.neuron_updates.tolist()

@@ -1,0 +1,118 @@
+"""The cost files, and how they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+
+import pytest
+
+from hw_sim.chip import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
+from models import loihi
+from models.errors import InputError
+
+ALL_ROWS = [
+    pytest.param(row, id=f"{each.name}-{name}")
+    for each in CHIPS.values()
+    for name, row in each.rows().items()
+]
+DOCUMENTED = [  # chip, row, value and unit as published
+    ("loihi1", "synaptic_operation_energy", 23.6, "pJ"),
+    ("loihi1", "neuron_update_active_energy", 81, "pJ"),
+    ("loihi1", "neuron_update_inactive_energy", 52, "pJ"),
+    ("loihi1", "spike_message_energy", 1.7, "pJ"),
+    ("loihi1", "synaptic_operation_time", 3.5, "ns"),
+    ("loihi1", "neurons_per_core", 1024, "neurons"),
+    ("loihi1", "cores_per_chip", 128, "neurocores"),
+    ("loihi2", "cores_per_chip", 120, "neurocores"),
+    ("loihi2", "static_power", 232, "mW"),
+]
+
+
+def cost_file(name: str) -> str:
+    return resources.files("hw_sim").joinpath("costs", f"{name}.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", ALL_ROWS)
+def test_every_row_names_its_unit_source_and_grade(row):
+    assert row.unit
+    assert len(row.source) > 3
+    assert row.grade in GRADES
+
+
+@pytest.mark.parametrize("row", ALL_ROWS)
+def test_the_value_of_every_row_lies_between_its_ends(row):
+    assert 0 <= row.low <= row.value <= row.high or row.unit == "powers of two"
+
+
+@pytest.mark.parametrize("row", ALL_ROWS)
+def test_an_end_that_differs_names_its_source(row):
+    assert bool(row.low_source) == (row.low != row.value)
+    assert bool(row.high_source) == (row.high != row.value)
+
+
+@pytest.mark.parametrize(("name", "row", "value", "unit"), DOCUMENTED)
+def test_documented_figures_are_in_the_cost_files(name, row, value, unit):
+    found = CHIPS[name].rows()[row]
+    assert (found.value, found.unit) == (value, unit)
+
+
+@pytest.mark.parametrize("each", CHIPS.values(), ids=list(CHIPS))
+def test_every_cost_has_a_unit_that_converts(each: Chip):
+    rows = [*each.costs.values(), *(row for _, row in each.barrier)]
+    assert {row.unit for row in rows} <= set(SI_FACTORS)
+
+
+@pytest.mark.parametrize("each", CHIPS.values(), ids=list(CHIPS))
+def test_limits_are_whole_numbers(each: Chip):
+    assert all(row.value == int(row.value) for row in each.limits.values())
+
+
+def test_chips_cost_the_same_kinds_of_events():
+    assert CHIPS["loihi1"].costs.keys() == CHIPS["loihi2"].costs.keys()
+
+
+@pytest.mark.parametrize("each", CHIPS.values(), ids=list(CHIPS))
+def test_the_longest_delay_is_that_of_the_arithmetic(each: Chip):
+    assert each.limit("delay_max") == loihi.DELAY_MAX
+
+
+def test_costs_come_in_si_units():
+    assert chip("loihi1").cost("synaptic_operation_energy").value == pytest.approx(23.6e-12)
+    assert chip("loihi1").cost("static_power").value == pytest.approx(29e-3)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "microseconds"), [(1, 0.6), (2, 1.0), (3, 1.4), (4, 1.4), (5, 1.8), (32, 1.8)]
+)
+def test_a_barrier_takes_the_time_of_the_next_tabulated_size(tiles, microseconds):
+    assert chip("loihi1").barrier_time(tiles).value == pytest.approx(microseconds * 1e-6)
+
+
+def test_loihi_2_says_that_its_energy_rests_on_loihi_1():
+    assert any("No energy per operation is published" in c for c in chip("loihi2").caveats)
+    for name in ("synaptic_operation_energy", "neuron_update_active_energy"):
+        assert chip("loihi2").costs[name].value == chip("loihi1").costs[name].value
+        assert chip("loihi2").costs[name].grade == "derived"
+
+
+def test_an_unknown_chip_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="no chip 'loihi3'; choose one of loihi1, loihi2"):
+        chip("loihi3")
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_the_digest_is_the_sha256_of_the_cost_file(name):
+    assert chip(name).digest == hashlib.sha256(cost_file(name).encode()).hexdigest()
+
+
+def test_the_digest_changes_with_any_figure():
+    data = json.loads(cost_file("loihi1"))
+    data["costs"]["static_power"]["value"] += 1
+    assert read_chip(json.dumps(data)).digest != chip("loihi1").digest
+
+
+def test_a_chip_cannot_be_changed():
+    with pytest.raises(TypeError):
+        chip("loihi1").limits["neurons_per_core"] = None  # type: ignore[index]
