@@ -1,0 +1,142 @@
+"""The child process of the Lava backend: run one job on Lava's CPU simulator.
+
+    python -m hw_sim.lava_worker JOB
+
+JOB is a folder with `network.net` and `spikes.npy`, uint8 (batch, channels, time). The worker
+writes `layer_0_spikes.npy`, ... uint8 (neurons, batch * time), with states also `_current` and
+`_voltage` int32, the step it has reached to `step.npy`, and what went wrong to `error.txt`. It
+never imports torch, which would double its memory and its start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export import lava_graph, netx
+from export.delay_dense import REPLACEMENTS
+from models import lava_compat
+
+lava_compat.prepare()
+
+from lava.magma.core.decorator import implements, requires, tag  # noqa: E402
+from lava.magma.core.resources import CPU  # noqa: E402
+from lava.magma.core.run_conditions import RunSteps  # noqa: E402
+from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol  # noqa: E402
+from lava.proc.io.source import RingBuffer  # noqa: E402
+from lava.proc.lif.models import PyLifResetModelBitAcc  # noqa: E402
+from lava.proc.lif.process import LIFReset  # noqa: E402
+
+
+@implements(proc=LIFReset, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class RecordingLif(PyLifResetModelBitAcc):  # type: ignore[misc]
+    """Lava's bit-accurate neuron, which also keeps what it did and saves it after the last step.
+
+    Reading a sink's buffer through `Var.get` would cost 16 microseconds an element.
+    """
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.record = proc_params["record"]
+        self.kept: dict[str, Any] = {}
+
+    def spiking_activation(self) -> Any:
+        self.fired = super().spiking_activation()
+        return self.fired
+
+    def run_spk(self) -> None:
+        super().run_spk()
+        step, steps = self.time_step, self.record["steps"]
+        values = {"spikes": self.fired.astype(np.uint8)}
+        if self.record["states"]:
+            values |= {"current": self.u, "voltage": self.v}
+        for name, value in values.items():
+            if name not in self.kept:
+                self.kept[name] = np.zeros((value.size, steps), value.dtype)
+            self.kept[name][:, step - 1] = value
+        if step == steps:
+            for name, value in self.kept.items():
+                np.save(f"{self.record['prefix']}_{name}.npy", value)
+        if self.record["progress"] and step % 50 == 0:
+            np.lib.format.open_memmap(self.record["progress"], "r+")[0] = step
+
+
+def main(folder: str) -> None:
+    """Run the job in `folder`."""
+    job = Path(folder)
+    try:
+        _run(job)
+    except Exception:
+        report_error(job, traceback.format_exc())
+
+
+def report_error(job: Path, text: str) -> None:
+    """Leave the error for the parent and end this process at once; Lava's children are ended by
+    the parent, since `net.stop()` would wait for them for ever."""
+    (job / "error.tmp").write_text(text)
+    (job / "error.tmp").replace(job / "error.txt")
+    os._exit(1)
+
+
+def _run(job: Path) -> None:
+    network = netx.read(job / "network.net")
+    spikes = np.load(job / "spikes.npy")
+    batch, channels, steps = spikes.shape
+    stream = spikes.transpose(1, 0, 2).reshape(channels, batch * steps)
+    layers = lava_graph.build(network, sample_steps=steps)
+    np.save(job / "step.npy", np.zeros(1, np.int64))
+    for index, layer in enumerate(layers):
+        layer.neuron.proc_params["record"] = {
+            "steps": batch * steps,
+            "states": (job / "states").exists(),
+            "prefix": str(job / f"layer_{index}"),
+            "progress": str(job / "step.npy") if index == 0 else "",
+        }
+    source = RingBuffer(data=stream.astype(np.int32))
+    source.s_out.connect(layers[0].synapse.s_in)
+    config = Loihi2SimCfg(
+        select_tag="fixed_pt", exception_proc_model_map={**REPLACEMENTS, LIFReset: RecordingLif}
+    )
+    source.create_runtime(config)
+    threading.Thread(target=watch, args=(source.runtime, job), daemon=True).start()
+    try:
+        source.run(condition=RunSteps(num_steps=batch * steps), run_cfg=config)
+    except RuntimeError:
+        report_error(job, actor_errors(source.runtime) or traceback.format_exc())
+    source.stop()
+    (job / "done").touch()
+
+
+def watch(runtime: Any, job: Path) -> None:
+    """Report an error of one of Lava's processes, which can leave the run waiting for ever."""
+    while not (job / "done").exists():
+        if errors := actor_errors(runtime):
+            report_error(job, errors)
+        time.sleep(0.2)
+
+
+def actor_errors(runtime: Any) -> str:
+    """Return the tracebacks of Lava's processes, which Lava itself only logs at level INFO."""
+    found = []
+    for actor in list(runtime._messaging_infrastructure.actors):
+        try:
+            error = actor.exception
+        except OSError:  # its pipe is closed, it ended well
+            continue
+        if error is not None:
+            found.append(error[1])
+    return "\n".join(found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
