@@ -24,6 +24,21 @@ class States:
 
 
 @dataclass(frozen=True)
+class Overflows:
+    """How often the states of one layer left their 24 bits, an entry a sample.
+
+    SLAYER's do not: a network that overflows does not spike as it was trained.
+
+    Attributes:
+        wraps: steps of a neuron in which u wrapped around, int64 array (batch,).
+        clips: steps of a neuron in which v was clipped, int64 array (batch,).
+    """
+
+    wraps: NDArray[np.int64]
+    clips: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Activity:
     """The spikes of every layer in a run that started from cleared state.
 
@@ -32,11 +47,13 @@ class Activity:
         spikes: one uint8 array (batch, neurons, time) a layer: what its neurons emit (Lava's
             `s_out`), before the delays on their way to the next layer.
         states: one `States` a layer when asked for, else empty.
+        overflows: one `Overflows` a layer from a backend that counts them (`fast`), else empty.
     """
 
     inputs: NDArray[np.uint8]
     spikes: tuple[NDArray[np.uint8], ...]
     states: tuple[States, ...] = ()
+    overflows: tuple[Overflows, ...] = ()
 
 
 @dataclass(frozen=True)

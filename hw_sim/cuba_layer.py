@@ -63,17 +63,21 @@ def step_neurons(total, kept_current, kept_voltage, threshold, current, voltage,
     """Advance N neurons by one step; see `models.cuba` for the equations.
 
     total int32 (N,) is the weighted input; current and voltage int32 (N,) are updated; fired
-    uint8 (N,) tells who spiked.
+    uint8 (N,) tells who spiked. Returns how many u wrapped and how many v were clipped.
     """
+    wraps, clips = int32(0), int32(0)
     for j in range(total.size):
-        u = wrap_current(
-            int32(decay(current[j], kept_current[j]) + int32(total[j] << _ACTIVATION_SHIFT))
-        )
-        v = clip_voltage(int32(decay(voltage[j], kept_voltage[j]) + u))
+        driven = int32(decay(current[j], kept_current[j]) + int32(total[j] << _ACTIVATION_SHIFT))
+        u = wrap_current(driven)
+        charged = int32(decay(voltage[j], kept_voltage[j]) + u)
+        v = clip_voltage(charged)
+        wraps += int32(u != driven)
+        clips += int32(v != charged)
         spike = v > threshold
         current[j] = u
         voltage[j] = int32(0) if spike else v
         fired[j] = spike
+    return wraps, clips
 
 
 @compiled
@@ -100,13 +104,14 @@ def keep_states(current, voltage, receiver, t, kept_u, kept_v):
 
 @_parallel
 def run_shifted(
-    arriving, rows, sender, receiver, kept_current, kept_voltage, threshold, spikes, out_u, out_v
-):
+    arriving, rows, sender, receiver, kept_current, kept_voltage, threshold,
+    spikes, out_u, out_v, overflows,
+):  # fmt: skip
     """Run a layer whose delays belong to senders or to receivers.
 
     arriving uint8 (B, S, T), rows int16 (S, N), sender int32 (S,) and receiver int32 (N,) delays,
-    kept_current and kept_voltage int32 (N,), threshold int32 -> spikes uint8 (B, N, T), and out_u
-    and out_v int32 (B, N, T) unless their first length is 0.
+    kept_current and kept_voltage int32 (N,), threshold int32 -> spikes uint8 (B, N, T), out_u and
+    out_v int32 (B, N, T) unless their first length is 0, wraps and clips in overflows int64 (2, B).
     """
     batch, senders, steps = arriving.shape
     neurons = rows.shape[1]
@@ -121,7 +126,11 @@ def run_shifted(
         for t in range(steps):
             if t > 0:
                 add_rows(total, rows, events[t - 1, : counts[t - 1]])
-            step_neurons(total, kept_current, kept_voltage, threshold, current, voltage, fired)
+            wraps, clips = step_neurons(
+                total, kept_current, kept_voltage, threshold, current, voltage, fired
+            )
+            overflows[0, sample] += wraps
+            overflows[1, sample] += clips
             emit(fired, receiver, t, spikes[sample])
             if out_u.shape[0]:
                 keep_states(current, voltage, receiver, t, out_u[sample], out_v[sample])
@@ -141,8 +150,9 @@ def scatter_rows(ring, rows, delays, events, t):
 
 @_parallel
 def run_synaptic(
-    arriving, rows, delays, kept_current, kept_voltage, threshold, spikes, out_u, out_v
-):
+    arriving, rows, delays, kept_current, kept_voltage, threshold,
+    spikes, out_u, out_v, overflows,
+):  # fmt: skip
     """Run a layer with one delay a synapse, delays int8 (S, N); the rest as in `run_shifted`."""
     batch, senders, steps = arriving.shape
     neurons = rows.shape[1]
@@ -158,7 +168,11 @@ def run_synaptic(
         list_events(arriving[sample], none_sender, events, counts)
         for t in range(steps):
             total = ring[t % _RING]
-            step_neurons(total, kept_current, kept_voltage, threshold, current, voltage, fired)
+            wraps, clips = step_neurons(
+                total, kept_current, kept_voltage, threshold, current, voltage, fired
+            )
+            overflows[0, sample] += wraps
+            overflows[1, sample] += clips
             total[:] = 0
             scatter_rows(ring, rows, delays, events[t, : counts[t]], t)
             emit(fired, none_receiver, t, spikes[sample])

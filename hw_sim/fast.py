@@ -12,58 +12,45 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity, States
+from hw_sim.activity import Activity, Overflows, States
 from hw_sim.cuba_layer import run_shifted, run_synaptic
+from hw_sim.run_options import RunOptions, check_spikes
 from models import loihi
-from models.errors import InputError
 from models.network import DenseLayer, QuantizedNetwork
 
 
 def run(
     network: QuantizedNetwork,
     spikes: NDArray[np.uint8],
-    *,
-    states: bool = False,
-    threads: int | None = None,
+    options: RunOptions = RunOptions(),
 ) -> Activity:
     """Run every sample from cleared state for its whole length.
 
     Args:
         network: what to run.
         spikes: 0 or 1, uint8 array (batch, channels, time).
-        states: also return u and v of every layer.
-        threads: processor cores to use; all by default.
+        options: `states` and `threads` count here.
+
+    Raises:
+        InputError: when the spikes do not fit the network.
     """
     inputs = check_spikes(network, spikes)
-    emitted, kept = [], []
     before = numba.get_num_threads()
-    numba.set_num_threads(min(threads or before, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(options.threads or before, numba.config.NUMBA_NUM_THREADS))
     try:
-        arriving = inputs
+        runs, arriving = [], inputs
         for layer in network.layers:
-            arriving, layer_states = _run_layer(layer, arriving, states=states)
-            emitted.append(arriving)
-            kept.append(layer_states)
+            runs.append(_run_layer(layer, arriving, states=options.states))
+            arriving = runs[-1][0]
     finally:
         numba.set_num_threads(before)
-    return Activity(inputs, tuple(emitted), tuple(kept) if states else ())
-
-
-def check_spikes(network: QuantizedNetwork, spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the spikes as a contiguous uint8 array, or raise InputError when they do not fit."""
-    if spikes.ndim != 3 or spikes.shape[1] != network.inputs:
-        raise InputError(
-            f"the input spikes have shape {spikes.shape}; the network takes "
-            f"(batch, {network.inputs}, time)"
-        )
-    if spikes.dtype not in (np.uint8, np.bool_) or spikes.max(initial=0) > 1:
-        raise InputError("the input spikes must be 0 or 1 in a uint8 or bool array")
-    return np.ascontiguousarray(spikes, np.uint8)
+    spikes_of, states_of, overflows_of = zip(*runs)
+    return Activity(inputs, spikes_of, states_of if options.states else (), overflows_of)
 
 
 def _run_layer(
     layer: DenseLayer, arriving: NDArray[np.uint8], *, states: bool
-) -> tuple[NDArray[np.uint8], States]:
+) -> tuple[NDArray[np.uint8], States, Overflows]:
     batch, _, steps = arriving.shape
     shape = (batch, layer.neurons, steps)
     state_shape = shape if states else (0, 0, 0)
@@ -74,7 +61,8 @@ def _run_layer(
     kept_voltage = _per_neuron(loihi.DECAY_ONE - neuron.voltage_decay, layer.neurons)
     threshold = np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT)
     rows = np.ascontiguousarray(layer.weight.T)
-    outputs = (spikes, kept.current, kept.voltage)
+    overflows = np.zeros((2, batch), np.int64)
+    outputs = (spikes, kept.current, kept.voltage, overflows)
     if layer.delay_kind == "synaptic":
         delays = np.ascontiguousarray(layer.delay.T)
         run_synaptic(arriving, rows, delays, kept_current, kept_voltage, threshold, *outputs)
@@ -85,7 +73,7 @@ def _run_layer(
         run_shifted(
             arriving, rows, sender, receiver, kept_current, kept_voltage, threshold, *outputs
         )
-    return spikes, kept
+    return spikes, kept, Overflows(*overflows)
 
 
 def _per_neuron(values: object, count: int) -> NDArray[np.int32]:

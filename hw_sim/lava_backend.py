@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import hw_sim
 from export import netx
 from hw_sim.activity import Activity, States
-from hw_sim.fast import check_spikes
+from hw_sim.run_options import RunOptions, check_spikes
 from models.errors import BackendError, InputError
 from models.network import QuantizedNetwork
 
@@ -33,40 +33,37 @@ STEP_LIMIT_S = 0.05
 def run(
     network: QuantizedNetwork,
     spikes: NDArray[np.uint8],
-    *,
-    states: bool = False,
-    time_limit_s: float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    options: RunOptions = RunOptions(),
 ) -> Activity:
     """Run every sample from cleared state for its whole length, all in one run of Lava.
 
     Args:
         network: what to run.
         spikes: 0 or 1, uint8 array (batch, channels, time).
-        states: also return u and v of every layer.
-        time_limit_s: seconds after which the run is ended; by default two minutes and 50 ms a step.
-        progress: called with the steps done and the steps in all.
+        options: `states`, `progress` and `time_limit_s` count here; the limit is two minutes and
+            50 ms a step by default.
 
     Raises:
+        InputError: when the spikes do not fit the network.
         BackendError: when Lava raises, dies or exceeds the time limit.
     """
     inputs = check_spikes(network, spikes)
     if not inputs.size:
         raise InputError(f"the input spikes have shape {inputs.shape}; Lava needs one step at least")
     total = inputs.shape[0] * inputs.shape[2]
-    limit = START_LIMIT_S + STEP_LIMIT_S * total if time_limit_s is None else time_limit_s
+    limit = options.time_limit_s or START_LIMIT_S + STEP_LIMIT_S * total
     with tempfile.TemporaryDirectory(prefix="neurodeploy-lava-") as folder:
         job = Path(folder)
         netx.write(network, job / "network.net")
         np.save(job / "spikes.npy", inputs)
-        if states:
+        if options.states:
             (job / "states").touch()
         child = start_worker(job)
         try:
-            _wait(child, job, limit, total, progress)
+            _wait(child, job, limit, total, options.progress)
         finally:
             end(child)
-        return _collect(network, inputs, job, states=states)
+        return _collect(network, inputs, job, states=options.states)
 
 
 def start_worker(job: Path) -> subprocess.Popen[bytes]:

@@ -1,0 +1,21 @@
+"""What a network is: SLAYER networks that are trained, and the integer network that all else reads.
+
+    network      the integer layers and network, validated, with a digest
+    loihi        widths and limits of Loihi's arithmetic
+    cuba         the neuron's equations, compiled
+    snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
+    quantize     a trained network into an integer one
+    lava_compat  makes Lava importable on Python 3.11 and later
+    atomic       files that are replaced whole or not at all
+    errors       the errors raised on purpose
+
+Nothing here is imported with the package; torch is needed by snn, kernels and quantize alone.
+"""
+
+from __future__ import annotations
+
+import os
+
+# OpenMP threads that wait by spinning make two thread pools (torch's and numba's) slow each other
+# down tenfold on a busy machine. It counts only when set before the first of them starts.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -101,6 +101,11 @@ class DenseLayer:
         if weight.ndim != 2 or not weight.size:
             raise InputError(f"weight has shape {weight.shape}; it must be (neurons, senders)")
         check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, "weight")
+        if weight.shape[1] > loihi.SENDERS_MAX:
+            raise InputError(
+                f"the layer has {weight.shape[1]} senders; sums stay exact up to "
+                f"{loihi.SENDERS_MAX}, so split it"
+            )
         delay = read_only(self.delay, np.int64, "delay")
         if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, weight.shape)):
             raise InputError(f"delay has shape {delay.shape}; it must broadcast to {weight.shape}")

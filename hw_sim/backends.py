@@ -1,0 +1,55 @@
+"""The backends: ways to run a network, behind one signature, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_sim import fast, lava_backend
+from hw_sim.activity import Activity
+from hw_sim.run_options import RunOptions
+from models.errors import InputError
+from models.network import QuantizedNetwork
+
+
+class Run(Protocol):
+    """Run every sample from cleared state for its whole length."""
+
+    def __call__(
+        self, network: QuantizedNetwork, spikes: NDArray[np.uint8], options: RunOptions = ...
+    ) -> Activity:
+        """Return what the network did with spikes uint8 (batch, channels, time), 0 or 1."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One entry of the table.
+
+    Attributes:
+        name: as the option `--backend` takes it.
+        description: one line for help texts.
+        run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
+    """
+
+    name: str
+    description: str
+    run: Run
+
+
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        Backend("fast", "our own simulator, bit-exact with Lava", fast.run),
+        Backend("lava", "Lava's process graph on Lava's CPU simulator", lava_backend.run),
+    )
+}
+
+
+def get(name: str) -> Backend:
+    """Return the backend of that name, or raise InputError that names those there are."""
+    if name not in BACKENDS:
+        raise InputError(f"{name!r} is no backend; the backends are {', '.join(BACKENDS)}")
+    return BACKENDS[name]

@@ -1,0 +1,13 @@
+"""lava-dl's SLAYER, imported without the notices that it prints about parts nobody asked for."""
+
+from __future__ import annotations
+
+import io
+import logging
+from contextlib import redirect_stdout
+
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+with redirect_stdout(io.StringIO()):
+    import lava.lib.dl.slayer as slayer
+
+__all__ = ["slayer"]
