@@ -39,7 +39,7 @@ def write(network: QuantizedNetwork, path: Path) -> None:
         own = file.create_group(GROUP)
         own.attrs["format_version"] = FORMAT_VERSION
         own.attrs["digest"] = digest(network)
-        own.attrs["task"] = json.dumps(_task_as_json(network.task))
+        own.attrs["task"] = json.dumps(network.task.as_dict())
         own.attrs["provenance"] = json.dumps(dict(network.provenance))
 
 
@@ -63,16 +63,6 @@ def _write_layer(group: Any, layer: DenseLayer) -> None:
     neuron.create_dataset("vThMant", data=layer.neuron.threshold)
     neuron.create_dataset("refDelay", data=1)
     neuron.create_dataset("gradedSpike", data=False)
-
-
-def _task_as_json(task: TaskDescription) -> dict[str, Any]:
-    return {
-        "name": task.name,
-        "encoder": dict(task.encoder),
-        "class_names": list(task.class_names),
-        "steps": task.steps,
-        "dt_ms": task.dt_ms,
-    }
 
 
 def read(path: Path) -> QuantizedNetwork:
@@ -113,7 +103,7 @@ def _read_file(file: h5py.File) -> QuantizedNetwork:
     own = file.get(GROUP)
     network = QuantizedNetwork(
         tuple(layers),
-        _task_from_json(own.attrs["task"]) if own else TaskDescription(),
+        TaskDescription.from_dict(_json_object(own.attrs["task"])) if own else TaskDescription(),
         _json_object(own.attrs["provenance"]) if own else {"source": "netx file without a task"},
     )
     if own and own.attrs["digest"] != digest(network):
@@ -202,14 +192,6 @@ def _text(group: Any, name: str) -> str:
     if not value.size:
         raise InputError(f"'{name}' in {group.name} is empty; export the file again")
     return value[0].decode("ascii", "replace") if isinstance(value[0], bytes) else str(value[0])
-
-
-def _task_from_json(text: str) -> TaskDescription:
-    fields = _json_object(text)
-    try:
-        return TaskDescription(**{**fields, "class_names": tuple(fields["class_names"])})
-    except (TypeError, KeyError) as error:
-        raise InputError(f"the task description is damaged ({error}); export it again") from None
 
 
 def _json_object(text: str) -> dict[str, Any]:

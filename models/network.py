@@ -164,6 +164,30 @@ class TaskDescription:
         object.__setattr__(self, "encoder", MappingProxyType(dict(self.encoder)))
         object.__setattr__(self, "class_names", tuple(self.class_names))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "name": self.name,
+            "encoder": dict(self.encoder),
+            "class_names": list(self.class_names),
+            "steps": self.steps,
+            "dt_ms": self.dt_ms,
+        }
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> TaskDescription:
+        """Return the task that `as_dict` described.
+
+        Raises:
+            InputError: when a field is missing, unknown or of another type.
+        """
+        try:
+            task = TaskDescription(**{**values, "class_names": tuple(values["class_names"])})
+            json.dumps(task.as_dict(), allow_nan=False)
+        except (TypeError, KeyError, ValueError) as error:
+            raise InputError(f"the task description is damaged ({error})") from None
+        return task
+
 
 @dataclass(frozen=True, eq=False)
 class QuantizedNetwork:
@@ -217,12 +241,7 @@ def digest(network: QuantizedNetwork) -> str:
     Returns:
         64 hexadecimal digits; equal for networks that behave alike in every bit.
     """
-    task = network.task
-    described = {
-        "name": task.name, "encoder": dict(task.encoder), "class_names": list(task.class_names),
-        "steps": task.steps, "dt_ms": task.dt_ms,
-    }  # fmt: skip
-    sha = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    sha = hashlib.sha256(json.dumps(network.task.as_dict(), sort_keys=True).encode())
     for layer in network.layers:
         sha.update(f"dense cuba {layer.neuron.threshold}".encode())
         for values in (

@@ -109,9 +109,7 @@ class SlayerNetwork(torch.nn.Module):
             spikes: float (batch, inputs, time), 0 or 1.
             delayed: after the axonal delays instead of before, where Lava's `s_out` is.
         """
-        compiled = self.kernels == "compiled" and spikes.device.type == "cpu"
-        run = _run_compiled if compiled else _run_stock
-        return list(run(self.blocks, spikes, delayed))
+        return layer_spikes(self, spikes, kernels=self.kernels, delayed=delayed)
 
     def delay_parameters(self) -> list[torch.nn.Parameter]:
         """Return the axonal delays, float (neurons,) each, which want their own learning rate."""
@@ -142,6 +140,22 @@ def _block(architecture: Architecture, senders: int, neurons: int, *, delay: boo
     if delay:
         block.delay.delay.data = architecture.longest_start * torch.rand(neurons)
     return block
+
+
+def layer_spikes(
+    network: Any, spikes: Tensor, *, kernels: str = "stock", delayed: bool = False
+) -> list[Tensor]:
+    """Return the spikes of every layer of any module with a list `blocks` of lava-dl's blocks.
+
+    Args:
+        network: torch module.
+        spikes: float (batch, inputs, time), 0 or 1.
+        kernels: "stock" runs lava-dl's own dynamics, "compiled" ours where the device is a CPU.
+        delayed: after the axonal delays instead of before, where Lava's `s_out` is.
+    """
+    compiled = kernels == "compiled" and spikes.device.type == "cpu"
+    run = _run_compiled if compiled else _run_stock
+    return list(run(network.blocks, spikes, delayed))
 
 
 def _run_compiled(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:

@@ -1,0 +1,130 @@
+"""Keep trained networks in files, `model.pt`, and read them back without trusting them.
+
+A checkpoint holds tensors and plain values only and is read with torch's `weights_only`, so a
+file with code in it is refused, not run.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.atomic import replacing
+from models.errors import InputError
+from models.network import TaskDescription
+from models.snn import Architecture, SlayerNetwork
+
+FORMAT = "neurodeploy.checkpoint"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained network and all that is needed to use it.
+
+    Attributes:
+        architecture: what to build.
+        weights: the network's `state_dict`.
+        task: what it was trained for.
+        training: how it was trained (seed, epoch, validation accuracy, versions), as JSON values.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, torch.Tensor]
+    task: TaskDescription
+    training: Mapping[str, Any]
+
+    def network(self, kernels: str = "compiled") -> SlayerNetwork:
+        """Return the trained network.
+
+        Raises:
+            InputError: when the weights do not fit the architecture or are not finite.
+        """
+        network = SlayerNetwork(self.architecture, kernels)
+        try:
+            network.load_state_dict(self.weights)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise InputError(f"the weights do not fit the architecture ({reason})") from None
+        for name, values in network.state_dict().items():
+            if not bool(torch.isfinite(values).all()):
+                raise InputError(f"{name} holds a value that is not finite; train again")
+        return network
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the checkpoint, replacing the file only when it is complete.
+
+    Raises:
+        InputError: when the folder cannot be written.
+    """
+    task = checkpoint.task
+    save_values(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "architecture": checkpoint.architecture.as_dict(),
+            "weights": dict(checkpoint.weights),
+            "task": task.as_dict(),
+            "training": dict(checkpoint.training),
+        },
+        path,
+    )
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint that `save` wrote.
+
+    Raises:
+        InputError: when the file is missing, no checkpoint of neurodeploy, cut short or unsafe.
+    """
+    values = load_values(path, FORMAT, VERSION)
+    try:
+        return Checkpoint(
+            Architecture.from_dict(values["architecture"]),
+            dict(values["weights"]),
+            TaskDescription.from_dict(values["task"]),
+            dict(values["training"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is a damaged checkpoint ({error}); train again") from None
+
+
+def save_values(values: dict[str, Any], path: Path) -> None:
+    """Write plain values and tensors, replacing the file only when it is complete."""
+    with replacing(path) as temporary:
+        try:
+            torch.save(values, temporary)
+        except RuntimeError as error:  # torch's zip writer, when the disk is full
+            raise OSError(str(error)) from None
+
+
+def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
+    """Read what `save_values` wrote and check that it says it is `kind` of that version.
+
+    Raises:
+        InputError: when the file is missing, unreadable, unsafe or of another kind or version.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path} does not exist; give the path of a .pt file that train wrote")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = "it holds code" if "Unsupported global" in str(error) else "it cannot be read"
+        raise InputError(f"{path} is no checkpoint of neurodeploy: {reason}; train again") from None
+    if not isinstance(values, dict) or values.get("format") != kind:
+        raise InputError(
+            f"{path} is no checkpoint of neurodeploy; for a network of your own see "
+            "docs/own-network.md"
+        )
+    if values.get("version") != version:
+        raise InputError(
+            f"{path} has version {values.get('version')} and this program reads {version}; use the "
+            "program that wrote it"
+        )
+    return values
