@@ -1,29 +1,19 @@
-"""The Lava backend: the process graph on Lava's CPU simulator, in a process of its own.
-
-Lava's runs can hang without a word, leave processes behind, and cannot share a process with torch
-without doubling its memory. So a child runs them, under a time limit; its error comes back.
-"""
+"""The Lava backend: the process graph on Lava's CPU simulator, in a process of its own."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import hw_sim
 from export import netx
 from hw_sim.activity import Activity, States
+from hw_sim.lava_process import Job, run_job
 from hw_sim.run_options import RunOptions, check_spikes
-from models.errors import BackendError, InputError
+from models.errors import InputError
 from models.network import QuantizedNetwork
 
 START_LIMIT_S = 120.0
@@ -50,107 +40,29 @@ def run(
     inputs = check_spikes(network, spikes)
     if not inputs.size:
         raise InputError(f"the input spikes have shape {inputs.shape}; Lava needs one step at least")
-    total = inputs.shape[0] * inputs.shape[2]
-    limit = options.time_limit_s or START_LIMIT_S + STEP_LIMIT_S * total
-    with tempfile.TemporaryDirectory(prefix="neurodeploy-lava-") as folder:
-        job = Path(folder)
-        netx.write(network, job / "network.net")
-        np.save(job / "spikes.npy", inputs)
+    steps = inputs.shape[0] * inputs.shape[2]
+    limit = options.time_limit_s
+    if limit is None:
+        limit = START_LIMIT_S + STEP_LIMIT_S * steps
+    with tempfile.TemporaryDirectory(prefix="neurodeploy-lava-") as name:
+        folder = Path(name)
+        netx.write(network, folder / "network.net")
+        np.save(folder / "spikes.npy", inputs)
         if options.states:
-            (job / "states").touch()
-        child = start_worker(job)
-        try:
-            _wait(child, job, limit, total, options.progress)
-        finally:
-            end(child)
-        return _collect(network, inputs, job, states=options.states)
-
-
-def start_worker(job: Path) -> subprocess.Popen[bytes]:
-    """Start the worker in a session of its own, so that all that it starts can be ended."""
-    root = Path(hw_sim.__file__).parent.parent
-    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with (job / "output.txt").open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "hw_sim.lava_worker", str(job)],
-            cwd=job,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+            (folder / "states").touch()
+        run_job(
+            Job("hw_sim.lava_worker", folder, "Lava's simulator", steps, limit, options.progress)
         )
-
-
-def end(child: subprocess.Popen[bytes]) -> None:
-    """End the worker and all processes of its session: asked first, so that shared memory is
-    given back, then by force."""
-    for sign, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
-        try:
-            os.killpg(child.pid, sign)
-        except ProcessLookupError:
-            break
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline and _group_lives(child):
-            time.sleep(0.02)
-    child.wait()
-
-
-def _group_lives(child: subprocess.Popen[bytes]) -> bool:
-    child.poll()
-    try:
-        os.killpg(child.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _wait(
-    child: subprocess.Popen[bytes],
-    job: Path,
-    limit_s: float,
-    total: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    deadline = time.monotonic() + limit_s
-    while child.poll() is None and not (job / "error.txt").exists():
-        if time.monotonic() > deadline:
-            raise BackendError(
-                f"Lava's simulator did not finish {total} steps in {limit_s:.0f} s; "
-                "run fewer samples or raise --time-limit"
-            )
-        if progress is not None:
-            progress(_step(job), total)
-        time.sleep(0.02)
-    if not (job / "done").exists():
-        raise BackendError(f"Lava's simulator failed: {_reason(job)}")
-    if progress is not None:
-        progress(total, total)
-
-
-def _step(job: Path) -> int:
-    try:
-        return int(np.load(job / "step.npy")[0])
-    except (OSError, ValueError, EOFError):
-        return 0
-
-
-def _reason(job: Path) -> str:
-    for name in ("error.txt", "output.txt"):
-        path = job / name
-        lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-        if lines:
-            return lines[-1]
-    return "its process ended without a word"
+        return _collect(network, inputs, folder, states=options.states)
 
 
 def _collect(
-    network: QuantizedNetwork, inputs: NDArray[np.uint8], job: Path, *, states: bool
+    network: QuantizedNetwork, inputs: NDArray[np.uint8], folder: Path, *, states: bool
 ) -> Activity:
     batch, _, steps = inputs.shape
 
     def load(index: int, name: str) -> Any:
-        stream = np.load(job / f"layer_{index}_{name}.npy")
+        stream = np.load(folder / f"layer_{index}_{name}.npy")
         return np.ascontiguousarray(stream.reshape(-1, batch, steps).transpose(1, 0, 2))
 
     indices = range(len(network.layers))

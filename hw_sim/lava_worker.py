@@ -10,11 +10,7 @@ never imports torch, which would double its memory and its start.
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
-import time
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +18,7 @@ import numpy as np
 
 from export import lava_graph, netx
 from export.delay_dense import REPLACEMENTS
+from hw_sim.lava_child import Watch, work
 from models import lava_compat
 
 lava_compat.prepare()
@@ -71,24 +68,8 @@ class RecordingLif(PyLifResetModelBitAcc):  # type: ignore[misc]
             np.lib.format.open_memmap(self.record["progress"], "r+")[0] = step
 
 
-def main(folder: str) -> None:
-    """Run the job in `folder`."""
-    job = Path(folder)
-    try:
-        _run(job)
-    except Exception:
-        report_error(job, traceback.format_exc())
-
-
-def report_error(job: Path, text: str) -> None:
-    """Leave the error for the parent and end this process at once; Lava's children are ended by
-    the parent, since `net.stop()` would wait for them for ever."""
-    (job / "error.tmp").write_text(text)
-    (job / "error.tmp").replace(job / "error.txt")
-    os._exit(1)
-
-
-def _run(job: Path) -> None:
+def run(job: Path, watch: Watch) -> None:
+    """Run the job in the folder `job`."""
     network = netx.read(job / "network.net")
     spikes = np.load(job / "spikes.npy")
     batch, channels, steps = spikes.shape
@@ -108,35 +89,11 @@ def _run(job: Path) -> None:
         select_tag="fixed_pt", exception_proc_model_map={**REPLACEMENTS, LIFReset: RecordingLif}
     )
     source.create_runtime(config)
-    threading.Thread(target=watch, args=(source.runtime, job), daemon=True).start()
-    try:
-        source.run(condition=RunSteps(num_steps=batch * steps), run_cfg=config)
-    except RuntimeError:
-        report_error(job, actor_errors(source.runtime) or traceback.format_exc())
+    watch.runtime = source.runtime
+    source.run(condition=RunSteps(num_steps=batch * steps), run_cfg=config)
+    watch.runtime = None
     source.stop()
-    (job / "done").touch()
-
-
-def watch(runtime: Any, job: Path) -> None:
-    """Report an error of one of Lava's processes, which can leave the run waiting for ever."""
-    while not (job / "done").exists():
-        if errors := actor_errors(runtime):
-            report_error(job, errors)
-        time.sleep(0.2)
-
-
-def actor_errors(runtime: Any) -> str:
-    """Return the tracebacks of Lava's processes, which Lava itself only logs at level INFO."""
-    found = []
-    for actor in list(runtime._messaging_infrastructure.actors):
-        try:
-            error = actor.exception
-        except OSError:  # its pipe is closed, it ended well
-            continue
-        if error is not None:
-            found.append(error[1])
-    return "\n".join(found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    work(run, sys.argv[1])

@@ -6,6 +6,7 @@
     snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
     quantize     a trained network into an integer one
     lava_compat  makes Lava importable on Python 3.11 and later
+    memory       reuse of large arrays, for speed
     atomic       files that are replaced whole or not at all
     errors       the errors raised on purpose
 

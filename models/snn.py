@@ -111,6 +111,11 @@ class SlayerNetwork(torch.nn.Module):
         """
         return layer_spikes(self, spikes, kernels=self.kernels, delayed=delayed)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
+
     def delay_parameters(self) -> list[torch.nn.Parameter]:
         """Return the axonal delays, float (neurons,) each, which want their own learning rate."""
         return [block.delay.delay for block in self.blocks if block.delay is not None]

@@ -43,3 +43,5 @@ def _check_siblings() -> None:
 
 
 _check_siblings()
+
+import models as models  # noqa: E402  before torch: it tells OpenMP how to wait

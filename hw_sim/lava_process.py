@@ -1,0 +1,132 @@
+"""Run a worker in a process of its own, as every backend does that needs Lava; the parent's side.
+
+Lava's runs can hang without a word, leave processes behind, and cannot share a process with torch
+without doubling its memory. So a child runs them, under a time limit; its error comes back. What
+the child does for it is in `hw_sim.lava_child`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import hw_sim
+from models.errors import BackendError
+
+POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is asked to do.
+
+    Attributes:
+        module: the worker, started as `python -m module folder`.
+        folder: holds what it reads and gets what it writes: `done`, or `error.txt`.
+        subject: how messages name it, as in "Lava's simulator".
+        steps: time steps in all.
+        limit_s: seconds after which it is ended.
+        progress: called with the time steps done and the time steps in all.
+    """
+
+    module: str
+    folder: Path
+    subject: str
+    steps: int
+    limit_s: float
+    progress: Callable[[int, int], None] | None = None
+
+
+def run_job(job: Job) -> None:
+    """Run the worker to its end; none of its processes is left, whatever happens.
+
+    Raises:
+        BackendError: when the worker raises, dies or exceeds the time limit.
+    """
+    with _started(job) as child:
+        _wait(child, job)
+
+
+@contextmanager
+def _started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the worker in a session of its own, so that all that it starts can be ended."""
+    root = Path(hw_sim.__file__).parent.parent
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with (job.folder / "output.txt").open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", job.module, str(job.folder)],
+            cwd=job.folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the worker and all processes of its session: asked first, so that shared memory is
+    given back, then by force."""
+    for sign, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(child.pid, sign)
+        except ProcessLookupError:
+            break
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and _group_lives(child):
+            time.sleep(POLL_S)
+    child.wait()
+
+
+def _group_lives(child: subprocess.Popen[bytes]) -> bool:
+    child.poll()
+    try:
+        os.killpg(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait(child: subprocess.Popen[bytes], job: Job) -> None:
+    progress = job.progress or (lambda done, total: None)
+    deadline = time.monotonic() + job.limit_s
+    while child.poll() is None and not (job.folder / "error.txt").exists():
+        if time.monotonic() > deadline:
+            raise BackendError(
+                f"{job.subject} did not finish {job.steps} steps in {job.limit_s:.3g} s; "
+                "run fewer samples or raise --time-limit"
+            )
+        progress(_step(job.folder), job.steps)
+        time.sleep(POLL_S)
+    if not (job.folder / "done").exists():
+        raise BackendError(f"{job.subject} failed: {_reason(job.folder)}")
+    progress(job.steps, job.steps)
+
+
+def _step(folder: Path) -> int:
+    try:
+        return int(np.load(folder / "step.npy")[0])
+    except (OSError, ValueError, EOFError):
+        return 0
+
+
+def _reason(folder: Path) -> str:
+    for name in ("error.txt", "output.txt"):
+        path = folder / name
+        lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+        if lines:
+            return lines[-1]
+    return "its process ended without a word"

@@ -1,0 +1,46 @@
+"""How to train a task's network well; the numbers are chosen on validation subjects only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Augment: TypeAlias = Callable[
+    [NDArray[np.float32], np.random.Generator], NDArray[np.float32]
+]
+"""Returns varied copies of signals (windows, channels, samples); the labels stay."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of a training.
+
+    Attributes:
+        hidden: neurons of each hidden layer.
+        threshold, current_decay, voltage_decay, tau_grad: see `models.snn.Architecture`.
+        epochs: passes over the training windows.
+        batch: windows a step of the optimizer.
+        learning_rate: highest rate of the weights; it rises over the first fifth of the steps and
+            falls along a cosine.
+        delay_rate: the same for the axonal delays, in time steps.
+        count_scale: the answer's logits are the output spike counts times this.
+        gradient_limit: the norm to which a step's gradient is cut.
+        augment: varies the training signals anew in every epoch, or None.
+    """
+
+    hidden: tuple[int, ...] = (128, 128)
+    threshold: float = 1.25
+    current_decay: float = 0.25
+    voltage_decay: float = 0.05
+    tau_grad: float = 0.02
+    epochs: int = 12
+    batch: int = 32
+    learning_rate: float = 1e-3
+    delay_rate: float = 0.1
+    count_scale: float = 0.3
+    gradient_limit: float = 1.0
+    augment: Augment | None = None
