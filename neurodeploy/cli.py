@@ -121,6 +121,17 @@ def add_threads_option(options: argparse.ArgumentParser) -> None:
     )
 
 
+def use_threads(threads: int | None) -> None:
+    """Set how many processor cores torch and numba use in this process."""
+    if threads is None:
+        return
+    import numba
+    import torch
+
+    torch.set_num_threads(threads)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
 def whole_number(low: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from `low` on, for `argparse`."""
 

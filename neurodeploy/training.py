@@ -35,6 +35,7 @@ EVALUATION_BATCH = 256
 class TrainingData:
     """The windows of a task, who is in which part, and how they become spikes."""
 
+    task_name: str
     windows: Windows
     split: Split
     encoder: Encoder

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.errors import InputError
 from models.network import TaskDescription
 from neurodeploy.tasks.encoders import Encoder, from_dict
+from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.windows import Windows
 
 MS_PER_S = 1000.0
@@ -27,12 +28,14 @@ class Task:
         load: reads the windows from a folder, or from where the task finds them itself when given
             None; raises InputError.
         default_encoder: chooses the encoder for the channels that the windows have.
+        recipe: how to train its network well.
     """
 
     name: str
     description: str
     load: Callable[[Path | None], Windows]
     default_encoder: Callable[[Windows], Encoder]
+    recipe: Recipe = Recipe()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,164 @@
+"""Train a network for a task: `python -m neurodeploy.train --task har`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from neurodeploy import cli
+from neurodeploy.tasks import TASKS, get
+
+DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """Add the options of a training, which `deploy` takes as well."""
+    options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
+    cli.add_data_option(options)
+    options.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where to write; runs/TASK when not given",
+    )
+    number = cli.whole_number(1)
+    options.add_argument(
+        "--hidden",
+        type=number,
+        nargs="+",
+        metavar="N",
+        help="neurons of each hidden layer; the task's own when not given",
+    )
+    options.add_argument(
+        "--delays", choices=("axonal", "none"), default="axonal", help="what delays to learn"
+    )
+    options.add_argument("--epochs", type=number, metavar="N", help="the task's own when not given")
+    options.add_argument("--batch", type=number, metavar="N", help="the task's own when not given")
+    options.add_argument(
+        "--learning-rate", type=cli.positive_number, metavar="R", help="the task's own if not given"
+    )
+    options.add_argument("--seed", type=cli.whole_number(0), default=0, metavar="N")
+    options.add_argument("--device", default="cpu", help="cpu, or a GPU such as cuda")
+    options.add_argument(
+        "--kernels",
+        choices=("compiled", "stock"),
+        default="compiled",
+        help="dynamics on a CPU: ours, or lava-dl's own",
+    )
+    cli.add_threads_option(options)
+    options.add_argument(
+        "--resume", action="store_true", help="go on with a run that was interrupted"
+    )
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = cli.parser("train", DESCRIPTION)
+    add_options(options)
+    given = options.parse_args(argv)
+    path = train(given)
+    print(f"Next: python -m neurodeploy.export {path}")
+    return cli.DONE
+
+
+def train(given: argparse.Namespace) -> Path:
+    """Train as the options say and return the path of the checkpoint."""
+    from neurodeploy import training
+    from neurodeploy.run_folder import RunFolder
+
+    cli.use_threads(given.threads)
+    folder = RunFolder(given.out or Path("runs") / given.task)
+    folder.check_writable()
+    data = load_data(given)
+    settings = settings_of(given, data)
+    started = training.start(data, settings)
+    if given.resume:
+        folder.resume(started)
+    else:
+        folder.start(started)
+    cli.say(_introduction(data, settings, started))
+    _run_epochs(started, folder)
+    best = started.history[started.best_epoch - 1]
+    print(
+        f"Best of {len(started.history)} epochs is {best.epoch}: {best.validation_accuracy:.1%} of "
+        f"{len(data.split.validation)} windows of validation subjects, kept in {folder.model}"
+    )
+    return folder.model
+
+
+def load_data(given: argparse.Namespace) -> Any:
+    """Return the task's windows, split and encoder, and print what their reader has to say."""
+    from neurodeploy.tasks.split import split_by_subject
+    from neurodeploy.training import TrainingData
+
+    task = get(given.task)
+    windows = task.load(given.data)
+    for note in windows.notes:
+        cli.say(f"note: {note}")
+    return TrainingData(task.name, windows, split_by_subject(windows), task.default_encoder(windows))
+
+
+def settings_of(given: argparse.Namespace, data: Any) -> Any:
+    """Return the task's recipe with what the options change of it."""
+    from models.snn import Architecture
+    from neurodeploy.training import Settings
+
+    recipe = get(given.task).recipe
+    changes = {
+        "hidden": tuple(given.hidden) if given.hidden else None,
+        "epochs": given.epochs,
+        "batch": given.batch,
+        "learning_rate": given.learning_rate,
+    }
+    recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
+    inputs = data.encoder.channels(len(data.windows.channel_names))
+    architecture = Architecture(
+        (inputs, *recipe.hidden, len(data.windows.class_names)),
+        threshold=recipe.threshold,
+        current_decay=recipe.current_decay,
+        voltage_decay=recipe.voltage_decay,
+        tau_grad=recipe.tau_grad,
+        delays=given.delays == "axonal",
+    )
+    return Settings(architecture, recipe, given.seed, given.device, given.kernels)
+
+
+def _introduction(data: Any, settings: Any, started: Any) -> str:
+    sizes = "-".join(str(n) for n in settings.architecture.sizes)
+    done = f" (epochs 1 to {len(started.history)} are done)" if started.history else ""
+    return (
+        f"Training {sizes} on {len(data.split.train)} windows of {data.windows.source}, "
+        f"{len(data.split.validation)} to validate, for {settings.recipe.epochs} epochs{done}"
+    )
+
+
+def _run_epochs(started: Any, folder: Any) -> None:
+    from neurodeploy import training
+
+    try:
+        with cli.progress("training") as advance:
+            for epoch in training.run(started, advance):
+                folder.save(started)
+                cli.say(
+                    f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training "
+                    f"{epoch.train_accuracy:.1%}, validation {epoch.validation_accuracy:.1%}"
+                )
+                for sentence in training.warnings(epoch):
+                    cli.say(f"warning: {sentence}")
+    except KeyboardInterrupt:
+        done = len(started.history)
+        raise KeyboardInterrupt(
+            f"{folder.path} holds the first {done} epochs; go on with --resume"
+            if folder.state.exists()
+            else "no epoch was finished, so nothing was written"
+        ) from None
+    folder.finish(started)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
