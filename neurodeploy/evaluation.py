@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,11 @@ from hw_sim.activity import LayerCounts, Measured, count, join
 from hw_sim.backends import Backend
 from hw_sim.run_options import RunOptions
 from hw_sim.score import Score, score
-from neurodeploy.tasks.task import Samples
-from models.network import QuantizedNetwork
+from models.errors import InputError
+from models.network import QuantizedNetwork, TaskDescription
+from neurodeploy.tasks import get
+from neurodeploy.tasks.split import split_by_subject
+from neurodeploy.tasks.task import Samples, encode_windows, matching_encoder
 
 BATCH = 512
 """Samples held with the spikes of every layer at a time; what is counted stays."""
@@ -34,6 +38,32 @@ class Evaluation:
     score: Score
     overflows: int | None
     measured: Measured | None = None
+
+
+def load_test_samples(
+    task: TaskDescription, folder: Path | None, count: int | None = None
+) -> tuple[Samples, str]:
+    """Return the test samples of a network's task, encoded as it was trained, and their source.
+
+    Args:
+        task: what the network carries.
+        folder: of the data set, or None for the installed data package.
+        count: how many, spread evenly over the test samples; all by default.
+
+    Raises:
+        InputError: when the network names no task, or the data is missing or of another kind.
+    """
+    if not task.name:
+        raise InputError(
+            "the network names no task, so there are no samples to run; export it from a "
+            "checkpoint of `python -m neurodeploy.train`"
+        )
+    windows = get(task.name).load(folder)
+    chosen = split_by_subject(windows).test
+    if count is not None and count < len(chosen):
+        chosen = chosen[np.linspace(0, len(chosen) - 1, count).astype(np.int64)]
+    samples = encode_windows(windows, matching_encoder(task, windows), chosen)
+    return samples, windows.source
 
 
 def evaluate(

@@ -3,6 +3,8 @@
     windows      labelled signal windows, what every reader returns
     split        train, validation and test by subject
     encoders     signal windows to spikes, and their registry
+    augment      varied copies of signals, to train on
+    recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
     har          human activity recognition: which data set a folder holds
     inertial     units, channels and windows that the readers below share

@@ -8,16 +8,28 @@ from pathlib import Path
 
 from models.errors import InputError
 from neurodeploy.tasks import hapt, uci_har, wisdm, wisdm_2019
-from neurodeploy.tasks.encoders import Delta, Encoder
+from neurodeploy.tasks.augment import vary_wearing
+from neurodeploy.tasks.encoders import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.inertial import ACCELEROMETER
+from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
 SEARCH_DEPTH = 3
 """How many levels below the given folder a data set may lie."""
 
-ACCELEROMETER_THRESHOLD_G = 0.1
-GYROSCOPE_THRESHOLD_RAD_S = 0.4
+DELTA_G, DELTA_RAD_S, COARSE = 0.1, 0.2, 3
+LEVEL_PER_G, TURNING_PER_RAD_S = 0.5, 2.5
+"""Thresholds and gains of the encoder; `docs/har-recipe.md` tells how they were chosen."""
+
+RECIPE = Recipe(
+    hidden=(128, 128),
+    epochs=16,
+    batch=32,
+    learning_rate=3e-3,
+    count_scale=0.15,
+    augment=vary_wearing,
+)
 
 
 @dataclass(frozen=True)
@@ -89,13 +101,21 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def default_encoder(windows: Windows) -> Encoder:
-    """Return the delta encoder with thresholds of 0.1 g and 0.4 rad/s."""
-    return Delta(
-        tuple(
-            ACCELEROMETER_THRESHOLD_G if name in ACCELEROMETER else GYROSCOPE_THRESHOLD_RAD_S
-            for name in windows.channel_names
-        )
-    )
+    """Return three codes side by side: movement, the level of gravity, and the size of turning.
+
+    A delta code with coarse spikes conveys movement. It says little about a person at rest, whose
+    posture only gravity tells, so the accelerometer has a level code too; how much a gyroscope
+    turns has a third, without the sign.
+    """
+    sensors = [name in ACCELEROMETER for name in windows.channel_names]
+    thresholds = tuple(DELTA_G if acc else DELTA_RAD_S for acc in sensors)
+    parts: list[Encoder] = [Delta(thresholds, coarse=COARSE)]
+    if any(sensors):
+        parts.append(SigmaDelta(tuple(LEVEL_PER_G if acc else 0.0 for acc in sensors)))
+    if not all(sensors):
+        turning = tuple(0.0 if acc else TURNING_PER_RAD_S for acc in sensors)
+        parts.append(SigmaDelta(turning, rectified=True))
+    return Together(tuple(parts))
 
 
 HAR = Task(
@@ -103,4 +123,5 @@ HAR = Task(
     description="human activities from a worn accelerometer and gyroscope (HAPT, UCI HAR, WISDM)",
     load=load,
     default_encoder=default_encoder,
+    recipe=RECIPE,
 )

@@ -1,0 +1,39 @@
+"""List the commands, or run one: `neurodeploy train --task har` is `python -m neurodeploy.train`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "deploy": "train, export, check and report in a row: the first thing to run",
+    "train": "train a network for a task and write model.pt",
+    "export": "turn model.pt into model.net and prove that it spikes alike",
+    "report": "run model.net and report accuracy, spikes, energy and latency",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command named first in `argv`, or list the commands."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else "--help"
+    if name in COMMANDS:
+        module = importlib.import_module(f"neurodeploy.{name}")
+        return int(module.main(arguments[1:]))
+    listing = "\n".join(f"  {name:8}{text}" for name, text in COMMANDS.items())
+    text = f"usage: neurodeploy COMMAND [OPTIONS], or python -m neurodeploy.COMMAND\n\n{listing}"
+    if name in ("-h", "--help"):
+        print(text)
+        return 0
+    print(f"error: {name!r} is no command; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+    return 2
+
+
+def run() -> None:
+    """Run as the console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,104 @@
+"""The whole way in one command: `python -m neurodeploy.deploy --task har`.
+
+Train, export, prove, compare with Lava, and report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hw_sim import chip
+from neurodeploy import cli, export, report, train
+
+DESCRIPTION = "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
+LAVA_SAMPLES = 64
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = cli.parser("deploy", DESCRIPTION)
+    train.add_options(options)
+    options.add_argument(
+        "--lava-samples",
+        type=cli.whole_number(0),
+        default=LAVA_SAMPLES,
+        metavar="N",
+        help="test samples to run on Lava's simulator as well; 0 for none",
+    )
+    given = options.parse_args(argv)
+    began = time.monotonic()
+    model = train.train(given)
+    network = model.with_suffix(".net")
+    code = export.export(_export_options(given, model), network)
+    if code == cli.DONE and given.lava_samples:
+        code = compare_with_lava(network, given)
+    if code != cli.DONE:
+        return code
+    made = report.make_report(_report_options(given, network))
+    return _finish(made, model, network, time.monotonic() - began)
+
+
+def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
+    """Run some test samples on Lava and on our simulator; return the exit code."""
+    from export import netx
+    from hw_sim.backends import BACKENDS
+    from hw_sim.run_options import RunOptions
+    from neurodeploy import proof
+    from neurodeploy.evaluation import load_test_samples
+
+    network = netx.read(path)
+    spikes = load_test_samples(network.task, given.data, given.lava_samples)[0].spikes
+    with cli.progress("running on Lava") as advance:
+        on_lava = BACKENDS["lava"].run(network, spikes, RunOptions(progress=advance))
+    ours = BACKENDS["fast"].run(network, spikes, RunOptions())
+    compared = proof.compare(on_lava.spikes, ours.spikes)
+    if not compared.equal:
+        print(
+            f"Lava and our simulator differ in {compared.different} spikes of {compared.samples} "
+            f"samples, first in {compared.first}"
+        )
+        return cli.CHECK_FAILED
+    print(
+        f"Lava and our simulator agree in all {compared.spikes:,} spikes of "
+        f"{len(network.layers)} layers over {compared.samples} samples in one run"
+    )
+    return cli.DONE
+
+
+def _finish(made: Any, model: Path, network: Path, seconds: float) -> int:
+    from neurodeploy.pages import terminal
+
+    terminal.show(made)
+    print(f"Done in {seconds / 60:.1f} minutes. Next:")
+    print(f"  python -m neurodeploy.report {network} --json")
+    print(f"  python -m neurodeploy.export {model}")
+    print("  python -m neurodeploy.train --help")
+    return cli.DONE if report.fits_everywhere(made) else cli.CHECK_FAILED
+
+
+def _export_options(given: argparse.Namespace, model: Path) -> argparse.Namespace:
+    return argparse.Namespace(
+        model=model, out=None, data=given.data, samples=None, chip="loihi2", threads=given.threads
+    )
+
+
+def _report_options(given: argparse.Namespace, network: Path) -> argparse.Namespace:
+    return argparse.Namespace(
+        network=network,
+        data=given.data,
+        samples=None,
+        backend="fast",
+        chip=sorted(chip.CHIPS),
+        time_limit=None,
+        threads=given.threads,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

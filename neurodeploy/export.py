@@ -1,0 +1,119 @@
+"""Export a trained network: `python -m neurodeploy.export runs/har/model.pt`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hw_sim import chip, design_rules
+from hw_sim.placement import place
+from models.errors import DesignRuleError, InputError
+from models.network import QuantizedNetwork, digest
+from neurodeploy import cli
+
+DESCRIPTION = (
+    "Turn a checkpoint into an integer network, check it against Loihi, write model.net and prove "
+    "that it spikes as the trained network does."
+)
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """Add the options of an export."""
+    options.add_argument("model", type=Path, metavar="model.pt", help="checkpoint of a training")
+    options.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write; model.net beside model.pt if not given"
+    )
+    cli.add_data_option(options)
+    options.add_argument(
+        "--samples",
+        type=cli.whole_number(1),
+        metavar="N",
+        help="test samples to compare spikes on; all when not given",
+    )
+    options.add_argument(
+        "--chip", choices=sorted(chip.CHIPS), default="loihi2", help="whose limits to check"
+    )
+    cli.add_threads_option(options)
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = cli.parser("export", DESCRIPTION)
+    add_options(options)
+    given = options.parse_args(argv)
+    cli.use_threads(given.threads)
+    path = given.out or given.model.with_suffix(".net")
+    code = export(given, path)
+    if code == cli.DONE:
+        print(f"Next: python -m neurodeploy.report {path}")
+    return code
+
+
+def export(given: argparse.Namespace, path: Path) -> int:
+    """Write the network to `path` and prove it; return the exit code."""
+    from export import netx
+    from models.quantize import quantize
+    from neurodeploy import checkpoint
+
+    kept = checkpoint.load(given.model)
+    trained = kept.network()
+    network = quantize(trained, task=kept.task, provenance=kept.training)
+    if not fits(network, chip.chip(given.chip)):
+        return cli.CHECK_FAILED
+    spikes = load_spikes(network, given)
+    proof = prove(trained, network, spikes)
+    if not proof.equal:
+        print(
+            f"{given.model} was not exported: {proof.different} of its spikes differ between "
+            f"SLAYER and the simulator over {proof.samples} samples, first in {proof.first}"
+            + (f"; u or v left its 24 bits {proof.wraps} times" if proof.wraps else "")
+        )
+        return cli.CHECK_FAILED
+    netx.write(network, path)
+    check_written(network, path)
+    print(
+        f"Wrote {path} (sha256 {digest(network)[:12]}): SLAYER and the simulator agree in all "
+        f"{proof.spikes:,} spikes of {len(network.layers)} layers over {proof.samples:,} samples"
+    )
+    return cli.DONE
+
+
+def fits(network: QuantizedNetwork, onto: chip.Chip) -> bool:
+    """Return whether the network fits the chip and the file format; print every problem if not."""
+    from export import rules
+
+    problems = (*rules.check(network), *design_rules.check(network, place(network, onto)))
+    if problems:
+        print(DesignRuleError(f"the network for {onto.title}", problems))
+    return not problems
+
+
+def load_spikes(network: QuantizedNetwork, given: argparse.Namespace) -> Any:
+    """Return the encoded test samples of the network's task, as many as asked for."""
+    from neurodeploy.evaluation import load_test_samples
+
+    return load_test_samples(network.task, given.data, given.samples)[0].spikes
+
+
+def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:
+    """Return the comparison of both networks, with a progress bar."""
+    from neurodeploy import proof
+
+    with cli.progress("comparing spikes") as advance:
+        return proof.prove(trained, network, spikes, advance=advance)
+
+
+def check_written(network: QuantizedNetwork, path: Path) -> None:
+    """Raise InputError unless the file reads back as the network that was written."""
+    from export import netx
+
+    if digest(netx.read(path)) != digest(network):
+        raise InputError(f"{path} reads back otherwise than it was written; check the disk")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

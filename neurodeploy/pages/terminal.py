@@ -1,0 +1,135 @@
+"""A report as tables in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from hw_sim.estimate import Estimate
+from hw_sim.report import NOT_MODELLED, Report
+from hw_sim.report_estimated import Estimated
+
+UJ, MS, US, MW = 1e6, 1e3, 1e6, 1e3
+"""Factors from SI units to the units shown."""
+
+
+def show(report: Report, console: Console | None = None) -> None:
+    """Print the report on stdout: counted, then estimated, then what is not modelled."""
+    out = console or Console(highlight=False)
+    out.print(_headline(report))
+    out.print(_layers(report))
+    out.print(_chips(report))
+    out.print(_cores(report))
+    for name, each in report.estimated.items():
+        for problem in each.problems:
+            out.print(f"[bold red]does not fit {name}:[/] {problem}", soft_wrap=True)
+    out.print("[bold]How to read the estimates[/]")
+    caveats = [c for each in report.estimated.values() for c in each.placement.chip.caveats]
+    for sentence in dict.fromkeys(caveats):
+        out.print(f"  - {sentence}", soft_wrap=True)
+    out.print("[bold]Not modelled[/]")
+    for sentence in NOT_MODELLED:
+        out.print(f"  - {sentence}", soft_wrap=True)
+
+
+def _headline(report: Report) -> str:
+    counted, network = report.counted, report.network
+    lines = [
+        f"[bold]{network.task.name or 'network'}[/] sha256 {report.digest[:12]}, "
+        f"{report.provenance.get('data', 'given spikes')}, run on "
+        f"{report.provenance.get('backend', '?')}: "
+        f"{counted.samples:,} samples of {counted.steps} time steps"
+    ]
+    if counted.score is not None:
+        lines.append(
+            f"[bold]accuracy {counted.score.accuracy:.2%}, macro F1 {counted.score.macro_f1:.3f}[/]"
+            f" (counted; {counted.score.silent_samples} samples without an output spike)"
+        )
+    if report.provenance.get("overflows"):
+        lines.append(f"warning: u or v left its 24 bits {report.provenance['overflows']:,} times")
+    return "\n".join(lines)
+
+
+def _layers(report: Report) -> Table:
+    table = Table(title="Counted, a sample", title_justify="left")
+    for name in ("layer", "neurons", "delays", "spikes in", "spikes out", "firing", "SynOps",
+                 "of dense", "neuron updates"):  # fmt: skip
+        table.add_column(name, justify="left" if name == "delays" else "right")
+    for row in report.counted.layers:
+        table.add_row(
+            str(row.layer),
+            f"{row.neurons}",
+            row.delays,
+            f"{row.spikes_in_per_sample:,.1f}",
+            f"{row.spikes_per_sample:,.1f}",
+            f"{row.firing_rate_per_step:.1%}",
+            f"{row.synops_per_sample:,.0f}",
+            f"{row.synops_per_sample / max(row.dense_synops_per_sample, 1):.1%}",
+            f"{row.neuron_updates_per_sample:,.0f}",
+        )
+    return table
+
+
+def _chips(report: Report) -> Table:
+    table = Table(
+        title="Estimated, a sample: likely (low to high)", title_justify="left", show_lines=False
+    )
+    table.add_column("")
+    for each in report.estimated.values():
+        table.add_column(each.placement.chip.title, justify="right")
+    for label, read in _ROWS:
+        table.add_row(label, *(read(each) for each in report.estimated.values()))
+    return table
+
+
+def _cores(report: Report) -> Table:
+    table = Table(title="Estimated, neurocores", title_justify="left")
+    for name in ("chip", "layer", "neurocores", "neurons a core", "bound by", "full"):
+        table.add_column(name, justify="left" if name in ("chip", "bound by") else "right")
+    for name, each in report.estimated.items():
+        for index, layer in enumerate(each.placement.layers):
+            binding = layer.binding
+            table.add_row(
+                name,
+                str(index),
+                str(layer.neurocores),
+                str(layer.neurons_per_core),
+                binding.name,
+                f"{binding.used / binding.limit:.0%}" if binding.limit else "-",
+            )
+    return table
+
+
+def _band(value: Estimate, factor: float) -> str:
+    return f"{value.value * factor:,.3g} ({value.low * factor:,.3g} to {value.high * factor:,.3g})"
+
+
+def _pace(each: Estimated, read: Any) -> str:
+    return "-" if each.pace is None else str(read(each))
+
+
+def _keeps_up(each: Estimated) -> str:
+    pace = each.pace
+    if pace is None:
+        return "-"
+    verb = "yes" if pace.keeps_up else "no"
+    return f"{verb}, {pace.dt_s * MS:g} ms a step"
+
+
+_ROWS: tuple[tuple[str, Any], ...] = (
+    ("neurocores", lambda e: f"{e.placement.neurocores} of {e.placement.chip.limit('neurocores')}"),
+    ("at full speed", lambda e: ""),
+    ("  step (us)", lambda e: _band(e.latency.step_s, US)),
+    ("  latency (ms)", lambda e: _band(e.latency.sample_s, MS)),
+    ("  samples a second", lambda e: _band(e.latency.samples_per_s, 1)),
+    ("  energy: synaptic (uJ)", lambda e: _band(e.energy.synaptic, UJ)),
+    ("  energy: neuron (uJ)", lambda e: _band(e.energy.neuron, UJ)),
+    ("  energy: spike traffic (uJ)", lambda e: _band(e.energy.spike_traffic, UJ)),
+    ("  energy: static (uJ)", lambda e: _band(e.energy.static, UJ)),
+    ("  energy: total (uJ)", lambda e: _band(e.energy.total, UJ)),
+    ("at the sensor's pace", _keeps_up),
+    ("  energy: dynamic (uJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.dynamic, UJ))),
+    ("  energy: static (uJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.static, UJ))),
+)

@@ -1,0 +1,61 @@
+"""Varied copies of signals, so that a network learns what does not depend on one recording."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROTATION_DEG = 20.0
+GAIN_SPREAD = 0.1
+WARP_SPREAD = 0.1
+
+
+def vary_wearing(
+    signals: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return the signals as if the sensor sat askew and the person moved a little otherwise.
+
+    Each window is turned about a random axis by a normal angle (the same for all sensors), its
+    movement about the mean is scaled, and its time is stretched or squeezed about its middle.
+
+    Args:
+        signals: float32 (windows, channels, samples); each three channels are a sensor's x, y, z.
+        rng: where the variation is drawn from.
+
+    Returns:
+        float32 array of the same shape.
+    """
+    warped = _warp_time(signals, np.exp(rng.normal(0, WARP_SPREAD, len(signals))))
+    turns = rotations(rng, len(signals))
+    sensors = warped.reshape(len(signals), -1, 3, signals.shape[2])
+    turned = np.einsum("nij,nsjt->nsit", turns, sensors).reshape(signals.shape)
+    mean = turned.mean(axis=2, keepdims=True)
+    gain = np.exp(rng.normal(0, GAIN_SPREAD, (len(signals), 1, 1))).astype(np.float32)
+    return np.ascontiguousarray(mean + (turned - mean) * gain, np.float32)
+
+
+def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Return rotation matrices (count, 3, 3) about random axes, by Rodrigues' formula."""
+    axis = rng.normal(size=(count, 3))
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    angle = np.radians(rng.normal(0, ROTATION_DEG, count))[:, None, None]
+    cross = np.zeros((count, 3, 3))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        cross[:, i, j], cross[:, j, i] = -axis[:, k], axis[:, k]
+    turns = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    return turns.astype(np.float32)
+
+
+def _warp_time(
+    signals: NDArray[np.float32], factor: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return the signals read at times that advance by `factor`; the ends hold their value."""
+    samples = signals.shape[2]
+    middle = (samples - 1) / 2
+    times = middle + (np.arange(samples) - middle) * factor[:, None]
+    times = np.clip(times, 0, samples - 1)
+    before = np.minimum(times.astype(np.int64), samples - 2) if samples > 1 else times.astype(int)
+    share = (times - before).astype(np.float32)[:, None, :]
+    first = np.take_along_axis(signals, before[:, None, :], axis=2)
+    second = np.take_along_axis(signals, np.minimum(before + 1, samples - 1)[:, None, :], axis=2)
+    return first * (1 - share) + second * share
