@@ -36,7 +36,7 @@ def run(
     """
     inputs = check_spikes(network, spikes)
     before = numba.get_num_threads()
-    numba.set_num_threads(min(options.threads or before, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(options.threads or before, before))
     try:
         runs, arriving = [], inputs
         for layer in network.layers:

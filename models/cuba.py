@@ -18,7 +18,6 @@ from models import loihi
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Plain ints, so that numba compiles them as constants.
 _SHIFT = loihi.DECAY_SHIFT
 _LOW = np.int32(loihi.DECAY_ONE - 1)
 _CURRENT_LIMIT = np.int32(loihi.CURRENT_LIMIT)
@@ -32,7 +31,7 @@ def compiled(function: F) -> F:
 
 
 @compiled
-def decay(state: int, kept: int) -> int:
+def decay(state: Any, kept: Any) -> Any:
     """Return sign(state) * ((|state| * kept) >> 12), rounding toward zero.
 
     The product of 24 and 13 bits would need 64; with |state| = high * 4096 + low it is
@@ -50,8 +49,8 @@ def decay(state: int, kept: int) -> int:
 
 
 @compiled
-def wrap_current(current: int) -> int:
-    """Return the current wrapped once into (-2^23, 2^23], as 24 bits hold it."""
+def wrap_current(current: Any) -> Any:
+    """Return the int32 current wrapped once into (-2^23, 2^23], as 24 bits hold it."""
     if current > _CURRENT_LIMIT:
         return int32(current - _CURRENT_SPAN)
     if current <= -_CURRENT_LIMIT:
@@ -60,6 +59,6 @@ def wrap_current(current: int) -> int:
 
 
 @compiled
-def clip_voltage(voltage: int) -> int:
-    """Return the voltage clipped to +-(2^23 - 1)."""
+def clip_voltage(voltage: Any) -> Any:
+    """Return the int32 voltage clipped to +-(2^23 - 1)."""
     return int32(min(max(voltage, -_VOLTAGE_MAX), _VOLTAGE_MAX))

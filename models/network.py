@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -36,7 +37,9 @@ def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> Int
         converted = given.astype(dtype, order="C", copy=True)
     if not np.array_equal(converted, given):
         wrong = given[converted != given].flat[0]
-        raise InputError(f"{name} holds {wrong}; it must hold whole numbers that fit {dtype.__name__}")
+        raise InputError(
+            f"{name} holds {wrong}; it must hold whole numbers that fit {dtype.__name__}"
+        )
     converted.setflags(write=False)
     return converted
 
@@ -222,7 +225,7 @@ class QuantizedNetwork:
 def _check_chain(layers: Sequence[Layer], class_names: Sequence[str]) -> None:
     if not layers:
         raise InputError("the network has no layers; it needs at least one")
-    for index, (before, after) in enumerate(zip(layers, layers[1:]), start=1):
+    for index, (before, after) in enumerate(pairwise(layers), start=1):
         if before.neurons != after.senders:
             raise InputError(
                 f"layer {index} expects {after.senders} senders but layer {index - 1} has "

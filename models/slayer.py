@@ -8,6 +8,6 @@ from contextlib import redirect_stdout
 
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 with redirect_stdout(io.StringIO()):
-    import lava.lib.dl.slayer as slayer
+    from lava.lib.dl import slayer
 
 __all__ = ["slayer"]

@@ -99,7 +99,7 @@ class SlayerNetwork(torch.nn.Module):
         )
 
     def forward(self, spikes: Tensor) -> Tensor:
-        """Return the output spikes, float (batch, outputs, time), of input (batch, inputs, time)."""
+        """Return output spikes, float (batch, outputs, time), of input (batch, inputs, time)."""
         return self.layer_spikes(spikes, delayed=True)[-1]
 
     def layer_spikes(self, spikes: Tensor, *, delayed: bool = False) -> list[Tensor]:
@@ -118,7 +118,8 @@ class SlayerNetwork(torch.nn.Module):
 
     def delay_parameters(self) -> list[torch.nn.Parameter]:
         """Return the axonal delays, float (neurons,) each, which want their own learning rate."""
-        return [block.delay.delay for block in self.blocks if block.delay is not None]
+        delays: list[Any] = [block.delay for block in self.blocks]
+        return [each.delay for each in delays if each is not None]
 
     def clamp_delays(self) -> None:
         """Bring the delays back into 0..62 after an optimizer step."""

@@ -1,12 +1,12 @@
 """What a person runs: train a network, export it, run it, and read what it would cost on Loihi.
 
-    train, export, report, deploy   the commands; `python -m neurodeploy` lists them
-    cli                             what the commands share: errors, exit codes, progress
-    tasks/                          data, its split and how it becomes spikes
-    training, checkpoint            train a network and keep it
-    proof                           compare a trained network with its integer twin, spike by spike
-    evaluation                      run a network over a task's samples
-    pages/                          reports and histories as text and pictures
+train, export, report, deploy   the commands; `python -m neurodeploy` lists them
+cli                             what the commands share: errors, exit codes, progress
+tasks/                          data, its split and how it becomes spikes
+training, checkpoint            train a network and keep it
+proof                           compare a trained network with its integer twin, spike by spike
+evaluation                      run a network over a task's samples
+pages/                          reports and histories as text and pictures
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""List the commands, or run one: `neurodeploy train --task har` is `python -m neurodeploy.train`."""
+"""List the commands, or run one: `neurodeploy train` is `python -m neurodeploy.train`."""
 
 from __future__ import annotations
 

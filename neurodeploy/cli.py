@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from rich.console import Console
 from rich.progress import (
@@ -30,8 +30,13 @@ from models.errors import BackendError, InputError
 
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
-Main = Callable[[Sequence[str] | None], int]
-Advance = Callable[[int, int], None]
+Advance: TypeAlias = Callable[[int, int], None]
+
+
+class Main(Protocol):
+    """A command: takes its arguments, or those of the process, and returns an exit code."""
+
+    def __call__(self, argv: Sequence[str] | None = None) -> int: ...
 
 
 def say(message: str) -> None:
@@ -129,7 +134,7 @@ def use_threads(threads: int | None) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(threads, numba.get_num_threads()))
 
 
 def whole_number(low: int) -> Callable[[str], int]:

@@ -15,7 +15,9 @@ from typing import Any
 from hw_sim import chip
 from neurodeploy import cli, export, report, train
 
-DESCRIPTION = "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
+DESCRIPTION = (
+    "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
+)
 LAVA_SAMPLES = 64
 
 

@@ -24,7 +24,10 @@ def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of an export."""
     options.add_argument("model", type=Path, metavar="model.pt", help="checkpoint of a training")
     options.add_argument(
-        "--out", type=Path, metavar="FILE", help="where to write; model.net beside model.pt if not given"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="where to write; model.net beside model.pt if not given",
     )
     cli.add_data_option(options)
     options.add_argument(

@@ -33,8 +33,7 @@ class Divergence:
 
     def __str__(self) -> str:
         return (
-            f"layer {self.layer}, sample {self.sample}, time step {self.step}, "
-            f"neuron {self.neuron}"
+            f"layer {self.layer}, sample {self.sample}, time step {self.step}, neuron {self.neuron}"
         )
 
 

@@ -44,7 +44,9 @@ def add_options(options: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="end a run on Lava or Loihi after so long",
     )
-    options.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    options.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of text"
+    )
     cli.add_threads_option(options)
 
 
@@ -86,7 +88,9 @@ def report_on(network: QuantizedNetwork, given: argparse.Namespace) -> Any:
             network,
             samples,
             backend,
-            options=RunOptions(threads=given.threads, time_limit_s=given.time_limit, progress=advance),
+            options=RunOptions(
+                threads=given.threads, time_limit_s=given.time_limit, progress=advance
+            ),
             advance=advance,
         )
     return report.build(

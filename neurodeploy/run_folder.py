@@ -1,10 +1,10 @@
 """The folder of one training run: its checkpoint, its history, and the state to resume from.
 
-    model.pt        the best epoch, for `export`
-    resume.pt       the state after the last finished epoch; model.pt can be made from it
-    history.jsonl   one JSON object an epoch
-    history.png     the same as a picture
-    previous/       the files of the run that was here before
+model.pt        the best epoch, for `export`
+resume.pt       the state after the last finished epoch; model.pt can be made from it
+history.jsonl   one JSON object an epoch
+history.png     the same as a picture
+previous/       the files of the run that was here before
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ def load_data(given: argparse.Namespace) -> Any:
     windows = task.load(given.data)
     for note in windows.notes:
         cli.say(f"note: {note}")
-    return TrainingData(task.name, windows, split_by_subject(windows), task.default_encoder(windows))
+    return TrainingData(
+        task.name, windows, split_by_subject(windows), task.default_encoder(windows)
+    )
 
 
 def settings_of(given: argparse.Namespace, data: Any) -> Any:

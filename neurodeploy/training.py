@@ -137,7 +137,9 @@ def find_device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"the device {name!r} cannot be used ({reason}); use --device cpu") from None
+        raise InputError(
+            f"the device {name!r} cannot be used ({reason}); use --device cpu"
+        ) from None
     return device
 
 
@@ -197,7 +199,7 @@ def _train_epoch(
         loss, correct = _step(training, samples.spikes[chosen], samples.labels[chosen], position)
         total_loss, right = total_loss + loss, right + correct
         if advance is not None:
-            advance((number - 1) * steps * batch + (step + 1) * batch, recipe.epochs * steps * batch)
+            advance(((number - 1) * steps + step + 1) * batch, recipe.epochs * steps * batch)
     return total_loss / steps, right / (steps * batch)
 
 
@@ -282,7 +284,7 @@ def restore(training: Training, values: dict[str, Any]) -> None:
         training.network.load_state_dict(values["network"])
         training.optimizer.load_state_dict(values["optimizer"])
         training.history = [
-            Epoch(**{k: tuple(v) if isinstance(v, list) else v for k, v in epoch.items()})
+            Epoch(**{**epoch, "rates": tuple(epoch["rates"]), "delays": tuple(epoch["delays"])})
             for epoch in values["history"]
         ]
         training.best, training.best_epoch = values["best"], values["best_epoch"]

@@ -10,9 +10,7 @@ GAIN_SPREAD = 0.1
 WARP_SPREAD = 0.1
 
 
-def vary_wearing(
-    signals: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
+def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return the signals as if the sensor sat askew and the person moved a little otherwise.
 
     Each window is turned about a random axis by a normal angle (the same for all sensors), its
@@ -43,12 +41,10 @@ def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         cross[:, i, j], cross[:, j, i] = -axis[:, k], axis[:, k]
     turns = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
-    return turns.astype(np.float32)
+    return np.asarray(turns, np.float32)
 
 
-def _warp_time(
-    signals: NDArray[np.float32], factor: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def _warp_time(signals: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the signals read at times that advance by `factor`; the ends hold their value."""
     samples = signals.shape[2]
     middle = (samples - 1) / 2
@@ -58,4 +54,4 @@ def _warp_time(
     share = (times - before).astype(np.float32)[:, None, :]
     first = np.take_along_axis(signals, before[:, None, :], axis=2)
     second = np.take_along_axis(signals, np.minimum(before + 1, samples - 1)[:, None, :], axis=2)
-    return first * (1 - share) + second * share
+    return np.asarray(first * (1 - share) + second * share, np.float32)

@@ -213,7 +213,9 @@ class Together(Encoder):
         return {"name": self.name, "parts": [part.as_dict() for part in self.parts]}
 
 
-ENCODERS: dict[str, type[Encoder]] = {encoder.name: encoder for encoder in (Delta, SigmaDelta, Together)}
+ENCODERS: dict[str, type[Encoder]] = {
+    encoder.name: encoder for encoder in (Delta, SigmaDelta, Together)
+}
 
 
 def from_dict(values: Mapping[str, Any]) -> Encoder:

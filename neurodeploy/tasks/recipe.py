@@ -9,9 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Augment: TypeAlias = Callable[
-    [NDArray[np.float32], np.random.Generator], NDArray[np.float32]
-]
+Augment: TypeAlias = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 """Returns varied copies of signals (windows, channels, samples); the labels stay."""
 
 

@@ -35,7 +35,7 @@ class Task:
     description: str
     load: Callable[[Path | None], Windows]
     default_encoder: Callable[[Windows], Encoder]
-    recipe: Recipe = Recipe()
+    recipe: Recipe
 
 
 @dataclass(frozen=True, eq=False)
