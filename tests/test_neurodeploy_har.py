@@ -60,7 +60,20 @@ def test_every_layout_can_be_split_and_encoded(
         windows = har.load(folder)
         split = split_by_subject(windows)
         spikes = har.default_encoder(windows).encode(windows.signals[split.test])
-        assert spikes.shape == (len(split.test), 2 * len(windows.channel_names), 128)
+        channels = {3: 4 * 3 + 2 * 3, 6: 4 * 6 + 2 * 3 + 3}[len(windows.channel_names)]
+        assert spikes.shape == (len(split.test), channels, 128)
+
+
+def test_the_default_encoder_gives_level_codes_to_the_accelerometer_and_turning_to_the_gyroscope(
+    uci_har_folder: Path, wisdm_folder: Path
+) -> None:
+    delta, level, turning = har.default_encoder(har.load(uci_har_folder)).as_dict()["parts"]
+    assert delta["threshold"] == [0.1, 0.1, 0.1, 0.2, 0.2, 0.2]
+    assert level["gain"] == [0.5, 0.5, 0.5, 0.0, 0.0, 0.0]
+    assert turning["gain"] == [0.0, 0.0, 0.0, 2.5, 2.5, 2.5]
+    assert [level["rectified"], turning["rectified"]] == [False, True]
+    without_gyroscope = har.default_encoder(har.load(wisdm_folder)).as_dict()["parts"]
+    assert [part["name"] for part in without_gyroscope] == ["delta", "sigma-delta"]
 
 
 def test_a_folder_without_a_data_set_lists_what_was_looked_for(tmp_path: Path) -> None:

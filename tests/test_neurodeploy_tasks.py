@@ -186,7 +186,10 @@ def test_a_network_finds_its_encoder_again_from_its_description() -> None:
             "time steps are 8 but the network was trained with 99; give data of the kind",
         ),
         ({"dt_ms": 50.0}, "milliseconds a step are 20.0 but the network was trained with 50.0"),
-        ({"encoder": {"name": "delta", "threshold": [1, 1, 1]}}, "3 thresholds for 2 signal"),
+        (
+            {"encoder": {"name": "delta", "threshold": [1, 1, 1]}},
+            "the encoder has 3 values of threshold for 2 signal channels",
+        ),
     ],
 )
 def test_a_network_of_other_data_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -2,7 +2,8 @@
 
     windows      labelled signal windows, what every reader returns
     split        train, validation and test by subject
-    encoders     signal windows to spikes, and their registry
+    encoders     signal windows to spikes: the registry; encoder is what they share
+    delta        spikes for movement; sigma_delta spikes at a rate that follows the level
     augment      varied copies of signals, to train on
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
