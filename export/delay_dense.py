@@ -31,7 +31,7 @@ def starts_sample(time_step: int, proc_params: Any) -> bool:
 
     `sample_steps` is set on the process by `export.lava_graph.build`.
     """
-    return (time_step - 1) % proc_params["sample_steps"] == 0
+    return bool((time_step - 1) % proc_params["sample_steps"] == 0)
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
@@ -41,12 +41,12 @@ class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
     """Send what arrived in the step before, and forget it when a sample starts.
 
     Weights are taken as they are, integers from -256 to 255; Lava's own model drops the lowest
-    bit of odd weights of mixed signs, which `export.rules` reports.
+    bit of odd weights of mixed signs, which `hw_sim.design_rules` reports for a chip.
     """
 
     def run_spk(self) -> None:
         if starts_sample(self.time_step, self.proc_params):
-            self.a_buff = np.zeros_like(self.a_buff)
+            self.a_buff = np.zeros_like(self.a_buff)  # type: ignore[has-type]
         self.a_out.send(self.a_buff)
         self.a_buff = self.weights[:, np.flatnonzero(self.s_in.recv())].sum(axis=1)
 

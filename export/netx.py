@@ -11,6 +11,7 @@ Source of the format: `lava.lib.dl.netx.hdf5` and `slayer.block.base` (lava-dl 0
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def read(path: Path) -> QuantizedNetwork:
             return _read_file(file)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, MemoryError) as error:
         raise InputError(f"{path} is no readable netx file ({error}); export it again") from None
 
 
@@ -107,7 +108,7 @@ def _read_file(file: h5py.File) -> QuantizedNetwork:
         _json_object(own.attrs["provenance"]) if own else {"source": "netx file without a task"},
     )
     if own and own.attrs["digest"] != digest(network):
-        raise InputError("the digest does not match the content, which was changed; export it again")
+        raise InputError("the content was changed, its digest does not match; export it again")
     return network
 
 
@@ -122,9 +123,7 @@ def _read_layer(group: Any, *, first: bool) -> DenseLayer | None:
         raise InputError("the dense layer is recurrent or complex; this version runs neither")
     if "bias" in group and np.any(_array(group, "bias")):
         raise InputError("the neurons have biases; this version runs neurons without")
-    weight = _array(group, "weight")
-    if weight.ndim == 1:
-        weight = weight.reshape(int(np.prod(_array(group, "shape"))), -1)
+    weight = _read_weight(group)
     delay = _array(group, "delay") if "delay" in group else np.zeros((1, 1))
     if "neuron" not in group:
         raise InputError("there is no neuron group; this version runs CUBA neurons")
@@ -133,14 +132,43 @@ def _read_layer(group: Any, *, first: bool) -> DenseLayer | None:
     )
 
 
+def _read_weight(group: Any) -> Any:
+    """Return the weights as (neurons, senders), once they agree with the sizes in the file."""
+    weight = _array(group, "weight")
+    sizes = {name: _count(group, name) for name in ("shape", "inFeatures", "outFeatures")}
+    neurons = sizes["shape"]
+    if weight.ndim == 1 and neurons and weight.size % neurons == 0:
+        weight = weight.reshape(neurons, -1)
+    if weight.ndim != 2:
+        raise InputError(f"weight has shape {weight.shape}; it must be (neurons, senders)")
+    for name, expected in (("shape", 0), ("outFeatures", 0), ("inFeatures", 1)):
+        if sizes[name] not in (None, weight.shape[expected]):
+            raise InputError(
+                f"weight has shape {weight.shape} but '{name}' says {sizes[name]}; "
+                "export the file again"
+            )
+    return weight
+
+
+def _count(group: Any, name: str) -> int | None:
+    """Return how many neurons or senders a dataset of sizes stands for, None where it is absent."""
+    if name not in group:
+        return None
+    sizes = _array(group, name)
+    if sizes.dtype.kind not in "iu" or (sizes < 1).any():
+        raise InputError(f"'{name}' holds {sizes}; sizes are whole numbers from 1")
+    return int(math.prod(sizes.reshape(-1).tolist()))
+
+
 def _read_neuron(group: Any) -> CubaLif:
     kind = _text(group, "type")
     if kind not in ("CUBA", "LOIHI"):
         raise InputError(f"the neuron type is '{kind}'; this version runs 'CUBA'")
-    refractory = int(_array(group, "refDelay")) if "refDelay" in group else 1
-    if refractory > 1:
+    refractory = _array(group, "refDelay") if "refDelay" in group else np.array(1)
+    if (refractory > 1).any():
         raise InputError(
-            f"refDelay is {refractory}; Lava's fixed-point neuron has no refractory period over 1"
+            f"refDelay is {refractory.max()}; Lava's fixed-point neuron has no refractory period "
+            "over 1"
         )
     if "gradedSpike" in group and np.any(_array(group, "gradedSpike")):
         raise InputError("the spikes are graded; this version runs binary spikes")
@@ -179,12 +207,12 @@ def _array(group: Any, name: str) -> Any:
     if name not in group:
         raise InputError(f"'{name}' is missing in {group.name}; export the file again")
     item = group[name]
-    if not isinstance(item, h5py.Dataset) or item.size is None or item.size > _SIZE_LIMIT:
+    if not isinstance(item, h5py.Dataset) or item.size is None or item.nbytes > _BYTES_LIMIT:
         raise InputError(f"'{name}' in {group.name} is no array of a size that a layer can have")
     return np.asarray(item[()])
 
 
-_SIZE_LIMIT = 1 << 28
+_BYTES_LIMIT = 1 << 30
 
 
 def _text(group: Any, name: str) -> str:

@@ -39,6 +39,44 @@ class Overflows:
 
 
 @dataclass(frozen=True)
+class Breakdown:
+    """A power or an energy and its parts, named as Intel's profiler names them.
+
+    Attributes:
+        total: dynamic and static together.
+        dynamic: what the network's activity takes.
+        static: what the powered chip takes without it.
+        vdd: of the supply of the neurocores' logic.
+        vdd_m: of the supply of their memory.
+        vdd_io: of the supply of the links.
+    """
+
+    total: float
+    dynamic: float
+    static: float
+    vdd: float
+    vdd_m: float
+    vdd_io: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What Intel's profiler measured on real hardware, means over samples; nothing else fills it.
+
+    Attributes:
+        samples: how many were measured, each in a run of its own.
+        power_w: power of a run, in W.
+        energy_uj: energy of one inference, in uJ.
+        time_per_step_us: duration of a time step in us; None where the power is not positive.
+    """
+
+    samples: int
+    power_w: Breakdown
+    energy_uj: Breakdown
+    time_per_step_us: float | None
+
+
+@dataclass(frozen=True)
 class Activity:
     """The spikes of every layer in a run that started from cleared state.
 
@@ -48,12 +86,14 @@ class Activity:
             `s_out`), before the delays on their way to the next layer.
         states: one `States` a layer when asked for, else empty.
         overflows: one `Overflows` a layer from a backend that counts them (`fast`), else empty.
+        measured: power, energy and time from real hardware (`loihi2`), else None.
     """
 
     inputs: NDArray[np.uint8]
     spikes: tuple[NDArray[np.uint8], ...]
     states: tuple[States, ...] = ()
     overflows: tuple[Overflows, ...] = ()
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import fast, lava_backend
+from hw_sim import fast, lava_backend, loihi_backend
 from hw_sim.activity import Activity
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
@@ -44,6 +44,7 @@ BACKENDS: dict[str, Backend] = {
     for backend in (
         Backend("fast", "our own simulator, bit-exact with Lava", fast.run),
         Backend("lava", "Lava's process graph on Lava's CPU simulator", lava_backend.run),
+        Backend("loihi2", "a Loihi 2, where Intel's hardware packages are", loihi_backend.run),
     )
 }
 

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from export import netx
 from hw_sim.activity import Activity, States
-from hw_sim.lava_process import Job, run_job
+from hw_sim.lava_process import Job, refuse_empty, run_job
 from hw_sim.run_options import RunOptions, check_spikes
-from models.errors import InputError
 from models.network import QuantizedNetwork
 
 START_LIMIT_S = 120.0
@@ -38,8 +37,7 @@ def run(
         BackendError: when Lava raises, dies or exceeds the time limit.
     """
     inputs = check_spikes(network, spikes)
-    if not inputs.size:
-        raise InputError(f"the input spikes have shape {inputs.shape}; Lava needs one step at least")
+    refuse_empty(inputs)
     steps = inputs.shape[0] * inputs.shape[2]
     limit = options.time_limit_s
     if limit is None:

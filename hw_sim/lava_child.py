@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from models.errors import BackendError, InputError
+
 WATCH_S = 0.2
 
 
@@ -47,6 +49,8 @@ def work(run: Callable[[Path, Watch], None], folder: str) -> None:
     watch = Watch(job)
     try:
         run(job, watch)
+    except (BackendError, InputError) as error:
+        report_error(job, str(error))
     except Exception:
         report_error(job, actor_errors(watch.runtime) or traceback.format_exc())
     (job / "done").touch()

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 import hw_sim
-from models.errors import BackendError
+from models.errors import BackendError, InputError
 
 POLL_S = 0.02
 
@@ -44,6 +45,14 @@ class Job:
     steps: int
     limit_s: float
     progress: Callable[[int, int], None] | None = None
+
+
+def refuse_empty(spikes: NDArray[np.uint8]) -> None:
+    """Raise InputError where there is no sample or no step, which Lava cannot run."""
+    if not spikes.size:
+        raise InputError(
+            f"the input spikes have shape {spikes.shape}; Lava needs at least one step"
+        )
 
 
 def run_job(job: Job) -> None:
@@ -97,7 +106,21 @@ def _group_lives(child: subprocess.Popen[bytes]) -> bool:
         os.killpg(child.pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    return not _only_zombies(child.pid)
+
+
+def _only_zombies(group: int) -> bool:
+    """Tell whether all of a process group has ended and only waits for init to take note of it,
+    which a container's init may do late or never."""
+    states = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):  # it is gone by now
+            continue
+        if int(its_group) == group:
+            states.append(state)
+    return bool(states) and set(states) <= {"Z", "X"}
 
 
 def _wait(child: subprocess.Popen[bytes], job: Job) -> None:

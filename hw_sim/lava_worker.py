@@ -65,7 +65,7 @@ class RecordingLif(PyLifResetModelBitAcc):  # type: ignore[misc]
             for name, value in self.kept.items():
                 np.save(f"{self.record['prefix']}_{name}.npy", value)
         if self.record["progress"] and step % 50 == 0:
-            np.lib.format.open_memmap(self.record["progress"], "r+")[0] = step
+            np.load(self.record["progress"], mmap_mode="r+")[0] = step
 
 
 def run(job: Path, watch: Watch) -> None:

@@ -1,19 +1,19 @@
 """A report as data: what was counted, what is estimated from it, and what neither covers.
 
 Commands turn it into text, JSON and HTML. "Counted" is exact, from simulation; "estimated" comes
-from a cost table.
+from a cost table; "measured" comes from real hardware and is absent without it.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Final
 
-from hw_sim.activity import LayerCounts
+from hw_sim.activity import LayerCounts, Measured
 from hw_sim.chip import Chip, Cost
 from hw_sim.latency import steps_of
 from hw_sim.report_counted import Counted, counted
@@ -38,6 +38,13 @@ NOT_MODELLED: Final = (
 )
 """What every estimate leaves out, one sentence each."""
 
+MEASURED_CAVEATS: Final = (
+    "The host sends input and receives the spikes of every layer at every step, which sets the "
+    "pace; a network that does not wait for it takes less time and less static energy.",
+    "A sample lasts milliseconds, which is short for the chip's power sensors.",
+)
+"""What to keep in mind about measured figures, one sentence each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
@@ -50,6 +57,7 @@ class Report:
         estimated: an entry a chip, by its name.
         versions: of Python and the packages that matter.
         provenance: what else was given about the run (backend, data, split), as JSON values.
+        measured: what real hardware gave, None without it.
     """
 
     network: QuantizedNetwork
@@ -58,6 +66,7 @@ class Report:
     estimated: Mapping[str, Estimated]
     versions: Mapping[str, str]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    measured: Measured | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values; keys end in their unit."""
@@ -70,6 +79,7 @@ class Report:
             "provenance": dict(self.provenance),
             "counted": self.counted.as_json(),
             "estimated": {name: each.as_json() for name, each in self.estimated.items()},
+            **_measured_as_json(self.measured),
             "not_modelled": list(NOT_MODELLED),
             "sources": [
                 _source_as_json(chip, name, row)
@@ -87,6 +97,7 @@ def build(
     score: Score | None = None,
     dt_ms: float | None = None,
     provenance: Mapping[str, Any] | None = None,
+    measured: Measured | None = None,
 ) -> Report:
     """Return the report on one run of `network`.
 
@@ -97,6 +108,7 @@ def build(
         score: the answers against labels, where there are labels.
         dt_ms: milliseconds of one time step of the sensor; the network's own where not given.
         provenance: what else to say about the run, as JSON values.
+        measured: what the run's `Activity` has from real hardware, if anything.
 
     Raises:
         InputError: when the counts are not those of the network, the score is of other samples,
@@ -118,6 +130,7 @@ def build(
         ),
         versions=MappingProxyType(versions()),
         provenance=MappingProxyType(dict(provenance or {})),
+        measured=measured,
     )
 
 
@@ -139,6 +152,12 @@ def _network_as_json(network: QuantizedNetwork, sha256: str) -> dict[str, Any]:
         "class_names": list(network.task.class_names),
         "provenance": dict(network.provenance),
     }
+
+
+def _measured_as_json(measured: Measured | None) -> dict[str, Any]:
+    if measured is None:
+        return {}
+    return {"measured": {**asdict(measured), "caveats": list(MEASURED_CAVEATS)}}
 
 
 def _source_as_json(chip: Chip, name: str, row: Cost) -> dict[str, Any]:
