@@ -1,19 +1,22 @@
 """The compiled kernels of the fast backend: one dense layer of CUBA LIF neurons over a batch.
 
-Arrays: B samples, S senders, N neurons, T time steps. A spike that arrives in step t is added to
-the current in step t + 1, the one step that every layer takes.
+Arrays: B samples, T time steps, S senders, N neurons. Spikes are kept step by step as bytes 0 or 1,
+each row padded to a multiple of eight, so that eight neurons are looked at in one word. A spike
+that arrives in step t is added to the current in step t + 1, the one step that every layer takes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import int32, njit, prange
+from numba.cpython.unsafe.numbers import trailing_zeros
 
 from models import loihi
 from models.cuba import clip_voltage, compiled, decay, wrap_current
 
 _ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
 _RING = 1 << loihi.DELAY_MAX.bit_length()
+_ONE = np.uint64(1)
 
 
 def _parallel(function):
@@ -21,21 +24,24 @@ def _parallel(function):
 
 
 @compiled
-def list_events(raster, shift, events, counts):
+def list_events(words, shift, events, counts):
     """List the senders that reach each step, delayed by `shift`; what falls past the end is lost.
 
-    raster uint8 (S, T), shift int32 (S,) -> events int32 (T, S), counts int64 (T,).
+    words uint64 (T, S / 8) of eight bytes 0 or 1, shift int32 (S,) -> events int32 (T, S), counts
+    int64 (T,).
     """
-    steps = raster.shape[1]
+    steps = words.shape[0]
     counts[:] = 0
-    for sender in range(raster.shape[0]):
-        delay = shift[sender]
-        row = raster[sender]
-        for t in range(steps - delay):
-            if row[t]:
-                arrival = t + delay
-                events[arrival, counts[arrival]] = sender
-                counts[arrival] += 1
+    for t in range(steps):
+        for k in range(words.shape[1]):
+            word = words[t, k]
+            while word:
+                sender = 8 * k + (int32(trailing_zeros(word)) >> 3)
+                word &= word - _ONE
+                arrival = t + shift[sender]
+                if arrival < steps:
+                    events[arrival, counts[arrival]] = sender
+                    counts[arrival] += 1
 
 
 @compiled
@@ -56,6 +62,18 @@ def add_rows(total, rows, events):
         a = rows[events[k]]
         for j in range(total.size):
             total[j] = int32(total[j] + int32(a[j]))
+
+
+@compiled
+def scatter_rows(ring, rows, delays, events, t):
+    """Add the rows of the senders that arrived in step t to the ring of future inputs.
+
+    ring int32 (R, N), rows int16 (S, N), delays int8 (S, N).
+    """
+    for sender in events:
+        for j in range(rows.shape[1]):
+            slot = (t + 1 + delays[sender, j]) % _RING
+            ring[slot, j] += rows[sender, j]
 
 
 @compiled
@@ -80,101 +98,41 @@ def step_neurons(total, kept_current, kept_voltage, threshold, current, voltage,
     return wraps, clips
 
 
-@compiled
-def emit(fired, receiver, t, spikes):
-    """Write the spikes of step t into spikes uint8 (N, T), each delayed by its neuron's delay."""
-    steps = spikes.shape[1]
-    for j in range(fired.size):
-        if fired[j]:
-            at = t + receiver[j]
-            if at < steps:
-                spikes[j, at] = 1
-
-
-@compiled
-def keep_states(current, voltage, receiver, t, kept_u, kept_v):
-    """Write the states of step t into int32 (N, T) arrays, delayed like the spikes."""
-    steps = kept_u.shape[1]
-    for j in range(current.size):
-        at = t + receiver[j]
-        if at < steps:
-            kept_u[j, at] = current[j]
-            kept_v[j, at] = voltage[j]
-
-
 @_parallel
-def run_shifted(
-    arriving, rows, sender, receiver, kept_current, kept_voltage, threshold,
+def run_layer(
+    words, shift, rows, delays, kept_current, kept_voltage, threshold,
     spikes, out_u, out_v, overflows,
 ):  # fmt: skip
-    """Run a layer whose delays belong to senders or to receivers.
+    """Run a layer over a batch, samples in parallel.
 
-    arriving uint8 (B, S, T), rows int16 (S, N), sender int32 (S,) and receiver int32 (N,) delays,
-    kept_current and kept_voltage int32 (N,), threshold int32 -> spikes uint8 (B, N, T), out_u and
-    out_v int32 (B, N, T) unless their first length is 0, wraps and clips in overflows int64 (2, B).
+    words uint64 (B, T, S / 8) and shift int32 (S,) as in `list_events`; rows int16 (S, N); delays
+    int8 (S, N), one a synapse, or (0, 0) for none; kept_current and kept_voltage int32 (N,) and
+    threshold int32 as in `step_neurons` -> spikes uint8 (B, T, N padded), states int32 (B, T, N)
+    unless B is 0, wraps and clips in overflows int64 (2, B).
     """
-    batch, senders, steps = arriving.shape
+    batch, steps, width = words.shape
     neurons = rows.shape[1]
+    synaptic = delays.size > 0
     for sample in prange(batch):
-        events = np.empty((steps, senders), np.int32)
+        events = np.empty((steps, 8 * width), np.int32)
         counts = np.empty(steps, np.int64)
-        total = np.zeros(neurons, np.int32)
+        ring = np.zeros((_RING if synaptic else 1, neurons), np.int32)
         current = np.zeros(neurons, np.int32)
         voltage = np.zeros(neurons, np.int32)
-        fired = np.zeros(neurons, np.uint8)
-        list_events(arriving[sample], sender, events, counts)
+        list_events(words[sample], shift, events, counts)
         for t in range(steps):
-            if t > 0:
+            total = ring[t % _RING if synaptic else 0]
+            if not synaptic and t > 0:
                 add_rows(total, rows, events[t - 1, : counts[t - 1]])
             wraps, clips = step_neurons(
-                total, kept_current, kept_voltage, threshold, current, voltage, fired
-            )
+                total, kept_current, kept_voltage, threshold,
+                current, voltage, spikes[sample, t, :neurons],
+            )  # fmt: skip
             overflows[0, sample] += wraps
             overflows[1, sample] += clips
-            emit(fired, receiver, t, spikes[sample])
+            if synaptic:
+                total[:] = 0
+                scatter_rows(ring, rows, delays, events[t, : counts[t]], t)
             if out_u.shape[0]:
-                keep_states(current, voltage, receiver, t, out_u[sample], out_v[sample])
-
-
-@compiled
-def scatter_rows(ring, rows, delays, events, t):
-    """Add the rows of the senders that arrived in step t to the ring of future inputs.
-
-    ring int32 (R, N), rows int16 (S, N), delays int8 (S, N).
-    """
-    for sender in events:
-        for j in range(rows.shape[1]):
-            slot = (t + 1 + delays[sender, j]) % _RING
-            ring[slot, j] += rows[sender, j]
-
-
-@_parallel
-def run_synaptic(
-    arriving, rows, delays, kept_current, kept_voltage, threshold,
-    spikes, out_u, out_v, overflows,
-):  # fmt: skip
-    """Run a layer with one delay a synapse, delays int8 (S, N); the rest as in `run_shifted`."""
-    batch, senders, steps = arriving.shape
-    neurons = rows.shape[1]
-    none_sender = np.zeros(senders, np.int32)
-    none_receiver = np.zeros(neurons, np.int32)
-    for sample in prange(batch):
-        events = np.empty((steps, senders), np.int32)
-        counts = np.empty(steps, np.int64)
-        ring = np.zeros((_RING, neurons), np.int32)
-        current = np.zeros(neurons, np.int32)
-        voltage = np.zeros(neurons, np.int32)
-        fired = np.zeros(neurons, np.uint8)
-        list_events(arriving[sample], none_sender, events, counts)
-        for t in range(steps):
-            total = ring[t % _RING]
-            wraps, clips = step_neurons(
-                total, kept_current, kept_voltage, threshold, current, voltage, fired
-            )
-            overflows[0, sample] += wraps
-            overflows[1, sample] += clips
-            total[:] = 0
-            scatter_rows(ring, rows, delays, events[t, : counts[t]], t)
-            emit(fired, none_receiver, t, spikes[sample])
-            if out_u.shape[0]:
-                keep_states(current, voltage, none_receiver, t, out_u[sample], out_v[sample])
+                out_u[sample, t] = current
+                out_v[sample, t] = voltage

@@ -8,14 +8,17 @@ nothing: they shift spikes in time. Delays of single synapses go through a ring 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hw_sim.activity import Activity, Overflows, States
-from hw_sim.cuba_layer import run_shifted, run_synaptic
+from hw_sim.cuba_layer import run_layer
 from hw_sim.run_options import RunOptions, check_spikes
 from models import loihi
+from models.memory import keep_freed_memory
 from models.network import DenseLayer, QuantizedNetwork
 
 
@@ -35,46 +38,78 @@ def run(
         InputError: when the spikes do not fit the network.
     """
     inputs = check_spikes(network, spikes)
+    keep_freed_memory()
     before = numba.get_num_threads()
     numba.set_num_threads(min(options.threads or before, before))
     try:
-        runs, arriving = [], inputs
+        runs, frames = [], _frames(inputs)
         for layer in network.layers:
-            runs.append(_run_layer(layer, arriving, states=options.states))
-            arriving = runs[-1][0]
+            frames, states, overflows = _run_layer(layer, frames, states=options.states)
+            runs.append((frames[:, :, : layer.neurons].transpose(0, 2, 1), states, overflows))
     finally:
         numba.set_num_threads(before)
     spikes_of, states_of, overflows_of = zip(*runs)
     return Activity(inputs, spikes_of, states_of if options.states else (), overflows_of)
 
 
+def _padded(count: int) -> int:
+    """Return the next multiple of eight, so that a row of bytes is whole 64-bit words."""
+    return -(-count // 8) * 8
+
+
+def _frames(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return spikes (B, S, T) step by step, (B, T, S padded)."""
+    batch, senders, steps = spikes.shape
+    frames = np.zeros((batch, steps, _padded(senders)), np.uint8)
+    frames[:, :, :senders] = spikes.transpose(0, 2, 1)
+    return frames
+
+
 def _run_layer(
     layer: DenseLayer, arriving: NDArray[np.uint8], *, states: bool
 ) -> tuple[NDArray[np.uint8], States, Overflows]:
-    batch, _, steps = arriving.shape
-    shape = (batch, layer.neurons, steps)
-    state_shape = shape if states else (0, 0, 0)
-    spikes = np.zeros(shape, np.uint8)
-    kept = States(np.zeros(state_shape, np.int32), np.zeros(state_shape, np.int32))
-    neuron = layer.neuron
-    kept_current = _per_neuron(loihi.DECAY_ONE - neuron.current_decay, layer.neurons)
-    kept_voltage = _per_neuron(loihi.DECAY_ONE - neuron.voltage_decay, layer.neurons)
-    threshold = np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT)
-    rows = np.ascontiguousarray(layer.weight.T)
+    """Return spikes (B, T, N padded), states (B, N, T) and overflows of one layer."""
+    batch, steps, _ = arriving.shape
+    neurons = layer.neurons
+    spikes = np.zeros((batch, steps, _padded(neurons)), np.uint8)
+    current, voltage = (
+        np.zeros((batch if states else 0, steps, neurons), np.int32) for _ in range(2)
+    )
     overflows = np.zeros((2, batch), np.int64)
-    outputs = (spikes, kept.current, kept.voltage, overflows)
-    if layer.delay_kind == "synaptic":
-        delays = np.ascontiguousarray(layer.delay.T)
-        run_synaptic(arriving, rows, delays, kept_current, kept_voltage, threshold, *outputs)
-    else:
-        axonal = layer.delay_kind == "axonal"
-        sender = _per_neuron(layer.delay[0] if axonal else 0, layer.senders)
-        receiver = _per_neuron(0 if axonal else layer.delay[:, 0], layer.neurons)
-        run_shifted(
-            arriving, rows, sender, receiver, kept_current, kept_voltage, threshold, *outputs
-        )
-    return spikes, kept, Overflows(*overflows)
+    kind = layer.delay_kind
+    run_layer(
+        arriving.view(np.uint64),
+        _each(layer.delay[0] if kind == "axonal" else 0, layer.senders),
+        np.ascontiguousarray(layer.weight.T),
+        np.ascontiguousarray(layer.delay.T) if kind == "synaptic" else np.zeros((0, 0), np.int8),
+        _each(loihi.DECAY_ONE - layer.neuron.current_decay, neurons),
+        _each(loihi.DECAY_ONE - layer.neuron.voltage_decay, neurons),
+        np.int32(layer.neuron.threshold << loihi.ACTIVATION_SHIFT),
+        spikes,
+        current,
+        voltage,
+        overflows,
+    )
+    if kind == "dendritic":
+        for values in (spikes, current, voltage):
+            _delay_neurons(values, layer.delay[:, 0])
+    return (
+        spikes,
+        States(current.transpose(0, 2, 1), voltage.transpose(0, 2, 1)),
+        Overflows(*overflows),
+    )
 
 
-def _per_neuron(values: object, count: int) -> NDArray[np.int32]:
+def _each(values: Any, count: int) -> NDArray[np.int32]:
     return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.int32), (count,)))
+
+
+def _delay_neurons(values: NDArray[Any], delays: NDArray[Any]) -> None:
+    """Shift each neuron's column of (B, T, N) to later steps, in place; from cleared state this is
+    what a delay of all that the neuron receives comes to."""
+    steps = values.shape[1]
+    for delay in np.unique(delays[delays > 0]):
+        late = np.flatnonzero(delays == delay)
+        shifted = np.zeros_like(values[:, :, late])
+        shifted[:, delay:] = values[:, : max(steps - delay, 0), late]
+        values[:, :, late] = shifted
