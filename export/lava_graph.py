@@ -7,6 +7,7 @@ same graph runs on Lava's CPU simulator and on Loihi; only the run configuration
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.network import DenseLayer, QuantizedNetwork
 
 lava_compat.prepare()
 
-from lava.proc.dense.process import Dense, DelayDense  # noqa: E402
+from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
 from lava.proc.lif.process import LIFReset  # noqa: E402
 
 
@@ -40,7 +41,7 @@ def build(network: QuantizedNetwork, *, sample_steps: int) -> tuple[LavaLayer, .
         sample_steps: time steps of one sample, at least 1.
     """
     layers = tuple(_build_layer(layer, sample_steps) for layer in network.layers)
-    for before, after in zip(layers, layers[1:]):
+    for before, after in pairwise(layers):
         before.neuron.s_out.connect(after.synapse.s_in)
     return layers
 

@@ -27,7 +27,8 @@ class States:
 class Overflows:
     """How often the states of one layer left their 24 bits, an entry a sample.
 
-    SLAYER's do not: a network that overflows does not spike as it was trained.
+    SLAYER's do not: a network that overflows does not spike as it was trained. In a layer with
+    dendritic delays, steps that the delay moves past the end of the sample count as well.
 
     Attributes:
         wraps: steps of a neuron in which u wrapped around, int64 array (batch,).

@@ -108,7 +108,7 @@ def _delay_neurons(values: NDArray[Any], delays: NDArray[Any]) -> None:
     """Shift each neuron's column of (B, T, N) to later steps, in place; from cleared state this is
     what a delay of all that the neuron receives comes to."""
     steps = values.shape[1]
-    for delay in np.unique(delays[delays > 0]):
+    for delay in np.unique(delays[delays > 0]).tolist():
         late = np.flatnonzero(delays == delay)
         shifted = np.zeros_like(values[:, :, late])
         shifted[:, delay:] = values[:, : max(steps - delay, 0), late]

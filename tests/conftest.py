@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from models import loihi
+from models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 
 def _blanks(rows: Iterable[Iterable[float]]) -> str:
@@ -105,3 +109,41 @@ def wisdm_2019_folder(tmp_path: Path) -> Path:
                 ]
                 (folder / f"data_{subject}_{sensor}_{device}.txt").write_text("".join(lines))
     return root
+
+
+@pytest.fixture
+def random_network() -> Callable[..., QuantizedNetwork]:
+    """Return a function that draws a network of dense layers which spike when their input does.
+
+    `delays` names the kind of delay of each layer after the other, over and over.
+    """
+
+    def draw(
+        rng: np.random.Generator,
+        sizes: Sequence[int],
+        *,
+        delays: Sequence[str] = ("none",),
+        longest: int = loihi.DELAY_MAX,
+        per_neuron: bool = False,
+        threshold: tuple[int, int] = (50, 300),
+        weight: tuple[int, int] = (-110, 160),
+    ) -> QuantizedNetwork:
+        layers = []
+        for index, (senders, neurons) in enumerate(pairwise(sizes)):
+            shapes = {
+                "none": (1, 1),
+                "axonal": (1, senders),
+                "dendritic": (neurons, 1),
+                "synaptic": (neurons, senders),
+            }
+            kind = delays[index % len(delays)]
+            neuron = CubaLif(
+                rng.integers(0, 2500, neurons if per_neuron else 1),
+                rng.integers(0, 1000, neurons if per_neuron else 1),
+                int(rng.integers(*threshold)),
+            )
+            delay = rng.integers(0, longest + 1, shapes[kind]) * (kind != "none")
+            layers.append(DenseLayer(rng.integers(*weight, (neurons, senders)), neuron, delay))
+        return QuantizedNetwork(tuple(layers))
+
+    return draw
