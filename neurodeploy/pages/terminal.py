@@ -11,7 +11,7 @@ from hw_sim.estimate import Estimate
 from hw_sim.report import NOT_MODELLED, Report
 from hw_sim.report_estimated import Estimated
 
-UJ, MS, US, MW = 1e6, 1e3, 1e6, 1e3
+UJ, MJ, MS, US = 1e6, 1e3, 1e3, 1e6
 """Factors from SI units to the units shown."""
 
 
@@ -53,9 +53,11 @@ def _headline(report: Report) -> str:
 
 
 def _layers(report: Report) -> Table:
-    table = Table(title="Counted, a sample", title_justify="left")
-    for name in ("layer", "neurons", "delays", "spikes in", "spikes out", "firing", "SynOps",
-                 "of dense", "neuron updates"):  # fmt: skip
+    table = Table(
+        title="Counted, a sample: spikes in and out of a layer, SynOps and their share of dense",
+        title_justify="left",
+    )
+    for name in ("layer", "neurons", "delays", "in", "out", "firing", "SynOps", "dense", "updates"):
         table.add_column(name, justify="left" if name == "delays" else "right")
     for row in report.counted.layers:
         table.add_row(
@@ -103,7 +105,13 @@ def _cores(report: Report) -> Table:
 
 
 def _band(value: Estimate, factor: float) -> str:
-    return f"{value.value * factor:,.3g} ({value.low * factor:,.3g} to {value.high * factor:,.3g})"
+    likely, low, high = (_number(v * factor) for v in (value.value, value.low, value.high))
+    return f"{likely} ({low} to {high})"
+
+
+def _number(value: float) -> str:
+    """Return three significant digits without an exponent, which nobody reads with ease."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _pace(each: Estimated, read: Any) -> str:
@@ -119,17 +127,20 @@ def _keeps_up(each: Estimated) -> str:
 
 
 _ROWS: tuple[tuple[str, Any], ...] = (
-    ("neurocores", lambda e: f"{e.placement.neurocores} of {e.placement.chip.limit('neurocores')}"),
+    (
+        "neurocores",
+        lambda e: f"{e.placement.neurocores} of {e.placement.chip.limit('cores_per_chip')}",
+    ),
     ("at full speed", lambda e: ""),
     ("  step (us)", lambda e: _band(e.latency.step_s, US)),
     ("  latency (ms)", lambda e: _band(e.latency.sample_s, MS)),
     ("  samples a second", lambda e: _band(e.latency.samples_per_s, 1)),
-    ("  energy: synaptic (uJ)", lambda e: _band(e.energy.synaptic, UJ)),
-    ("  energy: neuron (uJ)", lambda e: _band(e.energy.neuron, UJ)),
-    ("  energy: spike traffic (uJ)", lambda e: _band(e.energy.spike_traffic, UJ)),
-    ("  energy: static (uJ)", lambda e: _band(e.energy.static, UJ)),
-    ("  energy: total (uJ)", lambda e: _band(e.energy.total, UJ)),
+    ("  synaptic energy (uJ)", lambda e: _band(e.energy.synaptic, UJ)),
+    ("  neuron energy (uJ)", lambda e: _band(e.energy.neuron, UJ)),
+    ("  spike traffic (uJ)", lambda e: _band(e.energy.spike_traffic, UJ)),
+    ("  static energy (uJ)", lambda e: _band(e.energy.static, UJ)),
+    ("  total energy (uJ)", lambda e: _band(e.energy.total, UJ)),
     ("at the sensor's pace", _keeps_up),
-    ("  energy: dynamic (uJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.dynamic, UJ))),
-    ("  energy: static (uJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.static, UJ))),
+    ("  dynamic energy (uJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.dynamic, UJ))),
+    ("  static energy (mJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.static, MJ))),
 )
