@@ -8,6 +8,7 @@ nothing: they shift spikes in time. Delays of single synapses go through a ring 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -76,27 +77,28 @@ def _run_layer(
         np.zeros((batch if states else 0, steps, neurons), np.int32) for _ in range(2)
     )
     overflows = np.zeros((2, batch), np.int64)
-    kind = layer.delay_kind
-    run_layer(
-        arriving.view(np.uint64),
-        _each(layer.delay[0] if kind == "axonal" else 0, layer.senders),
-        np.ascontiguousarray(layer.weight.T),
-        np.ascontiguousarray(layer.delay.T) if kind == "synaptic" else np.zeros((0, 0), np.int8),
-        _each(loihi.DECAY_ONE - layer.neuron.current_decay, neurons),
-        _each(loihi.DECAY_ONE - layer.neuron.voltage_decay, neurons),
-        np.int32(layer.neuron.threshold << loihi.ACTIVATION_SHIFT),
-        spikes,
-        current,
-        voltage,
-        overflows,
-    )
-    if kind == "dendritic":
+    run_layer(arriving.view(np.uint64), *_constants(layer), spikes, current, voltage, overflows)
+    if layer.delay_kind == "dendritic":
         for values in (spikes, current, voltage):
             _delay_neurons(values, layer.delay[:, 0])
     return (
         spikes,
         States(current.transpose(0, 2, 1), voltage.transpose(0, 2, 1)),
         Overflows(*overflows),
+    )
+
+
+@lru_cache(maxsize=256)
+def _constants(layer: DenseLayer) -> tuple[Any, ...]:
+    """Return what `run_layer` needs of a layer; made once, since a layer does not change."""
+    kind, neuron = layer.delay_kind, layer.neuron
+    return (
+        _each(layer.delay[0] if kind == "axonal" else 0, layer.senders),
+        np.ascontiguousarray(layer.weight.T),
+        np.ascontiguousarray(layer.delay.T) if kind == "synaptic" else np.zeros((0, 0), np.int8),
+        _each(loihi.DECAY_ONE - neuron.current_decay, layer.neurons),
+        _each(loihi.DECAY_ONE - neuron.voltage_decay, layer.neurons),
+        np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT),
     )
 
 

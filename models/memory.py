@@ -7,11 +7,13 @@ next; filling those in takes half the time of a training step on small networks.
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 _KEPT_BYTES = 1 << 30
 
 
+@cache
 def keep_freed_memory() -> bool:
     """Ask glibc to reuse up to 1 GiB of freed memory; return False where there is no glibc."""
     try:
