@@ -1,0 +1,81 @@
+"""The project as a whole: imports go one way, heavy ones stay where they belong."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ORDER = ("models", "export", "hw_sim", "neurodeploy")
+FILES = [path for package in ORDER for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[0]
+    later = set(ORDER[ORDER.index(own) + 1 :])
+    assert not imported(path) & later
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_torch_is_imported_only_where_networks_are_trained(path: Path) -> None:
+    may = {"snn.py", "kernels.py", "quantize.py", "slayer.py"} if "models" in path.parts else set()
+    if path.relative_to(ROOT).parts[0] != "neurodeploy" and path.name not in may:
+        assert "torch" not in imported(path)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
+def test_no_test_imports_another() -> None:
+    names = {path.stem for path in (ROOT / "tests").glob("*.py")}
+    for path in (ROOT / "tests").glob("*.py"):
+        assert not imported(path) & (names | {"tests"}), path.name
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("models", ("numpy", "torch", "numba", "lava", "h5py")),
+        ("hw_sim.fast", ("torch", "lava", "h5py")),
+        ("export.netx", ("torch", "lava", "numba")),
+        ("hw_sim.report", ("torch", "lava", "matplotlib")),
+        ("export.lava_graph", ("torch",)),
+    ],
+)
+def test_importing_stays_light(module: str, absent: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print([n for n in {absent!r} if n in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    assert ran.stdout.strip() == "[]", ran.stderr
+
+
+def test_every_file_is_named_in_its_folders_map() -> None:
+    for path in FILES:
+        folder = path.parent / "__init__.py"
+        if path.name not in ("__init__.py", "__main__.py"):
+            words = (ast.get_docstring(ast.parse(folder.read_text())) or "").replace(",", " ")
+            assert path.stem in words.replace(";", " ").split(), path

@@ -1,0 +1,60 @@
+"""What the README says: its commands exist, and its packages are those that are built."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+COMMANDS = sorted(set(re.findall(r"python -m (neurodeploy\.\w+(?: --?[\w-]+| [\w./]+)*)", README)))
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_in_the_readme_take_their_options(line: str) -> None:
+    module, *arguments = shlex.split(line)
+    main = importlib.import_module(module).main
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--help"])
+    assert ended.value.code == 0
+
+
+def test_the_readme_names_the_two_commands() -> None:
+    assert "pip install uv && uv run python -m neurodeploy.deploy --task har" in README
+    assert "uv run pytest" in README
+
+
+def test_no_placeholder_is_left_in_the_readme() -> None:
+    assert not re.findall(r"@[A-Z_]+@", README)
+
+
+def test_files_that_the_readme_links_to_exist() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert all((ROOT / link).exists() for link in links)
+
+
+def test_packages_are_listed_and_tests_are_not_among_them() -> None:
+    listed = set(PROJECT["tool"]["setuptools"]["packages"])
+    there = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for name in ("models", "export", "hw_sim", "neurodeploy")
+        for path in (ROOT / name).rglob("__init__.py")
+    }
+    assert listed == there
+
+
+def test_the_python_under_test_is_one_that_is_supported() -> None:
+    assert PROJECT["project"]["requires-python"] == ">=3.10,<3.14"
+    assert (3, 10) <= sys.version_info[:2] < (3, 14)
