@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export import netx
 from hw_sim.activity import Activity, States
-from hw_sim.lava_process import Job, refuse_empty, run_job
+from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
 from hw_sim.run_options import RunOptions, check_spikes
 from models.network import QuantizedNetwork
 
@@ -42,10 +40,7 @@ def run(
     limit = options.time_limit_s
     if limit is None:
         limit = START_LIMIT_S + STEP_LIMIT_S * steps
-    with tempfile.TemporaryDirectory(prefix="neurodeploy-lava-") as name:
-        folder = Path(name)
-        netx.write(network, folder / "network.net")
-        np.save(folder / "spikes.npy", inputs)
+    with job_folder(network, inputs) as folder:
         if options.states:
             (folder / "states").touch()
         run_job(

@@ -11,9 +11,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hw_sim
+from export import netx
 from models.errors import BackendError, InputError
+from models.network import QuantizedNetwork
 
 POLL_S = 0.02
 
@@ -53,6 +56,26 @@ def refuse_empty(spikes: NDArray[np.uint8]) -> None:
         raise InputError(
             f"the input spikes have shape {spikes.shape}; Lava needs at least one step"
         )
+
+
+@contextmanager
+def job_folder(network: QuantizedNetwork, spikes: NDArray[np.uint8]) -> Iterator[Path]:
+    """Yield a temporary folder that holds the network and the spikes for a worker to run.
+
+    Raises:
+        BackendError: when it cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            made = tempfile.TemporaryDirectory(prefix="neurodeploy-")
+            folder = Path(stack.enter_context(made))
+            netx.write(network, folder / "network.net")
+            np.save(folder / "spikes.npy", spikes)
+        except OSError as error:
+            raise BackendError(
+                f"no temporary folder can be written ({error}); set TMPDIR to one that can"
+            ) from None
+        yield folder
 
 
 def run_job(job: Job) -> None:

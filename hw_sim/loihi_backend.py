@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export import netx
 from hw_sim import fast
 from hw_sim.activity import Activity, Breakdown, Measured
 from hw_sim.chip import CHIPS
 from hw_sim.design_rules import delays_fit, weights_fit
-from hw_sim.lava_process import Job, refuse_empty, run_job
+from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
 from hw_sim.placement import place
 from hw_sim.run_options import RunOptions, check_spikes
 from models.errors import BackendError, DesignRuleError, InputError
@@ -116,10 +113,7 @@ def _run(network: QuantizedNetwork, inputs: NDArray[np.uint8], options: RunOptio
     limit = options.time_limit_s
     if limit is None:
         limit = START_LIMIT_S + SAMPLE_LIMIT_S * batch
-    with tempfile.TemporaryDirectory(prefix="neurodeploy-loihi-") as name:
-        folder = Path(name)
-        netx.write(network, folder / "network.net")
-        np.save(folder / "spikes.npy", inputs)
+    with job_folder(network, inputs) as folder:
         run_job(Job("hw_sim.loihi_worker", folder, "Loihi", batch * steps, limit, options.progress))
         return Activity(
             inputs,

@@ -1,0 +1,302 @@
+"""The fast backend: single neurons by hand arithmetic, networks against the plain equations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hw_sim import fast
+from hw_sim.run_options import RunOptions
+from models import loihi
+from models.errors import InputError
+from models.network import CubaLif, DenseLayer, QuantizedNetwork
+
+STATES = RunOptions(states=True)
+
+
+def neuron_network(weights, *, current_decay=0, voltage_decay=0, threshold=1000, delay=0):
+    """Return one neuron with one input channel a weight."""
+    neuron = CubaLif(np.array(current_decay), np.array(voltage_decay), threshold)
+    return QuantizedNetwork((DenseLayer(np.array([weights]), neuron, np.atleast_2d(delay)),))
+
+
+def trace(network: QuantizedNetwork, *channels):
+    """Return the spikes, u and v of the only neuron, for one train of spikes a channel."""
+    activity = fast.run(network, np.array([channels], np.uint8), STATES)
+    states = activity.states[0]
+    return (
+        activity.spikes[0][0, 0].tolist(),
+        states.current[0, 0].tolist(),
+        states.voltage[0, 0].tolist(),
+    )
+
+
+def first_step_of(channels: int) -> np.ndarray:
+    """Return one sample of four steps in which every channel spikes at the first."""
+    return np.repeat(np.eye(1, 4, dtype=np.uint8)[None], channels, axis=1)
+
+
+def test_a_spike_arrives_one_step_later_shifted_by_six_bits():
+    spikes, u, v = trace(neuron_network([3], current_decay=4096, voltage_decay=4096), [1, 0, 0])
+    assert u == [0, 3 << 6, 0]
+    assert v == [0, 3 << 6, 0]
+    assert spikes == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_decay_rounds_toward_zero(sign):
+    """64 * 4095 >> 12 is 63, in either sign; a plain shift of -64 * 4095 would give -64."""
+    _, u, v = trace(neuron_network([sign], current_decay=1, voltage_decay=4096), [1, 0, 0, 0])
+    assert u == [0, sign * 64, sign * 63, sign * 62]
+    assert v == u
+    _, u, v = trace(neuron_network([sign], current_decay=4096, voltage_decay=2048), [1, 0, 0, 0])
+    assert v == [0, sign * 64, sign * 32, sign * 16]
+
+
+def test_a_decay_of_0_forgets_nothing_and_one_of_4096_everything():
+    _, u, v = trace(neuron_network([2], current_decay=0, voltage_decay=4096), [1, 0, 0, 1, 0])
+    assert u == [0, 128, 128, 128, 256]
+    assert v == u
+
+
+def test_the_voltage_takes_the_current_of_the_same_step():
+    _, u, v = trace(neuron_network([2], current_decay=2048, voltage_decay=0), [1, 0, 0, 0])
+    assert u == [0, 128, 64, 32]
+    assert v == [0, 128, 192, 224]
+
+
+def test_the_threshold_is_strict():
+    decays = {"current_decay": 4096, "voltage_decay": 4096}
+    assert trace(neuron_network([5], threshold=5, **decays), [1, 0])[0] == [0, 0]
+    assert trace(neuron_network([5], threshold=4, **decays), [1, 0])[0] == [0, 1]
+
+
+def test_a_spike_clears_the_voltage_and_leaves_the_current():
+    spikes, u, v = trace(neuron_network([10], threshold=15), [1, 0, 0, 0])
+    assert u == [0, 640, 640, 640]
+    assert spikes == [0, 0, 1, 0]
+    assert v == [0, 640, 0, 640]
+
+
+def test_a_threshold_of_0_does_not_fire_at_rest():
+    assert trace(neuron_network([1], threshold=0), [0, 0, 0])[0] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_current_wraps_at_24_bits(sign):
+    """1100 senders of weight 120 drive u by 8448000 in a step; 2^23 is 8388608."""
+    network = neuron_network([sign * 120] * 1100, voltage_decay=4096)
+    activity = fast.run(network, first_step_of(1100), STATES)
+    wrapped = sign * (120 * 1100 * 64 - (1 << 24))
+    assert activity.states[0].current[0, 0].tolist() == [0, wrapped, wrapped, wrapped]
+    assert activity.overflows[0].wraps.tolist() == [1]
+
+
+def test_a_current_of_2_to_the_23_is_the_last_that_does_not_wrap():
+    """1024 senders of weight 128 drive u by exactly 2^23, one of -128 each by -2^23."""
+    for weight, u, wraps in ((128, 1 << 23, 0), (-128, 1 << 23, 1)):
+        activity = fast.run(neuron_network([weight] * 1024), first_step_of(1024), STATES)
+        assert activity.states[0].current[0, 0, 1] == u
+        assert activity.overflows[0].wraps.tolist() == [wraps]
+
+
+def test_a_voltage_clips_where_it_cannot_fire():
+    network = neuron_network([-255] * 400)
+    activity = fast.run(network, first_step_of(400), STATES)
+    voltage = activity.states[0].voltage[0, 0].tolist()
+    assert voltage == [0, -255 * 400 * 64, -loihi.VOLTAGE_MAX, -loihi.VOLTAGE_MAX]
+    assert activity.overflows[0].clips.tolist() == [2]
+
+
+def test_a_voltage_that_clips_upward_is_over_every_threshold():
+    network = neuron_network([255] * 510, threshold=loihi.THRESHOLD_MAX)
+    activity = fast.run(network, first_step_of(510), STATES)
+    assert activity.spikes[0][0, 0].tolist() == [0, 0, 1, 0]
+    assert activity.overflows[0].clips.tolist() == [1]
+
+
+@pytest.mark.parametrize("delay", [0, 1, 5, 62])
+def test_a_delay_postpones_the_input_by_its_steps(delay):
+    network = neuron_network([9, 9], current_decay=4096, voltage_decay=4096, delay=[[delay, 0]])
+    _, u, _ = trace(network, [1] + [0] * 69, [0] * 70)
+    assert np.flatnonzero(u).tolist() == [1 + delay]
+
+
+def test_what_a_delay_moves_past_the_end_is_lost():
+    network = neuron_network([9, 9], delay=[[6, 5]])
+    assert trace(network, [1] + [0] * 5, [1] + [0] * 5)[1] == [0] * 6
+
+
+def test_equal_delays_of_all_senders_are_a_delay_of_the_receiver():
+    rng = np.random.default_rng(3)
+    weights = rng.integers(-40, 90, 6)
+    spikes = (rng.random((2, 6, 30)) < 0.4).astype(np.uint8)
+    decays = {"current_decay": 900, "voltage_decay": 300, "threshold": 60}
+    axonal = neuron_network(weights, delay=np.full((1, 6), 4), **decays)
+    dendritic = neuron_network(weights, delay=[[4]], **decays)
+    assert axonal.layers[0].delay_kind == "axonal"
+    assert dendritic.layers[0].delay_kind in ("axonal", "dendritic")
+    by_sender, by_receiver = (fast.run(each, spikes, STATES) for each in (axonal, dendritic))
+    assert by_sender.spikes[0].any()
+    np.testing.assert_array_equal(by_sender.spikes[0], by_receiver.spikes[0])
+    np.testing.assert_array_equal(by_sender.states[0].voltage, by_receiver.states[0].voltage)
+
+
+def decayed(state, decay):
+    """Return sign(state) * ((|state| * (4096 - decay)) >> 12), in 64 bits."""
+    return np.sign(state) * ((np.abs(state) * (4096 - decay.astype(np.int64))) >> 12)
+
+
+def reference(layer: DenseLayer, arriving: np.ndarray):
+    """Return spikes, u, v (batch, neurons, time), wraps and clips (batch,) from the equations,
+    every sum and state in 64 bits, every spike put into the future one by one."""
+    batch, _, steps = arriving.shape
+    delay = np.broadcast_to(layer.delay, layer.weight.shape).astype(int)
+    future = np.zeros((batch, layer.neurons, steps + 1 + loihi.DELAY_MAX), np.int64)
+    for sample, sender, t in np.argwhere(arriving):
+        at = t + 1 + delay[:, sender]
+        future[sample, np.arange(layer.neurons), at] += layer.weight[:, sender]
+    u = v = np.zeros((batch, layer.neurons), np.int64)
+    found, overflows = [], np.zeros((2, batch), np.int64)
+    for t in range(steps):
+        driven = decayed(u, layer.neuron.current_decay) + (future[:, :, t] << 6)
+        u = np.where(driven > 1 << 23, driven - (1 << 24), driven)
+        u = np.where(u <= -(1 << 23), u + (1 << 24), u)
+        charged = decayed(v, layer.neuron.voltage_decay) + u
+        v = np.clip(charged, -(1 << 23) + 1, (1 << 23) - 1)
+        fired = v > layer.neuron.threshold << 6
+        v = np.where(fired, 0, v)
+        overflows += [(u != driven).sum(1), (np.abs(charged) >= 1 << 23).sum(1)]
+        found.append((fired, u, v))
+    return *(np.stack(values, axis=2) for values in zip(*found)), *overflows
+
+
+KINDS = ("none", "axonal", "dendritic", "synaptic")
+
+
+def drawn(draw, seed: int):
+    """Return a network and its input: sizes about multiples of eight, all kinds of delay, and
+    states that overflow in every third."""
+    rng = np.random.default_rng(seed)
+    wide = seed % 3 == 0
+    network = draw(
+        rng,
+        (120 if wide else int(rng.integers(1, 18)), *rng.integers(1, 18, 2)),
+        delays=[KINDS[seed % 4], *rng.permutation(KINDS)],
+        longest=int(rng.choice([3, 20, 62])),
+        per_neuron=bool(seed % 2),
+        weight=(100, 256) if wide else (-110, 160),
+        threshold=(100_000, 131_072) if wide else (0, 300),
+    )
+    rate = 0.9 if wide else rng.choice([0.1, 0.5, 1.0])
+    return network, (rng.random((3, network.inputs, 40)) < rate).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_networks_follow_the_equations(seed, random_network):
+    network, spikes = drawn(random_network, seed)
+    activity = fast.run(network, spikes, STATES)
+    arriving = spikes
+    for index, layer in enumerate(network.layers):
+        fired, u, v, wraps, clips = reference(layer, arriving)
+        np.testing.assert_array_equal(activity.spikes[index], fired)
+        np.testing.assert_array_equal(activity.states[index].current, u)
+        np.testing.assert_array_equal(activity.states[index].voltage, v)
+        if layer.delay_kind != "dendritic":
+            np.testing.assert_array_equal(activity.overflows[index].wraps, wraps)
+            np.testing.assert_array_equal(activity.overflows[index].clips, clips)
+        arriving = fired
+
+
+def test_the_networks_above_spike_and_overflow(random_network):
+    """So that those comparisons are not among silent neurons."""
+    runs = [fast.run(*drawn(random_network, seed)) for seed in range(24)]
+    rates = [layer.mean() for run in runs for layer in run.spikes]
+    assert sum(0.01 < rate < 0.95 for rate in rates) > len(rates) / 2, rates
+    assert any(run.overflows[0].wraps.any() for run in runs)
+    assert any(run.overflows[0].clips.any() for run in runs)
+
+
+@pytest.mark.parametrize("delays", KINDS)
+def test_a_sample_alone_equals_the_same_among_others(delays, random_network):
+    rng = np.random.default_rng(8)
+    network = random_network(rng, (9, 17, 5), delays=[delays])
+    spikes = (rng.random((7, 9, 130)) < 0.4).astype(np.uint8)
+    together = fast.run(network, spikes, STATES)
+    assert together.spikes[1].any()
+    for index in range(len(spikes)):
+        alone = fast.run(network, spikes[index : index + 1], STATES)
+        for layer in range(2):
+            np.testing.assert_array_equal(
+                alone.spikes[layer][0], together.spikes[layer][index], strict=True
+            )
+            np.testing.assert_array_equal(
+                alone.states[layer].voltage[0], together.states[layer].voltage[index]
+            )
+
+
+def test_the_number_of_threads_changes_nothing(random_network):
+    rng = np.random.default_rng(4)
+    network = random_network(rng, (9, 17, 5), delays=["synaptic", "axonal"])
+    spikes = (rng.random((8, 9, 50)) < 0.4).astype(np.uint8)
+    one = fast.run(network, spikes, RunOptions(threads=1, states=True))
+    for threads in (2, 1000, None):
+        other = fast.run(network, spikes, RunOptions(threads=threads, states=True))
+        for layer in range(2):
+            np.testing.assert_array_equal(one.spikes[layer], other.spikes[layer])
+            np.testing.assert_array_equal(one.states[layer].current, other.states[layer].current)
+
+
+def test_the_input_is_left_as_it_was_and_bools_are_spikes_too(random_network):
+    rng = np.random.default_rng(2)
+    network = random_network(rng, (9, 4))
+    spikes = rng.random((2, 9, 30)) < 0.5
+    before = spikes.copy()
+    from_bools = fast.run(network, spikes)
+    np.testing.assert_array_equal(spikes, before)
+    from_bytes = fast.run(network, spikes.astype(np.uint8))
+    np.testing.assert_array_equal(from_bools.spikes[0], from_bytes.spikes[0])
+    assert from_bools.spikes[0].dtype == np.uint8
+
+
+def test_spikes_in_another_memory_order_are_the_same_spikes(random_network):
+    rng = np.random.default_rng(2)
+    network = random_network(rng, (9, 4))
+    spikes = (rng.random((2, 9, 30)) < 0.5).astype(np.uint8)
+    turned = np.asfortranarray(spikes)
+    np.testing.assert_array_equal(
+        fast.run(network, spikes).spikes[0], fast.run(network, turned).spikes[0]
+    )
+
+
+@pytest.mark.parametrize("shape", [(0, 9, 30), (2, 9, 0)])
+def test_no_sample_or_no_step_gives_no_spikes(shape, random_network):
+    network = random_network(np.random.default_rng(2), (9, 4, 3))
+    activity = fast.run(network, np.zeros(shape, np.uint8), STATES)
+    assert [layer.shape for layer in activity.spikes] == [
+        (shape[0], neurons, shape[2]) for neurons in (4, 3)
+    ]
+
+
+def test_states_are_kept_only_when_asked_for(random_network):
+    network = random_network(np.random.default_rng(2), (9, 4))
+    spikes = np.ones((2, 9, 30), np.uint8)
+    assert fast.run(network, spikes).states == ()
+    (states,) = fast.run(network, spikes, STATES).states
+    assert states.current.shape == states.voltage.shape == (2, 4, 30)
+    assert states.current.dtype == states.voltage.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("spikes", "message"),
+    [
+        (np.zeros((1, 8, 4), np.uint8), r"have shape \(1, 8, 4\).* takes \(batch, 9, time\)"),
+        (np.zeros((9, 4), np.uint8), r"have shape \(9, 4\)"),
+        (np.full((1, 9, 4), 3, np.uint8), "uint8 up to 3"),
+        (np.zeros((1, 9, 4), np.int64), "int64 up to 0"),
+    ],
+)
+def test_spikes_that_do_not_fit_are_refused(spikes, message, random_network):
+    network = random_network(np.random.default_rng(2), (9, 4))
+    with pytest.raises(InputError, match=message):
+        fast.run(network, spikes)

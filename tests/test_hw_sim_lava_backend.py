@@ -1,0 +1,250 @@
+"""The Lava backend's child process: limits, errors that come back, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import netx
+from hw_sim import fast, lava_backend, lava_process
+from hw_sim.lava_process import Job, run_job
+from hw_sim.run_options import RunOptions
+from models.errors import BackendError, InputError
+from models.network import CubaLif, DenseLayer, QuantizedNetwork
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="looks into /proc")
+
+
+@pytest.fixture
+def network() -> QuantizedNetwork:
+    rng = np.random.default_rng(1)
+    neuron = CubaLif(np.array([1024]), np.array([300]), 100)
+    hidden, output = (rng.integers(-50, 100, shape) for shape in ((5, 4), (3, 5)))
+    return QuantizedNetwork((DenseLayer(hidden, neuron), DenseLayer(output, neuron)))
+
+
+@pytest.fixture
+def spikes() -> np.ndarray:
+    return (np.random.default_rng(2).random((2, 4, 60)) < 0.4).astype(np.uint8)
+
+
+@pytest.fixture
+def endless() -> np.ndarray:
+    """Return input for which Lava takes minutes."""
+    return np.zeros((1, 4, 100_000), np.uint8)
+
+
+def members(group: int) -> list[int]:
+    """Return the processes of a process group that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            found.append(int(path.parent.name))
+    return found
+
+
+def shared_memory(group: int) -> set[Path]:
+    """Return the files in /dev/shm that processes of a group have mapped."""
+    found = set()
+    for process in members(group):
+        try:
+            lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+        except OSError:
+            continue
+        found |= {Path(line.split()[-1]) for line in lines if "/dev/shm/" in line}
+    return found
+
+
+class Spy:
+    """What happened to the child: its id, its folder, the most it had, and the progress told."""
+
+    def __init__(self) -> None:
+        self.child = 0
+        self.folder = Path()
+        self.processes: set[int] = set()
+        self.memory: set[Path] = set()
+        self.told: list[tuple[int, int]] = []
+
+    def options(
+        self, then: Callable[[], None] = lambda: None, limit: float | None = None
+    ) -> RunOptions:
+        """Return options that note what the child has, and call `then` once Lava runs."""
+
+        def progress(done: int, total: int) -> None:
+            self.told.append((done, total))
+            self.processes |= set(members(self.child))
+            self.memory |= shared_memory(self.child)
+            if done > 0:
+                then()
+
+        return RunOptions(progress=progress, time_limit_s=limit)
+
+    def assert_nothing_is_left(self) -> None:
+        assert len(self.processes) > 3, "Lava was running"
+        assert self.memory, "Lava had shared memory"
+        assert members(self.child) == []
+        assert not [path for path in self.memory if path.exists()]
+        assert not self.folder.exists()
+
+
+@pytest.fixture
+def spy(monkeypatch) -> Spy:
+    noted, popen = Spy(), subprocess.Popen
+
+    def start(command, **options):
+        child = popen(command, **options)
+        noted.child, noted.folder = child.pid, Path(command[-1])
+        return child
+
+    monkeypatch.setattr(lava_process.subprocess, "Popen", start)
+    return noted
+
+
+@LINUX
+def test_a_run_leaves_nothing_behind_and_tells_its_progress(network, spikes, spy):
+    activity = lava_backend.run(network, spikes, spy.options())
+    spy.assert_nothing_is_left()
+    expected = fast.run(network, spikes)
+    for layer, right in zip(activity.spikes, expected.spikes, strict=True):
+        assert layer.any()
+        np.testing.assert_array_equal(layer, right)
+    assert spy.told[0] == (0, 120)
+    assert spy.told[-1] == (120, 120)
+    assert spy.told == sorted(spy.told)
+
+
+@LINUX
+def test_a_time_limit_ends_the_run_and_leaves_nothing_behind(network, endless, spy):
+    with pytest.raises(
+        BackendError,
+        match=r"did not finish 100000 steps in 6 s; run fewer samples or raise --time-limit",
+    ):
+        lava_backend.run(network, endless, spy.options(limit=6))
+    spy.assert_nothing_is_left()
+
+
+@LINUX
+def test_an_interrupt_leaves_nothing_behind(network, endless, spy):
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lava_backend.run(network, endless, spy.options(interrupt))
+    spy.assert_nothing_is_left()
+
+
+@LINUX
+def test_an_error_in_one_of_lava_s_processes_comes_back(network, endless, spy):
+    """The neurons of layer 0 write their progress to a file; without it they fail."""
+
+    def remove() -> None:
+        (spy.folder / "step.npy").unlink(missing_ok=True)
+
+    with pytest.raises(
+        BackendError, match=r"Lava's simulator failed: FileNotFoundError: .*step\.npy"
+    ):
+        lava_backend.run(network, endless, spy.options(remove, limit=60))
+    spy.assert_nothing_is_left()
+
+
+@LINUX
+def test_a_worker_that_dies_is_an_error(network, endless, spy):
+    with pytest.raises(BackendError, match="its process ended without a word"):
+        lava_backend.run(network, endless, spy.options(lambda: os.kill(spy.child, signal.SIGKILL)))
+    spy.assert_nothing_is_left()
+
+
+def test_an_error_before_lava_starts_comes_back(tmp_path):
+    job = Job("hw_sim.lava_worker", tmp_path, "Lava's simulator", steps=1, limit_s=60)
+    with pytest.raises(BackendError, match=r"network\.net does not exist"):
+        run_job(job)
+
+
+def test_a_worker_that_cannot_be_imported_is_an_error(tmp_path):
+    job = Job("hw_sim.absent", tmp_path, "Lava's simulator", steps=1, limit_s=60)
+    with pytest.raises(BackendError, match=r"No module named hw_sim\.absent"):
+        run_job(job)
+
+
+@LINUX
+def test_a_killed_parent_leaves_no_process_behind(network, endless, tmp_path):
+    netx.write(network, tmp_path / "network.net")
+    np.save(tmp_path / "spikes.npy", endless)
+    code = (
+        "import subprocess, sys, time\n"
+        "worker = [sys.executable, '-m', 'hw_sim.lava_worker', sys.argv[1]]\n"
+        "print(subprocess.Popen(worker, start_new_session=True, stdout=2).pid, flush=True)\n"
+        "time.sleep(100)\n"
+    )
+    with (tmp_path / "output.txt").open("wb") as output:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            cwd=Path(lava_process.__file__).parent.parent,
+            stdout=subprocess.PIPE,
+            stderr=output,
+        )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    try:
+        wait_until(lambda: len(members(worker)) > 3)
+        parent.kill()
+        parent.wait()
+        wait_until(lambda: members(worker) == [])
+    finally:
+        parent.stdout.close()
+        if members(worker):
+            os.killpg(worker, signal.SIGKILL)
+
+
+def wait_until(true: Callable[[], bool], limit_s: float = 30) -> None:
+    deadline = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_worker_never_imports_torch(network, spikes, tmp_path):
+    netx.write(network, tmp_path / "network.net")
+    np.save(tmp_path / "spikes.npy", spikes)
+    code = (
+        "import sys\n"
+        "from hw_sim import lava_worker\n"
+        "lava_worker.work(lava_worker.run, sys.argv[1])\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    with (tmp_path / "output.txt").open("wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            cwd=Path(lava_process.__file__).parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 0, (tmp_path / "output.txt").read_text()
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 9), (2, 4, 0)])
+def test_a_run_of_no_steps_is_refused(network, shape):
+    with pytest.raises(InputError, match="Lava needs at least one step"):
+        lava_backend.run(network, np.zeros(shape, np.uint8))
+
+
+def test_without_a_temporary_folder_it_says_the_way_out(network, spikes, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    with pytest.raises(BackendError, match=r"no temporary folder can be written .* set TMPDIR"):
+        lava_backend.run(network, spikes)
