@@ -3,7 +3,8 @@
     backends       the table of what runs a network: fast, lava_backend, loihi_backend
     run_options    what a backend may be told; activity what a run yields
     cuba_layer     the compiled kernels of fast
-    lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run
+    lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
+                   lava_child what these two share
     chip           limits and costs, read from costs/*.json
     placement      neurocores; design_rules whether a chip can hold a network
     energy, latency, estimate   what it costs, with bounds

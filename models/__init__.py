@@ -4,6 +4,7 @@
     loihi        widths and limits of Loihi's arithmetic
     cuba         the neuron's equations, compiled
     snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
+    slayer       lava-dl's SLAYER, imported quietly
     quantize     a trained network into an integer one
     lava_compat  makes Lava importable on Python 3.11 and later
     memory       reuse of large arrays, for speed

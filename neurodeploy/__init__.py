@@ -4,7 +4,8 @@ train, export, report, deploy   the commands; `python -m neurodeploy` lists them
 cli                             what the commands share: errors, exit codes, progress
 tasks/                          data, its split and how it becomes spikes
 training, checkpoint            train a network and keep it
-proof                           compare a trained network with its integer twin, spike by spike
+run_folder                      the files of one training
+proof                           compare a trained network with its integer twin
 evaluation                      run a network over a task's samples
 pages/                          reports and histories as text and pictures
 """
