@@ -21,6 +21,7 @@ from torch import Tensor
 
 from models import loihi
 from models.cuba import clip_voltage, decay, wrap_current
+from models.errors import InputError
 
 STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """SLAYER's states are the integer states divided by 4096."""
@@ -33,7 +34,8 @@ class Dynamics:
     Attributes:
         current_kept, voltage_kept: 4096 minus the decay, int32 (neurons,).
         threshold: mantissa; the neuron fires when v > threshold << 6.
-        slope: width tau of the surrogate gradient scale / (2 tau) exp(-|v - threshold| / tau), in
+        centre: voltage at which the surrogate gradient is largest, SLAYER's threshold and epsilon.
+        slope: width tau of the surrogate gradient scale / (2 tau) exp(-|v - centre| / tau), in
             SLAYER's units.
         height: the surrogate's scale.
     """
@@ -41,6 +43,7 @@ class Dynamics:
     current_kept: Any
     voltage_kept: Any
     threshold: int
+    centre: float
     slope: float
     height: float
 
@@ -93,11 +96,17 @@ class CubaBlock(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, delays: Tensor | None, dynamics: Dynamics) -> Tensor:
-        """inputs (batch, time, neurons), delays (neurons,) -> spikes (batch, time, neurons)."""
+        """inputs (batch, time, neurons), delays (neurons,) -> spikes (batch, time, neurons).
+
+        Raises:
+            InputError: when a delay is not finite.
+        """
         inputs = inputs.contiguous()
         neurons = inputs.shape[2]
         shift = np.ones(neurons, np.int32)
         if delays is not None:
+            if not bool(torch.isfinite(delays).all()):
+                raise InputError("a delay is not finite; train with a lower learning rate")
             shift += np.floor(delays.detach().numpy()).astype(np.int32)
         spikes, voltages = torch.zeros_like(inputs), torch.empty_like(inputs)
         _forward(
@@ -119,7 +128,7 @@ class CubaBlock(torch.autograd.Function):
         grad = grads[0].contiguous()
         spikes, voltages = ctx.saved_tensors
         dynamics = ctx.dynamics
-        distance = (voltages - dynamics.threshold / loihi.SLAYER_SCALE).abs_()
+        distance = (voltages - dynamics.centre).abs_()
         surrogate = distance.div_(-dynamics.slope).exp_()
         surrogate.mul_(dynamics.height / 2 / dynamics.slope)
         grad_inputs = torch.empty_like(grad)

@@ -74,9 +74,13 @@ def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:
 
 def _unsupported(block: Any) -> Iterator[str]:
     if not isinstance(block, slayer.block.cuba.Dense):
-        yield f"{type(block).__name__} is not supported; use slayer.block.cuba.Dense"
+        kind = f"{type(block).__module__.split('.')[-1]}.{type(block).__name__}"
+        yield f"{kind} is not supported; use slayer.block.cuba.Dense"
         return
-    neuron = block.neuron
+    neuron, synapse = block.neuron, block.synapse
+    for name, values in block.named_parameters():
+        if not bool(torch.isfinite(values).all()):
+            yield f"{name} holds a value that is not finite; train again"
     if neuron.graded_spike:
         yield "its spikes are graded; use graded_spike=False"
     if neuron.norm is not None:
@@ -85,6 +89,14 @@ def _unsupported(block: Any) -> Iterator[str]:
         yield "its state persists between batches; use persistent_state=False"
     if not block.delay_shift:
         yield "delay_shift is False, but on Lava every layer takes a step; train with it"
+    if neuron.w_scale != loihi.SLAYER_SCALE:
+        yield f"its neurons have scale={neuron.w_scale}; use the default, {loihi.SLAYER_SCALE}"
+    if not neuron.shared_param and neuron.shape is None:
+        yield "its decays were never set; run one forward pass before loading the weights"
+    if any(size != 1 for size in synapse.weight.shape[2:]):
+        yield "its senders form an image; flatten the input and give in_neurons as one number"
+    if block.mask is not None and synapse.weight_norm_enabled:
+        yield "lava-dl ignores its mask because weight_norm is on; use one of the two"
 
 
 def weights_have_integers(block: Any) -> Iterator[str]:
@@ -117,17 +129,17 @@ def threshold_fits(block: Any) -> Iterator[str]:
 
 
 def delays_fit(block: Any) -> Iterator[str]:
-    """Axonal delays must lie in 0..62."""
+    """Axonal delays must be 62 steps or less; SLAYER's forward pass brings them to 0 or more."""
     if block.delay is None:
         return
     if not block.delay.init:
         yield "its delays were never set; run one forward pass before loading the weights"
         return
-    delays = _delays(block)
-    if delays.max() > loihi.DELAY_MAX or delays.min() < 0:
+    longest = _delays(block).max()
+    if longest > loihi.DELAY_MAX:
         yield (
-            f"its delays reach from {delays.min()} to {delays.max()} steps; the range is 0 to "
-            f"{loihi.DELAY_MAX}, so train with max_delay={loihi.DELAY_MAX}"
+            f"its delays reach {longest} steps; the longest is {loihi.DELAY_MAX}, so train with "
+            f"max_delay={loihi.DELAY_MAX}"
         )
 
 
@@ -174,7 +186,9 @@ def _neuron(block: Any) -> CubaLif:
 
 
 def _delays(block: Any) -> Any:
-    return torch.floor(block.delay.delay.detach().cpu()).numpy().astype(np.int64)
+    """Return the axonal delays as the forward pass clamps and applies them, int64 (neurons,)."""
+    delays = block.delay.delay.detach().cpu().clamp(0, block.delay.max_delay)
+    return torch.floor(delays).numpy().astype(np.int64)
 
 
 def _axonal_delay(block: Any) -> Any:

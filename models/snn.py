@@ -28,8 +28,8 @@ class Architecture:
     """Everything that defines an untrained network.
 
     Attributes:
-        sizes: input channels, then neurons a layer, output neurons last.
-        threshold: in SLAYER's units, 1.0 is the mantissa 64; below 64.
+        sizes: input channels, then neurons a layer, output neurons last; 1 to 65535 each.
+        threshold: in SLAYER's units, 1.0 is the mantissa 64; below 64, in steps of 1/64.
         current_decay, voltage_decay: fraction lost a step, 0 to 1.
         tau_grad, scale_grad: width (relative to the threshold) and scale of the surrogate gradient.
         delays: learn an axonal delay for every hidden neuron.
@@ -47,10 +47,17 @@ class Architecture:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
-        if len(self.sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in self.sizes):
-            raise InputError(f"sizes are {self.sizes}; give two or more whole numbers over 0")
+        valid = [isinstance(n, int) and 1 <= n <= loihi.SENDERS_MAX for n in self.sizes]
+        if len(valid) < 2 or not all(valid):
+            raise InputError(
+                f"sizes are {self.sizes}; give two or more whole numbers from 1 to "
+                f"{loihi.SENDERS_MAX}"
+            )
+        if not isinstance(self.delays, bool):
+            raise InputError(f"delays is {self.delays!r}; give True or False")
+        step = 1 / loihi.SLAYER_SCALE
         for name, low, high in (
-            ("threshold", 1 / loihi.SLAYER_SCALE, loihi.SLAYER_THRESHOLD_LIMIT),
+            ("threshold", step, loihi.SLAYER_THRESHOLD_LIMIT - step),
             ("current_decay", 0.0, 1.0),
             ("voltage_decay", 0.0, 1.0),
             ("tau_grad", 1e-6, 1e6),
@@ -109,7 +116,9 @@ class SlayerNetwork(torch.nn.Module):
             spikes: float (batch, inputs, time), 0 or 1.
             delayed: after the axonal delays instead of before, where Lava's `s_out` is.
         """
-        return layer_spikes(self, spikes, kernels=self.kernels, delayed=delayed)
+        compiled = self.kernels == "compiled" and spikes.device.type == "cpu"
+        run = _run_compiled if compiled else _run_stock
+        return list(run(self.blocks, spikes, delayed))
 
     @property
     def device(self) -> torch.device:
@@ -148,20 +157,15 @@ def _block(architecture: Architecture, senders: int, neurons: int, *, delay: boo
     return block
 
 
-def layer_spikes(
-    network: Any, spikes: Tensor, *, kernels: str = "stock", delayed: bool = False
-) -> list[Tensor]:
-    """Return the spikes of every layer of any module with a list `blocks` of lava-dl's blocks.
+def layer_spikes(network: Any, spikes: Tensor, *, delayed: bool = False) -> list[Tensor]:
+    """Return the spikes of every layer, computed by lava-dl's own dynamics.
 
     Args:
-        network: torch module.
+        network: any torch module with a list `blocks` of `slayer.block.cuba.Dense`.
         spikes: float (batch, inputs, time), 0 or 1.
-        kernels: "stock" runs lava-dl's own dynamics, "compiled" ours where the device is a CPU.
         delayed: after the axonal delays instead of before, where Lava's `s_out` is.
     """
-    compiled = kernels == "compiled" and spikes.device.type == "cpu"
-    run = _run_compiled if compiled else _run_stock
-    return list(run(network.blocks, spikes, delayed))
+    return list(_run_stock(network.blocks, spikes, delayed))
 
 
 def _run_compiled(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
@@ -183,6 +187,8 @@ def _run_compiled(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor
 def _run_stock(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
     arriving = spikes
     for block in blocks:
+        if block.mask is not None:
+            block.synapse.weight.data *= block.mask  # as the block's own forward pass does
         emitted = slayer.axon.delay(block.neuron(block.synapse(arriving)), 1)
         arriving = emitted if block.delay is None else block.delay(emitted)
         yield arriving if delayed else emitted
@@ -199,6 +205,7 @@ def dynamics_of(neuron: Any, neurons: int) -> Dynamics:
         kept(neuron.current_decay),
         kept(neuron.voltage_decay),
         neuron.v_th_mant,
+        centre=neuron.threshold + neuron.threshold_eps,
         slope=neuron.tau_rho * slayer.neuron.cuba.TAU_RHO_MULT,
         height=neuron.scale_rho * slayer.neuron.cuba.SCALE_RHO_MULT,
     )

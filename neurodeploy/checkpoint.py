@@ -6,7 +6,8 @@ file with code in it is refused, not run.
 
 from __future__ import annotations
 
-import pickle
+import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +46,14 @@ class Checkpoint:
         Raises:
             InputError: when the weights do not fit the architecture or are not finite.
         """
-        network = SlayerNetwork(self.architecture, kernels)
         try:
+            network = SlayerNetwork(self.architecture, kernels)
             network.load_state_dict(self.weights)
         except (RuntimeError, TypeError, AttributeError) as error:
             reason = str(error).strip().splitlines()[-1].strip()
-            raise InputError(f"the weights do not fit the architecture ({reason})") from None
+            raise InputError(
+                f"the weights do not fit the architecture ({reason}); train again"
+            ) from None
         for name, values in network.state_dict().items():
             if not bool(torch.isfinite(values).all()):
                 raise InputError(f"{name} holds a value that is not finite; train again")
@@ -85,6 +88,7 @@ def load(path: Path) -> Checkpoint:
     """
     values = load_values(path, FORMAT, VERSION)
     try:
+        json.dumps(values["training"])
         return Checkpoint(
             Architecture.from_dict(values["architecture"]),
             dict(values["weights"]),
@@ -92,7 +96,8 @@ def load(path: Path) -> Checkpoint:
             dict(values["training"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is a damaged checkpoint ({error}); train again") from None
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"{path} is a damaged checkpoint ({reason}); train again") from None
 
 
 def save_values(values: dict[str, Any], path: Path) -> None:
@@ -111,12 +116,18 @@ def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
         InputError: when the file is missing, unreadable, unsafe or of another kind or version.
     """
     if not Path(path).is_file():
-        raise InputError(f"{path} does not exist; give the path of a .pt file that train wrote")
+        wrong = "is a folder" if Path(path).is_dir() else "does not exist"
+        raise InputError(f"{path} {wrong}; give the path of a .pt file that train wrote")
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = "it holds code" if "Unsupported global" in str(error) else "it cannot be read"
-        raise InputError(f"{path} is no checkpoint of neurodeploy: {reason}; train again") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's about files that it then refuses
+            values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # on a damaged file torch raises whatever it stumbles on
+        reason = "it cannot be read; train again"
+        said = str(error).lower()
+        if "unsupported global" in said or "unsupported class" in said:
+            reason = "it holds code, which is not run; give a file that train wrote"
+        raise InputError(f"{path} is no checkpoint of neurodeploy: {reason}") from None
     if not isinstance(values, dict) or values.get("format") != kind:
         raise InputError(
             f"{path} is no checkpoint of neurodeploy; for a network of your own see "

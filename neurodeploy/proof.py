@@ -7,7 +7,7 @@ no code.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from models.snn import layer_spikes
 BATCH = 128
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Divergence:
-    """The first spike that differs: earliest layer, then sample, then time step, then neuron."""
+    """A spike that differs; the first is of the earliest layer, sample, time step, neuron."""
 
     layer: int
     sample: int
@@ -62,15 +62,14 @@ class Proof:
 
     def __add__(self, other: Proof) -> Proof:
         """Return both comparisons as one, the samples of `other` after these."""
-        first = self.first
-        if first is None and other.first is not None:
-            moved = other.first
-            first = Divergence(moved.layer, moved.sample + self.samples, moved.step, moved.neuron)
+        found = [] if self.first is None else [self.first]
+        if other.first is not None:
+            found.append(replace(other.first, sample=other.first.sample + self.samples))
         return Proof(
             self.samples + other.samples,
             self.spikes + other.spikes,
             self.different + other.different,
-            first,
+            min(found, default=None),
             self.wraps + other.wraps,
         )
 
@@ -85,19 +84,24 @@ def prove(
     """Compare the spikes of every layer of a trained network and of its integer twin.
 
     Args:
-        trained: torch module with a list `blocks` of lava-dl's blocks.
+        trained: torch module with a list `blocks` of `slayer.block.cuba.Dense`, through which its
+            input passes in order; it is left in evaluation mode.
         network: what `models.quantize.quantize` made of it.
         spikes: input, uint8 (samples, channels, time), 0 or 1.
         advance: called with the samples done and the samples in all.
+
+    Raises:
+        InputError: when the spikes do not fit the network.
     """
     proof = Proof(0, 0, 0, None)
     trained.eval()
+    device = next(trained.parameters()).device
     for start in range(0, len(spikes), BATCH):
         chosen = spikes[start : start + BATCH]
-        with torch.no_grad():
-            expected = layer_spikes(trained, torch.from_numpy(chosen).float())
         activity = BACKENDS["fast"].run(network, chosen, RunOptions())
-        compared = compare([layer.numpy() for layer in expected], activity.spikes)
+        with torch.no_grad():
+            expected = layer_spikes(trained, torch.from_numpy(chosen).float().to(device))
+        compared = compare([layer.cpu().numpy() for layer in expected], activity.spikes)
         overflows = sum(int((o.wraps + o.clips).sum()) for o in activity.overflows)
         proof = proof + compared + Proof(0, 0, 0, None, overflows)
         if advance is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,3 +148,42 @@ def random_network() -> Callable[..., QuantizedNetwork]:
         return QuantizedNetwork(tuple(layers))
 
     return draw
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """Compute on one torch thread: with two, lava-dl's loops over time are four times slower."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def draw_spikes() -> Callable[..., np.ndarray]:
+    """Return a function that draws input spikes, uint8 of the shape (batch, channels, time)."""
+
+    def draw(*shape: int, rate: float = 0.3, seed: int = 0) -> np.ndarray:
+        return (np.random.default_rng(seed).random(shape) < rate).astype(np.uint8)
+
+    return draw
+
+
+@pytest.fixture
+def stack() -> Callable[..., Any]:
+    """Return a function that makes of lava-dl blocks a network such as users have."""
+    import torch
+
+    class Stack(torch.nn.Module):
+        def __init__(self, *blocks: Any) -> None:
+            super().__init__()
+            self.blocks = torch.nn.ModuleList(blocks)
+
+        def forward(self, spikes: Any) -> Any:
+            for block in self.blocks:
+                spikes = block(spikes)
+            return spikes
+
+    return Stack

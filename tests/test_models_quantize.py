@@ -1,0 +1,334 @@
+"""Quantization: the integers that SLAYER computes with, proved spike by spike, or a refusal."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from hw_sim import fast
+from models import loihi
+from models.errors import DesignRuleError, InputError
+from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from models.quantize import quantize
+from models.slayer import slayer
+from models.snn import Architecture, SlayerNetwork, layer_spikes
+from neurodeploy.proof import prove
+
+pytestmark = [
+    pytest.mark.usefixtures("one_torch_thread"),
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning"),
+]
+
+NEURON = {"threshold": 1.25, "current_decay": 0.25, "voltage_decay": 0.05}
+Dense = partial(slayer.block.cuba.Dense, weight_scale=3)
+
+
+@pytest.fixture
+def user_network(stack):
+    """Return a function that makes a network of blocks and runs it once, as a training would."""
+
+    def make(*blocks):
+        network = stack(*blocks)
+        network(torch.zeros(1, blocks[0].synapse.in_channels, 1))
+        for block in blocks:
+            if block.delay is not None:
+                block.delay.delay.data = 25 * torch.rand(block.synapse.out_channels)
+        return network
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(3)
+
+
+def random_mask() -> torch.Tensor:
+    return (torch.rand(12, 7) < 0.6).float()
+
+
+def odd_steps(weight: torch.Tensor, descale: bool = False) -> torch.Tensor:
+    """A user's own quantizer: multiples of 1/64, odd ones too."""
+    return slayer.utils.quantize(weight, step=1 / 64).clamp(-255 / 64, 255 / 64)
+
+
+coarse = partial(slayer.utils.quantize_hook_fx, num_bits=5)
+
+PER_NEURON = {
+    "threshold": 1.0, "current_decay": (0.05, 0.9), "voltage_decay": (0.0, 0.4),
+    "shared_param": False,
+}  # fmt: skip
+VARIANTS = {
+    "plain": dict,
+    "delay": lambda: {"delay": True},
+    "weight_norm": lambda: {"weight_norm": True, "delay": True},
+    "mask": lambda: {"mask": random_mask()},
+    "odd weights": lambda: {"pre_hook_fx": odd_steps},
+    "quantize_hook_fx with 7 bits": lambda: {
+        "pre_hook_fx": partial(slayer.utils.quantize_hook_fx, num_bits=7)
+    },
+    "quantize_hook_fx with 5 bits": lambda: {"pre_hook_fx": coarse},
+}
+
+
+@pytest.mark.parametrize("neuron", [NEURON, PER_NEURON], ids=["shared", "per neuron"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_integers_spike_as_slayer_does(user_network, draw_spikes, variant, neuron):
+    network = user_network(
+        Dense(neuron, 7, 12, **VARIANTS[variant]()),
+        Dense(neuron, 12, 11, delay=True),
+        Dense(NEURON, 11, 4),
+    )
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    quantized = quantize(network)
+    assert all(torch.equal(v, before[name]) for name, v in network.state_dict().items())
+    assert before.keys() == network.state_dict().keys()
+    assert network.blocks[0].synapse.weight_norm_enabled == (variant == "weight_norm")
+    proof = prove(network, quantized, draw_spikes(6, 7, 100))
+    assert proof.equal, proof.first
+    assert proof.spikes > 500
+
+
+def test_integers_are_64_times_slayers_values(user_network):
+    network = user_network(Dense(PER_NEURON, 7, 12, delay=True), Dense(NEURON, 12, 4))
+    network.blocks[0].synapse.weight.data[0, :2, 0, 0, 0] = torch.tensor([9.0, -9.0])
+    first, second = quantize(network).layers
+    for block, layer in zip(network.blocks, (first, second)):
+        slayers = block.synapse.pre_hook_fx(block.synapse.weight, descale=True).detach()
+        assert np.array_equal(layer.weight, slayers.flatten(1).numpy())
+        assert layer.neuron.threshold == block.neuron.v_th_mant
+        assert np.array_equal(layer.neuron.current_decay, np.ravel(block.neuron.cx_current_decay))
+        assert np.array_equal(layer.neuron.voltage_decay, np.ravel(block.neuron.cx_voltage_decay))
+    assert first.weight[0, :2].tolist() == [loihi.SLAYER_WEIGHT_MAX, loihi.WEIGHT_MIN]
+    assert len(set(first.neuron.current_decay.tolist())) > 6
+
+
+def test_an_axonal_delay_becomes_a_column_of_the_receiving_layer(user_network):
+    network = user_network(Dense(NEURON, 7, 3, delay=True), Dense(NEURON, 3, 4))
+    network.blocks[0].delay.delay.data = torch.tensor([2.99, 0.0, 61.5])
+    first, second = quantize(network).layers
+    assert first.delay_kind == "none"
+    assert second.delay.tolist() == [[2, 0, 61]]
+
+
+def test_delays_out_of_range_are_taken_as_slayers_forward_pass_clamps_them(user_network):
+    """An optimizer's last step leaves such delays; the next forward pass would clamp them."""
+    network = user_network(Dense(NEURON, 7, 3, delay=True), Dense(NEURON, 3, 4))
+    network.blocks[0].delay.delay.data = torch.tensor([-0.5, 62.7, 1.0])
+    assert quantize(network).layers[1].delay.tolist() == [[0, 62, 1]]
+    assert network.blocks[0].delay.delay.min() == -0.5
+
+
+def test_task_and_provenance_are_kept(user_network):
+    task = TaskDescription("har", {"name": "delta"}, tuple("abcd"), 100, 20.0)
+    quantized = quantize(user_network(Dense(NEURON, 7, 4)), task=task, provenance={"seed": 3})
+    assert quantized.task == task
+    assert dict(quantized.provenance) == {"seed": 3}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_our_networks_spike_as_slayer_does(draw_spikes, seed):
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    network = SlayerNetwork(
+        Architecture(
+            (9, 33, 17, 5),
+            threshold=float(rng.uniform(0.2, 1)),
+            current_decay=float(rng.uniform(0, 1)),
+            voltage_decay=float(rng.uniform(0, 0.3)),
+        )
+    )
+    proof = prove(network, quantize(network), draw_spikes(4, 9, 120, seed=seed))
+    assert proof.equal, proof.first
+    assert proof.spikes > 500
+
+
+def huge(weight: torch.Tensor, descale: bool = False) -> torch.Tensor:
+    return slayer.utils.quantize_hook_fx(8 * weight, num_bits=8)
+
+
+def never_run(*args, **kwargs):
+    return slayer.block.cuba.Dense(*args, **kwargs)
+
+
+def long_delay(*args):
+    block = Dense(*args, delay=True)
+    block.delay = slayer.axon.Delay()
+    block(torch.zeros(1, 7, 1))
+    block.delay.delay.data[1] = 63.2
+    return block
+
+
+def no_number(*args):
+    block = Dense(*args)
+    block.synapse.weight.data[1, 2] = float("nan")
+    return block
+
+
+REFUSED = {
+    "wide weights": (
+        lambda: Dense(NEURON, 7, 4, pre_hook_fx=huge, weight_scale=9),
+        r"its weights reach from -512 to 510 in integers and netx would clip them to -256..254; "
+        r"leave pre_hook_fx at the block's default \(quantize_hook_fx takes 7 bits, not 8\)",
+    ),
+    "unquantized weights": (
+        lambda: Dense(NEURON, 7, 4, pre_hook_fx=None),
+        "its weights are no multiples of 1/64, so they are not quantized; leave pre_hook_fx at the "
+        "block's default",
+    ),
+    "no number": (
+        lambda: no_number(NEURON, 7, 4),
+        "synapse.weight holds a value that is not finite; train again",
+    ),
+    "high threshold": (
+        lambda: Dense({**NEURON, "threshold": 64}, 7, 4),
+        "its threshold is 64; from 64 on float32 loses SLAYER's epsilon and it fires one step "
+        "early, so train with a lower one",
+    ),
+    "negative threshold": (
+        lambda: Dense({**NEURON, "threshold": -1}, 7, 4),
+        "its threshold is -1; it must be 0 or more",
+    ),
+    "long delay": (
+        lambda: long_delay(NEURON, 7, 4),
+        "its delays reach 63 steps; the longest is 62, so train with max_delay=62",
+    ),
+    "delays never set": (
+        lambda: never_run(NEURON, 7, 4, delay=True),
+        "its delays were never set; run one forward pass before loading the weights",
+    ),
+    "decays never set": (
+        lambda: never_run(PER_NEURON, 7, 4),
+        "its decays were never set; run one forward pass before loading the weights",
+    ),
+    "no delay shift": (
+        lambda: Dense(NEURON, 7, 4, delay_shift=False),
+        "delay_shift is False, but on Lava every layer takes a step; train with it",
+    ),
+    "graded spikes": (
+        lambda: Dense({**NEURON, "graded_spike": True}, 7, 4),
+        "its spikes are graded; use graded_spike=False",
+    ),
+    "normalised input": (
+        lambda: Dense({**NEURON, "norm": slayer.neuron.norm.MeanOnlyBatchNorm}, 7, 4),
+        "its neurons normalise their input, which adds biases; use norm=None",
+    ),
+    "persistent state": (
+        lambda: Dense({**NEURON, "persistent_state": True}, 7, 4),
+        "its state persists between batches; use persistent_state=False",
+    ),
+    "another scale": (
+        lambda: Dense({**NEURON, "scale": 32}, 7, 4),
+        "its neurons have scale=32; use the default, 64",
+    ),
+    "image": (
+        lambda: Dense(NEURON, (7, 2, 1), 4),
+        "its senders form an image; flatten the input and give in_neurons as one number",
+    ),
+    "mask under weight_norm": (
+        lambda: Dense(NEURON, 7, 12, mask=random_mask(), weight_norm=True),
+        "lava-dl ignores its mask because weight_norm is on; use one of the two",
+    ),
+    "convolution": (
+        lambda: slayer.block.cuba.Conv(NEURON, 7, 4, 1),
+        "cuba.Conv is not supported; use slayer.block.cuba.Dense",
+    ),
+    "other neurons": (
+        lambda: slayer.block.sigma_delta.Dense({"threshold": 0.1, "activation": torch.relu}, 7, 4),
+        "sigma_delta.Dense is not supported; use slayer.block.cuba.Dense",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_has_no_integer_twin_is_refused(stack, case):
+    make, message = REFUSED[case]
+    with pytest.raises(DesignRuleError, match=f"breaks 1 design rule:\n  - block 0: {message}$"):
+        quantize(stack(make(), Dense(NEURON, 4, 4)))
+
+
+def test_a_delayed_last_layer_is_refused(user_network):
+    network = user_network(Dense(NEURON, 7, 4), Dense(NEURON, 4, 4, delay=True))
+    message = (
+        "block 1: it is the last layer and has axonal delays, which no layer receives; build it "
+        "with delay=False"
+    )
+    with pytest.raises(DesignRuleError, match=message):
+        quantize(network)
+    network.blocks[1].delay.delay.data[:] = 0.9
+    assert len(quantize(network).layers) == 2
+
+
+def test_sums_that_float32_cannot_hold_are_refused(stack):
+    network = stack(Dense(NEURON, 66053, 1))
+    network.blocks[0].synapse.weight.data[:] = 254 / 64
+    with pytest.raises(DesignRuleError, match="its weighted sums can reach 16777462; float32 is"):
+        quantize(network)
+
+
+def test_all_problems_are_reported_at_once(stack):
+    network = stack(
+        Dense({**NEURON, "threshold": 70}, 7, 4, pre_hook_fx=None),
+        Dense({**NEURON, "graded_spike": True, "persistent_state": True}, 4, 4),
+        long_delay(NEURON, 7, 4),
+    )
+    with pytest.raises(DesignRuleError, match="the trained network breaks 6 design rules") as error:
+        quantize(network)
+    starts = [problem.split(";")[0] for problem in error.value.problems]
+    assert starts == [
+        "block 0: its weights are no multiples of 1/64, so they are not quantized",
+        "block 0: its threshold is 70",
+        "block 1: its spikes are graded",
+        "block 1: its state persists between batches",
+        "block 2: its delays reach 63 steps",
+        "block 2: it is the last layer and has axonal delays, which no layer receives",
+    ]
+
+
+def test_a_module_without_blocks_is_refused(stack):
+    for module in (torch.nn.Linear(2, 2), stack()):
+        with pytest.raises(InputError, match="has no blocks; give a torch module whose attribute"):
+            quantize(module)
+
+
+@pytest.mark.parametrize(("threshold", "slayer_fires"), [(63, False), (64, True)])
+def test_from_64_on_slayer_fires_at_the_threshold_itself(stack, threshold, slayer_fires):
+    """As many senders as the threshold with weights of 1.0 bring v exactly to the threshold.
+
+    The integers fire above it only; that is why such thresholds are refused.
+    """
+    network = stack(
+        Dense({"threshold": threshold, "current_decay": 1, "voltage_decay": 1}, threshold, 1)
+    )
+    network.blocks[0].synapse.weight.data[:] = 1.0
+    spikes = np.zeros((1, threshold, 3), np.uint8)
+    spikes[:, :, 0] = 1
+    emitted = layer_spikes(network, torch.from_numpy(spikes).float())[0]
+    assert emitted.flatten().tolist() == [0, float(slayer_fires), 0]
+    integer = QuantizedNetwork(
+        (
+            DenseLayer(
+                np.full((1, threshold), 64), CubaLif(np.array(4096), np.array(4096), 64 * threshold)
+            ),
+        )
+    )
+    assert not fast.run(integer, spikes).spikes[0].any()
+
+
+def test_a_current_beyond_24_bits_makes_the_proof_unequal_and_is_counted(stack):
+    """64 weights of 254 add 64 * 254 << 6 a step to a current that never decays.
+
+    Eight steps bring it to 8323072; the ninth, step 9 of the layer, wraps it at 2^23.
+    """
+    network = stack(Dense({"threshold": 1, "current_decay": 0, "voltage_decay": 0}, 64, 2))
+    network.blocks[0].synapse.weight.data[:] = 254 / 64
+    quantized, spikes = quantize(network), np.ones((1, 64, 12), np.uint8)
+    within = prove(network, quantized, spikes[:, :, :9])
+    assert (within.equal, within.wraps, within.spikes) == (True, 0, 2 * 8)
+    beyond = prove(network, quantized, spikes)
+    assert not beyond.equal
+    assert beyond.wraps >= 2
+    assert (beyond.first.layer, beyond.first.step) == (0, 9)

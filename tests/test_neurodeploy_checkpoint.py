@@ -1,0 +1,256 @@
+"""Checkpoints: what is saved is what is loaded, and every other file is refused in a sentence."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import InputError
+from models.network import TaskDescription
+from models.snn import Architecture, SlayerNetwork
+from neurodeploy import checkpoint
+from neurodeploy.checkpoint import Checkpoint
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+UNREADABLE = "is no checkpoint of neurodeploy: it cannot be read; train again"
+CODE = (
+    "is no checkpoint of neurodeploy: it holds code, which is not run; give a file that train wrote"
+)
+OTHER = "is no checkpoint of neurodeploy; for a network of your own see docs/own-network.md"
+
+
+@pytest.fixture
+def trained() -> Checkpoint:
+    torch.manual_seed(1)
+    architecture = Architecture((3, 8, 2), threshold=0.4)
+    return Checkpoint(
+        architecture,
+        SlayerNetwork(architecture).state_dict(),
+        TaskDescription("har", {"name": "delta", "step": 0.3}, ("sit", "run"), 50, 20.0),
+        {"seed": 1, "epoch": 4, "validation_accuracy": 0.9},
+    )
+
+
+@pytest.fixture
+def saved(trained, tmp_path) -> Path:
+    path = tmp_path / "runs" / "har" / "model.pt"
+    checkpoint.save(trained, path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    """Return what `load` says of the file after naming it, which must be one line."""
+    with pytest.raises(InputError) as error:
+        checkpoint.load(path)
+    text = str(error.value)
+    assert text.startswith(f"{path} ")
+    assert "\n" not in text
+    return text.removeprefix(f"{path} ")
+
+
+def rewrite(path: Path, change) -> None:
+    """Change the values in a checkpoint file."""
+    values = torch.load(path, weights_only=True)
+    change(values)
+    torch.save(values, path)
+
+
+def test_what_was_saved_is_loaded(trained, saved):
+    loaded = checkpoint.load(saved)
+    assert loaded.architecture == trained.architecture
+    assert loaded.task == trained.task
+    assert loaded.training == trained.training
+    assert loaded.weights.keys() == trained.weights.keys()
+    assert all(torch.equal(loaded.weights[name], v) for name, v in trained.weights.items())
+    assert [file.name for file in saved.parent.iterdir()] == ["model.pt"]
+
+
+@pytest.mark.parametrize("kernels", ["compiled", "stock"])
+def test_the_network_of_a_checkpoint_spikes_as_before(trained, saved, draw_spikes, kernels):
+    spikes = torch.from_numpy(draw_spikes(3, 3, 40)).float()
+    expected = trained.network().layer_spikes(spikes)
+    given = checkpoint.load(saved).network(kernels).layer_spikes(spikes)
+    assert expected[0].sum() > 20
+    assert all(torch.equal(one, other) for one, other in zip(given, expected))
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    message = "does not exist; give the path of a .pt file that train wrote"
+    assert refusal(tmp_path / "model.pt") == message
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert refusal(tmp_path) == "is a folder; give the path of a .pt file that train wrote"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"accuracy,0.9\n", b"\x80\x04", b"\x80\x02}q\x00(", b"PK\x03\x04", bytes(range(256))],
+)
+def test_what_is_no_torch_file_is_refused(tmp_path, content):
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    assert refusal(path) == UNREADABLE
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_file_cut_short_is_refused(saved, legacy):
+    if legacy:
+        values = torch.load(saved, weights_only=True)
+        torch.save(values, saved, _use_new_zipfile_serialization=False)
+    content = saved.read_bytes()
+    for length in (1, 10, 100, 500, len(content) // 2, len(content) - 100, len(content) - 1):
+        saved.write_bytes(content[:length])
+        assert refusal(saved) in (UNREADABLE, CODE)
+
+
+def test_a_file_with_flipped_bytes_is_loaded_or_refused(saved):
+    values = torch.load(saved, weights_only=True)
+    torch.save(values, saved, _use_new_zipfile_serialization=False)
+    content, rng = saved.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            damaged[place] = rng.integers(256)
+        saved.write_bytes(bytes(damaged))
+        try:
+            checkpoint.load(saved).network()
+        except InputError:
+            refused += 1
+    assert refused > 100
+
+
+class Hostile:
+    """An object whose pickle runs a command when a careless program reads it."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("form", ["torch", "legacy torch", "inside", "pickle"])
+def test_code_in_a_file_is_refused_and_not_run(saved, tmp_path, form):
+    marker, path = tmp_path / "ran", tmp_path / "hostile.pt"
+    hostile = Hostile(marker)
+    if form == "inside":
+        values = torch.load(saved, weights_only=True)
+        torch.save({**values, "training": {"seed": hostile}}, path)
+    elif form == "pickle":
+        path.write_bytes(pickle.dumps(hostile, protocol=2))
+    else:
+        torch.save(hostile, path, _use_new_zipfile_serialization=form == "torch")
+    assert refusal(path) == CODE
+    assert not marker.exists()
+
+
+def test_a_pickled_module_is_refused(tmp_path):
+    torch.save(torch.nn.Linear(2, 3), tmp_path / "module.pt")
+    assert refusal(tmp_path / "module.pt") == CODE
+
+
+def test_another_programs_state_dict_is_refused(trained, tmp_path):
+    for values in (dict(trained.weights), torch.zeros(3), {"format": "another", "version": 1}):
+        torch.save(values, tmp_path / "other.pt")
+        assert refusal(tmp_path / "other.pt") == OTHER
+
+
+def test_another_version_is_refused(saved):
+    rewrite(saved, lambda values: values.update(version=2))
+    message = "has version 2 and this program reads 1; use the program that wrote it"
+    assert refusal(saved) == message
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda v: v.pop("architecture"), "'architecture' is missing"),
+        (lambda v: v.pop("training"), "'training' is missing"),
+        (lambda v: v.update(weights=None), "'NoneType' object is not iterable"),
+        (lambda v: v["architecture"].pop("delays"), "missing or unknown fields: delays"),
+        (lambda v: v["architecture"].update(sizes=3), "'int' object is not iterable"),
+        (lambda v: v["architecture"].update(sizes=[3, 10**9, 2]), "whole numbers from 1 to 65535"),
+        (lambda v: v["architecture"].update(threshold=-1.0), "threshold is -1.0; the range is"),
+        (lambda v: v["task"].pop("class_names"), "the task description is damaged"),
+        (lambda v: v["task"].update(dt_ms=torch.ones(1)), "the task description is damaged"),
+        (lambda v: v["training"].update(seed=torch.ones(1)), "Tensor is not JSON serializable"),
+    ],
+)
+def test_a_damaged_field_is_named(saved, change, reason):
+    rewrite(saved, change)
+    text = refusal(saved)
+    assert text.startswith("is a damaged checkpoint (")
+    assert reason in text
+    assert text.endswith("; train again")
+
+
+def weights_refusal(given: Checkpoint, **changed) -> str:
+    with pytest.raises(InputError) as error:
+        replace(given, weights={**given.weights, **changed}).network()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_weights_of_other_shapes_are_refused(trained):
+    name = "blocks.0.synapse.weight"
+    text = weights_refusal(trained, **{name: torch.zeros(8, 4, 1, 1, 1)})
+    assert re.fullmatch(
+        rf"the weights do not fit the architecture \(size mismatch for {name}: .*\); train again",
+        text,
+    )
+
+
+@pytest.mark.parametrize("value", [None, "weights", 3])
+def test_weights_that_are_no_tensors_are_refused(trained, value):
+    text = weights_refusal(trained, **{"blocks.0.synapse.weight": value})
+    assert text.startswith("the weights do not fit the architecture (")
+
+
+def test_missing_and_unknown_weights_are_refused(trained):
+    weights = dict(trained.weights)
+    weights["blocks.7.synapse.weight"] = weights.pop("blocks.1.synapse.weight")
+    with pytest.raises(InputError, match="do not fit the architecture"):
+        replace(trained, weights=weights).network()
+
+
+@pytest.mark.parametrize("name", ["blocks.1.synapse.weight", "blocks.0.delay.delay"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(trained, name, value):
+    values = trained.weights[name].clone()
+    values.view(-1)[2] = value
+    text = weights_refusal(trained, **{name: values})
+    assert text == f"{name} holds a value that is not finite; train again"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(trained, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "model.pt"
+    with pytest.raises(InputError, match=re.escape(f"{path} cannot be written (")):
+        checkpoint.save(trained, path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("no space left"), OSError(28)])
+def test_an_interrupted_save_leaves_the_old_file(trained, saved, monkeypatch, error):
+    before = saved.read_bytes()
+
+    def half(values, path):
+        Path(path).write_bytes(b"half of a file")
+        raise error
+
+    monkeypatch.setattr(torch, "save", half)
+    expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else InputError
+    with pytest.raises(expected):
+        checkpoint.save(replace(trained, training={"seed": 2}), saved)
+    assert saved.read_bytes() == before
+    assert [file.name for file in saved.parent.iterdir()] == ["model.pt"]
+    assert checkpoint.load(saved).training["seed"] == 1

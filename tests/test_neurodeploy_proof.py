@@ -1,0 +1,149 @@
+"""The comparison of a trained network with its integer twin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hw_sim import fast
+from models.errors import InputError
+from models.network import QuantizedNetwork
+from models.quantize import quantize
+from models.snn import Architecture, SlayerNetwork
+from neurodeploy.proof import BATCH, Divergence, Proof, compare, prove
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+
+@pytest.fixture
+def trained() -> SlayerNetwork:
+    torch.manual_seed(2)
+    return SlayerNetwork(Architecture((6, 14, 10, 4), threshold=0.3))
+
+
+def with_layer(network: QuantizedNetwork, index: int, **fields) -> QuantizedNetwork:
+    """Return the network with fields of one layer replaced."""
+    layers = list(network.layers)
+    layers[index] = replace(layers[index], **fields)
+    return replace(network, layers=tuple(layers))
+
+
+def busiest_synapse(network: QuantizedNetwork, layer: int, spikes: np.ndarray) -> tuple[int, int]:
+    """Return the neuron and the sender that spike most; a change between silent ones is unseen."""
+    raster = (spikes, *fast.run(network, spikes).spikes)
+    sender, neuron = (int(raster[i].sum((0, 2)).argmax()) for i in (layer, layer + 1))
+    return neuron, sender
+
+
+def silence() -> list[np.ndarray]:
+    return [np.zeros((3, neurons, 5), np.uint8) for neurons in (4, 2)]
+
+
+def test_equal_runs_are_equal_and_their_spikes_are_counted():
+    runs = silence()
+    runs[0][1, 2, 3] = runs[1][:, 0, 4] = 1
+    proof = compare(runs, [layer.copy() for layer in runs])
+    assert proof == Proof(samples=3, spikes=4, different=0, first=None)
+    assert proof.equal
+
+
+@pytest.mark.parametrize(
+    ("places", "first"),
+    [
+        ([(1, 0, 0, 0), (0, 2, 3, 4)], Divergence(0, 2, 4, 3)),
+        ([(0, 1, 0, 0), (0, 0, 3, 4)], Divergence(0, 0, 4, 3)),
+        ([(0, 1, 0, 2), (0, 1, 3, 1)], Divergence(0, 1, 1, 3)),
+        ([(0, 1, 3, 2), (0, 1, 1, 2)], Divergence(0, 1, 2, 1)),
+    ],
+    ids=["layer", "sample", "time step", "neuron"],
+)
+def test_the_first_divergence_is_the_earliest_by(places, first):
+    """Places are (layer, sample, neuron, step), a divergence names the step before the neuron."""
+    other = silence()
+    for layer, *place in places:
+        other[layer][tuple(place)] = 1
+    for proof in (compare(silence(), other), compare(other, silence())):
+        assert (proof.different, proof.first, proof.spikes) == (2, first, 0)
+        assert not proof.equal
+
+
+def test_a_divergence_reads_as_a_place():
+    text = str(Divergence(layer=1, sample=2, step=3, neuron=4))
+    assert text == "layer 1, sample 2, time step 3, neuron 4"
+
+
+def test_runs_of_unequal_depth_are_no_comparison():
+    with pytest.raises(ValueError, match="shorter"):
+        compare(silence(), silence()[:1])
+
+
+def test_proofs_add_up_and_samples_count_on():
+    one = Proof(128, 1000, 0, None, wraps=2)
+    other = Proof(30, 200, 3, Divergence(1, 4, 9, 0), wraps=1)
+    assert one + other == Proof(158, 1200, 3, Divergence(1, 132, 9, 0), wraps=3)
+    assert other + one == Proof(158, 1200, 3, Divergence(1, 4, 9, 0), wraps=3)
+
+
+@pytest.mark.parametrize(
+    ("later", "first"),
+    [
+        (Divergence(0, 5, 1, 1), Divergence(0, 15, 1, 1)),
+        (Divergence(1, 0, 0, 0), Divergence(1, 4, 9, 0)),
+    ],
+)
+def test_the_first_divergence_of_a_sum_is_of_the_earliest_layer(later, first):
+    total = Proof(10, 0, 1, Divergence(1, 4, 9, 0)) + Proof(10, 0, 1, later)
+    assert total.first == first
+
+
+def test_a_network_equals_its_quantization_over_several_batches(trained, draw_spikes):
+    seen = []
+    spikes = draw_spikes(BATCH + 7, 6, 40)
+    proof = prove(trained, quantize(trained), spikes, advance=lambda *counts: seen.append(counts))
+    assert proof.equal
+    assert proof.samples == len(spikes)
+    assert proof.spikes > 5000
+    assert seen == [(BATCH, len(spikes)), (len(spikes), len(spikes))]
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_one_weight_changed_by_two_is_found(trained, draw_spikes, layer):
+    network, spikes = quantize(trained), draw_spikes(8, 6, 100)
+    weight = network.layers[layer].weight.copy()
+    weight[busiest_synapse(network, layer, spikes)] -= 2
+    proof = prove(trained, with_layer(network, layer, weight=weight), spikes)
+    assert not proof.equal
+    assert proof.different > 0
+    assert proof.first.layer == layer
+
+
+def test_one_delay_changed_by_one_is_found(trained, draw_spikes):
+    network, spikes = quantize(trained), draw_spikes(8, 6, 100)
+    delay = network.layers[1].delay.copy()
+    delay[0, busiest_synapse(network, 1, spikes)[1]] += 1
+    proof = prove(trained, with_layer(network, 1, delay=delay), spikes)
+    assert proof.first.layer == 1
+
+
+def test_dropout_takes_no_part_in_a_proof(stack, draw_spikes):
+    from models.slayer import slayer
+
+    neuron = {"threshold": 0.3, "current_decay": 0.25, "voltage_decay": 0.05}
+    torch.manual_seed(4)
+    network = stack(
+        slayer.block.cuba.Dense({**neuron, "dropout": torch.nn.Dropout(0.5)}, 6, 9),
+        slayer.block.cuba.Dense(neuron, 9, 3),
+    ).train()
+    proof = prove(network, quantize(network), draw_spikes(4, 6, 50))
+    assert proof.equal
+    assert proof.spikes > 200
+
+
+def test_spikes_of_another_width_are_refused(trained, draw_spikes):
+    message = "the input spikes have shape (2, 5, 9); the network takes (batch, 6, time)"
+    with pytest.raises(InputError, match=re.escape(message)):
+        prove(trained, quantize(trained), draw_spikes(2, 5, 9))
