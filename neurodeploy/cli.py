@@ -10,21 +10,17 @@ import argparse
 import functools
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from models.errors import BackendError, InputError
 
@@ -49,6 +45,12 @@ def print_json(values: dict[str, Any]) -> None:
     print(json.dumps(values, indent=2, allow_nan=False))
 
 
+def next_command(name: str, *words: str | Path, data: Path | None = None) -> str:
+    """Return a command as a person would type it, on the same data as the one that names it."""
+    given = [] if data is None else ["--data", str(data)]
+    return shlex.join(["python", "-m", f"neurodeploy.{name}", *map(str, words), *given])
+
+
 def command(main: Main) -> Main:
     """Turn the errors raised on purpose and Ctrl-C into one sentence and an exit code."""
 
@@ -70,6 +72,27 @@ def command(main: Main) -> Main:
 
 
 @contextmanager
+def status(description: str) -> Iterator[None]:
+    """Show on a terminal that something takes a while of which the length is not known."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{description} ..."):
+        yield
+
+
+class _Times(ProgressColumn):
+    """The time gone, and what is left once that can be told."""
+
+    def render(self, task: Task) -> Text:
+        """Return the column's text."""
+        shown = f"{timedelta(seconds=int(task.elapsed or 0))} elapsed"
+        left = task.time_remaining
+        return Text(shown if left is None else f"{shown}, {timedelta(seconds=int(left))} to go")
+
+
+@contextmanager
 def progress(description: str) -> Iterator[Advance]:
     """Show a bar with a time estimate on stderr, on a terminal only.
 
@@ -77,12 +100,9 @@ def progress(description: str) -> Iterator[Advance]:
     """
     bar = Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(),
-        TextColumn("to go"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        _Times(),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,
@@ -91,9 +111,20 @@ def progress(description: str) -> Iterator[Advance]:
         task = bar.add_task(description, total=None)
 
         def advance(done: int, total: int) -> None:
+            if bar.tasks[0].total is None:  # a resumed run starts far from 0: no speed in that
+                bar.reset(task, completed=done, total=total)
             bar.update(task, completed=done, total=total)
 
         yield advance
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults, except those that stand for "not given"."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
@@ -101,7 +132,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog=f"python -m neurodeploy.{name}",
         description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
 
@@ -133,16 +164,16 @@ def use_threads(threads: int | None) -> None:
     import numba
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, os.cpu_count() or threads))
     numba.set_num_threads(min(threads, numba.get_num_threads()))
 
 
-def whole_number(low: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` on, for `argparse`."""
+def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`, for `argparse`."""
 
     def parse(text: str) -> int:
-        if not text.lstrip("-").isdigit() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} on")
+        if not (text.isdecimal() and len(text) <= len(str(high)) and low <= int(text) <= high):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
         return int(text)
 
     return parse

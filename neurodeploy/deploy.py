@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hw_sim import chip
 from neurodeploy import cli, export, report, train
 
 DESCRIPTION = (
@@ -43,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code != cli.DONE:
         return code
     made = report.make_report(_report_options(given, network))
-    return _finish(made, model, network, time.monotonic() - began)
+    return _finish(made, given, model, time.monotonic() - began)
 
 
 def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
@@ -56,7 +55,7 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
 
     network = netx.read(path)
     spikes = load_test_samples(network.task, given.data, given.lava_samples)[0].spikes
-    with cli.progress("running on Lava") as advance:
+    with cli.progress("running on Lava's simulator") as advance:
         on_lava = BACKENDS["lava"].run(network, spikes, RunOptions(progress=advance))
     ours = BACKENDS["fast"].run(network, spikes, RunOptions())
     compared = proof.compare(on_lava.spikes, ours.spikes)
@@ -73,14 +72,14 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
     return cli.DONE
 
 
-def _finish(made: Any, model: Path, network: Path, seconds: float) -> int:
+def _finish(made: Any, given: argparse.Namespace, model: Path, seconds: float) -> int:
     from neurodeploy.pages import terminal
 
     terminal.show(made)
-    print(f"Done in {seconds / 60:.1f} minutes. Next:")
-    print(f"  python -m neurodeploy.report {network} --json")
-    print(f"  python -m neurodeploy.export {model}")
-    print("  python -m neurodeploy.train --help")
+    network = model.with_suffix(".net")
+    print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next:")
+    print(f"  {cli.next_command('report', network, '--json', data=given.data)}")
+    print(f"  {cli.next_command('train', '--help')}")
     return cli.DONE if report.fits_everywhere(made) else cli.CHECK_FAILED
 
 
@@ -96,7 +95,7 @@ def _report_options(given: argparse.Namespace, network: Path) -> argparse.Namesp
         data=given.data,
         samples=None,
         backend="fast",
-        chip=sorted(chip.CHIPS),
+        chip=None,
         time_limit=None,
         threads=given.threads,
     )

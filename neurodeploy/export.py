@@ -52,15 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = given.out or given.model.with_suffix(".net")
     code = export(given, path)
     if code == cli.DONE:
-        print(f"Next: python -m neurodeploy.report {path}")
+        print(f"Next: {cli.next_command('report', path, data=given.data)}")
     return code
 
 
 def export(given: argparse.Namespace, path: Path) -> int:
     """Write the network to `path` and prove it; return the exit code."""
-    from export import netx
-    from models.quantize import quantize
-    from neurodeploy import checkpoint
+    if path.resolve() == given.model.resolve():
+        raise InputError(f"{path} is the checkpoint itself; choose another file with --out")
+    with cli.status("loading SLAYER"):
+        from export import netx
+        from models.quantize import quantize
+        from neurodeploy import checkpoint
 
     kept = checkpoint.load(given.model)
     trained = kept.network()
@@ -99,7 +102,8 @@ def load_spikes(network: QuantizedNetwork, given: argparse.Namespace) -> Any:
     """Return the encoded test samples of the network's task, as many as asked for."""
     from neurodeploy.evaluation import load_test_samples
 
-    return load_test_samples(network.task, given.data, given.samples)[0].spikes
+    with cli.status("reading the data"):
+        return load_test_samples(network.task, given.data, given.samples)[0].spikes
 
 
 def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:

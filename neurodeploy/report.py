@@ -34,9 +34,8 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--chip",
         choices=sorted(chip.CHIPS),
-        nargs="+",
-        default=sorted(chip.CHIPS),
-        help="chips to estimate for",
+        action="append",
+        help="chip to estimate for; may be given again for another; all when not given",
     )
     options.add_argument(
         "--time-limit",
@@ -64,9 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         from neurodeploy.pages import terminal
 
         terminal.show(report)
-        print(f"Next: python -m neurodeploy.report {given.network} --json, or --backend lava "
-              "--samples 16 to run it on Lava")  # fmt: skip
+        _print_next(given)
     return cli.DONE if fits_everywhere(report) else cli.CHECK_FAILED
+
+
+def _print_next(given: argparse.Namespace) -> None:
+    print("Next, on Lava's simulator, or as JSON:")
+    for words in (("--backend", "lava", "--samples", "16"), ("--json",)):
+        print(f"  {cli.next_command('report', given.network, *words, data=given.data)}")
 
 
 def make_report(given: argparse.Namespace) -> Any:
@@ -81,7 +85,8 @@ def report_on(network: QuantizedNetwork, given: argparse.Namespace) -> Any:
     from hw_sim import report
     from neurodeploy import evaluation
 
-    samples, source = evaluation.load_test_samples(network.task, given.data, given.samples)
+    with cli.status("reading the data"):
+        samples, source = evaluation.load_test_samples(network.task, given.data, given.samples)
     backend = backends.get(given.backend)
     with cli.progress(f"running on {backend.name}") as advance:
         done = evaluation.evaluate(
@@ -96,7 +101,7 @@ def report_on(network: QuantizedNetwork, given: argparse.Namespace) -> Any:
     return report.build(
         network,
         done.counts,
-        chips=[chip.chip(name) for name in given.chip],
+        chips=[chip.chip(name) for name in sorted(given.chip or chip.CHIPS)],
         score=done.score,
         measured=done.measured,
         provenance={

@@ -1,9 +1,10 @@
 """The folder of one training run: its checkpoint, its history, and the state to resume from.
 
 model.pt        the best epoch, for `export`
-resume.pt       the state after the last finished epoch; model.pt can be made from it
+resume.pt       the state after the last finished epoch; model.pt is made from it
 history.jsonl   one JSON object an epoch
 history.png     the same as a picture
+model.net       what `export` made of model.pt
 previous/       the files of the run that was here before
 """
 
@@ -36,6 +37,7 @@ class RunFolder:
         self.state = path / "resume.pt"
         self.history = path / "history.jsonl"
         self.picture = path / "history.png"
+        self.previous = path / "previous"
 
     def check_writable(self) -> None:
         """Raise InputError when nothing can be written there, before time is spent on training."""
@@ -43,13 +45,36 @@ class RunFolder:
             pass
         (self.path / ".writable").unlink()
 
-    def start(self, started: training.Training) -> None:
-        """Set the files of an earlier run aside, where they stay until the next start."""
-        earlier = [p for p in (self.model, self.state, self.history, self.picture) if p.exists()]
-        for file in earlier:
-            kept = self.path / "previous"
-            kept.mkdir(exist_ok=True)
-            file.replace(kept / file.name)
+    def set_aside(self) -> bool:
+        """Move the files of an earlier run to `previous/`; return whether there were any.
+
+        They are gathered first, so that being killed on the way loses nothing, and `previous/`
+        never holds files of two runs.
+
+        Raises:
+            InputError: when they cannot be moved.
+        """
+        gathered = self.path / ".previous"
+        exported = self.model.with_suffix(".net")
+        files = (self.model, self.state, self.history, self.picture, exported)
+        try:
+            for file in (f for f in files if f.exists()):
+                gathered.mkdir(exist_ok=True)
+                file.replace(gathered / file.name)
+            if not gathered.exists():
+                return False
+            self.previous.mkdir(exist_ok=True)
+            for name in (f.name for f in files):
+                (self.previous / name).unlink(missing_ok=True)
+            for file in gathered.iterdir():
+                file.replace(self.previous / file.name)
+            gathered.rmdir()
+        except OSError as error:
+            raise InputError(
+                f"the earlier run in {self.path} cannot be set aside ({error.strerror}); choose "
+                "another output folder"
+            ) from None
+        return True
 
     def resume(self, started: training.Training) -> None:
         """Bring a started training to where the run in this folder stopped.
@@ -64,14 +89,14 @@ class RunFolder:
             )
         values = checkpoint.load_values(self.state, FORMAT, VERSION)
         asked = _options(started)
-        if values.get("options") != asked:
-            kept = values.get("options")
-            wrong = [k for k in asked if not isinstance(kept, dict) or kept.get(k) != asked[k]]
+        wrong = _differences(values.get("options"), asked)
+        if wrong:
             raise InputError(
-                f"the run in {self.path} was started with another {', '.join(wrong)}; give the "
-                "options it was started with, or start anew without --resume"
+                f"the run in {self.path} was started with {', '.join(wrong)}; give the options it "
+                "was started with, or start anew without --resume"
             )
         training.restore(started, values)
+        self._write_results(started)
 
     def save(self, started: training.Training) -> None:
         """Keep everything after an epoch; each file is replaced whole."""
@@ -82,6 +107,10 @@ class RunFolder:
             **training.state(started),
         }
         checkpoint.save_values(values, self.state)
+        self._write_results(started)
+
+    def _write_results(self, started: training.Training) -> None:
+        """Write what is made from the state, which a run killed on the way may lack."""
         checkpoint.save(best_checkpoint(started), self.model)
         with replacing(self.history) as temporary:
             lines = [json.dumps(vars(epoch)) for epoch in started.history]
@@ -123,3 +152,28 @@ def _options(started: training.Training) -> dict[str, Any]:
         "seed": settings.seed,
         "kernels": settings.kernels,
     }
+
+
+def _differences(kept: Any, asked: dict[str, Any]) -> list[str]:
+    """Return in words each option that differs from what a run was started with."""
+    before, now = _flat(kept), _flat(asked)
+    found = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    if "hidden" in found and "sizes" in found:  # which say the same
+        found.remove("sizes")
+    return [
+        f"another {name}"
+        if isinstance(now.get(name), dict)
+        else f"{name} {before.get(name)} instead of {now.get(name)}"
+        for name in found
+    ]
+
+
+def _flat(options: Any) -> dict[str, Any]:
+    """Return the options with those of the recipe and of the architecture among them."""
+    if not isinstance(options, dict):
+        return {}
+    nested = ("recipe", "architecture")
+    flat = {name: value for name, value in options.items() if name not in nested}
+    for name in nested:
+        flat.update(options.get(name) or {})
+    return flat

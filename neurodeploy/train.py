@@ -41,7 +41,13 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--learning-rate", type=cli.positive_number, metavar="R", help="the task's own if not given"
     )
-    options.add_argument("--seed", type=cli.whole_number(0), default=0, metavar="N")
+    options.add_argument(
+        "--seed",
+        type=cli.whole_number(0),
+        default=0,
+        metavar="N",
+        help="of weights, order and augmentation",
+    )
     options.add_argument("--device", default="cpu", help="cpu, or a GPU such as cuda")
     options.add_argument(
         "--kernels",
@@ -62,14 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(options)
     given = options.parse_args(argv)
     path = train(given)
-    print(f"Next: python -m neurodeploy.export {path}")
+    print(f"Next: {cli.next_command('export', path, data=given.data)}")
     return cli.DONE
 
 
 def train(given: argparse.Namespace) -> Path:
     """Train as the options say and return the path of the checkpoint."""
-    from neurodeploy import training
-    from neurodeploy.run_folder import RunFolder
+    with cli.status("loading SLAYER"):
+        from neurodeploy import training
+        from neurodeploy.run_folder import RunFolder
 
     cli.use_threads(given.threads)
     folder = RunFolder(given.out or Path("runs") / given.task)
@@ -79,8 +86,8 @@ def train(given: argparse.Namespace) -> Path:
     started = training.start(data, settings)
     if given.resume:
         folder.resume(started)
-    else:
-        folder.start(started)
+    elif folder.set_aside():
+        cli.say(f"note: the earlier run is now in {folder.previous}")
     cli.say(_introduction(data, settings, started))
     _run_epochs(started, folder)
     best = started.history[started.best_epoch - 1]
@@ -97,7 +104,8 @@ def load_data(given: argparse.Namespace) -> Any:
     from neurodeploy.training import TrainingData
 
     task = get(given.task)
-    windows = task.load(given.data)
+    with cli.status("reading the data"):
+        windows = task.load(given.data)
     for note in windows.notes:
         cli.say(f"note: {note}")
     return TrainingData(
@@ -142,10 +150,12 @@ def _introduction(data: Any, settings: Any, started: Any) -> str:
 def _run_epochs(started: Any, folder: Any) -> None:
     from neurodeploy import training
 
+    kept = len(started.history)
     try:
         with cli.progress("training") as advance:
             for epoch in training.run(started, advance):
                 folder.save(started)
+                kept = epoch.epoch
                 cli.say(
                     f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training "
                     f"{epoch.train_accuracy:.1%}, validation {epoch.validation_accuracy:.1%}"
@@ -153,10 +163,9 @@ def _run_epochs(started: Any, folder: Any) -> None:
                 for sentence in training.warnings(epoch):
                     cli.say(f"warning: {sentence}")
     except KeyboardInterrupt:
-        done = len(started.history)
         raise KeyboardInterrupt(
-            f"{folder.path} holds the first {done} epochs; go on with --resume"
-            if folder.state.exists()
+            f"{folder.path} holds the first {kept} epochs; go on with --resume"
+            if kept
             else "no epoch was finished, so nothing was written"
         ) from None
     folder.finish(started)

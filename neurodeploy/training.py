@@ -134,7 +134,7 @@ def find_device(name: str) -> torch.device:
     """Return the torch device of that name, or raise InputError when it is not there."""
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
@@ -215,8 +215,8 @@ def _step(
     loss = torch.nn.functional.cross_entropy(recipe.count_scale * counts, target)
     if not bool(torch.isfinite(loss)):
         raise InputError(
-            f"the loss became {loss.item()} in epoch {len(training.history) + 1}; resume with a "
-            "lower learning rate"
+            f"the loss became {loss.item()} in epoch {len(training.history) + 1}; start anew with "
+            "a lower learning rate"
         )
     training.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -257,8 +257,8 @@ def warnings(epoch: Epoch) -> list[str]:
             way_out = "lower" if state == "silent" else "raise"
             found.append(
                 f"layer {index} is {state} after epoch {epoch.epoch} ({rate:.4f} spikes a neuron "
-                f"and step; useful are {SILENT_RATE} to {SATURATED_RATE}); {way_out} the threshold "
-                "or the learning rate"
+                f"and step; useful are {SILENT_RATE} to {SATURATED_RATE}); lower the learning rate "
+                f"or {way_out} the recipe's threshold"
             )
     return found
 

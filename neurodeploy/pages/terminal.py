@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hw_sim.estimate import Estimate
@@ -24,7 +25,7 @@ def show(report: Report, console: Console | None = None) -> None:
     out.print(_cores(report))
     for name, each in report.estimated.items():
         for problem in each.problems:
-            out.print(f"[bold red]does not fit {name}:[/] {problem}", soft_wrap=True)
+            out.print(f"[bold red]does not fit {name}:[/] {escape(problem)}", soft_wrap=True)
     out.print("[bold]How to read the estimates[/]")
     caveats = [c for each in report.estimated.values() for c in each.placement.chip.caveats]
     for sentence in dict.fromkeys(caveats):
@@ -37,8 +38,8 @@ def show(report: Report, console: Console | None = None) -> None:
 def _headline(report: Report) -> str:
     counted, network = report.counted, report.network
     lines = [
-        f"[bold]{network.task.name or 'network'}[/] sha256 {report.digest[:12]}, "
-        f"{report.provenance.get('data', 'given spikes')}, run on "
+        f"[bold]{escape(network.task.name or 'network')}[/] sha256 {report.digest[:12]}, "
+        f"{escape(str(report.provenance.get('data', 'given spikes')))}, run on "
         f"{report.provenance.get('backend', '?')}: "
         f"{counted.samples:,} samples of {counted.steps} time steps"
     ]
