@@ -53,7 +53,7 @@ def _write_layer(group: Any, layer: DenseLayer) -> None:
     if layer.delay_kind != "none":
         full = np.broadcast_to(layer.delay, layer.weight.shape)
         group.create_dataset("delay", data=full.astype(np.int32))
-        group.attrs["delay_kind"] = layer.delay_kind
+        group.attrs["delay_shape"] = layer.delay.shape
     neuron = group.create_group("neuron")
     neuron.create_dataset("type", data=np.array([b"CUBA"], "S10"))
     for name, decays in (
@@ -124,12 +124,9 @@ def _read_layer(group: Any, *, first: bool) -> DenseLayer | None:
     if "bias" in group and np.any(_array(group, "bias")):
         raise InputError("the neurons have biases; this version runs neurons without")
     weight = _read_weight(group)
-    delay = _array(group, "delay") if "delay" in group else np.zeros((1, 1))
     if "neuron" not in group:
         raise InputError("there is no neuron group; this version runs CUBA neurons")
-    return DenseLayer(
-        weight, _read_neuron(group["neuron"]), _delay_axis(delay, weight, _kind(group))
-    )
+    return DenseLayer(weight, _read_neuron(group["neuron"]), _read_delay(group, weight))
 
 
 def _read_weight(group: Any) -> Any:
@@ -180,8 +177,13 @@ def _read_neuron(group: Any) -> CubaLif:
     )
 
 
-def _delay_axis(delay: Any, weight: Any, kind: str | None) -> Any:
-    """Return the delay as an array that broadcasts to the weight, as thin as its values allow."""
+def _read_delay(group: Any, weight: Any) -> Any:
+    """Return the delay as an array that broadcasts to the weight.
+
+    It has the shape that `delay_shape` says, where we wrote it, else the thinnest that its values
+    allow.
+    """
+    delay = _array(group, "delay") if "delay" in group else np.zeros((1, 1))
     neurons, senders = weight.shape
     if delay.ndim == 1 and delay.size == neurons:
         return delay[:, None]
@@ -191,16 +193,14 @@ def _delay_axis(delay: Any, weight: Any, kind: str | None) -> Any:
         return delay.reshape(1, 1)
     if delay.shape != weight.shape:
         raise InputError(f"delay has shape {delay.shape}; the weights have {weight.shape}")
-    if kind in (None, "axonal") and (delay == delay[:1]).all():
-        return delay[:1]
-    if kind in (None, "dendritic") and (delay == delay[:, :1]).all():
-        return delay[:, :1]
-    return delay
-
-
-def _kind(group: Any) -> str | None:
-    kind = group.attrs.get("delay_kind")
-    return None if kind is None else str(kind)
+    shapes = [(1, senders), (neurons, 1), (neurons, senders)]
+    if "delay_shape" in group.attrs:
+        shapes = [tuple(np.ravel(group.attrs["delay_shape"]).tolist())]
+    for rows, columns in shapes:
+        thin = delay[:rows, :columns]
+        if (delay == thin).all():
+            return thin
+    raise InputError(f"the delays do not come from an array of shape {shapes[0]}; export again")
 
 
 def _array(group: Any, name: str) -> Any:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export import netx
 from models import loihi
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 
 
 def _blanks(rows: Iterable[Iterable[float]]) -> str:
@@ -187,3 +188,12 @@ def stack() -> Callable[..., Any]:
             return spikes
 
     return Stack
+
+
+@pytest.fixture
+def network_file(tmp_path: Path, random_network: Callable[..., QuantizedNetwork]) -> Path:
+    """Write a network of two layers, 4-5-3, with synaptic delays between them, as a netx file."""
+    network = random_network(np.random.default_rng(0), (4, 5, 3), delays=["none", "synaptic"])
+    task = TaskDescription("har", {"name": "delta", "step": 0.25}, ("a", "b", "c"), 64, 20.0)
+    netx.write(QuantizedNetwork(network.layers, task, {"seed": 3}), tmp_path / "model.net")
+    return tmp_path / "model.net"
