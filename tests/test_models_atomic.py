@@ -1,0 +1,78 @@
+"""Files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+import pytest
+
+from models.atomic import replacing
+from models.errors import InputError
+
+
+def test_the_file_is_there_only_when_it_is_complete(tmp_path):
+    path = tmp_path / "out.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_missing_folders_are_made(tmp_path):
+    with replacing(tmp_path / "a" / "b" / "out.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a" / "b" / "out.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_on_any_error_the_old_file_stays_and_nothing_else(error, tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path) as temporary:
+        raise error(temporary.write_text("half"))
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_a_full_disk_is_one_sentence_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with (
+        pytest.raises(InputError, match=r"out\.txt cannot be written \(No space left on device\)"),
+        replacing(path),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match=r"cannot be written .* choose another output folder"),
+        replacing(tmp_path / "file" / "out.txt"),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_a_folder_in_its_place_is_one_sentence(tmp_path):
+    (tmp_path / "out.txt").mkdir()
+    with (
+        pytest.raises(InputError, match=r"out\.txt cannot be written"),
+        replacing(tmp_path / "out.txt") as temporary,
+    ):
+        temporary.write_text("new")
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_it_has_the_permissions_of_a_file_written_plainly(tmp_path):
+    """Temporary files can be read by their owner alone."""
+    with replacing(tmp_path / "out.txt") as temporary:
+        temporary.write_text("new")
+    (tmp_path / "plain.txt").write_text("")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("out.txt", "plain.txt")]
+    assert modes[0] == modes[1]
