@@ -66,9 +66,7 @@ def _synapse(layer: DenseLayer, sample_steps: int) -> Any:
     if layer.delay_kind == "none":
         return Dense(weights=weights, num_weight_bits=8, sample_steps=sample_steps)
     delays = np.ascontiguousarray(np.broadcast_to(layer.delay.astype(int), weights.shape))
-    return DelayDense(
-        weights=weights, delays=delays, num_weight_bits=8, sample_steps=sample_steps
-    )
+    return DelayDense(weights=weights, delays=delays, num_weight_bits=8, sample_steps=sample_steps)
 
 
 def _one_or_each(values: np.ndarray[Any, Any]) -> Any:

@@ -36,7 +36,7 @@ def list_events(words, shift, events, counts):
         for k in range(words.shape[1]):
             word = words[t, k]
             while word:
-                sender = 8 * k + (int32(trailing_zeros(word)) >> 3)
+                sender = 8 * k + (int32(trailing_zeros(word)) >> 3)  # type: ignore[operator, call-arg]
                 word &= word - _ONE
                 arrival = t + shift[sender]
                 if arrival < steps:
