@@ -43,38 +43,36 @@ class RunFolder:
         """Raise InputError when nothing can be written there, before time is spent on training."""
         with replacing(self.path / ".writable"):
             pass
-        (self.path / ".writable").unlink()
+        (self.path / ".writable").unlink(missing_ok=True)
 
     def set_aside(self) -> bool:
         """Move the files of an earlier run to `previous/`; return whether there were any.
 
-        They are gathered first, so that being killed on the way loses nothing, and `previous/`
-        never holds files of two runs.
+        A marker tells a start after being killed that `previous/` is this run's already, so that
+        nothing is lost and files of two runs never mix there.
 
         Raises:
             InputError: when they cannot be moved.
         """
-        gathered = self.path / ".previous"
+        marker = self.path / ".moving"
         exported = self.model.with_suffix(".net")
         files = (self.model, self.state, self.history, self.picture, exported)
+        earlier = [file for file in files if file.exists()]
         try:
-            for file in (f for f in files if f.exists()):
-                gathered.mkdir(exist_ok=True)
-                file.replace(gathered / file.name)
-            if not gathered.exists():
-                return False
-            self.previous.mkdir(exist_ok=True)
-            for name in (f.name for f in files):
-                (self.previous / name).unlink(missing_ok=True)
-            for file in gathered.iterdir():
+            if earlier and not marker.exists():
+                self.previous.mkdir(exist_ok=True)
+                for file in files:
+                    (self.previous / file.name).unlink(missing_ok=True)
+                marker.touch()
+            for file in earlier:
                 file.replace(self.previous / file.name)
-            gathered.rmdir()
+            marker.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(
                 f"the earlier run in {self.path} cannot be set aside ({error.strerror}); choose "
                 "another output folder"
             ) from None
-        return True
+        return bool(earlier)
 
     def resume(self, started: training.Training) -> None:
         """Bring a started training to where the run in this folder stopped.

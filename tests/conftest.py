@@ -197,3 +197,42 @@ def network_file(tmp_path: Path, random_network: Callable[..., QuantizedNetwork]
     task = TaskDescription("har", {"name": "delta", "step": 0.25}, ("a", "b", "c"), 64, 20.0)
     netx.write(QuantizedNetwork(network.layers, task, {"seed": 3}), tmp_path / "model.net")
     return tmp_path / "model.net"
+
+
+@pytest.fixture
+def tiny_training() -> Callable[..., Any]:
+    """Return a function that starts a training on 6 people and 2 levels, of a second or less.
+
+    People 5 and 6 test. The first sample of window i in channel 0 is i / 1000, to know it by.
+    """
+    from models.snn import Architecture
+    from neurodeploy import training
+    from neurodeploy.tasks.encoders import SigmaDelta
+    from neurodeploy.tasks.recipe import Recipe
+    from neurodeploy.tasks.split import split_by_subject
+    from neurodeploy.tasks.windows import Windows
+
+    count = 6 * 8
+    labels = np.arange(count) % 2
+    noise = np.random.default_rng(1).normal(0, 0.5, (count, 3, 64))
+    signals = noise + np.array([-0.6, 0.6])[labels, None, None]
+    signals[:, 0, 0] = np.arange(count) / 1000
+    windows = Windows(
+        signals.astype(np.float32),
+        labels.astype(np.int64),
+        np.repeat(np.arange(1, 7), 8),
+        ("low", "high"),
+        ("acc-x (g)", "acc-y (g)", "acc-z (g)"),
+        50.0,
+        "made up",
+        (5, 6),
+    )
+
+    def make(*, encoder: Any = None, seed: int = 0, device: str = "cpu", **recipe: Any) -> Any:
+        chosen = Recipe(**{"hidden": (6,), "epochs": 4, "batch": 8, **recipe})
+        code = encoder or SigmaDelta(0.8)
+        data = training.TrainingData("har", windows, split_by_subject(windows), code)
+        architecture = Architecture((code.channels(3), *chosen.hidden, 2), chosen.threshold)
+        return training.start(data, training.Settings(architecture, chosen, seed, device))
+
+    return make
