@@ -31,20 +31,24 @@ class Backend:
     Attributes:
         name: as the option `--backend` takes it.
         description: one line for help texts.
+        batch: samples that one call takes at a time, so that memory stays small, or None for all.
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
     """
 
     name: str
     description: str
+    batch: int | None
     run: Run
 
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend("fast", "our own simulator, bit-exact with Lava", fast.run),
-        Backend("lava", "Lava's process graph on Lava's CPU simulator", lava_backend.run),
-        Backend("loihi2", "a Loihi 2, where Intel's hardware packages are", loihi_backend.run),
+        Backend("fast", "our own simulator, bit-exact with Lava", 512, fast.run),
+        Backend("lava", "Lava's process graph on Lava's CPU simulator", None, lava_backend.run),
+        Backend(
+            "loihi2", "a Loihi 2, where Intel's hardware packages are", None, loihi_backend.run
+        ),
     )
 }
 

@@ -19,9 +19,6 @@ from neurodeploy.tasks import get
 from neurodeploy.tasks.split import split_by_subject
 from neurodeploy.tasks.task import Samples, encode_windows, matching_encoder
 
-BATCH = 512
-"""Samples held with the spikes of every layer at a time; what is counted stays."""
-
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -81,18 +78,19 @@ def evaluate(
         BackendError: when the backend cannot run.
     """
     total = len(samples.labels)
+    batch = backend.batch or total
     counts: list[tuple[LayerCounts, ...]] = []
     answers: list[NDArray[np.int64]] = []
     overflows: list[int] = []
     measured = None
-    for start in range(0, total, BATCH):
-        activity = backend.run(network, samples.spikes[start : start + BATCH], options)
+    for start in range(0, total, batch):
+        activity = backend.run(network, samples.spikes[start : start + batch], options)
         counts.append(count(network, activity))
         answers.append(activity.spikes[-1].sum(2, dtype=np.int64))
         overflows += [int((o.wraps + o.clips).sum()) for o in activity.overflows]
-        measured = activity.measured or measured
+        measured = activity.measured
         if advance is not None:
-            advance(min(start + BATCH, total), total)
+            advance(min(start + batch, total), total)
     return Evaluation(
         join(counts),
         score(np.concatenate(answers), samples.labels),

@@ -58,14 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def export(given: argparse.Namespace, path: Path) -> int:
     """Write the network to `path` and prove it; return the exit code."""
-    if path.resolve() == given.model.resolve():
-        raise InputError(f"{path} is the checkpoint itself; choose another file with --out")
     with cli.status("loading SLAYER"):
         from export import netx
         from models.quantize import quantize
         from neurodeploy import checkpoint
 
     kept = checkpoint.load(given.model)
+    if path.resolve() == given.model.resolve():
+        raise InputError(f"{path} is the checkpoint itself; choose another file with --out")
     trained = kept.network()
     network = quantize(trained, task=kept.task, provenance=kept.training)
     if not fits(network, chip.chip(given.chip)):
@@ -79,6 +79,12 @@ def export(given: argparse.Namespace, path: Path) -> int:
             + (f"; u or v left its 24 bits {proof.wraps} times" if proof.wraps else "")
         )
         return cli.CHECK_FAILED
+    if not proof.spikes:
+        cli.say(
+            f"warning: no neuron fired in {proof.samples} samples, so their equality says little"
+        )
+    if proof.wraps:
+        cli.say(f"warning: u or v left its 24 bits {proof.wraps} times; the chip wraps or clips it")
     netx.write(network, path)
     check_written(network, path)
     print(

@@ -11,6 +11,7 @@ previous/       the files of the run that was here before
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,14 @@ class RunFolder:
 
     def check_writable(self) -> None:
         """Raise InputError when nothing can be written there, before time is spent on training."""
-        with replacing(self.path / ".writable"):
-            pass
-        (self.path / ".writable").unlink(missing_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror}); choose another output folder"
+            ) from None
 
     def set_aside(self) -> bool:
         """Move the files of an earlier run to `previous/`; return whether there were any.

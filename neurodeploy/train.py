@@ -92,7 +92,7 @@ def train(given: argparse.Namespace) -> Path:
     _run_epochs(started, folder)
     best = started.history[started.best_epoch - 1]
     print(
-        f"Best of {len(started.history)} epochs is {best.epoch}: {best.validation_accuracy:.1%} of "
+        f"Best epoch is {best.epoch} of {len(started.history)}: {best.validation_accuracy:.1%} of "
         f"{len(data.split.validation)} windows of validation subjects, kept in {folder.model}"
     )
     return folder.model
@@ -140,10 +140,10 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
 
 def _introduction(data: Any, settings: Any, started: Any) -> str:
     sizes = "-".join(str(n) for n in settings.architecture.sizes)
-    done = f" (epochs 1 to {len(started.history)} are done)" if started.history else ""
+    done = f" ({len(started.history)} of them done)" if started.history else ""
     return (
         f"Training {sizes} on {len(data.split.train)} windows of {data.windows.source}, "
-        f"{len(data.split.validation)} to validate, for {settings.recipe.epochs} epochs{done}"
+        f"{len(data.split.validation)} to validate, epochs: {settings.recipe.epochs}{done}"
     )
 
 
@@ -164,7 +164,7 @@ def _run_epochs(started: Any, folder: Any) -> None:
                     cli.say(f"warning: {sentence}")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"{folder.path} holds the first {kept} epochs; go on with --resume"
+            f"{folder.path} holds the run up to epoch {kept}; go on with --resume"
             if kept
             else "no epoch was finished, so nothing was written"
         ) from None

@@ -213,14 +213,16 @@ def _step(
     target = torch.from_numpy(labels).to(device)
     counts = training.network(torch.from_numpy(spikes).to(device).float()).sum(2)
     loss = torch.nn.functional.cross_entropy(recipe.count_scale * counts, target)
-    if not bool(torch.isfinite(loss)):
-        raise InputError(
-            f"the loss became {loss.item()} in epoch {len(training.history) + 1}; start anew with "
-            "a lower learning rate"
-        )
     training.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(training.network.parameters(), recipe.gradient_limit)
+    norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), recipe.gradient_limit)
+    # Weights that are no numbers still give spikes of 0 or 1, so the loss alone does not tell.
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not bool(torch.isfinite(value)):
+            raise InputError(
+                f"the {name} became {value.item()} in epoch {len(training.history) + 1}; start "
+                "anew with a lower learning rate"
+            )
     training.optimizer.step()
     training.network.clamp_delays()
     return float(loss.detach()), int((counts.argmax(1) == target).sum())

@@ -148,3 +148,14 @@ def test_importing_prints_nothing(tmp_path):
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=120, check=True,
         )  # fmt: skip
     assert [file.read_text() for file in files] == ["", ""]
+
+
+def test_object_detection_of_slayer_loads_only_when_asked_for():
+    code = (
+        "import sys\nfrom models.slayer import slayer\n"
+        "assert 'torchvision' not in sys.modules\n"
+        "assert slayer.obd.boundingbox.__name__ == 'lava.lib.dl.slayer.object_detection.boundingbox'\n"
+        "assert 'torchvision' in sys.modules\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
