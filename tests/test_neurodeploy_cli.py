@@ -1,0 +1,359 @@
+"""What the commands share: how they end, what goes where, and what a terminal shows."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hw_sim import chip
+from hw_sim.backends import BACKENDS
+from models.errors import BackendError, InputError
+from neurodeploy import __main__ as listing
+from neurodeploy import cli, train
+from neurodeploy.tasks import TASKS
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = tuple(listing.COMMANDS)
+CHOICES: dict[str, tuple[str, ...]] = {
+    "train": tuple(TASKS),
+    "deploy": tuple(TASKS),
+    "export": tuple(chip.CHIPS),
+    "report": (*chip.CHIPS, *BACKENDS),
+}
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with this project found as an installed one is."""
+    return subprocess.run(
+        [sys.executable, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+# Options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_lists_the_choices_of_the_registries(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"neurodeploy.{name}").main(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"python -m neurodeploy.{name}" in shown
+    assert all(choice in shown for choice in CHOICES[name])
+    assert "None" not in shown
+    assert "[" not in shown.split("options:")[1].replace("[{", "").replace("[N ...]", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_unknown_option_ends_with_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"neurodeploy.{name}").main(["x"] * (name in "export report")
+                                                            + ["--colour", "red"])  # fmt: skip
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "unrecognized arguments: --colour red" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("train", ["--task", "chess"], "argument --task: invalid choice: 'chess'"),
+        ("report", ["n", "--backend", "gpu"], "argument --backend: invalid choice: 'gpu'"),
+        ("report", ["n", "--chip", "loihi3"], "argument --chip: invalid choice: 'loihi3'"),
+        ("export", ["m", "--chip", "loihi3"], "argument --chip: invalid choice: 'loihi3'"),
+        ("train", ["--epochs", "0"], "'0' is no whole number from 1 to 2147483647"),
+        ("train", ["--epochs", "-1"], "'-1' is no whole number from 1"),
+        ("train", ["--seed", "1.5"], "'1.5' is no whole number from 0 to"),
+        ("train", ["--seed", "9" * 30], "is no whole number from 0 to 2147483647"),
+        ("train", ["--batch", "²"], "'²' is no whole number from 1"),
+        ("train", ["--learning-rate", "0"], "'0' is no number over 0"),
+        ("train", ["--learning-rate", "nan"], "'nan' is no number over 0"),
+        ("train", ["--learning-rate", "inf"], "'inf' is no number over 0"),
+        ("train", ["--learning-rate", "fast"], "'fast' is no number over 0"),
+        ("train", ["--epoch", "3"], "unrecognized arguments: --epoch 3"),
+        ("train", ["--hidden"], "argument --hidden: expected at least one argument"),
+        ("export", [], "the following arguments are required: model.pt"),
+        ("report", [], "the following arguments are required: model.net"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_named_and_ends_with_2(
+    name: str, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"neurodeploy.{name}").main(words)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+
+
+def test_the_same_option_means_the_same_everywhere() -> None:
+    def helps(name: str) -> dict[str, str | None]:
+        module: Any = importlib.import_module(f"neurodeploy.{name}")
+        options = cli.parser(name, "")
+        module.add_options(options)
+        return {o: a.help for a in options._actions for o in a.option_strings}
+
+    train_helps, export_helps, report_helps = helps("train"), helps("export"), helps("report")
+    for option in ("--data", "--threads"):
+        assert train_helps[option] == export_helps[option] == report_helps[option]
+
+
+# How commands end
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (InputError("a is 3; give 2"), 2, "error: a is 3; give 2\n"),
+        (BackendError("no chip; run on fast"), 2, "error: no chip; run on fast\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (KeyboardInterrupt("go on with --resume"), 130, "interrupted; go on with --resume\n"),
+    ],
+)
+def test_errors_raised_on_purpose_are_one_sentence_and_an_exit_code(
+    raised: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @cli.command
+    def main(argv: Sequence[str] | None = None) -> int:
+        raise raised
+
+    assert main([]) == code
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", said)
+
+
+def test_any_other_error_is_a_bug_and_shows_itself() -> None:
+    @cli.command
+    def main(argv: Sequence[str] | None = None) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main([])
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom neurodeploy import cli\n"
+        "def lines(argv=None):\n"
+        "    for i in range(10**6): print(i)\n"
+        "    return 0\n"
+        "sys.exit(cli.command(lines)())"
+    )
+    script = tmp_path / "lines.py"
+    script.write_text(code)
+    ran = subprocess.run(
+        f"{sys.executable} {script} | head -1",
+        check=False,
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (ran.stdout, ran.stderr) == ("0\n", "")
+
+
+def test_the_next_command_can_be_pasted_into_a_shell() -> None:
+    assert cli.next_command("export", Path("a b/model.pt"), data=Path("UCI HAR")) == (
+        "python -m neurodeploy.export 'a b/model.pt' --data 'UCI HAR'"
+    )
+    assert cli.next_command("train", "--help") == "python -m neurodeploy.train --help"
+
+
+def test_json_is_one_object_without_numbers_that_json_lacks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli.print_json({"a": [1, 2.5]})
+    assert json.loads(capsys.readouterr().out) == {"a": [1, 2.5]}
+    with pytest.raises(ValueError, match="Out of range float"):
+        cli.print_json({"a": float("nan")})
+
+
+def test_more_threads_than_processor_cores_are_as_many_as_there_are() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        cli.use_threads(10**9)
+        assert torch.get_num_threads() <= (os.cpu_count() or 1)
+        cli.use_threads(1)
+        assert torch.get_num_threads() == 1
+        cli.use_threads(None)
+        assert torch.get_num_threads() == 1
+    finally:
+        cli.use_threads(before)
+
+
+# What a terminal shows
+
+SHOW_PROGRESS = """
+import time
+from neurodeploy import cli
+with cli.status("reading"):
+    time.sleep(0.1)
+with cli.progress("counting") as advance:
+    for done in range(5, 8):
+        advance(done, 8)
+        time.sleep(0.12)
+print("result")
+"""
+
+
+def test_progress_shows_on_a_terminal_and_only_on_stderr() -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", SHOW_PROGRESS],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    ) as child:
+        os.close(theirs)
+        out = child.communicate(timeout=60)[0]
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert out == b"result\n"
+    assert "reading ..." in shown
+    assert "counting" in shown
+    assert "elapsed" in shown
+    assert "88%" in shown
+
+
+def test_progress_shows_nothing_where_there_is_no_terminal() -> None:
+    ran = run("-c", SHOW_PROGRESS, cwd=ROOT)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "result\n", "")
+
+
+# The list of commands, and the folder that a command is run in
+
+
+def test_the_package_lists_its_commands(tmp_path: Path) -> None:
+    ran = run("-m", "neurodeploy", cwd=tmp_path)
+    assert ran.returncode == 0
+    assert ran.stderr == ""
+    for name, text in listing.COMMANDS.items():
+        assert f"  {name:8}{text}" in ran.stdout
+
+
+def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listing.main(["fly"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "error: 'fly' is no command; the commands are deploy, train, export, report\n"
+    )
+
+
+def test_the_package_runs_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert listing.main(["report", "nothing.net"]) == 2
+    assert capsys.readouterr().err.startswith("error: nothing.net does not exist")
+
+
+@pytest.mark.parametrize("name", ["models", "export", "hw_sim"])
+def test_a_folder_that_shadows_a_package_is_named_in_one_sentence(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+    ran = run("-m", "neurodeploy.train", "--help", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr == (
+        f"error: neurodeploy needs its own package '{name}' but Python finds {tmp_path / name}; "
+        "run from another folder, or use the command 'neurodeploy', which does not look there "
+        "first\n"
+    )
+
+
+def test_a_folder_of_that_name_without_code_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    assert run("-m", "neurodeploy.train", "--help", cwd=tmp_path).returncode == 0
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
+    uci_har_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = ["--data", str(uci_har_folder), "--out", str(out), "--hidden", "4", "--batch", "2"]
+    words += ["--epochs", "120", "--threads", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "neurodeploy.train", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    ) as child:
+        assert child.stderr is not None
+        deadline = time.monotonic() + 120
+        for line in child.stderr:
+            if line.startswith("epoch  2") or time.monotonic() > deadline:
+                break
+        os.killpg(child.pid, signal.SIGINT)
+        stdout, stderr = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert stdout == ""
+    last = stderr.splitlines()[-1]
+    assert last.startswith(f"interrupted; {out} holds the run up to epoch ")
+    assert last.endswith("; go on with --resume")
+    assert "Traceback" not in stderr
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child.pid, 0)  # nobody of its group is left
+    done = len((out / "history.jsonl").read_text().splitlines())
+    assert 2 <= done < 120
+    assert train.main([*words, "--resume"]) == 0
+    assert f"epochs: 120 ({done} of them done)" in capsys.readouterr().err
+    assert len((out / "history.jsonl").read_text().splitlines()) == 120
+
+
+def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(
+    uci_har_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from neurodeploy import training
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "epoch_samples", interrupted)
+    words = ["--data", str(uci_har_folder), "--out", str(tmp_path / "run"), "--batch", "4"]
+    assert train.main(words) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "interrupted; no epoch was finished, so nothing was written"
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_whole_numbers_are_parsed_within_their_range() -> None:
+    parse = cli.whole_number(1, 20)
+    assert [parse("1"), parse("20")] == [1, 20]
+    for text in ("0", "21", "", "1e1", "+1", " 1"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse(text)
