@@ -154,8 +154,7 @@ def test_object_detection_of_slayer_loads_only_when_asked_for():
     code = (
         "import sys\nfrom models.slayer import slayer\n"
         "assert 'torchvision' not in sys.modules\n"
-        "assert slayer.obd.boundingbox.__name__ == 'lava.lib.dl.slayer.object_detection.boundingbox'\n"
+        "assert slayer.obd.boundingbox.__name__.endswith('object_detection.boundingbox')\n"
         "assert 'torchvision' in sys.modules\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0, ran.stderr
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -68,7 +68,12 @@ def test_no_test_imports_another() -> None:
 def test_importing_stays_light(module: str, absent: tuple[str, ...]) -> None:
     code = f"import sys, {module}; print([n for n in {absent!r} if n in sys.modules])"
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        check=True,
     )
     assert ran.stdout.strip() == "[]", ran.stderr
 
