@@ -287,7 +287,10 @@ def test_setting_aside_that_dies_on_the_way_loses_nothing(
 KILLED_OVER_AND_OVER = """
 import os, signal, sys, time
 from pathlib import Path
-from neurodeploy import run_folder, train, training  # what the children share
+import numba, torch
+from neurodeploy import run_folder, train, training
+torch.optim.Adam([torch.zeros(1)])  # loads what the children would each load for seconds
+numba.njit(lambda: 0)()
 
 def run(out, *more):
     child = os.fork()

