@@ -165,7 +165,8 @@ def use_threads(threads: int | None) -> None:
     import torch
 
     torch.set_num_threads(min(threads, os.cpu_count() or threads))
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    there: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    numba.set_num_threads(min(threads, there))
 
 
 def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:

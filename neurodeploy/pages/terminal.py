@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -28,11 +29,9 @@ def show(report: Report, console: Console | None = None) -> None:
             out.print(f"[bold red]does not fit {name}:[/] {escape(problem)}", soft_wrap=True)
     out.print("[bold]How to read the estimates[/]")
     caveats = [c for each in report.estimated.values() for c in each.placement.chip.caveats]
-    for sentence in dict.fromkeys(caveats):
-        out.print(f"  - {sentence}", soft_wrap=True)
+    _print_list(out, dict.fromkeys(caveats))
     out.print("[bold]Not modelled[/]")
-    for sentence in NOT_MODELLED:
-        out.print(f"  - {sentence}", soft_wrap=True)
+    _print_list(out, NOT_MODELLED)
 
 
 def _headline(report: Report) -> str:
@@ -51,6 +50,18 @@ def _headline(report: Report) -> str:
     if report.provenance.get("overflows"):
         lines.append(f"warning: u or v left its 24 bits {report.provenance['overflows']:,} times")
     return "\n".join(lines)
+
+
+def _print_list(out: Console, sentences: Iterable[str]) -> None:
+    """Print sentences indented on a terminal, and elsewhere one a line, whole."""
+    listed = Table.grid(padding=(0, 1))
+    for sentence in sentences:
+        if out.is_terminal:
+            listed.add_row("  -", escape(sentence))
+        else:
+            out.print(f"  - {escape(sentence)}", soft_wrap=True)
+    if listed.row_count:
+        out.print(listed)
 
 
 def _layers(report: Report) -> Table:
