@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from models.errors import BackendError, InputError
@@ -102,7 +103,7 @@ def progress(description: str) -> Iterator[Advance]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
-        _Times(),
+        _Times(Column(no_wrap=True)),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
         transient=True,
