@@ -77,7 +77,8 @@ def read(path: Path) -> QuantizedNetwork:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the path of a .net file")
+        wrong = "is a folder" if path.is_dir() else "does not exist"
+        raise InputError(f"{path} {wrong}; give the path of a .net file")
     try:
         with h5py.File(path, "r") as file:
             return _read_file(file)
@@ -102,6 +103,11 @@ def _read_file(file: h5py.File) -> QuantizedNetwork:
         if layer is not None:
             layers.append(layer)
     own = file.get(GROUP)
+    if own and own.attrs["format_version"] != FORMAT_VERSION:
+        raise InputError(
+            f"the file has version {own.attrs['format_version']} and this program reads "
+            f"{FORMAT_VERSION}; use the program that wrote it"
+        )
     network = QuantizedNetwork(
         tuple(layers),
         TaskDescription.from_dict(_json_object(own.attrs["task"])) if own else TaskDescription(),

@@ -164,6 +164,13 @@ class TaskDescription:
     dt_ms: float | None = None
 
     def __post_init__(self) -> None:
+        texts = (self.name, *self.class_names)
+        numbers = (("steps", self.steps, int), ("dt_ms", self.dt_ms, (int, float)))
+        if isinstance(self.class_names, str) or not all(isinstance(t, str) for t in texts):
+            raise InputError(f"the task's name and class names must be texts; they are {texts}")
+        for name, value, kind in numbers:
+            if value is not None and not (isinstance(value, kind) and value > 0):
+                raise InputError(f"{name} is {value!r}; it must be a number over 0")
         object.__setattr__(self, "encoder", MappingProxyType(dict(self.encoder)))
         object.__setattr__(self, "class_names", tuple(self.class_names))
 
@@ -185,7 +192,7 @@ class TaskDescription:
             InputError: when a field is missing, unknown or of another type.
         """
         try:
-            task = TaskDescription(**{**values, "class_names": tuple(values["class_names"])})
+            task = TaskDescription(**{**values, "class_names": values["class_names"]})
             json.dumps(task.as_dict(), allow_nan=False)
         except (TypeError, KeyError, ValueError) as error:
             raise InputError(f"the task description is damaged ({error})") from None
@@ -242,7 +249,7 @@ def digest(network: QuantizedNetwork) -> str:
     """Return the sha256 of the network's content: layers and task, not provenance or file bytes.
 
     Returns:
-        64 hexadecimal digits; equal for networks that behave alike in every bit.
+        64 hexadecimal digits; networks with the same content have the same, and no others.
     """
     sha = hashlib.sha256(json.dumps(network.task.as_dict(), sort_keys=True).encode())
     for layer in network.layers:

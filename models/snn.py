@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from models import loihi
 from models.errors import InputError
 from models.kernels import CubaBlock, Dynamics
 from models.slayer import slayer
+
+SYNAPSES_MAX = 1 << 27
+"""A network of more would fit no chip and hardly a machine's memory."""
 
 KERNELS = ("compiled", "stock")
 """Ways to compute the dynamics: ours on a CPU, or lava-dl's (always used on a GPU)."""
@@ -52,6 +56,12 @@ class Architecture:
             raise InputError(
                 f"sizes are {self.sizes}; give two or more whole numbers from 1 to "
                 f"{loihi.SENDERS_MAX}"
+            )
+        synapses = sum(n * m for n, m in pairwise(self.sizes))
+        if synapses > SYNAPSES_MAX:
+            raise InputError(
+                f"sizes {self.sizes} make {synapses:,} synapses; the limit is {SYNAPSES_MAX:,}, "
+                "about what a Loihi 2 holds, so give smaller layers"
             )
         if not isinstance(self.delays, bool):
             raise InputError(f"delays is {self.delays!r}; give True or False")

@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,7 +50,8 @@ def print_json(values: dict[str, Any]) -> None:
 def next_command(name: str, *words: str | Path, data: Path | None = None) -> str:
     """Return a command as a person would type it, on the same data as the one that names it."""
     given = [] if data is None else ["--data", str(data)]
-    return shlex.join(["python", "-m", f"neurodeploy.{name}", *map(str, words), *given])
+    runner = ["uv", "run"] if "UV" in os.environ else []  # uv sets it for what it runs
+    return shlex.join([*runner, "python", "-m", f"neurodeploy.{name}", *map(str, words), *given])
 
 
 def command(main: Main) -> Main:
@@ -57,6 +59,8 @@ def command(main: Main) -> Main:
 
     @functools.wraps(main)
     def guarded(argv: Sequence[str] | None = None) -> int:
+        if hasattr(signal, "SIGPIPE"):  # end like other tools when `| head` has read enough
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         try:
             return main(argv)
         except (InputError, BackendError) as error:
@@ -65,9 +69,9 @@ def command(main: Main) -> Main:
         except KeyboardInterrupt as interrupt:
             say(f"interrupted; {interrupt}" if str(interrupt) else "interrupted")
             return INTERRUPTED
-        except BrokenPipeError:  # the reader of stdout went away, as `| head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return DONE
+        except MemoryError:
+            say("error: the memory is not enough; choose a smaller network, batch or --samples")
+            return IMPOSSIBLE
 
     return guarded
 
@@ -159,7 +163,7 @@ def add_threads_option(options: argparse.ArgumentParser) -> None:
 
 
 def use_threads(threads: int | None) -> None:
-    """Set how many processor cores torch and numba use in this process."""
+    """Set how many processor cores torch and numba use, once torch is imported."""
     if threads is None:
         return
     import numba

@@ -48,33 +48,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser("export", DESCRIPTION)
     add_options(options)
     given = options.parse_args(argv)
-    cli.use_threads(given.threads)
-    path = given.out or given.model.with_suffix(".net")
-    code = export(given, path)
+    path = given.out or given.model.parent / f"{given.model.stem}.net"
+    code = export(
+        given.model,
+        path,
+        data=given.data,
+        samples=given.samples,
+        onto=chip.chip(given.chip),
+        threads=given.threads,
+    )
     if code == cli.DONE:
         print(f"Next: {cli.next_command('report', path, data=given.data)}")
     return code
 
 
-def export(given: argparse.Namespace, path: Path) -> int:
-    """Write the network to `path` and prove it; return the exit code."""
+def export(
+    model: Path,
+    path: Path,
+    *,
+    data: Path | None = None,
+    samples: int | None = None,
+    onto: chip.Chip,
+    threads: int | None = None,
+) -> int:
+    """Write the network of a checkpoint to `path` and prove it; return the exit code."""
     with cli.status("loading SLAYER"):
         from export import netx
         from models.quantize import quantize
         from neurodeploy import checkpoint
 
-    kept = checkpoint.load(given.model)
-    if path.resolve() == given.model.resolve():
-        raise InputError(f"{path} is the checkpoint itself; choose another file with --out")
+    cli.use_threads(threads)
+    kept = checkpoint.load(model)
+    if path.suffix != ".net" or path.is_dir():
+        raise InputError(f"{path} is no name for a netx file; give --out one that ends in .net")
     trained = kept.network()
     network = quantize(trained, task=kept.task, provenance=kept.training)
-    if not fits(network, chip.chip(given.chip)):
+    if not fits(network, onto):
         return cli.CHECK_FAILED
-    spikes = load_spikes(network, given)
+    spikes = load_spikes(network, data, samples)
     proof = prove(trained, network, spikes)
     if not proof.equal:
         print(
-            f"{given.model} was not exported: {proof.different} of its spikes differ between "
+            f"{model} was not exported: {proof.different} of its spikes differ between "
             f"SLAYER and the simulator over {proof.samples} samples, first in {proof.first}"
             + (f"; u or v left its 24 bits {proof.wraps} times" if proof.wraps else "")
         )
@@ -104,12 +119,12 @@ def fits(network: QuantizedNetwork, onto: chip.Chip) -> bool:
     return not problems
 
 
-def load_spikes(network: QuantizedNetwork, given: argparse.Namespace) -> Any:
+def load_spikes(network: QuantizedNetwork, data: Path | None, samples: int | None) -> Any:
     """Return the encoded test samples of the network's task, as many as asked for."""
     from neurodeploy.evaluation import load_test_samples
 
     with cli.status("reading the data"):
-        return load_test_samples(network.task, given.data, given.samples)[0].spikes
+        return load_test_samples(network.task, data, samples)[0].spikes
 
 
 def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:

@@ -5,7 +5,7 @@ resume.pt       the state after the last finished epoch; model.pt is made from i
 history.jsonl   one JSON object an epoch
 history.png     the same as a picture
 model.net       what `export` made of model.pt
-previous/       the files of the run that was here before
+previous/1, ...  the files of the runs that were here before
 """
 
 from __future__ import annotations
@@ -51,34 +51,32 @@ class RunFolder:
                 f"{self.path} cannot be written ({error.strerror}); choose another output folder"
             ) from None
 
-    def set_aside(self) -> bool:
-        """Move the files of an earlier run to `previous/`; return whether there were any.
+    def set_aside(self) -> Path | None:
+        """Move the files of an earlier run to `previous/1`, `previous/2`, ... and return where.
 
-        A marker tells a start after being killed that `previous/` is this run's already, so that
-        nothing is lost and files of two runs never mix there.
+        Nothing is ever removed there. Returns None when there was no earlier run.
 
         Raises:
             InputError: when they cannot be moved.
         """
-        marker = self.path / ".moving"
         exported = self.model.with_suffix(".net")
         files = (self.model, self.state, self.history, self.picture, exported)
         earlier = [file for file in files if file.exists()]
+        if not earlier:
+            return None
         try:
-            if earlier and not marker.exists():
-                self.previous.mkdir(exist_ok=True)
-                for file in files:
-                    (self.previous / file.name).unlink(missing_ok=True)
-                marker.touch()
+            self.previous.mkdir(exist_ok=True)
+            taken = [int(p.name) for p in self.previous.iterdir() if p.name.isdecimal()]
+            kept = self.previous / str(max(taken, default=0) + 1)
+            kept.mkdir()
             for file in earlier:
-                file.replace(self.previous / file.name)
-            marker.unlink(missing_ok=True)
+                file.replace(kept / file.name)
         except OSError as error:
             raise InputError(
                 f"the earlier run in {self.path} cannot be set aside ({error.strerror}); choose "
                 "another output folder"
             ) from None
-        return bool(earlier)
+        return kept
 
     def resume(self, started: training.Training) -> None:
         """Bring a started training to where the run in this folder stopped.
@@ -138,7 +136,7 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
             "validation_accuracy": started.best_accuracy,
             "data": data.windows.source,
             "options": _options(started),
-            "versions": {**versions(), "torch": str(torch.__version__)},
+            "versions": versions(),
         },
     )
 
@@ -155,6 +153,9 @@ def _options(started: training.Training) -> dict[str, Any]:
         "recipe": {**recipe, "hidden": list(settings.recipe.hidden)},
         "seed": settings.seed,
         "kernels": settings.kernels,
+        "device": settings.device,
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
     }
 
 

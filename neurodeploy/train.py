@@ -6,9 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from hw_sim import chip, design_rules
+from hw_sim.placement import place
+from models import loihi
+from models.network import CubaLif, DenseLayer, QuantizedNetwork
 from neurodeploy import cli
 from neurodeploy.tasks import TASKS, get
 
@@ -86,11 +93,17 @@ def train(given: argparse.Namespace) -> Path:
     started = training.start(data, settings)
     if given.resume:
         folder.resume(started)
-    elif folder.set_aside():
-        cli.say(f"note: the earlier run is now in {folder.previous}")
+    for problem in capacity_problems(settings.architecture):
+        cli.say(f"warning: {problem}")
     cli.say(_introduction(data, settings, started))
     _run_epochs(started, folder)
     best = started.history[started.best_epoch - 1]
+    share = data.majority_share()
+    if best.validation_accuracy <= share:
+        cli.say(
+            f"warning: the network learned nothing: always giving the most frequent class is right "
+            f"in {share:.1%}; train longer or with a lower learning rate"
+        )
     print(
         f"Best epoch is {best.epoch} of {len(started.history)}: {best.validation_accuracy:.1%} of "
         f"{len(data.split.validation)} windows of validation subjects, kept in {folder.model}"
@@ -138,6 +151,20 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
     return Settings(architecture, recipe, given.seed, given.device, given.kernels)
 
 
+def capacity_problems(architecture: Any) -> tuple[str, ...]:
+    """Return why a Loihi 2 could not hold a network of that shape, whatever its weights become."""
+    sizes = architecture.sizes
+    delay = loihi.DELAY_MAX if architecture.delays else 0
+    neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 0)
+    layers = []
+    for index, (senders, neurons) in enumerate(pairwise(sizes)):
+        weight = np.full((neurons, senders), loihi.SLAYER_WEIGHT_MAX, np.int16)
+        weight.flat[0] = loihi.WEIGHT_MIN
+        layers.append(DenseLayer(weight, neuron, np.full((1, senders), delay if index else 0)))
+    network = QuantizedNetwork(tuple(layers))
+    return design_rules.check(network, place(network, chip.chip("loihi2")))
+
+
 def _introduction(data: Any, settings: Any, started: Any) -> str:
     sizes = "-".join(str(n) for n in settings.architecture.sizes)
     done = f" ({len(started.history)} of them done)" if started.history else ""
@@ -154,6 +181,8 @@ def _run_epochs(started: Any, folder: Any) -> None:
     try:
         with cli.progress("training") as advance:
             for epoch in training.run(started, advance):
+                if not kept and (earlier := folder.set_aside()):
+                    cli.say(f"note: the earlier run is now in {earlier}")
                 folder.save(started)
                 kept = epoch.epoch
                 cli.say(

@@ -1,7 +1,8 @@
 """Train a task's network: epochs over augmented windows, the best one by validation kept.
 
 Every epoch draws from generators of its own, seeded by (seed, epoch), so that a training that is
-interrupted and resumed takes the same steps as one that is not.
+interrupted and resumed takes the same steps as one that is not. The same seed gives the same
+weights on the same device, number of threads and version of torch, on which its sums depend.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class TrainingData:
     windows: Windows
     split: Split
     encoder: Encoder
+
+    def majority_share(self) -> float:
+        """Return the share of the validation windows that the most frequent class has."""
+        labels = self.windows.labels[self.split.validation]
+        return float(np.bincount(labels).max() / len(labels))
 
 
 @dataclass(frozen=True)
@@ -243,7 +249,7 @@ def evaluate(network: SlayerNetwork, samples: Samples) -> tuple[float, tuple[flo
         for start_at in range(0, len(samples.labels), EVALUATION_BATCH):
             chosen = slice(start_at, start_at + EVALUATION_BATCH)
             spikes = torch.from_numpy(samples.spikes[chosen]).to(network.device).float()
-            layers = network.layer_spikes(spikes, delayed=True)
+            layers = network.layer_spikes(spikes)
             answers = layers[-1].sum(2).argmax(1).cpu().numpy()
             right += int((answers == samples.labels[chosen]).sum())
             totals += [float(layer.mean()) * len(layer) for layer in layers]
@@ -290,7 +296,9 @@ def restore(training: Training, values: dict[str, Any]) -> None:
             for epoch in values["history"]
         ]
         training.best, training.best_epoch = values["best"], values["best_epoch"]
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if not 0 <= training.best_epoch <= len(training.history):
+            raise ValueError(f"best_epoch is {training.best_epoch}")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"the interrupted run does not fit these options ({str(error).splitlines()[0]}); give "
             "the options it was started with, or start anew without --resume"

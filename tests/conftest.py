@@ -236,3 +236,9 @@ def tiny_training() -> Callable[..., Any]:
         return training.start(data, training.Settings(architecture, chosen, seed, device))
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def not_run_by_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands name the next one as they do without uv, whatever runs the tests."""
+    monkeypatch.delenv("UV", raising=False)

@@ -167,6 +167,7 @@ WRONG = {
     "an empty weight": (put("layer/0/weight", np.zeros((0, 4))), "weight has shape (0, 4)"),
     "a huge declared size": (declare, "is no array of a size that a layer can have"),
     "another digest": (describe("digest", "0" * 64), "its digest does not match"),
+    "another version": (describe("format_version", 99), "has version 99 and this program reads 1"),
     "no digest": (describe("digest", None), "is no readable netx file"),
     "changed content": (put("layer/0/neuron/vThMant", 7), "its digest does not match"),
     "damaged JSON": (describe("task", '{"name": '), "the description is no JSON"),

@@ -230,30 +230,28 @@ def test_an_earlier_run_is_kept_in_previous_with_what_was_exported_of_it(tmp_pat
     for name in names:
         (tmp_path / name).write_text(name)
     (tmp_path / "notes.txt").write_text("mine")
-    assert folder.set_aside()
+    kept = folder.set_aside()
+    assert kept == tmp_path / "previous/1"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "previous"]
-    assert {p.name: p.read_text() for p in folder.previous.iterdir()} == {n: n for n in names}
+    assert {p.name: p.read_text() for p in kept.iterdir()} == {n: n for n in names}
 
 
 def test_nothing_to_set_aside_leaves_previous_alone(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    assert not folder.set_aside()
+    assert folder.set_aside() is None
     (tmp_path / "model.pt").write_text("first")
     assert folder.set_aside()
-    assert not folder.set_aside()
-    assert (folder.previous / "model.pt").read_text() == "first"
+    assert folder.set_aside() is None
+    assert (folder.previous / "1/model.pt").read_text() == "first"
 
 
-def test_previous_never_mixes_two_runs_and_keeps_what_is_not_a_runs(tmp_path: Path) -> None:
+def test_every_earlier_run_is_kept_in_a_folder_of_its_own(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    for name in ("model.pt", "model.net"):
-        (tmp_path / name).write_text("first")
-    folder.set_aside()
-    (folder.previous / "notes.txt").write_text("mine")
-    (tmp_path / "model.pt").write_text("second")
-    folder.set_aside()
-    kept = {path.name: path.read_text() for path in folder.previous.iterdir()}
-    assert kept == {"model.pt": "second", "notes.txt": "mine"}
+    for run in ("first", "second", "third"):
+        (tmp_path / "model.pt").write_text(run)
+        folder.set_aside()
+    kept = {path.name: (path / "model.pt").read_text() for path in folder.previous.iterdir()}
+    assert kept == {"1": "first", "2": "second", "3": "third"}
 
 
 def test_setting_aside_that_dies_on_the_way_loses_nothing(
@@ -277,7 +275,7 @@ def test_setting_aside_that_dies_on_the_way_loses_nothing(
             with pytest.raises(Killed):
                 folder.set_aside()
         assert folder.set_aside()
-        kept = {path.name: path.read_text() for path in folder.previous.iterdir()}
+        kept = {path.name: path.read_text() for path in folder.previous.glob("*/*")}
         assert kept == {"model.pt": "model.pt", "resume.pt": "resume.pt"}, move
         assert [path.name for path in folder.path.iterdir()] == ["previous"], move
 

@@ -90,7 +90,12 @@ def matching_encoder(description: TaskDescription, windows: Windows) -> Encoder:
             "from its checkpoint"
         )
     encoder = from_dict(description.encoder)
-    encoder.channels(len(windows.channel_names))
+    try:
+        encoder.channels(len(windows.channel_names))
+    except InputError as error:
+        raise InputError(
+            f"{windows.source} has other channels than the network was trained on ({error})"
+        ) from None
     pairs = (
         ("class names", description.class_names or windows.class_names, windows.class_names),
         ("time steps", description.steps, encoder.steps(windows.samples)),
