@@ -13,16 +13,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from models import loihi
+from models.arrays import IntArray
+from models.layers import ConvLayer, RecurrentLayer, weights_of
 from models.network import QuantizedNetwork
 
 Rule: TypeAlias = Callable[[QuantizedNetwork], Iterator[str]]
 
 
+def _matrices(network: QuantizedNetwork) -> Iterator[tuple[int, IntArray]]:
+    """Yield the weights that netx scales, with their layer: those of dense and recurrent ones.
+
+    A recurrent layer's are scaled together. netx leaves the kernels of convolutions alone.
+    """
+    for index, layer in enumerate(network.layers):
+        if not isinstance(layer, ConvLayer) and weights_of(layer):
+            yield index, np.hstack(weights_of(layer))
+
+
 def weights_not_all_zero(network: QuantizedNetwork) -> Iterator[str]:
     """Find layers of zeros, whose scale netx takes the logarithm of."""
-    for index, layer in enumerate(network.layers):
-        if not layer.weight.any():
+    for index, weight in _matrices(network):
+        if not weight.any():
             yield (
                 f"layer {index} has no weight but 0, on which lava-dl's netx raises OverflowError; "
                 "give it at least one other weight or leave it out"
@@ -34,9 +48,9 @@ def negative_weights_not_down_to_a_power_of_two(network: QuantizedNetwork) -> It
 
     In such a layer Lava takes magnitudes of 8 bits, which end at 255.
     """
-    for index, layer in enumerate(network.layers):
-        largest = -int(layer.weight.min())
-        if layer.weight.max() <= 0 < largest and largest & (largest - 1) == 0:
+    for index, weight in _matrices(network):
+        largest = -int(weight.min())
+        if weight.max() <= 0 < largest and largest & (largest - 1) == 0:
             yield (
                 f"layer {index} has no positive weight and the minimum {-largest}, minus a power "
                 "of two, which stock Lava clips once lava-dl's netx has scaled it to -256; use "
@@ -51,9 +65,9 @@ def odd_weights_not_beside_zero_alone(network: QuantizedNetwork) -> Iterator[str
     without positive weights for an inhibitory one: together they shift by a negative number.
     """
     limit = loihi.WEIGHT_MIN // 2
-    for index, layer in enumerate(network.layers):
-        lowest, highest = int(layer.weight.min()), int(layer.weight.max())
-        if highest == 0 and lowest < limit and (layer.weight & 1).any():
+    for index, weight in _matrices(network):
+        lowest, highest = int(weight.min()), int(weight.max())
+        if highest == 0 and lowest < limit and (weight & 1).any():
             yield (
                 f"layer {index} has no positive weight, a 0, an odd one and the minimum {lowest}, "
                 f"below {limit}, which stock netx and Lava truncate wrongly; make its weights even "
@@ -64,13 +78,47 @@ def odd_weights_not_beside_zero_alone(network: QuantizedNetwork) -> Iterator[str
 def mixed_weights_below_the_maximum(network: QuantizedNetwork) -> Iterator[str]:
     """Find layers with the largest weight beside negative ones, where netx clips and prints."""
     limit = loihi.SLAYER_WEIGHT_MAX
-    for index, layer in enumerate(network.layers):
-        largest = int(layer.weight.max())
-        if layer.weight.min() < 0 and largest > limit:
+    for index, weight in _matrices(network):
+        largest = int(weight.max())
+        if weight.min() < 0 and largest > limit:
             yield (
                 f"layer {index} has the weight {largest} beside negative ones, which lava-dl's "
                 f"netx clips to {limit}; keep its weights at most {limit}"
             )
+
+
+def delays_of_recurrent_layers_alike(network: QuantizedNetwork) -> Iterator[str]:
+    """Find recurrent layers with delays that netx cannot build: it has one array for both sides."""
+    for index, layer in enumerate(network.layers):
+        if not isinstance(layer, RecurrentLayer):
+            continue
+        delays = layer.delay, layer.recurrent_delay
+        if not any(each.any() for each in delays):
+            continue
+        square = layer.senders == layer.neurons
+        full = [np.broadcast_to(each, layer.recurrent.shape) for each in delays] if square else []
+        if not square or (full[0] != full[1]).any():
+            yield (
+                f"layer {index} is recurrent with delays that lava-dl's netx cannot build, which "
+                "takes one square array for both its weights; leave the delays out"
+            )
+
+
+def no_average(network: QuantizedNetwork) -> Iterator[str]:
+    """Find an average layer, which netx refuses."""
+    if network.group > 1:
+        yield (
+            "the average layer at the end is not built by lava-dl's netx; load the file there with "
+            f"num_layers={len(network.layers)} and average groups of {network.group} outputs"
+        )
+
+
+def no_states_kept_between_samples(network: QuantizedNetwork) -> Iterator[str]:
+    """Find sigma-delta neurons, which netx never resets."""
+    if any(layer.neuron.graded for layer in network.layers):
+        yield (
+            "sigma-delta neurons are never reset by lava-dl's netx; run one sample a network there"
+        )
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -78,6 +126,9 @@ RULES: Final[tuple[Rule, ...]] = (
     negative_weights_not_down_to_a_power_of_two,
     odd_weights_not_beside_zero_alone,
     mixed_weights_below_the_maximum,
+    delays_of_recurrent_layers_alike,
+    no_average,
+    no_states_kept_between_samples,
 )
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.layers import InputLayer, RecurrentLayer, fan_out
 from models.network import QuantizedNetwork
 
 
 @dataclass(frozen=True)
 class States:
-    """The state of one layer after every step.
+    """The state of one layer after every step, int32 arrays (batch, neurons, time).
 
     Attributes:
-        current: u, int32 array (batch, neurons, time).
-        voltage: v after the reset of neurons that fired, int32 array (batch, neurons, time).
+        current: u; of delta neurons the scaled input, of sigma-delta and sigma neurons their sum.
+        voltage: v after the reset of neurons that fired; of sigma-delta neurons the residue.
+        weighted: the weighted input of the step; of input neurons 0 or what they take.
     """
 
     current: NDArray[np.int32]
     voltage: NDArray[np.int32]
+    weighted: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -82,19 +86,23 @@ class Activity:
     """The spikes of every layer in a run that started from cleared state.
 
     Attributes:
-        inputs: what was sent in, uint8 array (batch, channels, time), 0 or 1.
-        spikes: one uint8 array (batch, neurons, time) a layer: what its neurons emit (Lava's
-            `s_out`), before the delays on their way to the next layer.
+        inputs: what was sent in, array (batch, channels, time): uint8, 0 or 1, or int32.
+        spikes: one array (batch, neurons, time) a layer: what its neurons emit (Lava's `s_out`),
+            before the delays on their way to the next layer; uint8, 0 or 1, or int32 where the
+            neurons send graded spikes.
         states: one `States` a layer when asked for, else empty.
         overflows: one `Overflows` a layer from a backend that counts them (`fast`), else empty.
         measured: power, energy and time from real hardware (`loihi2`), else None.
+        last_voltage: v of the last layer after the last step, int32 array (batch, neurons), where
+            the network answers with it, else None.
     """
 
-    inputs: NDArray[np.uint8]
-    spikes: tuple[NDArray[np.uint8], ...]
+    inputs: NDArray[Any]
+    spikes: tuple[NDArray[Any], ...]
     states: tuple[States, ...] = ()
     overflows: tuple[Overflows, ...] = ()
     measured: Measured | None = None
+    last_voltage: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,9 +130,10 @@ class LayerCounts:
 def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, ...]:
     """Count spikes, SynOps and neuron updates of every layer and sample.
 
-    A dense layer stores every weight, zeros too (Intel's compiler drops none), so each arriving
-    spike costs as many SynOps as the layer has neurons. Spikes of the last step are counted with
-    the sample that sent them.
+    A layer stores every weight, zeros too (Intel's compiler drops none), so an arriving spike costs
+    as many SynOps as weights it is multiplied with, `models.layers.fan_out`; a recurrent layer's
+    own spikes arrive as well. Spikes of the last step are counted with the sample that sent them.
+    A graded spike is one spike; what drives input neurons is none.
 
     Returns:
         One `LayerCounts` a layer, arrays of int64 (batch,).
@@ -132,16 +141,29 @@ def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, .
     senders = (activity.inputs, *activity.spikes)
     counts = []
     for layer, arriving, emitted in zip(network.layers, senders, activity.spikes):
-        spikes_in = arriving.sum((1, 2), dtype=np.int64)
+        spikes = _count(emitted).sum(1)
+        arrived = _count(arriving)
+        if isinstance(layer, InputLayer):
+            arrived = np.zeros_like(arrived)
+        synops, spikes_in = arrived @ fan_out(layer), arrived.sum(1)
+        if isinstance(layer, RecurrentLayer):
+            synops, spikes_in = synops + spikes * layer.neurons, spikes_in + spikes
         counts.append(
             LayerCounts(
                 spikes_in=spikes_in,
-                spikes=emitted.sum((1, 2), dtype=np.int64),
-                synops=spikes_in * layer.neurons,
+                spikes=spikes,
+                synops=synops,
                 neuron_updates=np.full(len(emitted), layer.neurons * emitted.shape[2], np.int64),
             )
         )
     return tuple(counts)
+
+
+def _count(spikes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return how many spikes each neuron sent, int64 (batch, neurons)."""
+    sent = spikes if spikes.dtype == np.uint8 else spikes != 0
+    counts: NDArray[np.int64] = sent.sum(2, dtype=np.int64)
+    return counts
 
 
 def join(parts: list[tuple[LayerCounts, ...]]) -> tuple[LayerCounts, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hw_sim import fast, lava_backend, loihi_backend
@@ -19,9 +18,9 @@ class Run(Protocol):
     """Run every sample from cleared state for its whole length."""
 
     def __call__(
-        self, network: QuantizedNetwork, spikes: NDArray[np.uint8], options: RunOptions = ...
+        self, network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = ...
     ) -> Activity:
-        """Return what the network did with spikes uint8 (batch, channels, time), 0 or 1."""
+        """Return what the network did with its input (batch, channels, time); see `inputs`."""
 
 
 @dataclass(frozen=True)

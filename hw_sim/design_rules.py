@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from hw_sim.placement import Placement
+from models.layers import longest_delay
 from models.network import QuantizedNetwork
 
 Rule: TypeAlias = Callable[[QuantizedNetwork, Placement], list[str]]
@@ -41,10 +42,10 @@ def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     """Find layers with a delay that is longer than the chip's longest."""
     limit, name = placement.chip.limit("delay_max"), placement.chip.name
     return [
-        f"layer {index} has a delay of {layer.delay.max()} steps; {name} delays a spike by at most "
-        f"{limit}; train with a maximum delay of {limit}"
+        f"layer {index} has a delay of {longest_delay(layer)} steps; {name} delays a spike by at "
+        f"most {limit}; train with a maximum delay of {limit}"
         for index, layer in enumerate(network.layers)
-        if layer.delay.max() > limit
+        if longest_delay(layer) > limit
     ]
 
 

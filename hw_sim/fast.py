@@ -1,9 +1,9 @@
 """The fast backend: event-driven integer simulation, bit-exact with Lava.
 
 Layers run one after the other, each over all samples and all time steps, samples in parallel. A
-spike adds one row of weights; a step without spikes only updates the neurons. In a feed-forward
-network that starts from cleared state, delays that belong to a sender or to a receiver cost
-nothing: they shift spikes in time. Delays of single synapses go through a ring of future inputs.
+dense layer of CUBA LIF neurons runs in one kernel (`cuba_layer`); every other in two, which add up
+what its neurons receive (`weighted_sums`) and step the neurons (`neuron_scans`). Spikes pass from
+layer to layer step by step, (B, T, N), with the channels of images last.
 """
 
 from __future__ import annotations
@@ -15,103 +15,199 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_sim import dense_cuba, neuron_scans, weighted_sums
 from hw_sim.activity import Activity, Overflows, States
-from hw_sim.cuba_layer import run_layer
-from hw_sim.run_options import RunOptions, check_spikes
+from hw_sim.inputs import check_input, driven
+from hw_sim.run_options import RunOptions
 from models import loihi
+from models.arrays import IntArray
+from models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer, Shape, each_neuron
 from models.memory import keep_freed_memory
-from models.network import DenseLayer, QuantizedNetwork
+from models.network import QuantizedNetwork
+from models.neurons import CubaLif, Delta, SigmaDelta
 
 
 def run(
     network: QuantizedNetwork,
-    spikes: NDArray[np.uint8],
+    spikes: NDArray[Any],
     options: RunOptions = RunOptions(),
 ) -> Activity:
     """Run every sample from cleared state for its whole length.
 
     Args:
         network: what to run.
-        spikes: 0 or 1, uint8 array (batch, channels, time).
+        spikes: integers (batch, channels, time), see `hw_sim.inputs`.
         options: `states` and `threads` count here.
 
     Raises:
         InputError: when the spikes do not fit the network.
     """
-    inputs = check_spikes(network, spikes)
+    inputs = check_input(network, spikes)
+    voltage = network.answer_kind == "voltage"
     keep_freed_memory()
     before = numba.get_num_threads()
     numba.set_num_threads(min(options.threads or before, before))
     try:
-        runs, frames = [], _frames(inputs)
+        runs, shape = [], network.layers[0].input_shape
+        frames = _frames(inputs, shape)
         for layer in network.layers:
-            frames, states, overflows = _run_layer(layer, frames, states=options.states)
-            runs.append((frames[:, :, : layer.neurons].transpose(0, 2, 1), states, overflows))
+            asked = options.states or (voltage and layer is network.layers[-1])
+            frames, states, overflows = _run_layer(layer, shape, frames, states=asked)
+            shape = layer.shape
+            runs.append((_by_neuron(frames, shape), states, overflows))
     finally:
         numba.set_num_threads(before)
     spikes_of, states_of, overflows_of = zip(*runs)
-    return Activity(inputs, spikes_of, states_of if options.states else (), overflows_of)
+    return Activity(
+        inputs,
+        spikes_of,
+        states_of if options.states else (),
+        overflows_of,
+        last_voltage=states_of[-1].voltage[:, :, -1] if voltage else None,
+    )
 
 
-def _padded(count: int) -> int:
-    """Return the next multiple of eight, so that a row of bytes is whole 64-bit words."""
-    return -(-count // 8) * 8
+def _frames(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return values (B, N, T) of neurons of `shape` step by step, (B, T, N), channels last."""
+    batch, _, steps = values.shape
+    if len(shape) == 3:
+        images = values.reshape(batch, *shape, steps)
+        values = images.transpose(0, 2, 3, 1, 4).reshape(values.shape)
+    return np.ascontiguousarray(values.transpose(0, 2, 1))
 
 
-def _frames(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return spikes (B, S, T) step by step, (B, T, S padded)."""
-    batch, senders, steps = spikes.shape
-    frames = np.zeros((batch, steps, _padded(senders)), np.uint8)
-    frames[:, :, :senders] = spikes.transpose(0, 2, 1)
-    return frames
+def _by_neuron(frames: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return values step by step, (B, T, N) with channels last, as (B, N, T) in order."""
+    batch, steps, neurons = frames.shape
+    if len(shape) == 3:
+        channels, height, width = shape
+        images = frames.reshape(batch, steps, height, width, channels)
+        return images.transpose(0, 4, 2, 3, 1).reshape(batch, neurons, steps)
+    return frames.transpose(0, 2, 1)
+
+
+def _channels_last(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return values (..., N) of neurons of `shape` in the order that frames have them."""
+    if len(shape) < 3:
+        return values
+    images = values.reshape(*values.shape[:-1], *shape)
+    return np.ascontiguousarray(np.moveaxis(images, -3, -1)).reshape(values.shape)
 
 
 def _run_layer(
-    layer: DenseLayer, arriving: NDArray[np.uint8], *, states: bool
-) -> tuple[NDArray[np.uint8], States, Overflows]:
-    """Return spikes (B, T, N padded), states (B, N, T) and overflows of one layer."""
+    layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
+) -> tuple[NDArray[Any], States | None, Overflows]:
+    """Return spikes (B, T, N), states (B, N, T) and overflows of a layer after one of a shape."""
+    if not states and dense_cuba.runs(layer, arriving):
+        return dense_cuba.run(layer, before, arriving)
+    received = _received(layer, before, arriving)
+    kept = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
+    sent, overflows = _scan(layer, received, kept)
+    if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
+        kept[0], received = 0, np.zeros_like(received)  # the input drives v, and not as a current
+    shown = (_by_neuron(each, layer.shape) for each in (*kept, received))
+    return sent, States(*shown) if states else None, overflows
+
+
+def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np.int32]:
+    """Return what the neurons of a layer receive in each step, int32 (B, T, N)."""
+    if isinstance(layer, InputLayer):
+        return driven(layer, arriving)
     batch, steps, _ = arriving.shape
-    neurons = layer.neurons
-    spikes = np.zeros((batch, steps, _padded(neurons)), np.uint8)
-    current, voltage = (
-        np.zeros((batch if states else 0, steps, neurons), np.int32) for _ in range(2)
-    )
-    overflows = np.zeros((2, batch), np.int64)
-    run_layer(arriving.view(np.uint64), *_constants(layer), spikes, current, voltage, overflows)
-    if layer.delay_kind == "dendritic":
-        for values in (spikes, current, voltage):
-            _delay_neurons(values, layer.delay[:, 0])
-    return (
-        spikes,
-        States(current.transpose(0, 2, 1), voltage.transpose(0, 2, 1)),
-        Overflows(*overflows),
-    )
+    received = np.zeros((batch, steps, layer.neurons), np.int32)
+    if isinstance(layer, ConvLayer):
+        channels, height, width = layer.input_shape
+        rows, columns, depth = *layer.shape[1:], layer.shape[0]
+        weighted_sums.conv_sums(
+            arriving.reshape(batch, steps, height, width, channels),
+            *_kernel(layer),
+            received.reshape(batch, steps, rows, columns, depth),
+        )
+    else:
+        weighted_sums.dense_sums(arriving, *_matrix(layer, before), received)
+    return received
 
 
-@lru_cache(maxsize=256)
-def _constants(layer: DenseLayer) -> tuple[Any, ...]:
-    """Return what `run_layer` needs of a layer; made once, since a layer does not change."""
-    kind, neuron = layer.delay_kind, layer.neuron
+@lru_cache(maxsize=64)
+def _kernel(layer: ConvLayer) -> tuple[Any, ...]:
+    """Return kernel, stride, padding and dilation as `weighted_sums.conv_sums` takes them."""
+    outputs, inputs, height, width = layer.weight.shape
+    grouped = layer.weight.reshape(layer.groups, outputs // layer.groups, inputs, height, width)
+    kernel = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
+    return kernel, layer.stride, layer.padding, layer.dilation
+
+
+@lru_cache(maxsize=64)
+def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
+    """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
+    weight = _channels_last(layer.weight, before)
+    delay = layer.delay
+    if delay.shape[1] > 1:
+        delay = _channels_last(delay, before)
+    return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
+
+
+@lru_cache(maxsize=64)
+def _feedback(layer: Layer) -> tuple[Any, Any]:
+    """Return rows and delays of a layer's own spikes, empty where it is not recurrent."""
+    if not isinstance(layer, RecurrentLayer):
+        return np.zeros((0, 0), np.int16), np.zeros((0, 0), np.int8)
+    delays = _delays_of_senders(layer.recurrent_delay, layer.recurrent.shape)
+    return np.ascontiguousarray(layer.recurrent.T), delays
+
+
+def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
+    """Return the delays of a layer as int8 (S, 1), one a sender, or (S, N), one a synapse."""
+    neurons, senders = shape
+    width = 1 if delay.shape[0] == 1 else neurons
+    return np.ascontiguousarray(np.broadcast_to(delay.T, (senders, width)), np.int8)
+
+
+def _scan(
+    layer: Layer, received: NDArray[np.int32], states: NDArray[np.int32]
+) -> tuple[NDArray[Any], Overflows]:
+    """Return what the neurons of a layer send, (B, T, N), and their overflows."""
+    neuron, own = layer.neuron, _feedback(layer)
+    sent = np.zeros(received.shape, np.int32 if neuron.graded else np.uint8)
+    counts = np.zeros((2, len(received)), np.int64)
+    if isinstance(neuron, CubaLif):
+        neuron_scans.scan_cuba(received, *_cuba(layer), *own, sent, states, counts)
+    elif isinstance(neuron, Delta):
+        shift = neuron.spike_exp + neuron.state_exp
+        threshold = np.int32(neuron.threshold << shift)
+        neuron_scans.scan_delta(
+            received, np.int32(shift), threshold, np.int32(neuron.state_exp), sent, states
+        )
+    elif isinstance(neuron, SigmaDelta):
+        shift = neuron.spike_exp + neuron.state_exp
+        neuron_scans.scan_sigma_delta(
+            received, _each(layer, neuron.bias) << np.int32(shift),
+            np.int32(neuron.threshold << shift), np.int32(neuron.state_exp),
+            *own, sent, states, counts,
+        )  # fmt: skip
+    else:
+        neuron_scans.scan_sigma(received, *own, sent, states, counts)
+    return sent, Overflows(*counts)
+
+
+@lru_cache(maxsize=64)
+def _cuba(layer: Layer) -> tuple[Any, ...]:
+    """Return what `neuron_scans.scan_cuba` takes of a layer's neurons."""
+    neuron: Any = layer.neuron
+    shift = np.int32(loihi.ACTIVATION_SHIFT)
+    if isinstance(layer, InputLayer):  # the input drives v as a current that decays at once would
+        kept_current = np.zeros(layer.neurons, np.int32)
+    else:
+        kept_current = _each(layer, loihi.DECAY_ONE - neuron.current_decay)
     return (
-        _each(layer.delay[0] if kind == "axonal" else 0, layer.senders),
-        np.ascontiguousarray(layer.weight.T),
-        np.ascontiguousarray(layer.delay.T) if kind == "synaptic" else np.zeros((0, 0), np.int8),
-        _each(loihi.DECAY_ONE - neuron.current_decay, layer.neurons),
-        _each(loihi.DECAY_ONE - neuron.voltage_decay, layer.neurons),
+        kept_current,
+        _each(layer, loihi.DECAY_ONE - neuron.voltage_decay),
         np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT),
+        _each(layer, neuron.bias) << shift,
     )
 
 
-def _each(values: Any, count: int) -> NDArray[np.int32]:
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.int32), (count,)))
-
-
-def _delay_neurons(values: NDArray[Any], delays: NDArray[Any]) -> None:
-    """Shift each neuron's column of (B, T, N) to later steps, in place; from cleared state this is
-    what a delay of all that the neuron receives comes to."""
-    steps = values.shape[1]
-    for delay in np.unique(delays[delays > 0]).tolist():
-        late = np.flatnonzero(delays == delay)
-        shifted = np.zeros_like(values[:, :, late])
-        shifted[:, delay:] = values[:, : max(steps - delay, 0), late]
-        values[:, :, late] = shifted
+def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
+    """Return a parameter as one value a neuron in the order of frames, int32 (N,)."""
+    each = each_neuron(np.asarray(values, np.int32), layer.shape)
+    return np.ascontiguousarray(_channels_last(each, layer.shape))

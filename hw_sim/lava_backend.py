@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.lava_order import from_lava
 from hw_sim.activity import Activity, States
+from hw_sim.inputs import check_input
 from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
-from hw_sim.run_options import RunOptions, check_spikes
+from hw_sim.run_options import RunOptions
 from models.network import QuantizedNetwork
 
 START_LIMIT_S = 120.0
@@ -19,14 +21,14 @@ STEP_LIMIT_S = 0.05
 
 def run(
     network: QuantizedNetwork,
-    spikes: NDArray[np.uint8],
+    spikes: NDArray[Any],
     options: RunOptions = RunOptions(),
 ) -> Activity:
     """Run every sample from cleared state for its whole length, all in one run of Lava.
 
     Args:
         network: what to run.
-        spikes: 0 or 1, uint8 array (batch, channels, time).
+        spikes: integers (batch, channels, time), see `hw_sim.inputs`.
         options: `states`, `progress` and `time_limit_s` count here; the limit is two minutes and
             50 ms a step by default.
 
@@ -34,7 +36,7 @@ def run(
         InputError: when the spikes do not fit the network.
         BackendError: when Lava raises, dies or exceeds the time limit.
     """
-    inputs = check_spikes(network, spikes)
+    inputs = check_input(network, spikes)
     refuse_empty(inputs)
     steps = inputs.shape[0] * inputs.shape[2]
     limit = options.time_limit_s
@@ -50,17 +52,22 @@ def run(
 
 
 def _collect(
-    network: QuantizedNetwork, inputs: NDArray[np.uint8], folder: Path, *, states: bool
+    network: QuantizedNetwork, inputs: NDArray[Any], folder: Path, *, states: bool
 ) -> Activity:
     batch, _, steps = inputs.shape
 
     def load(index: int, name: str) -> Any:
-        stream = np.load(folder / f"layer_{index}_{name}.npy")
+        kept = np.load(folder / f"layer_{index}_{name}.npy")
+        stream = from_lava(kept, network.layers[index].shape)
         return np.ascontiguousarray(stream.reshape(-1, batch, steps).transpose(1, 0, 2))
 
     indices = range(len(network.layers))
+    names = ("current", "voltage", "weighted")
     return Activity(
         inputs,
         tuple(load(i, "spikes") for i in indices),
-        tuple(States(load(i, "current"), load(i, "voltage")) for i in indices) if states else (),
+        tuple(States(*(load(i, name) for name in names)) for i in indices) if states else (),
+        last_voltage=(
+            load(indices[-1], "voltage")[:, :, -1] if network.answer_kind == "voltage" else None
+        ),
     )

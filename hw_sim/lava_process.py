@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Job:
     progress: Callable[[int, int], None] | None = None
 
 
-def refuse_empty(spikes: NDArray[np.uint8]) -> None:
+def refuse_empty(spikes: NDArray[Any]) -> None:
     """Raise InputError where there is no sample or no step, which Lava cannot run."""
     if not spikes.size:
         raise InputError(
@@ -59,7 +60,7 @@ def refuse_empty(spikes: NDArray[np.uint8]) -> None:
 
 
 @contextmanager
-def job_folder(network: QuantizedNetwork, spikes: NDArray[np.uint8]) -> Iterator[Path]:
+def job_folder(network: QuantizedNetwork, spikes: NDArray[Any]) -> Iterator[Path]:
     """Yield a temporary folder that holds the network and the spikes for a worker to run.
 
     Raises:

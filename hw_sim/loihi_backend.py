@@ -19,11 +19,12 @@ from hw_sim import fast
 from hw_sim.activity import Activity, Breakdown, Measured
 from hw_sim.chip import CHIPS
 from hw_sim.design_rules import delays_fit, weights_fit
+from hw_sim.inputs import check_input
 from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
 from hw_sim.placement import place
-from hw_sim.run_options import RunOptions, check_spikes
+from hw_sim.run_options import RunOptions
 from models.errors import BackendError, DesignRuleError, InputError
-from models.network import QuantizedNetwork
+from models.network import InputLayer, QuantizedNetwork
 
 START_LIMIT_S = 600.0
 SAMPLE_LIMIT_S = 60.0
@@ -41,14 +42,14 @@ Source: `lava.utils.loihi.is_installed` (lava-nc 0.10.0).
 
 def run(
     network: QuantizedNetwork,
-    spikes: NDArray[np.uint8],
+    spikes: NDArray[Any],
     options: RunOptions = RunOptions(),
 ) -> Activity:
     """Run every sample from cleared state for its whole length, each in a run of its own.
 
     Args:
         network: what to run.
-        spikes: 0 or 1, uint8 array (batch, channels, time).
+        spikes: 0 or 1, integers (batch, channels, time).
         options: `progress` and `time_limit_s` count here; the limit is ten minutes and one minute
             a sample by default.
 
@@ -58,11 +59,12 @@ def run(
         BackendError: when Intel's packages are missing, raise or exceed the time limit, or the
             chip's spikes are not those of `fast`.
     """
-    inputs = check_spikes(network, spikes)
+    inputs = check_input(network, spikes)
     check_installed()
     if options.states:
         raise InputError("the states stay on the chip; run with --backend fast or lava for states")
     refuse_empty(inputs)
+    check_binary(network)
     check_exact(network)
     activity = _run(network, inputs, options)
     check_equal(activity, fast.run(network, inputs, options))
@@ -84,6 +86,16 @@ def _is_present(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # a package above it is missing
         return False
+
+
+def check_binary(network: QuantizedNetwork) -> None:
+    """Raise InputError unless every spike that goes to the chip or leaves it is 0 or 1."""
+    graded = network.message_bits or any(layer.neuron.graded for layer in network.layers)
+    if graded or isinstance(network.layers[0], InputLayer) or network.answer_kind != "spikes":
+        raise InputError(
+            "on Loihi only networks run that take and send spikes of 0 or 1; run with --backend "
+            "fast or lava"
+        )
 
 
 def check_exact(network: QuantizedNetwork) -> None:
@@ -108,7 +120,7 @@ def check_equal(activity: Activity, expected: Activity) -> None:
             )
 
 
-def _run(network: QuantizedNetwork, inputs: NDArray[np.uint8], options: RunOptions) -> Activity:
+def _run(network: QuantizedNetwork, inputs: NDArray[Any], options: RunOptions) -> Activity:
     batch, _, steps = inputs.shape
     limit = options.time_limit_s
     if limit is None:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from export import lava_graph, netx
 from export.lava_graph import LavaLayer
+from export.lava_order import from_lava, to_lava
 from hw_sim.lava_child import Watch, work
 from models import lava_compat
 from models.errors import BackendError
@@ -56,10 +57,10 @@ def run(job: Path, watch: Watch) -> None:
         np.save(job / "step.npy", np.array([index * steps]))
         emitted, figures = run_sample(network, sample, watch)
         measured.append(figures)
-        for layer, values in zip(found, emitted):
-            layer[index] = values
-    for index, layer in enumerate(found):
-        np.save(job / f"layer_{index}_spikes.npy", layer)
+        for layer, kept, values in zip(network.layers, found, emitted):
+            kept[index] = from_lava(np.asarray(values), layer.shape)
+    for index, kept in enumerate(found):
+        np.save(job / f"layer_{index}_spikes.npy", kept)
     (job / "measured.json").write_text(json.dumps(measured))
 
 
@@ -73,7 +74,7 @@ def run_sample(
     """
     steps = sample.shape[1]
     layers = lava_graph.build(network, sample_steps=steps)
-    sender, receivers = connect_host(layers, sample)
+    sender, receivers = connect_host(layers, to_lava(sample, network.layers[0].input_shape))
     config = Loihi2HwCfg(exception_proc_model_map=HOST_MODELS)
     profiler = Profiler.init(config)
     profiler.energy_probe(num_steps=steps)
@@ -88,11 +89,11 @@ def run_sample(
     return emitted, {name: [float(value) for value in six] for name, six in figures.items()}
 
 
-def connect_host(layers: Sequence[LavaLayer], sample: NDArray[np.uint8]) -> tuple[Any, list[Any]]:
+def connect_host(layers: Sequence[LavaLayer], sample: NDArray[Any]) -> tuple[Any, list[Any]]:
     """Connect the host's end of the graph; return what sends and what receives, a sink a layer."""
-    channels, steps = sample.shape
+    *channels, steps = sample.shape
     sender = source.RingBuffer(data=sample.astype(np.int32))
-    to_chip = PyToNxAdapter(shape=(channels,))
+    to_chip = PyToNxAdapter(shape=tuple(channels))
     sender.s_out.connect(to_chip.inp)
     to_chip.out.connect(layers[0].synapse.s_in)
     receivers = []
@@ -109,7 +110,7 @@ def refuse_host_models(layers: Sequence[LavaLayer]) -> None:
     """Raise BackendError when `Loihi2HwCfg`, finding no model for the chip, chose one of the CPU,
     as it does without a word."""
     for layer in layers:
-        for process in (layer.synapse, layer.neuron):
+        for process in filter(None, (layer.synapse, layer.recurrent, layer.neuron)):
             resources = list(flatten(process.model_class.required_resources))
             if CPU in resources and not any(issubclass(each, NeuroCore) for each in resources):
                 raise BackendError(

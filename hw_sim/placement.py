@@ -14,7 +14,16 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from hw_sim.chip import Chip
-from models.network import Layer, QuantizedNetwork
+from models.layers import (
+    ConvLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    each_neuron,
+    longest_delay,
+    weights_of,
+)
+from models.network import CubaLif, QuantizedNetwork
 
 Signs: TypeAlias = Literal["mixed", "excitatory", "inhibitory"]
 
@@ -141,7 +150,8 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
 
     Source: nengo-loihi, `block.SynapseConfig.shift_bits` and `discretize.discretize_weights`.
     """
-    weight = layer.weight.astype(np.int64)
+    weights = [each.reshape(-1) for each in weights_of(layer)] or [np.zeros(1, np.int64)]
+    weight = np.concatenate(weights).astype(np.int64)
     low, high = int(weight.min()), int(weight.max())
     signs: Signs = "mixed" if low < 0 < high else "inhibitory" if low < 0 else "excitatory"
     together = int(np.bitwise_or.reduce(np.abs(weight), axis=None))
@@ -164,16 +174,44 @@ def synaptic_bits(layer: Layer, neurons: int, chip: Chip) -> int:
     Every sender has one list of synapses in the core, in pieces of at most 64, and a piece of n
     takes n * (weight bits + delay bits) + 10 bits, rounded up to whole words. Dense lists carry no
     index and networks that do not learn no tag. A delay of any kind is stored with each synapse,
-    which is how Lava expresses it. Zero weights take room as well.
+    which is how Lava expresses it. Zero weights take room as well. A recurrent layer's own neurons
+    are senders too. A convolution shares its kernel: one list a kernel weight of an input channel,
+    to all output channels of its group.
 
     Source: nengo-loihi, `block.SynapseConfig.bits_per_axon`.
     """
-    each = weight_format(layer, chip).bits + int(layer.delay.max()).bit_length()
+    each = weight_format(layer, chip).bits + longest_delay(layer).bit_length()
+    lists, synapses = layer.senders, neurons
+    if isinstance(layer, InputLayer):
+        return 0
+    if isinstance(layer, RecurrentLayer):
+        lists += layer.neurons
+    if isinstance(layer, ConvLayer):
+        synapses = len(layer.weight) // layer.groups
+        lists = layer.synapses // synapses
     length, word = chip.limit("synapse_list_length"), chip.limit("synapse_list_word")
-    whole, rest = divmod(neurons, length)
+    whole, rest = divmod(synapses, length)
     pieces = [length] * whole + [rest] * (rest > 0)
     header = chip.limit("synapse_list_header")
-    return layer.senders * sum(-(-(n * each + header) // word) * word for n in pieces)
+    return lists * sum(-(-(n * each + header) // word) * word for n in pieces)
+
+
+def input_axons(layer: Layer, neurons: int) -> int:
+    """Return the input axons that `neurons` consecutive neurons of `layer` need: one a sender.
+
+    A spike of an image carries its channel, so that a convolution needs one a place of the input
+    that these neurons see; they are taken as whole rows of the output.
+    """
+    if isinstance(layer, InputLayer):
+        return 0
+    if isinstance(layer, RecurrentLayer):
+        return layer.senders + layer.neurons
+    if not isinstance(layer, ConvLayer):
+        return layer.senders
+    channels, _, width = layer.shape
+    rows = -(-neurons // (channels * width))
+    reach = (rows - 1) * layer.stride[0] + (layer.weight.shape[2] - 1) * layer.dilation[0] + 1
+    return int(min(reach, layer.input_shape[1]) * layer.input_shape[2])
 
 
 def decay_settings(layer: Layer, neurons: int) -> int:
@@ -181,10 +219,16 @@ def decay_settings(layer: Layer, neurons: int) -> int:
 
     It is 0 where the layer has one pair for all: every neurocore holds that.
     """
-    if layer.neuron.current_decay.size == layer.neuron.voltage_decay.size == 1:
+    neuron = layer.neuron
+    if (
+        not isinstance(neuron, CubaLif)
+        or neuron.current_decay.size == neuron.voltage_decay.size == 1
+    ):
         return 0
-    decays = layer.neuron.current_decay, layer.neuron.voltage_decay
-    pairs = np.stack(np.broadcast_arrays(*decays, np.empty(layer.neurons))[:2], axis=1)
+    decays = (
+        each_neuron(each, layer.shape) for each in (neuron.current_decay, neuron.voltage_decay)
+    )
+    pairs = np.stack(list(decays), axis=1)
     starts = range(0, layer.neurons, neurons)
     return max(len(np.unique(pairs[start : start + neurons], axis=0)) for start in starts)
 
@@ -198,7 +242,8 @@ BUDGETS: Final[dict[str, tuple[str, str, Use]]] = {
         lambda layer, neurons, receivers, chip: synaptic_bits(layer, neurons, chip),
     ),
     "input_axons_per_core": (
-        "input axons", "axons", lambda layer, neurons, receivers, chip: layer.senders
+        "input axons", "axons",
+        lambda layer, neurons, receivers, chip: input_axons(layer, neurons),
     ),
     "output_axons_per_core": (
         "output axons", "axons", lambda layer, neurons, receivers, chip: neurons * receivers

@@ -9,7 +9,9 @@ from typing import Any
 from hw_sim.activity import LayerCounts
 from hw_sim.energy import mean
 from hw_sim.score import Score
-from models.network import Layer, QuantizedNetwork
+from models.layers import LAYERS, Layer, RecurrentLayer, fan_out
+from models.network import QuantizedNetwork
+from models.neurons import NEURONS
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,9 @@ class CountedLayer:
         layer: its place in the network, from 0.
         neurons: of the layer.
         senders: neurons or channels that send to it.
-        synapses: stored weights, zeros too.
+        kind: of the layer, in words.
+        neuron: kind of its neurons, in words.
+        synapses: stored weights, zeros too; those of a shared kernel count once.
         delays: which kind it has.
         spikes_in_per_sample: spikes that arrived.
         spikes_per_sample: spikes that it emitted.
@@ -33,6 +37,8 @@ class CountedLayer:
     layer: int
     neurons: int
     senders: int
+    kind: str
+    neuron: str
     synapses: int
     delays: str
     spikes_in_per_sample: float
@@ -93,17 +99,21 @@ def counted(
 
 
 def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) -> CountedLayer:
-    synapses = layer.neurons * layer.senders
+    each_step = int(fan_out(layer).sum())
+    if isinstance(layer, RecurrentLayer):
+        each_step += layer.neurons**2
     return CountedLayer(
         layer=index,
         neurons=layer.neurons,
         senders=layer.senders,
-        synapses=synapses,
+        kind=LAYERS[type(layer)],
+        neuron=NEURONS[type(layer.neuron)],
+        synapses=layer.synapses,
         delays=layer.delay_kind,
         spikes_in_per_sample=mean(did.spikes_in),
         spikes_per_sample=mean(did.spikes),
         synops_per_sample=mean(did.synops),
-        dense_synops_per_sample=synapses * steps,
+        dense_synops_per_sample=each_step * steps,
         neuron_updates_per_sample=mean(did.neuron_updates),
         firing_rate_per_step=mean(did.spikes) / (layer.neurons * steps),
     )

@@ -48,6 +48,31 @@ SLAYER_THRESHOLD_LIMIT: Final = 64.0
 THRESHOLD_MAX: Final = (1 << 17) - 1
 """A threshold mantissa has 17 bits."""
 
+THRESHOLD_NEVER: Final = 1 << 17
+"""One more than a mantissa holds, and no voltage exceeds it: lava-dl's way to write an integrator
+that never fires (it also writes (1 << 18) - 1, which does the same)."""
+
+BIAS_MIN: Final = -(1 << 12)
+BIAS_MAX: Final = (1 << 12) - 1
+"""A bias mantissa of a CUBA LIF neuron has 13 bits; netx shifts it by `ACTIVATION_SHIFT` too."""
+
+SIGMA_BIAS_MIN: Final = -(1 << 15)
+SIGMA_BIAS_MAX: Final = (1 << 15) - 1
+"""A bias of a sigma-delta neuron has 16 bits (`lava.proc.sdn.models.PySigmaDeltaModelFixed`)."""
+
+SPIKE_EXP: Final = 6
+STATE_EXP: Final = 6
+"""Binary places of the graded spikes and the states of sigma-delta neurons, as netx sets them."""
+
+EXPONENT_MAX: Final = 7
+"""`spike_exp` and `state_exp` have 3 bits."""
+
+STATE_WORD: Final = 32
+"""Lava's sigma-delta neurons keep their states in words of 32 bits, which wrap."""
+
+MESSAGE_BITS_MAX: Final = 24
+"""The widest graded spike; Lava's ports carry 24 bits."""
+
 DELAY_MAX: Final = 62
 """The longest delay of a spike, in time steps, beside the one step that every layer takes."""
 

@@ -8,141 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from models import loihi
+from models.arrays import whole
 from models.errors import InputError
+from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
+from models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
 
-IntArray: TypeAlias = NDArray[np.integer[Any]]
-DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
+__all__ = [
+    "AnswerKind", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
+    "QuantizedNetwork", "RecurrentLayer", "Sigma", "SigmaDelta", "TaskDescription", "digest",
+]  # fmt: skip
 
-
-def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> IntArray:
-    """Return a contiguous read-only integer copy of `values`.
-
-    Raises:
-        InputError: when a value is not a whole number or does not fit `dtype`.
-    """
-    given = np.asarray(values)
-    if given.dtype.kind not in "biuf":
-        raise InputError(f"{name} has dtype {given.dtype}; it must hold whole numbers")
-    with np.errstate(invalid="ignore"):
-        converted = given.astype(dtype, order="C", copy=True)
-    if not np.array_equal(converted, given):
-        wrong = given[converted != given].flat[0]
-        raise InputError(
-            f"{name} holds {wrong}; it must hold whole numbers that fit {dtype.__name__}"
-        )
-    converted.setflags(write=False)
-    return converted
-
-
-def check_range(values: IntArray, low: int, high: int, name: str) -> None:
-    """Raise InputError unless every value lies in `low..high`."""
-    for extreme in (values.min(initial=low), values.max(initial=low)):
-        if not low <= extreme <= high:
-            raise InputError(f"{name} holds {extreme}; the range is {low} to {high}")
-
-
-@dataclass(frozen=True, eq=False)
-class CubaLif:
-    """The current-based leaky integrate-and-fire neurons of one layer.
-
-    u[t] = decay(u[t-1], current_decay) + (input << 6), v[t] = decay(v[t-1], voltage_decay) + u[t],
-    spike when v[t] > threshold << 6, then v[t] = 0; `models.cuba` holds the exact equations.
-
-    Attributes:
-        current_decay: int32 array (1,) or (neurons,), 0..4096, fraction lost a step in 1/4096.
-        voltage_decay: the same for the voltage.
-        threshold: mantissa, 0..131071.
-    """
-
-    current_decay: IntArray
-    voltage_decay: IntArray
-    threshold: int
-
-    def __post_init__(self) -> None:
-        for name in ("current_decay", "voltage_decay"):
-            values = read_only(np.atleast_1d(getattr(self, name)), np.int32, name)
-            if values.ndim != 1 or not values.size:
-                raise InputError(f"{name} has shape {values.shape}; give one value or one a neuron")
-            check_range(values, 0, loihi.DECAY_ONE, name)
-            object.__setattr__(self, name, values)
-        threshold = read_only(self.threshold, np.int64, "threshold")
-        if threshold.ndim:
-            raise InputError(f"threshold has shape {threshold.shape}; give one value a layer")
-        check_range(threshold, 0, loihi.THRESHOLD_MAX, "threshold")
-        object.__setattr__(self, "threshold", int(threshold))
-
-
-@dataclass(frozen=True, eq=False)
-class DenseLayer:
-    """Neurons that every sender of the layer before reaches through one weight and one delay.
-
-    Attributes:
-        weight: int16 array (neurons, senders), -256..255.
-        neuron: the CUBA LIF neurons that the weighted spikes drive.
-        delay: int8 array that broadcasts to `weight`, 0..62 time steps beside the one step that
-            every layer takes. (1, 1) and 0: none; (1, senders): axonal, one delay a sender;
-            (neurons, 1): dendritic, one delay for all that a neuron receives;
-            (neurons, senders): synaptic.
-    """
-
-    weight: IntArray
-    neuron: CubaLif
-    delay: IntArray = field(default_factory=lambda: np.zeros((1, 1), np.int8))
-
-    def __post_init__(self) -> None:
-        weight = read_only(self.weight, np.int16, "weight")
-        if weight.ndim != 2 or not weight.size:
-            raise InputError(f"weight has shape {weight.shape}; it must be (neurons, senders)")
-        check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, "weight")
-        if weight.shape[1] > loihi.SENDERS_MAX:
-            raise InputError(
-                f"the layer has {weight.shape[1]} senders; sums stay exact up to "
-                f"{loihi.SENDERS_MAX}, so split it"
-            )
-        delay = read_only(self.delay, np.int64, "delay")
-        if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, weight.shape)):
-            raise InputError(f"delay has shape {delay.shape}; it must broadcast to {weight.shape}")
-        check_range(delay, 0, loihi.DELAY_MAX, "delay")
-        if not delay.any():
-            delay = delay[:1, :1]
-        for name in ("current_decay", "voltage_decay"):
-            size = getattr(self.neuron, name).size
-            if size not in (1, len(weight)):
-                raise InputError(f"{name} has {size} values for {len(weight)} neurons")
-        object.__setattr__(self, "weight", weight)
-        object.__setattr__(self, "delay", read_only(delay, np.int8, "delay"))
-
-    @property
-    def neurons(self) -> int:
-        """Number of neurons."""
-        return int(self.weight.shape[0])
-
-    @property
-    def senders(self) -> int:
-        """Number of neurons or input channels that send to this layer."""
-        return int(self.weight.shape[1])
-
-    @property
-    def delay_kind(self) -> DelayKind:
-        """Which delays the layer has; see `delay`."""
-        if not self.delay.any():
-            return "none"
-        if self.delay.shape[0] == 1:
-            return "axonal"
-        return "dendritic" if self.delay.shape[1] == 1 else "synaptic"
-
-
-Layer: TypeAlias = DenseLayer
+AnswerKind: TypeAlias = Literal["spikes", "voltage", "values"]
 
 
 @dataclass(frozen=True)
@@ -201,22 +87,58 @@ class TaskDescription:
 
 @dataclass(frozen=True, eq=False)
 class QuantizedNetwork:
-    """A feed-forward spiking network of integers.
+    """A spiking network of integers whose layers follow one another.
 
     Attributes:
         layers: in the order of the data; each layer's senders are the neurons of the one before.
         task: what the network was made for.
         provenance: how it came to be (versions, seed, source), as JSON values; not in the digest.
+        input_shape: of the input in a file's order, (channels,) or (channels, height, width); the
+            first layer's own where not given.
+        message_bits: of the input's graded spikes, 0 for spikes of 0 or 1, up to 24.
+        group: consecutive output neurons that answer together; lava-dl's `average` layer, whose
+            outputs are the means of such groups.
     """
 
     layers: tuple[Layer, ...]
     task: TaskDescription = TaskDescription()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    input_shape: Shape = ()
+    message_bits: int = 0
+    group: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
-        _check_chain(self.layers, self.task.class_names)
+        _check_chain(self.layers)
+        shape = tuple(self.input_shape) or tuple(self.layers[0].input_shape)
+        object.__setattr__(self, "input_shape", shape)
+        bits = whole(self.message_bits, 0, loihi.MESSAGE_BITS_MAX, "message_bits")
+        object.__setattr__(self, "message_bits", bits)
+        group = whole(self.group, 1, self.layers[-1].neurons, "group")
+        object.__setattr__(self, "group", group)
+        self._check_ends()
+
+    def _check_ends(self) -> None:
+        if math.prod(self.input_shape) != self.inputs:
+            raise InputError(
+                f"the input has shape {self.input_shape} and the first layer {self.inputs} "
+                "senders; the numbers must agree"
+            )
+        first = self.layers[0].input_shape
+        if len(first) > 1 and first != self.input_shape:
+            raise InputError(
+                f"the input has shape {self.input_shape} and the first layer takes {first}; the "
+                "shapes must agree"
+            )
+        neurons = self.layers[-1].neurons
+        if neurons % self.group:
+            raise InputError(f"{neurons} output neurons do not fall into groups of {self.group}")
+        if self.task.class_names and len(self.task.class_names) != self.outputs:
+            raise InputError(
+                f"the network has {self.outputs} outputs for {len(self.task.class_names)} "
+                "classes; the numbers must agree"
+            )
 
     @property
     def inputs(self) -> int:
@@ -225,38 +147,60 @@ class QuantizedNetwork:
 
     @property
     def outputs(self) -> int:
-        """Number of output neurons."""
-        return self.layers[-1].neurons
+        """Number of answers: output neurons, or groups of them."""
+        return self.layers[-1].neurons // self.group
+
+    @property
+    def answer_kind(self) -> AnswerKind:
+        """Where the answers are read: "spikes" counts the last layer's, "voltage" takes its v after
+        the last step, since it never fires (netx's layer without neurons), "values" what its sigma
+        or delta neurons sent last."""
+        neuron = self.layers[-1].neuron
+        if not isinstance(neuron, CubaLif):
+            return "values"
+        return "voltage" if neuron.threshold == loihi.THRESHOLD_NEVER else "spikes"
 
 
-def _check_chain(layers: Sequence[Layer], class_names: Sequence[str]) -> None:
+def _check_chain(layers: Sequence[Layer]) -> None:
     if not layers:
         raise InputError("the network has no layers; it needs at least one")
     for index, (before, after) in enumerate(pairwise(layers), start=1):
+        if isinstance(after, InputLayer) or isinstance(after.neuron, Delta):
+            raise InputError(f"layer {index} takes the input; only the first layer can")
         if before.neurons != after.senders:
             raise InputError(
                 f"layer {index} expects {after.senders} senders but layer {index - 1} has "
                 f"{before.neurons} neurons; the sizes must agree"
             )
-    if class_names and len(class_names) != layers[-1].neurons:
-        raise InputError(
-            f"the network has {layers[-1].neurons} output neurons for {len(class_names)} classes; "
-            "the numbers must agree"
-        )
+        if isinstance(after, ConvLayer) and before.shape != after.input_shape:
+            raise InputError(
+                f"layer {index} convolves images of shape {after.input_shape} but layer "
+                f"{index - 1} has shape {before.shape}; the shapes must agree"
+            )
 
 
 def digest(network: QuantizedNetwork) -> str:
-    """Return the sha256 of the network's content: layers and task, not provenance or file bytes.
+    """Return the sha256 of the network's content: layers, input and task; not provenance or bytes.
 
     Returns:
         64 hexadecimal digits; networks with the same content have the same, and no others.
     """
     sha = hashlib.sha256(json.dumps(network.task.as_dict(), sort_keys=True).encode())
+    sha.update(f"{network.input_shape} {network.message_bits} {network.group}".encode())
     for layer in network.layers:
-        sha.update(f"dense cuba {layer.neuron.threshold}".encode())
-        for values in (
-            layer.weight, layer.delay, layer.neuron.current_decay, layer.neuron.voltage_decay
-        ):  # fmt: skip
-            sha.update(f"{values.shape}".encode())
-            sha.update(values.astype("<i4").tobytes())
+        _add_content(sha, layer)
     return sha.hexdigest()
+
+
+def _add_content(sha: Any, item: Any) -> None:
+    """Add the kind of a layer or neuron and each of its fields, in order, to the hash."""
+    sha.update(type(item).__name__.encode())
+    for each in fields(item):
+        value = getattr(item, each.name)
+        if isinstance(value, np.ndarray):
+            sha.update(f"{each.name} {value.shape}".encode())
+            sha.update(value.astype("<i4").tobytes())
+        elif isinstance(value, tuple(NEURONS)):
+            _add_content(sha, value)
+        else:
+            sha.update(f"{each.name} {value}".encode())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models import loihi
+from models.arrays import read_only
 from models.errors import InputError
 from models.network import (
     CubaLif,
@@ -17,7 +18,6 @@ from models.network import (
     QuantizedNetwork,
     TaskDescription,
     digest,
-    read_only,
 )
 
 

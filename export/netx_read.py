@@ -1,0 +1,266 @@
+"""Read one layer of a netx file, as netx reads it.
+
+Source of the format: `lava.lib.dl.netx.hdf5` and `slayer.block.base` (lava-dl 0.6.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from export.netx_fields import array, count, numbers, one_number, sizes, text
+from models import loihi
+from models.errors import InputError
+from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
+from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+
+NETX_INPUT_WEIGHT: Final = 64
+"""netx multiplies the input of CUBA LIF input neurons by this where the file names no weight."""
+
+REFUSED: Final = {
+    "dense_comp": "complex dense",
+    "affine": "affine without neurons",
+    "pool": "pooling",
+    "unpool": "unpooling",
+    "convT": "transposed convolution",
+    "concat": "concatenation",
+}
+"""Layer types that lava-dl writes and nothing here runs."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a layer finds before it.
+
+    Attributes:
+        shape: of the layer before, or of the input; () where the file does not say.
+        spike_exp: binary places of the graded spikes of sigma-delta neurons.
+    """
+
+    shape: tuple[int, ...]
+    spike_exp: int
+
+
+def read_layer(group: Any, before: Before) -> Layer:
+    """Return the layer that the HDF5 group describes.
+
+    Raises:
+        InputError: when it is damaged or of a kind that nothing here runs.
+    """
+    kind = text(group, "type")
+    if kind in REFUSED or isinstance(group.get("weight"), h5py.Group):
+        raise InputError(
+            f"the layer is {REFUSED.get(kind, 'complex dense')} ('{kind}'), which nothing here "
+            f"runs; the layers are {', '.join(READERS)}, flatten and average"
+        )
+    if kind not in READERS:
+        raise InputError(
+            f"the layer type is '{kind}'; the layers are {', '.join(READERS)}, flatten and average"
+        )
+    return READERS[kind](group, before)
+
+
+def _read_input(group: Any, before: Before) -> Layer:
+    neuron = _read_sigma_delta_input(group, before) or _read_neuron(group, before)
+    scale = NETX_INPUT_WEIGHT if isinstance(neuron, CubaLif) else 1
+    if not isinstance(neuron, (CubaLif, Delta)):
+        raise InputError("the input has neurons that take no input; they must be CUBA or SDNN")
+    return InputLayer(
+        neuron,
+        sizes(group, "shape"),
+        one_number(group, "weight", scale),
+        one_number(group, "bias", 0),
+    )
+
+
+def _read_dense(group: Any, before: Before) -> Layer:
+    weight = _read_matrix(group)
+    delay = _read_delay(group, "delay", weight.shape)
+    return DenseLayer(weight, _read_neuron(group, before, neurons=len(weight)), delay)
+
+
+def _read_recurrent(group: Any, before: Before) -> Layer:
+    weight = _read_matrix(group)
+    recurrent = array(group, "weight_rec")
+    if recurrent.ndim == 1 and recurrent.size == len(weight) ** 2:
+        recurrent = recurrent.reshape(len(weight), -1)
+    delay = _read_delay(group, "delay", weight.shape)
+    if "delay_rec_shape" in group.attrs:
+        own = _read_delay(group, "delay_rec", recurrent.shape)
+    elif np.any(delay) and weight.shape != recurrent.shape:
+        raise InputError(
+            f"the recurrent layer has delays and weights of shape {weight.shape}, which netx "
+            "cannot run unless it is square; train it without delays"
+        )
+    else:
+        own = delay  # netx delays the layer's own spikes alike
+    neuron = _read_neuron(group, before, neurons=len(weight))
+    return RecurrentLayer(weight, recurrent, neuron, delay, own)
+
+
+def _read_conv(group: Any, before: Before) -> Layer:
+    if "delay" in group and np.any(array(group, "delay")):
+        raise InputError(
+            "the convolution has delays, which netx never reads and Lava's convolution does not "
+            "have; train it without"
+        )
+    if len(before.shape) != 3:
+        raise InputError(
+            "the convolution does not say the shape of its input; put an input layer with a shape "
+            "(channels, height, width) before it"
+        )
+    weight = array(group, "weight")
+    if weight.ndim == 5 and weight.shape[4] == 1:
+        weight = weight[..., 0]
+    neurons = count(group, "shape")
+    layer = ConvLayer(
+        weight,
+        before.shape,
+        _read_neuron(group, before, neurons=neurons, shape=sizes(group, "shape")),
+        numbers(group, "stride", 1),
+        numbers(group, "padding", 0),
+        numbers(group, "dilation", 1),
+        one_number(group, "groups", 1),
+    )
+    stated = sizes(group, "shape")
+    if stated and stated != layer.shape:
+        raise InputError(
+            f"the convolution gives images of shape {layer.shape} but 'shape' says {stated}; "
+            "export the file again"
+        )
+    return layer
+
+
+READERS: Final[dict[str, Callable[[Any, Before], Layer]]] = {
+    "input": _read_input,
+    "dense": _read_dense,
+    "dense_rec": _read_recurrent,
+    "conv": _read_conv,
+}
+"""By the type in the file, what reads a layer with neurons."""
+
+
+def _read_matrix(group: Any) -> Any:
+    """Return the weights as (neurons, senders), once they agree with the sizes in the file."""
+    weight = array(group, "weight")
+    stated = {name: count(group, name) for name in ("shape", "inFeatures", "outFeatures")}
+    neurons = stated["shape"]
+    if weight.ndim == 1 and neurons and weight.size % neurons == 0:
+        weight = weight.reshape(neurons, -1)
+    if weight.ndim != 2:
+        raise InputError(f"weight has shape {weight.shape}; it must be (neurons, senders)")
+    for name, axis in (("shape", 0), ("outFeatures", 0), ("inFeatures", 1)):
+        if stated[name] not in (None, weight.shape[axis]):
+            raise InputError(
+                f"weight has shape {weight.shape} but '{name}' says {stated[name]}; "
+                "export the file again"
+            )
+    return weight
+
+
+def _read_delay(group: Any, name: str, shape: tuple[int, ...]) -> Any:
+    """Return a delay as an array that broadcasts to weights of `shape`.
+
+    It has the shape that the file says, where we wrote it, else the thinnest that its values allow.
+    """
+    delay = numbers(group, name, np.zeros((1, 1)))
+    neurons, senders = shape
+    if delay.ndim == 1 and delay.size == neurons:
+        return delay[:, None]
+    if delay.ndim == 1 and delay.size == senders:
+        return delay[None, :]
+    if delay.size == 1:
+        return delay.reshape(1, 1)
+    if delay.shape != shape:
+        raise InputError(f"{name} has shape {delay.shape}; the weights have {shape}")
+    shapes = [(1, senders), (neurons, 1), (neurons, senders)]
+    if f"{name}_shape" in group.attrs:
+        shapes = [tuple(np.ravel(group.attrs[f"{name}_shape"]).tolist())]
+    for rows, columns in shapes:
+        thin = delay[:rows, :columns]
+        if (delay == thin).all():
+            return thin
+    raise InputError(f"the delays do not come from an array of shape {shapes[0]}; export again")
+
+
+def _read_neuron(
+    group: Any, before: Before, *, neurons: int | None = None, shape: tuple[int, ...] = ()
+) -> Neuron:
+    """Return the neurons of a layer; without a neuron group netx's integrator that never fires."""
+    bias: Any = _read_bias(group, shape) if neurons is not None else np.zeros(1)
+    if "neuron" not in group:
+        no_decay, no_memory = np.array([0]), np.array([loihi.DECAY_ONE])
+        return CubaLif(no_decay, no_memory, loihi.THRESHOLD_NEVER, bias)
+    neuron = group["neuron"]
+    kind = text(neuron, "type")
+    if kind == "SDNN":
+        return _read_sigma_delta(neuron, bias, before)
+    if kind not in ("CUBA", "LOIHI"):
+        known = "resonate-and-fire" if "RF" in kind else "unknown"
+        raise InputError(
+            f"the neuron type is '{kind}' ({known}), which nothing here runs; the neurons are "
+            "CUBA and SDNN"
+        )
+    return _read_cuba(neuron, bias)
+
+
+def _read_cuba(neuron: Any, bias: Any) -> Neuron:
+    refractory = numbers(neuron, "refDelay", 1)
+    if (refractory > 1).any():
+        raise InputError(
+            f"refDelay is {refractory.max()}; Lava's fixed-point neuron has no refractory period "
+            "over 1"
+        )
+    if np.any(numbers(neuron, "gradedSpike", False)):
+        raise InputError("gradedSpike is set; Lava's CUBA LIF neurons emit spikes of 0 or 1")
+    threshold = array(neuron, "vThMant")
+    if threshold.size == 1:
+        # lava-dl writes several thresholds past the mantissa; none is ever reached
+        threshold = min(loihi.THRESHOLD_NEVER, threshold.reshape(()))
+    return CubaLif(
+        array(neuron, "iDecay").reshape(-1), array(neuron, "vDecay").reshape(-1), threshold, bias
+    )
+
+
+def _read_sigma_delta(neuron: Any, bias: Any, before: Before) -> Neuron:
+    _check_sigma_delta(neuron)
+    if "sigma_output" in neuron:
+        if np.any(bias):
+            raise InputError("the sigma neurons have biases, which Lava's have not; leave them out")
+        return Sigma()
+    threshold = array(neuron, "vThMant")
+    return SigmaDelta(
+        threshold.reshape(()) if threshold.size == 1 else threshold, bias, before.spike_exp
+    )
+
+
+def _read_sigma_delta_input(group: Any, before: Before) -> Delta | None:
+    """Return the delta neurons of an input layer, None where its neurons are of another type."""
+    neuron = group["neuron"]
+    if text(neuron, "type") != "SDNN":
+        return None
+    _check_sigma_delta(neuron)
+    threshold = array(neuron, "vThMant")
+    return Delta(threshold.reshape(()) if threshold.size == 1 else threshold, before.spike_exp)
+
+
+def _check_sigma_delta(neuron: Any) -> None:
+    if "activation" in neuron and text(neuron, "activation") != "relu":
+        raise InputError(
+            f"the activation is '{text(neuron, 'activation')}'; netx runs 'relu' alone"
+        )
+    bits = numbers(neuron, "messageBits", 16)
+    if (bits < 1).any():
+        raise InputError(f"messageBits is {bits}; graded spikes need at least 1")
+
+
+def _read_bias(group: Any, shape: tuple[int, ...]) -> Any:
+    """Return the biases in the order of the neurons; an image of them is in Lava's order."""
+    bias = numbers(group, "bias", 0)
+    if len(shape) == 3 and bias.ndim == 3 and bias.shape == shape[::-1]:
+        bias = bias.T
+    return bias.reshape(-1)

@@ -1,0 +1,148 @@
+"""What the neurons of a layer do with what they receive, step by step: kernels for each kind.
+
+Arrays: B samples, T time steps, N neurons. `received` int32 (B, T, N) is the weighted input;
+`sent` (B, T, N) takes what the neurons send, uint8 or, graded, int32; `states` int32 (2, B or 0,
+T, N) takes what stands for u and v where it is asked for; `overflows` int64 (2, B) counts wraps and
+clips. A recurrent layer has `rows` int16 (N, N) of its weights and `delays` int8 (N, 1 or N), any
+other (0, 0): what it sends is received again, later in `received`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import int32, int64, prange
+
+from hw_sim.weighted_sums import parallel, receive
+from models import loihi
+from models.cuba import clip_voltage, compiled, decay, wrap_current
+
+_ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
+_UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))
+
+
+@compiled
+def step_cuba(weighted, kept_current, kept_voltage, threshold, bias, current, voltage, fired):
+    """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
+
+    weighted int32 (N,) is the weighted input; kept_current and kept_voltage int32 (N,) 4096 minus
+    the decays; threshold int32 and bias int32 (N,) shifted by 6; current and voltage int32 (N,) are
+    updated; fired uint8 (N,) tells who spiked. Returns how many u wrapped and v were clipped.
+    """
+    wraps, clips = int32(0), int32(0)
+    for j in range(weighted.size):
+        activation = int32(weighted[j] << _ACTIVATION_SHIFT)
+        driven = int32(decay(current[j], kept_current[j]) + activation)
+        u = wrap_current(driven)
+        charged = int32(int32(decay(voltage[j], kept_voltage[j]) + u) + bias[j])
+        v = clip_voltage(charged)
+        lost = weighted[j] >= _UNSHIFTED_MAX or weighted[j] < -_UNSHIFTED_MAX
+        wraps += int32(u != driven or lost)
+        clips += int32(v != charged)
+        spike = v > threshold
+        current[j] = u
+        voltage[j] = int32(0) if spike else v
+        fired[j] = spike
+    return wraps, clips
+
+
+@compiled
+def feed_back(received, sent, rows, delays, t):
+    """Let the neurons receive what they sent in step t, one step later and by their delays."""
+    for neuron in range(rows.shape[0]):
+        if sent[neuron] != 0:
+            receive(received, rows, delays, neuron, sent[neuron], t)
+
+
+@parallel
+def scan_cuba(
+    received, kept_current, kept_voltage, threshold, bias, rows, delays, sent, states, overflows
+):
+    """Run CUBA LIF neurons over all steps; arguments as in `step_cuba` and above."""
+    batch, steps, neurons = received.shape
+    for sample in prange(batch):
+        current = np.zeros(neurons, np.int32)
+        voltage = np.zeros(neurons, np.int32)
+        for t in range(steps):
+            wraps, clips = step_cuba(
+                received[sample, t], kept_current, kept_voltage, threshold, bias,
+                current, voltage, sent[sample, t],
+            )  # fmt: skip
+            overflows[0, sample] += wraps
+            overflows[1, sample] += clips
+            feed_back(received[sample], sent[sample, t], rows, delays, t)
+            if states.shape[1]:
+                states[0, sample, t] = current
+                states[1, sample, t] = voltage
+
+
+@compiled
+def send_change(activation, before, residue, threshold, state_exp):
+    """Return the graded spike and the new residue of a sigma-delta neuron, int32 each.
+
+    delta = activation - before + residue; it is sent where |delta| >= threshold (int32, shifted as
+    the states are), else kept as residue; see `models.neurons.Delta`.
+    """
+    delta = int32(int32(activation - before) + residue)
+    if delta >= threshold or int32(-delta) >= threshold:
+        return int32(delta >> state_exp), int32(0)
+    return int32(0), delta
+
+
+@parallel
+def scan_delta(received, shift, threshold, state_exp, sent, states):
+    """Run delta neurons over all steps: `received` is the input, `shift` int32 its exponents."""
+    batch, steps, neurons = received.shape
+    for sample in prange(batch):
+        before = np.zeros(neurons, np.int32)
+        residue = np.zeros(neurons, np.int32)
+        for t in range(steps):
+            for j in range(neurons):
+                x = int32(received[sample, t, j] << shift)
+                change, left = send_change(x, before[j], residue[j], threshold, state_exp)
+                sent[sample, t, j], residue[j], before[j] = change, left, x
+            if states.shape[1]:
+                states[0, sample, t] = before
+                states[1, sample, t] = residue
+
+
+@parallel
+def scan_sigma_delta(received, bias, threshold, state_exp, rows, delays, sent, states, overflows):
+    """Run sigma-delta neurons with ReLU over all steps.
+
+    bias int32 (N,) and threshold int32 are shifted as the states are. A sum that leaves 32 bits
+    wraps and is counted.
+    """
+    batch, steps, neurons = received.shape
+    for sample in prange(batch):
+        sigma = np.zeros(neurons, np.int32)
+        before = np.zeros(neurons, np.int32)
+        residue = np.zeros(neurons, np.int32)
+        for t in range(steps):
+            for j in range(neurons):
+                total = int64(sigma[j]) + received[sample, t, j]
+                sigma[j] = int32(total)
+                overflows[0, sample] += int64(total != sigma[j])
+                x = int32(max(int32(sigma[j] + bias[j]), int32(0)))
+                change, left = send_change(x, before[j], residue[j], threshold, state_exp)
+                sent[sample, t, j], residue[j], before[j] = change, left, x
+            feed_back(received[sample], sent[sample, t], rows, delays, t)
+            if states.shape[1]:
+                states[0, sample, t] = sigma
+                states[1, sample, t] = residue
+
+
+@parallel
+def scan_sigma(received, rows, delays, sent, states, overflows):
+    """Run sigma neurons over all steps: they send the sum of all that they received."""
+    batch, steps, neurons = received.shape
+    for sample in prange(batch):
+        sigma = np.zeros(neurons, np.int32)
+        for t in range(steps):
+            for j in range(neurons):
+                total = int64(sigma[j]) + received[sample, t, j]
+                sigma[j] = int32(total)
+                overflows[0, sample] += int64(total != sigma[j])
+                sent[sample, t, j] = sigma[j]
+            feed_back(received[sample], sent[sample, t], rows, delays, t)
+            if states.shape[1]:
+                states[0, sample, t] = sigma

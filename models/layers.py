@@ -1,0 +1,321 @@
+"""The layers of an integer network: synapses, delays and the neurons that they drive, as data.
+
+Neurons of a layer of images count through (channel, height, width), the last fastest, so that a
+flattened layer is the same neurons in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import layer_checks as checks
+from models import loihi
+from models.arrays import IntArray, check_range, read_only, whole
+from models.errors import InputError
+from models.neurons import CubaLif, Delta, Neuron
+
+DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
+Shape: TypeAlias = tuple[int, ...]
+
+
+def _no_delay() -> IntArray:
+    return np.zeros((1, 1), np.int8)
+
+
+class _Layer:
+    """What every kind of layer has; `shape` and `input_shape` are its own."""
+
+    neuron: Any
+    shape: Any
+    input_shape: Any
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.shape)
+
+    @property
+    def senders(self) -> int:
+        """Number of neurons or input channels that send to this layer."""
+        return math.prod(self.input_shape)
+
+    @property
+    def delay_kind(self) -> DelayKind:
+        """Which delays the spikes have that arrive."""
+        return "none"
+
+    @property
+    def synapses(self) -> int:
+        """Number of stored weights, zeros too; those of a shared kernel count once."""
+        return 0
+
+
+class _MatrixLayer(_Layer):
+    """What dense layers have in common."""
+
+    weight: IntArray
+    delay: IntArray
+
+    @property
+    def shape(self) -> Shape:
+        """(neurons,)."""
+        return (int(self.weight.shape[0]),)
+
+    @property
+    def input_shape(self) -> Shape:
+        """(senders,)."""
+        return (int(self.weight.shape[1]),)
+
+    @property
+    def delay_kind(self) -> DelayKind:
+        """Which delays the spikes have that arrive; see `DenseLayer.delay`."""
+        return _kind(self.delay)
+
+    @property
+    def synapses(self) -> int:
+        """Number of stored weights, zeros too."""
+        return int(self.weight.size)
+
+
+@dataclass(frozen=True, eq=False)
+class InputLayer(_Layer):
+    """Neurons that the input drives: CUBA LIF through their bias, delta neurons as their input.
+
+    A value x of the input becomes scale * x + offset: netx's `weight` and `bias` of an input. A
+    layer like this takes no time step.
+
+    Attributes:
+        neuron: CUBA LIF without a bias of its own, or delta neurons.
+        shape: (neurons,), (height, width) or (channels, height, width).
+        scale: factor of the input values.
+        offset: added to them.
+    """
+
+    neuron: CubaLif | Delta
+    shape: Shape
+    scale: int = 1
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.neuron, (CubaLif, Delta)):
+            raise InputError(f"an input layer has {type(self.neuron).__name__} neurons; it can not")
+        if isinstance(self.neuron, CubaLif) and self.neuron.bias.any():
+            raise InputError("the input drives the bias of its neurons; give the layer an offset")
+        object.__setattr__(self, "shape", checks.sizes(self.shape, (1, 2, 3), "shape"))
+        for name in ("scale", "offset"):
+            limit = 1 << loihi.MESSAGE_BITS_MAX
+            object.__setattr__(self, name, whole(getattr(self, name), -limit, limit, name))
+        checks.check_neuron(self.neuron, self.shape)
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the input: that of the neurons."""
+        return self.shape
+
+
+@dataclass(frozen=True, eq=False)
+class DenseLayer(_MatrixLayer):
+    """Neurons that every sender of the layer before reaches through one weight and one delay.
+
+    Attributes:
+        weight: int16 array (neurons, senders), -256..255.
+        neuron: what the weighted spikes drive.
+        delay: int8 array that broadcasts to `weight`, 0..62 time steps beside the one step that
+            every layer takes. (1, 1) and 0: none; (1, senders): axonal, one delay a sender;
+            (neurons, 1): dendritic, one delay for all that a neuron receives;
+            (neurons, senders): synaptic.
+    """
+
+    weight: IntArray
+    neuron: Neuron
+    delay: IntArray = field(default_factory=_no_delay)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", checks.checked_matrix(self.weight, "weight"))
+        object.__setattr__(
+            self, "delay", checks.checked_delay(self.delay, self.weight.shape, "delay")
+        )
+        checks.check_neuron(self.neuron, self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentLayer(_MatrixLayer):
+    """A dense layer whose neurons also reach one another, one step later.
+
+    Attributes:
+        weight: int16 array (neurons, senders), -256..255.
+        recurrent: int16 array (neurons, neurons), -256..255, from the layer's own spikes.
+        neuron: what the weighted spikes drive.
+        delay: of the spikes that arrive, as in `DenseLayer`.
+        recurrent_delay: of the layer's own spikes, int8 array that broadcasts to `recurrent`.
+    """
+
+    weight: IntArray
+    recurrent: IntArray
+    neuron: Neuron
+    delay: IntArray = field(default_factory=_no_delay)
+    recurrent_delay: IntArray = field(default_factory=_no_delay)
+
+    def __post_init__(self) -> None:
+        for name, delays in (("weight", "delay"), ("recurrent", "recurrent_delay")):
+            matrix = checks.checked_matrix(getattr(self, name), name)
+            object.__setattr__(self, name, matrix)
+            delay = checks.checked_delay(getattr(self, delays), matrix.shape, delays)
+            object.__setattr__(self, delays, delay)
+        neurons = len(self.weight)
+        if self.recurrent.shape != (neurons, neurons):
+            raise InputError(
+                f"recurrent has shape {self.recurrent.shape}; {neurons} neurons need "
+                f"{(neurons, neurons)}"
+            )
+        checks.check_neuron(self.neuron, self.shape)
+
+    @property
+    def delay_kind(self) -> DelayKind:
+        """Which delays arriving spikes have; those of the layer's own where they have none."""
+        return _kind(self.delay if self.delay.any() else self.recurrent_delay)
+
+    @property
+    def synapses(self) -> int:
+        """Number of stored weights, zeros too."""
+        return int(self.weight.size + self.recurrent.size)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvLayer(_Layer):
+    """Neurons in images that a shared kernel reaches: a 2-D correlation, as in PyTorch.
+
+    Attributes:
+        weight: int16 array (channels, input channels / groups, kernel height, kernel width),
+            -256..255.
+        input_shape: (input channels, height, width).
+        neuron: what the weighted spikes drive.
+        stride: steps of the kernel, (height, width).
+        padding: rows and columns of zeros around the input, (height, width).
+        dilation: distance of the kernel's rows and columns, (height, width).
+        groups: parts that input and output channels fall into; each part sees only its own.
+    """
+
+    weight: IntArray
+    input_shape: Shape
+    neuron: Neuron
+    stride: Shape = (1, 1)
+    padding: Shape = (0, 0)
+    dilation: Shape = (1, 1)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        weight = read_only(self.weight, np.int16, "weight")
+        if weight.ndim != 4 or not weight.size:
+            raise InputError(
+                f"weight has shape {weight.shape}; a convolution has (channels, input channels / "
+                "groups, height, width)"
+            )
+        check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, "weight")
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "input_shape", checks.sizes(self.input_shape, (3,), "input_shape"))
+        for name, lowest in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            object.__setattr__(self, name, checks.pair(getattr(self, name), lowest, name))
+        object.__setattr__(self, "groups", whole(self.groups, 1, len(weight), "groups"))
+        self._check_channels()
+        if min(self.shape) < 1:
+            raise InputError(
+                f"the kernel {weight.shape[2:]} with dilation {self.dilation} does not fit the "
+                f"input {self.input_shape} with padding {self.padding}; make it smaller"
+            )
+        checks.check_senders(int(weight[0].size))
+        checks.check_neuron(self.neuron, self.shape)
+
+    def _check_channels(self) -> None:
+        channels, group_inputs = self.weight.shape[:2]
+        if group_inputs * self.groups != self.input_shape[0] or channels % self.groups:
+            raise InputError(
+                f"{self.input_shape[0]} input and {channels} output channels in {self.groups} "
+                f"groups do not fit a kernel for {group_inputs} input channels a group"
+            )
+
+    @property
+    def shape(self) -> Shape:
+        """(channels, height, width)."""
+        sizes = zip(
+            self.input_shape[1:], self.weight.shape[2:], self.stride, self.padding, self.dilation
+        )
+        return (
+            int(self.weight.shape[0]),
+            *((size + 2 * pad - gap * (kernel - 1) - 1) // step + 1
+              for size, kernel, step, pad, gap in sizes),
+        )  # fmt: skip
+
+    @property
+    def synapses(self) -> int:
+        """Number of stored weights: those of the shared kernel."""
+        return int(self.weight.size)
+
+
+Layer: TypeAlias = InputLayer | DenseLayer | RecurrentLayer | ConvLayer
+
+LAYERS: Final[dict[type[Layer], str]] = {
+    InputLayer: "input with a neuron",
+    DenseLayer: "dense",
+    RecurrentLayer: "recurrent dense",
+    ConvLayer: "convolution",
+}
+"""Every kind of layer that has neurons, and how people call it."""
+
+
+def each_neuron(values: IntArray, shape: Shape) -> NDArray[Any]:
+    """Return a parameter of a layer's neurons as one value a neuron, (neurons,).
+
+    Args:
+        values: one value for all, one a channel of a layer of images, or one a neuron.
+        shape: of the layer.
+    """
+    if values.size == shape[0]:
+        values = np.repeat(values, math.prod(shape[1:]))
+    return np.ascontiguousarray(np.broadcast_to(values, (math.prod(shape),)))
+
+
+def weights_of(layer: Layer) -> tuple[IntArray, ...]:
+    """Return the arrays of weights that the layer stores; a recurrent layer has two."""
+    if isinstance(layer, InputLayer):
+        return ()
+    return (layer.weight, layer.recurrent) if isinstance(layer, RecurrentLayer) else (layer.weight,)
+
+
+def longest_delay(layer: Layer) -> int:
+    """Return the longest delay of a spike that reaches the layer, in time steps."""
+    if isinstance(layer, RecurrentLayer):
+        return int(max(layer.delay.max(), layer.recurrent_delay.max()))
+    return int(layer.delay.max()) if isinstance(layer, DenseLayer) else 0
+
+
+def fan_out(layer: Layer) -> NDArray[np.int64]:
+    """Return how many weights a spike of each sender is multiplied with, zeros too, (senders,)."""
+    if isinstance(layer, InputLayer):
+        return np.zeros(layer.senders, np.int64)
+    if not isinstance(layer, ConvLayer):
+        return np.full(layer.senders, layer.neurons, np.int64)
+    rows, columns = (_uses(layer, axis) for axis in (0, 1))
+    places = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
+    return np.tile(places, layer.input_shape[0])
+
+
+def _uses(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
+    """Return how many pairs of kernel and output rows (or columns) read each input row."""
+    outputs = np.arange(layer.shape[1 + axis])[:, None] * layer.stride[axis] - layer.padding[axis]
+    reads = outputs + np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]
+    size = layer.input_shape[1 + axis]
+    return np.bincount(reads[(reads >= 0) & (reads < size)], minlength=size)
+
+
+def _kind(delay: IntArray) -> DelayKind:
+    if not delay.any():
+        return "none"
+    if delay.shape[0] == 1:
+        return "axonal"
+    return "dendritic" if delay.shape[1] == 1 else "synaptic"

@@ -1,0 +1,149 @@
+"""The neurons that a layer may have: what each does with its weighted input, as data.
+
+A parameter that is an array holds one value for all neurons of the layer, one a neuron, or in a
+layer of images one a channel; the layer checks which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Final, TypeAlias
+
+import numpy as np
+
+from models import loihi
+from models.arrays import IntArray, one_or_each, whole
+from models.errors import InputError
+
+
+def _zero() -> IntArray:
+    return np.zeros(1, np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class CubaLif:
+    """Current-based leaky integrate-and-fire neurons, which emit spikes of 0 or 1.
+
+    u[t] = decay(u[t-1], current_decay) + (input << 6),
+    v[t] = decay(v[t-1], voltage_decay) + u[t] + (bias << 6),
+    spike when v[t] > threshold << 6, then v[t] = 0; `models.cuba` holds the exact equations.
+
+    Attributes:
+        current_decay: int32 array, 0..4096, fraction lost a step in 1/4096.
+        voltage_decay: the same for the voltage.
+        threshold: mantissa, 0..131071, or THRESHOLD_NEVER, which no voltage exceeds.
+        bias: mantissa added to the voltage in every step from the first, int32 array, -4096..4095.
+    """
+
+    graded: ClassVar[bool] = False
+
+    current_decay: IntArray
+    voltage_decay: IntArray
+    threshold: int
+    bias: IntArray = field(default_factory=_zero)
+
+    def __post_init__(self) -> None:
+        for name in ("current_decay", "voltage_decay"):
+            values = one_or_each(getattr(self, name), np.int32, 0, loihi.DECAY_ONE, name)
+            object.__setattr__(self, name, values)
+        threshold = whole(self.threshold, 0, loihi.THRESHOLD_NEVER, "threshold")
+        object.__setattr__(self, "threshold", threshold)
+        bias = one_or_each(self.bias, np.int32, loihi.BIAS_MIN, loihi.BIAS_MAX, "bias")
+        object.__setattr__(self, "bias", bias if bias.any() else bias[:1])
+
+
+@dataclass(frozen=True, eq=False)
+class Delta:
+    """Sigma-delta input neurons: they emit changes of their input that reach the threshold.
+
+    x[t] = input << (spike_exp + state_exp), delta = x[t] - x[t-1] + residue,
+    sent = delta where |delta| >= threshold << (spike_exp + state_exp), else 0,
+    residue = delta - sent; the graded spike is sent >> state_exp. All in int32, which wraps.
+
+    Source: `lava.proc.sdn.models.PyDeltaModelFixed` (lava-nc 0.10.0).
+
+    Attributes:
+        threshold: mantissa, 0..131071.
+        spike_exp: binary places of a graded spike, 0..7; netx takes 6.
+        state_exp: further binary places of the state, 0..7; netx takes 6.
+    """
+
+    graded: ClassVar[bool] = True
+
+    threshold: int
+    spike_exp: int = loihi.SPIKE_EXP
+    state_exp: int = loihi.STATE_EXP
+
+    def __post_init__(self) -> None:
+        _check_exponents(self)
+
+
+@dataclass(frozen=True, eq=False)
+class SigmaDelta:
+    """Sigma-delta neurons with ReLU: they add up what arrives and emit changes of their activation.
+
+    sigma[t] = sigma[t-1] + input, x[t] = max(sigma[t] + (bias << (spike_exp + state_exp)), 0), and
+    from x on as `Delta`. What arrives is not shifted.
+
+    Source: `lava.proc.sdn.models.PySigmaDeltaModelFixed` (lava-nc 0.10.0).
+
+    Attributes:
+        threshold: mantissa, 0..131071.
+        bias: int32 array, -32768..32767.
+        spike_exp: binary places of a graded spike, 0..7; netx takes 6.
+        state_exp: further binary places of the state, 0..7; netx takes 6.
+    """
+
+    graded: ClassVar[bool] = True
+
+    threshold: int
+    bias: IntArray = field(default_factory=_zero)
+    spike_exp: int = loihi.SPIKE_EXP
+    state_exp: int = loihi.STATE_EXP
+
+    def __post_init__(self) -> None:
+        low, high = loihi.SIGMA_BIAS_MIN, loihi.SIGMA_BIAS_MAX
+        bias = one_or_each(self.bias, np.int32, low, high, "bias")
+        object.__setattr__(self, "bias", bias if bias.any() else bias[:1])
+        _check_exponents(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Sigma:
+    """Neurons that add up what arrives and send the sum in every step: the last of sigma-delta.
+
+    Source: `lava.proc.sdn.models.PySigmaModelFixed` (lava-nc 0.10.0).
+    """
+
+    graded: ClassVar[bool] = True
+
+
+def _check_exponents(neuron: Delta | SigmaDelta) -> None:
+    threshold = whole(neuron.threshold, 0, loihi.THRESHOLD_MAX, "threshold")
+    object.__setattr__(neuron, "threshold", threshold)
+    for name in ("spike_exp", "state_exp"):
+        value = whole(getattr(neuron, name), 0, loihi.EXPONENT_MAX, name)
+        object.__setattr__(neuron, name, value)
+    shift, bits = neuron.spike_exp + neuron.state_exp, loihi.STATE_WORD - 1
+    if neuron.threshold >> (bits - shift):
+        raise InputError(
+            f"threshold is {neuron.threshold}; with {shift} binary places it must stay below "
+            f"{1 << (bits - shift)}"
+        )
+
+
+Neuron: TypeAlias = CubaLif | Delta | SigmaDelta | Sigma
+
+NEURONS: Final[dict[type[Neuron], str]] = {
+    CubaLif: "CUBA LIF",
+    Delta: "delta (sigma-delta input)",
+    SigmaDelta: "sigma-delta with ReLU",
+    Sigma: "sigma (sigma-delta output)",
+}
+"""Every kind of neuron, and how people call it."""
+
+
+def arrays_of(neuron: Neuron) -> dict[str, IntArray]:
+    """Return the parameters that are arrays, by name."""
+    values = {each.name: getattr(neuron, each.name) for each in fields(neuron)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
