@@ -1,13 +1,14 @@
 """The integer network at work: run it, place it on neurocores, and estimate what it costs.
 
 backends       the table of what runs a network: fast, lava_backend, loihi_backend
-run_options    what a backend may be told; activity what a run yields
-cuba_layer     the compiled kernels of fast
+run_options    what a backend may be told; inputs what it is given, activity what it yields
+dense_cuba     fast's one kernel for dense layers of CUBA LIF neurons, in cuba_layer
+weighted_sums, neuron_scans   fast's two kernels for every other layer
 lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
                lava_child what these two share
 chip           limits and costs, read from costs/*.json
 placement      neurocores; design_rules whether a chip can hold a network
 energy, latency, estimate   what it costs, with bounds
-score          accuracy of the answers
+answers        the outputs of a network; score their accuracy
 report         all of it as data; report_counted, report_estimated its two halves
 """

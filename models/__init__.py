@@ -1,6 +1,7 @@
 """What a network is: SLAYER networks that are trained, and the integer network that all else reads.
 
-    network      the integer layers and network, validated, with a digest
+    network      the integer network, validated, with a digest; layers and neurons what it is made
+                 of, layer_checks and arrays their checks
     loihi        widths and limits of Loihi's arithmetic
     cuba         the neuron's equations, compiled
     snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
