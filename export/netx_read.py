@@ -78,6 +78,11 @@ def _read_input(group: Any, before: Before) -> Layer:
 
 
 def _read_dense(group: Any, before: Before) -> Layer:
+    if "weight_rec" in group:
+        raise InputError(
+            "the layer is 'dense' and has recurrent weights, which netx ignores; the type of a "
+            "recurrent layer is 'dense_rec'"
+        )
     weight = _read_matrix(group)
     delay = _read_delay(group, "delay", weight.shape)
     return DenseLayer(weight, _read_neuron(group, before, neurons=len(weight)), delay)

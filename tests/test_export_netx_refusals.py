@@ -102,7 +102,6 @@ WRONG = {
     "a layer is an array": (put("layer/1", 3), "is no readable netx file"),
     "no weight": (drop("layer/0/weight"), "layer 0: 'weight' is missing"),
     "no type": (drop("layer/1/type"), "layer 1: 'type' is missing"),
-    "no neuron": (drop("layer/0/neuron"), "layer 0: there is no neuron group"),
     "no threshold": (drop("layer/0/neuron/vThMant"), "layer 0: 'vThMant' is missing"),
     "rows are not the neurons": (put("layer/0/shape", [6]), "(5, 4) but 'shape' says 6"),
     "columns are not the senders": (
@@ -151,23 +150,30 @@ WRONG = {
         lambda file: file["layer/1"].attrs.create("delay_shape", [1, 5, 1]), "no readable netx file"
     ),
     "an unknown layer": (put("layer/0/type", b"attention"), "the layer type is 'attention'"),
-    "a convolution": (put("layer/0/type", b"conv"), "type is 'conv'; this version runs 'dense'"),
-    "a recurrent layer": (put("layer/0/weight_rec", np.ones((5, 5))), "is recurrent or complex"),
-    "a bias": (put("layer/0/bias", np.ones(5)), "the neurons have biases"),
-    "an unknown neuron": (put("layer/0/neuron/type", b"SDNN"), "the neuron type is 'SDNN'"),
+    "a convolution of no image": (
+        put("layer/0/type", b"conv"), "the convolution does not say the shape of its input"
+    ),
+    "a recurrent layer of another type": (
+        put("layer/0/weight_rec", np.ones((5, 5))), "the layer is 'dense' and has recurrent weights"
+    ),
+    "a bias for other neurons": (put("layer/0/bias", np.ones(4)), "bias has 4 values for 5 neurons"),
+    "a bias too large": (put("layer/0/bias", np.full(5, 4096)), "bias holds 4096; the range is -4096 to"),
+    "half a bias": (put("layer/0/bias", np.full(5, 0.5)), "bias holds 0.5"),
+    "an unknown neuron": (
+        put("layer/0/neuron/type", b"ALIF"), "the neuron type is 'ALIF' (unknown), which nothing"
+    ),
     "refractory neurons": (put("layer/0/neuron/refDelay", 2), "refDelay is 2"),
-    "graded spikes": (put("layer/0/neuron/gradedSpike", True), "the spikes are graded"),
+    "graded spikes": (put("layer/0/neuron/gradedSpike", True), "gradedSpike is set"),
     "a decay too large": (
         put("layer/0/neuron/iDecay", 4097), "current_decay holds 4097; the range is 0 to 4096"
     ),
     "decays for other neurons": (put("layer/0/neuron/vDecay", [1, 2]), "voltage_decay has 2"),
-    "a threshold too large": (put("layer/0/neuron/vThMant", 1 << 17), "threshold holds 131072"),
     "a negative threshold": (put("layer/0/neuron/vThMant", -1), "threshold holds -1"),
     "a threshold a neuron": (put("layer/0/neuron/vThMant", [1, 2]), "threshold has shape (2,)"),
     "an empty weight": (put("layer/0/weight", np.zeros((0, 4))), "weight has shape (0, 4)"),
     "a huge declared size": (declare, "is no array of a size that a layer can have"),
     "another digest": (describe("digest", "0" * 64), "its digest does not match"),
-    "another version": (describe("format_version", 99), "has version 99 and this program reads 1"),
+    "another version": (describe("format_version", 99), "has version 99 and this program reads 2"),
     "no digest": (describe("digest", None), "is no readable netx file"),
     "changed content": (put("layer/0/neuron/vThMant", 7), "its digest does not match"),
     "damaged JSON": (describe("task", '{"name": '), "the description is no JSON"),
@@ -177,7 +183,7 @@ WRONG = {
         describe("task", json.dumps({"class_names": [], "colour": 1})), "description is damaged"
     ),
     "classes for other outputs": (
-        describe("task", json.dumps({"class_names": ["a"]})), "3 output neurons for 1 classes"
+        describe("task", json.dumps({"class_names": ["a"]})), "3 outputs for 1 classes"
     ),
 }  # fmt: skip
 """What is wrong -> the change that makes it so, and what the message says."""

@@ -290,10 +290,11 @@ def test_states_are_kept_only_when_asked_for(random_network):
 @pytest.mark.parametrize(
     ("spikes", "message"),
     [
-        (np.zeros((1, 8, 4), np.uint8), r"have shape \(1, 8, 4\).* takes \(batch, 9, time\)"),
-        (np.zeros((9, 4), np.uint8), r"have shape \(9, 4\)"),
-        (np.full((1, 9, 4), 3, np.uint8), "uint8 up to 3"),
-        (np.zeros((1, 9, 4), np.int64), "int64 up to 0"),
+        (np.zeros((1, 8, 4), np.uint8), r"has shape \(1, 8, 4\).* takes \(batch, 9, time\)"),
+        (np.zeros((9, 4), np.uint8), r"has shape \(9, 4\)"),
+        (np.full((1, 9, 4), 3, np.uint8), "reach from 0 to 3; they must be 0 or 1"),
+        (np.full((1, 9, 4), -1), "reach from -1 to 0"),
+        (np.zeros((1, 9, 4), np.float32), "are float32; they must be whole numbers"),
     ],
 )
 def test_spikes_that_do_not_fit_are_refused(spikes, message, random_network):

@@ -67,6 +67,8 @@ def test_counted_figures_are_means_over_samples(report):
     assert (counted["accuracy"], counted["confusion"]) == (0.5, [[1, 1], [0, 0]])
     assert counted["layers"][0] == {
         "layer": 0,
+        "kind": "dense",
+        "neuron": "CUBA LIF",
         "neurons": 3,
         "senders": 2,
         "synapses": 6,

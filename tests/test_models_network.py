@@ -104,7 +104,7 @@ REFUSED = {
     "no decay": (lambda: neuron(voltage_decay=[]), r"voltage_decay has shape \(0,\)"),
     "a decay too large": (lambda: neuron(4097), "current_decay holds 4097; the range is 0 to 4096"),
     "a negative decay": (lambda: neuron(-1), "current_decay holds -1"),
-    "a threshold too large": (lambda: neuron(threshold=131_072), "threshold holds 131072"),
+    "a threshold too large": (lambda: neuron(threshold=131_073), "threshold holds 131073"),
     "a negative threshold": (lambda: neuron(threshold=-1), "threshold holds -1"),
     "half a threshold": (lambda: neuron(threshold=0.5), r"threshold holds 0\.5"),
     "a threshold a neuron": (lambda: neuron(threshold=[1, 2]), "give one value a layer"),
@@ -115,7 +115,7 @@ REFUSED = {
     ),
     "classes that do not fit": (
         lambda: QuantizedNetwork((layer(3, 2),), TaskDescription(class_names=("a", "b"))),
-        "has 3 output neurons for 2 classes",
+        "has 3 outputs for 2 classes",
     ),
 }
 
