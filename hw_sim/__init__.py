@@ -3,7 +3,8 @@
 backends       the table of what runs a network: fast, lava_backend, loihi_backend
 run_options    what a backend may be told; inputs what it is given, activity what it yields
 dense_cuba     fast's one kernel for dense layers of CUBA LIF neurons, in cuba_layer
-weighted_sums, neuron_scans   fast's two kernels for every other layer
+weighted_sums, neuron_scans   fast's two kernels for every other layer;
+               kernel_runs lays the kernel of a convolution out for them
 lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
                lava_child what these two share
 chip           limits and costs, read from costs/*.json

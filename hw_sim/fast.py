@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hw_sim import dense_cuba, neuron_scans, weighted_sums
 from hw_sim.activity import Activity, Overflows, States
 from hw_sim.inputs import check_input, driven
+from hw_sim.kernel_runs import layout
 from hw_sim.run_options import RunOptions
 from models import loihi
 from models.arrays import IntArray
@@ -116,25 +117,14 @@ def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
     if isinstance(layer, ConvLayer):
-        channels, height, width = layer.input_shape
-        rows, columns, depth = *layer.shape[1:], layer.shape[0]
-        weighted_sums.conv_sums(
-            arriving.reshape(batch, steps, height, width, channels),
-            *_kernel(layer),
-            received.reshape(batch, steps, rows, columns, depth),
-        )
+        weighted_sums.conv_sums(arriving, *_kernel(layer), received)
     else:
         weighted_sums.dense_sums(arriving, *_matrix(layer, before), received)
     return received
 
 
-@lru_cache(maxsize=64)
-def _kernel(layer: ConvLayer) -> tuple[Any, ...]:
-    """Return kernel, stride, padding and dilation as `weighted_sums.conv_sums` takes them."""
-    outputs, inputs, height, width = layer.weight.shape
-    grouped = layer.weight.reshape(layer.groups, outputs // layer.groups, inputs, height, width)
-    kernel = np.ascontiguousarray(grouped.transpose(0, 2, 3, 4, 1))
-    return kernel, layer.stride, layer.padding, layer.dilation
+_kernel = lru_cache(maxsize=64)(layout)
+"""The kernel of a convolution as the simulator takes it; made once, since a layer is constant."""
 
 
 @lru_cache(maxsize=64)

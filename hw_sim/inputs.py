@@ -56,15 +56,15 @@ def driven(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
     Raises:
         InputError: when a result does not fit a bias mantissa, or a delta neuron's state.
     """
-    result = layer.scale * values.astype(np.int64) + layer.offset
+    ends = (int(values.min(initial=0)), int(values.max(initial=0)))
     low, high, kind = loihi.BIAS_MIN, loihi.BIAS_MAX, "a bias of 13 bits"
     if not isinstance(layer.neuron, CubaLif):
         high = (1 << (loihi.STATE_WORD - 1 - layer.neuron.spike_exp - layer.neuron.state_exp)) - 1
         low, kind = -high, "the state of a delta neuron"
-    for extreme in (int(result.min(initial=0)), int(result.max(initial=0))):
+    for extreme in (layer.scale * end + layer.offset for end in ends):
         if not low <= extreme <= high:
             raise InputError(
                 f"the input drives its neurons with {layer.scale} * value + {layer.offset} = "
                 f"{extreme}; {kind} holds {low} to {high}, so scale the input down"
             )
-    return result.astype(np.int32)
+    return values.astype(np.int32) * np.int32(layer.scale) + np.int32(layer.offset)

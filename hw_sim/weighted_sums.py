@@ -24,23 +24,36 @@ def parallel(function):
 
 
 @compiled
+def list_spikes(sent, senders):
+    """List who sent a spike, in senders int32 (S,), and return how many there are; sent (S,).
+
+    No branch depends on a spike, since none is foreseen by the processor.
+    """
+    count = 0
+    for sender in range(sent.size):
+        senders[count] = sender
+        count += sent[sender] != 0
+    return count
+
+
+@compiled
 def receive(received, rows, delays, sender, value, t):
     """Add one spike of `sender` that arrives in step t to what is received from t + 1 on.
 
     received int32 (T, N), rows int16 (S, N), delays int8 (S, N), one a synapse, or (S, 1), one a
-    sender; value 1 or the payload of a graded spike.
+    sender; value int32, 1 or the payload of a graded spike.
     """
     steps, neurons = received.shape
     if delays.shape[1] == 1:
         arrival = t + 1 + delays[sender, 0]
         if arrival < steps:
             for j in range(neurons):
-                received[arrival, j] += int32(rows[sender, j] * int32(value))
+                received[arrival, j] += int32(rows[sender, j] * value)
     else:
         for j in range(neurons):
             arrival = t + 1 + delays[sender, j]
             if arrival < steps:
-                received[arrival, j] += int32(rows[sender, j] * int32(value))
+                received[arrival, j] += int32(rows[sender, j] * value)
 
 
 @parallel
@@ -50,59 +63,75 @@ def dense_sums(spikes, rows, delays, received):
     spikes (B, T, S), rows int16 (S, N), delays int8 (S, 1 or N) -> received int32 (B, T, N), which
     holds zeros before.
     """
-    for sample in prange(spikes.shape[0]):
-        for t in range(spikes.shape[1] - 1):
-            for sender in range(spikes.shape[2]):
-                if spikes[sample, t, sender] != 0:
-                    value = spikes[sample, t, sender]
-                    receive(received[sample], rows, delays, sender, value, t)
+    batch, steps, width = spikes.shape
+    for sample in prange(batch):
+        senders = np.empty(width + 1, np.int32)
+        for t in range(steps - 1):
+            for k in range(list_spikes(spikes[sample, t], senders)):
+                value = int32(spikes[sample, t, senders[k]])
+                receive(received[sample], rows, delays, senders[k], value, t)
 
 
 @compiled
-def receive_image(received, kernel, stride, padding, dilation, y, x, channel, value):
-    """Add one spike at (y, x, channel) of the input image to the image that is received.
+def add_weights(received, begin, weights, first, count, value):
+    """Add `count` weights from `first` on, times value, to what neurons from `begin` on receive.
 
-    received int32 (height, width, channels), kernel int16 (groups, input channels a group, kernel
-    height, kernel width, channels a group); stride, padding, dilation (height, width).
+    received int32 and weights int16 of one dimension; begin, first and count uint64, so that no
+    index is looked at for a sign and the loop becomes vectors.
     """
-    inputs, height, width, outputs = kernel.shape[1:]
-    group, member = channel // inputs, channel % inputs
-    first = group * outputs
-    for i in range(height):
-        row = y + padding[0] - i * dilation[0]
-        if row % stride[0] or row < 0 or row // stride[0] >= received.shape[0]:
+    for k in range(count):
+        received[begin + k] += int32(weights[first + k] * value)
+
+
+@compiled
+def receive_image(received, kernel, rows, runs, sizes, y, x, channel, value):
+    """Add one spike at row y, column x and channel of an input image to the image that is received.
+
+    received int32 (height * width * channels,); kernel int16 (input channels * kernel height *
+    kernel width * channels a group,); rows int32 (input height, kernel height) and runs int32
+    (input width, R, 3) as in `hw_sim.kernel_runs`; sizes uint64 of width, channels, input channels
+    a group, channels a group, kernel width; value int32, 1 or the payload of a graded spike.
+    """
+    width, channels, inputs, outputs, kernel_width = sizes
+    kernel_height = rows.shape[1]
+    row_size = kernel_width * outputs
+    group = np.uint64(channel) // inputs * outputs
+    for i in range(kernel_height):
+        if rows[y, i] < 0:
             continue
-        for j in range(width):
-            column = x + padding[1] - j * dilation[1]
-            if column % stride[1] or column < 0 or column // stride[1] >= received.shape[1]:
-                continue
-            weights = kernel[group, member, i, j]
-            place = received[row // stride[0], column // stride[1], first : first + outputs]
-            for k in range(outputs):
-                place[k] += int32(weights[k] * int32(value))
+        line = np.uint64(rows[y, i]) * width
+        weights = np.uint64(channel * kernel_height + i) * row_size
+        for r in range(runs.shape[1]):
+            add_weights(
+                received,
+                (line + np.uint64(runs[x, r, 0])) * channels + group,
+                kernel,
+                weights + np.uint64(runs[x, r, 1]) * outputs,
+                np.uint64(runs[x, r, 2]) * outputs,
+                value,
+            )
 
 
 @parallel
-def conv_sums(spikes, kernel, stride, padding, dilation, received):
+def conv_sums(spikes, kernel, rows, runs, sizes, received):
     """Add up what a convolution receives; images have their channels last here.
 
-    spikes (B, T, input height, width, channels), the rest as in `receive_image` -> received int32
-    (B, T, height, width, channels), which holds zeros before. Lava's convolution wraps its sums to
-    24 bits (`lava.proc.conv.utils.signed_clamp`), and so does this.
+    spikes (B, T, input height * width * channels), the rest as in `receive_image` -> received int32
+    (B, T, height * width * channels), which holds zeros before. Lava's convolution wraps its sums
+    to 24 bits (`lava.proc.conv.utils.signed_clamp`), and so does this.
     """
-    batch, steps, height, width, channels = spikes.shape
+    batch, steps, size = spikes.shape
+    columns = runs.shape[0]
+    channels = size // (columns * rows.shape[0])
     for sample in prange(batch):
+        senders = np.empty(size + 1, np.int32)
         for t in range(steps - 1):
             image = received[sample, t + 1]
-            for y in range(height):
-                for x in range(width):
-                    for channel in range(channels):
-                        value = spikes[sample, t, y, x, channel]
-                        if value != 0:
-                            receive_image(
-                                image, kernel, stride, padding, dilation, y, x, channel, value
-                            )
-            flat = image.reshape(image.size)
-            for k in range(flat.size):
-                wrapped = int32(int32(flat[k] + _HALF_ACCUMULATOR) & _ACCUMULATOR_BITS)
-                flat[k] = int32(wrapped - _HALF_ACCUMULATOR)
+            for k in range(list_spikes(spikes[sample, t], senders)):
+                place, channel = divmod(senders[k], channels)
+                y, x = divmod(place, columns)
+                value = int32(spikes[sample, t, senders[k]])
+                receive_image(image, kernel, rows, runs, sizes, y, x, channel, value)
+            for k in range(image.size):
+                wrapped = int32(int32(image[k] + _HALF_ACCUMULATOR) & _ACCUMULATOR_BITS)
+                image[k] = int32(wrapped - _HALF_ACCUMULATOR)
