@@ -1,10 +1,11 @@
 """The integer network at work: run it, place it on neurocores, and estimate what it costs.
 
 backends       the table of what runs a network: fast, lava_backend, loihi_backend
-run_options    what a backend may be told; inputs what it is given, activity what it yields
+run_options    what a backend may be told, threads on how many cores; inputs what it is given, activity what it yields
 dense_cuba     fast's one kernel for dense layers of CUBA LIF neurons, in cuba_layer
 weighted_sums, neuron_scans   fast's two kernels for every other layer;
-               kernel_runs lays the kernel of a convolution out for them
+               kernel_runs lays the kernel of a convolution out for them,
+               conv_product takes their place where most senders fire
 lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
                lava_child what these two share
 chip           limits and costs, read from costs/*.json

@@ -11,15 +11,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import dense_cuba, neuron_scans, weighted_sums
+from hw_sim import conv_product, dense_cuba, neuron_scans, weighted_sums
 from hw_sim.activity import Activity, Overflows, States
 from hw_sim.inputs import check_input, driven
 from hw_sim.kernel_runs import layout
 from hw_sim.run_options import RunOptions
+from hw_sim.threads import limited_to
 from models import loihi
 from models.arrays import IntArray
 from models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer, Shape, each_neuron
@@ -46,9 +46,7 @@ def run(
     inputs = check_input(network, spikes)
     voltage = network.answer_kind == "voltage"
     keep_freed_memory()
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(options.threads or before, before))
-    try:
+    with limited_to(options.threads):
         runs, shape = [], network.layers[0].input_shape
         frames = _frames(inputs, shape)
         for layer in network.layers:
@@ -56,8 +54,6 @@ def run(
             frames, states, overflows = _run_layer(layer, shape, frames, states=asked)
             shape = layer.shape
             runs.append((_by_neuron(frames, shape), states, overflows))
-    finally:
-        numba.set_num_threads(before)
     spikes_of, states_of, overflows_of = zip(*runs)
     return Activity(
         inputs,
@@ -117,7 +113,11 @@ def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
     if isinstance(layer, ConvLayer):
-        weighted_sums.conv_sums(arriving, *_kernel(layer), received)
+        if conv_product.pays(arriving):
+            conv_product.conv_product(layer, arriving, received)
+        else:
+            weighted_sums.conv_sums(arriving, *_kernel(layer), received)
+        weighted_sums.wrap_sums(received)
     else:
         weighted_sums.dense_sums(arriving, *_matrix(layer, before), received)
     return received

@@ -48,12 +48,13 @@ def run(
         run_job(
             Job("hw_sim.lava_worker", folder, "Lava's simulator", steps, limit, options.progress)
         )
-        return _collect(network, inputs, folder, states=options.states)
+        return collect(network, inputs, folder, states=options.states)
 
 
-def _collect(
+def collect(
     network: QuantizedNetwork, inputs: NDArray[Any], folder: Path, *, states: bool
 ) -> Activity:
+    """Return what a run of `hw_sim.lava_worker` left in `folder`; inputs as `check_input` gives."""
     batch, _, steps = inputs.shape
 
     def load(index: int, name: str) -> Any:

@@ -85,12 +85,12 @@ def run_job(job: Job) -> None:
     Raises:
         BackendError: when the worker raises, dies or exceeds the time limit.
     """
-    with _started(job) as child:
+    with started(job) as child:
         _wait(child, job)
 
 
 @contextmanager
-def _started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
+def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
     """Start the worker in a session of its own, so that all that it starts can be ended."""
     root = Path(hw_sim.__file__).parent.parent
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]

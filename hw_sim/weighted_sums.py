@@ -117,8 +117,7 @@ def conv_sums(spikes, kernel, rows, runs, sizes, received):
     """Add up what a convolution receives; images have their channels last here.
 
     spikes (B, T, input height * width * channels), the rest as in `receive_image` -> received int32
-    (B, T, height * width * channels), which holds zeros before. Lava's convolution wraps its sums
-    to 24 bits (`lava.proc.conv.utils.signed_clamp`), and so does this.
+    (B, T, height * width * channels), which holds zeros before.
     """
     batch, steps, size = spikes.shape
     columns = runs.shape[0]
@@ -132,6 +131,15 @@ def conv_sums(spikes, kernel, rows, runs, sizes, received):
                 y, x = divmod(place, columns)
                 value = int32(spikes[sample, t, senders[k]])
                 receive_image(image, kernel, rows, runs, sizes, y, x, channel, value)
-            for k in range(image.size):
-                wrapped = int32(int32(image[k] + _HALF_ACCUMULATOR) & _ACCUMULATOR_BITS)
-                image[k] = int32(wrapped - _HALF_ACCUMULATOR)
+
+
+@parallel
+def wrap_sums(received):
+    """Wrap what is received, int32 (B, T, N), to 24 bits, as Lava's convolution does
+    (`lava.proc.conv.utils.signed_clamp`)."""
+    for sample in prange(received.shape[0]):
+        for t in range(received.shape[1]):
+            for k in range(received.shape[2]):
+                shifted = int32(received[sample, t, k] + _HALF_ACCUMULATOR)
+                wrapped = int32(shifted & _ACCUMULATOR_BITS)
+                received[sample, t, k] = int32(wrapped - _HALF_ACCUMULATOR)

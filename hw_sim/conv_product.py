@@ -1,0 +1,97 @@
+"""Convolutions as matrix products, for images in which most senders fire.
+
+A product takes the same time for every image; adding weights spike by spike takes time a spike.
+Both give the same sums: single precision holds every whole number below 2^24, which no sum of
+binary spikes reaches (`models.loihi.SENDERS_MAX`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from hw_sim.weighted_sums import parallel
+from models.layers import ConvLayer
+
+DENSE_RATE: Final = 0.25
+"""From this fraction of senders firing in a step on the product is faster: on PilotNet's first
+layer a SynOp took 0.51 ns spike by spike, and a multiplication with its share of the copying 0.12
+ns as a product (one thread of a server CPU with AVX-512)."""
+
+PATCH_BYTES: Final = 1 << 25
+"""Patches of so many bytes are multiplied at once, so that memory stays flat."""
+
+
+def pays(arriving: NDArray[Any]) -> bool:
+    """Tell whether a product is faster for spikes (B, T, S); graded spikes never take it."""
+    return arriving.dtype == np.uint8 and float(arriving.mean()) > DENSE_RATE
+
+
+def conv_product(layer: ConvLayer, arriving: NDArray[np.uint8], received: NDArray[Any]) -> None:
+    """Put what a convolution receives into `received`, int32 (B, T, N), channels last.
+
+    Args:
+        layer: the convolution.
+        arriving: 0 or 1, uint8 (B, T, S), channels last.
+        received: zeros before; its first step stays so.
+    """
+    batch, steps, _ = arriving.shape
+    sums = received.reshape(batch, steps, -1, layer.groups, len(layer.weight) // layer.groups)
+    for group, (places, kernel) in enumerate(_groups(layer)):
+        chunk = max(1, PATCH_BYTES // (4 * places.size))
+        for sample in range(batch):
+            for start in range(0, steps - 1, chunk):
+                stop = min(start + chunk, steps - 1)
+                patches = np.empty((stop - start, *places.shape), np.float32)
+                _fill(arriving[sample, start:stop], places, patches)
+                sums[sample, start + 1 : stop + 1, :, group] = patches @ kernel
+
+
+@parallel
+def _fill(images, places, patches):
+    """Copy what each output place sees: images uint8 (F, S), places int32 (P, K), senders or -1 ->
+    patches float32 (F, P, K)."""
+    for frame in prange(images.shape[0]):
+        for place in range(places.shape[0]):
+            for k in range(places.shape[1]):
+                sender = places[place, k]
+                patches[frame, place, k] = images[frame, sender] if sender >= 0 else 0
+
+
+@lru_cache(maxsize=64)
+def _groups(layer: ConvLayer) -> tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...]:
+    """Return for each group the senders that its output places see, (P, K), and its kernel (K, O).
+
+    K counts through kernel height, width and the group's input channels, P through output height
+    and width.
+    """
+    channels, _, width = layer.input_shape
+    outputs, inputs, _, _ = layer.weight.shape
+    each = outputs // layer.groups
+    rows, columns = (_seen(layer, axis) for axis in (0, 1))
+    place = rows[:, None, :, None] * width + columns[None, :, None, :]
+    inside = (rows >= 0)[:, None, :, None] & (columns >= 0)[None, :, None, :]
+    parts = []
+    for group in range(layer.groups):
+        members = np.arange(group * inputs, (group + 1) * inputs)
+        senders = np.where(inside[..., None], place[..., None] * channels + members, -1)
+        kernel = layer.weight[group * each : (group + 1) * each].transpose(2, 3, 1, 0)
+        parts.append(
+            (
+                senders.reshape(layer.shape[1] * layer.shape[2], -1).astype(np.int32),
+                np.ascontiguousarray(kernel, np.float32).reshape(-1, each),
+            )
+        )
+    return tuple(parts)
+
+
+def _seen(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
+    """Return the input row (or column) that an output row sees through a kernel row, or -1."""
+    outputs = np.arange(layer.shape[1 + axis])[:, None] * layer.stride[axis] - layer.padding[axis]
+    seen = outputs + np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]
+    inside = (seen >= 0) & (seen < layer.input_shape[1 + axis])
+    return np.where(inside, seen, -1)
