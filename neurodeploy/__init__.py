@@ -6,7 +6,9 @@ tasks/                          data, its split and how it becomes spikes
 training, checkpoint            train a network and keep it
 run_folder                      the files of one training
 proof                           compare a trained network with its integer twin
-evaluation                      run a network over a task's samples
+comparison                      compare two runs, and two backends
+evaluation                      run a network over a task's samples, or those in a given_input
+spike_file, trace               what a run leaves beside its report
 pages/                          reports and histories as text and pictures
 """
 

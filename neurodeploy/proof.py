@@ -7,8 +7,6 @@ no code.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,60 +16,11 @@ from hw_sim.backends import BACKENDS
 from hw_sim.run_options import RunOptions
 from models.network import QuantizedNetwork
 from models.snn import layer_spikes
+from neurodeploy.comparison import Divergence, Proof, compare
+
+__all__ = ["Divergence", "Proof", "compare", "prove"]
 
 BATCH = 128
-
-
-@dataclass(frozen=True, order=True)
-class Divergence:
-    """A spike that differs; the first is of the earliest layer, sample, time step, neuron."""
-
-    layer: int
-    sample: int
-    step: int
-    neuron: int
-
-    def __str__(self) -> str:
-        return (
-            f"layer {self.layer}, sample {self.sample}, time step {self.step}, neuron {self.neuron}"
-        )
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a comparison of two runs of one network found.
-
-    Attributes:
-        samples: how many were compared.
-        spikes: how many spikes both sides emitted in all layers, where they agree.
-        different: neuron steps that differ.
-        first: the first of them, or None.
-        wraps: how often u wrapped and v was clipped in the integer run.
-    """
-
-    samples: int
-    spikes: int
-    different: int
-    first: Divergence | None
-    wraps: int = 0
-
-    @property
-    def equal(self) -> bool:
-        """Whether every spike is equal."""
-        return self.different == 0
-
-    def __add__(self, other: Proof) -> Proof:
-        """Return both comparisons as one, the samples of `other` after these."""
-        found = [] if self.first is None else [self.first]
-        if other.first is not None:
-            found.append(replace(other.first, sample=other.first.sample + self.samples))
-        return Proof(
-            self.samples + other.samples,
-            self.spikes + other.spikes,
-            self.different + other.different,
-            min(found, default=None),
-            self.wraps + other.wraps,
-        )
 
 
 def prove(
@@ -107,17 +56,3 @@ def prove(
         if advance is not None:
             advance(proof.samples, len(spikes))
     return proof
-
-
-def compare(expected: Any, given: Any) -> Proof:
-    """Compare two runs, each a sequence of arrays (samples, neurons, time), one a layer."""
-    spikes, different, first = 0, 0, None
-    for index, (one, other) in enumerate(zip(expected, given, strict=True)):
-        wrong = one != other
-        count = int(wrong.sum())
-        spikes += int(((one != 0) & ~wrong).sum())
-        different += count
-        if count and first is None:
-            sample, step, neuron = np.argwhere(wrong.transpose(0, 2, 1))[0]
-            first = Divergence(index, int(sample), int(step), int(neuron))
-    return Proof(len(given[0]), spikes, different, first)

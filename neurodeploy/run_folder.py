@@ -125,7 +125,10 @@ class RunFolder:
 
 
 def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
-    """Return the best epoch as a checkpoint."""
+    """Return the best epoch as a checkpoint.
+
+    Its `training_rates` are the spikes a neuron and step of each layer on the validation windows.
+    """
     data, settings = started.data, started.settings
     return checkpoint.Checkpoint(
         settings.architecture,
@@ -134,6 +137,7 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
         {
             "epoch": started.best_epoch,
             "validation_accuracy": started.best_accuracy,
+            "training_rates": list(started.history[started.best_epoch - 1].rates),
             "data": data.windows.source,
             "options": _options(started),
             "versions": versions(),
