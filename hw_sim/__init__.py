@@ -1,7 +1,9 @@
 """The integer network at work: run it, place it on neurocores, and estimate what it costs.
 
 backends       the table of what runs a network: fast, lava_backend, loihi_backend
-run_options    what a backend may be told, threads on how many cores; inputs what it is given, activity what it yields
+memory_limit   what a run takes of the memory, and what there is
+run_options    what a backend may be told; inputs what it is given, activity what it yields;
+               threads limits the cores
 dense_cuba     fast's one kernel for dense layers of CUBA LIF neurons, in cuba_layer
 weighted_sums, neuron_scans   fast's two kernels for every other layer;
                kernel_runs lays the kernel of a convolution out for them,

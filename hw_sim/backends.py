@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from hw_sim import fast, lava_backend, loihi_backend
+from hw_sim import fast, lava_backend, loihi_backend, memory_limit
 from hw_sim.activity import Activity
+from hw_sim.memory_limit import Estimator
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import QuantizedNetwork
@@ -30,23 +31,46 @@ class Backend:
     Attributes:
         name: as the option `--backend` takes it.
         description: one line for help texts.
-        batch: samples that one call takes at a time, so that memory stays small, or None for all.
+        batch: samples that one call takes at most, or None for as many as memory allows.
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
+        memory: estimates what a run takes.
+        timed: whether it runs in a process of its own, which a time limit can end.
     """
 
     name: str
     description: str
     batch: int | None
     run: Run
+    memory: Estimator
+    timed: bool
 
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend("fast", "our own simulator, bit-exact with Lava", 512, fast.run),
-        Backend("lava", "Lava's process graph on Lava's CPU simulator", None, lava_backend.run),
         Backend(
-            "loihi2", "a Loihi 2, where Intel's hardware packages are", None, loihi_backend.run
+            "fast",
+            "our own simulator, bit-exact with Lava",
+            512,
+            fast.run,
+            memory_limit.fast,
+            timed=False,
+        ),
+        Backend(
+            "lava",
+            "Lava's process graph on Lava's CPU simulator",
+            None,
+            lava_backend.run,
+            memory_limit.lava,
+            timed=True,
+        ),
+        Backend(
+            "loihi2",
+            "a Loihi 2, where Intel's hardware packages are",
+            None,
+            loihi_backend.run,
+            memory_limit.lava,
+            timed=True,
         ),
     )
 }

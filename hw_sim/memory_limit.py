@@ -1,0 +1,186 @@
+"""How much memory a run takes, so that samples run in batches that fit, or are refused beforehand.
+
+The figures are upper estimates of what the backends allocate, compared with what they took on
+lava-dl's PilotNet (158,000 neurons) and on the HAR network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from models.errors import InputError
+from models.layers import weights_of
+from models.network import InputLayer, QuantizedNetwork
+
+BATCH_BYTES: Final = 700 * 10**6
+"""What the samples of one batch may take, so that a command stays below about 1 GB."""
+
+STATES: Final = 3
+"""States of a neuron that a run returns when asked for them, 4 bytes each."""
+
+LAVA_BYTES: Final = 80 * 10**6
+LAVA_PROCESS_BYTES: Final = 15 * 10**6
+"""What Lava's simulator takes for itself, and for each of its processes beyond what they share."""
+
+PROC: Final = Path("/proc")
+CGROUPS: Final = Path("/sys/fs/cgroup")
+UNLIMITED: Final = 1 << 60
+"""A limit from here on is none: version 1 of cgroups writes about 2^63."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """The bytes that a backend takes.
+
+    Attributes:
+        fixed: for the network, however many samples run.
+        sample: for each sample of a batch.
+    """
+
+    fixed: int
+    sample: int
+
+
+Estimator: TypeAlias = Callable[[QuantizedNetwork, int], Need]
+"""Returns what a network and a number of time steps take."""
+
+
+def fast(network: QuantizedNetwork, steps: int) -> Need:
+    """Return what the fast backend takes: every layer's spikes, and one layer at work."""
+    sent = [layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers]
+    work = [4 * layer.neurons + own for layer, own in zip(network.layers, sent)]
+    if network.answer_kind == "voltage":
+        work[-1] += 4 * STATES * network.layers[-1].neurons
+    weights = sum(array.size for layer in network.layers for array in weights_of(layer))
+    inputs = network.inputs * _input_bytes(network)
+    return Need(8 * weights, steps * (2 * inputs + sum(sent) + max(work)))
+
+
+def lava(network: QuantizedNetwork, steps: int) -> Need:
+    """Return what Lava takes: its processes, and copies of spikes and input on their way."""
+    sent = sum(layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers)
+    if network.answer_kind == "voltage":
+        sent += 4 * STATES * network.layers[-1].neurons
+    weights = sum(array.size for layer in network.layers for array in weights_of(layer))
+    processes = 3 + 2 * len(network.layers)
+    fixed = LAVA_BYTES + LAVA_PROCESS_BYTES * processes + 24 * weights
+    return Need(fixed, steps * (16 * network.inputs + 4 * sent))
+
+
+def _input_bytes(network: QuantizedNetwork) -> int:
+    return 4 if network.message_bits or isinstance(network.layers[0], InputLayer) else 1
+
+
+def batch_size(needs: Sequence[Need], *, steps: int, most: int) -> int:
+    """Return how many samples to run at a time, 1 to `most`.
+
+    Args:
+        needs: of each backend that runs the samples, one after the other.
+        steps: time steps of a sample, for the message.
+        most: samples there are, or that the backend takes at a time.
+
+    Raises:
+        InputError: when the machine has not the memory for the network or for one sample.
+    """
+    fixed, sample = sum(need.fixed for need in needs), sum(need.sample for need in needs)
+    free = available()
+    if free is not None:
+        check(fixed, free, "the network takes", "run a smaller one")
+        check(
+            fixed + sample,
+            free,
+            f"one sample of {steps:,} time steps takes",
+            "give shorter samples or a smaller network",
+        )
+    room = BATCH_BYTES if free is None else min(BATCH_BYTES, (free - fixed) // 2)
+    return max(1, min(most, room // max(sample, 1)))
+
+
+def check(needed: int, free: int | None, subject: str, way_out: str) -> None:
+    """Raise InputError when `needed` bytes are more than are free.
+
+    Args:
+        needed: bytes.
+        free: bytes, or None where that is not known.
+        subject: words that go before the figure.
+        way_out: what to do, in words.
+    """
+    if free is not None and needed > free:
+        raise InputError(
+            f"{subject} about {_gigabytes(needed)} of memory and the machine has "
+            f"{_gigabytes(free)} free; {way_out}"
+        )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 10**8 else f"{count / 1e6:,.1f} MB"
+
+
+def available() -> int | None:
+    """Return the bytes that this process can still take, or None where the system does not tell."""
+    limits = [*_cgroup_limits(), *filter(None, [_machine()])]
+    return min(limits, default=None)
+
+
+def _machine() -> int | None:
+    """Return the bytes that the machine has free, what its caches hold included."""
+    try:
+        for line in (PROC / "meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:  # another system: all that is built in, which is better than no limit
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _cgroup_limits() -> list[int]:
+    """Return what the limits of this process's control groups leave, version 2 and version 1."""
+    found = []
+    for folder in _cgroup_folders():
+        limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
+        used = _number(folder / "memory.current", folder / "memory.usage_in_bytes")
+        if limit is not None and used is not None and limit < UNLIMITED:
+            found.append(max(0, limit - used + _cached(folder / "memory.stat")))
+    return found
+
+
+def _cgroup_folders() -> list[Path]:
+    """Return the folders of the groups that this process is in, up to the root of each tree."""
+    folders = {CGROUPS: None, CGROUPS / "memory": None}
+    try:
+        lines = (PROC / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        root = CGROUPS / "memory" if "memory" in controllers.split(",") else CGROUPS
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for count in range(1, len(parts) + 1):
+            folders[root.joinpath(*parts[:count])] = None
+    return list(folders)
+
+
+def _number(*paths: Path) -> int | None:
+    """Return the number in the first of the files that holds one."""
+    for path in paths:
+        try:
+            return int(path.read_text())
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return None
+
+
+def _cached(path: Path) -> int:
+    """Return the bytes of files that a control group caches and gives back when asked."""
+    try:
+        stat = dict(line.split(maxsplit=1) for line in path.read_text().splitlines())
+        return int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return 0
