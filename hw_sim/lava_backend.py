@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from hw_sim.activity import Activity, States
 from hw_sim.inputs import check_input
 from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
 from hw_sim.run_options import RunOptions
+from models.errors import BackendError
 from models.network import QuantizedNetwork
 
+SHARED_MEMORY = Path("/dev/shm")
+CHANNEL_BYTES = 64 * 4
 START_LIMIT_S = 120.0
 STEP_LIMIT_S = 0.05
 
@@ -34,10 +38,11 @@ def run(
 
     Raises:
         InputError: when the spikes do not fit the network.
-        BackendError: when Lava raises, dies or exceeds the time limit.
+        BackendError: when Lava raises, dies, exceeds the time limit, or has no shared memory left.
     """
     inputs = check_input(network, spikes)
     refuse_empty(inputs)
+    check_shared_memory(network)
     steps = inputs.shape[0] * inputs.shape[2]
     limit = options.time_limit_s
     if limit is None:
@@ -49,6 +54,24 @@ def run(
             Job("hw_sim.lava_worker", folder, "Lava's simulator", steps, limit, options.progress)
         )
         return collect(network, inputs, folder, states=options.states)
+
+
+def check_shared_memory(network: QuantizedNetwork) -> None:
+    """Raise BackendError where Lava's processes would find no room for their messages, and die.
+
+    Every layer sends through two channels of 64 messages each, four bytes a neuron
+    (`lava.magma.compiler.compiler`, `pypy_channel_size`), and the input through one.
+    """
+    if not SHARED_MEMORY.is_dir():
+        return
+    numbers = network.inputs + 2 * sum(layer.neurons for layer in network.layers)
+    need, free = CHANNEL_BYTES * numbers, shutil.disk_usage(SHARED_MEMORY).free
+    if need > free:
+        raise BackendError(
+            f"Lava needs {need / 1e6:,.1f} MB of shared memory for this network and "
+            f"{SHARED_MEMORY} has {free / 1e6:,.1f} MB free; enlarge it (docker run --shm-size) or "
+            "run with --backend fast"
+        )
 
 
 def collect(

@@ -38,7 +38,7 @@ class Watch:
         while True:
             if os.getppid() != self._parent:
                 os.killpg(0, signal.SIGTERM)
-            if errors := actor_errors(self.runtime):
+            if errors := actor_errors(self.runtime) or killed_actor(self.runtime):
                 report_error(self._folder, errors)
             time.sleep(WATCH_S)
 
@@ -62,6 +62,28 @@ def report_error(folder: Path, text: str) -> None:
     (folder / "error.tmp").write_text(text)
     (folder / "error.tmp").replace(folder / "error.txt")
     os._exit(1)
+
+
+def killed_actor(runtime: Any) -> str:
+    """Return which signal ended one of Lava's processes, whose run then waits for ever; else ""."""
+    if runtime is None or not hasattr(os, "waitid"):
+        return ""
+    for actor in list(runtime._messaging_infrastructure.actors):
+        try:
+            ended = os.waitid(os.P_PID, actor.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except (OSError, ValueError):  # it was waited for, it ended well
+            continue
+        if ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
+            name = signal.Signals(ended.si_status).name
+            return f"one of Lava's processes was ended by {name}{SIGNALS.get(name, '')}"
+    return ""
+
+
+SIGNALS = {
+    "SIGBUS": ", no shared memory is left; enlarge /dev/shm or run fewer neurons",
+    "SIGKILL": ", which the system does where memory runs out; run fewer neurons or samples",
+}
+"""What the end of a process by a signal tells, and the way out."""
 
 
 def actor_errors(runtime: Any) -> str:

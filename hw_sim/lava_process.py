@@ -159,7 +159,7 @@ def _wait(child: subprocess.Popen[bytes], job: Job) -> None:
         progress(_step(job.folder), job.steps)
         time.sleep(POLL_S)
     if not (job.folder / "done").exists():
-        raise BackendError(f"{job.subject} failed: {_reason(job.folder)}")
+        raise BackendError(f"{job.subject} failed: {_reason(job.folder, child.returncode)}")
     progress(job.steps, job.steps)
 
 
@@ -170,10 +170,12 @@ def _step(folder: Path) -> int:
         return 0
 
 
-def _reason(folder: Path) -> str:
+def _reason(folder: Path, code: int | None) -> str:
     for name in ("error.txt", "output.txt"):
         path = folder / name
         lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
         if lines:
             return lines[-1]
-    return "its process ended without a word"
+    if code is not None and code < 0:
+        return f"its process was ended by {signal.Signals(-code).name}; run it again"
+    return "its process ended without a word; run it again"

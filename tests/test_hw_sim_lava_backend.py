@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,9 +162,44 @@ def test_an_error_in_one_of_lava_s_processes_comes_back(network, endless, spy):
 
 @LINUX
 def test_a_worker_that_dies_is_an_error(network, endless, spy):
-    with pytest.raises(BackendError, match="its process ended without a word"):
+    with pytest.raises(BackendError, match="its process was ended by SIGKILL; run it again"):
         lava_backend.run(network, endless, spy.options(lambda: os.kill(spy.child, signal.SIGKILL)))
     spy.assert_nothing_is_left()
+
+
+@LINUX
+def test_one_of_lava_s_processes_that_is_killed_ends_the_run(network, endless, spy):
+    def kill_one() -> None:
+        others = members(spy.child)
+        os.kill(max(set(others) - {spy.child}), signal.SIGKILL)
+
+    with pytest.raises(BackendError, match=r"one of Lava's processes was ended by SIGKILL, which"):
+        lava_backend.run(network, endless, spy.options(kill_one, limit=60))
+    spy.assert_nothing_is_left()
+
+
+@LINUX
+def test_shared_memory_that_is_used_up_ends_the_run(network, endless, spy):
+    """A message without memory behind it is a SIGBUS, as on a full /dev/shm."""
+
+    def take_away() -> None:
+        for path in spy.memory:
+            if path.exists():
+                os.truncate(path, 0)
+
+    with pytest.raises(BackendError, match=r"ended by SIGBUS, no shared memory is left; enlarge"):
+        lava_backend.run(network, endless, spy.options(take_away, limit=60))
+    spy.assert_nothing_is_left()
+
+
+@LINUX
+def test_too_little_shared_memory_is_refused_before_a_start(network, spikes, monkeypatch):
+    usage = shutil.disk_usage("/dev/shm")._replace(free=5000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    with pytest.raises(
+        BackendError, match=r"needs 0\.0 MB .* has 0\.0 MB free; enlarge"
+    ):
+        lava_backend.run(network, spikes)
 
 
 def test_an_error_before_lava_starts_comes_back(tmp_path):
