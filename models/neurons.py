@@ -13,7 +13,6 @@ import numpy as np
 
 from models import loihi
 from models.arrays import IntArray, one_or_each, whole
-from models.errors import InputError
 
 
 def _zero() -> IntArray:
@@ -124,12 +123,6 @@ def _check_exponents(neuron: Delta | SigmaDelta) -> None:
     for name in ("spike_exp", "state_exp"):
         value = whole(getattr(neuron, name), 0, loihi.EXPONENT_MAX, name)
         object.__setattr__(neuron, name, value)
-    shift, bits = neuron.spike_exp + neuron.state_exp, loihi.STATE_WORD - 1
-    if neuron.threshold >> (bits - shift):
-        raise InputError(
-            f"threshold is {neuron.threshold}; with {shift} binary places it must stay below "
-            f"{1 << (bits - shift)}"
-        )
 
 
 Neuron: TypeAlias = CubaLif | Delta | SigmaDelta | Sigma

@@ -1,0 +1,134 @@
+"""Convolutions: spike by spike and as matrix products, against the definition of a correlation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hw_sim import conv_product, fast
+from hw_sim.run_options import RunOptions
+from models.errors import InputError
+from models.layers import ConvLayer, fan_out
+from models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
+
+NEURON = CubaLif(np.array([4096]), np.array([0]), 131071)
+
+
+def correlate(layer: ConvLayer, image: np.ndarray) -> np.ndarray:
+    """Return the correlation of one image (channels, height, width), by its definition."""
+    _, height, width = layer.input_shape
+    (up, left), outputs = layer.padding, len(layer.weight) // layer.groups
+    inputs, rows, columns = layer.weight.shape[1:]
+    padded = np.zeros((layer.input_shape[0], height + 2 * up, width + 2 * left), np.int64)
+    padded[:, up : up + height, left : left + width] = image
+    result = np.zeros(layer.shape, np.int64)
+    for channel, y, x in np.ndindex(*layer.shape):
+        first = channel // outputs * inputs
+        for member, i, j in np.ndindex(inputs, rows, columns):
+            row = y * layer.stride[0] + i * layer.dilation[0]
+            column = x * layer.stride[1] + j * layer.dilation[1]
+            weight = int(layer.weight[channel, member, i, j])
+            result[channel, y, x] += weight * padded[first + member, row, column]
+    return result
+
+
+def random_layer(rng: np.random.Generator) -> ConvLayer:
+    groups = int(rng.choice([1, 1, 2, 3]))
+    inputs, outputs = groups * rng.integers(1, 3), groups * rng.integers(1, 5)
+    kernel = rng.integers(1, 4, 2)
+    dilation, stride = rng.integers(1, 4, 2), rng.integers(1, 4, 2)
+    image = dilation * (kernel - 1) + 1 + rng.integers(0, 5, 2)
+    return ConvLayer(
+        rng.integers(-256, 256, (outputs, inputs // groups, *kernel)),
+        (inputs, *image),
+        NEURON,
+        stride,
+        rng.integers(0, 3, 2),
+        dilation,
+        groups,
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_way_gives_the_correlation_one_step_later(seed):
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng)
+    images = (rng.random((2, 3, *layer.input_shape)) < 0.5).astype(np.uint8)
+    arriving = fast._frames(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
+    received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
+    conv_product.conv_product(layer, arriving, received[0])
+    fast.weighted_sums.conv_sums(arriving, *fast._kernel(layer), received[1])
+    for each in received:
+        given = fast._by_neuron(each, layer.shape)
+        assert not given[:, :, 0].any()
+        for sample, t in np.ndindex(2, 2):
+            expected = correlate(layer, images[sample, t]).reshape(-1)
+            assert np.array_equal(given[sample, :, t + 1], expected)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.9])
+def test_the_sparse_and_the_dense_way_are_chosen_by_the_firing_rate(rate, monkeypatch):
+    taken = []
+    monkeypatch.setattr(conv_product, "conv_product", lambda *given: taken.append(given))
+    layer = random_layer(np.random.default_rng(1))
+    spikes = np.random.default_rng(2).random((1, layer.senders, 9)) < rate
+    fast.run(QuantizedNetwork((layer,)), spikes.astype(np.uint8))
+    assert bool(taken) == (rate > conv_product.DENSE_RATE)
+
+
+def test_sums_wrap_at_24_bits_as_lava_s_do():
+    layer = ConvLayer(np.full((1, 1, 1, 1), 255), (1, 1, 1), Sigma())
+    network = QuantizedNetwork((layer,), message_bits=24)
+    value = (1 << 23) // 255 + 1
+    sent = fast.run(network, np.array([[[value, 0]]])).spikes[0]
+    assert sent.tolist() == [[[0, 255 * value - (1 << 24)]]]
+
+
+def test_graded_spikes_are_never_a_product():
+    assert not conv_product.pays(np.ones((1, 2, 3), np.int32))
+
+
+def test_fan_out_counts_the_weights_that_a_spike_meets():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        layer = random_layer(rng)
+        ones = ConvLayer(np.ones_like(layer.weight), layer.input_shape, NEURON, layer.stride,
+                         layer.padding, layer.dilation, layer.groups)  # fmt: skip
+        image = np.zeros(layer.senders, np.int64)
+        for sender in range(layer.senders):
+            image[:] = 0
+            image[sender] = 1
+            met = correlate(ones, image.reshape(layer.input_shape)).sum()
+            assert fan_out(layer)[sender] == met
+
+
+def test_an_image_flattens_through_channel_height_and_width():
+    image = ConvLayer(np.ones((2, 1, 1, 1), int), (1, 2, 2), CubaLif(4096, 0, 0))
+    dense = DenseLayer(np.eye(8, dtype=int) * 2, CubaLif(4096, 0, 0))
+    spikes = np.zeros((1, 4, 4), np.uint8)
+    spikes[0, 1, 0] = 1
+    activity = fast.run(QuantizedNetwork((image, dense)), spikes, RunOptions())
+    assert np.argwhere(activity.spikes[0][0]).tolist() == [[1, 1], [5, 1]]
+    assert np.argwhere(activity.spikes[1][0]).tolist() == [[1, 2], [5, 2]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weight": np.zeros((2, 1, 3))}, "weight has shape"),
+        ({"weight": np.zeros((2, 3, 1, 1))}, "do not fit a kernel for 3 input channels a group"),
+        ({"weight": np.zeros((3, 1, 1, 1)), "groups": 2}, "in 2 groups do not fit"),
+        ({"weight": np.zeros((2, 1, 5, 1))}, "does not fit the input"),
+        ({"stride": 0}, "stride is 0; it needs a height and a width from 1"),
+        ({"padding": (1, 2, 3)}, "padding is"),
+        ({"dilation": -1}, "dilation is -1"),
+        ({"input_shape": (4, 4)}, "input_shape is"),
+    ],
+)
+def test_a_convolution_that_cannot_be_is_refused(changes, message):
+    fields = {"weight": np.zeros((2, 2, 1, 1)), "input_shape": (2, 4, 4), "neuron": NEURON}
+    if changes.get("groups") or ("weight" in changes and changes["weight"].shape[1] == 1):
+        fields["input_shape"] = (1, 4, 4)
+    with pytest.raises(InputError) as caught:
+        ConvLayer(**{**fields, **changes})
+    assert message in str(caught.value)
