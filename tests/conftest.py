@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,20 @@ def random_network() -> Callable[..., QuantizedNetwork]:
         return QuantizedNetwork(tuple(layers))
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Callable[[str], Path]:
+    """Return a function that finds what lava-dl's wheel ships beside its tests of netx, by name."""
+    installed = {str(each): each for each in metadata.files("lava-dl") or ()}
+
+    def find(name: str) -> Path:
+        entry = installed.get(f"tests/lava/lib/dl/netx/{name}")
+        if entry is None or not Path(entry.locate()).is_file():
+            pytest.skip(f"the installed lava-dl has no tests/.../netx/{name}; its wheel 0.6.0 has")
+        return Path(entry.locate())
+
+    return find
 
 
 @pytest.fixture
