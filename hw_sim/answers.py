@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hw_sim.activity import Activity
-from models.network import QuantizedNetwork
+from models.network import AnswerKind, QuantizedNetwork
 
 
 def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
@@ -27,3 +30,48 @@ def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
         each = sent[:, :, -1].astype(np.int64)
     grouped: NDArray[np.int64] = each.reshape(len(each), network.outputs, -1).sum(2)
     return grouped
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The outputs of the first samples of a run, and how they were read.
+
+    Attributes:
+        kind: see `models.network.QuantizedNetwork.answer_kind`.
+        how: the same in words.
+        outputs: array (samples, outputs), integers; means where neurons answer together.
+    """
+
+    kind: AnswerKind
+    how: str
+    outputs: NDArray[Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answers as JSON values."""
+        largest = self.outputs.argmax(1).tolist()
+        return {
+            "kind": self.kind,
+            "how": self.how,
+            "outputs": self.outputs.tolist(),
+            "largest": largest,
+        }
+
+
+HOW: dict[AnswerKind, str] = {
+    "spikes": "the spikes of the last layer, counted",
+    "voltage": (
+        "v of the last layer after the last step, since it has no neurons of its own and "
+        "never fires"
+    ),
+    "values": "what the neurons of the last layer sent in the last step",
+}
+"""How answers of each kind are read."""
+
+
+def answers(network: QuantizedNetwork, found: NDArray[np.int64]) -> Answers:
+    """Return what `outputs` gave as answers to show: means where neurons answer together."""
+    how, group = HOW[network.answer_kind], network.group
+    if group == 1:
+        return Answers(network.answer_kind, how, found)
+    how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
+    return Answers(network.answer_kind, how, found / group)

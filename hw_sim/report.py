@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from hw_sim.activity import LayerCounts, Measured
+from hw_sim.answers import Answers
 from hw_sim.chip import Chip, Cost
 from hw_sim.latency import steps_of
 from hw_sim.report_counted import Counted, counted
@@ -58,6 +59,7 @@ class Report:
         versions: of Python and the packages that matter.
         provenance: what else was given about the run (backend, data, split), as JSON values.
         measured: what real hardware gave, None without it.
+        answers: the outputs of the first samples, None where they were not kept.
     """
 
     network: QuantizedNetwork
@@ -67,6 +69,7 @@ class Report:
     versions: Mapping[str, str]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     measured: Measured | None = None
+    answers: Answers | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values; keys end in their unit."""
@@ -78,6 +81,7 @@ class Report:
             "versions": dict(self.versions),
             "provenance": dict(self.provenance),
             "counted": self.counted.as_json(),
+            "answers": None if self.answers is None else self.answers.as_json(),
             "estimated": {name: each.as_json() for name, each in self.estimated.items()},
             **_measured_as_json(self.measured),
             "not_modelled": list(NOT_MODELLED),
@@ -98,6 +102,7 @@ def build(
     dt_ms: float | None = None,
     provenance: Mapping[str, Any] | None = None,
     measured: Measured | None = None,
+    answers: Answers | None = None,
 ) -> Report:
     """Return the report on one run of `network`.
 
@@ -109,6 +114,7 @@ def build(
         dt_ms: milliseconds of one time step of the sensor; the network's own where not given.
         provenance: what else to say about the run, as JSON values.
         measured: what the run's `Activity` has from real hardware, if anything.
+        answers: the outputs of the first samples.
 
     Raises:
         InputError: when the counts are not those of the network, the score is of other samples,
@@ -131,6 +137,7 @@ def build(
         versions=MappingProxyType(versions()),
         provenance=MappingProxyType(dict(provenance or {})),
         measured=measured,
+        answers=answers,
     )
 
 
@@ -150,6 +157,7 @@ def _network_as_json(network: QuantizedNetwork, sha256: str) -> dict[str, Any]:
         "sha256": sha256,
         "task": network.task.name,
         "class_names": list(network.task.class_names),
+        "input_shape": list(network.input_shape),
         "provenance": dict(network.provenance),
     }
 

@@ -21,6 +21,7 @@ class CountedLayer:
     Attributes:
         layer: its place in the network, from 0.
         neurons: of the layer.
+        shape: in which they are arranged, (neurons,) or (channels, height, width).
         senders: neurons or channels that send to it.
         kind: of the layer, in words.
         neuron: kind of its neurons, in words.
@@ -36,6 +37,7 @@ class CountedLayer:
 
     layer: int
     neurons: int
+    shape: tuple[int, ...]
     senders: int
     kind: str
     neuron: str
@@ -67,7 +69,7 @@ class Counted:
 
     def as_json(self) -> dict[str, Any]:
         """Return the section `counted` of the report as JSON values."""
-        layers = [dict(vars(layer)) for layer in self.layers]
+        layers = [{**vars(layer), "shape": list(layer.shape)} for layer in self.layers]
         summed = [k for k in layers[0] if k in ("neurons", "synapses") or k.endswith("_per_sample")]
         return {
             "samples": self.samples,
@@ -105,6 +107,7 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
     return CountedLayer(
         layer=index,
         neurons=layer.neurons,
+        shape=layer.shape,
         senders=layer.senders,
         kind=LAYERS[type(layer)],
         neuron=NEURONS[type(layer.neuron)],

@@ -7,7 +7,10 @@ training, checkpoint            train a network and keep it
 run_folder                      the files of one training
 proof                           compare a trained network with its integer twin
 comparison                      compare two runs, and two backends
+trained_network                 compare with the trained network beside a file
+report_run                      what report does before it prints
 evaluation                      run a network over a task's samples, or those in a given_input
+array_file                      open an array of a person's own
 spike_file, trace               what a run leaves beside its report
 pages/                          reports and histories as text and pictures
 """

@@ -18,6 +18,7 @@ from hw_sim.run_options import RunOptions
 from models.errors import BackendError
 from models.layers import Shape
 from models.network import QuantizedNetwork
+from neurodeploy.evaluation import Advance, Inputs
 
 
 @dataclass(frozen=True, order=True)
@@ -141,15 +142,23 @@ class BackendComparison:
     """Run a second backend on what the first has run, part by part, and keep what differs."""
 
     def __init__(
-        self, network: QuantizedNetwork, backends: tuple[Backend, Backend], options: RunOptions
+        self,
+        network: QuantizedNetwork,
+        backends: tuple[Backend, Backend],
+        options: RunOptions,
+        inputs: Inputs,
+        advance: Advance | None = None,
     ) -> None:
         self._network, self._backends, self._options = network, backends, options
+        self._inputs, self._advance = inputs, advance
         self._proof, self._voltages = Proof(0, 0, 0, None), 0
         self._input: NDArray[Any] | None = None
 
     def add(self, activity: Activity) -> None:
         """Run the other backend on the input of `activity`, the next samples, and compare."""
-        other = self._backends[1].run(self._network, activity.inputs, self._options)
+        progress = self._inputs.progress_from(self._proof.samples, self._advance)
+        asked = replace(self._options, progress=progress)
+        other = self._backends[1].run(self._network, activity.inputs, asked)
         proof = self._proof + compare(activity.spikes, other.spikes)
         if proof.first is not None and proof.first != self._proof.first:
             sample = proof.first.sample - self._proof.samples

@@ -1,15 +1,21 @@
-"""Run a network over a task's samples in batches, and count."""
+"""Run a network over samples in batches, and count.
+
+The samples are those of a task, or given ones (`given_input`). Memory stays flat: a batch is as
+large as `hw_sim.memory_limit` allows, and whoever wants more of a batch than its counts watches it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import LayerCounts, Measured, count, join
+from hw_sim import memory_limit
+from hw_sim.activity import Activity, LayerCounts, Measured, count, join
 from hw_sim.answers import outputs
 from hw_sim.backends import Backend
 from hw_sim.run_options import RunOptions
@@ -20,6 +26,46 @@ from neurodeploy.tasks import get
 from neurodeploy.tasks.split import split_by_subject
 from neurodeploy.tasks.task import Samples, encode_windows, matching_encoder
 
+OUTPUTS_KEPT: Final = 100
+"""Samples whose outputs are kept to be shown."""
+
+Advance: TypeAlias = Callable[[int, int], None]
+"""Is told what is done and the whole."""
+
+Watch: TypeAlias = Callable[[Activity], None]
+"""Is given what each batch did, in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Samples to run, read a part at a time.
+
+    Attributes:
+        samples: how many, 1 or more.
+        steps: time steps of each.
+        part: returns the samples from a first to before a last, integers (batch, channels, time).
+        labels: the right answers, int64 (samples,), or None.
+        source: where they come from, in words.
+        split: which part of a data set they are, in words.
+        leading: whether samples are an axis of their own where they came from.
+        value_bytes: what reading a value takes.
+    """
+
+    samples: int
+    steps: int
+    part: Callable[[int, int], NDArray[Any]]
+    labels: NDArray[np.int64] | None
+    source: str
+    split: str
+    leading: bool = True
+    value_bytes: int = 1
+
+    def progress_from(self, start: int, advance: Advance | None) -> Advance | None:
+        """Return what a backend that runs a batch from sample `start` on reports its steps to."""
+        if advance is None:
+            return None
+        return lambda done, _: advance(start * self.steps + done, self.samples * self.steps)
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -27,15 +73,31 @@ class Evaluation:
 
     Attributes:
         counts: spikes, SynOps and updates of every layer and sample.
-        score: its answers against the labels.
+        outputs: of the first `OUTPUTS_KEPT` samples, int64 (samples, outputs).
+        score: its answers against the labels, None without labels.
         overflows: how often a state left its 24 bits, or None when the backend does not count it.
         measured: what hardware measured, or None.
     """
 
     counts: tuple[LayerCounts, ...]
-    score: Score
+    outputs: NDArray[np.int64]
+    score: Score | None
     overflows: int | None
     measured: Measured | None = None
+
+
+def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Inputs:
+    """Return the test samples of a network's task; see `load_test_samples`."""
+    samples, source = load_test_samples(task, folder, count)
+    spikes = samples.spikes
+    return Inputs(
+        samples=len(spikes),
+        steps=spikes.shape[2],
+        part=lambda start, stop: spikes[start:stop],
+        labels=samples.labels,
+        source=source,
+        split="test subjects",
+    )
 
 
 def load_test_samples(
@@ -53,48 +115,86 @@ def load_test_samples(
     """
     if not task.name:
         raise InputError(
-            "the network names no task, so there are no samples to run; export it from a "
-            "checkpoint of `python -m neurodeploy.train`"
+            "the network names no task, so there are no samples to run; give some with "
+            "--input spikes.npy (see docs/any-network.md)"
         )
     windows = get(task.name).load(folder)
     chosen = split_by_subject(windows).test
-    if count is not None and count < len(chosen):
-        chosen = chosen[np.linspace(0, len(chosen) - 1, count).astype(np.int64)]
-    samples = encode_windows(windows, matching_encoder(task, windows), chosen)
+    samples = encode_windows(
+        windows, matching_encoder(task, windows), chosen[spread(len(chosen), count)]
+    )
     return samples, windows.source
+
+
+def spread(samples: int, count: int | None) -> NDArray[np.int64]:
+    """Return the indices of `count` samples, spread evenly; of all where there are no more."""
+    if count is None or count >= samples:
+        return np.arange(samples)
+    return np.linspace(0, samples - 1, count).astype(np.int64)
 
 
 def evaluate(
     network: QuantizedNetwork,
-    samples: Samples,
+    inputs: Inputs,
     backend: Backend,
     *,
     options: RunOptions = RunOptions(),
-    advance: Callable[[int, int], None] | None = None,
+    advance: Advance | None = None,
+    watches: Sequence[Watch] = (),
+    others: Sequence[Backend] = (),
 ) -> Evaluation:
     """Run all samples on the backend and return what can be counted.
 
+    Args:
+        network: what runs.
+        inputs: the samples.
+        backend: runs them.
+        options: how.
+        advance: called with the time steps done and the time steps in all.
+        watches: called with the activity of each batch.
+        others: backends that a watch runs on each batch as well, so that the memory counts.
+
     Raises:
-        InputError: when the samples do not fit the network.
+        InputError: when the samples do not fit the network, or one not into the memory.
         BackendError: when the backend cannot run.
     """
-    total = len(samples.labels)
-    batch = backend.batch or total
+    batch = batch_size(network, inputs, (backend, *others))
     counts: list[tuple[LayerCounts, ...]] = []
     answers: list[NDArray[np.int64]] = []
     overflows: list[int] = []
     measured = None
-    for start in range(0, total, batch):
-        activity = backend.run(network, samples.spikes[start : start + batch], options)
+    for start in range(0, inputs.samples, batch):
+        stop = min(start + batch, inputs.samples)
+        asked = replace(options, progress=inputs.progress_from(start, advance))
+        activity = backend.run(network, inputs.part(start, stop), asked)
         counts.append(count(network, activity))
-        answers.append(outputs(network, activity))
+        if inputs.labels is not None or start < OUTPUTS_KEPT:
+            answers.append(outputs(network, activity))
         overflows += [int((o.wraps + o.clips).sum()) for o in activity.overflows]
         measured = activity.measured
+        for watch in watches:
+            watch(activity)
         if advance is not None:
-            advance(min(start + batch, total), total)
+            advance(stop * inputs.steps, inputs.samples * inputs.steps)
+    given = np.concatenate(answers)
     return Evaluation(
         join(counts),
-        score(np.concatenate(answers), samples.labels),
+        given[:OUTPUTS_KEPT],
+        None if inputs.labels is None else score(given, inputs.labels),
         sum(overflows) if overflows else None,
         measured,
+    )
+
+
+def batch_size(network: QuantizedNetwork, inputs: Inputs, backends: Sequence[Backend]) -> int:
+    """Return how many samples to run at a time.
+
+    Raises:
+        InputError: when the memory does not suffice for the network or for one sample.
+    """
+    reading = memory_limit.Need(0, inputs.value_bytes * network.inputs * inputs.steps)
+    needs = [backend.memory(network, inputs.steps) for backend in backends]
+    most = [backend.batch for backend in backends if backend.batch is not None]
+    return memory_limit.batch_size(
+        [reading, *needs], steps=inputs.steps, most=min([inputs.samples, *most])
     )

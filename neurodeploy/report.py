@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hw_sim import backends, chip
+from hw_sim import chip
 from hw_sim.backends import BACKENDS
 from hw_sim.run_options import RunOptions
+from models import loihi
 from neurodeploy import cli
 
+if TYPE_CHECKING:
+    from neurodeploy.report_run import Request
+
 DESCRIPTION = (
-    "Run a network on its task's test samples and report accuracy, spikes, SynOps, neurocores, and "
-    "estimated energy and latency on Loihi."
+    "Run a network on its task's test samples, or on given ones, and report accuracy, spikes, "
+    "SynOps, neurocores, and estimated energy and latency on Loihi."
 )
 
 
@@ -28,9 +31,10 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--samples",
         type=cli.whole_number(1),
         metavar="N",
-        help="test samples to run, spread evenly; all when not given",
+        help="samples to run, spread evenly; all when not given",
     )
-    options.add_argument("--backend", choices=sorted(BACKENDS), default="fast", help="what runs it")
+    _add_input_options(options)
+    _add_run_options(options)
     options.add_argument(
         "--chip",
         choices=sorted(chip.CHIPS),
@@ -38,15 +42,68 @@ def add_options(options: argparse.ArgumentParser) -> None:
         help="chip to estimate for; may be given again for another; all when not given",
     )
     options.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of text"
+    )
+    cli.add_threads_option(options)
+
+
+def _add_input_options(options: argparse.ArgumentParser) -> None:
+    given = options.add_argument_group(
+        "for a network without a task, or on samples of your own (see docs/any-network.md)"
+    )
+    given.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="a .npy array (neurons, time) or (channel, height, width, time), with an axis of "
+        "samples in front if there are several",
+    )
+    given.add_argument(
+        "--labels", type=Path, metavar="FILE", help="a .npy array of right answers, one a sample"
+    )
+    given.add_argument(
+        "--transformed",
+        action="store_true",
+        help="the input is what the neurons of the input layer take: leave out the file's scale "
+        "and offset",
+    )
+    given.add_argument(
+        "--message-bits",
+        type=cli.whole_number(0, loihi.MESSAGE_BITS_MAX),
+        metavar="N",
+        help="of graded input spikes, where the file does not say; 0 for spikes of 0 or 1",
+    )
+    given.add_argument(
+        "--spike-exp",
+        type=cli.whole_number(0, loihi.EXPONENT_MAX),
+        metavar="N",
+        help=f"binary places of sigma-delta spikes, where the file does not say; "
+        f"{loihi.SPIKE_EXP} when not given",
+    )
+
+
+def _add_run_options(options: argparse.ArgumentParser) -> None:
+    options.add_argument("--backend", choices=sorted(BACKENDS), default="fast", help="what runs it")
+    options.add_argument(
+        "--compare",
+        choices=sorted(BACKENDS),
+        help="run this backend as well and show the first spike that differs",
+    )
+    options.add_argument(
+        "--trace",
+        action="store_true",
+        help="show rates, silent and saturated neurons and overflows of every layer, and the "
+        "first spike that differs from the trained network's",
+    )
+    options.add_argument(
+        "--spikes", type=Path, metavar="FILE", help="write every layer's spikes to this .npz file"
+    )
+    options.add_argument(
         "--time-limit",
         type=cli.positive_number,
         metavar="SECONDS",
         help="end a run on Lava or Loihi after so long",
     )
-    options.add_argument(
-        "--json", action="store_true", help="print one JSON object instead of text"
-    )
-    cli.add_threads_option(options)
 
 
 @cli.command
@@ -55,28 +112,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser("report", DESCRIPTION)
     add_options(options)
     given = options.parse_args(argv)
-    report = make_report(
-        given.network,
-        data=given.data,
-        samples=given.samples,
-        backend=given.backend,
+    from neurodeploy import report_run
+
+    request = request_of(given)
+    outcome = report_run.carry_out(request)
+    if given.json:
+        cli.print_json(outcome.as_json())
+    else:
+        from neurodeploy.pages import checks, terminal
+
+        terminal.show(outcome.report)
+        checks.show(outcome)
+        if request.spikes is not None:
+            print(f"Wrote {request.spikes}: the spikes of every layer, layer_0, layer_1, ...")
+        _print_next(request, outcome.report.counted.samples)
+    code = exit_code(outcome.report, asked=request.chips)
+    differs = outcome.comparison is not None and not outcome.comparison.equal
+    return cli.CHECK_FAILED if differs else code
+
+
+def request_of(given: argparse.Namespace) -> Request:
+    """Return what the options ask for."""
+    from neurodeploy.report_run import Request
+
+    same = (
+        "network", "data", "samples", "backend", "compare", "input", "transformed", "labels",
+        "message_bits", "spike_exp", "spikes", "trace",
+    )  # fmt: skip
+    return Request(
+        **{name: getattr(given, name) for name in same},
         chips=given.chip or (),
         options=RunOptions(threads=given.threads, time_limit_s=given.time_limit),
     )
-    if given.json:
-        cli.print_json(report.as_json())
-    else:
-        from neurodeploy.pages import terminal
-
-        terminal.show(report)
-        _print_next(given)
-    return exit_code(report, asked=given.chip or ())
 
 
-def _print_next(given: argparse.Namespace) -> None:
-    print("Next, on Lava's simulator, or as JSON:")
-    for words in (("--backend", "lava", "--samples", "16"), ("--json",)):
-        print(f"  {cli.next_command('report', given.network, *words, data=given.data)}")
+def _print_next(request: Request, samples: int) -> None:
+    words: list[str | Path] = [request.network]
+    if request.input is not None:
+        words += ["--input", request.input, *["--transformed"] * request.transformed]
+    for option in ("message_bits", "spike_exp"):
+        if getattr(request, option) is not None:
+            words += [f"--{option.replace('_', '-')}", str(getattr(request, option))]
+    print("Next, side by side with Lava's simulator, or as JSON:")
+    some = ("--samples", "16") if samples > 16 else ()
+    for more in (("--compare", "lava", *some), ("--json",)):
+        print(f"  {cli.next_command('report', *words, *more, data=request.data)}")
 
 
 def make_report(
@@ -88,7 +168,7 @@ def make_report(
     chips: Sequence[str] = (),
     options: RunOptions = RunOptions(),
 ) -> Any:
-    """Run the network in a file and return the `hw_sim.report.Report`.
+    """Run the network in a file on its task's samples and return the `hw_sim.report.Report`.
 
     Args:
         path: a netx file that names its task.
@@ -98,31 +178,12 @@ def make_report(
         chips: names of those to estimate for; all by default.
         options: threads and time limit.
     """
-    from export import netx
-    from hw_sim import report
-    from neurodeploy import evaluation
+    from neurodeploy.report_run import Request, carry_out
 
-    network = netx.read(path)
-    with cli.status("reading the data"):
-        chosen, source = evaluation.load_test_samples(network.task, data, samples)
-    runner = backends.get(backend)
-    with cli.progress(f"running on {backend}") as advance:
-        done = evaluation.evaluate(
-            network, chosen, runner, options=replace(options, progress=advance), advance=advance
-        )
-    return report.build(
-        network,
-        done.counts,
-        chips=[chip.chip(name) for name in sorted(chips or chip.CHIPS)],
-        score=done.score,
-        measured=done.measured,
-        provenance={
-            "backend": backend,
-            "data": source,
-            "split": "test subjects",
-            "overflows": done.overflows,
-        },
+    request = Request(
+        path, data=data, samples=samples, backend=backend, chips=chips, options=options
     )
+    return carry_out(request).report
 
 
 def exit_code(report: Any, *, asked: Sequence[str] = ()) -> int:

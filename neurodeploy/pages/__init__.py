@@ -1,5 +1,6 @@
 """Reports and histories as people read them.
 
-terminal   a report as tables in a terminal
+terminal   a report as tables in a terminal; answers its outputs
+checks     what --compare and --trace found
 history    the history of a training as a picture
 """

@@ -12,6 +12,7 @@ from rich.table import Table
 from hw_sim.estimate import Estimate
 from hw_sim.report import NOT_MODELLED, Report
 from hw_sim.report_estimated import Estimated
+from neurodeploy.pages import answers
 
 UJ, MJ, MS, US = 1e6, 1e3, 1e3, 1e6
 """Factors from SI units to the units shown."""
@@ -21,7 +22,10 @@ def show(report: Report, console: Console | None = None) -> None:
     """Print the report on stdout: counted, then estimated, then what is not modelled."""
     out = console or Console(highlight=False)
     out.print(_headline(report))
+    out.print(_network(report))
     out.print(_layers(report))
+    if report.answers is not None and report.counted.score is None:
+        answers.show(report.answers, report.counted.samples, out)
     out.print(_chips(report))
     out.print(_cores(report))
     for name, each in report.estimated.items():
@@ -29,9 +33,9 @@ def show(report: Report, console: Console | None = None) -> None:
             out.print(f"[bold red]does not fit {name}:[/] {escape(problem)}", soft_wrap=True)
     out.print("[bold]How to read the estimates[/]")
     caveats = [c for each in report.estimated.values() for c in each.placement.chip.caveats]
-    _print_list(out, dict.fromkeys(caveats))
+    print_list(out, dict.fromkeys(caveats))
     out.print("[bold]Not modelled[/]")
-    _print_list(out, NOT_MODELLED)
+    print_list(out, NOT_MODELLED)
 
 
 def _headline(report: Report) -> str:
@@ -40,19 +44,22 @@ def _headline(report: Report) -> str:
         f"[bold]{escape(network.task.name or 'network')}[/] sha256 {report.digest[:12]}, "
         f"{escape(str(report.provenance.get('data', 'given spikes')))}, run on "
         f"{report.provenance.get('backend', '?')}: "
-        f"{counted.samples:,} samples of {counted.steps} time steps"
+        f"{counted.samples:,} sample{'s' * (counted.samples != 1)} of {counted.steps} time steps"
     ]
     if counted.score is not None:
+        silent = f"{counted.score.silent_samples} samples without an output spike"
+        if network.answer_kind != "spikes" and report.answers is not None:
+            silent = f"read from {report.answers.how}"
         lines.append(
             f"[bold]accuracy {counted.score.accuracy:.2%}, macro F1 {counted.score.macro_f1:.3f}[/]"
-            f" (counted; {counted.score.silent_samples} samples without an output spike)"
+            f" (counted; {silent})"
         )
     if report.provenance.get("overflows"):
         lines.append(f"warning: u or v left its 24 bits {report.provenance['overflows']:,} times")
     return "\n".join(lines)
 
 
-def _print_list(out: Console, sentences: Iterable[str]) -> None:
+def print_list(out: Console, sentences: Iterable[str]) -> None:
     """Print sentences indented on a terminal, and elsewhere one a line, whole."""
     listed = Table.grid(padding=(0, 1))
     for sentence in sentences:
@@ -64,24 +71,40 @@ def _print_list(out: Console, sentences: Iterable[str]) -> None:
         out.print(listed)
 
 
-def _layers(report: Report) -> Table:
-    table = Table(
-        title="Counted, a sample: spikes in and out of a layer, SynOps and their share of dense",
-        title_justify="left",
-    )
-    for name in ("layer", "neurons", "delays", "in", "out", "firing", "SynOps", "dense", "updates"):
-        table.add_column(name, justify="left" if name == "delays" else "right")
+def _network(report: Report) -> Table:
+    shape = "x".join(map(str, report.network.input_shape))
+    table = Table(title=f"The network, on an input of {shape}", title_justify="left")
+    for name in ("layer", "kind", "neurons", "shape", "weights", "delays"):
+        table.add_column(name, justify="right" if name in ("layer", "weights") else "left")
     for row in report.counted.layers:
         table.add_row(
             str(row.layer),
-            f"{row.neurons}",
+            row.kind,
+            row.neuron,
+            "x".join(map(str, row.shape)),
+            f"{row.synapses:,}",
             row.delays,
-            f"{row.spikes_in_per_sample:,.1f}",
-            f"{row.spikes_per_sample:,.1f}",
+        )
+    return table
+
+
+def _layers(report: Report) -> Table:
+    table = Table(
+        title="Counted, a sample: spikes in and out, SynOps and their share of dense",
+        title_justify="left",
+    )
+    for name in ("layer", "neurons", "in", "out", "firing", "SynOps", "dense", "updates"):
+        table.add_column(name, justify="right")
+    for row in report.counted.layers:
+        table.add_row(
+            str(row.layer),
+            f"{row.neurons:,}",
+            _count(row.spikes_in_per_sample),
+            _count(row.spikes_per_sample),
             f"{row.firing_rate_per_step:.1%}",
-            f"{row.synops_per_sample:,.0f}",
+            _count(round(row.synops_per_sample)),
             f"{row.synops_per_sample / max(row.dense_synops_per_sample, 1):.1%}",
-            f"{row.neuron_updates_per_sample:,.0f}",
+            _count(round(row.neuron_updates_per_sample)),
         )
     return table
 
@@ -93,7 +116,8 @@ def _chips(report: Report) -> Table:
     table.add_column("")
     for each in report.estimated.values():
         table.add_column(each.placement.chip.title, justify="right")
-    for label, read in _ROWS:
+    paced = any(each.pace is not None for each in report.estimated.values())
+    for label, read in (*_ROWS, *(_PACE_ROWS if paced else ())):
         table.add_row(label, *(read(each) for each in report.estimated.values()))
     return table
 
@@ -122,8 +146,15 @@ def _band(value: Estimate, factor: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Return three significant digits without an exponent, which nobody reads with ease."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Return two or three significant digits without an exponent, which nobody reads with ease."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{3 if value >= 0.01 else 2}g}"
+
+
+def _count(value: float) -> str:
+    """Return a mean count in seven characters or fewer up to thousands of millions."""
+    if value >= 1e6:
+        return f"{value / 1e6:,.1f}M" if value >= 1e8 else f"{value / 1e6:.3g}M"
+    return f"{value:,.0f}" if isinstance(value, int) or value >= 1e5 else f"{value:,.1f}"
 
 
 def _pace(each: Estimated, read: Any) -> str:
@@ -152,6 +183,9 @@ _ROWS: tuple[tuple[str, Any], ...] = (
     ("  spike traffic (uJ)", lambda e: _band(e.energy.spike_traffic, UJ)),
     ("  static energy (uJ)", lambda e: _band(e.energy.static, UJ)),
     ("  total energy (uJ)", lambda e: _band(e.energy.total, UJ)),
+)
+
+_PACE_ROWS: tuple[tuple[str, Any], ...] = (
     ("at the sensor's pace", _keeps_up),
     ("  dynamic energy (uJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.dynamic, UJ))),
     ("  static energy (mJ)", lambda e: _pace(e, lambda x: _band(x.pace_energy.static, MJ))),

@@ -1,0 +1,89 @@
+"""What a comparison and a trace found, as text in a terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from neurodeploy.comparison import Comparison, Side
+from neurodeploy.pages.terminal import print_list
+from neurodeploy.report_run import Outcome
+from neurodeploy.trace import SATURATED, Trace
+
+COLUMNS: Final = (
+    "layer", "training", "integers", "silent", "saturated", "u wraps", "v clips",
+)  # fmt: skip
+
+
+def show(outcome: Outcome, console: Console | None = None) -> None:
+    """Print the trace and the comparison on stdout, where they were asked for."""
+    out = console or Console(highlight=False)
+    if outcome.trace is not None:
+        _show_trace(out, outcome.trace)
+    if outcome.comparison is not None:
+        _show_comparison(out, outcome.comparison)
+
+
+def _show_trace(out: Console, trace: Trace) -> None:
+    table = Table(
+        title="Traced: spikes a neuron and step in training and in integers, extremes",
+        title_justify="left",
+    )
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for row in trace.layers:
+        table.add_row(
+            str(row.layer),
+            "-" if row.training_rate is None else f"{row.training_rate:.2%}",
+            f"{row.rate:.2%}",
+            f"{row.silent:,} of {row.neurons:,}",
+            f"{row.saturated:,}",
+            _number(row.wraps),
+            _number(row.clips),
+        )
+    out.print(table)
+    print_list(out, (*_MEANINGS, *(f"note: {note}" for note in trace.notes)))
+
+
+_MEANINGS: Final = (
+    "training: the trained network on its validation samples, which are others than these",
+    f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps",
+)
+
+
+def _show_comparison(out: Console, found: Comparison) -> None:
+    one, other = found.backends
+    proof = found.proof
+    over = f"of {found.layers} layers over {proof.samples:,} sample{'s' * (proof.samples != 1)}"
+    if found.equal:
+        out.print(f"[bold]{one} and {other} agree in all {proof.spikes:,} spikes {over}[/]")
+    else:
+        out.print(
+            f"[bold red]{one} and {other} differ[/] in {proof.different:,} places; they agree in "
+            f"{proof.spikes:,} spikes {over}"
+        )
+    if found.voltages:
+        out.print(f"{found.voltages:,} answers, which are read from v, differ")
+    if found.place:
+        out.print(f"first, by layer, sample, time step and neuron: {found.place}", soft_wrap=True)
+    if found.sides:
+        out.print(_sides(found.sides))
+    if found.note:
+        print_list(out, [f"note: {found.note}"])
+
+
+def _sides(sides: tuple[Side, ...]) -> Table:
+    table = Table()
+    table.add_column("at this place and step")
+    for side in sides:
+        table.add_column(side.backend, justify="right")
+    rows = {"sent": "spike", "weighted input": "weighted", "u": "current", "v": "voltage"}
+    for label, name in rows.items():
+        table.add_row(label, *(_number(getattr(side, name)) for side in sides))
+    return table
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"

@@ -1,0 +1,210 @@
+"""What the command `report` does before it prints: read, run, compare, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from export import netx
+from export.netx import Defaults
+from hw_sim import backends, chip, report
+from hw_sim.answers import answers
+from hw_sim.report import Report
+from hw_sim.run_options import RunOptions
+from models.errors import InputError
+from models.network import InputLayer, QuantizedNetwork
+from neurodeploy import cli, evaluation, given_input, spike_file, trained_network
+from neurodeploy.comparison import BackendComparison, Comparison
+from neurodeploy.evaluation import Evaluation, Inputs, Watch
+from neurodeploy.trace import Trace, Tracer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks `report` for; each field is the option of that name.
+
+    Attributes:
+        network: a netx file.
+        data: folder of the task's data, or None for the installed data package.
+        samples: how many to run; all by default.
+        backend: name of what runs it.
+        compare: name of another that runs the same, or None.
+        chips: names of those to estimate for; all by default.
+        input: a file of samples, instead of the task's.
+        transformed: its values are what the neurons of an input layer take.
+        labels: a file of right answers to them.
+        message_bits: of graded input, in a file of lava-dl's.
+        spike_exp: binary places of graded spikes, in a file of lava-dl's.
+        spikes: where to write every layer's spikes.
+        trace: whether to look at what each layer does.
+        options: threads and time limit.
+    """
+
+    network: Path
+    data: Path | None = None
+    samples: int | None = None
+    backend: str = "fast"
+    compare: str | None = None
+    chips: Sequence[str] = ()
+    input: Path | None = None
+    transformed: bool = False
+    labels: Path | None = None
+    message_bits: int | None = None
+    spike_exp: int | None = None
+    spikes: Path | None = None
+    trace: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a request.
+
+    Attributes:
+        report: counted and estimated.
+        comparison: with another backend, or with the trained network, None when not asked for.
+        trace: of the layers, None when not asked for.
+    """
+
+    report: Report
+    comparison: Comparison | None = None
+    trace: Trace | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON values, with what else was asked for."""
+        found = {"comparison": self.comparison, "trace": self.trace}
+        asked = {name: each.as_json() for name, each in found.items() if each is not None}
+        return {**self.report.as_json(), **asked}
+
+
+def carry_out(request: Request) -> Outcome:
+    """Run the network and return what was asked for.
+
+    Raises:
+        InputError: when files or options do not fit one another or the machine.
+        BackendError: when a backend cannot run.
+    """
+    check(request)
+    network = read(request)
+    runs, inputs = open_samples(request, network)
+    done, comparison, trace = _run(request, runs, inputs)
+    if trace is not None and comparison is None and request.input is None:
+        comparison, note = trained_network.compare(request.network, network, inputs)
+        trace = replace(trace, notes=(*trace.notes, *filter(None, [note])))
+    made = report.build(
+        network,
+        done.counts,
+        chips=[chip.chip(name) for name in sorted(request.chips or chip.CHIPS)],
+        score=done.score,
+        measured=done.measured,
+        provenance={
+            "backend": request.backend,
+            "data": inputs.source,
+            "split": inputs.split,
+            "overflows": done.overflows,
+        },
+        answers=answers(network, done.outputs),
+    )
+    return Outcome(made, comparison, trace)
+
+
+def check(request: Request) -> None:
+    """Raise InputError where options contradict one another, before anything is read."""
+    if request.input is None:
+        for name in ("transformed", "labels"):
+            if getattr(request, name):
+                raise InputError(f"--{name} says more about --input, which is missing; give both")
+    elif request.data is not None:
+        raise InputError("--data is for the task's samples and --input brings others; give one")
+    if request.compare == request.backend:
+        raise InputError(
+            f"--compare and --backend are both {request.backend}; name two that differ"
+        )
+    used = [backends.get(name) for name in _names(request)]
+    if request.options.time_limit_s is not None and not any(each.timed for each in used):
+        raise InputError(
+            f"--time-limit ends runs on Lava or Loihi, and --backend {request.backend} has none; "
+            "leave it out"
+        )
+    if request.spikes is not None:
+        spike_file.check_name(request.spikes)
+        for path in filter(None, (request.input, request.labels)):
+            if path.resolve() == request.spikes.resolve():
+                raise InputError(f"--spikes would write over {path}; give it another name")
+
+
+def _names(request: Request) -> tuple[str, ...]:
+    return (request.backend, *filter(None, [request.compare]))
+
+
+def read(request: Request) -> QuantizedNetwork:
+    """Return the network in the file, which lava-dl's files leave open in two points.
+
+    Raises:
+        InputError: when it cannot be read, or says otherwise than --message-bits or --spike-exp.
+    """
+    asked = {"message_bits": request.message_bits, "spike_exp": request.spike_exp}
+    given = {name: value for name, value in asked.items() if value is not None}
+    network = netx.read(request.network, replace(Defaults(), **given))
+    if "message_bits" in given and isinstance(network.layers[0], InputLayer):
+        raise InputError(
+            f"{request.network}: its first layer is an input with neurons, which takes values and "
+            "no graded spikes; leave --message-bits out"
+        )
+    exponents = {
+        layer.neuron.spike_exp for layer in network.layers if hasattr(layer.neuron, "spike_exp")
+    }
+    if "spike_exp" in given and not exponents:
+        raise InputError(f"{request.network} has no sigma-delta neurons; leave --spike-exp out")
+    for name, carried in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
+        if name in given and carried != {given[name]}:
+            raise InputError(
+                f"{request.network} says itself that {name} is "
+                f"{', '.join(map(str, sorted(carried)))} and --{name.replace('_', '-')} "
+                f"{given[name]}; leave the option out"
+            )
+    return network
+
+
+def open_samples(request: Request, network: QuantizedNetwork) -> tuple[QuantizedNetwork, Inputs]:
+    """Return the network that takes the samples as they come, and the samples."""
+    if request.input is not None:
+        return given_input.open_input(
+            network,
+            request.input,
+            transformed=request.transformed,
+            samples=request.samples,
+            labels=request.labels,
+        )
+    with cli.status("reading the data"):
+        return network, evaluation.of_task(network.task, request.data, request.samples)
+
+
+def _run(
+    request: Request, network: QuantizedNetwork, inputs: Inputs
+) -> tuple[Evaluation, Comparison | None, Trace | None]:
+    """Run all samples, once, and let whoever is asked for watch."""
+    first, *others = (backends.get(name) for name in _names(request))
+    tracer = Tracer(network) if request.trace else None
+    with ExitStack() as stack:
+        title = f"running on {' and '.join(_names(request))}"
+        advance = stack.enter_context(cli.progress(title))
+        watches: list[Watch] = [] if tracer is None else [tracer.add]
+        if request.spikes is not None:
+            writing = spike_file.writing(request.spikes, network, inputs)
+            watches.append(stack.enter_context(writing))
+        compared = None
+        if others:
+            compared = BackendComparison(
+                network, (first, others[0]), request.options, inputs, advance
+            )
+            watches.append(compared.add)
+        done = evaluation.evaluate(
+            network, inputs, first, options=request.options, advance=advance, watches=watches,
+            others=others,
+        )  # fmt: skip
+        comparison = None if compared is None else compared.result()
+    return done, comparison, None if tracer is None else tracer.result()
