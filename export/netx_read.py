@@ -264,8 +264,12 @@ def _check_sigma_delta(neuron: Any) -> None:
 
 
 def _read_bias(group: Any, shape: tuple[int, ...]) -> Any:
-    """Return the biases in the order of the neurons; an image of them is in Lava's order."""
+    """Return the biases in the order of the neurons; an image of them is in Lava's order.
+
+    One value for all is read as one where we wrote it, since netx needs one a neuron or channel.
+    """
     bias = numbers(group, "bias", 0)
     if len(shape) == 3 and bias.ndim == 3 and bias.shape == shape[::-1]:
         bias = bias.T
-    return bias.reshape(-1)
+    shared = group.attrs.get("bias_size") == 1 and (bias == bias.flat[0]).all()
+    return bias.reshape(-1)[:1] if shared else bias.reshape(-1)

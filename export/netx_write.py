@@ -24,6 +24,7 @@ def write_layer(group: Any, layer: Layer) -> None:
     bias = getattr(layer.neuron, "bias", None)
     if bias is not None and bias.any():
         group.create_dataset("bias", data=_bias(bias, layer))
+        group.attrs["bias_size"] = bias.size
 
 
 def write_shape(group: Any, kind: str, shape: tuple[int, ...]) -> None:

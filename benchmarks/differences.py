@@ -1,0 +1,111 @@
+"""Where fast differs from what Lava did with the same network and input.
+
+    python -m benchmarks.differences CASES FOLDER...
+
+compares fast, as it stands in each FOLDER with the packages models, export and hw_sim, with what
+Lava did in the cases that `save` wrote to the folder CASES, and prints one line of JSON a FOLDER:
+how many cases differ and the first difference. It stops at a folder's first case that differs
+unless the folder is named `intact`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+STATES = ("current", "voltage", "weighted")
+PACKAGES = ("models", "export", "hw_sim")
+INTACT = "intact"
+
+
+def differences(ours: Any, lava: Any) -> list[str]:
+    """Return what differs between two `Activity`, one line each: spikes and last voltages, and the
+    states where both have them."""
+    found = []
+    for index, pair in enumerate(zip(ours.spikes, lava.spikes, strict=True)):
+        found += _array(f"layer {index} spikes", *pair)
+    if ours.states and lava.states:
+        for index, (one, other) in enumerate(zip(ours.states, lava.states, strict=True)):
+            for name in STATES:
+                found += _array(f"layer {index} {name}", getattr(one, name), getattr(other, name))
+    if (ours.last_voltage is None) != (lava.last_voltage is None):
+        found.append("only one has a last voltage")
+    elif ours.last_voltage is not None:
+        found += _array("last voltage", ours.last_voltage, lava.last_voltage)
+    return found
+
+
+def _array(name: str, ours: Any, lava: Any) -> list[str]:
+    if ours.shape != lava.shape:
+        return [f"{name}: shape {ours.shape}, Lava's {lava.shape}"]
+    wrong = np.argwhere(ours != lava)
+    if not len(wrong):
+        return []
+    place = tuple(wrong[0].tolist())
+    return [
+        f"{name}: {len(wrong)} of {ours.size} differ, first at (sample, neuron, step) "
+        f"{place}: {ours[place]}, Lava's {lava[place]}"
+    ]
+
+
+def save(folder: Path, name: str, network: Any, spikes: Any, lava: Any) -> None:
+    """Write a case for `python -m benchmarks.differences`: a .net and an .npz file."""
+    from export import netx
+
+    netx.write(network, folder / f"{name}.net")
+    arrays = {f"spikes_{index}": each for index, each in enumerate(lava.spikes)}
+    for index, states in enumerate(lava.states):
+        arrays |= {f"{each}_{index}": getattr(states, each) for each in STATES}
+    if lava.last_voltage is not None:
+        arrays["last_voltage"] = lava.last_voltage
+    np.savez(folder / f"{name}.npz", input=spikes, **arrays)
+
+
+def load(path: Path) -> tuple[Any, Any]:
+    """Return the input and what Lava did with it, from an .npz file of `save`."""
+    with np.load(path) as arrays:
+        layers = range(sum(name.startswith("spikes_") for name in arrays))
+        lava = SimpleNamespace(
+            spikes=[arrays[f"spikes_{i}"] for i in layers],
+            states=[SimpleNamespace(**{n: arrays[f"{n}_{i}"] for n in STATES}) for i in layers],
+            last_voltage=arrays.get("last_voltage"),
+        )
+        return arrays["input"], lava
+
+
+def compare(cases: Path, folder: Path) -> dict[str, Any]:
+    """Return how many cases differ with fast as it stands in `folder`, and where the first does."""
+    for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.invalidate_caches()
+        fast, netx, options = (
+            importlib.import_module(name)
+            for name in ("hw_sim.fast", "export.netx", "hw_sim.run_options")
+        )
+    finally:
+        sys.path.remove(str(folder))
+    if not Path(fast.__file__).is_relative_to(folder):
+        raise RuntimeError(f"{fast.__file__} was imported in place of the one in {folder}")
+    differ, first = 0, ""
+    for path in sorted(cases.glob("*.npz")):
+        network, (spikes, lava) = netx.read(path.with_suffix(".net")), load(path)
+        with np.errstate(over="ignore"):
+            ran = fast.run(network, spikes, options.RunOptions(states=True))
+        if found := differences(ran, lava):
+            differ, first = differ + 1, first or f"{path.stem}: {found[0]}"
+            if folder.name != INTACT:
+                break
+    return {"folder": folder.name, "differ": differ, "first": first}
+
+
+if __name__ == "__main__":
+    for each in sys.argv[2:]:
+        print(json.dumps(compare(Path(sys.argv[1]), Path(each))), flush=True)

@@ -1,0 +1,108 @@
+"""Random networks through fast and Lava, which must agree in every spike and state.
+
+    python -m benchmarks.fuzz --networks 1000 --seed 0 [--out docs/fuzz.md] [--keep runs/fuzz]
+
+Prints what differs and a census of what the networks exercised; exit code 1 when anything differs.
+--keep saves networks that differ (a .net and a .npy each) in a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.census import Census, tables
+from benchmarks.differences import differences
+from benchmarks.lava_server import LavaServer
+from benchmarks.random_networks import LENGTH, Case, case
+from export import netx
+from hw_sim import fast
+from hw_sim.activity import Activity
+from hw_sim.run_options import RunOptions
+
+PROGRESS_NETWORKS = 50
+VERSIONS = ("lava-nc", "numpy", "numba")
+
+
+def check(case: Case, lava: Activity) -> tuple[list[str], Activity]:
+    """Return what differs between fast, without and with states, and Lava, and what fast did."""
+    found = [
+        differences(fast.run(case.network, case.spikes, RunOptions(states=states)), lava)
+        for states in (False, True)
+    ]
+    wrong = [f"without states: {each}" for each in found[0]] + found[1]
+    return wrong, fast.run(case.network, case.spikes, RunOptions(states=True))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare, print, and write the record."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--networks", type=int, default=1000)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--out", type=Path, help="Markdown file to write the record to")
+    options.add_argument("--keep", type=Path, help="folder to save networks in that differ")
+    given = options.parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    began, census, wrong = time.monotonic(), Census(), []
+    rng = np.random.default_rng(given.seed)
+    with LavaServer() as lava:
+        for number in range(given.networks):
+            drawn = case(rng.bytes(LENGTH))
+            found, activity = check(drawn, lava.run(drawn.network, drawn.spikes))
+            census.add(drawn, activity)
+            if found:
+                wrong.append(f"network {number}: " + "; ".join(found))
+                print(wrong[-1], flush=True)
+                _keep(drawn, given.keep, number)
+            if (number + 1) % PROGRESS_NETWORKS == 0:
+                seconds = time.monotonic() - began
+                print(f"{number + 1} networks, {seconds:.0f} s, {len(wrong)} differ", flush=True)
+    text = record(census, wrong, arguments, time.monotonic() - began)
+    print(text)
+    if given.out is not None:
+        given.out.write_text(text)
+    return 1 if wrong else 0
+
+
+def _keep(case: Case, folder: Path | None, number: int) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        netx.write(case.network, folder / f"{number}.net")
+        np.save(folder / f"{number}.npy", case.spikes)
+
+
+def record(census: Census, wrong: Sequence[str], arguments: Sequence[str], seconds: float) -> str:
+    """Return the record of a run in Markdown."""
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+    result = "no difference" if not wrong else f"{len(wrong)} networks differ"
+    lines = [
+        "# Random networks through fast and Lava",
+        "",
+        "    " + shlex.join(["python", "-m", "benchmarks.fuzz", *arguments]),
+        "",
+        "The last run, as the command above wrote it. Each network runs on Lava's simulator and",
+        "on ours, without and with states; every spike, u, v and weighted input of every layer",
+        "and the last voltages must be equal.",
+        "",
+        f"Result: **{result}** in {census.networks:,} networks and {census.steps:,} time steps.",
+        "",
+        f"{date.today()}, {seconds / 60:.1f} minutes, Python {platform.python_version()}, "
+        f"{versions}.",
+        "",
+        tables(census),
+        "",
+    ]  # fmt: skip
+    return "\n".join([*lines, *(f"- {each}" for each in wrong), ""] if wrong else lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Lava on many networks: one child process imports Lava once and runs one network after the other.
+
+    with LavaServer() as lava:
+        activity = lava.run(network, spikes)
+
+Started as `python -m benchmarks.lava_server FOLDER`, this file is that child: FOLDER gets the jobs
+0, 1, ... of `hw_sim.lava_worker`, each ready when it holds the file `go`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export import netx
+from hw_sim import lava_backend
+from hw_sim.activity import Activity
+from hw_sim.inputs import check_input
+from hw_sim.lava_process import Job, started
+from models.errors import BackendError
+from models.network import QuantizedNetwork
+
+POLL_S = 0.005
+LIMIT_S = 120.0
+RUNS_A_CHILD = 50
+"""Lava keeps a little of every run; after so many the child makes way for a new one."""
+
+
+class LavaServer:
+    """Runs networks on Lava; the child starts with the first and anew after one that failed."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._child: Any = None
+        self._folder = Path()
+        self._runs = 0
+
+    def __enter__(self) -> LavaServer:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._end()
+
+    def run(self, network: QuantizedNetwork, spikes: NDArray[Any]) -> Activity:
+        """Return what Lava does with every sample from cleared state, with states.
+
+        Raises:
+            BackendError: when Lava raises, dies or takes longer than two minutes.
+        """
+        if self._child is None or self._runs == RUNS_A_CHILD:
+            self._start()
+        inputs = check_input(network, spikes)
+        job = self._folder / str(self._runs)
+        job.mkdir()
+        netx.write(network, job / "network.net")
+        np.save(job / "spikes.npy", inputs)
+        (job / "states").touch()
+        (job / "go").touch()
+        self._runs += 1
+        try:
+            self._wait(job)
+            return lava_backend.collect(network, inputs, job, states=True)
+        except BaseException:
+            self._end()
+            raise
+
+    def _start(self) -> None:
+        self._end()
+        folder = tempfile.TemporaryDirectory(prefix="neurodeploy-")
+        self._folder = Path(self._stack.enter_context(folder))
+        job = Job("benchmarks.lava_server", self._folder, "Lava's simulator", 0, LIMIT_S)
+        self._child = self._stack.enter_context(started(job))
+        self._runs = 0
+
+    def _end(self) -> None:
+        self._stack.close()
+        self._child = None
+
+    def _wait(self, job: Path) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not (job / "done").exists():
+            error = self._folder / "error.txt"
+            if error.exists():
+                raise BackendError(f"Lava's simulator failed: {error.read_text()}")
+            if self._child.poll() is not None:
+                raise BackendError("Lava's simulator failed: its process ended without a word")
+            if time.monotonic() > deadline:
+                raise BackendError(f"Lava's simulator did not finish in {LIMIT_S:.0f} s")
+            time.sleep(POLL_S)
+
+
+def serve(folder: Path, watch: Any) -> None:
+    """Run the jobs in the folder until this process is ended."""
+    from hw_sim import lava_worker
+
+    for number in range(RUNS_A_CHILD):
+        job = folder / str(number)
+        while not (job / "go").exists():
+            time.sleep(POLL_S)
+        lava_worker.run(job, watch)
+        (job / "done").touch()
+
+
+if __name__ == "__main__":
+    from hw_sim.lava_child import work
+
+    work(serve, sys.argv[1])

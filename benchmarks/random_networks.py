@@ -1,0 +1,320 @@
+"""Random small networks and their input, drawn by hypothesis over every kind of layer and neuron.
+
+Bytes choose what a network is made of, so that hypothesis can reduce one that fails to a smaller
+one; the numbers in its arrays come from generators that the bytes seed. Most thresholds are tuned:
+with random ones nearly all layers would be silent or saturated, and a comparison of them would
+prove nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hw_sim import fast
+from hw_sim.run_options import RunOptions
+from models import loihi
+from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
+from models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
+
+Generator: TypeAlias = np.random.Generator
+
+LENGTHS = [(1, 72), (1, 72), (2, 36), (3, 24), (1, 40), (2, 20), (3, 12)]
+"""Samples and time steps of each; the longest lets spikes of the longest delay arrive."""
+
+RATES = [0.03, 0.1, 0.2, 0.4]
+"""Neurons of a tuned layer that fire in a step, at most."""
+
+BLOCK = 72
+"""Bytes that choose one layer; an input, four layers and the answer have a block each."""
+
+LENGTH = 6 * BLOCK
+
+
+class Choices:
+    """Choices read from bytes, a block of them for each part of the network.
+
+    Blocks let a part change while the others stay, so that hypothesis can reduce a network.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._blocks = [data[k : k + BLOCK] for k in range(0, LENGTH, BLOCK)]
+        self._block = iter(b"")
+
+    def start_block(self) -> Generator:
+        """Turn to the next block; return the generator of its arrays."""
+        block = self._blocks.pop(0)
+        self._block = iter(block[4:])
+        return np.random.default_rng(list(block[:4]))
+
+    def pick(self, *choices: Any) -> Any:
+        """Return one of the choices, the first for a byte of 0; what stands there twice comes twice
+        as often."""
+        return choices[next(self._block) % len(choices)]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network and its input, int (samples, channels, time)."""
+
+    network: QuantizedNetwork
+    spikes: NDArray[Any]
+
+
+def case(data: bytes) -> Case:
+    """Return the network of one to four layers, and its input, that `LENGTH` bytes choose."""
+    draw = Choices(data)
+    rng = draw.start_block()
+    count = draw.pick(1, 2, 3, 3, 4)
+    samples, steps = draw.pick(*LENGTHS)
+    network, spikes = _first(draw, rng, samples, steps)
+    while len(network.layers) < count:
+        rng = draw.start_block()
+        tuned, rate = draw.pick(*[True] * 7, False), draw.pick(*RATES)
+        last = len(network.layers) == count - 1
+        layer = _layer(draw, rng, network.shape, last=last)
+        if _is_undefined(network, layer, spikes):
+            layer = _layer(draw, rng, (layer.senders,), last=last)
+        network = network.plus(layer)
+        if tuned:
+            network = _tuned(network, spikes, rate)
+    draw.start_block()
+    neurons = network.layers[-1].neurons
+    groups = [n for n in range(2, 9) if neurons % n == 0]
+    return Case(network.finished(draw.pick(1, 1, 1, *groups)), spikes)
+
+
+cases = st.binary(min_size=LENGTH, max_size=LENGTH).map(case)
+"""Networks with their input. The bytes are one choice of hypothesis: of many, it would repeat some
+in others on purpose, and so leave most kinds of networks out of a short run."""
+
+
+@dataclass(frozen=True)
+class _Unfinished:
+    """A network that grows: it may have no layer yet."""
+
+    input_shape: Shape
+    message_bits: int
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def shape(self) -> Shape:
+        """Of what the next layer receives."""
+        return self.layers[-1].shape if self.layers else self.input_shape
+
+    def plus(self, layer: Layer) -> _Unfinished:
+        return replace(self, layers=(*self.layers, layer))
+
+    def finished(self, group: int = 1) -> QuantizedNetwork:
+        return QuantizedNetwork(
+            self.layers, input_shape=self.input_shape, message_bits=self.message_bits, group=group
+        )
+
+
+def _first(
+    draw: Choices, rng: Generator, samples: int, steps: int
+) -> tuple[_Unfinished, NDArray[Any]]:
+    """Return a network that has at most an input layer, and its input."""
+    image = tuple(draw.pick(*sizes) for sizes in ((1, 2, 3, 4), (2, 3, 5), (3, 4, 6)))
+    vector = (draw.pick(1, 3, 5, 8, 16),)
+    shape = draw.pick(image, vector)
+    kind = draw.pick("spikes", "spikes", "spikes", "graded", "graded", "cuba", "delta")
+    size = (samples, math.prod(shape), steps)
+    busy = rng.random(size) < draw.pick(0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.6, 0.6, 0.0, 1.0)
+    if kind == "spikes":
+        return _Unfinished(shape, 0), busy.astype(np.uint8)
+    if kind == "graded":
+        bits = draw.pick(1, 4, 8, 16, loihi.MESSAGE_BITS_MAX)
+        limit = (1 << bits) - 1
+        low = draw.pick(0, -limit)
+        return _Unfinished(shape, bits), busy * rng.integers(low, limit + 1, size)
+    shape = draw.pick(shape, shape, shape[-2:])
+    size = (samples, math.prod(shape), steps)
+    layer = _input_layer(draw, rng, shape, kind)
+    values = _driving(draw, rng, layer, size)
+    network = _Unfinished(shape, 0).plus(layer)
+    return _tuned(network, values, draw.pick(*RATES)), values
+
+
+def _input_layer(draw: Choices, rng: Generator, shape: Shape, kind: str) -> InputLayer:
+    neuron: Any = Delta(0, *_exponents(draw))
+    if kind == "cuba":
+        decays = (_decay(draw, rng, shape) for _ in range(2))
+        neuron = CubaLif(*decays, 100)
+    return InputLayer(neuron, shape, draw.pick(1, 1, -3, 64), draw.pick(0, 0, 5, -100))
+
+
+def _driving(
+    draw: Choices, rng: Generator, layer: InputLayer, size: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Return values for the neurons of an input layer: silent, small changes or the whole range."""
+    limit = loihi.BIAS_MAX
+    if isinstance(layer.neuron, Delta):
+        places = layer.neuron.spike_exp + layer.neuron.state_exp
+        limit = (1 << (loihi.STATE_WORD - 1 - places)) - 1
+    reach = (limit - abs(layer.offset)) // abs(layer.scale)
+    kind = draw.pick("walk", "walk", "few", "whole", "largest", "silent")
+    if kind == "walk":
+        stride = max(1, reach // 200)
+        walk = rng.integers(-stride, stride + 1, size).cumsum(axis=2)
+        return np.clip(walk + stride * 5, -reach, reach)
+    if kind == "few":
+        return (rng.random(size) < 0.2) * rng.integers(0, reach + 1, size)
+    if kind == "whole":
+        return rng.integers(-reach, reach + 1, size)
+    return np.full(size, reach if kind == "largest" else 0)
+
+
+def _layer(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> Layer:
+    """Return a layer for senders of the shape `before`."""
+    image = len(before) == 3
+    kinds = ["convolution"] * 3 * image + ["dense"] * 2 + ["recurrent"] * 2
+    kind = draw.pick(*kinds)
+    if kind == "convolution":
+        return _convolution(draw, rng, before, last=last)
+    neurons, senders = draw.pick(1, 2, 4, 6, 8), math.prod(before)
+    neuron = _neuron(draw, rng, (neurons,), last=last)
+    weight, delay = _weight(draw, rng, (neurons, senders)), _delay(draw, rng, (neurons, senders))
+    if kind == "dense":
+        return DenseLayer(weight, neuron, delay)
+    square = (neurons, neurons)
+    recurrent = _weight(draw, rng, square)
+    return RecurrentLayer(weight, recurrent, neuron, delay, _delay(draw, rng, square))
+
+
+def _is_undefined(network: _Unfinished, layer: Layer, spikes: NDArray[Any]) -> bool:
+    """Tell whether sums of the layer may leave 32 bits in a convolution.
+
+    Lava computes them as floats and casts them to int32 (`lava.proc.conv.utils.conv`), which has no
+    defined result then; x86 and ARM processors give different ones.
+    """
+    if not isinstance(layer, ConvLayer):
+        return False
+    arriving = _run(network, spikes) if network.layers else spikes
+    largest = int(abs(arriving.astype(np.int64)).max())
+    return largest * int(abs(layer.weight.astype(np.int64)).sum((1, 2, 3)).max()) >= 1 << 31
+
+
+def _convolution(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> ConvLayer:
+    channels, *sizes = before
+    groups = draw.pick(*[n for n in (1, 2, 3, 4) if channels % n == 0])
+    kernel = [draw.pick(*range(1, min(3, size) + 1)) for size in sizes]
+    padding = [draw.pick(0, 0, 1, 2) for _ in sizes]
+    dilation = [
+        draw.pick(1, *(n for n in (2, 3) if n * (width - 1) < size + 2 * pad))
+        for size, width, pad in zip(sizes, kernel, padding)
+    ]
+    shape = (groups * draw.pick(1, 2), channels // groups, *kernel)
+    layer = ConvLayer(
+        _weight(draw, rng, shape), before, Sigma(),
+        [draw.pick(1, 1, 2, 3) for _ in sizes], padding, dilation, groups,
+    )  # fmt: skip
+    return replace(layer, neuron=_neuron(draw, rng, layer.shape, last=last))
+
+
+def _weight(draw: Choices, rng: Generator, shape: Shape) -> NDArray[Any]:
+    low, high = loihi.WEIGHT_MIN, loihi.WEIGHT_MAX
+    kind = draw.pick(
+        *["mixed"] * 6, *["positive", "even", "odd", "extreme"] * 2,
+        "largest", "zero", "negative", "negative power of two",
+    )  # fmt: skip
+    drawn = rng.integers(-100, 160, shape)
+    return {
+        "mixed": drawn,
+        "positive": abs(drawn),
+        "even": rng.integers(low // 2, high // 2 + 1, shape) * 2,
+        "odd": rng.integers(low // 2, high // 2 + 1, shape) * 2 + 1,
+        "extreme": rng.choice([low, high], shape),
+        "largest": np.full(shape, high),
+        "zero": np.zeros(shape, int),
+        "negative": -abs(drawn),
+        "negative power of two": np.full(shape, -(1 << draw.pick(0, 3, 8))),
+    }[kind]
+
+
+def _delay(draw: Choices, rng: Generator, shape: Shape) -> NDArray[Any]:
+    neurons, senders = shape
+    axis = draw.pick((1, 1), (1, senders), (neurons, 1), shape)
+    longest = draw.pick(1, 3, 3, 8, 20, loihi.DELAY_MAX)
+    delay = rng.integers(0, longest + 1, axis)
+    delay[0, 0] = longest
+    return delay * (axis != (1, 1))
+
+
+def _decay(draw: Choices, rng: Generator, shape: Shape) -> NDArray[Any]:
+    one = loihi.DECAY_ONE
+    sizes = [1, 1, math.prod(shape), *shape[:1] * (len(shape) == 3)]
+    size = draw.pick(*sizes)
+    kind = draw.pick("slow", "slow", "random", "nothing", "everything", "edge")
+    return {
+        "slow": rng.integers(1, 500, size),
+        "random": rng.integers(0, one + 1, size),
+        "nothing": np.zeros(size, int),
+        "everything": np.full(size, one),
+        "edge": rng.choice([0, 1, one - 1, one], size),
+    }[kind]
+
+
+def _exponents(draw: Choices) -> tuple[int, int]:
+    return draw.pick((6, 6), (6, 6), (0, 0), (7, 7), (3, 0), (0, 5), (2, 4))
+
+
+def _bias(draw: Choices, rng: Generator, shape: Shape, low: int, high: int) -> NDArray[Any]:
+    sizes = [1, math.prod(shape), *shape[:1] * (len(shape) == 3)]
+    size, kind = draw.pick(*sizes), draw.pick("none", "none", "small", "any", "extreme")
+    return {
+        "none": np.zeros(1, int),
+        "small": rng.integers(-40, 60, size),
+        "any": rng.integers(low, high + 1, size),
+        "extreme": rng.choice([low, high], size),
+    }[kind]
+
+
+def _neuron(draw: Choices, rng: Generator, shape: Shape, *, last: bool) -> Any:
+    kind = draw.pick("cuba", "cuba", "cuba", "sigma-delta", "sigma" if last else "cuba")
+    if kind == "sigma":
+        return Sigma()
+    if kind == "cuba":
+        decays = (_decay(draw, rng, shape) for _ in range(2))
+        never = [loihi.THRESHOLD_NEVER] * (3 if last else 1)
+        threshold = draw.pick(0, 20, 300, 3000, loihi.THRESHOLD_MAX, *never)
+        bias = _bias(draw, rng, shape, loihi.BIAS_MIN, loihi.BIAS_MAX)
+        return CubaLif(*decays, threshold, bias)
+    bias = _bias(draw, rng, shape, loihi.SIGMA_BIAS_MIN, loihi.SIGMA_BIAS_MAX)
+    return SigmaDelta(draw.pick(0, 1, 10), bias, *_exponents(draw))
+
+
+def _run(network: _Unfinished, spikes: NDArray[Any]) -> NDArray[Any]:
+    """Return what the last layer sends, (samples, neurons, time)."""
+    return fast.run(network.finished(), spikes, RunOptions(threads=1)).spikes[-1]
+
+
+def _tuned(network: _Unfinished, spikes: NDArray[Any], rate: float) -> _Unfinished:
+    """Return the network, its last layer with the lowest threshold at which it fires no more often
+    than at `rate`, of all its neurons and steps; layers without a threshold stay as they are."""
+    *before, layer = network.layers
+    neuron: Any = layer.neuron
+    if isinstance(neuron, Sigma) or (
+        isinstance(neuron, CubaLif) and neuron.threshold == loihi.THRESHOLD_NEVER
+    ):
+        return network
+    high = loihi.THRESHOLD_MAX
+    if not isinstance(neuron, CubaLif):
+        places = neuron.spike_exp + neuron.state_exp
+        high = min(high, (1 << (loihi.STATE_WORD - 1 - places)) - 1)
+
+    def at(threshold: int) -> _Unfinished:
+        changed = replace(layer, neuron=replace(neuron, threshold=threshold))
+        return replace(network, layers=(*before, changed))
+
+    low = 0
+    while low < high:
+        middle = (low + high) // 2
+        sent = _run(at(middle), spikes)
+        low, high = (middle + 1, high) if np.mean(sent != 0) > rate else (low, middle)
+    return at(low)
