@@ -12,6 +12,7 @@ report_run                      what report does before it prints
 evaluation                      run a network over a task's samples, or those in a given_input
 array_file                      open an array of a person's own
 spike_file, trace               what a run leaves beside its report
+support                         what runs where, as the README shows it
 pages/                          reports and histories as text and pictures
 """
 

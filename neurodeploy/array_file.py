@@ -98,7 +98,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     }
     if version not in readers:
         raise ValueError(f"version {version} of the format holds no plain numbers")
-    shape, fortran, dtype = readers[version](file)  # type: ignore[no-untyped-call]
+    try:
+        shape, fortran, dtype = readers[version](file)  # type: ignore[no-untyped-call]
+    except Exception as error:  # numpy's parser raises whatever it stumbles on
+        raise ValueError(f"its header is damaged: {error}") from None
     if any(size < 0 for size in shape):
         raise ValueError(f"its shape is {shape}")
     return shape, fortran, dtype

@@ -63,7 +63,7 @@ def open_input(
     Raises:
         InputError: when a file cannot be read, or shape, type or values do not fit the network.
     """
-    first = network.layers[0]
+    path, first = Path(path), network.layers[0]
     if transformed and not isinstance(first, InputLayer):
         raise InputError(
             "--transformed leaves out the scale and offset of an input layer with neurons, and "

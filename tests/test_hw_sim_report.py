@@ -70,6 +70,7 @@ def test_counted_figures_are_means_over_samples(report):
         "kind": "dense",
         "neuron": "CUBA LIF",
         "neurons": 3,
+        "shape": [3],
         "senders": 2,
         "synapses": 6,
         "delays": "none",

@@ -147,7 +147,9 @@ def _band(value: Estimate, factor: float) -> str:
 
 def _number(value: float) -> str:
     """Return two or three significant digits without an exponent, which nobody reads with ease."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.{3 if value >= 0.01 else 2}g}"
+    if value >= 1e4:
+        return f"{value / 1e3:,.0f}k" if value >= 1e5 else f"{value / 1e3:.1f}k"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{3 if value >= 0.1 else 2}g}"
 
 
 def _count(value: float) -> str:

@@ -1,0 +1,104 @@
+"""What runs where, as the README shows it: made from the tables that decide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from export.netx_read import READERS, REFUSED
+from hw_sim import loihi_backend
+from hw_sim.backends import BACKENDS
+from models.errors import InputError
+from models.layers import LAYERS, ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from models.network import QuantizedNetwork
+from models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
+
+NETX_LAYERS: Final = MappingProxyType(
+    {InputLayer: "input", DenseLayer: "dense", RecurrentLayer: "dense_rec", ConvLayer: "conv"}
+)
+NETX_NEURONS: Final = MappingProxyType(
+    {CubaLif: "CUBA", Delta: "SDNN", SigmaDelta: "SDNN", Sigma: "SDNN"}
+)
+"""How netx's files call the kinds of layers and neurons."""
+
+TRAINED: Final = frozenset({DenseLayer, CubaLif})
+"""What `models.quantize` makes of a trained network."""
+
+CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {
+    "loihi2": loihi_backend.check_binary
+}
+"""What a backend refuses by kind; those not listed here run every kind."""
+
+BEGIN: Final = "<!-- made by neurodeploy/support.py -->"
+END: Final = "<!-- end of what support.py made -->"
+
+
+def markdown() -> str:
+    """Return the tables of layers and neurons, and what is refused by name, between two marks."""
+    layers = [_row(kind, name, NETX_LAYERS[kind]) for kind, name in LAYERS.items()]
+    neurons = [_row(kind, name, NETX_NEURONS[kind]) for kind, name in NEURONS.items()]
+    refused = ", ".join(f"{name} (`{kind}`)" for kind, name in REFUSED.items())
+    others = sorted(set(READERS) - set(NETX_LAYERS.values()))
+    assert not others, f"no layer for {others}"
+    return "\n".join(
+        [
+            BEGIN,
+            *_table("layers", layers),
+            "",
+            *_table("neurons", neurons),
+            "",
+            "netx's `flatten`, an `input` without neurons, and `average` as the last layer are "
+            "read too.",
+            f"Refused by name: {refused}; resonate-and-fire neurons.",
+            END,
+        ]
+    )
+
+
+def _table(first: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    heads = [first, *(f"`{name}`" for name in BACKENDS), "in a netx file", "trained here"]
+    return [_line(heads), "|" + "---|" * len(heads), *map(_line, rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _row(kind: Any, name: str, netx: str) -> list[str]:
+    runs = [_yes(runs_on(backend, example(kind))) for backend in BACKENDS]
+    return [name, *runs, f"`{netx}`", _yes(kind in TRAINED)]
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def runs_on(backend: str, network: QuantizedNetwork) -> bool:
+    """Return whether a backend takes networks of this kind."""
+    try:
+        CHECKS.get(backend, lambda _: None)(network)
+    except InputError:
+        return False
+    return True
+
+
+def example(kind: Any) -> QuantizedNetwork:
+    """Return a small network that has this kind of layer or neuron."""
+    lif = CubaLif(np.array([1024]), np.array([512]), 1)
+    ones = np.ones((2, 2), np.int16)
+    image = np.ones((1, 1, 1, 2), np.int16)
+    return QuantizedNetwork(
+        {
+            InputLayer: (InputLayer(lif, (2,)), DenseLayer(ones, lif)),
+            DenseLayer: (DenseLayer(ones, lif),),
+            RecurrentLayer: (RecurrentLayer(ones, ones, lif),),
+            ConvLayer: (ConvLayer(image, (1, 2, 2), lif),),
+            CubaLif: (DenseLayer(ones, lif),),
+            Delta: (InputLayer(Delta(1), (2,)), DenseLayer(ones, Sigma())),
+            SigmaDelta: (DenseLayer(ones, SigmaDelta(1)),),
+            Sigma: (DenseLayer(ones, Sigma()),),
+        }[kind]
+    )
