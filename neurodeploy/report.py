@@ -49,7 +49,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
 def _add_input_options(options: argparse.ArgumentParser) -> None:
     given = options.add_argument_group(
-        "for a network without a task, or on samples of your own (see docs/any-network.md)"
+        "samples of your own, as for a network without a task (see docs/any-network.md)"
     )
     given.add_argument(
         "--input",

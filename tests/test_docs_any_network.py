@@ -1,0 +1,76 @@
+"""The page on networks of any kind does what it says, with a network that lava-dl ships."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from hw_sim import memory_limit
+from neurodeploy import report
+from neurodeploy.given_input import layout
+
+PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")
+(PREPARE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = re.findall(r"```sh\npython -m neurodeploy\.report (.*?)\n```", PAGE)
+
+
+def test_the_example_runs_as_the_page_says(tmp_path, monkeypatch, capsys, shipped):
+    shipped("gts/tinynet/input_bias.npy")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(PREPARE, "any-network.md", "exec"), {})
+    run_and_write, compare = (shlex.split(line) for line in COMMANDS)
+    assert report.main(run_and_write) == 0
+    out = capsys.readouterr().out
+    assert "image.npy, run on fast: 1 sample of 16 time steps" in out
+    with np.load("out.npz") as spikes:
+        shapes = {name: spikes[name].shape for name in spikes.files}
+        input_spikes = spikes["layer_0"]
+    assert shapes == {
+        "layer_0": (3, 16, 16, 16), "layer_1": (24, 6, 6, 16), "layer_2": (36, 1, 1, 16),
+    }  # fmt: skip
+    # What lava-dl ships beside: the same after one step of zeros.
+    kept = np.load(shipped("gts/tinynet/input.npy"))[0]
+    assert kept.sum() > 1000
+    np.testing.assert_array_equal(input_spikes[..., :15], kept[..., 1:])
+    assert report.main([*compare, "--time-limit", "100"]) == 0
+    (said,) = re.findall(r"It ends with `(.*)`", PAGE)
+    assert said in capsys.readouterr().out
+
+
+def test_every_option_that_the_page_names_is_there(capsys):
+    import contextlib
+
+    with contextlib.suppress(SystemExit):
+        report.main(["--help"])
+    shown = capsys.readouterr().out
+    named = set(re.findall(r"[` ](--[a-z-]+)", PAGE))
+    assert named
+    assert all(option in shown for option in named)
+
+
+def test_the_table_of_axes_is_what_is_read():
+    rows = re.findall(r"^\| (\(.*?\)) \| (\(.*) \| (\(.*) \|$", PAGE, re.MULTILINE)
+    sizes = {"neurons": 12, "channel": 2, "height": 2, "width": 3, "samples": 5, "time": 9}
+
+    def shape(text):
+        return tuple(sizes[name] for name in re.findall(r"\w+", text) if name in sizes)
+
+    assert len(rows) == 3
+    for takes, *columns in rows:
+        for leading, column in zip((False, True), columns):
+            for text in column.split("; "):
+                want = shape(takes)
+                if want == (2, 3):  # two axes of as many neurons
+                    want, given = (4, 3), tuple(4 if s == 2 else s for s in shape(text))
+                else:
+                    given = shape(text.removesuffix(" of as many values"))
+                found = layout(given, want)
+                assert found is not None, (takes, text)
+                assert found.leading == leading
+
+
+def test_the_limit_of_memory_is_one_number():
+    assert memory_limit.BATCH_BYTES < 10**9

@@ -1,0 +1,53 @@
+"""The README's table of what runs is the one that the registries give, and it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import netx
+from export.netx_read import READERS, REFUSED
+from hw_sim.backends import BACKENDS
+from models.layers import LAYERS
+from models.neurons import NEURONS
+from neurodeploy import support
+
+KINDS = [*LAYERS, *NEURONS]
+
+
+def test_the_readme_has_the_table_that_the_registries_give():
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    found = readme[readme.index(support.BEGIN) : readme.index(support.END) + len(support.END)]
+    assert found == support.markdown(), "put this into README.md:\n" + support.markdown()
+
+
+def test_every_kind_and_every_refusal_is_in_the_table():
+    table = support.markdown()
+    for name in (*LAYERS.values(), *NEURONS.values()):
+        assert f"| {name} |" in table
+    assert all(f"(`{kind}`)" in table for kind in REFUSED)
+    assert all(f"`{name}`" in table for name in BACKENDS)
+    assert set(support.NETX_LAYERS.values()) == set(READERS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_example_has_its_kind_runs_and_is_read_back(kind, tmp_path):
+    network = support.example(kind)
+    assert any(kind in (type(layer), type(layer.neuron)) for layer in network.layers)
+    values = np.ones((1, network.inputs, 3), np.uint8)
+    activity = BACKENDS["fast"].run(network, values)
+    assert len(activity.spikes) == len(network.layers)
+    netx.write(network, tmp_path / "model.net")
+    assert any(
+        kind in (type(layer), type(layer.neuron))
+        for layer in netx.read(tmp_path / "model.net").layers
+    )
+
+
+def test_loihi_takes_binary_spikes_alone():
+    takes = {kind for kind in KINDS if support.runs_on("loihi2", support.example(kind))}
+    assert {kind.__name__ for kind in takes} == {
+        "DenseLayer", "RecurrentLayer", "ConvLayer", "CubaLif",
+    }  # fmt: skip
