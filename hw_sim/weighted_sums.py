@@ -45,13 +45,13 @@ def receive(received, rows, delays, sender, value, t):
     """
     steps, neurons = received.shape
     if delays.shape[1] == 1:
-        arrival = t + 1 + delays[sender, 0]
+        arrival = t + 1 + int32(delays[sender, 0])
         if arrival < steps:
             for j in range(neurons):
                 received[arrival, j] += int32(rows[sender, j] * value)
     else:
         for j in range(neurons):
-            arrival = t + 1 + delays[sender, j]
+            arrival = t + 1 + int32(delays[sender, j])
             if arrival < steps:
                 received[arrival, j] += int32(rows[sender, j] * value)
 
