@@ -6,13 +6,15 @@
     cuba         the neuron's equations, compiled
     snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
     slayer       lava-dl's SLAYER, imported quietly
-    quantize     a trained network into an integer one
+    quantize     a trained network into an integer one; block_values reads its integers,
+                 block_rules refuses what has none, block_spikes runs it as a chip would
     lava_compat  makes Lava importable on Python 3.11 and later
     memory       reuse of large arrays, for speed
     atomic       files that are replaced whole or not at all
     errors       the errors raised on purpose
 
-Nothing here is imported with the package; torch is needed by snn, kernels and quantize alone.
+Nothing here is imported with the package; torch is needed by snn, kernels, quantize
+and block_* alone.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from models import loihi
+from models.block_spikes import emit
 from models.errors import InputError
 from models.kernels import CubaBlock, Dynamics
 from models.slayer import slayer
@@ -167,17 +168,6 @@ def _block(architecture: Architecture, senders: int, neurons: int, *, delay: boo
     return block
 
 
-def layer_spikes(network: Any, spikes: Tensor, *, delayed: bool = False) -> list[Tensor]:
-    """Return the spikes of every layer, computed by lava-dl's own dynamics.
-
-    Args:
-        network: any torch module with a list `blocks` of `slayer.block.cuba.Dense`.
-        spikes: float (batch, inputs, time), 0 or 1.
-        delayed: after the axonal delays instead of before, where Lava's `s_out` is.
-    """
-    return list(_run_stock(network.blocks, spikes, delayed))
-
-
 def _run_compiled(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
     arriving = spikes.transpose(1, 2).contiguous()
     for block in blocks:
@@ -197,10 +187,7 @@ def _run_compiled(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor
 def _run_stock(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
     arriving = spikes
     for block in blocks:
-        if block.mask is not None:
-            block.synapse.weight.data *= block.mask  # as the block's own forward pass does
-        emitted = slayer.axon.delay(block.neuron(block.synapse(arriving)), 1)
-        arriving = emitted if block.delay is None else block.delay(emitted)
+        emitted, arriving = emit(block, arriving)
         yield arriving if delayed else emitted
 
 

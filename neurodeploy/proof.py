@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hw_sim.backends import BACKENDS
 from hw_sim.run_options import RunOptions
+from models.block_spikes import layer_spikes
 from models.network import QuantizedNetwork
-from models.snn import layer_spikes
 from neurodeploy.comparison import Divergence, Proof, compare
 
 __all__ = ["Divergence", "Proof", "compare", "prove"]
@@ -33,10 +33,11 @@ def prove(
     """Compare the spikes of every layer of a trained network and of its integer twin.
 
     Args:
-        trained: torch module with a list `blocks` of `slayer.block.cuba.Dense`, through which its
-            input passes in order; it is left in evaluation mode.
+        trained: torch module with a list `blocks` that `models.quantize.quantize` takes, through
+            which its input passes in order; it is left in evaluation mode.
         network: what `models.quantize.quantize` made of it.
-        spikes: input, uint8 (samples, channels, time), 0 or 1.
+        spikes: input, uint8 (samples, channels, time), 0 or 1, or the integers that drive input
+            neurons.
         advance: called with the samples done and the samples in all.
 
     Raises:
@@ -49,7 +50,8 @@ def prove(
         chosen = spikes[start : start + BATCH]
         activity = BACKENDS["fast"].run(network, chosen, RunOptions())
         with torch.no_grad():
-            expected = layer_spikes(trained, torch.from_numpy(chosen).float().to(device))
+            values = chosen.reshape(len(chosen), *network.input_shape, chosen.shape[2])
+            expected = layer_spikes(trained, torch.from_numpy(values).float().to(device))
         compared = compare([layer.cpu().numpy() for layer in expected], activity.spikes)
         overflows = sum(int((o.wraps + o.clips).sum()) for o in activity.overflows)
         proof = proof + compared + Proof(0, 0, 0, None, overflows)

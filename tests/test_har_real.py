@@ -20,7 +20,7 @@ import torch
 
 from export import netx
 from hw_sim.score import score
-from models.snn import layer_spikes
+from models.block_spikes import layer_spikes
 from neurodeploy import checkpoint, cli, export, proof, report, train
 from neurodeploy.evaluation import load_test_samples
 

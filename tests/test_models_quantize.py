@@ -10,11 +10,12 @@ import torch
 
 from hw_sim import fast
 from models import loihi
+from models.block_spikes import layer_spikes
 from models.errors import DesignRuleError, InputError
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from models.quantize import quantize
 from models.slayer import slayer
-from models.snn import Architecture, SlayerNetwork, layer_spikes
+from models.snn import Architecture, SlayerNetwork
 from neurodeploy.proof import prove
 
 pytestmark = [
@@ -213,12 +214,14 @@ REFUSED = {
         "its spikes are graded; use graded_spike=False",
     ),
     "normalised input": (
-        lambda: Dense({**NEURON, "norm": slayer.neuron.norm.MeanOnlyBatchNorm}, 7, 4),
-        "its neurons normalise their input, which adds biases; use norm=None",
+        lambda: Dense({**NEURON, "norm": slayer.neuron.norm.WgtScaleBatchNorm}, 7, 4),
+        "its neurons normalise their input with WgtScaleBatchNorm, which scales it, and Lava's do "
+        "not; use slayer.neuron.norm.MeanOnlyBatchNorm",
     ),
     "persistent state": (
         lambda: Dense({**NEURON, "persistent_state": True}, 7, 4),
-        "its state persists between batches; use persistent_state=False",
+        r"its state persists between batches; use persistent_state=False \(a Recurrent block sets "
+        r"it in the dict that it was given, so give each block its own\)",
     ),
     "another scale": (
         lambda: Dense({**NEURON, "scale": 32}, 7, 4),
@@ -232,13 +235,15 @@ REFUSED = {
         lambda: Dense(NEURON, 7, 12, mask=random_mask(), weight_norm=True),
         "lava-dl ignores its mask because weight_norm is on; use one of the two",
     ),
-    "convolution": (
-        lambda: slayer.block.cuba.Conv(NEURON, 7, 4, 1),
-        "cuba.Conv is not supported; use slayer.block.cuba.Dense",
+    "pooling": (
+        lambda: slayer.block.cuba.Pool(NEURON, 2),
+        "cuba.Pool is not supported; use slayer.block.cuba.Input, Dense, Conv, Recurrent, Flatten "
+        "or Average",
     ),
     "other neurons": (
         lambda: slayer.block.sigma_delta.Dense({"threshold": 0.1, "activation": torch.relu}, 7, 4),
-        "sigma_delta.Dense is not supported; use slayer.block.cuba.Dense",
+        "sigma_delta.Dense is not supported; use slayer.block.cuba.Input, Dense, Conv, Recurrent, "
+        "Flatten or Average",
     ),
 }
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from models import loihi
+from models.block_spikes import layer_spikes
 from models.errors import InputError
 from models.slayer import slayer
-from models.snn import Architecture, SlayerNetwork, layer_spikes
+from models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -47,7 +48,7 @@ def test_forward_equals_lava_dls_own_forward(draw_spikes):
         expected = block(expected)
     assert expected.sum() > 20
     assert torch.equal(network(spikes), expected)
-    assert torch.equal(layer_spikes(network, spikes, delayed=True)[-1], expected)
+    assert torch.equal(layer_spikes(network, spikes)[-1], expected)
 
 
 def test_an_architecture_survives_json():

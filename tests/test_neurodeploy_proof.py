@@ -144,6 +144,6 @@ def test_dropout_takes_no_part_in_a_proof(stack, draw_spikes):
 
 
 def test_spikes_of_another_width_are_refused(trained, draw_spikes):
-    message = "the input spikes have shape (2, 5, 9); the network takes (batch, 6, time)"
+    message = "the input has shape (2, 5, 9); the network takes (batch, 6, time)"
     with pytest.raises(InputError, match=re.escape(message)):
         prove(trained, quantize(trained), draw_spikes(2, 5, 9))

@@ -1,0 +1,231 @@
+"""What lava-dl's blocks must hold to have an integer twin: small rules that all run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import loihi
+from models.block_values import (
+    AVERAGE,
+    CONV,
+    DENSE,
+    FLATTEN,
+    INPUT,
+    RECURRENT,
+    axonal_delays,
+    decays,
+    has_neurons,
+    input_transform,
+    scaled_bias,
+    scaled_weight,
+    synapses,
+)
+from models.slayer import slayer
+
+
+def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:
+    """Return a sentence for every rule that a block breaks; rules that need more come second."""
+    found = []
+    for index, block in enumerate(blocks):
+        kinds = list(_unsupported(block)) or list(_misplaced(blocks, index))
+        problems = kinds
+        if not kinds and has_neurons(block):
+            problems = [p for rule in RULES for p in rule(block)]
+            problems += _delays_have_a_receiver(blocks[index + 1 :], block)
+        found += [f"block {index}: {problem}" for problem in problems]
+    return tuple(found)
+
+
+def _unsupported(block: Any) -> Iterator[str]:
+    if isinstance(block, (FLATTEN, AVERAGE)):
+        return
+    if not isinstance(block, (INPUT, DENSE, CONV, RECURRENT)):
+        kind = f"{type(block).__module__.split('.')[-1]}.{type(block).__name__}"
+        yield (
+            f"{kind} is not supported; use slayer.block.cuba.Input, Dense, Conv, Recurrent, "
+            "Flatten or Average"
+        )
+        return
+    if block.neuron is not None:
+        yield from _unsupported_neuron(block)
+        for name, synapse in synapses(block).items():
+            yield from _unsupported_synapse(block, name, synapse)
+
+
+def _unsupported_neuron(block: Any) -> Iterator[str]:
+    neuron, norm = block.neuron, block.neuron.norm
+    for name, values in block.named_parameters():
+        if not bool(torch.isfinite(values).all()):
+            yield f"{name} holds a value that is not finite; train again"
+    if neuron.graded_spike:
+        yield "its spikes are graded; use graded_spike=False"
+    if norm is not None and not isinstance(norm, slayer.neuron.norm.MeanOnlyBatchNorm):
+        yield (
+            f"its neurons normalise their input with {type(norm).__name__}, which scales it, and "
+            "Lava's do not; use slayer.neuron.norm.MeanOnlyBatchNorm"
+        )
+    if neuron.persistent_state and not isinstance(block, RECURRENT):
+        yield (
+            "its state persists between batches; use persistent_state=False (a Recurrent block "
+            "sets it in the dict that it was given, so give each block its own)"
+        )
+    if not block.delay_shift:
+        yield "delay_shift is False, but on Lava every layer takes a step; train with it"
+    if neuron.w_scale != loihi.SLAYER_SCALE:
+        yield f"its neurons have scale={neuron.w_scale}; use the default, {loihi.SLAYER_SCALE}"
+    if not neuron.shared_param and neuron.shape is None:
+        yield "its decays were never set; run one forward pass before loading the weights"
+    if not neuron.shared_param and neuron.shape is not None and len(neuron.shape) > 1:
+        yield (
+            "its decays differ between the channels of an image, which SLAYER takes for columns "
+            "on a CPU; use shared_param=True"
+        )
+    if isinstance(block, RECURRENT) and block.bias is not None:
+        yield "it has a bias on what arrives, Lava's is on the voltage; use a MeanOnlyBatchNorm"
+
+
+def _unsupported_synapse(block: Any, name: str, synapse: Any) -> Iterator[str]:
+    if synapse.bias is not None:
+        yield f"its {name} have biases, Lava's is on the voltage; use a MeanOnlyBatchNorm"
+    if not isinstance(block, CONV) and any(size != 1 for size in synapse.weight.shape[2:]):
+        yield "its senders form an image; flatten the input and give in_neurons as one number"
+    if getattr(block, "mask", None) is not None and synapse.weight_norm_enabled:
+        yield "lava-dl ignores its mask because weight_norm is on; use one of the two"
+
+
+def _misplaced(blocks: Sequence[Any], index: int) -> Iterator[str]:
+    block = blocks[index]
+    if isinstance(block, INPUT) and index:
+        yield "it is an Input block after the first; leave it out"
+    if isinstance(block, INPUT) and block.input_shape is None:
+        yield "its shape was never set; run one forward pass before loading the weights"
+    if isinstance(block, AVERAGE) and index != len(blocks) - 1:
+        yield "it is an Average block before the last; averages are answers, no spikes"
+
+
+def weights_have_integers(block: Any) -> Iterator[str]:
+    """Weights must be multiples of 1/64 between -4 and 254/64, as SLAYER's own 8 bits give."""
+    for name, synapse in synapses(block).items():
+        scaled = scaled_weight(block, synapse)
+        if not np.array_equal(scaled, np.round(scaled)):
+            yield (
+                f"its {name} are no multiples of 1/64, so they are not quantized; leave "
+                "pre_hook_fx at the block's default"
+            )
+        low, high = scaled.min(), scaled.max()
+        if low < loihi.WEIGHT_MIN or high > loihi.WEIGHT_MAX:
+            yield (
+                f"its {name} reach from {low:.0f} to {high:.0f} in integers and netx would clip "
+                f"them to {loihi.WEIGHT_MIN}..{loihi.SLAYER_WEIGHT_MAX}; leave pre_hook_fx at the "
+                "block's default (quantize_hook_fx takes 7 bits, not 8)"
+            )
+
+
+def biases_have_integers(block: Any) -> Iterator[str]:
+    """Biases must be multiples of 1/64 that fit 13 bits, as SLAYER's own 8 bits give."""
+    scaled = scaled_bias(block)
+    if not np.isfinite(scaled).all() or not np.array_equal(scaled, np.round(scaled)):
+        yield "its biases are no multiples of 1/64; leave the norm's pre_hook_fx at its default"
+    elif scaled.min() < loihi.BIAS_MIN or scaled.max() > loihi.BIAS_MAX:
+        yield (
+            f"its biases reach from {scaled.min():.0f} to {scaled.max():.0f} in integers; Lava's "
+            f"are {loihi.BIAS_MIN} to {loihi.BIAS_MAX}"
+        )
+
+
+def input_drives_the_voltage(block: Any) -> Iterator[str]:
+    """Input neurons must have a current that is the input of the step, and no more: Lava's input
+    is added to the voltage."""
+    if not isinstance(block, INPUT):
+        return
+    if (decays(block)[0] != loihi.DECAY_ONE).any():
+        yield "it takes the input and its current decays slowly; Lava's has none, set it to 1"
+    if any(value != round(float(value)) for value in input_transform(block)):
+        yield "weight and bias of the input are no multiples of 1/64; leave pre_hook_fx alone"
+    if scaled_bias(block).any():
+        yield "it takes the input and its norm adds biases; give the block a bias instead"
+
+
+def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
+    """A recurrent block's biases must not leak into its current: it keeps its current from step to
+    step as the norm left it, so that a bias adds up there unless the current decays at once."""
+    recurrent_bias = isinstance(block, RECURRENT) and scaled_bias(block).any()
+    if recurrent_bias and (decays(block)[0] != loihi.DECAY_ONE).any():
+        yield (
+            "its norm's biases add up in its current, since lava-dl's Recurrent keeps it as "
+            "normalised; Lava's are on the voltage alone, so use norm=None or current_decay=1"
+        )
+
+
+def threshold_fits(block: Any) -> Iterator[str]:
+    """The threshold must be below 64, where float32 still holds SLAYER's epsilon, and over 0."""
+    threshold = block.neuron.threshold
+    if threshold >= loihi.SLAYER_THRESHOLD_LIMIT:
+        yield (
+            f"its threshold is {threshold:g}; from {loihi.SLAYER_THRESHOLD_LIMIT:g} on float32 "
+            "loses SLAYER's epsilon and it fires one step early, so train with a lower one"
+        )
+    if threshold < 0:
+        yield f"its threshold is {threshold:g}; it must be 0 or more"
+
+
+def delays_fit(block: Any) -> Iterator[str]:
+    """Axonal delays must be 62 steps or less; SLAYER's forward pass brings them to 0 or more."""
+    if block.delay is None:
+        return
+    if not block.delay.init:
+        yield "its delays were never set; run one forward pass before loading the weights"
+        return
+    longest = axonal_delays(block).max()
+    if longest > loihi.DELAY_MAX:
+        yield (
+            f"its delays reach {longest} steps; the longest is {loihi.DELAY_MAX}, so train with "
+            f"max_delay={loihi.DELAY_MAX}"
+        )
+
+
+def sums_are_exact(block: Any) -> Iterator[str]:
+    """A layer's weighted sums must be exact in float32, where SLAYER computes them."""
+    sums = [
+        np.abs(scaled_weight(block, synapse)).reshape(len(synapse.weight), -1).sum(axis=1)
+        for synapse in synapses(block).values()
+    ]
+    largest = int(sum(sums).max()) if sums else 0
+    if largest >= loihi.ACCUMULATOR_LIMIT:
+        yield (
+            f"its weighted sums can reach {largest}; float32 is exact below "
+            f"{loihi.ACCUMULATOR_LIMIT}, so use fewer senders"
+        )
+
+
+RULES = (
+    weights_have_integers,
+    biases_have_integers,
+    input_drives_the_voltage,
+    feedback_leaves_biases_alone,
+    threshold_fits,
+    delays_fit,
+    sums_are_exact,
+)
+"""What each block with neurons must hold; every rule runs, every problem is reported."""
+
+
+def _delays_have_a_receiver(later: Sequence[Any], block: Any) -> Iterator[str]:
+    """An axonal delay belongs to the layer that receives, which must be able to have delays."""
+    if block.delay is None or not axonal_delays(block).any():
+        return
+    receivers = [each for each in later if not isinstance(each, (FLATTEN, AVERAGE))]
+    if not receivers:
+        yield (
+            "it is the last layer and has axonal delays, which no layer receives; build it with "
+            "delay=False"
+        )
+    elif isinstance(receivers[0], CONV):
+        yield (
+            "it has axonal delays and sends to a convolution, for which Lava has none; build it "
+            "with delay=False"
+        )

@@ -1,0 +1,413 @@
+"""SLAYER, our simulator and Lava agree in every spike: biases, convolution, recurrence, input
+neurons and delays among them; and what SLAYER does otherwise is shown as it is."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from hw_sim import fast, lava_backend
+from models import loihi
+from models.block_spikes import layer_spikes
+from models.errors import DesignRuleError, InputError
+from models.layers import ConvLayer, InputLayer, RecurrentLayer
+from models.quantize import quantize
+from models.slayer import slayer
+from neurodeploy.proof import prove
+
+pytestmark = [
+    pytest.mark.usefixtures("one_torch_thread"),
+    pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning"),
+]
+
+cuba = slayer.block.cuba
+Norm = slayer.neuron.norm.MeanOnlyBatchNorm
+PIXEL = (2, 7, 6)
+
+
+def neuron(**changes):
+    """Return the parameters of a block, a dict of its own, since lava-dl's blocks change it."""
+    return {"threshold": 0.6, "current_decay": 0.25, "voltage_decay": 0.1, **changes}
+
+
+def biased(**changes):
+    return neuron(norm=Norm, **changes)
+
+
+Dense = partial(cuba.Dense, weight_scale=3)
+Conv = partial(cuba.Conv, weight_scale=4)
+Recurrent = partial(cuba.Recurrent, weight_scale=2)
+
+NETWORKS = {
+    "dense with biases": (
+        (9,), lambda: [Dense(biased(), 9, 12), Dense(biased(), 12, 10), Dense(biased(), 10, 4)]
+    ),
+    "biases and delays": (
+        (9,),
+        lambda: [
+            Dense(biased(), 9, 12, delay=True),
+            Dense(biased(), 12, 10, delay=True),
+            Dense(biased(), 10, 4),
+        ],
+    ),
+    "recurrent": ((9,), lambda: [Dense(neuron(), 9, 12), Recurrent(neuron(), 12, 10)]),
+    "recurrent layers with biases and delays": (
+        (9,),
+        lambda: [
+            Recurrent(biased(current_decay=1, threshold=1), 9, 12, delay=True),
+            Recurrent(biased(current_decay=1, threshold=1), 12, 8, delay=True),
+            Dense(biased(), 8, 4),
+        ],
+    ),
+    "recurrent with decays a neuron": (
+        (9,),
+        lambda: [
+            Recurrent(neuron(current_decay=(0.1, 0.9), shared_param=False), 9, 12),
+            Dense(neuron(), 12, 4),
+        ],
+    ),
+    "convolutions": (
+        PIXEL,
+        lambda: [
+            Conv(neuron(), 2, 4, (3, 2), stride=(1, 2), padding=(2, 1), dilation=(2, 1)),
+            Conv(neuron(), 4, 6, (2, 3), groups=2),
+            cuba.Flatten(),
+            Dense(neuron(), 6 * 6 * 2, 5),
+        ],
+    ),
+    "convolutions with biases and a delay": (
+        PIXEL,
+        lambda: [
+            Conv(biased(), 2, 4, 3, stride=2, padding=1),
+            Conv(biased(), 4, 3, (1, 2), weight_norm=True, delay=True),
+            cuba.Flatten(),
+            Recurrent(neuron(), 3 * 4 * 2, 7),
+            Dense(biased(), 7, 4),
+        ],
+    ),
+    "an input without neurons": (
+        (9,), lambda: [cuba.Input(delay_shift=False), Dense(biased(), 9, 12)]
+    ),
+    "input neurons": (
+        PIXEL,
+        lambda: [
+            cuba.Input(neuron(current_decay=1), weight=0.3, bias=-0.1),
+            Conv(biased(), 2, 4, 3),
+            cuba.Flatten(),
+            Dense(biased(), 4 * 5 * 4, 6),
+        ],
+    ),
+    "input neurons, decays a neuron": (
+        (9,),
+        lambda: [
+            cuba.Input(neuron(current_decay=(1, 1), voltage_decay=(0, 0.5), shared_param=False)),
+            Dense(neuron(), 9, 6),
+        ],
+    ),
+    "an average": (
+        (9,), lambda: [Dense(neuron(), 9, 12), Dense(neuron(), 12, 8), cuba.Average(4)]
+    ),
+}  # fmt: skip
+"""The shape of the input, and the blocks that take it."""
+
+
+@pytest.fixture
+def trained(stack):
+    """Return a function that makes a network and its integer twin, biases and delays drawn."""
+
+    def make(shape, blocks, seed=0):
+        torch.manual_seed(seed)
+        network = stack(*blocks)
+        network(torch.rand(3, *shape, 5).round())  # sets the shapes, as any training does
+        for block in blocks:
+            if getattr(block, "delay", None) is not None:
+                block.delay.delay.data = 20 * torch.rand_like(block.delay.delay)
+            norm = getattr(getattr(block, "neuron", None), "norm", None)
+            if norm is not None:
+                norm.running_mean = torch.rand_like(norm.running_mean) * 0.4 - 0.3
+        network.eval()
+        return network, quantize(network, input_shape=shape if len(shape) > 1 else ())
+
+    return make
+
+
+def values_for(network, steps=40, samples=4):
+    """Return spikes, or whole numbers that SLAYER's input neurons hold without clamping."""
+    rng = np.random.default_rng(5)
+    shape = (samples, network.inputs, steps)
+    if isinstance(network.layers[0], InputLayer):
+        return rng.integers(-2, 4, shape).astype(np.int32)
+    return (rng.random(shape) < 0.3).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_slayer_and_fast_agree_in_every_spike_of_every_layer(name, trained):
+    network, twin = trained(NETWORKS[name][0], NETWORKS[name][1]())
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    proof = prove(network, twin, values_for(twin))
+    assert proof.equal, proof.first
+    assert proof.wraps == 0
+    activity = fast.run(twin, values_for(twin))
+    assert all(0.005 < spikes.mean() < 0.9 for spikes in activity.spikes)
+    assert all(torch.equal(v, before[key]) for key, v in network.state_dict().items())
+
+
+def test_lava_agrees_with_both(trained):
+    """All networks' largest: convolutions, recurrence, biases and a delay; and input neurons."""
+    for name in ("convolutions with biases and a delay", "input neurons"):
+        network, twin = trained(NETWORKS[name][0], NETWORKS[name][1]())
+        values = values_for(twin, steps=25, samples=2)
+        assert prove(network, twin, values).equal
+        lavas, ours = lava_backend.run(twin, values), fast.run(twin, values)
+        for index, spikes in enumerate(ours.spikes):
+            np.testing.assert_array_equal(spikes, lavas.spikes[index], f"{name} {index}")
+
+
+def test_integers_are_64_times_slayers_values(trained):
+    blocks = [
+        cuba.Input(neuron(current_decay=1), weight=0.3, bias=-0.1),
+        Conv(biased(), 2, 4, (3, 2)),
+        cuba.Flatten(),
+        Recurrent(biased(current_decay=1), 4 * 5 * 5, 6),
+    ]
+    twin = trained(PIXEL, blocks)[1]
+    first, conv, recurrent = twin.layers
+    assert (first.scale, first.offset, first.shape) == (20, -6, PIXEL)  # even, as SLAYER's are
+    assert (conv.input_shape, conv.shape) == (PIXEL, (4, 5, 5))
+    for layer, block in ((conv, blocks[1]), (recurrent, blocks[3])):
+        assert np.array_equal(layer.neuron.bias, block.neuron.norm.bias.numpy())
+        assert len(set(layer.neuron.bias.tolist())) > 2
+    pairs = (
+        (conv.weight, blocks[1].synapse),
+        (recurrent.weight, blocks[3].input_synapse),
+        (recurrent.recurrent, blocks[3].recurrent_synapse),
+    )
+    for weight, synapse in pairs:
+        slayers = synapse.pre_hook_fx(synapse.weight, descale=True).detach().numpy()
+        assert np.array_equal(weight.ravel(), slayers.ravel())
+    assert isinstance(recurrent, RecurrentLayer)
+    assert not recurrent.recurrent_delay.any()
+
+
+def test_a_delay_of_a_channel_is_that_of_all_its_neurons(trained):
+    shape, blocks = NETWORKS["convolutions with biases and a delay"]
+    network, twin = trained(shape, blocks())
+    delays = network.blocks[1].delay.delay.detach().numpy()
+    assert isinstance(twin.layers[1], ConvLayer)
+    assert twin.layers[2].delay.tolist() == [np.repeat(np.floor(delays), 8).tolist()]
+
+
+def test_without_the_silent_step_slayers_biases_start_one_step_late(trained):
+    """A neuron with bias 0.5 and threshold 0.6 fires in its second step: step 1 on a chip. In
+    SLAYER that spike leaves a step later, since its layer starts with the input."""
+    network, twin = trained((1,), [Dense(biased(voltage_decay=0), 1, 1)])
+    network.blocks[0].neuron.norm.running_mean[:] = -0.5
+    twin = quantize(network)
+    silent = np.zeros((1, 1, 6), np.uint8)
+    assert fast.run(twin, silent).spikes[0].tolist() == [[[0, 1, 0, 1, 0, 1]]]
+    assert layer_spikes(network, torch.zeros(1, 1, 6))[0].tolist() == [[[0, 1, 0, 1, 0, 1]]]
+    assert network(torch.zeros(1, 1, 6)).tolist() == [[[0, 0, 1, 0, 1, 0]]]
+
+
+def test_feedback_arrives_one_step_later_in_both(trained):
+    """A neuron that inhibits itself for one step: u and v forget at once, the input drives it in
+    every step. SLAYER's s[t] = f(W in[t] + R s[t-1]), shifted by a step, is Lava's graph."""
+    params = neuron(current_decay=1, voltage_decay=1, threshold=0.5)
+    network, _ = trained((1,), [Recurrent(params, 1, 1)])
+    network.blocks[0].input_synapse.weight.data[:] = 1
+    network.blocks[0].recurrent_synapse.weight.data[:] = -1
+    twin = quantize(network)
+    (spikes,) = fast.run(twin, np.ones((1, 1, 7), np.uint8)).spikes
+    assert spikes.tolist() == [[[0, 1, 0, 1, 0, 1, 0]]]
+    assert layer_spikes(network, torch.ones(1, 1, 7))[0].tolist() == spikes.tolist()
+
+
+def test_slayers_recurrent_block_keeps_its_state_between_batches_and_the_proof_does_not(trained):
+    """lava-dl sets persistent_state in every recurrent block; a batch of another size clears it."""
+    shape, blocks = NETWORKS["recurrent"]
+    network, twin = trained(shape, blocks())
+    values = torch.from_numpy(values_for(twin)).float()
+    first, again = network(values), network(values)
+    assert not torch.equal(first, again)
+    assert torch.equal(layer_spikes(network, values)[-1], layer_spikes(network, values)[-1])
+    kept = network.blocks[1].neuron.voltage_state.clone()
+    assert kept.any()
+    assert prove(network, twin, values_for(twin)).equal
+    assert torch.equal(network.blocks[1].neuron.voltage_state, kept)
+
+
+def test_one_weight_of_the_feedback_changed_is_found(trained):
+    shape, blocks = NETWORKS["recurrent"]
+    network, twin = trained(shape, blocks())
+    with torch.no_grad():
+        network.blocks[1].recurrent_synapse.weight[:, 3] += 4 / loihi.SLAYER_SCALE
+    proof = prove(network, twin, values_for(twin))
+    assert proof.first.layer == 1
+
+
+def test_one_bias_changed_is_found(trained):
+    network, twin = trained(*[NETWORKS["dense with biases"][0], NETWORKS["dense with biases"][1]()])
+    network.blocks[2].neuron.norm.running_mean[1] -= 8 / loihi.SLAYER_SCALE
+    assert prove(network, twin, values_for(twin)).first.layer == 2
+
+
+def test_input_neurons_take_no_more_than_slayer_holds(trained):
+    """SLAYER quantizes the input like a weight, to -4..254/64: 5 is taken for 254/64, here for 5;
+    the proof finds it."""
+    network, twin = trained((3,), [cuba.Input(neuron(current_decay=1, threshold=0.4), weight=0.1)])
+    values = np.full((1, 3, 12), 5, np.int32)
+    assert prove(network, twin, np.full_like(values, 3)).equal
+    assert not prove(network, twin, values).equal
+
+
+def with_bias(synapse_of, block):
+    synapse_of(block).bias = torch.nn.Parameter(torch.ones(4))
+    return block
+
+
+def own_bias(block):
+    block.bias = torch.ones(4, 1)
+    return block
+
+
+def rough(block):
+    block.neuron.norm.pre_hook_fx = lambda values, descale=False: 1.01 * values
+    block.neuron.norm.running_mean = torch.full((4,), 0.3)
+    return block
+
+
+def wide(block):
+    block.neuron.norm.pre_hook_fx = lambda values, descale=False: values
+    block.neuron.norm.running_mean = torch.full((4,), 70.0)
+    return block
+
+
+def shifted(block):
+    block.neuron.norm.running_mean = torch.full((4,), 0.25)
+    return block
+
+
+def run_once(block, *shape):
+    block(torch.zeros(1, *shape, 1))
+    return block
+
+
+def delayed(block, *shape):
+    run_once(block, *shape).delay.delay.data[:] = 3.0
+    return block
+
+
+REFUSED = {
+    "a bias of the synapse": (
+        lambda: [with_bias(lambda b: b.synapse, Dense(neuron(), 7, 4))],
+        "its weights have biases, Lava's is on the voltage",
+    ),
+    "a bias of the feedback": (
+        lambda: [with_bias(lambda b: b.recurrent_synapse, Recurrent(neuron(), 7, 4))],
+        "its recurrent weights have biases",
+    ),
+    "a bias on what arrives": (
+        lambda: [own_bias(Recurrent(neuron(), 7, 4))],
+        "it has a bias on what arrives, Lava's is on the voltage",
+    ),
+    "biases between the integers": (
+        lambda: [rough(Dense(biased(), 7, 4))],
+        "its biases are no multiples of 1/64",
+    ),
+    "biases too large": (
+        lambda: [wide(Dense(biased(), 7, 4))],
+        "its biases reach from -4480 to -4480 in integers; Lava's are -4096 to 4095",
+    ),
+    "biases in a recurrent block": (
+        lambda: [shifted(Recurrent(biased(), 7, 4))],
+        "its norm's biases add up in its current, since lava-dl's Recurrent keeps it",
+    ),
+    "decays a channel": (
+        lambda: [run_once(Conv(neuron(shared_param=False), 2, 4, 1), 2, 4, 4)],
+        "its decays differ between the channels of an image",
+    ),
+    "a slow current of input neurons": (
+        lambda: [run_once(cuba.Input(neuron()), 7)],
+        "it takes the input and its current decays slowly",
+    ),
+    "biases of input neurons": (
+        lambda: [shifted(run_once(cuba.Input(biased(current_decay=1)), 4))],
+        "it takes the input and its norm adds biases; give the block a bias instead",
+    ),
+    "an input that was never run": (
+        lambda: [cuba.Input(neuron(current_decay=1))],
+        "its shape was never set; run one forward pass",
+    ),
+    "an average before the last": (
+        lambda: [cuba.Average(2), Dense(neuron(), 2, 4)],
+        "it is an Average block before the last",
+    ),
+    "a delay into a convolution": (
+        lambda: [delayed(Conv(neuron(), 2, 4, 1, delay=True), 2, 3, 3), Conv(neuron(), 4, 4, 1)],
+        "it has axonal delays and sends to a convolution, for which Lava has none",
+    ),
+    "an unshifted recurrent block": (
+        lambda: [Recurrent(neuron(), 7, 4, delay_shift=False)],
+        "delay_shift is False",
+    ),
+    "winners that take all": (
+        lambda: [cuba.KWTA(neuron(), 7, 4, 2)],
+        "cuba.KWTA is not supported",
+    ),
+    "an affine block": (lambda: [cuba.Affine(neuron(), 7, 4)], "cuba.Affine is not supported"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_lava_cannot_do_alike_is_refused_by_name(case, stack):
+    make, message = REFUSED[case]
+    with pytest.raises(DesignRuleError) as caught:
+        quantize(stack(*make()), input_shape=(2, 3, 3))
+    assert caught.value.problems[0].startswith(f"block 0: {message}")
+    assert len(caught.value.problems) == 1
+
+
+def test_an_input_after_the_first_block_is_refused(stack):
+    blocks = [Dense(neuron(), 7, 4), run_once(cuba.Input(neuron()), 4)]
+    with pytest.raises(DesignRuleError, match="block 1: it is an Input block after the first"):
+        quantize(stack(*blocks))
+
+
+def test_a_convolution_without_a_shape_asks_for_it(stack):
+    message = r"does not know the shape of its input; give input_shape=\(channels, height, width\)"
+    with pytest.raises(InputError, match=message):
+        quantize(stack(Conv(neuron(), 2, 4, 1)))
+
+
+def test_a_network_without_neurons_is_refused(stack):
+    with pytest.raises(InputError, match="has no block with neurons"):
+        quantize(stack(cuba.Flatten()))
+
+
+def test_biases_of_a_recurrent_block_add_up_in_its_current():
+    """Why they are refused: with bias 0.25 and no decay of u and v, v is 0.25, 0.5, ... on Lava and
+    0.25, 0.75, 1.5, ... in lava-dl's block; the threshold of 1.25 is passed in step 5 and 2."""
+    params = biased(current_decay=0, voltage_decay=0, threshold=1.25)
+    for block, step in ((Dense(copy.copy(params), 1, 1), 5), (Recurrent(params, 1, 1), 2)):
+        block.eval().neuron.norm.running_mean[:] = -0.25
+        emitted = block(torch.zeros(1, 1, 8))[0, 0]
+        assert emitted.tolist().index(1) == step + 1  # the step that every layer takes
+
+
+def test_decays_a_channel_are_taken_for_columns_by_slayer_on_a_cpu():
+    """Why they are refused: with as many columns as channels each column gets a channel's decay,
+    with other numbers lava-dl cannot run it at all."""
+    torch.manual_seed(1)
+    conv = Conv(neuron(voltage_decay=(0, 0.9), shared_param=False), 1, 3, 1)
+    spikes = torch.ones(1, 1, 3, 3, 20)
+    conv(spikes)
+    conv.synapse.weight.data[:] = 0.2
+    columns = copy.deepcopy(conv)(spikes)[0].sum(-1)
+    assert torch.equal(columns, columns[:1, :1].expand(3, 3, 3))
+    assert len(set(columns[0, 0].tolist())) > 1
+    with pytest.raises(RuntimeError, match="size of tensor"):
+        Conv(neuron(shared_param=False), 1, 3, 1)(torch.ones(1, 1, 3, 4, 2))
