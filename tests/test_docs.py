@@ -101,16 +101,22 @@ def files_for_stock() -> tuple[Path, Path]:
     return Path("exported.net").resolve(), Path("my_spikes.npy").resolve()
 
 
+def recurrent(layer: Any) -> None:
+    put(layer, "type", np.array([b"dense_rec"]))
+    put(layer, "weight_rec", np.ones((32, 32)))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda layer: put(layer, "type", np.array([b"conv"])), "the layer type is 'conv'"),
-        (lambda layer: put(layer, "bias", np.ones(32)), "the neurons have biases"),
+        (lambda layer: put(layer, "type", np.array([b"pool"])), "the layer is pooling ('pool')"),
+        (lambda layer: put(layer, "type", np.array([b"concat"])), "is concatenation ('concat')"),
+        (lambda layer: put(layer, "type", np.array([b"conv"])), "the convolution has delays"),
+        (recurrent, "the recurrent layer has delays and weights of shape (32, 64)"),
         (lambda layer: put(layer["neuron"], "type", np.array([b"ALIF"])), "type is 'ALIF'"),
         (lambda layer: put(layer["neuron"], "refDelay", 2), "refDelay is 2"),
-        (lambda layer: put(layer["neuron"], "gradedSpike", True), "the spikes are graded"),
+        (lambda layer: put(layer["neuron"], "gradedSpike", True), "gradedSpike is set"),
         (lambda layer: put(layer, "delay", np.full(32, 63)), "the range is 0 to 62"),
-        (lambda layer: layer.pop("neuron"), "there is no neuron group"),
         (lambda layer: put(layer, "weight", layer["weight"][()] * 300), "-256 to 255"),
     ],
 )
