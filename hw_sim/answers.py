@@ -37,11 +37,13 @@ class Answers:
     """The outputs of the first samples of a run, and how they were read.
 
     Attributes:
+        samples: their numbers where they come from.
         kind: see `models.network.QuantizedNetwork.answer_kind`.
         how: the same in words.
         outputs: array (samples, outputs), integers; means where neurons answer together.
     """
 
+    samples: tuple[int, ...]
     kind: AnswerKind
     how: str
     outputs: NDArray[Any]
@@ -52,6 +54,7 @@ class Answers:
         return {
             "kind": self.kind,
             "how": self.how,
+            "samples": list(self.samples),
             "outputs": self.outputs.tolist(),
             "largest": largest,
         }
@@ -68,10 +71,19 @@ HOW: dict[AnswerKind, str] = {
 """How answers of each kind are read."""
 
 
-def answers(network: QuantizedNetwork, found: NDArray[np.int64]) -> Answers:
-    """Return what `outputs` gave as answers to show: means where neurons answer together."""
+def answers(
+    network: QuantizedNetwork, found: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> Answers:
+    """Return the answers to show: means where neurons answer together.
+
+    Args:
+        network: that ran.
+        found: what `outputs` gave for some samples.
+        numbers: of these samples where they come from, int64 (samples,).
+    """
     how, group = HOW[network.answer_kind], network.group
+    samples = tuple(numbers.tolist())
     if group == 1:
-        return Answers(network.answer_kind, how, found)
+        return Answers(samples, network.answer_kind, how, found)
     how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
-    return Answers(network.answer_kind, how, found / group)
+    return Answers(samples, network.answer_kind, how, found / group)

@@ -16,7 +16,7 @@ from models.errors import InputError
 from models.layers import weights_of
 from models.network import InputLayer, QuantizedNetwork
 
-BATCH_BYTES: Final = 700 * 10**6
+BATCH_BYTES: Final = 600 * 10**6
 """What the samples of one batch may take, so that a command stays below about 1 GB."""
 
 STATES: Final = 3

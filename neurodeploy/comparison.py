@@ -179,7 +179,7 @@ class BackendComparison:
         if first is None:
             return found
         shape = self._network.layers[first.layer].shape
-        found = replace(found, place=str(first) + position(first.neuron, shape))
+        found = replace(found, place=place_of(first, shape, self._inputs))
         try:
             sides = tuple(self._side(backend, first) for backend in self._backends)
         except BackendError as error:
@@ -198,6 +198,13 @@ class BackendComparison:
         states = activity.states[place.layer]
         values = (states.weighted, states.current, states.voltage)
         return Side(backend.name, spike, *(int(each[where]) for each in values))
+
+
+def place_of(first: Divergence, shape: Shape, inputs: Inputs) -> str:
+    """Return in words where a difference is, in a layer of some shape and samples of some input."""
+    number = int(inputs.numbers[first.sample])
+    among = "" if number == first.sample else f"; it is sample {number} of the whole input"
+    return f"{first}{position(first.neuron, shape)}{among}"
 
 
 def position(neuron: int, shape: Shape) -> str:

@@ -41,7 +41,7 @@ class Inputs:
     """Samples to run, read a part at a time.
 
     Attributes:
-        samples: how many, 1 or more.
+        numbers: of the samples where they come from, int64 (samples,), 1 or more.
         steps: time steps of each.
         part: returns the samples from a first to before a last, integers (batch, channels, time).
         labels: the right answers, int64 (samples,), or None.
@@ -51,7 +51,7 @@ class Inputs:
         value_bytes: what reading a value takes.
     """
 
-    samples: int
+    numbers: NDArray[np.int64]
     steps: int
     part: Callable[[int, int], NDArray[Any]]
     labels: NDArray[np.int64] | None
@@ -59,6 +59,11 @@ class Inputs:
     split: str
     leading: bool = True
     value_bytes: int = 1
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are to run."""
+        return len(self.numbers)
 
     def progress_from(self, start: int, advance: Advance | None) -> Advance | None:
         """Return what a backend that runs a batch from sample `start` on reports its steps to."""
@@ -88,10 +93,10 @@ class Evaluation:
 
 def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Inputs:
     """Return the test samples of a network's task; see `load_test_samples`."""
-    samples, source = load_test_samples(task, folder, count)
+    samples, source, numbers = _test_samples(task, folder, count)
     spikes = samples.spikes
     return Inputs(
-        samples=len(spikes),
+        numbers=numbers,
         steps=spikes.shape[2],
         part=lambda start, stop: spikes[start:stop],
         labels=samples.labels,
@@ -113,6 +118,14 @@ def load_test_samples(
     Raises:
         InputError: when the network names no task, or the data is missing or of another kind.
     """
+    samples, source, _ = _test_samples(task, folder, count)
+    return samples, source
+
+
+def _test_samples(
+    task: TaskDescription, folder: Path | None, count: int | None
+) -> tuple[Samples, str, NDArray[np.int64]]:
+    """Return what `load_test_samples` does and the samples' numbers among the test samples."""
     if not task.name:
         raise InputError(
             "the network names no task, so there are no samples to run; give some with "
@@ -120,10 +133,9 @@ def load_test_samples(
         )
     windows = get(task.name).load(folder)
     chosen = split_by_subject(windows).test
-    samples = encode_windows(
-        windows, matching_encoder(task, windows), chosen[spread(len(chosen), count)]
-    )
-    return samples, windows.source
+    numbers = spread(len(chosen), count)
+    samples = encode_windows(windows, matching_encoder(task, windows), chosen[numbers])
+    return samples, windows.source, numbers
 
 
 def spread(samples: int, count: int | None) -> NDArray[np.int64]:
@@ -176,6 +188,7 @@ def evaluate(
             watch(activity)
         if advance is not None:
             advance(stop * inputs.steps, inputs.samples * inputs.steps)
+        del activity  # before the next batch takes as much
     given = np.concatenate(answers)
     return Evaluation(
         join(counts),

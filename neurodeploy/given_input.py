@@ -86,7 +86,7 @@ def open_input(
         return flat if whole and flat.dtype.kind == "b" else _integers(flat, scale, offset, path)
 
     return runs, Inputs(
-        samples=len(chosen),
+        numbers=chosen,
         steps=found.steps,
         part=part,
         labels=None if right is None else right[chosen],

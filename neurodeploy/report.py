@@ -153,9 +153,12 @@ def _print_next(request: Request, samples: int) -> None:
     for option in ("message_bits", "spike_exp"):
         if getattr(request, option) is not None:
             words += [f"--{option.replace('_', '-')}", str(getattr(request, option))]
+    if request.samples is not None or samples > 16:
+        some = ["--samples", str(min(samples, 16))]
+    else:
+        some = []
     print("Next, side by side with Lava's simulator, or as JSON:")
-    some = ("--samples", "16") if samples > 16 else ()
-    for more in (("--compare", "lava", *some), ("--json",)):
+    for more in (["--compare", "lava", *some], ["--json"]):
         print(f"  {cli.next_command('report', *words, *more, data=request.data)}")
 
 

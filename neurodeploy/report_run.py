@@ -106,7 +106,7 @@ def carry_out(request: Request) -> Outcome:
             "split": inputs.split,
             "overflows": done.overflows,
         },
-        answers=answers(network, done.outputs),
+        answers=answers(network, done.outputs, inputs.numbers[: len(done.outputs)]),
     )
     return Outcome(made, comparison, trace)
 

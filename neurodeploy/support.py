@@ -78,8 +78,10 @@ def _yes(holds: bool) -> str:
 
 def runs_on(backend: str, network: QuantizedNetwork) -> bool:
     """Return whether a backend takes networks of this kind."""
+    check = CHECKS.get(backend)
     try:
-        CHECKS.get(backend, lambda _: None)(network)
+        if check is not None:
+            check(network)
     except InputError:
         return False
     return True

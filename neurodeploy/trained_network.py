@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from models.errors import InputError
 from models.network import QuantizedNetwork, digest
 from neurodeploy import cli
-from neurodeploy.comparison import Comparison, position
+from neurodeploy.comparison import Comparison, place_of
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
     from neurodeploy.evaluation import Inputs
@@ -40,7 +40,7 @@ def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comp
     place = ""
     if found.first is not None:
         shape = network.layers[found.first.layer].shape
-        place = str(found.first) + position(found.first.neuron, shape)
+        place = place_of(found.first, shape, inputs)
     note = "" if same else f"{beside} quantizes to another network than {path.name}"
     names = (f"the trained {beside.name}", "fast")
     return Comparison(names, len(network.layers), found, place=place, note=note), ""

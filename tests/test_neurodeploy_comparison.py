@@ -148,6 +148,17 @@ def test_samples_that_were_chosen_are_those_compared(network, spikes, other, cap
     assert np.array_equal(np.concatenate(seen), spikes[[0, 6]])
 
 
+def test_a_sample_keeps_the_number_that_it_has_in_the_input(network, spikes, other, capsys):
+    changed = with_another_weight(network, 0)
+    spikes[:6] = 0
+    np.save("input.npy", spikes)
+    other(lambda _, given, options=STATES: fast.run(changed, given, options))
+    out = run(capsys, "--samples", "2")[1]
+    assert "layer 0, sample 1, time step" in out
+    assert "; it is sample 6 of the whole input\n" in out
+    assert json.loads(run(capsys, "--samples", "2", "--json")[1])["answers"]["samples"] == [0, 6]
+
+
 def test_a_place_in_an_image_has_channel_y_and_x(spikes, other, capsys):
     neuron = CubaLif(np.array([1000]), np.array([500]), 40)
     kernel = np.random.default_rng(2).integers(-20, 50, (3, 1, 2, 2)) & ~1

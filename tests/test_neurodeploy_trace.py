@@ -25,7 +25,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def inputs_of(spikes):
-    return Inputs(len(spikes), spikes.shape[2], lambda a, b: spikes[a:b], None, "drawn", "given")
+    return Inputs(np.arange(len(spikes)), spikes.shape[2], lambda a, b: spikes[a:b], None, "drawn", "given")
 
 
 def extremes(provenance=None):

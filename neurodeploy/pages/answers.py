@@ -24,11 +24,11 @@ def show(answers: Answers, samples: int, out: Console) -> None:
         table.add_column("largest output", justify="right")
     some = min(outputs.shape[1], OUTPUTS_SHOWN)
     table.add_column(f"outputs 0 to {some - 1}" if some > 1 else "output", justify="left")
-    for index, row in enumerate(outputs[:SAMPLES_SHOWN]):
+    for sample, row in zip(answers.samples, outputs[:SAMPLES_SHOWN]):
         best = int(row.argmax())
         largest = [f"{best}: {_number(row[best])}"] if len(row) > 1 else []
         listed = ", ".join(map(_number, row[:some])) + ", ..." * (len(row) > some)
-        table.add_row(str(index), *largest, listed)
+        table.add_row(str(sample), *largest, listed)
     out.print(table)
     if samples > SAMPLES_SHOWN:
         out.print(

@@ -44,13 +44,10 @@ def _show_trace(out: Console, trace: Trace) -> None:
             _number(row.clips),
         )
     out.print(table)
-    print_list(out, (*_MEANINGS, *(f"note: {note}" for note in trace.notes)))
-
-
-_MEANINGS: Final = (
-    "training: the trained network on its validation samples, which are others than these",
-    f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps",
-)
+    sentences = [f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps"]
+    if any(row.training_rate is not None for row in trace.layers):
+        sentences.append("training: on the validation samples, which are others than these")
+    print_list(out, [*sentences, *(f"note: {note}" for note in trace.notes)])
 
 
 def _show_comparison(out: Console, found: Comparison) -> None:
