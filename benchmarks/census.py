@@ -99,6 +99,14 @@ class Census:
             firing.updates += sent.size
 
 
+def things(case: Case, activity: Activity) -> set[object]:
+    """Return what a network counts towards: its features, kinds of layers, delays, overflows."""
+    one = Census()
+    one.add(case, activity)
+    overflows = [name for name, count in one.overflows.items() if count]
+    return {*one.features, *one.delays, *one.kinds, *overflows}
+
+
 def _delays(layer: Layer) -> Iterator[str]:
     recurrent = isinstance(layer, RecurrentLayer)
     yield layer.delay_kind if not recurrent or layer.delay.any() else "none"
@@ -117,6 +125,8 @@ def _features(case: Case) -> Iterator[str]:
         yield "saturated input"
     if network.message_bits:
         yield "graded input"
+        if network.message_bits >= 16 and isinstance(network.layers[0], ConvLayer):
+            yield "convolution of large graded input"
     if network.group > 1:
         yield "average of groups"
     before = network.input_shape
@@ -130,9 +140,12 @@ def _features(case: Case) -> Iterator[str]:
 
 def _layer_features(layer: Layer) -> Iterator[str]:
     if isinstance(layer, ConvLayer):
-        for name, plain in (("stride", 1), ("padding", 0), ("dilation", 1)):
-            if getattr(layer, name) != (plain, plain):
-                yield f"convolution with {name}"
+        if layer.stride != (1, 1):
+            yield "convolution with stride"
+        if any(layer.padding):
+            yield "convolution with padding"
+        if any(n > 1 and gap > 1 for n, gap in zip(layer.weight.shape[2:], layer.dilation)):
+            yield "convolution with dilation"
         if layer.groups > 1:
             yield "convolution in groups"
         if layer.weight.shape[2] != layer.weight.shape[3]:

@@ -30,6 +30,8 @@ LENGTHS = [(1, 72), (1, 72), (2, 36), (3, 24), (1, 40), (2, 20), (3, 12)]
 RATES = [0.03, 0.1, 0.2, 0.4]
 """Neurons of a tuned layer that fire in a step, at most."""
 
+HIGHEST_RATE = 0.5
+
 BLOCK = 72
 """Bytes that choose one layer; an input, four layers and the answer have a block each."""
 
@@ -67,15 +69,19 @@ class Case:
 
 
 def case(data: bytes) -> Case:
-    """Return the network of one to four layers, and its input, that `LENGTH` bytes choose."""
+    """Return the network of one to four layers, and its input, that `LENGTH` bytes choose.
+
+    Most networks end with the first layer that stays silent: nothing would happen after it.
+    """
     draw = Choices(data)
     rng = draw.start_block()
-    count = draw.pick(1, 2, 3, 3, 4)
+    count = draw.pick(1, 2, 3, 4, 4)
     samples, steps = draw.pick(*LENGTHS)
     network, spikes = _first(draw, rng, samples, steps)
     while len(network.layers) < count:
         rng = draw.start_block()
-        tuned, rate = draw.pick(*[True] * 7, False), draw.pick(*RATES)
+        tuned, ends_silent = (draw.pick(*[True] * 7, False) for _ in range(2))
+        rate = draw.pick(*RATES)
         last = len(network.layers) == count - 1
         layer = _layer(draw, rng, network.shape, last=last)
         if _is_undefined(network, layer, spikes):
@@ -83,6 +89,8 @@ def case(data: bytes) -> Case:
         network = network.plus(layer)
         if tuned:
             network = _tuned(network, spikes, rate)
+        if ends_silent and not _run(network, spikes).any():
+            break
     draw.start_block()
     neurons = network.layers[-1].neurons
     groups = [n for n in range(2, 9) if neurons % n == 0]
@@ -120,16 +128,16 @@ def _first(
     draw: Choices, rng: Generator, samples: int, steps: int
 ) -> tuple[_Unfinished, NDArray[Any]]:
     """Return a network that has at most an input layer, and its input."""
-    image = tuple(draw.pick(*sizes) for sizes in ((1, 2, 3, 4), (2, 3, 5), (3, 4, 6)))
+    image = tuple(draw.pick(*sizes) for sizes in ((1, 2, 3, 4), (3, 4, 5), (3, 4, 6)))
     vector = (draw.pick(1, 3, 5, 8, 16),)
-    shape = draw.pick(image, vector)
-    kind = draw.pick("spikes", "spikes", "spikes", "graded", "graded", "cuba", "delta")
+    shape = draw.pick(image, image, vector)
+    kind = draw.pick(*["spikes", "graded"] * 3, *["cuba", "delta"] * 2)
     size = (samples, math.prod(shape), steps)
     busy = rng.random(size) < draw.pick(0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.6, 0.6, 0.0, 1.0)
     if kind == "spikes":
         return _Unfinished(shape, 0), busy.astype(np.uint8)
     if kind == "graded":
-        bits = draw.pick(1, 4, 8, 16, loihi.MESSAGE_BITS_MAX)
+        bits = draw.pick(1, 4, 16, 16, loihi.MESSAGE_BITS_MAX)
         limit = (1 << bits) - 1
         low = draw.pick(0, -limit)
         return _Unfinished(shape, bits), busy * rng.integers(low, limit + 1, size)
@@ -173,7 +181,7 @@ def _driving(
 def _layer(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> Layer:
     """Return a layer for senders of the shape `before`."""
     image = len(before) == 3
-    kinds = ["convolution"] * 3 * image + ["dense"] * 2 + ["recurrent"] * 2
+    kinds = ["convolution"] * 6 * image + ["dense"] * 2 + ["recurrent"] * 2
     kind = draw.pick(*kinds)
     if kind == "convolution":
         return _convolution(draw, rng, before, last=last)
@@ -203,7 +211,7 @@ def _is_undefined(network: _Unfinished, layer: Layer, spikes: NDArray[Any]) -> b
 def _convolution(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> ConvLayer:
     channels, *sizes = before
     groups = draw.pick(*[n for n in (1, 2, 3, 4) if channels % n == 0])
-    kernel = [draw.pick(*range(1, min(3, size) + 1)) for size in sizes]
+    kernel = [draw.pick(*[n for n in (1, 2, 2, 3, 3) if n <= size]) for size in sizes]
     padding = [draw.pick(0, 0, 1, 2) for _ in sizes]
     dilation = [
         draw.pick(1, *(n for n in (2, 3) if n * (width - 1) < size + 2 * pad))
@@ -317,4 +325,7 @@ def _tuned(network: _Unfinished, spikes: NDArray[Any], rate: float) -> _Unfinish
         middle = (low + high) // 2
         sent = _run(at(middle), spikes)
         low, high = (middle + 1, high) if np.mean(sent != 0) > rate else (low, middle)
+    # neurons that fire at their threshold, and not above it, meet it exactly one lower
+    if neuron.graded and low and np.mean(_run(at(low - 1), spikes) != 0) < HIGHEST_RATE:
+        low -= 1
     return at(low)

@@ -1,0 +1,170 @@
+"""Random networks of every kind: fast does what Lava does, and a broken fast would be noticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from benchmarks import census as counting
+from benchmarks import fuzz, mutants
+from benchmarks.differences import INTACT, save
+from benchmarks.lava_server import LavaServer
+from benchmarks.random_networks import Case, cases
+from hw_sim.activity import Activity
+from models.layers import LAYERS
+from models.neurons import NEURONS, Sigma
+
+NETWORKS = 80
+REDUCING_S = 900
+
+pytestmark = pytest.mark.timeout(REDUCING_S)
+
+
+@dataclass
+class Survey:
+    """What fast and Lava did with the networks of the default run, and the first difference."""
+
+    census: counting.Census = field(default_factory=counting.Census)
+    runs: list[tuple[Case, Activity, Activity]] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+@pytest.fixture(scope="module")
+def survey() -> Survey:
+    """Return the survey; its networks are the same in every run."""
+    done = Survey()
+    with LavaServer() as lava:
+
+        @settings(
+            max_examples=NETWORKS,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(cases)
+        def fast_equals_lava(case: Case) -> None:
+            right = lava.run(case.network, case.spikes)
+            found, activity = fuzz.check(case, right)
+            assert not found
+            done.census.add(case, activity)
+            done.runs.append((case, right, activity))
+
+        try:
+            fast_equals_lava()
+        except Exception as error:
+            done.error = error
+    print(f"\n{done.census.networks} networks\n{counting.tables(done.census)}")
+    return done
+
+
+def test_fast_equals_lava_in_every_spike_and_state(survey: Survey) -> None:
+    if survey.error is not None:
+        raise survey.error
+    assert survey.census.networks >= NETWORKS
+
+
+@pytest.mark.parametrize("name", LAYERS.values())
+def test_layers_of_every_kind_fire_and_rest(survey: Survey, name: str) -> None:
+    firing = survey.census.layers[name]
+    assert counting.LOW <= firing.rate <= counting.HIGH
+    assert firing.useful >= 3
+
+
+@pytest.mark.parametrize("kind", NEURONS, ids=lambda kind: kind.__name__)
+def test_neurons_of_every_kind_fire(survey: Survey, kind: type) -> None:
+    found = [f for (_, name), f in survey.census.kinds.items() if name == NEURONS[kind]]
+    assert any(firing.spikes for firing in found)
+    # a sigma neuron sends its sum in every step
+    assert kind is Sigma or sum(firing.useful for firing in found) >= 3
+
+
+def test_every_delay_delays_something(survey: Survey) -> None:
+    for name in counting.DELAYS:
+        assert survey.census.delays[name] >= 3, name
+
+
+def test_states_overflow_in_every_way(survey: Survey) -> None:
+    for name in ("wraps of u", "clips of v", "wraps of a sum"):
+        assert survey.census.overflows[f"{name}, networks"] > 0, name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1 layers", "2 layers", "3 layers", "4 layers", "1 samples", "2 samples", "3 samples",
+        "answer from spikes", "answer from voltage", "answer from values", "average of groups",
+        "silent input", "saturated input", "graded input", "dense layer after images",
+        "convolution with stride", "convolution with padding", "convolution with dilation",
+        "convolution in groups", "kernel not square", "image not square", "weights all zero",
+        "weights at both extremes", "weights all -2^k", "bias of CUBA LIF", "bias a neuron",
+        "bias of sigma-delta with ReLU", "decay of 0", "decay of 4096", "decay a neuron",
+        "decay a channel", "threshold of 0", "threshold of 131071", "spike_exp of 0",
+        "state_exp of 7",
+    ],
+)  # fmt: skip
+def test_networks_have_every_feature(survey: Survey, name: str) -> None:
+    assert survey.census.features[name] > 0
+
+
+def small_networks(survey: Survey) -> Iterator[tuple[Case, Activity]]:
+    """Yield the smallest networks, and what Lava did, that show everything three times."""
+    seen: Counter[object] = Counter()
+    for case, lava, ours in sorted(survey.runs, key=lambda run: sum(s.size for s in run[1].spikes)):
+        things = counting.things(case, ours)
+        if any(seen[each] < 3 for each in things):
+            seen.update(things)
+            yield case, lava
+
+
+@pytest.fixture(scope="module")
+def verdicts(survey: Survey, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Return how many networks differ from Lava's record; a mutant stops at the first."""
+    stored, copies = tmp_path_factory.mktemp("cases"), tmp_path_factory.mktemp("mutants")
+    for number, (case, lava) in enumerate(small_networks(survey)):
+        save(stored, f"{number:02d}", case.network, case.spikes, lava)
+    folders = [mutants.copy_packages(copies / INTACT)]
+    folders += [
+        mutants.make(each, copies / str(number)) for number, each in enumerate(mutants.MUTANTS)
+    ]
+    output = copies / "output.txt"
+    with output.open("wb") as file, (copies / "errors.txt").open("wb") as errors:
+        # Python runs the kernels, which are not compiled anew for every mutant
+        ran = subprocess.run(
+            [sys.executable, "-m", "benchmarks.differences", stored, *folders],
+            cwd=mutants.ROOT,
+            env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=errors,
+            timeout=REDUCING_S,
+            check=False,
+        )
+    assert ran.returncode == 0, (copies / "errors.txt").read_text()
+    found = [json.loads(line) for line in output.read_text().splitlines()]
+    print("", *found, sep="\n")
+    return {each["folder"]: each["differ"] for each in found}
+
+
+def test_the_intact_copy_equals_lava(verdicts: dict[str, int]) -> None:
+    assert verdicts[INTACT] == 0
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_broken_kernel_is_noticed(verdicts: dict[str, int], mutant: mutants.Mutant) -> None:
+    assert verdicts[str(mutants.MUTANTS.index(mutant))] > 0
+
+
+def test_a_mutant_whose_text_is_gone_says_so(tmp_path: Path) -> None:
+    gone = mutants.Mutant("nothing", "models/cuba.py", "no such text", "")
+    with pytest.raises(ValueError, match=r"stands 0 times in models/cuba.py, once is needed"):
+        mutants.make(gone, tmp_path)
