@@ -24,8 +24,8 @@ NETX_NEURONS: Final = MappingProxyType(
 )
 """How netx's files call the kinds of layers and neurons."""
 
-TRAINED: Final = frozenset({DenseLayer, CubaLif})
-"""What `models.quantize` makes of a trained network."""
+FROM_SLAYER: Final = frozenset({InputLayer, DenseLayer, RecurrentLayer, ConvLayer, CubaLif})
+"""What `models.quantize` makes of a network that was trained with SLAYER."""
 
 CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {
     "loihi2": loihi_backend.check_binary
@@ -59,7 +59,7 @@ def markdown() -> str:
 
 
 def _table(first: str, rows: Sequence[Sequence[str]]) -> list[str]:
-    heads = [first, *(f"`{name}`" for name in BACKENDS), "in a netx file", "trained here"]
+    heads = [first, *(f"`{name}`" for name in BACKENDS), "in a netx file", "from SLAYER"]
     return [_line(heads), "|" + "---|" * len(heads), *map(_line, rows)]
 
 
@@ -69,7 +69,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _row(kind: Any, name: str, netx: str) -> list[str]:
     runs = [_yes(runs_on(backend, example(kind))) for backend in BACKENDS]
-    return [name, *runs, f"`{netx}`", _yes(kind in TRAINED)]
+    return [name, *runs, f"`{netx}`", _yes(kind in FROM_SLAYER)]
 
 
 def _yes(holds: bool) -> str:

@@ -51,3 +51,25 @@ def test_loihi_takes_binary_spikes_alone():
     assert {kind.__name__ for kind in takes} == {
         "DenseLayer", "RecurrentLayer", "ConvLayer", "CubaLif",
     }  # fmt: skip
+
+
+def test_what_comes_from_slayer_is_what_quantize_makes(one_torch_thread, stack):
+    import torch
+    from lava.lib.dl.slayer.block import cuba
+
+    from models.quantize import quantize
+
+    def neuron(current_decay=0.25):
+        return {"threshold": 1.0, "current_decay": current_decay, "voltage_decay": 0.1}
+
+    module = stack(
+        cuba.Input(neuron(1), weight=0.5, bias=0.25),
+        cuba.Conv(neuron(), 1, 2, 3),
+        cuba.Flatten(),
+        cuba.Dense(neuron(), 8, 4),
+        cuba.Recurrent(neuron(), 4, 3),
+    )
+    module(torch.zeros(1, 1, 4, 4, 5))
+    layers = quantize(module, input_shape=(1, 4, 4)).layers
+    made = {type(layer) for layer in layers} | {type(layer.neuron) for layer in layers}
+    assert made == support.FROM_SLAYER
