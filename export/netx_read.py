@@ -222,6 +222,12 @@ def _read_cuba(neuron: Any, bias: Any) -> Neuron:
         )
     if np.any(numbers(neuron, "gradedSpike", False)):
         raise InputError("gradedSpike is set; Lava's CUBA LIF neurons emit spikes of 0 or 1")
+    exponent = numbers(neuron, "weight_exp", 0)
+    if np.any(exponent):
+        raise InputError(
+            f"weight_exp is {exponent}; the norm scales what arrives, which netx leaves out, so "
+            "train with slayer.neuron.norm.MeanOnlyBatchNorm"
+        )
     threshold = array(neuron, "vThMant")
     if threshold.size == 1:
         # lava-dl writes several thresholds past the mantissa; none is ever reached

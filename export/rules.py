@@ -4,8 +4,8 @@ Our own Lava graph takes weights as they are and needs none of them; they are fo
 `.net` file with stock lava-dl. Rules of one layer (ranges, shapes) live in `models.network`, rules
 of a chip in `hw_sim.design_rules`.
 
-Source: `lava.lib.dl.netx.utils.optimize_weight_bits` (lava-dl 0.6.0) and the clipping that follows
-it in `lava.utils.weightutils.clip_weights` (lava-nc 0.10.0).
+Source: `lava.lib.dl.netx.utils.optimize_weight_bits`, `lava.lib.dl.netx.blocks.process` (lava-dl
+0.6.0) and the clipping that follows in `lava.utils.weightutils.clip_weights` (lava-nc 0.10.0).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from models import loihi
 from models.arrays import IntArray
-from models.layers import ConvLayer, RecurrentLayer, weights_of
+from models.layers import ConvLayer, RecurrentLayer, longest_delay, weights_of
 from models.network import QuantizedNetwork
 
 Rule: TypeAlias = Callable[[QuantizedNetwork], Iterator[str]]
@@ -104,6 +104,25 @@ def delays_of_recurrent_layers_alike(network: QuantizedNetwork) -> Iterator[str]
             )
 
 
+def weights_of_delayed_recurrent_layers_unscaled(network: QuantizedNetwork) -> Iterator[str]:
+    """Find recurrent layers with delays whose weights netx scales up, and forgets to scale back.
+
+    It fits weights to 8 bits, so those from -128 to 127 are multiplied; with delays its recurrent
+    layer leaves out their exponent.
+    """
+    low, high = loihi.WEIGHT_MIN // 2, loihi.WEIGHT_MAX // 2
+    for index, layer in enumerate(network.layers):
+        if not isinstance(layer, RecurrentLayer) or not longest_delay(layer):
+            continue
+        weight = np.hstack(weights_of(layer))
+        if low <= weight.min() and weight.max() <= high:
+            yield (
+                f"layer {index} is recurrent with delays and has weights from {weight.min()} to "
+                f"{weight.max()} alone, which lava-dl's netx inflates to 8 bits; give it one below "
+                f"{low} or over {high}, or leave the delays out"
+            )
+
+
 def no_average(network: QuantizedNetwork) -> Iterator[str]:
     """Find an average layer, which netx refuses."""
     if network.group > 1:
@@ -127,6 +146,7 @@ RULES: Final[tuple[Rule, ...]] = (
     odd_weights_not_beside_zero_alone,
     mixed_weights_below_the_maximum,
     delays_of_recurrent_layers_alike,
+    weights_of_delayed_recurrent_layers_unscaled,
     no_average,
     no_states_kept_between_samples,
 )
