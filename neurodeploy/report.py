@@ -153,12 +153,11 @@ def _print_next(request: Request, samples: int) -> None:
     for option in ("message_bits", "spike_exp"):
         if getattr(request, option) is not None:
             words += [f"--{option.replace('_', '-')}", str(getattr(request, option))]
-    if request.samples is not None or samples > 16:
-        some = ["--samples", str(min(samples, 16))]
-    else:
-        some = []
-    print("Next, side by side with Lava's simulator, or as JSON:")
-    for more in (["--compare", "lava", *some], ["--json"]):
+    few = request.samples is not None or samples > 16
+    compare = ["--compare", "lava", *["--samples", str(min(samples, 16))] * few]
+    nexts = [["--json"]] if request.compare else [compare, ["--json"]]
+    print("Next, " + "side by side with Lava's simulator, or " * (len(nexts) > 1) + "as JSON:")
+    for more in nexts:
         print(f"  {cli.next_command('report', *words, *more, data=request.data)}")
 
 

@@ -13,7 +13,7 @@ from neurodeploy.report_run import Outcome
 from neurodeploy.trace import SATURATED, Trace
 
 COLUMNS: Final = (
-    "layer", "training", "integers", "silent", "saturated", "u wraps", "v clips",
+    "layer", "training", "integers", "neurons", "silent", "saturated", "wraps", "clips",
 )  # fmt: skip
 
 
@@ -38,13 +38,17 @@ def _show_trace(out: Console, trace: Trace) -> None:
             str(row.layer),
             "-" if row.training_rate is None else f"{row.training_rate:.2%}",
             f"{row.rate:.2%}",
-            f"{row.silent:,} of {row.neurons:,}",
+            f"{row.neurons:,}",
+            f"{row.silent:,}",
             f"{row.saturated:,}",
             _number(row.wraps),
             _number(row.clips),
         )
     out.print(table)
-    sentences = [f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps"]
+    sentences = [
+        f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps",
+        "wraps, clips: steps in which u or v left its 24 bits, as SLAYER's never do",
+    ]
     if any(row.training_rate is not None for row in trace.layers):
         sentences.append("training: on the validation samples, which are others than these")
     print_list(out, [*sentences, *(f"note: {note}" for note in trace.notes)])
