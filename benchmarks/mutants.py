@@ -6,13 +6,20 @@ changes, adapt its rows here: the old text must stand exactly once in the file.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.differences import INTACT, PACKAGES
+
 ROOT: Final = Path(__file__).parent.parent
-PACKAGES: Final = ("models", "export", "hw_sim")
+LIMIT_S: Final = 600
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,16 @@ class Mutant:
         file: where, from the project's folder.
         old: text that stands there exactly once.
         new: what replaces it.
+        compiled: whether numba has to compile it, ten seconds or more a mutant, because Python does
+            not run it alike. It is compared without states, as the dense kernel runs without. It cannot
+            be in `models/cuba.py`, whose functions numba keeps inside others.
     """
 
     name: str
     file: str
     old: str
     new: str
+    compiled: bool = False
 
 
 CUBA, SCANS, SUMS = "models/cuba.py", "hw_sim/neuron_scans.py", "hw_sim/weighted_sums.py"
@@ -138,11 +149,61 @@ MUTANTS: Final = (
 )
 
 
+def verdicts(cases: Path, copies: Path, mutants: Sequence[Mutant] = MUTANTS) -> dict[str, int]:
+    """Return how many cases differ from Lava's record, by the name of the mutant, which stops at
+    the first; and of the unchanged copy under `INTACT`.
+
+    Args:
+        cases: folder that `benchmarks.differences.save` filled.
+        copies: empty folder to make the mutants in.
+        mutants: all of them.
+    """
+    found = {}
+    for compiled in (False, True):
+        names = {
+            str(number): each.name
+            for number, each in enumerate(mutants)
+            if each.compiled == compiled
+        }
+        if not names:
+            continue
+        folder = copies / ("compiled" if compiled else "interpreted")
+        made = [copy_packages(folder / INTACT)]
+        made += [make(mutants[int(number)], folder / number) for number in names]
+        for line in _compared(cases, made, compiled=compiled):
+            name = names.get(line["folder"], INTACT)
+            found[name] = found.get(name, 0) + line["differ"]
+    return found
+
+
+def _compared(cases: Path, folders: Sequence[Path], *, compiled: bool) -> list[dict[str, int]]:
+    """Run `python -m benchmarks.differences`; Python runs the kernels unless they are compiled."""
+    output, errors = (folders[0].parent / name for name in ("output.txt", "errors.txt"))
+    states = [] if compiled else ["--states"]
+    with output.open("wb") as out, errors.open("wb") as err:
+        ran = subprocess.run(
+            [sys.executable, "-m", "benchmarks.differences", *states, cases, *folders],
+            cwd=ROOT,
+            env={**os.environ, "NUMBA_DISABLE_JIT": str(int(not compiled))},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    if ran.returncode:
+        raise RuntimeError(errors.read_text())
+    return [json.loads(line) for line in output.read_text().splitlines()]
+
+
 def copy_packages(folder: Path) -> Path:
-    """Copy what fast is made of into a folder, which is returned."""
+    """Copy what fast is made of into a folder, which is returned.
+
+    What numba compiled comes along: it stays valid in files that are not changed, where no function
+    calls one of a changed file.
+    """
     for name in PACKAGES:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        shutil.copytree(ROOT / name, folder / name)
     return folder
 
 

@@ -136,7 +136,11 @@ def conv_sums(spikes, kernel, rows, runs, sizes, received):
 @parallel
 def wrap_sums(received):
     """Wrap what is received, int32 (B, T, N), to 24 bits, as Lava's convolution does
-    (`lava.proc.conv.utils.signed_clamp`)."""
+    (`lava.proc.conv.utils.signed_clamp`).
+
+    Where a sum of graded spikes leaves 32 bits, Lava casts a float that int32 does not hold, which
+    is -2^31 on x86 and then 0, and other values elsewhere; ours has wrapped.
+    """
     for sample in prange(received.shape[0]):
         for t in range(received.shape[1]):
             for k in range(received.shape[2]):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -128,31 +124,10 @@ def small_networks(survey: Survey) -> Iterator[tuple[Case, Activity]]:
 
 @pytest.fixture(scope="module")
 def verdicts(survey: Survey, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """Return how many networks differ from Lava's record; a mutant stops at the first."""
     stored, copies = tmp_path_factory.mktemp("cases"), tmp_path_factory.mktemp("mutants")
     for number, (case, lava) in enumerate(small_networks(survey)):
         save(stored, f"{number:02d}", case.network, case.spikes, lava)
-    folders = [mutants.copy_packages(copies / INTACT)]
-    folders += [
-        mutants.make(each, copies / str(number)) for number, each in enumerate(mutants.MUTANTS)
-    ]
-    output = copies / "output.txt"
-    with output.open("wb") as file, (copies / "errors.txt").open("wb") as errors:
-        # Python runs the kernels, which are not compiled anew for every mutant
-        ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.differences", stored, *folders],
-            cwd=mutants.ROOT,
-            env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=errors,
-            timeout=REDUCING_S,
-            check=False,
-        )
-    assert ran.returncode == 0, (copies / "errors.txt").read_text()
-    found = [json.loads(line) for line in output.read_text().splitlines()]
-    print("", *found, sep="\n")
-    return {each["folder"]: each["differ"] for each in found}
+    return mutants.verdicts(stored, copies)
 
 
 def test_the_intact_copy_equals_lava(verdicts: dict[str, int]) -> None:
@@ -161,7 +136,7 @@ def test_the_intact_copy_equals_lava(verdicts: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_broken_kernel_is_noticed(verdicts: dict[str, int], mutant: mutants.Mutant) -> None:
-    assert verdicts[str(mutants.MUTANTS.index(mutant))] > 0
+    assert verdicts[mutant.name] > 0
 
 
 def test_a_mutant_whose_text_is_gone_says_so(tmp_path: Path) -> None:
