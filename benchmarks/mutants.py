@@ -32,8 +32,8 @@ class Mutant:
         old: text that stands there exactly once.
         new: what replaces it.
         compiled: whether numba has to compile it, ten seconds or more a mutant, because Python does
-            not run it alike. It is compared without states, as the dense kernel runs without. It cannot
-            be in `models/cuba.py`, whose functions numba keeps inside others.
+            not run it alike. It is compared without states, as the dense kernel runs without. It
+            cannot be in `models/cuba.py`, whose functions numba keeps inside others.
     """
 
     name: str
