@@ -4,10 +4,7 @@ backends       the table of what runs a network: fast, lava_backend, loihi_backe
 memory_limit   what a run takes of the memory, and what there is
 run_options    what a backend may be told; inputs what it is given, activity what it yields;
                threads limits the cores
-dense_cuba     fast's one kernel for dense layers of CUBA LIF neurons, in cuba_layer
-weighted_sums, neuron_scans   fast's two kernels for every other layer;
-               kernel_runs lays the kernel of a convolution out for them,
-               conv_product takes their place where most senders fire
+kernels/       the compiled kernels of fast
 lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
                lava_child what these two share
 chip           limits and costs, read from costs/*.json

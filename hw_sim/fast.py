@@ -1,9 +1,9 @@
 """The fast backend: event-driven integer simulation, bit-exact with Lava.
 
 Layers run one after the other, each over all samples and all time steps, samples in parallel. A
-dense layer of CUBA LIF neurons runs in one kernel (`cuba_layer`); every other in two, which add up
-what its neurons receive (`weighted_sums`) and step the neurons (`neuron_scans`). Spikes pass from
-layer to layer step by step, (B, T, N), with the channels of images last.
+dense layer of CUBA LIF neurons runs in one kernel (`dense_cuba`); every other in two, which add up
+what its neurons receive (`event_sums`) and step the neurons (`neuron_scans`). Spikes pass from
+layer to layer in `frames`, (B samples, T steps, N neurons padded).
 """
 
 from __future__ import annotations
@@ -14,15 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import conv_product, dense_cuba, neuron_scans, weighted_sums
 from hw_sim.activity import Activity, Overflows, States
 from hw_sim.inputs import check_input, driven
-from hw_sim.kernel_runs import layout
+from hw_sim.kernels import conv_product, dense_cuba, event_sums, frames, neuron_scans
+from hw_sim.kernels.conv_layout import layout
 from hw_sim.run_options import RunOptions
 from hw_sim.threads import limited_to
 from models import loihi
 from models.arrays import IntArray
-from models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer, Shape, each_neuron
+from models.layers import (
+    ConvLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+    each_neuron,
+)
 from models.memory import keep_freed_memory
 from models.network import QuantizedNetwork
 from models.neurons import CubaLif, Delta, SigmaDelta
@@ -48,12 +55,12 @@ def run(
     keep_freed_memory()
     with limited_to(options.threads):
         runs, shape = [], network.layers[0].input_shape
-        frames = _frames(inputs, shape)
+        sent = frames.make(inputs, shape)
         for layer in network.layers:
             asked = options.states or (voltage and layer is network.layers[-1])
-            frames, states, overflows = _run_layer(layer, shape, frames, states=asked)
+            sent, states, overflows = _run_layer(layer, shape, sent, states=asked)
             shape = layer.shape
-            runs.append((_by_neuron(frames, shape), states, overflows))
+            runs.append((frames.by_neuron(sent, shape), states, overflows))
     spikes_of, states_of, overflows_of = zip(*runs)
     return Activity(
         inputs,
@@ -64,62 +71,39 @@ def run(
     )
 
 
-def _frames(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return values (B, N, T) of neurons of `shape` step by step, (B, T, N), channels last."""
-    batch, _, steps = values.shape
-    if len(shape) == 3:
-        images = values.reshape(batch, *shape, steps)
-        values = images.transpose(0, 2, 3, 1, 4).reshape(values.shape)
-    return np.ascontiguousarray(values.transpose(0, 2, 1))
-
-
-def _by_neuron(frames: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return values step by step, (B, T, N) with channels last, as (B, N, T) in order."""
-    batch, steps, neurons = frames.shape
-    if len(shape) == 3:
-        channels, height, width = shape
-        images = frames.reshape(batch, steps, height, width, channels)
-        return images.transpose(0, 4, 2, 3, 1).reshape(batch, neurons, steps)
-    return frames.transpose(0, 2, 1)
-
-
-def _channels_last(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return values (..., N) of neurons of `shape` in the order that frames have them."""
-    if len(shape) < 3:
-        return values
-    images = values.reshape(*values.shape[:-1], *shape)
-    return np.ascontiguousarray(np.moveaxis(images, -3, -1)).reshape(values.shape)
-
-
 def _run_layer(
     layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
 ) -> tuple[NDArray[Any], States | None, Overflows]:
-    """Return spikes (B, T, N), states (B, N, T) and overflows of a layer after one of a shape."""
-    if not states and dense_cuba.runs(layer, arriving):
-        return dense_cuba.run(layer, before, arriving)
-    received = _received(layer, before, arriving)
-    kept = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
-    sent, overflows = _scan(layer, received, kept)
+    """Return frames of spikes, states (B, N, T) and overflows of a layer after one of a shape."""
+    if dense_cuba.runs(layer, arriving):
+        sent, kept, overflows = dense_cuba.run(layer, before, arriving, states=states)
+        received = _received(layer, before, arriving) if states else kept[0]
+    else:
+        received = _received(layer, before, arriving)
+        kept = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
+        sent, overflows = _scan(layer, received, kept)
+    if not states:
+        return sent, None, overflows
     if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
         kept[0], received = 0, np.zeros_like(received)  # the input drives v, and not as a current
-    shown = (_by_neuron(each, layer.shape) for each in (*kept, received))
-    return sent, States(*shown) if states else None, overflows
+    shown = (frames.by_neuron(each, layer.shape) for each in (*kept, received))
+    return sent, States(*shown), overflows
 
 
 def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np.int32]:
-    """Return what the neurons of a layer receive in each step, int32 (B, T, N)."""
+    """Return what the neurons of a layer receive in each step, int32 (B, T, N), unpadded."""
     if isinstance(layer, InputLayer):
-        return driven(layer, arriving)
+        return driven(layer, arriving[:, :, : layer.neurons])
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
     if isinstance(layer, ConvLayer):
         if conv_product.pays(arriving):
             conv_product.conv_product(layer, arriving, received)
         else:
-            weighted_sums.conv_sums(arriving, *_kernel(layer), received)
-        weighted_sums.wrap_sums(received)
+            event_sums.conv_sums(arriving, *_kernel(layer), received)
+        event_sums.wrap_sums(received)
     else:
-        weighted_sums.dense_sums(arriving, *_matrix(layer, before), received)
+        event_sums.dense_sums(arriving, *_matrix(layer, before), received)
     return received
 
 
@@ -130,10 +114,10 @@ _kernel = lru_cache(maxsize=64)(layout)
 @lru_cache(maxsize=64)
 def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
     """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
-    weight = _channels_last(layer.weight, before)
+    weight = frames.channels_last(layer.weight, before)
     delay = layer.delay
     if delay.shape[1] > 1:
-        delay = _channels_last(delay, before)
+        delay = frames.channels_last(delay, before)
     return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
 
 
@@ -156,9 +140,10 @@ def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
 def _scan(
     layer: Layer, received: NDArray[np.int32], states: NDArray[np.int32]
 ) -> tuple[NDArray[Any], Overflows]:
-    """Return what the neurons of a layer send, (B, T, N), and their overflows."""
+    """Return frames of what the neurons of a layer send, and their overflows."""
     neuron, own = layer.neuron, _feedback(layer)
-    sent = np.zeros(received.shape, np.int32 if neuron.graded else np.uint8)
+    size = (*received.shape[:2], frames.padded(layer.neurons))
+    sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
     counts = np.zeros((2, len(received)), np.int64)
     if isinstance(neuron, CubaLif):
         neuron_scans.scan_cuba(received, *_cuba(layer), *own, sent, states, counts)
@@ -200,4 +185,4 @@ def _cuba(layer: Layer) -> tuple[Any, ...]:
 def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
     """Return a parameter as one value a neuron in the order of frames, int32 (N,)."""
     each = each_neuron(np.asarray(values, np.int32), layer.shape)
-    return np.ascontiguousarray(_channels_last(each, layer.shape))
+    return np.ascontiguousarray(frames.channels_last(each, layer.shape))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw_sim import conv_product, fast
+from hw_sim import fast
+from hw_sim.kernels import conv_product, event_sums, frames
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.layers import ConvLayer, fan_out
@@ -54,12 +55,12 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng)
     images = (rng.random((2, 3, *layer.input_shape)) < 0.5).astype(np.uint8)
-    arriving = fast._frames(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
+    arriving = frames.make(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
     received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
     conv_product.conv_product(layer, arriving, received[0])
-    fast.weighted_sums.conv_sums(arriving, *fast._kernel(layer), received[1])
+    event_sums.conv_sums(arriving, *fast._kernel(layer), received[1])
     for each in received:
-        given = fast._by_neuron(each, layer.shape)
+        given = frames.by_neuron(each, layer.shape)
         assert not given[:, :, 0].any()
         for sample, t in np.ndindex(2, 2):
             expected = correlate(layer, images[sample, t]).reshape(-1)

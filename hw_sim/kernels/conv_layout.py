@@ -17,14 +17,14 @@ from models.layers import ConvLayer
 
 
 def layout(layer: ConvLayer) -> tuple[Any, ...]:
-    """Return kernel, rows, runs and sizes as `hw_sim.weighted_sums.conv_sums` takes them.
+    """Return kernel, rows, runs and sizes as `hw_sim.kernels.event_sums.conv_sums` takes them.
 
     Returns:
         kernel int16 of one dimension, through (input channels, kernel height, kernel width,
         channels a group), its columns in the order of the runs; rows int32 (input height, kernel
         height), the output row or -1; runs int32 (input width, R, 3) of output column, first kernel
         column in the new order, and how many, 0 where there are fewer runs; sizes uint64 of output
-        width, channels, input channels a group, channels a group, kernel width.
+        width, channels, input channels a group, channels a group, kernel width, input channels.
     """
     outputs, inputs, height, width = layer.weight.shape
     order = _column_order(width, layer.dilation[1], layer.stride[1])
@@ -34,11 +34,13 @@ def layout(layer: ConvLayer) -> tuple[Any, ...]:
     runs = [_runs(columns, merge=layer.groups == 1) for columns in reached]
     longest = max(map(len, runs))
     filled = [run + [(0, 0, 0)] * (longest - len(run)) for run in runs]
+    each = outputs // layer.groups
+    sizes = [layer.shape[2], outputs, inputs, each, width, layer.input_shape[0]]
     return (
         np.ascontiguousarray(kernel).reshape(-1),
         _reached(layer, axis=0),
         np.array(filled, np.int32).reshape(len(runs), longest, 3),
-        np.array([layer.shape[2], outputs, inputs, outputs // layer.groups, width], np.uint64),
+        np.array(sizes, np.uint64),
     )
 
 

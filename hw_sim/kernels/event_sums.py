@@ -9,7 +9,7 @@ int32, which wraps as Lava's does.
 from __future__ import annotations
 
 import numpy as np
-from numba import int32, njit, prange
+from numba import int32, int64, njit, prange
 
 from models import loihi
 from models.cuba import compiled
@@ -60,14 +60,15 @@ def receive(received, rows, delays, sender, value, t):
 def dense_sums(spikes, rows, delays, received):
     """Add up what a dense layer receives.
 
-    spikes (B, T, S), rows int16 (S, N), delays int8 (S, 1 or N) -> received int32 (B, T, N), which
-    holds zeros before.
+    spikes (B, T, S padded), rows int16 (S, N), delays int8 (S, 1 or N) -> received int32 (B, T, N),
+    which holds zeros before.
     """
-    batch, steps, width = spikes.shape
+    batch, steps, _ = spikes.shape
+    width = rows.shape[0]
     for sample in prange(batch):
         senders = np.empty(width + 1, np.int32)
         for t in range(steps - 1):
-            for k in range(list_spikes(spikes[sample, t], senders)):
+            for k in range(list_spikes(spikes[sample, t, :width], senders)):
                 value = int32(spikes[sample, t, senders[k]])
                 receive(received[sample], rows, delays, senders[k], value, t)
 
@@ -89,10 +90,11 @@ def receive_image(received, kernel, rows, runs, sizes, y, x, channel, value):
 
     received int32 (height * width * channels,); kernel int16 (input channels * kernel height *
     kernel width * channels a group,); rows int32 (input height, kernel height) and runs int32
-    (input width, R, 3) as in `hw_sim.kernel_runs`; sizes uint64 of width, channels, input channels
-    a group, channels a group, kernel width; value int32, 1 or the payload of a graded spike.
+    (input width, R, 3) as in `conv_layout`; sizes uint64 of width, channels, input channels a
+    group, channels a group, kernel width, input channels; value int32, 1 or the payload of a graded
+    spike.
     """
-    width, channels, inputs, outputs, kernel_width = sizes
+    width, channels, inputs, outputs, kernel_width = sizes[:5]
     kernel_height = rows.shape[1]
     row_size = kernel_width * outputs
     group = np.uint64(channel) // inputs * outputs
@@ -116,17 +118,17 @@ def receive_image(received, kernel, rows, runs, sizes, y, x, channel, value):
 def conv_sums(spikes, kernel, rows, runs, sizes, received):
     """Add up what a convolution receives; images have their channels last here.
 
-    spikes (B, T, input height * width * channels), the rest as in `receive_image` -> received int32
-    (B, T, height * width * channels), which holds zeros before.
+    spikes (B, T, input height * width * channels, padded), the rest as in `receive_image` ->
+    received int32 (B, T, height * width * channels), which holds zeros before.
     """
-    batch, steps, size = spikes.shape
-    columns = runs.shape[0]
-    channels = size // (columns * rows.shape[0])
+    batch, steps, _ = spikes.shape
+    columns, channels = runs.shape[0], int64(sizes[5])
+    size = columns * rows.shape[0] * channels
     for sample in prange(batch):
         senders = np.empty(size + 1, np.int32)
         for t in range(steps - 1):
             image = received[sample, t + 1]
-            for k in range(list_spikes(spikes[sample, t], senders)):
+            for k in range(list_spikes(spikes[sample, t, :size], senders)):
                 place, channel = divmod(senders[k], channels)
                 y, x = divmod(place, columns)
                 value = int32(spikes[sample, t, senders[k]])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64, prange
 
-from hw_sim.weighted_sums import parallel, receive
+from hw_sim.kernels.event_sums import parallel, receive
 from models import loihi
 from models.cuba import clip_voltage, compiled, decay, wrap_current
 

@@ -14,7 +14,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from hw_sim.weighted_sums import parallel
+from hw_sim.kernels.event_sums import parallel
 from models.layers import ConvLayer
 
 DENSE_RATE: Final = 0.25

@@ -1,0 +1,168 @@
+"""The floor of this machine: how fast the parts of a simulation run when they do nothing else.
+
+    python -m benchmarks.limits
+
+The rates are those of loops like the kernel's own (`hw_sim.kernels.lanes`), one thread, best of
+several runs, with everything but the measured work left out: no spike lists, no output, no input,
+no delays, no counting of overflows. No simulator that adds a row of weights for each spike and updates
+every neuron in every step can be faster on this machine than `floor` says, unless it adds or
+updates in another way than these loops.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import workloads
+from hw_sim import fast
+from hw_sim.activity import count
+from hw_sim.kernels.cuba_layer import aligned_zeros
+from hw_sim.kernels.lanes import load, select, spread, store, widen
+from hw_sim.kernels.neuron_steps import decay
+from hw_sim.run_options import RunOptions
+from models import loihi
+
+LANES, WIDE, ROWS = 32, 128, 8
+REPEATS = 15
+NARROW, WHOLE = np.zeros(0, np.int16), np.zeros(0, np.int32)
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    return njit(cache=True, nogil=True, error_model="numpy")(function)
+
+
+@_compiled
+def add_narrow(order, senders, width):
+    """Sum rows of int16 in registers, 128 neurons at once, 16 bits a sum; order int32 (rows,) names
+    the rows. Eight are summed before the sums are stored: about so many spikes arrive in a step."""
+    weights = aligned_zeros(senders * width, NARROW)
+    totals = aligned_zeros(width, NARROW)
+    for first in range(0, order.size, ROWS):
+        for k in range(0, width, WIDE):
+            a = b = c = d = spread(0, 16, LANES)
+            for n in range(first, first + ROWS):
+                at = order[n] * width + k
+                a, b = a + load(weights, at, LANES), b + load(weights, at + 32, LANES)
+                c, d = c + load(weights, at + 64, LANES), d + load(weights, at + 96, LANES)
+            store(totals, k, a)
+            store(totals, k + 32, b)
+            store(totals, k + 64, c)
+            store(totals, k + 96, d)
+    return totals[0]
+
+
+@_compiled
+def add_wide(order, senders, width):
+    """Do as `add_narrow` with 32 bits a sum, the rows still int16."""
+    weights = aligned_zeros(senders * width, NARROW)
+    totals = aligned_zeros(width, WHOLE)
+    for first in range(0, order.size, ROWS):
+        for k in range(0, width, WIDE):
+            a = b = c = d = spread(0, 32, LANES)
+            for n in range(first, first + ROWS):
+                at = order[n] * width + k
+                a = a + widen(load(weights, at, LANES), 32)
+                b = b + widen(load(weights, at + 32, LANES), 32)
+                c = c + widen(load(weights, at + 64, LANES), 32)
+                d = d + widen(load(weights, at + 96, LANES), 32)
+            store(totals, k, a)
+            store(totals, k + 32, b)
+            store(totals, k + 64, c)
+            store(totals, k + 96, d)
+    return totals[0]
+
+
+@_compiled
+def update_neurons(neurons, steps):
+    """Advance CUBA LIF neurons by the equations alone, 64 at once with their states in registers,
+    without wraps, clips and output; their input is read from the cache."""
+    inputs = aligned_zeros(neurons, NARROW)
+    inputs[:] = 9
+    states = aligned_zeros(2 * neurons, WHOLE)
+    factors = aligned_zeros(LANES, WHOLE)
+    factors[:] = loihi.DECAY_ONE - 1024
+    kept = load(factors, 0, LANES)
+    for k in range(0, neurons, 2 * LANES):
+        u, v = load(states, k, LANES), load(states, neurons + k, LANES)
+        u2, v2 = load(states, k + LANES, LANES), load(states, neurons + k + LANES, LANES)
+        for _ in range(steps):
+            u = decay(u, kept) + (widen(load(inputs, k, LANES), 32) << 7)
+            u2 = decay(u2, kept) + (widen(load(inputs, k + LANES, LANES), 32) << 7)
+            v, v2 = decay(v, kept) + u, decay(v2, kept) + u2
+            v, v2 = select(v > 9000, 0, v), select(v2 > 9000, 0, v2)
+        store(states, k, u)
+        store(states, neurons + k, v)
+        store(states, k + LANES, u2)
+        store(states, neurons + k + LANES, v2)
+    return states[0]
+
+
+def rate(work: float, function: Callable[..., Any], *arguments: Any) -> float:
+    """Return units of work a nanosecond, the best of several calls."""
+    function(*arguments)
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        function(*arguments)
+        times.append(time.perf_counter() - began)
+    return work / min(times) / 1e9
+
+
+def synop_rate(senders: int = 128, width: int = 128, *, narrow: bool = True) -> float:
+    """Return billions of synaptic operations a second when rows of `width` (a multiple of 128)
+    int16 weights of random senders are added, in sums of 16 bits (`narrow`) or of 32."""
+    rows = 200_000 * WIDE // width // ROWS * ROWS
+    order = np.random.default_rng(0).integers(0, senders, rows, np.int32)
+    return rate(rows * width, add_narrow if narrow else add_wide, order, senders, width)
+
+
+def update_rate(neurons: int = 128) -> float:
+    """Return billions of neuron updates a second; `neurons` a multiple of 64."""
+    steps = 2_000_000 // neurons
+    return rate(steps * neurons, update_neurons, neurons, steps)
+
+
+def floor(
+    neuron_updates: float, synops: float, *, updates_rate: float, synops_rate: float
+) -> float:
+    """Return the nanoseconds that so many neuron updates and synaptic operations take at least, one
+    thread, at rates in billions a second as `update_rate` and `synop_rate` return them."""
+    return neuron_updates / updates_rate + synops / synops_rate
+
+
+def main() -> int:
+    """Print the rates, and how near to the floor W1 runs."""
+    updates, synops = update_rate(), synop_rate()
+    table = Table("one thread", "billions a second", title="rates of this machine")
+    table.add_row("neuron updates", f"{updates:.1f}")
+    for senders, width in ((128, 128), (256, 256), (1024, 1024), (16384, 128)):
+        for narrow in (True, False):
+            found = synop_rate(senders, width, narrow=narrow)
+            table.add_row(
+                f"SynOps, {senders} x {width}, sums of {16 if narrow else 32} bits", f"{found:.0f}"
+            )
+    Console(width=80).print(table)
+    network, spikes = workloads.w1()
+    steps = spikes.shape[0] * spikes.shape[2]
+    counts = count(network, fast.run(network, spikes))
+    least = floor(
+        sum(layer.neurons for layer in network.layers),
+        sum(float(layer.synops.sum()) for layer in counts) / steps,
+        updates_rate=updates,
+        synops_rate=synops,
+    )
+    taken = steps / rate(steps, lambda: fast.run(network, spikes, RunOptions(threads=1))) / steps
+    print(f"W1: {taken:.0f} ns a step and sample, floor {least:.0f} ns, {least / taken:.0%} of it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Dense layers of CUBA LIF neurons with binary spikes: what most networks spend their time in.
+
+One kernel (`cuba_layer`) adds the weights and steps the neurons. From cleared state and without
+biases a delay of all that a neuron receives comes to a shift of what it does, and costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, TypeGuard
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_sim.activity import Overflows
+from hw_sim.kernels.cuba_layer import run_layer
+from hw_sim.kernels.frames import channels_last
+from hw_sim.kernels.layer_plan import LayerPlan, plan_layer
+from models import loihi
+from models.layers import DenseLayer, Layer, Shape, each_neuron
+from models.neurons import CubaLif, arrays_of
+
+
+def runs(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:
+    """Tell whether the kernel runs this layer with these spikes."""
+    binary = arriving.dtype == np.uint8
+    return binary and isinstance(layer, DenseLayer) and isinstance(layer.neuron, CubaLif)
+
+
+def run(
+    layer: DenseLayer, before: Shape, arriving: NDArray[np.uint8], *, states: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], Overflows]:
+    """Return spikes and states of a layer, and what overflowed.
+
+    Args:
+        layer: for which `runs` holds.
+        before: shape of the layer before, or of the input.
+        arriving: frames of 0 and 1, uint8 (B, T, S padded).
+        states: whether to return u and v.
+
+    Returns:
+        Frames of spikes (B, T, N padded), states int32 (2, B, T, N padded), with a B of 0 unless
+        they are asked for.
+    """
+    batch, steps, _ = arriving.shape
+    plan = _plan(layer, before)
+    width = plan.bias.size
+    spikes = np.empty((batch, steps, width), np.uint8)
+    seen = np.empty((2, batch if states else 0, steps, width), np.int32)
+    overflows = np.zeros((2, width // plan.width, batch), np.int64)
+    current, voltage = seen
+    threads = numba.get_num_threads()
+    run_layer(plan, arriving, spikes, current, voltage, overflows, threads)
+    if layer.delay_kind == "dendritic" and not plan.synapse_delays.size:
+        for values in (spikes, *seen):
+            _delay_neurons(values, layer.delay[:, 0])
+    return spikes, seen, Overflows(*overflows.sum(1))
+
+
+@lru_cache(maxsize=64)
+def _plan(layer: DenseLayer, before: Shape) -> LayerPlan:
+    """Return the plan of a layer; made once, since a layer does not change."""
+    if len(before) == 3:
+        delay = layer.delay if layer.delay.shape[1] == 1 else channels_last(layer.delay, before)
+        layer = replace(layer, weight=channels_last(layer.weight, before), delay=delay)
+    bias = each_neuron(arrays_of(layer.neuron)["bias"], layer.shape)
+    return plan_layer(layer, bias << loihi.ACTIVATION_SHIFT if bias.any() else None)
+
+
+def _delay_neurons(values: NDArray[Any], delays: NDArray[Any]) -> None:
+    """Shift each neuron's column of (B, T, N) to later steps, in place."""
+    steps = values.shape[1]
+    for delay in np.unique(delays[delays > 0]).tolist():
+        late = np.flatnonzero(delays == delay)
+        shifted = np.zeros_like(values[:, :, late])
+        shifted[:, delay:] = values[:, : max(steps - delay, 0), late]
+        values[:, :, late] = shifted

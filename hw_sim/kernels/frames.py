@@ -1,0 +1,79 @@
+"""Frames: how spikes pass from layer to layer, step by step, with the channels of images last.
+
+A frame is a row of what every neuron sent in one step, padded with zeros to a multiple of eight:
+(B samples, T time steps, N neurons padded). In it the neurons of an image count through (height,
+width, channel), since a convolution adds to all channels of a place at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from hw_sim.kernels.event_sums import parallel
+from models.layers import Shape
+
+_BLOCK = 64
+_MULTIPLE = 8
+
+
+def padded(neurons: int) -> int:
+    """Return the length of a frame."""
+    return -(-neurons // _MULTIPLE) * _MULTIPLE
+
+
+def make(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return values (B, N, T) of neurons of `shape` in order as frames (B, T, N padded)."""
+    batch, neurons, steps = values.shape
+    frames = np.zeros((batch, steps, padded(neurons)), values.dtype)
+    _turn(values, *_depth(shape), frames)
+    return frames
+
+
+def by_neuron(frames: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return frames (B, T, N padded) as (B, N, T) of neurons of `shape` in order."""
+    batch, steps, _ = frames.shape
+    channels, places = _depth(shape)
+    frames = frames[:, :, : channels * places]
+    if channels == 1:
+        return frames.transpose(0, 2, 1)
+    values = np.empty((batch, channels * places, steps), frames.dtype)
+    _turn_back(frames, channels, places, values)
+    return values
+
+
+def channels_last(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return values (..., N) of neurons of `shape` in the order that frames have them."""
+    channels, places = _depth(shape)
+    images = values.reshape(*values.shape[:-1], channels, places)
+    return np.ascontiguousarray(images.swapaxes(-1, -2)).reshape(values.shape)
+
+
+def _depth(shape: Shape) -> tuple[int, int]:
+    """Return channels and places of an image; (1, neurons) of a layer without images."""
+    size = int(np.prod(shape))
+    return (shape[0], size // shape[0]) if len(shape) == 3 else (1, size)
+
+
+@parallel
+def _turn(values, channels, places, frames):
+    for sample in prange(values.shape[0]):
+        for start in range(0, values.shape[2], _BLOCK):
+            for channel in range(channels):
+                for place in range(places):
+                    source = values[sample, channel * places + place]
+                    for t in range(start, min(start + _BLOCK, values.shape[2])):
+                        frames[sample, t, place * channels + channel] = source[t]
+
+
+@parallel
+def _turn_back(frames, channels, places, values):
+    for sample in prange(values.shape[0]):
+        for place in range(places):
+            for channel in range(channels):
+                target = values[sample, channel * places + place]
+                for t in range(values.shape[2]):
+                    target[t] = frames[sample, t, place * channels + channel]

@@ -1,0 +1,223 @@
+"""Vectors of integers that numba can name and LLVM fits to the machine.
+
+numba's loops over arrays are vectorised by LLVM only after checks at run time that the arrays do
+not overlap, and with a scalar loop for what is left over; on rows of some hundred neurons these
+cost more than the work. A value of the type `Lanes` is one LLVM vector, so that a kernel says
+itself what is done on many neurons at once: 32 numbers of 32 bits are two registers with AVX-512,
+four with AVX2, eight on arm64. LLVM splits them; nothing here depends on the processor.
+
+    u = load(current, k, 32)                  32 numbers of an array from index k on
+    u = ((u >> 12) * kept) + 5                lane by lane; a plain integer stands for every lane
+    store(fired, k, u > threshold)            a comparison gives lanes of one bit, stored as 0 or 1
+
+Arithmetic wraps around, `>>` keeps the sign. Indices are not checked. Arrays are contiguous.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, cast
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+ARITHMETIC = {
+    operator.add: "add",
+    operator.sub: "sub",
+    operator.mul: "mul",
+    operator.and_: "and_",
+    operator.or_: "or_",
+    operator.xor: "xor",
+    operator.rshift: "ashr",
+    operator.lshift: "shl",
+}
+COMPARISONS = {operator.gt: ">", operator.lt: "<", operator.ne: "!=", operator.eq: "=="}
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a part of a kernel into whatever calls it, without counting references to arrays.
+
+    The counts, which are atomic and taken for every slice, cost W1 a quarter of its time; what is
+    compiled so must not make arrays.
+    """
+    options: Any = {
+        "nogil": True,
+        "error_model": "numpy",
+        "forceinline": True,
+        "_nrt": False,
+        "no_cfunc_wrapper": True,
+    }
+    return cast("Callable[..., Any]", njit(cache=True, **options)(function))
+
+
+def _inline(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make of a function that writes LLVM code one that compiled code can call."""
+    return cast("Callable[..., Any]", intrinsic(prefer_literal=True)(function))
+
+
+class Lanes(types.Type):  # type: ignore[misc]
+    """`count` integers of `bits` bits each."""
+
+    def __init__(self, bits: int, count: int) -> None:
+        self.bits, self.count = bits, count
+        super().__init__(name=f"Lanes(int{bits} x {count})")
+
+
+@register_model(Lanes)
+class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    """An LLVM vector, in registers where there are enough."""
+
+    def __init__(self, manager: Any, kind: Lanes) -> None:
+        super().__init__(manager, kind, _vector(kind))
+
+
+def _vector(kind: Lanes) -> Any:
+    return ir.VectorType(ir.IntType(kind.bits), kind.count)
+
+
+def _spread(context: Any, builder: Any, value: Any, given: Any, kind: Lanes) -> Any:
+    """Return `value` as lanes of `kind`: itself, or a number put into every lane."""
+    if isinstance(given, Lanes):
+        return value
+    number = context.cast(builder, value, given, types.Integer.from_bitwidth(kind.bits, True))
+    empty = ir.Constant(_vector(kind), ir.Undefined)
+    first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+    return builder.shuffle_vector(first, empty, zeros)
+
+
+def _define(symbol: Callable[..., Any], emit: Callable[..., Any], compares: bool) -> None:
+    """Let numba apply an operator of Python to lanes, and to lanes and a number."""
+
+    class Template(AbstractTemplate):  # type: ignore[misc]
+        def generic(self, args: Any, kws: Any) -> Any:
+            a, b = args
+            if not isinstance(a, Lanes) or not (a == b or isinstance(b, types.Integer)):
+                return None
+            return signature(Lanes(1, a.count) if compares else a, a, b)
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind, given = sig.args
+        return emit(builder, args[0], _spread(context, builder, args[1], given, kind))
+
+    infer_global(symbol)(Template)
+    lower_builtin(symbol, Lanes, Lanes)(lower)
+    lower_builtin(symbol, Lanes, types.Integer)(lower)
+
+
+for _symbol, _name in ARITHMETIC.items():
+    _define(_symbol, lambda builder, a, b, name=_name: getattr(builder, name)(a, b), False)
+for _symbol, _name in COMPARISONS.items():
+    _define(_symbol, lambda builder, a, b, name=_name: builder.icmp_signed(name, a, b), True)
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, lanes: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), lanes.as_pointer())
+
+
+@_inline
+def load(typing: Any, array: Any, index: Any, count: Any) -> Any:
+    """Return `count` (a constant) numbers of an array of one dimension, from `index` on."""
+    bits = array.dtype.bitwidth
+    kind = Lanes(bits, count.literal_value)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], _vector(kind))
+        return builder.load(at, align=bits // 8)
+
+    return kind(array, types.intp, count), emit
+
+
+@_inline
+def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Write lanes to an array of one dimension, from `index` on; narrower ones are extended."""
+    bits = array.dtype.bitwidth
+    kind = Lanes(bits, lanes.count)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value = args[2]
+        if lanes.bits < bits:
+            value = (builder.zext if lanes.bits == 1 else builder.sext)(value, _vector(kind))
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], _vector(kind))
+        builder.store(value, at, align=bits // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), emit
+
+
+@_inline
+def spread(typing: Any, number: Any, bits: Any, count: Any) -> Any:
+    """Return `count` lanes of `bits` bits (constants) that all hold `number`."""
+    kind = Lanes(bits.literal_value, count.literal_value)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _spread(context, builder, args[0], sig.args[0], kind)
+
+    return kind(number, bits, count), emit
+
+
+@_inline
+def widen(typing: Any, lanes: Any, bits: Any) -> Any:
+    """Return the lanes as `bits` (a constant) bits each, signed; single bits become 0 and 1."""
+    kind = Lanes(bits.literal_value, lanes.count)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if lanes.bits == kind.bits:
+            return args[0]
+        return (builder.zext if lanes.bits == 1 else builder.sext)(args[0], _vector(kind))
+
+    return kind(lanes, bits), emit
+
+
+@_inline
+def select(typing: Any, condition: Any, yes: Any, no: Any) -> Any:
+    """Return `yes` in the lanes in which `condition` is set and `no` in the others."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(
+            args[0],
+            _spread(context, builder, args[1], sig.args[1], lanes),
+            _spread(context, builder, args[2], sig.args[2], lanes),
+        )
+
+    lanes = yes if isinstance(yes, Lanes) else no
+    return lanes(condition, yes, no), emit
+
+
+@_inline
+def bits_of(typing: Any, condition: Any) -> Any:
+    """Return lanes of one bit as one unsigned integer of 64 bits, lane 0 lowest."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.zext(builder.bitcast(args[0], ir.IntType(condition.count)), ir.IntType(64))
+
+    return types.uint64(condition), emit
+
+
+@_inline
+def add_to(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
+    """Add lanes to the numbers of an array of one dimension, from `index` on."""
+    bits = array.dtype.bitwidth
+    kind = Lanes(bits, lanes.count)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], _vector(kind))
+        value = args[2] if lanes.bits == bits else builder.sext(args[2], _vector(kind))
+        builder.store(builder.add(builder.load(at, align=bits // 8), value), at, align=bits // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), emit
+
+
+@_inline
+def count_bits(typing: Any, word: Any) -> Any:
+    """Return how many bits of an integer of 64 bits are set."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), emit
