@@ -23,7 +23,7 @@ def layout(layer: ConvLayer) -> tuple[Any, ...]:
         kernel int16 of one dimension, through (input channels, kernel height, kernel width,
         channels a group), its columns in the order of the runs; rows int32 (input height, kernel
         height), the output row or -1; runs int32 (input width, R, 3) of output column, first kernel
-        column in the new order, and how many, 0 where there are fewer runs; sizes uint64 of output
+        column in the new order, and how many, 0 where there are fewer runs; sizes of output
         width, channels, input channels a group, channels a group, kernel width, input channels.
     """
     outputs, inputs, height, width = layer.weight.shape
@@ -35,12 +35,12 @@ def layout(layer: ConvLayer) -> tuple[Any, ...]:
     longest = max(map(len, runs))
     filled = [run + [(0, 0, 0)] * (longest - len(run)) for run in runs]
     each = outputs // layer.groups
-    sizes = [layer.shape[2], outputs, inputs, each, width, layer.input_shape[0]]
+    sizes = (layer.shape[2], outputs, inputs, each, width, layer.input_shape[0])
     return (
         np.ascontiguousarray(kernel).reshape(-1),
         _reached(layer, axis=0),
         np.array(filled, np.int32).reshape(len(runs), longest, 3),
-        np.array(sizes, np.uint64),
+        sizes,
     )
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64, njit, prange
 
+from hw_sim.kernels.lanes import add_to, kernel, load, widen
 from models import loihi
 from models.cuba import compiled
 
+_LANES = 8
 _HALF_ACCUMULATOR = np.int32(1 << (loihi.STATE_BITS - 1))
 _ACCUMULATOR_BITS = np.int32((1 << loihi.STATE_BITS) - 1)
 
@@ -73,66 +75,62 @@ def dense_sums(spikes, rows, delays, received):
                 receive(received[sample], rows, delays, senders[k], value, t)
 
 
-@compiled
+@kernel
 def add_weights(received, begin, weights, first, count, value):
     """Add `count` weights from `first` on, times value, to what neurons from `begin` on receive.
 
-    received int32 and weights int16 of one dimension; begin, first and count uint64, so that no
-    index is looked at for a sign and the loop becomes vectors.
+    received int32, weights int16, of one dimension.
     """
-    for k in range(count):
+    whole = count // _LANES * _LANES
+    for k in range(0, whole, _LANES):
+        add_to(received, begin + k, widen(load(weights, first + k, _LANES), 32) * value)
+    for k in range(whole, count):
         received[begin + k] += int32(weights[first + k] * value)
 
 
-@compiled
-def receive_image(received, kernel, rows, runs, sizes, y, x, channel, value):
+@kernel
+def receive_image(received, weights, rows, runs, sizes, y, x, channel, value):
     """Add one spike at row y, column x and channel of an input image to the image that is received.
 
-    received int32 (height * width * channels,); kernel int16 (input channels * kernel height *
+    received int32 (height * width * channels,); weights int16 (input channels * kernel height *
     kernel width * channels a group,); rows int32 (input height, kernel height) and runs int32
-    (input width, R, 3) as in `conv_layout`; sizes uint64 of width, channels, input channels a
-    group, channels a group, kernel width, input channels; value int32, 1 or the payload of a graded
-    spike.
+    (input width, R, 3) as in `conv_layout`; sizes of width, channels, input channels a group,
+    channels a group, kernel width, input channels; value int32, 1 or the payload of a graded spike.
     """
-    width, channels, inputs, outputs, kernel_width = sizes[:5]
+    width, channels, inputs, outputs, kernel_width, _ = sizes
     kernel_height = rows.shape[1]
-    row_size = kernel_width * outputs
-    group = np.uint64(channel) // inputs * outputs
+    group = channel // inputs * outputs
     for i in range(kernel_height):
-        if rows[y, i] < 0:
-            continue
-        line = np.uint64(rows[y, i]) * width
-        weights = np.uint64(channel * kernel_height + i) * row_size
-        for r in range(runs.shape[1]):
-            add_weights(
-                received,
-                (line + np.uint64(runs[x, r, 0])) * channels + group,
-                kernel,
-                weights + np.uint64(runs[x, r, 1]) * outputs,
-                np.uint64(runs[x, r, 2]) * outputs,
-                value,
-            )
+        line = int64(rows[y, i])
+        if line >= 0:
+            row = (channel * kernel_height + i) * kernel_width
+            for r in range(runs.shape[1]):
+                place = line * width + int64(runs[x, r, 0])
+                first = (row + int64(runs[x, r, 1])) * outputs
+                count = int64(runs[x, r, 2]) * outputs
+                add_weights(received, place * channels + group, weights, first, count, value)
 
 
 @parallel
-def conv_sums(spikes, kernel, rows, runs, sizes, received):
+def conv_sums(spikes, weights, rows, runs, sizes, received):
     """Add up what a convolution receives; images have their channels last here.
 
     spikes (B, T, input height * width * channels, padded), the rest as in `receive_image` ->
     received int32 (B, T, height * width * channels), which holds zeros before.
     """
     batch, steps, _ = spikes.shape
-    columns, channels = runs.shape[0], int64(sizes[5])
+    columns, channels = runs.shape[0], sizes[5]
     size = columns * rows.shape[0] * channels
     for sample in prange(batch):
         senders = np.empty(size + 1, np.int32)
         for t in range(steps - 1):
             image = received[sample, t + 1]
             for k in range(list_spikes(spikes[sample, t, :size], senders)):
-                place, channel = divmod(senders[k], channels)
+                sender = int64(senders[k])
+                place, channel = divmod(sender, channels)
                 y, x = divmod(place, columns)
-                value = int32(spikes[sample, t, senders[k]])
-                receive_image(image, kernel, rows, runs, sizes, y, x, channel, value)
+                value = int32(spikes[sample, t, sender])
+                receive_image(image, weights, rows, runs, sizes, y, x, channel, value)
 
 
 @parallel
