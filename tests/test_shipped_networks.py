@@ -17,6 +17,7 @@ import pytest
 from export import netx
 from export.lava_order import from_lava
 from hw_sim import fast
+from hw_sim.kernels import frames
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import ConvLayer, CubaLif, DenseLayer, QuantizedNetwork, Sigma, SigmaDelta
@@ -54,10 +55,10 @@ def at_once(layer, before, arriving):
         Spikes, u and v, each (neurons, time).
     """
     padded = np.pad(arriving, ((0, 0), (0, 1)))[None]
-    received = fast._received(layer, before, fast._frames(padded, before))[:, 1:]
+    received = fast._received(layer, before, frames.make(padded, before))[:, 1:]
     states = np.zeros((2, *received.shape), np.int32)
     sent, _ = fast._scan(layer, np.ascontiguousarray(received), states)
-    return tuple(fast._by_neuron(each, layer.shape)[0] for each in (sent, *states))
+    return tuple(frames.by_neuron(each, layer.shape)[0] for each in (sent, *states))
 
 
 def test_tiny_net_gives_the_stored_spikes_of_every_layer(shipped, stored):
