@@ -1,125 +1,187 @@
-"""Our simulator against Lava's, side by side in one run.
+"""Our simulator and others on the same networks, side by side in one run.
 
-    python -m benchmarks.simulators [runs/har/model.net]
+    python -m benchmarks.simulators [runs/har/model.net] [--peers all] [--threads 1,2]
 
-For each network: microseconds a time step and sample of Lava's stock simulator (netx, fixed_pt,
-start and stop left out) and of `fast`: one sample at a time (another each time, so that no branch
-predictor learns it) and 256 at once, on one thread and on all. The outputs of stock Lava and `fast`
-are compared on the first sample.
+For each network one table: microseconds a time step and sample, one sample at a time (another each
+time, so that no branch predictor learns it) and, where a simulator can, all at once; start and stop
+left out. Each simulator runs in a process of its own under a time limit, and its output is
+compared with ours, spike by spike. `benchmarks.compare` has the table of simulators.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import workloads
+from benchmarks import tables, workloads
+from benchmarks.compare import PEERS, Outcome, run
+from benchmarks.peers import workload_file
+from benchmarks.peers.own_network import without_delays, workload_of
+from benchmarks.peers.workload_file import Workload
 from export import netx
-from hw_sim import fast
-from hw_sim.activity import count
-from hw_sim.run_options import RunOptions
 from models.network import QuantizedNetwork
 from neurodeploy.evaluation import load_test_samples
 
-REPEATS, WARM_UP = 9, 3
-LIMIT_S = 300
+OURS = ("fast", "lava")
+"""What `--peers none` measures: our simulator and the one that all ratios refer to."""
+
+MODEL_SAMPLES = 256
+
+Make = Callable[[], tuple[QuantizedNetwork, NDArray[np.uint8]]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print a table."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("network", nargs="?", type=Path, help="a model.net of `deploy`, if any")
-    options.add_argument("--lava-steps", type=int, default=128, help="steps to time Lava on")
-    given = options.parse_args(argv)
-    cases = [("W1", *workloads.w1())]
-    if given.network is not None:
-        network = netx.read(given.network)
-        spikes = load_test_samples(network.task, None, 256)[0].spikes
-        cases.append((network.task.name, network, spikes))
-    table = Table(title="microseconds a time step and sample, medians", title_justify="left")
-    table.add_column("")
-    for name, *_ in cases:
-        table.add_column(name, justify="right")
-    measured = [measure(network, spikes, given.lava_steps) for _, network, spikes in cases]
-    for label in measured[0]:
-        table.add_row(label, *(each[label] for each in measured))
-    Console(width=80).print(table)
+    """Measure and print one table a workload."""
+    given = _options().parse_args(argv)
+    # Ends what runs as Ctrl-C does, instead of leaving it behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
+    given.peers = _chosen(given.peers)
+    results = []
+    for name, make in _workloads(given.network, given.workloads.split(","), given.plot):
+        console.print(f"{name}: making the network", style="dim")
+        workload, outcomes = measure(name, *make(), given, console)
+        console.print(tables.table_of(workload, outcomes))
+        results.append((workload, outcomes))
+        if given.json:
+            _save(results, given.json)
+    if given.plot:
+        tables.plot(results, given.plot)
     return 0
 
 
 def measure(
-    network: QuantizedNetwork, spikes: NDArray[np.uint8], lava_steps: int
-) -> dict[str, str]:
-    """Return the figures of one network by their labels."""
-    activity = fast.run(network, spikes)
-    steps = spikes.shape[2]
-    synops = sum(int(layer.synops.sum()) for layer in count(network, activity))
-    emitted = sum(int(layer.sum()) for layer in activity.spikes)
-    neurons = sum(layer.neurons for layer in network.layers)
-    stock = stock_lava(network, spikes, lava_steps, activity.spikes[-1][0])
-    single, one, every = (
-        time_fast(network, batches, threads) / steps
-        for batches, threads in (
-            ([sample[None] for sample in spikes], 1),
-            ([spikes], 1),
-            ([spikes], os.cpu_count() or 1),
-        )
-    )
-    return {
-        "firing": f"{emitted / len(spikes) / steps / neurons:.1%}",
-        "SynOps a step": f"{synops / len(spikes) / steps:,.0f}",
-        "stock Lava": f"{stock:,.0f}",
-        "fast, one sample at a time, 1 thread": f"{single:.2f}",
-        "fast, 256 samples, 1 thread": f"{one:.3f}",
-        f"fast, 256 samples, {os.cpu_count()} threads": f"{every:.3f}",
-        "stock Lava / fast, one at a time": f"{stock / single:,.0f}",
-        "stock Lava / fast, 256 samples, 1 thread": f"{stock / one:,.0f}",
-    }
+    name: str,
+    network: QuantizedNetwork,
+    spikes: NDArray[np.uint8],
+    given: argparse.Namespace,
+    console: Console,
+) -> tuple[Workload, list[Outcome]]:
+    """Run every chosen peer on the network, those without delays on the network without.
 
-
-def time_fast(
-    network: QuantizedNetwork, batches: Sequence[NDArray[np.uint8]], threads: int
-) -> float:
-    """Return the median microseconds of a run, a sample, over the batches in turn."""
-    times = []
-    for k in range(max(REPEATS, len(batches)) + WARM_UP):
-        batch = batches[k % len(batches)]
-        began = time.perf_counter()
-        fast.run(network, batch, RunOptions(threads=threads))
-        times.append(1e6 * (time.perf_counter() - began) / len(batch))
-    return statistics.median(times[WARM_UP:])
-
-
-def stock_lava(
-    network: QuantizedNetwork, spikes: NDArray[np.uint8], steps: int, expected: NDArray[np.uint8]
-) -> float:
-    """Return Lava's microseconds a step; raise when its output is not the expected one."""
+    A peer that fails on one number of threads is not tried on the next.
+    """
+    workload = workload_of(name, network, spikes)
+    outcomes = []
     with tempfile.TemporaryDirectory() as folder:
-        path, inputs = Path(folder) / "network.net", Path(folder) / "spikes.npy"
-        netx.write(network, path)
-        np.save(inputs, spikes[:4])
-        ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.stock_lava", str(path), str(inputs), str(steps)],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-            timeout=LIMIT_S, check=True,
-        )  # fmt: skip
-    found = json.loads(ran.stdout.decode().strip().splitlines()[-1])
-    if not np.array_equal(found["first_output"], expected):
-        raise SystemExit("stock Lava and fast differ in the output of the first sample")
-    return 1e6 * float(found["seconds"]) / steps
+        path, undelayed = Path(folder) / "workload.npz", Path(folder) / "undelayed.npz"
+        workload_file.write(workload, path)
+        if workload.delayed:
+            other = workload_of(f"{name} without delays", without_delays(network), spikes)
+            workload_file.write(other, undelayed)
+        for peer in given.peers:
+            file = undelayed if workload.delayed and not PEERS[peer].delays else path
+            for threads in map(int, given.threads.split(",")):
+                outcome = run(
+                    PEERS[peer], file, threads=threads, seconds=given.seconds, limit_s=given.limit
+                )
+                outcomes.append(outcome)
+                console.print(_told(outcome), style="dim")
+                if outcome.figures is None:
+                    break
+    return workload, outcomes
+
+
+def _options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("network", nargs="?", type=Path, help="a model.net of `deploy`, if any")
+    options.add_argument(
+        "--peers", default="all",
+        help=f"names with commas between, 'all' or 'none'; there are {', '.join(PEERS)}",
+    )  # fmt: skip
+    options.add_argument("--threads", default="1,2", help="numbers with commas between")
+    options.add_argument(
+        "--workloads", default="W1,W1b,N-TIDIGITS,model",
+        help="names with commas between, 'random' for the random networks or 'random-10-0.01' "
+        "for one of them",
+    )  # fmt: skip
+    options.add_argument("--seconds", type=float, default=2.0, help="to measure each for, about")
+    options.add_argument("--limit", type=float, default=300.0, help="seconds for each at most")
+    options.add_argument("--json", type=Path, help="write all figures to this file")
+    options.add_argument(
+        "--plot",
+        type=Path,
+        help="draw time against work over the random networks, all of them unless --workloads "
+        "names some",
+    )
+    return options
+
+
+def _chosen(peers: str) -> list[str]:
+    """Return the names of the peers to run; ours and the reference always."""
+    if peers == "all":
+        return list(PEERS)
+    wanted = [] if peers == "none" else peers.split(",")
+    for name in wanted:
+        if name not in PEERS:
+            raise SystemExit(f"{name!r} is no simulator; there are {', '.join(PEERS)}")
+    return [name for name in PEERS if name in (*OURS, *wanted)]
+
+
+def _workloads(
+    network: Path | None, chosen: Sequence[str], plot: Path | None
+) -> Iterator[tuple[str, Make]]:
+    """Yield the names of the chosen workloads and what makes them."""
+    known: dict[str, Make] = {
+        "W1": workloads.w1,
+        "W1b": lambda: workloads.w1(delays=False),
+        "N-TIDIGITS": workloads.ntidigits,
+    }
+    for name, make in known.items():
+        if name in chosen:
+            yield name, make
+    if network is not None and "model" in chosen:
+        yield network.parent.name, lambda: _model(network)
+    some = any(name.startswith("random-") for name in chosen)
+    every = "random" in chosen or (plot is not None and not some)
+    for neurons in workloads.NETWORK_NEURONS:
+        for rate in workloads.FIRING_RATES:
+            name = f"random-{neurons}-{rate}"
+            if every or name in chosen:
+                yield name, lambda n=neurons, r=rate: workloads.random_network(n, r)
+
+
+def _model(path: Path) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
+    """Return the network of a file, and test samples of its task."""
+    network = netx.read(path)
+    return network, load_test_samples(network.task, None, MODEL_SAMPLES)[0].spikes
+
+
+def _told(outcome: Outcome) -> str:
+    """Return what one run came to, for those who wait."""
+    figures = outcome.figures
+    said = outcome.reason
+    if figures:
+        said = f"{tables.number(tables.best_time(figures))} us, exact: {tables.exactness(figures)}"
+    return f"  {outcome.peer}, threads {outcome.threads}: {said}"
+
+
+def _save(results: Sequence[tuple[Workload, Sequence[Outcome]]], path: Path) -> None:
+    """Write all figures so far as JSON."""
+    made = [
+        {
+            "workload": workload.name,
+            "neurons": workload.neurons,
+            "firing": workload.firing,
+            "synops_a_step": workload.synops,
+            "delays": workload.delayed,
+            "samples": len(workload.spikes),
+            "steps": workload.spikes.shape[2],
+            "outcomes": [asdict(outcome) for outcome in outcomes],
+        }
+        for workload, outcomes in results
+    ]
+    path.write_text(json.dumps(made, indent=1))
 
 
 if __name__ == "__main__":

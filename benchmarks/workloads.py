@@ -1,9 +1,12 @@
-"""Seeded networks and inputs to measure simulators on."""
+"""Seeded networks and inputs to measure simulators on, and a real one that lava-dl ships."""
 
 from __future__ import annotations
 
+import sysconfig
 from itertools import pairwise
+from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +22,25 @@ TARGET_RATE = 0.05
 LONGEST_DELAY = 30
 CURRENT_DECAY, VOLTAGE_DECAY = 1024, 410
 
+RANDOM_INPUTS = 64
+NARROW, WIDE = 256, 50_000
+NETWORK_NEURONS = (10, 100, 1_000, 10_000, 100_000)
+FIRING_RATES = (0.01, 0.1, 0.5)
 
-def w1(seed: int = 1) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
+NTIDIGITS = "tests/lava/lib/dl/netx/gts/ntidigits"
+NTIDIGITS_LAYERS = ("2", "3", "4")
+"""Its first two layers only name the shape of the input, and its last one averages the output."""
+
+
+def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
     """Return a 12-128-128-6 network with axonal delays, and input for it.
 
     Each layer's threshold is chosen so that 5% of its neurons fire in a step. Even weights over
     the whole range, delays uniform over 0..30 steps on what the hidden neurons send.
+
+    Args:
+        seed: of weights, delays and input.
+        delays: leave them out with False, as W1b does; weights and input are the same.
 
     Returns:
         The network, and spikes uint8 (256, 12, 128).
@@ -36,20 +52,93 @@ def w1(seed: int = 1) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
     for index, (senders, neurons) in enumerate(pairwise(SIZES)):
         weight = 2 * rng.integers(-128, 128, (neurons, senders))
         delay = rng.integers(0, LONGEST_DELAY + 1, (1, senders)) if index else np.zeros((1, 1))
-        layer = _with_rate(weight, delay, arriving)
+        layer = _with_rate(weight, delay * delays, arriving)
         layers.append(layer)
         arriving = fast.run(QuantizedNetwork((layer,)), arriving).spikes[0]
     return QuantizedNetwork(tuple(layers)), spikes
 
 
+def random_network(
+    neurons: int, rate: float, seed: int = 1
+) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
+    """Return a network of so many neurons without delays, about that share of which fires a step.
+
+    64 inputs, then a wide and a narrow layer (256 neurons, or half of all), and this twice where
+    the wide one would have over 50,000. Weights are even and shrink with the root of the spikes
+    that arrive in a step, so that no state overflows.
+
+    Args:
+        neurons: of all layers, at least 2.
+        rate: share of inputs and of each layer's neurons that fire in a step, 0..1; what the
+            lowest threshold yields may be less.
+        seed: of weights and input.
+
+    Returns:
+        The network, and spikes uint8 (samples, 64, 128), 4 to 256 samples.
+    """
+    rng = np.random.default_rng(seed)
+    samples = min(SAMPLES, max(4, 320_000 // neurons))
+    spikes = (rng.random((samples, RANDOM_INPUTS, STEPS)) < rate).astype(np.uint8)
+    layers: list[DenseLayer] = []
+    arriving = spikes[:64]
+    for senders, count in pairwise((RANDOM_INPUTS, *random_sizes(neurons))):
+        largest = int(np.clip(128 * np.sqrt(8 / (senders * rate)), 4, 127))
+        weight = 2 * rng.integers(-largest, largest, (count, senders), np.int16, endpoint=True)
+        layer = _with_rate(weight, np.zeros((1, 1)), arriving, rate)
+        layers.append(layer)
+        run = fast.run(QuantizedNetwork((layer,)), arriving)
+        if any(int((each.wraps + each.clips).sum()) for each in run.overflows):
+            raise ValueError(f"states of the random network {neurons, rate, seed} overflow")
+        arriving = run.spikes[0]
+    return QuantizedNetwork(tuple(layers)), spikes
+
+
+def random_sizes(neurons: int) -> tuple[int, ...]:
+    """Return the sizes of the layers of `random_network`, which add up to `neurons`."""
+    narrow = min(NARROW, neurons // 2)
+    if neurons - narrow <= WIDE:
+        return neurons - narrow, narrow
+    return neurons // 2 - narrow, narrow, neurons - neurons // 2 - narrow, narrow
+
+
+def ntidigits(samples: int = 8) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
+    """Return lava-dl's network for spoken digits, 64-256-256-242, with dendritic delays.
+
+    Returns:
+        The network, and spikes uint8 (samples, 64, 3000): the utterance that lava-dl ships, then
+        the same one turned in time, 131 steps more each.
+
+    Raises:
+        FileNotFoundError: where lava-dl was installed without its tests.
+    """
+    folder = Path(sysconfig.get_paths()["purelib"]) / NTIDIGITS
+    with h5py.File(folder / "ntidigits.net", "r") as file:
+        layers = tuple(_lava_dl_layer(file["layer"][index]) for index in NTIDIGITS_LAYERS)
+    utterance = (np.load(folder / "input.npy") > 0).astype(np.uint8)
+    spikes = np.stack([np.roll(utterance, 131 * k, axis=1) for k in range(samples)])
+    return QuantizedNetwork(layers), spikes
+
+
+def _lava_dl_layer(group: h5py.Group) -> DenseLayer:
+    """Return a dense layer, whose 1-D delay is one a neuron."""
+    neuron = CubaLif(
+        *(group[f"neuron/{name}"][()] for name in ("iDecay", "vDecay", "vThMant"))
+    )  # fmt: skip
+    delay = group["delay"][()][:, None] if "delay" in group else np.zeros((1, 1))
+    return DenseLayer(group["weight"][()], neuron, delay)
+
+
 def _with_rate(
-    weight: NDArray[np.int64], delay: NDArray[np.float64], arriving: NDArray[np.uint8]
+    weight: NDArray[np.integer],
+    delay: NDArray[np.float64],
+    arriving: NDArray[np.uint8],
+    target: float = TARGET_RATE,
 ) -> DenseLayer:
-    """Return the layer with the lowest threshold at which no more than 5% fire in a step."""
+    """Return the layer with the lowest threshold at which no more than `target` fire in a step."""
     low, high = 1, THRESHOLD_MAX
     while high - low > 1:
         middle = (low + high) // 2
         layer = DenseLayer(weight, CubaLif(CURRENT_DECAY, VOLTAGE_DECAY, middle), delay)
         rate = fast.run(QuantizedNetwork((layer,)), arriving).spikes[0].mean()
-        low, high = (middle, high) if rate > TARGET_RATE else (low, middle)
+        low, high = (middle, high) if rate > target else (low, middle)
     return DenseLayer(weight, CubaLif(CURRENT_DECAY, VOLTAGE_DECAY, high), delay)

@@ -1,0 +1,46 @@
+"""This project's own simulator.
+
+python -m benchmarks.peers.neurodeploy_fast WORKLOAD.npz
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.peers import measuring
+from benchmarks.peers.own_network import network_of
+from benchmarks.peers.workload_file import Workload
+from hw_sim import fast
+from hw_sim.run_options import RunOptions
+
+
+class Fast:
+    """`hw_sim.fast` as a `measuring.SampleSimulator`."""
+
+    def __init__(self, workload: Workload, threads: int) -> None:
+        self.network = network_of(workload)
+        self.options = RunOptions(threads=threads)
+
+    def prepare(self, spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the spikes, which need no preparation."""
+        return spikes
+
+    def run(self, prepared: NDArray[np.uint8]) -> Any:
+        """Return the activity of all layers."""
+        return fast.run(self.network, prepared, self.options)
+
+    def outputs(self, result: Any) -> NDArray[np.uint8]:
+        """Return the last layer's spikes (samples, neurons, time)."""
+        return result.spikes[-1]
+
+
+def measure(workload: Workload, options: measuring.Options) -> measuring.Findings:
+    """Measure `fast`."""
+    return measuring.run_samples(lambda: Fast(workload, options.threads), workload, options)
+
+
+if __name__ == "__main__":
+    measuring.main(measure, ("numba", "numpy"))
