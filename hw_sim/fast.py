@@ -8,7 +8,6 @@ layer to layer in `frames`, (B samples, T steps, N neurons padded).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from hw_sim.activity import Activity, Overflows, States
 from hw_sim.inputs import check_input, driven
 from hw_sim.kernels import conv_product, dense_cuba, event_sums, frames, neuron_scans
 from hw_sim.kernels.conv_layout import layout
+from hw_sim.kernels.once import once_a_layer
 from hw_sim.run_options import RunOptions
 from hw_sim.threads import limited_to
 from models import loihi
@@ -100,18 +100,14 @@ def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np
         if conv_product.pays(arriving):
             conv_product.conv_product(layer, arriving, received)
         else:
-            event_sums.conv_sums(arriving, *_kernel(layer), received)
+            event_sums.conv_sums(arriving, *layout(layer), received)
         event_sums.wrap_sums(received)
     else:
         event_sums.dense_sums(arriving, *_matrix(layer, before), received)
     return received
 
 
-_kernel = lru_cache(maxsize=64)(layout)
-"""The kernel of a convolution as the simulator takes it; made once, since a layer is constant."""
-
-
-@lru_cache(maxsize=64)
+@once_a_layer
 def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
     """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
     weight = frames.channels_last(layer.weight, before)
@@ -121,7 +117,7 @@ def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
     return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
 
 
-@lru_cache(maxsize=64)
+@once_a_layer
 def _feedback(layer: Layer) -> tuple[Any, Any]:
     """Return rows and delays of a layer's own spikes, empty where it is not recurrent."""
     if not isinstance(layer, RecurrentLayer):
@@ -165,7 +161,7 @@ def _scan(
     return sent, Overflows(*counts)
 
 
-@lru_cache(maxsize=64)
+@once_a_layer
 def _cuba(layer: Layer) -> tuple[Any, ...]:
     """Return what `neuron_scans.scan_cuba` takes of a layer's neurons."""
     neuron: Any = layer.neuron

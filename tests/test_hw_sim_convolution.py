@@ -7,6 +7,7 @@ import pytest
 
 from hw_sim import fast
 from hw_sim.kernels import conv_product, event_sums, frames
+from hw_sim.kernels.conv_layout import layout
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.layers import ConvLayer, fan_out
@@ -58,7 +59,7 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
     arriving = frames.make(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
     received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
     conv_product.conv_product(layer, arriving, received[0])
-    event_sums.conv_sums(arriving, *fast._kernel(layer), received[1])
+    event_sums.conv_sums(arriving, *layout(layer), received[1])
     for each in received:
         given = frames.by_neuron(each, layer.shape)
         assert not given[:, :, 0].any()

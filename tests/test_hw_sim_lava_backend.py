@@ -196,9 +196,7 @@ def test_shared_memory_that_is_used_up_ends_the_run(network, endless, spy):
 def test_too_little_shared_memory_is_refused_before_a_start(network, spikes, monkeypatch):
     usage = shutil.disk_usage("/dev/shm")._replace(free=5000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
-    with pytest.raises(
-        BackendError, match=r"needs 0\.0 MB .* has 0\.0 MB free; enlarge"
-    ):
+    with pytest.raises(BackendError, match=r"needs 0\.0 MB .* has 0\.0 MB free; enlarge"):
         lava_backend.run(network, spikes)
 
 

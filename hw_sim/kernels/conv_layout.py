@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_sim.kernels.once import once_a_layer
 from models.layers import ConvLayer
 
 
+@once_a_layer
 def layout(layer: ConvLayer) -> tuple[Any, ...]:
     """Return kernel, rows, runs and sizes as `hw_sim.kernels.event_sums.conv_sums` takes them.
 

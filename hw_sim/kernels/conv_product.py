@@ -7,7 +7,6 @@ binary spikes reaches (`models.loihi.SENDERS_MAX`).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from hw_sim.kernels.event_sums import parallel
+from hw_sim.kernels.once import once_a_layer
 from models.layers import ConvLayer
 
 DENSE_RATE: Final = 0.25
@@ -62,7 +62,7 @@ def _fill(images, places, patches):
                 patches[frame, place, k] = images[frame, sender] if sender >= 0 else 0
 
 
-@lru_cache(maxsize=64)
+@once_a_layer
 def _groups(layer: ConvLayer) -> tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...]:
     """Return for each group the senders that its output places see, (P, K), and its kernel (K, O).
 

@@ -7,7 +7,6 @@ biases a delay of all that a neuron receives comes to a shift of what it does, a
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numba
@@ -18,6 +17,7 @@ from hw_sim.activity import Overflows
 from hw_sim.kernels.cuba_layer import run_layer
 from hw_sim.kernels.frames import channels_last
 from hw_sim.kernels.layer_plan import LayerPlan, plan_layer
+from hw_sim.kernels.once import once_a_layer
 from models import loihi
 from models.layers import DenseLayer, Layer, Shape, each_neuron
 from models.neurons import CubaLif, arrays_of
@@ -59,9 +59,9 @@ def run(
     return spikes, seen, Overflows(*overflows.sum(1))
 
 
-@lru_cache(maxsize=64)
+@once_a_layer
 def _plan(layer: DenseLayer, before: Shape) -> LayerPlan:
-    """Return the plan of a layer; made once, since a layer does not change."""
+    """Return how the kernel works the layer off."""
     if len(before) == 3:
         delay = layer.delay if layer.delay.shape[1] == 1 else channels_last(layer.delay, before)
         layer = replace(layer, weight=channels_last(layer.weight, before), delay=delay)

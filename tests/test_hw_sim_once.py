@@ -1,0 +1,34 @@
+"""What is made of a layer for the kernels is made once, and goes when the layer goes."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+
+from hw_sim.kernels.once import once_a_layer
+from models.network import CubaLif, DenseLayer
+
+
+def layer() -> DenseLayer:
+    return DenseLayer(np.ones((1, 1)), CubaLif(0, 0, 1))
+
+
+def test_it_is_made_once_for_each_layer_and_values():
+    made = []
+    make = once_a_layer(lambda *given: made.append(given) or len(made))
+    one, other = layer(), layer()
+    assert [make(one, 1), make(one, 1), make(one, 2), make(other, 1), make(one, 2)] == [1, 1, 2, 3, 2]
+
+
+def test_nothing_keeps_a_layer_alive():
+    make = once_a_layer(lambda layer: np.zeros(3))
+    one = layer()
+    kept = weakref.ref(make(one))
+    gone = weakref.ref(one)
+    assert kept() is not None
+    del one
+    gc.collect()
+    assert gone() is None
+    assert kept() is None
