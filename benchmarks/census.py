@@ -100,11 +100,17 @@ class Census:
 
 
 def things(case: Case, activity: Activity) -> set[object]:
-    """Return what a network counts towards: its features, kinds of layers, delays, overflows."""
-    one = Census()
-    one.add(case, activity)
-    overflows = [name for name, count in one.overflows.items() if count]
-    return {*one.features, *one.delays, *one.kinds, *overflows}
+    """Return what a network counts towards: its features, and how each layer runs and overflows."""
+    found: set[object] = set(_features(case))
+    shape, arriving = case.network.input_shape, activity.inputs
+    for index, layer in enumerate(case.network.layers):
+        kind = (type(layer), type(layer.neuron), arriving.dtype)
+        found |= {kind, (*kind, len(shape)), (*kind, *_delays(layer))}
+        for name in ("wraps", "clips"):
+            if getattr(activity.overflows[index], name).any():
+                found.add((*kind, name))
+        shape, arriving = layer.shape, activity.spikes[index]
+    return found
 
 
 def _delays(layer: Layer) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Where fast differs from what Lava did with the same network and input.
 
-    python -m benchmarks.differences [--states] CASES FOLDER...
+    python -m benchmarks.differences CASES FOLDER...
 
-compares fast, with states or without, as it stands in each FOLDER with the packages models, export
+compares fast, with states and without, as it stands in each FOLDER with the packages models, export
 and hw_sim, with what Lava did in the cases that `save` wrote to the folder CASES. It prints a line
 of JSON a FOLDER: how many cases differ and the first difference. A FOLDER is left at its first case
 that differs, unless it is named `intact`.
@@ -79,7 +79,7 @@ def load(path: Path) -> tuple[Any, Any]:
         return arrays["input"], lava
 
 
-def compare(cases: Path, folder: Path, *, states: bool) -> dict[str, Any]:
+def compare(cases: Path, folder: Path) -> dict[str, Any]:
     """Return how many cases differ with fast as it stands in `folder`, and where the first does."""
     for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
         del sys.modules[name]
@@ -97,9 +97,12 @@ def compare(cases: Path, folder: Path, *, states: bool) -> dict[str, Any]:
     differ, first = 0, ""
     for path in sorted(cases.glob("*.npz")):
         network, (spikes, lava) = netx.read(path.with_suffix(".net")), load(path)
-        with np.errstate(over="ignore"):
-            ran = fast.run(network, spikes, options.RunOptions(states=states))
-        if found := differences(ran, lava):
+        found = []
+        for states in (True, False):
+            with np.errstate(over="ignore"):
+                ran = fast.run(network, spikes, options.RunOptions(states=states))
+            found += differences(ran, lava)
+        if found:
             differ, first = differ + 1, first or f"{path.stem}: {found[0]}"
             if folder.name != INTACT:
                 break
@@ -107,7 +110,5 @@ def compare(cases: Path, folder: Path, *, states: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    given = [each for each in sys.argv[1:] if each != "--states"]
-    for each in given[1:]:
-        line = compare(Path(given[0]), Path(each), states="--states" in sys.argv)
-        print(json.dumps(line), flush=True)
+    for each in sys.argv[2:]:
+        print(json.dumps(compare(Path(sys.argv[1]), Path(each))), flush=True)

@@ -9,6 +9,7 @@ Prints what differs and a census of what the networks exercised; exit code 1 whe
 from __future__ import annotations
 
 import argparse
+import hashlib
 import platform
 import shlex
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.census import Census, tables
-from benchmarks.differences import differences
+from benchmarks.differences import PACKAGES, differences
 from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import LENGTH, Case, case
 from export import netx
@@ -30,6 +31,7 @@ from hw_sim.activity import Activity
 from hw_sim.run_options import RunOptions
 
 PROGRESS_NETWORKS = 50
+ROOT = Path(__file__).parent.parent
 VERSIONS = ("lava-nc", "numpy", "numba")
 
 
@@ -53,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = options.parse_args(argv)
     arguments = sys.argv[1:] if argv is None else list(argv)
     began, census, wrong = time.monotonic(), Census(), []
+    code = digest_of_packages()  # as it is imported now
     rng = np.random.default_rng(given.seed)
     with LavaServer() as lava:
         for number in range(given.networks):
@@ -66,11 +69,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             if (number + 1) % PROGRESS_NETWORKS == 0:
                 seconds = time.monotonic() - began
                 print(f"{number + 1} networks, {seconds:.0f} s, {len(wrong)} differ", flush=True)
-    text = record(census, wrong, arguments, time.monotonic() - began)
+    text = record(census, wrong, arguments, time.monotonic() - began, code)
     print(text)
     if given.out is not None:
         given.out.write_text(text)
     return 1 if wrong else 0
+
+
+def digest_of_packages() -> str:
+    """Return the sha256 of the Python files of the packages that fast and our Lava graph are."""
+    sha = hashlib.sha256()
+    for name in PACKAGES:
+        for path in sorted((ROOT / name).rglob("*.py")):
+            sha.update(path.read_bytes())
+    return sha.hexdigest()
 
 
 def _keep(case: Case, folder: Path | None, number: int) -> None:
@@ -80,7 +92,9 @@ def _keep(case: Case, folder: Path | None, number: int) -> None:
         np.save(folder / f"{number}.npy", case.spikes)
 
 
-def record(census: Census, wrong: Sequence[str], arguments: Sequence[str], seconds: float) -> str:
+def record(
+    census: Census, wrong: Sequence[str], arguments: Sequence[str], seconds: float, code: str
+) -> str:
     """Return the record of a run in Markdown."""
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
     result = "no difference" if not wrong else f"{len(wrong)} networks differ"
@@ -96,7 +110,7 @@ def record(census: Census, wrong: Sequence[str], arguments: Sequence[str], secon
         f"Result: **{result}** in {census.networks:,} networks and {census.steps:,} time steps.",
         "",
         f"{date.today()}, {seconds / 60:.1f} minutes, Python {platform.python_version()}, "
-        f"{versions}.",
+        f"{versions}, models, export and hw_sim with sha256 {code[:12]}.",
         "",
         tables(census),
         "",

@@ -1,6 +1,7 @@
 """fast with one fault each, to show that the comparison with Lava would notice.
 
-A mutant is a copy of the packages in which one piece of text is replaced. When a kernel moves or
+A mutant is a copy of the packages in which one piece of text is replaced. Python runs its kernels,
+on `plain_lanes`: compiling them anew would take half a minute a mutant. When a kernel moves or
 changes, adapt its rows here: the old text must stand exactly once in the file.
 """
 
@@ -11,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,20 +31,18 @@ class Mutant:
         file: where, from the project's folder.
         old: text that stands there exactly once.
         new: what replaces it.
-        compiled: whether numba has to compile it, ten seconds or more a mutant, because Python does
-            not run it alike. It is compared without states, as the dense kernel runs without. It
-            cannot be in `models/cuba.py`, whose functions numba keeps inside others.
     """
 
     name: str
     file: str
     old: str
     new: str
-    compiled: bool = False
 
 
-CUBA, SCANS, SUMS = "models/cuba.py", "hw_sim/neuron_scans.py", "hw_sim/weighted_sums.py"
-RUNS, PRODUCT = "hw_sim/kernel_runs.py", "hw_sim/conv_product.py"
+KERNELS: Final = "hw_sim/kernels/"
+CUBA, STEPS = "models/cuba.py", KERNELS + "neuron_steps.py"
+SCANS, SUMS = KERNELS + "neuron_scans.py", KERNELS + "event_sums.py"
+LAYOUT, PRODUCT = KERNELS + "conv_layout.py", KERNELS + "conv_product.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -121,8 +119,8 @@ MUTANTS: Final = (
     Mutant(
         "all groups are the first",
         SUMS,
-        "group = np.uint64(channel) // inputs * outputs",
-        "group = np.uint64(0)",
+        "group = channel // inputs * outputs",
+        "group = 0",
     ),
     Mutant(
         "sums of a convolution do not wrap",
@@ -130,8 +128,8 @@ MUTANTS: Final = (
         "wrapped = int32(shifted & _ACCUMULATOR_BITS)",
         "wrapped = shifted",
     ),
-    Mutant("the padding is missing", RUNS, "[:, None] + layer.padding[axis]", "[:, None]"),
-    Mutant("the dilation is missing", RUNS, " * layer.dilation[axis]", ""),
+    Mutant("the padding is missing", LAYOUT, "[:, None] + layer.padding[axis]", "[:, None]"),
+    Mutant("the dilation is missing", LAYOUT, " * layer.dilation[axis]", ""),
     Mutant("the padding of the product is missing", PRODUCT, " - layer.padding[axis]", ""),
     Mutant("the dilation of the product is missing", PRODUCT, " * layer.dilation[axis]", ""),
     Mutant(
@@ -143,48 +141,95 @@ MUTANTS: Final = (
     Mutant(
         "channels of an image are not turned",
         "hw_sim/fast.py",
-        "weight = _channels_last(layer.weight, before)",
+        "weight = frames.channels_last(layer.weight, before)",
         "weight = layer.weight",
+    ),
+    Mutant(
+        "dense: a decay rounds toward minus infinity",
+        STEPS,
+        "upward = (state >> _SIGN) & _LOW",
+        "upward = 0",
+    ),
+    Mutant(
+        "dense: the threshold is not strict",
+        STEPS,
+        "| (v ^ (v >> _SIGN))\n        fired = v > plan.threshold",
+        "| (v ^ (v >> _SIGN))\n        fired = v > plan.threshold - 1",
+    ),
+    Mutant(
+        "dense, counting: the threshold is not strict",
+        STEPS,
+        "bits_of(v != charged))\n        fired = v > plan.threshold",
+        "bits_of(v != charged))\n        fired = v > plan.threshold - 1",
+    ),
+    Mutant(
+        "dense: the current clips where it should wrap",
+        STEPS,
+        "select(u > _LIMIT, u - _SPAN,",
+        "select(u > _LIMIT, _LIMIT,",
+    ),
+    Mutant(
+        "dense: the voltage clips one lower",
+        STEPS,
+        "select(v < -_VOLTAGE_MAX, -_VOLTAGE_MAX, v)",
+        "select(v < -_VOLTAGE_MAX, -_VOLTAGE_MAX - 1, v)",
+    ),
+    Mutant("dense: no overflow is noticed", STEPS, "if bits_of(used > _SURE):", "if False:"),
+    Mutant(
+        "dense: the bias is missing",
+        STEPS,
+        "v = decay(v, kept_v) + u + bias\n        used",
+        "v = decay(v, kept_v) + u\n        used",
+    ),
+    Mutant(
+        "dense: an axonal delay is one too long",
+        KERNELS + "row_sums.py",
+        "+ 1 + plan.sender_delays[sender]",
+        "+ 1 + plan.sender_delays[sender] + (plan.sender_delays[sender] > 0)",
+    ),
+    Mutant(
+        "dense, crowded: spikes come one step late",
+        KERNELS + "spike_lists.py",
+        "+ 1 + sender_delays[code & _SENDER_MASK]",
+        "+ 2 + sender_delays[code & _SENDER_MASK]",
+    ),
+    Mutant(
+        "dense: a synaptic delay is one too long",
+        KERNELS + "row_sums.py",
+        "(step + delays[j])",
+        "(step + delays[j] + (delays[j] > 0))",
+    ),
+    Mutant(
+        "dense: a dendritic delay is missing",
+        KERNELS + "dense_cuba.py",
+        "shifted[:, delay:] = values[:, : max(steps - delay, 0), late]",
+        "shifted[:] = values[:, :, late]",
+    ),
+    Mutant(
+        "dense: channels of an image are not turned",
+        KERNELS + "dense_cuba.py",
+        "replace(layer, weight=channels_last(layer.weight, before), delay=delay)",
+        "replace(layer, delay=delay)",
     ),
 )
 
 
-def verdicts(cases: Path, copies: Path, mutants: Sequence[Mutant] = MUTANTS) -> dict[str, int]:
+def verdicts(cases: Path, copies: Path) -> dict[str, int]:
     """Return how many cases differ from Lava's record, by the name of the mutant, which stops at
     the first; and of the unchanged copy under `INTACT`.
 
     Args:
         cases: folder that `benchmarks.differences.save` filled.
         copies: empty folder to make the mutants in.
-        mutants: all of them.
     """
-    found = {}
-    for compiled in (False, True):
-        names = {
-            str(number): each.name
-            for number, each in enumerate(mutants)
-            if each.compiled == compiled
-        }
-        if not names:
-            continue
-        folder = copies / ("compiled" if compiled else "interpreted")
-        made = [copy_packages(folder / INTACT)]
-        made += [make(mutants[int(number)], folder / number) for number in names]
-        for line in _compared(cases, made, compiled=compiled):
-            name = names.get(line["folder"], INTACT)
-            found[name] = found.get(name, 0) + line["differ"]
-    return found
-
-
-def _compared(cases: Path, folders: Sequence[Path], *, compiled: bool) -> list[dict[str, int]]:
-    """Run `python -m benchmarks.differences`; Python runs the kernels unless they are compiled."""
-    output, errors = (folders[0].parent / name for name in ("output.txt", "errors.txt"))
-    states = [] if compiled else ["--states"]
+    folders = [copy_packages(copies / INTACT)]
+    folders += [make(each, copies / str(number)) for number, each in enumerate(MUTANTS)]
+    output, errors = (copies / name for name in ("output.txt", "errors.txt"))
     with output.open("wb") as out, errors.open("wb") as err:
         ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.differences", *states, cases, *folders],
+            [sys.executable, "-m", "benchmarks.differences", cases, *folders],
             cwd=ROOT,
-            env={**os.environ, "NUMBA_DISABLE_JIT": str(int(not compiled))},
+            env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
@@ -193,17 +238,17 @@ def _compared(cases: Path, folders: Sequence[Path], *, compiled: bool) -> list[d
         )
     if ran.returncode:
         raise RuntimeError(errors.read_text())
-    return [json.loads(line) for line in output.read_text().splitlines()]
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    names = [INTACT, *(each.name for each in MUTANTS)]
+    return {name: line["differ"] for name, line in zip(names, lines, strict=True)}
 
 
 def copy_packages(folder: Path) -> Path:
-    """Copy what fast is made of into a folder, which is returned.
-
-    What numba compiled comes along: it stays valid in files that are not changed, where no function
-    calls one of a changed file.
-    """
+    """Copy what fast is made of, with plain lanes, into a folder, which is returned."""
     for name in PACKAGES:
-        shutil.copytree(ROOT / name, folder / name)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "benchmarks" / "plain_lanes.py", folder / KERNELS / "lanes.py")
     return folder
 
 

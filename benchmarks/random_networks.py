@@ -32,6 +32,11 @@ RATES = [0.03, 0.1, 0.2, 0.4]
 
 HIGHEST_RATE = 0.5
 
+KINDS = ("cuba", "cuba", "cuba", "sigma-delta")
+
+CROWD = 130
+"""Senders of a layer in which u wraps within few steps."""
+
 BLOCK = 72
 """Bytes that choose one layer; an input, four layers and the answer have a block each."""
 
@@ -77,7 +82,8 @@ def case(data: bytes) -> Case:
     rng = draw.start_block()
     count = draw.pick(1, 2, 3, 4, 4)
     samples, steps = draw.pick(*LENGTHS)
-    network, spikes = _first(draw, rng, samples, steps)
+    first = draw.pick(*[_first] * 9, _crowded)
+    network, spikes = first(draw, rng, samples, steps)
     while len(network.layers) < count:
         rng = draw.start_block()
         tuned, ends_silent = (draw.pick(*[True] * 7, False) for _ in range(2))
@@ -129,7 +135,7 @@ def _first(
 ) -> tuple[_Unfinished, NDArray[Any]]:
     """Return a network that has at most an input layer, and its input."""
     image = tuple(draw.pick(*sizes) for sizes in ((1, 2, 3, 4), (3, 4, 5), (3, 4, 6)))
-    vector = (draw.pick(1, 3, 5, 8, 16),)
+    vector = (draw.pick(1, 3, 5, 8, 16, 80),)
     shape = draw.pick(image, image, vector)
     kind = draw.pick(*["spikes", "graded"] * 3, *["cuba", "delta"] * 2)
     size = (samples, math.prod(shape), steps)
@@ -147,6 +153,21 @@ def _first(
     values = _driving(draw, rng, layer, size)
     network = _Unfinished(shape, 0).plus(layer)
     return _tuned(network, values, draw.pick(*RATES)), values
+
+
+def _crowded(
+    draw: Choices, rng: Generator, samples: int, steps: int
+) -> tuple[_Unfinished, NDArray[Any]]:
+    """Return a dense layer that so many spikes reach that u and v leave their 24 bits."""
+    senders, neurons = CROWD, draw.pick(2, 6)
+    busy = rng.random((samples, senders, steps)) < draw.pick(0.6, 0.9, 1.0)
+    layer = DenseLayer(
+        np.full((neurons, senders), draw.pick(*[loihi.WEIGHT_MAX] * 3, loihi.WEIGHT_MIN)),
+        replace(_neuron(draw, rng, (neurons,), last=False, kinds=("cuba",)), current_decay=[0]),
+        _delay(draw, rng, (neurons, senders)) % 8,
+    )
+    network = _Unfinished((senders,), 0).plus(layer)
+    return _tuned(network, busy.astype(np.uint8), draw.pick(*RATES)), busy.astype(np.uint8)
 
 
 def _input_layer(draw: Choices, rng: Generator, shape: Shape, kind: str) -> InputLayer:
@@ -181,7 +202,7 @@ def _driving(
 def _layer(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> Layer:
     """Return a layer for senders of the shape `before`."""
     image = len(before) == 3
-    kinds = ["convolution"] * 6 * image + ["dense"] * 2 + ["recurrent"] * 2
+    kinds = ["convolution"] * 6 * image + ["dense"] * 3 + ["recurrent"] * 2
     kind = draw.pick(*kinds)
     if kind == "convolution":
         return _convolution(draw, rng, before, last=last)
@@ -283,8 +304,10 @@ def _bias(draw: Choices, rng: Generator, shape: Shape, low: int, high: int) -> N
     }[kind]
 
 
-def _neuron(draw: Choices, rng: Generator, shape: Shape, *, last: bool) -> Any:
-    kind = draw.pick("cuba", "cuba", "cuba", "sigma-delta", "sigma" if last else "cuba")
+def _neuron(
+    draw: Choices, rng: Generator, shape: Shape, *, last: bool, kinds: tuple[str, ...] = KINDS
+) -> Any:
+    kind = draw.pick(*kinds, "sigma" if last else "cuba")
     if kind == "sigma":
         return Sigma()
     if kind == "cuba":
