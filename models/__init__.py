@@ -3,7 +3,7 @@
     network      the integer network, validated, with a digest; layers and neurons what it is made
                  of, layer_checks and arrays their checks
     loihi        widths and limits of Loihi's arithmetic
-    cuba         the neuron's equations, compiled
+    cuba         the neuron's equations, compiled by what compiling offers
     snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
     slayer       lava-dl's SLAYER, imported quietly
     quantize     a trained network into an integer one; block_values reads its integers,

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import int32, njit
+from numba import int32
 
 from models import loihi
+from models.compiling import compile_kernel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,8 +27,8 @@ _VOLTAGE_MAX = np.int32(loihi.VOLTAGE_MAX)
 
 
 def compiled(function: F) -> F:
-    """Compile a function with numba, without bounds checks, and keep the result on disk."""
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+    """Compile a function with numba; see `models.compiling`."""
+    return cast(F, compile_kernel(function))
 
 
 @compiled

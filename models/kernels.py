@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import float32, int32, njit, prange
+from numba import float32, int32, prange
 from torch import Tensor
 
 from models import loihi
+from models.compiling import compile_kernel
 from models.cuba import clip_voltage, decay, wrap_current
 from models.errors import InputError
 
@@ -49,7 +50,7 @@ class Dynamics:
 
 
 def _parallel(function: Any) -> Any:
-    return njit(cache=True, nogil=True, parallel=True, error_model="numpy")(function)
+    return compile_kernel(function, parallel=True)
 
 
 @_parallel

@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from hw_sim.kernels.event_sums import parallel
 from hw_sim.kernels.lanes import kernel, spread, store
 from hw_sim.kernels.neuron_steps import advance, advance_counting
 from hw_sim.kernels.row_sums import add_rows, scatter_rows, sum_rows
@@ -119,7 +120,7 @@ def run_tile(plan, tile, frames, spikes, seen, scratch):
     return wraps, clips
 
 
-@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+@parallel
 def run_layer(plan, frames, spikes, out_u, out_v, overflows, threads):
     """Run a layer over a batch, tiles and samples in parallel.
 

@@ -9,10 +9,11 @@ int32, which wraps as Lava's does.
 from __future__ import annotations
 
 import numpy as np
-from numba import int32, int64, njit, prange
+from numba import int32, int64, prange
 
 from hw_sim.kernels.lanes import add_to, kernel, load, widen
 from models import loihi
+from models.compiling import compile_kernel
 from models.cuba import compiled
 
 _LANES = 8
@@ -21,8 +22,8 @@ _ACCUMULATOR_BITS = np.int32((1 << loihi.STATE_BITS) - 1)
 
 
 def parallel(function):
-    """Compile a function whose `prange` loops run on all threads, and keep the result on disk."""
-    return njit(cache=True, nogil=True, parallel=True, error_model="numpy")(function)
+    """Compile a function whose `prange` loops run on all threads."""
+    return compile_kernel(function, parallel=True)
 
 
 @compiled

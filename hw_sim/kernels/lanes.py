@@ -20,9 +20,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from models.compiling import compile_kernel
 
 ARITHMETIC = {
     operator.add: "add",
@@ -43,14 +45,8 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     The counts, which are atomic and taken for every slice, cost W1 a quarter of its time; what is
     compiled so must not make arrays.
     """
-    options: Any = {
-        "nogil": True,
-        "error_model": "numpy",
-        "forceinline": True,
-        "_nrt": False,
-        "no_cfunc_wrapper": True,
-    }
-    return cast("Callable[..., Any]", njit(cache=True, **options)(function))
+    options: Any = {"forceinline": True, "_nrt": False, "no_cfunc_wrapper": True}
+    return cast("Callable[..., Any]", compile_kernel(function, **options))
 
 
 def _inline(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,41 @@
+"""Compile functions with numba, and keep the result on disk until a source file changes.
+
+numba looks at the file of the function alone, not at those of the functions that it calls: after an
+update of one file it would run what it compiled of the old one. Here the contents of all files
+beside a function and in `models` decide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+
+def compile_kernel(function: Any, **options: Any) -> Any:
+    """Return the function compiled on its first call, without bounds checks.
+
+    Args:
+        function: what to compile.
+        options: of `numba.njit`, beside those that all kernels have.
+    """
+    dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    # None where numba is told not to compile, or finds no place to keep anything.
+    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = sources_digest(Path(function.__code__.co_filename).parent)
+    return dispatcher
+
+
+@lru_cache
+def sources_digest(folder: Path) -> str:
+    """Return the sha256 of all Python files in `folder` and in `models`."""
+    sha = hashlib.sha256()
+    for place in (Path(__file__).parent, folder):
+        for path in sorted(place.glob("*.py")):
+            sha.update(path.name.encode())
+            sha.update(path.read_bytes())
+    return sha.hexdigest()

@@ -1,0 +1,67 @@
+"""Compiled kernels follow their sources, those of the functions that they call included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from models.compiling import compile_kernel, sources_digest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = """
+import numpy as np
+from hw_sim.kernels.neuron_scans import step_cuba
+numbers = lambda value: np.array([value], np.int32)
+voltage = numbers(0)
+step_cuba(numbers(3), numbers(0), numbers(0), np.int32(9), numbers(0), numbers(0), voltage,
+          np.zeros(1, np.uint8))
+print(voltage[0], sum(step_cuba.stats.cache_hits.values()))
+"""
+
+
+def run(folder: Path) -> str:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
+    environment.pop("NUMBA_DISABLE_JIT", None)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=folder, env=environment, capture_output=True,
+        text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_change_in_a_called_function_of_another_file_is_noticed(tmp_path):
+    for name in ("models", "hw_sim", "export"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert run(tmp_path) == "0 0", "3 << 6 exceeds the threshold 9, so the neuron fired"
+    assert run(tmp_path) == "0 1"
+    path = tmp_path / "models" / "cuba.py"
+    text = "return int32(min(max(voltage, -_VOLTAGE_MAX), _VOLTAGE_MAX))"
+    assert text in path.read_text()
+    path.write_text(path.read_text().replace(text, "return int32(-7)"))
+    assert run(tmp_path) == "-7 0"
+
+
+def test_a_compiled_function_does_what_it_does_in_python():
+    def double(values):
+        for k in range(values.size):
+            values[k] *= 2
+
+    values = np.arange(3)
+    compile_kernel(double)(values)
+    assert values.tolist() == [0, 2, 4]
+
+
+def test_the_digest_is_of_the_contents(tmp_path):
+    (tmp_path / "a.py").write_text("1")
+    first = sources_digest(tmp_path)
+    sources_digest.cache_clear()
+    assert sources_digest(tmp_path) == first
+    (tmp_path / "a.py").write_text("2")
+    sources_digest.cache_clear()
+    assert sources_digest(tmp_path) != first
