@@ -1,8 +1,10 @@
 """Speed and agreement, measured side by side; run them from the project's folder.
 
-simulators    our simulator against Lava's: python -m benchmarks.simulators runs/har/model.net
-stock_lava    the part of it that runs Lava, in a process of its own
-workloads     seeded networks and inputs
+simulators    our simulator and others: python -m benchmarks.simulators runs/har/model.net
+workloads     seeded networks and inputs, and real ones
+compare       the table of simulators, and how one is run; peers their programs; stock_lava Lava's
+limits        how fast this machine could be at best
+results       what came out; tables, speed_page and speed_plot show it
 fuzz          random networks through fast and Lava: python -m benchmarks.fuzz
 random_networks   what it draws; lava_server runs them in one Lava process
 differences   what differs; census what the networks exercised; mutants fast with one fault each,

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ EXCLUDE_NEWER = "2026-11-20"
 
 TORCH = ("torch==2.15.0", "numpy<2.4")
 INSTALL_LIMIT_S = 1800.0
+OUT_OF_TIME = "not done after"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"
 )  # fmt: skip
@@ -43,6 +44,7 @@ class Peer:
         python: version that its environment needs, or None for the one that runs this.
         variant: passed to the program, for peers that have several.
         delays: whether it has delays of single neurons; if not, it runs the network without.
+        images: whether its program runs more than dense layers.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Peer:
     python: str | None = None
     variant: str = ""
     delays: bool = False
+    images: bool = False
 
 
 REFERENCE = "lava"
@@ -63,9 +66,9 @@ _BRIAN = ("brian2-loihi==0.5.2", "brian2==2.9.0", "numpy==1.26.4", "setuptools<8
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("fast", "neurodeploy fast", "neurodeploy_fast", delays=True),
-        Peer("lava", "Lava, stock", "lava_stock", delays=True),
-        Peer("own-lava", "Lava, our backend", "neurodeploy_lava", delays=True),
+        Peer("fast", "neurodeploy fast", "neurodeploy_fast", delays=True, images=True),
+        Peer("lava", "Lava, stock", "lava_stock", delays=True, images=True),
+        Peer("own-lava", "Lava, our backend", "neurodeploy_lava", delays=True, images=True),
         Peer("slayer", "SLAYER forward", "slayer", delays=True),
         Peer("snntorch", "snnTorch", "snntorch", ("snntorch==1.0.0", *TORCH)),
         Peer("spikingjelly", "SpikingJelly", "spikingjelly", _JELLY, variant="float"),
@@ -95,12 +98,23 @@ class Outcome:
         threads: asked for.
         figures: the JSON object that `benchmarks.peers.measuring` describes, or None.
         reason: one line that says why there are no figures, else "".
+        took_s: seconds that it took, with start and stop; 0 where it was not run.
     """
 
     peer: str
     threads: int
     figures: dict[str, Any] | None
     reason: str = ""
+    took_s: float = 0.0
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether it was ended at its time limit."""
+        return self.reason.startswith(OUT_OF_TIME)
+
+    def after(self, seconds: float) -> Outcome:
+        """Return the outcome with the time that it took."""
+        return replace(self, took_s=seconds)
 
 
 def run(peer: Peer, workload: Path, *, threads: int, seconds: float, limit_s: float) -> Outcome:
@@ -126,7 +140,7 @@ def run(peer: Peer, workload: Path, *, threads: int, seconds: float, limit_s: fl
     if status == 0 and lines and lines[-1].startswith("{"):
         return Outcome(peer.name, threads, json.loads(lines[-1]))
     if status is None:
-        return Outcome(peer.name, threads, None, f"not done after {limit_s:g} s")
+        return Outcome(peer.name, threads, None, f"{OUT_OF_TIME} {limit_s:g} s")
     return Outcome(peer.name, threads, None, _why(err, status))
 
 

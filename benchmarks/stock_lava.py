@@ -1,5 +1,8 @@
 """Time Lava's stock simulator on a netx file, without its start and stop.
 
+Lava is as installed, but for one thing: its convolution keeps sizes in int8, which numpy 2 refuses
+for images wider than 127; here they are int32.
+
     python -m benchmarks.stock_lava NETWORK.net SPIKES.npy STEPS
 
 Prints one JSON object: seconds for STEPS time steps after a warm-up, and the output spikes of the
@@ -17,13 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.lava_order import from_lava, to_lava
 from models import lava_compat
 
 lava_compat.prepare()
 
 from lava.lib.dl.netx import hdf5  # noqa: E402
+from lava.lib.dl.netx.blocks.process import Input  # noqa: E402
+from lava.magma.core.model.py.type import LavaPyType  # noqa: E402
 from lava.magma.core.run_conditions import RunSteps  # noqa: E402
 from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
+from lava.proc.conv.models import PyConvModelFixed  # noqa: E402
 from lava.proc.io.sink import RingBuffer as Sink  # noqa: E402
 from lava.proc.io.source import RingBuffer as Source  # noqa: E402
 
@@ -35,16 +42,21 @@ def run(
 
     Args:
         path: of a netx file.
-        stream: spikes (channels, steps), 0 or 1.
+        stream: spikes (channels, steps), 0 or 1; for input neurons, which netx leaves to the
+            user, an image that stays the same.
         lengths: steps of each piece; the first one pays for the start.
 
     Returns:
         The seconds that each piece took, and the output spikes (neurons, steps) of all.
     """
+    widen_sizes_of_convolutions()
     network = hdf5.Network(net_config=path)
-    source = Source(data=stream.astype(np.int32))
     sink = Sink(shape=network.out.shape, buffer=sum(lengths))
-    source.s_out.connect(network.inp)
+    if isinstance(network.in_layer, Input):
+        shape = tuple(reversed(network.in_layer.shape))
+        network.in_layer.neuron.bias_mant.init = to_lava(stream[:, 0].astype(np.int32), shape)
+    else:
+        Source(data=stream.astype(np.int32)).s_out.connect(network.inp)
     network.out.connect(sink.a_in)
     config = Loihi2SimCfg(select_tag="fixed_pt")
     seconds = []
@@ -54,7 +66,13 @@ def run(
         seconds.append(time.perf_counter() - began)
     output = np.asarray(sink.data.get()).astype(np.uint8)
     network.stop()
-    return seconds, output
+    return seconds, from_lava(output, tuple(reversed(network.out.shape)))
+
+
+def widen_sizes_of_convolutions() -> None:
+    """Let Lava's convolution hold sizes over 127."""
+    for name in ("kernel_size", "stride", "padding", "dilation", "groups"):
+        setattr(PyConvModelFixed, name, LavaPyType(np.ndarray, np.int32, precision=8))
 
 
 def main(path: str, spikes_path: str, steps: int) -> None:

@@ -1,15 +1,17 @@
-"""Seeded networks and inputs to measure simulators on, and a real one that lava-dl ships."""
+"""Seeded networks and inputs to measure simulators on, and two real ones that lava-dl ships."""
 
 from __future__ import annotations
 
 import sysconfig
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from export import netx
+from export.lava_order import from_lava
 from hw_sim import fast
 from models.loihi import THRESHOLD_MAX
 from models.network import CubaLif, DenseLayer, QuantizedNetwork
@@ -27,9 +29,7 @@ NARROW, WIDE = 256, 50_000
 NETWORK_NEURONS = (10, 100, 1_000, 10_000, 100_000)
 FIRING_RATES = (0.01, 0.1, 0.5)
 
-NTIDIGITS = "tests/lava/lib/dl/netx/gts/ntidigits"
-NTIDIGITS_LAYERS = ("2", "3", "4")
-"""Its first two layers only name the shape of the input, and its last one averages the output."""
+PILOTNET_STEPS = 16
 
 
 def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
@@ -111,21 +111,39 @@ def ntidigits(samples: int = 8) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
     Raises:
         FileNotFoundError: where lava-dl was installed without its tests.
     """
-    folder = Path(sysconfig.get_paths()["purelib"]) / NTIDIGITS
-    with h5py.File(folder / "ntidigits.net", "r") as file:
-        layers = tuple(_lava_dl_layer(file["layer"][index]) for index in NTIDIGITS_LAYERS)
+    folder = _shipped("ntidigits")
+    network = netx.read(folder / "ntidigits.net")
     utterance = (np.load(folder / "input.npy") > 0).astype(np.uint8)
     spikes = np.stack([np.roll(utterance, 131 * k, axis=1) for k in range(samples)])
-    return QuantizedNetwork(layers), spikes
+    return network, spikes
 
 
-def _lava_dl_layer(group: h5py.Group) -> DenseLayer:
-    """Return a dense layer, whose 1-D delay is one a neuron."""
-    neuron = CubaLif(
-        *(group[f"neuron/{name}"][()] for name in ("iDecay", "vDecay", "vThMant"))
-    )  # fmt: skip
-    delay = group["delay"][()][:, None] if "delay" in group else np.zeros((1, 1))
-    return DenseLayer(group["weight"][()], neuron, delay)
+def pilotnet(samples: int = 16) -> tuple[QuantizedNetwork, NDArray[np.int16]]:
+    """Return lava-dl's network that steers a car: five convolutions, then dense layers.
+
+    Without its last neuron, which never fires: its voltage is the answer, and spikes are compared.
+
+    Returns:
+        The network, and what drives its input neurons, int16 (samples, 39600, 16), constant over a
+        sample: the image that lava-dl ships, then the same one turned sideways, 12 pixels more
+        each.
+
+    Raises:
+        FileNotFoundError: where lava-dl was installed without its tests.
+    """
+    folder = _shipped("pilotnet_lif")
+    first, *middle, _ = netx.read(folder / "network.net").layers
+    # The image is already what the input neurons take.
+    network = QuantizedNetwork((replace(first, scale=1, offset=0), *middle))
+    image = from_lava(np.load(folder / "image.npy"), network.input_shape)
+    image = image.reshape(network.input_shape).astype(np.int16)
+    images = np.stack([np.roll(image, 12 * k, axis=2) for k in range(samples)])
+    return network, np.repeat(images.reshape(samples, -1, 1), PILOTNET_STEPS, 2)
+
+
+def _shipped(name: str) -> Path:
+    """Return a folder that lava-dl's wheel ships beside its tests."""
+    return Path(sysconfig.get_paths()["purelib"]) / "tests/lava/lib/dl/netx/gts" / name
 
 
 def _with_rate(

@@ -8,10 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import compare, tables, workloads
+from benchmarks import compare, limits, simulators, speed_page, speed_plot, tables, workloads
 from benchmarks.compare import PEERS, Outcome, Peer
+from benchmarks.limits import Rates
 from benchmarks.peers import measuring, own_network, workload_file
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from benchmarks.results import result_of
+from models.network import (
+    ConvLayer,
+    CubaLif,
+    DenseLayer,
+    InputLayer,
+    QuantizedNetwork,
+    digest,
+)
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +112,103 @@ def test_every_peer_has_a_program_and_pinned_packages():
         assert all(any(sign in package for sign in "=<") for package in peer.packages)
 
 
-def test_peers_that_ran_and_that_did_not_have_rows(workload):
-    ways = {key: {"median": 2.0} for key in ("single", "batch")}
-    figures = {
-        **ways, "batch_size": 3, "peak_mb": 5.0, "synops": 4.0, "different": 0, "spikes": 1
-    }  # fmt: skip
-    outcomes = [Outcome("fast", 1, figures), Outcome("norse", 1, None, "why")]
-    assert tables.table_of(workload, outcomes).row_count == 3
+@pytest.fixture
+def result(workload):
+    """Return a result in which we took 2 us on one thread and 1 on two, and Lava 3,000."""
+
+    def figures(us, ways=("single", "batch")):
+        return {
+            **{way: {"median": us} if way in ways else None for way in ("single", "batch")},
+            "batch_size": 3, "peak_mb": 5.0, "synops": 4.0, "different": 0, "spikes": 1,
+            "versions": {"numpy": "2"},
+        }  # fmt: skip
+
+    outcomes = [
+        Outcome("fast", 1, figures(2.0)),
+        Outcome("fast", 2, figures(1.0)),
+        Outcome("lava", 1, figures(3000.0, ["single"])),
+        Outcome("norse", 1, None, "why"),
+    ]
+    return result_of(workload, outcomes, Rates(updates=0.012, synops=0.01), rate=0.1)
+
+
+def test_ratios_to_lava_stand_for_each_number_of_threads(result):
+    cells = tables.cells_of(replace(result, synops=4.0, neurons=12))
+    single, batch, lava, norse = (dict(zip(cells.headings, row)) for row in cells.rows)
+    assert (single["x Lava, 1 thread"], single["x Lava, 2 threads"]) == ("1,500", "3,000")
+    assert (batch["us, 1 thread"], batch["us, 2 threads"]) == ("2.00", "1.00")
+    assert (lava["x Lava, 1 thread"], lava["us, 2 threads"]) == ("1.00", "-")
+    assert norse["exact?"] == "why"
+    assert tables.table_of(cells).row_count == 4
+
+
+def test_the_share_of_the_limit_is_that_of_one_thread(result):
+    """12 updates at 12 a microsecond and 4 SynOps at 10: 1.4 us of 2."""
+    cells = tables.cells_of(replace(result, synops=4.0, neurons=12))
+    assert [row[cells.headings.index("of limit")] for row in cells.rows] == [
+        "70%", "70%", "0.047%", "-"
+    ]  # fmt: skip
+
+
+def test_limits_are_measured_for_the_layer_with_most_synapses(workload, monkeypatch):
+    seen = []
+    monkeypatch.setattr(limits, "synop_rate", lambda *shape: seen.append(shape[:2]) or len(seen))
+    monkeypatch.setattr(limits, "update_rate", lambda: 5.0)
+    layers = (DenseLayer(np.ones((300, 7)), CubaLif(1, 1, 1)),)
+    layers += (DenseLayer(np.ones((2, 300)), CubaLif(1, 1, 1)),)
+    assert limits.rates_of(QuantizedNetwork(layers)) == Rates(5.0, 4)
+    assert set(seen) == {(7, 128), (7, 256)}
+
+
+@pytest.mark.parametrize("add", limits.LOOPS.values())
+def test_loops_of_the_limits_run(add):
+    order = np.arange(8, dtype=np.int32)
+    assert add(order, 8, 128) == 0
+
+
+def test_the_page_holds_tables_plot_and_machine(result, tmp_path):
+    page, plot = tmp_path / "docs/speed.md", tmp_path / "docs/speed.png"
+    page.parent.mkdir()
+    bigger = replace(result, neurons=500, synops=3e4)
+    speed_plot.draw([result, bigger], plot)
+    speed_page.write([replace(result, rate=None), result, bigger], page, plot)
+    text = page.read_text()
+    assert plot.stat().st_size < 200_000
+    for part in ("](speed.png)", "| Norse |", speed_page.processor(), "numpy 2", "## tiny"):
+        assert part in text
+
+
+def test_images_travel_as_a_netx_file(tmp_path):
+    rng = np.random.default_rng(3)
+    first = InputLayer(CubaLif(0, 4000, 20), (2, 5, 4))
+    conv = ConvLayer(2 * rng.integers(-60, 90, (3, 2, 2, 2)), first.shape, CubaLif(1024, 410, 300))
+    values = np.repeat(rng.integers(0, 90, (2, 40, 1)), 30, 2).astype(np.int16)
+    network = QuantizedNetwork((first, conv))
+    workload_file.write(own_network.workload_of("images", network, values), tmp_path / "w.npz")
+    workload = workload_file.read(tmp_path / "w.npz")
+    assert not workload.layers
+    assert digest(own_network.network_of(workload)) == digest(network)
+    assert np.array_equal(workload.spikes, values)
+    assert np.array_equal(workload.stream, np.repeat(values[0][:, :1], 48, 1))
+    for name in ("fast", "lava"):
+        figures = run(name, tmp_path / "w.npz").figures
+        assert figures["spikes"] > 50
+        assert figures["different"] == 0
+
+
+def test_programs_of_dense_layers_are_spared_images(workload, tmp_path):
+    images = replace(workload, netx=b"images")
+    outcomes = simulators._runs("norse", images, tmp_path, [1, 2], None, simulators.TooSlow())
+    assert [each.reason for each in outcomes] == [simulators.IMAGES]
+
+
+def test_a_simulator_that_ran_out_of_time_is_spared_more_work():
+    slow = simulators.TooSlow()
+    slow.note(Outcome("norse", 1, None, f"{compare.OUT_OF_TIME} 9 s"), 100)
+    slow.note(Outcome("slayer", 1, None, "no such file"), 100)
+    assert slow.spares("norse", 100)
+    assert not slow.spares("norse", 99)
+    assert not slow.spares("slayer", 100)
 
 
 @pytest.mark.parametrize("neurons", workloads.NETWORK_NEURONS)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.workload_file import LayerArrays, Workload, stream_of
+from export import netx
 from hw_sim import fast
 from hw_sim.activity import count
 from models.network import CubaLif, DenseLayer, QuantizedNetwork
@@ -13,35 +18,61 @@ from models.network import CubaLif, DenseLayer, QuantizedNetwork
 STREAM_STEPS = 16_384
 """The longest stream; at least one sample goes in."""
 
+IMAGE_STREAM_STEPS = 48
+"""Where the network takes images: Lava's step takes so long there."""
 
-def workload_of(name: str, network: QuantizedNetwork, spikes: NDArray[np.uint8]) -> Workload:
+
+def workload_of(name: str, network: QuantizedNetwork, spikes: NDArray[Any]) -> Workload:
     """Return the workload, its expected output and its figures from `fast`.
 
     Args:
         name: for tables.
         network: what to run.
-        spikes: uint8 (samples, channels, time), 0 or 1.
+        spikes: uint8 (samples, channels, time), 0 or 1; int16 where input neurons take it.
     """
     activity = fast.run(network, spikes)
     samples, _, steps = spikes.shape
-    synops = sum(int(layer.synops.sum()) for layer in count(network, activity))
-    emitted = sum(int(layer.sum()) for layer in activity.spikes)
+    dense = _dense(network)
+    whole = max(1, min(samples, STREAM_STEPS // steps)) * steps
+    stream = stream_of(spikes, whole if dense else IMAGE_STREAM_STEPS, repeat=not dense)
     neurons = sum(layer.neurons for layer in network.layers)
-    whole = max(1, min(samples, STREAM_STEPS // steps))
-    stream = fast.run(network, stream_of(spikes[:whole])[None]).spikes[-1][0]
     return Workload(
         name,
-        tuple(_arrays(layer) for layer in network.layers),
+        tuple(_arrays(layer) for layer in network.layers) if dense else (),
+        neurons,
         spikes,
         activity.spikes[-1],
-        stream,
-        synops / samples / steps,
-        emitted / samples / steps / neurons,
+        fast.run(network, stream[None]).spikes[-1][0],
+        sum(int(layer.synops.sum()) for layer in count(network, activity)) / samples / steps,
+        sum(int(layer.sum()) for layer in activity.spikes) / samples / steps / neurons,
+        b"" if dense else _as_netx(network),
     )
 
 
+def _dense(network: QuantizedNetwork) -> bool:
+    """Tell whether the arrays of dense layers hold all that the network does."""
+    return all(
+        isinstance(layer, DenseLayer)
+        and isinstance(layer.neuron, CubaLif)
+        and not layer.neuron.bias.any()
+        for layer in network.layers
+    )
+
+
+def _as_netx(network: QuantizedNetwork) -> bytes:
+    with TemporaryDirectory() as folder:
+        netx.write(network, Path(folder) / "network.net")
+        return (Path(folder) / "network.net").read_bytes()
+
+
+def _from_netx(content: bytes) -> QuantizedNetwork:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "network.net").write_bytes(content)
+        return netx.read(Path(folder) / "network.net")
+
+
 def without_delays(network: QuantizedNetwork) -> QuantizedNetwork:
-    """Return the network with all delays zero, for simulators that have none."""
+    """Return a network of dense layers with all delays zero, for simulators that have none."""
     return QuantizedNetwork(
         tuple(DenseLayer(layer.weight, layer.neuron) for layer in network.layers), network.task
     )
@@ -59,6 +90,8 @@ def _arrays(layer: DenseLayer) -> LayerArrays:
 
 def network_of(workload: Workload) -> QuantizedNetwork:
     """Return the network of a workload."""
+    if workload.netx:
+        return _from_netx(workload.netx)
     return QuantizedNetwork(
         tuple(
             DenseLayer(

@@ -6,7 +6,6 @@ python -m benchmarks.peers.slayer WORKLOAD.npz
 from __future__ import annotations
 
 from itertools import zip_longest
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from benchmarks.peers import measuring
 from benchmarks.peers.workload_file import LayerArrays, Workload
 from models import loihi
 from models.slayer import slayer
-from models.snn import layer_spikes
 
 
 def block(layer: LayerArrays, following: LayerArrays | None) -> Any:
@@ -68,8 +66,8 @@ class Slayer:
     def __init__(self, workload: Workload, threads: int) -> None:
         torch.set_num_threads(threads)
         layers = workload.layers
-        self.network = SimpleNamespace(
-            blocks=[block(each, after) for each, after in zip_longest(layers, layers[1:])]
+        self.network = torch.nn.Sequential(
+            *(block(each, after) for each, after in zip_longest(layers, layers[1:]))
         )
 
     def prepare(self, spikes: NDArray[np.uint8]) -> Tensor:
@@ -79,7 +77,8 @@ class Slayer:
     def run(self, prepared: Tensor) -> Tensor:
         """Return the last layer's spikes."""
         with torch.no_grad():
-            return layer_spikes(self.network, prepared, delayed=True)[-1]
+            spikes: Tensor = self.network(prepared)
+            return spikes
 
     def outputs(self, result: Tensor) -> NDArray[Any]:
         """Return them as an array."""

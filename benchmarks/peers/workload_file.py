@@ -5,8 +5,10 @@ Needs numpy alone, so that every simulator's environment can read it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +40,10 @@ class Workload:
 
     Attributes:
         name: for tables.
-        layers: in the order of the data.
-        spikes: input, uint8 array (samples, channels, time), 0 or 1.
+        layers: in the order of the data; none where the network does not consist of dense layers.
+        neurons: of all layers, each updated once a step.
+        spikes: input, uint8 array (samples, channels, time), 0 or 1; where input neurons take it,
+            int16.
         expected: spikes of the last layer, each sample from cleared state, uint8 array
             (samples, neurons, time).
         stream_expected: the same where the samples follow one another in one run that is never
@@ -47,25 +51,27 @@ class Workload:
             the run may end before the last sample does.
         synops: stored weights added because a spike arrived, a step and sample.
         firing: share of the neurons that fire in a step, 0..1.
+        netx: the network as a netx file where it does not consist of dense layers, else empty.
     """
 
     name: str
     layers: tuple[LayerArrays, ...]
-    spikes: NDArray[np.uint8]
+    neurons: int
+    spikes: NDArray[Any]
     expected: NDArray[np.uint8]
     stream_expected: NDArray[np.uint8]
     synops: float
     firing: float
+    netx: bytes = b""
 
     @property
-    def neurons(self) -> int:
-        """Neurons of all layers, each updated once a step."""
-        return sum(len(layer.weight) for layer in self.layers)
+    def stream(self) -> NDArray[Any]:
+        """Input that leads to `stream_expected`, (channels, steps).
 
-    @property
-    def stream(self) -> NDArray[np.uint8]:
-        """Input that leads to `stream_expected`, uint8 array (channels, steps)."""
-        return stream_of(self.spikes)[:, : self.stream_expected.shape[1]]
+        Where images drive input neurons it is the first sample again and again: Lava's take one
+        image a run.
+        """
+        return stream_of(self.spikes, self.stream_expected.shape[1], repeat=bool(self.netx))
 
     @property
     def delayed(self) -> bool:
@@ -73,24 +79,30 @@ class Workload:
         return any(layer.delay.any() for layer in self.layers)
 
 
-def stream_of(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return samples (samples, channels, time) one after the other, (channels, steps)."""
-    samples, channels, time = spikes.shape
-    return np.ascontiguousarray(spikes.transpose(1, 0, 2)).reshape(channels, samples * time)
+def stream_of(spikes: NDArray[Any], steps: int, *, repeat: bool = False) -> NDArray[Any]:
+    """Return samples (samples, channels, time) one after the other, (channels, steps), or the
+    first one repeated."""
+    _, channels, time = spikes.shape
+    count = -(-steps // time)
+    chosen = spikes[:1].repeat(count, 0) if repeat else spikes[:count]
+    return np.ascontiguousarray(chosen.transpose(1, 0, 2)).reshape(channels, -1)[:, :steps]
 
 
 def write(workload: Workload, path: Path) -> None:
-    """Write the workload; spikes take one bit each."""
+    """Write the workload; spikes of 0 or 1 take one bit each."""
     arrays = {
         f"layer_{index}_{name}": np.asarray(getattr(layer, name))
         for index, layer in enumerate(workload.layers)
         for name in LAYER_ARRAYS
     }
     for name in ("spikes", "expected", "stream_expected"):
-        bits = getattr(workload, name)
-        arrays[name] = np.packbits(bits, axis=-1)
-        arrays[f"{name}_steps"] = np.array(bits.shape[-1])
-    arrays["figures"] = np.array([workload.synops, workload.firing])
+        values = getattr(workload, name)
+        arrays[name] = values
+        if values.dtype == np.uint8:
+            arrays[name] = np.packbits(values, axis=-1)
+            arrays[f"{name}_steps"] = np.array(values.shape[-1])
+    arrays["netx"] = np.frombuffer(workload.netx, np.uint8)
+    arrays["figures"] = np.array([workload.neurons, workload.synops, workload.firing])
     np.savez(path, name=np.array(workload.name), **arrays)
 
 
@@ -106,11 +118,20 @@ def read(path: Path) -> Workload:
         )
         for index in range(count)
     )
-    spikes, expected, stream_expected = (
-        np.unpackbits(arrays[name], axis=-1, count=int(arrays[f"{name}_steps"]))
-        for name in ("spikes", "expected", "stream_expected")
-    )
-    synops, firing = arrays["figures"].tolist()
+    neurons, synops, firing = arrays["figures"].tolist()
     return Workload(
-        str(arrays["name"]), tuple(layers), spikes, expected, stream_expected, synops, firing
+        str(arrays["name"]),
+        tuple(layers),
+        int(neurons),
+        *(_values(arrays, name) for name in ("spikes", "expected", "stream_expected")),
+        synops,
+        firing,
+        arrays["netx"].tobytes(),
     )
+
+
+def _values(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    """Return an array whose bits may be packed."""
+    if f"{name}_steps" not in arrays:
+        return arrays[name]
+    return np.unpackbits(arrays[name], axis=-1, count=int(arrays[f"{name}_steps"]))
