@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numba
 
 
 @contextmanager
-def limited_to(threads: int | None) -> Iterator[int]:
-    """Let kernels and products use so many threads, all there are for None; yield how many."""
+def limited_to(threads: int | None) -> Iterator[None]:
+    """Let kernels use so many threads; all there are for None."""
     before = numba.get_num_threads()
-    count = min(threads or before, before)
-    numba.set_num_threads(count)
+    if threads is None or threads >= before:
+        yield
+        return
+    numba.set_num_threads(threads)
     try:
-        with _products().limit(limits=count, user_api="blas"):
-            yield count
+        yield
     finally:
         numba.set_num_threads(before)
+
+
+def products_alike() -> AbstractContextManager[Any]:
+    """Let matrix products use as many threads as the kernels do."""
+    limit = _products().limit(limits=numba.get_num_threads(), user_api="blas")
+    return cast("AbstractContextManager[Any]", limit)
 
 
 @lru_cache(maxsize=1)

@@ -25,8 +25,8 @@ from neurodeploy import checkpoint, cli, export, proof, report, train
 from neurodeploy.evaluation import load_test_samples
 
 TEST_WINDOWS = 2996
-COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted", "answers",
-                         "estimated", "not_modelled", "sources"}  # fmt: skip
+COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted",
+                         "answers", "estimated", "not_modelled", "sources"}  # fmt: skip
 
 
 pytestmark = pytest.mark.skipif(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hw_sim.kernels.event_sums import parallel
 from hw_sim.kernels.once import once_a_layer
+from hw_sim.threads import products_alike
 from models.layers import ConvLayer
 
 DENSE_RATE: Final = 0.25
@@ -48,7 +49,8 @@ def conv_product(layer: ConvLayer, arriving: NDArray[np.uint8], received: NDArra
                 stop = min(start + chunk, steps - 1)
                 patches = np.empty((stop - start, *places.shape), np.float32)
                 _fill(arriving[sample, start:stop], places, patches)
-                sums[sample, start + 1 : stop + 1, :, group] = patches @ kernel
+                with products_alike():
+                    sums[sample, start + 1 : stop + 1, :, group] = patches @ kernel
 
 
 @parallel

@@ -7,6 +7,7 @@ width, channel), since a convolution adds to all channels of a place at once.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def channels_last(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
 
 def _depth(shape: Shape) -> tuple[int, int]:
     """Return channels and places of an image; (1, neurons) of a layer without images."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     return (shape[0], size // shape[0]) if len(shape) == 3 else (1, size)
 
 
