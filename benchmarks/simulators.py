@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,7 @@ def _cases(network: Path | None, chosen: Sequence[str], *, random: bool) -> Iter
         for rate in workloads.FIRING_RATES:
             name = f"random-{neurons}-{rate}"
             if every or name in chosen:
-                yield Case(name, lambda n=neurons, r=rate: workloads.random_network(n, r), rate)
+                yield Case(name, partial(workloads.random_network, neurons, rate), rate)
 
 
 def _model_name(path: Path) -> str:

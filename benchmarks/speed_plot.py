@@ -10,6 +10,7 @@ from benchmarks.compare import PEERS
 from benchmarks.results import Result, best_time
 
 OURS = "fast"
+OURS_STYLE = {"linewidth": 3, "color": "black", "zorder": 9}
 GUIDE_US = 1e-3
 """Microseconds an operation along the guide: one nanosecond."""
 
@@ -27,11 +28,13 @@ def draw(results: Sequence[Result], path: Path) -> None:
     figure, panels = pyplot.subplots(
         1, len(rates), figsize=(3.6 * len(rates) + 0.6, 5), sharex=True, sharey=True, squeeze=False
     )
+    peers = [name for name in PEERS if any(result.figures(name).get(1) for result in results)]
     for rate, axes in zip(rates, panels[0]):
-        _draw_panel(axes, [result for result in results if result.rate == rate])
-        axes.set_title(f"{rate:.0%} of the neurons fire in a step", fontsize="medium")
+        _draw_panel(axes, [result for result in results if result.rate == rate], peers)
+        axes.set_title(f"up to {rate:.0%} of the neurons fire in a step", fontsize="medium")
     panels[0, 0].set_ylabel("microseconds a step and sample, one thread")
-    figure.supxlabel("SynOps and neuron updates a step", fontsize="medium")
+    for axes in panels[0]:
+        axes.set_xlabel("SynOps and neuron updates a step")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.tight_layout()
     figure.legend(
@@ -41,14 +44,13 @@ def draw(results: Sequence[Result], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _draw_panel(axes: Any, results: list[Result]) -> None:
+def _draw_panel(axes: Any, results: list[Result], peers: list[str]) -> None:
     ordered = sorted(results, key=lambda result: result.work)
-    for marker, (name, peer) in zip(MARKERS, PEERS.items()):
+    for marker, name in zip(MARKERS, peers):
         found = [(result.work, result.figures(name).get(1)) for result in ordered]
         points = [(work, best_time(figures)) for work, figures in found if figures]
-        ours = {"linewidth": 3, "color": "black", "zorder": 9} if name == OURS else {"linewidth": 1}
-        works, times = zip(*points) if points else ((), ())
-        axes.plot(works, times, marker=marker, markersize=4, label=peer.title, **ours)
+        style = OURS_STYLE if name == OURS else {"linewidth": 1}
+        axes.plot(*_columns(points), marker=marker, markersize=4, label=PEERS[name].title, **style)
     works = [result.work for result in ordered]
     floors = [result.floor_us() for result in ordered]
     axes.plot(works, floors, "k:", linewidth=1.5, label="limit of this machine")
@@ -56,3 +58,7 @@ def _draw_panel(axes: Any, results: list[Result]) -> None:
     axes.plot(works, guide, "--", color="0.6", linewidth=1, zorder=0, label="1 ns an operation")
     axes.set(xscale="log", yscale="log")
     axes.grid(visible=True, alpha=0.3)
+
+
+def _columns(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]

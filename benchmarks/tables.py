@@ -112,7 +112,7 @@ def exactness(figures: Mapping[str, Any]) -> str:
     """Return whether every spike was the expected one, else how many differ for each of those."""
     if not figures["different"]:
         return f"yes, {figures['spikes']:,} spikes"
-    return f"no, {figures['different'] / max(figures['spikes'], 1):.1%}"
+    return f"no, {share(figures['different'], max(figures['spikes'], 1))}"
 
 
 def random_cells(results: Sequence[Result]) -> Cells:
