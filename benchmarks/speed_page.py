@@ -33,12 +33,25 @@ spikes of neurodeploy's `fast`, spike by spike.
   the network without delays.
 """
 
+NETWORKS = """\
+- **W1**: 12-128-128-6, seeded weights and input, 5% firing, axonal delays of 0 to 30 steps;
+  **W1b**: the same without delays.
+- **N-TIDIGITS**: lava-dl's network for spoken digits, 64-256-256-242, dendritic delays; the
+  utterance that it ships, and the same one turned in time.
+- **PilotNet**: lava-dl's network that steers a car from images of 200 x 66 pixels, without its last
+  neuron, which never fires; the image that it ships, and the same one turned sideways. Lava's
+  convolution keeps sizes in int8, which numpy 2 refuses there; they are int32 here.
+- **HAR** and others by their task: a network of `neurodeploy.deploy` on all its test samples. Only
+  `fast` runs over 256 at once.
+- **Random**: 64 inputs, a wide and a narrow layer, or two of each; seeded, no delays.
+"""
+
 
 def write(results: Sequence[Result], path: Path, plot: Path | None) -> None:
     """Write the page; `plot` is the picture of `benchmarks.speed_plot`, if any."""
     named = [result for result in results if result.rate is None]
     drawn = [result for result in results if result.rate is not None]
-    parts = ["# Speed, side by side\n", _origin(), COLUMNS]
+    parts = ["# Speed, side by side\n", _origin(), COLUMNS, NETWORKS]
     parts += [markdown_of(cells_of(result)) for result in named]
     if drawn:
         parts.append(markdown_of(random_cells(drawn)))
