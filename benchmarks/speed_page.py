@@ -30,7 +30,8 @@ spikes of neurodeploy's `fast`, spike by spike.
 - **peak MB**: memory of the largest process.
 - **exact?**: whether every spike of the last layer is the expected one, of how many; if not, how
   many neuron steps differ for each expected spike. Simulators without delays of single neurons run
-  the network without delays.
+  the network without delays; their ratio is still to Lava with delays, which take most of its time
+  (compare W1 with W1b).
 """
 
 NETWORKS = """\
