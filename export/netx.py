@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from export.netx_fields import count, json_object, sizes, text
+from export.netx_fields import check_size, count, json_object, sizes, subgroup, text
 from export.netx_read import Before, read_layer
 from export.netx_write import write_layer, write_shape
 from models import loihi
@@ -109,16 +109,19 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
         InputError: when the file is missing, unreadable, truncated or holds what is not supported.
     """
     path = Path(path)
-    if not path.is_file():
-        wrong = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"{path} {wrong}; give the path of a .net file")
     try:
+        if not path.is_file():
+            wrong = "is no regular file" if path.exists() else "does not exist"
+            raise InputError(f"it {wrong}; give the path of a .net file")
         with h5py.File(path, "r") as file:
             return _read_file(file, defaults)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except PermissionError:
+        raise InputError(f"{path} may not be read; change its permissions") from None
     except (
-        OSError, KeyError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
+        OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
+        ArithmeticError,
     ) as error:  # fmt: skip
         raise InputError(f"{path} is no readable netx file ({error}); export it again") from None
 
@@ -150,6 +153,7 @@ def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tu
     """Return the layers with neurons, the input's shape (() if unknown) and outputs an answer."""
     if not isinstance(groups, h5py.Group) or not len(groups):
         raise InputError("the file has no layers; it needs the group 'layer' with 0, 1, ...")
+    check_size(groups)
     layers: list[Layer] = []
     input_shape: tuple[int, ...] = ()
     answer = 1
@@ -157,7 +161,7 @@ def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tu
         if str(index) not in groups:
             raise InputError(f"layer {index} of {len(groups)} is missing; export the file again")
         try:
-            group, last = groups[str(index)], index == len(groups) - 1
+            group, last = subgroup(groups, str(index)), index == len(groups) - 1
             kind = text(group, "type")
             if kind == "input" and index:
                 raise InputError("there is an input layer after the first; leave it out")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from export.netx_fields import array, count, numbers, one_number, sizes, text
+from export.netx_fields import array, count, numbers, one_number, shown, sizes, subgroup, text
 from models import loihi
 from models.errors import InputError
 from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
@@ -54,12 +54,13 @@ def read_layer(group: Any, before: Before) -> Layer:
     kind = text(group, "type")
     if kind in REFUSED or isinstance(group.get("weight"), h5py.Group):
         raise InputError(
-            f"the layer is {REFUSED.get(kind, 'complex dense')} ('{kind}'), which nothing here "
-            f"runs; the layers are {', '.join(READERS)}, flatten and average"
+            f"the layer is {REFUSED.get(kind, 'complex dense')} ('{shown(kind)}'), which nothing "
+            f"here runs; the layers are {', '.join(READERS)}, flatten and average"
         )
     if kind not in READERS:
         raise InputError(
-            f"the layer type is '{kind}'; the layers are {', '.join(READERS)}, flatten and average"
+            f"the layer type is '{shown(kind)}'; the layers are {', '.join(READERS)}, flatten and "
+            "average"
         )
     return READERS[kind](group, before)
 
@@ -69,9 +70,15 @@ def _read_input(group: Any, before: Before) -> Layer:
     scale = NETX_INPUT_WEIGHT if isinstance(neuron, CubaLif) else 1
     if not isinstance(neuron, (CubaLif, Delta)):
         raise InputError("the input has neurons that take no input; they must be CUBA or SDNN")
+    shape = sizes(group, "shape")
+    if not shape:
+        raise InputError(
+            "the input layer has no shape; it needs (neurons,), (height, width) or (channels, "
+            "height, width)"
+        )
     return InputLayer(
         neuron,
-        sizes(group, "shape"),
+        shape,
         one_number(group, "weight", scale),
         one_number(group, "bias", 0),
     )
@@ -102,7 +109,7 @@ def _read_recurrent(group: Any, before: Before) -> Layer:
             "cannot run unless it is square; train it without delays"
         )
     else:
-        own = delay  # netx delays the layer's own spikes alike
+        own = delay if np.any(delay) else np.zeros((1, 1))  # netx delays both alike
     neuron = _read_neuron(group, before, neurons=len(weight))
     return RecurrentLayer(weight, recurrent, neuron, delay, own)
 
@@ -122,6 +129,8 @@ def _read_conv(group: Any, before: Before) -> Layer:
     if weight.ndim == 5 and weight.shape[4] == 1:
         weight = weight[..., 0]
     neurons = count(group, "shape")
+    if neurons is None:
+        raise InputError("the convolution has no shape, which netx needs; export the file again")
     layer = ConvLayer(
         weight,
         before.shape,
@@ -132,7 +141,7 @@ def _read_conv(group: Any, before: Before) -> Layer:
         one_number(group, "groups", 1),
     )
     stated = sizes(group, "shape")
-    if stated and stated != layer.shape:
+    if stated != layer.shape:
         raise InputError(
             f"the convolution gives images of shape {layer.shape} but 'shape' says {stated}; "
             "export the file again"
@@ -200,22 +209,22 @@ def _read_neuron(
     if "neuron" not in group:
         no_decay, no_memory = np.array([0]), np.array([loihi.DECAY_ONE])
         return CubaLif(no_decay, no_memory, loihi.THRESHOLD_NEVER, bias)
-    neuron = group["neuron"]
+    neuron = subgroup(group, "neuron")
     kind = text(neuron, "type")
     if kind == "SDNN":
         return _read_sigma_delta(neuron, bias, before)
     if kind not in ("CUBA", "LOIHI"):
         known = "resonate-and-fire" if "RF" in kind else "unknown"
         raise InputError(
-            f"the neuron type is '{kind}' ({known}), which nothing here runs; the neurons are "
-            "CUBA and SDNN"
+            f"the neuron type is '{shown(kind)}' ({known}), which nothing here runs; the neurons "
+            "are CUBA and SDNN"
         )
     return _read_cuba(neuron, bias)
 
 
 def _read_cuba(neuron: Any, bias: Any) -> Neuron:
     refractory = numbers(neuron, "refDelay", 1)
-    if (refractory > 1).any():
+    if not (refractory <= 1).all():
         raise InputError(
             f"refDelay is {refractory.max()}; Lava's fixed-point neuron has no refractory period "
             "over 1"
@@ -228,10 +237,10 @@ def _read_cuba(neuron: Any, bias: Any) -> Neuron:
             f"weight_exp is {exponent}; the norm scales what arrives, which netx leaves out, so "
             "train with slayer.neuron.norm.MeanOnlyBatchNorm"
         )
-    threshold = array(neuron, "vThMant")
-    if threshold.size == 1:
+    threshold = one_number(neuron, "vThMant", None)
+    if threshold.size == 1 and loihi.THRESHOLD_NEVER < threshold < 1 << 31:
         # lava-dl writes several thresholds past the mantissa; none is ever reached
-        threshold = min(loihi.THRESHOLD_NEVER, threshold.reshape(()))
+        threshold = np.asarray(loihi.THRESHOLD_NEVER)
     return CubaLif(
         array(neuron, "iDecay").reshape(-1), array(neuron, "vDecay").reshape(-1), threshold, bias
     )
@@ -243,26 +252,22 @@ def _read_sigma_delta(neuron: Any, bias: Any, before: Before) -> Neuron:
         if np.any(bias):
             raise InputError("the sigma neurons have biases, which Lava's have not; leave them out")
         return Sigma()
-    threshold = array(neuron, "vThMant")
-    return SigmaDelta(
-        threshold.reshape(()) if threshold.size == 1 else threshold, bias, before.spike_exp
-    )
+    return SigmaDelta(one_number(neuron, "vThMant", None), bias, before.spike_exp)
 
 
 def _read_sigma_delta_input(group: Any, before: Before) -> Delta | None:
     """Return the delta neurons of an input layer, None where its neurons are of another type."""
-    neuron = group["neuron"]
+    neuron = subgroup(group, "neuron")
     if text(neuron, "type") != "SDNN":
         return None
     _check_sigma_delta(neuron)
-    threshold = array(neuron, "vThMant")
-    return Delta(threshold.reshape(()) if threshold.size == 1 else threshold, before.spike_exp)
+    return Delta(one_number(neuron, "vThMant", None), before.spike_exp)
 
 
 def _check_sigma_delta(neuron: Any) -> None:
     if "activation" in neuron and text(neuron, "activation") != "relu":
         raise InputError(
-            f"the activation is '{text(neuron, 'activation')}'; netx runs 'relu' alone"
+            f"the activation is '{shown(text(neuron, 'activation'))}'; netx runs 'relu' alone"
         )
     bits = numbers(neuron, "messageBits", 16)
     if (bits < 1).any():
@@ -277,5 +282,5 @@ def _read_bias(group: Any, shape: tuple[int, ...]) -> Any:
     bias = numbers(group, "bias", 0)
     if len(shape) == 3 and bias.ndim == 3 and bias.shape == shape[::-1]:
         bias = bias.T
-    shared = group.attrs.get("bias_size") == 1 and (bias == bias.flat[0]).all()
+    shared = group.attrs.get("bias_size") == 1 and bias.size and (bias == bias.flat[0]).all()
     return bias.reshape(-1)[:1] if shared else bias.reshape(-1)

@@ -53,7 +53,8 @@ def run(
     inputs = check_input(network, spikes)
     voltage = network.answer_kind == "voltage"
     keep_freed_memory()
-    with limited_to(options.threads):
+    side_by_side = len(inputs) * max(map(dense_cuba.parts, network.layers))
+    with limited_to(options.threads, side_by_side):
         runs, shape = [], network.layers[0].input_shape
         sent = frames.make(inputs, shape)
         for layer in network.layers:
@@ -79,19 +80,26 @@ def _run_layer(
         sent, kept, overflows = dense_cuba.run(layer, before, arriving, states=states)
         received = _received(layer, before, arriving) if states else kept[0]
     else:
-        received = _received(layer, before, arriving)
-        kept = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
-        sent, overflows = _scan(layer, received, kept)
+        lost = np.zeros(len(arriving), np.int64)
+        received = _received(layer, before, arriving, lost)
+        both = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
+        sent, overflows = _scan(layer, received, both)
+        kept = both[0], both[1]
+        overflows.wraps[:] += lost
     if not states:
         return sent, None, overflows
     if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
-        kept[0], received = 0, np.zeros_like(received)  # the input drives v, and not as a current
+        received = np.zeros_like(received)  # the input drives v, and not as a current
+        kept = received, kept[1]
     shown = (frames.by_neuron(each, layer.shape) for each in (*kept, received))
     return sent, States(*shown), overflows
 
 
-def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np.int32]:
-    """Return what the neurons of a layer receive in each step, int32 (B, T, N), unpadded."""
+def _received(
+    layer: Layer, before: Shape, arriving: NDArray[Any], lost: NDArray[np.int64] | None = None
+) -> NDArray[np.int32]:
+    """Return what the neurons of a layer receive in each step, int32 (B, T, N), unpadded; add how
+    many sums of a convolution leave 32 bits to `lost`, int64 (B,)."""
     if isinstance(layer, InputLayer):
         return driven(layer, arriving[:, :, : layer.neurons])
     batch, steps, _ = arriving.shape
@@ -99,6 +107,9 @@ def _received(layer: Layer, before: Shape, arriving: NDArray[Any]) -> NDArray[np
     if isinstance(layer, ConvLayer):
         if conv_product.pays(arriving):
             conv_product.conv_product(layer, arriving, received)
+        elif conv_product.may_leave_32_bits(layer, arriving):
+            counts = np.zeros(len(arriving), np.int64) if lost is None else lost
+            conv_product.wide_product(layer, arriving, received, counts)
         else:
             event_sums.conv_sums(arriving, *layout(layer), received)
         event_sums.wrap_sums(received)

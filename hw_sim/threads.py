@@ -11,10 +11,12 @@ import numba
 
 
 @contextmanager
-def limited_to(threads: int | None) -> Iterator[None]:
-    """Let kernels use so many threads; all there are for None."""
+def limited_to(threads: int | None, parts: int) -> Iterator[None]:
+    """Let kernels use so many threads, all there are for None, and no more than there are parts of
+    the work: waking a thread that finds nothing to do takes longer than a small network."""
     before = numba.get_num_threads()
-    if threads is None or threads >= before:
+    threads = max(1, min(threads or before, parts))
+    if threads >= before:
         yield
         return
     numba.set_num_threads(threads)

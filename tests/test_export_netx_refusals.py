@@ -91,6 +91,33 @@ def declare(file: h5py.File) -> None:
     file.create_dataset("layer/0/weight", (1 << 20, 1 << 20), "f8", chunks=(64, 64))
 
 
+def hollow(file: h5py.File) -> None:
+    del file["layer/0/weight"]
+    file.create_dataset("layer/0/weight", (5, 4), "i4", chunks=(5, 4))
+
+
+def link_out(file: h5py.File) -> None:
+    del file["layer/0/weight"]
+    file["layer/0/weight"] = h5py.ExternalLink("other.net", "/layer/0/weight")
+
+
+def store_outside(file: h5py.File) -> None:
+    del file["layer/0/weight"]
+    file.create_dataset("layer/0/weight", (5, 4), "u1", external=[(__file__, 0, 20)])
+
+
+def repeat(file: h5py.File) -> None:
+    """Name one array of 16 MB, which takes no room in the file, many times over."""
+    big = file.create_dataset("big", (4096, 4096), "i1", chunks=(4096, 4096), compression="gzip")
+    big[:] = 0
+    for index in range(1000):
+        if f"layer/{index}" not in file:
+            file.create_group(f"layer/{index}")
+        group = file[f"layer/{index}"]
+        group.pop("weight", None)
+        group["weight"] = big
+
+
 def rename(file: h5py.File) -> None:
     file.move("layer/0", "layer/2")
 
@@ -99,7 +126,7 @@ WRONG = {
     "no layers": (drop("layer"), "the file has no layers"),
     "an empty group of layers": (put("layer", h5py.Empty("f4")), "has no layers"),
     "layer 0 is missing": (rename, "layer 0 of 2 is missing"),
-    "a layer is an array": (put("layer/1", 3), "is no readable netx file"),
+    "a layer is an array": (put("layer/1", 3), "'1' in /layer is no group"),
     "no weight": (drop("layer/0/weight"), "layer 0: 'weight' is missing"),
     "no type": (drop("layer/1/type"), "layer 1: 'type' is missing"),
     "no threshold": (drop("layer/0/neuron/vThMant"), "layer 0: 'vThMant' is missing"),
@@ -135,8 +162,8 @@ WRONG = {
     "a weight too small": (put("layer/0/weight", np.full((5, 4), -257)), "weight holds -257"),
     "no number": (put("layer/0/weight", np.full((5, 4), np.nan)), "weight holds nan"),
     "an infinite weight": (put("layer/0/weight", np.full((5, 4), np.inf)), "weight holds inf"),
-    "weights of text": (put("layer/0/weight", np.full((5, 4), b"x")), "weight has dtype"),
-    "a complex weight": (put("layer/0/weight", np.full((5, 4), 1j)), "weight has dtype complex"),
+    "weights of text": (put("layer/0/weight", np.full((5, 4), b"x")), "holds no numbers"),
+    "a complex weight": (put("layer/0/weight", np.full((5, 4), 1j)), "holds no numbers"),
     "a delay too long": (put("layer/1/delay", np.full((3, 5), 63)), "delay holds 63"),
     "a negative delay": (put("layer/1/delay", np.full((3, 5), -1)), "delay holds -1"),
     "half a delay": (put("layer/1/delay", np.full((3, 5), 1.5)), "delay holds 1.5"),
@@ -171,7 +198,20 @@ WRONG = {
     "a negative threshold": (put("layer/0/neuron/vThMant", -1), "threshold holds -1"),
     "a threshold a neuron": (put("layer/0/neuron/vThMant", [1, 2]), "threshold has shape (2,)"),
     "an empty weight": (put("layer/0/weight", np.zeros((0, 4))), "weight has shape (0, 4)"),
-    "a huge declared size": (declare, "is no array of a size that a layer can have"),
+    "a huge declared size": (declare, "a network's take 2.1 GB at most"),
+    "weights that are not there": (hollow, "says (5, 4) and holds nothing"),
+    "weights in another file": (link_out, "'weight' in /layer/0 is a link, which is not followed"),
+    "weights outside of the file": (store_outside, "is no array in this file"),
+    "one array named a thousand times": (repeat, "a network's take 2.1 GB at most"),
+    "a threshold that is no number": (put("layer/0/neuron/vThMant", np.nan), "threshold holds nan"),
+    "a threshold without end": (put("layer/0/neuron/vThMant", np.inf), "threshold holds inf"),
+    "a refractory period that is no number": (put("layer/0/neuron/refDelay", np.nan), "is nan"),
+    "a threshold of text": (put("layer/0/neuron/vThMant", b"9"), "holds no numbers"),
+    "a type with control characters": (
+        put("layer/0/type", np.array([b"de\nnse\x1b[31m"], "S20")), "'de\\nnse\\x1b[31m'"
+    ),
+    "a description with NaN": (describe("provenance", '{"x": NaN}'), "NaN is no JSON number"),
+    "exponents without end": (describe("exponents", np.full((2, 2), np.inf)), "no readable netx"),
     "another digest": (describe("digest", "0" * 64), "its digest does not match"),
     "another version": (describe("format_version", 99), "has version 99 and this program reads 2"),
     "no digest": (describe("digest", None), "is no readable netx file"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+
 import numpy as np
 import pytest
 
-from hw_sim import fast
+from hw_sim import fast, lava_backend
 from hw_sim.kernels import conv_product, event_sums, frames
 from hw_sim.kernels.conv_layout import layout
 from hw_sim.run_options import RunOptions
@@ -84,6 +86,33 @@ def test_sums_wrap_at_24_bits_as_lava_s_do():
     value = (1 << 23) // 255 + 1
     sent = fast.run(network, np.array([[[value, 0]]])).spikes[0]
     assert sent.tolist() == [[[0, 255 * value - (1 << 24)]]]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="undefined elsewhere")
+def test_a_sum_that_leaves_32_bits_is_0_as_in_lava_and_counted():
+    layer = ConvLayer(np.full((2, 1, 3, 3), 255), (1, 3, 4), CubaLif(4096, 4096, 100), padding=1)
+    network = QuantizedNetwork((layer,), message_bits=24)
+    values = np.random.default_rng(1).integers(0, 1 << 24, (2, 12, 6))
+    values[:, :, 3] = (1 << 24) - 1
+    ours = fast.run(network, values, RunOptions(states=True))
+    lava = lava_backend.run(network, values, RunOptions(states=True))
+    assert np.array_equal(ours.spikes[0], lava.spikes[0])
+    assert np.array_equal(ours.states[0].weighted, lava.states[0].weighted)
+    assert np.array_equal(ours.states[0].voltage, lava.states[0].voltage)
+    assert (ours.overflows[0].wraps > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_wide_way_gives_the_correlation_too(seed):
+    rng = np.random.default_rng(seed)
+    layer = random_layer(rng)
+    images = rng.integers(-1000, 1000, (1, 2, *layer.input_shape)).astype(np.int32)
+    arriving = frames.make(images.reshape(1, 2, -1).transpose(0, 2, 1), layer.input_shape)
+    received, lost = np.zeros((1, 2, layer.neurons), np.int32), np.zeros(1, np.int64)
+    conv_product.wide_product(layer, arriving, received, lost)
+    given = frames.by_neuron(received, layer.shape)[0, :, 1]
+    assert np.array_equal(given, correlate(layer, images[0, 0]).reshape(-1))
+    assert not lost.any()
 
 
 def test_graded_spikes_are_never_a_product():

@@ -6,5 +6,6 @@ dense_cuba     dense layers of CUBA LIF neurons, in one kernel: cuba_layer, whic
 event_sums     what any other layer receives, spike by spike; conv_layout the kernel of a
                convolution for it, conv_product a convolution where most senders fire
 neuron_scans   what any other layer's neurons do with it
+late           shifts what neurons do by their delays
 once           keeps what is made of a layer
 """

@@ -1,8 +1,9 @@
-"""Convolutions as matrix products, for images in which most senders fire.
+"""Convolutions as matrix products: where most senders fire, and where 32 bits may not do.
 
 A product takes the same time for every image; adding weights spike by spike takes time a spike.
 Both give the same sums: single precision holds every whole number below 2^24, which no sum of
-binary spikes reaches (`models.loihi.SENDERS_MAX`).
+binary spikes reaches (`models.loihi.SENDERS_MAX`). Graded spikes take a product of 64 bits where
+a sum could leave 32.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 from hw_sim.kernels.event_sums import parallel
 from hw_sim.kernels.once import once_a_layer
 from hw_sim.threads import products_alike
+from models import loihi
 from models.layers import ConvLayer
 
 DENSE_RATE: Final = 0.25
 """From this fraction of senders firing in a step on the product is faster: on PilotNet's first
 layer a SynOp took 0.51 ns spike by spike, and a multiplication with its share of the copying 0.12
 ns as a product (one thread of a server CPU with AVX-512)."""
+
+_WORD_MAX: Final = (1 << loihi.STATE_WORD - 1) - 1
 
 PATCH_BYTES: Final = 1 << 25
 """Patches of so many bytes are multiplied at once, so that memory stays flat."""
@@ -53,6 +57,44 @@ def conv_product(layer: ConvLayer, arriving: NDArray[np.uint8], received: NDArra
                     sums[sample, start + 1 : stop + 1, :, group] = patches @ kernel
 
 
+def may_leave_32_bits(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
+    """Tell whether a sum of these graded spikes could leave 32 bits, and takes `wide_product`."""
+    if arriving.dtype == np.uint8 or not arriving.size:
+        return False
+    largest = max(int(arriving.max()), -int(arriving.min()))
+    return largest * _largest_sum(layer) > _WORD_MAX
+
+
+@once_a_layer
+def _largest_sum(layer: ConvLayer) -> int:
+    return int(np.abs(layer.weight, dtype=np.int64).sum((1, 2, 3)).max())
+
+
+def wide_product(
+    layer: ConvLayer, arriving: NDArray[np.int32], received: NDArray[Any], lost: NDArray[np.int64]
+) -> None:
+    """Do as `conv_product` with graded spikes in 64 bits; a sum that leaves 32 is 0, and counted.
+
+    That is what Lava's convolution makes of it on x86, which casts a double to 32 bits and wraps
+    the result to 24 (`lava.proc.conv.utils`); elsewhere the cast has no defined result.
+
+    Args:
+        layer: the convolution.
+        arriving: int32 (B, T, S padded), channels last.
+        received: zeros before; its first step stays so.
+        lost: int64 (B,), to which the sums that leave 32 bits are added.
+    """
+    batch, steps, _ = arriving.shape
+    sums = received.reshape(batch, steps, -1, layer.groups, len(layer.weight) // layer.groups)
+    for group, (places, kernel) in enumerate(_groups(layer)):
+        for sample, t in np.ndindex(batch, steps - 1):
+            seen = np.where(places >= 0, arriving[sample, t][places], 0).astype(np.int64)
+            exact = seen @ kernel.astype(np.int64)
+            outside = np.abs(exact) > _WORD_MAX
+            lost[sample] += int(outside.sum())
+            sums[sample, t + 1, :, group] = np.where(outside, 0, exact)
+
+
 @parallel
 def _fill(images, places, patches):
     """Copy what each output place sees: images uint8 (F, S), places int32 (P, K), senders or -1 ->
@@ -75,16 +117,16 @@ def _groups(layer: ConvLayer) -> tuple[tuple[NDArray[np.int32], NDArray[np.float
     outputs, inputs, _, _ = layer.weight.shape
     each = outputs // layer.groups
     rows, columns = (_seen(layer, axis) for axis in (0, 1))
-    place = rows[:, None, :, None] * width + columns[None, :, None, :]
+    place = (rows[:, None, :, None] * width + columns[None, :, None, :]).astype(np.int32)
     inside = (rows >= 0)[:, None, :, None] & (columns >= 0)[None, :, None, :]
     parts = []
     for group in range(layer.groups):
-        members = np.arange(group * inputs, (group + 1) * inputs)
-        senders = np.where(inside[..., None], place[..., None] * channels + members, -1)
+        members = np.arange(group * inputs, (group + 1) * inputs, dtype=np.int32)
+        senders = np.where(inside[..., None], place[..., None] * np.int32(channels) + members, -1)
         kernel = layer.weight[group * each : (group + 1) * each].transpose(2, 3, 1, 0)
         parts.append(
             (
-                senders.reshape(layer.shape[1] * layer.shape[2], -1).astype(np.int32),
+                senders.astype(np.int32, copy=False).reshape(layer.shape[1] * layer.shape[2], -1),
                 np.ascontiguousarray(kernel, np.float32).reshape(-1, each),
             )
         )

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from hw_sim.activity import Overflows
 from hw_sim.kernels.cuba_layer import run_layer
 from hw_sim.kernels.frames import channels_last
-from hw_sim.kernels.layer_plan import LayerPlan, plan_layer
+from hw_sim.kernels.late import late
+from hw_sim.kernels.layer_plan import TILE, LayerPlan, plan_layer
 from hw_sim.kernels.once import once_a_layer
 from models import loihi
+from models.arrays import IntArray
 from models.layers import DenseLayer, Layer, Shape, each_neuron
 from models.neurons import CubaLif, arrays_of
 
@@ -31,7 +33,7 @@ def runs(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:
 
 def run(
     layer: DenseLayer, before: Shape, arriving: NDArray[np.uint8], *, states: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.int32], Overflows]:
+) -> tuple[NDArray[np.uint8], tuple[NDArray[np.int32], NDArray[np.int32]], Overflows]:
     """Return spikes and states of a layer, and what overflowed.
 
     Args:
@@ -41,39 +43,35 @@ def run(
         states: whether to return u and v.
 
     Returns:
-        Frames of spikes (B, T, N padded), states int32 (2, B, T, N padded), with a B of 0 unless
+        Frames of spikes (B, T, N padded); u and v, int32 (B, T, N padded), with a B of 0 unless
         they are asked for.
     """
     batch, steps, _ = arriving.shape
-    plan = _plan(layer, before)
-    width = plan.bias.size
+    plan, delays = _plan(layer, before)
+    width, threads = plan.bias.size, numba.get_num_threads()
     spikes = np.empty((batch, steps, width), np.uint8)
-    seen = np.empty((2, batch if states else 0, steps, width), np.int32)
+    current, voltage = np.empty((2, batch if states else 0, steps, width), np.int32)
     overflows = np.zeros((2, width // plan.width, batch), np.int64)
-    current, voltage = seen
-    threads = numba.get_num_threads()
     run_layer(plan, arriving, spikes, current, voltage, overflows, threads)
-    if layer.delay_kind == "dendritic" and not plan.synapse_delays.size:
-        for values in (spikes, *seen):
-            _delay_neurons(values, layer.delay[:, 0])
+    seen = current, voltage
+    if delays is not None:
+        spikes, seen = late(spikes, delays), (late(current, delays), late(voltage, delays))
     return spikes, seen, Overflows(*overflows.sum(1))
 
 
 @once_a_layer
-def _plan(layer: DenseLayer, before: Shape) -> LayerPlan:
-    """Return how the kernel works the layer off."""
+def _plan(layer: DenseLayer, before: Shape) -> tuple[LayerPlan, IntArray | None]:
+    """Return how the kernel works the layer off, and what its neurons' delays are afterwards."""
     if len(before) == 3:
         delay = layer.delay if layer.delay.shape[1] == 1 else channels_last(layer.delay, before)
         layer = replace(layer, weight=channels_last(layer.weight, before), delay=delay)
     bias = each_neuron(arrays_of(layer.neuron)["bias"], layer.shape)
-    return plan_layer(layer, bias << loihi.ACTIVATION_SHIFT if bias.any() else None)
+    biased = bool(bias.any())
+    shifted = layer.delay_kind == "dendritic" and not biased
+    plan = plan_layer(layer, bias << loihi.ACTIVATION_SHIFT if biased else None)
+    return plan, layer.delay[:, 0] if shifted else None
 
 
-def _delay_neurons(values: NDArray[Any], delays: NDArray[Any]) -> None:
-    """Shift each neuron's column of (B, T, N) to later steps, in place."""
-    steps = values.shape[1]
-    for delay in np.unique(delays[delays > 0]).tolist():
-        late = np.flatnonzero(delays == delay)
-        shifted = np.zeros_like(values[:, :, late])
-        shifted[:, delay:] = values[:, : max(steps - delay, 0), late]
-        values[:, :, late] = shifted
+def parts(layer: Layer) -> int:
+    """Return how many parts of a layer can run side by side for one sample."""
+    return -(-layer.neurons // TILE) if isinstance(layer, DenseLayer) else 1
