@@ -135,8 +135,8 @@ MUTANTS: Final = (
     Mutant(
         "all groups of the product see the first",
         PRODUCT,
-        "np.arange(group * inputs, (group + 1) * inputs)",
-        "np.arange(inputs)",
+        "np.arange(group * inputs, (group + 1) * inputs, dtype=np.int32)",
+        "np.arange(inputs, dtype=np.int32)",
     ),
     Mutant(
         "channels of an image are not turned",
@@ -200,10 +200,10 @@ MUTANTS: Final = (
         "(step + delays[j] + (delays[j] > 0))",
     ),
     Mutant(
-        "dense: a dendritic delay is missing",
-        KERNELS + "dense_cuba.py",
-        "shifted[:, delay:] = values[:, : max(steps - delay, 0), late]",
-        "shifted[:] = values[:, :, late]",
+        "dense: a dendritic delay is one too long",
+        KERNELS + "late.py",
+        "steps_later[: len(delays)] = delays",
+        "steps_later[: len(delays)] = delays + (delays > 0)",
     ),
     Mutant(
         "dense: channels of an image are not turned",
