@@ -8,7 +8,7 @@ kernels/       the compiled kernels of fast
 lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
                lava_child what these two share
 chip           limits and costs, read from costs/*.json
-placement      neurocores; design_rules whether a chip can hold a network
+placement      neurocores; axons between them; design_rules whether a chip can hold a network
 energy, latency, estimate   what it costs, with bounds
 answers        the outputs of a network; score their accuracy
 report         all of it as data; report_counted, report_estimated its two halves

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from hw_sim.placement import Placement
+from models import loihi
 from models.layers import longest_delay
 from models.network import QuantizedNetwork
+from models.neurons import NEURONS
 
 Rule: TypeAlias = Callable[[QuantizedNetwork, Placement], list[str]]
 
@@ -18,7 +20,7 @@ WAYS_OUT: Final = {
     "neurons": "use a chip with larger neurocores",
     "synaptic memory": "give the layer fewer senders, shorter delays or narrower weights",
     "input axons": "give the layer fewer senders",
-    "output axons": "make the next layer smaller",
+    "output axons": "make the next layer smaller, and this one where it is recurrent",
     "decay settings": "let neurons share decays",
 }
 
@@ -49,6 +51,22 @@ def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     ]
 
 
+def graded_spikes_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find an input and layers whose graded spikes have more bits than the chip's."""
+    limit, name = placement.chip.limit("graded_spike_bits_max"), placement.chip.name
+    senders = [("the input", network.message_bits, "send spikes of 0 or 1")]
+    for index, layer in enumerate(network.layers):
+        sender = f"layer {index}, of {NEURONS[type(layer.neuron)]} neurons,"
+        bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
+        senders.append((sender, bits, "use CUBA LIF neurons"))
+    return [
+        f"{sender} sends graded spikes of {bits} bits; {name} carries {limit}; {way_out}, or take "
+        "a chip with wider graded spikes"
+        for sender, bits, way_out in senders
+        if bits > limit
+    ]
+
+
 def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     """Find layers of which not even one neuron fits a neurocore, as with too large a fan-in."""
     return [
@@ -74,7 +92,9 @@ def cores_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     ]
 
 
-RULES: Final[tuple[Rule, ...]] = (weights_fit, delays_fit, neurons_fit, cores_fit)
+RULES: Final[tuple[Rule, ...]] = (
+    weights_fit, delays_fit, graded_spikes_fit, neurons_fit, cores_fit,
+)  # fmt: skip
 
 
 def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:

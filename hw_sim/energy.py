@@ -99,13 +99,15 @@ def _active_or_not(updates: float, spikes: float, active: Estimate, inactive: Es
 
 
 def messages(counts: Sequence[LayerCounts], placement: Placement) -> float:
-    """Return the spikes carried for one sample: each goes to every neurocore of the next layer.
+    """Return the spikes carried for one sample: each goes to its receivers in the next layer.
 
-    Input spikes go to every neurocore of the first layer, the last layer's spikes to one reader.
+    Those are all neurocores of the layer, or the most that a spike reaches in a convolution. Input
+    spikes go to the first layer, the last layer's to one reader; a recurrent layer's own are among
+    its `spikes_in`.
     """
     carried = mean(counts[-1].spikes)
     for layer, placed in zip(counts, placement.layers, strict=True):
-        carried += mean(layer.spikes_in) * placed.neurocores
+        carried += mean(layer.spikes_in) * placed.receivers
     return carried
 
 

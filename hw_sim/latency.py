@@ -86,7 +86,8 @@ def core_time(
 ) -> Estimate:
     """Return the seconds a step that the fullest neurocore of layer `index` takes.
 
-    Every spike that arrives at the layer arrives at each of its neurocores: arriving * message.
+    Every spike that arrives at the layer arrives at `receivers` of its neurocores, which are all of
+    them except in a convolution: arriving * message * receivers / neurocores, as if spread evenly.
     SynOps, updates and emitted spikes are shared by its neurons: SynOps * operation + updates *
     update + spikes * generation, times neurons_per_core / neurons.
     """
@@ -98,7 +99,8 @@ def core_time(
         + chip.cost("spike_generation_time") * spikes
     )
     share = placed.neurons_per_core / placed.neurons
-    return work * share + chip.cost("spike_message_time") * (mean(layer.spikes_in) / steps)
+    arriving = mean(layer.spikes_in) / steps * placed.receivers / placed.neurocores
+    return work * share + chip.cost("spike_message_time") * arriving
 
 
 def steps_of(counts: Sequence[LayerCounts], neurons: Sequence[int]) -> int:

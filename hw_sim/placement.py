@@ -2,7 +2,7 @@
 
 A neurocore holds neurons of one layer and all the synapses that reach them. A layer is halved
 until every budget of a neurocore fits, as Intel's compiler does. Layers are placed from the last
-to the first, since a layer needs output axons to every neurocore of the next.
+to the first, since a layer needs output axons to the neurocores of the next that it reaches.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
+from hw_sim.axons import Readers, input_axons, output_axons, receivers
 from hw_sim.chip import Chip
 from models.layers import (
     ConvLayer,
@@ -73,6 +74,7 @@ class LayerPlacement:
         neurons: of the layer.
         neurocores: how many it takes.
         neurons_per_core: neurons of the fullest one.
+        receivers: the most of them that one arriving spike goes to.
         weights: how they are stored.
         budgets: what the fullest one uses; "neurons" is always among them.
     """
@@ -80,6 +82,7 @@ class LayerPlacement:
     neurons: int
     neurocores: int
     neurons_per_core: int
+    receivers: int
     weights: WeightFormat
     budgets: tuple[BudgetUse, ...]
 
@@ -118,24 +121,25 @@ def place(network: QuantizedNetwork, chip: Chip) -> Placement:
     Nothing is refused here: `design_rules.check` says whether the placement can be.
     """
     layers: list[LayerPlacement] = []
-    receivers = 1  # what reads the last layer's spikes is one place
+    readers = Readers(1, convolve=False)  # what reads the last layer's spikes is one place
     for layer in reversed(network.layers):
-        layers.append(_place_layer(layer, receivers, chip))
-        receivers = layers[-1].neurocores
+        layers.append(_place_layer(layer, readers, chip))
+        readers = Readers(layers[-1].receivers, isinstance(layer, ConvLayer))
     return Placement(chip, tuple(reversed(layers)))
 
 
-def _place_layer(layer: Layer, receivers: int, chip: Chip) -> LayerPlacement:
+def _place_layer(layer: Layer, readers: Readers, chip: Chip) -> LayerPlacement:
     neurons, halvings = layer.neurons, 0
-    budgets = budgets_of(layer, neurons, receivers=receivers, chip=chip)
+    budgets = budgets_of(layer, neurons, readers=readers, chip=chip)
     while neurons > 1 and not all(budget.fits for budget in budgets):
         halvings += 1
         neurons = -(-layer.neurons // 2**halvings)
-        budgets = budgets_of(layer, neurons, receivers=receivers, chip=chip)
+        budgets = budgets_of(layer, neurons, readers=readers, chip=chip)
     return LayerPlacement(
         neurons=layer.neurons,
         neurocores=-(-layer.neurons // neurons),
         neurons_per_core=neurons,
+        receivers=receivers(layer, neurons),
         weights=weight_format(layer, chip),
         budgets=budgets,
     )
@@ -196,27 +200,10 @@ def synaptic_bits(layer: Layer, neurons: int, chip: Chip) -> int:
     return lists * sum(-(-(n * each + header) // word) * word for n in pieces)
 
 
-def input_axons(layer: Layer, neurons: int) -> int:
-    """Return the input axons that `neurons` consecutive neurons of `layer` need: one a sender.
-
-    A spike of an image carries its channel, so that a convolution needs one a place of the input
-    that these neurons see; they are taken as whole rows of the output.
-    """
-    if isinstance(layer, InputLayer):
-        return 0
-    if isinstance(layer, RecurrentLayer):
-        return layer.senders + layer.neurons
-    if not isinstance(layer, ConvLayer):
-        return layer.senders
-    channels, _, width = layer.shape
-    rows = -(-neurons // (channels * width))
-    reach = (rows - 1) * layer.stride[0] + (layer.weight.shape[2] - 1) * layer.dilation[0] + 1
-    return int(min(reach, layer.input_shape[1]) * layer.input_shape[2])
-
-
 def decay_settings(layer: Layer, neurons: int) -> int:
     """Return the most different pairs of decays among `neurons` consecutive neurons of `layer`.
 
+    Consecutive as in `hw_sim.axons`: of an image, all channels of a place together.
     It is 0 where the layer has one pair for all: every neurocore holds that.
     """
     neuron = layer.neuron
@@ -229,34 +216,36 @@ def decay_settings(layer: Layer, neurons: int) -> int:
         each_neuron(each, layer.shape) for each in (neuron.current_decay, neuron.voltage_decay)
     )
     pairs = np.stack(list(decays), axis=1)
+    if len(layer.shape) == 3:  # all channels of a place together
+        pairs = pairs.reshape(layer.shape[0], -1, 2).swapaxes(0, 1).reshape(-1, 2)
     starts = range(0, layer.neurons, neurons)
     return max(len(np.unique(pairs[start : start + neurons], axis=0)) for start in starts)
 
 
-Use: TypeAlias = Callable[[Layer, int, int, Chip], int]
+Use: TypeAlias = Callable[[Layer, int, Readers, Chip], int]
 
 BUDGETS: Final[dict[str, tuple[str, str, Use]]] = {
-    "neurons_per_core": ("neurons", "neurons", lambda layer, neurons, receivers, chip: neurons),
+    "neurons_per_core": ("neurons", "neurons", lambda layer, neurons, readers, chip: neurons),
     "synaptic_memory": (
         "synaptic memory", "bits",
-        lambda layer, neurons, receivers, chip: synaptic_bits(layer, neurons, chip),
+        lambda layer, neurons, readers, chip: synaptic_bits(layer, neurons, chip),
     ),
     "input_axons_per_core": (
         "input axons", "axons",
-        lambda layer, neurons, receivers, chip: input_axons(layer, neurons),
+        lambda layer, neurons, readers, chip: input_axons(layer, neurons),
     ),
-    "output_axons_per_core": (
-        "output axons", "axons", lambda layer, neurons, receivers, chip: neurons * receivers
-    ),
+    "output_axons_per_core": ("output axons", "axons", output_axons),
     "decay_settings_per_core": (
         "decay settings", "settings",
-        lambda layer, neurons, receivers, chip: decay_settings(layer, neurons),
+        lambda layer, neurons, readers, chip: decay_settings(layer, neurons),
     ),
 }  # fmt: skip
 """By the row of its limit, each budget's name, unit, and what neurons of a layer use of it."""
 
 
-def budgets_of(layer: Layer, neurons: int, *, receivers: int, chip: Chip) -> tuple[BudgetUse, ...]:
+def budgets_of(
+    layer: Layer, neurons: int, *, readers: Readers, chip: Chip
+) -> tuple[BudgetUse, ...]:
     """Return what `neurons` neurons of `layer` on one core use of each budget that they use.
 
     A budget for which the chip has no limit is left out.
@@ -264,11 +253,11 @@ def budgets_of(layer: Layer, neurons: int, *, receivers: int, chip: Chip) -> tup
     Args:
         layer: whose neurons.
         neurons: how many of them.
-        receivers: neurocores that each of their spikes goes to.
+        readers: what takes their spikes.
         chip: whose budgets.
     """
     uses = (
-        BudgetUse(name, use(layer, neurons, receivers, chip), chip.limit(row), unit)
+        BudgetUse(name, use(layer, neurons, readers, chip), chip.limit(row), unit)
         for row, (name, unit, use) in BUDGETS.items()
         if row in chip.limits
     )

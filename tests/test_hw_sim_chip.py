@@ -25,6 +25,8 @@ DOCUMENTED = [  # chip, row, value and unit as published
     ("loihi1", "synaptic_operation_time", 3.5, "ns"),
     ("loihi1", "neurons_per_core", 1024, "neurons"),
     ("loihi1", "cores_per_chip", 128, "neurocores"),
+    ("loihi1", "graded_spike_bits_max", 0, "bits"),
+    ("loihi2", "graded_spike_bits_max", 32, "bits"),
     ("loihi2", "cores_per_chip", 120, "neurocores"),
     ("loihi2", "static_power", 232, "mW"),
 ]

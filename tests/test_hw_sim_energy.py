@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw_sim.activity import LayerCounts
+from hw_sim.activity import Activity, LayerCounts, count
 from hw_sim.chip import Chip, chip
 from hw_sim.energy import (
     hop_cost,
@@ -19,7 +19,7 @@ from hw_sim.energy import (
 )
 from hw_sim.estimate import Estimate, exactly, largest
 from hw_sim.placement import Placement, place
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from models.network import CubaLif, DenseLayer, QuantizedNetwork, RecurrentLayer
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 PICO = 1e-12
@@ -43,7 +43,7 @@ def placed(chip: Chip, *neurocores: int) -> Placement:
         (DenseLayer(np.ones((4, 4), int), CubaLif(np.array([1]), np.array([1]), 1)),)
     )
     (one,) = place(network, chip).layers
-    return Placement(chip, tuple(replace(one, neurocores=n) for n in neurocores))
+    return Placement(chip, tuple(replace(one, neurocores=n, receivers=n) for n in neurocores))
 
 
 def test_one_neuron_with_two_weights():
@@ -118,6 +118,23 @@ def test_a_spike_goes_to_every_neurocore_of_the_next_layer():
         counts_of(spikes_in=2, spikes=1, synops=0, updates=4),
     ]
     assert messages(counts, placed(LOIHI1, 3, 4)) == 5 * 3 + 2 * 4 + 1
+
+
+def test_a_spike_to_a_convolution_goes_to_the_neurocores_that_it_reaches():
+    """5 spikes in to 4 of 32 cores, 2 out to one reader."""
+    counts = [counts_of(spikes_in=5, spikes=2, synops=0, updates=4)]
+    (layer,) = placed(LOIHI1, 32).layers
+    assert messages(counts, Placement(LOIHI1, (replace(layer, receivers=4),))) == 5 * 4 + 2
+
+
+def test_a_recurrent_layer_s_spikes_go_to_its_own_neurocores_too():
+    """5 spikes in and 3 of its own to 2 cores, and its own 3 to one reader."""
+    weight, neuron = np.ones((4, 4), int), CubaLif(np.array([1]), np.array([1]), 1)
+    inputs, spikes = np.zeros((2, 1, 4, 8), np.uint8)
+    inputs[0, 0, :5] = spikes[0, 1, :3] = 1
+    network = QuantizedNetwork((RecurrentLayer(weight, weight, neuron),))
+    counts = count(network, Activity(inputs, (spikes,)))
+    assert messages(counts, placed(LOIHI1, 2)) == (5 + 3) * 2 + 3
 
 
 def test_one_tile_needs_no_hops():

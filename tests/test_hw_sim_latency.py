@@ -30,7 +30,7 @@ def placed(chip: Chip, *neurocores: int) -> Placement:
         (DenseLayer(np.ones((4, 4), int), CubaLif(np.array([1]), np.array([1]), 1)),)
     )
     (one,) = place(network, chip).layers
-    layers = (replace(one, neurocores=n, neurons_per_core=4 // n) for n in neurocores)
+    layers = (replace(one, neurocores=n, neurons_per_core=4 // n, receivers=n) for n in neurocores)
     return Placement(chip, tuple(layers))
 
 
@@ -64,6 +64,15 @@ def test_two_cores_share_the_work_but_each_gets_every_spike():
     two = core_time(counts, placed(LOIHI1, 2), index=0, steps=10)
     arriving = 3 * 2.1 * NANO
     assert two.value - arriving == pytest.approx((one.value - arriving) / 2)
+
+
+def test_a_core_of_a_convolution_gets_its_share_of_the_spikes():
+    """3 spikes a step, each to 1 of 2 cores: 1.5 messages of 2.1 ns at each."""
+    counts = [counts_of(spikes_in=30, spikes=0, synops=0, updates=40)]
+    (layer,) = placed(LOIHI1, 2).layers
+    where = Placement(LOIHI1, (replace(layer, receivers=1),))
+    found = core_time(counts, where, index=0, steps=10)
+    assert found.value == pytest.approx((2 * 8.4 + 1.5 * 2.1) * NANO)
 
 
 def test_time_follows_the_busiest_layer_and_not_the_sum():

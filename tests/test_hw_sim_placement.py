@@ -11,7 +11,8 @@ import pytest
 from hw_sim.chip import CHIPS, Chip, chip
 from hw_sim.design_rules import check
 from hw_sim.placement import WeightFormat, decay_settings, place, synaptic_bits, weight_format
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from models.layers import ConvLayer, InputLayer
+from models.network import CubaLif, Delta, DenseLayer, QuantizedNetwork, Sigma, SigmaDelta
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 
@@ -140,6 +141,12 @@ def test_decay_settings_are_pairs_on_one_core():
     assert [decay_settings(layer, n) for n in (6, 2, 1)] == [4, 2, 1]
 
 
+def test_the_channels_of_a_place_share_a_core():
+    """Two channels with decays of their own and two places: each core of two neurons has both."""
+    neuron = CubaLif(np.array([1, 2]), np.array([4096]), 10)
+    assert decay_settings(ConvLayer(np.ones((2, 1, 1, 1)), (1, 1, 2), neuron), 2) == 2
+
+
 def test_many_decay_settings_split_a_layer():
     layer = dense(np.ones((64, 1)), current_decay=np.arange(64))
     placed = place(QuantizedNetwork((layer,)), LOIHI1).layers[0]
@@ -192,6 +199,31 @@ def test_a_delay_past_the_chip_s_longest_is_a_problem():
     assert problem == (
         "layer 0 has a delay of 31 steps; loihi1 delays a spike by at most 30; train with a "
         "maximum delay of 30"
+    )
+
+
+def test_graded_neurons_are_a_problem_where_the_chip_has_no_graded_spikes():
+    layers = (
+        InputLayer(Delta(1), (2,)),
+        DenseLayer([[1, 1]], SigmaDelta(1)),
+        DenseLayer([[1]], Sigma()),
+    )
+    network = QuantizedNetwork(layers)
+    assert problems(network, LOIHI2) == ()
+    found = problems(network, LOIHI1)
+    assert [problem.split(",")[0] for problem in found] == ["layer 0", "layer 1", "layer 2"]
+    assert found[1] == (
+        "layer 1, of sigma-delta with ReLU neurons, sends graded spikes of 24 bits; loihi1 carries "
+        "0; use CUBA LIF neurons, or take a chip with wider graded spikes"
+    )
+
+
+def test_graded_input_is_a_problem_where_the_chip_has_no_graded_spikes():
+    network = QuantizedNetwork((dense([[2, 2]]),), message_bits=8)
+    assert problems(network, LOIHI2) == ()
+    assert problems(network, LOIHI1) == (
+        "the input sends graded spikes of 8 bits; loihi1 carries 0; send spikes of 0 or 1, or take "
+        "a chip with wider graded spikes",
     )
 
 
