@@ -109,21 +109,29 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
         InputError: when the file is missing, unreadable, truncated or holds what is not supported.
     """
     path = Path(path)
+    _check_is_file(path)
     try:
-        if not path.is_file():
-            wrong = "is no regular file" if path.exists() else "does not exist"
-            raise InputError(f"it {wrong}; give the path of a .net file")
         with h5py.File(path, "r") as file:
             return _read_file(file, defaults)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except PermissionError:
-        raise InputError(f"{path} may not be read; change its permissions") from None
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read ({error.strerror})") from None
     except (
         OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
         ArithmeticError,
     ) as error:  # fmt: skip
         raise InputError(f"{path} is no readable netx file ({error}); export it again") from None
+
+
+def _check_is_file(path: Path) -> None:
+    try:
+        is_file, there = path.is_file(), path.exists()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise InputError(f"{str(path)[:200]} cannot be read ({error.strerror})") from None
+    if not is_file:
+        wrong = "is no regular file" if there else "does not exist"
+        raise InputError(f"{path} {wrong}; give the path of a .net file")
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
