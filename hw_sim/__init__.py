@@ -1,7 +1,8 @@
 """The integer network at work: run it, place it on neurocores, and estimate what it costs.
 
-backends       the table of what runs a network: fast, lava_backend, loihi_backend
-memory_limit   what a run takes of the memory, and what there is
+backends       the table of what runs a network: fast, lava_backend, loihi_backend;
+               backend_names their names alone
+memory_limit   what there is of memory, and how many samples fit; memory_need what a run takes
 run_options    what a backend may be told; inputs what it is given, activity what it yields;
                threads limits the cores
 kernels/       the compiled kernels of fast

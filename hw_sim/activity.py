@@ -29,14 +29,14 @@ class States:
 
 @dataclass(frozen=True)
 class Overflows:
-    """How often the states of one layer left their 24 bits, an entry a sample.
+    """How often a state of one layer left its width, an entry a sample.
 
     SLAYER's do not: a network that overflows does not spike as it was trained. In a layer with
     dendritic delays, steps that the delay moves past the end of the sample count as well.
 
     Attributes:
-        wraps: steps of a neuron in which u wrapped around, int64 array (batch,).
-        clips: steps of a neuron in which v was clipped, int64 array (batch,).
+        wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, int64 (batch,).
+        clips: steps of a neuron in which a state was clipped, such as v, int64 (batch,).
     """
 
     wraps: NDArray[np.int64]

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from hw_sim import fast, lava_backend, loihi_backend, memory_limit
+from hw_sim import fast, lava_backend, loihi_backend, memory_need
 from hw_sim.activity import Activity
-from hw_sim.memory_limit import Estimator
+from hw_sim.backend_names import DESCRIPTIONS
+from hw_sim.memory_need import Estimator
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import QuantizedNetwork
@@ -30,7 +31,7 @@ class Backend:
 
     Attributes:
         name: as the option `--backend` takes it.
-        description: one line for help texts.
+        description: one line, from `backend_names`.
         batch: samples that one call takes at most, or None for as many as memory allows.
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
         memory: estimates what a run takes.
@@ -50,26 +51,26 @@ BACKENDS: dict[str, Backend] = {
     for backend in (
         Backend(
             "fast",
-            "our own simulator, bit-exact with Lava",
+            DESCRIPTIONS["fast"],
             512,
             fast.run,
-            memory_limit.fast,
+            memory_need.fast,
             timed=False,
         ),
         Backend(
             "lava",
-            "Lava's process graph on Lava's CPU simulator",
+            DESCRIPTIONS["lava"],
             None,
             lava_backend.run,
-            memory_limit.lava,
+            memory_need.lava,
             timed=True,
         ),
         Backend(
             "loihi2",
-            "a Loihi 2, where Intel's hardware packages are",
+            DESCRIPTIONS["loihi2"],
             None,
             loihi_backend.run,
-            memory_limit.lava,
+            memory_need.lava,
             timed=True,
         ),
     )

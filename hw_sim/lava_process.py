@@ -29,6 +29,12 @@ from models.network import QuantizedNetwork
 
 POLL_S = 0.02
 
+SOCKET_IN_FOLDER = "/pymp-12345678/listener-12345678"
+"""How `multiprocessing` names the sockets of Lava's shared memory in a temporary folder."""
+
+SOCKET_NAME_MAX = 100
+"""Bytes in the name of a socket; Linux takes 107 and macOS 103."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -98,7 +104,7 @@ def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
         child = subprocess.Popen(
             [sys.executable, "-m", job.module, str(job.folder)],
             cwd=job.folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **_temporary(job.folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -108,6 +114,13 @@ def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
         yield child
     finally:
         _end(child)
+
+
+def _temporary(folder: Path) -> dict[str, str]:
+    """Let the worker make its temporary folders in `folder`, so that they go with it however it
+    ends; where the names of sockets in them would be too long, it keeps to the system's place."""
+    named = len(os.fsencode(folder)) + len(SOCKET_IN_FOLDER)
+    return {"TMPDIR": str(folder)} if named <= SOCKET_NAME_MAX else {}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

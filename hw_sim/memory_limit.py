@@ -1,78 +1,25 @@
-"""How much memory a run takes, so that samples run in batches that fit, or are refused beforehand.
+"""How much memory there is, so that samples run in batches that fit, or are refused beforehand.
 
-The figures are upper estimates of what the backends allocate, compared with what they took on
-lava-dl's PilotNet (158,000 neurons) and on the HAR network.
+What a run takes is estimated in `hw_sim.memory_need`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
+from hw_sim.memory_need import Need
 from models.errors import InputError
-from models.layers import weights_of
-from models.network import InputLayer, QuantizedNetwork
 
 BATCH_BYTES: Final = 600 * 10**6
 """What the samples of one batch may take, so that a command stays below about 1 GB."""
-
-STATES: Final = 3
-"""States of a neuron that a run returns when asked for them, 4 bytes each."""
-
-LAVA_BYTES: Final = 80 * 10**6
-LAVA_PROCESS_BYTES: Final = 15 * 10**6
-"""What Lava's simulator takes for itself, and for each of its processes beyond what they share."""
 
 PROC: Final = Path("/proc")
 CGROUPS: Final = Path("/sys/fs/cgroup")
 UNLIMITED: Final = 1 << 60
 """A limit from here on is none: version 1 of cgroups writes about 2^63."""
-
-
-@dataclass(frozen=True)
-class Need:
-    """The bytes that a backend takes.
-
-    Attributes:
-        fixed: for the network, however many samples run.
-        sample: for each sample of a batch.
-    """
-
-    fixed: int
-    sample: int
-
-
-Estimator: TypeAlias = Callable[[QuantizedNetwork, int], Need]
-"""Returns what a network and a number of time steps take."""
-
-
-def fast(network: QuantizedNetwork, steps: int) -> Need:
-    """Return what the fast backend takes: every layer's spikes, and one layer at work."""
-    sent = [layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers]
-    work = [4 * layer.neurons + own for layer, own in zip(network.layers, sent)]
-    if network.answer_kind == "voltage":
-        work[-1] += 4 * STATES * network.layers[-1].neurons
-    weights = sum(array.size for layer in network.layers for array in weights_of(layer))
-    inputs = network.inputs * _input_bytes(network)
-    return Need(8 * weights, steps * (2 * inputs + sum(sent) + max(work)))
-
-
-def lava(network: QuantizedNetwork, steps: int) -> Need:
-    """Return what Lava takes: its processes, and copies of spikes and input on their way."""
-    sent = sum(layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers)
-    if network.answer_kind == "voltage":
-        sent += 4 * STATES * network.layers[-1].neurons
-    weights = sum(array.size for layer in network.layers for array in weights_of(layer))
-    processes = 3 + 2 * len(network.layers)
-    fixed = LAVA_BYTES + LAVA_PROCESS_BYTES * processes + 24 * weights
-    return Need(fixed, steps * (16 * network.inputs + 4 * sent))
-
-
-def _input_bytes(network: QuantizedNetwork) -> int:
-    return 4 if network.message_bits or isinstance(network.layers[0], InputLayer) else 1
 
 
 def batch_size(needs: Sequence[Need], *, steps: int, most: int) -> int:

@@ -1,7 +1,7 @@
 """What a person runs: train a network, export it, run it, and read what it would cost on Loihi.
 
 train, export, report, deploy   the commands; `python -m neurodeploy` lists them
-cli                             what the commands share: errors, exit codes, progress
+cli                             what the commands share: errors, exit codes, progress; progress_bar
 tasks/                          data, its split and how it becomes spikes
 training, checkpoint            train a network and keep it
 run_folder                      the files of one training
@@ -10,7 +10,7 @@ comparison                      compare two runs, and two backends
 trained_network                 compare with the trained network beside a file
 report_run                      what report does before it prints
 evaluation                      run a network over a task's samples, or those in a given_input
-array_file                      open an array of a person's own
+array_file, paths               open an array of a person's own, and look up what lies at a path
 spike_file, trace               what a run leaves beside its report
 support                         what runs where, as the README shows it
 pages/                          reports and histories as text and pictures

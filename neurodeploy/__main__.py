@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from neurodeploy import cli
+
 COMMANDS = {
     "deploy": "train, export, check and report in a row: the first thing to run",
     "train": "train a network for a task and write model.pt",
@@ -14,6 +16,7 @@ COMMANDS = {
 }
 
 
+@cli.command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named first in `argv`, or list the commands."""
     arguments = list(sys.argv[1:] if argv is None else argv)

@@ -16,22 +16,23 @@ from numpy.typing import NDArray
 
 from hw_sim import memory_limit
 from models.errors import InputError
+from neurodeploy import paths
 
 NPY: Final = b"\x93NUMPY"
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+KINDS: Final = "buif"
+"""What numpy calls the kinds of real numbers."""
 
 
 def open_array(path: Path) -> NDArray[Any]:
-    """Return the array in a file, read-only.
+    """Return the array of numbers in a file, read-only.
 
     Raises:
         InputError: when the file is missing, cut short, of another kind, or holds no array or
-            several, or objects.
+            several, or other things than real numbers.
     """
     path = Path(path)
-    if not path.is_file():
-        wrong = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"{path} {wrong}; give the path of a .npy file")
+    paths.check_file(path, "give the path of a .npy file")
     try:
         with path.open("rb") as file:
             start = file.read(len(NPY))
@@ -53,7 +54,7 @@ def open_array(path: Path) -> NDArray[Any]:
 def _mapped(path: Path) -> NDArray[Any]:
     with path.open("rb") as file:
         shape, fortran, dtype = _header(file)
-        _refuse_objects(dtype, path)
+        _check_numbers(dtype, path)
         size, start = math.prod(shape) * dtype.itemsize, file.tell()
         file.seek(0, 2)
         if file.tell() - start < size:
@@ -78,7 +79,7 @@ def _only_array(path: Path) -> NDArray[Any]:
             )
         with archive.open(names[0]) as file:
             shape, fortran, dtype = _header(file)
-            _refuse_objects(dtype, path)
+            _check_numbers(dtype, path)
             size = math.prod(shape) * dtype.itemsize
             free = memory_limit.available()
             way_out = "save the array with numpy.save, which need not be read at once"
@@ -102,14 +103,18 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         shape, fortran, dtype = readers[version](file)  # type: ignore[no-untyped-call]
     except Exception as error:  # numpy's parser raises whatever it stumbles on
         raise ValueError(f"its header is damaged: {error}") from None
-    if any(size < 0 for size in shape):
+    if any(type(size) is not int or size < 0 for size in shape):  # True is a size to the parser
         raise ValueError(f"its shape is {shape}")
     return shape, fortran, dtype
 
 
-def _refuse_objects(dtype: np.dtype[Any], path: Path) -> None:
+def _check_numbers(dtype: np.dtype[Any], path: Path) -> None:
     if dtype.hasobject:
         raise InputError(
             f"{path} holds Python objects, which could run code and are not read; save an array "
             "of numbers"
+        )
+    if dtype.kind not in KINDS:
+        raise InputError(
+            f"{path} holds {dtype}; the input must be numbers, so save an array of them"
         )

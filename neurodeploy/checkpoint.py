@@ -19,6 +19,7 @@ from models.atomic import replacing
 from models.errors import InputError
 from models.network import TaskDescription
 from models.snn import Architecture, SlayerNetwork
+from neurodeploy import paths
 
 FORMAT = "neurodeploy.checkpoint"
 VERSION = 1
@@ -115,9 +116,7 @@ def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
     Raises:
         InputError: when the file is missing, unreadable, unsafe or of another kind or version.
     """
-    if not Path(path).is_file():
-        wrong = "is a folder" if Path(path).is_dir() else "does not exist"
-        raise InputError(f"{path} {wrong}; give the path of a .pt file that train wrote")
+    paths.check_file(path, "give the path of a .pt file that train wrote")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's about files that it then refuses

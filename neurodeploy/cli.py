@@ -7,6 +7,7 @@ failed; 2 could not be done; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import json
 import os
@@ -15,18 +16,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
-from rich.table import Column
-from rich.text import Text
+from typing import Any, Final, Protocol, TypeAlias
 
 from models.errors import BackendError, InputError
 
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
+
+STDOUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What goes wrong when stdout is a file or a device; such an error names no file."""
 
 Advance: TypeAlias = Callable[[int, int], None]
 
@@ -47,6 +45,11 @@ def print_json(values: dict[str, Any]) -> None:
     print(json.dumps(values, indent=2, allow_nan=False))
 
 
+def number_of(count: int, noun: str) -> str:
+    """Return a count and its noun, in the plural unless it is one."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def next_command(name: str, *words: str | Path, data: Path | None = None) -> str:
     """Return a command as a person would type it, on the same data as the one that names it."""
     given = [] if data is None else ["--data", str(data)]
@@ -61,24 +64,52 @@ def command(main: Main) -> Main:
     def guarded(argv: Sequence[str] | None = None) -> int:
         if hasattr(signal, "SIGPIPE"):  # end like other tools when `| head` has read enough
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # names of files hold what the terminal may not
+                stream.reconfigure(errors="backslashreplace")
         try:
-            return main(argv)
-        except (InputError, BackendError) as error:
-            say(f"error: {error}")
-            return IMPOSSIBLE
-        except KeyboardInterrupt as interrupt:
-            say(f"interrupted; {interrupt}" if str(interrupt) else "interrupted")
-            return INTERRUPTED
-        except MemoryError:
-            say("error: the memory is not enough; choose a smaller network, batch or --samples")
+            return _code_of(main, argv)
+        except OSError as error:
+            if error.filename is not None or error.errno not in STDOUT_ERRORS:
+                raise
+            reason = error.strerror
+            say(f"error: the result cannot be written to stdout ({reason}); send it elsewhere")
+            _leave_stdout()
             return IMPOSSIBLE
 
     return guarded
 
 
+def _code_of(main: Main, argv: Sequence[str] | None) -> int:
+    """Run a command and return its exit code, with all that it printed on its way."""
+    try:
+        return main(argv)
+    except (InputError, BackendError) as error:
+        say(f"error: {error}")
+        return IMPOSSIBLE
+    except KeyboardInterrupt as interrupt:
+        say(f"interrupted; {interrupt}" if str(interrupt) else "interrupted")
+        return INTERRUPTED
+    except MemoryError:
+        say("error: the memory is not enough; choose a smaller network, batch or --samples")
+        return IMPOSSIBLE
+    finally:
+        if sys.stdout is not None:  # it is where the process was started without
+            sys.stdout.flush()
+
+
+def _leave_stdout() -> None:
+    """Send what waits to be written to nowhere, for Python tries again when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 @contextmanager
 def status(description: str) -> Iterator[None]:
     """Show on a terminal that something takes a while of which the length is not known."""
+    from rich.console import Console  # not before there is somebody to say that Ctrl-C was heard
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
@@ -87,39 +118,15 @@ def status(description: str) -> Iterator[None]:
         yield
 
 
-class _Times(ProgressColumn):
-    """The time gone, and what is left once that can be told."""
-
-    def render(self, task: Task) -> Text:
-        """Return the column's text."""
-        shown = f"{timedelta(seconds=int(task.elapsed or 0))} elapsed"
-        left = task.time_remaining
-        return Text(shown if left is None else f"{shown}, {timedelta(seconds=int(left))} to go")
-
-
 @contextmanager
 def progress(description: str) -> Iterator[Advance]:
     """Show a bar with a time estimate on stderr, on a terminal only.
 
     Yields a function to call with what is done and the whole, in any unit.
     """
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TaskProgressColumn(),
-        _Times(Column(no_wrap=True)),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(description, total=None)
+    from neurodeploy import progress_bar
 
-        def advance(done: int, total: int) -> None:
-            if bar.tasks[0].total is None:  # a resumed run starts far from 0: no speed in that
-                bar.reset(task, completed=done, total=total)
-            bar.update(task, completed=done, total=total)
-
+    with progress_bar.shown(description) as advance:
         yield advance
 
 
@@ -158,7 +165,7 @@ def add_threads_option(options: argparse.ArgumentParser) -> None:
         "--threads",
         type=whole_number(1),
         metavar="N",
-        help="processor cores to use, all of them when not given",
+        help="processor cores to use; all of them when not given",
     )
 
 

@@ -71,13 +71,14 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
     compared = proof.compare(on_lava.spikes, ours.spikes)
     if not compared.equal:
         print(
-            f"Lava and our simulator differ in {compared.different} spikes of {compared.samples} "
-            f"samples, first in {compared.first}"
+            f"Lava and our simulator differ in {cli.number_of(compared.different, 'spike')} of "
+            f"{cli.number_of(compared.samples, 'sample')}, first in {compared.first}"
         )
         return cli.CHECK_FAILED
     print(
-        f"Lava and our simulator agree in all {compared.spikes:,} spikes of "
-        f"{len(network.layers)} layers over {compared.samples} samples in one run"
+        f"Lava and our simulator agree in all {cli.number_of(compared.spikes, 'spike')} of "
+        f"{cli.number_of(len(network.layers), 'layer')} over "
+        f"{cli.number_of(compared.samples, 'sample')} in one run"
     )
     return cli.DONE
 

@@ -18,6 +18,7 @@ from hw_sim import memory_limit
 from hw_sim.activity import Activity, LayerCounts, Measured, count, join
 from hw_sim.answers import outputs
 from hw_sim.backends import Backend
+from hw_sim.memory_need import Need
 from hw_sim.run_options import RunOptions
 from hw_sim.score import Score, score
 from models.errors import InputError
@@ -80,7 +81,7 @@ class Evaluation:
         counts: spikes, SynOps and updates of every layer and sample.
         outputs: of the first `OUTPUTS_KEPT` samples, int64 (samples, outputs).
         score: its answers against the labels, None without labels.
-        overflows: how often a state left its 24 bits, or None when the backend does not count it.
+        overflows: how often a state left its width, or None when the backend does not count it.
         measured: what hardware measured, or None.
     """
 
@@ -205,7 +206,7 @@ def batch_size(network: QuantizedNetwork, inputs: Inputs, backends: Sequence[Bac
     Raises:
         InputError: when the memory does not suffice for the network or for one sample.
     """
-    reading = memory_limit.Need(0, inputs.value_bytes * network.inputs * inputs.steps)
+    reading = Need(0, inputs.value_bytes * network.inputs * inputs.steps)
     needs = [backend.memory(network, inputs.steps) for backend in backends]
     most = [backend.batch for backend in backends if backend.batch is not None]
     return memory_limit.batch_size(

@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hw_sim import chip, design_rules
-from hw_sim.placement import place
+from hw_sim import chip
 from models.errors import DesignRuleError, InputError
-from models.network import QuantizedNetwork, digest
-from neurodeploy import cli
+from neurodeploy import cli, paths
+
+if TYPE_CHECKING:  # it needs numpy
+    from models.network import QuantizedNetwork
 
 DESCRIPTION = (
     "Turn a checkpoint into an integer network, check it against Loihi, write model.net and prove "
@@ -27,7 +28,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="where to write; model.net beside model.pt if not given",
+        help="where to write; model.net beside model.pt when not given",
     )
     cli.add_data_option(options)
     options.add_argument(
@@ -74,13 +75,16 @@ def export(
     """Write the network of a checkpoint to `path` and prove it; return the exit code."""
     with cli.status("loading SLAYER"):
         from export import netx
+        from models.network import digest
         from models.quantize import quantize
         from neurodeploy import checkpoint
 
     cli.use_threads(threads)
     kept = checkpoint.load(model)
-    if path.suffix != ".net" or path.is_dir():
+    if path.suffix != ".net" or paths.kind(path) == "folder":
         raise InputError(f"{path} is no name for a netx file; give --out one that ends in .net")
+    if paths.same_file(model, path):
+        raise InputError(f"--out would write over {model}; give it another name")
     trained = kept.network()
     network = quantize(trained, task=kept.task, provenance=kept.training)
     if not fits(network, onto):
@@ -90,28 +94,36 @@ def export(
     if not proof.equal:
         print(
             f"{model} was not exported: {proof.different} of its spikes differ between "
-            f"SLAYER and the simulator over {proof.samples} samples, first in {proof.first}"
-            + (f"; u or v left its 24 bits {proof.wraps} times" if proof.wraps else "")
+            f"SLAYER and the simulator over {cli.number_of(proof.samples, 'sample')}, first in "
+            f"{proof.first}" + (f"; {_overflows(proof)}" if proof.wraps else "")
         )
         return cli.CHECK_FAILED
     if not proof.spikes:
         cli.say(
-            f"warning: no neuron fired in {proof.samples} samples, so their equality says little"
+            f"warning: no neuron fired in {cli.number_of(proof.samples, 'sample')}, so their "
+            "equality says little"
         )
     if proof.wraps:
-        cli.say(f"warning: u or v left its 24 bits {proof.wraps} times; the chip wraps or clips it")
+        cli.say(f"warning: {_overflows(proof)}; the chip wraps or clips it")
     netx.write(network, path)
     check_written(network, path)
     print(
         f"Wrote {path} (sha256 {digest(network)[:12]}): SLAYER and the simulator agree in all "
-        f"{proof.spikes:,} spikes of {len(network.layers)} layers over {proof.samples:,} samples"
+        f"{cli.number_of(proof.spikes, 'spike')} of {cli.number_of(len(network.layers), 'layer')} "
+        f"over {cli.number_of(proof.samples, 'sample')}"
     )
     return cli.DONE
+
+
+def _overflows(proof: Any) -> str:
+    return f"a state left its width {cli.number_of(proof.wraps, 'time')}"
 
 
 def fits(network: QuantizedNetwork, onto: chip.Chip) -> bool:
     """Return whether the network fits the chip and the file format; print every problem if not."""
     from export import rules
+    from hw_sim import design_rules
+    from hw_sim.placement import place
 
     problems = (*rules.check(network), *design_rules.check(network, place(network, onto)))
     if problems:
@@ -138,6 +150,7 @@ def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:
 def check_written(network: QuantizedNetwork, path: Path) -> None:
     """Raise InputError unless the file reads back as the network that was written."""
     from export import netx
+    from models.network import digest
 
     if digest(netx.read(path)) != digest(network):
         raise InputError(f"{path} reads back otherwise than it was written; check the disk")

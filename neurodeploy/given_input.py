@@ -70,8 +70,6 @@ def open_input(
             "this network has none; leave it out"
         )
     values = array_file.open_array(path)
-    if values.dtype.kind not in "buif":
-        raise InputError(f"{path} holds {values.dtype}; the input must be numbers")
     found = _layout(values.shape, network, path)
     whole = values.dtype.kind != "f"
     runs = network if whole and not transformed else taking_values_as_they_are(network)

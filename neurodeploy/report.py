@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw_sim import chip
-from hw_sim.backends import BACKENDS
+from hw_sim import backend_names, chip
 from hw_sim.run_options import RunOptions
 from models import loihi
 from neurodeploy import cli
@@ -83,10 +82,11 @@ def _add_input_options(options: argparse.ArgumentParser) -> None:
 
 
 def _add_run_options(options: argparse.ArgumentParser) -> None:
-    options.add_argument("--backend", choices=sorted(BACKENDS), default="fast", help="what runs it")
+    names = sorted(backend_names.DESCRIPTIONS)
+    options.add_argument("--backend", choices=names, default="fast", help="what runs it")
     options.add_argument(
         "--compare",
-        choices=sorted(BACKENDS),
+        choices=names,
         help="run this backend as well and show the first spike that differs",
     )
     options.add_argument(

@@ -16,7 +16,7 @@ from hw_sim.report import Report
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import InputLayer, QuantizedNetwork
-from neurodeploy import cli, evaluation, given_input, spike_file, trained_network
+from neurodeploy import cli, evaluation, given_input, paths, spike_file, trained_network
 from neurodeploy.comparison import BackendComparison, Comparison
 from neurodeploy.evaluation import Evaluation, Inputs, Watch
 from neurodeploy.trace import Trace, Tracer
@@ -131,9 +131,15 @@ def check(request: Request) -> None:
         )
     if request.spikes is not None:
         spike_file.check_name(request.spikes)
-        for path in filter(None, (request.input, request.labels)):
-            if path.resolve() == request.spikes.resolve():
-                raise InputError(f"--spikes would write over {path}; give it another name")
+        _keep_what_is_read(request, request.spikes)
+
+
+def _keep_what_is_read(request: Request, written: Path) -> None:
+    """Raise InputError where writing would replace a file that is read."""
+    beside = trained_network.beside(request.network)
+    for path in filter(None, (request.network, beside, request.input, request.labels)):
+        if paths.same_file(path, written):
+            raise InputError(f"--spikes would write over {path}; give it another name")
 
 
 def _names(request: Request) -> tuple[str, ...]:

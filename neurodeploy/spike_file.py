@@ -21,6 +21,7 @@ from hw_sim.activity import Activity
 from models.atomic import replacing
 from models.errors import InputError
 from models.network import QuantizedNetwork
+from neurodeploy import paths
 from neurodeploy.evaluation import Inputs, Watch
 
 
@@ -61,7 +62,7 @@ def writing(path: Path, network: QuantizedNetwork, inputs: Inputs) -> Iterator[W
 
 def check_name(path: Path) -> None:
     """Raise InputError unless `path` is a name for an .npz file."""
-    if path.suffix != ".npz" or path.is_dir():
+    if path.suffix != ".npz" or paths.kind(path) == "folder":
         raise InputError(
             f"{path} is no name for a file of arrays; give --spikes one ending in .npz"
         )

@@ -1,7 +1,7 @@
 """What explains an accuracy that dropped, layer by layer: `report --trace`.
 
 Rates in training and in integers, neurons that never or nearly always fire, and states that leave
-their 24 bits, which SLAYER's do not.
+their width, which SLAYER's do not.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ class LayerTrace:
         rate: spikes a neuron and step in this run.
         silent: neurons that never fired.
         saturated: neurons that fired in more than `SATURATED` of the steps.
-        wraps: steps of a neuron in which u wrapped, or None when the backend does not count them.
-        clips: steps of a neuron in which v was clipped, or None.
+        wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, or None when the
+            backend does not count them.
+        clips: steps of a neuron in which a state was clipped, such as v of CUBA LIF, or None.
     """
 
     layer: int
@@ -115,5 +116,5 @@ def training_rates(provenance: Mapping[str, Any], layers: int) -> tuple[float, .
     rates = provenance.get("training_rates")
     if not isinstance(rates, list) or len(rates) != layers:
         return ()
-    numbers = all(isinstance(rate, (int, float)) for rate in rates)
-    return tuple(map(float, rates)) if numbers else ()
+    sound = all(type(rate) in (int, float) and 0 <= rate <= 1 for rate in rates)
+    return tuple(map(float, rates)) if sound else ()

@@ -10,20 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from hw_sim import chip, design_rules
-from hw_sim.placement import place
-from models import loihi
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
 from neurodeploy import cli
-from neurodeploy.tasks import TASKS, get
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
+    from neurodeploy.tasks import TASKS
+
     options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
     cli.add_data_option(options)
     options.add_argument(
@@ -46,7 +41,10 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--epochs", type=number, metavar="N", help="the task's own when not given")
     options.add_argument("--batch", type=number, metavar="N", help="the task's own when not given")
     options.add_argument(
-        "--learning-rate", type=cli.positive_number, metavar="R", help="the task's own if not given"
+        "--learning-rate",
+        type=cli.positive_number,
+        metavar="R",
+        help="the task's own when not given",
     )
     options.add_argument(
         "--seed",
@@ -113,6 +111,7 @@ def train(given: argparse.Namespace) -> Path:
 
 def load_data(given: argparse.Namespace) -> Any:
     """Return the task's windows, split and encoder, and print what their reader has to say."""
+    from neurodeploy.tasks import get
     from neurodeploy.tasks.split import split_by_subject
     from neurodeploy.training import TrainingData
 
@@ -129,6 +128,7 @@ def load_data(given: argparse.Namespace) -> Any:
 def settings_of(given: argparse.Namespace, data: Any) -> Any:
     """Return the task's recipe with what the options change of it."""
     from models.snn import Architecture
+    from neurodeploy.tasks import get
     from neurodeploy.training import Settings
 
     recipe = get(given.task).recipe
@@ -153,6 +153,13 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
 
 def capacity_problems(architecture: Any) -> tuple[str, ...]:
     """Return why a Loihi 2 could not hold a network of that shape, whatever its weights become."""
+    import numpy as np
+
+    from hw_sim import chip, design_rules
+    from hw_sim.placement import place
+    from models import loihi
+    from models.network import CubaLif, DenseLayer, QuantizedNetwork
+
     sizes = architecture.sizes
     delay = loihi.DELAY_MAX if architecture.delays else 0
     neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 0)

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 from models.errors import InputError
 from models.network import QuantizedNetwork, digest
-from neurodeploy import cli
+from neurodeploy import cli, paths
 from neurodeploy.comparison import Comparison, place_of
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
     from neurodeploy.evaluation import Inputs
+
+
+def beside(path: Path) -> Path:
+    """Return where the checkpoint of a network's file is looked for."""
+    return path.parent / f"{path.stem}.pt"
 
 
 def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comparison | None, str]:
@@ -22,25 +27,44 @@ def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comp
         network: the integer network.
         inputs: samples, spikes of 0 or 1.
     """
-    beside = path.with_suffix(".pt")
-    if not beside.is_file():
-        return None, f"there is no {beside} to compare with, and --compare names no backend"
+    file = beside(path)
+    try:
+        there = paths.kind(file)
+    except InputError as error:
+        return None, str(error)
+    if not there:
+        return None, f"there is no {file} to compare with, and --compare names no backend"
     with cli.status("loading SLAYER"):
         from models.quantize import quantize
         from neurodeploy import checkpoint, proof
     try:
-        kept = checkpoint.load(beside)
+        kept = checkpoint.load(file)
         trained = kept.network()
+        quantized = quantize(trained, task=kept.task)
+        _check_shapes(quantized, network)
         with cli.progress("comparing with the trained network") as advance:
             spikes = inputs.part(0, inputs.samples)
             found = proof.prove(trained, network, spikes, advance=advance)
-        same = digest(quantize(trained, task=kept.task)) == digest(network)
     except (InputError, ValueError) as error:
-        return None, f"{beside} cannot be compared with: {error}"
+        return None, f"{file} cannot be compared with: {error}"
     place = ""
     if found.first is not None:
         shape = network.layers[found.first.layer].shape
         place = place_of(found.first, shape, inputs)
-    note = "" if same else f"{beside} quantizes to another network than {path.name}"
-    names = (f"the trained {beside.name}", "fast")
+    same = digest(quantized) == digest(network)
+    note = "" if same else f"{file} quantizes to another network than {path.name}"
+    names = (f"the trained {file.name}", "fast")
     return Comparison(names, len(network.layers), found, place=place, note=note), ""
+
+
+def _check_shapes(trained: QuantizedNetwork, network: QuantizedNetwork) -> None:
+    """Raise InputError unless both have layers of the same shapes, so that spikes compare."""
+    one, other = _shapes(trained), _shapes(network)
+    if one != other:
+        raise InputError(f"it is another network, {one} and not {other}; train and export anew")
+
+
+def _shapes(network: QuantizedNetwork) -> str:
+    """Return the shapes of the input and of every layer in words, as in "12-3x4x4-2"."""
+    shapes = (network.input_shape, *(layer.shape for layer in network.layers))
+    return "-".join("x".join(map(str, shape)) for shape in shapes)

@@ -10,6 +10,7 @@ import pytest
 
 from hw_sim import backends
 from hw_sim.activity import Activity
+from hw_sim.backend_names import DESCRIPTIONS
 from hw_sim.run_options import RunOptions
 from models import loihi
 from models.errors import BackendError, InputError
@@ -133,11 +134,11 @@ def test_states_that_overflow_are_counted(random_network):
 
 
 def test_every_backend_is_found_by_its_name():
-    assert list(backends.BACKENDS) == ["fast", "lava", "loihi2"]
+    assert list(backends.BACKENDS) == list(DESCRIPTIONS) == ["fast", "lava", "loihi2"]
     for name, backend in backends.BACKENDS.items():
         assert backends.get(name) is backend
         assert backend.name == name
-        assert backend.description
+        assert backend.description == DESCRIPTIONS[name]
 
 
 def test_a_backend_that_is_not_there_is_refused_with_those_that_are():

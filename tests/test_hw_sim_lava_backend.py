@@ -69,11 +69,13 @@ def shared_memory(group: int) -> set[Path]:
 
 
 class Spy:
-    """What happened to the child: its id, its folder, the most it had, and the progress told."""
+    """What happened to the child: its id, its folder and the one around it, the most it had, and
+    the progress told."""
 
     def __init__(self) -> None:
         self.child = 0
         self.folder = Path()
+        self.temporary = Path()
         self.processes: set[int] = set()
         self.memory: set[Path] = set()
         self.told: list[tuple[int, int]] = []
@@ -98,11 +100,15 @@ class Spy:
         assert members(self.child) == []
         assert not [path for path in self.memory if path.exists()]
         assert not self.folder.exists()
+        assert list(self.temporary.iterdir()) == []
 
 
 @pytest.fixture
-def spy(monkeypatch) -> Spy:
+def spy(monkeypatch, tmp_path_factory) -> Spy:
     noted, popen = Spy(), subprocess.Popen
+    noted.temporary = tmp_path_factory.mktemp("t")  # short, for the names of sockets
+    monkeypatch.setenv("TMPDIR", str(noted.temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)
 
     def start(command, **options):
         child = popen(command, **options)
@@ -270,6 +276,15 @@ def test_the_worker_never_imports_torch(network, spikes, tmp_path):
         )
     assert done.returncode == 0, (tmp_path / "output.txt").read_text()
     assert (tmp_path / "done").exists()
+
+
+def test_a_worker_has_a_temporary_folder_only_where_names_of_sockets_stay_short():
+    """A socket's name may have 107 bytes on Linux and 103 on macOS."""
+    for length in range(30, 120):
+        folder = Path("/" + "d" * (length - 1))
+        given = lava_process._temporary(folder)
+        name = f"{folder}/pymp-abcdefgh/listener-abcdefgh"
+        assert given == ({"TMPDIR": str(folder)} if len(name) <= 100 else {})
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 9), (2, 4, 0)])

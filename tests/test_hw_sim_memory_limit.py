@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from hw_sim import backends, memory_limit
-from hw_sim.memory_limit import BATCH_BYTES, Need, available, batch_size
+from hw_sim.kernels import layer_plan
+from hw_sim.memory_limit import BATCH_BYTES, available, batch_size
+from hw_sim.memory_need import Need, fast
 from models.errors import InputError
 from models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 from models.neurons import Sigma, SigmaDelta
@@ -156,7 +158,7 @@ def networks():
 
 @pytest.mark.parametrize("name", networks())
 def test_the_estimate_of_the_fast_backend_is_an_upper_one_and_near(name):
-    """numpy tells tracemalloc what it allocates; what the kernels keep for a step is less."""
+    """numpy and numba tell tracemalloc what they allocate."""
     network, steps, batch = networks()[name], 100, 8
     spikes = np.random.default_rng(1).integers(0, 2, (batch, network.inputs, steps))
     backend = backends.get("fast")
@@ -166,7 +168,8 @@ def test_the_estimate_of_the_fast_backend_is_an_upper_one_and_near(name):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(kept.spikes) == len(network.layers)
-    assert 0.3 < peak / (batch * backend.memory(network, steps).sample) < 1.1
+    need = backend.memory(network, steps)
+    assert 0.3 * batch * need.sample < peak < need.fixed + batch * need.sample
 
 
 @pytest.mark.parametrize("name", backends.BACKENDS)
@@ -175,6 +178,45 @@ def test_every_backend_estimates_what_it_takes(name):
     need, longer = (backends.get(name).memory(network, steps) for steps in (100, 200))
     assert need.fixed > 0
     assert longer.sample == 2 * need.sample > 0
+
+
+def test_a_convolution_takes_as_many_places_as_a_product_looks_up():
+    """Where most senders fire it keeps whom each place sees, and copies what these sent."""
+    lif = CubaLif(np.array([1024]), np.array([512]), 200)
+    weight = np.full((2, 16, 3, 3), 4)
+    network = QuantizedNetwork((ConvLayer(weight, (16, 100, 90), lif),))
+    spikes = np.ones((1, network.inputs, 12), np.uint8)
+    backends.get("fast").run(networks()["images"], np.ones((1, 512, 3), np.uint8))
+    tracemalloc.start()
+    backends.get("fast").run(network, spikes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    need = fast(network, 12)
+    assert need.fixed >= 12 * 98 * 88 * 16 * 3 * 3
+    assert 0.6 < peak / (need.fixed + need.sample) < 1
+
+
+def test_a_narrow_layer_is_padded_to_what_the_kernel_steps_at_once():
+    lif = CubaLif(np.array([1024]), np.array([512]), 200)
+    layers = (DenseLayer(np.full((1, 8), 100), lif), DenseLayer(np.full((1, 1), 100), lif))
+    network, steps = QuantizedNetwork(layers), 100_000
+    spikes = np.ones((1, 8, steps), np.uint8)
+    backends.get("fast").run(network, spikes[:, :, :9])
+    tracemalloc.start()
+    backends.get("fast").run(network, spikes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak > 2 * 64 * steps
+    need = fast(network, steps)
+    assert 0.7 < peak / (need.fixed + need.sample) < 1
+
+
+@pytest.mark.parametrize("threads", [1, 7])
+def test_every_thread_lists_the_spikes_of_all_senders_in_a_stretch(threads, monkeypatch):
+    monkeypatch.setattr("numba.get_num_threads", lambda: threads)
+    lif = CubaLif(np.array([1024]), np.array([512]), 200)
+    network = QuantizedNetwork((DenseLayer(np.ones((2, 65_000)), lif),))
+    assert fast(network, 10).fixed > threads * (layer_plan.RING - 1) * 65_000 * 8
 
 
 def test_nothing_is_imported_that_other_systems_lack():

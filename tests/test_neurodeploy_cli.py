@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import json
 import os
@@ -176,6 +177,91 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert (ran.stdout, ran.stderr) == ("0\n", "")
 
 
+PRINTS = """
+import sys
+from neurodeploy import cli
+@cli.command
+def main(argv=None):
+    print(sys.argv[1])
+    return 0
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_stdout_that_takes_nothing_is_one_sentence_on_stderr() -> None:
+    for program in (["-c", PRINTS, "x"], ["-m", "neurodeploy"]):
+        with open("/dev/full", "w") as full:
+            ran = subprocess.run(
+                [sys.executable, *program],
+                check=False,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                cwd=ROOT,
+            )
+        assert ran.returncode == 2
+        assert ran.stderr == (
+            "error: the result cannot be written to stdout (No space left on device); send it "
+            "elsewhere\n"
+        )
+
+
+def test_an_error_of_another_file_is_still_a_bug() -> None:
+    @cli.command
+    def main(argv: Sequence[str] | None = None) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "kept.bin")
+
+    with pytest.raises(OSError, match=r"kept\.bin"):
+        main([])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "shown"),
+    [("ascii", "né.net", b"n\\xe9.net\n"), ("utf-8", "b\udcff.net", b"b\\udcff.net\n")],
+)
+def test_names_that_stdout_cannot_hold_are_spelled_out(
+    encoding: str, name: str, shown: bytes
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PRINTS, os.fsencode(name)],
+        check=False,
+        capture_output=True,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, shown, b"")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_there_to_hear_ctrl_c_before_what_takes_long_to_import(name: str) -> None:
+    code = (
+        f"import sys, neurodeploy.{name}\n"
+        "print([n for n in ('numpy', 'numba', 'torch', 'h5py', 'rich') if n in sys.modules])"
+    )
+    ran = run("-c", code, cwd=ROOT)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+
+
+def test_one_is_singular_and_none_is_not() -> None:
+    assert [cli.number_of(n, "spike") for n in (0, 1, 2_000)] == [
+        "0 spikes", "1 spike", "2,000 spikes",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_in_one_way_what_holds_without_an_option(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"neurodeploy.{name}").main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "when not given" in shown
+    assert "if not given" not in shown
+
+
 def test_the_next_command_can_be_pasted_into_a_shell() -> None:
     assert cli.next_command("export", Path("a b/model.pt"), data=Path("UCI HAR")) == (
         "python -m neurodeploy.export 'a b/model.pt' --data 'UCI HAR'"
@@ -269,7 +355,9 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_package_runs_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert listing.main(["report", "nothing.net"]) == 2
-    assert capsys.readouterr().err.startswith("error: nothing.net does not exist")
+    said = capsys.readouterr().err
+    assert said.startswith("error: nothing.net")
+    assert "does not exist; give the path of a .net file\n" in said
 
 
 @pytest.mark.parametrize("name", ["models", "export", "hw_sim"])

@@ -94,6 +94,28 @@ def test_equal_backends_agree_in_all_spikes(network, spikes, other, capsys):
     assert (found["equal"], found["proof"]["spikes"], found["sides"]) == (True, sent, [])
 
 
+def test_one_is_not_many_and_a_line_in_a_pipe_is_whole(random_network, other, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    network = written(random_network(np.random.default_rng(4), (6, 3), threshold=(1, 2)))
+    np.save("input.npy", np.ones((1, 6, 3), np.uint8))
+
+    def one_spike_less(_, given, options=STATES):
+        activity = fast.run(network, given, options)
+        sent = activity.spikes[0].copy()
+        sent[np.nonzero(sent)[0][0], np.nonzero(sent)[1][0], np.nonzero(sent)[2][0]] = 0
+        return replace(activity, spikes=(sent,))
+
+    other(one_spike_less)
+    out = run(capsys)[1]
+    agreed = int(fast.run(network, np.ones((1, 6, 3), np.uint8)).spikes[0].sum()) - 1
+    spikes = f"{agreed} spike{'s' * (agreed != 1)}"
+    assert (
+        f"fast and lava differ in 1 place; they agree in {spikes} of 1 layer over 1 sample\n" in out
+    )
+    assert "network sha256 " in out.splitlines()[0]
+    assert out.splitlines()[0].endswith("input.npy, run on fast: 1 sample of 3 time steps")
+
+
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("one_by_one", [False, True])
 def test_the_first_difference_is_shown_with_both_sides(
@@ -187,7 +209,7 @@ def test_answers_that_are_read_from_v_are_compared_too(network, spikes, other, c
     code, out, _ = run(capsys)
     assert code == 1
     expected = fast.run(network, spikes).last_voltage != fast.run(changed, spikes).last_voltage
-    assert f"{expected.sum()} answers, which are read from v, differ" in out
+    assert f"they also differ in {expected.sum()} answers read from v\n" in out
 
 
 def test_a_backend_without_states_and_one_that_fails_are_no_obstacle(

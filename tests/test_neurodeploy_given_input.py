@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,6 +270,23 @@ def test_the_text_shows_kinds_and_shapes_in_80_columns(driven, capsys):
     assert out.rstrip().splitlines()[-2].strip() == command
 
 
+def test_numbers_are_whole_on_a_narrow_terminal_and_words_are_not_cut(dense, capsys, monkeypatch):
+    np.save("input.npy", np.random.default_rng(1).integers(0, 2, (3, 4, 60)))
+
+    def cells(columns):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        out = run(capsys, "dense.net", "--input", "input.npy", "--trace")[1]
+        lines = [line for line in out.splitlines() if line[:1] in ("│", "┃")]
+        return [cell.strip() for line in lines for cell in line.replace("┃", "│").split("│")]
+
+    wide, narrow = cells(200), cells(40)
+    numbers = {cell for cell in wide if cell[:1].isdigit()}
+    assert len(numbers) > 30
+    assert {cell for cell in numbers if "," not in cell or "to" in cell} <= set(narrow)
+    words = {word for cell in wide for word in cell.split()}
+    assert words == {word for cell in narrow for word in cell.split()}
+
+
 # What is refused, in one sentence
 
 
@@ -319,14 +338,30 @@ def damaged_header():
 
 
 def folder():
-    from pathlib import Path
-
     Path("input.npy").mkdir()
+
+
+def pipe():
+    os.mkfifo("input.npy")
+
+
+def link_to_itself():
+    os.symlink("input.npy", "input.npy")
+
+
+def header(dtype, shape):
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
+    return lambda: Path("input.npy").write_bytes(start + text + b"1234")
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (pipe, "input.npy is no regular file; give the path of a .npy file"),
+        (link_to_itself, "input.npy cannot be looked up (Too many levels of symbolic links); give"),
+        (header("|u1", (4, True)), "input.npy cannot be read (its shape is (4, True)); write it"),
+        (header("<U0", (4, 9)), "input.npy holds <U0; the input must be numbers"),
         (lambda: None, "input.npy does not exist; give the path of a .npy file"),
         (folder, "input.npy is a folder; give the path of a .npy file"),
         (text_file, "input.npy is no .npy file; write it with numpy.save"),
@@ -429,6 +464,41 @@ def test_the_input_is_not_written_over(dense, capsys):
     assert "--spikes would write over input.npz" in run(capsys, "dense.net", *words)[2]
 
 
+def test_no_file_that_is_read_is_written_over(dense, capsys):
+    """The network, the labels and the checkpoint beside the network, by whatever name."""
+    np.save("input.npy", np.zeros((1, 4, 9), np.uint8))
+    netx.write(dense, "n.npz")
+    np.savez("labels.npz", labels=np.zeros(1, int))
+    os.symlink("labels.npz", "link.npz")
+    os.symlink("n.npz", "n.pt")
+    before = {name: Path(name).read_bytes() for name in ("n.npz", "labels.npz")}
+    for spikes, kept in (("n.npz", "n.npz"), ("link.npz", "labels.npz")):
+        words = ("--input", "input.npy", "--labels", "labels.npz", "--spikes", spikes)
+        code, _, err = run(capsys, "n.npz", *words)
+        assert code == 2
+        assert err == f"error: --spikes would write over {kept}; give it another name\n"
+    netx.write(dense, "other.net")
+    os.symlink("n.npz", "other.pt")
+    err = run(capsys, "other.net", "--input", "input.npy", "--spikes", "n.npz")[2]
+    assert "--spikes would write over other.pt" in err
+    assert all(Path(name).read_bytes() == content for name, content in before.items())
+
+
+@pytest.mark.parametrize("option", ["--input", "--labels", "--spikes"])
+@pytest.mark.parametrize("name", ["a" * 300 + ".npz", "loop.npz", "locked/x.npz"])
+def test_a_path_that_cannot_be_followed_is_refused_in_one_sentence(dense, capsys, option, name):
+    if name.startswith("locked") and os.geteuid() == 0:
+        pytest.skip("root may enter every folder")
+    os.symlink("loop.npz", "loop.npz")
+    os.mkdir("locked", 0o600)
+    np.save("input.npy", np.zeros((4, 9), np.uint8))
+    code, out, err = run(capsys, "dense.net", "--input", "input.npy", option, name)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {name} cannot be looked up (")
+    assert err.endswith("; give another path\n")
+    assert err.count("\n") == 1
+
+
 def test_files_of_lava_dl_take_the_options_that_they_leave_open(capsys, shipped):
     words = [shipped("gts/ntidigits/ntidigits.net"), "--input", "input.npy"]
     np.save("input.npy", np.full((64, 5), 3))
@@ -439,9 +509,9 @@ def test_files_of_lava_dl_take_the_options_that_they_leave_open(capsys, shipped)
 
 
 def test_what_the_machine_cannot_hold_is_refused_before_it_runs(dense, capsys, monkeypatch):
-    np.save("input.npy", np.zeros((4, 9000), np.uint8))
-    monkeypatch.setattr(memory_limit, "available", lambda: 100_000)
+    np.save("input.npy", np.zeros((4, 90_000), np.uint8))
+    monkeypatch.setattr(memory_limit, "available", lambda: 5_000_000)
     code, _, err = run(capsys, "dense.net", *INPUT)
     assert code == 2
-    assert "one sample of 9,000 time steps takes about 0." in err
-    assert "MB of memory and the machine has 0.1 MB free; give shorter samples" in err
+    assert "one sample of 90,000 time steps takes about 1" in err  # 2 layers of 64 bytes a step
+    assert " MB of memory and the machine has 5.0 MB free; give shorter samples" in err

@@ -82,6 +82,13 @@ def test_a_backend_that_counts_no_overflows_shows_none():
         ([0.25, 0.5], ()),
         (["much"], ()),
         ("0.25", ()),
+        ([float("nan")], ()),
+        ([float("inf")], ()),
+        ([10**400], ()),
+        ([-0.1], ()),
+        ([1.1], ()),
+        ([True], ()),
+        ([1], (1.0,)),
         (None, ()),
     ],
 )
@@ -115,6 +122,8 @@ def test_the_text_shows_the_trace_and_json_holds_it(capsys):
     assert row[7:10:2] == ["4", "1"]
     lines = out[out.index("Traced:") :].splitlines()
     assert max(len(line) for line in lines if line.startswith(("┃", "│", "┏"))) <= 80
+    assert "wraps, clips: steps in which a state left its width, as SLAYER's never do" in out
+    assert "warning: a state left its width " in out
     assert "silent: never fired; saturated: fired in more than 90% of the steps" in out
     report.main([*words, "--json"])
     (layer,) = json.loads(capsys.readouterr().out)["trace"]["layers"]
@@ -169,6 +178,17 @@ def test_without_a_checkpoint_it_is_said_why_there_is_no_comparison(trained):
     found, note = trained_network.compare(Path("no.net"), *trained)
     assert found is None
     assert note == "there is no no.pt to compare with, and --compare names no backend"
+
+
+def test_a_checkpoint_of_other_shapes_is_named(trained, random_network):
+    _, inputs = trained
+    other = random_network(np.random.default_rng(0), (6, 9, 2))
+    found, note = trained_network.compare(Path("model.net"), other, inputs)
+    assert found is None
+    assert note == (
+        "model.pt cannot be compared with: it is another network, 6-8-2 and not 6-9-2; train and "
+        "export anew"
+    )
 
 
 def test_a_damaged_checkpoint_does_not_stop_the_report(trained):

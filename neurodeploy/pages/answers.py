@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hw_sim.answers import Answers
+from neurodeploy.pages.tables import add_numbers, print_table
 
 SAMPLES_SHOWN: Final = 10
 OUTPUTS_SHOWN: Final = 10
@@ -19,9 +20,9 @@ def show(answers: Answers, samples: int, out: Console) -> None:
     outputs = answers.outputs
     out.print(f"[bold]Answers[/] (counted): {escape(answers.how)}")
     table = Table()
-    table.add_column("sample", justify="right")
+    add_numbers(table, "sample")
     if outputs.shape[1] > 1:
-        table.add_column("largest output", justify="right")
+        add_numbers(table, "largest output")
     some = min(outputs.shape[1], OUTPUTS_SHOWN)
     table.add_column(f"outputs 0 to {some - 1}" if some > 1 else "output", justify="left")
     for sample, row in zip(answers.samples, outputs[:SAMPLES_SHOWN]):
@@ -29,7 +30,7 @@ def show(answers: Answers, samples: int, out: Console) -> None:
         largest = [f"{best}: {_number(row[best])}"] if len(row) > 1 else []
         listed = ", ".join(map(_number, row[:some])) + ", ..." * (len(row) > some)
         table.add_row(str(sample), *largest, listed)
-    out.print(table)
+    print_table(out, table)
     if samples > SAMPLES_SHOWN:
         out.print(
             f"  and {samples - SAMPLES_SHOWN:,} more; --json has those of the first "

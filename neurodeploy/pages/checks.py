@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from neurodeploy.cli import number_of
 from neurodeploy.comparison import Comparison, Side
-from neurodeploy.pages.terminal import print_list
+from neurodeploy.pages.tables import add_numbers, print_list, print_table
 from neurodeploy.report_run import Outcome
 from neurodeploy.trace import SATURATED, Trace
 
@@ -32,7 +34,7 @@ def _show_trace(out: Console, trace: Trace) -> None:
         title_justify="left",
     )
     for name in COLUMNS:
-        table.add_column(name, justify="right")
+        add_numbers(table, name)
     for row in trace.layers:
         table.add_row(
             str(row.layer),
@@ -44,10 +46,10 @@ def _show_trace(out: Console, trace: Trace) -> None:
             _number(row.wraps),
             _number(row.clips),
         )
-    out.print(table)
+    print_table(out, table)
     sentences = [
         f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps",
-        "wraps, clips: steps in which u or v left its 24 bits, as SLAYER's never do",
+        "wraps, clips: steps in which a state left its width, as SLAYER's never do",
     ]
     if any(row.training_rate is not None for row in trace.layers):
         sentences.append("training: on the validation samples, which are others than these")
@@ -55,22 +57,26 @@ def _show_trace(out: Console, trace: Trace) -> None:
 
 
 def _show_comparison(out: Console, found: Comparison) -> None:
-    one, other = found.backends
+    one, other = map(escape, found.backends)
     proof = found.proof
-    over = f"of {found.layers} layers over {proof.samples:,} sample{'s' * (proof.samples != 1)}"
+    over = f"of {number_of(found.layers, 'layer')} over {number_of(proof.samples, 'sample')}"
+    spikes = number_of(proof.spikes, "spike")
     if found.equal:
-        out.print(f"[bold]{one} and {other} agree in all {proof.spikes:,} spikes {over}[/]")
+        text = f"[bold]{one} and {other} agree in all {spikes} {over}[/]"
     else:
-        out.print(
-            f"[bold red]{one} and {other} differ[/] in {proof.different:,} places; they agree in "
-            f"{proof.spikes:,} spikes {over}"
+        text = (
+            f"[bold red]{one} and {other} differ[/] in {number_of(proof.different, 'place')}; "
+            f"they agree in {spikes} {over}"
         )
+    out.print(text, soft_wrap=True)
     if found.voltages:
-        out.print(f"{found.voltages:,} answers, which are read from v, differ")
+        out.print(f"they also differ in {number_of(found.voltages, 'answer')} read from v")
     if found.place:
-        out.print(f"first, by layer, sample, time step and neuron: {found.place}", soft_wrap=True)
+        out.print(
+            f"first, by layer, sample, time step and neuron: {escape(found.place)}", soft_wrap=True
+        )
     if found.sides:
-        out.print(_sides(found.sides))
+        print_table(out, _sides(found.sides))
     if found.note:
         print_list(out, [f"note: {found.note}"])
 
@@ -79,7 +85,7 @@ def _sides(sides: tuple[Side, ...]) -> Table:
     table = Table()
     table.add_column("at this place and step")
     for side in sides:
-        table.add_column(side.backend, justify="right")
+        add_numbers(table, side.backend)
     rows = {"sent": "spike", "weighted input": "weighted", "u": "current", "v": "voltage"}
     for label, name in rows.items():
         table.add_row(label, *(_number(getattr(side, name)) for side in sides))

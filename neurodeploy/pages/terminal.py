@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +11,9 @@ from rich.table import Table
 from hw_sim.estimate import Estimate
 from hw_sim.report import NOT_MODELLED, Report
 from hw_sim.report_estimated import Estimated
+from neurodeploy.cli import number_of
 from neurodeploy.pages import answers
+from neurodeploy.pages.tables import add_numbers, print_list, print_table
 
 UJ, MJ, MS, US = 1e6, 1e3, 1e3, 1e6
 """Factors from SI units to the units shown."""
@@ -21,13 +22,13 @@ UJ, MJ, MS, US = 1e6, 1e3, 1e3, 1e6
 def show(report: Report, console: Console | None = None) -> None:
     """Print the report on stdout: counted, then estimated, then what is not modelled."""
     out = console or Console(highlight=False)
-    out.print(_headline(report))
-    out.print(_network(report))
-    out.print(_layers(report))
+    out.print(_headline(report), soft_wrap=True)
+    print_table(out, _network(report))
+    print_table(out, _layers(report))
     if report.answers is not None and report.counted.score is None:
         answers.show(report.answers, report.counted.samples, out)
-    out.print(_chips(report))
-    out.print(_cores(report))
+    print_table(out, _chips(report))
+    print_table(out, _cores(report))
     for name, each in report.estimated.items():
         for problem in each.problems:
             out.print(f"[bold red]does not fit {name}:[/] {escape(problem)}", soft_wrap=True)
@@ -44,10 +45,10 @@ def _headline(report: Report) -> str:
         f"[bold]{escape(network.task.name or 'network')}[/] sha256 {report.digest[:12]}, "
         f"{escape(str(report.provenance.get('data', 'given spikes')))}, run on "
         f"{report.provenance.get('backend', '?')}: "
-        f"{counted.samples:,} sample{'s' * (counted.samples != 1)} of {counted.steps} time steps"
+        f"{number_of(counted.samples, 'sample')} of {number_of(counted.steps, 'time step')}"
     ]
     if counted.score is not None:
-        silent = f"{counted.score.silent_samples} samples without an output spike"
+        silent = f"{number_of(counted.score.silent_samples, 'sample')} without an output spike"
         if network.answer_kind != "spikes" and report.answers is not None:
             silent = f"read from {report.answers.how}"
         lines.append(
@@ -55,27 +56,19 @@ def _headline(report: Report) -> str:
             f" (counted; {silent})"
         )
     if report.provenance.get("overflows"):
-        lines.append(f"warning: u or v left its 24 bits {report.provenance['overflows']:,} times")
+        times = number_of(report.provenance["overflows"], "time")
+        lines.append(f"warning: a state left its width {times}")
     return "\n".join(lines)
-
-
-def print_list(out: Console, sentences: Iterable[str]) -> None:
-    """Print sentences indented on a terminal, and elsewhere one a line, whole."""
-    listed = Table.grid(padding=(0, 1))
-    for sentence in sentences:
-        if out.is_terminal:
-            listed.add_row("  -", escape(sentence))
-        else:
-            out.print(f"  - {escape(sentence)}", soft_wrap=True)
-    if listed.row_count:
-        out.print(listed)
 
 
 def _network(report: Report) -> Table:
     shape = "x".join(map(str, report.network.input_shape))
     table = Table(title=f"The network, on an input of {shape}", title_justify="left")
     for name in ("layer", "kind", "neurons", "shape", "weights", "delays"):
-        table.add_column(name, justify="right" if name in ("layer", "weights") else "left")
+        if name in ("layer", "weights"):
+            add_numbers(table, name)
+        else:
+            table.add_column(name, no_wrap=name == "shape")
     for row in report.counted.layers:
         table.add_row(
             str(row.layer),
@@ -94,7 +87,7 @@ def _layers(report: Report) -> Table:
         title_justify="left",
     )
     for name in ("layer", "neurons", "in", "out", "firing", "SynOps", "dense", "updates"):
-        table.add_column(name, justify="right")
+        add_numbers(table, name)
     for row in report.counted.layers:
         table.add_row(
             str(row.layer),
@@ -115,7 +108,7 @@ def _chips(report: Report) -> Table:
     )
     table.add_column("")
     for each in report.estimated.values():
-        table.add_column(each.placement.chip.title, justify="right")
+        add_numbers(table, each.placement.chip.title)
     paced = any(each.pace is not None for each in report.estimated.values())
     for label, read in (*_ROWS, *(_PACE_ROWS if paced else ())):
         table.add_row(label, *(read(each) for each in report.estimated.values()))
@@ -125,7 +118,10 @@ def _chips(report: Report) -> Table:
 def _cores(report: Report) -> Table:
     table = Table(title="Estimated, neurocores", title_justify="left")
     for name in ("chip", "layer", "neurocores", "neurons a core", "bound by", "full"):
-        table.add_column(name, justify="left" if name in ("chip", "bound by") else "right")
+        if name in ("chip", "bound by"):
+            table.add_column(name)
+        else:
+            add_numbers(table, name)
     for name, each in report.estimated.items():
         for index, layer in enumerate(each.placement.layers):
             binding = layer.binding

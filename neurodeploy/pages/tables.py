@@ -1,0 +1,44 @@
+"""Tables and lists in a terminal, of which nothing is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+
+WIDEST: Final = 1000
+"""No table takes more columns of a terminal."""
+
+
+def add_numbers(table: Table, name: str) -> None:
+    """Add a column of numbers, which are never cut or broken off."""
+    table.add_column(name, justify="right", no_wrap=True)
+
+
+def print_table(out: Console, table: Table) -> None:
+    """Print a table, wider than a narrow terminal where its numbers and words take that."""
+    for column in table.columns:
+        texts = [str(text) for text in (column.header, *column.cells)]
+        whole = texts if column.no_wrap else [word for text in texts for word in text.split()]
+        column.min_width = max(map(cell_len, whole), default=1)
+    least = Measurement.get(out, out.options.update(width=WIDEST), table).minimum
+    if least > out.width:
+        table.width = least
+    out.print(table, crop=False)
+
+
+def print_list(out: Console, sentences: Iterable[str]) -> None:
+    """Print sentences indented on a terminal, and elsewhere one a line, whole."""
+    listed = Table.grid(padding=(0, 1))
+    for sentence in sentences:
+        if out.is_terminal:
+            listed.add_row("  -", escape(sentence))
+        else:
+            out.print(f"  - {escape(sentence)}", soft_wrap=True)
+    if listed.row_count:
+        out.print(listed)
