@@ -169,6 +169,15 @@ def test_a_new_run_keeps_the_earlier_one(run: Run, work: Path) -> None:
 # Done, and a check failed: 1
 
 
+def test_a_checkpoint_that_is_called_a_network_is_not_written_over(run: Run, work: Path) -> None:
+    kept = (work / "runs/har/model.pt").read_bytes()
+    (work / "kept.net").write_bytes(kept)
+    code, _, err = run("export", "kept.net", "--data", "data")
+    assert code == 2
+    assert err.endswith("error: --out would write over kept.net; give it another name\n")
+    assert (work / "kept.net").read_bytes() == kept
+
+
 def test_a_network_that_does_not_fit_is_not_exported(
     run: Run, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +227,7 @@ def test_a_difference_to_lava_is_named(
     code, out, _ = run("deploy", *words)
     assert code == 1
     assert out.splitlines()[-1] == (
-        "Lava and our simulator differ in 1 spikes of 2 samples, first in layer 1, sample 1, time "
+        "Lava and our simulator differ in 1 spike of 2 samples, first in layer 1, sample 1, time "
         "step 20, neuron 3"
     )
 
