@@ -24,5 +24,5 @@ import os
 # OpenMP threads that wait by spinning make two thread pools (torch's and numba's) slow each other
 # down tenfold on a busy machine. It counts only when set before the first of them starts.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# But waking a sleeping thread takes longer than a small layer: let GNU's wait for some microseconds.
+# But waking a thread takes longer than a small layer: GNU's wait for some microseconds.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
