@@ -19,7 +19,8 @@ def test_it_is_made_once_for_each_layer_and_values():
     made = []
     make = once_a_layer(lambda *given: made.append(given) or len(made))
     one, other = layer(), layer()
-    assert [make(one, 1), make(one, 1), make(one, 2), make(other, 1), make(one, 2)] == [1, 1, 2, 3, 2]
+    given = [make(one, 1), make(one, 1), make(one, 2), make(other, 1), make(one, 2)]
+    assert given == [1, 1, 2, 3, 2]
 
 
 def test_nothing_keeps_a_layer_alive():
