@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,14 @@ import pytest
 
 from export import netx
 from models import loihi
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from models.network import (
+    ConvLayer,
+    CubaLif,
+    DenseLayer,
+    InputLayer,
+    QuantizedNetwork,
+    TaskDescription,
+)
 
 
 def _blanks(rows: Iterable[Iterable[float]]) -> str:
@@ -257,3 +265,37 @@ def tiny_training() -> Callable[..., Any]:
 def not_run_by_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the commands name the next one as they do without uv, whatever runs the tests."""
     monkeypatch.delenv("UV", raising=False)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of its own, 80 columns wide."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def dense(workplace: None, random_network: Any) -> QuantizedNetwork:
+    """Return a network 4-5-3 without a task and write it to dense.net."""
+    network = random_network(np.random.default_rng(0), (4, 5, 3))
+    even = (replace(layer, weight=layer.weight & ~1) for layer in network.layers)
+    network = replace(network, layers=tuple(even))
+    netx.write(network, Path("dense.net"))
+    return network
+
+
+@pytest.fixture
+def driven(workplace: None) -> QuantizedNetwork:
+    """Return a network of input neurons (scale 3, offset 2), a convolution and 2 outputs, and
+    write it to driven.net."""
+    rng = np.random.default_rng(2)
+    neuron = CubaLif(np.array([1024]), np.array([512]), 60)
+    network = QuantizedNetwork(
+        (
+            InputLayer(neuron, (1, 3, 4), 3, 2),
+            ConvLayer(rng.integers(0, 60, (2, 1, 2, 2)), (1, 3, 4), neuron),
+            DenseLayer(rng.integers(-40, 60, (2, 12)), neuron),
+        )
+    )
+    netx.write(network, Path("driven.net"))
+    return network

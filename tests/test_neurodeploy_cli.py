@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import json
 import os
@@ -152,87 +151,6 @@ def test_any_other_error_is_a_bug_and_shows_itself() -> None:
 
     with pytest.raises(ZeroDivisionError):
         main([])
-
-
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    code = (
-        "import sys\nfrom neurodeploy import cli\n"
-        "def lines(argv=None):\n"
-        "    for i in range(10**6): print(i)\n"
-        "    return 0\n"
-        "sys.exit(cli.command(lines)())"
-    )
-    script = tmp_path / "lines.py"
-    script.write_text(code)
-    ran = subprocess.run(
-        f"{sys.executable} {script} | head -1",
-        check=False,
-        shell=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert (ran.stdout, ran.stderr) == ("0\n", "")
-
-
-PRINTS = """
-import sys
-from neurodeploy import cli
-@cli.command
-def main(argv=None):
-    print(sys.argv[1])
-    return 0
-sys.exit(main())
-"""
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_stdout_that_takes_nothing_is_one_sentence_on_stderr() -> None:
-    for program in (["-c", PRINTS, "x"], ["-m", "neurodeploy"]):
-        with open("/dev/full", "w") as full:
-            ran = subprocess.run(
-                [sys.executable, *program],
-                check=False,
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-                timeout=60,
-                cwd=ROOT,
-            )
-        assert ran.returncode == 2
-        assert ran.stderr == (
-            "error: the result cannot be written to stdout (No space left on device); send it "
-            "elsewhere\n"
-        )
-
-
-def test_an_error_of_another_file_is_still_a_bug() -> None:
-    @cli.command
-    def main(argv: Sequence[str] | None = None) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "kept.bin")
-
-    with pytest.raises(OSError, match=r"kept\.bin"):
-        main([])
-
-
-@pytest.mark.parametrize(
-    ("encoding", "name", "shown"),
-    [("ascii", "né.net", b"n\\xe9.net\n"), ("utf-8", "b\udcff.net", b"b\\udcff.net\n")],
-)
-def test_names_that_stdout_cannot_hold_are_spelled_out(
-    encoding: str, name: str, shown: bytes
-) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", PRINTS, os.fsencode(name)],
-        check=False,
-        capture_output=True,
-        timeout=60,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
-    )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, shown, b"")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
