@@ -8,7 +8,8 @@ run_options    what a backend may be told; inputs what it is given, activity wha
 kernels/       the compiled kernels of fast
 lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
                lava_child what these two share
-chip           limits and costs, read from costs/*.json
+chip           limits and costs, read from costs/*.json; cost one row of them, cost_rows which rows
+               there are, cost_file and cost_json how a file is read and checked
 placement      neurocores; axons between them; design_rules whether a chip can hold a network
 energy, latency, estimate   what it costs, with bounds
 answers        the outputs of a network; score their accuracy

@@ -1,60 +1,28 @@
 """Chips: their limits and what an event costs on them, read from `costs/*.json`.
 
 A cost file is data: one row a limit or event, each with its value, unit, source and grade, and
-where sources differ a lowest and a highest value with sources of their own. A new chip is a new
-file. The file's sha256 goes into every report.
+what other sources say of it. A new chip is a new file; docs/cost-files.md describes them. The
+file's sha256 goes into every report.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
+from hw_sim import cost_file, cost_json
+from hw_sim.cost import GRADES, SI_FACTORS, Cost, Reading
 from hw_sim.estimate import Estimate
 from models.errors import InputError
 
-GRADES: Final = ("code", "notebook", "abstract", "second-hand", "derived", "memory")
-"""How well a row is founded: read in public code; printed by Intel's benchmark notebook; from a
-paper's abstract; from somebody's note on a paper; arithmetic on other rows; not confirmed."""
-
-SI_FACTORS: Final = {"pJ": 1e-12, "ns": 1e-9, "us": 1e-6, "mW": 1e-3}
-"""From the units of cost rows to joules, seconds and watts."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """One row of a cost file: a limit, or what one event costs.
-
-    Attributes:
-        low: lowest value that a source gives, in `unit`.
-        value: the value used.
-        high: highest value that a source gives.
-        unit: a unit of `SI_FACTORS` for costs, the thing counted for limits.
-        source: where `value` comes from.
-        grade: one of `GRADES`.
-        low_source: where `low` comes from, with its grade; "" when it is `value`.
-        high_source: the same for `high`.
-    """
-
-    low: float
-    value: float
-    high: float
-    unit: str
-    source: str
-    grade: str
-    low_source: str = ""
-    high_source: str = ""
-
-    @property
-    def si(self) -> Estimate:
-        """The cost in joules, seconds or watts."""
-        factor = SI_FACTORS[self.unit]
-        return Estimate(self.low, self.value, self.high) * factor
+__all__ = [
+    "CHIPS", "Chip", "Cost", "GRADES", "Reading", "SI_FACTORS",
+    "chip", "choose", "read_chip", "read_chip_file",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +32,7 @@ class Chip:
     Attributes:
         name: key of `CHIPS`, as users type it.
         title: the chip's full name.
-        limits: by name, in whole things; a limit that nobody published has no row.
+        limits: by name, in whole things; a limit that does not bind has no row.
         costs: by name, energy, time and power.
         barrier: time of the barrier between steps as (tiles in use up to, row), ascending.
         caveats: sentences that every report on this chip prints.
@@ -99,6 +67,29 @@ class Chip:
         barrier = {f"barrier_time_{tiles}_tiles": row for tiles, row in self.barrier}
         return {**self.limits, **self.costs, **barrier}
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The constant sets that readings belong to, in the order of the file."""
+        readings = (reading for row in self.rows().values() for reading in row.readings)
+        return tuple(dict.fromkeys(reading.set for reading in readings if reading.set))
+
+    def using(self, set_name: str) -> Chip:
+        """Return the chip with the costs of one constant set, without bands.
+
+        A row of which the set says nothing has the value used without it.
+
+        Raises:
+            InputError: when no row has a value of the set; the message names the sets there are.
+        """
+        if set_name not in self.sets:
+            raise InputError(
+                f"{self.name} has no constant set {set_name!r}; choose one of "
+                f"{', '.join(self.sets) or 'none'}"
+            )
+        costs = {name: row.using(set_name) for name, row in self.costs.items()}
+        barrier = tuple((tiles, row.using(set_name)) for tiles, row in self.barrier)
+        return replace(self, costs=MappingProxyType(costs), barrier=barrier)
+
 
 def chip(name: str) -> Chip:
     """Return the chip called `name`.
@@ -111,42 +102,47 @@ def chip(name: str) -> Chip:
     return CHIPS[name]
 
 
-def read_cost(row: Mapping[str, Any]) -> Cost:
-    """Return one row of a cost file as a `Cost`; a missing end is the value itself."""
-    ends: dict[str, Any] = {"low": row["value"], "high": row["value"]}
-    for end in ("low", "high"):
-        if end in row:
-            ends[end] = row[end]["value"]
-            ends[f"{end}_source"] = f"{row[end]['source']} ({row[end]['grade']})"
-    return Cost(
-        value=row["value"], unit=row["unit"], source=row["source"], grade=row["grade"], **ends
-    )
+def choose(names: Sequence[str] = (), files: Sequence[Path] = ()) -> tuple[Chip, ...]:
+    """Return the chips called `names` and those of the cost `files`; all installed ones for none.
+
+    Raises:
+        InputError: when there is no such chip, a file is no cost file, or calls its chip as an
+            installed one or another file's.
+    """
+    chosen = {name: chip(name) for name in sorted(names if names or files else CHIPS)}
+    taken = dict.fromkeys(CHIPS, "an installed chip")
+    for file in files:
+        made = read_chip_file(file)
+        if made.name in taken:
+            raise InputError(
+                f"{file} calls its chip {made.name!r}, which is the name of {taken[made.name]}; "
+                "give it a name of its own"
+            )
+        taken[made.name] = f"the chip in {file}"
+        chosen[made.name] = made
+    return tuple(chosen.values())
 
 
-def read_chip(text: str) -> Chip:
-    """Return the chip that the cost file with this content describes."""
-    data = json.loads(text)
-    return Chip(
-        name=data["name"],
-        title=data["title"],
-        limits=_read_section(data["limits"]),
-        costs=_read_section(data["costs"]),
-        barrier=tuple(sorted((int(k), read_cost(row)) for k, row in data["barrier"].items())),
-        caveats=tuple(data["caveats"]),
-        digest=hashlib.sha256(text.encode()).hexdigest(),
-    )
+def read_chip_file(path: Path) -> Chip:
+    """Return the chip that the cost file at `path` describes.
+
+    Raises:
+        InputError: one sentence on the first fault of the file.
+    """
+    return read_chip(cost_json.read_text(path), path)
 
 
-def _read_section(section: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Cost]:
-    return MappingProxyType({name: read_cost(row) for name, row in section.items()})
+def read_chip(text: str, file: str | Path = "the cost file") -> Chip:
+    """Return the chip that the cost file with this text describes; raises as `read_chip_file`."""
+    return Chip(**cost_file.parse(text, file))
 
 
 def _read_all() -> Mapping[str, Chip]:
-    files = resources.files("hw_sim").joinpath("costs").iterdir()
-    texts = [f.read_text(encoding="utf-8") for f in files if f.name.endswith(".json")]
-    chips = sorted(map(read_chip, texts), key=lambda each: each.name)
-    return MappingProxyType({each.name: each for each in chips})
+    folder = resources.files("hw_sim").joinpath("costs")
+    files = [file for file in folder.iterdir() if file.name.endswith(".json")]
+    chips = [read_chip(file.read_bytes().decode(), file.name) for file in files]
+    return MappingProxyType({each.name: each for each in sorted(chips, key=lambda c: c.name)})
 
 
 CHIPS: Final = _read_all()
-"""Every chip that has a cost file, by name."""
+"""Every chip that has an installed cost file, by name."""
