@@ -17,9 +17,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from models.errors import BackendError, InputError
+
+if TYPE_CHECKING:
+    from hw_sim.chip import Chip
 
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -157,6 +160,43 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder of a data set in its official layout, instead of the installed data package",
     )
+
+
+def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
+    """Add `--chip` and `--costs`, which name chips in every command; `what` says for what."""
+    from hw_sim import chip
+
+    options.add_argument(
+        "--chip",
+        choices=sorted(chip.CHIPS),
+        action="append",
+        help=f"chip {what}; may be given again for another",
+    )
+    options.add_argument(
+        "--costs",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="cost file of another chip (see docs/cost-files.md); may be given again",
+    )
+
+
+def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
+    """Return the chips of `--chip` and `--costs`, or those called `default` for neither.
+
+    Raises:
+        InputError: when a file is no cost file, or calls its chip as another is called.
+    """
+    from hw_sim import chip
+
+    names, files = given.chip or (), given.costs or ()
+    return chip.choose(names if names or files else default, files)
+
+
+def chip_words(names: Sequence[str] | None, files: Sequence[Path] | None) -> list[str | Path]:
+    """Return `--chip` and `--costs` as words of a command."""
+    pairs = [*(("--chip", name) for name in names or ()), *(("--costs", f) for f in files or ())]
+    return [word for pair in pairs for word in pair]
 
 
 def add_threads_option(options: argparse.ArgumentParser) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hw_sim import chip
 from hw_sim.run_options import RunOptions
 from models.errors import BackendError
 from neurodeploy import cli, export, report, train
@@ -35,13 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help="test samples to run on Lava's simulator as well; 0 for none",
     )
+    cli.add_chip_options(
+        options,
+        "to check and estimate for; when none is given, loihi2 is checked and all are estimated",
+    )
     given = options.parse_args(argv)
+    onto = cli.chosen_chips(given, "loihi2")  # before it trains for an hour
     began = time.monotonic()
     model = train.train(given)
     network = model.with_suffix(".net")
-    code = export.export(
-        model, network, data=given.data, onto=chip.chip("loihi2"), threads=given.threads
-    )
+    code = export.export(model, network, data=given.data, onto=onto, threads=given.threads)
     if code != cli.DONE:
         return code
     try:
@@ -51,7 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BackendError as error:  # the report does not need Lava
         cli.say(f"error: {error}")
         compared = cli.CHECK_FAILED
-    made = report.make_report(network, data=given.data, options=RunOptions(threads=given.threads))
+    made = report.make_report(
+        network,
+        data=given.data,
+        chips=given.chip or (),
+        costs=given.costs or (),
+        options=RunOptions(threads=given.threads),
+    )
     _show(made, given, model, time.monotonic() - began)
     return max(compared, report.exit_code(made))
 
@@ -89,7 +97,8 @@ def _show(made: Any, given: argparse.Namespace, model: Path, seconds: float) -> 
     terminal.show(made)
     network = model.with_suffix(".net")
     print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next:")
-    print(f"  {cli.next_command('report', network, '--json', data=given.data)}")
+    words = [*cli.chip_words(given.chip, given.costs), "--json"]
+    print(f"  {cli.next_command('report', network, *words, data=given.data)}")
     print(f"  {cli.next_command('train', '--help')}")
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw_sim import chip
 from models.errors import DesignRuleError, InputError
 from neurodeploy import cli, paths
 
 if TYPE_CHECKING:  # it needs numpy
+    from hw_sim.chip import Chip
     from models.network import QuantizedNetwork
 
 DESCRIPTION = (
@@ -37,9 +37,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         metavar="N",
         help="test samples to compare spikes on; all when not given",
     )
-    options.add_argument(
-        "--chip", choices=sorted(chip.CHIPS), default="loihi2", help="whose limits to check"
-    )
+    cli.add_chip_options(options, "whose limits to check, loihi2 when none is given")
     cli.add_threads_option(options)
 
 
@@ -50,16 +48,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(options)
     given = options.parse_args(argv)
     path = given.out or given.model.parent / f"{given.model.stem}.net"
+    onto = cli.chosen_chips(given, "loihi2")
+    for costs in given.costs or ():
+        if paths.same_file(costs, path):
+            raise InputError(f"--out would write over {costs}; give it another name")
     code = export(
         given.model,
         path,
         data=given.data,
         samples=given.samples,
-        onto=chip.chip(given.chip),
+        onto=onto,
         threads=given.threads,
     )
     if code == cli.DONE:
-        print(f"Next: {cli.next_command('report', path, data=given.data)}")
+        words = cli.chip_words(given.chip, given.costs)
+        print(f"Next: {cli.next_command('report', path, *words, data=given.data)}")
     return code
 
 
@@ -69,7 +72,7 @@ def export(
     *,
     data: Path | None = None,
     samples: int | None = None,
-    onto: chip.Chip,
+    onto: Sequence[Chip],
     threads: int | None = None,
 ) -> int:
     """Write the network of a checkpoint to `path` and prove it; return the exit code."""
@@ -119,16 +122,19 @@ def _overflows(proof: Any) -> str:
     return f"a state left its width {cli.number_of(proof.wraps, 'time')}"
 
 
-def fits(network: QuantizedNetwork, onto: chip.Chip) -> bool:
-    """Return whether the network fits the chip and the file format; print every problem if not."""
+def fits(network: QuantizedNetwork, onto: Sequence[Chip]) -> bool:
+    """Return whether the network fits the chips and the file format; print every problem if not."""
     from export import rules
     from hw_sim import design_rules
     from hw_sim.placement import place
 
-    problems = (*rules.check(network), *design_rules.check(network, place(network, onto)))
-    if problems:
-        print(DesignRuleError(f"the network for {onto.title}", problems))
-    return not problems
+    held = True
+    for chip in onto:
+        problems = (*rules.check(network), *design_rules.check(network, place(network, chip)))
+        if problems:
+            print(DesignRuleError(f"the network for {chip.title}", problems))
+            held = False
+    return held
 
 
 def load_spikes(network: QuantizedNetwork, data: Path | None, samples: int | None) -> Any:

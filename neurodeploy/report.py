@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw_sim import backend_names, chip
+from hw_sim import backend_names
 from hw_sim.run_options import RunOptions
 from models import loihi
 from neurodeploy import cli
@@ -34,12 +34,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
     _add_input_options(options)
     _add_run_options(options)
-    options.add_argument(
-        "--chip",
-        choices=sorted(chip.CHIPS),
-        action="append",
-        help="chip to estimate for; may be given again for another; all when not given",
-    )
+    cli.add_chip_options(options, "to estimate for, all when none is given")
     options.add_argument(
         "--json", action="store_true", help="print one JSON object instead of text"
     )
@@ -126,7 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if request.spikes is not None:
             print(f"Wrote {request.spikes}: the spikes of every layer, layer_0, layer_1, ...")
         _print_next(request, outcome.report.counted.samples)
-    code = exit_code(outcome.report, asked=request.chips)
+    asked = tuple(outcome.report.estimated) if request.chips or request.costs else ()
+    code = exit_code(outcome.report, asked=asked)
     differs = outcome.comparison is not None and not outcome.comparison.equal
     return cli.CHECK_FAILED if differs else code
 
@@ -142,6 +138,7 @@ def request_of(given: argparse.Namespace) -> Request:
     return Request(
         **{name: getattr(given, name) for name in same},
         chips=given.chip or (),
+        costs=given.costs or (),
         options=RunOptions(threads=given.threads, time_limit_s=given.time_limit),
     )
 
@@ -153,6 +150,7 @@ def _print_next(request: Request, samples: int) -> None:
     for option in ("message_bits", "spike_exp"):
         if getattr(request, option) is not None:
             words += [f"--{option.replace('_', '-')}", str(getattr(request, option))]
+    words += cli.chip_words(request.chips, request.costs)
     few = request.samples is not None or samples > 16
     compare = ["--compare", "lava", *["--samples", str(min(samples, 16))] * few]
     nexts = [["--json"]] if request.compare else [compare, ["--json"]]
@@ -168,6 +166,7 @@ def make_report(
     samples: int | None = None,
     backend: str = "fast",
     chips: Sequence[str] = (),
+    costs: Sequence[Path] = (),
     options: RunOptions = RunOptions(),
 ) -> Any:
     """Run the network in a file on its task's samples and return the `hw_sim.report.Report`.
@@ -177,13 +176,20 @@ def make_report(
         data: folder of the task's data, or None for the installed data package.
         samples: how many test samples to run; all by default.
         backend: name of what runs it.
-        chips: names of those to estimate for; all by default.
+        chips: names of those to estimate for.
+        costs: cost files of others; without `chips` and `costs`, all installed chips are taken.
         options: threads and time limit.
     """
     from neurodeploy.report_run import Request, carry_out
 
     request = Request(
-        path, data=data, samples=samples, backend=backend, chips=chips, options=options
+        path,
+        data=data,
+        samples=samples,
+        backend=backend,
+        chips=chips,
+        costs=costs,
+        options=options,
     )
     return carry_out(request).report
 

@@ -32,7 +32,8 @@ class Request:
         samples: how many to run; all by default.
         backend: name of what runs it.
         compare: name of another that runs the same, or None.
-        chips: names of those to estimate for; all by default.
+        chips: names of those to estimate for.
+        costs: cost files of others; without `chips` and `costs`, all installed chips are taken.
         input: a file of samples, instead of the task's.
         transformed: its values are what the neurons of an input layer take.
         labels: a file of right answers to them.
@@ -49,6 +50,7 @@ class Request:
     backend: str = "fast"
     compare: str | None = None
     chips: Sequence[str] = ()
+    costs: Sequence[Path] = ()
     input: Path | None = None
     transformed: bool = False
     labels: Path | None = None
@@ -88,6 +90,7 @@ def carry_out(request: Request) -> Outcome:
         BackendError: when a backend cannot run.
     """
     check(request)
+    chips = chip.choose(request.chips, request.costs)
     network = read(request)
     runs, inputs = open_samples(request, network)
     done, comparison, trace = _run(request, runs, inputs)
@@ -97,7 +100,7 @@ def carry_out(request: Request) -> Outcome:
     made = report.build(
         network,
         done.counts,
-        chips=[chip.chip(name) for name in sorted(request.chips or chip.CHIPS)],
+        chips=chips,
         score=done.score,
         measured=done.measured,
         provenance={
@@ -137,7 +140,8 @@ def check(request: Request) -> None:
 def _keep_what_is_read(request: Request, written: Path) -> None:
     """Raise InputError where writing would replace a file that is read."""
     beside = trained_network.beside(request.network)
-    for path in filter(None, (request.network, beside, request.input, request.labels)):
+    read_too = (request.network, beside, request.input, request.labels, *request.costs)
+    for path in filter(None, read_too):
         if paths.same_file(path, written):
             raise InputError(f"--spikes would write over {path}; give it another name")
 
