@@ -9,6 +9,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypedDict
@@ -83,15 +84,21 @@ def _check_keys(
     """Raise InputError unless `value` is an object with the required keys and no unknown one."""
     known = (*required, *optional)
     if not isinstance(value, Object):
-        fail(where, f"is {shown(value)}", f"give an object with the keys {', '.join(known)}")
+        fail(where, f"is {shown(value)}", f"give an object with {_listed(known)}")
     for key in value.twice:
         fail(where, f"has {shown(key)} twice", "leave one of them")
     for key in value:
         if key not in known:
-            fail(where, f"has the unknown key {shown(key)}", f"known are {', '.join(known)}")
+            close = get_close_matches(key, known, 1)
+            way_out = f"write {close[0]!r}" if close else f"use {_listed(known)}"
+            fail(where, f"has the unknown key {shown(key)}", way_out)
     for key in required:
         if key not in value:
             fail(where, f"has no {key!r}", "add it, as docs/cost-files.md describes")
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return f"the keys {', '.join(keys) if len(keys) < 9 else 'in docs/cost-files.md'}"
 
 
 def _section(value: Any, rules: Mapping[str, Rule], where: str) -> Mapping[str, Cost]:
