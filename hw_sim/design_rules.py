@@ -78,22 +78,23 @@ def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     ]
 
 
-def cores_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find whether the layers together need more neurocores than the chip has."""
-    limit, need = placement.chip.limit("cores_per_chip"), placement.neurocores
+def chips_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find whether the layers together need more chips than the largest system has."""
+    limit, need = placement.chip.limit("chips_max"), placement.chips
     if need <= limit:
         return []
     layers = placement.layers
     largest = max(range(len(layers)), key=lambda index: layers[index].neurocores)
     return [
-        f"the network needs {need} neurocores; {placement.chip.name} has {limit}; make it smaller, "
-        f"first layer {largest}, which takes {layers[largest].neurocores} because of its "
+        f"the network needs {placement.neurocores:,} neurocores on {need:,} chips; the largest "
+        f"system of {placement.chip.name} has {limit:,} chips; make it smaller, first layer "
+        f"{largest}, which takes {layers[largest].neurocores:,} because of its "
         f"{layers[largest].binding.name}"
     ]
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    weights_fit, delays_fit, graded_spikes_fit, neurons_fit, cores_fit,
+    weights_fit, delays_fit, graded_spikes_fit, neurons_fit, chips_fit,
 )  # fmt: skip
 
 

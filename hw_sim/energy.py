@@ -1,20 +1,31 @@
 """The energy of one sample, in joules: what is counted, times what each event costs.
 
-The network comes in as means over samples of `LayerCounts`; constants come from the cost file.
+Constants come from the cost file. Where the file has them of several sets, such as Davies 2018 and
+SANA-FE, `by_constants` gives the energy that each set alone leads to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hw_sim.activity import LayerCounts
 from hw_sim.chip import Chip
-from hw_sim.estimate import Estimate
+from hw_sim.core_time import operation
+from hw_sim.estimate import Estimate, exactly
+from hw_sim.mesh import Traffic
 from hw_sim.placement import Placement
+from hw_sim.workload import Workload
+
+ROWS: Final = {
+    "synaptic": ("synaptic_operation_energy", "convolution_operation_energy"),
+    "neuron": (
+        "neuron_update_active_energy", "neuron_update_inactive_energy", "spike_generation_energy",
+    ),
+    "within_tiles": ("spike_message_energy",),
+    "over_hops": ("hop_east_west_energy", "hop_north_south_energy"),
+    "static": ("static_power",),
+}  # fmt: skip
+"""The rows of the cost file that each part of the energy rests on."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +34,22 @@ class Energy:
 
     Attributes:
         synaptic: weights added.
-        neuron: neurons advanced.
-        spike_traffic: spikes generated and carried to neurocores.
-        static: what the powered chip takes meanwhile, whatever happens on it.
+        neuron: neurons advanced, and their spikes generated.
+        within_tiles: messages, each a spike on its way to one neurocore.
+        over_hops: their hops from tile to tile.
+        static: what the powered chips take meanwhile, whatever happens on them.
     """
 
     synaptic: Estimate
     neuron: Estimate
-    spike_traffic: Estimate
+    within_tiles: Estimate
+    over_hops: Estimate
     static: Estimate
 
     @property
     def dynamic(self) -> Estimate:
         """What the network's events cost: everything but `static`."""
-        return self.synaptic + self.neuron + self.spike_traffic
+        return self.synaptic + self.neuron + self.within_tiles + self.over_hops
 
     @property
     def total(self) -> Estimate:
@@ -44,36 +57,35 @@ class Energy:
         return self.dynamic + self.static
 
 
-def sample_energy(
-    counts: Sequence[LayerCounts], placement: Placement, *, duration_s: Estimate
-) -> Energy:
+def sample_energy(workload: Workload, *, duration_s: Estimate, steps: int | None = None) -> Energy:
     """Return the energy of the mean sample.
 
     Args:
-        counts: what each layer did, an entry a sample.
-        placement: where the layers are.
-        duration_s: seconds that the chip is on for one sample.
+        workload: what the neurocores did.
+        duration_s: seconds that the chips are on for one sample.
+        steps: how many of its time steps count, 1 or more; all by default.
     """
-    spikes = sum(mean(layer.spikes) for layer in counts)
-    synops = sum(mean(layer.synops) for layer in counts)
-    updates = sum(mean(layer.neuron_updates) for layer in counts)
-    chip = placement.chip
+    steps = workload.steps if steps is None else steps
+    placement = workload.placement
+    spikes = float(workload.spikes[:, :steps].sum())
+    every = workload.messages.sum()
+    ways = workload.traffic * float(workload.messages[:steps].sum() / every if every else 0)
+    neurons = sum(placed.neurons for placed in placement.layers)
     return Energy(
-        synaptic=synaptic_energy(synops, chip),
-        neuron=neuron_energy(updates, spikes, chip=chip),
-        spike_traffic=spike_energy(spikes, messages(counts, placement), placement=placement),
+        synaptic=synaptic_energy(workload, steps),
+        neuron=neuron_energy(neurons * steps, spikes, chip=placement.chip),
+        within_tiles=placement.chip.cost("spike_message_energy") * ways.messages,
+        over_hops=hop_energy(ways, placement.chip),
         static=static_power(placement) * duration_s,
     )
 
 
-def mean(values: NDArray[np.int64]) -> float:
-    """Return the mean over samples of one array of `LayerCounts`, int64 (batch,)."""
-    return float(values.mean())
-
-
-def synaptic_energy(synops: float, chip: Chip) -> Estimate:
-    """Return SynOps * energy of a synaptic operation, in joules."""
-    return chip.cost("synaptic_operation_energy") * synops
+def synaptic_energy(workload: Workload, steps: int) -> Estimate:
+    """Return SynOps * energy of one, over the layers and the first `steps` steps, in joules."""
+    layers = zip(workload.placement.network.layers, workload.synops[:, :steps].sum(1))
+    chip = workload.placement.chip
+    parts = (operation(layer, chip, "energy") * float(synops) for layer, synops in layers)
+    return sum(parts, exactly(0.0))
 
 
 def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
@@ -81,77 +93,42 @@ def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
 
     A neuron at rest is updated for less, and which ones are at rest is not counted. Low: only
     those that spike are active, updates * inactive + spikes * (active - inactive). Value and high:
-    all are active, updates * active, as KerasSpiking counts.
+    all are active, updates * active, as KerasSpiking counts. Spikes add their generation.
     """
     active = chip.cost("neuron_update_active_energy")
-    return _active_or_not(updates, spikes, active, chip.cost("neuron_update_inactive_energy"))
-
-
-def update_time(updates: float, spikes: float, *, chip: Chip) -> Estimate:
-    """Return the seconds of `updates` neuron updates one after another; see `neuron_energy`."""
-    active = chip.cost("neuron_update_active_time")
-    return _active_or_not(updates, spikes, active, chip.cost("neuron_update_inactive_time"))
-
-
-def _active_or_not(updates: float, spikes: float, active: Estimate, inactive: Estimate) -> Estimate:
+    inactive = chip.cost("neuron_update_inactive_energy")
     low = spikes * active.low + (updates - spikes) * inactive.low
-    return Estimate(low, updates * active.value, updates * active.high)
+    value = updates * active.value
+    update = Estimate(min(low, value), value, updates * active.high)
+    return update + chip.cost("spike_generation_energy") * spikes
 
 
-def messages(counts: Sequence[LayerCounts], placement: Placement) -> float:
-    """Return the spikes carried for one sample: each goes to its receivers in the next layer.
-
-    Those are all neurocores of the layer, or the most that a spike reaches in a convolution. Input
-    spikes go to the first layer, the last layer's to one reader; a recurrent layer's own are among
-    its `spikes_in`.
-    """
-    carried = mean(counts[-1].spikes)
-    for layer, placed in zip(counts, placement.layers, strict=True):
-        carried += mean(layer.spikes_in) * placed.receivers
-    return carried
-
-
-def spike_energy(spikes: float, messages: float, *, placement: Placement) -> Estimate:
-    """Return spikes * generation + messages * (one message + hops * one hop), in joules.
-
-    Args:
-        spikes: spikes that neurons emit.
-        messages: spikes that arrive at a neurocore or reader, each counted.
-        placement: how many tiles they cross.
-    """
-    chip = placement.chip
-    one = chip.cost("spike_message_energy") + hop_cost(placement, "energy")
-    return chip.cost("spike_generation_energy") * spikes + one * messages
-
-
-def hop_cost(placement: Placement, what: str) -> Estimate:
-    """Return the joules or seconds that one message spends on hops between tiles.
-
-    The tiles in use fill the mesh row by row, w wide and h high. Low: none, sender and receiver
-    share a tile. Value: the mean over random pairs of tiles, (w^2 - 1) / 3w and (h^2 - 1) / 3h
-    hops. High: corner to corner, w - 1 and h - 1.
-
-    Args:
-        placement: how many tiles are in use.
-        what: "energy" or "time".
-    """
-    chip, tiles = placement.chip, placement.tiles
-    width = min(tiles, chip.limit("tiles_east_west"))
-    height = -(-tiles // width)
-    return chip.cost(f"hop_east_west_{what}") * _hops(width) + chip.cost(
-        f"hop_north_south_{what}"
-    ) * _hops(height)
-
-
-def _hops(length: int) -> Estimate:
-    return Estimate(0, (length**2 - 1) / (3 * length), length - 1)
+def hop_energy(ways: Traffic, chip: Chip) -> Estimate:
+    """Return the joules of all hops: east-west and north-south ones times what each costs."""
+    across = chip.cost("hop_east_west_energy") * ways.east_west
+    return across + chip.cost("hop_north_south_energy") * ways.north_south
 
 
 def static_power(placement: Placement) -> Estimate:
-    """Return the watts that the powered chip takes before any event.
+    """Return the watts that the powered chips take before any event.
 
-    Value and high: the whole chip's. Low: the share of the neurocores in use, as where the rest is
-    used by others or switched off.
+    Value and high: those of whole chips. Low: the share of the neurocores in use, as where the rest
+    is used by others or switched off.
     """
-    share = placement.neurocores / placement.chip.limit("cores_per_chip")
-    return placement.chip.cost("static_power") * Estimate(min(share, 1.0), 1.0, 1.0)
+    whole = placement.chip.cost("static_power") * placement.chips
+    share = placement.neurocores / (placement.chips * placement.chip.limit("cores_per_chip"))
+    return whole * Estimate(min(share, 1.0), 1.0, 1.0)
+
+
+def by_constants(workload: Workload, duration_s: Estimate) -> dict[str, Energy]:
+    """Return the energy of the mean sample with each constant set of the cost file alone.
+
+    Where a set has no row for something, the value that the file prefers stands in.
+    """
+    found = {}
+    for name in workload.placement.chip.sets:
+        placement = replace(workload.placement, chip=workload.placement.chip.using(name))
+        found[name] = sample_energy(
+            replace(workload, placement=placement), duration_s=exactly(duration_s.value)
+        )
+    return found

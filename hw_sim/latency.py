@@ -1,7 +1,7 @@
-"""How long a chip takes for one sample, and whether it keeps up with a sensor.
+"""How long chips take for one sample, and whether they keep up with a sensor.
 
-All neurocores work at once and meet at a barrier after every step, so the time of a step follows
-the busiest neurocore, not the sum.
+The time of a step is that of its busiest neurocore, the longest way of a spike, and the barrier at
+which all neurocores meet.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hw_sim.activity import LayerCounts
-from hw_sim.energy import hop_cost, mean, update_time
 from hw_sim.estimate import Estimate, exactly, largest
-from hw_sim.placement import Placement
+from hw_sim.workload import Workload
 from models.errors import InputError
 
 
@@ -21,14 +20,32 @@ class Latency:
     """The time of one sample at full speed.
 
     Attributes:
-        step_s: seconds of one time step.
+        busy_s: seconds of the busiest neurocore in the mean step.
+        way_s: seconds of the longest way of a spike; low: it hides behind the work.
+        barrier_s: seconds of the barrier.
+        peak_s: seconds of the busiest neurocore in the longest step of all samples.
         steps: time steps of one sample.
-        busiest_layer: the layer, from 0, whose neurocores take longest.
+        busiest_core: the neurocore, from 0, that takes longest.
+        busiest_layer: the layer, from 0, whose neurons it holds.
     """
 
-    step_s: Estimate
+    busy_s: Estimate
+    way_s: Estimate
+    barrier_s: Estimate
+    peak_s: Estimate
     steps: int
-    busiest_layer: int
+    busiest_core: int = 0
+    busiest_layer: int = 0
+
+    @property
+    def step_s(self) -> Estimate:
+        """Seconds of the mean time step."""
+        return self.busy_s + self.way_s + self.barrier_s
+
+    @property
+    def peak_step_s(self) -> Estimate:
+        """Seconds of the longest time step of all samples."""
+        return self.peak_s + self.way_s + self.barrier_s
 
     @property
     def sample_s(self) -> Estimate:
@@ -48,7 +65,7 @@ class RealTime:
     Attributes:
         dt_s: seconds of one time step of the sensor.
         sample_s: seconds of one sample; longer than the sensor's where the chip falls behind.
-        headroom: dt_s / step_s; the chip keeps up where it is 1 or more.
+        headroom: dt_s over the longest step; the chip keeps up where it is 1 or more.
     """
 
     dt_s: float
@@ -57,50 +74,34 @@ class RealTime:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether the chip keeps up even at the slowest of the estimate."""
+        """Whether the chip keeps up in the longest step, even at the slowest of the estimate."""
         return self.headroom.low >= 1
 
 
-def sample_latency(counts: Sequence[LayerCounts], placement: Placement) -> Latency:
-    """Return the time of the mean sample at full speed.
-
-    step = time of the busiest neurocore + the longest way of a spike + barrier. Counts are means
-    over samples and steps; a step with more spikes than the mean takes longer.
-
-    Args:
-        counts: what each layer did, an entry a sample.
-        placement: where the layers are.
-    """
-    steps = steps_of(counts, [placed.neurons for placed in placement.layers])
-    cores = [core_time(counts, placement, index=index, steps=steps) for index in range(len(counts))]
-    overhead = hop_cost(placement, "time") + placement.chip.barrier_time(placement.tiles)
+def sample_latency(workload: Workload) -> Latency:
+    """Return the time of the mean sample at full speed."""
+    placement, chip = workload.placement, workload.placement.chip
+    across, along = workload.longest_way
+    way = chip.cost("hop_east_west_time") * across + chip.cost("hop_north_south_time") * along
+    firsts = [placed.first for placed in placement.layers]
+    core = workload.busiest_core
     return Latency(
-        step_s=largest(cores) + overhead,
-        steps=steps,
-        busiest_layer=max(range(len(cores)), key=lambda index: cores[index].value),
+        busy_s=workload.busy_s,
+        way_s=way * Estimate(0.0, 1.0, 1.0),
+        barrier_s=chip.barrier_time(placement.tiles * placement.chips),
+        peak_s=workload.peak.busy_s,
+        steps=workload.steps,
+        busiest_core=core,
+        busiest_layer=max(index for index, first in enumerate(firsts) if first <= core),
     )
 
 
-def core_time(
-    counts: Sequence[LayerCounts], placement: Placement, *, index: int, steps: int
-) -> Estimate:
-    """Return the seconds a step that the fullest neurocore of layer `index` takes.
-
-    Every spike that arrives at the layer arrives at `receivers` of its neurocores, which are all of
-    them except in a convolution: arriving * message * receivers / neurocores, as if spread evenly.
-    SynOps, updates and emitted spikes are shared by its neurons: SynOps * operation + updates *
-    update + spikes * generation, times neurons_per_core / neurons.
-    """
-    layer, placed, chip = counts[index], placement.layers[index], placement.chip
-    spikes = mean(layer.spikes) / steps
-    work = (
-        chip.cost("synaptic_operation_time") * (mean(layer.synops) / steps)
-        + update_time(placed.neurons, spikes, chip=chip)
-        + chip.cost("spike_generation_time") * spikes
-    )
-    share = placed.neurons_per_core / placed.neurons
-    arriving = mean(layer.spikes_in) / steps * placed.receivers / placed.neurocores
-    return work * share + chip.cost("spike_message_time") * arriving
+def first_steps_s(workload: Workload, latency: Latency, steps: int) -> Estimate:
+    """Return the seconds of the first `steps` steps of the mean sample, 1 to all."""
+    whole = float(workload.busy_by_step_s.sum())
+    share = float(workload.busy_by_step_s[:steps].sum()) / whole if whole else 0.0
+    busy = latency.busy_s * (share * latency.steps)
+    return busy + (latency.way_s + latency.barrier_s) * steps
 
 
 def steps_of(counts: Sequence[LayerCounts], neurons: Sequence[int]) -> int:
@@ -143,5 +144,5 @@ def real_time(latency: Latency, dt_ms: float) -> RealTime:
     return RealTime(
         dt_s=dt_s,
         sample_s=largest([latency.sample_s, exactly(dt_s * latency.steps)]),
-        headroom=latency.step_s.inverse() * dt_s,
+        headroom=latency.peak_step_s.inverse() * dt_s,
     )

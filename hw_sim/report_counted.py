@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hw_sim.activity import LayerCounts
-from hw_sim.energy import mean
 from hw_sim.score import Score
 from models.layers import LAYERS, Layer, RecurrentLayer, fan_out
 from models.network import QuantizedNetwork
@@ -120,6 +122,11 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
         neuron_updates_per_sample=mean(did.neuron_updates),
         firing_rate_per_step=mean(did.spikes) / (layer.neurons * steps),
     )
+
+
+def mean(values: NDArray[np.int64]) -> float:
+    """Return the mean over samples of one array of `LayerCounts`, int64 (batch,)."""
+    return float(values.mean())
 
 
 def _score_as_json(score: Score | None) -> dict[str, Any]:

@@ -1,46 +1,75 @@
-"""The estimated part of a report: one chip, from its cost file and what was counted."""
+"""The estimated part of a report: one kind of chip, from its cost file and what was counted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hw_sim.activity import LayerCounts
-from hw_sim.chip import Chip
+from hw_sim.advice import advice
+from hw_sim.budgets import BudgetUse
+from hw_sim.decisions import Decisions
 from hw_sim.design_rules import check
-from hw_sim.energy import Energy, sample_energy, static_power
+from hw_sim.energy import ROWS, Energy, by_constants, sample_energy, static_power
 from hw_sim.estimate import Estimate
-from hw_sim.latency import Latency, RealTime, real_time, sample_latency
-from hw_sim.placement import LayerPlacement, Placement, place
-from models.network import QuantizedNetwork
+from hw_sim.latency import Latency, RealTime, first_steps_s, real_time, sample_latency
+from hw_sim.placement import Core, LayerPlacement, Placement
+from hw_sim.workload import Workload
 
 MICRO: Final = 1e6
 MILLI: Final = 1e3
 DIGITS: Final = 4
 """Significant digits of an estimate in JSON; its band is far wider."""
+CORES_LISTED: Final = 2048
+"""Neurocores that are listed one by one in JSON; of more only the layers are told."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What it costs to stop at the earliest step at which the answers hold.
+
+    Attributes:
+        steps: run until then.
+        latency_s: seconds at full speed.
+        energy: of the mean sample until then, at full speed.
+    """
+
+    steps: int
+    latency_s: Estimate
+    energy: Energy
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """What a network would take on one chip.
+    """What a network would take on one kind of chip.
 
     Attributes:
-        placement: its neurocores.
-        problems: why the chip cannot hold it, one sentence each; where there are any, the rest
-            says what it would take if it could.
+        workload: what its neurocores do.
+        problems: why no number of chips can hold it, one sentence each; where there are any, the
+            rest says what it would take if they could.
+        advice: what would lessen its neurocores, where it takes more than one chip.
         latency: at full speed.
         energy: of the mean sample at full speed.
+        energies: the same with each constant set of the cost file alone.
+        decision: the same up to the earliest step at which the answers hold, where that is known.
         pace: at the pace of the sensor, where that is known.
         pace_energy: of the mean sample at that pace.
     """
 
-    placement: Placement
+    workload: Workload
     problems: tuple[str, ...]
+    advice: tuple[str, ...]
     latency: Latency
     energy: Energy
+    energies: Mapping[str, Energy]
+    decision: Decision | None = None
     pace: RealTime | None = None
     pace_energy: Energy | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """Its neurocores."""
+        return self.workload.placement
 
     def as_json(self) -> dict[str, Any]:
         """Return the chip's entry in the section `estimated` of the report as JSON values."""
@@ -50,9 +79,15 @@ class Estimated:
             "cost_file_sha256": chip.digest,
             "fits": not self.problems,
             "problems": list(self.problems),
+            "advice": list(self.advice),
             "placement": _placement_as_json(self.placement),
+            "load": _load_as_json(self.workload),
             "full_speed": self._full_speed(),
+            "decision": self._decision(),
             "real_time": self._real_time(),
+            "energy_rows": {
+                part: [r for r in rows if r in chip.costs] for part, rows in ROWS.items()
+            },
             "caveats": list(chip.caveats),
         }
 
@@ -60,11 +95,30 @@ class Estimated:
         latency = self.latency
         return {
             "step_us": _json(latency.step_s, MICRO),
+            "peak_step_us": _json(latency.peak_step_s, MICRO),
+            "step_parts_us": {
+                "busiest_neurocore": _json(latency.busy_s, MICRO),
+                "longest_way": _json(latency.way_s, MICRO),
+                "barrier": _json(latency.barrier_s, MICRO),
+            },
             "latency_ms": _json(latency.sample_s, MILLI),
             "throughput_samples_per_s": _json(latency.samples_per_s),
             "busiest_layer": latency.busiest_layer,
+            "busiest_neurocore": latency.busiest_core,
             "energy_uj": _energy_as_json(self.energy),
+            "energy_by_constants_uj": {
+                name: _values(energy) for name, energy in self.energies.items()
+            },
             "power_mw": self._power(self.energy, latency.sample_s),
+        }
+
+    def _decision(self) -> dict[str, Any] | None:
+        if self.decision is None:
+            return None
+        return {
+            "steps": self.decision.steps,
+            "latency_ms": _json(self.decision.latency_s, MILLI),
+            "energy_uj": _energy_as_json(self.decision.energy),
         }
 
     def _real_time(self) -> dict[str, Any] | None:
@@ -80,8 +134,7 @@ class Estimated:
         }
 
     def _power(self, energy: Energy, duration_s: Estimate) -> dict[str, Any]:
-        static = static_power(self.placement)
-        dynamic = energy.dynamic * duration_s.inverse()
+        static, dynamic = static_power(self.placement), power(energy, duration_s)
         return {
             "static": _json(static, MILLI),
             "dynamic": _json(dynamic, MILLI),
@@ -89,62 +142,110 @@ class Estimated:
         }
 
 
+def power(energy: Energy, duration_s: Estimate) -> Estimate:
+    """Return the watts of a sample's events over its time, and so the joules of one second."""
+    return energy.dynamic * duration_s.inverse()
+
+
 def estimated(
-    network: QuantizedNetwork,
-    counts: Sequence[LayerCounts],
-    *,
-    chip: Chip,
-    dt_ms: float | None = None,
+    workload: Workload, *, dt_ms: float | None = None, decisions: Decisions | None = None
 ) -> Estimated:
-    """Return what `network` would take on `chip` for the mean sample.
+    """Return what a network would take for the mean sample.
 
     Args:
-        network: what ran.
-        counts: what each layer did, an entry a sample.
-        chip: limits and costs.
+        workload: what the neurocores of one kind of chip did.
         dt_ms: milliseconds of one time step of the sensor, where there is one.
+        decisions: how the answers came about, where that is known.
 
     Raises:
-        InputError: when the counts are not those of the network, or `dt_ms` is not above 0.
+        InputError: when `dt_ms` is not above 0.
     """
-    placement = place(network, chip)
-    latency = sample_latency(counts, placement)
+    placement = workload.placement
+    latency = sample_latency(workload)
     pace = None if dt_ms is None else real_time(latency, dt_ms)
     return Estimated(
-        placement=placement,
-        problems=check(network, placement),
+        workload=workload,
+        problems=check(placement.network, placement),
+        advice=advice(placement),
         latency=latency,
-        energy=sample_energy(counts, placement, duration_s=latency.sample_s),
+        energy=sample_energy(workload, duration_s=latency.sample_s),
+        energies=by_constants(workload, latency.sample_s),
+        decision=None if decisions is None else decide(workload, latency, decisions.earliest_step),
         pace=pace,
-        pace_energy=(
-            None if pace is None else sample_energy(counts, placement, duration_s=pace.sample_s)
-        ),
+        pace_energy=None if pace is None else sample_energy(workload, duration_s=pace.sample_s),
     )
 
 
+def decide(workload: Workload, latency: Latency, steps: int) -> Decision:
+    """Return what the first `steps` steps of the mean sample cost at full speed."""
+    duration = first_steps_s(workload, latency, steps)
+    return Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
+
+
 def _placement_as_json(placement: Placement) -> dict[str, Any]:
+    few = placement.neurocores <= CORES_LISTED
     return {
         "neurocores": placement.neurocores,
-        "neurocores_limit": placement.chip.limit("cores_per_chip"),
+        "neurocores_a_chip": placement.chip.limit("cores_per_chip"),
+        "tiles": placement.tiles,
+        "chips": placement.chips,
+        "chips_limit": placement.chip.limit("chips_max"),
         "layers": [_layer_as_json(i, layer) for i, layer in enumerate(placement.layers)],
+        "neurocores_listed": [_core_as_json(core) for core in placement.cores()] if few else None,
     }
 
 
 def _layer_as_json(index: int, layer: LayerPlacement) -> dict[str, Any]:
-    budgets = {b.name: {"used": b.used, "limit": b.limit, "unit": b.unit} for b in layer.budgets}
     return {
         "layer": index,
         "neurocores": layer.neurocores,
+        "first_neurocore": layer.first,
         "neurons_per_core": layer.neurons_per_core,
+        "block": list(layer.blocks.size),
         "weight_bits": layer.weights.bits,
         "binding_budget": layer.binding.name,
-        "budgets": budgets,
+        "budgets": {budget.name: _budget_as_json(budget) for budget in layer.budgets},
+    }
+
+
+def _budget_as_json(budget: BudgetUse) -> dict[str, Any]:
+    full = float(f"{budget.full:.{DIGITS}g}")
+    return {"used": budget.used, "limit": budget.limit, "unit": budget.unit, "full": full}
+
+
+def _core_as_json(core: Core) -> dict[str, Any]:
+    return {**vars(core), "full": float(f"{core.full:.{DIGITS}g}")}
+
+
+def _load_as_json(workload: Workload) -> dict[str, Any]:
+    peak, ways = workload.peak, workload.traffic
+    return {
+        "peak": {
+            "sample": peak.sample,
+            "step": peak.step,
+            "neurocore": peak.neurocore,
+            "synops": peak.synops,
+            "busy_us": _json(peak.busy_s, MICRO),
+        },
+        "mean_busy_us": _json(workload.busy_s, MICRO),
+        "messages_per_sample": ways.messages,
+        "hops_east_west_per_sample": ways.east_west,
+        "hops_north_south_per_sample": ways.north_south,
+        "messages_between_chips_per_sample": ways.between_chips,
+        "injected_per_sample": workload.injected.per_sample,
+        "injected_peak_step": workload.injected.peak_step,
+        "read_per_sample": workload.read.per_sample,
+        "read_peak_step": workload.read.peak_step,
     }
 
 
 def _energy_as_json(energy: Energy) -> dict[str, Any]:
-    names = ("synaptic", "neuron", "spike_traffic", "dynamic", "static", "total")
+    names = ("synaptic", "neuron", "within_tiles", "over_hops", "dynamic", "static", "total")
     return {name: _json(getattr(energy, name), MICRO) for name in names}
+
+
+def _values(energy: Energy) -> dict[str, float]:
+    return {name: ends["value"] for name, ends in _energy_as_json(energy).items()}
 
 
 def _json(estimate: Estimate, factor: float = 1.0) -> dict[str, float]:

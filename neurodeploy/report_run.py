@@ -18,7 +18,8 @@ from models.errors import InputError
 from models.network import InputLayer, QuantizedNetwork
 from neurodeploy import cli, evaluation, given_input, paths, spike_file, trained_network
 from neurodeploy.comparison import BackendComparison, Comparison
-from neurodeploy.evaluation import Evaluation, Inputs, Watch
+from neurodeploy.evaluation import Evaluation, Inputs
+from neurodeploy.measures import Measures
 from neurodeploy.trace import Trace, Tracer
 
 
@@ -93,14 +94,15 @@ def carry_out(request: Request) -> Outcome:
     chips = chip.choose(request.chips, request.costs)
     network = read(request)
     runs, inputs = open_samples(request, network)
-    done, comparison, trace = _run(request, runs, inputs)
+    measures = Measures(runs, chips, inputs.labels)
+    done, comparison, trace = _run(request, runs, inputs, measures)
     if trace is not None and comparison is None and request.input is None:
         comparison, note = trained_network.compare(request.network, network, inputs)
         trace = replace(trace, notes=(*trace.notes, *filter(None, [note])))
     made = report.build(
         network,
         done.counts,
-        chips=chips,
+        **measures.results(),
         score=done.score,
         measured=done.measured,
         provenance={
@@ -194,7 +196,7 @@ def open_samples(request: Request, network: QuantizedNetwork) -> tuple[Quantized
 
 
 def _run(
-    request: Request, network: QuantizedNetwork, inputs: Inputs
+    request: Request, network: QuantizedNetwork, inputs: Inputs, measures: Measures
 ) -> tuple[Evaluation, Comparison | None, Trace | None]:
     """Run all samples, once, and let whoever is asked for watch."""
     first, *others = (backends.get(name) for name in _names(request))
@@ -202,7 +204,7 @@ def _run(
     with ExitStack() as stack:
         title = f"running on {' and '.join(_names(request))}"
         advance = stack.enter_context(cli.progress(title))
-        watches: list[Watch] = [] if tracer is None else [tracer.add]
+        watches = [*measures.watches, *([] if tracer is None else [tracer.add])]
         if request.spikes is not None:
             writing = spike_file.writing(request.spikes, network, inputs)
             watches.append(stack.enter_context(writing))

@@ -1,0 +1,85 @@
+"""What to change where a network takes more than one chip: each way with what it would need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from hw_sim.budgets import synapse_format
+from hw_sim.placement import LayerPlacement, Placement, place_layer
+from models.layers import Layer, longest_delay
+
+Change: TypeAlias = Callable[[Layer, LayerPlacement, Placement], Iterator[tuple[str, int]]]
+"""Yields changes to a layer in words, and the neurocores that the layer would then take."""
+
+
+def narrower_weights(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try the widths of weights below the layer's own, the widest first."""
+    each = synapse_format(layer, placement.chip)
+    widest = min(each.weight - 1, placement.chip.limit("weight_bits_small_max"))
+    for bits in range(widest, 0, -2):
+        narrow = type(each)(bits, each.delay)
+        tried = place_layer(layer, placed.readers, placement.chip, narrow)
+        yield f"{bits}-bit weights", tried.neurocores
+
+
+def shorter_delays(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try delays of half the bits, then none."""
+    each = synapse_format(layer, placement.chip)
+    for bits in (each.delay // 2, 0) if longest_delay(layer) else ():
+        short = type(each)(each.weight, bits)
+        tried = place_layer(layer, placed.readers, placement.chip, short)
+        what = f"delays of at most {(1 << bits) - 1} steps" if bits else "no delays"
+        yield what, tried.neurocores
+
+
+def fewer_neurons(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try half as many neurons, or channels of an image, in blocks of the same size."""
+    shape = placed.blocks.shape
+    if len(shape) < 3 and shape[0] > 1:
+        half = (shape[0] + 1) // 2
+        parts = -(-half // placed.blocks.size[0])
+        yield "half as many neurons", parts * (placed.neurocores // placed.blocks.grid[0])
+
+
+CHANGES: Final[dict[str, tuple[Change, ...]]] = {
+    "synaptic memory": (narrower_weights, shorter_delays, fewer_neurons),
+    "neurons": (fewer_neurons,),
+    "input axons": (),
+    "output axons": (fewer_neurons,),
+    "decay settings": (),
+}
+"""By the budget that binds a layer, the changes to try."""
+
+
+def advice(placement: Placement) -> tuple[str, ...]:
+    """Return a sentence for each layer of several neurocores, where one chip does not suffice.
+
+    Only changes that lessen a layer's neurocores are named, each kind at the first width or length
+    that does. Neurons and synapses of a halved layer's readers are not counted anew.
+    """
+    if placement.neurocores <= placement.chip.limit("cores_per_chip"):
+        return ()
+    sentences = []
+    for index, placed in enumerate(placement.layers):
+        if placed.neurocores > 1:
+            layer = placement.network.layers[index]
+            sentences.append(_sentence(index, layer, placed, placement))
+    return tuple(sentences)
+
+
+def _sentence(index: int, layer: Layer, placed: LayerPlacement, placement: Placement) -> str:
+    found = []
+    for change in CHANGES[placed.binding.name]:
+        for what, cores in change(layer, placed, placement):
+            if cores < placed.neurocores:
+                found.append(f"{what} would need {cores:,}")
+                break
+    needs = f"layer {index} needs {placed.neurocores:,} neurocores for {placed.binding.name}"
+    return f"{needs}: {', '.join(found)}" if found else needs
