@@ -72,6 +72,33 @@ def run(
     )
 
 
+def voltages(
+    network: QuantizedNetwork, activity: Activity, index: int, samples: slice = slice(None)
+) -> NDArray[np.int32]:
+    """Return v of the CUBA LIF neurons of layer `index` after every step, in some samples.
+
+    Where the run kept no states, they follow from what arrived at the layer.
+
+    Returns:
+        int32 array (samples, neurons, time); of neurons that fired, after their reset.
+    """
+    if activity.states:
+        return activity.states[index].voltage[samples]
+    layer = network.layers[index]
+    before = network.layers[index - 1].shape if index else layer.input_shape
+    values = activity.spikes[index - 1] if index else activity.inputs
+    arriving = frames.make(values[samples], before)
+    with limited_to(None, len(arriving) * dense_cuba.parts(layer)):
+        if dense_cuba.runs(layer, arriving):
+            voltage = dense_cuba.run(layer, before, arriving, states=True)[1][1]
+        else:
+            received = _received(layer, before, arriving)
+            both = np.zeros((2, *received.shape), np.int32)
+            _scan(layer, received, both)
+            voltage = both[1]
+    return frames.by_neuron(voltage, layer.shape)
+
+
 def _run_layer(
     layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
 ) -> tuple[NDArray[Any], States | None, Overflows]:

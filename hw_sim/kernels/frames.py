@@ -32,6 +32,9 @@ def make(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
     """Return values (B, N, T) of neurons of `shape` in order as frames (B, T, N padded)."""
     batch, neurons, steps = values.shape
     channels, places = _depth(shape)
+    turned = values.transpose(0, 2, 1)
+    if channels == 1 and neurons == padded(neurons) and turned.flags.c_contiguous:
+        return turned  # `by_neuron` gave them
     if channels == 1 and values.dtype == np.uint8:
         words = np.empty((batch, steps, padded(neurons) // _MULTIPLE), np.uint64)
         _turn_bytes(values, words)
