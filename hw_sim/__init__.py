@@ -12,6 +12,8 @@ chip           limits and costs, read from costs/*.json; cost one row of them, c
                there are, cost_file and cost_json how a file is read and checked
 placement      neurocores; axons between them; design_rules whether a chip can hold a network
 energy, latency, estimate   what it costs, with bounds
-answers        the outputs of a network; score their accuracy
+answers        the outputs of a network; score their accuracy; decisions after how many steps
+conventional   what a network of the same size takes on other hardware
+neurobench_metrics   NeuroBench's metrics
 report         all of it as data; report_counted, report_estimated its two halves
 """

@@ -1,0 +1,157 @@
+"""Steps to decision: how many time steps a network must run until its answers hold.
+
+After t steps a network answers with what its last layer gave until then: spikes counted over these
+steps, the value sent in the last of them, or the voltage after it (`answer_kind`), so that after
+all steps the answer is that of `hw_sim.answers`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_sim import fast
+from hw_sim.activity import Activity
+from models.errors import InputError
+from models.network import QuantizedNetwork
+
+TOLERANCE: Final = 0.01
+"""How far below its last value the accuracy may be to count as kept: one point."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """How the answers of a run come about, step by step; T steps were run.
+
+    Attributes:
+        samples: how many ran, 1 or more.
+        accuracy_by_step: fraction of right answers after 1 to T steps, float64 (T,), the last one
+            that of `hw_sim.score`; None without labels.
+        agreement_by_step: fraction of answers that equal the same sample's last one, float64 (T,).
+        earliest_step: fewest steps, 1..T, from which on the accuracy stays no more than
+            `TOLERANCE` below the last; without labels the agreement.
+        stable_step_mean: mean over samples of the steps, 1..T, after which its answer no longer
+            changes.
+    """
+
+    samples: int
+    accuracy_by_step: NDArray[np.float64] | None
+    agreement_by_step: NDArray[np.float64]
+    earliest_step: int
+    stable_step_mean: float
+
+    @property
+    def steps(self) -> int:
+        """T, the time steps of a sample."""
+        return len(self.agreement_by_step)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        accuracy = self.accuracy_by_step
+        return {
+            "samples": self.samples,
+            "steps": self.steps,
+            "accuracy_by_step": None if accuracy is None else accuracy.tolist(),
+            "agreement_by_step": self.agreement_by_step.tolist(),
+            "kept": "agreement" if accuracy is None else "accuracy",
+            "tolerance": TOLERANCE,
+            "earliest_step": self.earliest_step,
+            "stable_step_mean": self.stable_step_mean,
+        }
+
+
+class DecisionMeter:
+    """Counts right answers after every step, batch by batch; `add` is a watch of an evaluation."""
+
+    def __init__(self, network: QuantizedNetwork, labels: NDArray[np.integer] | None) -> None:
+        """Count for a network.
+
+        Args:
+            network: that runs.
+            labels: the right answers of all samples that will be added, (samples,), or None.
+        """
+        self._network = network
+        self._labels = labels
+        self._samples = 0
+        self._right: Any = 0
+        self._agreed: Any = 0
+        self._stable = 0
+
+    def add(self, activity: Activity) -> None:
+        """Count the answers of the next samples, all of as many steps as those before.
+
+        Raises:
+            InputError: when there are more samples than labels.
+        """
+        if self._network.outputs == 1:
+            return
+        given = answers_by_step(self._network, activity)
+        first, self._samples = self._samples, self._samples + len(given)
+        if self._labels is not None:
+            if self._samples > len(self._labels):
+                raise InputError(
+                    f"there are {len(self._labels)} labels for {self._samples} samples; give one a "
+                    "sample"
+                )
+            labels = self._labels[first : self._samples]
+            self._right = self._right + (given == labels[:, None]).sum(0)
+        agrees = given == given[:, -1:]
+        self._agreed = self._agreed + agrees.sum(0)
+        last_change = np.where(agrees.all(1), 0, agrees.shape[1] - agrees[:, ::-1].argmin(1))
+        self._stable += int((last_change + 1).sum())
+
+    def result(self) -> Decisions | None:
+        """Return how the answers came about; None where no sample was added.
+
+        None as well for a network of one output: it decides nothing, since the largest of one
+        output is always the same.
+        """
+        if not self._samples:
+            return None
+        counted = self._agreed if self._labels is None else self._right
+        return Decisions(
+            samples=self._samples,
+            accuracy_by_step=None if self._labels is None else self._right / self._samples,
+            agreement_by_step=self._agreed / self._samples,
+            earliest_step=_earliest(counted, self._samples),
+            stable_step_mean=self._stable / self._samples,
+        )
+
+
+def answers_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
+    """Return what a network answers after every step: the largest output, the lowest where several
+    are.
+
+    Returns:
+        int64 array (batch, time), 0..outputs - 1.
+    """
+    outputs = _outputs_by_step(network, activity)
+    best, answer = outputs[0], np.zeros(outputs[0].shape, np.int64)
+    for k, output in enumerate(outputs[1:], start=1):
+        answer[output > best] = k
+        best = np.maximum(best, output)
+    return answer
+
+
+def _outputs_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[Any]:
+    """Return the outputs after every step, integers (outputs, batch, time)."""
+    sent: NDArray[Any] = activity.spikes[-1]
+    kind = network.answer_kind
+    if kind == "voltage":
+        sent = fast.voltages(network, activity, len(network.layers) - 1)
+    batch, _, steps = sent.shape
+    wide = np.int32 if kind == "spikes" else np.int64
+    by_output = sent.transpose(1, 0, 2).reshape(network.outputs, network.group, batch, steps)
+    grouped = by_output[:, 0].astype(wide) if network.group == 1 else by_output.sum(1, dtype=wide)
+    outputs: NDArray[Any] = grouped.cumsum(2, dtype=wide) if kind == "spikes" else grouped
+    return outputs
+
+
+def _earliest(counted: NDArray[np.integer], samples: int) -> int:
+    """Return the fewest steps from which on the counts stay close to the last; see `Decisions`."""
+    allowed = int(TOLERANCE * samples + 1e-9)  # answers; what rounding takes is given back
+    short = np.flatnonzero(counted < counted[-1] - allowed)
+    return int(short[-1]) + 2 if len(short) else 1

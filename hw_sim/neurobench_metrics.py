@@ -1,0 +1,259 @@
+"""NeuroBench's metrics of a network and a run, as the package `neurobench` 2.3 computes them.
+
+The package counts on a network of torch modules that takes one time step after the other; ours has
+the same numbers on the module that it corresponds to (a test runs both): each layer's weights as
+`Linear` or `Conv2d`, a recurrent layer's own as a second `Linear`, then its neurons. Where the
+package leaves room or has habits of its own:
+
+- Footprint is the bytes of parameters and buffers, each in the smallest integers that hold it (see
+  `footprint`). The states of neurons do not count: the package looks before they exist.
+- Connection sparsity counts weights, those of a shared kernel once, no biases and no delays. It is
+  divided in single precision and rounded to four places.
+- An effective synaptic operation is a spike that meets a weight other than zero; a dense one is any
+  weight in any step. Zeros around an image and biases are none. (Intel's chips add zero weights as
+  well: `hw_sim.activity.count` counts these.) A layer that receives nothing but 0, 1 and -1 in a
+  step accumulates (AC), else it multiplies (MAC), which the package decides a batch at a time, and
+  this a sample at a time, as the package does with batches of one.
+- A layer takes a spike in the step in which it was sent: no step between layers, no delay, and no
+  spike that leaves the end of the run, but for those of the last step in a recurrent layer.
+- A membrane update is a neuron and step whose voltage, after the reset, is another than one step
+  before; all neurons' first steps count. The package knows no sigma-delta neurons.
+- Neuron operations are membrane updates times what the package takes for one of snnTorch's
+  `Synaptic` neuron that resets to zero, which is the CUBA LIF; dense ones are every step's.
+- The package adds up operations in single precision, and hence rounds beyond 2^24 a layer, step
+  and batch; these are exact.
+
+Source: `neurobench.metrics` and `neurobench.hooks` (neurobench 2.3.0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_sim import fast
+from hw_sim.activity import Activity
+from hw_sim.conventional import multiply_accumulates
+from models.arrays import IntArray
+from models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    weights_of,
+)
+from models.network import QuantizedNetwork
+from models.neurons import CubaLif, arrays_of
+
+UPDATE_OPERATIONS: Final = 8
+"""Operations of one membrane update of a CUBA LIF neuron that resets to zero.
+
+Source: `neuron_ops_reset_operations` of neurobench 2.3.0, `Synaptic` and "zero".
+"""
+
+_VOLTAGE_BYTES: Final = 1 << 23
+_BYTE_MAX: Final = 255
+
+
+@dataclass(frozen=True)
+class Neurobench:
+    """NeuroBench's metrics; operations and updates are means over samples.
+
+    Attributes:
+        samples: how many ran, 1 or more.
+        footprint_bytes: what the network's numbers take.
+        connection_sparsity: fraction of weights that are zero, four places; 0 without weights.
+        activation_sparsity: fraction of neurons and steps without a spike.
+        effective_macs: multiplications of a graded spike with a weight other than zero.
+        effective_acs: additions of a weight other than zero for a binary spike.
+        dense_operations: weights times steps.
+        membrane_updates: neurons and steps whose voltage changed; None where not all neurons are
+            CUBA LIF, or they were not counted.
+        effective_neuron_operations: operations of these updates, or None.
+        dense_neuron_operations: operations if every step were one, or None.
+    """
+
+    samples: int
+    footprint_bytes: int
+    connection_sparsity: float
+    activation_sparsity: float
+    effective_macs: float
+    effective_acs: float
+    dense_operations: float
+    membrane_updates: float | None
+    effective_neuron_operations: float | None
+    dense_neuron_operations: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+
+class NeurobenchMeter:
+    """Counts what NeuroBench's metrics need, batch by batch; `add` is a watch of an evaluation."""
+
+    def __init__(self, network: QuantizedNetwork, *, updates: bool = True) -> None:
+        """Count for a network.
+
+        Args:
+            network: that runs.
+            updates: whether to count membrane updates, which steps all neurons once more unless
+                the run keeps states.
+        """
+        self._network = network
+        self._cuba = all(isinstance(layer.neuron, CubaLif) for layer in network.layers)
+        self._counts_updates = updates and self._cuba
+        self._used = [effective_fan_out(layer) for layer in network.layers]
+        self._samples = self._sample_steps = 0
+        self._spikes = self._macs = self._acs = self._updates = 0
+
+    def add(self, activity: Activity) -> None:
+        """Count what one batch did."""
+        batch, _, steps = activity.inputs.shape
+        self._samples += batch
+        self._sample_steps += batch * steps
+        senders = (activity.inputs, *activity.spikes)
+        sent = [_sent(values) for values in senders]
+        self._spikes += sum(int(spikes.sum()) for spikes in sent[1:])
+        for index, layer in enumerate(self._network.layers):
+            self._add_operations(senders[index], sent[index], self._used[index])
+            if isinstance(layer, RecurrentLayer):
+                own = senders[index + 1][:, :, :-1]
+                self._add_operations(own, _sent(own), _nonzero(layer.recurrent))
+        if self._counts_updates:
+            self._updates += _membrane_updates(self._network, activity)
+
+    def _add_operations(
+        self, values: NDArray[Any], sent: NDArray[np.int64], used: NDArray[np.integer]
+    ) -> None:
+        """Add the operations of a layer that receives `values` (B, S, T), `sent` (S,) spikes of
+        which meet `used` (S,) weights each."""
+        multiplied = 0
+        if values.dtype != np.uint8:
+            large = ((values > 1) | (values < -1)).any(1)
+            sample, step = np.nonzero(large)
+            multiplied = int(((values[sample, :, step] != 0) @ used).sum())
+        self._macs += multiplied
+        self._acs += int(sent @ used) - multiplied
+
+    def result(self) -> Neurobench | None:
+        """Return the metrics; None where no sample was added."""
+        if not self._samples:
+            return None
+        neurons = sum(layer.neurons for layer in self._network.layers)
+        all_updates = neurons * self._sample_steps
+        updates = self._updates / self._samples if self._counts_updates else None
+        return Neurobench(
+            samples=self._samples,
+            footprint_bytes=footprint(self._network),
+            connection_sparsity=connection_sparsity(self._network),
+            activation_sparsity=(all_updates - self._spikes) / all_updates if all_updates else 0.0,
+            effective_macs=self._macs / self._samples,
+            effective_acs=self._acs / self._samples,
+            dense_operations=multiply_accumulates(self._network)
+            * self._sample_steps
+            / self._samples,
+            membrane_updates=updates,
+            effective_neuron_operations=None if updates is None else updates * UPDATE_OPERATIONS,
+            dense_neuron_operations=all_updates * UPDATE_OPERATIONS / self._samples
+            if self._cuba
+            else None,
+        )
+
+
+def footprint(network: QuantizedNetwork) -> int:
+    """Return the bytes of a network's numbers, each array in the smallest integers that hold it.
+
+    Weights take one byte where all are even (their half is stored, as SLAYER's are) or fit 8 bits,
+    else two; delays one; decays and biases two, as often as the network holds them (one for all,
+    a channel or a neuron); thresholds, and scale and offset of an input layer, four. Delays and
+    biases that are all zero are not there.
+    """
+    return sum(_layer_bytes(layer) for layer in network.layers)
+
+
+def _layer_bytes(layer: Layer) -> int:
+    numbers = sum(weight.size * _weight_bytes(weight) for weight in weights_of(layer))
+    if isinstance(layer, InputLayer):
+        numbers += 2 * 4
+    if isinstance(layer, (DenseLayer, RecurrentLayer)):
+        delays = [layer.delay]
+        if isinstance(layer, RecurrentLayer):
+            delays.append(layer.recurrent_delay)
+        numbers += sum(delay.size for delay in delays if delay.any())
+    for name, values in arrays_of(layer.neuron).items():
+        if name != "bias" or values.any():
+            numbers += 2 * values.size
+    return int(numbers + 4 * hasattr(layer.neuron, "threshold"))
+
+
+def _weight_bytes(weight: IntArray) -> int:
+    """Return how many bytes hold one weight."""
+    halved = not np.bitwise_or.reduce(weight, axis=None) & 1
+    lowest, highest = int(weight.min()), int(weight.max())
+    return 1 if halved or lowest >= 0 or (lowest >= -128 and highest <= 127) else 2
+
+
+def connection_sparsity(network: QuantizedNetwork) -> float:
+    """Return the fraction of weights that are zero, as the package rounds it; 0 without weights."""
+    weights = [weight for layer in network.layers for weight in weights_of(layer)]
+    stored = sum(weight.size for weight in weights)
+    zeros = stored - sum(np.count_nonzero(weight) for weight in weights)
+    return round(float(np.float32(zeros) / np.float32(stored)), 4) if stored else 0.0
+
+
+def effective_fan_out(layer: Layer) -> NDArray[np.int64]:
+    """Return how many weights other than zero a spike of each sender meets, int64 (senders,)."""
+    if isinstance(layer, InputLayer):
+        return np.zeros(layer.senders, np.int64)
+    if not isinstance(layer, ConvLayer):
+        return _nonzero(layer.weight)
+    outputs, inputs, *kernel = layer.weight.shape
+    grouped = layer.weight.reshape(layer.groups, outputs // layer.groups, inputs, *kernel)
+    used = np.count_nonzero(grouped, axis=1).reshape(-1, *kernel)
+    rows, columns = (_reads(layer, axis) for axis in (0, 1))
+    found: NDArray[np.int64] = np.einsum("yi,cij,xj->cyx", rows, used, columns, optimize=True)
+    return found.reshape(-1)
+
+
+def _reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
+    """Return 1 where an input row (or column) is read through a kernel row, else 0, (rows, kernel
+    rows)."""
+    shifts = np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis] - layer.padding[axis]
+    place = np.arange(layer.input_shape[1 + axis])[:, None] - shifts
+    stride = layer.stride[axis]
+    inside = (place >= 0) & (place < layer.shape[1 + axis] * stride) & (place % stride == 0)
+    reads: NDArray[np.int64] = inside.astype(np.int64)
+    return reads
+
+
+def _nonzero(weight: IntArray) -> NDArray[np.int64]:
+    """Return how many weights of each sender, (neurons, senders), are not zero."""
+    counts: NDArray[np.int64] = (weight != 0).sum(0, dtype=np.int64)
+    return counts
+
+
+def _sent(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return how many spikes each neuron sent in a batch (B, N, T), int64 (N,)."""
+    total = np.zeros(values.shape[1], np.int64)
+    for start in range(0, len(values), _BYTE_MAX):  # the sum of so many fits a byte
+        part = values[start : start + _BYTE_MAX]
+        spikes = part if part.dtype == np.uint8 else part != 0
+        total += spikes.sum(0, dtype=np.uint8).sum(1, dtype=np.int64)
+    return total
+
+
+def _membrane_updates(network: QuantizedNetwork, activity: Activity) -> int:
+    """Return how many neurons and steps of a batch changed their voltage; all first steps count."""
+    batch, _, steps = activity.inputs.shape
+    updates = 0
+    for index, layer in enumerate(network.layers):
+        size = max(1, _VOLTAGE_BYTES // (4 * layer.neurons * max(steps, 1)))
+        for start in range(0, batch, size):
+            v = fast.voltages(network, activity, index, slice(start, start + size))
+            updates += int(np.count_nonzero(v[:, :, 1:] != v[:, :, :-1])) + v[:, :, :1].size
+    return updates
