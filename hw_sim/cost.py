@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from hw_sim.estimate import Estimate
 
-GRADES: Final = ("code", "notebook", "abstract", "second-hand", "derived", "memory")
+GRADES: Final = ("code", "notebook", "abstract", "second-hand", "derived", "memory", "measured")
 """How well a value is founded: read in public code; printed by Intel's benchmark notebook; from a
-paper's abstract; from somebody's note on a paper; arithmetic on other values; not confirmed."""
+paper's abstract; from somebody's note on a paper; arithmetic on other values; not confirmed; on the
+hardware itself by who gives the file, which is true of no installed one."""
 
 SI_FACTORS: Final = {"pJ": 1e-12, "ns": 1e-9, "us": 1e-6, "mW": 1e-3}
 """From the units of cost rows to joules, seconds and watts."""

@@ -123,7 +123,7 @@ FAULTS = [  # keys, new value, the sentence after the file's name
                                   "docs/cost-files.md describes"),
     ((*ENERGY, "source"), "x" * 1001, ': costs.spike_message_energy.source is "' + "x" * 56
                                       + "...; give 1 to 1000 printable characters"),
-    ((*ENERGY, "grade"), "measured", ': costs.spike_message_energy has the grade "measured"; give '
+    ((*ENERGY, "grade"), "certain", ': costs.spike_message_energy has the grade "certain"; give '
                                      f"one of {GRADE_LIST}"),
     ((*ENERGY, "grade"), {}, f": costs.spike_message_energy has the grade {{}}; give one of "
                              f"{GRADE_LIST}"),
