@@ -93,8 +93,8 @@ class DecisionMeter:
         if self._labels is not None:
             if self._samples > len(self._labels):
                 raise InputError(
-                    f"there are {len(self._labels)} labels for {self._samples} samples; give one a "
-                    "sample"
+                    f"the number of labels is {len(self._labels)} for {self._samples} samples; "
+                    "give one a sample"
                 )
             labels = self._labels[first : self._samples]
             self._right = self._right + (given == labels[:, None]).sum(0)

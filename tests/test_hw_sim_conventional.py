@@ -1,0 +1,68 @@
+"""Conventional hardware: an artificial network of the same size, and what it takes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from hw_sim.chip import GRADES
+from hw_sim.conventional import conventional, multiply_accumulates, operations
+from models.layers import RecurrentLayer
+from models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
+
+NEURON = CubaLif(np.array([1000]), np.array([400]), 60)
+
+
+def dense(neurons: int, senders: int) -> DenseLayer:
+    return DenseLayer(np.zeros((neurons, senders), np.int16), NEURON)
+
+
+def test_every_connection_is_a_multiply_accumulate_zeros_too() -> None:
+    assert multiply_accumulates(QuantizedNetwork((dense(3, 4), dense(2, 3)))) == 12 + 6
+    own = np.zeros((3, 3), np.int16)
+    recurrent = RecurrentLayer(np.zeros((3, 4), np.int16), own, NEURON)
+    assert multiply_accumulates(QuantizedNetwork((recurrent,))) == 12 + 9
+    inputs = InputLayer(NEURON, (4,))
+    assert multiply_accumulates(QuantizedNetwork((inputs, dense(2, 4)))) == 8
+
+
+def test_a_kernel_counts_where_it_is_used() -> None:
+    kernel = np.zeros((2, 1, 3, 3), np.int16)
+    assert multiply_accumulates(QuantizedNetwork((ConvLayer(kernel, (1, 5, 5), NEURON),))) == 162
+    padded = ConvLayer(kernel, (1, 1, 1), NEURON, padding=(1, 1))
+    assert multiply_accumulates(QuantizedNetwork((padded,))) == 2
+
+
+def test_energy_is_operations_times_rows() -> None:
+    found = conventional(QuantizedNetwork((dense(10, 100),)), 50, synops=200.0)
+    assert (found.one_pass_macs, found.every_step_macs) == (1000, 50_000)
+    by_name = {each.operation.name: each for each in found.processors}
+    expected = {"cpu": 8.6e-6, "gpu": 0.3e-6, "arm": 0.9e-6, "cmos45_fp32": 4.6e-9}
+    expected["cmos45_int8"] = 0.23e-9
+    assert {n: each.one_pass_j for n, each in by_name.items()} == pytest.approx(expected)
+    for each in found.processors:
+        assert each.every_step_j == pytest.approx(50 * each.one_pass_j)
+    assert found.synops_j == pytest.approx(200 * 0.9e-12)
+
+
+def test_rows_state_their_sources() -> None:
+    processors, accumulate = operations()
+    for row in (*processors, accumulate):
+        assert row.grade in GRADES
+        assert len(row.source) > 20
+        assert row.caveat
+        assert row.energy_j > 0
+    assert {row.operation for row in processors} == {"multiply-accumulate"}
+    assert accumulate.operation == "accumulate"
+
+
+def test_json_says_which_figure_fits_when() -> None:
+    found = conventional(QuantizedNetwork((dense(1, 1),)), 2)
+    content = json.loads(json.dumps(found.as_json()))
+    assert set(content["when"]) == {"one_pass", "every_step"}
+    assert content["spiking"] is None
+    assert {f"{name}_j" for name in content["when"]} < set(content["processors"][0])
+    with_spikes = conventional(QuantizedNetwork((dense(1, 1),)), 2, 0.0).as_json()
+    assert with_spikes["spiking"]["synops_j"] == 0.0

@@ -1,0 +1,175 @@
+"""Steps to decision: after how many steps a network's answers hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_sim import fast
+from hw_sim.activity import Activity
+from hw_sim.answers import outputs
+from hw_sim.decisions import DecisionMeter, Decisions, answers_by_step
+from hw_sim.run_options import RunOptions
+from hw_sim.score import score
+from models import loihi
+from models.errors import InputError
+from models.layers import RecurrentLayer
+from models.network import CubaLif, Delta, DenseLayer, InputLayer, QuantizedNetwork, Sigma
+
+NEURON = CubaLif(np.array([1000]), np.array([400]), 60)
+SILENT = CubaLif(np.array([1000]), np.array([400]), loihi.THRESHOLD_NEVER)
+
+
+def network(outputs: int, neuron: Any = NEURON, **more: Any) -> QuantizedNetwork:
+    """Return 5 inputs, 8 hidden neurons with dendritic delays, and output neurons."""
+    rng = np.random.default_rng(outputs)
+    delay = rng.integers(0, 4, (8, 1))
+    hidden = DenseLayer(rng.integers(-40, 90, (8, 5)), NEURON, delay)
+    last = DenseLayer(rng.integers(-60, 90, (outputs, 8)), neuron)
+    return QuantizedNetwork((hidden, last), **more)
+
+
+def spiking(*trains: str) -> Activity:
+    """Return what a run of one sample yields whose output neurons spike as written, "01 10"."""
+    spikes = np.array([[list(map(int, train)) for train in sample.split()] for sample in trains])
+    inputs = np.zeros((len(spikes), 5, spikes.shape[2]), np.uint8)
+    hidden = np.zeros((len(spikes), 8, spikes.shape[2]), np.uint8)
+    return Activity(inputs, (hidden, spikes.astype(np.uint8)))
+
+
+def decide(net: QuantizedNetwork, *activities: Activity, labels: Any = None) -> Decisions:
+    meter = DecisionMeter(net, None if labels is None else np.asarray(labels))
+    for activity in activities:
+        meter.add(activity)
+    found = meter.result()
+    assert found is not None
+    return found
+
+
+def test_answers_are_counted_after_every_step_and_the_lowest_of_equals_answers() -> None:
+    found = decide(network(2), spiking("00010 01100", "00100 10000"), labels=[1, 0])
+    # after each step: 0 1 1 1 1 (right from 2 on); 1 1 0 0 0, since 1 to 1 is a tie (from 3 on)
+    assert found.accuracy_by_step is not None
+    assert found.accuracy_by_step.tolist() == [0.0, 0.5, 1.0, 1.0, 1.0]
+    assert found.agreement_by_step.tolist() == [0.0, 0.5, 1.0, 1.0, 1.0]
+    assert found.earliest_step == 3
+    assert found.stable_step_mean == 2.5
+
+
+def test_the_earliest_step_keeps_accuracy_to_the_end_within_one_point() -> None:
+    right, late = "1000 0000", "0010 0100"  # late: 0 1 tie(0) 0
+    kept = [right] * 99 + [late]
+    assert decide(network(2), spiking(*kept), labels=[0] * 100).earliest_step == 1
+    lost = [right] * 98 + [late] * 2
+    assert decide(network(2), spiking(*lost), labels=[0] * 100).earliest_step == 3
+
+
+def test_without_labels_the_agreement_counts() -> None:
+    found = decide(network(2), spiking("0100 0011", "0000 0010"))
+    assert found.accuracy_by_step is None
+    assert found.agreement_by_step.tolist() == [0.0, 0.0, 0.5, 1.0]  # 0001 and 0011
+    assert (found.earliest_step, found.stable_step_mean) == (4, 3.5)
+    assert found.as_json()["kept"] == "agreement"
+
+
+@pytest.mark.parametrize("sizes", [(40,), (1, 30, 9), (20, 20)])
+def test_the_last_accuracy_is_the_score(sizes: tuple[int, ...], draw_spikes: Any) -> None:
+    net = network(4)
+    inputs = draw_spikes(40, 5, 30)
+    labels = np.random.default_rng(0).integers(0, 4, 40)
+    whole = fast.run(net, inputs)
+    cuts = np.split(np.arange(40), np.cumsum(sizes)[:-1])
+    found = decide(net, *(fast.run(net, inputs[cut]) for cut in cuts), labels=labels)
+    assert found.accuracy_by_step is not None
+    assert found.accuracy_by_step[-1] == score(outputs(net, whole), labels).accuracy
+    assert found.agreement_by_step[-1] == 1.0
+    same = decide(net, whole, labels=labels).as_json()
+    assert found.as_json() == same
+
+
+@pytest.mark.parametrize(
+    ("net", "states"),
+    [
+        (network(4), False),
+        (network(6, group=2), False),
+        (network(6, Sigma(), group=3), False),
+        (network(3, SILENT), False),
+        (network(6, SILENT, group=2), True),
+    ],
+    ids=["spikes", "groups", "values in groups", "voltage", "voltage in groups"],
+)
+def test_answers_by_step_are_those_of_shorter_runs(
+    net: QuantizedNetwork, states: bool, draw_spikes: Any
+) -> None:
+    inputs = draw_spikes(7, 5, 12)
+    found = answers_by_step(net, fast.run(net, inputs, RunOptions(states=states)))
+    for steps in range(1, 13):
+        shorter = outputs(net, fast.run(net, np.ascontiguousarray(inputs[:, :, :steps])))
+        np.testing.assert_array_equal(found[:, steps - 1], shorter.argmax(1))
+
+
+def test_one_output_decides_nothing(draw_spikes: Any) -> None:
+    net = network(2, group=2)
+    meter = DecisionMeter(net, np.zeros(3, np.int64))
+    meter.add(fast.run(net, draw_spikes(3, 5, 6)))
+    assert meter.result() is None
+
+
+def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
+    found = decide(network(2), spiking("000 000"), labels=[1])
+    assert found.as_json() == {
+        "samples": 1,
+        "steps": 3,
+        "accuracy_by_step": [0.0, 0.0, 0.0],
+        "agreement_by_step": [1.0, 1.0, 1.0],
+        "kept": "accuracy",
+        "tolerance": 0.01,
+        "earliest_step": 1,
+        "stable_step_mean": 1.0,
+    }
+
+
+def test_one_step_is_the_earliest() -> None:
+    found = decide(network(2), spiking("0 1"), labels=[1])
+    assert (found.steps, found.earliest_step, found.stable_step_mean) == (1, 1, 1.0)
+
+
+def test_nothing_ran_is_nothing() -> None:
+    assert DecisionMeter(network(2), None).result() is None
+
+
+def test_too_few_labels_are_refused() -> None:
+    with pytest.raises(
+        InputError, match="the number of labels is 1 for 2 samples; give one a sample"
+    ):
+        decide(network(2), spiking("0 1", "0 1"), labels=[1])
+
+
+@pytest.mark.parametrize("senders", [7, 8])
+def test_voltages_after_a_run_are_those_of_its_states(senders: int, draw_spikes: Any) -> None:
+    rng = np.random.default_rng(senders)
+    own = rng.integers(-40, 40, (8, 8))
+    delays = rng.integers(0, 3, (5, 8))
+    net = QuantizedNetwork(
+        (
+            InputLayer(NEURON, (senders,), 40, 20),
+            RecurrentLayer(rng.integers(-30, 90, (8, senders)), own, NEURON),
+            DenseLayer(rng.integers(-30, 90, (5, 8)), NEURON, delays),
+        )
+    )
+    inputs = draw_spikes(6, senders, 20)
+    plain, kept = fast.run(net, inputs), fast.run(net, inputs, RunOptions(states=True))
+    for index, states in enumerate(kept.states):
+        for samples in (slice(None), slice(2, 5)):
+            found = fast.voltages(net, plain, index, samples)
+            np.testing.assert_array_equal(found, states.voltage[samples])
+            assert found.any()
+
+
+def test_a_network_of_delta_neurons_answers_with_what_they_sent() -> None:
+    net = QuantizedNetwork((InputLayer(Delta(0), (2,)),))
+    inputs = np.array([[[1, 1, 5], [0, 3, 3]]])
+    found = answers_by_step(net, fast.run(net, inputs))
+    assert found.tolist() == [[0, 1, 0]]  # changes: 1 and 0, 0 and 3, 4 and 0
