@@ -1,0 +1,230 @@
+"""The option --costs: a chip of the user's own in report, export and deploy."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_sim import cost_rows
+from neurodeploy import cli
+from neurodeploy.pages import history
+
+INSTALLED = resources.files("hw_sim") / "costs" / "loihi2.json"
+SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
+REPORT = ("report", "dense.net", "--input", "spikes.npy")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command and gives its exit code, stdout and stderr."""
+
+    def command(name: str, *words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = importlib.import_module(f"neurodeploy.{name}").main([str(word) for word in words])
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+def write(path: str, name: str, **values: float) -> Path:
+    """Write a cost file of a chip that is Loihi 2 but for the values of some rows."""
+    data: dict[str, Any] = json.loads(INSTALLED.read_text(encoding="utf-8"))
+    data["name"], data["title"], data["caveats"] = name, f"Chip {name}", [f"{name} is made up."]
+    for row, value in values.items():
+        section = "limits" if row in cost_rows.LIMITS else "costs"
+        data[section][row] = {**data[section][row], "value": value, "alternatives": []}
+    Path(path).write_text(json.dumps(data))
+    return Path(path)
+
+
+@pytest.fixture
+def spikes(dense: Any, draw_spikes: Any) -> None:
+    """Write the network dense.net and spikes.npy for it into the current folder."""
+    np.save("spikes.npy", draw_spikes(2, 4, 6))
+
+
+# report
+
+
+@pytest.mark.usefixtures("spikes")
+def test_a_report_with_a_cost_file_is_for_its_chip_alone(run: Run) -> None:
+    mine = write("mine.json", "mine", static_power=1)
+    code, out, err = run(*REPORT, "--json", "--costs", mine)
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    (estimated,) = report["estimated"].values()
+    assert list(report["estimated"]) == ["mine"]
+    assert estimated["title"] == "Chip mine"
+    assert estimated["caveats"] == ["mine is made up."]
+    assert estimated["cost_file_sha256"] == hashlib.sha256(mine.read_bytes()).hexdigest()
+    assert {row["chip"] for row in report["sources"]} == {"mine"}
+    (power,) = (row for row in report["sources"] if row["name"] == "static_power")
+    assert (power["low"], power["value"], power["high"], power["unit"]) == (1, 1, 1, "mW")
+
+
+@pytest.mark.usefixtures("spikes")
+def test_installed_chips_and_several_files_go_together(run: Run) -> None:
+    one, other = write("a.json", "zulu"), write("b.json", "alpha")
+    words = (*REPORT, "--json", "--costs", one, "--costs", other, "--chip", "loihi1")
+    code, out, _ = run(*words)
+    assert code == 0
+    assert list(json.loads(out)["estimated"]) == ["loihi1", "zulu", "alpha"]
+
+
+@pytest.mark.usefixtures("spikes")
+def test_a_chip_of_a_file_that_does_not_hold_the_network_ends_with_1(run: Run) -> None:
+    tiny = write("tiny.json", "tiny", cores_per_chip=1, chips_max=1)
+    code, out, _ = run(*REPORT, "--json", "--costs", tiny, "--chip", "loihi2")
+    assert code == cli.CHECK_FAILED
+    estimated = json.loads(out)["estimated"]
+    assert {name: each["fits"] for name, each in estimated.items()} == {
+        "loihi2": True, "tiny": False,
+    }  # fmt: skip
+    assert "tiny" in estimated["tiny"]["problems"][0]
+
+
+@pytest.mark.usefixtures("spikes")
+@pytest.mark.parametrize("extreme", ["low", "high"])
+def test_a_chip_at_the_ends_of_every_range_gives_finite_figures(run: Run, extreme: str) -> None:
+    data = json.loads(INSTALLED.read_text(encoding="utf-8"))
+    data["name"] = "extreme"
+    for section, rules in (("limits", cost_rows.LIMITS), ("costs", cost_rows.COSTS)):
+        data[section] = {
+            name: {"value": getattr(rule, extreme), "unit": rule.units[-1], "source": "an end",
+                   "grade": "memory"}
+            for name, rule in rules.items()
+        }  # fmt: skip
+    barrier = {"value": getattr(cost_rows.BARRIER, extreme), "unit": "us"}
+    data["barrier"] = {"1": {**barrier, "source": "an end", "grade": "memory"}}
+    Path("extreme.json").write_text(json.dumps(data))
+    code, out, err = run(*REPORT, "--json", "--costs", "extreme.json")
+    assert (code, err) == (cli.CHECK_FAILED if extreme == "low" else cli.DONE, "")
+    speed = json.loads(out)["estimated"]["extreme"]["full_speed"]
+    assert speed["energy_uj"]["total"]["value"] >= 0
+    assert speed["step_us"]["value"] > 0
+
+
+@pytest.mark.usefixtures("spikes")
+def test_text_names_the_chip_and_the_next_command_keeps_the_file(run: Run) -> None:
+    mine = write("mine.json", "mine")
+    code, out, err = run(*REPORT, "--costs", mine, "--chip", "loihi1")
+    assert (code, err) == (0, "")
+    assert "Chip mine" in out
+    assert "mine is made up." in out
+    assert "report dense.net --input spikes.npy --chip loihi1 --costs mine.json --json" in out
+
+
+# What is refused
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_faulty_file_ends_with_2_and_one_sentence_before_anything_is_read(run: Run) -> None:
+    bad = write("bad.json", "bad", static_power=-1)
+    code, out, err = run("report", "no.net", "--costs", bad)
+    assert (code, out) == (cli.IMPOSSIBLE, "")
+    assert err == (
+        "error: bad.json: costs.static_power has the value -1; give a number from 0 to "
+        "1,000,000,000,000\n"
+    )
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize(
+    "words", [("report", "no.net"), ("export", "no.pt"), ("deploy", "--out", "runs")]
+)
+def test_every_command_refuses_it_before_it_works(run: Run, words: tuple[str, ...]) -> None:
+    write("mine.json", "loihi2")
+    for costs, said in (
+        ("no.json", "no.json does not exist; give a cost file, as docs/cost-files.md describes"),
+        (".", ". is a folder; give a cost file, as docs/cost-files.md describes"),
+        ("mine.json", "mine.json calls its chip 'loihi2', which is the name of an installed chip; "
+                      "give it a name of its own"),
+    ):  # fmt: skip
+        code, out, err = run(*words, "--costs", costs)
+        assert (code, out, err) == (cli.IMPOSSIBLE, "", f"error: {said}\n")
+    assert [path.name for path in Path.cwd().iterdir()] == ["mine.json"]
+
+
+@pytest.mark.usefixtures("spikes")
+def test_spikes_are_not_written_over_a_cost_file(run: Run) -> None:
+    mine = write("mine.npz", "mine")
+    content = mine.read_bytes()
+    code, _, err = run(*REPORT, "--costs", mine, "--spikes", mine)
+    assert (code, err) == (
+        cli.IMPOSSIBLE, "error: --spikes would write over mine.npz; give it another name\n"
+    )  # fmt: skip
+    assert mine.read_bytes() == content
+
+
+# export and deploy
+
+
+@pytest.fixture
+def model(uci_har_folder: Path, workplace: None, run: Run, monkeypatch: Any) -> Path:
+    """Train for an epoch on the data in `data` and return the checkpoint."""
+    monkeypatch.setattr(history, "draw", lambda _, path: path.write_bytes(b"a picture"))
+    uci_har_folder.rename("data")
+    assert run("train", "--data", "data", *SMALL, "--out", "trained")[0] == 0
+    return Path("trained/model.pt")
+
+
+def test_export_checks_every_chip_that_is_named(run: Run, model: Path) -> None:
+    mine, tiny = write("mine.json", "mine"), write("tiny.json", "tiny", neurons_per_core=1,
+                                                   cores_per_chip=1, chips_max=1)  # fmt: skip
+    words = ("export", model, "--data", "data")
+    code, out, _ = run(*words, "--costs", mine, "--costs", tiny, "--chip", "loihi1")
+    assert code == cli.CHECK_FAILED
+    assert out.startswith("the network for Chip tiny breaks ")
+    assert "Chip mine" not in out
+    assert not model.with_suffix(".net").exists()
+    code, out, _ = run(*words, "--costs", mine)
+    assert code == cli.DONE
+    net = model.with_suffix(".net")
+    assert out.endswith(f"neurodeploy.report {net} --costs mine.json --data data\n")
+
+
+def test_export_does_not_write_over_a_cost_file(run: Run, model: Path) -> None:
+    mine = write("mine.net", "mine")
+    code, out, err = run("export", model, "--data", "data", "--costs", mine, "--out", mine)
+    assert (code, out) == (cli.IMPOSSIBLE, "")
+    assert err == "error: --out would write over mine.net; give it another name\n"
+    assert json.loads(mine.read_text())["name"] == "mine"
+
+
+def test_deploy_checks_and_estimates_for_the_chip_of_a_file(run: Run, model: Path) -> None:
+    words = ("deploy", "--data", "data", *SMALL, "--out", "runs", "--lava-samples", "0", "--costs")
+    code, out, _ = run(*words, write("mine.json", "mine"))
+    assert code == cli.DONE
+    assert "Chip mine" in out
+    assert "Loihi 2" not in out
+    assert "report runs/model.net --costs mine.json --json --data data" in out
+    tiny = write("tiny.json", "tiny", cores_per_chip=1, chips_max=1)
+    code, out, _ = run(*words, tiny)
+    assert code == cli.CHECK_FAILED
+    assert "the network for Chip tiny breaks " in out
+
+
+def test_the_option_is_described_in_the_same_words_in_every_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    shown = []
+    for name in ("report", "export", "deploy"):
+        with pytest.raises(SystemExit):
+            importlib.import_module(f"neurodeploy.{name}").main(["--help"])
+        lines = capsys.readouterr().out.splitlines()
+        shown.append([line.split()[2:] for line in lines if line.startswith("  --costs FILE ")])
+    assert shown[0] == shown[1] == shown[2]
+    assert " ".join(shown[0][0]) == (
+        "cost file of another chip (see docs/cost-files.md); may be given again"
+    )
