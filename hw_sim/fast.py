@@ -90,7 +90,8 @@ def voltages(
     arriving = frames.make(values[samples], before)
     with limited_to(None, len(arriving) * dense_cuba.parts(layer)):
         if dense_cuba.runs(layer, arriving):
-            voltage = dense_cuba.run(layer, before, arriving, states=True)[1][1]
+            seen = dense_cuba.run(layer, before, arriving, states=True, voltage_alone=True)[1]
+            voltage = seen[1]
         else:
             received = _received(layer, before, arriving)
             both = np.zeros((2, *received.shape), np.int32)

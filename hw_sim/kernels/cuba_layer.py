@@ -98,8 +98,8 @@ def receive(plan, tile, frames, start, stop, scratch):
 def run_tile(plan, tile, frames, spikes, seen, scratch):
     """Run the neurons of one tile over one sample; return the numbers of wraps and clips.
 
-    frames uint8 (T, S) -> spikes uint8 (T * K * W,), states in seen, twice int32 (T * K * W,) or
-    empty.
+    frames uint8 (T, S) -> spikes uint8 (T * K * W,), u and v in seen, int32 (T * K * W,) each,
+    or none of both, or no u.
     """
     steps, width = frames.shape[0], plan.width
     scratch.current[:] = 0
@@ -111,7 +111,7 @@ def run_tile(plan, tile, frames, spikes, seen, scratch):
         receive(plan, tile, frames, start, stop, scratch)
         for column in range(0, width, LANES):
             where = (plan, tile * width, column, scratch, (start, stop), spikes)
-            if seen[0].size or not advance(*where):
+            if seen[1].size or not advance(*where):
                 wrapped, clipped = advance_counting(*where, seen)
                 wraps += wrapped
                 clips += clipped
@@ -125,8 +125,8 @@ def run_layer(plan, frames, spikes, out_u, out_v, overflows, threads):
     """Run a layer over a batch, tiles and samples in parallel.
 
     frames uint8 (B, T, S) of 0 and 1 -> spikes uint8 (B, T, K * W), states int32 (B, T, K * W)
-    unless B is 0, numbers of wraps and clips in overflows int64 (2, K, B). Use as many threads as
-    numba does, `threads`.
+    unless their B is 0, numbers of wraps and clips in overflows int64 (2, K, B). Use as many
+    threads as numba does, `threads`.
     """
     batch, items = len(frames), len(frames) * (plan.bias.size // plan.width)
     parts = min(items, threads)
@@ -134,8 +134,8 @@ def run_layer(plan, frames, spikes, out_u, out_v, overflows, threads):
         scratch = make_scratch(plan, frames.shape[2])
         for item in range(items * part // parts, items * (part + 1) // parts):
             tile, sample = item // batch, item % batch
-            row = sample if len(out_u) else 0
-            seen = (out_u[row : row + 1].reshape(-1), out_v[row : row + 1].reshape(-1))
+            u, v = min(sample, len(out_u)), min(sample, len(out_v))
+            seen = (out_u[u : u + 1].reshape(-1), out_v[v : v + 1].reshape(-1))
             fired = spikes[sample].reshape(-1)
             wraps, clips = run_tile(plan, tile, frames[sample], fired, seen, scratch)
             overflows[0, tile, sample], overflows[1, tile, sample] = wraps, clips

@@ -32,7 +32,12 @@ def runs(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:
 
 
 def run(
-    layer: DenseLayer, before: Shape, arriving: NDArray[np.uint8], *, states: bool
+    layer: DenseLayer,
+    before: Shape,
+    arriving: NDArray[np.uint8],
+    *,
+    states: bool,
+    voltage_alone: bool = False,
 ) -> tuple[NDArray[np.uint8], tuple[NDArray[np.int32], NDArray[np.int32]], Overflows]:
     """Return spikes and states of a layer, and what overflowed.
 
@@ -41,6 +46,7 @@ def run(
         before: shape of the layer before, or of the input.
         arriving: frames of 0 and 1, uint8 (B, T, S padded).
         states: whether to return u and v.
+        voltage_alone: whether to leave out u then.
 
     Returns:
         Frames of spikes (B, T, N padded); u and v, int32 (B, T, N padded), with a B of 0 unless
@@ -50,7 +56,9 @@ def run(
     plan, delays = _plan(layer, before)
     width, threads = plan.bias.size, numba.get_num_threads()
     spikes = np.empty((batch, steps, width), np.uint8)
-    current, voltage = np.empty((2, batch if states else 0, steps, width), np.int32)
+    kept = batch if states else 0
+    current = np.empty((0 if voltage_alone else kept, steps, width), np.int32)
+    voltage = np.empty((kept, steps, width), np.int32)
     overflows = np.zeros((2, width // plan.width, batch), np.int64)
     run_layer(plan, arriving, spikes, current, voltage, overflows, threads)
     seen = current, voltage

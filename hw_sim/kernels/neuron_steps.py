@@ -108,6 +108,7 @@ def advance_counting(plan, first, column, scratch, span, spikes, seen):
         store(spikes, t * whole + first + column, fired)
         if seen[0].size:
             store(seen[0], t * whole + first + column, u)
+        if seen[1].size:
             store(seen[1], t * whole + first + column, v)
     store(scratch.current, column, u)
     store(scratch.voltage, column, v)
