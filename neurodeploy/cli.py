@@ -195,8 +195,11 @@ def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
 
 def chip_words(names: Sequence[str] | None, files: Sequence[Path] | None) -> list[str | Path]:
     """Return `--chip` and `--costs` as words of a command."""
-    pairs = [*(("--chip", name) for name in names or ()), *(("--costs", f) for f in files or ())]
-    return [word for pair in pairs for word in pair]
+    words: list[str | Path] = []
+    for option, values in (("--chip", names), ("--costs", files)):
+        for value in values or ():
+            words += [option, value]
+    return words
 
 
 def add_threads_option(options: argparse.ArgumentParser) -> None:
