@@ -21,15 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
         InputError: when the folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}); choose another output folder"
-        ) from None
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
         yield temporary
         _flush(temporary)
@@ -41,6 +33,24 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError unless a file can be written at `path`, whose folder is made."""
+    _beside(Path(path)).unlink()
+
+
+def _beside(path: Path) -> Path:
+    """Make an empty file of another name beside `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); choose another output folder"
+        ) from None
+    return Path(name)
 
 
 def _flush(path: Path) -> None:

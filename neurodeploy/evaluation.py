@@ -26,6 +26,7 @@ from models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.tasks import get
 from neurodeploy.tasks.split import split_by_subject
 from neurodeploy.tasks.task import Samples, encode_windows, matching_encoder
+from neurodeploy.tasks.windows import Signal, Windows
 
 OUTPUTS_KEPT: Final = 100
 """Samples whose outputs are kept to be shown."""
@@ -50,6 +51,8 @@ class Inputs:
         split: which part of a data set they are, in words.
         leading: whether samples are an axis of their own where they came from.
         value_bytes: what reading a value takes.
+        signal: returns what the sensor gave for the sample with a number in the run, from 0; None
+            where no sensor is known.
     """
 
     numbers: NDArray[np.int64]
@@ -60,6 +63,7 @@ class Inputs:
     split: str
     leading: bool = True
     value_bytes: int = 1
+    signal: Callable[[int], Signal] | None = None
 
     @property
     def samples(self) -> int:
@@ -94,15 +98,16 @@ class Evaluation:
 
 def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Inputs:
     """Return the test samples of a network's task; see `load_test_samples`."""
-    samples, source, numbers = _test_samples(task, folder, count)
-    spikes = samples.spikes
+    samples, windows, numbers = _test_samples(task, folder, count)
+    spikes, chosen = samples.spikes, split_by_subject(windows).test[numbers]
     return Inputs(
         numbers=numbers,
         steps=spikes.shape[2],
         part=lambda start, stop: spikes[start:stop],
         labels=samples.labels,
-        source=source,
+        source=windows.source,
         split="test subjects",
+        signal=lambda at: Signal(windows.signals[chosen[at]], windows.channel_names),
     )
 
 
@@ -119,14 +124,14 @@ def load_test_samples(
     Raises:
         InputError: when the network names no task, or the data is missing or of another kind.
     """
-    samples, source, _ = _test_samples(task, folder, count)
-    return samples, source
+    samples, windows, _ = _test_samples(task, folder, count)
+    return samples, windows.source
 
 
 def _test_samples(
     task: TaskDescription, folder: Path | None, count: int | None
-) -> tuple[Samples, str, NDArray[np.int64]]:
-    """Return what `load_test_samples` does and the samples' numbers among the test samples."""
+) -> tuple[Samples, Windows, NDArray[np.int64]]:
+    """Return the samples, the windows they are of, and their numbers among the test samples."""
     if not task.name:
         raise InputError(
             "the network names no task, so there are no samples to run; give some with "
@@ -136,7 +141,7 @@ def _test_samples(
     chosen = split_by_subject(windows).test
     numbers = spread(len(chosen), count)
     samples = encode_windows(windows, matching_encoder(task, windows), chosen[numbers])
-    return samples, windows.source, numbers
+    return samples, windows, numbers
 
 
 def spread(samples: int, count: int | None) -> NDArray[np.int64]:

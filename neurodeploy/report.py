@@ -14,7 +14,7 @@ from models import loihi
 from neurodeploy import cli
 
 if TYPE_CHECKING:
-    from neurodeploy.report_run import Request
+    from neurodeploy.report_run import Outcome, Request
 
 DESCRIPTION = (
     "Run a network on its task's test samples, or on given ones, and report accuracy, spikes, "
@@ -94,6 +94,22 @@ def _add_run_options(options: argparse.ArgumentParser) -> None:
         "--spikes", type=Path, metavar="FILE", help="write every layer's spikes to this .npz file"
     )
     options.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the report as one page that needs no other"
+    )
+    options.add_argument(
+        "--plots",
+        type=Path,
+        metavar="FOLDER",
+        help="write the page's figures to this folder, as PNG and SVG",
+    )
+    options.add_argument(
+        "--raster",
+        type=cli.whole_number(0),
+        metavar="N",
+        help="the sample that page and figures show, by its number in the run from 0; the first "
+        "when not given",
+    )
+    options.add_argument(
         "--time-limit",
         type=cli.positive_number,
         metavar="SECONDS",
@@ -111,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     request = request_of(given)
     outcome = report_run.carry_out(request)
+    written = _write_pages(request, outcome)
     if given.json:
         cli.print_json(outcome.as_json())
     else:
@@ -120,11 +137,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         checks.show(outcome)
         if request.spikes is not None:
             print(f"Wrote {request.spikes}: the spikes of every layer, layer_0, layer_1, ...")
+        for line in written:
+            print(line)
         _print_next(request, outcome.report.counted.samples)
     asked = tuple(outcome.report.estimated) if request.chips or request.costs else ()
     code = exit_code(outcome.report, asked=asked)
     differs = outcome.comparison is not None and not outcome.comparison.equal
     return cli.CHECK_FAILED if differs else code
+
+
+def _write_pages(request: Request, outcome: Outcome) -> list[str]:
+    """Write the page and the figures that were asked for; return what to say of them."""
+    if request.html is None and request.plots is None:
+        return []
+    with cli.status("drawing"):
+        from neurodeploy.pages import html
+        from neurodeploy.pages.view import View
+
+        view = View(outcome.report, outcome.sample)
+        html.write(view, page=request.html, plots=request.plots)
+    said = []
+    if request.html is not None:
+        said.append(f"Wrote {request.html}: the report as a page")
+    if request.plots is not None:
+        said.append(f"Wrote {request.plots}: its figures as PNG and SVG")
+    return said
 
 
 def request_of(given: argparse.Namespace) -> Request:
@@ -133,7 +170,7 @@ def request_of(given: argparse.Namespace) -> Request:
 
     same = (
         "network", "data", "samples", "backend", "compare", "input", "transformed", "labels",
-        "message_bits", "spike_exp", "spikes", "trace",
+        "message_bits", "spike_exp", "spikes", "trace", "html", "plots", "raster",
     )  # fmt: skip
     return Request(
         **{name: getattr(given, name) for name in same},

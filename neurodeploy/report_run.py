@@ -16,9 +16,17 @@ from hw_sim.report import Report
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import InputLayer, QuantizedNetwork
-from neurodeploy import cli, evaluation, given_input, paths, spike_file, trained_network
+from neurodeploy import (
+    cli,
+    evaluation,
+    given_input,
+    report_files,
+    spike_file,
+    trained_network,
+)
 from neurodeploy.comparison import BackendComparison, Comparison
-from neurodeploy.evaluation import Evaluation, Inputs
+from neurodeploy.evaluation import Evaluation, Inputs, Watch
+from neurodeploy.kept_sample import KeptSample, SampleKeeper
 from neurodeploy.measures import Measures
 from neurodeploy.trace import Trace, Tracer
 
@@ -42,6 +50,9 @@ class Request:
         spike_exp: binary places of graded spikes, in a file of lava-dl's.
         spikes: where to write every layer's spikes.
         trace: whether to look at what each layer does.
+        html: where to write the report as a page.
+        plots: folder to write its figures to.
+        raster: number of the sample in the run that these show, from 0.
         options: threads and time limit.
     """
 
@@ -59,6 +70,9 @@ class Request:
     spike_exp: int | None = None
     spikes: Path | None = None
     trace: bool = False
+    html: Path | None = None
+    plots: Path | None = None
+    raster: int | None = None
     options: RunOptions = field(default_factory=RunOptions)
 
 
@@ -70,11 +84,13 @@ class Outcome:
         report: counted and estimated.
         comparison: with another backend, or with the trained network, None when not asked for.
         trace: of the layers, None when not asked for.
+        sample: the one that pages and figures show, None where none is asked for.
     """
 
     report: Report
     comparison: Comparison | None = None
     trace: Trace | None = None
+    sample: KeptSample | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values, with what else was asked for."""
@@ -95,7 +111,10 @@ def carry_out(request: Request) -> Outcome:
     network = read(request)
     runs, inputs = open_samples(request, network)
     measures = Measures(runs, chips, inputs.labels)
-    done, comparison, trace = _run(request, runs, inputs, measures)
+    shown = request.html is not None or request.plots is not None
+    keeper = SampleKeeper(runs, inputs, request.raster or 0) if shown else None
+    watches = [*measures.watches, *([] if keeper is None else [keeper.add])]
+    done, comparison, trace = _run(request, runs, inputs, watches)
     if trace is not None and comparison is None and request.input is None:
         comparison, note = trained_network.compare(request.network, network, inputs)
         trace = replace(trace, notes=(*trace.notes, *filter(None, [note])))
@@ -113,7 +132,7 @@ def carry_out(request: Request) -> Outcome:
         },
         answers=answers(network, done.outputs, inputs.numbers[: len(done.outputs)]),
     )
-    return Outcome(made, comparison, trace)
+    return Outcome(made, comparison, trace, None if keeper is None else keeper.result())
 
 
 def check(request: Request) -> None:
@@ -134,18 +153,7 @@ def check(request: Request) -> None:
             f"--time-limit ends runs on Lava or Loihi, and --backend {request.backend} has none; "
             "leave it out"
         )
-    if request.spikes is not None:
-        spike_file.check_name(request.spikes)
-        _keep_what_is_read(request, request.spikes)
-
-
-def _keep_what_is_read(request: Request, written: Path) -> None:
-    """Raise InputError where writing would replace a file that is read."""
-    beside = trained_network.beside(request.network)
-    read_too = (request.network, beside, request.input, request.labels, *request.costs)
-    for path in filter(None, read_too):
-        if paths.same_file(path, written):
-            raise InputError(f"--spikes would write over {path}; give it another name")
+    report_files.check(request)
 
 
 def _names(request: Request) -> tuple[str, ...]:
@@ -196,7 +204,7 @@ def open_samples(request: Request, network: QuantizedNetwork) -> tuple[Quantized
 
 
 def _run(
-    request: Request, network: QuantizedNetwork, inputs: Inputs, measures: Measures
+    request: Request, network: QuantizedNetwork, inputs: Inputs, watches: list[Watch]
 ) -> tuple[Evaluation, Comparison | None, Trace | None]:
     """Run all samples, once, and let whoever is asked for watch."""
     first, *others = (backends.get(name) for name in _names(request))
@@ -204,7 +212,8 @@ def _run(
     with ExitStack() as stack:
         title = f"running on {' and '.join(_names(request))}"
         advance = stack.enter_context(cli.progress(title))
-        watches = [*measures.watches, *([] if tracer is None else [tracer.add])]
+        if tracer is not None:
+            watches.append(tracer.add)
         if request.spikes is not None:
             writing = spike_file.writing(request.spikes, network, inputs)
             watches.append(stack.enter_context(writing))

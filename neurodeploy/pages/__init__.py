@@ -4,4 +4,7 @@ terminal   a report as tables in a terminal; answers its outputs
 tables     what these and checks print tables and lists with
 checks     what --compare and --trace found
 history    the history of a training as a picture
+html       a report as one page, from the template report.html.j2; plots its figures as files
+view       what figures and pages show of a report; page_tables, page_texts, numbers write it
+figures/   every figure
 """

@@ -56,6 +56,19 @@ class Windows:
         return int(self.signals.shape[2])
 
 
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """One window as the sensor gave it.
+
+    Attributes:
+        values: float32 array (channels, samples).
+        names: one name with its unit a channel.
+    """
+
+    values: NDArray[np.float32]
+    names: tuple[str, ...]
+
+
 def _read_only(values: ArrayLike, dtype: type[np.generic]) -> NDArray[Any]:
     copied = np.array(values, dtype=dtype, order="C")
     copied.setflags(write=False)

@@ -1,0 +1,85 @@
+"""Which answers the network gave to which classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from neurodeploy.pages.figures import style
+from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH
+from neurodeploy.pages.view import View
+
+NUMBERED, NAMED = 16, 48
+"""Most classes whose cells hold numbers, and whose rows hold names."""
+
+STRONGEST = 0.55
+"""Opacity of a cell that holds all samples of its class; text on it stays legible."""
+
+
+def missing(view: View) -> str:
+    """Return why there is nothing to draw, or ""."""
+    if view.report.counted.score is None:
+        return "The samples have no labels, so which answers are right is not known."
+    return ""
+
+
+def describe(view: View) -> str:
+    """Return what the figure shows, for who cannot see it."""
+    score = view.report.counted.score
+    assert score is not None
+    return (
+        f"Confusion matrix of {len(score.confusion)} classes; {score.accuracy:.2%} of "
+        f"{score.samples:,} samples lie on its diagonal"
+    )
+
+
+def draw(view: View) -> Figure:
+    """Draw the confusion matrix: a row a class, a column an answer, shaded by share of the row."""
+    score = view.report.counted.score
+    assert score is not None
+    confusion, classes = score.confusion, len(score.confusion)
+    names = [style.shorten(name) for name in view.classes]
+    named = classes <= NAMED
+    left = min(12 + 6.0 * max(map(len, names)) + 18, 140.0) if named else 24.0
+    cell = min((WIDTH - left - 6) / classes, 36.0)
+    side, top = cell * classes, 34.0
+    figure = style.canvas(top + side + 6)
+    axes = style.place(figure, left, top, side, side)
+    axes.set_xlim(0, classes)
+    axes.set_ylim(classes, 0)
+    style.bare(axes)
+    share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    for row, column in np.argwhere(confusion):
+        right = row == column
+        axes.add_patch(
+            Rectangle(
+                (column + 0.03, row + 0.03), 0.94, 0.94, linewidth=0,
+                facecolor=ACCENT if right else SECOND,
+                alpha=0.06 + (STRONGEST - 0.06) * float(share[row, column]),
+            )
+        )  # fmt: skip
+    if classes <= NUMBERED:
+        for row, column in np.ndindex(confusion.shape):
+            found = int(confusion[row, column])
+            axes.text(
+                column + 0.5, row + 0.5, f"{found}" if found else "·", ha="center",
+                va="center_baseline", size=_size(cell, int(confusion.max())),
+                color=INK if found else SOFT, weight="bold" if row == column else "normal",
+            )  # fmt: skip
+    style.write(axes, left, 10, "answer", size=SMALL, color=SOFT)
+    if named:
+        size = min(SMALL, cell * 0.8)
+        for index, name in enumerate(names):
+            y = top + cell * (index + 0.5) + size * 0.35
+            style.write(axes, left - 20, y, name, size=size, ha="right", color=INK)
+            style.write(axes, left - 6, y, str(index), size=size, ha="right", color=SOFT)
+            if cell >= 9:
+                x = left + cell * (index + 0.5)
+                style.write(axes, x, top - 6, str(index), size=size, ha="center", color=SOFT)
+        style.write(axes, left - 20, top - 6, "class", size=SMALL, ha="right", color=SOFT)
+    return figure
+
+
+def _size(cell: float, largest: int) -> float:
+    return min(style.SIZE, cell / (0.68 * max(len(str(largest)), 2)))

@@ -1,0 +1,46 @@
+"""The energy of a sample beside what conventional hardware would take for the same task."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from neurodeploy.pages import numbers
+from neurodeploy.pages.figures import ranges
+from neurodeploy.pages.figures.ranges import Line, Row
+from neurodeploy.pages.figures.style import shorten
+from neurodeploy.pages.view import View, machines
+
+
+def missing(view: View) -> str:
+    """Return why there is nothing to draw, or ""."""
+    if not machines(view.report):
+        return "What conventional hardware would take was not worked out in this run."
+    return ""
+
+
+def describe(view: View) -> str:
+    """Return what the figure shows, for who cannot see it."""
+    each = (
+        f"{machine.name} {numbers.scale([value], 'J').amount(value)}"
+        for machine in machines(view.report)
+        for value in [machine.once.value]
+    )
+    return (
+        f"Energy of a sample on Loihi beside a network of the same size on conventional hardware, "
+        f"evaluated once: {', '.join(each)}"
+    )
+
+
+def draw(view: View) -> Figure:
+    """Draw the chips' energies, then each machine's for one pass and for a pass every step."""
+    rows = []
+    for title, each in zip(view.titles, view.chips):
+        energy = each.energy
+        rows.append(Row(f"{title}, dynamic", (Line(0, energy.dynamic),)))
+        rows.append(Row(f"{title}, total at full speed", (Line(0, energy.total),)))
+    for machine in machines(view.report):
+        rows.append(
+            Row(shorten(machine.name, 48), (Line(1, machine.once), Line(2, machine.every_step)))
+        )
+    series = ("this network", "dense twin, once a sample", "every time step")
+    return ranges.draw(rows, series=series, unit="J")

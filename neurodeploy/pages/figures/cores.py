@@ -1,0 +1,147 @@
+"""Where the neurocores lie on chips and tiles, and how full each is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from hw_sim.report_estimated import Estimated
+from neurodeploy.cli import number_of
+from neurodeploy.pages.figures import style
+from neurodeploy.pages.figures.style import (
+    ACCENT,
+    FAINT,
+    INK,
+    SECOND,
+    SIZE,
+    SMALL,
+    SOFT,
+    THIRD,
+    WIDTH,
+)
+from neurodeploy.pages.view import CoreView, View, cores
+
+MOST: Final = 8
+"""Chips of one kind that are drawn."""
+
+TOP, GAP, LEFT = 20.0, 10.0, 5.0
+
+
+def missing(view: View) -> str:
+    """Return why there is nothing to draw, or ""."""
+    return "" if view.chips else "No chip was asked for."
+
+
+def describe(view: View) -> str:
+    """Return what the figure shows, for who cannot see it."""
+    each = (f"{title}: {taken(chip)}" for title, chip in zip(view.titles, view.chips))
+    return f"Map of the neurocores in use, filled as far as each is full; {'; '.join(each)}"
+
+
+def taken(each: Estimated) -> str:
+    """Return in words what a network takes of its chips."""
+    used = list(cores(each))
+    chips = 1 + max(core.chip for core in used)
+    tiles = len({(core.chip, core.tile) for core in used})
+    limit = each.placement.chip.limit("cores_per_chip")
+    whole = f"{len(used):,} of {limit} neurocores" if chips == 1 else f"{len(used):,} neurocores"
+    on = "" if chips == 1 else f" of {number_of(chips, 'chip')}"
+    return f"{whole}, on {number_of(tiles, 'tile')}{on}"
+
+
+def drawn_in_part(view: View) -> list[str]:
+    """Return a sentence for each kind of chip of which not all are drawn."""
+    found = []
+    for title, each in zip(view.titles, view.chips):
+        chips = 1 + max(core.chip for core in cores(each))
+        if chips > MOST:
+            found.append(f"Of {chips:,} chips of {title}, the first {MOST} are drawn.")
+    return found
+
+
+def draw(view: View) -> Figure:
+    """Draw the chips in use of each kind, tile by tile."""
+    plans = [(title, each, _Plan(each)) for title, each in zip(view.titles, view.chips)]
+    figure = style.canvas(sum(TOP + plan.height + GAP for _, _, plan in plans))
+    top = 0.0
+    for title, each, plan in plans:
+        axes = style.place(figure, LEFT, top + TOP, plan.width, plan.height)
+        style.bare(axes)
+        axes.set_xlim(0, plan.width)
+        axes.set_ylim(plan.height, 0)
+        style.write(axes, LEFT, top + 11, title, size=SIZE, weight="bold", color=INK)
+        note = {"size": SMALL, "ha": "right", "color": SOFT}
+        style.write(axes, WIDTH - LEFT, top + 11, taken(each), **note)
+        plan.draw(axes)
+        top += TOP + plan.height + GAP
+    return figure
+
+
+class _Plan:
+    """How the chips of one kind lie on the paper: side by side, in rows, as large as they can."""
+
+    def __init__(self, each: Estimated) -> None:
+        chip = each.placement.chip
+        self.used = list(cores(each))
+        self.chips = min(1 + max(core.chip for core in self.used), MOST)
+        self.on_tile = chip.limit("cores_per_tile")
+        self.tiles = -(-chip.limit("cores_per_chip") // self.on_tile)
+        self.across = min(chip.limit("tiles_east_west"), self.tiles)
+        self.down = -(-self.tiles // self.across)
+        self.columns = 1 if self.chips == 1 else 2
+        self.width = WIDTH - 2 * LEFT
+        self.chip_width = (self.width - GAP * (self.columns - 1)) / self.columns
+        self.tile = min(self.chip_width / self.across, 41.0)
+        self.height = -(-self.chips // self.columns) * (self.tile * self.down + GAP) - GAP
+        self.side = 1
+        while self.side**2 < self.on_tile:
+            self.side += 1
+
+    def draw(self, axes: Axes) -> None:
+        """Draw all tiles, and the neurocores in use on them."""
+        for number in range(self.chips):
+            for tile in range(self.tiles):
+                left, top = self._corner(number, tile % self.across, tile // self.across)
+                side = self.tile * 0.92
+                axes.add_patch(
+                    Rectangle((left, top), side, side, facecolor=FAINT, alpha=0.45, linewidth=0)
+                )
+        for core in self.used:
+            if core.chip < self.chips:
+                self._core(axes, core)
+
+    def _corner(self, chip: int, x: int, y: int) -> tuple[float, float]:
+        row, column = divmod(chip, self.columns)
+        left = column * (self.chip_width + GAP) + x * self.tile
+        return left, row * (self.tile * self.down + GAP) + y * self.tile
+
+    def _core(self, axes: Axes, core: CoreView) -> None:
+        left, top = self._corner(core.chip, core.x, core.y)
+        inner = self.tile * 0.92
+        size = inner / self.side
+        left += size * (core.place % self.side)
+        top += size * (core.place // self.side)
+        pad = size * 0.07
+        side = size - 2 * pad
+        colour = SECOND if core.full > 1 else (ACCENT, THIRD)[core.layer % 2]
+        height = side * min(max(core.full, 0.04), 1.0)
+        axes.add_patch(
+            Rectangle(
+                (left + pad, top + pad), side, side, facecolor=style.PAPER, edgecolor=colour,
+                linewidth=min(0.9, side / 12),
+            )
+        )  # fmt: skip
+        axes.add_patch(
+            Rectangle(
+                (left + pad, top + pad + side - height), side, height, facecolor=colour, alpha=0.6,
+                linewidth=0,
+            )
+        )  # fmt: skip
+        if side >= 12:
+            axes.text(
+                left + size / 2, top + size / 2, str(core.layer), ha="center",
+                va="center_baseline", size=min(SMALL, side * 0.55), color=INK,
+            )  # fmt: skip

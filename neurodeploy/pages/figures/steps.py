@@ -1,0 +1,124 @@
+"""Accuracy against the steps run, and so against time and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from hw_sim.decisions import Decisions
+from hw_sim.report_estimated import Estimated
+from neurodeploy.pages import numbers
+from neurodeploy.pages.figures import style
+from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH
+from neurodeploy.pages.view import View
+
+LEFT, TOP, RIGHT, HEIGHT, RULER = 38.0, 22.0, 14.0, 140.0, 34.0
+CHIPS = 2
+"""For how many chips rulers of time and energy are drawn."""
+
+
+def missing(view: View) -> str:
+    """Return why there is nothing to draw, or ""."""
+    network, found = view.report.network, view.report.decisions
+    if network.outputs == 1:
+        return "The network has one output, so it decides nothing."
+    if found is None:
+        return "How the answers come about step by step was not looked at in this run."
+    if len(found.agreement_by_step) == 1:
+        return "A sample has one time step, so there is nothing to leave out."
+    return ""
+
+
+def describe(view: View) -> str:
+    """Return what the figure shows, for who cannot see it."""
+    found = view.report.decisions
+    assert found is not None
+    what = "Accuracy" if found.accuracy_by_step is not None else "Agreement with the last answer"
+    return (
+        f"{what} against the time steps run; from step {found.earliest_step} of "
+        f"{len(found.agreement_by_step)} on it stays within one point of its last value"
+    )
+
+
+def draw(view: View) -> Figure:
+    """Draw accuracy and agreement against the steps, over rulers of time and energy."""
+    found = view.report.decisions
+    assert found is not None
+    steps = np.arange(1, len(found.agreement_by_step) + 1)
+    rulers = [
+        ruler
+        for title, each in list(zip(view.titles, view.chips))[:CHIPS]
+        for ruler in _rulers(title, each)
+    ]
+    figure = style.canvas(TOP + HEIGHT + 36 + RULER * len(rulers))
+    axes = style.place(figure, LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT)
+    axes.set_xlim(0, steps[-1])
+    axes.set_ylim(0, 104)
+    axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100%"])
+    axes.grid(visible=True, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.plot(steps, 100 * found.agreement_by_step, color=SOFT, linewidth=1, dashes=(4, 2))
+    entries: list[tuple[str, str, tuple[int, ...]]] = [("answer no longer changes", SOFT, (4, 2))]
+    if found.accuracy_by_step is not None:
+        axes.plot(steps, 100 * found.accuracy_by_step, color=ACCENT, linewidth=1.8)
+        entries.insert(0, ("answer is right", ACCENT, ()))
+    _legend(axes, entries)
+    _mark(axes, found)
+    style.write(
+        axes, WIDTH - RIGHT, TOP + HEIGHT + 30, "time steps", size=SMALL, ha="right", color=SOFT
+    )
+    for index, (name, per_step, unit) in enumerate(rulers):
+        _ruler(figure, index, steps=int(steps[-1]), name=name, per_step=per_step, unit=unit)
+    return figure
+
+
+def _mark(axes: Axes, found: Decisions) -> None:
+    step, last = found.earliest_step, found.steps
+    axes.axvline(step, color=SECOND, linewidth=1, ymax=0.96)
+    right = step > last / 2
+    axes.text(
+        step + (-1 if right else 1) * last / 60, 6, f"from step {step} on\nwithin one point",
+        ha="right" if right else "left", size=SMALL, color=SECOND, linespacing=1.3,
+    )  # fmt: skip
+
+
+def _legend(axes: Axes, entries: Sequence[tuple[str, str, tuple[int, ...]]]) -> None:
+    figure, x = axes.get_figure(root=True), LEFT
+    assert figure is not None
+    width, high = (72 * inches for inches in figure.get_size_inches())
+    for text, colour, dashes in entries:
+        drawn = style.line(x / width, (x + 16) / width, 1 - 8 / high, color=colour, dashes=dashes)
+        figure.add_artist(drawn)
+        style.write(axes, x + 20, 11, text, size=SMALL, color=INK)
+        x += 20 + 5.2 * len(text) + 12
+
+
+def _rulers(title: str, each: Estimated) -> list[tuple[str, float, str]]:
+    """Return what a step takes in time and energy at full speed: name, amount a step, unit."""
+    steps = each.latency.steps
+    name = title.removeprefix("Intel ")
+    return [
+        (name, each.latency.step_s.value, "s"),
+        (name, each.energy.total.value / steps, "J"),
+    ]
+
+
+def _ruler(
+    figure: Figure, index: int, *, steps: int, name: str, per_step: float, unit: str
+) -> None:
+    """Draw a scale below the curve that reads steps as another quantity."""
+    whole = per_step * steps
+    scale = numbers.scale([whole], unit)
+    top = TOP + HEIGHT + 50 + RULER * index
+    axes = style.place(figure, LEFT, top, WIDTH - LEFT - RIGHT, 1)
+    axes.set_xlim(0, max(whole * scale.factor, 1e-12))
+    axes.set_yticks([])
+    for spine in ("left", "top"):
+        axes.spines[spine].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    style.write(axes, LEFT, top - 4, f"{scale.unit} on {name}", size=SMALL, color=SOFT)

@@ -1,0 +1,97 @@
+"""The look of every figure: colours by their role, type, and a canvas as wide as a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+INK, SOFT, FAINT, PAPER = "#1d2024", "#5a616b", "#d9dce1", "#fdfdfb"
+ACCENT, SECOND, THIRD = "#0f5c9e", "#b3530d", "#6d7681"
+
+ROLES: Final = {
+    INK: "ink", SOFT: "soft", FAINT: "faint", PAPER: "paper",
+    ACCENT: "accent", SECOND: "second", THIRD: "third",
+}  # fmt: skip
+"""The colours of the light page and their roles, which are the names of its CSS variables. All
+differ, so that in an SVG each can be replaced by its role and follow the page into the dark."""
+
+SERIES: Final = (ACCENT, SECOND, THIRD)
+"""For things side by side, such as chips; distinct without red and green too."""
+
+MARKERS: Final = ("o", "D", "s")
+"""Of the same things, for who sees no colours."""
+
+WIDTH: Final = 340.0
+"""Points; a page shows a point as a pixel on a phone."""
+
+SIZE, SMALL = 11.0, 9.5
+"""Of type, in points."""
+
+_LOOK: Final[dict[str, Any]] = {
+    "font.size": SIZE, "font.family": "DejaVu Sans", "text.color": INK, "text.parse_math": False,
+    "axes.labelcolor": SOFT, "axes.labelsize": SMALL, "axes.titlesize": SIZE,
+    "axes.edgecolor": FAINT, "axes.facecolor": "none", "axes.linewidth": 0.8,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+    "axes.titlelocation": "left", "axes.titlecolor": INK, "axes.titlepad": 4,
+    "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT,
+    "xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "xtick.major.size": 3,
+    "ytick.major.size": 0, "xtick.minor.size": 0, "ytick.minor.size": 0,
+    "grid.color": FAINT, "grid.linewidth": 0.6, "lines.linewidth": 1.4,
+    "figure.facecolor": PAPER, "path.simplify": False, "svg.fonttype": "none",
+    "svg.hashsalt": "neurodeploy",
+}  # fmt: skip
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save in this look, whatever a person's matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_LOOK)  # type: ignore[arg-type]
+        yield
+
+
+def canvas(height: float) -> Figure:
+    """Return a figure `WIDTH` wide and `height` high, in points."""
+    return Figure(figsize=(WIDTH / 72, height / 72))
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Return axes at a place of the figure in points, from its upper left corner."""
+    wide, high = (72 * inches for inches in figure.get_size_inches())
+    return figure.add_axes((left / wide, 1 - (top + height) / high, width / wide, height / high))
+
+
+def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    """Write text at a place in points from the upper left corner of the axes' figure."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    wide, high = (72 * inches for inches in figure.get_size_inches())
+    figure.text(x / wide, 1 - y / high, text, **how)
+
+
+def bare(axes: Axes) -> None:
+    """Take away frame and ticks."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def shorten(text: str, most: int = 18) -> str:
+    """Return `text` in `most` characters or fewer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def line(left: float, right: float, y: float, *, color: str, dashes: Sequence[int] = ()) -> Line2D:
+    """Return a level line in fractions of the figure, for legends."""
+    drawn = Line2D([left, right], [y, y], color=color, linewidth=1.6)
+    if dashes:
+        drawn.set_dashes(dashes)
+    return drawn

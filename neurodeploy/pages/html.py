@@ -1,0 +1,109 @@
+"""A report as one HTML file that needs nothing else, and its figures as files.
+
+`report --html page.html --plots folder`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from hw_sim.conventional import WHEN
+from hw_sim.report import NOT_MODELLED
+from models.atomic import replacing
+from neurodeploy.pages import page_tables, page_texts
+from neurodeploy.pages.figures import svg
+from neurodeploy.pages.figures.svg import Drawn
+from neurodeploy.pages.view import View, clean, machines
+
+TEMPLATE: Final = "report.html.j2"
+
+
+def write(view: View, *, page: Path | None, plots: Path | None) -> list[Path]:
+    """Write the page, the figures, or both, and return what was written.
+
+    Raises:
+        InputError: when a file or folder cannot be written.
+    """
+    drawn = svg.draw_all(view, png=plots is not None)
+    written = []
+    if page is not None:
+        _write(page, render(view, drawn).encode())
+        written.append(page)
+    for name, each in drawn.items() if plots is not None else ():
+        if each.svg:
+            assert plots is not None
+            _write(plots / f"{name}.svg", each.svg.encode())
+            _write(plots / f"{name}.png", each.png)
+            written += [plots / f"{name}.svg", plots / f"{name}.png"]
+    return written
+
+
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def render(view: View, drawn: Mapping[str, Drawn]) -> str:
+    """Return the page.
+
+    Args:
+        view: what it shows.
+        drawn: every figure by its name.
+    """
+    page: str = _template().render(content(view, drawn))
+    return page
+
+
+def content(view: View, drawn: Mapping[str, Drawn]) -> dict[str, Any]:
+    """Return what the template fills in: texts, tables and figures by the template's names."""
+    caveats = [clean(c) for each in view.chips for c in each.placement.chip.caveats]
+    return {
+        "figures": {name: _figure(each) for name, each in drawn.items()},
+        "title": page_texts.title(view),
+        "summary": page_texts.summary(view),
+        "digest": view.report.digest[:12],
+        "tiles": page_texts.tiles(view),
+        "problems": page_texts.problems(view),
+        "texts": {
+            name: getattr(page_texts, name)(view)
+            for name in ("accuracy", "steps", "load", "places", "sample")
+        },
+        "tables": {
+            name: getattr(page_tables, name)(view)
+            for name in (
+                "classes", "decisions", "outputs", "energy", "constants", "latency", "placement",
+                "activity", "network",
+            )
+        },
+        "machines": machines(view.report),
+        "when": WHEN,
+        "sources": page_texts.sources(view),
+        "provenance": page_texts.provenance(view),
+        "caveats": list(dict.fromkeys(caveats)),
+        "not_modelled": NOT_MODELLED,
+    }  # fmt: skip
+
+
+def _figure(drawn: Drawn) -> dict[str, Any]:
+    return {
+        "name": drawn.name,
+        "missing": drawn.why_missing,
+        "description": drawn.description,
+        "svg": Markup(svg.within_page(drawn)) if drawn.svg else "",  # escaped by matplotlib
+    }
+
+
+@cache
+def _template() -> Any:
+    text = resources.files("neurodeploy.pages").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)

@@ -1,0 +1,249 @@
+"""The headline figures and the sentences of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hw_sim.cost import Cost
+from hw_sim.estimate import Estimate
+from hw_sim.report_estimated import Estimated
+from neurodeploy.cli import number_of
+from neurodeploy.pages import numbers
+from neurodeploy.pages.figures import cores, raster
+from neurodeploy.pages.view import View, clean
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One headline figure: of what, how much, and a note."""
+
+    what: str
+    value: str
+    note: str = ""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Headline figures of one kind: counted ones, or one for each chip."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+def title(view: View) -> str:
+    """Return what the report is about."""
+    return clean(view.report.network.task.name) or "Spiking network"
+
+
+def summary(view: View) -> str:
+    """Return what ran, in a sentence."""
+    counted, provenance = view.report.counted, view.report.provenance
+    data = clean(str(provenance.get("data", "given spikes")))
+    ran = f"{number_of(counted.samples, 'sample')} of {number_of(counted.steps, 'time step')}"
+    return f"{ran} from {data}, run on {provenance.get('backend', 'an unnamed backend')}."
+
+
+def tiles(view: View) -> list[Tile]:
+    """Return the headline figures."""
+    return [
+        Tile("Accuracy", (_accuracy(view),)),
+        Tile("SynOps a sample", (_synops(view),)),
+        _of_chips(view, "Neurocores", _neurocores),
+        _of_chips(view, "Energy a sample", lambda e: _band(e.energy.total, "J")),
+        _of_chips(view, "Latency a sample", lambda e: _band(e.latency.sample_s, "s")),
+        _of_chips(view, "Real time kept", _kept),
+    ]
+
+
+def _accuracy(view: View) -> Entry:
+    score = view.report.counted.score
+    if score is None:
+        return Entry("", "not known", "the samples have no labels")
+    silent = number_of(score.silent_samples, "sample")
+    return Entry("", f"{score.accuracy:.2%}", f"macro F1 {score.macro_f1:.3f}, {silent} silent")
+
+
+def _synops(view: View) -> Entry:
+    layers = view.report.counted.layers
+    synops = sum(layer.synops_per_sample for layer in layers)
+    dense = sum(layer.dense_synops_per_sample for layer in layers)
+    return Entry(
+        "", numbers.count(round(synops)), f"{numbers.share(synops / max(dense, 1))} of dense"
+    )
+
+
+def _of_chips(view: View, name: str, read: Any) -> Tile:
+    return Tile(
+        name,
+        tuple(Entry(chip, *read(each)) for chip, each in zip(view.titles, view.chips)),
+    )
+
+
+def _band(band: Estimate, unit: str) -> tuple[str, str]:
+    scale = numbers.scale([band.value or band.high], unit)
+    return scale.amount(band.value), scale.band(band)
+
+
+def _neurocores(each: Estimated) -> tuple[str, str, bool]:
+    placement, limit = each.placement, each.placement.chip.limit("cores_per_chip")
+    chips = placement.chips
+    where = f"of {limit}" if chips == 1 else f"on {number_of(chips, 'chip')}"
+    if each.problems:
+        return f"{placement.neurocores:,}", "does not fit", True
+    return f"{placement.neurocores:,}", where, False
+
+
+def _kept(each: Estimated) -> tuple[str, str, bool]:
+    if each.pace is None:
+        return "not known", "no pace of a sensor is given", False
+    slowest = _band(each.latency.peak_step_s, "s")[0]
+    answer = "yes" if each.pace.keeps_up else "no"
+    return answer, f"{slowest} of {each.pace.dt_s * 1e3:g} ms a step", not each.pace.keeps_up
+
+
+def problems(view: View) -> list[str]:
+    """Return why chips cannot hold the network, a sentence each."""
+    return [
+        f"Does not fit {chip}: {clean(problem)}"
+        for chip, each in zip(view.titles, view.chips)
+        for problem in each.problems
+    ]
+
+
+def accuracy(view: View) -> list[str]:
+    """Return what to say of the accuracy."""
+    score = view.report.counted.score
+    if score is None:
+        return []
+    found = [
+        f"Counted: {score.accuracy:.2%} of {number_of(score.samples, 'sample')} are answered right."
+    ]
+    if score.samples == 1:
+        found.append("One sample says little about how often answers are right.")
+    if score.silent_samples:
+        silent = number_of(score.silent_samples, "sample")
+        found.append(f"In {silent} no output neuron spiked; class 0 counts as their answer.")
+    return found
+
+
+def steps(view: View) -> list[str]:
+    """Return what to say of the steps to decision."""
+    found = view.report.decisions
+    if found is None:
+        return []
+    what = "accuracy" if found.accuracy_by_step is not None else "agreement with the last answer"
+    return [
+        f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
+        f"its last value; in the mean, an answer no longer changes after step "
+        f"{found.stable_step_mean:.1f}.",
+        "The rulers below the curve read a step as time and energy at full speed, in proportion; "
+        "the table has the figures of the first steps themselves.",
+    ]
+
+
+def load(view: View) -> list[str]:
+    """Return what bounds a time step on each chip."""
+    found = []
+    for chip, each in zip(view.titles, view.chips):
+        latency, peak = each.latency, each.workload.peak
+        found.append(
+            f"On {chip} neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the "
+            f"busiest; the longest step is step {peak.step} of sample {peak.sample}, with "
+            f"{peak.synops:,} SynOps on neurocore {peak.neurocore}."
+        )
+    if view.chips:
+        work = view.chips[0].workload
+        sent, read = (round(each.per_sample, 1) for each in (work.injected, work.read))
+        found.append(
+            f"The host sends {numbers.count(sent)} spikes or values a sample and reads "
+            f"{numbers.count(read)}."
+        )
+    return found
+
+
+def places(view: View) -> list[str]:
+    """Return what to say of the map and what would lessen the neurocores."""
+    found = [
+        "A square is a neurocore in use, filled as far as its fullest budget, with the number of "
+        "its layer; blue and grey alternate between layers. Grey tiles are free."
+    ]
+    advice = [clean(text) for each in view.chips for text in each.advice]
+    return [*found, *cores.drawn_in_part(view), *dict.fromkeys(advice)]
+
+
+def sample(view: View) -> list[str]:
+    """Return what to say of the sample whose raster is drawn."""
+    kept = view.sample
+    if kept is None:
+        return []
+    among = (
+        "" if kept.number == kept.source_number else f" (number {kept.source_number} of the data)"
+    )
+    found = [f"Sample {kept.number} of the run{among}, numbered from 0."]
+    if len(kept.outputs) > 1:
+        answer = f"The answer is {view.classes[int(kept.outputs.argmax())]}"
+        found.append(
+            f"{answer}." if kept.label is None
+            else f"{answer}, the label {view.classes[kept.label]}."
+        )  # fmt: skip
+    if not any(layer.spikes for layer in kept.layers):
+        found.append("No neuron fired in this sample.")
+    return [*found, *raster.thinned(view)]
+
+
+def sources(view: View) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the rows of each chip's cost file: its title, and what they say."""
+    return [
+        (
+            f"{chip} (cost file sha256 {each.placement.chip.digest[:12]})",
+            [_row(name, row) for name, row in each.placement.chip.rows().items()],
+        )
+        for chip, each in zip(view.titles, view.chips)
+    ]
+
+
+def _row(name: str, row: Cost) -> dict[str, Any]:
+    ends = "" if row.low == row.high else f"{row.low:,g} to {row.high:,g}"
+    return {
+        "name": clean(name).replace("_", " "),
+        "value": f"{row.value:,g}",
+        "unit": clean(row.unit),
+        "ends": ends,
+        "readings": [
+            {
+                "value": f"{reading.value:,g}",
+                "source": clean(reading.source),
+                "grade": reading.grade,
+                "set": clean(reading.set),
+            }
+            for reading in row.readings
+        ],
+    }
+
+
+def provenance(view: View) -> list[tuple[str, str]]:
+    """Return where the report comes from: names and values."""
+    report = view.report
+    network, ran = report.network, report.provenance
+    options = network.provenance.get("options", {})
+    pace = network.task.dt_ms
+    overflows = ran.get("overflows")
+    found = {
+        "network, sha256": report.digest,
+        "data": ran.get("data"),
+        "split": ran.get("split"),
+        "backend": ran.get("backend"),
+        "samples": f"{report.counted.samples:,} of {report.counted.steps:,} time steps",
+        "time step": f"{pace:g} ms" if pace else "no duration given",
+        "training seed": options.get("seed") if isinstance(options, Mapping) else None,
+        "states that left their width": None if overflows is None else f"{overflows:,}",
+        **{
+            f"cost file of {e.placement.chip.name}, sha256": e.placement.chip.digest
+            for e in view.chips
+        },
+        **report.versions,
+    }
+    return [(clean(name), clean(str(v))) for name, v in found.items() if v is not None]
