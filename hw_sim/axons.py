@@ -15,12 +15,24 @@ class Readers:
     """What takes a layer's spikes beside the layer itself.
 
     Attributes:
-        neurocores: the most that one spike goes to.
+        neurocores: the most that one spike goes to; where they convolve, that the spikes of all
+            channels of one place go to.
         convolve: whether they convolve, so that a spike carries its channel.
     """
 
     neurocores: int
     convolve: bool
+
+
+def readers_of(layer: Layer, blocks: Blocks) -> Readers:
+    """Return `layer` as what takes the spikes of the layer before it.
+
+    Spikes of one channel may not reach the blocks of every group, those of all channels do.
+    """
+    if not isinstance(layer, ConvLayer):
+        return Readers(blocks.count, convolve=False)
+    rows, columns = (int((axis_reach(layer, blocks, axis) > 0).sum(1).max()) for axis in (1, 2))
+    return Readers(blocks.grid[0] * rows * columns, convolve=True)
 
 
 def input_axons(layer: Layer, blocks: Blocks) -> int:

@@ -134,26 +134,35 @@ def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Ch
     """
     if isinstance(layer, InputLayer):
         return 0
-    lists, synapses = layer.senders, blocks.neurons
-    if isinstance(layer, RecurrentLayer):
-        lists += layer.neurons
-    if isinstance(layer, ConvLayer):
-        lists, synapses = _kernel_lists(layer, blocks)
+    bits = each.weight + each.delay
+    return max(
+        sum(lists * _list_bits(synapses, bits, chip) for lists, synapses in block)
+        for block in _lists(layer, blocks)
+    )
+
+
+def _list_bits(synapses: int, bits: int, chip: Chip) -> int:
+    """Return the bits of one list of synapses of so many bits each."""
     length = chip.limit("synapse_list_length") if "synapse_list_length" in chip.limits else synapses
     word, header = chip.limit("synapse_list_word"), chip.limit("synapse_list_header")
     full, rest = divmod(synapses, length)
-    pieces = [length] * full + [rest] * (rest > 0)
-    bits = each.weight + each.delay
-    return lists * sum(-(-(n * bits + header) // word) * word for n in pieces)
+    pieces = [(full, length), (rest > 0, rest)]
+    return sum(count * -(-(n * bits + header) // word) * word for count, n in pieces)
 
 
-def _kernel_lists(layer: ConvLayer, blocks: Blocks) -> tuple[int, int]:
-    """Return the lists of a block and the synapses of one: of the groups that the block has."""
-    outputs = len(layer.weight) // layer.groups
-    channels = blocks.size[0]
-    groups = min(layer.groups, -(-channels // outputs) + (channels % outputs > 0))
-    kernel = int(layer.weight[0].size)  # of one output channel: inputs of its group, and places
-    return kernel * groups, min(channels, outputs)
+def _lists(layer: Layer, blocks: Blocks) -> list[list[tuple[int, int]]]:
+    """Return the lists of each block that differs in them, as (lists, synapses of one).
+
+    A block of a convolution may hold channels of several groups, each with lists of its own.
+    """
+    if not isinstance(layer, ConvLayer):
+        own = layer.neurons if isinstance(layer, RecurrentLayer) else 0
+        return [[(layer.senders + own, blocks.neurons)]]
+    channels, kernel = len(layer.weight), int(layer.weight[0].size)
+    group = np.arange(channels) // (channels // layer.groups)
+    parts = [group[start : start + blocks.size[0]] for start in range(0, channels, blocks.size[0])]
+    sizes = [np.unique(part, return_counts=True)[1].tolist() for part in parts]
+    return [[(kernel, size) for size in block] for block in sizes]
 
 
 def decay_settings(layer: Layer, blocks: Blocks) -> int:

@@ -63,7 +63,8 @@ def core_times(placement: Placement) -> dict[str, CoreTimes]:
     """Return the seconds of what neurocores do, for each of `ENDS`.
 
     A neuron at rest is updated in less time than an active one, and which ones are at rest is not
-    counted. Low: only those that spike are active. Value and high: all are.
+    counted. Low: only those that spike are active, and one at rest takes no longer than they do.
+    Value and high: all are.
     """
     chip = placement.chip
     neurons = neurons_of(placement).astype(np.float64)[:, None]
@@ -73,7 +74,7 @@ def core_times(placement: Placement) -> dict[str, CoreTimes]:
     )
     generation, message = chip.cost("spike_generation_time"), chip.cost("spike_message_time")
     synop = _of_layers(placement)
-    low = inactive.low
+    low = min(inactive.low, active.low)
     fixed = {"low": low, "value": active.value, "high": active.high}
     more = {"low": active.low - low, "value": 0.0, "high": 0.0}
     return {

@@ -11,7 +11,7 @@ from typing import Final
 
 from hw_sim.chip import Chip
 from hw_sim.core_time import operation
-from hw_sim.estimate import Estimate, exactly
+from hw_sim.estimate import Estimate, around, exactly
 from hw_sim.mesh import Traffic
 from hw_sim.placement import Placement
 from hw_sim.workload import Workload
@@ -92,14 +92,14 @@ def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
     """Return the joules of `updates` neuron updates, of which `spikes` end in a spike.
 
     A neuron at rest is updated for less, and which ones are at rest is not counted. Low: only
-    those that spike are active, updates * inactive + spikes * (active - inactive). Value and high:
-    all are active, updates * active, as KerasSpiking counts. Spikes add their generation.
+    those that spike are active, and one at rest takes no more than they do,
+    spikes * active + (updates - spikes) * inactive. Value and high: all are active,
+    updates * active, as KerasSpiking counts. Spikes add their generation.
     """
     active = chip.cost("neuron_update_active_energy")
     inactive = chip.cost("neuron_update_inactive_energy")
-    low = spikes * active.low + (updates - spikes) * inactive.low
-    value = updates * active.value
-    update = Estimate(min(low, value), value, updates * active.high)
+    low = spikes * active.low + (updates - spikes) * min(inactive.low, active.low)
+    update = around(updates * active.value, low, updates * active.high)
     return update + chip.cost("spike_generation_energy") * spikes
 
 

@@ -38,6 +38,14 @@ class Estimate:
         return Estimate(1 / self.high, 1 / self.value, 1 / self.low)
 
 
+def around(value: float, low: float, high: float) -> Estimate:
+    """Return an estimate of ends that were computed another way than its value.
+
+    Rounding can put such an end on the wrong side of the value, by a digit of no meaning.
+    """
+    return Estimate(min(low, value), value, max(high, value))
+
+
 def exactly(value: float) -> Estimate:
     """Return an estimate without a band, for what is known or counted."""
     return Estimate(value, value, value)

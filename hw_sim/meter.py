@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hw_sim import links
 from hw_sim.activity import Activity
 from hw_sim.core_time import ENDS, Work, core_times, is_dense, neurons_of
-from hw_sim.estimate import Estimate
+from hw_sim.estimate import around
 from hw_sim.kernels.tally import tally
 from hw_sim.mesh import NO_TRAFFIC, Traffic, longest_way, traffic
 from hw_sim.placement import Placement
@@ -174,9 +174,9 @@ class _Steps:
             placement=self._placement,
             samples=samples,
             steps=self.steps,
-            busy_s=Estimate(**{end: float(self._busy[end].mean()) / samples for end in ENDS}),
+            busy_s=around(**{end: float(self._busy[end].mean()) / samples for end in ENDS}),
             busy_by_step_s=self._busy["value"] / samples,
-            peak=Peak(Estimate(**self._longest), sample, step, neurocore, synops),
+            peak=Peak(around(**self._longest), sample, step, neurocore, synops),
             core_s=self._core_s / samples,
             core_synops=self._cores[0] / samples,
             core_messages=self._cores[1] / samples,

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.axons import Readers, receivers
+from hw_sim.axons import Readers, readers_of, receivers
 from hw_sim.blocks import Blocks, whole
 from hw_sim.budgets import (
     BudgetUse,
@@ -27,7 +27,7 @@ from hw_sim.budgets import (
 )
 from hw_sim.chip import Chip
 from hw_sim.mesh import Places, places_of
-from models.layers import ConvLayer, Layer, Shape
+from models.layers import Layer, Shape
 from models.network import QuantizedNetwork
 
 
@@ -172,7 +172,7 @@ def place(network: QuantizedNetwork, chip: Chip) -> Placement:
     readers = Readers(1, convolve=False)  # what reads the last layer's spikes is one place
     for layer in reversed(network.layers):
         layers.append(place_layer(layer, readers, chip))
-        readers = Readers(layers[-1].receivers, isinstance(layer, ConvLayer))
+        readers = readers_of(layer, layers[-1].blocks)
     numbered: list[LayerPlacement] = []
     for placed in reversed(layers):
         first = numbered[-1].first + numbered[-1].neurocores if numbered else 0
