@@ -124,6 +124,17 @@ def test_text_names_the_chip_and_the_next_command_keeps_the_file(run: Run) -> No
     assert "report dense.net --input spikes.npy --chip loihi1 --costs mine.json --json" in out
 
 
+@pytest.mark.usefixtures("spikes")
+def test_a_title_and_caveats_are_text_and_no_markup(run: Run) -> None:
+    mine = write("mine.json", "mine")
+    data = {**json.loads(mine.read_text()), "title": "A [/b][red]", "caveats": ["[/i] <b> [x]"]}
+    mine.write_text(json.dumps(data))
+    code, out, err = run(*REPORT, "--costs", mine)
+    assert (code, err) == (0, "")
+    assert "A [/b][red]" in out
+    assert "[/i] <b> [x]" in out
+
+
 # What is refused
 
 
