@@ -213,10 +213,16 @@ def fullest(budgets: tuple[BudgetUse, ...]) -> BudgetUse:
 
 
 def _fill(layer: Layer, placed: LayerPlacement, chip: Chip) -> dict[Shape, BudgetUse]:
-    """Return, for each size of block that the layer has, the budget it uses most of."""
+    """Return, for each size of block that the layer has, the budget it uses most of.
+
+    A smaller block at the end of an axis takes what one of its size takes at most, anywhere in the
+    layer, and never more than a whole one.
+    """
     each = synapse_format(layer, chip)
+    most = {budget.name: budget.used for budget in placed.budgets}
     found: dict[Shape, BudgetUse] = {}
     for size in set(placed.blocks.sizes()):
         blocks = Blocks(placed.blocks.shape, size)
-        found[size] = fullest(budgets_of(Cut(layer, blocks, placed.readers, each, chip)))
+        uses = budgets_of(Cut(layer, blocks, placed.readers, each, chip))
+        found[size] = fullest(tuple(replace(u, used=min(u.used, most[u.name])) for u in uses))
     return found
