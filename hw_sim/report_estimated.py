@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from hw_sim.advice import advice
 from hw_sim.budgets import BudgetUse
 from hw_sim.decisions import Decisions
@@ -40,6 +42,29 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Power:
+    """Watts, and so the joules of one second of operation.
+
+    Attributes:
+        static: of the powered chips, whatever happens on them.
+        dynamic: of the network's events, a mean over time.
+    """
+
+    static: Estimate
+    dynamic: Estimate
+
+    @property
+    def total(self) -> Estimate:
+        """All of it."""
+        return self.static + self.dynamic
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the parts in milliwatts as JSON values."""
+        parts = {"static": self.static, "dynamic": self.dynamic, "total": self.total}
+        return {name: _json(part, MILLI) for name, part in parts.items()}
+
+
+@dataclass(frozen=True)
 class Estimated:
     """What a network would take on one kind of chip.
 
@@ -70,6 +95,21 @@ class Estimated:
     def placement(self) -> Placement:
         """Its neurocores."""
         return self.workload.placement
+
+    @property
+    def power(self) -> Power:
+        """At full speed."""
+        return self._power(self.energy, self.latency.sample_s)
+
+    @property
+    def pace_power(self) -> Power | None:
+        """At the pace of the sensor, where that is known."""
+        if self.pace is None or self.pace_energy is None:
+            return None
+        return self._power(self.pace_energy, self.pace.sample_s)
+
+    def _power(self, energy: Energy, duration_s: Estimate) -> Power:
+        return Power(static_power(self.placement), power(energy, duration_s))
 
     def as_json(self) -> dict[str, Any]:
         """Return the chip's entry in the section `estimated` of the report as JSON values."""
@@ -109,7 +149,7 @@ class Estimated:
             "energy_by_constants_uj": {
                 name: _values(energy) for name, energy in self.energies.items()
             },
-            "power_mw": self._power(self.energy, latency.sample_s),
+            "power_mw": self.power.as_json(),
         }
 
     def _decision(self) -> dict[str, Any] | None:
@@ -122,23 +162,15 @@ class Estimated:
         }
 
     def _real_time(self) -> dict[str, Any] | None:
-        if self.pace is None or self.pace_energy is None:
+        if self.pace is None or self.pace_energy is None or self.pace_power is None:
             return None
         return {
-            "dt_ms": self.pace.dt_s * MILLI,
+            "dt_ms": float(f"{self.pace.dt_s * MILLI:.12g}"),
             "keeps_up": self.pace.keeps_up,
             "headroom": _json(self.pace.headroom),
             "sample_ms": _json(self.pace.sample_s, MILLI),
             "energy_uj": _energy_as_json(self.pace_energy),
-            "power_mw": self._power(self.pace_energy, self.pace.sample_s),
-        }
-
-    def _power(self, energy: Energy, duration_s: Estimate) -> dict[str, Any]:
-        static, dynamic = static_power(self.placement), power(energy, duration_s)
-        return {
-            "static": _json(static, MILLI),
-            "dynamic": _json(dynamic, MILLI),
-            "total": _json(static + dynamic, MILLI),
+            "power_mw": self.pace_power.as_json(),
         }
 
 
@@ -186,19 +218,30 @@ def _placement_as_json(placement: Placement) -> dict[str, Any]:
     few = placement.neurocores <= CORES_LISTED
     return {
         "neurocores": placement.neurocores,
-        "neurocores_a_chip": placement.chip.limit("cores_per_chip"),
+        "neurocores_per_chip": placement.chip.limit("cores_per_chip"),
         "tiles": placement.tiles,
         "chips": placement.chips,
         "chips_limit": placement.chip.limit("chips_max"),
-        "layers": [_layer_as_json(i, layer) for i, layer in enumerate(placement.layers)],
+        "layers": [_layer_as_json(i, placement) for i in range(len(placement.layers))],
         "neurocores_listed": [_core_as_json(core) for core in placement.cores()] if few else None,
     }
 
 
-def _layer_as_json(index: int, layer: LayerPlacement) -> dict[str, Any]:
+def tiles_of(placement: Placement, layer: LayerPlacement) -> tuple[int, int]:
+    """Return how many tiles and chips the neurocores of a layer lie on."""
+    places = placement.places
+    chips, tiles = places.chip[layer.slice], places.tile[layer.slice]
+    return len(np.unique(np.stack([chips, tiles]), axis=1).T), len(np.unique(chips))
+
+
+def _layer_as_json(index: int, placement: Placement) -> dict[str, Any]:
+    layer = placement.layers[index]
+    tiles, chips = tiles_of(placement, layer)
     return {
         "layer": index,
         "neurocores": layer.neurocores,
+        "tiles": tiles,
+        "chips": chips,
         "first_neurocore": layer.first,
         "neurons_per_core": layer.neurons_per_core,
         "block": list(layer.blocks.size),
@@ -232,6 +275,7 @@ def _load_as_json(workload: Workload) -> dict[str, Any]:
         "hops_east_west_per_sample": ways.east_west,
         "hops_north_south_per_sample": ways.north_south,
         "messages_between_chips_per_sample": ways.between_chips,
+        "longest_way_hops": sum(workload.longest_way),
         "injected_per_sample": workload.injected.per_sample,
         "injected_peak_step": workload.injected.peak_step,
         "read_per_sample": workload.read.per_sample,

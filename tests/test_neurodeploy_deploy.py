@@ -118,7 +118,7 @@ def test_json_is_one_object_and_nothing_else(run: Run, work: Path) -> None:
     code, out, err = run("report", "runs/har/model.net", "--data", "data", "--json")
     assert (code, err) == (0, "")
     report = json.loads(out)
-    assert (report["schema"], report["version"]) == ("neurodeploy.report", 1)
+    assert (report["schema"], report["version"]) == ("neurodeploy.report", 2)
     assert report["counted"]["samples"] == 12
     assert sorted(report["estimated"]) == ["loihi1", "loihi2"]
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from neurodeploy.cli import number_of
 from neurodeploy.comparison import Comparison, Side
 from neurodeploy.pages.tables import add_numbers, print_list, print_table
+from neurodeploy.pages.tables import console as stdout
 from neurodeploy.report_run import Outcome
 from neurodeploy.trace import SATURATED, Trace
 
@@ -21,7 +22,7 @@ COLUMNS: Final = (
 
 def show(outcome: Outcome, console: Console | None = None) -> None:
     """Print the trace and the comparison on stdout, where they were asked for."""
-    out = console or Console(highlight=False)
+    out = console or stdout()
     if outcome.trace is not None:
         _show_trace(out, outcome.trace)
     if outcome.comparison is not None:

@@ -10,12 +10,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
+
+from neurodeploy.pages.view import clean
 
 WIDEST: Final = 1000
 """No table takes more columns of a terminal."""
 
 
-def add_numbers(table: Table, name: str) -> None:
+def console() -> Console:
+    """Return stdout as it is: nothing coloured by guesses, no `:name:` turned into a picture."""
+    return Console(highlight=False, emoji=False)
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Return text that comes from files, such as names of classes, to be shown as it is.
+
+    Markup in it is no markup, and control characters, which move the cursor, are replaced.
+    """
+    return Text(clean(str(text)), style)
+
+
+def add_numbers(table: Table, name: str | Text) -> None:
     """Add a column of numbers, which are never cut or broken off."""
     table.add_column(name, justify="right", no_wrap=True)
 

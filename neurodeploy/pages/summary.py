@@ -1,0 +1,187 @@
+"""What matters of a report, on one screen of 80 columns and 24 lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hw_sim.estimate import Estimate
+from hw_sim.latency import Latency
+from hw_sim.report import Report
+from hw_sim.report_estimated import Estimated
+from neurodeploy.cli import number_of
+from neurodeploy.pages import short
+from neurodeploy.pages.chip_columns import Columns, groups
+from neurodeploy.pages.tables import plain, print_table
+
+PARTS: Final = {
+    "synaptic": "synaptic",
+    "neuron": "neurons",
+    "within_tiles": "within tiles",
+    "over_hops": "hops",
+    "static": "static",
+}
+"""The parts of an energy, in a word or two."""
+NAMES: Final = {
+    "cpu": "CPU", "gpu": "GPU", "arm": "ARM", "cmos45_fp32": "45 nm fp32",
+    "cmos45_int8": "45 nm int8",
+}  # fmt: skip
+"""Short names of conventional hardware."""
+LAYERS_SHOWN: Final = 6
+"""Layers of a network whose sizes stand in the first line."""
+
+
+def show(report: Report, out: Console) -> None:
+    """Print what ran, how well, what it would take on each chip, and what it would elsewhere."""
+    for line in headline(report):
+        out.print(line, soft_wrap=True)
+    out.print()
+    for chips in groups(list(report.estimated.values()), out):
+        print_table(out, _chips(report, chips))
+    conventional = _conventional(report)
+    if conventional is not None:
+        out.print(conventional)
+
+
+def headline(report: Report) -> list[Text]:
+    """Return what ran and how well, a line each."""
+    counted, network, said = report.counted, report.network, report.provenance
+    first = (plain(network.task.name or "network", "bold"), f" sha256 {report.digest[:12]}, ")
+    ran = f"{number_of(counted.samples, 'sample')} of {number_of(counted.steps, 'time step')}"
+    lines = [
+        Text.assemble(*first, ", ".join([_sizes(report), *_seed(report)])),
+        Text.assemble(
+            plain(said.get("data", "given spikes")), f", run on {said.get('backend', '?')}: {ran}"
+        ),
+        _accuracy(report),
+    ]
+    lines += [plain(f"note: {note}") for note in said.get("notes", ())]
+    if said.get("overflows"):
+        times = number_of(said["overflows"], "time")
+        lines.append(Text(f"warning: a state left its width {times}", "bold red"))
+    return lines
+
+
+def _sizes(report: Report) -> str:
+    layers = report.counted.layers
+    if len(layers) > LAYERS_SHOWN:
+        return number_of(len(layers), "layer")
+    return "-".join(str(size) for size in (report.network.inputs, *(row.neurons for row in layers)))
+
+
+def _seed(report: Report) -> list[str]:
+    seed = report.provenance.get("seed")
+    return [] if seed is None else [f"trained with seed {seed}"]
+
+
+def _accuracy(report: Report) -> Text:
+    score = report.counted.score
+    if score is None:
+        return Text("no labels, so no accuracy; the answers are below")
+    how = f"{number_of(score.silent_samples, 'sample')} without an output spike"
+    if report.network.answer_kind != "spikes" and report.answers is not None:
+        how = f"read from {report.answers.how}"
+    figures = f"accuracy {score.accuracy:.2%}, macro F1 {score.macro_f1:.3f}"
+    return Text.assemble((figures, "bold"), f" (counted; {how})")
+
+
+def _chips(report: Report, chips: Sequence[Estimated]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    columns = Columns(table, chips, lambda e: e.placement.chip.title, "likely (low to high)")
+    columns.words("neurocores", _neurocores)
+    columns.words("fullest layer", _fullest)
+    columns.bands("J", ("energy a sample", lambda e: e.energy.total))
+    columns.bands("J", ("  without static", lambda e: e.energy.dynamic))
+    columns.words("  largest parts", _largest_parts)
+    columns.bands("s", ("latency", lambda e: e.latency.sample_s))
+    columns.words("  busiest neurocore", lambda e: busiest(e.latency))
+    columns.words(pace_label(chips), keeps_up)
+    columns.bands("W", ("  power then", pace_power))
+    columns.words(_decision_label(report), _decision)
+    return table
+
+
+def _neurocores(each: Estimated) -> str:
+    placement = each.placement
+    if each.problems:
+        return "does not fit, see below"
+    most = placement.chip.limit("cores_per_chip")
+    if placement.chips == 1:
+        return f"{placement.neurocores:,} of {most:,}"
+    return f"{placement.neurocores:,} on {placement.chips:,} chips"
+
+
+def _fullest(each: Estimated) -> str:
+    layers = each.placement.layers
+    index = max(range(len(layers)), key=lambda i: layers[i].binding.full)
+    return f"{index}: {layers[index].binding.name} {short.share(layers[index].binding.full)}"
+
+
+def _largest_parts(each: Estimated) -> str | None:
+    """Return the shares of the static part and of the largest other one, the larger first."""
+    total = each.energy.total.value
+    if not total:
+        return None
+    shares = {name: getattr(each.energy, name).value / total for name in PARTS}
+    other = max((name for name in PARTS if name != "static"), key=shares.__getitem__)
+    both = sorted(("static", other), key=shares.__getitem__, reverse=True)
+    return ", ".join(f"{PARTS[name]} {short.share(shares[name])}" for name in both)
+
+
+def busiest(latency: Latency) -> str:
+    """Return which neurocore takes longest, and its share of the mean step."""
+    of_step = latency.busy_s.value / latency.step_s.value if latency.step_s.value else 0.0
+    where = f"{latency.busiest_core:,}, layer {latency.busiest_layer}"
+    return f"{where}: {short.share(of_step)} of step"
+
+
+def pace_label(chips: Sequence[Estimated]) -> str:
+    """Return what the pace of the sensor is."""
+    paces = [each.pace for each in chips if each.pace is not None]
+    return f"real time, {paces[0].dt_s * 1e3:.4g} ms steps" if paces else "real time"
+
+
+def keeps_up(each: Estimated) -> str | None:
+    """Return whether the sensor's pace is kept, None without one."""
+    if each.pace is None:
+        return None
+    times = short.number(each.pace.headroom.low)
+    return f"kept, {times} times faster" if each.pace.keeps_up else f"not kept, {times} of it"
+
+
+def pace_power(each: Estimated) -> Estimate | None:
+    """Return the watts at the sensor's pace, None without one."""
+    return None if each.pace_power is None else each.pace_power.total
+
+
+def _decision_label(report: Report) -> str:
+    labelled = report.decisions is not None and report.decisions.accuracy_by_step is not None
+    return "accuracy holds after" if labelled else "answers hold after"
+
+
+def _decision(each: Estimated) -> str | None:
+    found = each.decision
+    if found is None:
+        return None
+    time = short.amount(found.latency_s.value, "s")
+    energy = short.amount(found.energy.total.value, "J")
+    return f"{number_of(found.steps, 'step')}: {time}, {energy}"
+
+
+def _conventional(report: Report) -> Text | None:
+    """Return what a dense network of the same size takes on other hardware, in a sentence."""
+    if report.conventional is None:
+        return None
+    found = []
+    for each in report.conventional.processors:
+        name = NAMES.get(each.operation.name, each.operation.title)
+        every, once = (short.amount(value, "J") for value in (each.every_step_j, each.one_pass_j))
+        found.append(f"{name} {every} ({once})")
+    return Text(
+        "Elsewhere, an artificial network of this size, arithmetic alone, every step (one pass): "
+        + ", ".join(found)
+    )
