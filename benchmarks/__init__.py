@@ -1,4 +1,4 @@
-"""Speed and agreement, measured side by side; run them from the project's folder.
+"""Speed, agreement and energy, side by side; run them from the project's folder.
 
 simulators    our simulator and others: python -m benchmarks.simulators runs/har/model.net
 workloads     seeded networks and inputs, and real ones
@@ -9,4 +9,7 @@ fuzz          random networks through fast and Lava: python -m benchmarks.fuzz
 random_networks   what it draws; lava_server runs them in one Lava process
 differences   what differs; census what the networks exercised; mutants fast with one fault each,
               which Python runs on plain_lanes
+energy        estimates beside what was measured on chips: python -m benchmarks.energy
+pilotnet_energy, keyword_energy   the two workloads; published_energy what others measured
+energy_tables  what it shows; energy_page and energy_plot write it
 """

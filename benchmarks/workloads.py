@@ -30,6 +30,7 @@ NETWORK_NEURONS = (10, 100, 1_000, 10_000, 100_000)
 FIRING_RATES = (0.01, 0.1, 0.5)
 
 PILOTNET_STEPS = 16
+PILOTNET_SHIFT = 12
 
 
 def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
@@ -118,10 +119,15 @@ def ntidigits(samples: int = 8) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
     return network, spikes
 
 
-def pilotnet(samples: int = 16) -> tuple[QuantizedNetwork, NDArray[np.int16]]:
+def pilotnet(
+    samples: int = 16, *, whole: bool = False
+) -> tuple[QuantizedNetwork, NDArray[np.int16]]:
     """Return lava-dl's network that steers a car: five convolutions, then dense layers.
 
-    Without its last neuron, which never fires: its voltage is the answer, and spikes are compared.
+    Args:
+        samples: images.
+        whole: with its last neuron, which never fires: its voltage is the answer. Without it by
+            default, since spikes are compared.
 
     Returns:
         The network, and what drives its input neurons, int16 (samples, 39600, 16), constant over a
@@ -132,12 +138,12 @@ def pilotnet(samples: int = 16) -> tuple[QuantizedNetwork, NDArray[np.int16]]:
         FileNotFoundError: where lava-dl was installed without its tests.
     """
     folder = _shipped("pilotnet_lif")
-    first, *middle, _ = netx.read(folder / "network.net").layers
+    first, *rest = netx.read(folder / "network.net").layers
     # The image is already what the input neurons take.
-    network = QuantizedNetwork((replace(first, scale=1, offset=0), *middle))
+    network = QuantizedNetwork((replace(first, scale=1, offset=0), *(rest if whole else rest[:-1])))
     image = from_lava(np.load(folder / "image.npy"), network.input_shape)
     image = image.reshape(network.input_shape).astype(np.int16)
-    images = np.stack([np.roll(image, 12 * k, axis=2) for k in range(samples)])
+    images = np.stack([np.roll(image, PILOTNET_SHIFT * k, axis=2) for k in range(samples)])
     return network, np.repeat(images.reshape(samples, -1, 1), PILOTNET_STEPS, 2)
 
 

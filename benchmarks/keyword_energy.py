@@ -1,0 +1,154 @@
+"""A keyword spotter of Blouw et al.'s size on Loihi 1, over firing rates and steps an inference.
+
+Its spikes are not public, so they are drawn: every input and neuron fires in a step with the same
+probability, on seeded random weights. All layers are on the chip, and so are their spikes; the
+authors' public example leaves the first hidden layer to the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from benchmarks.published_energy import KEYWORDS
+from hw_sim.activity import Activity
+from hw_sim.chip import Chip, chip
+from hw_sim.energy import Energy, by_constants, sample_energy
+from hw_sim.latency import Latency, sample_latency
+from hw_sim.meter import measure
+from hw_sim.placement import Placement, place
+from hw_sim.workload import Workload
+from models.network import CubaLif, DenseLayer, QuantizedNetwork
+
+CHIP = "loihi1"
+RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+STEPS = (10, 20, 50, 100)
+NEURON = CubaLif(1024, 410, 300)
+"""Of no consequence: spikes are drawn, and every neuron costs the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class AtRate:
+    """One inference at a rate of firing.
+
+    Attributes:
+        rate: probability that an input or a neuron fires in a step, 0..1.
+        latency: of the inference.
+        energy: of the inference.
+        energies: the same with each constant set alone.
+    """
+
+    rate: float
+    latency: Latency
+    energy: Energy
+    energies: dict[str, Energy]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The spotter at all rates, and at which rate the published energy would be met.
+
+    Attributes:
+        placement: where it is.
+        rates: one inference of the published steps at each of `RATES`.
+        silent, full: the same at rates 0 and 1; the energy is linear between them.
+    """
+
+    placement: Placement
+    rates: tuple[AtRate, ...]
+    silent: AtRate
+    full: AtRate
+
+    def meets(self, energy_uj: float, name: str, steps: int = KEYWORDS.steps) -> float:
+        """Return the rate at which the dynamic energy of one inference is `energy_uj`.
+
+        Args:
+            energy_uj: to meet.
+            name: the constant set.
+            steps: of the inference.
+
+        Returns:
+            (energy - silent) / (full - silent), above 1 where no rate suffices, below 0 where the
+            silent network takes more.
+        """
+        scale = steps / KEYWORDS.steps * 1e6
+        silent, full = (
+            each.energies[name].dynamic.value * scale for each in (self.silent, self.full)
+        )
+        return (energy_uj - silent) / (full - silent)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every figure as JSON values, beside the published ones."""
+        return {
+            "cost_file_sha256": self.placement.chip.digest,
+            "neurocores": [layer.neurocores for layer in self.placement.layers],
+            "rates": [
+                {
+                    "rate": each.rate,
+                    "dynamic_j": vars(each.energy.dynamic),
+                    "samples_per_s": vars(each.latency.samples_per_s),
+                }
+                for each in self.rates
+            ],
+            "more_layers_uj": more_layers_uj(),
+            "more_layers_rate": {name: more_layers_rate(name) for name in self.placement.chip.sets},
+        }
+
+
+def run(samples: int, seed: int = 1) -> Result:
+    """Draw so many inferences at each rate and measure them."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        DenseLayer(2 * rng.integers(-128, 128, (neurons, senders)), NEURON)
+        for senders, neurons in pairwise(KEYWORDS.sizes)
+    ]
+    placement = place(QuantizedNetwork(tuple(layers)), chip(CHIP))
+    at = {
+        rate: _at_rate(rate, measure(_drawn(rate, samples, rng), placement))
+        for rate in (0.0, *RATES)
+    }
+    return Result(placement, tuple(at[rate] for rate in RATES), at[0.0], at[1.0])
+
+
+def _drawn(rate: float, samples: int, rng: np.random.Generator) -> Activity:
+    inputs, *spikes = (
+        (rng.random((samples, size, KEYWORDS.steps)) < rate).astype(np.uint8)
+        for size in KEYWORDS.sizes
+    )
+    return Activity(inputs, tuple(spikes))
+
+
+def _at_rate(rate: float, workload: Workload) -> AtRate:
+    latency = sample_latency(workload)
+    energy = sample_energy(workload, duration_s=latency.sample_s)
+    return AtRate(rate, latency, energy, by_constants(workload, latency.sample_s))
+
+
+def more_layers_uj() -> float:
+    """Return the microjoules an inference that the layers of eight more copies were measured at."""
+    few, many = KEYWORDS.scaled
+    return many.above_uj(KEYWORDS.woken_mw) - few.above_uj(KEYWORDS.woken_mw)
+
+
+def more_layers_rate(name: str) -> float:
+    """Return the rate of firing at which those layers would take that much.
+
+    A copy of L layers has L * 256 neurons and, with the way in and out, (L + 1) * 256^2 weights.
+    Energy an inference = steps * (neurons * update + rate * (weights * SynOp
+    + neurons * (generation + message))), the update that of an active neuron.
+
+    Args:
+        name: the constant set.
+    """
+    costs: Chip = chip(CHIP).using(name)
+    few, many = KEYWORDS.scaled
+    copies, width = many.copies - few.copies, KEYWORDS.sizes[1]
+    neurons = copies * KEYWORDS.layers * width
+    weights = copies * (KEYWORDS.layers + 1) * width**2
+    spike = costs.cost("spike_generation_energy") + costs.cost("spike_message_energy")
+    active = weights * costs.cost("synaptic_operation_energy").value + neurons * spike.value
+    silent = neurons * costs.cost("neuron_update_active_energy").value
+    return (more_layers_uj() * 1e-6 / KEYWORDS.steps - silent) / active

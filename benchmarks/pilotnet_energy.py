@@ -1,0 +1,181 @@
+"""PilotNet of lava-dl's wheel, placed on Loihi 2 and simulated, beside what Intel measured.
+
+As Intel ran it: all layers, an image that drives the input neurons throughout, 16 steps an
+inference, cleared before each. netx staggers the clearing, so that every layer sees 16 steps of an
+image, and so does the simulator. Intel's frame is not public; the wheel ships one image, which runs
+here as it is, turned sideways, and darker, to show how much depends on the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import workloads
+from benchmarks.published_energy import PILOTNET
+from hw_sim import fast
+from hw_sim.activity import Activity
+from hw_sim.chip import Chip, chip
+from hw_sim.energy import Energy, by_constants, neuron_energy, sample_energy
+from hw_sim.latency import Latency, sample_latency
+from hw_sim.meter import measure
+from hw_sim.neurobench_metrics import effective_fan_out
+from hw_sim.placement import Placement, place
+from hw_sim.workload import Workload
+from models.layers import InputLayer
+from models.network import QuantizedNetwork, digest
+
+CHIP = "loihi2"
+TUNED = "PilotNet"
+"""The constant set that was fitted to this very measurement."""
+
+DARKER = (2, 4)
+"""By how much the image is divided in its darker versions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """What one image comes to.
+
+    Attributes:
+        name: the wheel's image, or what was done to it.
+        nonzero_synops: SynOps of weights other than zero, of the inference.
+        workload: of its one inference.
+        latency: of the inference.
+        energy: of the inference.
+        energies: the same with each constant set alone.
+    """
+
+    name: str
+    nonzero_synops: float
+    workload: Workload
+    latency: Latency
+    energy: Energy
+    energies: Mapping[str, Energy]
+
+    @property
+    def counters(self) -> dict[str, float]:
+        """Intel's counters, for as many steps as theirs."""
+        work, steps = self.workload, PILOTNET.counted_steps / self.workload.steps
+        neurons = sum(layer.neurons for layer in work.placement.layers)
+        return {
+            "synops": float(work.synops.sum()) * steps,
+            "nonzero_synops": self.nonzero_synops * steps,
+            "updates": float(neurons * PILOTNET.counted_steps),
+            "spikes": float(work.spikes.sum()) * steps,
+            "busiest_synops": float(work.core_synops.max()) * steps,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """All images; the first is the wheel's as it is.
+
+    Attributes:
+        digest: of the network.
+        images: what each comes to.
+    """
+
+    digest: str
+    images: tuple[Image, ...]
+
+    @property
+    def placement(self) -> Placement:
+        """Where the network is."""
+        return self.images[0].workload.placement
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every figure as JSON values, beside Intel's."""
+        return {
+            "network_sha256": self.digest,
+            "cost_file_sha256": self.placement.chip.digest,
+            "neurocores": [layer.neurocores for layer in self.placement.layers],
+            "images": [_image_as_json(image) for image in self.images],
+            "from_intels_counters_mj": {
+                name: list(from_counters(self.placement, name)) for name in self.placement.chip.sets
+            },
+            "intel": vars(PILOTNET),
+        }
+
+
+def run(shifted: int) -> Result:
+    """Place and simulate the network on the image, so many shifted ones, and darker ones.
+
+    Raises:
+        FileNotFoundError: where lava-dl was installed without its tests.
+    """
+    network, values = workloads.pilotnet(1 + shifted, whole=True)
+    placement = place(network, chip(CHIP))
+    names = ["the wheel's image"]
+    names += [f"turned by {workloads.PILOTNET_SHIFT * (k + 1)} pixels" for k in range(shifted)]
+    names += [f"1/{part} as bright" for part in DARKER]
+    values = np.concatenate([values, *(values[:1] // part for part in DARKER)])
+    found = fast.run(network, values)
+    images = []
+    for index, name in enumerate(names):
+        one = slice(index, index + 1)
+        alone = Activity(found.inputs[one], tuple(each[one] for each in found.spikes))
+        images.append(_image(name, network, alone, placement))
+    return Result(digest(network), tuple(images))
+
+
+def _image(name: str, network: QuantizedNetwork, activity: Activity, placement: Placement) -> Image:
+    workload = measure(activity, placement)
+    latency = sample_latency(workload)
+    return Image(
+        name=name,
+        nonzero_synops=_nonzero_synops(network, activity.spikes),
+        workload=workload,
+        latency=latency,
+        energy=sample_energy(workload, duration_s=latency.sample_s),
+        energies=by_constants(workload, latency.sample_s),
+    )
+
+
+def _nonzero_synops(network: QuantizedNetwork, spikes: tuple[NDArray[Any], ...]) -> float:
+    """Return the SynOps of one inference if no weight of zero took one."""
+    sent = (each.sum((0, 2), dtype=np.int64) for each in spikes[:-1])
+    layers = network.layers[1:]
+    assert isinstance(network.layers[0], InputLayer)
+    return float(sum(int(each @ effective_fan_out(layer)) for each, layer in zip(sent, layers)))
+
+
+def from_counters(placement: Placement, name: str) -> tuple[float, float]:
+    """Return the dynamic energy of one inference in mJ that Intel's own counters lead to.
+
+    SynOps * energy of a convolution's (nearly all are) + spikes * (generation + message)
+    + neuron updates * energy of an active one. Updates are neurons times steps in the first
+    figure; in the second Intel's counter, which is 2.3 times that.
+
+    Args:
+        placement: of the network.
+        name: the constant set.
+    """
+    costs: Chip = placement.chip.using(name)
+    spikes = PILOTNET.an_inference(PILOTNET.spikes)
+    synops = PILOTNET.an_inference(PILOTNET.synops)
+    events = costs.cost("convolution_operation_energy").value * synops
+    events += costs.cost("spike_message_energy").value * spikes
+    neurons = sum(layer.neurons for layer in placement.layers)
+    updates = (float(neurons * PILOTNET.steps), PILOTNET.an_inference(PILOTNET.updates))
+    own, counted = (neuron_energy(each, spikes, chip=costs).value for each in updates)
+    return (events + own) * 1e3, (events + counted) * 1e3
+
+
+def _image_as_json(image: Image) -> dict[str, Any]:
+    energy, latency = image.energy, image.latency
+    return {
+        "name": image.name,
+        "counters": image.counters,
+        "dynamic_j": vars(energy.dynamic),
+        "static_j": vars(energy.static),
+        "total_j": vars(energy.total),
+        "step_s": vars(latency.step_s),
+        "dynamic_by_constants_j": {
+            name: each.dynamic.value for name, each in image.energies.items()
+        },
+    }
