@@ -75,8 +75,9 @@ coincidence.
 **The better check** is what more layers add while input and output stay the same, since whatever
 the host and the x86 processors do drops out, but for the barriers of more neurocores: {more:.0f} uJ
 an inference for 20,480 neurons and 5.8 million weights. Our constants give that at a rate of firing
-of {low:.1%} to {high:.1%}, according to the set. That is plausible for neurons of about 10%, but those networks have random weights, and
-their rates are not published: the readings agree with the constants, and prove no more.
+of {low:.1%} to {high:.1%}, according to the set. That is plausible for neurons of about 10%, but
+those networks have random weights, and their rates are not published: the readings agree with the
+constants, and prove no more.
 
 **What the model does not cover**: the host and its link, the embedded x86 processors (spikes that
 they inject and read, their work in every step), waiting for them, loading a program, and the
