@@ -20,7 +20,7 @@ from models.atomic import replacing
 from neurodeploy.pages import page_tables, page_texts
 from neurodeploy.pages.figures import svg
 from neurodeploy.pages.figures.svg import Drawn
-from neurodeploy.pages.view import View, clean, machines
+from neurodeploy.pages.view import View, clean
 
 TEMPLATE: Final = "report.html.j2"
 
@@ -79,10 +79,10 @@ def content(view: View, drawn: Mapping[str, Drawn]) -> dict[str, Any]:
             name: getattr(page_tables, name)(view)
             for name in (
                 "classes", "decisions", "outputs", "energy", "constants", "latency", "placement",
-                "activity", "network",
+                "activity", "neurobench", "network",
             )
         },
-        "machines": machines(view.report),
+        "machines": page_texts.machine_sources(view),
         "when": WHEN,
         "sources": page_texts.sources(view),
         "provenance": page_texts.provenance(view),

@@ -40,12 +40,12 @@ class Scale:
 
 
 def scale(values: Iterable[float], unit: str) -> Scale:
-    """Return the unit in which the largest of `values`, in SI units, is 1 or more."""
+    """Return the unit in which the largest of `values`, in SI units, is 1 or more, if any is."""
     largest = max(values, default=0.0)
     for prefix, size in PREFIXES.items():
         if largest >= size:
             return Scale(prefix + unit, 1 / size)
-    return Scale(unit, 1.0)
+    return Scale(unit, 1.0) if not largest else Scale(f"p{unit}", 1e12)
 
 
 def number(value: float) -> str:

@@ -119,17 +119,23 @@ def energy(view: View) -> Table:
     at_full, at_pace = "total, full speed", "total, sensor's pace"
     parts = [list(energy_parts(each.energy)) for each in view.chips]
     rows: list[tuple[Cell | str, ...]] = [
-        (row[0].name, *(band_cell(part.band, "J") for part in row)) for row in zip(*parts)
+        (Cell(row[0].name, row[0].rests_on), *(band_cell(part.band, "J") for part in row))
+        for row in zip(*parts)
     ]
     rows.append(("all dynamic", *(band_cell(e.energy.dynamic, "J") for e in view.chips)))
     rows.append((at_full, *(band_cell(e.energy.total, "J") for e in view.chips)))
     if any(each.pace_energy for each in view.chips):
         rows.append((at_pace, *(_paced(each) for each in view.chips)))
+        rows.append(("a second, sensor's pace", *(_second(each) for each in view.chips)))
     return table("Energy of the mean sample", ("", *view.titles), rows)
 
 
 def _paced(each: Estimated) -> Cell:
     return Cell(NONE) if each.pace_energy is None else band_cell(each.pace_energy.total, "J")
+
+
+def _second(each: Estimated) -> Cell:
+    return Cell(NONE) if each.pace_power is None else band_cell(each.pace_power.total, "J")
 
 
 def constants(view: View) -> Table | None:
@@ -219,6 +225,26 @@ def activity(view: View) -> Table:
     ]
     head = ("", "spikes in", "spikes out", "firing", "SynOps", "of dense")
     return table("The mean sample, counted", head, rows)
+
+
+def neurobench(view: View) -> Table | None:
+    """Return NeuroBench's metrics, None where they were not counted."""
+    found = view.report.neurobench
+    if found is None:
+        return None
+    amounts = {
+        "footprint, bytes": found.footprint_bytes,
+        "effective accumulates": found.effective_acs,
+        "effective multiply-accumulates": found.effective_macs,
+        "dense operations": found.dense_operations,
+        "membrane updates": found.membrane_updates,
+    }
+    rows = [
+        ("connection sparsity", numbers.share(found.connection_sparsity)),
+        ("activation sparsity", numbers.share(found.activation_sparsity)),
+        *((name, NONE if v is None else f"{v:,.0f}") for name, v in amounts.items()),
+    ]
+    return table("NeuroBench's metrics of the mean sample", ("metric", "value"), rows)
 
 
 def network(view: View) -> Table:

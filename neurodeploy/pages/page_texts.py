@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from hw_sim.report_estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import cores, raster
-from neurodeploy.pages.view import View, clean
+from neurodeploy.pages.view import View, clean, machines
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,9 @@ def problems(view: View) -> list[str]:
         f"Does not fit {chip}: {clean(problem)}"
         for chip, each in zip(view.titles, view.chips)
         for problem in each.problems
-    ]
+    ] + ["What is said of such a chip is what it would take if it could."] * any(
+        each.problems for each in view.chips
+    )
 
 
 def accuracy(view: View) -> list[str]:
@@ -145,23 +146,34 @@ def steps(view: View) -> list[str]:
 
 
 def load(view: View) -> list[str]:
-    """Return what bounds a time step on each chip."""
-    found = []
+    """Return what bounds a time step on each chip; chips of which it is the same go together."""
+    found: dict[str, list[str]] = {}
     for chip, each in zip(view.titles, view.chips):
         latency, peak = each.latency, each.workload.peak
-        found.append(
-            f"On {chip} neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the "
-            f"busiest; the longest step is step {peak.step} of sample {peak.sample}, with "
-            f"{peak.synops:,} SynOps on neurocore {peak.neurocore}."
+        sentence = (
+            f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest; the "
+            f"longest step is step {peak.step} of sample {peak.sample}, with {peak.synops:,} "
+            f"SynOps on neurocore {peak.neurocore}."
         )
+        found.setdefault(sentence, []).append(chip)
+    sentences = [f"On {' and '.join(chips)}, {sentence}" for sentence, chips in found.items()]
     if view.chips:
         work = view.chips[0].workload
         sent, read = (round(each.per_sample, 1) for each in (work.injected, work.read))
-        found.append(
+        sentences.append(
             f"The host sends {numbers.count(sent)} spikes or values a sample and reads "
             f"{numbers.count(read)}."
         )
-    return found
+    return sentences
+
+
+def machine_sources(view: View) -> list[tuple[str, str, list[str]]]:
+    """Return each source on conventional hardware: its grade, itself, and for what it is."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in machines(view.report):
+        kept = found.setdefault((each.grade, each.source), [])
+        kept.append(f"{each.name} ({each.caveat})" if each.caveat else each.name)
+    return [(grade, source, names) for (grade, source), names in found.items()]
 
 
 def places(view: View) -> list[str]:
@@ -206,15 +218,15 @@ def sources(view: View) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _row(name: str, row: Cost) -> dict[str, Any]:
-    ends = "" if row.low == row.high else f"{row.low:,g} to {row.high:,g}"
+    ends = "" if row.low == row.high else f"{_exact(row.low)} to {_exact(row.high)}"
     return {
         "name": clean(name).replace("_", " "),
-        "value": f"{row.value:,g}",
+        "value": _exact(row.value),
         "unit": clean(row.unit),
         "ends": ends,
         "readings": [
             {
-                "value": f"{reading.value:,g}",
+                "value": _exact(reading.value),
                 "source": clean(reading.source),
                 "grade": reading.grade,
                 "set": clean(reading.set),
@@ -224,11 +236,14 @@ def _row(name: str, row: Cost) -> dict[str, Any]:
     }
 
 
+def _exact(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
+
+
 def provenance(view: View) -> list[tuple[str, str]]:
     """Return where the report comes from: names and values."""
     report = view.report
     network, ran = report.network, report.provenance
-    options = network.provenance.get("options", {})
     pace = network.task.dt_ms
     overflows = ran.get("overflows")
     found = {
@@ -238,7 +253,7 @@ def provenance(view: View) -> list[tuple[str, str]]:
         "backend": ran.get("backend"),
         "samples": f"{report.counted.samples:,} of {report.counted.steps:,} time steps",
         "time step": f"{pace:g} ms" if pace else "no duration given",
-        "training seed": options.get("seed") if isinstance(options, Mapping) else None,
+        "training seed": ran.get("seed"),
         "states that left their width": None if overflows is None else f"{overflows:,}",
         **{
             f"cost file of {e.placement.chip.name}, sha256": e.placement.chip.digest

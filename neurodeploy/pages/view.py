@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from hw_sim.core_time import neurons_of, operation
-from hw_sim.energy import Energy
+from hw_sim.energy import ROWS, Energy
 from hw_sim.estimate import Estimate, exactly
 from hw_sim.report import Report
 from hw_sim.report_estimated import Estimated
@@ -30,10 +30,17 @@ ENERGY_NAMES: Final = {
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an energy or a time, in SI units."""
+    """One part of an energy or a time.
+
+    Attributes:
+        name: of the part, in words.
+        band: in SI units.
+        rests_on: rows of the cost file that it rests on, in words.
+    """
 
     name: str
     band: Estimate
+    rests_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,9 @@ def energy_parts(energy: Energy) -> Iterator[Part]:
     for field in fields(energy):
         band = getattr(energy, field.name)
         if isinstance(band, Estimate):
-            yield Part(ENERGY_NAMES.get(field.name, field.name.replace("_", " ")), band)
+            name = ENERGY_NAMES.get(field.name, field.name.replace("_", " "))
+            rows = ", ".join(ROWS.get(field.name, ())).replace("_", " ")
+            yield Part(name, band, rows)
 
 
 def core_parts(each: Estimated) -> Iterator[Part]:
@@ -133,6 +142,7 @@ class Machine:
         once: for one pass of the dense network of the same size.
         every_step: for a pass at every time step.
         source: where the energy of an operation comes from.
+        caveat: what it leaves out.
         grade: how well that is founded.
     """
 
@@ -140,6 +150,7 @@ class Machine:
     once: Estimate
     every_step: Estimate
     source: str
+    caveat: str
     grade: str
 
 
@@ -152,7 +163,8 @@ def machines(report: Report) -> list[Machine]:
             each.operation.title,
             exactly(each.one_pass_j),
             exactly(each.every_step_j),
-            f"{each.operation.source}; {each.operation.caveat}",
+            each.operation.source,
+            each.operation.caveat,
             each.operation.grade,
         )
         for each in report.conventional.processors

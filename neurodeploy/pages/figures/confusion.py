@@ -13,8 +13,8 @@ from neurodeploy.pages.view import View
 NUMBERED, NAMED = 16, 48
 """Most classes whose cells hold numbers, and whose rows hold names."""
 
-STRONGEST = 0.55
-"""Opacity of a cell that holds all samples of its class; text on it stays legible."""
+WEAKEST, STRONGEST = 0.12, 0.55
+"""Opacity of a cell that holds few or all samples of its class; text on it stays legible."""
 
 
 def missing(view: View) -> str:
@@ -56,7 +56,7 @@ def draw(view: View) -> Figure:
             Rectangle(
                 (column + 0.03, row + 0.03), 0.94, 0.94, linewidth=0,
                 facecolor=ACCENT if right else SECOND,
-                alpha=0.06 + (STRONGEST - 0.06) * float(share[row, column]),
+                alpha=WEAKEST + (STRONGEST - WEAKEST) * float(share[row, column]),
             )
         )  # fmt: skip
     if classes <= NUMBERED:

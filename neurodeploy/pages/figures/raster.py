@@ -164,7 +164,7 @@ class _Raster:
         axes.plot(
             np.stack([x, x, gap], 1).ravel(), np.stack([y, y + tall, gap], 1).ravel(),
             color=self.colour, linewidth=float(np.clip(0.8 * WIDTH / steps, 0.5, 1.3)),
-            solid_capstyle="butt", gid="spikes",
+            solid_capstyle="butt",
         )  # fmt: skip
         if not (self.names and each >= 10):
             _label(axes, top, self.title)

@@ -84,7 +84,12 @@ def within_page(drawn: Drawn) -> str:
     assert box is not None
     body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, count=1, flags=re.S)
     body = re.sub(r'(?<=[ "])xlink:href="#', 'href="#', body)
-    body = re.sub(r'\bid="(?=[^"]*")', f'id="{drawn.name}-', body)
+    named = set(re.findall(r'(?:href="|url\()#([^")]+)', body))
+    body = re.sub(
+        r'\s+id="([^"]*)"',
+        lambda found: f' id="{drawn.name}-{found[1]}"' if found[1] in named else "",
+        body,
+    )
     body = re.sub(r'(href="|url\()#', rf"\g<1>#{drawn.name}-", body)
     body = re.sub(r"font: ([^;\"]*?)px [^;\"]*", _font, body)
     body = re.sub(r"(\d+\.\d\d)\d+", r"\1", body)

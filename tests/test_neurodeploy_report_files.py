@@ -1,0 +1,102 @@
+"""The options --html, --plots and --raster: what is written, and what is refused before a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from neurodeploy import report, report_files
+from neurodeploy.pages import html
+from neurodeploy.pages.figures.registry import FIGURES
+from neurodeploy.report_run import Request, carry_out
+
+
+@pytest.fixture(autouse=True)
+def samples(dense: object) -> None:
+    """Write three samples for the network 4-5-3."""
+    np.save("input.npy", (np.random.default_rng(1).random((3, 4, 20)) < 0.5).astype(np.uint8))
+
+
+def run(capsys, *words):
+    code = report.main(["dense.net", "--input", "input.npy", *words])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_a_page_and_figures_are_written_and_said(capsys):
+    code, out, err = run(capsys, "--html", "new/page.html", "--plots", "new/plots", "--raster", "2")
+    assert (code, err) == (0, "")
+    assert "Wrote new/page.html: the report as a page" in out
+    assert "Wrote new/plots: its figures as PNG and SVG" in out
+    assert "Sample 2 of the run" in Path("new/page.html").read_text()
+    there = {path.name for path in Path("new/plots").iterdir()}
+    drawn = set(FIGURES) - {"confusion"}  # the samples have no labels
+    assert there == {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
+    assert Path("new/plots/energy.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in Path("new").iterdir()} == {"page.html", "plots"}
+
+
+def test_json_stays_alone_on_stdout(capsys):
+    code, out, _ = run(capsys, "--html", "page.html", "--json")
+    assert code == 0
+    assert out.startswith("{")
+    assert "Wrote" not in out
+    assert Path("page.html").is_file()
+
+
+def test_a_page_is_the_same_every_time(capsys):
+    pages = []
+    for name in ("one.html", "two.html"):
+        run(capsys, "--html", name)
+        pages.append(Path(name).read_text())
+    assert pages[0] == pages[1]
+
+
+def test_a_page_that_cannot_be_finished_leaves_the_old_one(monkeypatch):
+    Path("page.html").write_text("old")
+    request = Request(Path("dense.net"), input=Path("input.npy"), html=Path("page.html"))
+    outcome = carry_out(request)
+
+    def fail(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(html, "render", fail)
+    with pytest.raises(KeyboardInterrupt):
+        html.write(html.View(outcome.report, outcome.sample), page=request.html, plots=None)
+    assert Path("page.html").read_text() == "old"
+    assert not list(Path().glob(".*"))
+
+
+REFUSED = {
+    "--raster 1": "--raster chooses the sample that --html and --plots show; give one too",
+    "--html p.html --raster 3": "--raster asks for sample 3 of a run of 3; they are numbered from "
+    "0 to 2",
+    "--html page.txt": "page.txt is no name for a page; give --html one ending in .html",
+    "--html folder.html": "folder.html is no name for a page; give --html one ending in .html",
+    "--html link.html": "--html would write over dense.net; give it another name",
+    "--plots input.npy": "input.npy is no folder; give --plots the name of one",
+    "--html input.npy/page.html": "input.npy/page.html cannot be written (File exists); choose "
+    "another output folder",
+    "--plots input.npy/plots": "input.npy/plots/figure.svg cannot be written (Not a directory); "
+    "choose another output folder",
+}
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED.items())
+def test_what_cannot_be_written_is_refused_before_the_run(capsys, words, said):
+    Path("folder.html").mkdir()
+    os.link("dense.net", "link.html")
+    code, out, err = run(capsys, *words.split())
+    assert (code, out, err) == (2, "", f"error: {said}\n")
+
+
+def test_figures_do_not_replace_what_is_read():
+    Path("plots").mkdir()
+    Path("dense.net").rename("plots/energy.svg")
+    asked = Request(Path("plots/energy.svg"), input=Path("input.npy"), plots=Path("plots"))
+    with pytest.raises(InputError, match=r"--plots would write over plots/energy\.svg"):
+        report_files.check(asked)

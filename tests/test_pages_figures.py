@@ -1,0 +1,243 @@
+"""Figures and pages of odd reports: what is missing is said in a sentence, the rest is drawn."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export import netx
+from hw_sim.estimate import Estimate, exactly
+from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork, TaskDescription
+from neurodeploy import evaluation
+from neurodeploy.pages import html, numbers
+from neurodeploy.pages.figures import ranges, style, svg
+from neurodeploy.pages.figures.registry import FIGURES
+from neurodeploy.pages.figures.svg import Drawn
+from neurodeploy.pages.view import View
+from neurodeploy.report_run import Request, carry_out
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+LIF = CubaLif(np.array([1024]), np.array([512]), 60)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def network_of(*sizes: int, threshold: int = 60, **task: Any) -> QuantizedNetwork:
+    rng = np.random.default_rng(1)
+    neuron = replace(LIF, threshold=threshold)
+    pairs = zip(sizes[1:], sizes)
+    layers = tuple(DenseLayer(rng.integers(-60, 120, pair), neuron) for pair in pairs)
+    return QuantizedNetwork(layers, TaskDescription(**task))
+
+
+def view_of(network: QuantizedNetwork, spikes: np.ndarray, labels: Any = None, **more: Any) -> View:
+    netx.write(network, Path("model.net"))
+    np.save("input.npy", spikes)
+    if labels is not None:
+        np.save("labels.npy", np.array(labels))
+        more["labels"] = Path("labels.npy")
+    asked = Request(Path("model.net"), input=Path("input.npy"), html=Path("page.html"), **more)
+    outcome = carry_out(asked)
+    return View(outcome.report, outcome.sample)
+
+
+def drawn_of(view: View) -> tuple[dict[str, Drawn], str]:
+    """Return every figure, which is whole or says why not, and the page."""
+    drawn = svg.draw_all(view)
+    page = html.render(view, drawn)
+    for each in drawn.values():
+        assert bool(each.svg) != bool(each.why_missing), each.name
+        if each.svg:
+            marks = [
+                e for e in ET.fromstring(each.svg).iter() if e.tag in (f"{SVG}path", f"{SVG}use")
+            ]
+            assert len(marks) > 2, each.name
+            assert f'<figure id="{each.name}">' in page
+        else:
+            assert each.why_missing.endswith(".")
+            assert each.why_missing in page
+    return drawn, page
+
+
+def spikes_of(*shape: int, rate: float = 0.4) -> np.ndarray:
+    return (np.random.default_rng(2).random(shape) < rate).astype(np.uint8)
+
+
+def missing(drawn: dict[str, Drawn]) -> set[str]:
+    return {each.name for each in drawn.values() if each.why_missing}
+
+
+def test_with_labels_nothing_is_missing():
+    view = view_of(network_of(4, 9, 3, dt_ms=20.0), spikes_of(6, 4, 30), [0, 1, 2, 0, 1, 2])
+    drawn, page = drawn_of(view)
+    assert missing(drawn) == set()
+    assert "Each class; recall, precision and F1" in page
+
+
+def test_without_labels_accuracy_is_not_known_and_the_page_says_why():
+    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
+    assert missing(drawn) == {"confusion"}
+    assert "The samples have no labels" in page
+    assert "agreement with the last answer stays within one point" in page
+    assert "no pace of a sensor is given" in page
+
+
+def test_a_network_that_never_fires_is_drawn_without_bars_of_nothing():
+    view = view_of(network_of(4, 9, 3, threshold=130000), spikes_of(2, 4, 30, rate=0), [0, 1])
+    drawn, page = drawn_of(view)
+    assert missing(drawn) == {"spikes"}
+    assert "No neuron fired in this sample." in page
+    assert "In 2 samples no output neuron spiked; class 0 counts as their answer." in page
+
+
+def test_one_sample_is_said_to_say_little():
+    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 30), [1]))
+    assert missing(drawn) == set()
+    assert "One sample says little" in page
+
+
+def test_one_time_step_and_one_output_leave_nothing_to_decide():
+    drawn, _ = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 1)))
+    assert "one time step" in drawn["steps"].why_missing
+    drawn, _ = drawn_of(view_of(network_of(4, 9, 1), spikes_of(4, 20)))
+    assert "one output" in drawn["steps"].why_missing
+
+
+def test_a_chip_that_cannot_hold_the_network_is_marked_and_says_why():
+    view = view_of(network_of(4, 9, 3), spikes_of(4, 30))
+    estimated = dict(view.report.estimated)
+    estimated["loihi1"] = replace(estimated["loihi1"], problems=("layer 0 is <too> big",))
+    view = View(replace(view.report, estimated=MappingProxyType(estimated)), view.sample)
+    _, page = drawn_of(view)
+    assert "Does not fit Intel Loihi 1: layer 0 is &lt;too&gt; big" in page
+    assert '<span class="value bad">' in page
+
+
+def small_chip(cores: int) -> Path:
+    """Write a cost file of a chip of few neurocores that hold four neurons each."""
+    text = resources.files("hw_sim").joinpath("costs/loihi1.json").read_text()
+    content = json.loads(text)
+    content |= {"name": "small", "title": "Small <chip>"}
+    for name, value in (("cores_per_chip", cores), ("neurons_per_core", 4)):
+        content["limits"][name] = {**content["limits"][name], "value": value}
+    Path("small.json").write_text(json.dumps(content))
+    return Path("small.json")
+
+
+@pytest.mark.parametrize(
+    ("neurons", "said"), [(40, "on 3 tiles of 2 chips"), (400, "the first 8 are")]
+)
+def test_several_chips_are_drawn_and_many_in_part(neurons, said):
+    network = network_of(3, neurons, 8)
+    view = view_of(network, spikes_of(3, 10), costs=[small_chip(8)])
+    drawn, page = drawn_of(view)
+    assert "Small &lt;chip&gt;" in page
+    assert said in page + drawn["cores"].description
+
+
+def test_large_layers_and_long_samples_are_thinned_and_the_page_says_so():
+    drawn, page = drawn_of(view_of(network_of(200, 300, 4), spikes_of(200, 2100)))
+    assert "of the 300 neurons of layer 0" in page
+    assert "of the 200 neurons of the input" in page
+    assert "Of 2,100 time steps, 3 share a column." in page
+    assert len(drawn["raster"].svg) < 4_000_000
+
+
+def test_values_that_drive_input_neurons_are_drawn_as_lines():
+    network = QuantizedNetwork((InputLayer(LIF, (12,), 3, 2), network_of(12, 3).layers[0]))
+    values = np.random.default_rng(1).integers(0, 15, (12, 9))
+    drawn, _ = drawn_of(view_of(network, values))
+    assert "input values" in drawn["raster"].svg
+
+
+@pytest.mark.parametrize("classes", [2, 17, 60])
+def test_any_number_of_classes_is_drawn(classes):
+    labels = np.arange(12) % classes
+    drawn, _ = drawn_of(view_of(network_of(4, 9, classes), spikes_of(12, 4, 30), labels))
+    assert missing(drawn) == set()
+
+
+def test_names_of_any_kind_come_out_as_text():
+    names = ("<i>$a_1$</i>", "\x1b[31mred\x00", "a" * 300)
+    view = view_of(network_of(4, 9, 3, class_names=names), spikes_of(6, 4, 30), [0, 1, 2] * 2)
+    drawn, page = drawn_of(view)
+    texts = [each.text or "" for each in ET.fromstring(drawn["confusion"].svg).iter(f"{SVG}text")]
+    assert "<i>$a_1$</i>" in texts
+    assert "\N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}" in texts
+    assert max(map(len, texts)) < 40
+    assert "<i>" not in page
+    assert "\x1b" not in page
+
+
+def test_colours_of_the_page_are_its_variables_and_those_of_files_are_plain():
+    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 30)))
+    figures = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
+    assert not re.search(r"#[0-9a-f]{6}\b", figures)
+    assert set(re.findall(r"var\(--(\w+)\)", figures)) <= set(style.ROLES.values())
+    assert "var(" not in drawn["energy"].svg
+    for colour, role in style.ROLES.items():
+        assert f"--{role}: {colour}" in page
+
+
+def test_a_range_is_as_wide_as_its_band_in_powers_of_ten():
+    rows = [ranges.Row("x", (ranges.Line(0, Estimate(1e-6, 1e-5, 1e-4)),))]
+    with style.look():
+        figure = ranges.draw(rows, series=("chip",), unit="J")
+    band, mark = figure.axes[0].lines
+    assert list(band.get_xdata()) == [1e-6, 1e-4]
+    assert list(mark.get_xdata()) == [1e-5]
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_nothing_has_no_mark_on_a_scale_without_zero():
+    rows = [ranges.Row("x", (ranges.Line(0, exactly(0.0)),))]
+    with style.look():
+        figure = ranges.draw(rows, series=("chip",), unit="J")
+    assert not figure.axes[0].lines
+    assert "0" in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, "0"), (1.2345, "1.23"), (9.999, "10.0"), (99.96, "100"), (1234.5, "1,234"),
+     (0.0123, "0.0123"), (1e-9, "1.0e-09"), (2e12, "2.00e+12")],
+)  # fmt: skip
+def test_numbers_have_three_digits(value, expected):
+    assert numbers.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("joules", "expected"),
+    [
+        (1.66e-5, "16.6 \N{MICRO SIGN}J"),
+        (0.594, "594 mJ"),
+        (3.0, "3.00 J"),
+        (5e-14, "0.0500 pJ"),
+        (0.0, "0 J"),
+    ],
+)
+def test_amounts_have_the_prefix_that_fits(joules, expected):
+    assert numbers.scale([joules], "J").amount(joules) == expected
+
+
+def test_a_task_s_sample_has_the_sensor_s_signal(uci_har_folder):
+    encoder = {"name": "sigma-delta", "gain": [1.0] * 6, "rectified": False}
+    inputs = evaluation.of_task(TaskDescription("har", encoder), uci_har_folder, 3)
+    assert inputs.signal is not None
+    signal = inputs.signal(2)
+    assert signal.names[0].startswith("acc-x")
+    assert signal.values[0, 0] == pytest.approx(inputs.numbers[2], abs=1)
+    assert np.allclose(np.diff(signal.values[0]), 1 / 1000, atol=1e-4)
+
+
+def test_every_figure_has_a_name_that_is_a_file_s():
+    assert all(re.fullmatch("[a-z]+", name) for name in FIGURES)
