@@ -9,6 +9,8 @@ proof                           compare a trained network with its integer twin
 comparison                      compare two runs, and two backends
 trained_network                 compare with the trained network beside a file
 report_run, report_files        what report does before it prints, and the files it may write
+provenance                      where a report comes from
+side_by_side, report_words      networks side by side, and what --compare names
 kept_sample                     keep one sample of a run, to draw it
 evaluation                      run a network over a task's samples, or those in a given_input
 array_file, paths               open an array of a person's own, and look up what lies at a path

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw_sim import backend_names
 from hw_sim.run_options import RunOptions
 from models import loihi
-from neurodeploy import cli
+from neurodeploy import cli, report_words
 
 if TYPE_CHECKING:
     from neurodeploy.report_run import Outcome, Request
@@ -24,7 +25,9 @@ DESCRIPTION = (
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a report."""
-    options.add_argument("network", type=Path, metavar="model.net", help="integer network to run")
+    options.add_argument(
+        "network", nargs="?", type=Path, metavar="model.net", help="integer network to run"
+    )
     cli.add_data_option(options)
     options.add_argument(
         "--samples",
@@ -81,8 +84,11 @@ def _add_run_options(options: argparse.ArgumentParser) -> None:
     options.add_argument("--backend", choices=names, default="fast", help="what runs it")
     options.add_argument(
         "--compare",
-        choices=names,
-        help="run this backend as well and show the first spike that differs",
+        nargs="+",
+        action="extend",
+        metavar="WITH",
+        help=f"a backend ({', '.join(names)}), to run it as well and show the first spike that "
+        "differs; or other networks, to put them side by side",
     )
     options.add_argument(
         "--trace",
@@ -123,6 +129,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser("report", DESCRIPTION)
     add_options(options)
     given = options.parse_args(argv)
+    networks, given.compare = report_words.sort_out(given.network, given.compare or ())
+    if not networks:
+        options.error("the following arguments are required: model.net")
+    if len(networks) > 1:
+        report_words.check_options(given, networks)
+        return _side_by_side(given, networks)
     from neurodeploy import report_run
 
     request = request_of(given)
@@ -144,6 +156,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = exit_code(outcome.report, asked=asked)
     differs = outcome.comparison is not None and not outcome.comparison.equal
     return cli.CHECK_FAILED if differs else code
+
+
+def _side_by_side(given: argparse.Namespace, networks: Sequence[Path]) -> int:
+    """Run several networks, print them side by side and return the exit code."""
+    from neurodeploy import side_by_side
+
+    requests = [replace(request_of(given), network=path) for path in networks]
+    found = side_by_side.compare(requests)
+    if given.json:
+        cli.print_json(found.as_json())
+    else:
+        from neurodeploy.pages import beside
+
+        beside.show(found)
+        print("Next, all about one of them:")
+        print(f"  {cli.next_command('report', *_words(requests[0]), data=given.data)}")
+    reports = [entry.report for entry in found.entries]
+    asked = tuple(reports[0].estimated) if given.chip or given.costs else ()
+    return max(exit_code(made, asked=asked) for made in reports)
 
 
 def _write_pages(request: Request, outcome: Outcome) -> list[str]:
@@ -180,14 +211,19 @@ def request_of(given: argparse.Namespace) -> Request:
     )
 
 
-def _print_next(request: Request, samples: int) -> None:
+def _words(request: Request) -> list[str | Path]:
+    """Return the words of a command that gives the same network, input and chips."""
     words: list[str | Path] = [request.network]
     if request.input is not None:
         words += ["--input", request.input, *["--transformed"] * request.transformed]
     for option in ("message_bits", "spike_exp"):
         if getattr(request, option) is not None:
             words += [f"--{option.replace('_', '-')}", str(getattr(request, option))]
-    words += cli.chip_words(request.chips, request.costs)
+    return words + cli.chip_words(request.chips, request.costs)
+
+
+def _print_next(request: Request, samples: int) -> None:
+    words = _words(request)
     few = request.samples is not None or samples > 16
     compare = ["--compare", "lava", *["--samples", str(min(samples, 16))] * few]
     nexts = [["--json"]] if request.compare else [compare, ["--json"]]

@@ -20,6 +20,7 @@ from neurodeploy import (
     cli,
     evaluation,
     given_input,
+    provenance,
     report_files,
     spike_file,
     trained_network,
@@ -124,12 +125,7 @@ def carry_out(request: Request) -> Outcome:
         **measures.results(),
         score=done.score,
         measured=done.measured,
-        provenance={
-            "backend": request.backend,
-            "data": inputs.source,
-            "split": inputs.split,
-            "overflows": done.overflows,
-        },
+        provenance=provenance.of_run(network, inputs, done, backend=request.backend, chips=chips),
         answers=answers(network, done.outputs, inputs.numbers[: len(done.outputs)]),
     )
     return Outcome(made, comparison, trace, None if keeper is None else keeper.result())
