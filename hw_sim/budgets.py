@@ -5,8 +5,10 @@ A neurocore holds neurons of one layer and all the synapses that reach them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import or_
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -92,11 +94,11 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
 
     Source: nengo-loihi, `block.SynapseConfig.shift_bits` and `discretize.discretize_weights`.
     """
-    weights = [each.reshape(-1) for each in weights_of(layer)] or [np.zeros(1, np.int64)]
-    weight = np.concatenate(weights).astype(np.int64)
-    low, high = int(weight.min()), int(weight.max())
+    weights = weights_of(layer) or (np.zeros(1, np.int16),)
+    low = min(int(each.min()) for each in weights)
+    high = max(int(each.max()) for each in weights)
     signs: Signs = "mixed" if low < 0 < high else "inhibitory" if low < 0 else "excitatory"
-    together = int(np.bitwise_or.reduce(np.abs(weight), axis=None))
+    together = functools.reduce(or_, (int(np.bitwise_or.reduce(w, axis=None)) for w in weights))
     shift = max((together & -together).bit_length() - 1, 0)  # zeros that end every weight
     low, high = low >> shift, high >> shift
     if signs == "mixed":

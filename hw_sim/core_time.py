@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +18,15 @@ ENDS = ("low", "value", "high")
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What neurocores do in each step of some samples, int32 arrays (batch, neurocores, time).
+    """What neurocores do in each step of some samples, arrays (batch, neurocores, time).
 
     Attributes:
-        synops: weights that they add.
-        messages: spikes that arrive.
-        spikes: spikes that their neurons send.
+        synops: weights that they add, int64.
+        messages: spikes that arrive, int32.
+        spikes: spikes that their neurons send, int32.
     """
 
-    synops: NDArray[np.int32]
+    synops: NDArray[np.int64]
     messages: NDArray[np.int32]
     spikes: NDArray[np.int32]
 
@@ -88,10 +89,10 @@ def core_times(placement: Placement) -> dict[str, CoreTimes]:
     }
 
 
-def neurons_of(placement: Placement) -> NDArray[np.int32]:
-    """Return the neurons of every neurocore, int32 (neurocores,)."""
-    sizes = [np.prod(size) for placed in placement.layers for size in placed.blocks.sizes()]
-    return np.array(sizes, np.int32)
+def neurons_of(placement: Placement) -> NDArray[np.int64]:
+    """Return the neurons of every neurocore, int64 (neurocores,)."""
+    sizes = [math.prod(size) for placed in placement.layers for size in placed.blocks.sizes()]
+    return np.array(sizes, np.int64)
 
 
 def operation(layer: Layer, chip: Chip, what: str) -> Estimate:

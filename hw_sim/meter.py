@@ -53,12 +53,15 @@ class Meter:
                 f"samples of {steps} steps follow samples of {self._steps.steps}; measure samples "
                 "of one length together"
             )
-        some = max(1, VALUES_AT_ONCE // (self._placement.neurocores * steps))
+        cores = self._placement.neurocores
+        span = max(1, min(steps, VALUES_AT_ONCE // cores))
+        some = max(1, VALUES_AT_ONCE // (cores * span))
         for start in range(0, samples, some):
             sent = [each[start : start + some] for each in (activity.inputs, *activity.spikes)]
-            work = self._work(sent)
-            seconds = {end: self._times[end].seconds(work) for end in ENDS}
-            self._steps.add(work, seconds, first=self._samples)
+            for since in range(0, steps, span):
+                work = self._work([each[:, :, since : since + span] for each in sent])
+                seconds = {end: self._times[end].seconds(work) for end in ENDS}
+                self._steps.add(work, seconds, first=self._samples, since=since)
             self._steps.exchange(sent)
             self._samples += len(sent[0])
 
@@ -75,7 +78,8 @@ class Meter:
 
     def _work(self, sent: list[NDArray[Any]]) -> Work:
         batch, _, steps = sent[0].shape
-        work = Work(*np.zeros((3, batch, self._placement.neurocores, steps), np.int32))
+        shape = batch, self._placement.neurocores, steps
+        work = Work(np.zeros(shape, np.int64), *np.zeros((2, *shape), np.int32))
         for index, (spikes, into) in enumerate(zip(sent, self._targets)):
             if into.count:
                 counts, weighted = self._tally(index, spikes)
@@ -86,12 +90,12 @@ class Meter:
         return work
 
     def _tally(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return spikes at each target, and their synapses, int32 (batch, targets, steps)."""
+        """Return spikes at each target, int32 (batch, targets, steps), and synapses, int64."""
         into, frames = self._targets[index], spikes.transpose(0, 2, 1)
-        found = np.zeros((2, *frames.shape[:2], into.count), np.int32)
-        tally(frames, into.start, into.target, into.weight, *found, self._sent[index])
-        counts, weighted = found.transpose(0, 1, 3, 2)
-        return counts, weighted
+        shape = *frames.shape[:2], into.count
+        counts, weighted = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
+        tally(frames, into.start, into.target, into.weight, counts, weighted, self._sent[index])
+        return counts.transpose(0, 2, 1), weighted.transpose(0, 2, 1)
 
     def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
         """Note what a layer sends, and what that is for the layer itself if it is recurrent."""
@@ -103,7 +107,7 @@ class Meter:
             work.synops[:, cores] += own * self._neurons[cores]
 
     def _receive(
-        self, work: Work, index: int, counts: NDArray[np.int32], weighted: NDArray[np.int32]
+        self, work: Work, index: int, counts: NDArray[np.int32], weighted: NDArray[np.int64]
     ) -> None:
         cores = self._placement.layers[index].slice
         dense = is_dense(self._placement.network.layers[index])
@@ -136,24 +140,27 @@ class _Steps:
         self._peak = (0, 0, 0, 0)
         self._injected, self._read = [0, 0], [0, 0]
 
-    def add(self, work: Work, seconds: dict[str, NDArray[np.float64]], *, first: int) -> None:
-        """Add some samples, of which the first is number `first` of the run."""
+    def add(
+        self, work: Work, seconds: dict[str, NDArray[np.float64]], *, first: int, since: int
+    ) -> None:
+        """Add some samples and steps, the first sample and step of them by their numbers."""
+        now = slice(since, since + work.synops.shape[2])
         for end in ENDS:
             busiest = seconds[end].max(1)
-            self._busy[end] += busiest.sum(0)
+            self._busy[end][now] += busiest.sum(0)
             if end == "value" and busiest.max() > self._longest[end]:
-                self._peak = _place(seconds[end], work, first)
+                self._peak = _place(seconds[end], work, first, since)
             self._longest[end] = max(self._longest[end], float(busiest.max()))
-        self._core_s += seconds["value"].mean(2).sum(0)
+        self._core_s += seconds["value"].sum((0, 2))
         parts = (work.synops, work.messages, work.spikes)
         self._cores += [each.sum((0, 2), dtype=np.int64) for each in parts]
         for index, placed in enumerate(self._placement.layers):
-            self._synops[index] += work.synops[:, placed.slice].sum((0, 1), dtype=np.int64)
-            self._spikes[index] += work.spikes[:, placed.slice].sum((0, 1), dtype=np.int64)
-        self._messages += work.messages.sum((0, 1), dtype=np.int64)
+            self._synops[index, now] += work.synops[:, placed.slice].sum((0, 1))
+            self._spikes[index, now] += work.spikes[:, placed.slice].sum((0, 1), dtype=np.int64)
+        self._messages[now] += work.messages.sum((0, 1), dtype=np.int64)
         last = self._placement.layers[-1].slice
         read = work.spikes[:, last].sum(1)
-        self._messages += read.sum(0)
+        self._messages[now] += read.sum(0)
         _note(self._read, read)
 
     def exchange(self, sent: list[NDArray[Any]]) -> None:
@@ -177,7 +184,7 @@ class _Steps:
             busy_s=around(**{end: float(self._busy[end].mean()) / samples for end in ENDS}),
             busy_by_step_s=self._busy["value"] / samples,
             peak=Peak(around(**self._longest), sample, step, neurocore, synops),
-            core_s=self._core_s / samples,
+            core_s=self._core_s / (samples * self.steps),
             core_synops=self._cores[0] / samples,
             core_messages=self._cores[1] / samples,
             core_spikes=self._cores[2] / samples,
@@ -191,10 +198,12 @@ class _Steps:
         )
 
 
-def _place(seconds: NDArray[np.float64], work: Work, first: int) -> tuple[int, int, int, int]:
+def _place(
+    seconds: NDArray[np.float64], work: Work, first: int, since: int
+) -> tuple[int, int, int, int]:
     """Return sample, step, neurocore and SynOps where the most seconds are."""
     sample, core, step = (int(i) for i in np.unravel_index(seconds.argmax(), seconds.shape))
-    return first + sample, step, core, int(work.synops[sample, core, step])
+    return first + sample, since + step, core, int(work.synops[sample, core, step])
 
 
 def _note(kept: list[int], counts: NDArray[Any]) -> None:

@@ -14,7 +14,7 @@ def _tally(spikes, start, target, weight, counts, weighted, by_sender):
         target: of each pair of sender and target, int64 (pairs,).
         weight: of each pair, int32 (pairs,).
         counts: spikes at each target, int32 (batch, time, targets).
-        weighted: the same, each times its weight, int32 (batch, time, targets).
+        weighted: the same, each times its weight, int64 (batch, time, targets).
         by_sender: spikes of each sender, int64 (senders,).
     """
     batch, time, senders = spikes.shape

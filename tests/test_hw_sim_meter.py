@@ -1,0 +1,357 @@
+"""What neurocores do, against a slow walk over every spike, neurocore and weight."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_sim import meter
+from hw_sim.activity import Activity, count
+from hw_sim.chip import Chip, chip
+from hw_sim.core_time import neurons_of
+from hw_sim.kernels.tally import tally
+from hw_sim.meter import Meter, measure
+from hw_sim.placement import Placement, place
+from hw_sim.workload import Workload
+from models.errors import InputError
+from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
+
+NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
+
+
+def with_limits(chip: Chip, **values: int) -> Chip:
+    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
+    return replace(chip, limits={**chip.limits, **rows})
+
+
+CHIPS = {
+    "whole": chip("loihi1"),
+    "tiles": with_limits(chip("loihi1"), neurons_per_core=3, cores_per_tile=1),
+    "chips": with_limits(chip("loihi2"), neurons_per_core=4, cores_per_chip=3, cores_per_tile=2),
+    "rows": with_limits(
+        chip("loihi2"), neurons_per_core=2, cores_per_chip=7, cores_per_tile=1, tiles_east_west=2
+    ),
+}
+"""Chips that put a network on one tile, on many tiles, and on many chips of some tiles."""
+
+
+def dense(*sizes: int) -> list[Any]:
+    return [DenseLayer(np.ones((b, a), int), NEURON) for a, b in pairwise(sizes)]
+
+
+def convolution(**options: Any) -> ConvLayer:
+    weight = np.ones((4, 2 // options.get("groups", 1), 3, 2), int)
+    return ConvLayer(weight, (2, 4, 5), NEURON, **options)
+
+
+def networks() -> dict[str, QuantizedNetwork]:
+    conv, grouped = convolution(padding=(1, 0)), convolution(groups=2, stride=(1, 2))
+    recurrent = RecurrentLayer(np.ones((7, 6), int), np.ones((7, 7), int), NEURON)
+    delta = [InputLayer(Delta(1), (6,)), DenseLayer(np.ones((5, 6), int), SigmaDelta(1)),
+             DenseLayer(np.ones((2, 5), int), Sigma())]  # fmt: skip
+    return {
+        "dense": QuantizedNetwork(dense(6, 9, 5)),
+        "one layer": QuantizedNetwork(dense(3, 8)),
+        "recurrent": QuantizedNetwork([*dense(4, 6), recurrent, *dense(7, 3)]),
+        "convolution": QuantizedNetwork([conv, *dense(conv.neurons, 3)]),
+        "groups": QuantizedNetwork([InputLayer(NEURON, (2, 4, 5)), grouped]),
+        "input layer": QuantizedNetwork([InputLayer(NEURON, (6,), 3, 2), *dense(6, 5)]),
+        "graded": QuantizedNetwork(dense(6, 5), message_bits=8),
+        "sigma-delta": QuantizedNetwork(delta),
+    }
+
+
+NETWORKS = networks()
+EVERYWHERE = [(network, chip) for network in NETWORKS for chip in CHIPS]
+
+
+def drawn(
+    network: QuantizedNetwork, *, samples: int = 4, steps: int = 5, seed: int = 0
+) -> Activity:
+    """Draw spikes of every layer, with graded ones and input values below 0 where there are some.
+
+    What matters here is where spikes go, not why they are sent.
+    """
+    rng = np.random.default_rng(seed)
+
+    def spikes(neurons: int, *, graded: bool) -> np.ndarray:
+        sent = rng.random((samples, neurons, steps)) < 0.3
+        return sent * rng.integers(-9, 9, sent.shape, np.int32) if graded else sent.astype(np.uint8)
+
+    layers = network.layers
+    wide = bool(network.message_bits) or isinstance(layers[0], InputLayer)
+    emitted = tuple(spikes(each.neurons, graded=each.neuron.graded) for each in layers)
+    return Activity(spikes(network.inputs, graded=wide), emitted)
+
+
+def weights_of_sender(layer: Any, sender: int) -> list[int]:
+    """Return the neurons that a spike reaches, one entry a weight, by definition."""
+    if isinstance(layer, InputLayer):
+        return []
+    if not isinstance(layer, ConvLayer):
+        return list(range(layer.neurons))
+    found = []
+    inputs, outputs = layer.weight.shape[1], len(layer.weight) // layer.groups
+    for number, (channel, o, p) in enumerate(product(*map(range, layer.shape))):
+        for c, i, j in product(*map(range, layer.weight.shape[1:])):
+            y = o * layer.stride[0] + i * layer.dilation[0] - layer.padding[0]
+            x = p * layer.stride[1] + j * layer.dilation[1] - layer.padding[1]
+            inside = 0 <= y < layer.input_shape[1] and 0 <= x < layer.input_shape[2]
+            place = np.array([channel // outputs * inputs + c, y, x])
+            if inside and np.ravel_multi_index(place, layer.input_shape) == sender:
+                found.append(number)
+    return found
+
+
+class Slow:
+    """The workload, by a walk over every spike of every sample and step."""
+
+    def __init__(self, placement: Placement, activity: Activity) -> None:
+        self.placement, self.layers = placement, placement.network.layers
+        self.cores = list(placement.cores())
+        self.senders = (activity.inputs, *activity.spikes)
+        samples, _, steps = activity.inputs.shape
+        shape = (samples, len(self.cores), steps)
+        self.synops, self.messages, self.spikes = np.zeros((3, *shape), int)
+        self.sent, self.read = np.zeros((2, samples, steps), int)
+        self.ways: list[tuple[int, int, bool]] = []
+        self.reached = {
+            index: [self._cores_of(index, weights_of_sender(layer, s)) for s in
+                    range(layer.senders)]
+            for index, layer in enumerate(self.layers)
+        }  # fmt: skip
+        for index, sent in enumerate(self.senders):
+            for sample, sender, step in zip(*(axis.tolist() for axis in np.nonzero(sent))):
+                self._send(index, sender, sample, step)
+        self._exchange()
+
+    def core_of(self, index: int, neuron: int) -> int:
+        entry = self.placement.layers[index]
+        place = np.unravel_index(neuron, entry.blocks.shape)
+        block = tuple(int(a) // b for a, b in zip(place, entry.blocks.size))
+        return entry.first + list(product(*map(range, entry.blocks.grid))).index(block)
+
+    def _cores_of(self, index: int, neurons: list[int]) -> dict[int, int]:
+        found: dict[int, int] = defaultdict(int)
+        for neuron in neurons:
+            found[self.core_of(index, neuron)] += 1
+        return found
+
+    def _send(self, index: int, sender: int, sample: int, step: int) -> None:
+        """One spike of one sender, the host for `index` 0."""
+        source = None
+        if index > 0:
+            source = self.core_of(index - 1, sender)
+            self.spikes[sample, source, step] += 1
+            if isinstance(self.layers[index - 1], RecurrentLayer):
+                everyone = self._cores_of(index - 1, list(range(self.layers[index - 1].neurons)))
+                self._arrive(source, everyone, sample, step)
+        if index == len(self.layers):
+            self.read[sample, step] += 1
+            self._travel(source, None)
+        else:
+            self._arrive(source, self.reached[index][sender], sample, step)
+
+    def _arrive(self, source: int | None, reached: dict[int, int], sample: int, step: int) -> None:
+        for core, weights in reached.items():
+            self.synops[sample, core, step] += weights
+            self.messages[sample, core, step] += 1
+            self._travel(source, core)
+
+    def _travel(self, *ends: int | None) -> None:
+        wide = self.placement.chip.limit("tiles_east_west")
+        places = [(0, 0, 0)] * 2
+        for end, number in enumerate(ends):
+            if number is not None:
+                core = self.cores[number]
+                places[end] = (core.chip * wide + core.x, core.y, core.chip)
+        (x, y, here), (to_x, to_y, there) = places
+        self.ways.append((abs(x - to_x), abs(y - to_y), here != there))
+
+    def _exchange(self) -> None:
+        values = self.senders[0]
+        if not isinstance(self.layers[0], InputLayer):
+            self.sent = (values != 0).sum(1)
+            return
+        for sample, channel, step in product(*map(range, values.shape)):
+            before = values[sample, channel, step - 1] if step else 0
+            self.sent[sample, step] += values[sample, channel, step] != before
+
+    def seconds(self, end: str) -> np.ndarray:
+        """Return the time of every core and step: what it does times what each costs."""
+        rows = {name: getattr(self.placement.chip.cost(name), end)
+                for name in self.placement.chip.costs}  # fmt: skip
+        found = np.zeros(self.synops.shape)
+        for core in self.cores:
+            kind = "convolution" if isinstance(self.layers[core.layer], ConvLayer) else "synaptic"
+            spikes = self.spikes[:, core.number]
+            resting = core.neurons - spikes if end == "low" else 0
+            found[:, core.number] = (
+                self.synops[:, core.number] * rows[f"{kind}_operation_time"]
+                + self.messages[:, core.number] * rows["spike_message_time"]
+                + spikes * rows["spike_generation_time"]
+                + (core.neurons - resting) * rows["neuron_update_active_time"]
+                + resting * rows["neuron_update_inactive_time"]
+            )
+        return found
+
+
+def compare(found: Workload, slow: Slow) -> None:
+    samples, _, steps = slow.synops.shape
+    layer_of = np.array([core.layer for core in slow.cores])
+    assert (found.samples, found.steps) == (samples, steps)
+    for index in range(len(slow.layers)):
+        mine = layer_of == index
+        assert found.synops[index] == pytest.approx(slow.synops[:, mine].sum((0, 1)) / samples)
+        assert found.spikes[index] == pytest.approx(slow.spikes[:, mine].sum((0, 1)) / samples)
+    for name in ("synops", "messages", "spikes"):
+        expected = getattr(slow, name).sum((0, 2)) / samples
+        assert getattr(found, f"core_{name}") == pytest.approx(expected), name
+    arrived = (slow.messages.sum(1) + slow.read).sum(0) / samples
+    assert found.messages == pytest.approx(arrived)
+    ways = np.array(slow.ways, float).reshape(-1, 3).sum(0) / samples
+    traffic = found.traffic
+    assert traffic.messages == pytest.approx(arrived.sum()) == pytest.approx(found.messages.sum())
+    assert [traffic.east_west, traffic.north_south, traffic.between_chips] == pytest.approx(ways)
+    longest = max((sum(way[:2]) for way in slow.ways), default=0)
+    assert sum(found.longest_way) == longest
+    assert longest == 0 or found.longest_way in [way[:2] for way in slow.ways]
+    for exchange, counts in ((found.injected, slow.sent), (found.read, slow.read)):
+        assert exchange.per_sample == pytest.approx(counts.sum() / samples)
+        assert exchange.peak_step == counts.max()
+
+
+def compare_times(found: Workload, slow: Slow) -> None:
+    peak = found.peak
+    for end in ("low", "value", "high"):
+        seconds = slow.seconds(end)
+        busiest = seconds.max(1)
+        assert getattr(found.busy_s, end) == pytest.approx(busiest.mean())
+        assert getattr(peak.busy_s, end) == pytest.approx(busiest.max())
+        if end == "value":
+            assert found.busy_by_step_s == pytest.approx(busiest.mean(0))
+            assert found.core_s == pytest.approx(seconds.mean((0, 2)))
+            assert found.busiest_core == found.core_s.argmax()
+            there = seconds[peak.sample, peak.neurocore, peak.step]
+            assert there == pytest.approx(busiest.max())
+    assert peak.synops == slow.synops[peak.sample, peak.neurocore, peak.step]
+
+
+@pytest.mark.parametrize(("name", "chip"), EVERYWHERE)
+def test_every_spike_is_where_a_slow_walk_takes_it(name, chip):
+    placement = place(NETWORKS[name], CHIPS[chip])
+    activity = drawn(NETWORKS[name], seed=len(name))
+    found, slow = measure(activity, placement), Slow(placement, activity)
+    compare(found, slow)
+    compare_times(found, slow)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_totals_are_what_is_counted(name):
+    activity = drawn(NETWORKS[name], seed=7)
+    found = measure(activity, place(NETWORKS[name], CHIPS["chips"]))
+    for index, counts in enumerate(count(NETWORKS[name], activity)):
+        assert found.synops[index].sum() == pytest.approx(counts.synops.mean())
+        assert found.spikes[index].sum() == pytest.approx(counts.spikes.mean())
+
+
+def test_the_networks_spread_as_the_names_of_the_chips_say():
+    found = {name: place(NETWORKS["dense"], each) for name, each in CHIPS.items()}
+    assert (found["whole"].tiles, found["whole"].chips) == (1, 1)
+    assert (found["tiles"].tiles, found["tiles"].chips) == (5, 1)
+    assert (found["chips"].tiles, found["chips"].chips) == (2, 2)
+    assert (found["rows"].tiles, found["rows"].chips) == (7, 2)
+
+
+def slices(activity: Activity, *sizes: int) -> list[Activity]:
+    ends = np.cumsum((0, *sizes)).tolist()
+    return [
+        Activity(activity.inputs[a:b], tuple(each[a:b] for each in activity.spikes))
+        for a, b in pairwise(ends)
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40, 1 << 22])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batches_and_chunks_change_nothing(name, at_once, monkeypatch):
+    """Samples come in threes, ones and twos, and are worked on in chunks of samples or steps."""
+    placement = place(NETWORKS[name], CHIPS["chips"])
+    activity = drawn(NETWORKS[name], samples=6, steps=9, seed=3)
+    monkeypatch.setattr(meter, "VALUES_AT_ONCE", at_once)
+    measuring = Meter(placement)
+    for part in slices(activity, 3, 1, 2):
+        measuring.add(part)
+    found, slow = measuring.result(), Slow(placement, activity)
+    compare(found, slow)
+    compare_times(found, slow)
+
+
+def test_the_longest_step_is_found_in_its_sample_step_and_neurocore():
+    """6 to 9 to 5 neurons in cores of 3. Five input spikes add 15 weights on each of three cores;
+    then six hidden ones add 18 on the first core of the last layer, and three only 9."""
+    placement = place(NETWORKS["dense"], CHIPS["tiles"])
+    quiet = drawn(NETWORKS["dense"], samples=3, steps=4)
+    activity = Activity(quiet.inputs * 0, tuple(each * 0 for each in quiet.spikes))
+    activity.inputs[2, :5, 2] = 1
+    activity.spikes[0][2, :6, 3] = 1
+    peak = measure(activity, placement).peak
+    assert (peak.sample, peak.step, peak.neurocore, peak.synops) == (2, 3, 3, 18)
+    activity.spikes[0][2, 3:6, 3] = 0
+    peak = measure(activity, placement).peak
+    assert (peak.sample, peak.step, peak.neurocore, peak.synops) == (2, 2, 0, 15)
+
+
+def test_silence_takes_the_updates_alone():
+    placement = place(NETWORKS["dense"], CHIPS["tiles"])
+    activity = drawn(NETWORKS["dense"])
+    silent = Activity(activity.inputs * 0, tuple(each * 0 for each in activity.spikes))
+    found = measure(silent, placement)
+    compare(found, Slow(placement, silent))
+    assert found.traffic.messages == found.messages.sum() == found.core_synops.sum() == 0
+    assert found.longest_way == (0, 0)
+    assert found.busy_s.value == pytest.approx(3 * 8.4e-9)
+    assert (found.injected.peak_step, found.read.per_sample) == (0, 0)
+    assert (found.peak.sample, found.peak.step, found.peak.neurocore) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_sample_of_one_step_is_measured(name):
+    placement = place(NETWORKS[name], CHIPS["chips"])
+    activity = drawn(NETWORKS[name], samples=1, steps=1)
+    found, slow = measure(activity, placement), Slow(placement, activity)
+    compare(found, slow)
+    compare_times(found, slow)
+
+
+def test_more_synops_of_a_step_than_32_bits_hold_are_counted():
+    """Three senders, each with 2^30 weights to one target; a spike of -5 is one spike."""
+    start, target = np.arange(4), np.zeros(3, np.int64)
+    counts, weighted = np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), np.int64)
+    sent = np.zeros(3, np.int64)
+    spikes = np.array([[[1, 1, -5]]], np.int32)
+    tally(spikes, start, target, np.full(3, 1 << 30, np.int32), counts, weighted, sent)
+    assert (counts.item(), weighted.item(), sent.tolist()) == (3, 3 << 30, [1, 1, 1])
+    placement = place(NETWORKS["dense"], CHIPS["whole"])
+    assert neurons_of(placement).dtype == np.int64
+
+
+def test_samples_of_another_length_are_refused():
+    measuring = Meter(place(NETWORKS["dense"], CHIPS["whole"]))
+    measuring.add(drawn(NETWORKS["dense"], steps=4))
+    with pytest.raises(InputError, match="samples of 5 steps follow samples of 4; measure samples"):
+        measuring.add(drawn(NETWORKS["dense"], steps=5))
+
+
+def test_no_sample_is_refused():
+    measuring = Meter(place(NETWORKS["dense"], CHIPS["whole"]))
+    with pytest.raises(InputError, match="no sample was measured; run one at least"):
+        measuring.result()
+    measuring.add(drawn(NETWORKS["dense"], samples=0))
+    with pytest.raises(InputError, match="no sample was measured"):
+        measuring.result()
