@@ -182,8 +182,12 @@ def places(view: View) -> list[str]:
         "A square is a neurocore in use, filled as far as its fullest budget, with the number of "
         "its layer; blue and grey alternate between layers. Grey tiles are free."
     ]
-    advice = [clean(text) for each in view.chips for text in each.advice]
-    return [*found, *cores.drawn_in_part(view), *dict.fromkeys(advice)]
+    advice = [
+        f"{chip}: {clean(text).rstrip('.')}."
+        for chip, each in zip(view.titles, view.chips)
+        for text in each.advice
+    ]
+    return [*found, *cores.drawn_in_part(view), *advice]
 
 
 def sample(view: View) -> list[str]:

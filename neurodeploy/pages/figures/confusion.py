@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
 
 NUMBERED, NAMED = 16, 48
@@ -49,6 +49,9 @@ def draw(view: View) -> Figure:
     axes.set_xlim(0, classes)
     axes.set_ylim(classes, 0)
     style.bare(axes)
+    axes.add_patch(
+        Rectangle((0, 0), classes, classes, facecolor="none", edgecolor=FAINT, clip_on=False)
+    )
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     for row, column in np.argwhere(confusion):
         right = row == column
@@ -73,7 +76,8 @@ def draw(view: View) -> Figure:
         for index, name in enumerate(names):
             y = top + cell * (index + 0.5) + size * 0.35
             style.write(axes, left - 20, y, name, size=size, ha="right", color=INK)
-            style.write(axes, left - 6, y, str(index), size=size, ha="right", color=SOFT)
+            if name != str(index):
+                style.write(axes, left - 6, y, str(index), size=size, ha="right", color=SOFT)
             if cell >= 9:
                 x = left + cell * (index + 0.5)
                 style.write(axes, x, top - 6, str(index), size=size, ha="center", color=SOFT)

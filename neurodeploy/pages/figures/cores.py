@@ -27,6 +27,9 @@ from neurodeploy.pages.view import CoreView, View, cores
 MOST: Final = 8
 """Chips of one kind that are drawn."""
 
+LEAST: Final = 26.0
+"""Points that a tile takes at least, but where two chips lie side by side."""
+
 TOP, GAP, LEFT = 20.0, 10.0, 5.0
 
 
@@ -72,7 +75,9 @@ def draw(view: View) -> Figure:
         style.bare(axes)
         axes.set_xlim(0, plan.width)
         axes.set_ylim(plan.height, 0)
-        style.write(axes, LEFT, top + 11, title, size=SIZE, weight="bold", color=INK)
+        style.write(
+            axes, LEFT, top + 11, style.shorten(title, 20), size=SIZE, weight="bold", color=INK
+        )
         note = {"size": SMALL, "ha": "right", "color": SOFT}
         style.write(axes, WIDTH - LEFT, top + 11, taken(each), **note)
         plan.draw(axes)
@@ -91,8 +96,9 @@ class _Plan:
         self.tiles = -(-chip.limit("cores_per_chip") // self.on_tile)
         self.across = min(chip.limit("tiles_east_west"), self.tiles)
         self.down = -(-self.tiles // self.across)
-        self.columns = 1 if self.chips == 1 else 2
         self.width = WIDTH - 2 * LEFT
+        narrowest = LEAST * self.across + GAP
+        self.columns = min(self.chips, max(2, int((self.width + GAP) / narrowest)))
         self.chip_width = (self.width - GAP * (self.columns - 1)) / self.columns
         self.tile = min(self.chip_width / self.across, 41.0)
         self.height = -(-self.chips // self.columns) * (self.tile * self.down + GAP) - GAP
