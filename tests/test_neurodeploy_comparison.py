@@ -113,7 +113,7 @@ def test_one_is_not_many_and_a_line_in_a_pipe_is_whole(random_network, other, ca
         f"fast and lava differ in 1 place; they agree in {spikes} of 1 layer over 1 sample\n" in out
     )
     assert "network sha256 " in out.splitlines()[0]
-    assert out.splitlines()[0].endswith("input.npy, run on fast: 1 sample of 3 time steps")
+    assert out.splitlines()[1] == "input.npy, run on fast: 1 sample of 3 time steps"
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])

@@ -44,7 +44,7 @@ def show(report: Report, out: Console) -> None:
         print_table(out, _chips(report, chips))
     conventional = _conventional(report)
     if conventional is not None:
-        out.print(conventional)
+        out.print(conventional, soft_wrap=not out.is_terminal)
 
 
 def headline(report: Report) -> list[Text]:
