@@ -79,7 +79,8 @@ def _check(networks: Sequence[Path]) -> None:
 def check_options(given: Any, networks: Sequence[Path]) -> None:
     """Raise InputError where an option shows one network and several are compared."""
     for name in OF_ONE:
-        if getattr(given, name) not in (None, False):
+        value = getattr(given, name)
+        if value is not None and value is not False:  # sample 0 is one, too
             raise InputError(
                 f"--{name} is about one network and --compare puts {len(networks)} side by side; "
                 "leave one of the two out"

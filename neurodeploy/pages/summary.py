@@ -60,6 +60,8 @@ def headline(report: Report) -> list[Text]:
         _accuracy(report),
     ]
     lines += [plain(f"note: {note}") for note in said.get("notes", ())]
+    if not any(row.spikes_per_sample for row in counted.layers):
+        lines.append(Text("warning: no neuron fired in any sample", "bold red"))
     if said.get("overflows"):
         times = number_of(said["overflows"], "time")
         lines.append(Text(f"warning: a state left its width {times}", "bold red"))

@@ -1,0 +1,223 @@
+"""What a report shows of unusual networks and runs: zero spikes, one sample, names with markup."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from export import netx
+from hw_sim.estimate import Estimate
+from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy import provenance, report
+from neurodeploy.evaluation import Inputs
+from neurodeploy.pages import short, terminal
+from neurodeploy.report_run import Request, carry_out
+
+NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
+
+
+@pytest.fixture
+def network(workplace):
+    """Write a network 9-12-4 of classes whose names hold markup, 20 ms a step, to edge.net."""
+    rng = np.random.default_rng(3)
+    neuron = CubaLif(np.array([1024]), np.array([205]), 80)
+    layers = tuple(
+        DenseLayer(rng.integers(-60, 90, shape) & ~1, neuron) for shape in ((12, 9), (4, 12))
+    )
+    made = QuantizedNetwork(
+        layers, TaskDescription("[red]t[/red]", class_names=NAMES, dt_ms=20), {"seed": 7}
+    )
+    netx.write(made, Path("edge.net"))
+    save(6)
+    return made
+
+
+def save(samples, rate=0.2, steps=50):
+    rng = np.random.default_rng(1)
+    np.save("x.npy", (rng.random((samples, 9, steps)) < rate).astype(np.uint8))
+    np.save("y.npy", np.arange(samples) % 4)
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function that reports on edge.net and gives its exit code, stdout and stderr."""
+
+    def command(*words, network="edge.net"):
+        code = report.main([network, "--input", "x.npy", *map(str, words)])
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+def refuse(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_what_matters_fits_one_screen(network):
+    made = carry_out(Request(Path("edge.net"), input=Path("x.npy"), labels=Path("y.npy"))).report
+    out = io.StringIO()
+    terminal.show(made, Console(file=out, width=80, height=24, force_terminal=True, no_color=True,
+                                highlight=False))  # fmt: skip
+    screen = out.getvalue().partition("The network, on an input")[0].splitlines()
+    assert len(screen) <= 24
+    text = "\n".join(screen)
+    for words in ("accuracy", "6 samples", "neurocores", "fullest layer", "energy a sample",
+                  "static", "latency", "busiest neurocore", "real time, 20 ms steps", "kept",
+                  "accuracy holds after", "CPU", "trained with seed 7"):  # fmt: skip
+        assert words in text
+
+
+def test_zero_spikes_are_a_warning_and_figures(network, run):
+    save(3, rate=0.0)
+    code, out, err = run("--labels", "y.npy")
+    assert (code, err) == (0, "")
+    assert "warning: no neuron fired in any sample" in out
+    assert "accuracy 33.33%" in out
+    assert "3 samples without an output spike" in out
+    made = json.loads(run("--json")[1], parse_constant=refuse)
+    energy = made["estimated"]["loihi1"]["full_speed"]["energy_uj"]
+    assert energy["synaptic"]["value"] == energy["over_hops"]["value"] == 0
+    assert energy["neuron"]["value"] > 0
+    assert made["decisions"]["earliest_step"] == 1
+
+
+def test_one_sample_of_one_step_is_enough(network, run):
+    save(1, steps=1)
+    code, out, err = run("--labels", "y.npy")
+    assert (code, err) == (0, "")
+    assert "1 sample of 1 time step\n" in out
+    assert "after" in out
+    assert ", 1 layer" not in out
+    json.loads(run("--json")[1], parse_constant=refuse)
+
+
+def test_without_labels_there_is_no_accuracy(network, run):
+    out = run()[1]
+    assert "no labels, so no accuracy; the answers are below" in out
+    assert "answers hold after" in out
+    assert "Answers (counted)" in out
+    assert "recognised" not in out
+
+
+def test_markup_and_control_characters_in_names_are_shown_and_do_nothing(network, run):
+    out = run("--labels", "y.npy")[1]
+    assert out.startswith("[red]t[/red] sha256 ")
+    for name in NAMES[:3]:
+        assert f"│ {name} " in out
+    assert "\x1b" not in out
+    assert "a\ufffd[31m\ufffdb" in out
+
+
+def test_names_of_a_chip_are_shown_as_they_are(network, run):
+    cost_file("free.json", title="[bold]Half[/bold] :smile:")
+    out = run("--costs", "free.json")[1]
+    assert "[bold]Half[/bold] :smile:" in out
+
+
+def cost_file(path, *, title="Tiny", **limits):
+    """Write the cost file of a Loihi 2 with other limits."""
+    chip = json.loads((resources.files("hw_sim") / "costs" / "loihi2.json").read_text())
+    chip["name"], chip["title"] = "tiny", title
+    for name, value in limits.items():
+        chip["limits"][name]["value"] = value
+        chip["limits"][name].pop("alternatives", None)
+    Path(path).write_text(json.dumps(chip))
+
+
+def test_a_network_for_no_number_of_chips_is_told_and_fails_the_check(network, run):
+    cost_file("tiny.json", chips_max=1, cores_per_chip=1)
+    code, out, _ = run("--costs", "tiny.json")
+    assert code == 1
+    assert "does not fit, see below" in out
+    assert "does not fit tiny: the network needs 2 neurocores on 2 chips; the largest " in out
+    code, out, _ = run("--costs", "tiny.json", "--json")
+    assert code == 1
+    made = json.loads(out, parse_constant=refuse)["estimated"]["tiny"]
+    assert made["fits"] is False
+    assert len(made["problems"]) == 1
+
+
+def test_a_neuron_for_no_neurocore_is_told(workplace, random_network, run):
+    netx.write(random_network(np.random.default_rng(0), (5000, 2)), "wide.net")
+    np.save("x.npy", np.zeros((5000, 3), np.uint8))
+    code, out, _ = run("--chip", "loihi1", network="wide.net")
+    assert code == 1
+    assert "does not fit loihi1: layer 0 needs 5000 axons of input axons for one neuron" in out
+
+
+# Where a report comes from
+
+
+def inputs(source, signal=lambda at: None):
+    return Inputs(np.arange(1), 3, lambda *_: None, None, source, "test subjects", signal=signal)
+
+
+def test_another_data_set_than_that_of_the_training_is_said():
+    assert provenance.notes(inputs("UCI HAR (UCI 240) in /a"), "HAPT (UCI 341) in b") == [
+        "trained on HAPT (UCI 341) and run on UCI HAR (UCI 240), another data set"
+    ]
+    assert provenance.notes(inputs("HAPT (UCI 341) in /a"), "HAPT (UCI 341) in b") == []
+    assert provenance.notes(inputs("HAPT (UCI 341) in /a"), None) == []
+    assert provenance.notes(inputs("x.npy", signal=None), "HAPT (UCI 341) in b") == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "seed"),
+    [
+        ({"seed": 3}, 3),
+        ({"options": {"seed": 4}}, 4),
+        ({"seed": "3"}, None),
+        ({"seed": True}, None),
+        ({"options": [1]}, None),
+        ({}, None),
+    ],
+)
+def test_the_seed_is_taken_where_a_network_names_one(kept, seed):
+    assert provenance.seed_of(kept) == seed
+
+
+def test_a_report_says_where_it_comes_from(network, run):
+    made = json.loads(run("--json")[1])
+    said = made["provenance"]
+    assert said["sha256"] == made["network"]["sha256"]
+    assert (said["seed"], said["dt_ms"], said["trained_on"]) == (7, 20.0, None)
+    assert said["cost_files_sha256"]["loihi1"] == made["estimated"]["loihi1"]["cost_file_sha256"]
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"), (12_345, "12.3k"), (1_234_567, "1,235k"), (999, "999"), (12.34, "12.3"),
+        (0.1234, "0.123"), (0.01234, "0.012"), (0.00012, "0.0001"), (1e-9, "<0.0001"),
+    ],
+)  # fmt: skip
+def test_numbers_are_short(value, text):
+    assert short.number(value) == text
+
+
+def test_a_unit_is_one_in_which_the_largest_value_is_one_or_more():
+    assert [short.prefix(values) for values in ([2.0, 3e-9], [2e-3], [5e-7], [1e-20], [0.0])] == [
+        "", "m", "n", "p", "",
+    ]  # fmt: skip
+    assert short.amount(2.5e-5, "J") == "25 uJ"
+    assert short.band(Estimate(1e-6, 2e-6, 3e-6), "u") == "2 (1 to 3)"
+    assert short.band(Estimate(1e-6, 1e-6, 1e-6), "u") == "1"
+
+
+def test_advice_is_shown_where_there_is_some(network):
+    made = carry_out(Request(Path("edge.net"), input=Path("x.npy"))).report
+    each = replace(made.estimated["loihi1"], advice=("layer 0 needs 9 [neurocores]",))
+    out = io.StringIO()
+    terminal.show(replace(made, estimated={"loihi1": each}), Console(file=out, width=80))
+    assert "What would take fewer neurocores" in out.getvalue()
+    assert "loihi1: layer 0 needs 9 [neurocores]" in out.getvalue()

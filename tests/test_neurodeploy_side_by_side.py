@@ -1,0 +1,191 @@
+"""`report --compare`: what its words name, and networks side by side."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import netx
+from models.errors import InputError
+from models.network import TaskDescription
+from neurodeploy import report, side_by_side
+from neurodeploy.report_words import sort_out
+
+A, B, C = Path("a.net"), Path("b.net"), Path("c.net")
+
+
+@pytest.fixture
+def networks(dense):
+    """Write a.net and b.net, which differ in one threshold, and 3 samples for both in x.npy."""
+    netx.write(dense, A)
+    last = dense.layers[1]
+    other = replace(last, neuron=replace(last.neuron, threshold=last.neuron.threshold + 9))
+    netx.write(replace(dense, layers=(dense.layers[0], other)), B)
+    np.save("x.npy", (np.random.default_rng(1).random((3, 4, 30)) < 0.4).astype(np.uint8))
+    return dense
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function that runs the command and gives its exit code, stdout and stderr."""
+
+    def command(*words):
+        code = report.main([str(word) for word in words])
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+# What the words name
+
+
+@pytest.mark.parametrize(
+    ("network", "words", "networks", "backend"),
+    [
+        (A, [], (A,), None),
+        (A, ["lava"], (A,), "lava"),
+        (A, ["b.net"], (A, B), None),
+        (A, ["b.net", "c.net"], (A, B, C), None),
+        (None, ["a.net", "b.net"], (A, B), None),
+        (None, [], (), None),
+    ],
+)
+def test_words_are_backends_or_files(network, words, networks, backend):
+    assert sort_out(network, words) == (networks, backend)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--compare", "lava", "a.net"], "--compare takes a backend or networks, and it took lava "
+                                         "and a.net; name the network before --compare"),
+        (["a.net", "--compare", "b.net", "lava"], "it took b.net and lava; name the network"),
+        (["--compare", "lava"], "--compare lava runs a network on lava as well, and none is given"),
+        (["a.net", "--compare", "lava", "loihi2"], "--compare names 2 backends, lava, loihi2;"),
+        (["--compare", "a.net"], "--compare names one network, a.net; name another to put beside"),
+        (["--compare", "a.net", "a.net"], "--compare is given a.net twice; name networks that"),
+        (["a.net", "--compare", "./a.net", "b.net"], "--compare is given a.net twice"),
+        (["a.net", "--compare", "link.net"], "--compare is given a.net and link.net, which are "
+                                             "one file; name networks that differ"),
+        (["a.net", "--compare", "none.net"], "none.net does not exist; give the path of a .net"),
+        (["a.net", "--compare", "lavaa"], "--compare takes netx files, or a backend (fast, lava, "
+                                          "loihi2), and lavaa is neither; name one that is there"),
+        (["a.net", "--compare", "b.net", "--html", "x.html"], "--html is about one network and "
+                                                              "--compare puts 2 side by side"),
+        (["a.net", "--compare", "b.net", "--plots", "x"], "--plots is about one network"),
+        (["a.net", "--compare", "b.net", "--raster", "0"], "--raster is about one network"),
+        (["a.net", "--compare", "b.net", "--trace"], "--trace is about one network"),
+        (["a.net", "--compare", "b.net", "--spikes", "s.npz"], "--spikes is about one network"),
+        (["a.net", "--compare", "wide.net", "--input", "x.npy"],
+         "wide.net: x.npy has shape (3, 4, 30); the network takes"),
+        (["a.net", "--compare", "b.net"], "a.net: the network names no task, so there are no"),
+    ],
+)  # fmt: skip
+def test_words_that_name_no_comparison_are_refused(networks, random_network, run, words, said):
+    Path("link.net").symlink_to("a.net")
+    netx.write(random_network(np.random.default_rng(0), (7, 3)), "wide.net")
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_network_is_needed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        report.main(["--json"])
+    assert ended.value.code == 2
+    assert "the following arguments are required: model.net" in capsys.readouterr().err
+
+
+# Side by side
+
+
+def test_networks_stand_side_by_side_with_the_figures_of_their_own_reports(networks, run):
+    code, out, err = run("--compare", A, B, "--input", "x.npy", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["schema"], found["version"]) == ("neurodeploy.comparison", 1)
+    assert [each["file"] for each in found["networks"]] == ["a.net", "b.net"]
+    assert found["notes"] == []
+    for each in found["networks"]:
+        alone = json.loads(run(each["file"], "--input", "x.npy", "--json")[1])
+        assert each["report"] == alone
+    rates = [each["report"]["counted"]["total"] for each in found["networks"]]
+    assert rates[0]["spikes_per_sample"] > rates[1]["spikes_per_sample"]
+
+
+def test_the_network_may_stand_before_the_option(networks, run):
+    one = run("--compare", A, B, "--input", "x.npy", "--json")[1]
+    other = run(A, "--compare", B, "--input", "x.npy", "--json")[1]
+    assert one == other
+
+
+def test_the_text_shows_both_in_80_columns(networks, run):
+    np.save("y.npy", np.array([0, 1, 2]))
+    code, out, err = run(A, "--compare", B, "--input", "x.npy", "--labels", "y.npy")
+    assert (code, err) == (0, "")
+    table = [line for line in out.splitlines() if line[:1] in ("┏", "┃", "│", "└")]
+    assert max(map(len, table)) <= 80
+    assert "a.net" in table[1]
+    assert "b.net" in table[1]
+    labels = [line.split("│")[1].strip() for line in table if line.startswith("│")]
+    for label in ("accuracy", "macro F1", "SynOps a sample", "neuron updates", "spikes a sample",
+                  "weights", "neurocores", "chips", "latency (us)"):  # fmt: skip
+        assert label in labels
+    assert any(label.startswith("energy a sample") for label in labels)
+    assert out.splitlines()[-1].strip() == "python -m neurodeploy.report a.net --input x.npy"
+
+
+def test_many_networks_stand_below_one_another(networks, run):
+    for name in ("c.net", "d.net"):
+        shutil.copy(B, name)
+    out = run("--compare", "a.net", "b.net", "c.net", "d.net", "--input", "x.npy")[1]
+    headers = [line for line in out.splitlines() if line.startswith("┃")]
+    assert [line.count(".net") for line in headers] == [2, 2]
+    assert "b.net and c.net hold the same network" in out
+
+
+def test_different_tasks_samples_and_steps_are_said(networks):
+    made = side_by_side.compare([request("a.net", "x.npy"), request("b.net", "x.npy")])
+    one, other = made.entries
+    task = replace(other.report.network, task=TaskDescription("gestures"))
+    counted = replace(other.report.counted, samples=9, steps=2)
+    changed = replace(other, report=replace(other.report, network=task, counted=counted))
+    notes = list(side_by_side.notes([one, changed]))
+    assert notes[0].startswith("the tasks differ (a.net no task, b.net gestures), so figures")
+    assert notes[1].startswith("the numbers of samples differ (a.net 3, b.net 9)")
+    assert notes[2].startswith("the numbers of time steps differ (a.net 30, b.net 2)")
+
+
+def request(network, given):
+    from neurodeploy.report_run import Request
+
+    return Request(Path(network), input=Path(given))
+
+
+def test_names_are_as_long_as_it_takes_to_tell_them_apart():
+    files = [Path("runs/a/model.net"), Path("runs/b/model.net")]
+    assert side_by_side.short_names(files) == ["a/model.net", "b/model.net"]
+    assert side_by_side.short_names([A, Path("runs/b.net")]) == ["a.net", "b.net"]
+
+
+def test_a_network_that_does_not_fit_fails_the_check(networks, random_network, run):
+    netx.write(random_network(np.random.default_rng(0), (5000, 2)), "wide.net")
+    netx.write(random_network(np.random.default_rng(1), (5000, 2)), "other.net")
+    np.save("x.npy", np.zeros((1, 5000, 3), np.uint8))
+    words = ("--compare", "wide.net", "other.net", "--input", "x.npy", "--chip", "loihi1")
+    code, out, _ = run(*words)
+    assert code == 1
+    assert "wide.net does not fit loihi1: layer 0 needs 5000 axons of input axons" in out
+
+
+def test_a_file_of_no_network_is_refused_before_anything_runs(networks, monkeypatch):
+    Path("b.net").write_bytes(b"no network")
+    monkeypatch.setattr("neurodeploy.report_run.carry_out", None)
+    with pytest.raises(InputError, match=r"b\.net is no readable netx file"):
+        side_by_side.compare([request("a.net", "x.npy"), request("b.net", "x.npy")])
