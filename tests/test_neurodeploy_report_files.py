@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +102,15 @@ def test_figures_do_not_replace_what_is_read():
     asked = Request(Path("plots/energy.svg"), input=Path("input.npy"), plots=Path("plots"))
     with pytest.raises(InputError, match=r"--plots would write over plots/energy\.svg"):
         report_files.check(asked)
+
+
+def test_figures_are_not_even_imported_where_none_is_asked_for():
+    code = (
+        "import sys; from neurodeploy import report; "
+        "report.main(['dense.net', '--input', 'input.npy', '--json']); "
+        "sys.exit([n for n in ('matplotlib', 'jinja2', 'torch') if n in sys.modules] or 0)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -24,6 +24,7 @@ from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.figures.svg import Drawn
 from neurodeploy.pages.view import View
 from neurodeploy.report_run import Request, carry_out
+from neurodeploy.tasks.windows import Signal
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -152,11 +153,23 @@ def test_large_layers_and_long_samples_are_thinned_and_the_page_says_so():
     assert len(drawn["raster"].svg) < 4_000_000
 
 
+def test_channels_of_one_unit_share_a_panel_and_those_left_out_are_counted():
+    view = view_of(network_of(4, 9, 3), spikes_of(4, 30))
+    assert view.sample is not None
+    names = ("acc-x (g)", "acc-y (g)", "gyro-x (rad/s)", *(f"emg-{i} (mV)" for i in range(5)))
+    signal = Signal(np.zeros((8, 60), np.float32), names)
+    drawn, page = drawn_of(View(view.report, replace(view.sample, signal=signal)))
+    texts = [each.text for each in ET.fromstring(drawn["raster"].svg).iter(f"{SVG}text")]
+    assert {"acc (g)", "gyro (rad/s)", "emg (mV)"} <= set(texts)
+    assert "Of 8 channels of the signal, 6 are drawn." in page
+
+
 def test_values_that_drive_input_neurons_are_drawn_as_lines():
     network = QuantizedNetwork((InputLayer(LIF, (12,), 3, 2), network_of(12, 3).layers[0]))
     values = np.random.default_rng(1).integers(0, 15, (12, 9))
-    drawn, _ = drawn_of(view_of(network, values))
+    drawn, page = drawn_of(view_of(network, values))
     assert "input values" in drawn["raster"].svg
+    assert "Of 12 input values, 3 are drawn." in page
 
 
 @pytest.mark.parametrize("classes", [2, 17, 60])

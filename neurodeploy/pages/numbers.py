@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from hw_sim.estimate import Estimate
+from neurodeploy.pages import short
 
-PREFIXES: Final = {"": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
-"""From large to small; larger ones than the unit itself are written with thousands."""
+MICRO = "\N{MICRO SIGN}"
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,8 @@ class Scale:
 
 def scale(values: Iterable[float], unit: str) -> Scale:
     """Return the unit in which the largest of `values`, in SI units, is 1 or more, if any is."""
-    largest = max(values, default=0.0)
-    for prefix, size in PREFIXES.items():
-        if largest >= size:
-            return Scale(prefix + unit, 1 / size)
-    return Scale(unit, 1.0) if not largest else Scale(f"p{unit}", 1e12)
+    fitting = short.prefix(values)
+    return Scale(fitting.replace("u", MICRO) + unit, short.PREFIXES[fitting])
 
 
 def number(value: float) -> str:
@@ -64,8 +60,3 @@ def number(value: float) -> str:
 def count(value: float) -> str:
     """Return a mean count: whole from 100 on, with one decimal below unless it is whole."""
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:,.1f}"
-
-
-def share(value: float) -> str:
-    """Return a fraction in per cent, with a decimal below 10 unless it is 0."""
-    return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"

@@ -10,7 +10,7 @@ import numpy as np
 from hw_sim.estimate import Estimate
 from hw_sim.report_estimated import Estimated
 from neurodeploy.cli import number_of
-from neurodeploy.pages import numbers
+from neurodeploy.pages import numbers, short
 from neurodeploy.pages.view import View, energy_parts
 
 OUTPUTS = 64
@@ -200,7 +200,7 @@ def placement(view: View) -> Table:
             f"{title}, layer {index}",
             f"{layer.neurocores:,}",
             f"{layer.neurons_per_core:,}",
-            numbers.share(layer.binding.used / max(layer.binding.limit, 1)),
+            short.share(layer.binding.used / max(layer.binding.limit, 1)),
             layer.binding.name,
         )
         for title, each in zip(view.titles, view.chips)
@@ -217,9 +217,9 @@ def activity(view: View) -> Table:
             f"layer {row.layer}",
             numbers.count(round(row.spikes_in_per_sample, 1)),
             numbers.count(round(row.spikes_per_sample, 1)),
-            numbers.share(row.firing_rate_per_step),
+            short.share(row.firing_rate_per_step),
             numbers.count(round(row.synops_per_sample)),
-            numbers.share(row.synops_per_sample / max(row.dense_synops_per_sample, 1)),
+            short.share(row.synops_per_sample / max(row.dense_synops_per_sample, 1)),
         )
         for row in view.report.counted.layers
     ]
@@ -240,8 +240,8 @@ def neurobench(view: View) -> Table | None:
         "membrane updates": found.membrane_updates,
     }
     rows = [
-        ("connection sparsity", numbers.share(found.connection_sparsity)),
-        ("activation sparsity", numbers.share(found.activation_sparsity)),
+        ("connection sparsity", short.share(found.connection_sparsity)),
+        ("activation sparsity", short.share(found.activation_sparsity)),
         *((name, NONE if v is None else f"{v:,.0f}") for name, v in amounts.items()),
     ]
     return table("NeuroBench's metrics of the mean sample", ("metric", "value"), rows)
@@ -252,8 +252,7 @@ def network(view: View) -> Table:
     rows = [
         (
             f"layer {row.layer}",
-            row.kind,
-            row.neuron,
+            Cell(row.kind, row.neuron),
             TIMES.join(map(str, row.shape)),
             f"{row.synapses:,}",
             row.delays,
@@ -261,5 +260,5 @@ def network(view: View) -> Table:
         for row in view.report.counted.layers
     ]
     shape = TIMES.join(map(str, view.report.network.input_shape))
-    head = ("", "kind", "neurons", "shape", "weights", "delays")
-    return table(f"Layers, on an input of {shape}", head, rows, (0, 1, 2, 5))
+    head = ("", "kind", "shape", "weights", "delays")
+    return table(f"Layers, on an input of {shape}", head, rows, (0, 1, 4))

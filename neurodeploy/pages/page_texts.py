@@ -9,7 +9,7 @@ from hw_sim.cost import Cost
 from hw_sim.estimate import Estimate
 from hw_sim.report_estimated import Estimated
 from neurodeploy.cli import number_of
-from neurodeploy.pages import numbers
+from neurodeploy.pages import numbers, short
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.view import View, clean, machines
 
@@ -70,7 +70,7 @@ def _synops(view: View) -> Entry:
     synops = sum(layer.synops_per_sample for layer in layers)
     dense = sum(layer.dense_synops_per_sample for layer in layers)
     return Entry(
-        "", numbers.count(round(synops)), f"{numbers.share(synops / max(dense, 1))} of dense"
+        "", numbers.count(round(synops)), f"{short.share(synops / max(dense, 1))} of dense"
     )
 
 
@@ -105,13 +105,16 @@ def _kept(each: Estimated) -> tuple[str, str, bool]:
 
 def problems(view: View) -> list[str]:
     """Return why chips cannot hold the network, a sentence each."""
-    return [
-        f"Does not fit {chip}: {clean(problem)}"
+    found = [
+        f"Does not fit {chip}: {clean(problem).rstrip('.')}."
         for chip, each in zip(view.titles, view.chips)
         for problem in each.problems
-    ] + ["What is said of such a chip is what it would take if it could."] * any(
-        each.problems for each in view.chips
-    )
+    ]
+    if found:
+        found.insert(
+            0, "What is said of a chip that cannot hold the network is what it would take."
+        )
+    return found
 
 
 def accuracy(view: View) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.cli import number_of
 from neurodeploy.kept_sample import KeptSample, KeptSpikes
+from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View, clean
@@ -71,7 +73,11 @@ def thinned(view: View) -> list[str]:
         rows = _rows(kept)
         if len(rows.chosen) < kept.neurons:
             found.append(f"{len(rows.chosen):,} of the {kept.neurons:,} neurons of {name}")
-    sentences = []
+    sentences = [
+        f"Of {of:,} {what}, {len(lines):,} are drawn."
+        for what, of, lines in _left_out(sample)
+        if len(lines) < of
+    ]
     if found:
         sentences.append(f"Drawn are every so many neurons of large layers: {', '.join(found)}.")
     steps = sample.inputs.values.shape[1]
@@ -87,12 +93,9 @@ def draw(view: View) -> Figure:
     panels = [*_signals(sample), *_inputs(sample)]
     last = len(sample.layers) - 1
     for index, layer in enumerate(sample.layers):
-        answers = index == last and len(view.classes) == layer.neurons
-        panels.append(
-            _Raster(
-                (f"layer {index}", *_amounts(layer)), _rows(layer), view.classes * answers, ACCENT
-            )
-        )
+        answers = index == last and len(view.classes) == layer.neurons > 1
+        names = view.classes if answers else ()
+        panels.append(_Raster((f"layer {index}", *_amounts(layer)), _rows(layer), names, ACCENT))
     steps = sample.inputs.values.shape[1]
     figure = style.canvas(sum(p.height + GAP for p in panels) + TOP + AXIS - GAP)
     top = TOP
@@ -129,13 +132,21 @@ class _Lines:
             axes.plot(times, values, color=SERIES[index % 3], linewidth=1.0, label=name)
         low, high = axes.get_ylim()
         for value, place in ((low, "bottom"), (high, "top")):
-            axes.text(0, value, f" {value:.2g}", size=SMALL - 1.5, color=SOFT, va=place, ha="left")
+            axes.text(
+                0,
+                value,
+                f" {numbers.number(value)}",
+                size=SMALL - 1.5,
+                color=SOFT,
+                va=place,
+                ha="left",
+            )
         _label(axes, top, self.title)
+        left = 4.0
         for index, name in enumerate(self.names):
-            style.write(
-                axes, 4 + 24 * index, top + 24, name, size=SMALL, color=SERIES[index % 3],
-                weight="bold",
-            )  # fmt: skip
+            how = {"size": SMALL - 1, "color": SERIES[index % 3], "weight": "bold"}
+            style.write(axes, left, top + 23, name, **how)
+            left += 6.2 * len(name) + 8
 
 
 @dataclass(frozen=True)
@@ -202,6 +213,16 @@ def _signals(sample: KeptSample) -> list[Any]:
         )
         panels.append(_Lines(title, sample.signal.values[some], short))
     return panels
+
+
+def _left_out(sample: KeptSample) -> Iterator[tuple[str, int, list[Any]]]:
+    """Yield what is drawn as lines: in words, how many there are, and those that are drawn."""
+    if sample.signal is not None:
+        drawn = [line for panel in _signals(sample) for line in panel.values]
+        yield "channels of the signal", len(sample.signal.names), drawn
+    if not _binary(sample.inputs):
+        (panel,) = _inputs(sample)
+        yield "input values", sample.inputs.neurons, list(panel.values)
 
 
 def _inputs(sample: KeptSample) -> list[Any]:
