@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
 from hw_sim.budgets import synapse_format
 from hw_sim.placement import LayerPlacement, Placement, place_layer
-from models.layers import Layer, longest_delay
+from models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    longest_delay,
+)
+from models.neurons import arrays_of
 
 Change: TypeAlias = Callable[[Layer, LayerPlacement, Placement], Iterator[tuple[str, int]]]
 """Yields changes to a layer in words, and the neurocores that the layer would then take."""
@@ -19,7 +28,8 @@ def narrower_weights(
     """Try the widths of weights below the layer's own, the widest first."""
     each = synapse_format(layer, placement.chip)
     widest = min(each.weight - 1, placement.chip.limit("weight_bits_small_max"))
-    for bits in range(widest, 0, -2):
+    sign = placed.weights.signs == "mixed"
+    for bits in range(widest, int(sign), -2):
         narrow = type(each)(bits, each.delay)
         tried = place_layer(layer, placed.readers, placement.chip, narrow)
         yield f"{bits}-bit weights", tried.neurocores
@@ -40,12 +50,36 @@ def shorter_delays(
 def fewer_neurons(
     layer: Layer, placed: LayerPlacement, placement: Placement
 ) -> Iterator[tuple[str, int]]:
-    """Try half as many neurons, or channels of an image, in blocks of the same size."""
-    shape = placed.blocks.shape
-    if len(shape) < 3 and shape[0] > 1:
-        half = (shape[0] + 1) // 2
-        parts = -(-half // placed.blocks.size[0])
-        yield "half as many neurons", parts * (placed.neurocores // placed.blocks.grid[0])
+    """Try half as many neurons, or channels of an image."""
+    half = first_half(layer)
+    if half is not None:
+        each = synapse_format(layer, placement.chip)
+        tried = place_layer(half, placed.readers, placement.chip, each)
+        what = "channels" if len(layer.shape) == 3 else "neurons"
+        yield f"half as many {what}", tried.neurocores
+
+
+def first_half(layer: Layer) -> Layer | None:
+    """Return the layer with the first half of its neurons or channels alone.
+
+    None where there is only one, in images without channels, and in a convolution of groups.
+    """
+    whole, half = layer.shape[0], (layer.shape[0] + 1) // 2
+    if whole == 1 or len(layer.shape) == 2 or (isinstance(layer, ConvLayer) and layer.groups > 1):
+        return None
+    arrays = arrays_of(layer.neuron).items()
+    each = {name: a[: a.size * half // whole] for name, a in arrays if a.size > 1}
+    neuron: Any = layer.neuron
+    neuron = replace(neuron, **each)
+    if isinstance(layer, InputLayer):
+        return replace(layer, neuron=neuron, shape=(half, *layer.shape[1:]))
+    fewer: dict[str, Any] = {"neuron": neuron, "weight": layer.weight[:half]}
+    if isinstance(layer, (DenseLayer, RecurrentLayer)):
+        fewer["delay"] = layer.delay[:half]
+    if isinstance(layer, RecurrentLayer):
+        fewer["recurrent"] = layer.recurrent[:half, :half]
+        fewer["recurrent_delay"] = layer.recurrent_delay[:half, :half]
+    return replace(layer, **fewer)
 
 
 CHANGES: Final[dict[str, tuple[Change, ...]]] = {
@@ -62,7 +96,7 @@ def advice(placement: Placement) -> tuple[str, ...]:
     """Return a sentence for each layer of several neurocores, where one chip does not suffice.
 
     Only changes that lessen a layer's neurocores are named, each kind at the first width or length
-    that does. Neurons and synapses of a halved layer's readers are not counted anew.
+    that does. The rest of the network is taken to stay as it is.
     """
     if placement.neurocores <= placement.chip.limit("cores_per_chip"):
         return ()

@@ -42,6 +42,8 @@ class LayerPlacement:
         readers: what its own spikes go to.
         weights: how they are stored.
         budgets: what the fullest one uses; "neurons" is always among them.
+        bound_by: name of the budget that asked for the last cut; of the one that is used to the
+            largest fraction in a layer that is not cut.
     """
 
     blocks: Blocks
@@ -50,6 +52,7 @@ class LayerPlacement:
     readers: Readers
     weights: WeightFormat
     budgets: tuple[BudgetUse, ...]
+    bound_by: str
 
     @property
     def neurons(self) -> int:
@@ -78,7 +81,12 @@ class LayerPlacement:
 
     @property
     def binding(self) -> BudgetUse:
-        """The budget that is used to the largest fraction."""
+        """What the fullest neurocore uses of the budget that decides how many there are."""
+        return next(budget for budget in self.budgets if budget.name == self.bound_by)
+
+    @property
+    def fullest(self) -> BudgetUse:
+        """What it uses of the budget that is used to the largest fraction."""
         return fullest(self.budgets)
 
 
@@ -193,9 +201,10 @@ def place_layer(
     """
     cut = Cut(layer, whole(layer), readers, each or synapse_format(layer, chip), chip)
     budgets = budgets_of(cut)
+    binding = fullest(budgets)
     while cut.blocks.neurons > 1 and not all(budget.fits for budget in budgets):
-        smaller = cut.blocks.smaller(fullest(budgets).full)
-        cut = replace(cut, blocks=smaller)
+        binding = fullest(budgets)
+        cut = replace(cut, blocks=cut.blocks.smaller(binding.full))
         budgets = budgets_of(cut)
     return LayerPlacement(
         blocks=cut.blocks,
@@ -204,6 +213,7 @@ def place_layer(
         readers=readers,
         weights=weight_format(layer, chip),
         budgets=budgets,
+        bound_by=binding.name,
     )
 
 

@@ -125,6 +125,20 @@ def test_many_decay_settings_split_a_layer():
     assert (layer.neurocores, layer.binding.name) == (3, "decay settings")
 
 
+def test_a_layer_is_bound_by_the_budget_that_it_was_cut_for():
+    """700 neurons of 3000 senders and 14 bits a synapse are cut for their memory, into parts of 12;
+    those take 178 bits a list, 3 words, and so less of the memory than of the input axons, which
+    no cut lessens."""
+    weight = mixed(700, 3000).weight
+    layer = DenseLayer(weight, mixed(1, 1).neuron, np.full((1, 1), 62))
+    entry = placed(LOIHI1, layer).layers[0]
+    full = {use.name: use.full for use in entry.budgets}
+    assert full["synaptic memory"] < full["input axons"]
+    assert entry.binding.name == "synaptic memory"
+    (core, *_) = placed(LOIHI1, layer).cores()
+    assert (core.budget, core.full) == ("input axons", 3000 / 4096)
+
+
 def test_layers_do_not_share_neurocores():
     placement = placed(LOIHI1, mixed(4, 2), mixed(3, 4), mixed(2, 3))
     assert [(layer.first, layer.neurocores) for layer in placement.layers] == [
@@ -178,7 +192,7 @@ def test_a_smaller_block_at_the_end_is_never_fuller_than_a_whole_one():
 def test_no_budget_is_exceeded_but_by_a_single_neuron(seed, chip):
     for layer in place(drawn_network(seed), chip).layers:
         assert all(use.fits for use in layer.budgets) or layer.neurons_per_core == 1
-        assert layer.binding.full == max(use.used / use.limit for use in layer.budgets)
+        assert layer.binding in layer.budgets
         assert "neurons" in [use.name for use in layer.budgets]
 
 
@@ -199,8 +213,9 @@ def test_every_neuron_is_on_one_neurocore_of_the_mesh(seed, chip):
         assert sum(core.neurons for core in of_layer) == layer.neurons == entry.neurons
         counts = np.bincount(entry.blocks.of_neuron(), minlength=entry.neurocores)
         assert [core.neurons for core in of_layer] == counts.tolist()
-        assert (of_layer[0].budget, of_layer[0].full) == (entry.binding.name, entry.binding.full)
-        assert max(core.full for core in of_layer) == entry.binding.full
+        most = max(use.used / use.limit for use in entry.budgets)
+        assert of_layer[0].full == max(core.full for core in of_layer) == most
+        assert of_layer[0].budget in [use.name for use in entry.budgets if use.full == most]
     wide, high = chip.limit("tiles_east_west"), chip.limit("tiles_north_south")
     for core in cores:
         on_chip = core.number - core.chip * chip.limit("cores_per_chip")

@@ -119,8 +119,9 @@ def _neurocores(each: Estimated) -> str:
 
 def _fullest(each: Estimated) -> str:
     layers = each.placement.layers
-    index = max(range(len(layers)), key=lambda i: layers[i].binding.full)
-    return f"{index}: {layers[index].binding.name} {short.share(layers[index].binding.full)}"
+    index = max(range(len(layers)), key=lambda i: layers[i].fullest.full)
+    fullest = layers[index].fullest
+    return f"{index}: {fullest.name} {short.share(fullest.full)}"
 
 
 def _largest_parts(each: Estimated) -> str | None:

@@ -1,0 +1,178 @@
+"""What a network of several chips is told to change, and that the change does what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_sim.advice import CHANGES, advice, first_half
+from hw_sim.budgets import BUDGETS
+from hw_sim.chip import Chip, chip
+from hw_sim.placement import place
+from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from models.network import CubaLif, QuantizedNetwork, SigmaDelta
+
+LOIHI1 = chip("loihi1")
+NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
+
+
+def with_limits(chip: Chip, **values: int) -> Chip:
+    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
+    return replace(chip, limits={**chip.limits, **rows})
+
+
+ONE_CORE = with_limits(LOIHI1, cores_per_chip=1)
+"""Loihi 1 of one neurocore a chip, so that whatever takes two is told what to change."""
+
+
+def weights(bits: int, *shape: int) -> np.ndarray:
+    """Return weights of both signs that take so many bits, and all the range."""
+    weight = np.full(shape, -256, np.int16)
+    weight[(0,) * len(shape)] = 256 - (2 << 8 - bits)
+    return weight
+
+
+def dense(neurons: int, senders: int, *, bits: int = 8, delay: int = 0) -> DenseLayer:
+    return DenseLayer(weights(bits, neurons, senders), NEURON, np.full((1, 1), delay))
+
+
+def neurocores(layer: Any, chip: Chip) -> int:
+    return place(QuantizedNetwork((layer,)), chip).neurocores
+
+
+def told(*layers: Any, chip: Chip = ONE_CORE) -> tuple[str, ...]:
+    return advice(place(QuantizedNetwork(layers), chip))
+
+
+def named(sentence: str) -> dict[str, int]:
+    """Return the changes that a sentence names, and the neurocores that each would need."""
+    changes = sentence.partition(": ")[2].split(", ")
+    found = (re.fullmatch(r"(.+) would need ([\d,]+)", change) for change in changes if change)
+    return {match[1]: int(match[2].replace(",", "")) for match in found if match}
+
+
+def test_a_network_on_one_chip_needs_no_advice():
+    assert told(dense(300, 3000), chip=LOIHI1) == ()
+    assert told(dense(3, 3)) == ()
+
+
+def test_a_layer_is_told_how_many_neurocores_narrower_weights_would_need():
+    """Without headers, 100366 8-bit synapses of 170 senders are 131 neurocores, and of 6 bits 99.
+
+    Lists of 100366 are 1568 pieces of 8 words of 64 bits and one of 14 synapses, 2: 130.17 times
+    1048576 bits for 170. With 6 bits they are 6 words a piece: 97.6, and 98 parts of 1025 neurons
+    are one too many for a neurocore; of 8 bits 131 parts take 767.
+    """
+    chip = with_limits(LOIHI1, synapse_list_header=0)
+    first, second, third = 1, 170, 100366
+    sentences = told(dense(first, 1), dense(second, first), dense(third, second), chip=chip)
+    assert sentences[-1].startswith(
+        "layer 2 needs 131 neurocores for synaptic memory: 6-bit weights would need 99"
+    )
+    assert neurocores(dense(third, second, bits=6), chip) == 99
+
+
+@pytest.mark.parametrize(
+    ("neurons", "senders", "delay"),
+    [(900, 2000, 0), (700, 3000, 62), (2000, 1500, 3), (300, 4096, 15)],
+)
+def test_placing_a_layer_changed_as_told_takes_the_neurocores_named(neurons, senders, delay):
+    (sentence,) = told(dense(neurons, senders, delay=delay))
+    here = neurocores(dense(neurons, senders, delay=delay), ONE_CORE)
+    assert sentence.startswith(f"layer 0 needs {here} neurocores for synaptic memory: ")
+    changes = named(sentence)
+    assert changes
+    for what, cores in changes.items():
+        assert cores < here
+        if what.endswith("-bit weights"):
+            changed = dense(neurons, senders, bits=int(what[0]), delay=delay)
+        elif "delays" in what:
+            most = int(re.findall(r"\d+|no", what)[0].replace("no", "0"))
+            changed = dense(neurons, senders, delay=most)
+        else:
+            changed = dense((neurons + 1) // 2, senders, delay=delay)
+        assert neurocores(changed, ONE_CORE) == cores, what
+
+
+def test_a_layer_of_images_is_told_of_half_as_many_channels():
+    layer = ConvLayer(weights(8, 6, 2, 3, 3), (2, 40, 40), NEURON)
+    (sentence,) = told(layer)
+    assert sentence == (
+        "layer 0 needs 10 neurocores for neurons: half as many channels would need 5"
+    )
+    half = ConvLayer(weights(8, 3, 2, 3, 3), (2, 40, 40), NEURON)
+    assert [neurocores(each, ONE_CORE) for each in (layer, half)] == [10, 5]
+
+
+def test_a_layer_with_too_many_axons_is_told_of_half_as_many_neurons():
+    """2048 neurons to 9 neurocores need 18432 axons, 5 times 4096; 1024 need 9216, 3 times."""
+    first, _ = told(DenseLayer(np.ones((2048, 1), int), NEURON), dense(512, 2048))
+    assert first == (
+        "layer 0 needs 5 neurocores for output axons: half as many neurons would need 3"
+    )
+
+
+def test_a_layer_with_many_decays_is_told_what_binds_and_no_more():
+    neuron = CubaLif(np.arange(64), np.array([4096]), 10)
+    (sentence,) = told(DenseLayer(np.ones((64, 1), int), neuron))
+    assert sentence == "layer 0 needs 3 neurocores for decay settings"
+
+
+def test_layers_of_one_neurocore_are_not_named():
+    sentences = told(dense(900, 2000), dense(3, 900))
+    assert [sentence.split(" needs ")[0] for sentence in sentences] == ["layer 0"]
+
+
+def test_weights_of_both_signs_are_never_told_to_take_one_bit():
+    """Two bits are a sign and one more; without them there is no smaller width to try."""
+    (sentence,) = told(dense(3000, 4096, bits=2))
+    assert "bit weights" not in sentence
+    (sentence,) = told(DenseLayer(np.tile([1, 3], (3000, 2048)), NEURON))
+    assert "1-bit weights" in sentence
+
+
+def test_loihi_2_has_no_narrower_weights_to_tell_of():
+    chip2 = with_limits(chip("loihi2"), cores_per_chip=1)
+    (sentence,) = told(dense(100, 2560), chip=chip2)
+    assert sentence.startswith("layer 0 needs 12 neurocores for synaptic memory: half as many")
+
+
+def test_every_budget_has_its_changes():
+    assert CHANGES.keys() == {name for name, _, _ in BUDGETS.values()}
+
+
+def test_half_a_layer_keeps_what_its_first_neurons_have():
+    rng = np.random.default_rng(0)
+    neuron = CubaLif(np.arange(5), np.arange(5) + 9, 10, np.arange(5) + 20)
+    layer = RecurrentLayer(
+        rng.integers(-9, 9, (5, 3)), rng.integers(-9, 9, (5, 5)), neuron,
+        rng.integers(0, 9, (5, 1)), rng.integers(0, 9, (1, 5)),
+    )  # fmt: skip
+    half = first_half(layer)
+    assert isinstance(half, RecurrentLayer)
+    for name in ("weight", "delay"):
+        assert (getattr(half, name) == getattr(layer, name)[:3]).all()
+    assert (half.recurrent == layer.recurrent[:3, :3]).all()
+    assert (half.recurrent_delay == layer.recurrent_delay[:, :3]).all()
+    assert half.neuron.bias.tolist() == [20, 21, 22]
+    assert half.neuron.voltage_decay.tolist() == [9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (InputLayer(CubaLif(np.arange(3), np.arange(1), 1), (3, 4, 5)), (2, 4, 5)),
+        (InputLayer(NEURON, (7,)), (4,)),
+        (DenseLayer([[1], [2]], SigmaDelta(1, np.array([5, 6]))), (1,)),
+        (InputLayer(NEURON, (6, 7)), None),
+        (DenseLayer([[1]], NEURON), None),
+        (ConvLayer(np.ones((4, 1, 1, 1), int), (2, 3, 3), NEURON, groups=2), None),
+    ],
+)
+def test_half_a_layer_has_half_the_neurons_or_channels(layer, shape):
+    half = first_half(layer)
+    assert half is None if shape is None else half.shape == shape
