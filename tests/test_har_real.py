@@ -26,7 +26,8 @@ from neurodeploy.evaluation import load_test_samples
 
 TEST_WINDOWS = 2996
 COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted",
-                         "answers", "estimated", "not_modelled", "sources"}  # fmt: skip
+                         "answers", "decisions", "neurobench", "estimated", "conventional",
+                         "not_modelled", "sources"}  # fmt: skip
 
 
 pytestmark = pytest.mark.skipif(
@@ -97,13 +98,15 @@ def test_the_reported_accuracy_is_that_of_slayers_answers(made: SimpleNamespace)
 def test_the_json_report_says_what_is_counted_and_what_is_estimated(made: SimpleNamespace) -> None:
     values = made.report
     assert set(values) == COUNTED_AND_ESTIMATED  # "measured" is for hardware alone
-    assert (values["schema"], values["version"]) == ("neurodeploy.report", 1)
+    assert (values["schema"], values["version"]) == ("neurodeploy.report", 2)
     assert values["counted"]["samples"] == TEST_WINDOWS
     assert values["counted"]["steps"] == 128
     assert [layer["neurons"] for layer in values["counted"]["layers"]] == [128, 128, 6]
     assert len(values["network"]["class_names"]) == 6
     assert len(values["network"]["sha256"]) == 64
     assert values["provenance"]["overflows"] == 0
+    assert values["provenance"]["seed"] == 0
+    assert values["provenance"]["notes"] == []
     for chip in ("loihi1", "loihi2"):
         estimated = values["estimated"][chip]
         assert estimated["fits"]

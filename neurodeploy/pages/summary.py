@@ -38,7 +38,7 @@ LAYERS_SHOWN: Final = 6
 def show(report: Report, out: Console) -> None:
     """Print what ran, how well, what it would take on each chip, and what it would elsewhere."""
     for line in headline(report):
-        out.print(line, soft_wrap=True)
+        out.print(line, soft_wrap=not out.is_terminal)
     out.print()
     for chips in groups(list(report.estimated.values()), out):
         print_table(out, _chips(report, chips))
