@@ -15,5 +15,6 @@ energy, latency, estimate   what it costs, with bounds
 answers        the outputs of a network; score their accuracy; decisions after how many steps
 conventional   what a network of the same size takes on other hardware
 neurobench_metrics   NeuroBench's metrics
-report         all of it as data; report_counted, report_estimated its two halves
+report         all of it as data; report_counted, report_estimated its two halves, estimated_json
+               parts of the latter
 """

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from hw_sim.advice import advice
-from hw_sim.budgets import BudgetUse
 from hw_sim.decisions import Decisions
 from hw_sim.design_rules import check
 from hw_sim.energy import ROWS, Energy, by_constants, sample_energy, static_power
 from hw_sim.estimate import Estimate
+from hw_sim.estimated_json import (
+    MICRO,
+    MILLI,
+    band_as_json,
+    energy_as_json,
+    load_as_json,
+    placement_as_json,
+    values_as_json,
+)
 from hw_sim.latency import Latency, RealTime, first_steps_s, real_time, sample_latency
-from hw_sim.placement import Core, LayerPlacement, Placement
+from hw_sim.placement import Placement
 from hw_sim.workload import Workload
-
-MICRO: Final = 1e6
-MILLI: Final = 1e3
-DIGITS: Final = 4
-"""Significant digits of an estimate in JSON; its band is far wider."""
-CORES_LISTED: Final = 2048
-"""Neurocores that are listed one by one in JSON; of more only the layers are told."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Power:
     def as_json(self) -> dict[str, Any]:
         """Return the parts in milliwatts as JSON values."""
         parts = {"static": self.static, "dynamic": self.dynamic, "total": self.total}
-        return {name: _json(part, MILLI) for name, part in parts.items()}
+        return {name: band_as_json(part, MILLI) for name, part in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,8 @@ class Estimated:
             "fits": not self.problems,
             "problems": list(self.problems),
             "advice": list(self.advice),
-            "placement": _placement_as_json(self.placement),
-            "load": _load_as_json(self.workload),
+            "placement": placement_as_json(self.placement),
+            "load": load_as_json(self.workload),
             "full_speed": self._full_speed(),
             "decision": self._decision(),
             "real_time": self._real_time(),
@@ -134,20 +133,20 @@ class Estimated:
     def _full_speed(self) -> dict[str, Any]:
         latency = self.latency
         return {
-            "step_us": _json(latency.step_s, MICRO),
-            "peak_step_us": _json(latency.peak_step_s, MICRO),
+            "step_us": band_as_json(latency.step_s, MICRO),
+            "peak_step_us": band_as_json(latency.peak_step_s, MICRO),
             "step_parts_us": {
-                "busiest_neurocore": _json(latency.busy_s, MICRO),
-                "longest_way": _json(latency.way_s, MICRO),
-                "barrier": _json(latency.barrier_s, MICRO),
+                "busiest_neurocore": band_as_json(latency.busy_s, MICRO),
+                "longest_way": band_as_json(latency.way_s, MICRO),
+                "barrier": band_as_json(latency.barrier_s, MICRO),
             },
-            "latency_ms": _json(latency.sample_s, MILLI),
-            "throughput_samples_per_s": _json(latency.samples_per_s),
+            "latency_ms": band_as_json(latency.sample_s, MILLI),
+            "throughput_samples_per_s": band_as_json(latency.samples_per_s),
             "busiest_layer": latency.busiest_layer,
             "busiest_neurocore": latency.busiest_core,
-            "energy_uj": _energy_as_json(self.energy),
+            "energy_uj": energy_as_json(self.energy),
             "energy_by_constants_uj": {
-                name: _values(energy) for name, energy in self.energies.items()
+                name: values_as_json(energy) for name, energy in self.energies.items()
             },
             "power_mw": self.power.as_json(),
         }
@@ -157,8 +156,8 @@ class Estimated:
             return None
         return {
             "steps": self.decision.steps,
-            "latency_ms": _json(self.decision.latency_s, MILLI),
-            "energy_uj": _energy_as_json(self.decision.energy),
+            "latency_ms": band_as_json(self.decision.latency_s, MILLI),
+            "energy_uj": energy_as_json(self.decision.energy),
         }
 
     def _real_time(self) -> dict[str, Any] | None:
@@ -167,9 +166,9 @@ class Estimated:
         return {
             "dt_ms": float(f"{self.pace.dt_s * MILLI:.12g}"),
             "keeps_up": self.pace.keeps_up,
-            "headroom": _json(self.pace.headroom),
-            "sample_ms": _json(self.pace.sample_s, MILLI),
-            "energy_uj": _energy_as_json(self.pace_energy),
+            "headroom": band_as_json(self.pace.headroom),
+            "sample_ms": band_as_json(self.pace.sample_s, MILLI),
+            "energy_uj": energy_as_json(self.pace_energy),
             "power_mw": self.pace_power.as_json(),
         }
 
@@ -212,86 +211,3 @@ def decide(workload: Workload, latency: Latency, steps: int) -> Decision:
     """Return what the first `steps` steps of the mean sample cost at full speed."""
     duration = first_steps_s(workload, latency, steps)
     return Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
-
-
-def _placement_as_json(placement: Placement) -> dict[str, Any]:
-    few = placement.neurocores <= CORES_LISTED
-    return {
-        "neurocores": placement.neurocores,
-        "neurocores_per_chip": placement.chip.limit("cores_per_chip"),
-        "tiles": placement.tiles,
-        "chips": placement.chips,
-        "chips_limit": placement.chip.limit("chips_max"),
-        "layers": [_layer_as_json(i, placement) for i in range(len(placement.layers))],
-        "neurocores_listed": [_core_as_json(core) for core in placement.cores()] if few else None,
-    }
-
-
-def tiles_of(placement: Placement, layer: LayerPlacement) -> tuple[int, int]:
-    """Return how many tiles and chips the neurocores of a layer lie on."""
-    places = placement.places
-    chips, tiles = places.chip[layer.slice], places.tile[layer.slice]
-    return len(np.unique(np.stack([chips, tiles]), axis=1).T), len(np.unique(chips))
-
-
-def _layer_as_json(index: int, placement: Placement) -> dict[str, Any]:
-    layer = placement.layers[index]
-    tiles, chips = tiles_of(placement, layer)
-    return {
-        "layer": index,
-        "neurocores": layer.neurocores,
-        "tiles": tiles,
-        "chips": chips,
-        "first_neurocore": layer.first,
-        "neurons_per_core": layer.neurons_per_core,
-        "block": list(layer.blocks.size),
-        "weight_bits": layer.weights.bits,
-        "binding_budget": layer.binding.name,
-        "budgets": {budget.name: _budget_as_json(budget) for budget in layer.budgets},
-    }
-
-
-def _budget_as_json(budget: BudgetUse) -> dict[str, Any]:
-    full = float(f"{budget.full:.{DIGITS}g}")
-    return {"used": budget.used, "limit": budget.limit, "unit": budget.unit, "full": full}
-
-
-def _core_as_json(core: Core) -> dict[str, Any]:
-    return {**vars(core), "full": float(f"{core.full:.{DIGITS}g}")}
-
-
-def _load_as_json(workload: Workload) -> dict[str, Any]:
-    peak, ways = workload.peak, workload.traffic
-    return {
-        "peak": {
-            "sample": peak.sample,
-            "step": peak.step,
-            "neurocore": peak.neurocore,
-            "synops": peak.synops,
-            "busy_us": _json(peak.busy_s, MICRO),
-        },
-        "mean_busy_us": _json(workload.busy_s, MICRO),
-        "messages_per_sample": ways.messages,
-        "hops_east_west_per_sample": ways.east_west,
-        "hops_north_south_per_sample": ways.north_south,
-        "messages_between_chips_per_sample": ways.between_chips,
-        "longest_way_hops": sum(workload.longest_way),
-        "injected_per_sample": workload.injected.per_sample,
-        "injected_peak_step": workload.injected.peak_step,
-        "read_per_sample": workload.read.per_sample,
-        "read_peak_step": workload.read.peak_step,
-    }
-
-
-def _energy_as_json(energy: Energy) -> dict[str, Any]:
-    names = ("synaptic", "neuron", "within_tiles", "over_hops", "dynamic", "static", "total")
-    return {name: _json(getattr(energy, name), MICRO) for name in names}
-
-
-def _values(energy: Energy) -> dict[str, float]:
-    return {name: ends["value"] for name, ends in _energy_as_json(energy).items()}
-
-
-def _json(estimate: Estimate, factor: float = 1.0) -> dict[str, float]:
-    ends = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
-    return {end: float(f"{number * factor:.{DIGITS}g}") for end, number in ends.items()}

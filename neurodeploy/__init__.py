@@ -10,7 +10,8 @@ comparison                      compare two runs, and two backends
 trained_network                 compare with the trained network beside a file
 report_run, report_files        what report does before it prints, and the files it may write
 provenance                      where a report comes from
-side_by_side, report_words      networks side by side, and what --compare names
+report_options, report_words    the options of report, and what --compare names
+side_by_side                    networks side by side
 kept_sample                     keep one sample of a run, to draw it
 evaluation                      run a network over a task's samples, or those in a given_input
 array_file, paths               open an array of a person's own, and look up what lies at a path

@@ -8,8 +8,9 @@ from typing import Final
 from rich.table import Table
 
 from hw_sim.estimate import Estimate
+from hw_sim.estimated_json import tiles_of
 from hw_sim.report import Report
-from hw_sim.report_estimated import Estimated, tiles_of
+from hw_sim.report_estimated import Estimated
 from hw_sim.workload import Exchange
 from neurodeploy.pages import short
 from neurodeploy.pages.chip_columns import Columns
