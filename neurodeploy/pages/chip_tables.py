@@ -11,7 +11,6 @@ from hw_sim.estimate import Estimate
 from hw_sim.estimated_json import tiles_of
 from hw_sim.report import Report
 from hw_sim.report_estimated import Estimated
-from hw_sim.workload import Exchange
 from neurodeploy.pages import short
 from neurodeploy.pages.chip_columns import Columns
 from neurodeploy.pages.summary import keeps_up, pace_label, pace_power
@@ -81,8 +80,9 @@ def load(chips: Sequence[Estimated]) -> Table:
     columns.words("spikes to neurocores", lambda e: short.count(e.workload.traffic.messages))
     columns.words("  hops", _hops)
     columns.words("  between chips", lambda e: short.count(e.workload.traffic.between_chips))
-    columns.words("host sends", lambda e: _exchange(e.workload.injected))
-    columns.words("host reads", lambda e: _exchange(e.workload.read))
+    for label, exchange in (("host sends", "injected"), ("host reads", "read")):
+        columns.words(label, _mean_of(exchange))
+        columns.words("  at most in a step", _most_of(exchange))
     return table
 
 
@@ -108,8 +108,12 @@ def _hops(each: Estimated) -> str:
     return short.count(traffic.east_west + traffic.north_south)
 
 
-def _exchange(exchange: Exchange) -> str:
-    return f"{short.count(exchange.per_sample)}, up to {exchange.peak_step:,} a step"
+def _mean_of(exchange: str) -> Callable[[Estimated], str]:
+    return lambda each: short.count(getattr(each.workload, exchange).per_sample)
+
+
+def _most_of(exchange: str) -> Callable[[Estimated], str]:
+    return lambda each: f"{getattr(each.workload, exchange).peak_step:,}"
 
 
 def neurocores(report: Report) -> Table:
