@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn import metrics  # type: ignore[import-untyped]
 
 from hw_sim.activity import Activity, count
-from hw_sim.chip import CHIPS
+from hw_sim.chip import CHIPS, Chip
+from hw_sim.decisions import DecisionMeter
+from hw_sim.meter import measure
+from hw_sim.placement import place
 from hw_sim.report import NOT_MODELLED, build
 from hw_sim.score import answers, score
 from models.errors import InputError
@@ -28,19 +32,41 @@ def network() -> QuantizedNetwork:
 
 
 @pytest.fixture
-def counts(network):
+def activity() -> Activity:
     """Two samples of four steps: 6 and 2 spikes in, 3 and 1 hidden, 1 and 1 out."""
     inputs, hidden, output = (np.zeros((2, n, 4), np.uint8) for n in (2, 3, 2))
     inputs[0, :, :3] = inputs[1, :, 0] = 1
     hidden[0, :, 1] = hidden[1, 0, 1] = 1
     output[0, 0, 2] = output[1, 1, 2] = 1
-    return count(network, Activity(inputs, (hidden, output)))
+    return Activity(inputs, (hidden, output))
 
 
 @pytest.fixture
-def report(network, counts):
+def counts(network, activity):
+    return count(network, activity)
+
+
+@pytest.fixture
+def workloads(network, activity):
+    return [measure(activity, place(network, chip)) for chip in CHIPS.values()]
+
+
+@pytest.fixture
+def report(network, counts, workloads):
     found = score([[1, 0], [0, 1]], [0, 0])
-    return build(network, counts, chips=list(CHIPS.values()), score=found).as_json()
+    return build(network, counts, workloads=workloads, score=found).as_json()
+
+
+def with_limits(chip: Chip, **values: int) -> Chip:
+    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
+    return replace(chip, limits={**chip.limits, **rows})
+
+
+def estimate_of(network: QuantizedNetwork, activity: Activity, chip: Chip, **options):
+    """Return the estimated part of one chip."""
+    workload = measure(activity, place(network, chip))
+    built = build(network, count(network, activity), workloads=[workload], **options)
+    return built.as_json()["estimated"][chip.name]
 
 
 def keys_of(value) -> list[str]:
@@ -56,7 +82,7 @@ def test_a_report_survives_json(report):
 
 
 def test_a_report_says_what_it_is_and_of_what(report, network):
-    assert (report["schema"], report["version"]) == ("neurodeploy.report", 1)
+    assert (report["schema"], report["version"]) == ("neurodeploy.report", 2)
     assert report["network"]["sha256"] == digest(network)
     assert report["versions"]["numpy"] == np.__version__
 
@@ -106,6 +132,28 @@ def test_energies_are_in_microjoules_and_times_in_milliseconds(report):
     assert loihi1["full_speed"]["latency_ms"]["value"] == pytest.approx(4 * step / 1000, rel=1e-3)
 
 
+def test_the_longest_step_is_reported_with_its_place(report):
+    """Two input spikes to three hidden neurons at every of the first steps: 6 SynOps, 3.5 ns each,
+    3 updates of 8.4 ns, 2 messages of 2.1 ns; in the second step the same, and no more here."""
+    loihi1 = report["estimated"]["loihi1"]
+    peak = loihi1["load"]["peak"]
+    assert (peak["sample"], peak["step"], peak["neurocore"], peak["synops"]) == (0, 0, 0, 6)
+    busy = 6 * 3.5 + 3 * 8.4 + 2 * 2.1
+    assert peak["busy_us"]["value"] == pytest.approx(busy / 1000)
+    assert loihi1["full_speed"]["peak_step_us"]["value"] == pytest.approx(busy / 1000 + 0.6)
+    expected = 20000 / (busy / 1000 + 0.6)
+    assert loihi1["real_time"]["headroom"]["value"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_messages_and_what_host_and_chip_exchange_are_means_over_samples(report):
+    """Spikes in, hidden and out go to one neurocore or the host each: 8 + 4 + 2 of two samples."""
+    load = report["estimated"]["loihi2"]["load"]
+    assert load["messages_per_sample"] == 7
+    assert (load["injected_per_sample"], load["injected_peak_step"]) == (4, 2)
+    assert (load["read_per_sample"], load["read_peak_step"]) == (1, 1)
+    assert load["hops_east_west_per_sample"] == load["messages_between_chips_per_sample"] == 0
+
+
 def test_dynamic_energy_is_the_same_at_any_pace(report):
     loihi2 = report["estimated"]["loihi2"]
     full, slow = loihi2["full_speed"]["energy_uj"], loihi2["real_time"]["energy_uj"]
@@ -113,30 +161,79 @@ def test_dynamic_energy_is_the_same_at_any_pace(report):
     assert full["static"]["value"] < slow["static"]["value"]
 
 
-def test_the_sensor_s_pace_can_be_said_anew(network, counts):
-    report = build(network, counts, chips=[CHIPS["loihi2"]], dt_ms=1).as_json()
-    assert report["estimated"]["loihi2"]["real_time"]["dt_ms"] == 1
+def test_power_is_energy_over_time_and_so_that_of_a_second(report):
+    for estimate in report["estimated"].values():
+        slow = estimate["real_time"]
+        seconds = slow["sample_ms"]["value"] / 1000
+        for part in ("static", "dynamic", "total"):
+            microwatts = slow["energy_uj"][part]["value"] / seconds
+            assert slow["power_mw"][part]["value"] == pytest.approx(microwatts / 1000, rel=2e-3)
 
 
-def test_without_a_pace_there_is_no_real_time(counts, network):
-    network = QuantizedNetwork(network.layers)
-    report = build(network, counts, chips=[CHIPS["loihi2"]]).as_json()
-    assert report["estimated"]["loihi2"]["real_time"] is None
+def test_every_constant_set_has_an_energy_within_the_band(report):
+    for estimate in report["estimated"].values():
+        band = estimate["full_speed"]["energy_uj"]
+        sets = estimate["full_speed"]["energy_by_constants_uj"]
+        assert {"Davies 2018", "SANA-FE", "KerasSpiking"} <= sets.keys()
+        for energies in sets.values():
+            for part, value in energies.items():
+                assert band[part]["low"] <= value <= band[part]["high"]
+
+
+def test_the_rows_of_an_energy_are_rows_of_the_report(report):
+    names = {(row["chip"], row["name"]) for row in report["sources"]}
+    for chip, estimate in report["estimated"].items():
+        rows = [row for part in estimate["energy_rows"].values() for row in part]
+        assert {(chip, row) for row in rows} <= names
+
+
+def test_stopping_early_costs_what_the_first_steps_cost(network, activity, counts, workloads):
+    """Both samples answer in the third of four steps, and stay at that."""
+    meter = DecisionMeter(network, np.array([0, 1]))
+    meter.add(activity)
+    found = build(network, counts, workloads=workloads, decisions=meter.result()).as_json()
+    for estimate in found["estimated"].values():
+        early, whole = estimate["decision"], estimate["full_speed"]
+        assert early["steps"] == 3
+        assert early["latency_ms"]["value"] < whole["latency_ms"]["value"]
+        for part in ("neuron", "static", "total"):
+            assert early["energy_uj"][part]["value"] < whole["energy_uj"][part]["value"]
+        assert early["energy_uj"]["synaptic"] == whole["energy_uj"]["synaptic"]
+
+
+def test_without_decisions_there_is_no_early_stop(report):
+    assert [each["decision"] for each in report["estimated"].values()] == [None, None]
+
+
+def test_the_sensor_s_pace_can_be_said_anew(network, activity):
+    found = estimate_of(network, activity, CHIPS["loihi2"], dt_ms=1)
+    assert found["real_time"]["dt_ms"] == 1
+
+
+def test_without_a_pace_there_is_no_real_time(network, activity):
+    found = estimate_of(QuantizedNetwork(network.layers), activity, CHIPS["loihi2"])
+    assert found["real_time"] is None
+
+
+def test_a_pace_of_no_time_is_refused(network, counts, workloads):
+    with pytest.raises(InputError, match="a time step must last longer than 0 ms"):
+        build(network, counts, workloads=workloads, dt_ms=0)
 
 
 def test_without_labels_there_is_no_accuracy(counts, network):
-    counted = build(network, counts, chips=[]).as_json()["counted"]
+    counted = build(network, counts, workloads=[]).as_json()["counted"]
     assert counted["accuracy"] is None
     assert counted["macro_f1"] is None
 
 
 def test_a_report_claims_nothing_from_hardware(report):
-    assert "measured" not in json.dumps(report).lower()
+    assert "measured" not in report
+    assert not any("measured" in key for key in keys_of(report))
 
 
 def test_counted_and_estimated_do_not_mix(report):
     assert not any("energy" in key or "latency" in key for key in keys_of(report["counted"]))
-    assert not any("synops" in key or "accuracy" in key for key in keys_of(report["estimated"]))
+    assert not any("accuracy" in key for key in keys_of(report["estimated"]))
 
 
 def test_every_figure_of_the_cost_files_has_its_source_in_the_report(report):
@@ -146,19 +243,69 @@ def test_every_figure_of_the_cost_files_has_its_source_in_the_report(report):
     assert report["not_modelled"] == list(NOT_MODELLED)
 
 
+def test_the_cost_file_of_every_estimate_is_named_by_its_digest(report):
+    for name, estimate in report["estimated"].items():
+        assert estimate["cost_file_sha256"] == CHIPS[name].digest
+        assert estimate["caveats"] == list(CHIPS[name].caveats)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_one_silent_sample_is_reported(network, steps):
+    silent = Activity(
+        np.zeros((1, 2, steps), np.uint8),
+        tuple(np.zeros((1, layer.neurons, steps), np.uint8) for layer in network.layers),
+    )
+    for chip in CHIPS.values():
+        found = estimate_of(network, silent, chip)
+        json.dumps(found, allow_nan=False)
+        energy = found["full_speed"]["energy_uj"]
+        assert energy["synaptic"] == energy["within_tiles"] == {"low": 0, "value": 0, "high": 0}
+        assert energy["neuron"]["value"] > 0
+        assert found["load"]["peak"]["synops"] == 0
+        assert found["load"]["messages_per_sample"] == 0
+
+
 def test_problems_of_the_chip_are_reported_and_do_not_stop_the_report():
     layer = DenseLayer(np.array([[-255, 254]]), CubaLif(np.array([1]), np.array([1]), 1))
-    network = QuantizedNetwork((layer,))
     silent = Activity(np.zeros((1, 2, 3), np.uint8), (np.zeros((1, 1, 3), np.uint8),))
-    report = build(network, count(network, silent), chips=[CHIPS["loihi2"]]).as_json()
-    loihi2 = report["estimated"]["loihi2"]
+    loihi2 = estimate_of(QuantizedNetwork((layer,)), silent, CHIPS["loihi2"])
     assert loihi2["fits"] is False
     assert len(loihi2["problems"]) == 1
 
 
+def test_a_network_of_several_chips_is_told_what_would_lessen_them(network, activity):
+    """Each neuron on a neurocore, and three on a chip: five of them need two chips."""
+    small = with_limits(CHIPS["loihi1"], neurons_per_core=1, cores_per_chip=3)
+    found = estimate_of(network, activity, small)
+    assert found["fits"] is True
+    assert (found["placement"]["neurocores"], found["placement"]["chips"]) == (5, 2)
+    assert found["advice"] == [
+        "layer 0 needs 3 neurocores for neurons: half as many neurons would need 2",
+        "layer 1 needs 2 neurocores for neurons: half as many neurons would need 1",
+    ]
+    cores = found["placement"]["neurocores_listed"]
+    assert [(core["layer"], core["chip"]) for core in cores] == [
+        (0, 0), (0, 0), (0, 0), (1, 1), (1, 1),
+    ]  # fmt: skip
+    few = with_limits(small, chips_max=1)
+    found = estimate_of(network, activity, few)
+    assert found["fits"] is False
+    assert (
+        "needs 5 neurocores on 2 chips; the largest system of loihi1 has 1"
+        in (found["problems"][0])
+    )
+
+
+def test_a_workload_of_another_run_is_refused(network, counts, activity):
+    half = Activity(activity.inputs[:1], tuple(each[:1] for each in activity.spikes))
+    other = measure(half, place(network, CHIPS["loihi1"]))
+    with pytest.raises(InputError, match="loihi1 worked on 1 samples of 4 steps, and 2 of 4 are"):
+        build(network, counts, workloads=[other])
+
+
 def test_a_score_of_other_samples_is_refused(network, counts):
     with pytest.raises(InputError, match="1 samples are scored and 2 are counted"):
-        build(network, counts, chips=[], score=score([[1, 0]], [0]))
+        build(network, counts, workloads=[], score=score([[1, 0]], [0]))
 
 
 def test_the_answer_is_the_class_that_spiked_most_and_the_lowest_of_equals():
