@@ -155,7 +155,7 @@ def constants(report: Report) -> Table:
     table.add_column("chip", no_wrap=True)
     table.add_column("constants", no_wrap=True)
     parts = {
-        "synaptic": "synaptic", "neuron": "neuron", "tiles": "within_tiles", "hops": "over_hops",
+        "SynOps": "synaptic", "neuron": "neuron", "tiles": "within_tiles", "hops": "over_hops",
         "dynamic": "dynamic", "static": "static",
     }  # fmt: skip
     for name in parts:
