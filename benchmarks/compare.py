@@ -127,8 +127,8 @@ def run(peer: Peer, workload: Path, *, threads: int, seconds: float, limit_s: fl
         seconds: to measure for, about, in each way.
         limit_s: after which it is ended, with all processes that it started; without installing.
     """
-    python = _python(peer)
-    problem = _install(python)
+    python = python_of(peer)
+    problem = install(python)
     if problem:
         return Outcome(peer.name, threads, None, problem)
     program = f"benchmarks.peers.{peer.program}"
@@ -141,21 +141,21 @@ def run(peer: Peer, workload: Path, *, threads: int, seconds: float, limit_s: fl
         return Outcome(peer.name, threads, json.loads(lines[-1]))
     if status is None:
         return Outcome(peer.name, threads, None, f"{OUT_OF_TIME} {limit_s:g} s")
-    return Outcome(peer.name, threads, None, _why(err, status))
+    return Outcome(peer.name, threads, None, why(err, status))
 
 
 @lru_cache
-def _install(python: tuple[str, ...]) -> str:
+def install(python: tuple[str, ...]) -> str:
     """Have uv fetch what an environment holds, once; return why it cannot, or ""."""
     if len(python) == 1:
         return ""
     if shutil.which(python[0]) is None:
         return "uv is not installed, which would fetch its packages"
     status, _, err = _run_limited((*python, "-c", ""), {}, INSTALL_LIMIT_S)
-    return "" if status == 0 else f"does not install: {_why(err, status or 1)}"
+    return "" if status == 0 else f"does not install: {why(err, status or 1)}"
 
 
-def _python(peer: Peer) -> tuple[str, ...]:
+def python_of(peer: Peer) -> tuple[str, ...]:
     """Return the command that starts Python with the peer's packages."""
     if not peer.packages:
         return (sys.executable,)
@@ -198,7 +198,7 @@ def _run_limited(
         return status, *(file.read_text(errors="replace") for file in files)
 
 
-def _why(errors: str, status: int) -> str:
+def why(errors: str, status: int) -> str:
     """Return one line out of what a program said before it failed."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     resolver = [line for line in lines if line.startswith(("error:", "cause:"))]

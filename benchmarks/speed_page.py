@@ -52,7 +52,7 @@ def write(results: Sequence[Result], path: Path, plot: Path | None) -> None:
     """Write the page; `plot` is the picture of `benchmarks.speed_plot`, if any."""
     named = [result for result in results if result.rate is None]
     drawn = [result for result in results if result.rate is not None]
-    parts = ["# Speed, side by side\n", _origin(), COLUMNS, NETWORKS]
+    parts = ["# Speed, side by side\n", origin("benchmarks.simulators"), COLUMNS, NETWORKS]
     parts += [markdown_of(cells_of(result)) for result in named]
     if drawn:
         parts.append(markdown_of(random_cells(drawn)))
@@ -62,9 +62,9 @@ def write(results: Sequence[Result], path: Path, plot: Path | None) -> None:
     path.write_text("\n".join(parts))
 
 
-def _origin() -> str:
-    """Return command, date and machine."""
-    command = shlex.join(["python", "-m", "benchmarks.simulators", *sys.argv[1:]])
+def origin(program: str) -> str:
+    """Return the command by which a program was started, the date and the machine."""
+    command = shlex.join(["python", "-m", program, *sys.argv[1:]])
     day = datetime.now(timezone.utc).date()
     cores = os.cpu_count() or 1
     return (

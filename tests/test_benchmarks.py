@@ -101,7 +101,7 @@ def test_delays_are_refused_where_a_simulator_has_none(workload):
 
 
 def test_without_uv_peers_say_so(monkeypatch, file):
-    compare._install.cache_clear()
+    compare.install.cache_clear()
     monkeypatch.setattr(compare.shutil, "which", lambda _: None)
     assert "uv is not installed" in run("norse", file).reason
 
@@ -231,4 +231,4 @@ def test_w1b_has_the_weights_of_w1_and_no_delays():
 
 
 def test_a_program_is_its_own_peer_when_python_is_this_one():
-    assert compare._python(Peer("x", "x", "x")) == (sys.executable,)
+    assert compare.python_of(Peer("x", "x", "x")) == (sys.executable,)
