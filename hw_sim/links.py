@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_sim.blocks import reach
+from hw_sim.chip import Chip
 from hw_sim.mesh import Places, places_of
 from hw_sim.placement import LayerPlacement, Placement
 from models.layers import ConvLayer, InputLayer, Layer
@@ -86,11 +87,11 @@ def reached_by(layer: Layer, placed: LayerPlacement, senders: int) -> NDArray[np
 
 
 Flow: TypeAlias = tuple[NDArray[Any], Places, Places]
-"""Messages from each neurocore (row) to each (column), float, and the places of both."""
+"""Messages from each tile (row) to each (column), float, and the places of both."""
 
 
 def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
-    """Return the messages from each sending neurocore to each of layer `index`.
+    """Return the messages from the tiles that send to those of layer `index`.
 
     Args:
         placement: of the network.
@@ -98,32 +99,49 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
         sent: spikes of each sender, int64 (senders,).
 
     Returns:
-        Messages, float (senders, readers), and the places of both.
+        Messages, float (senders' tiles, readers' tiles), and the places of both.
     """
     layers, chip = placement.network.layers, placement.chip
     host = places_of(np.zeros(1, np.int64), chip)
     source, sender = np.zeros(len(sent), np.int64), host
     if index > 0:
-        source = placement.layers[index - 1].blocks.of_neuron()
-        sender = places_of(placement.layers[index - 1].numbers, chip)
+        core, sender = tiles_of(placement.layers[index - 1], chip)
+        source = core[placement.layers[index - 1].blocks.of_neuron()]
     if index == len(layers):
         return np.bincount(source, sent.astype(float), len(sender.x))[:, None], sender, host
     placed = placement.layers[index]
-    reader = places_of(placed.numbers, chip)
-    who, group, _ = reached_by(layers[index], placed, len(sent))
-    groups = groups_of(layers[index], placed)
-    flat = np.bincount(
-        source[who] * groups + group, sent[who].astype(float), len(sender.x) * groups
-    )
-    found = flat.reshape(len(sender.x), groups)
-    if groups == 1:  # to all of them
-        found = np.repeat(found, placed.neurocores, axis=1)
-    return found if groups else np.zeros((len(sender.x), placed.neurocores)), sender, reader
+    core, reader = tiles_of(placed, chip)
+    if not isinstance(layers[index], ConvLayer):
+        driven = isinstance(layers[index], InputLayer)  # by values, which are no messages
+        return _to_all(source, sent * (not driven), core), sender, reader
+    who, block, _ = reached_by(layers[index], placed, len(sent))
+    pair = source[who] * len(reader.x) + core[block]
+    flat = np.bincount(pair, sent[who].astype(float), len(sender.x) * len(reader.x))
+    return flat.reshape(len(sender.x), len(reader.x)), sender, reader
 
 
 def own_messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
     """Return the messages of a recurrent layer to its own neurocores, like `messages`."""
     placed = placement.layers[index]
-    places = places_of(placed.numbers, placement.chip)
-    each = np.bincount(placed.blocks.of_neuron(), sent.astype(float), placed.neurocores)
-    return np.repeat(each[:, None], placed.neurocores, axis=1), places, places
+    core, places = tiles_of(placed, placement.chip)
+    return _to_all(core[placed.blocks.of_neuron()], sent, core), places, places
+
+
+def tiles_of(placed: LayerPlacement, chip: Chip) -> tuple[NDArray[np.int64], Places]:
+    """Return which of a layer's tiles each of its neurocores is on, and where these tiles are.
+
+    Neurocores of a tile are equally far from all others: ways need no finer account.
+    """
+    places = places_of(placed.numbers, chip)
+    number = places.chip * places.tiles + places.tile
+    _, first, tile = np.unique(number, return_index=True, return_inverse=True)
+    parts = (places.chip, places.tile, places.x, places.y)
+    return tile, Places(*(each[first] for each in parts))
+
+
+def _to_all(
+    source: NDArray[np.int64], sent: NDArray[np.int64], core: NDArray[np.int64]
+) -> NDArray[Any]:
+    """Return the messages of spikes that each go to every neurocore, by tiles."""
+    each = np.bincount(source, sent.astype(float))
+    return np.outer(each, np.bincount(core))

@@ -90,7 +90,7 @@ def traffic(messages: NDArray[np.float64], sender: Places, reader: Places) -> Tr
     """Return the ways of messages that go east-west, then north-south, as the mesh routes them.
 
     Args:
-        messages: from each neurocore (row) to each (column), float (senders, readers).
+        messages: from each sender (row) to each reader (column), float (senders, readers).
         sender: places of the senders.
         reader: places of the readers.
     """

@@ -100,6 +100,13 @@ def test_a_step_is_the_work_of_the_neurocore_and_the_barrier():
     assert latency.samples_per_s.low == pytest.approx(1 / latency.sample_s.high)
 
 
+def test_a_neuron_at_rest_takes_no_longer_than_an_active_one_at_the_low_end():
+    """A cost file may have it the other way around."""
+    costs = {**MADE_UP.costs, "neuron_update_inactive_time": row(20, 20, 20)}
+    latency = sample_latency(worked(dense(3, 4), replace(MADE_UP, costs=costs), 2))
+    assert nanoseconds(latency.busy_s) == pytest.approx([4 * 8, 4 * 9, 4 * 12])
+
+
 def test_every_step_waits_for_its_own_busiest_neurocore():
     """Two layers are busy in one step each: the mean step is not that of either's mean."""
     network = dense(1, 1, 1)
