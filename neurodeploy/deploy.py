@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hw_sim.run_options import RunOptions
 from models.errors import BackendError
-from neurodeploy import cli, export, report, train
+from neurodeploy import cli, export, paths, report, train
+
+if TYPE_CHECKING:
+    from hw_sim.report import Report
 
 DESCRIPTION = (
     "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
@@ -53,14 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BackendError as error:  # the report does not need Lava
         cli.say(f"error: {error}")
         compared = cli.CHECK_FAILED
-    made = report.make_report(
-        network,
-        data=given.data,
-        chips=given.chip or (),
-        costs=given.costs or (),
-        options=RunOptions(threads=given.threads),
-    )
-    _show(made, given, model, time.monotonic() - began)
+    made = _report(network, given)
+    _show_end(given, model, time.monotonic() - began)
     return max(compared, report.exit_code(made))
 
 
@@ -91,10 +88,27 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
     return cli.DONE
 
 
-def _show(made: Any, given: argparse.Namespace, model: Path, seconds: float) -> None:
+def _report(network: Path, given: argparse.Namespace) -> Report:
+    """Report on all test samples, in text and as a page beside the network."""
     from neurodeploy.pages import terminal
+    from neurodeploy.report_run import Request, carry_out
 
-    terminal.show(made)
+    request = Request(
+        network,
+        data=given.data,
+        chips=given.chip or (),
+        costs=given.costs or (),
+        html=network.with_name(paths.REPORT_PAGE),
+        options=RunOptions(threads=given.threads),
+    )
+    outcome = carry_out(request)
+    terminal.show(outcome.report)
+    for line in report.write_pages(request, outcome):
+        print(line)
+    return outcome.report
+
+
+def _show_end(given: argparse.Namespace, model: Path, seconds: float) -> None:
     network = model.with_suffix(".net")
     print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next:")
     words = [*cli.chip_words(given.chip, given.costs), "--json"]

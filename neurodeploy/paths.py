@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import Final
 
 from models.errors import InputError
+
+REPORT_PAGE: Final = "report.html"
+"""The page that `deploy` writes into a run's folder."""
 
 
 def kind(path: Path) -> str:

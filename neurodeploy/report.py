@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     request = request_of(given)
     outcome = report_run.carry_out(request)
-    written = _write_pages(request, outcome)
+    written = write_pages(request, outcome)
     if given.json:
         cli.print_json(outcome.as_json())
     else:
@@ -76,7 +76,7 @@ def _side_by_side(given: argparse.Namespace, networks: Sequence[Path]) -> int:
     return max(exit_code(made, asked=asked) for made in reports)
 
 
-def _write_pages(request: Request, outcome: Outcome) -> list[str]:
+def write_pages(request: Request, outcome: Outcome) -> list[str]:
     """Write the page and the figures that were asked for; return what to say of them."""
     if request.html is None and request.plots is None:
         return []
@@ -129,41 +129,6 @@ def _print_next(request: Request, samples: int) -> None:
     print("Next, " + "side by side with Lava's simulator, or " * (len(nexts) > 1) + "as JSON:")
     for more in nexts:
         print(f"  {cli.next_command('report', *words, *more, data=request.data)}")
-
-
-def make_report(
-    path: Path,
-    *,
-    data: Path | None = None,
-    samples: int | None = None,
-    backend: str = "fast",
-    chips: Sequence[str] = (),
-    costs: Sequence[Path] = (),
-    options: RunOptions = RunOptions(),
-) -> Any:
-    """Run the network in a file on its task's samples and return the `hw_sim.report.Report`.
-
-    Args:
-        path: a netx file that names its task.
-        data: folder of the task's data, or None for the installed data package.
-        samples: how many test samples to run; all by default.
-        backend: name of what runs it.
-        chips: names of those to estimate for.
-        costs: cost files of others; without `chips` and `costs`, all installed chips are taken.
-        options: threads and time limit.
-    """
-    from neurodeploy.report_run import Request, carry_out
-
-    request = Request(
-        path,
-        data=data,
-        samples=samples,
-        backend=backend,
-        chips=chips,
-        costs=costs,
-        options=options,
-    )
-    return carry_out(request).report
 
 
 def exit_code(report: Any, *, asked: Sequence[str] = ()) -> int:

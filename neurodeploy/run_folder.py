@@ -5,6 +5,7 @@ resume.pt       the state after the last finished epoch; model.pt is made from i
 history.jsonl   one JSON object an epoch
 history.png     the same as a picture
 model.net       what `export` made of model.pt
+report.html     what `deploy` reported on model.net
 previous/1, ...  the files of the runs that were here before
 """
 
@@ -20,7 +21,7 @@ import torch
 from hw_sim.report import versions
 from models.atomic import replacing
 from models.errors import InputError
-from neurodeploy import checkpoint, training
+from neurodeploy import checkpoint, paths, training
 from neurodeploy.pages import history
 from neurodeploy.tasks import get
 from neurodeploy.tasks.task import describe
@@ -59,8 +60,8 @@ class RunFolder:
         Raises:
             InputError: when they cannot be moved.
         """
-        exported = self.model.with_suffix(".net")
-        files = (self.model, self.state, self.history, self.picture, exported)
+        exported, page = self.model.with_suffix(".net"), self.path / paths.REPORT_PAGE
+        files = (self.model, self.state, self.history, self.picture, exported, page)
         earlier = [file for file in files if file.exists()]
         if not earlier:
             return None

@@ -90,7 +90,9 @@ def test_one_command_goes_the_whole_way_and_three_go_the_same(
     assert lines[-2].startswith("  python -m neurodeploy.report ")
     known = ("Training 33-8-6 on 12 windows of ", "epoch  1: loss ", "warning: ")
     assert all(line.startswith(known) for line in err.splitlines())
-    names = {"model.pt", "model.net", "resume.pt", "history.jsonl", "history.png"}
+    names = {
+        "model.pt", "model.net", "resume.pt", "history.jsonl", "history.png", "report.html",
+    }  # fmt: skip
     assert {path.name for path in whole.iterdir()} == names
 
     code, out, _ = run("train", *words, "--out", steps)

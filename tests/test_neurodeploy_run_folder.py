@@ -226,7 +226,7 @@ def test_the_history_is_one_json_object_an_epoch_and_a_picture(
 
 def test_an_earlier_run_is_kept_in_previous_with_what_was_exported_of_it(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    names = ("model.pt", "resume.pt", "history.jsonl", "history.png", "model.net")
+    names = ("model.pt", "resume.pt", "history.jsonl", "history.png", "model.net", "report.html")
     for name in names:
         (tmp_path / name).write_text(name)
     (tmp_path / "notes.txt").write_text("mine")
