@@ -10,7 +10,10 @@ lava_process   child processes that run Lava; lava_worker and loihi_worker are w
                lava_child what these two share
 chip           limits and costs, read from costs/*.json; cost one row of them, cost_rows which rows
                there are, cost_file and cost_json how a file is read and checked
-placement      neurocores; axons between them; design_rules whether a chip can hold a network
+placement      neurocores: blocks how layers are cut, budgets and axons what blocks take, mesh where
+               they lie; design_rules whether chips can hold a network, advice what to change
+meter          what neurocores do step by step, workload as data; links who sends to which,
+               core_time how long they take
 energy, latency, estimate   what it costs, with bounds
 answers        the outputs of a network; score their accuracy; decisions after how many steps
 conventional   what a network of the same size takes on other hardware

@@ -1,4 +1,4 @@
-"""The compiled kernels of the fast backend.
+"""The compiled kernels of the fast backend, and one that counts for the neurocores.
 
 frames         how spikes pass from layer to layer
 dense_cuba     dense layers of CUBA LIF neurons, in one kernel: cuba_layer, which is made of
@@ -8,4 +8,5 @@ event_sums     what any other layer receives, spike by spike; conv_layout the ke
 neuron_scans   what any other layer's neurons do with it
 late           shifts what neurons do by their delays
 once           keeps what is made of a layer
+tally          the spikes that reach each neurocore, step by step
 """
