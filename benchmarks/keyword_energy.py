@@ -15,12 +15,12 @@ import numpy as np
 
 from benchmarks.published_energy import KEYWORDS
 from hw_sim.activity import Activity
-from hw_sim.chip import Chip, chip
-from hw_sim.energy import Energy, by_constants, sample_energy
-from hw_sim.latency import Latency, sample_latency
-from hw_sim.meter import measure
-from hw_sim.placement import Placement, place
-from hw_sim.workload import Workload
+from hw_sim.chips.chip import Chip, chip
+from hw_sim.estimates.energy import Energy, by_constants, sample_energy
+from hw_sim.estimates.latency import Latency, sample_latency
+from hw_sim.estimates.meter import measure
+from hw_sim.estimates.workload import Workload
+from hw_sim.placement.place import Placement, place
 from models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 CHIP = "loihi1"

@@ -19,13 +19,13 @@ from benchmarks import workloads
 from benchmarks.published_energy import PILOTNET
 from hw_sim import fast
 from hw_sim.activity import Activity
-from hw_sim.chip import Chip, chip
-from hw_sim.energy import Energy, by_constants, neuron_energy, sample_energy
-from hw_sim.latency import Latency, sample_latency
-from hw_sim.meter import measure
+from hw_sim.chips.chip import Chip, chip
+from hw_sim.estimates.energy import Energy, by_constants, neuron_energy, sample_energy
+from hw_sim.estimates.latency import Latency, sample_latency
+from hw_sim.estimates.meter import measure
+from hw_sim.estimates.workload import Workload
 from hw_sim.neurobench_metrics import effective_fan_out
-from hw_sim.placement import Placement, place
-from hw_sim.workload import Workload
+from hw_sim.placement.place import Placement, place
 from models.layers import InputLayer
 from models.network import QuantizedNetwork, digest
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from hw_sim import fast
 from hw_sim.activity import Activity, Breakdown, Measured
-from hw_sim.chip import CHIPS
-from hw_sim.design_rules import delays_fit, weights_fit
+from hw_sim.chips.chip import CHIPS
 from hw_sim.inputs import check_input
 from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
-from hw_sim.placement import place
+from hw_sim.placement.design_rules import delays_fit, weights_fit
+from hw_sim.placement.place import place
 from hw_sim.run_options import RunOptions
 from models.errors import BackendError, DesignRuleError, InputError
 from models.network import InputLayer, QuantizedNetwork

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from hw_sim import fast
 from hw_sim.activity import Activity
-from hw_sim.conventional import multiply_accumulates
+from hw_sim.estimates.conventional import multiply_accumulates
 from models.arrays import IntArray
 from models.layers import (
     ConvLayer,

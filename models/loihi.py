@@ -1,7 +1,7 @@
 """The widths and limits of Loihi's arithmetic, each in one place with its source.
 
 They hold for Loihi 1, Loihi 2 and Lava's fixed-point models alike. What differs between chips
-(cores, memory, energy) is data in `hw_sim/costs/`.
+(cores, memory, energy) is data in `hw_sim/chips/costs/`.
 
 Source: `lava.proc.lif.models.AbstractPyLifModelFixed`, `lava.lib.dl.netx.hdf5` and
 `lava.lib.dl.slayer.neuron.cuba` (lava-nc 0.10.0, lava-dl 0.6.0) unless said otherwise.

@@ -8,7 +8,8 @@ run_folder                      the files of one training
 proof                           compare a trained network with its integer twin
 comparison                      compare two runs, and two backends
 trained_network                 compare with the trained network beside a file
-report_run, report_files        what report does before it prints, and the files it may write
+report_run, report_files        what report does before it prints, and the files it may write;
+                                measures what it measures of a run
 provenance                      where a report comes from
 report_options, report_words    the options of report, and what --compare names
 side_by_side                    networks side by side

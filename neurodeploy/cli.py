@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from models.errors import BackendError, InputError
 
 if TYPE_CHECKING:
-    from hw_sim.chip import Chip
+    from hw_sim.chips.chip import Chip
 
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -164,7 +164,7 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
 
 def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
     """Add `--chip` and `--costs`, which name chips in every command; `what` says for what."""
-    from hw_sim import chip
+    from hw_sim.chips import chip
 
     options.add_argument(
         "--chip",
@@ -187,7 +187,7 @@ def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
     Raises:
         InputError: when a file is no cost file, or calls its chip as another is called.
     """
-    from hw_sim import chip
+    from hw_sim.chips import chip
 
     names, files = given.chip or (), given.costs or ()
     return chip.choose(names if names or files else default, files)

@@ -17,7 +17,7 @@ from models.errors import BackendError
 from neurodeploy import cli, export, paths, report, train
 
 if TYPE_CHECKING:
-    from hw_sim.report import Report
+    from hw_sim.reports.report import Report
 
 DESCRIPTION = (
     "Train a network for a task, export it, check it on Lava and report its cost on Loihi."

@@ -12,7 +12,7 @@ from models.errors import DesignRuleError, InputError
 from neurodeploy import cli, paths
 
 if TYPE_CHECKING:  # it needs numpy
-    from hw_sim.chip import Chip
+    from hw_sim.chips.chip import Chip
     from models.network import QuantizedNetwork
 
 DESCRIPTION = (
@@ -125,8 +125,8 @@ def _overflows(proof: Any) -> str:
 def fits(network: QuantizedNetwork, onto: Sequence[Chip]) -> bool:
     """Return whether the network fits the chips and the file format; print every problem if not."""
     from export import rules
-    from hw_sim import design_rules
-    from hw_sim.placement import place
+    from hw_sim.placement import design_rules
+    from hw_sim.placement.place import place
 
     held = True
     for chip in onto:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.chip import Chip
+from hw_sim.chips.chip import Chip
 from hw_sim.decisions import DecisionMeter
-from hw_sim.meter import Meter
+from hw_sim.estimates.meter import Meter
 from hw_sim.neurobench_metrics import NeurobenchMeter
-from hw_sim.placement import place
+from hw_sim.placement.place import place
 from models.network import QuantizedNetwork
 from neurodeploy.evaluation import Watch
 
@@ -44,7 +44,7 @@ class Measures:
         return [*(meter.add for meter in self._meters), self._decisions.add, self._neurobench.add]
 
     def results(self) -> dict[str, Any]:
-        """Return what was measured, as `hw_sim.report.build` takes it."""
+        """Return what was measured, as `hw_sim.reports.report.build` takes it."""
         return {
             "workloads": [meter.result() for meter in self._meters],
             "decisions": self._decisions.result(),

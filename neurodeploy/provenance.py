@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hw_sim.chip import Chip
+from hw_sim.chips.chip import Chip
 from models.network import QuantizedNetwork, digest
 from neurodeploy.evaluation import Evaluation, Inputs
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from export import netx
 from export.netx import Defaults
-from hw_sim import backends, chip, report
+from hw_sim import backends
 from hw_sim.answers import answers
-from hw_sim.report import Report
+from hw_sim.chips import chip
+from hw_sim.reports import report
+from hw_sim.reports.report import Report
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import InputLayer, QuantizedNetwork

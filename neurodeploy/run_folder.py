@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from hw_sim.report import versions
+from hw_sim.reports.report import versions
 from models.atomic import replacing
 from models.errors import InputError
 from neurodeploy import checkpoint, paths, training

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hw_sim.report import Report
+from hw_sim.reports.report import Report
 from models.errors import InputError
 from neurodeploy import report_run
 from neurodeploy.report_run import Request

@@ -155,8 +155,9 @@ def capacity_problems(architecture: Any) -> tuple[str, ...]:
     """Return why a Loihi 2 could not hold a network of that shape, whatever its weights become."""
     import numpy as np
 
-    from hw_sim import chip, design_rules
-    from hw_sim.placement import place
+    from hw_sim.chips import chip
+    from hw_sim.placement import design_rules
+    from hw_sim.placement.place import place
     from models import loihi
     from models.network import CubaLif, DenseLayer, QuantizedNetwork
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hw_sim import cost_file, cost_rows
-from hw_sim.chip import CHIPS, Cost, choose, read_chip
-from hw_sim.cost import GRADES
+from hw_sim.chips import cost_file, cost_rows
+from hw_sim.chips.chip import CHIPS, Cost, choose, read_chip
+from hw_sim.chips.cost import GRADES
 from models.errors import InputError
 
 PAGE = (Path(__file__).parent.parent / "docs" / "cost-files.md").read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ def test_every_sentence_that_the_page_shows_is_given(folder):
 
 
 def test_the_limit_of_bytes_is_that_of_the_page():
-    from hw_sim import cost_json
+    from hw_sim.chips import cost_json
 
     assert f"more than {cost_json.BYTES_MAX:,} bytes" in PAGE
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from export import netx
-from hw_sim import fast, report
+from hw_sim import fast
 from hw_sim.activity import Breakdown, Measured
 from hw_sim.backends import BACKENDS
+from hw_sim.reports import report
 from hw_sim.run_options import RunOptions
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import report as command

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim.advice import CHANGES, advice, first_half
-from hw_sim.budgets import BUDGETS
-from hw_sim.chip import Chip, chip
-from hw_sim.placement import place
+from hw_sim.chips.chip import Chip, chip
+from hw_sim.placement.advice import CHANGES, advice, first_half
+from hw_sim.placement.budgets import BUDGETS
+from hw_sim.placement.place import place
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from models.network import CubaLif, QuantizedNetwork, SigmaDelta
 

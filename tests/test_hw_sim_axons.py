@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hw_sim.axons import Readers, input_axons, output_axons, readers_of, receivers
-from hw_sim.blocks import Blocks, whole
-from hw_sim.chip import chip
-from hw_sim.placement import place
+from hw_sim.chips.chip import chip
+from hw_sim.placement.axons import Readers, input_axons, output_axons, readers_of, receivers
+from hw_sim.placement.blocks import Blocks, whole
+from hw_sim.placement.place import place
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from models.network import CubaLif, QuantizedNetwork
 

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hw_sim.blocks import Blocks, axis_reach, reach, whole
+from hw_sim.placement.blocks import Blocks, axis_reach, reach, whole
 from models.layers import ConvLayer, InputLayer, fan_out
 from models.network import CubaLif
 

@@ -8,9 +8,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hw_sim.axons import Readers
-from hw_sim.blocks import Blocks, whole
-from hw_sim.budgets import (
+from hw_sim.chips.chip import CHIPS, Chip, chip
+from hw_sim.placement.axons import Readers
+from hw_sim.placement.blocks import Blocks, whole
+from hw_sim.placement.budgets import (
     BudgetUse,
     Cut,
     SynapseFormat,
@@ -21,7 +22,6 @@ from hw_sim.budgets import (
     synaptic_bits,
     weight_format,
 )
-from hw_sim.chip import CHIPS, Chip, chip
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from models.network import CubaLif, Delta, SigmaDelta
 

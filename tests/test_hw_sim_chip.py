@@ -8,7 +8,7 @@ from importlib import resources
 
 import pytest
 
-from hw_sim.chip import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
+from hw_sim.chips.chip import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
 from models import loihi
 from models.errors import InputError
 
@@ -57,7 +57,7 @@ SETS = [  # set, and what it says of rows of Loihi 1
 
 
 def cost_file(name: str) -> str:
-    return resources.files("hw_sim").joinpath("costs", f"{name}.json").read_text(encoding="utf-8")
+    return resources.files("hw_sim.chips").joinpath("costs", f"{name}.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("row", ALL_ROWS)

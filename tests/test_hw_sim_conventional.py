@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from hw_sim.chip import GRADES
-from hw_sim.conventional import conventional, multiply_accumulates, operations
+from hw_sim.chips.chip import GRADES
+from hw_sim.estimates.conventional import conventional, multiply_accumulates, operations
 from models.layers import RecurrentLayer
 from models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 

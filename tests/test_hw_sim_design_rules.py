@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw_sim.budgets import BudgetUse
-from hw_sim.chip import CHIPS, Chip, chip
-from hw_sim.design_rules import WAYS_OUT, check
-from hw_sim.placement import place
+from hw_sim.chips.chip import CHIPS, Chip, chip
+from hw_sim.placement.budgets import BudgetUse
+from hw_sim.placement.design_rules import WAYS_OUT, check
+from hw_sim.placement.place import place
 from models.layers import ConvLayer, InputLayer
 from models.network import CubaLif, Delta, DenseLayer, QuantizedNetwork, Sigma, SigmaDelta
 

@@ -11,13 +11,20 @@ import pytest
 
 from export import netx
 from hw_sim.activity import Activity
-from hw_sim.chip import CHIPS, Chip, Cost, Reading, chip
-from hw_sim.core_time import operation
-from hw_sim.energy import ROWS, Energy, by_constants, neuron_energy, sample_energy, static_power
-from hw_sim.estimate import Estimate, around, exactly, largest
-from hw_sim.latency import first_steps_s, real_time, sample_latency
-from hw_sim.meter import measure
-from hw_sim.placement import Placement, place
+from hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
+from hw_sim.estimates.core_time import operation
+from hw_sim.estimates.energy import (
+    ROWS,
+    Energy,
+    by_constants,
+    neuron_energy,
+    sample_energy,
+    static_power,
+)
+from hw_sim.estimates.estimate import Estimate, around, exactly, largest
+from hw_sim.estimates.latency import first_steps_s, real_time, sample_latency
+from hw_sim.estimates.meter import measure
+from hw_sim.placement.place import Placement, place
 from models.layers import ConvLayer, RecurrentLayer
 from models.network import CubaLif, DenseLayer, QuantizedNetwork
 

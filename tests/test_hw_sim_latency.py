@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from hw_sim.activity import Activity, LayerCounts
-from hw_sim.chip import Chip, Cost, Reading, chip
-from hw_sim.estimate import Estimate, exactly
-from hw_sim.latency import Latency, first_steps_s, real_time, sample_latency, steps_of
-from hw_sim.meter import measure
-from hw_sim.placement import place
-from hw_sim.workload import Workload
+from hw_sim.chips.chip import Chip, Cost, Reading, chip
+from hw_sim.estimates.estimate import Estimate, exactly
+from hw_sim.estimates.latency import Latency, first_steps_s, real_time, sample_latency, steps_of
+from hw_sim.estimates.meter import measure
+from hw_sim.estimates.workload import Workload
+from hw_sim.placement.place import place
 from models.errors import InputError
 from models.layers import ConvLayer
 from models.network import CubaLif, DenseLayer, QuantizedNetwork

@@ -17,7 +17,7 @@ import pytest
 
 from hw_sim import backends, fast, loihi_backend
 from hw_sim.activity import Activity, Breakdown, Measured, count
-from hw_sim.report import MEASURED_CAVEATS, build
+from hw_sim.reports.report import MEASURED_CAVEATS, build
 from hw_sim.run_options import RunOptions
 from models.errors import BackendError, DesignRuleError, InputError
 from models.network import CubaLif, DenseLayer, QuantizedNetwork

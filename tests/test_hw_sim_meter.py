@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim import meter
 from hw_sim.activity import Activity, count
-from hw_sim.chip import Chip, chip
-from hw_sim.core_time import neurons_of
+from hw_sim.chips.chip import Chip, chip
+from hw_sim.estimates import meter
+from hw_sim.estimates.core_time import neurons_of
+from hw_sim.estimates.meter import Meter, measure
+from hw_sim.estimates.workload import Workload
 from hw_sim.kernels.tally import tally
-from hw_sim.meter import Meter, measure
-from hw_sim.placement import Placement, place
-from hw_sim.workload import Workload
+from hw_sim.placement.place import Placement, place
 from models.errors import InputError
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta

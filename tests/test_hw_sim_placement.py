@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from export import netx
-from hw_sim.chip import CHIPS, Chip, chip
-from hw_sim.placement import Placement, place
+from hw_sim.chips.chip import CHIPS, Chip, chip
+from hw_sim.placement.place import Placement, place
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from models.network import CubaLif, QuantizedNetwork
 

@@ -12,11 +12,11 @@ import pytest
 from sklearn import metrics  # type: ignore[import-untyped]
 
 from hw_sim.activity import Activity, count
-from hw_sim.chip import CHIPS, Chip
+from hw_sim.chips.chip import CHIPS, Chip
 from hw_sim.decisions import DecisionMeter
-from hw_sim.meter import measure
-from hw_sim.placement import place
-from hw_sim.report import NOT_MODELLED, build
+from hw_sim.estimates.meter import measure
+from hw_sim.placement.place import place
+from hw_sim.reports.report import NOT_MODELLED, build
 from hw_sim.score import answers, score
 from models.errors import InputError
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription, digest
@@ -355,5 +355,6 @@ def test_labels_that_do_not_fit_are_refused(spikes, labels, message):
 
 
 def test_a_report_needs_no_torch():
-    code = "import sys, hw_sim.report; sys.exit('torch' in sys.modules or 'lava' in sys.modules)"
+    heavy = "'torch' in sys.modules or 'lava' in sys.modules"
+    code = f"import sys, hw_sim.reports.report; sys.exit({heavy})"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

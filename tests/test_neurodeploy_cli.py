@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from hw_sim import chip
 from hw_sim.backends import BACKENDS
+from hw_sim.chips import chip
 from models.errors import BackendError, InputError
 from neurodeploy import __main__ as listing
 from neurodeploy import cli, train

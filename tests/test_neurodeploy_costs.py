@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim import cost_rows
+from hw_sim.chips import cost_rows
 from neurodeploy import cli
 from neurodeploy.pages import history
 
-INSTALLED = resources.files("hw_sim") / "costs" / "loihi2.json"
+INSTALLED = resources.files("hw_sim.chips") / "costs" / "loihi2.json"
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
 REPORT = ("report", "dense.net", "--input", "spikes.npy")
 

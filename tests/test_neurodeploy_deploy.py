@@ -19,9 +19,9 @@ import pytest
 import torch
 
 from export import netx
-from hw_sim import design_rules
 from hw_sim.activity import Activity
 from hw_sim.backends import BACKENDS
+from hw_sim.placement import design_rules
 from models.errors import BackendError
 from models.network import digest
 from neurodeploy import deploy, proof

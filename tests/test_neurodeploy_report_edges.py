@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from export import netx
-from hw_sim.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import provenance, report
 from neurodeploy.evaluation import Inputs
@@ -123,7 +123,7 @@ def test_names_of_a_chip_are_shown_as_they_are(network, run):
 
 def cost_file(path, *, title="Tiny", **limits):
     """Write the cost file of a Loihi 2 with other limits."""
-    chip = json.loads((resources.files("hw_sim") / "costs" / "loihi2.json").read_text())
+    chip = json.loads((resources.files("hw_sim.chips") / "costs" / "loihi2.json").read_text())
     chip["name"], chip["title"] = "tiny", title
     for name, value in limits.items():
         chip["limits"][name]["value"] = value

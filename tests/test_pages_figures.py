@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from export import netx
-from hw_sim.estimate import Estimate, exactly
+from hw_sim.estimates.estimate import Estimate, exactly
 from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import evaluation
 from neurodeploy.pages import html, numbers
@@ -125,7 +125,7 @@ def test_a_chip_that_cannot_hold_the_network_is_marked_and_says_why():
 
 def small_chip(cores: int) -> Path:
     """Write a cost file of a chip of few neurocores that hold four neurons each."""
-    text = resources.files("hw_sim").joinpath("costs/loihi1.json").read_text()
+    text = resources.files("hw_sim.chips").joinpath("costs/loihi1.json").read_text()
     content = json.loads(text)
     content |= {"name": "small", "title": "Small <chip>"}
     for name, value in (("cores_per_chip", cores), ("neurons_per_core", 4)):

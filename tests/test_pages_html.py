@@ -207,7 +207,7 @@ def test_details_are_open_on_paper(browser, page):
 
 
 def test_every_cost_row_stands_with_value_source_and_grade(browser, page):
-    from hw_sim.chip import CHIPS
+    from hw_sim.chips.chip import CHIPS
 
     show(browser, page)
     shown = browser.execute_script(

@@ -70,7 +70,7 @@ def test_no_test_imports_another() -> None:
         ("models", ("numpy", "torch", "numba", "lava", "h5py")),
         ("hw_sim.fast", ("torch", "lava", "h5py")),
         ("export.netx", ("torch", "lava", "numba")),
-        ("hw_sim.report", ("torch", "lava", "matplotlib")),
+        ("hw_sim.reports.report", ("torch", "lava", "matplotlib")),
         ("export.lava_graph", ("torch",)),
     ],
 )

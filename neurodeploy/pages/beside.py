@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw_sim.report_counted import Counted
-from hw_sim.report_estimated import Estimated
+from hw_sim.reports.counted import Counted
+from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
 from neurodeploy.pages.chip_columns import Columns, groups

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from hw_sim.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import short
 from neurodeploy.pages.tables import add_numbers, plain
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from rich.table import Table
 
-from hw_sim.estimate import Estimate
-from hw_sim.estimated_json import tiles_of
-from hw_sim.report import Report
-from hw_sim.report_estimated import Estimated
+from hw_sim.estimates.estimate import Estimate
+from hw_sim.reports.estimated import Estimated
+from hw_sim.reports.estimated_json import tiles_of
+from hw_sim.reports.report import Report
 from neurodeploy.pages import short
 from neurodeploy.pages.chip_columns import Columns
 from neurodeploy.pages.summary import keeps_up, pace_label, pace_power

@@ -6,7 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from hw_sim.neurobench_metrics import Neurobench
-from hw_sim.report import Report
+from hw_sim.reports.report import Report
 from hw_sim.score import Score
 from neurodeploy.pages import short
 from neurodeploy.pages.tables import add_numbers, plain

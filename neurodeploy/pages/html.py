@@ -14,8 +14,8 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from hw_sim.conventional import WHEN
-from hw_sim.report import NOT_MODELLED
+from hw_sim.estimates.conventional import WHEN
+from hw_sim.reports.report import NOT_MODELLED
 from models.atomic import replacing
 from neurodeploy.pages import page_tables, page_texts
 from neurodeploy.pages.figures import svg

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hw_sim.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import short
 
 MICRO = "\N{MICRO SIGN}"

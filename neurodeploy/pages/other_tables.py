@@ -6,10 +6,10 @@ from typing import Final
 
 from rich.table import Table
 
-from hw_sim.conventional import Conventional
 from hw_sim.decisions import Decisions
-from hw_sim.report import Report
-from hw_sim.report_estimated import Decision, decide
+from hw_sim.estimates.conventional import Conventional
+from hw_sim.reports.estimated import Decision, decide
+from hw_sim.reports.report import Report
 from neurodeploy.pages import short
 from neurodeploy.pages.tables import add_numbers, plain
 

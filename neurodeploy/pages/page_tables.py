@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw_sim.estimate import Estimate
-from hw_sim.report_estimated import Estimated
+from hw_sim.estimates.estimate import Estimate
+from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import numbers, short
 from neurodeploy.pages.view import View, energy_parts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hw_sim.cost import Cost
-from hw_sim.estimate import Estimate
-from hw_sim.report_estimated import Estimated
+from hw_sim.chips.cost import Cost
+from hw_sim.estimates.estimate import Estimate
+from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import numbers, short
 from neurodeploy.pages.figures import cores, raster

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hw_sim.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate
 
 PREFIXES: Final = {"": 1.0, "m": 1e3, "u": 1e6, "n": 1e9, "p": 1e12}
 """From large units to small, with the factor from the SI unit; plain letters for any terminal."""

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hw_sim.estimate import Estimate
-from hw_sim.latency import Latency
-from hw_sim.report import Report
-from hw_sim.report_estimated import Estimated
+from hw_sim.estimates.estimate import Estimate
+from hw_sim.estimates.latency import Latency
+from hw_sim.reports.estimated import Estimated
+from hw_sim.reports.report import Report
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
 from neurodeploy.pages.chip_columns import Columns, groups

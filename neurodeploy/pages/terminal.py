@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw_sim.conventional import WHEN
-from hw_sim.report import NOT_MODELLED, Report
+from hw_sim.estimates.conventional import WHEN
+from hw_sim.reports.report import NOT_MODELLED, Report
 from neurodeploy.pages import (
     answers,
     chip_tables,

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Final
 
-from hw_sim.core_time import neurons_of, operation
-from hw_sim.energy import ROWS, Energy
-from hw_sim.estimate import Estimate, exactly
-from hw_sim.report import Report
-from hw_sim.report_estimated import Estimated
+from hw_sim.estimates.core_time import neurons_of, operation
+from hw_sim.estimates.energy import ROWS, Energy
+from hw_sim.estimates.estimate import Estimate, exactly
+from hw_sim.reports.estimated import Estimated
+from hw_sim.reports.report import Report
 from neurodeploy.kept_sample import KeptSample
 
 ENERGY_NAMES: Final = {

@@ -1,0 +1,176 @@
+"""Conventional hardware: what an artificial network of the same size would take there.
+
+It has the same connections, and every one of them is a multiply-accumulate in every pass; what one
+takes stands in `conventional.json`, each row with its source. An artificial network passes once
+over an input that stands still, and once a time step over a signal that it follows as the spiking
+network does: a report shows both, and `WHEN` says which one fits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
+
+from models.layers import RecurrentLayer, fan_out
+from models.network import QuantizedNetwork
+
+WHEN: Final = {
+    "one_pass": (
+        "one pass a sample: for input that stands still, such as an image, which a spiking network "
+        "sees for several steps"
+    ),
+    "every_step": (
+        "a pass in every time step: for a signal in time that is followed step by step, as the "
+        "spiking network does"
+    ),
+}
+"""Which of the two figures of a processor fits when."""
+
+_JOULES: Final = {"nJ": 1e-9, "pJ": 1e-12}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What one operation takes on a kind of hardware.
+
+    Attributes:
+        name: a short key.
+        title: the hardware in words.
+        operation: "multiply-accumulate" or "accumulate".
+        energy_j: of one operation, in joules.
+        source: where it comes from.
+        grade: how well it is founded, see `hw_sim.chips.cost.GRADES`.
+        caveat: what it leaves out.
+    """
+
+    name: str
+    title: str
+    operation: str
+    energy_j: float
+    source: str
+    grade: str
+    caveat: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "operation": self.operation,
+            "operation_j": self.energy_j,
+            "source": self.source,
+            "grade": self.grade,
+            "caveat": self.caveat,
+        }
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The artificial network of the same size on one processor.
+
+    Attributes:
+        operation: what a multiply-accumulate takes there.
+        one_pass_j: energy of one pass, in joules; see `WHEN`.
+        every_step_j: energy of a pass in every time step of a sample, in joules.
+    """
+
+    operation: Operation
+    one_pass_j: float
+    every_step_j: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        own = {"one_pass_j": self.one_pass_j, "every_step_j": self.every_step_j}
+        return self.operation.as_json() | own
+
+
+@dataclass(frozen=True)
+class Conventional:
+    """A network of the same size on conventional hardware.
+
+    Attributes:
+        steps: time steps of a sample.
+        one_pass_macs: multiply-accumulates of the artificial network in one pass.
+        processors: what they take, a processor each.
+        accumulate: what an addition of the spiking network would take in conventional arithmetic.
+        synops: synaptic operations of the spiking network a sample, a mean, or None.
+    """
+
+    steps: int
+    one_pass_macs: int
+    processors: tuple[Processor, ...]
+    accumulate: Operation
+    synops: float | None = None
+
+    @property
+    def every_step_macs(self) -> int:
+        """Multiply-accumulates of a pass in every time step of a sample."""
+        return self.one_pass_macs * self.steps
+
+    @property
+    def synops_j(self) -> float | None:
+        """Energy of the spiking network's additions a sample in conventional arithmetic, in J."""
+        return None if self.synops is None else self.synops * self.accumulate.energy_j
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        own = {"synops": self.synops, "synops_j": self.synops_j}
+        return {
+            "steps": self.steps,
+            "one_pass_macs": self.one_pass_macs,
+            "every_step_macs": self.every_step_macs,
+            "when": dict(WHEN),
+            "processors": [each.as_json() for each in self.processors],
+            "spiking": None if self.synops is None else self.accumulate.as_json() | own,
+        }
+
+
+def conventional(
+    network: QuantizedNetwork, steps: int, synops: float | None = None
+) -> Conventional:
+    """Return what an artificial network of the same size takes on conventional hardware.
+
+    Args:
+        network: the spiking network.
+        steps: time steps of a sample.
+        synops: its synaptic operations a sample, where it ran.
+    """
+    macs = multiply_accumulates(network)
+    rows, accumulate = operations()
+    return Conventional(
+        steps=steps,
+        one_pass_macs=macs,
+        processors=tuple(
+            Processor(row, macs * row.energy_j, macs * steps * row.energy_j) for row in rows
+        ),
+        accumulate=accumulate,
+        synops=synops,
+    )
+
+
+def multiply_accumulates(network: QuantizedNetwork) -> int:
+    """Return how many connections the network has, zero weights too: the multiply-accumulates of
+    one pass, and the weights that one step adds if every neuron fires.
+
+    A kernel's weight counts as often as it is used, zeros around an image do not; an input layer
+    has no connections.
+    """
+    own = sum(each.recurrent.size for each in network.layers if isinstance(each, RecurrentLayer))
+    return int(own + sum(int(fan_out(layer).sum()) for layer in network.layers))
+
+
+@lru_cache(maxsize=1)
+def operations() -> tuple[tuple[Operation, ...], Operation]:
+    """Return the rows of `conventional.json`: the processors', and one for additions."""
+    text = resources.files("hw_sim.estimates").joinpath("conventional.json").read_text("utf-8")
+    content = json.loads(text)
+    return tuple(map(_operation, content["processors"])), _operation(content["spiking"])
+
+
+def _operation(row: Mapping[str, Any]) -> Operation:
+    words = {key: row[key] for key in ("name", "title", "operation", "source", "grade", "caveat")}
+    return Operation(energy_j=row["value"] * _JOULES[row["unit"]], **words)

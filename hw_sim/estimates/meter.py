@@ -1,0 +1,224 @@
+"""Measure what every neurocore of a placed network does, step by step.
+
+All neurocores work at once and meet at a barrier after every step, so the time of a step follows
+the busiest neurocore of that step, and of that step alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_sim.activity import Activity
+from hw_sim.estimates.core_time import ENDS, Work, core_times, is_dense, neurons_of
+from hw_sim.estimates.estimate import around
+from hw_sim.estimates.workload import Exchange, Peak, Workload
+from hw_sim.kernels.tally import tally
+from hw_sim.placement import links
+from hw_sim.placement.mesh import NO_TRAFFIC, Traffic, longest_way, traffic
+from hw_sim.placement.place import Placement
+from models.errors import InputError
+from models.layers import InputLayer, RecurrentLayer
+
+VALUES_AT_ONCE: Final = 1 << 22
+"""Neurocores times samples times steps that are worked on at once, to keep memory flat."""
+
+
+class Meter:
+    """Adds up what the neurocores of one placement do, batch by batch."""
+
+    def __init__(self, placement: Placement) -> None:
+        self._placement = placement
+        layers = placement.network.layers
+        self._targets = [links.targets(placement, index) for index in range(len(layers) + 1)]
+        self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._targets]
+        self._times = core_times(placement)
+        self._neurons = neurons_of(placement)[:, None]
+        self._samples = 0
+        self._steps: _Steps | None = None
+
+    def add(self, activity: Activity) -> None:
+        """Add the next samples.
+
+        Raises:
+            InputError: when they have another number of steps than those before.
+        """
+        samples, _, steps = activity.inputs.shape
+        if self._steps is None:
+            self._steps = _Steps(self._placement, steps)
+        if steps != self._steps.steps:
+            raise InputError(
+                f"samples of {steps} steps follow samples of {self._steps.steps}; measure samples "
+                "of one length together"
+            )
+        cores = self._placement.neurocores
+        span = max(1, min(steps, VALUES_AT_ONCE // cores))
+        some = max(1, VALUES_AT_ONCE // (cores * span))
+        for start in range(0, samples, some):
+            sent = [each[start : start + some] for each in (activity.inputs, *activity.spikes)]
+            for since in range(0, steps, span):
+                work = self._work([each[:, :, since : since + span] for each in sent])
+                seconds = {end: self._times[end].seconds(work) for end in ENDS}
+                self._steps.add(work, seconds, first=self._samples, since=since)
+            self._steps.exchange(sent)
+            self._samples += len(sent[0])
+
+    def result(self) -> Workload:
+        """Return what was measured.
+
+        Raises:
+            InputError: when nothing was.
+        """
+        if self._steps is None or not self._samples:
+            raise InputError("no sample was measured; run one at least")
+        ways, longest = self._ways()
+        return self._steps.workload(self._samples, ways * (1 / self._samples), longest)
+
+    def _work(self, sent: list[NDArray[Any]]) -> Work:
+        batch, _, steps = sent[0].shape
+        shape = batch, self._placement.neurocores, steps
+        work = Work(np.zeros(shape, np.int64), *np.zeros((2, *shape), np.int32))
+        for index, (spikes, into) in enumerate(zip(sent, self._targets)):
+            if into.count:
+                counts, weighted = self._tally(index, spikes)
+                if index > 0:
+                    self._emit(work, index - 1, counts[:, : into.own])
+                if into.count > into.own:
+                    self._receive(work, index, counts[:, into.own :], weighted[:, into.own :])
+        return work
+
+    def _tally(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return spikes at each target, int32 (batch, targets, steps), and synapses, int64."""
+        into, frames = self._targets[index], spikes.transpose(0, 2, 1)
+        shape = *frames.shape[:2], into.count
+        counts, weighted = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
+        tally(frames, into.start, into.target, into.weight, counts, weighted, self._sent[index])
+        return counts.transpose(0, 2, 1), weighted.transpose(0, 2, 1)
+
+    def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
+        """Note what a layer sends, and what that is for the layer itself if it is recurrent."""
+        cores = self._placement.layers[index].slice
+        work.spikes[:, cores] = counts
+        if isinstance(self._placement.network.layers[index], RecurrentLayer):
+            own = counts.sum(1, keepdims=True)
+            work.messages[:, cores] += own
+            work.synops[:, cores] += own * self._neurons[cores]
+
+    def _receive(
+        self, work: Work, index: int, counts: NDArray[np.int32], weighted: NDArray[np.int64]
+    ) -> None:
+        cores = self._placement.layers[index].slice
+        dense = is_dense(self._placement.network.layers[index])
+        work.messages[:, cores] += counts
+        work.synops[:, cores] += counts * self._neurons[cores] if dense else weighted
+
+    def _ways(self) -> tuple[Traffic, tuple[int, int]]:
+        found = [links.messages(self._placement, i, sent) for i, sent in enumerate(self._sent)]
+        found += [
+            links.own_messages(self._placement, index, self._sent[index + 1])
+            for index, layer in enumerate(self._placement.network.layers)
+            if isinstance(layer, RecurrentLayer)
+        ]
+        longest = max((longest_way(*each) for each in found), key=sum)
+        return sum((traffic(*each) for each in found), NO_TRAFFIC), longest
+
+
+class _Steps:
+    """What was measured so far, summed over samples."""
+
+    def __init__(self, placement: Placement, steps: int) -> None:
+        cores, layers = placement.neurocores, len(placement.layers)
+        self._placement, self.steps = placement, steps
+        self._busy = {end: np.zeros(steps) for end in ENDS}
+        self._core_s = np.zeros(cores)
+        self._cores = np.zeros((3, cores))
+        self._synops, self._spikes = np.zeros((2, layers, steps))
+        self._messages = np.zeros(steps)
+        self._longest = dict.fromkeys(ENDS, 0.0)
+        self._peak = (0, 0, 0, 0)
+        self._injected, self._read = [0, 0], [0, 0]
+
+    def add(
+        self, work: Work, seconds: dict[str, NDArray[np.float64]], *, first: int, since: int
+    ) -> None:
+        """Add some samples and steps, the first sample and step of them by their numbers."""
+        now = slice(since, since + work.synops.shape[2])
+        for end in ENDS:
+            busiest = seconds[end].max(1)
+            self._busy[end][now] += busiest.sum(0)
+            if end == "value" and busiest.max() > self._longest[end]:
+                self._peak = _place(seconds[end], work, first, since)
+            self._longest[end] = max(self._longest[end], float(busiest.max()))
+        self._core_s += seconds["value"].sum((0, 2))
+        parts = (work.synops, work.messages, work.spikes)
+        self._cores += [each.sum((0, 2), dtype=np.int64) for each in parts]
+        for index, placed in enumerate(self._placement.layers):
+            self._synops[index, now] += work.synops[:, placed.slice].sum((0, 1))
+            self._spikes[index, now] += work.spikes[:, placed.slice].sum((0, 1), dtype=np.int64)
+        self._messages[now] += work.messages.sum((0, 1), dtype=np.int64)
+        last = self._placement.layers[-1].slice
+        read = work.spikes[:, last].sum(1)
+        self._messages[now] += read.sum(0)
+        _note(self._read, read)
+
+    def exchange(self, sent: list[NDArray[Any]]) -> None:
+        """Add what the host sends: spikes, or the changes of values that drive input neurons."""
+        values = sent[0]
+        if isinstance(self._placement.network.layers[0], InputLayer):
+            before = np.concatenate([np.zeros_like(values[:, :, :1]), values[:, :, :-1]], axis=2)
+            values = values != before
+        _note(self._injected, (values != 0).sum(1))
+
+    def workload(self, samples: int, ways: Traffic, longest: tuple[int, int]) -> Workload:
+        """Return means over the samples."""
+        sample, step, neurocore, synops = self._peak
+        injected, read = (
+            Exchange(total / samples, most) for total, most in (self._injected, self._read)
+        )
+        return Workload(
+            placement=self._placement,
+            samples=samples,
+            steps=self.steps,
+            busy_s=around(**{end: float(self._busy[end].mean()) / samples for end in ENDS}),
+            busy_by_step_s=self._busy["value"] / samples,
+            peak=Peak(around(**self._longest), sample, step, neurocore, synops),
+            core_s=self._core_s / (samples * self.steps),
+            core_synops=self._cores[0] / samples,
+            core_messages=self._cores[1] / samples,
+            core_spikes=self._cores[2] / samples,
+            synops=self._synops / samples,
+            spikes=self._spikes / samples,
+            messages=self._messages / samples,
+            traffic=ways,
+            longest_way=longest,
+            injected=injected,
+            read=read,
+        )
+
+
+def _place(
+    seconds: NDArray[np.float64], work: Work, first: int, since: int
+) -> tuple[int, int, int, int]:
+    """Return sample, step, neurocore and SynOps where the most seconds are."""
+    sample, core, step = (int(i) for i in np.unravel_index(seconds.argmax(), seconds.shape))
+    return first + sample, since + step, core, int(work.synops[sample, core, step])
+
+
+def _note(kept: list[int], counts: NDArray[Any]) -> None:
+    """Add counts (batch, steps) to a sum, and keep the largest."""
+    kept[0] += int(counts.sum())
+    kept[1] = max(kept[1], int(counts.max(initial=0)))
+
+
+def measure(activity: Activity, placement: Placement) -> Workload:
+    """Return what the neurocores did in one run.
+
+    Args:
+        activity: of the network that is placed, one sample or more.
+        placement: where it is.
+    """
+    meter = Meter(placement)
+    meter.add(activity)
+    return meter.result()

@@ -1,0 +1,108 @@
+"""Whether a chip can hold a network: small rules that all run, and every problem they find.
+
+Rules of one layer (ranges, shapes) live in `models.network`; these are the rules of a chip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from hw_sim.placement.place import Placement
+from models import loihi
+from models.layers import longest_delay
+from models.network import QuantizedNetwork
+from models.neurons import NEURONS
+
+Rule: TypeAlias = Callable[[QuantizedNetwork, Placement], list[str]]
+
+WAYS_OUT: Final = {
+    "neurons": "use a chip with larger neurocores",
+    "synaptic memory": "give the layer fewer senders, shorter delays or narrower weights",
+    "input axons": "give the layer fewer senders",
+    "output axons": "make the next layer smaller, and this one where it is recurrent",
+    "decay settings": "let neurons share decays",
+}
+
+
+def weights_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find layers whose weights need more bits than a mantissa has.
+
+    Odd weights of mixed signs are such: eight bits hold -128..127, and beyond that even values.
+    """
+    limit, name = placement.chip.limit("weight_bits_max"), placement.chip.name
+    return [
+        f"layer {index} has {placed.weights.signs} weights that need {placed.weights.bits} bits; "
+        f"{name} stores {limit}; make them multiples of two or keep them within "
+        f"{-(1 << limit - 1)} to {(1 << limit - 1) - 1}"
+        for index, placed in enumerate(placement.layers)
+        if placed.weights.bits > limit
+    ]
+
+
+def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find layers with a delay that is longer than the chip's longest."""
+    limit, name = placement.chip.limit("delay_max"), placement.chip.name
+    return [
+        f"layer {index} has a delay of {longest_delay(layer)} steps; {name} delays a spike by at "
+        f"most {limit}; train with a maximum delay of {limit}"
+        for index, layer in enumerate(network.layers)
+        if longest_delay(layer) > limit
+    ]
+
+
+def graded_spikes_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find an input and layers whose graded spikes have more bits than the chip's."""
+    limit, name = placement.chip.limit("graded_spike_bits_max"), placement.chip.name
+    senders = [("the input", network.message_bits, "send spikes of 0 or 1")]
+    for index, layer in enumerate(network.layers):
+        sender = f"layer {index}, of {NEURONS[type(layer.neuron)]} neurons,"
+        bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
+        senders.append((sender, bits, "use CUBA LIF neurons"))
+    return [
+        f"{sender} sends graded spikes of {bits} bits; {name} carries {limit}; {way_out}, or take "
+        "a chip with wider graded spikes"
+        for sender, bits, way_out in senders
+        if bits > limit
+    ]
+
+
+def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find layers of which not even one neuron fits a neurocore, as with too large a fan-in."""
+    return [
+        f"layer {index} needs {budget.used} {budget.unit} of {budget.name} for one neuron; a "
+        f"neurocore of {placement.chip.name} has {budget.limit}; {WAYS_OUT[budget.name]}"
+        for index, placed in enumerate(placement.layers)
+        for budget in placed.budgets
+        if not budget.fits
+    ]
+
+
+def chips_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
+    """Find whether the layers together need more chips than the largest system has."""
+    limit, need = placement.chip.limit("chips_max"), placement.chips
+    if need <= limit:
+        return []
+    layers = placement.layers
+    largest = max(range(len(layers)), key=lambda index: layers[index].neurocores)
+    return [
+        f"the network needs {placement.neurocores:,} neurocores on {need:,} chips; the largest "
+        f"system of {placement.chip.name} has {limit:,} chips; make it smaller, first layer "
+        f"{largest}, which takes {layers[largest].neurocores:,} because of its "
+        f"{layers[largest].binding.name}"
+    ]
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    weights_fit, delays_fit, graded_spikes_fit, neurons_fit, chips_fit,
+)  # fmt: skip
+
+
+def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:
+    """Return every reason why the chip cannot hold `network`, one sentence each; none if it can.
+
+    Args:
+        network: what should fit.
+        placement: where `place` puts it, and on which chip.
+    """
+    return tuple(problem for rule in RULES for problem in rule(network, placement))

@@ -1,0 +1,238 @@
+"""Where a network goes: how many neurocores each layer takes and why, on which tiles and chips.
+
+A layer is cut into blocks, one a neurocore, until every budget of a neurocore fits. Layers are cut
+from the last to the first, since a layer needs output axons to the neurocores of the next that it
+reaches. Neurocores of the first layer come first; they fill tiles, tiles fill chips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_sim.chips.chip import Chip
+from hw_sim.placement.axons import Readers, readers_of, receivers
+from hw_sim.placement.blocks import Blocks, whole
+from hw_sim.placement.budgets import (
+    BudgetUse,
+    Cut,
+    SynapseFormat,
+    WeightFormat,
+    budgets_of,
+    synapse_format,
+    weight_format,
+)
+from hw_sim.placement.mesh import Places, places_of
+from models.layers import Layer, Shape
+from models.network import QuantizedNetwork
+
+
+@dataclass(frozen=True)
+class LayerPlacement:
+    """The neurocores of one layer.
+
+    Attributes:
+        blocks: how the layer is cut, a block a neurocore.
+        first: number of its first neurocore, from 0; the others follow.
+        receivers: the most of them that one arriving spike goes to.
+        readers: what its own spikes go to.
+        weights: how they are stored.
+        budgets: what the fullest one uses; "neurons" is always among them.
+        bound_by: name of the budget that asked for the last cut; of the one that is used to the
+            largest fraction in a layer that is not cut.
+    """
+
+    blocks: Blocks
+    first: int
+    receivers: int
+    readers: Readers
+    weights: WeightFormat
+    budgets: tuple[BudgetUse, ...]
+    bound_by: str
+
+    @property
+    def neurons(self) -> int:
+        """Neurons of the layer."""
+        return int(np.prod(self.blocks.shape))
+
+    @property
+    def neurocores(self) -> int:
+        """How many neurocores the layer takes."""
+        return self.blocks.count
+
+    @property
+    def neurons_per_core(self) -> int:
+        """Neurons of the fullest neurocore."""
+        return self.blocks.neurons
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Numbers of its neurocores, int64 (neurocores,)."""
+        return np.arange(self.first, self.first + self.neurocores)
+
+    @property
+    def slice(self) -> slice:
+        """Its neurocores among all."""
+        return slice(self.first, self.first + self.neurocores)
+
+    @property
+    def binding(self) -> BudgetUse:
+        """What the fullest neurocore uses of the budget that decides how many there are."""
+        return next(budget for budget in self.budgets if budget.name == self.bound_by)
+
+    @property
+    def fullest(self) -> BudgetUse:
+        """What it uses of the budget that is used to the largest fraction."""
+        return fullest(self.budgets)
+
+
+@dataclass(frozen=True)
+class Core:
+    """One neurocore in use.
+
+    Attributes:
+        number: of the neurocore, from 0.
+        layer: whose neurons it holds, from 0.
+        neurons: how many.
+        chip: number of its chip.
+        tile: number of its tile on the chip.
+        x: column of the tile on its chip.
+        y: row of the tile.
+        budget: name of the budget that is used to the largest fraction.
+        full: that fraction.
+    """
+
+    number: int
+    layer: int
+    neurons: int
+    chip: int
+    tile: int
+    x: int
+    y: int
+    budget: str
+    full: float
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The neurocores of a network on chips of one kind.
+
+    Attributes:
+        chip: of which kind.
+        network: what is placed.
+        layers: one entry a layer.
+    """
+
+    chip: Chip
+    network: QuantizedNetwork
+    layers: tuple[LayerPlacement, ...]
+
+    @property
+    def neurocores(self) -> int:
+        """Neurocores of all layers; layers never share one."""
+        return sum(layer.neurocores for layer in self.layers)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where they lie."""
+        return places_of(np.arange(self.neurocores), self.chip)
+
+    @property
+    def chips(self) -> int:
+        """Chips in use."""
+        return self.places.chips
+
+    @property
+    def tiles(self) -> int:
+        """Tiles in use on the fullest chip."""
+        return self.places.tiles
+
+    def cores(self) -> Iterator[Core]:
+        """Yield every neurocore in use, by number."""
+        width = self.chip.limit("tiles_east_west")
+        for index, placed in enumerate(self.layers):
+            fill = _fill(self.network.layers[index], placed, self.chip)
+            for number, size in zip(placed.numbers.tolist(), placed.blocks.sizes()):
+                binding, places = fill[size], self.places
+                yield Core(
+                    number=number,
+                    layer=index,
+                    neurons=int(np.prod(size)),
+                    chip=int(places.chip[number]),
+                    tile=int(places.tile[number]),
+                    x=int(places.tile[number] % width),
+                    y=int(places.y[number]),
+                    budget=binding.name,
+                    full=binding.full,
+                )
+
+
+def place(network: QuantizedNetwork, chip: Chip) -> Placement:
+    """Return where `network` goes on chips of this kind.
+
+    Nothing is refused here: `design_rules.check` says whether the placement can be.
+    """
+    layers: list[LayerPlacement] = []
+    readers = Readers(1, convolve=False)  # what reads the last layer's spikes is one place
+    for layer in reversed(network.layers):
+        layers.append(place_layer(layer, readers, chip))
+        readers = readers_of(layer, layers[-1].blocks)
+    numbered: list[LayerPlacement] = []
+    for placed in reversed(layers):
+        first = numbered[-1].first + numbered[-1].neurocores if numbered else 0
+        numbered.append(replace(placed, first=first))
+    return Placement(chip, network, tuple(numbered))
+
+
+def place_layer(
+    layer: Layer, readers: Readers, chip: Chip, each: SynapseFormat | None = None
+) -> LayerPlacement:
+    """Return the neurocores of one layer, its first numbered 0.
+
+    Args:
+        layer: what is placed.
+        readers: what takes its spikes.
+        chip: on which.
+        each: what one synapse takes; by default what the layer's weights and delays need.
+    """
+    cut = Cut(layer, whole(layer), readers, each or synapse_format(layer, chip), chip)
+    budgets = budgets_of(cut)
+    binding = fullest(budgets)
+    while cut.blocks.neurons > 1 and not all(budget.fits for budget in budgets):
+        binding = fullest(budgets)
+        cut = replace(cut, blocks=cut.blocks.smaller(binding.full))
+        budgets = budgets_of(cut)
+    return LayerPlacement(
+        blocks=cut.blocks,
+        first=0,
+        receivers=receivers(layer, cut.blocks),
+        readers=readers,
+        weights=weight_format(layer, chip),
+        budgets=budgets,
+        bound_by=binding.name,
+    )
+
+
+def fullest(budgets: tuple[BudgetUse, ...]) -> BudgetUse:
+    """Return the budget of which the largest fraction is used."""
+    return max(budgets, key=lambda budget: budget.full)
+
+
+def _fill(layer: Layer, placed: LayerPlacement, chip: Chip) -> dict[Shape, BudgetUse]:
+    """Return, for each size of block that the layer has, the budget it uses most of.
+
+    A smaller block at the end of an axis takes what one of its size takes at most, anywhere in the
+    layer, and never more than a whole one.
+    """
+    each = synapse_format(layer, chip)
+    most = {budget.name: budget.used for budget in placed.budgets}
+    found: dict[Shape, BudgetUse] = {}
+    for size in set(placed.blocks.sizes()):
+        blocks = Blocks(placed.blocks.shape, size)
+        uses = budgets_of(Cut(layer, blocks, placed.readers, each, chip))
+        found[size] = fullest(tuple(replace(u, used=min(u.used, most[u.name])) for u in uses))
+    return found

@@ -1,0 +1,213 @@
+"""The estimated part of a report: one kind of chip, from its cost file and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hw_sim.decisions import Decisions
+from hw_sim.estimates.energy import ROWS, Energy, by_constants, sample_energy, static_power
+from hw_sim.estimates.estimate import Estimate
+from hw_sim.estimates.latency import Latency, RealTime, first_steps_s, real_time, sample_latency
+from hw_sim.estimates.workload import Workload
+from hw_sim.placement.advice import advice
+from hw_sim.placement.design_rules import check
+from hw_sim.placement.place import Placement
+from hw_sim.reports.estimated_json import (
+    MICRO,
+    MILLI,
+    band_as_json,
+    energy_as_json,
+    load_as_json,
+    placement_as_json,
+    values_as_json,
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What it costs to stop at the earliest step at which the answers hold.
+
+    Attributes:
+        steps: run until then.
+        latency_s: seconds at full speed.
+        energy: of the mean sample until then, at full speed.
+    """
+
+    steps: int
+    latency_s: Estimate
+    energy: Energy
+
+
+@dataclass(frozen=True)
+class Power:
+    """Watts, and so the joules of one second of operation.
+
+    Attributes:
+        static: of the powered chips, whatever happens on them.
+        dynamic: of the network's events, a mean over time.
+    """
+
+    static: Estimate
+    dynamic: Estimate
+
+    @property
+    def total(self) -> Estimate:
+        """All of it."""
+        return self.static + self.dynamic
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the parts in milliwatts as JSON values."""
+        parts = {"static": self.static, "dynamic": self.dynamic, "total": self.total}
+        return {name: band_as_json(part, MILLI) for name, part in parts.items()}
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What a network would take on one kind of chip.
+
+    Attributes:
+        workload: what its neurocores do.
+        problems: why no number of chips can hold it, one sentence each; where there are any, the
+            rest says what it would take if they could.
+        advice: what would lessen its neurocores, where it takes more than one chip.
+        latency: at full speed.
+        energy: of the mean sample at full speed.
+        energies: the same with each constant set of the cost file alone.
+        decision: the same up to the earliest step at which the answers hold, where that is known.
+        pace: at the pace of the sensor, where that is known.
+        pace_energy: of the mean sample at that pace.
+    """
+
+    workload: Workload
+    problems: tuple[str, ...]
+    advice: tuple[str, ...]
+    latency: Latency
+    energy: Energy
+    energies: Mapping[str, Energy]
+    decision: Decision | None = None
+    pace: RealTime | None = None
+    pace_energy: Energy | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """Its neurocores."""
+        return self.workload.placement
+
+    @property
+    def power(self) -> Power:
+        """At full speed."""
+        return self._power(self.energy, self.latency.sample_s)
+
+    @property
+    def pace_power(self) -> Power | None:
+        """At the pace of the sensor, where that is known."""
+        if self.pace is None or self.pace_energy is None:
+            return None
+        return self._power(self.pace_energy, self.pace.sample_s)
+
+    def _power(self, energy: Energy, duration_s: Estimate) -> Power:
+        return Power(static_power(self.placement), power(energy, duration_s))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the chip's entry in the section `estimated` of the report as JSON values."""
+        chip = self.placement.chip
+        return {
+            "title": chip.title,
+            "cost_file_sha256": chip.digest,
+            "fits": not self.problems,
+            "problems": list(self.problems),
+            "advice": list(self.advice),
+            "placement": placement_as_json(self.placement),
+            "load": load_as_json(self.workload),
+            "full_speed": self._full_speed(),
+            "decision": self._decision(),
+            "real_time": self._real_time(),
+            "energy_rows": {
+                part: [r for r in rows if r in chip.costs] for part, rows in ROWS.items()
+            },
+            "caveats": list(chip.caveats),
+        }
+
+    def _full_speed(self) -> dict[str, Any]:
+        latency = self.latency
+        return {
+            "step_us": band_as_json(latency.step_s, MICRO),
+            "peak_step_us": band_as_json(latency.peak_step_s, MICRO),
+            "step_parts_us": {
+                "busiest_neurocore": band_as_json(latency.busy_s, MICRO),
+                "longest_way": band_as_json(latency.way_s, MICRO),
+                "barrier": band_as_json(latency.barrier_s, MICRO),
+            },
+            "latency_ms": band_as_json(latency.sample_s, MILLI),
+            "throughput_samples_per_s": band_as_json(latency.samples_per_s),
+            "busiest_layer": latency.busiest_layer,
+            "busiest_neurocore": latency.busiest_core,
+            "energy_uj": energy_as_json(self.energy),
+            "energy_by_constants_uj": {
+                name: values_as_json(energy) for name, energy in self.energies.items()
+            },
+            "power_mw": self.power.as_json(),
+        }
+
+    def _decision(self) -> dict[str, Any] | None:
+        if self.decision is None:
+            return None
+        return {
+            "steps": self.decision.steps,
+            "latency_ms": band_as_json(self.decision.latency_s, MILLI),
+            "energy_uj": energy_as_json(self.decision.energy),
+        }
+
+    def _real_time(self) -> dict[str, Any] | None:
+        if self.pace is None or self.pace_energy is None or self.pace_power is None:
+            return None
+        return {
+            "dt_ms": float(f"{self.pace.dt_s * MILLI:.12g}"),
+            "keeps_up": self.pace.keeps_up,
+            "headroom": band_as_json(self.pace.headroom),
+            "sample_ms": band_as_json(self.pace.sample_s, MILLI),
+            "energy_uj": energy_as_json(self.pace_energy),
+            "power_mw": self.pace_power.as_json(),
+        }
+
+
+def power(energy: Energy, duration_s: Estimate) -> Estimate:
+    """Return the watts of a sample's events over its time, and so the joules of one second."""
+    return energy.dynamic * duration_s.inverse()
+
+
+def estimated(
+    workload: Workload, *, dt_ms: float | None = None, decisions: Decisions | None = None
+) -> Estimated:
+    """Return what a network would take for the mean sample.
+
+    Args:
+        workload: what the neurocores of one kind of chip did.
+        dt_ms: milliseconds of one time step of the sensor, where there is one.
+        decisions: how the answers came about, where that is known.
+
+    Raises:
+        InputError: when `dt_ms` is not above 0.
+    """
+    placement = workload.placement
+    latency = sample_latency(workload)
+    pace = None if dt_ms is None else real_time(latency, dt_ms)
+    return Estimated(
+        workload=workload,
+        problems=check(placement.network, placement),
+        advice=advice(placement),
+        latency=latency,
+        energy=sample_energy(workload, duration_s=latency.sample_s),
+        energies=by_constants(workload, latency.sample_s),
+        decision=None if decisions is None else decide(workload, latency, decisions.earliest_step),
+        pace=pace,
+        pace_energy=None if pace is None else sample_energy(workload, duration_s=pace.sample_s),
+    )
+
+
+def decide(workload: Workload, latency: Latency, steps: int) -> Decision:
+    """Return what the first `steps` steps of the mean sample cost at full speed."""
+    duration = first_steps_s(workload, latency, steps)
+    return Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))

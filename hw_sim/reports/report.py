@@ -1,0 +1,208 @@
+"""A report as data: what was counted, what is estimated from it, and what neither covers.
+
+Commands turn it into text, JSON and HTML. "Counted" is exact, from simulation; "estimated" comes
+from a cost table; "measured" comes from real hardware and is absent without it.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any, Final
+
+from hw_sim.activity import LayerCounts, Measured
+from hw_sim.answers import Answers
+from hw_sim.decisions import Decisions
+from hw_sim.estimates.conventional import Conventional, conventional
+from hw_sim.estimates.latency import steps_of
+from hw_sim.estimates.workload import Workload
+from hw_sim.neurobench_metrics import Neurobench
+from hw_sim.reports.counted import Counted, counted
+from hw_sim.reports.estimated import Estimated, estimated
+from hw_sim.score import Score
+from models.errors import InputError
+from models.network import QuantizedNetwork, digest
+
+SCHEMA: Final = "neurodeploy.report"
+VERSION: Final = 2
+PACKAGES: Final = ("neurodeploy", "lava-nc", "lava-dl", "numpy")
+"""Packages whose versions a report names."""
+
+NOT_MODELLED: Final = (
+    "Energy and time of the host, the embedded processors and the links over which input gets onto "
+    "the chip and answers off it; what is exchanged is counted.",
+    "Loading the network, and clearing its state between samples.",
+    "Congestion of the mesh; each spike is taken to go its shortest way.",
+    "How Intel's compiler orders neurocores; here they fill tile after tile, layer after layer.",
+    "The memory that long delays take from a neurocore's accumulators.",
+    "Energy and time of links between chips beyond their hops; messages between chips are counted.",
+    "Voltage, temperature and differences between chips of one kind.",
+)
+"""What every estimate leaves out, one sentence each."""
+
+MEASURED_CAVEATS: Final = (
+    "The host sends input and receives the spikes of every layer at every step, which sets the "
+    "pace; a network that does not wait for it takes less time and less static energy.",
+    "A sample lasts milliseconds, which is short for the chip's power sensors.",
+)
+"""What to keep in mind about measured figures, one sentence each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a run of a network shows and what it would cost.
+
+    Attributes:
+        network: that ran.
+        digest: its sha256, 64 hexadecimal digits.
+        counted: exact figures of the run.
+        estimated: an entry a chip, by its name.
+        versions: of Python and the packages that matter.
+        provenance: what else was given about the run (backend, data, split), as JSON values.
+        measured: what real hardware gave, None without it.
+        answers: the outputs of the first samples, None where they were not kept.
+        decisions: how the answers came about step by step, None where that was not followed.
+        conventional: what a network of the same size would take on other hardware.
+        neurobench: the metrics of NeuroBench, None where they were not counted.
+    """
+
+    network: QuantizedNetwork
+    digest: str
+    counted: Counted
+    estimated: Mapping[str, Estimated]
+    versions: Mapping[str, str]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    measured: Measured | None = None
+    answers: Answers | None = None
+    decisions: Decisions | None = None
+    conventional: Conventional | None = None
+    neurobench: Neurobench | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON values; keys end in their unit."""
+        chips = [each.placement.chip for each in self.estimated.values()]
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "network": _network_as_json(self.network, self.digest),
+            "versions": dict(self.versions),
+            "provenance": dict(self.provenance),
+            "counted": self.counted.as_json(),
+            "answers": as_json(self.answers),
+            "decisions": as_json(self.decisions),
+            "neurobench": as_json(self.neurobench),
+            "estimated": {name: each.as_json() for name, each in self.estimated.items()},
+            "conventional": as_json(self.conventional),
+            **_measured_as_json(self.measured),
+            "not_modelled": list(NOT_MODELLED),
+            "sources": [
+                {"chip": chip.name, "name": name, **row.as_json()}
+                for chip in chips
+                for name, row in chip.rows().items()
+            ],
+        }
+
+
+def build(
+    network: QuantizedNetwork,
+    counts: Sequence[LayerCounts],
+    *,
+    workloads: Sequence[Workload],
+    score: Score | None = None,
+    dt_ms: float | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    measured: Measured | None = None,
+    answers: Answers | None = None,
+    decisions: Decisions | None = None,
+    neurobench: Neurobench | None = None,
+) -> Report:
+    """Return the report on one run of `network`.
+
+    Args:
+        network: what ran.
+        counts: what each layer did, an entry a sample.
+        workloads: what the neurocores did in the same run, one for each kind of chip.
+        score: the answers against labels, where there are labels.
+        dt_ms: milliseconds of one time step of the sensor; the network's own where not given.
+        provenance: what else to say about the run, as JSON values.
+        measured: what the run's `Activity` has from real hardware, if anything.
+        answers: the outputs of the first samples.
+        decisions: how the answers came about step by step.
+        neurobench: the metrics of NeuroBench.
+
+    Raises:
+        InputError: when the counts are not those of the network, the score or a workload is of
+            other samples, or `dt_ms` is not above 0.
+    """
+    steps = steps_of(counts, [layer.neurons for layer in network.layers])
+    samples = len(counts[0].spikes)
+    if score is not None and score.samples != samples:
+        raise InputError(
+            f"{score.samples} samples are scored and {samples} are counted; give the same run"
+        )
+    _check_workloads(workloads, samples, steps)
+    pace = network.task.dt_ms if dt_ms is None else dt_ms
+    what = counted(network, counts, steps=steps, score=score)
+    synops = sum(layer.synops_per_sample for layer in what.layers)
+    return Report(
+        network=network,
+        digest=digest(network),
+        counted=what,
+        estimated=MappingProxyType(
+            {
+                each.placement.chip.name: estimated(each, dt_ms=pace, decisions=decisions)
+                for each in workloads
+            }
+        ),
+        versions=MappingProxyType(versions()),
+        provenance=MappingProxyType(dict(provenance or {})),
+        measured=measured,
+        answers=answers,
+        decisions=decisions,
+        conventional=conventional(network, steps, synops),
+        neurobench=neurobench,
+    )
+
+
+def _check_workloads(workloads: Sequence[Workload], samples: int, steps: int) -> None:
+    for each in workloads:
+        if (each.samples, each.steps) != (samples, steps):
+            raise InputError(
+                f"the neurocores of {each.placement.chip.name} worked on {each.samples} samples of "
+                f"{each.steps} steps, and {samples} of {steps} are counted; give the same run"
+            )
+
+
+def as_json(part: Any) -> Any:
+    """Return a part of a report as JSON values, None for a part that is missing."""
+    return None if part is None else part.as_json()
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of each of `PACKAGES` that is installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _network_as_json(network: QuantizedNetwork, sha256: str) -> dict[str, Any]:
+    return {
+        "sha256": sha256,
+        "task": network.task.name,
+        "class_names": list(network.task.class_names),
+        "input_shape": list(network.input_shape),
+        "provenance": dict(network.provenance),
+    }
+
+
+def _measured_as_json(measured: Measured | None) -> dict[str, Any]:
+    if measured is None:
+        return {}
+    return {"measured": {**asdict(measured), "caveats": list(MEASURED_CAVEATS)}}
