@@ -225,7 +225,7 @@ def test_a_chip_keeps_up_only_where_its_slowest_estimate_does():
     assert not real_time(latency, dt_ms=high_ms * 0.999).keeps_up
 
 
-@pytest.mark.parametrize("dt_ms", [0, -1, float("nan")])
+@pytest.mark.parametrize("dt_ms", [0, -1, float("nan"), float("inf")])
 def test_a_time_step_must_last(dt_ms):
     with pytest.raises(InputError, match="a time step must last longer than 0 ms"):
         real_time(made_up(1e-6), dt_ms=dt_ms)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics  # type: ignore[import-untyped]
 
+from hw_sim import fast
 from hw_sim.activity import Activity, count
 from hw_sim.chips.chip import CHIPS, Chip
 from hw_sim.decisions import DecisionMeter
@@ -19,6 +20,7 @@ from hw_sim.placement.place import place
 from hw_sim.reports.report import NOT_MODELLED, build
 from hw_sim.score import answers, score
 from models.errors import InputError
+from models.layers import InputLayer
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription, digest
 
 
@@ -358,3 +360,17 @@ def test_a_report_needs_no_torch():
     heavy = "'torch' in sys.modules or 'lava' in sys.modules"
     code = f"import sys, hw_sim.reports.report; sys.exit({heavy})"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_spike_s_way_is_a_step_a_layer_and_the_longest_delays():
+    """Two layers after an input with neurons, which takes no step; delays of at most 3 and 62."""
+    neuron = CubaLif(np.array([4096]), np.array([4096]), 10)
+    layers = (
+        InputLayer(neuron, (2,)),
+        DenseLayer(np.ones((2, 2), int), neuron, np.array([[3, 0]])),
+        DenseLayer(np.ones((2, 2), int), neuron, np.array([[0, 5], [62, 1]])),
+    )
+    network = QuantizedNetwork(layers)
+    activity = fast.run(network, np.ones((1, 2, 4), np.int32))
+    made = build(network, count(network, activity), workloads=[]).counted
+    assert (made.way_steps, made.delay_steps) == (2, 65)

@@ -6,6 +6,7 @@ which all neurocores meet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -136,10 +137,10 @@ def real_time(latency: Latency, dt_ms: float) -> RealTime:
     """Return how `latency` compares with a sensor that gives one time step every `dt_ms`.
 
     Raises:
-        InputError: when `dt_ms` is not above 0.
+        InputError: when `dt_ms` is not above 0, or infinite.
     """
-    if not dt_ms > 0:
-        raise InputError(f"dt_ms is {dt_ms}; a time step must last longer than 0 ms")
+    if not 0 < dt_ms < math.inf:
+        raise InputError(f"dt_ms is {dt_ms}; a time step must last longer than 0 ms, and end")
     dt_s = dt_ms / 1000
     return RealTime(
         dt_s=dt_s,

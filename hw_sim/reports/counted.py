@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hw_sim.activity import LayerCounts
 from hw_sim.score import Score
-from models.layers import LAYERS, Layer, RecurrentLayer, fan_out
+from models.layers import LAYERS, InputLayer, Layer, RecurrentLayer, fan_out, longest_delay
 from models.network import QuantizedNetwork
 from models.neurons import NEURONS
 
@@ -62,12 +62,16 @@ class Counted:
         steps: time steps of each.
         score: the answers against labels, where there were labels.
         layers: an entry a layer.
+        way_steps: steps that a spike takes at least from the input through all layers: one each.
+        delay_steps: steps that delays add at most: the longest delay of each layer, summed.
     """
 
     samples: int
     steps: int
     score: Score | None
     layers: tuple[CountedLayer, ...]
+    way_steps: int
+    delay_steps: int
 
     def as_json(self) -> dict[str, Any]:
         """Return the section `counted` of the report as JSON values."""
@@ -76,6 +80,8 @@ class Counted:
         return {
             "samples": self.samples,
             "steps": self.steps,
+            "way_steps": self.way_steps,
+            "delay_steps": self.delay_steps,
             **_score_as_json(self.score),
             "layers": layers,
             "total": {key: sum(layer[key] for layer in layers) for key in summed},
@@ -99,7 +105,14 @@ def counted(
     """
     pairs = enumerate(zip(network.layers, counts, strict=True))
     layers = tuple(_counted_layer(i, layer, did, steps=steps) for i, (layer, did) in pairs)
-    return Counted(len(counts[0].spikes), steps, score, layers)
+    return Counted(
+        len(counts[0].spikes),
+        steps,
+        score,
+        layers,
+        way_steps=sum(not isinstance(layer, InputLayer) for layer in network.layers),
+        delay_steps=sum(map(longest_delay, network.layers)),
+    )
 
 
 def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) -> CountedLayer:

@@ -8,8 +8,10 @@ from rich.table import Table
 
 from hw_sim.decisions import Decisions
 from hw_sim.estimates.conventional import Conventional
+from hw_sim.reports.counted import Counted
 from hw_sim.reports.estimated import Decision, decide
 from hw_sim.reports.report import Report
+from neurodeploy.cli import number_of
 from neurodeploy.pages import short
 from neurodeploy.pages.tables import add_numbers, plain
 
@@ -45,13 +47,22 @@ def decisions(report: Report, found: Decisions) -> Table:
     return table
 
 
-def how_to_read(found: Decisions) -> list[str]:
-    """Return what the mark in the table of steps means."""
+def how_to_read(found: Decisions, counted: Counted) -> list[str]:
+    """Return what the mark in the table of steps means, and what an answer waits for."""
     what = "accuracy" if found.accuracy_by_step is not None else "share of final answers"
     return [
         f"*: the fewest steps from which on the {what} stays within one point of its last value",
         f"the mean sample's answer no longer changes after {found.stable_step_mean:.1f} steps",
+        way(counted),
     ]
+
+
+def way(counted: Counted) -> str:
+    """Return in words how long a spike is on its way through the network."""
+    delays = ""
+    if counted.delay_steps:
+        delays = f", and delays add up to {number_of(counted.delay_steps, 'step')}"
+    return f"a spike takes {number_of(counted.way_steps, 'step')} through the layers{delays}"
 
 
 def _prefix_s(costs: list[Decision]) -> str:

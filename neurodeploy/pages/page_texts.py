@@ -11,6 +11,7 @@ from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import numbers, short
 from neurodeploy.pages.figures import cores, raster
+from neurodeploy.pages.other_tables import way
 from neurodeploy.pages.view import View, clean, machines
 
 
@@ -142,7 +143,7 @@ def steps(view: View) -> list[str]:
     return [
         f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
         f"its last value; in the mean, an answer no longer changes after step "
-        f"{found.stable_step_mean:.1f}.",
+        f"{found.stable_step_mean:.1f}; {way(view.report.counted)}.",
         "The rulers below the curve read a step as time and energy at full speed, in proportion; "
         "the table has the figures of the first steps themselves.",
     ]

@@ -68,7 +68,7 @@ def _show_estimated(report: Report, out: Console) -> None:
     _table(out, chip_tables.constants(report))
     if report.decisions is not None:
         _table(out, other_tables.decisions(report, report.decisions))
-        print_list(out, other_tables.how_to_read(report.decisions))
+        print_list(out, other_tables.how_to_read(report.decisions, report.counted))
 
 
 def _show_elsewhere(report: Report, out: Console) -> None:
