@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_pattern(path: Path) -> str:
+    """Return what the names of files match that a killed process left beside `path`."""
+    return f".{glob.escape(path.name)}.*.tmp"
 
 
 def check_writable(path: Path) -> None:

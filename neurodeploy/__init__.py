@@ -3,8 +3,12 @@
 train, export, report, deploy   the commands; `python -m neurodeploy` lists them
 cli                             what the commands share: errors, exit codes, progress; progress_bar
 tasks/                          data, its split and how it becomes spikes
-training, checkpoint            train a network and keep it
-run_folder                      the files of one training
+training, checkpoint            train a network and keep it; training_step one epoch's steps,
+                                validation what comes after them
+run_folder, run_lock            the files of one training, and the right to write them; run_keeper
+                                writes them while it runs, run_options says which may go on
+distributed, gpu                several processes, and what a GPU needs
+tensorboard                     the history as event files
 proof                           compare a trained network with its integer twin
 comparison                      compare two runs, and two backends
 trained_network                 compare with the trained network beside a file

@@ -4,6 +4,7 @@ model.pt        the best epoch, for `export`
 resume.pt       the state after the last finished epoch; model.pt is made from it
 history.jsonl   one JSON object an epoch
 history.png     the same as a picture
+tensorboard/    the same as TensorBoard's event files, where they were asked for
 model.net       what `export` made of model.pt
 report.html     what `deploy` reported on model.net
 previous/1, ...  the files of the runs that were here before
@@ -13,21 +14,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hw_sim.reports.report import versions
-from models.atomic import replacing
+from models.atomic import replacing, temporary_pattern
 from models.errors import InputError
 from neurodeploy import checkpoint, paths, training
 from neurodeploy.pages import history
+from neurodeploy.run_options import differences, options_of
 from neurodeploy.tasks import get
 from neurodeploy.tasks.task import describe
 
 FORMAT = "neurodeploy.resume"
-VERSION = 1
+VERSION = 2
 
 
 class RunFolder:
@@ -39,6 +40,7 @@ class RunFolder:
         self.state = path / "resume.pt"
         self.history = path / "history.jsonl"
         self.picture = path / "history.png"
+        self.events = path / "tensorboard"
         self.previous = path / "previous"
 
     def check_writable(self) -> None:
@@ -52,6 +54,15 @@ class RunFolder:
                 f"{self.path} cannot be written ({error.strerror}); choose another output folder"
             ) from None
 
+    def remove_leftovers(self) -> None:
+        """Remove the unfinished files that a training left which was killed while it wrote.
+
+        To be called while the folder is locked: another training would be writing them.
+        """
+        for file in (self.model, self.state, self.history, self.picture):
+            for unfinished in self.path.glob(temporary_pattern(file)):
+                unfinished.unlink(missing_ok=True)
+
     def set_aside(self) -> Path | None:
         """Move the files of an earlier run to `previous/1`, `previous/2`, ... and return where.
 
@@ -61,7 +72,7 @@ class RunFolder:
             InputError: when they cannot be moved.
         """
         exported, page = self.model.with_suffix(".net"), self.path / paths.REPORT_PAGE
-        files = (self.model, self.state, self.history, self.picture, exported, page)
+        files = (self.model, self.state, self.history, self.picture, self.events, exported, page)
         earlier = [file for file in files if file.exists()]
         if not earlier:
             return None
@@ -82,31 +93,39 @@ class RunFolder:
     def resume(self, started: training.Training) -> None:
         """Bring a started training to where the run in this folder stopped.
 
+        Of several processes the leader reads the run and tells the others.
+
         Raises:
             InputError: when there is no such run or it was started with other options.
         """
+        team = started.team
+        values = team.from_leader(self._read(started) if team.leads else None)
+        training.restore(started, values)
+        if team.leads:
+            self._write_results(started)
+
+    def _read(self, started: training.Training) -> dict[str, Any]:
+        """Return the state that was kept, if it is of a run with the same options."""
         if not self.state.exists():
             raise InputError(
                 f"{self.path} holds no run to resume ({self.state.name} is missing); start one "
                 "without --resume"
             )
         values = checkpoint.load_values(self.state, FORMAT, VERSION)
-        asked = _options(started)
-        wrong = _differences(values.get("options"), asked)
+        wrong = differences(values.get("options"), options_of(started))
         if wrong:
             raise InputError(
                 f"the run in {self.path} was started with {', '.join(wrong)}; give the options it "
                 "was started with, or start anew without --resume"
             )
-        training.restore(started, values)
-        self._write_results(started)
+        return values
 
     def save(self, started: training.Training) -> None:
         """Keep everything after an epoch; each file is replaced whole."""
         values = {
             "format": FORMAT,
             "version": VERSION,
-            "options": _options(started),
+            "options": options_of(started),
             **training.state(started),
         }
         checkpoint.save_values(values, self.state)
@@ -119,10 +138,10 @@ class RunFolder:
             lines = [json.dumps(vars(epoch)) for epoch in started.history]
             temporary.write_text("\n".join(lines) + "\n")
 
-    def finish(self, started: training.Training) -> None:
-        """Draw the history."""
+    def draw(self, epochs: Sequence[training.Epoch]) -> None:
+        """Draw the history of one epoch or more."""
         with replacing(self.picture) as temporary:
-            history.draw(started.history, temporary)
+            history.draw(epochs, temporary)
 
 
 def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
@@ -140,50 +159,7 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
             "validation_accuracy": started.best_accuracy,
             "training_rates": list(started.history[started.best_epoch - 1].rates),
             "data": data.windows.source,
-            "options": _options(started),
+            "options": options_of(started),
             "versions": versions(),
         },
     )
-
-
-def _options(started: training.Training) -> dict[str, Any]:
-    """Return what must be the same when a run is resumed, as JSON values."""
-    settings, data = started.settings, started.data
-    recipe = {k: v for k, v in vars(settings.recipe).items() if k != "augment"}
-    return {
-        "task": data.task_name,
-        "data": data.windows.source,
-        "encoder": data.encoder.as_dict(),
-        "architecture": settings.architecture.as_dict(),
-        "recipe": {**recipe, "hidden": list(settings.recipe.hidden)},
-        "seed": settings.seed,
-        "kernels": settings.kernels,
-        "device": settings.device,
-        "threads": torch.get_num_threads(),
-        "torch": str(torch.__version__),
-    }
-
-
-def _differences(kept: Any, asked: dict[str, Any]) -> list[str]:
-    """Return in words each option that differs from what a run was started with."""
-    before, now = _flat(kept), _flat(asked)
-    found = [name for name in {**now, **before} if before.get(name) != now.get(name)]
-    if "hidden" in found and "sizes" in found:  # which say the same
-        found.remove("sizes")
-    return [
-        f"another {name}"
-        if isinstance(now.get(name), dict)
-        else f"{name} {before.get(name)} instead of {now.get(name)}"
-        for name in found
-    ]
-
-
-def _flat(options: Any) -> dict[str, Any]:
-    """Return the options with those of the recipe and of the architecture among them."""
-    if not isinstance(options, dict):
-        return {}
-    nested = ("recipe", "architecture")
-    flat = {name: value for name, value in options.items() if name not in nested}
-    for name in nested:
-        flat.update(options.get(name) or {})
-    return flat

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from neurodeploy import cli
+from models.errors import InputError
+from neurodeploy import cli, distributed
+
+if TYPE_CHECKING:
+    from neurodeploy.distributed import Team
+    from neurodeploy.run_folder import RunFolder
+    from neurodeploy.run_keeper import Keeper
+    from neurodeploy.run_lock import RunLock
+    from neurodeploy.training import Training
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
+    from models.layer_spec import DELAYS
+    from models.presets import PRESETS
+    from neurodeploy.chosen_network import DEFAULT
     from neurodeploy.tasks import TASKS
 
     options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
@@ -36,7 +47,15 @@ def add_options(options: argparse.ArgumentParser) -> None:
         help="neurons of each hidden layer; the task's own when not given",
     )
     options.add_argument(
-        "--delays", choices=("axonal", "none"), default="axonal", help="what delays to learn"
+        "--network",
+        metavar="NAME",
+        help=f"{', '.join(PRESETS)}, or a JSON file as docs/networks.md describes it; "
+        f"{DEFAULT} when not given",
+    )
+    options.add_argument(
+        "--delays",
+        choices=DELAYS,
+        help="what delays to learn wherever the network can have them; its own when not given",
     )
     options.add_argument("--epochs", type=number, metavar="N", help="the task's own when not given")
     options.add_argument("--batch", type=number, metavar="N", help="the task's own when not given")
@@ -64,39 +83,142 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"
     )
+    options.add_argument(
+        "--tensorboard",
+        type=Path,
+        nargs="?",
+        const=True,
+        metavar="FOLDER",
+        help="write TensorBoard's event files too, into the run's folder when no other is named",
+    )
 
 
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = cli.parser("train", DESCRIPTION)
-    add_options(options)
-    given = options.parse_args(argv)
-    path = train(given)
-    print(f"Next: {cli.next_command('export', path, data=given.data)}")
+    with distributed.one_voice():
+        options = cli.parser("train", DESCRIPTION)
+        add_options(options)
+        given = options.parse_args(argv)
+        path = train(given)
+        print(f"Next: {cli.next_command('export', path, data=given.data)}")
     return cli.DONE
 
 
 def train(given: argparse.Namespace) -> Path:
     """Train as the options say and return the path of the checkpoint."""
     with cli.status("loading SLAYER"):
-        from neurodeploy import training
+        from neurodeploy import tensorboard
         from neurodeploy.run_folder import RunFolder
 
-    cli.use_threads(given.threads)
+    cli.use_threads(given.threads or distributed.threads_each())
+    if given.tensorboard:
+        tensorboard.check_installed()
     folder = RunFolder(given.out or Path("runs") / given.task)
+    with distributed.joined() as team, ExitStack() as held:
+        lock = held.enter_context(_locked(folder)) if team.leads else None
+        started = _start(given, folder, team)
+        _run_epochs(started, _keeper(given, started, folder, lock))
+        _show_end(started, folder)
+    return folder.model
+
+
+@contextmanager
+def _locked(folder: RunFolder) -> Iterator[RunLock]:
+    """Keep the folder to this training, and free of what a killed one left unfinished."""
+    from neurodeploy.run_lock import RunLock
+
     folder.check_writable()
+    with RunLock(folder.path) as lock:
+        if lock.problem:
+            cli.say(
+                f"warning: {folder.path} cannot be locked ({lock.problem}); start no other "
+                "training that writes there"
+            )
+        else:
+            folder.remove_leftovers()
+        yield lock
+
+
+def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training:
+    """Return the training that the options say, at its start or where it was interrupted."""
+    from neurodeploy import training
+    from neurodeploy.capacity import capacity_problems
+    from neurodeploy.run_options import options_of
+
     data = load_data(given)
     settings = settings_of(given, data)
-    started = training.start(data, settings)
+    device = distributed.device_of(settings.device)
+    started = training.start(data, settings, team, device)
+    team.check_same(options_of(started))
     if given.resume:
         folder.resume(started)
     for problem in capacity_problems(settings.architecture):
         cli.say(f"warning: {problem}")
-    cli.say(_introduction(data, settings, started))
-    _run_epochs(started, folder)
+    cli.say(_introduction(started))
+    return started
+
+
+def _keeper(
+    given: argparse.Namespace, started: Training, folder: RunFolder, lock: RunLock | None
+) -> Keeper | None:
+    """Return what writes the run, in the process that does."""
+    from neurodeploy.run_keeper import Keeper
+
+    if lock is None:
+        return None
+    events = folder.events if given.tensorboard is True else given.tensorboard
+    return Keeper(started, folder, lock, events)
+
+
+def _run_epochs(started: Training, keeper: Keeper | None) -> None:
+    """Train and keep every epoch; whatever ends it, the picture is of what was kept."""
+    try:
+        with cli.progress("training") as advance:
+            _train_and_keep(started, keeper, advance)
+    except KeyboardInterrupt:
+        kept = _finish_early(keeper)
+        raise KeyboardInterrupt(
+            f"{kept}; go on with --resume"
+            if kept
+            else "no epoch was finished, so nothing was written"
+        ) from None
+    except InputError:
+        if kept := _finish_early(keeper):
+            cli.say(f"note: {kept}")
+        raise
+    if keeper is not None:
+        keeper.finish()
+
+
+def _train_and_keep(started: Training, keeper: Keeper | None, advance: cli.Advance) -> None:
+    from neurodeploy import training
+    from neurodeploy.validation import layer_warnings
+
+    for epoch in training.run(started, advance):
+        for sentence in keeper.keep() if keeper is not None else ():
+            cli.say(sentence)
+        cli.say(
+            f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training "
+            f"{epoch.train_accuracy:.1%}, validation {epoch.validation_accuracy:.1%}, "
+            f"{sum(epoch.synops):,.0f} SynOps a sample"
+        )
+        for sentence in layer_warnings(epoch.rates, epoch.epoch):
+            cli.say(f"warning: {sentence}")
+
+
+def _finish_early(keeper: Keeper | None) -> str:
+    """Draw what was kept, where that can be done, and return a sentence on it, "" for nothing."""
+    if keeper is None or not keeper.kept:
+        return ""
+    with suppress(InputError):  # what ended the training may well keep the picture from the disk
+        keeper.finish()
+    return f"{keeper.folder.path} holds the run up to epoch {keeper.kept}"
+
+
+def _show_end(started: Training, folder: RunFolder) -> None:
     best = started.history[started.best_epoch - 1]
-    share = data.majority_share()
+    share = started.data.majority_share()
     if best.validation_accuracy <= share:
         cli.say(
             f"warning: the network learned nothing: always giving the most frequent class is right "
@@ -104,9 +226,9 @@ def train(given: argparse.Namespace) -> Path:
         )
     print(
         f"Best epoch is {best.epoch} of {len(started.history)}: {best.validation_accuracy:.1%} of "
-        f"{len(data.split.validation)} windows of validation subjects, kept in {folder.model}"
+        f"{len(started.data.split.validation)} windows of validation subjects, kept in "
+        f"{folder.model}"
     )
-    return folder.model
 
 
 def load_data(given: argparse.Namespace) -> Any:
@@ -127,7 +249,7 @@ def load_data(given: argparse.Namespace) -> Any:
 
 def settings_of(given: argparse.Namespace, data: Any) -> Any:
     """Return the task's recipe with what the options change of it."""
-    from models.snn import Architecture
+    from neurodeploy.chosen_network import architecture_of
     from neurodeploy.tasks import get
     from neurodeploy.training import Settings
 
@@ -139,73 +261,26 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
         "learning_rate": given.learning_rate,
     }
     recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
-    inputs = data.encoder.channels(len(data.windows.channel_names))
-    architecture = Architecture(
-        (inputs, *recipe.hidden, len(data.windows.class_names)),
-        threshold=recipe.threshold,
-        current_decay=recipe.current_decay,
-        voltage_decay=recipe.voltage_decay,
-        tau_grad=recipe.tau_grad,
-        delays=given.delays == "axonal",
+    architecture = architecture_of(
+        recipe,
+        channels=data.encoder.channels(len(data.windows.channel_names)),
+        classes=len(data.windows.class_names),
+        network=given.network,
+        hidden=given.hidden,
+        delays=given.delays,
     )
     return Settings(architecture, recipe, given.seed, given.device, given.kernels)
 
 
-def capacity_problems(architecture: Any) -> tuple[str, ...]:
-    """Return why a Loihi 2 could not hold a network of that shape, whatever its weights become."""
-    import numpy as np
-
-    from hw_sim.chips import chip
-    from hw_sim.placement import design_rules
-    from hw_sim.placement.place import place
-    from models import loihi
-    from models.network import CubaLif, DenseLayer, QuantizedNetwork
-
-    sizes = architecture.sizes
-    delay = loihi.DELAY_MAX if architecture.delays else 0
-    neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 0)
-    layers = []
-    for index, (senders, neurons) in enumerate(pairwise(sizes)):
-        weight = np.full((neurons, senders), loihi.SLAYER_WEIGHT_MAX, np.int16)
-        weight.flat[0] = loihi.WEIGHT_MIN
-        layers.append(DenseLayer(weight, neuron, np.full((1, senders), delay if index else 0)))
-    network = QuantizedNetwork(tuple(layers))
-    return design_rules.check(network, place(network, chip.chip("loihi2")))
-
-
-def _introduction(data: Any, settings: Any, started: Any) -> str:
+def _introduction(started: Training) -> str:
+    data, settings = started.data, started.settings
     sizes = "-".join(str(n) for n in settings.architecture.sizes)
     done = f" ({len(started.history)} of them done)" if started.history else ""
+    by = f" by {started.team.size} processes" if started.team.size > 1 else ""
     return (
         f"Training {sizes} on {len(data.split.train)} windows of {data.windows.source}, "
-        f"{len(data.split.validation)} to validate, epochs: {settings.recipe.epochs}{done}"
+        f"{len(data.split.validation)} to validate, epochs: {settings.recipe.epochs}{done}{by}"
     )
-
-
-def _run_epochs(started: Any, folder: Any) -> None:
-    from neurodeploy import training
-
-    kept = len(started.history)
-    try:
-        with cli.progress("training") as advance:
-            for epoch in training.run(started, advance):
-                if not kept and (earlier := folder.set_aside()):
-                    cli.say(f"note: the earlier run is now in {earlier}")
-                folder.save(started)
-                kept = epoch.epoch
-                cli.say(
-                    f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training "
-                    f"{epoch.train_accuracy:.1%}, validation {epoch.validation_accuracy:.1%}"
-                )
-                for sentence in training.warnings(epoch):
-                    cli.say(f"warning: {sentence}")
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"{folder.path} holds the run up to epoch {kept}; go on with --resume"
-            if kept
-            else "no epoch was finished, so nothing was written"
-        ) from None
-    folder.finish(started)
 
 
 if __name__ == "__main__":

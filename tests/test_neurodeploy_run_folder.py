@@ -30,14 +30,15 @@ def train(started: training.Training, folder: RunFolder, epochs: int | None = No
     for _ in itertools.islice(training.run(started), epochs):
         folder.save(started)
     if epochs is None:
-        folder.finish(started)
+        folder.draw(started.history)
 
 
 def contents(folder: RunFolder) -> tuple[Any, ...]:
     """Return what a run leaves for others: the best weights, how they came about, the history."""
     kept = checkpoint.load(folder.model)
     weights = {name: values.tolist() for name, values in kept.weights.items()}
-    return weights, dict(kept.training), folder.history.read_text()
+    rows = [json.loads(line) for line in folder.history.read_text().splitlines()]
+    return weights, dict(kept.training), [{**row, "seconds": None} for row in rows]
 
 
 class Killed(BaseException):
@@ -115,7 +116,7 @@ def test_resuming_from_a_damaged_state_is_refused(
     if damage == "another kind":
         folder.state.write_bytes(folder.model.read_bytes())
     elif damage == "no options":
-        torch.save({"format": "neurodeploy.resume", "version": 1}, folder.state)
+        torch.save({"format": "neurodeploy.resume", "version": 2}, folder.state)
     else:
         folder.state.write_bytes(whole[: len(whole) // 2] if damage == "cut short" else b"")
     with pytest.raises(InputError) as caught:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from neurodeploy import training
 from neurodeploy.tasks.encoders import SigmaDelta
+from neurodeploy.training_step import rate_share
+from neurodeploy.validation import Validated, layer_warnings
 
 Make = Callable[..., training.Training]
 
@@ -122,7 +124,9 @@ def test_the_first_of_the_best_epochs_is_kept(
     tiny_training: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accuracies = iter([0.25, 0.75, 0.75, 0.5])
-    monkeypatch.setattr(training, "evaluate", lambda *_: (next(accuracies), (0.1, 0.1)))
+    monkeypatch.setattr(
+        training, "evaluate", lambda *_: Validated(next(accuracies), (0.1, 0.1), (1.0, 1.0))
+    )
     started = tiny_training()
     after = [
         {name: values.clone() for name, values in started.network.state_dict().items()}
@@ -143,7 +147,7 @@ def test_delays_stay_in_their_range_and_move(tiny_training: Make) -> None:
 
 
 def test_the_learning_rate_rises_for_a_fifth_and_falls_to_nothing() -> None:
-    shares = [training.rate_share(position / 100) for position in range(101)]
+    shares = [rate_share(position / 100) for position in range(101)]
     assert shares[0] == pytest.approx(0.04)
     assert np.argmax(shares) == 20
     assert shares[20] == pytest.approx(1)
@@ -154,13 +158,8 @@ def test_the_learning_rate_rises_for_a_fifth_and_falls_to_nothing() -> None:
 # What is warned about
 
 
-def epoch_with(*rates: float) -> training.Epoch:
-    """Return an epoch in which the layers fire so often."""
-    return training.Epoch(3, 1.0, 0.5, 0.5, rates, ())
-
-
 def test_silent_and_saturated_layers_are_named() -> None:
-    silent, saturated = training.warnings(epoch_with(0.0, 0.1, 0.7))
+    silent, saturated = layer_warnings((0.0, 0.1, 0.7), 3)
     assert silent == (
         "layer 0 is silent after epoch 3 (0.0000 spikes a neuron and step; useful are 0.0001 to "
         "0.5); lower the learning rate or lower the recipe's threshold"
@@ -170,13 +169,13 @@ def test_silent_and_saturated_layers_are_named() -> None:
 
 
 def test_layers_that_fire_usefully_are_not_mentioned() -> None:
-    assert training.warnings(epoch_with(1e-4, 0.1, 0.5)) == []
+    assert layer_warnings((1e-4, 0.1, 0.5), 3) == []
 
 
 def test_a_network_with_a_threshold_out_of_reach_is_warned_about(tiny_training: Make) -> None:
     (epoch,) = training.run(tiny_training(threshold=60.0, epochs=1))
     assert epoch.rates == (0.0, 0.0)
-    assert len(training.warnings(epoch)) == 2
+    assert len(layer_warnings(epoch.rates, epoch.epoch)) == 2
 
 
 # What is refused

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +69,18 @@ class Signal:
 
     values: NDArray[np.float32]
     names: tuple[str, ...]
+
+
+def digest(windows: Windows) -> str:
+    """Return the sha256 of what the windows hold, wherever they come from.
+
+    Their source and the reader's notes do not count.
+    """
+    names = [windows.class_names, windows.channel_names, windows.rate_hz, windows.test_subjects]
+    sha = hashlib.sha256(json.dumps([*names, windows.signals.shape]).encode())
+    for values in (windows.signals, windows.labels, windows.subjects):
+        sha.update(values.data)
+    return sha.hexdigest()
 
 
 def _read_only(values: ArrayLike, dtype: type[np.generic]) -> NDArray[Any]:

@@ -1,0 +1,95 @@
+"""Take the steps of one epoch: forward, loss, gradient, and a share of the highest learning rate.
+
+Each process of a team takes its rows of every batch. Their losses are scaled so that the average
+of their gradients is the gradient of the mean over the whole batch, whatever their shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks.task import Samples
+
+if TYPE_CHECKING:
+    from neurodeploy.training import Training
+
+
+def train_epoch(
+    training: Training,
+    samples: Samples,
+    number: int,
+    advance: Callable[[int, int], None] | None,
+) -> tuple[float, float]:
+    """Return the mean loss and the accuracy over the epoch's windows.
+
+    Args:
+        training: it is changed in place.
+        samples: of the epoch, all of them, in their order.
+        number: of the epoch, from 1.
+        advance: called with the windows seen and the windows in all.
+    """
+    recipe, seed = training.settings.recipe, training.settings.seed
+    count, batch = len(samples.labels), recipe.batch
+    steps = count // batch
+    loss, right = 0.0, 0
+    _seed_torch(seed, number, training.team.rank)
+    training.network.train()
+    for step in range(steps):
+        rows = training.team.share(batch)
+        chosen = slice(step * batch + rows.start, step * batch + rows.stop)
+        position = ((number - 1) * steps + step) / (recipe.epochs * steps)
+        added = _step(training, samples.spikes[chosen], samples.labels[chosen], position)
+        loss, right = loss + added[0], right + added[1]
+        if advance is not None:
+            advance(((number - 1) * steps + step + 1) * batch, recipe.epochs * steps * batch)
+    total_loss, total_right = training.team.total([loss, right])
+    return total_loss / steps, total_right / (steps * batch)
+
+
+def _seed_torch(seed: int, epoch: int, rank: int) -> None:
+    """Let what torch draws depend on nothing but the seed, the epoch and the process."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0]))
+
+
+def _step(
+    training: Training, spikes: NDArray[np.uint8], labels: NDArray[np.int64], position: float
+) -> tuple[float, int]:
+    """Take one step of the optimizer; position 0..1 is where in the training it is.
+
+    Returns:
+        This process's part of the mean loss over the batch, and its number of right answers.
+    """
+    recipe, device = training.settings.recipe, training.network.device
+    training.network.set_progress(position)
+    for group in training.optimizer.param_groups:
+        group["lr"] = group["highest"] * rate_share(position)
+    target = torch.from_numpy(labels).to(device)
+    counts = training.forward(torch.from_numpy(spikes).to(device).float()).sum(2)
+    logits = recipe.count_scale * counts
+    loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / recipe.batch
+    training.optimizer.zero_grad()
+    (loss * training.team.size).backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), recipe.gradient_limit)
+    # Weights that are no numbers still give spikes of 0 or 1, so the loss alone does not tell.
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not bool(torch.isfinite(value)):
+            raise InputError(
+                f"the {name} became {value.item()} in epoch {len(training.history) + 1}; start "
+                "anew with a lower learning rate"
+            )
+    training.optimizer.step()
+    training.network.after_step()
+    return float(loss.detach()), int((counts.argmax(1) == target).sum())
+
+
+def rate_share(position: float, warm_up: float = 0.2) -> float:
+    """Return the learning rate's share of its highest value: a linear rise, then a half cosine."""
+    if position < warm_up:
+        return 0.04 + 0.96 * position / warm_up
+    return 0.5 * (1 + float(np.cos(np.pi * (position - warm_up) / (1 - warm_up))))
