@@ -57,7 +57,11 @@ SETS = [  # set, and what it says of rows of Loihi 1
 
 
 def cost_file(name: str) -> str:
-    return resources.files("hw_sim.chips").joinpath("costs", f"{name}.json").read_text(encoding="utf-8")
+    return (
+        resources.files("hw_sim.chips")
+        .joinpath("costs", f"{name}.json")
+        .read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("row", ALL_ROWS)

@@ -14,10 +14,12 @@ from rich.console import Console
 
 from export import netx
 from hw_sim.estimates.estimate import Estimate
+from models import loihi
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import provenance, report
 from neurodeploy.evaluation import Inputs
-from neurodeploy.pages import short, terminal
+from neurodeploy.pages import page_texts, short, terminal
+from neurodeploy.pages.view import View
 from neurodeploy.report_run import Request, carry_out
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
@@ -104,6 +106,41 @@ def test_without_labels_there_is_no_accuracy(network, run):
     assert "answers hold after" in out
     assert "Answers (counted)" in out
     assert "recognised" not in out
+
+
+def test_a_part_too_small_for_the_unit_of_the_whole_has_one_of_its_own(network, run):
+    cost_file("tiny.json", neurons_per_core=2, cores_per_chip=2)
+    out = run("--costs", "tiny.json")[1]
+    table = [line for line in out.splitlines() if line.startswith("│")]
+    energy, small = (
+        next(line for line in table if line.startswith(f"│ {label} ("))
+        for label in ("energy", "  within tiles")
+    )
+    assert energy.split("(")[1].split(")")[0] != small.split("(")[1].split(")")[0]
+    assert "<0.0001" not in out
+    assert max(map(len, table)) <= 80
+
+
+def test_a_sample_lasts_as_long_as_the_sensor_takes(network, run):
+    (row,) = (line for line in run()[1].splitlines() if line.startswith("│ a sample (s)"))
+    assert row.replace("│", " ").split() == ["a", "sample", "(s)", "1", "1"]
+
+
+def test_outputs_that_never_fire_are_read_from_v(network, run):
+    last = network.layers[-1]
+    silent = replace(last, neuron=replace(last.neuron, threshold=loihi.THRESHOLD_NEVER))
+    netx.write(replace(network, layers=(network.layers[0], silent)), Path("v.net"))
+    out = run(network="v.net")[1]
+    (row,) = (line for line in out.splitlines() if line.startswith("│   and v of neurons"))
+    assert row.replace("│", " ").split() == ["and", "v", "of", "neurons", "4", "4"]
+    assert "and v of neurons" not in run()[1]
+    for name, voltages in (("v.net", 4), ("edge.net", 0)):
+        load = json.loads(run("--json", network=name)[1])["estimated"]["loihi2"]["load"]
+        assert load["voltages_read_per_sample"] == voltages
+    made = carry_out(Request(Path("v.net"), input=Path("x.npy"))).report
+    assert page_texts.load(View(made))[-1].endswith(
+        "and reads 0 spikes, and v of 4 neurons after the last step."
+    )
 
 
 def test_markup_and_control_characters_in_names_are_shown_and_do_nothing(network, run):

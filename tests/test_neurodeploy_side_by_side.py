@@ -119,6 +119,12 @@ def test_networks_stand_side_by_side_with_the_figures_of_their_own_reports(netwo
     assert rates[0]["spikes_per_sample"] > rates[1]["spikes_per_sample"]
 
 
+def test_without_labels_answers_hold_and_no_accuracy(networks, run):
+    out = run("--compare", A, B, "--input", "x.npy")[1]
+    assert "answers hold after" in out
+    assert "accuracy" not in out
+
+
 def test_the_network_may_stand_before_the_option(networks, run):
     one = run("--compare", A, B, "--input", "x.npy", "--json")[1]
     other = run(A, "--compare", B, "--input", "x.npy", "--json")[1]
@@ -134,8 +140,9 @@ def test_the_text_shows_both_in_80_columns(networks, run):
     assert "a.net" in table[1]
     assert "b.net" in table[1]
     labels = [line.split("│")[1].strip() for line in table if line.startswith("│")]
-    for label in ("accuracy", "macro F1", "SynOps a sample", "neuron updates", "spikes a sample",
-                  "weights", "neurocores", "chips", "latency (us)"):  # fmt: skip
+    for label in ("accuracy", "accuracy holds after", "macro F1", "SynOps a sample",
+                  "neuron updates", "spikes a sample", "weights", "neurocores", "chips",
+                  "latency (us)"):  # fmt: skip
         assert label in labels
     assert any(label.startswith("energy a sample") for label in labels)
     assert out.splitlines()[-1].strip() == "python -m neurodeploy.report a.net --input x.npy"

@@ -18,11 +18,11 @@ from export import netx
 from hw_sim.estimates.estimate import Estimate, exactly
 from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import evaluation
-from neurodeploy.pages import html, numbers
+from neurodeploy.pages import html, numbers, page_texts
 from neurodeploy.pages.figures import ranges, style, svg
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.figures.svg import Drawn
-from neurodeploy.pages.view import View
+from neurodeploy.pages.view import View, core_parts
 from neurodeploy.report_run import Request, carry_out
 from neurodeploy.tasks.windows import Signal
 
@@ -100,6 +100,49 @@ def test_a_network_that_never_fires_is_drawn_without_bars_of_nothing():
     assert "In 2 samples no output neuron spiked; class 0 counts as their answer." in page
 
 
+def test_real_time_is_answered_with_the_slowest_of_the_longest_step():
+    view = view_of(network_of(4, 9, 3, dt_ms=20.0), spikes_of(6, 4, 30))
+    peak = view.chips[0].latency.peak_step_s
+    assert peak.high > peak.value
+    kept = next(tile for tile in page_texts.tiles(view) if tile.title == "Real time kept")
+    most = numbers.scale([peak.high], "s").amount(peak.high)
+    assert kept.entries[0].note == f"up to {most} of 20 ms a step"
+    assert kept.entries[0].value == "yes"
+
+
+def test_an_answer_that_equals_the_last_one_is_not_said_to_be_final():
+    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
+    assert "answer is the last one" in drawn["steps"].svg
+    assert "no longer changes" not in drawn["steps"].svg
+    assert "in the mean, an answer no longer changes after step" in page
+
+
+def test_what_a_neurocore_does_adds_up_to_its_time_at_both_ends():
+    content = json.loads(small_chip(8).read_text())
+    rest = content["costs"]["neuron_update_inactive_time"]
+    rest["value"], rest["alternatives"] = 20, []  # more than an active one takes
+    Path("odd.json").write_text(json.dumps(content | {"name": "odd"}))
+    view = view_of(network_of(4, 4), spikes_of(6, 4, 30), costs=[Path("odd.json")])
+    (each,) = view.chips
+    whole = sum((part.band for part in core_parts(each)), exactly(0.0))
+    assert each.placement.neurocores == 1
+    assert [whole.low, whole.value, whole.high] == pytest.approx(
+        [each.latency.busy_s.low, each.latency.busy_s.value, each.latency.busy_s.high]
+    )
+
+
+def test_rulers_of_some_chips_alone_are_named_and_marks_of_four_chips_differ():
+    more = [small_chip(cores, f"small{cores}") for cores in (8, 16)]
+    asked = {"chips": ["loihi1", "loihi2"], "costs": more}
+    _, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30), **asked))
+    assert "at full speed of Intel Loihi 1 and Intel Loihi 2, in proportion" in page
+    _, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
+    assert "at full speed, in proportion" in page
+    kinds = [(style.SERIES[i % len(style.SERIES)], style.MARKERS[i % len(style.MARKERS)])
+             for i in range(len(style.SERIES) * len(style.MARKERS))]  # fmt: skip
+    assert len(set(kinds)) == len(kinds)
+
+
 def test_one_sample_is_said_to_say_little():
     drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 30), [1]))
     assert missing(drawn) == set()
@@ -123,15 +166,15 @@ def test_a_chip_that_cannot_hold_the_network_is_marked_and_says_why():
     assert '<span class="value bad">' in page
 
 
-def small_chip(cores: int) -> Path:
-    """Write a cost file of a chip of few neurocores that hold four neurons each."""
+def small_chip(cores: int, name: str = "small") -> Path:
+    """Write the cost file of a chip of few neurocores that hold four neurons each."""
     text = resources.files("hw_sim.chips").joinpath("costs/loihi1.json").read_text()
     content = json.loads(text)
-    content |= {"name": "small", "title": "Small <chip>"}
-    for name, value in (("cores_per_chip", cores), ("neurons_per_core", 4)):
-        content["limits"][name] = {**content["limits"][name], "value": value}
-    Path("small.json").write_text(json.dumps(content))
-    return Path("small.json")
+    content |= {"name": name, "title": "Small <chip>"}
+    for limit, value in (("cores_per_chip", cores), ("neurons_per_core", 4)):
+        content["limits"][limit] = {**content["limits"][limit], "value": value}
+    Path(f"{name}.json").write_text(json.dumps(content))
+    return Path(f"{name}.json")
 
 
 @pytest.mark.parametrize(

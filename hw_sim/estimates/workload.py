@@ -65,7 +65,7 @@ class Workload:
         traffic: the ways of all messages, for a sample.
         longest_way: hops (east-west, north-south) of the longest of them.
         injected: from the host.
-        read: by the host.
+        read: by the host; spikes alone, see `voltages_read`.
     """
 
     placement: Placement
@@ -85,6 +85,12 @@ class Workload:
     longest_way: tuple[int, int]
     injected: Exchange
     read: Exchange
+
+    @property
+    def voltages_read(self) -> int:
+        """Neurons of which the host reads v after the last step: outputs that never fire."""
+        network = self.placement.network
+        return network.layers[-1].neurons if network.answer_kind == "voltage" else 0
 
     @property
     def busiest_core(self) -> int:

@@ -88,6 +88,7 @@ def load_as_json(workload: Workload) -> dict[str, Any]:
         "injected_peak_step": workload.injected.peak_step,
         "read_per_sample": workload.read.per_sample,
         "read_peak_step": workload.read.peak_step,
+        "voltages_read_per_sample": workload.voltages_read,
     }
 
 

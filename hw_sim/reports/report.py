@@ -36,7 +36,8 @@ NOT_MODELLED: Final = (
     "the chip and answers off it; what is exchanged is counted.",
     "Loading the network, and clearing its state between samples.",
     "Congestion of the mesh; each spike is taken to go its shortest way.",
-    "How Intel's compiler orders neurocores; here they fill tile after tile, layer after layer.",
+    "How Intel's compiler orders neurocores; here they fill tile after tile, layer after layer, "
+    "and chips stand in one row.",
     "The memory that long delays take from a neurocore's accumulators.",
     "Energy and time of links between chips beyond their hops; messages between chips are counted.",
     "Voltage, temperature and differences between chips of one kind.",

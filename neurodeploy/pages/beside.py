@@ -14,7 +14,7 @@ from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
 from neurodeploy.pages.chip_columns import Columns, groups
-from neurodeploy.pages.summary import keeps_up, pace_label
+from neurodeploy.pages.summary import decision_label, keeps_up, pace_label
 from neurodeploy.pages.tables import console as stdout
 from neurodeploy.pages.tables import plain, print_list, print_table
 from neurodeploy.side_by_side import Entry, SideBySide
@@ -85,7 +85,7 @@ def _add_chip(columns: Columns[Entry], entries: Sequence[Entry], name: str) -> N
     columns.bands("J", ("  without static", lambda e: on(e).energy.dynamic))
     columns.bands("s", ("latency", lambda e: on(e).latency.sample_s))
     columns.words(pace_label([on(e) for e in entries]), lambda e: keeps_up(on(e)))
-    columns.words("answers hold after", lambda e: _steps(on(e)))
+    columns.words(decision_label([e.report for e in entries]), lambda e: _steps(on(e)))
 
 
 def _steps(each: Estimated) -> str | None:

@@ -16,6 +16,8 @@ LABEL: Final = 24
 """Characters of the labels."""
 COLUMN: Final = 28
 """Characters of one column, about."""
+SMALL: Final = 0.01
+"""Of the unit that rows share: below it a row has a unit of its own."""
 
 Item = TypeVar("Item")
 
@@ -46,7 +48,9 @@ class Columns(Generic[Item]):
     def bands(
         self, unit: str, *rows: tuple[str, Callable[[Item], Estimate | None]], only: bool = False
     ) -> None:
-        """Add rows of estimates in SI units, all in the one unit that fits the largest value.
+        """Add rows of estimates in SI units, in the one unit that fits the largest value.
+
+        A row that is too small for that unit has one of its own, which its label names.
 
         Args:
             unit: named after each label that is not indented, with the prefix that fits.
@@ -55,10 +59,13 @@ class Columns(Generic[Item]):
         """
         found = [(label, [read(item) for item in self._items]) for label, read in rows]
         values = [cell.value for _, cells in found for cell in cells if cell is not None]
-        prefix = short.prefix(values)
+        shared = short.prefix(values)
         show = short.likely if only else short.band
         for place, (label, cells) in enumerate(found):
-            own = unit and not (place and label.startswith(" "))
+            largest = max((cell.value for cell in cells if cell is not None), default=0.0)
+            small = bool(unit) and 0 < largest * short.PREFIXES[shared] < SMALL
+            prefix = short.prefix([largest]) if small else shared
+            own = unit and (small or not (place and label.startswith(" ")))
             named = f"{label} ({prefix}{unit})" if own else label
             self._row(named, [None if cell is None else show(cell, prefix) for cell in cells])
 

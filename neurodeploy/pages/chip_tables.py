@@ -55,6 +55,7 @@ def estimates(chips: Sequence[Estimated]) -> Table:
 def _add_pace(columns: Columns[Estimated], label: str) -> None:
     columns.heading("at the sensor's pace")
     columns.words(label.partition(", ")[2], keeps_up)
+    columns.bands("s", ("a sample", lambda e: e.pace.sample_s if e.pace else None))
     columns.bands("J", ("energy", lambda e: e.pace_energy.total if e.pace_energy else None))
     columns.bands("J", ("  dynamic", lambda e: e.pace_energy.dynamic if e.pace_energy else None))
     columns.bands("W", ("power", pace_power))
@@ -71,19 +72,25 @@ def _part(name: str) -> Callable[[Estimated], Estimate]:
 
 def load(chips: Sequence[Estimated]) -> Table:
     """Return the longest step beside the mean one, and what passes between cores and host."""
-    table = Table(title="Load, a sample: in the mean, and at its peak", title_justify="left")
+    table = Table(title="Load, a sample: mean and peak, numbered from 0", title_justify="left")
     columns = Columns(table, chips, lambda e: e.placement.chip.title)
     columns.words("longest step", _longest)
     columns.words("  its neurocore", lambda e: _core(e.workload.peak.neurocore, _peak_synops(e)))
     columns.words("mean step", lambda e: "")
     columns.words("  its neurocore", lambda e: _core(e.latency.busiest_core, _mean_synops(e)))
-    columns.words("spikes to neurocores", lambda e: short.count(e.workload.traffic.messages))
+    columns.words("messages of spikes", lambda e: short.count(e.workload.traffic.messages))
     columns.words("  hops", _hops)
     columns.words("  between chips", lambda e: short.count(e.workload.traffic.between_chips))
     for label, exchange in (("host sends", "injected"), ("host reads", "read")):
         columns.words(label, _mean_of(exchange))
         columns.words("  at most in a step", _most_of(exchange))
+    columns.words("  and v of neurons", _voltages)
     return table
+
+
+def _voltages(each: Estimated) -> str | None:
+    """Return of how many neurons the host reads v after the last step, None where of none."""
+    return short.count(each.workload.voltages_read) if each.workload.voltages_read else None
 
 
 def _longest(each: Estimated) -> str:

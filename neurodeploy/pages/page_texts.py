@@ -11,6 +11,7 @@ from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import numbers, short
 from neurodeploy.pages.figures import cores, raster
+from neurodeploy.pages.figures import steps as steps_figure
 from neurodeploy.pages.other_tables import way
 from neurodeploy.pages.view import View, clean, machines
 
@@ -99,9 +100,11 @@ def _neurocores(each: Estimated) -> tuple[str, str, bool]:
 def _kept(each: Estimated) -> tuple[str, str, bool]:
     if each.pace is None:
         return "not known", "no pace of a sensor is given", False
-    slowest = _band(each.latency.peak_step_s, "s")[0]
+    slowest = each.latency.peak_step_s.high  # which the answer rests on
+    most = numbers.scale([slowest], "s").amount(slowest)
     answer = "yes" if each.pace.keeps_up else "no"
-    return answer, f"{slowest} of {each.pace.dt_s * 1e3:g} ms a step", not each.pace.keeps_up
+    note = f"up to {most} of {each.pace.dt_s * 1e3:g} ms a step"
+    return answer, note, not each.pace.keeps_up
 
 
 def problems(view: View) -> list[str]:
@@ -140,12 +143,14 @@ def steps(view: View) -> list[str]:
     if found is None:
         return []
     what = "accuracy" if found.accuracy_by_step is not None else "agreement with the last answer"
+    drawn = view.titles[: steps_figure.CHIPS]
+    of = f" of {' and '.join(drawn)}" if len(drawn) < len(view.titles) else ""
     return [
         f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
         f"its last value; in the mean, an answer no longer changes after step "
         f"{found.stable_step_mean:.1f}; {way(view.report.counted)}.",
-        "The rulers below the curve read a step as time and energy at full speed, in proportion; "
-        "the table has the figures of the first steps themselves.",
+        f"The rulers below the curve read a step as time and energy at full speed{of}, in "
+        "proportion; the table has the figures of the first steps themselves.",
     ]
 
 
@@ -156,17 +161,21 @@ def load(view: View) -> list[str]:
         latency, peak = each.latency, each.workload.peak
         sentence = (
             f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest; the "
-            f"longest step is step {peak.step} of sample {peak.sample}, with {peak.synops:,} "
-            f"SynOps on neurocore {peak.neurocore}."
+            f"longest step is step {peak.step} of sample {peak.sample}, both from 0, with "
+            f"{peak.synops:,} SynOps on neurocore {peak.neurocore}."
         )
         found.setdefault(sentence, []).append(chip)
     sentences = [f"On {' and '.join(chips)}, {sentence}" for sentence, chips in found.items()]
     if view.chips:
         work = view.chips[0].workload
         sent, read = (round(each.per_sample, 1) for each in (work.injected, work.read))
+        voltages = ""
+        if work.voltages_read:
+            neurons = number_of(work.voltages_read, "neuron")
+            voltages = f", and v of {neurons} after the last step"
         sentences.append(
             f"The host sends {numbers.count(sent)} spikes or values a sample and reads "
-            f"{numbers.count(read)}."
+            f"{numbers.count(read)} spikes{voltages}."
         )
     return sentences
 

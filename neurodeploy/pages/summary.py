@@ -103,7 +103,7 @@ def _chips(report: Report, chips: Sequence[Estimated]) -> Table:
     columns.words("  busiest neurocore", lambda e: busiest(e.latency))
     columns.words(pace_label(chips), keeps_up)
     columns.bands("W", ("  power then", pace_power))
-    columns.words(_decision_label(report), _decision)
+    columns.words(decision_label([report]), _decision)
     return table
 
 
@@ -161,8 +161,10 @@ def pace_power(each: Estimated) -> Estimate | None:
     return None if each.pace_power is None else each.pace_power.total
 
 
-def _decision_label(report: Report) -> str:
-    labelled = report.decisions is not None and report.decisions.accuracy_by_step is not None
+def decision_label(reports: Sequence[Report]) -> str:
+    """Return what holds from the earliest step on: accuracy where all have labels, else answers."""
+    found = [report.decisions for report in reports]
+    labelled = all(each is not None and each.accuracy_by_step is not None for each in found)
     return "accuracy holds after" if labelled else "answers hold after"
 
 

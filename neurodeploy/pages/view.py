@@ -114,7 +114,8 @@ def core_parts(each: Estimated) -> Iterator[Part]:
     neurons = int(neurons_of(each.placement)[core])
     active = chip.cost("neuron_update_active_time")
     inactive = chip.cost("neuron_update_inactive_time")
-    low = min(spikes * active.low + (neurons - spikes) * inactive.low, neurons * active.value)
+    rest = min(inactive.low, active.low)  # as core_times has it
+    low = spikes * active.low + (neurons - spikes) * rest
     synops, arriving = (
         float(of[core]) / work.steps for of in (work.core_synops, work.core_messages)
     )

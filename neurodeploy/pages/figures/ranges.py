@@ -92,7 +92,8 @@ def _tick(value: float, unit: str) -> str:
 
 
 def _limits(bands: Sequence[Estimate]) -> tuple[float, float]:
-    """Return the ends of the scale: all likely values and highs, and lows down to a millionth."""
+    """Return the ends of the scale: all likely values and highs, and other ends down to a thousand
+    millionth of the highest."""
     ends = [end for band in bands for end in (band.low, band.value, band.high) if end > 0]
     if not ends:
         return 1e-9, 1e-6
@@ -134,7 +135,8 @@ def _range(axes: Axes, line: Line, y: float, *, floor: float) -> None:
 def _legend(axes: Axes, series: Sequence[str]) -> None:
     handles = [
         axes.plot(
-            [], [], marker=style.MARKERS[i % 3], color=style.SERIES[i % 3], linestyle="none",
+            [], [], marker=style.MARKERS[i % len(style.MARKERS)], linestyle="none",
+            color=style.SERIES[i % len(style.SERIES)],
             markersize=6, label=style.shorten(name, 30),
         )[0]
         for i, name in enumerate(series)

@@ -62,7 +62,7 @@ def draw(view: View) -> Figure:
     axes.grid(visible=True, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.plot(steps, 100 * found.agreement_by_step, color=SOFT, linewidth=1, dashes=(4, 2))
-    entries: list[tuple[str, str, tuple[int, ...]]] = [("answer no longer changes", SOFT, (4, 2))]
+    entries: list[tuple[str, str, tuple[int, ...]]] = [("answer is the last one", SOFT, (4, 2))]
     if found.accuracy_by_step is not None:
         axes.plot(steps, 100 * found.accuracy_by_step, color=ACCENT, linewidth=1.8)
         entries.insert(0, ("answer is right", ACCENT, ()))

@@ -24,8 +24,8 @@ differ, so that in an SVG each can be replaced by its role and follow the page i
 SERIES: Final = (ACCENT, SECOND, THIRD)
 """For things side by side, such as chips; distinct without red and green too."""
 
-MARKERS: Final = ("o", "D", "s")
-"""Of the same things, for who sees no colours."""
+MARKERS: Final = ("o", "D", "s", "^")
+"""Of the same things, for who sees no colours; one more than colours, so that the pairs differ."""
 
 WIDTH: Final = 340.0
 """Points; a page shows a point as a pixel on a phone."""
