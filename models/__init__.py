@@ -4,7 +4,12 @@
                  of, layer_checks and arrays their checks
     loihi        widths and limits of Loihi's arithmetic
     cuba         the neuron's equations, compiled by what compiling offers
-    snn          trainable networks of lava-dl's blocks; kernels makes them fast on a CPU
+    architecture the description of a network to train, of layer_spec each; architecture_json reads
+                 it from a file, presets have names, fan_out counts what spikes cost
+    snn          trainable networks of lava-dl's blocks, which block_builder makes, and of ours:
+                 learned_bias, synaptic_dense, weight_steps, dropout
+    block_runs   those in compiled kernels on a CPU: kernels, learned_neurons, axonal_shift and
+                 synaptic_sums; threads shares a batch among its cores
     slayer       lava-dl's SLAYER, imported quietly
     quantize     a trained network into an integer one; block_values reads its integers,
                  block_rules refuses what has none, block_spikes runs it as a chip would
@@ -13,7 +18,7 @@
     atomic       files that are replaced whole or not at all
     errors       the errors raised on purpose
 
-Nothing here is imported with the package; torch is needed by snn, kernels, quantize
+Nothing here is imported with the package; torch is needed by what trains, and by quantize
 and block_* alone.
 """
 

@@ -24,7 +24,9 @@ from models.block_values import (
     scaled_weight,
     synapses,
 )
+from models.learned_bias import BiasedRecurrentNeuron
 from models.slayer import slayer
+from models.synaptic_dense import SynapticDense
 
 
 def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:
@@ -153,7 +155,8 @@ def input_drives_the_voltage(block: Any) -> Iterator[str]:
 def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
     """A recurrent block's biases must not leak into its current: it keeps its current from step to
     step as the norm left it, so that a bias adds up there unless the current decays at once."""
-    recurrent_bias = isinstance(block, RECURRENT) and scaled_bias(block).any()
+    keeps_it = isinstance(block, RECURRENT) and not isinstance(block.neuron, BiasedRecurrentNeuron)
+    recurrent_bias = keeps_it and scaled_bias(block).any()
     if recurrent_bias and (decays(block)[0] != loihi.DECAY_ONE).any():
         yield (
             "its norm's biases add up in its current, since lava-dl's Recurrent keeps it as "
@@ -229,3 +232,10 @@ def _delays_have_a_receiver(later: Sequence[Any], block: Any) -> Iterator[str]:
             "it has axonal delays and sends to a convolution, for which Lava has none; build it "
             "with delay=False"
         )
+    elif isinstance(receivers[0], SynapticDense):
+        longest = axonal_delays(block).max() + receivers[0].whole_delays().max()
+        if longest > loihi.DELAY_MAX:
+            yield (
+                f"its axonal delays and the synaptic ones of the next block add up to {longest} "
+                f"steps; the longest is {loihi.DELAY_MAX}, so give both a lower limit"
+            )

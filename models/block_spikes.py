@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.block_values import FLATTEN, INPUT, RECURRENT, has_neurons
 from models.slayer import slayer
+from models.synaptic_dense import SynapticDense
 
 
 def layer_spikes(network: Any, spikes: Tensor) -> list[Tensor]:
@@ -52,6 +53,8 @@ def emit(block: Any, arriving: Tensor) -> tuple[Tensor, Tensor]:
         fired = _driven(block, arriving)
     elif isinstance(block, RECURRENT):
         fired = _fed_back(block, arriving)
+    elif isinstance(block, SynapticDense):
+        fired = block.neuron(block.weighted(arriving))
     else:
         if getattr(block, "mask", None) is not None:
             block.synapse.weight.data *= block.mask  # as the block's own forward pass does

@@ -3,7 +3,7 @@
 SLAYER already computes with 8-bit weights and 12-bit decays; here they become the integers that
 they stand for, and a value that has no such integer is refused. An axonal delay moves to the layer
 that receives: it becomes a column of that layer's delay, so that a layer's spikes are what its
-neurons emit.
+neurons emit. Synaptic delays are rounded, as they are outside training, and add to those.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from models.block_rules import check_blocks
 from models.errors import DesignRuleError, InputError
 from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
 from models.network import CubaLif, QuantizedNetwork, TaskDescription
+from models.snn import SlayerNetwork
+from models.synaptic_dense import SynapticDense
 
 
 def quantize(
@@ -33,12 +35,12 @@ def quantize(
 
     Args:
         network: any torch module with a list `blocks`, each fed by the one before, of
-            `slayer.block.cuba.Input`, `Dense`, `Conv`, `Recurrent`, `Flatten` and `Average`; it is
-            not changed (lava-dl's own export removes its weight norm).
+            `slayer.block.cuba.Input`, `Dense`, `Conv`, `Recurrent`, `Flatten` and `Average`, or of
+            our `SynapticDense`; it is not changed (lava-dl's own export removes its weight norm).
         task: what the network was made for.
         provenance: how it came to be, as JSON values.
         input_shape: (channels, height, width) of the input; needed where the first block is a
-            convolution, since its shape does not follow from the blocks.
+            convolution, since its shape does not follow from the blocks; a `SlayerNetwork` knows.
 
     Raises:
         DesignRuleError: when a block holds what integers, Lava or netx cannot; names every one.
@@ -54,6 +56,8 @@ def quantize(
         raise DesignRuleError("the trained network", problems)
     if isinstance(blocks[0], values.INPUT):
         input_shape = tuple(blocks[0].input_shape)
+    if not input_shape and isinstance(network, SlayerNetwork):
+        input_shape = network.architecture.input_shape
     layers = _layers(blocks, tuple(input_shape))
     if not layers:
         raise InputError(f"{type(network).__name__} has no block with neurons")
@@ -86,6 +90,8 @@ def _layer(block: Any, before: Shape, delay: Any) -> Layer:
     weight, *recurrent = values.integer_weights(block)
     if isinstance(block, values.RECURRENT):
         return RecurrentLayer(weight, recurrent[0], neuron, delay)
+    if isinstance(block, SynapticDense):
+        return DenseLayer(weight, neuron, delay + block.whole_delays())
     if not isinstance(block, values.CONV):
         return DenseLayer(weight, neuron, delay)
     if len(before) != 3:

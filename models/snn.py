@@ -1,106 +1,51 @@
-"""Trainable spiking networks: stacks of lava-dl's own CUBA LIF blocks.
+"""Trainable spiking networks: lava-dl's own CUBA LIF blocks, and what is built on them.
 
-The blocks, their parameters and their meaning are lava-dl's; on a CPU their dynamics run in the
-compiled kernels of `models.kernels`, which give the same spikes.
+The blocks, their parameters and their meaning are lava-dl's; on a CPU they run in compiled kernels,
+which give the same spikes. What lava-dl lacks is added as blocks of the same kind: synaptic delays,
+learned biases, weights of few bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from models import loihi
+from models.architecture import Architecture
+from models.block_builder import build_blocks
+from models.block_runs import run_compiled
 from models.block_spikes import emit
+from models.block_values import FLATTEN
+from models.dropout import drop_senders
 from models.errors import InputError
-from models.kernels import CubaBlock, Dynamics
-from models.slayer import slayer
+from models.fan_out import fan_outs
+from models.synaptic_dense import SynapticDense
 
-SYNAPSES_MAX = 1 << 27
-"""A network of more would fit no chip and hardly a machine's memory."""
+__all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 
 KERNELS = ("compiled", "stock")
 """Ways to compute the dynamics: ours on a CPU, or lava-dl's (always used on a GPU)."""
 
+WIDEST, NARROWEST = 5.0, 0.3
+"""Widths of the Gaussians of synaptic delays in steps, when training begins and before delays are
+rounded."""
 
-@dataclass(frozen=True)
-class Architecture:
-    """Everything that defines an untrained network.
-
-    Attributes:
-        sizes: input channels, then neurons a layer, output neurons last; 1 to 65535 each.
-        threshold: in SLAYER's units, 1.0 is the mantissa 64; below 64, in steps of 1/64.
-        current_decay, voltage_decay: fraction lost a step, 0 to 1.
-        tau_grad, scale_grad: width (relative to the threshold) and scale of the surrogate gradient.
-        delays: learn an axonal delay for every hidden neuron.
-        longest_start: axonal delays start uniformly between 0 and this many steps.
-    """
-
-    sizes: tuple[int, ...]
-    threshold: float = 1.25
-    current_decay: float = 0.25
-    voltage_decay: float = 0.05
-    tau_grad: float = 0.02
-    scale_grad: float = 1.0
-    delays: bool = True
-    longest_start: float = 30.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))
-        valid = [isinstance(n, int) and 1 <= n <= loihi.SENDERS_MAX for n in self.sizes]
-        if len(valid) < 2 or not all(valid):
-            raise InputError(
-                f"sizes are {self.sizes}; give two or more whole numbers from 1 to "
-                f"{loihi.SENDERS_MAX}"
-            )
-        synapses = sum(n * m for n, m in pairwise(self.sizes))
-        if synapses > SYNAPSES_MAX:
-            raise InputError(
-                f"sizes {self.sizes} make {synapses:,} synapses; the limit is {SYNAPSES_MAX:,}, "
-                "about what a Loihi 2 holds, so give smaller layers"
-            )
-        if not isinstance(self.delays, bool):
-            raise InputError(f"delays is {self.delays!r}; give True or False")
-        step = 1 / loihi.SLAYER_SCALE
-        for name, low, high in (
-            ("threshold", step, loihi.SLAYER_THRESHOLD_LIMIT - step),
-            ("current_decay", 0.0, 1.0),
-            ("voltage_decay", 0.0, 1.0),
-            ("tau_grad", 1e-6, 1e6),
-            ("scale_grad", 1e-6, 1e6),
-            ("longest_start", 0.0, float(loihi.DELAY_MAX)),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not low <= value <= high:
-                raise InputError(f"{name} is {value}; the range is {low:g} to {high:g}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {**asdict(self), "sizes": list(self.sizes)}
-
-    @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> Architecture:
-        """Return the architecture that `as_dict` described.
-
-        Raises:
-            InputError: when a field is missing, unknown or out of range.
-        """
-        known = {f.name for f in fields(Architecture)}
-        if set(values) != known:
-            wrong = ", ".join(sorted(set(values) ^ known))
-            raise InputError(f"the architecture has missing or unknown fields: {wrong}")
-        return Architecture(**{**values, "sizes": tuple(values["sizes"])})
+ROUNDED_FROM = 0.75
+"""From here on in a training, 0..1, synaptic delays are whole numbers and learn no more."""
 
 
 class SlayerNetwork(torch.nn.Module):
-    """A feed-forward stack of `slayer.block.cuba.Dense` blocks with 8-bit weights in the loop.
+    """A feed-forward stack of blocks with rounded weights in the loop.
 
-    Weights and starting delays are drawn from torch's global generator.
+    In evaluation mode it spikes as its integer twin; while training, dropout leaves out senders and
+    synaptic delays are spread. Networks with biases run one silent step before the input, whose
+    output is left out, as `models.block_spikes` explains.
+
+    Attributes:
+        blocks: in order, with lava-dl's `Flatten` between images and dense layers.
     """
 
     def __init__(self, architecture: Architecture, kernels: str = "compiled") -> None:
@@ -109,12 +54,25 @@ class SlayerNetwork(torch.nn.Module):
             raise InputError(f"{kernels!r} is no kind of kernels; choose {' or '.join(KERNELS)}")
         self.architecture = architecture
         self.kernels = kernels
-        sizes = architecture.sizes
-        last = len(sizes) - 2
-        self.blocks = torch.nn.ModuleList(
-            _block(architecture, sizes[i], sizes[i + 1], delay=architecture.delays and i < last)
-            for i in range(last + 1)
-        )
+        self.blocks = torch.nn.ModuleList(build_blocks(architecture))
+        for decays in self.parameter_groups().get("decays", ()):
+            decays.register_hook(self._corrected)  # type: ignore[no-untyped-call]
+        self.set_progress(0.0)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The blocks with neurons, one a layer of the architecture."""
+        return [block for block in self.blocks if not isinstance(block, FLATTEN)]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
+
+    @property
+    def runs_compiled(self) -> bool:
+        """Whether our kernels compute it, not lava-dl's."""
+        return self.kernels == "compiled" and self.device.type == "cpu"
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Return output spikes, float (batch, outputs, time), of input (batch, inputs, time)."""
@@ -127,82 +85,93 @@ class SlayerNetwork(torch.nn.Module):
             spikes: float (batch, inputs, time), 0 or 1.
             delayed: after the axonal delays instead of before, where Lava's `s_out` is.
         """
-        compiled = self.kernels == "compiled" and spikes.device.type == "cpu"
-        run = _run_compiled if compiled else _run_stock
-        return list(run(self.blocks, spikes, delayed))
+        first = int(self.architecture.has_biases)
+        arriving = torch.nn.functional.pad(spikes, (first, 0)) if first else spikes
+        if self.runs_compiled:
+            layers = run_compiled(self, arriving, delayed)
+        else:
+            layers = self._run_stock(arriving, delayed)
+        return [layer[..., first:] for layer in layers]
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return next(self.parameters()).device
+    def _run_stock(self, arriving: Tensor, delayed: bool) -> Iterator[Tensor]:
+        shapes, layers = self.architecture.shapes, self.architecture.layers
+        for index, block in enumerate(self.layers):
+            if self.training and layers[index].dropout:
+                arriving = drop_senders(arriving, layers[index].dropout)
+            if layers[index].kind == "conv":
+                arriving = arriving.reshape(len(arriving), *shapes[index], -1)
+            emitted, arriving = emit(block, arriving)
+            emitted, arriving = emitted.flatten(1, -2), arriving.flatten(1, -2)
+            yield arriving if delayed else emitted
+
+    def synops(self, spikes: Tensor, layers: Sequence[Tensor]) -> Tensor:
+        """Return the SynOps of every sample, float (batch,); see `layer_synops`."""
+        return self.layer_synops(spikes, layers).sum(0)
+
+    def layer_synops(self, spikes: Tensor, layers: Sequence[Tensor]) -> Tensor:
+        """Return the SynOps of every layer and sample as a report counts them, with gradient.
+
+        Args:
+            spikes: the input, (batch, inputs, time).
+            layers: what `layer_spikes` returned for it, before axonal delays.
+
+        Returns:
+            float (layers, batch).
+        """
+        counts = []
+        for arrived, emitted, (fan_out, own) in zip(
+            (spikes, *layers), layers, fan_outs(self.architecture)
+        ):
+            weights = torch.from_numpy(fan_out).to(spikes)
+            counts.append(arrived.sum(2) @ weights + own * emitted.sum((1, 2)))
+        return torch.stack(counts)
+
+    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        """Return what is learned by the kind of its learning rate, none empty.
+
+        "weights" (biases too), "delays" in time steps, "decays" in 1/4096.
+        """
+        delays = self.delay_parameters()
+        decays = [
+            each
+            for block in self.layers
+            for each in (block.neuron.current_decay, block.neuron.voltage_decay)
+            if each.requires_grad
+        ]
+        others = {id(each) for each in (*delays, *decays)}
+        weights = [p for p in self.parameters() if p.requires_grad and id(p) not in others]
+        groups = {"weights": weights, "delays": delays, "decays": decays}
+        return {name: each for name, each in groups.items() if each}
 
     def delay_parameters(self) -> list[torch.nn.Parameter]:
-        """Return the axonal delays, float (neurons,) each, which want their own learning rate."""
-        delays: list[Any] = [block.delay for block in self.blocks]
-        return [each.delay for each in delays if each is not None]
+        """Return the learned delays in time steps: axonal (neurons,), synaptic (neurons,
+        senders)."""
+        return [delays for delays, _ in self._delays()]
 
-    def clamp_delays(self) -> None:
-        """Bring the delays back into 0..62 after an optimizer step."""
-        for delays in self.delay_parameters():
-            delays.data.clamp_(0, loihi.DELAY_MAX)
+    def _delays(self) -> Iterator[tuple[Any, int]]:
+        """Yield learned delays with the longest that they may be."""
+        for block, layer in zip(self.layers, self.architecture.layers):
+            if block.delay is not None:
+                yield block.delay.delay, layer.longest_delay
+            if isinstance(block, SynapticDense):
+                yield block.synaptic_delay, layer.longest_delay
 
+    def after_step(self) -> None:
+        """Bring what an optimizer's step moved back to where it means something."""
+        for delays, longest in self._delays():
+            delays.data.clamp_(0, longest)
+        for decays in self.parameter_groups().get("decays", ()):
+            decays.data.clamp_(0, loihi.DECAY_ONE)
 
-def _block(architecture: Architecture, senders: int, neurons: int, *, delay: bool) -> Any:
-    """Return a block that is complete: lava-dl leaves its shapes open until a first forward."""
-    block = slayer.block.cuba.Dense(
-        {
-            "threshold": architecture.threshold,
-            "current_decay": architecture.current_decay,
-            "voltage_decay": architecture.voltage_decay,
-            "tau_grad": architecture.tau_grad,
-            "scale_grad": architecture.scale_grad,
-        },
-        senders,
-        neurons,
-        delay=delay,
-    )
-    with torch.no_grad():
-        block(torch.zeros(1, senders, 1))
-    if delay:
-        block.delay.delay.data = architecture.longest_start * torch.rand(neurons)
-    return block
+    def set_progress(self, position: float) -> None:
+        """Tell how much of a training is done, 0..1: the Gaussians of synaptic delays shrink."""
+        share = position / ROUNDED_FROM
+        width = WIDEST * (NARROWEST / WIDEST) ** share if share < 1 else 0.0
+        for block in self.layers:
+            if isinstance(block, SynapticDense):
+                block.width = width
 
-
-def _run_compiled(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
-    arriving = spikes.transpose(1, 2).contiguous()
-    for block in blocks:
-        weight = block.synapse.pre_hook_fx(block.synapse.weight).flatten(1)
-        inputs = torch.nn.functional.linear(arriving, weight)
-        if block.delay is not None:
-            block.delay.clamp()
-        delays = None if block.delay is None else block.delay.delay
-        arriving = CubaBlock.apply(inputs, delays, dynamics_of(block.neuron, inputs.shape[2]))
-        if delays is not None and not delayed:
-            plain = CubaBlock.apply(inputs, None, dynamics_of(block.neuron, inputs.shape[2]))
-            yield plain.transpose(1, 2)
-        else:
-            yield arriving.transpose(1, 2)
-
-
-def _run_stock(blocks: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
-    arriving = spikes
-    for block in blocks:
-        emitted, arriving = emit(block, arriving)
-        yield arriving if delayed else emitted
-
-
-def dynamics_of(neuron: Any, neurons: int) -> Dynamics:
-    """Return the constants of a `slayer.neuron.cuba.Neuron` as the kernels take them."""
-
-    def kept(decays: Tensor) -> Any:
-        whole = torch.round(decays.detach()).numpy().astype(np.int32)
-        return np.ascontiguousarray(np.broadcast_to(loihi.DECAY_ONE - whole, (neurons,)))
-
-    return Dynamics(
-        kept(neuron.current_decay),
-        kept(neuron.voltage_decay),
-        neuron.v_th_mant,
-        centre=neuron.threshold + neuron.threshold_eps,
-        slope=neuron.tau_rho * slayer.neuron.cuba.TAU_RHO_MULT,
-        height=neuron.scale_rho * slayer.neuron.cuba.SCALE_RHO_MULT,
-    )
+    def _corrected(self, grad: Tensor) -> Tensor:
+        """Correct the gradient that lava-dl's own dynamics give for decays: they lack the sign and
+        the unit of 1/4096."""
+        return grad if self.runs_compiled else grad / -loihi.DECAY_ONE

@@ -15,14 +15,15 @@ from typing import Any
 
 import torch
 
+from models.architecture import Architecture
 from models.atomic import replacing
 from models.errors import InputError
 from models.network import TaskDescription
-from models.snn import Architecture, SlayerNetwork
+from models.snn import SlayerNetwork
 from neurodeploy import paths
 
 FORMAT = "neurodeploy.checkpoint"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Checkpoint:
     training: Mapping[str, Any]
 
     def network(self, kernels: str = "compiled") -> SlayerNetwork:
-        """Return the trained network.
+        """Return the trained network in evaluation mode.
 
         Raises:
             InputError: when the weights do not fit the architecture or are not finite.
@@ -58,7 +59,7 @@ class Checkpoint:
         for name, values in network.state_dict().items():
             if not bool(torch.isfinite(values).all()):
                 raise InputError(f"{name} holds a value that is not finite; train again")
-        return network
+        return network.eval()
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -134,7 +135,7 @@ def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
         )
     if values.get("version") != version:
         raise InputError(
-            f"{path} has version {values.get('version')} and this program reads {version}; use the "
-            "program that wrote it"
+            f"{path} has version {values.get('version')} and this program reads {version}; train "
+            "again, or use the program that wrote it"
         )
     return values

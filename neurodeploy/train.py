@@ -25,9 +25,7 @@ DESCRIPTION = "Train a spiking network for a task and write its checkpoint model
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
-    from models.layer_spec import DELAYS
-    from models.presets import PRESETS
-    from neurodeploy.chosen_network import DEFAULT
+    from neurodeploy import chosen_network
     from neurodeploy.tasks import TASKS
 
     options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
@@ -39,24 +37,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         help="where to write; runs/TASK when not given",
     )
     number = cli.whole_number(1)
-    options.add_argument(
-        "--hidden",
-        type=number,
-        nargs="+",
-        metavar="N",
-        help="neurons of each hidden layer; the task's own when not given",
-    )
-    options.add_argument(
-        "--network",
-        metavar="NAME",
-        help=f"{', '.join(PRESETS)}, or a JSON file as docs/networks.md describes it; "
-        f"{DEFAULT} when not given",
-    )
-    options.add_argument(
-        "--delays",
-        choices=DELAYS,
-        help="what delays to learn wherever the network can have them; its own when not given",
-    )
+    chosen_network.add_options(options)
     options.add_argument("--epochs", type=number, metavar="N", help="the task's own when not given")
     options.add_argument("--batch", type=number, metavar="N", help="the task's own when not given")
     options.add_argument(

@@ -255,7 +255,8 @@ def tiny_training() -> Callable[..., Any]:
         chosen = Recipe(**{"hidden": (6,), "epochs": 4, "batch": 8, **recipe})
         code = encoder or SigmaDelta(0.8)
         data = training.TrainingData("har", windows, split_by_subject(windows), code)
-        architecture = Architecture((code.channels(3), *chosen.hidden, 2), chosen.threshold)
+        sizes = (code.channels(3), *chosen.hidden, 2)
+        architecture = Architecture.dense(sizes, threshold=chosen.threshold)
         return training.start(data, training.Settings(architecture, chosen, seed, device))
 
     return make

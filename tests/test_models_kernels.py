@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -14,8 +12,12 @@ from models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-PLAIN = Architecture((6, 9, 8, 4), threshold=0.5, current_decay=0.25, voltage_decay=0.1)
+PLAIN = {"threshold": 0.5, "current_decay": 0.25, "voltage_decay": 0.1}
 DECAYS = [(0.25, 0.1), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.3333, 0.00025)]
+
+
+def plain(**values) -> Architecture:
+    return Architecture.dense((6, 9, 8, 4), **{**PLAIN, **values})
 
 
 def twins(architecture: Architecture, *, gain: float = 2.0) -> tuple[SlayerNetwork, SlayerNetwork]:
@@ -50,12 +52,10 @@ def spikes(draw_spikes) -> torch.Tensor:
     return torch.from_numpy(draw_spikes(5, 6, 50)).float()
 
 
-@pytest.mark.parametrize("delays", [True, False])
+@pytest.mark.parametrize("delays", ["axonal", "none"])
 @pytest.mark.parametrize(("current", "voltage"), DECAYS)
 def test_spikes_of_every_layer_equal_stock(spikes, current, voltage, delays):
-    compiled, stock = twins(
-        replace(PLAIN, current_decay=current, voltage_decay=voltage, delays=delays)
-    )
+    compiled, stock = twins(plain(current_decay=current, voltage_decay=voltage, delays=delays))
     for delayed in (False, True):
         one = compiled.layer_spikes(spikes, delayed=delayed)
         other = stock.layer_spikes(spikes, delayed=delayed)
@@ -67,7 +67,7 @@ def test_spikes_of_every_layer_equal_stock(spikes, current, voltage, delays):
 @pytest.mark.parametrize("threshold", [1 / 64, 1.0, 20.0, 64 - 1 / 64])
 def test_spikes_equal_stock_at_every_threshold(spikes, threshold):
     compiled, stock = twins(
-        replace(PLAIN, threshold=threshold, current_decay=0.02, voltage_decay=0.01), gain=8
+        plain(threshold=threshold, current_decay=0.02, voltage_decay=0.01), gain=8
     )
     one, other = compiled.layer_spikes(spikes), stock.layer_spikes(spikes)
     assert all(torch.equal(a, b) for a, b in zip(one, other))
@@ -76,21 +76,21 @@ def test_spikes_equal_stock_at_every_threshold(spikes, threshold):
 
 @pytest.mark.parametrize(("batch", "steps"), [(1, 1), (1, 2), (4, 1), (1, 70)])
 def test_spikes_and_gradients_equal_stock_for_any_batch_and_length(draw_spikes, batch, steps):
-    compiled, stock = twins(replace(PLAIN, longest_start=3.0))
+    compiled, stock = twins(plain(longest_start=3.0))
     spikes = torch.from_numpy(draw_spikes(batch, 6, steps, rate=0.8)).float()
     one, other = compiled.layer_spikes(spikes), stock.layer_spikes(spikes)
     assert all(torch.equal(a, b) for a, b in zip(one, other))
     assert_gradients_close(gradients(compiled, spikes), gradients(stock, spikes))
 
 
-@pytest.mark.parametrize("delays", [True, False])
+@pytest.mark.parametrize("delays", ["axonal", "none"])
 @pytest.mark.parametrize(("current", "voltage"), DECAYS)
 def test_gradients_of_weights_and_delays_equal_stock(spikes, current, voltage, delays):
-    architecture = replace(
-        PLAIN, current_decay=current, voltage_decay=voltage, delays=delays, longest_start=9.0
+    architecture = plain(
+        current_decay=current, voltage_decay=voltage, delays=delays, longest_start=9.0
     )
     one, other = (gradients(network, spikes) for network in twins(architecture))
-    names = {"blocks.0.delay.delay", "blocks.1.delay.delay"} if delays else set()
+    names = {"blocks.0.delay.delay", "blocks.1.delay.delay"} if delays == "axonal" else set()
     assert set(other) == names | {f"blocks.{i}.synapse.weight" for i in range(3)}
     assert all(grad.abs().max() > 0 for grad in other.values())
     assert_gradients_close(one, other)
@@ -99,14 +99,12 @@ def test_gradients_of_weights_and_delays_equal_stock(spikes, current, voltage, d
 @pytest.mark.parametrize("tau_grad", [1e-6, 1e-3, 1.0])
 def test_gradients_equal_stock_for_any_width_of_the_surrogate(spikes, tau_grad):
     """At the narrowest, SLAYER's epsilon on the threshold is a visible part of the width."""
-    one, other = (
-        gradients(network, spikes) for network in twins(replace(PLAIN, tau_grad=tau_grad))
-    )
+    one, other = (gradients(network, spikes) for network in twins(plain(tau_grad=tau_grad)))
     assert_gradients_close(one, other)
 
 
 def test_training_stays_with_stock_for_several_steps(spikes):
-    networks = twins(replace(PLAIN, longest_start=9.0))
+    networks = twins(plain(longest_start=9.0))
     optimizers = [
         torch.optim.Adam(
             [
@@ -124,7 +122,7 @@ def test_training_stays_with_stock_for_several_steps(spikes):
             optimizer.zero_grad()
             gradients(network, spikes)
             optimizer.step()
-            network.clamp_delays()
+            network.after_step()
     one, other = (network.state_dict() for network in networks)
     for name, expected in other.items():
         torch.testing.assert_close(one[name], expected, rtol=1e-4, atol=1e-4, msg=name)
@@ -165,7 +163,7 @@ def voltage_before_reset(inputs: list[float], kept_u: float, kept_v: float) -> l
 
 
 def test_a_delay_beyond_the_end_loses_the_spikes(draw_spikes):
-    compiled, stock = twins(PLAIN)
+    compiled, stock = twins(plain())
     spikes = torch.from_numpy(draw_spikes(2, 6, 12, rate=0.9)).float()
     for network in (compiled, stock):
         network.blocks[0].delay.delay.data[:] = 62
@@ -176,7 +174,7 @@ def test_a_delay_beyond_the_end_loses_the_spikes(draw_spikes):
 
 
 def test_a_delay_that_is_no_number_is_refused(spikes):
-    network = twins(PLAIN)[0]
+    network = twins(plain())[0]
     network.blocks[0].delay.delay.data[3] = float("nan")
     with pytest.raises(InputError, match="a delay is not finite; train with a lower learning rate"):
         network(spikes)

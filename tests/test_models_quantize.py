@@ -135,7 +135,7 @@ def test_our_networks_spike_as_slayer_does(draw_spikes, seed):
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     network = SlayerNetwork(
-        Architecture(
+        Architecture.dense(
             (9, 33, 17, 5),
             threshold=float(rng.uniform(0.2, 1)),
             current_decay=float(rng.uniform(0, 1)),

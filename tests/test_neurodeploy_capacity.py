@@ -6,19 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 
+from models.architecture import Architecture
 from models.errors import InputError
-from models.snn import Architecture
-from neurodeploy import report, train
+from neurodeploy import report
+from neurodeploy.capacity import capacity_problems
 
 
 def test_a_network_larger_than_any_chip_is_refused() -> None:
     with pytest.raises(InputError, match="synapses; the limit is 134,217,728"):
-        Architecture((33, 60000, 60000, 6))
+        Architecture.dense((33, 60000, 60000, 6))
 
 
 def test_what_a_loihi_2_cannot_hold_is_known_from_the_shape() -> None:
-    assert train.capacity_problems(Architecture((33, 128, 128, 6))) == ()
-    assert train.capacity_problems(Architecture((33, 4000, 4000, 6)))
+    assert capacity_problems(Architecture.dense((33, 128, 128, 6))) == ()
+    assert capacity_problems(Architecture.dense((33, 60000, 8, 6)))
 
 
 def test_a_chip_that_was_not_asked_for_does_not_fail_the_report() -> None:

@@ -30,7 +30,7 @@ OTHER = "is no checkpoint of neurodeploy; for a network of your own see docs/own
 @pytest.fixture
 def trained() -> Checkpoint:
     torch.manual_seed(1)
-    architecture = Architecture((3, 8, 2), threshold=0.4)
+    architecture = Architecture.dense((3, 8, 2), threshold=0.4)
     return Checkpoint(
         architecture,
         SlayerNetwork(architecture).state_dict(),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 @pytest.fixture
 def trained() -> SlayerNetwork:
     torch.manual_seed(2)
-    return SlayerNetwork(Architecture((6, 14, 10, 4), threshold=0.3))
+    return SlayerNetwork(Architecture.dense((6, 14, 10, 4), threshold=0.3))
 
 
 def with_layer(network: QuantizedNetwork, index: int, **fields) -> QuantizedNetwork:

@@ -144,7 +144,7 @@ def trained(one_torch_thread):
     from neurodeploy.checkpoint import Checkpoint, save
 
     torch.manual_seed(3)
-    architecture = Architecture((6, 8, 2), 0.4)
+    architecture = Architecture.dense((6, 8, 2), threshold=0.4)
     module = SlayerNetwork(architecture)
     task = TaskDescription("har")
     save(Checkpoint(architecture, module.state_dict(), task, {"seed": 3}), Path("model.pt"))

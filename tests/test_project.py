@@ -35,8 +35,18 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_torch_is_imported_only_where_networks_are_trained(path: Path) -> None:
     trained = {
+        "axonal_shift",
+        "block_builder",
+        "block_runs",
+        "dropout",
+        "learned_bias",
+        "learned_neurons",
         "snn",
+        "synaptic_dense",
+        "synaptic_sums",
+        "weight_steps",
         "kernels",
+        "threads",
         "quantize",
         "slayer",
         "block_rules",

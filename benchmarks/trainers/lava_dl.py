@@ -39,12 +39,12 @@ class Agreement:
 
 def architecture(sizes: tuple[int, ...], *, delays: bool) -> Architecture:
     """Return what all programs train, in the project's terms."""
-    return Architecture(
+    return Architecture.dense(
         sizes,
         threshold=THRESHOLD,
         current_decay=CURRENT_DECAY / loihi.DECAY_ONE,
         voltage_decay=VOLTAGE_DECAY / loihi.DECAY_ONE,
-        delays=delays,
+        delays="axonal" if delays else "none",
     )
 
 
@@ -58,7 +58,7 @@ def make(workload: TrainingWorkload, variant: str) -> serving.NetworkTrainer:
     for parameter, delay in zip(network.delay_parameters(), workload.delays):
         parameter.data = torch.from_numpy(delay)
     return serving.NetworkTrainer(
-        network, workload, ORDER, workload.expected, after=network.clamp_delays
+        network, workload, ORDER, workload.expected, after=network.after_step
     )
 
 

@@ -19,12 +19,13 @@ class Recipe:
 
     Attributes:
         hidden: neurons of each hidden layer.
-        threshold, current_decay, voltage_decay, tau_grad: see `models.snn.Architecture`.
+        threshold, current_decay, voltage_decay, tau_grad: see `models.layer_spec.LayerSpec`.
         epochs: passes over the training windows.
         batch: windows a step of the optimizer.
         learning_rate: highest rate of the weights; it rises over the first fifth of the steps and
             falls along a cosine.
-        delay_rate: the same for the axonal delays, in time steps.
+        delay_rate: the same for the delays, in time steps.
+        decay_rate: the same for decays that are learned, in 1/4096.
         count_scale: the answer's logits are the output spike counts times this.
         gradient_limit: the norm to which a step's gradient is cut.
         augment: varies the training signals anew in every epoch, or None.
@@ -39,6 +40,16 @@ class Recipe:
     batch: int = 32
     learning_rate: float = 1e-3
     delay_rate: float = 0.1
+    decay_rate: float = 4.0
     count_scale: float = 0.3
     gradient_limit: float = 1.0
     augment: Augment | None = None
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The highest learning rates by what they are for, as a network groups its parameters."""
+        return {
+            "weights": self.learning_rate,
+            "delays": self.delay_rate,
+            "decays": self.decay_rate,
+        }

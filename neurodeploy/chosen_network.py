@@ -1,0 +1,96 @@
+"""The network that the options ask for, checked against the task before any data is trained on."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models.architecture import Architecture
+from models.architecture_json import read_architecture
+from models.errors import InputError
+from models.layer_spec import DELAYS
+from models.presets import PRESETS
+from neurodeploy import cli
+from neurodeploy.tasks.recipe import Recipe
+
+DEFAULT = "dense"
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """Add the options that say which network to train."""
+    options.add_argument(
+        "--network",
+        metavar="NAME",
+        help=f"{', '.join(PRESETS)}, or a JSON file as docs/networks.md describes it; "
+        f"{DEFAULT} when not given",
+    )
+    options.add_argument(
+        "--hidden",
+        type=cli.whole_number(1),
+        nargs="+",
+        metavar="N",
+        help="neurons of each hidden layer; the task's own when not given",
+    )
+    options.add_argument(
+        "--delays",
+        choices=DELAYS,
+        help="what delays to learn wherever the network can have them; its own when not given",
+    )
+
+
+def architecture_of(
+    recipe: Recipe,
+    *,
+    channels: int,
+    classes: int,
+    network: str | None = None,
+    hidden: Sequence[int] | None = None,
+    delays: str | None = None,
+) -> Architecture:
+    """Return the network to train.
+
+    Args:
+        recipe: of the task; its neurons and sizes are those of a preset.
+        channels: of the task's encoder.
+        classes: of the task.
+        network: name of a preset, or path of a JSON file; `DEFAULT` when not given.
+        hidden: sizes in place of the recipe's, for a preset.
+        delays: kind of delays in place of the preset's.
+
+    Raises:
+        InputError: when there is no such network, or it does not fit the task.
+    """
+    if network is not None and network not in PRESETS:
+        for name, value in (("--hidden", hidden), ("--delays", delays)):
+            if value is not None:
+                raise InputError(f"{name} and a file of --network are given; say it in the file")
+        return _from_file(network, channels, classes)
+    values: dict[str, Any] = {
+        "threshold": recipe.threshold,
+        "current_decay": recipe.current_decay,
+        "voltage_decay": recipe.voltage_decay,
+        "tau_grad": recipe.tau_grad,
+    }
+    sizes = hidden or (None if network == "small" else recipe.hidden)
+    if sizes:
+        values["hidden"] = sizes
+    made = PRESETS[network or DEFAULT]((channels,), classes, **values)
+    return made if delays is None else made.with_delays(delays)  # type: ignore[arg-type]
+
+
+def _from_file(network: str, channels: int, classes: int) -> Architecture:
+    path = Path(network)
+    if not path.suffix and not path.exists():
+        names = ", ".join(PRESETS)
+        raise InputError(f"there is no network {network!r}; choose {names}, or give a JSON file")
+    made = read_architecture(path, (channels,))
+    for what, found, wanted in (
+        ("input channels", math.prod(made.input_shape), channels),
+        ("output neurons", made.sizes[-1], classes),
+    ):
+        if found != wanted:
+            raise InputError(f"{path} has {found} {what} and the task {wanted}; change the file")
+    return made
