@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw_sim.run_options import RunOptions
-from models.errors import BackendError
-from neurodeploy import cli, export, paths, report, train
+from models.errors import BackendError, InputError
+from neurodeploy import cli, distributed, export, paths, report, train
 
 if TYPE_CHECKING:
     from hw_sim.reports.report import Report
@@ -42,6 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "to check and estimate for; when none is given, loihi2 is checked and all are estimated",
     )
     given = options.parse_args(argv)
+    if distributed.place()[1] > 1:
+        raise InputError(
+            "deploy was started as one of several processes and needs one; give torchrun "
+            "-m neurodeploy.train, then export and report"
+        )
     onto = cli.chosen_chips(given, "loihi2")  # before it trains for an hour
     began = time.monotonic()
     model = train.train(given)

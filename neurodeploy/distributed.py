@@ -9,6 +9,7 @@ torch is imported when a training joins others, so that a command starts fast.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import time
@@ -81,7 +82,7 @@ class Team:
     def total(self, values: Sequence[float]) -> list[float]:
         """Return the sum of each value over all processes."""
         if self.size == 1:
-            return list(values)
+            return [float(each) for each in values]
         import torch
 
         sums = torch.tensor(values, dtype=torch.float64)
@@ -112,13 +113,19 @@ class Team:
         """Return a function like the network whose gradients are the averages over all."""
         if self.size == 1:
             return network
-        from torch.nn.parallel import DistributedDataParallel
+        from torch.nn.parallel import DistributedDataParallel as Parallel
 
         on_gpu = network.device.type == "cuda"
-        return DistributedDataParallel(
+        layers = network.architecture.layers
+        options = inspect.signature(Parallel).parameters  # torch renamed one of them in 2.15
+        new = "forward_sync_buffers"
+        buffers: dict[str, Any] = {new if new in options else "broadcast_buffers": False}
+        return Parallel(
             network,
             device_ids=[network.device.index] if on_gpu else None,
-            broadcast_buffers=False,
+            # Synaptic delays are learned for a part of the training only.
+            find_unused_parameters=any(layer.delays == "synaptic" for layer in layers),
+            **buffers,
         )
 
     def may_tell(self) -> bool:

@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from neurodeploy.training import Epoch
 
+PERCENT = 100
+
 
 def draw(history: Sequence[Epoch], path: Path) -> None:
-    """Draw loss, accuracy, firing rates and delays over the epochs into a PNG file."""
-    epochs = [epoch.epoch for epoch in history]
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    loss, accuracy, rates, delays = figure.subplots(2, 2, sharex=True).flat
-    loss.plot(epochs, [epoch.loss for epoch in history], "o-")
+    """Draw what became of loss, accuracy and every layer over the epochs into a PNG file."""
+    figure = Figure(figsize=(13, 7), layout="constrained")
+    loss, accuracy, rates, synops, delays, decays = figure.subplots(2, 3, sharex=True).flat
+    _lines(loss, history, lambda e: {"": e.loss})
     loss.set_ylabel("training loss")
-    accuracy.plot(epochs, [100 * e.train_accuracy for e in history], "o-", label="training")
-    accuracy.plot(epochs, [100 * e.validation_accuracy for e in history], "o-", label="validation")
+    _lines(accuracy, history, _accuracies)
     accuracy.set_ylabel("accuracy (%)")
-    accuracy.legend()
-    for index in range(len(history[0].rates)):
-        rates.plot(epochs, [100 * e.rates[index] for e in history], "o-", label=f"layer {index}")
+    _lines(rates, history, lambda e: _by_layer([PERCENT * rate for rate in e.rates]))
     rates.set_ylabel("neurons firing in a step (%)")
-    rates.set_ylim(bottom=0)
-    rates.legend()
-    for index in range(len(history[0].delays)):
-        delays.plot(epochs, [e.delays[index] for e in history], "o-", label=f"layer {index}")
-    delays.set_ylabel("mean axonal delay (time steps)")
-    if history[0].delays:
-        delays.legend()
-    for axes in (rates, delays):
+    _lines(synops, history, lambda e: _by_layer(e.synops))
+    synops.set_ylabel("SynOps a sample, validation")
+    _lines(delays, history, lambda e: _by_layer(e.delays, "delays"))
+    delays.set_ylabel("mean delay (time steps)")
+    _lines(decays, history, _decays)
+    decays.set_ylabel("mean decay (fraction lost a step)")
+    for axes in (rates, synops, decays):
+        axes.set_ylim(bottom=0)
+    for axes in (synops, delays, decays):
         axes.set_xlabel("epoch")
     figure.savefig(path, format="png", dpi=120)
+
+
+def _lines(
+    axes: Any, history: Sequence[Epoch], values: Callable[[Epoch], dict[str, float]]
+) -> None:
+    """Draw a line for each name that `values` has for an epoch; one called "" has no legend."""
+    epochs = [epoch.epoch for epoch in history]
+    names = list(values(history[0]))
+    for name in names:
+        axes.plot(epochs, [values(epoch)[name] for epoch in history], "o-", ms=3, label=name)
+    if any(names):
+        axes.legend(fontsize="small")
+
+
+def _accuracies(epoch: Epoch) -> dict[str, float]:
+    return {
+        "training": PERCENT * epoch.train_accuracy,
+        "validation": PERCENT * epoch.validation_accuracy,
+    }
+
+
+def _decays(epoch: Epoch) -> dict[str, float]:
+    return {
+        **_by_layer(epoch.current_decays, "current, layer"),
+        **_by_layer(epoch.voltage_decays, "voltage, layer"),
+    }
+
+
+def _by_layer(values: Sequence[float], name: str = "layer") -> dict[str, float]:
+    return {f"{name} {index}": value for index, value in enumerate(values)}
