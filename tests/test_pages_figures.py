@@ -188,6 +188,36 @@ def test_several_chips_are_drawn_and_many_in_part(neurons, said):
     assert said in page + drawn["cores"].description
 
 
+def test_a_chip_too_large_for_a_map_is_told_and_the_others_are_drawn():
+    content = json.loads(small_chip(8).read_text()) | {"name": "wide", "title": "Wide"}
+    for name, value in (
+        ("cores_per_chip", 10**6), ("tiles_east_west", 1024), ("tiles_north_south", 1024),
+    ):  # fmt: skip
+        content["limits"][name]["value"] = value
+    Path("wide.json").write_text(json.dumps(content))
+    network, spikes = network_of(3, 5, 2), spikes_of(3, 10)
+    drawn, page = drawn_of(view_of(network, spikes, costs=[Path("wide.json")]))
+    assert drawn["cores"].why_missing.startswith("A chip of more than 2,048 neurocores")
+    drawn, page = drawn_of(view_of(network, spikes, costs=[Path("wide.json")], chips=["loihi1"]))
+    assert "Wide has more than 2,048 neurocores and is not drawn." in page
+    assert "Wide" not in drawn["cores"].svg
+    assert "Intel Loihi 1" in drawn["cores"].svg
+
+
+def test_costs_that_all_sources_agree_on_have_no_band():
+    content = json.loads(small_chip(8).read_text()) | {"name": "sure"}
+    for row in content["costs"].values():
+        row["value"] = 3
+        row.pop("alternatives", None)
+    content["limits"]["neurons_per_core"]["value"] = 100
+    Path("sure.json").write_text(json.dumps(content))
+    (each,) = view_of(network_of(20, 40), spikes_of(20, 30), costs=[Path("sure.json")]).chips
+    for spikes in range(1200):  # rounding may put an end on the wrong side of the value
+        work = replace(each.workload, core_spikes=np.array([spikes / 7]))
+        for part in core_parts(replace(each, workload=work)):
+            assert part.band.low == pytest.approx(part.band.high)
+
+
 def test_large_layers_and_long_samples_are_thinned_and_the_page_says_so():
     drawn, page = drawn_of(view_of(network_of(200, 300, 4), spikes_of(200, 2100)))
     assert "of the 300 neurons of layer 0" in page

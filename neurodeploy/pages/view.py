@@ -13,7 +13,7 @@ from typing import Final
 
 from hw_sim.estimates.core_time import neurons_of, operation
 from hw_sim.estimates.energy import ROWS, Energy
-from hw_sim.estimates.estimate import Estimate, exactly
+from hw_sim.estimates.estimate import Estimate, around, exactly
 from hw_sim.reports.estimated import Estimated
 from hw_sim.reports.report import Report
 from neurodeploy.kept_sample import KeptSample
@@ -120,7 +120,7 @@ def core_parts(each: Estimated) -> Iterator[Part]:
         float(of[core]) / work.steps for of in (work.core_synops, work.core_messages)
     )
     yield Part("adding weights", operation(layer, chip, "time") * synops)
-    yield Part("updating neurons", Estimate(low, neurons * active.value, neurons * active.high))
+    yield Part("updating neurons", around(neurons * active.value, low, neurons * active.high))
     yield Part("receiving spikes", chip.cost("spike_message_time") * float(arriving))
     yield Part("sending spikes", chip.cost("spike_generation_time") * spikes)
 

@@ -27,6 +27,9 @@ from neurodeploy.pages.view import CoreView, View, cores
 MOST: Final = 8
 """Chips of one kind that are drawn."""
 
+LARGEST: Final = 2048
+"""Neurocores of the largest chip that is drawn."""
+
 LEAST: Final = 26.0
 """Points that a tile takes at least, but where two chips lie side by side."""
 
@@ -35,6 +38,8 @@ TOP, GAP, LEFT = 20.0, 10.0, 5.0
 
 def missing(view: View) -> str:
     """Return why there is nothing to draw, or ""."""
+    if view.chips and not any(map(_is_drawn, view.chips)):
+        return f"A chip of more than {LARGEST:,} neurocores is too large to be drawn."
     return "" if view.chips else "No chip was asked for."
 
 
@@ -46,11 +51,10 @@ def describe(view: View) -> str:
 
 def taken(each: Estimated) -> str:
     """Return in words what a network takes of its chips."""
-    used = list(cores(each))
-    chips = 1 + max(core.chip for core in used)
-    tiles = len({(core.chip, core.tile) for core in used})
-    limit = each.placement.chip.limit("cores_per_chip")
-    whole = f"{len(used):,} of {limit} neurocores" if chips == 1 else f"{len(used):,} neurocores"
+    placement, chips = each.placement, each.placement.chips
+    used, limit = placement.neurocores, placement.chip.limit("cores_per_chip")
+    tiles = len(set(zip(placement.places.chip.tolist(), placement.places.tile.tolist())))
+    whole = f"{used:,} of {limit:,} neurocores" if chips == 1 else f"{used:,} neurocores"
     on = "" if chips == 1 else f" of {number_of(chips, 'chip')}"
     return f"{whole}, on {number_of(tiles, 'tile')}{on}"
 
@@ -59,15 +63,22 @@ def drawn_in_part(view: View) -> list[str]:
     """Return a sentence for each kind of chip of which not all are drawn."""
     found = []
     for title, each in zip(view.titles, view.chips):
-        chips = 1 + max(core.chip for core in cores(each))
-        if chips > MOST:
+        chips = each.placement.chips
+        if not _is_drawn(each):
+            found.append(f"{title} has more than {LARGEST:,} neurocores and is not drawn.")
+        elif chips > MOST:
             found.append(f"Of {chips:,} chips of {title}, the first {MOST} are drawn.")
     return found
 
 
+def _is_drawn(each: Estimated) -> bool:
+    return each.placement.chip.limit("cores_per_chip") <= LARGEST
+
+
 def draw(view: View) -> Figure:
     """Draw the chips in use of each kind, tile by tile."""
-    plans = [(title, each, _Plan(each)) for title, each in zip(view.titles, view.chips)]
+    kinds = [kind for kind in zip(view.titles, view.chips) if _is_drawn(kind[1])]
+    plans = [(title, each, _Plan(each)) for title, each in kinds]
     figure = style.canvas(sum(TOP + plan.height + GAP for _, _, plan in plans))
     top = 0.0
     for title, each, plan in plans:
@@ -91,7 +102,7 @@ class _Plan:
     def __init__(self, each: Estimated) -> None:
         chip = each.placement.chip
         self.used = list(cores(each))
-        self.chips = min(1 + max(core.chip for core in self.used), MOST)
+        self.chips = min(each.placement.chips, MOST)
         self.on_tile = chip.limit("cores_per_tile")
         self.tiles = -(-chip.limit("cores_per_chip") // self.on_tile)
         self.across = min(chip.limit("tiles_east_west"), self.tiles)
