@@ -16,16 +16,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import float32, int32, prange
+from numba import float32, int32
 from torch import Tensor
 
 from models import loihi
 from models.compiling import compile_kernel
 from models.cuba import clip_voltage, decay, wrap_current
 from models.errors import InputError
+from models.threads import over_samples
 
 STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """SLAYER's states are the integer states divided by 4096."""
+
+_LEAST, _LOG2_E = np.float32(-69), np.float32(1.4426950408889634)
+_LN2_HIGH, _LN2_LOW = np.float32(0.693145751953125), np.float32(1.42860682030941723e-6)
 
 
 @dataclass(frozen=True)
@@ -49,47 +53,111 @@ class Dynamics:
     height: float
 
 
-def _parallel(function: Any) -> Any:
-    return compile_kernel(function, parallel=True)
+@compile_kernel
+def _step(inputs, current_kept, voltage_kept, threshold, current, voltage, voltages, fired):
+    """Advance N neurons by one step; see `models.cuba` for the equations.
+
+    inputs float32 (N,) is the weighted input in SLAYER's units; current and voltage int32 (N,) are
+    updated; voltages float32 (N,) takes the voltages before the reset, fired float32 (N,) 0 or 1.
+    """
+    for j in range(inputs.size):
+        added = int32(inputs[j] * float32(STATE_SCALE))
+        u = wrap_current(int32(decay(current[j], current_kept[j]) + added))
+        v = clip_voltage(int32(decay(voltage[j], voltage_kept[j]) + u))
+        spike = v > threshold
+        current[j] = u
+        voltages[j] = float32(v) / float32(STATE_SCALE)
+        voltage[j] = int32(0) if spike else v
+        fired[j] = float32(1) if spike else float32(0)
 
 
-@_parallel
+@compile_kernel
 def _forward(inputs, current_kept, voltage_kept, threshold, shift, spikes, voltages):
-    """inputs float32 (B, T, N) -> spikes float32 delayed by shift int32 (N,), voltages float32."""
+    """inputs float32 (B, T, N) -> spikes float32 delayed by shift int32 (N,), voltages float32.
+
+    `spikes` holds zeros where nothing arrives: in the first steps of a delayed neuron.
+    """
     batch, steps, neurons = inputs.shape
-    for b in prange(batch):
-        current = np.zeros(neurons, np.int32)
-        voltage = np.zeros(neurons, np.int32)
+    alike = shift.min() == shift.max()
+    current, voltage = np.empty(neurons, np.int32), np.empty(neurons, np.int32)
+    fired = np.empty(neurons, np.float32)
+    for b in range(batch):
+        current[:] = 0
+        voltage[:] = 0
         for t in range(steps):
-            for j in range(neurons):
-                added = int32(inputs[b, t, j] * float32(STATE_SCALE))
-                u = wrap_current(int32(decay(current[j], current_kept[j]) + added))
-                v = clip_voltage(int32(decay(voltage[j], voltage_kept[j]) + u))
-                current[j] = u
-                voltages[b, t, j] = float32(v) / float32(STATE_SCALE)
-                voltage[j] = int32(0) if v > threshold else v
-            for j in range(neurons):
-                if voltage[j] == 0 and voltages[b, t, j] > 0 and t + shift[j] < steps:
-                    spikes[b, t + shift[j], j] = 1
+            late = t + shift[0]
+            row = spikes[b, late] if alike and late < steps else fired
+            _step(
+                inputs[b, t], current_kept, voltage_kept, threshold, current, voltage,
+                voltages[b, t], row,
+            )  # fmt: skip
+            if not alike:
+                for j in range(neurons):
+                    if t + shift[j] < steps:
+                        spikes[b, t + shift[j], j] = fired[j]
 
 
-@_parallel
-def _backward(grad, surrogate, current_kept, voltage_kept, shift, grad_inputs):
+@compile_kernel
+def exponential(x):
+    """Return exp(x) of a float32 x <= 0, within a few units of the last place; 0 where x < -69.
+
+    2^n times a polynomial of what is left, in operations that compile to vectors. Below 1e-30 it
+    is no gradient any more, and numbers too small for a float32's precision take ten times as long.
+    """
+    n = np.floor(max(x, _LEAST) * _LOG2_E + float32(0.5))
+    r = float32(float32(x - n * _LN2_HIGH) - n * _LN2_LOW)
+    p = float32(1 / 720)
+    for factor in (1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
+        p = float32(p * r + float32(factor))
+    power = np.int32(int32(int32(n) + 127) << 23).view(np.float32)
+    return float32(p * power) if x >= _LEAST else float32(0)
+
+
+@compile_kernel
+def _weigh(grads, voltages, centre, slope, peak):
+    """Multiply grads float32 (T, N) of what fired by the surrogate gradient, in place."""
+    for t in range(len(grads)):
+        for j in range(grads.shape[1]):
+            grads[t, j] *= peak * exponential(-abs(voltages[t, j] - centre) / slope)
+
+
+@compile_kernel
+def _return(grads, current_kept, voltage_kept, current, voltage, out):
+    """Go one step back: grads float32 (N,) of the voltages -> out float32 (N,) of the inputs."""
+    for j in range(grads.size):
+        voltage[j] = voltage_kept[j] * voltage[j] + grads[j]
+        current[j] = current_kept[j] * current[j] + voltage[j]
+        out[j] = current[j]
+
+
+@compile_kernel
+def _undelay(grad, shift, undelayed):
+    """grad float32 (T, N) of delayed spikes -> undelayed float32 (T, N) of those that fired."""
+    steps, neurons = grad.shape
+    for t in range(steps):
+        for j in range(neurons):
+            at = t + shift[j]
+            undelayed[t, j] = grad[at, j] if at < steps else float32(0)
+
+
+@compile_kernel
+def _backward(grad, voltages, centre, slope, peak, current_kept, voltage_kept, shift, grad_inputs):
     """grad float32 (B, T, N) of the delayed spikes -> grad_inputs float32 (B, T, N).
 
     The reset takes no part in the gradient, as in SLAYER.
     """
     batch, steps, neurons = grad.shape
-    for b in prange(batch):
-        voltage = np.zeros(neurons, np.float32)
-        current = np.zeros(neurons, np.float32)
+    current, voltage = np.empty(neurons, np.float32), np.empty(neurons, np.float32)
+    undelayed = np.empty((steps, neurons), np.float32)
+    for b in range(batch):
+        _undelay(grad[b], shift, undelayed)
+        _weigh(undelayed, voltages[b], centre, slope, peak)
+        current[:] = 0
+        voltage[:] = 0
         for t in range(steps - 1, -1, -1):
-            for j in range(neurons):
-                at = t + shift[j]
-                spike = grad[b, at, j] * surrogate[b, t, j] if at < steps else float32(0)
-                voltage[j] = voltage_kept[j] * voltage[j] + spike
-                current[j] = current_kept[j] * current[j] + voltage[j]
-                grad_inputs[b, t, j] = current[j]
+            _return(
+                undelayed[t], current_kept, voltage_kept, current, voltage, grad_inputs[b, t]
+            )  # fmt: skip
 
 
 class CubaBlock(torch.autograd.Function):
@@ -102,23 +170,22 @@ class CubaBlock(torch.autograd.Function):
         Raises:
             InputError: when a delay is not finite.
         """
-        inputs = inputs.contiguous()
-        neurons = inputs.shape[2]
-        shift = np.ones(neurons, np.int32)
+        inputs = inputs.detach().contiguous()
+        shift = np.ones(inputs.shape[2], np.int32)
         if delays is not None:
             if not bool(torch.isfinite(delays).all()):
                 raise InputError("a delay is not finite; train with a lower learning rate")
             shift += np.floor(delays.detach().numpy()).astype(np.int32)
-        spikes, voltages = torch.zeros_like(inputs), torch.empty_like(inputs)
-        _forward(
-            inputs.detach().numpy(),
-            dynamics.current_kept,
-            dynamics.voltage_kept,
-            np.int32(dynamics.threshold << loihi.ACTIVATION_SHIFT),
-            shift,
-            spikes.numpy(),
-            voltages.numpy(),
-        )
+        spikes, voltages = torch.empty_like(inputs), torch.empty_like(inputs)
+        threshold = np.int32(dynamics.threshold << loihi.ACTIVATION_SHIFT)
+
+        def run(part: slice) -> None:
+            _forward(
+                inputs.numpy()[part], dynamics.current_kept, dynamics.voltage_kept, threshold,
+                shift, _silent(spikes.numpy()[part], shift), voltages.numpy()[part],
+            )  # fmt: skip
+
+        over_samples(len(inputs), run)
         ctx.save_for_backward(spikes, voltages)
         ctx.shift, ctx.dynamics = shift, dynamics
         return spikes
@@ -129,19 +196,25 @@ class CubaBlock(torch.autograd.Function):
         grad = grads[0].contiguous()
         spikes, voltages = ctx.saved_tensors
         dynamics = ctx.dynamics
-        distance = (voltages - dynamics.centre).abs_()
-        surrogate = distance.div_(-dynamics.slope).exp_()
-        surrogate.mul_(dynamics.height / 2 / dynamics.slope)
+        constants = (dynamics.centre, dynamics.slope, dynamics.height / 2 / dynamics.slope)
+        kept = (dynamics.current_kept, dynamics.voltage_kept)
         grad_inputs = torch.empty_like(grad)
-        _backward(
-            grad.numpy(),
-            surrogate.numpy(),
-            dynamics.current_kept / np.float32(loihi.DECAY_ONE),
-            dynamics.voltage_kept / np.float32(loihi.DECAY_ONE),
-            ctx.shift,
-            grad_inputs.numpy(),
-        )
+
+        def run(part: slice) -> None:
+            _backward(
+                grad.numpy()[part], voltages.numpy()[part], *map(np.float32, constants),
+                *(each / np.float32(loihi.DECAY_ONE) for each in kept),
+                ctx.shift, grad_inputs.numpy()[part],
+            )  # fmt: skip
+
+        over_samples(len(grad), run)
         return grad_inputs, _delay_grad(grad, spikes) if ctx.needs_input_grad[1] else None, None
+
+
+def _silent(spikes: Any, shift: Any) -> Any:
+    """Return the spikes (B, T, N), silent in the steps before the latest shift."""
+    spikes[:, : shift.max()] = 0
+    return spikes
 
 
 def _delay_grad(grad: Tensor, spikes: Tensor) -> Tensor:
