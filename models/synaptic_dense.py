@@ -2,9 +2,10 @@
 
 In training a spike reaches a neuron spread over time: a synapse with the delay d and the width
 sigma has the kernel (1 - f) G[m] + f G[m + 1], m + f = d, m whole, where G[m] is a Gaussian around
-m steps of the width min(sigma, m / 2), cut off at two widths, its sum 1. So its mean is d, it never
-looks ahead, and the gradient of d sees as far as the kernel is wide. The width shrinks in training;
-at the end, and wherever training is off, each delay is the nearest whole number.
+m steps, cut off at two widths, its sum 1. Its width is sigma, or sigma halved as often as it takes
+to be m / 2 at most. So the kernel's mean is d, it never looks ahead, and the gradient of d sees as
+far as it is wide. The width shrinks in training; at the end, and wherever training is off, each
+delay is the nearest whole number.
 
 Source: Hammouamri, Khalfaoui-Hassani and Masquelier, "Learning delays in spiking neural networks
 using dilated convolutions with learnable spacings" (ICLR 2024); theirs is one Gaussian around d.
@@ -63,9 +64,8 @@ class SynapticDense(slayer.block.cuba.Dense):  # type: ignore[misc]
         kernel = (weight[..., None] * taps).flip(-1)
         padded = torch.nn.functional.pad(spikes, (table.shape[1] - 1, 0))
         sums = torch.nn.functional.conv1d(padded, kernel)
-        if self.whole:  # sums of integers, which some convolutions compute inexactly
-            sums = torch.round(sums * loihi.SLAYER_SCALE) / loihi.SLAYER_SCALE
-        return sums
+        # Whole delays give sums of integers, which some convolutions compute inexactly.
+        return slayer.utils.quantize(sums, step=1 / loihi.SLAYER_SCALE) if self.whole else sums
 
     def table(self) -> NDArray[np.float32]:
         """Return the kernels that are in use, see `gaussians`."""
@@ -84,10 +84,31 @@ def split_delays(delays: Tensor, longest: int, *, whole: bool) -> tuple[Tensor, 
     """Return the row of the table before each delay, int64, and the share of the row after it."""
     clamped = delays.clamp(0, longest)
     if whole:
-        rows = torch.floor(clamped.detach() + 0.5).long()
-        return rows, torch.zeros_like(clamped)
+        return torch.floor(clamped.detach() + 0.5).long(), 0 * clamped
     before = torch.floor(clamped.detach()).clamp_(max=longest - 1)
     return before.long(), clamped - before
+
+
+def levels_of(width: float) -> list[float]:
+    """Return the widths that Gaussians have: this one, halved until a single step is left, 0."""
+    levels = []
+    while int(WIDTHS * width) > 0:
+        levels.append(width)
+        width /= 2
+    return [*levels, 0.0]
+
+
+def level_at(levels: list[float], delay: int) -> int:
+    """Return which of the levels the Gaussian around a whole delay has: it must not look ahead."""
+    return next(index for index, width in enumerate(levels) if int(WIDTHS * width) <= delay)
+
+
+def gaussian(width: float) -> NDArray[np.float64]:
+    """Return the taps of a Gaussian around its middle, cut off, their sum 1."""
+    ahead = int(WIDTHS * width)
+    taps = np.exp(-0.5 * (np.arange(-ahead, ahead + 1) / (width or 1)) ** 2)
+    normed: NDArray[np.float64] = taps / taps.sum()
+    return normed
 
 
 def gaussians(width: float, longest: int) -> NDArray[np.float32]:
@@ -100,15 +121,9 @@ def gaussians(width: float, longest: int) -> NDArray[np.float32]:
     Returns:
         float32 (longest + 2, taps): what a spike is worth so many steps later, rows of sum 1.
     """
-    wide = [reach(width, m) for m in range(longest + 2)]
-    table = np.zeros((longest + 2, longest + 2 + max(wide)), np.float64)
-    for m, ahead in enumerate(wide):
-        taps = np.arange(-ahead, ahead + 1)
-        own = np.exp(-0.5 * (taps / max(min(width, m / WIDTHS), 1e-6)) ** 2)
-        table[m, m + taps] = own / own.sum()
+    levels = levels_of(width)
+    table = np.zeros((longest + 2, longest + 2 + int(WIDTHS * width)))
+    for m in range(longest + 2):
+        taps = gaussian(levels[level_at(levels, m)])
+        table[m, m - len(taps) // 2 : m + len(taps) // 2 + 1] = taps
     return table.astype(np.float32)
-
-
-def reach(width: float, delay: int) -> int:
-    """Return how many steps on either side the Gaussian around a whole delay has."""
-    return int(min(WIDTHS * width, delay))
