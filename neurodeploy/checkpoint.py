@@ -25,6 +25,9 @@ from neurodeploy import paths
 FORMAT = "neurodeploy.checkpoint"
 VERSION = 2
 
+PROBE_BYTES = 1 << 20
+"""More than is left where a file of less could not be written."""
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -108,7 +111,14 @@ def save_values(values: dict[str, Any], path: Path) -> None:
         try:
             torch.save(values, temporary)
         except RuntimeError as error:  # torch's zip writer, when the disk is full
+            _ask_the_system(temporary)
             raise OSError(str(error)) from None
+
+
+def _ask_the_system(path: Path) -> None:
+    """Raise the OSError for which a file cannot grow, if there is one; torch does not say it."""
+    with path.open("ab") as file:
+        file.write(bytes(PROBE_BYTES))
 
 
 def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models.errors import InputError
 from neurodeploy import tensorboard
 from neurodeploy.run_folder import RunFolder
 from neurodeploy.run_lock import RunLock
@@ -42,17 +43,26 @@ class Keeper:
             InputError: when something cannot be written.
         """
         told = []
+        if not self.kept and (earlier := self.folder.set_aside()):
+            told.append(f"note: the earlier run is now in {earlier}")
+        try:
+            self._save(told)
+        except InputError:
+            if not self.lock.vanished():
+                raise
+            self._save(told)  # it vanished while it was written to
+        self.kept = len(self.training.history)
+        self._write_events()
+        return told
+
+    def _save(self, told: list[str]) -> None:
+        """Write the run into its folder, anew where that vanished."""
         if self.lock.vanished():
             self.lock.renew()
             told.append(
                 f"warning: {self.folder.path} vanished and was made anew, with all of this run"
             )
-        if not self.kept and (earlier := self.folder.set_aside()):
-            told.append(f"note: the earlier run is now in {earlier}")
         self.folder.save(self.training)
-        self.kept = len(self.training.history)
-        self._write_events()
-        return told
 
     def finish(self) -> None:
         """Draw the epochs that were kept, if any, and end the event files.
