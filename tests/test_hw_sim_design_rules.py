@@ -60,7 +60,7 @@ def test_too_large_a_fan_in_is_a_problem():
     assert problems(QuantizedNetwork((dense(np.ones((2, 4096))),)), LOIHI1) == ()
     (problem,) = problems(QuantizedNetwork((dense(np.ones((2, 4097))),)), LOIHI1)
     assert problem == (
-        "layer 0 needs 4097 axons of input axons for one neuron; a neurocore of loihi1 has 4096; "
+        "layer 0 needs 4,097 input axons for one neuron; a neurocore of loihi1 has 4,096; "
         "give the layer fewer senders"
     )
 
@@ -69,8 +69,8 @@ def test_a_neuron_whose_synapses_fill_a_core_is_a_problem():
     """12001 lists of one word of 32 bits are 32 bits more than Loihi 2's 384000."""
     assert problems(QuantizedNetwork((dense(np.ones((1, 12000))),)), LOIHI2) == ()
     assert problems(QuantizedNetwork((dense(np.ones((1, 12001))),)), LOIHI2) == (
-        "layer 0 needs 384032 bits of synaptic memory for one neuron; a neurocore of loihi2 has "
-        "384000; give the layer fewer senders, shorter delays or narrower weights",
+        "layer 0 needs 384,032 bits of synaptic memory for one neuron; a neurocore of loihi2 has "
+        "384,000; give the layer fewer senders, shorter delays or narrower weights",
     )
 
 
@@ -79,7 +79,7 @@ def test_a_neuron_that_sends_to_too_many_neurocores_is_a_problem():
     lonely = with_limits(LOIHI1, neurons_per_core=1)
     network = QuantizedNetwork((dense(np.ones((1, 1))), dense(np.ones((5000, 1)))))
     assert problems(network, lonely) == (
-        "layer 0 needs 5000 axons of output axons for one neuron; a neurocore of loihi1 has 4096; "
+        "layer 0 needs 5,000 output axons for one neuron; a neurocore of loihi1 has 4,096; "
         "make the next layer smaller, and this one where it is recurrent",
     )
 
@@ -89,7 +89,7 @@ def test_a_kernel_that_fills_a_core_is_a_problem():
     neuron = CubaLif(np.array([4096]), np.array([4096]), 10)
     layer = ConvLayer(np.ones((2, 512, 7, 7), np.int16), (512, 7, 7), neuron)
     (problem,) = problems(QuantizedNetwork((layer,)), LOIHI2)
-    assert problem.startswith("layer 0 needs 802816 bits of synaptic memory for one neuron")
+    assert problem.startswith("layer 0 needs 802,816 bits of synaptic memory for one neuron")
 
 
 def test_every_budget_has_a_way_out():

@@ -12,6 +12,8 @@ import pytest
 
 from export import netx
 from hw_sim.chips.chip import CHIPS, Chip, chip
+from hw_sim.placement.blocks import Blocks
+from hw_sim.placement.budgets import Cut, budgets_of, synapse_format
 from hw_sim.placement.place import Placement, place
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from models.network import CubaLif, QuantizedNetwork
@@ -119,6 +121,20 @@ def test_a_neuron_takes_an_output_axon_to_every_core_of_the_next_layer():
     assert first.binding.used == 410 * 9
 
 
+def test_a_layer_is_not_cut_for_what_no_cut_lessens():
+    """A neuron listens to 5000 senders wherever it is; 300 fill the memory of five neurocores."""
+    wide = placed(LOIHI1, dense(np.full((40, 5000), 2)))
+    assert wide.neurocores == 1
+    assert wide.layers[0].binding.name == "input axons"
+    assert wide.layers[0].binding.full == 5000 / 4096
+    layers = dense(np.full((300, 5000), 2)), mixed(300, 300)
+    both = placed(LOIHI1, *layers)
+    roomy = placed(with_limits(LOIHI1, input_axons_per_core=5000), *layers)
+    assert [each.neurocores for each in both.layers] == [each.neurocores for each in roomy.layers]
+    assert both.layers[0].neurocores > 1
+    assert both.layers[0].binding.name == roomy.layers[0].binding.name == "synaptic memory"
+
+
 def test_many_decay_settings_split_a_layer():
     """64 settings are 2.06 times the 31 of a neurocore."""
     layer = placed(LOIHI1, dense(np.ones((64, 1)), current_decay=np.arange(64))).layers[0]
@@ -190,8 +206,12 @@ def test_a_smaller_block_at_the_end_is_never_fuller_than_a_whole_one():
 @pytest.mark.parametrize("chip", [SMALL, *CHIPS.values()], ids=["small", *CHIPS])
 @pytest.mark.parametrize("seed", range(60))
 def test_no_budget_is_exceeded_but_by_a_single_neuron(seed, chip):
-    for layer in place(drawn_network(seed), chip).layers:
-        assert all(use.fits for use in layer.budgets) or layer.neurons_per_core == 1
+    network = drawn_network(seed)
+    for drawn, layer in zip(network.layers, place(network, chip).layers):
+        one = Blocks(drawn.shape, (1,) * len(drawn.shape))
+        finest = Cut(drawn, one, layer.readers, synapse_format(drawn, chip), chip)
+        alone = {use.name: use.used for use in budgets_of(finest)}
+        assert all(use.fits or use.used == alone[use.name] for use in layer.budgets)
         assert layer.binding in layer.budgets
         assert "neurons" in [use.name for use in layer.budgets]
 

@@ -186,7 +186,7 @@ def test_a_neuron_for_no_neurocore_is_told(workplace, random_network, run):
     np.save("x.npy", np.zeros((5000, 3), np.uint8))
     code, out, _ = run("--chip", "loihi1", network="wide.net")
     assert code == 1
-    assert "does not fit loihi1: layer 0 needs 5000 axons of input axons for one neuron" in out
+    assert "does not fit loihi1: layer 0 needs 5,000 input axons for one neuron" in out
 
 
 # Where a report comes from

@@ -188,7 +188,7 @@ def test_a_network_that_does_not_fit_fails_the_check(networks, random_network, r
     words = ("--compare", "wide.net", "other.net", "--input", "x.npy", "--chip", "loihi1")
     code, out, _ = run(*words)
     assert code == 1
-    assert "wide.net does not fit loihi1: layer 0 needs 5000 axons of input axons" in out
+    assert "wide.net does not fit loihi1: layer 0 needs 5,000 input axons" in out
 
 
 def test_a_file_of_no_network_is_refused_before_anything_runs(networks, monkeypatch):

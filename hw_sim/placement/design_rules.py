@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from hw_sim.placement.budgets import BudgetUse
 from hw_sim.placement.place import Placement
 from models import loihi
 from models.layers import longest_delay
@@ -70,12 +71,18 @@ def graded_spikes_fit(network: QuantizedNetwork, placement: Placement) -> list[s
 def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     """Find layers of which not even one neuron fits a neurocore, as with too large a fan-in."""
     return [
-        f"layer {index} needs {budget.used} {budget.unit} of {budget.name} for one neuron; a "
-        f"neurocore of {placement.chip.name} has {budget.limit}; {WAYS_OUT[budget.name]}"
+        f"layer {index} needs {budget.used:,} {_what(budget)} for one neuron; a neurocore of "
+        f"{placement.chip.name} has {budget.limit:,}; {WAYS_OUT[budget.name]}"
         for index, placed in enumerate(placement.layers)
         for budget in placed.budgets
         if not budget.fits
     ]
+
+
+def _what(budget: BudgetUse) -> str:
+    """Return what is counted of a budget, such as bits of synaptic memory, or input axons."""
+    named = budget.name.endswith(budget.unit)
+    return budget.name if named else f"{budget.unit} of {budget.name}"
 
 
 def chips_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:

@@ -193,6 +193,9 @@ def place_layer(
 ) -> LayerPlacement:
     """Return the neurocores of one layer, its first numbered 0.
 
+    It is cut for budgets that a cut lessens. What stays too much, such as the input axons of one
+    neuron of a dense layer, `design_rules.check` tells.
+
     Args:
         layer: what is placed.
         readers: what takes its spikes.
@@ -202,10 +205,12 @@ def place_layer(
     cut = Cut(layer, whole(layer), readers, each or synapse_format(layer, chip), chip)
     budgets = budgets_of(cut)
     binding = fullest(budgets)
-    while cut.blocks.neurons > 1 and not all(budget.fits for budget in budgets):
-        binding = fullest(budgets)
-        cut = replace(cut, blocks=cut.blocks.smaller(binding.full))
-        budgets = budgets_of(cut)
+    if not all(budget.fits for budget in budgets):
+        least = {budget.name: budget.used for budget in budgets_of(_finest(cut))}
+        while asking := tuple(b for b in budgets if not b.fits and b.used > least.get(b.name, 0)):
+            binding = fullest(asking)
+            cut = replace(cut, blocks=cut.blocks.smaller(binding.full))
+            budgets = budgets_of(cut)
     return LayerPlacement(
         blocks=cut.blocks,
         first=0,
@@ -215,6 +220,12 @@ def place_layer(
         budgets=budgets,
         bound_by=binding.name,
     )
+
+
+def _finest(cut: Cut) -> Cut:
+    """Return the layer cut into single neurons."""
+    shape = cut.blocks.shape
+    return replace(cut, blocks=Blocks(shape, (1,) * len(shape)))
 
 
 def fullest(budgets: tuple[BudgetUse, ...]) -> BudgetUse:
