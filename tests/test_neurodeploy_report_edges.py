@@ -121,6 +121,15 @@ def test_a_part_too_small_for_the_unit_of_the_whole_has_one_of_its_own(network, 
     assert max(map(len, table)) <= 80
 
 
+def test_beside_conventional_hardware_stands_energy_with_static_power_too(network, run):
+    made = json.loads(run("--json", "--chip", "loihi1")[1])
+    energy = made["estimated"]["loihi1"]["full_speed"]["energy_uj"]
+    out = run("--chip", "loihi1")[1]
+    for words, part in (("without static power", "dynamic"), ("with it", "total")):
+        (row,) = (line for line in out.splitlines() if f"Intel Loihi 1, {words}" in line)
+        assert short.amount(energy[part]["value"] * 1e-6, "J") in row
+
+
 def test_a_sample_lasts_as_long_as_the_sensor_takes(network, run):
     (row,) = (line for line in run()[1].splitlines() if line.startswith("│ a sample (s)"))
     assert row.replace("│", " ").split() == ["a", "sample", "(s)", "1", "1"]

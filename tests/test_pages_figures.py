@@ -82,6 +82,11 @@ def test_with_labels_nothing_is_missing():
     drawn, page = drawn_of(view)
     assert missing(drawn) == set()
     assert "Each class; recall, precision and F1" in page
+    found = view.report.neurobench
+    assert found is not None
+    assert f"{found.effective_neuron_operations:,.0f}" in page
+    assert f"{found.dense_neuron_operations:,.0f}" in page
+    assert "sigma-delta neurons take beyond" in page
 
 
 def test_without_labels_accuracy_is_not_known_and_the_page_says_why():

@@ -94,6 +94,8 @@ def conventional(report: Report, found: Conventional) -> Table:
         cells = (short.amount(energy, "J") for energy in energies)
         table.add_row(plain(each.operation.title), *cells)
     for chip in report.estimated.values():
-        name = f"{chip.placement.chip.title}, without static power"
-        table.add_row(plain(name, "bold"), "", "", short.amount(chip.energy.dynamic.value, "J"))
+        parts = {"without static power": chip.energy.dynamic, "with it": chip.energy.total}
+        for words, energy in parts.items():
+            row = plain(f"{chip.placement.chip.title}, {words}", "bold")
+            table.add_row(row, "", "", short.amount(energy.value, "J"))
     return table

@@ -238,6 +238,8 @@ def neurobench(view: View) -> Table | None:
         "effective multiply-accumulates": found.effective_macs,
         "dense operations": found.dense_operations,
         "membrane updates": found.membrane_updates,
+        "neuron operations": found.effective_neuron_operations,
+        "dense neuron operations": found.dense_neuron_operations,
     }
     rows = [
         ("connection sparsity", short.share(found.connection_sparsity)),
