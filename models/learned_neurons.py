@@ -144,8 +144,8 @@ class LearnedNeurons(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the inputs, the feedback, the biases and the decays."""
-        grad = grads[0].contiguous()
-        spikes, voltages, weight, bias = ctx.saved_tensors
+        grad = grads[0].detach().contiguous()
+        spikes, voltages, weight, bias = (each.detach() for each in ctx.saved_tensors)
         dynamics, neurons = ctx.dynamics, grad.shape[2]
         constants = (dynamics.centre, dynamics.slope, dynamics.height / 2 / dynamics.slope)
         kept = (dynamics.current_kept, dynamics.voltage_kept)

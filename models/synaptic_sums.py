@@ -20,7 +20,11 @@ from torch import Tensor
 from models.compiling import compile_kernel
 from models.errors import InputError
 from models.synaptic_dense import (
-    SynapticDense, gaussian, level_at, levels_of, split_delays,
+    SynapticDense,
+    gaussian,
+    level_at,
+    levels_of,
+    split_delays,
 )  # fmt: skip
 from models.threads import over_samples
 
@@ -59,8 +63,8 @@ def rows_of(block: SynapticDense, steps: int) -> Rows:
     size = before + steps + int(reach[0])
     middle = np.arange(len(levels)) * size + before
     start = np.array([middle[level_at(levels, m)] - m for m in range(count)])
-    indices = (each.astype(np.uint64) for each in (reach, middle, start))
-    return Rows(taps, *indices, size * len(levels))
+    reach, middle, start = (each.astype(np.uint64) for each in (reach, middle, start))
+    return Rows(taps, reach, middle, start, size * len(levels))
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ def _backward(
                 _gather(back, taps, reach, middle, out[b, i])
 
 
-_backward = compile_kernel(_backward, **_SUMS)
+_compiled_backward = compile_kernel(_backward, **_SUMS)
 
 
 class SynapticSums(torch.autograd.Function):
@@ -226,19 +230,19 @@ class SynapticSums(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the spikes, the weights and the delays."""
-        grad, (spikes,) = grads[0].contiguous(), ctx.saved_tensors
+        grad, spikes = grads[0].detach().contiguous(), ctx.saved_tensors[0].detach()
         of_synapses, of_rows, place, weights, far, shape = ctx.kept
         out = torch.empty_like(spikes) if ctx.needs_input_grad[0] else spikes[:0]
 
         def run(part: slice) -> NDArray[np.float32]:
             found = np.zeros((2, len(place)), np.float32)
-            _backward(
+            _compiled_backward(
                 grad.numpy()[part], spikes.numpy()[part], *of_synapses, *of_rows, found,
                 out.numpy()[part],
             )  # fmt: skip
             return found
 
-        near, next_to = sum(over_samples(len(grad), run))
+        near, next_to = np.sum(over_samples(len(grad), run), 0)
         to_weight, to_delays = np.zeros((2, *shape), np.float32)
         to_weight.flat[place] = near + far * (next_to - near)
         if not ctx.whole:

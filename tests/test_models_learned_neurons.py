@@ -1,0 +1,254 @@
+"""Neurons with biases, feedback and learned decays: spikes of stock lava-dl, gradients of a plain
+loop over time, of finite differences, and of lava-dl where its own are right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models import loihi
+from models.architecture import Architecture
+from models.kernels import Dynamics
+from models.layer_spec import LayerSpec
+from models.learned_neurons import LearnedNeurons
+from models.snn import SlayerNetwork
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+NEURON = {"threshold": 0.5, "voltage_decay": 0.1}
+BIASED = Architecture.dense((6, 9, 8, 4), bias=True, **NEURON)
+RECURRENT = Architecture(
+    (6,),
+    (
+        LayerSpec("dense", 9, **NEURON),
+        LayerSpec("recurrent", 8, delays="axonal", **NEURON),
+        LayerSpec("dense", 4, **NEURON),
+    ),
+)
+IMAGES = Architecture(
+    (2, 5, 4),
+    (
+        LayerSpec("conv", channels=4, kernel=(3, 2), padding=1, stride=(1, 2), groups=2, **NEURON),
+        LayerSpec("conv", channels=3, kernel=2, delays="axonal", **NEURON),
+        LayerSpec("dense", 4, **NEURON),
+    ),
+    longest_start=5,
+)
+KINDS = {
+    "biases": BIASED,
+    "recurrent": RECURRENT,
+    "recurrent, biases": RECURRENT.changed(bias=True),
+    "images": IMAGES,
+    "images, biases": IMAGES.changed(bias=True),
+    "shared decays": BIASED.changed(bias=False, learn_decays="shared"),
+    "decays a neuron": RECURRENT.changed(learn_decays="neuron"),
+    "everything": replace(
+        RECURRENT.changed(bias=True, learn_decays="neuron", dropout=0.3, weight_bits=6),
+        longest_start=9,
+    ),
+}
+
+
+def twins(architecture: Architecture) -> tuple[SlayerNetwork, SlayerNetwork]:
+    """Return the same random network with compiled and with stock kernels."""
+    made = []
+    for kernels in ("compiled", "stock"):
+        torch.manual_seed(5)
+        network = SlayerNetwork(architecture, kernels)
+        with torch.no_grad():
+            for name, values in network.named_parameters():
+                if name.endswith("norm.values"):
+                    values += 0.2 * torch.rand_like(values) - 0.05
+                if name.endswith("synapse.weight"):
+                    values *= 2
+                if "decay" in name and values.requires_grad and values.numel() > 1:
+                    values += 400 * torch.rand_like(values) - 200
+        made.append(network)
+    return tuple(made)
+
+
+def spikes_for(architecture: Architecture, samples: int = 5, steps: int = 40) -> torch.Tensor:
+    torch.manual_seed(1)
+    return (torch.rand(samples, architecture.sizes[0], steps) < 0.3).float()
+
+
+def gradients(network: SlayerNetwork, spikes: torch.Tensor) -> dict[str, torch.Tensor]:
+    torch.manual_seed(6)
+    output = network(spikes)
+    (output * torch.randn(output.shape)).sum().backward()
+    return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+
+
+def assert_close(one: torch.Tensor, other: torch.Tensor, rtol: float = 1e-4) -> None:
+    scale = float(other.abs().max())
+    torch.testing.assert_close(one, other, rtol=rtol, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("mode", ["training", "evaluation"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_spikes_of_every_layer_equal_stock(kind, mode):
+    compiled, stock = twins(KINDS[kind])
+    spikes = spikes_for(KINDS[kind])
+    for delayed in (False, True):
+        found = []
+        for network in (compiled, stock):
+            network.train(mode == "training")
+            torch.manual_seed(3)  # of dropout
+            found.append(network.layer_spikes(spikes, delayed=delayed))
+        assert all(torch.equal(a, b) for a, b in zip(*found))
+        assert all(0.01 < layer.detach().mean() < 0.9 for layer in found[0])
+
+
+@pytest.mark.parametrize("kind", ["biases", "images", "images, biases"])
+def test_gradients_equal_stock_without_feedback(kind):
+    one, other = (gradients(network, spikes_for(KINDS[kind])) for network in twins(KINDS[kind]))
+    assert one.keys() == other.keys()
+    assert any("norm.values" in name for name in one) == ("biases" in kind)
+    for name, expected in other.items():
+        assert expected.abs().max() > 0
+        assert_close(one[name], expected)
+
+
+def test_gradients_through_feedback_equal_stock_where_neurons_keep_nothing():
+    """There is nothing for lava-dl's `custom_recurrent` to forget."""
+    architecture = RECURRENT.changed(current_decay=1.0, voltage_decay=1.0)
+    one, other = (gradients(network, spikes_for(architecture)) for network in twins(architecture))
+    assert "blocks.1.recurrent_synapse.weight" in one
+    for name, expected in other.items():
+        assert_close(one[name], expected)
+
+
+class Spike(torch.autograd.Function):
+    """A step at the threshold with SLAYER's surrogate gradient."""
+
+    @staticmethod
+    def forward(ctx, voltage, dynamics):
+        ctx.save_for_backward(voltage)
+        ctx.dynamics = dynamics
+        return (voltage * 4096 > dynamics.threshold * 64).to(voltage)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (voltage,) = ctx.saved_tensors
+        near = torch.exp(-(voltage - ctx.dynamics.centre).abs() / ctx.dynamics.slope)
+        return grad * near * ctx.dynamics.height / 2 / ctx.dynamics.slope, None
+
+
+def leaked(state, decay):
+    """Return what is left of a state: the value of integers, the gradient of the real product."""
+    kept = loihi.DECAY_ONE - decay
+    real = state * kept / loihi.DECAY_ONE
+    whole = torch.trunc(state * kept.round()) / loihi.DECAY_ONE
+    return real + (whole - real).detach()
+
+
+def by_loop(inputs, feedback, bias, current_decay, voltage_decay, dynamics):
+    """Run neurons (batch, time, neurons) step by step with torch's own gradient, but the reset's."""
+    u = v = s = torch.zeros_like(inputs[:, 0])
+    found = [s]
+    for t in range(inputs.shape[1] - 1):
+        u = leaked(u, current_decay) + inputs[:, t] + s @ feedback.t()
+        v = leaked(v, voltage_decay) + u + bias
+        s = Spike.apply(v, dynamics)
+        v = v - (v * s).detach()
+        found.append(s)
+    return torch.stack(found, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_gradients_are_those_of_a_loop_over_time(seed):
+    torch.manual_seed(seed)
+    neurons = 7
+    decays = [torch.randint(0, 2000, (neurons,)).double() for _ in range(2)]
+    inputs = torch.randint(-40, 60, (3, 25, neurons)).double() / 64
+    feedback = torch.randint(-30, 30, (neurons, neurons)).double() / 64
+    bias = torch.randint(-4, 8, (neurons,)).double() / 64
+    given = [each.requires_grad_() for each in (inputs, feedback, bias, *decays)]
+    kept = [(loihi.DECAY_ONE - d.detach()).numpy().astype(np.int32) for d in decays]
+    dynamics = Dynamics(*kept, 80, centre=1.25, slope=0.7, height=2.0)
+    weights = torch.randn(inputs.shape)
+    expected = by_loop(*given, dynamics)
+    (expected * weights).sum().backward()
+    single = [each.detach().float().requires_grad_() for each in given]
+    found = LearnedNeurons.apply(*single, dynamics)
+    (found * weights).sum().backward()
+    assert torch.equal(found.double(), expected)
+    assert 0.05 < found.detach().mean() < 0.6
+    for one, other in zip(single, given):
+        assert other.grad.abs().max() > 0
+        assert_close(one.grad.double(), other.grad, rtol=1e-3)
+
+
+def test_gradients_of_decays_are_finite_differences():
+    """Below the threshold the loss is smooth: a spike's gradient is that of height / 2 times
+    exp((v - centre) / slope), so that sums of it can be differenced."""
+    neurons, steps = 3, 30
+    decays = [torch.tensor([900.0, 300.0, 2500.0]), torch.tensor([150.0, 700.0, 40.0])]
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(-6, 8, (1, steps, neurons)) / 64
+    weights = rng.normal(size=(1, steps, neurons))
+    dynamics = Dynamics(
+        *((loihi.DECAY_ONE - d.numpy()).astype(np.int32) for d in decays), 64 * 60,
+        centre=60.0, slope=30.0, height=3.0,
+    )  # fmt: skip
+
+    def loss(current_decay, voltage_decay):
+        u = v = np.zeros(neurons)
+        total = 0.0
+        for t in range(steps - 1):
+            u = (1 - current_decay / 4096) * u + inputs[0, t]
+            v = (1 - voltage_decay / 4096) * v + u
+            total += (weights[0, t + 1] * 1.5 * np.exp((v - 60) / 30)).sum()
+        return total
+
+    parameters = [each.clone().requires_grad_() for each in decays]
+    spikes = LearnedNeurons.apply(
+        torch.from_numpy(inputs).float().requires_grad_(), None, None, *parameters, dynamics
+    )
+    assert not spikes.any()
+    (spikes * torch.from_numpy(weights)).sum().backward()
+    plain = [each.double().numpy() for each in decays]
+    for which in (0, 1):
+        for j in range(neurons):
+            moved = [[each.copy() for each in plain] for _ in range(2)]
+            moved[0][which][j] += 0.5
+            moved[1][which][j] -= 0.5
+            expected = loss(*moved[0]) - loss(*moved[1])
+            assert float(parameters[which].grad[j]) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("decays", ["shared", "neuron"])
+def test_lava_dls_gradient_of_decays_gets_its_sign_and_unit(decays):
+    """Where no neuron fires, so that voltages before and after a reset are the same."""
+    quiet = Architecture.dense((6, 5), threshold=30.0, tau_grad=0.01, learn_decays=decays)
+    one, other = (gradients(network, spikes_for(quiet)) for network in twins(quiet))
+    names = [name for name in one if "decay" in name]
+    assert len(names) == 2
+    for name in names:
+        assert other[name].abs().max() > 0
+        # Ours takes u from v, which is a unit of 1/4096 off now and then.
+        assert_close(one[name], other[name], rtol=0.02)
+
+
+def test_decays_learn_to_hold_a_signal_longer():
+    """A neuron that should fire late must leak less: its decays fall under their own gradient."""
+    torch.manual_seed(0)
+    network = SlayerNetwork(
+        Architecture.dense((1, 1), threshold=3.0, voltage_decay=0.5, learn_decays="shared")
+    )
+    block = network.layers[0]
+    block.synapse.weight.data[:] = 0.5
+    spikes = torch.zeros(1, 1, 30)
+    spikes[..., :20:2] = 1
+    optimizer = torch.optim.Adam(network.parameter_groups()["decays"], 40.0)
+    assert network(spikes).sum() == 0
+    for _ in range(30):
+        optimizer.zero_grad()
+        (-network(spikes).sum()).backward()
+        optimizer.step()
+        network.after_step()
+    assert network(spikes).sum() > 0
+    assert float(block.neuron.voltage_decay.detach()) < 0.5 * 4096
