@@ -62,7 +62,7 @@ def test_help_lists_the_choices_of_the_registries(
     assert f"python -m neurodeploy.{name}" in shown
     assert all(choice in shown for choice in CHOICES[name])
     assert "None" not in shown
-    more = ("[{", "[N ...]", "[WITH ...]")
+    more = ("[{", "[N ...]", "[WITH ...]", "[FOLDER]")
     described = shown.split("options:")[1]
     assert "[" not in functools.reduce(lambda text, part: text.replace(part, ""), more, described)
 
@@ -336,6 +336,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
         os.killpg(child.pid, 0)  # nobody of its group is left
     done = len((out / "history.jsonl").read_text().splitlines())
     assert 2 <= done < 120
+    assert (out / "history.png").exists()
     assert train.main([*words, "--resume"]) == 0
     assert f"epochs: 120 ({done} of them done)" in capsys.readouterr().err
     assert len((out / "history.jsonl").read_text().splitlines()) == 120

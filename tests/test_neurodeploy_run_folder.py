@@ -90,6 +90,56 @@ def test_resuming_with_other_options_is_refused_and_names_them(
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda kept: kept.update(task="keywords"), "task keywords instead of har"),
+        (lambda kept: kept.update(data_sha256="0"), "other data"),
+        (lambda kept: kept.update(threads=97), "--threads 97 instead of "),
+        (lambda kept: kept.update(processes=2), "2 processes instead of 1"),
+        (lambda kept: kept.update(torch="1.0"), "torch 1.0 instead of "),
+        (lambda kept: kept.pop("seed"), "seed None instead of 0"),
+        (
+            lambda kept: kept["architecture"]["layers"].pop(),
+            "number of layers 1 instead of 2",
+        ),
+        (
+            lambda kept: kept["architecture"]["layers"][1].update(threshold=2.0),
+            "threshold of layer 1 2.0 instead of 1.25",
+        ),
+    ],
+)
+def test_resuming_a_run_of_another_task_data_or_network_is_refused_in_words(
+    tiny_training: Make, tmp_path: Path, change: Callable[[Any], Any], named: str
+) -> None:
+    folder = RunFolder(tmp_path)
+    train(tiny_training(), folder, 1)
+    values = torch.load(folder.state, weights_only=True)
+    change(values["options"])
+    torch.save(values, folder.state)
+    before = contents(folder)
+    with pytest.raises(InputError) as caught:
+        folder.resume(tiny_training())
+    text = str(caught.value)
+    assert text.startswith(f"the run in {tmp_path} was started with {named}")
+    assert text.endswith("; give the options it was started with, or start anew without --resume")
+    assert ", " not in text.partition(" with ")[2].partition(";")[0]
+    assert contents(folder) == before
+
+
+def test_resuming_a_run_of_another_version_is_refused(tiny_training: Make, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    train(tiny_training(), folder, 1)
+    values = torch.load(folder.state, weights_only=True)
+    torch.save({**values, "version": 1}, folder.state)
+    with pytest.raises(InputError) as caught:
+        folder.resume(tiny_training())
+    assert str(caught.value) == (
+        f"{folder.state} has version 1 and this program reads 2; train again, or use the program "
+        "that wrote it"
+    )
+
+
 def test_resuming_with_another_encoder_says_so_without_its_numbers(
     tiny_training: Make, tmp_path: Path
 ) -> None:
@@ -286,10 +336,7 @@ def test_setting_aside_that_dies_on_the_way_loses_nothing(
 KILLED_OVER_AND_OVER = """
 import os, signal, sys, time
 from pathlib import Path
-import numba, torch
-from neurodeploy import run_folder, train, training
-torch.optim.Adam([torch.zeros(1)])  # loads what the children would each load for seconds
-numba.njit(lambda: 0)()
+from neurodeploy import train
 
 def run(out, *more):
     child = os.fork()
@@ -306,7 +353,7 @@ def written(path):
 
 data, whole, parts = map(Path, sys.argv[1:])
 OPTIONS = ["--data", str(data), "--hidden", "6", "--epochs", "30", "--batch", "6", "--threads", "1"]
-assert code(run(whole)) == 0
+assert train.main([*OPTIONS, "--out", str(whole)]) == 0  # what it loads the children have, too
 state = parts / "resume.pt"
 for kill in range(4):
     before = written(state)
