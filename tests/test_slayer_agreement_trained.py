@@ -1,0 +1,120 @@
+"""Whatever can be trained can be exported: after steps of an optimizer, SLAYER, our simulator and
+Lava agree in every spike of networks of each kind, and the netx file holds the same network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from export import netx, rules
+from hw_sim import fast, lava_backend
+from hw_sim.activity import count
+from models.architecture import Architecture
+from models.layer_spec import LayerSpec
+from models.network import digest
+from models.presets import PRESETS
+from models.quantize import quantize
+from models.snn import SlayerNetwork
+from neurodeploy.proof import prove
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+NEURON = {"threshold": 0.6}
+
+
+def axonal_and_synaptic() -> Architecture:
+    layers = (
+        LayerSpec("dense", 14, delays="axonal", longest_delay=32, **NEURON),
+        LayerSpec("dense", 12, delays="synaptic", connections=0.5, longest_delay=30, **NEURON),
+        LayerSpec("dense", 4, bias=True, **NEURON),
+    )
+    return Architecture((9,), layers)
+
+
+def images() -> Architecture:
+    layers = (
+        LayerSpec("conv", channels=4, kernel=3, padding=1, stride=(1, 2), bias=True, **NEURON),
+        LayerSpec("conv", channels=4, kernel=(2, 1), groups=2, delays="axonal", **NEURON),
+        LayerSpec("dense", 10, delays="synaptic", longest_delay=20, **NEURON),
+        LayerSpec("recurrent", 8, bias=True, learn_decays="neuron", **NEURON),
+        LayerSpec("dense", 4, **NEURON),
+    )
+    layers = (layers[0], replace(layers[1], longest_delay=40), *layers[2:])
+    return Architecture((2, 6, 6), layers)
+
+
+PRESET_HIDDEN = {"hidden": (16, 12)}
+NETWORKS = {name: preset((9,), 4, **PRESET_HIDDEN, **NEURON) for name, preset in PRESETS.items()}
+NETWORKS |= {
+    "axonal and synaptic": axonal_and_synaptic(),
+    "images": images(),
+    "recurrent, biases and decays": NETWORKS["recurrent"].changed(
+        bias=True, learn_decays="neuron", dropout=0.2
+    ),
+    "synaptic, 4 bits": NETWORKS["synaptic"].changed(weight_bits=4, dropout=0.2),
+    "everything in 6 bits": images().changed(weight_bits=6, dropout=0.1),
+}
+
+
+def spikes_for(architecture: Architecture, samples: int, steps: int) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    return (rng.random((samples, architecture.sizes[0], steps)) < 0.35).astype(np.uint8)
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def trained(request) -> SlayerNetwork:
+    """Return a network after a few large steps, with Gaussians of several widths on the way."""
+    architecture = NETWORKS[request.param]
+    torch.manual_seed(4)
+    network = SlayerNetwork(architecture)
+    for name, values in network.named_parameters():
+        if name.endswith("synapse.weight"):
+            values.data *= 2.5
+    rates = {"weights": 0.02, "delays": 1.0, "decays": 40.0}
+    groups = [{"params": p, "lr": rates[n]} for n, p in network.parameter_groups().items()]
+    optimizer = torch.optim.Adam(groups)
+    spikes = torch.from_numpy(spikes_for(architecture, 6, 40)).float()
+    start = {name: values.clone() for name, values in network.named_parameters()}
+    network.train()
+    for position in (0.0, 0.3, 0.6, 0.9):
+        network.set_progress(position)
+        optimizer.zero_grad()
+        counts = network(spikes).sum(2)
+        torch.nn.functional.cross_entropy(0.3 * counts, torch.arange(6) % 4).backward()
+        optimizer.step()
+        network.after_step()
+    for name, values in network.named_parameters():
+        assert values.requires_grad != torch.equal(values, start[name]), name
+    return network.eval()
+
+
+def test_slayer_and_fast_agree_in_every_spike(trained):
+    twin = quantize(trained)
+    spikes = spikes_for(trained.architecture, 8, 60)
+    proof = prove(trained, twin, spikes)
+    assert proof.equal, proof.first
+    activity = fast.run(twin, spikes)
+    assert all(layer.mean() > 0.005 for layer in activity.spikes[:-1])
+    with torch.no_grad():
+        own = trained.layer_spikes(torch.from_numpy(spikes).float())
+        synops = trained.synops(torch.from_numpy(spikes).float(), own)
+    assert all(np.array_equal(a, b) for a, b in zip(own, activity.spikes))
+    assert synops.tolist() == sum(layer.synops for layer in count(twin, activity)).tolist()
+
+
+def test_lava_agrees_too(trained):
+    twin = quantize(trained)
+    spikes = spikes_for(trained.architecture, 2, 30)
+    lavas, ours = lava_backend.run(twin, spikes), fast.run(twin, spikes)
+    for index, layer in enumerate(ours.spikes):
+        np.testing.assert_array_equal(layer, lavas.spikes[index], f"layer {index}")
+
+
+def test_the_file_holds_the_same_network_and_stock_netx_takes_it(trained, tmp_path):
+    twin = quantize(trained)
+    assert rules.check(twin) == ()
+    netx.write(twin, tmp_path / "model.net")
+    assert digest(netx.read(tmp_path / "model.net")) == digest(twin)
