@@ -14,6 +14,7 @@
     quantize     a trained network into an integer one; block_values reads its integers,
                  block_rules refuses what has none, block_spikes runs it as a chip would
     lava_compat  makes Lava importable on Python 3.11 and later
+    compact      leaves out neurons that cannot matter
     memory       reuse of large arrays, for speed
     atomic       files that are replaced whole or not at all
     errors       the errors raised on purpose

@@ -49,6 +49,7 @@ def architecture_of(
     network: str | None = None,
     hidden: Sequence[int] | None = None,
     delays: str | None = None,
+    weight_bits: int | None = None,
 ) -> Architecture:
     """Return the network to train.
 
@@ -59,12 +60,15 @@ def architecture_of(
         network: name of a preset, or path of a JSON file; `DEFAULT` when not given.
         hidden: sizes in place of the recipe's, for a preset.
         delays: kind of delays in place of the preset's.
+        weight_bits: of every layer, in place of the preset's.
 
     Raises:
         InputError: when there is no such network, or it does not fit the task.
     """
     if network is not None and network not in PRESETS:
-        for name, value in (("--hidden", hidden), ("--delays", delays)):
+        for name, value in (
+            ("--hidden", hidden), ("--delays", delays), ("--weight-bits", weight_bits),
+        ):  # fmt: skip
             if value is not None:
                 raise InputError(f"{name} and a file of --network are given; say it in the file")
         return _from_file(network, channels, classes)
@@ -78,6 +82,8 @@ def architecture_of(
     if sizes:
         values["hidden"] = sizes
     made = PRESETS[network or DEFAULT]((channels,), classes, **values)
+    if weight_bits is not None:
+        made = made.changed(weight_bits=weight_bits)
     return made if delays is None else made.with_delays(delays)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hw_sim.run_options import RunOptions
 from models.errors import BackendError, InputError
-from neurodeploy import cli, distributed, export, paths, report, train
+from neurodeploy import budget_options, cli, distributed, export, paths, report, train
 
 if TYPE_CHECKING:
     from hw_sim.reports.report import Report
@@ -48,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             "-m neurodeploy.train, then export and report"
         )
     onto = cli.chosen_chips(given, "loihi2")  # before it trains for an hour
+    budget_options.budget_of(given)
     began = time.monotonic()
-    model = train.train(given)
+    model, met = train.train(given)
     network = model.with_suffix(".net")
     code = export.export(model, network, data=given.data, onto=onto, threads=given.threads)
     if code != cli.DONE:
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         compared = cli.CHECK_FAILED
     made = _report(network, given)
     _show_end(given, model, time.monotonic() - began)
-    return max(compared, report.exit_code(made))
+    return max(met, compared, report.exit_code(made))
 
 
 def compare_with_lava(path: Path, given: argparse.Namespace) -> int:

@@ -20,7 +20,9 @@ from typing import Any
 
 from hw_sim.reports.report import versions
 from models.atomic import replacing, temporary_pattern
+from models.compact import compacted
 from models.errors import InputError
+from models.snn import SlayerNetwork
 from neurodeploy import checkpoint, paths, training
 from neurodeploy.pages import history
 from neurodeploy.run_options import differences, options_of
@@ -150,9 +152,15 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
     Its `training_rates` are the spikes a neuron and step of each layer on the validation windows.
     """
     data, settings = started.data, started.settings
+    architecture, weights = settings.architecture, started.best
+    if started.thrift is not None:  # without the neurons that have gone
+        network = SlayerNetwork(architecture)
+        network.load_state_dict(weights)
+        smaller = compacted(network)
+        architecture, weights = smaller.architecture, smaller.state_dict()
     return checkpoint.Checkpoint(
-        settings.architecture,
-        started.best,
+        architecture,
+        weights,
         describe(get(data.task_name), data.windows, data.encoder),
         {
             "epoch": started.best_epoch,

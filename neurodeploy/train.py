@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import InputError
-from neurodeploy import cli, distributed
+from neurodeploy import budget_options, cli, distributed
 
 if TYPE_CHECKING:
     from neurodeploy.distributed import Team
@@ -38,6 +38,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
     number = cli.whole_number(1)
     chosen_network.add_options(options)
+    budget_options.add_options(options)
     options.add_argument("--epochs", type=number, metavar="N", help="the task's own when not given")
     options.add_argument("--batch", type=number, metavar="N", help="the task's own when not given")
     options.add_argument(
@@ -80,14 +81,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     with distributed.one_voice():
         options = cli.parser("train", DESCRIPTION)
         add_options(options)
+        cli.add_chip_options(
+            options, "whose energy --energy-budget-uj is; loihi2 when none is given"
+        )
         given = options.parse_args(argv)
-        path = train(given)
+        budget_options.check_chip_is_used(given)
+        path, code = train(given)
         print(f"Next: {cli.next_command('export', path, data=given.data)}")
-    return cli.DONE
+    return code
 
 
-def train(given: argparse.Namespace) -> Path:
-    """Train as the options say and return the path of the checkpoint."""
+def train(given: argparse.Namespace) -> tuple[Path, int]:
+    """Train as the options say and return the path of the checkpoint, and the exit code: 1 where
+    the budget was not met."""
     with cli.status("loading SLAYER"):
         from neurodeploy import tensorboard
         from neurodeploy.run_folder import RunFolder
@@ -100,8 +106,8 @@ def train(given: argparse.Namespace) -> Path:
         lock = held.enter_context(_locked(folder)) if team.leads else None
         started = _start(given, folder, team)
         _run_epochs(started, _keeper(given, started, folder, lock))
-        _show_end(started, folder)
-    return folder.model
+        code = _show_end(started, folder)
+    return folder.model, code
 
 
 @contextmanager
@@ -132,6 +138,7 @@ def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training
     device = distributed.device_of(settings.device)
     started = training.start(data, settings, team, device)
     team.check_same(options_of(started))
+    budget_options.check_reachable(started)
     if given.resume:
         folder.resume(started)
     for problem in capacity_problems(settings.architecture):
@@ -197,7 +204,8 @@ def _finish_early(keeper: Keeper | None) -> str:
     return f"{keeper.folder.path} holds the run up to epoch {keeper.kept}"
 
 
-def _show_end(started: Training, folder: RunFolder) -> None:
+def _show_end(started: Training, folder: RunFolder) -> int:
+    """Print what the training came to and return the exit code."""
     best = started.history[started.best_epoch - 1]
     share = started.data.majority_share()
     if best.validation_accuracy <= share:
@@ -210,6 +218,12 @@ def _show_end(started: Training, folder: RunFolder) -> None:
         f"{len(started.data.split.validation)} windows of validation subjects, kept in "
         f"{folder.model}"
     )
+    notes, failures = budget_options.outcome(started)
+    for sentence in notes:
+        cli.say(f"note: {sentence}")
+    for sentence in failures:
+        cli.say(f"warning: {sentence}")
+    return cli.CHECK_FAILED if failures else cli.DONE
 
 
 def load_data(given: argparse.Namespace) -> Any:
@@ -249,8 +263,12 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
         network=given.network,
         hidden=given.hidden,
         delays=given.delays,
+        weight_bits=given.weight_bits,
     )
-    return Settings(architecture, recipe, given.seed, given.device, given.kernels)
+    budget = budget_options.budget_of(given)
+    return Settings(
+        architecture, recipe, given.seed, given.device, given.kernels, budget, given.prune
+    )
 
 
 def _introduction(started: Training) -> str:

@@ -21,14 +21,17 @@ from models.errors import InputError
 from models.memory import keep_freed_memory
 from models.snn import Architecture, SlayerNetwork
 from neurodeploy import gpu
+from neurodeploy.budget import Budget
 from neurodeploy.distributed import ALONE, Team
 from neurodeploy.tasks.encoders import Encoder
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split
 from neurodeploy.tasks.task import Samples, encode_windows
 from neurodeploy.tasks.windows import Windows
+from neurodeploy.thrift import EveryLayer, Thrift
 from neurodeploy.training_step import train_epoch
 from neurodeploy.validation import Validated, evaluate
+from neurodeploy.weight_pruning import WeightPruning
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,8 @@ class Settings:
         seed: of weights, order and augmentation, 0 or more.
         device: "cpu" or a torch device with a GPU.
         kernels: see `models.snn.KERNELS`.
+        budget: that the network keeps to, or None.
+        prune: share of the weights of each layer that are zero in the end, 0 to below 1.
     """
 
     architecture: Architecture
@@ -63,6 +68,8 @@ class Settings:
     seed: int = 0
     device: str = "cpu"
     kernels: str = "compiled"
+    budget: Budget | None = None
+    prune: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Epoch:
         current_decays, voltage_decays: mean of each layer, fraction lost a step.
         synops: SynOps a sample of each layer on the validation windows.
         learning_rates: of the epoch's last step, by what is learned.
+        spent: by a sample, on the validation windows, of what has a budget; None without one.
         seconds: that the epoch took, with its validation.
     """
 
@@ -92,6 +100,7 @@ class Epoch:
     voltage_decays: tuple[float, ...] = ()
     synops: tuple[float, ...] = ()
     learning_rates: dict[str, float] = field(default_factory=dict)
+    spent: float | None = None
     seconds: float = field(default=0.0, compare=False)
 
 
@@ -100,8 +109,11 @@ class Training:
     """A training under way: the network, its optimizer and the best epoch so far.
 
     Attributes:
-        forward: the network, or what runs it so that gradients are those of all processes.
+        forward: returns the spikes of every layer (the last alone without a budget), so that
+            gradients are those of all processes.
         team: the processes that train it.
+        thrift: what keeps it to its budget, or None.
+        pruning: what prunes its weights, or None.
         history: the epochs done.
         best: the weights of the best epoch.
         best_epoch: its number, 0 before the first.
@@ -111,8 +123,10 @@ class Training:
     settings: Settings
     network: SlayerNetwork
     optimizer: torch.optim.Optimizer
-    forward: Callable[[Tensor], Tensor]
+    forward: Callable[[Tensor], Any]
     team: Team = ALONE
+    thrift: Thrift | None = None
+    pruning: WeightPruning | None = None
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_epoch: int = 0
@@ -147,8 +161,12 @@ def start(
         {"name": name, "params": parameters, "lr": rates[name], "highest": rates[name]}
         for name, parameters in network.parameter_groups().items()
     ]
-    forward = team.wrap(network)
-    return Training(data, settings, network, torch.optim.Adam(groups), forward, team)
+    budget, share = settings.budget, settings.prune
+    forward = team.wrap(network if budget is None else EveryLayer(network))
+    thrift = None if budget is None else Thrift(budget, network, team)
+    pruning = WeightPruning(network, share) if share else None
+    optimizer = torch.optim.Adam(groups)
+    return Training(data, settings, network, optimizer, forward, team, thrift, pruning)
 
 
 def check_batch(batch: int, windows: int, processes: int) -> None:
@@ -194,15 +212,18 @@ def run(training: Training, advance: Callable[[int, int], None] | None = None) -
         InputError: when the loss is no longer a finite number.
     """
     keep_freed_memory()
-    data, recipe = training.data, training.settings.recipe
+    data, recipe, thrift = training.data, training.settings.recipe, training.thrift
     validation = encode_windows(data.windows, data.encoder, data.split.validation)
     for number in range(len(training.history) + 1, recipe.epochs + 1):
         began = time.monotonic()
         samples = epoch_samples(data, recipe, seed=training.settings.seed, epoch=number)
         trained = train_epoch(training, samples, number, advance)
-        validated = evaluate(training.network, validation, training.team)
-        epoch = _epoch(training, number, trained, validated, time.monotonic() - began)
-        better = epoch.validation_accuracy > training.best_accuracy
+        network = training.network if thrift is None else thrift.deployed()
+        validated = evaluate(network, validation, training.team)
+        spent = None if thrift is None else thrift.validated(network, validated, validation)
+        epoch = _epoch(training, number, trained, validated, spent, time.monotonic() - began)
+        best = training.history[training.best_epoch - 1] if training.best_epoch else None
+        better = best is None or _rank(training, epoch) > _rank(training, best)
         training.history.append(epoch)
         if better:
             training.best_epoch = number
@@ -218,6 +239,7 @@ def _epoch(
     number: int,
     trained: tuple[float, float],
     validated: Validated,
+    spent: float | None,
     seconds: float,
 ) -> Epoch:
     """Return what an epoch came to; trained are its loss and accuracy."""
@@ -232,8 +254,18 @@ def _epoch(
         _means([each.voltage_decay for each in neurons], loihi.DECAY_ONE),
         validated.synops,
         {group["name"]: float(group["lr"]) for group in training.optimizer.param_groups},
+        spent,
         seconds,
     )
+
+
+def _rank(training: Training, epoch: Epoch) -> tuple[bool, float]:
+    """Return what the best epoch has the most of: to a budget, then right answers; where the budget
+    is not met, thrift."""
+    budget = training.settings.budget
+    if budget is None or epoch.spent is None or budget.met(epoch.spent):
+        return True, epoch.validation_accuracy
+    return False, -epoch.spent
 
 
 def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:
@@ -258,6 +290,7 @@ def state(training: Training) -> dict[str, Any]:
         "history": [vars(epoch) for epoch in training.history],
         "best": training.best,
         "best_epoch": training.best_epoch,
+        "thrift": None if training.thrift is None else training.thrift.state(),
     }
 
 
@@ -272,6 +305,8 @@ def restore(training: Training, values: dict[str, Any]) -> None:
         training.optimizer.load_state_dict(values["optimizer"])
         training.history = [Epoch(**_with_tuples(epoch)) for epoch in values["history"]]
         training.best, training.best_epoch = values["best"], values["best_epoch"]
+        if training.thrift is not None:
+            training.thrift.restore(values["thrift"])
         if not 0 <= training.best_epoch <= len(training.history):
             raise ValueError(f"best_epoch is {training.best_epoch}")
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:

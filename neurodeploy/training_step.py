@@ -43,13 +43,23 @@ def train_epoch(
     for step in range(steps):
         rows = training.team.share(batch)
         chosen = slice(step * batch + rows.start, step * batch + rows.stop)
-        position = ((number - 1) * steps + step) / (recipe.epochs * steps)
-        added = _step(training, samples.spikes[chosen], samples.labels[chosen], position)
+        done, whole = (number - 1) * steps + step, recipe.epochs * steps
+        added = _step(training, samples.spikes[chosen], samples.labels[chosen], done, whole)
+        _thin_out(training, done + 1, whole)
         loss, right = loss + added[0], right + added[1]
         if advance is not None:
-            advance(((number - 1) * steps + step + 1) * batch, recipe.epochs * steps * batch)
+            advance((done + 1) * batch, whole * batch)
     total_loss, total_right = training.team.total([loss, right])
     return total_loss / steps, total_right / (steps * batch)
+
+
+def _thin_out(training: Training, number: int, steps: int) -> None:
+    """Take out the neurons and weights that are to go after `number` of `steps` steps."""
+    thrift = training.thrift
+    if thrift is not None:
+        thrift.after_step(number, number / steps, steps)
+    if training.pruning is not None:
+        training.pruning.after_step(number / steps, None if thrift is None else thrift.alive)
 
 
 def _seed_torch(seed: int, epoch: int, rank: int) -> None:
@@ -58,23 +68,34 @@ def _seed_torch(seed: int, epoch: int, rank: int) -> None:
 
 
 def _step(
-    training: Training, spikes: NDArray[np.uint8], labels: NDArray[np.int64], position: float
+    training: Training,
+    spikes: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    done: int,
+    steps: int,
 ) -> tuple[float, int]:
-    """Take one step of the optimizer; position 0..1 is where in the training it is.
+    """Take one step of the optimizer after `done` of `steps` in the whole training.
 
     Returns:
         This process's part of the mean loss over the batch, and its number of right answers.
     """
-    recipe, device = training.settings.recipe, training.network.device
+    recipe, device, position = training.settings.recipe, training.network.device, done / steps
     training.network.set_progress(position)
     for group in training.optimizer.param_groups:
         group["lr"] = group["highest"] * rate_share(position)
     target = torch.from_numpy(labels).to(device)
-    counts = training.forward(torch.from_numpy(spikes).to(device).float()).sum(2)
+    inputs = torch.from_numpy(spikes).to(device).float()
+    found = training.forward(inputs)
+    counts = (found if training.thrift is None else found[-1]).sum(2)
     logits = recipe.count_scale * counts
     loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / recipe.batch
+    wanted = loss
+    if training.thrift is not None:
+        wanted = loss + training.thrift.penalty(
+            inputs, found, batch=recipe.batch, position=position, steps=steps
+        )
     training.optimizer.zero_grad()
-    (loss * training.team.size).backward()  # type: ignore[no-untyped-call]
+    (wanted * training.team.size).backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), recipe.gradient_limit)
     # Weights that are no numbers still give spikes of 0 or 1, so the loss alone does not tell.
     for name, value in (("loss", loss), ("gradient", norm)):
@@ -83,6 +104,8 @@ def _step(
                 f"the {name} became {value.item()} in epoch {len(training.history) + 1}; start "
                 "anew with a lower learning rate"
             )
+    if training.thrift is not None:
+        training.thrift.after_backward(steps)
     training.optimizer.step()
     training.network.after_step()
     return float(loss.detach()), int((counts.argmax(1) == target).sum())

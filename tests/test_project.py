@@ -38,6 +38,7 @@ def test_torch_is_imported_only_where_networks_are_trained(path: Path) -> None:
         "axonal_shift",
         "block_builder",
         "block_runs",
+        "compact",
         "dropout",
         "learned_bias",
         "learned_neurons",
