@@ -219,9 +219,10 @@ def use_threads(threads: int | None) -> None:
     import numba
     import torch
 
-    torch.set_num_threads(min(threads, os.cpu_count() or threads))
     there: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     numba.set_num_threads(min(threads, there))
+    # Afterwards: numba starts its threads there, which may tell OpenMP, and so torch, another number.
+    torch.set_num_threads(min(threads, os.cpu_count() or threads))
 
 
 def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
