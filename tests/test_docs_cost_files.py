@@ -72,6 +72,8 @@ def test_the_table_of_the_barrier_is_what_is_read():
     assert table("The barrier") == expected
     assert f"{cost_rows.SHORTEST_BARRIER:f} of its unit" in PAGE
     assert cost_rows.BARRIER.units == ("ns", "us")
+    assert LOIHI1.barrier_time(64).value == pytest.approx(3.36e-6, abs=0.005e-6)
+    assert "log(64 / 32) / log(8192 / 32) = 3.36 us" in PAGE
 
 
 def test_the_tables_of_keys_and_grades_are_what_is_read():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -116,10 +117,35 @@ def test_costs_come_in_si_units():
 
 @pytest.mark.parametrize(
     ("tiles", "microseconds"),
-    [(1, 0.6), (2, 1.0), (3, 1.4), (4, 1.4), (5, 1.8), (32, 1.8), (33, 14.3)],
+    [(1, 0.6), (2, 1.0), (4, 1.4), (29, 1.8), (32, 1.8), (8192, 14.3), (24576, 16.2)],
 )
-def test_a_barrier_takes_the_time_of_the_next_tabulated_size(tiles, microseconds):
+def test_a_barrier_over_a_tabulated_number_of_tiles_takes_the_time_of_its_row(tiles, microseconds):
     assert chip("loihi1").barrier_time(tiles).value == pytest.approx(microseconds * 1e-6)
+
+
+def test_between_rows_a_barrier_is_interpolated_over_the_logarithm_of_the_tiles():
+    """Two chips of 32 tiles double the tiles, 256 chips do so 8 times; 3 tiles are log2(1.5)."""
+    two = chip("loihi1").barrier_time(64)
+    assert two.value == pytest.approx((1.8 + 12.5 / 8) * 1e-6)
+    assert two.low == pytest.approx((0.465 + (1.8 - 0.465) / 8) * 1e-6)
+    assert two.high == two.value
+    assert chip("loihi1").barrier_time(512).value == pytest.approx((1.8 + 12.5 / 2) * 1e-6)
+    assert chip("loihi1").barrier_time(3).value == pytest.approx((1.0 + 0.4 * 0.5849625) * 1e-6)
+
+
+def test_below_the_first_row_and_above_the_last_a_barrier_takes_that_row():
+    whole = chip("loihi1")
+    rows = replace(whole, barrier=whole.barrier[1:3])
+    assert rows.barrier_time(1) == rows.barrier_time(2) == whole.barrier[1][1].si
+    assert rows.barrier_time(5) == rows.barrier_time(10**9) == whole.barrier[2][1].si
+    one = replace(whole, barrier=whole.barrier[:1])
+    assert one.barrier_time(1) == one.barrier_time(100) == whole.barrier[0][1].si
+
+
+@pytest.mark.parametrize("each", CHIPS.values(), ids=list(CHIPS))
+def test_chips_say_that_the_barrier_over_several_of_them_is_interpolated(each: Chip):
+    said = "between one chip and 256 chips as measured by Frady et al."
+    assert any(said in caveat for caveat in each.caveats)
 
 
 def test_loihi_2_says_that_its_energy_rests_on_loihi_1():

@@ -7,6 +7,7 @@ file's sha256 goes into every report.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -14,9 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from hw_sim.chips import cost_file, cost_json
 from hw_sim.chips.cost import GRADES, SI_FACTORS, Cost, Reading
-from hw_sim.estimates.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate, around
 from models.errors import InputError
 
 __all__ = [
@@ -34,7 +37,7 @@ class Chip:
         title: the chip's full name.
         limits: by name, in whole things; a limit that does not bind has no row.
         costs: by name, energy, time and power.
-        barrier: time of the barrier between steps as (tiles in use up to, row), ascending.
+        barrier: time of the barrier between steps as (tiles in use, row), ascending.
         caveats: sentences that every report on this chip prints.
         digest: sha256 of the cost file, 64 hexadecimal digits.
     """
@@ -56,11 +59,20 @@ class Chip:
         return self.costs[name].si
 
     def barrier_time(self, tiles: int) -> Estimate:
-        """Return the seconds that a barrier over `tiles` tiles takes: the next tabulated size."""
-        for up_to, row in self.barrier:
-            if tiles <= up_to:
-                return row.si
-        return self.barrier[-1][1].si
+        """Return the seconds that a barrier over `tiles` tiles takes, each end by itself.
+
+        Between two tabulated sizes it is a straight line over the logarithm of tiles, as for a
+        signal that goes up and down a tree:
+            below + (above - below) * log(tiles / tiles below) / log(tiles above / tiles below).
+        Below the first size and above the last it is what that one takes.
+        """
+        sizes = np.log([size for size, _ in self.barrier])
+        rows = [row.si for _, row in self.barrier]
+        low, value, high = (
+            float(np.interp(math.log(tiles), sizes, [getattr(row, end) for row in rows]))
+            for end in ("low", "value", "high")
+        )
+        return around(value, low, high)
 
     def rows(self) -> dict[str, Cost]:
         """Return every row of the cost file by name, limits first."""
