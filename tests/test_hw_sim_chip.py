@@ -209,6 +209,18 @@ def test_the_pilotnet_set_is_what_its_measurement_leaves_of_loihi_1_s_energies()
         assert pilotnet.cost(name).value == pytest.approx(one.cost(name).value / 1.23, rel=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["synaptic", "convolution"])
+def test_the_time_of_an_operation_is_what_updates_and_barrier_leave_of_pilotnet_s_step(kind):
+    """74 neurocores are on 19 tiles; the busiest has 2048 neurons and adds 1.51e5 weights."""
+    two = chip("loihi2")
+    row = two.costs[f"{kind}_operation_time"]
+    updates = 2048 * two.cost("neuron_update_active_time").value
+    left = 152.8e-6 - updates - two.barrier_time(19).value
+    assert row.value == pytest.approx(left / 1.51e5 * 1e9, abs=0.005)
+    assert [each.value for each in row.alternatives] == [1.01, 0.7, 1.07]
+    assert row.alternatives[0].value == pytest.approx(152.8e-6 / 1.51e5 * 1e9, abs=0.005)
+
+
 def test_an_unknown_set_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match=r"^loihi1 has no constant set 'x'; choose one of Davies"):
         chip("loihi1").using("x")
