@@ -96,7 +96,7 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
 
 def _report(network: Path, given: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
-    from neurodeploy.pages import terminal
+    from neurodeploy.pages.terminal import report as terminal
     from neurodeploy.report_run import Request, carry_out
 
     request = Request(

@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.json:
         cli.print_json(outcome.as_json())
     else:
-        from neurodeploy.pages import checks, terminal
+        from neurodeploy.pages.terminal import checks
+        from neurodeploy.pages.terminal import report as terminal
 
         terminal.show(outcome.report)
         checks.show(outcome)
@@ -66,7 +67,7 @@ def _side_by_side(given: argparse.Namespace, networks: Sequence[Path]) -> int:
     if given.json:
         cli.print_json(found.as_json())
     else:
-        from neurodeploy.pages import beside
+        from neurodeploy.pages.terminal import beside
 
         beside.show(found)
         print("Next, all about one of them:")
@@ -81,11 +82,11 @@ def write_pages(request: Request, outcome: Outcome) -> list[str]:
     if request.html is None and request.plots is None:
         return []
     with cli.status("drawing"):
-        from neurodeploy.pages import html
+        from neurodeploy.pages.html import page
         from neurodeploy.pages.view import View
 
         view = View(outcome.report, outcome.sample)
-        html.write(view, page=request.html, plots=request.plots)
+        page.write(view, page=request.html, plots=request.plots)
     said = []
     if request.html is not None:
         said.append(f"Wrote {request.html}: the report as a page")

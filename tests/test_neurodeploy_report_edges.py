@@ -18,7 +18,9 @@ from models import loihi
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import provenance, report
 from neurodeploy.evaluation import Inputs
-from neurodeploy.pages import page_texts, short, terminal
+from neurodeploy.pages import short
+from neurodeploy.pages.html import texts
+from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
 from neurodeploy.report_run import Request, carry_out
 
@@ -147,7 +149,7 @@ def test_outputs_that_never_fire_are_read_from_v(network, run):
         load = json.loads(run("--json", network=name)[1])["estimated"]["loihi2"]["load"]
         assert load["voltages_read_per_sample"] == voltages
     made = carry_out(Request(Path("v.net"), input=Path("x.npy"))).report
-    assert page_texts.load(View(made))[-1].endswith(
+    assert texts.load(View(made))[-1].endswith(
         "and reads 0 spikes, and v of 4 neurons after the last step."
     )
 

@@ -12,8 +12,8 @@ import pytest
 
 from models.errors import InputError
 from neurodeploy import report, report_files
-from neurodeploy.pages import html
 from neurodeploy.pages.figures.registry import FIGURES
+from neurodeploy.pages.html import page as html
 from neurodeploy.report_run import Request, carry_out
 
 

@@ -18,10 +18,12 @@ from export import netx
 from hw_sim.estimates.estimate import Estimate, exactly
 from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import evaluation
-from neurodeploy.pages import html, numbers, page_texts
+from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges, style, svg
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.figures.svg import Drawn
+from neurodeploy.pages.html import page as html
+from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View, core_parts
 from neurodeploy.report_run import Request, carry_out
 from neurodeploy.tasks.windows import Signal
@@ -109,7 +111,7 @@ def test_real_time_is_answered_with_the_slowest_of_the_longest_step():
     view = view_of(network_of(4, 9, 3, dt_ms=20.0), spikes_of(6, 4, 30))
     peak = view.chips[0].latency.peak_step_s
     assert peak.high > peak.value
-    kept = next(tile for tile in page_texts.tiles(view) if tile.title == "Real time kept")
+    kept = next(tile for tile in texts.tiles(view) if tile.title == "Real time kept")
     most = numbers.scale([peak.high], "s").amount(peak.high)
     assert kept.entries[0].note == f"up to {most} of 20 ms a step"
     assert kept.entries[0].value == "yes"

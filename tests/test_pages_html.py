@@ -16,8 +16,8 @@ import pytest
 
 from export import netx
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import html
 from neurodeploy.pages.figures.registry import FIGURES
+from neurodeploy.pages.html import page as html
 from neurodeploy.pages.view import View
 from neurodeploy.report_run import Request, carry_out
 from neurodeploy.tasks.windows import Signal

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import short
-from neurodeploy.pages.tables import add_numbers, plain
+from neurodeploy.pages.terminal.tables import add_numbers, plain
 
 LABEL: Final = 24
 """Characters of the labels."""

@@ -15,8 +15,8 @@ from hw_sim.reports.estimated import Estimated
 from hw_sim.reports.report import Report
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
-from neurodeploy.pages.chip_columns import Columns, groups
-from neurodeploy.pages.tables import plain, print_table
+from neurodeploy.pages.terminal.chip_columns import Columns, groups
+from neurodeploy.pages.terminal.tables import plain, print_table
 
 PARTS: Final = {
     "synaptic": "synaptic",

@@ -12,9 +12,9 @@ from hw_sim.reports.estimated import Estimated
 from hw_sim.reports.estimated_json import tiles_of
 from hw_sim.reports.report import Report
 from neurodeploy.pages import short
-from neurodeploy.pages.chip_columns import Columns
-from neurodeploy.pages.summary import keeps_up, pace_label, pace_power
-from neurodeploy.pages.tables import add_numbers, plain
+from neurodeploy.pages.terminal.chip_columns import Columns
+from neurodeploy.pages.terminal.summary import keeps_up, pace_label, pace_power
+from neurodeploy.pages.terminal.tables import add_numbers, plain
 
 PARTS: Final = {
     "synaptic": "synaptic",

@@ -13,10 +13,10 @@ from hw_sim.reports.counted import Counted
 from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
-from neurodeploy.pages.chip_columns import Columns, groups
-from neurodeploy.pages.summary import decision_label, keeps_up, pace_label
-from neurodeploy.pages.tables import console as stdout
-from neurodeploy.pages.tables import plain, print_list, print_table
+from neurodeploy.pages.terminal.chip_columns import Columns, groups
+from neurodeploy.pages.terminal.summary import decision_label, keeps_up, pace_label
+from neurodeploy.pages.terminal.tables import console as stdout
+from neurodeploy.pages.terminal.tables import plain, print_list, print_table
 from neurodeploy.side_by_side import Entry, SideBySide
 
 OnChip: TypeAlias = Callable[[Entry], Estimated]

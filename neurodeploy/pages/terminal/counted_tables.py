@@ -9,7 +9,7 @@ from hw_sim.neurobench_metrics import Neurobench
 from hw_sim.reports.report import Report
 from hw_sim.score import Score
 from neurodeploy.pages import short
-from neurodeploy.pages.tables import add_numbers, plain
+from neurodeploy.pages.terminal.tables import add_numbers, plain
 
 
 def network(report: Report) -> Table:

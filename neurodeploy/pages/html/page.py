@@ -17,9 +17,9 @@ from markupsafe import Markup
 from hw_sim.estimates.conventional import WHEN
 from hw_sim.reports.report import NOT_MODELLED
 from models.atomic import replacing
-from neurodeploy.pages import page_tables, page_texts
 from neurodeploy.pages.figures import svg
 from neurodeploy.pages.figures.svg import Drawn
+from neurodeploy.pages.html import tables, texts
 from neurodeploy.pages.view import View, clean
 
 TEMPLATE: Final = "report.html.j2"
@@ -66,26 +66,26 @@ def content(view: View, drawn: Mapping[str, Drawn]) -> dict[str, Any]:
     caveats = [clean(c) for each in view.chips for c in each.placement.chip.caveats]
     return {
         "figures": {name: _figure(each) for name, each in drawn.items()},
-        "title": page_texts.title(view),
-        "summary": page_texts.summary(view),
+        "title": texts.title(view),
+        "summary": texts.summary(view),
         "digest": view.report.digest[:12],
-        "tiles": page_texts.tiles(view),
-        "problems": page_texts.problems(view),
+        "tiles": texts.tiles(view),
+        "problems": texts.problems(view),
         "texts": {
-            name: getattr(page_texts, name)(view)
+            name: getattr(texts, name)(view)
             for name in ("accuracy", "steps", "load", "places", "sample")
         },
         "tables": {
-            name: getattr(page_tables, name)(view)
+            name: getattr(tables, name)(view)
             for name in (
                 "classes", "decisions", "outputs", "energy", "constants", "latency", "placement",
                 "activity", "neurobench", "network",
             )
         },
-        "machines": page_texts.machine_sources(view),
+        "machines": texts.machine_sources(view),
         "when": WHEN,
-        "sources": page_texts.sources(view),
-        "provenance": page_texts.provenance(view),
+        "sources": texts.sources(view),
+        "provenance": texts.provenance(view),
         "caveats": list(dict.fromkeys(caveats)),
         "not_modelled": NOT_MODELLED,
     }  # fmt: skip
@@ -102,7 +102,7 @@ def _figure(drawn: Drawn) -> dict[str, Any]:
 
 @cache
 def _template() -> Any:
-    text = resources.files("neurodeploy.pages").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    text = resources.files("neurodeploy.pages.html").joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

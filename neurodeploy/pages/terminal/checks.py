@@ -10,8 +10,8 @@ from rich.table import Table
 
 from neurodeploy.cli import number_of
 from neurodeploy.comparison import Comparison, Side
-from neurodeploy.pages.tables import add_numbers, print_list, print_table
-from neurodeploy.pages.tables import console as stdout
+from neurodeploy.pages.terminal.tables import add_numbers, print_list, print_table
+from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.report_run import Outcome
 from neurodeploy.trace import SATURATED, Trace
 

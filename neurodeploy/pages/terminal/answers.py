@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hw_sim.answers import Answers
-from neurodeploy.pages.tables import add_numbers, print_table
+from neurodeploy.pages.terminal.tables import add_numbers, print_table
 
 SAMPLES_SHOWN: Final = 10
 OUTPUTS_SHOWN: Final = 10

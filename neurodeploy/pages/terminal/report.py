@@ -8,7 +8,7 @@ from rich.table import Table
 
 from hw_sim.estimates.conventional import WHEN
 from hw_sim.reports.report import NOT_MODELLED, Report
-from neurodeploy.pages import (
+from neurodeploy.pages.terminal import (
     answers,
     chip_tables,
     counted_tables,
@@ -16,9 +16,9 @@ from neurodeploy.pages import (
     other_tables,
     summary,
 )
-from neurodeploy.pages.chip_columns import groups
-from neurodeploy.pages.tables import console as stdout
-from neurodeploy.pages.tables import print_list, print_table
+from neurodeploy.pages.terminal.chip_columns import groups
+from neurodeploy.pages.terminal.tables import console as stdout
+from neurodeploy.pages.terminal.tables import print_list, print_table
 
 
 def show(report: Report, console: Console | None = None) -> None:

@@ -12,7 +12,7 @@ from neurodeploy.cli import number_of
 from neurodeploy.pages import numbers, short
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.figures import steps as steps_figure
-from neurodeploy.pages.other_tables import way
+from neurodeploy.pages.terminal.other_tables import way
 from neurodeploy.pages.view import View, clean, machines
 
 

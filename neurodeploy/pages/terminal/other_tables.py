@@ -13,7 +13,7 @@ from hw_sim.reports.estimated import Decision, decide
 from hw_sim.reports.report import Report
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
-from neurodeploy.pages.tables import add_numbers, plain
+from neurodeploy.pages.terminal.tables import add_numbers, plain
 
 POINTS: Final = 8
 """Numbers of steps that are shown, beside the earliest at which answers hold."""

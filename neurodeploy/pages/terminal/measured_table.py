@@ -9,7 +9,7 @@ from rich.table import Table
 from hw_sim.activity import Breakdown, Measured
 from neurodeploy.cli import number_of
 from neurodeploy.pages import short
-from neurodeploy.pages.tables import add_numbers
+from neurodeploy.pages.terminal.tables import add_numbers
 
 NAMES = {"vdd": "supply VDD", "vdd_m": "supply VDDM", "vdd_io": "supply VDDIO"}
 
