@@ -6,9 +6,9 @@ tasks/                          data, its split and how it becomes spikes
 training, checkpoint            train a network and keep it; training_step one epoch's steps,
                                 validation what comes after them
 chosen_network, capacity        which network to train, and whether a chip could hold it
-budget, thrift                  the law by which a training keeps to a budget, and what carries it out;
-                                spending what a network spends, weight_pruning zeros among weights,
-                                budget_options their options and last words
+budget, thrift                  the law by which a training keeps to a budget, and what carries it
+                                out; spending what a network spends, weight_pruning zeros among
+                                weights, budget_options the options and what they came to
 run_folder, run_lock            the files of one training, and the right to write them; run_keeper
                                 writes them while it runs, run_options says which may go on
 distributed, gpu                several processes, and what a GPU needs

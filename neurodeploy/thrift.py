@@ -21,7 +21,7 @@ from torch import Tensor
 
 from models.compact import compacted, removable_layers, weights_into
 from models.snn import SlayerNetwork
-from neurodeploy.budget import ARRIVED, BAND, Budget, Law
+from neurodeploy.budget import ARRIVED, Budget, Law
 from neurodeploy.distributed import ALONE, Team
 from neurodeploy.spending import Spending, dynamic_energy_uj, tariff_of
 from neurodeploy.tasks.task import Samples
@@ -144,7 +144,7 @@ class Thrift:
     def _let_go(self) -> bool:
         """Take out the neuron that matters least for what it saves; tell whether there was one.
 
-        One that would leave much less than the aim stays: the price does the rest.
+        One that would leave less than the aim stays: the price does the rest.
         """
         alive = [each.clone().requires_grad_() for each in self.alive]
         before = self._spending.of(self._counts, alive, self._steps)
@@ -153,7 +153,7 @@ class Thrift:
         for index in removable_layers(self._network):
             worth = self._matter[index].sqrt() / savings[index].clamp(min=1e-12)
             worth[self.alive[index] == 0] = math.inf
-            worth[before.item() - savings[index] < (1 - BAND / 2) * self.law.aim] = math.inf
+            worth[before.item() - savings[index] < self.law.aim] = math.inf
             least = int(worth.argmin())
             several = self.alive[index].sum() > 1
             if several and float(worth[least]) < (math.inf if best is None else best[0]):
