@@ -26,7 +26,8 @@ def run_compiled(network: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor
     architecture = network.architecture
     for block, layer, shape in zip(network.layers, architecture.layers, architecture.shapes):
         if network.training and layer.dropout:
-            arriving = drop_senders(arriving.transpose(1, 2), layer.dropout).transpose(1, 2)
+            arriving = drop_senders(arriving.transpose(1, 2), layer.dropout, network.part)
+            arriving = arriving.transpose(1, 2)
         inputs = _weighted(block, arriving, shape)
         arriving, emitted = _fired(block, inputs, delayed)
         yield (arriving if delayed else emitted).transpose(1, 2)
@@ -97,7 +98,7 @@ def _learned(block: Any, inputs: Tensor, dynamics: Dynamics) -> Tensor:
 
 def each_neuron(values: Tensor, neurons: int) -> Tensor:
     """Return one value a neuron of one for all or one a channel."""
-    return values.repeat_interleave(neurons // len(values))
+    return values if len(values) == neurons else values.repeat_interleave(neurons // len(values))
 
 
 def dynamics_of(neuron: Any, neurons: int) -> Dynamics:

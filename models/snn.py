@@ -19,7 +19,7 @@ from models.block_builder import build_blocks
 from models.block_runs import run_compiled
 from models.block_spikes import emit
 from models.block_values import FLATTEN
-from models.dropout import drop_senders
+from models.dropout import Part, drop_senders
 from models.errors import InputError
 from models.fan_out import fan_outs
 from models.synaptic_dense import SynapticDense
@@ -46,6 +46,7 @@ class SlayerNetwork(torch.nn.Module):
 
     Attributes:
         blocks: in order, with lava-dl's `Flatten` between images and dense layers.
+        part: of a batch that several processes share, so that they drop what a single one would.
     """
 
     def __init__(self, architecture: Architecture, kernels: str = "compiled") -> None:
@@ -54,6 +55,7 @@ class SlayerNetwork(torch.nn.Module):
             raise InputError(f"{kernels!r} is no kind of kernels; choose {' or '.join(KERNELS)}")
         self.architecture = architecture
         self.kernels = kernels
+        self.part: Part | None = None
         self.blocks = torch.nn.ModuleList(build_blocks(architecture))
         for decays in self.parameter_groups().get("decays", ()):
             decays.register_hook(self._corrected)  # type: ignore[no-untyped-call]
@@ -97,7 +99,7 @@ class SlayerNetwork(torch.nn.Module):
         shapes, layers = self.architecture.shapes, self.architecture.layers
         for index, block in enumerate(self.layers):
             if self.training and layers[index].dropout:
-                arriving = drop_senders(arriving, layers[index].dropout)
+                arriving = drop_senders(arriving, layers[index].dropout, self.part)
             if layers[index].kind == "conv":
                 arriving = arriving.reshape(len(arriving), *shapes[index], -1)
             emitted, arriving = emit(block, arriving)
@@ -160,8 +162,9 @@ class SlayerNetwork(torch.nn.Module):
         """Bring what an optimizer's step moved back to where it means something."""
         for delays, longest in self._delays():
             delays.data.clamp_(0, longest)
-        for decays in self.parameter_groups().get("decays", ()):
-            decays.data.clamp_(0, loihi.DECAY_ONE)
+        for block in self.layers:
+            if block.neuron.requires_grad:
+                block.neuron.clamp()
 
     def set_progress(self, position: float) -> None:
         """Tell how much of a training is done, 0..1: the Gaussians of synaptic delays shrink."""

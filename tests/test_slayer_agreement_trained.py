@@ -58,6 +58,12 @@ NETWORKS |= {
     "everything in 6 bits": images().changed(weight_bits=6, dropout=0.1),
 }
 
+ON_LAVA = (
+    "dense-bias", "axonal and synaptic", "images", "recurrent, biases and decays",
+    "synaptic, 4 bits",
+)  # fmt: skip
+"""These have of everything; Lava takes its time."""
+
 
 def spikes_for(architecture: Architecture, samples: int, steps: int) -> np.ndarray:
     rng = np.random.default_rng(5)
@@ -105,6 +111,7 @@ def test_slayer_and_fast_agree_in_every_spike(trained):
     assert synops.tolist() == sum(layer.synops for layer in count(twin, activity)).tolist()
 
 
+@pytest.mark.parametrize("trained", ON_LAVA, indirect=True)
 def test_lava_agrees_too(trained):
     twin = quantize(trained)
     spikes = spikes_for(trained.architecture, 2, 30)
