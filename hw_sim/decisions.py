@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hw_sim import fast
 from hw_sim.activity import Activity
 from models.errors import InputError
+from models.layers import InputLayer
 from models.network import QuantizedNetwork
 
 TOLERANCE: Final = 0.01
@@ -32,7 +33,9 @@ class Decisions:
             that of `hw_sim.score`; None without labels.
         agreement_by_step: fraction of answers that equal the same sample's last one, float64 (T,).
         earliest_step: fewest steps, 1..T, from which on the accuracy stays no more than
-            `TOLERANCE` below the last; without labels the agreement.
+            `TOLERANCE` below the last; without labels the agreement. Never fewer than
+            `steps_to_answer`, or T where that is less: an answer that was there before saw none of
+            the sample.
         stable_step_mean: mean over samples of the steps, 1..T, after which its answer no longer
             changes.
     """
@@ -61,6 +64,23 @@ class Decisions:
             "earliest_step": self.earliest_step,
             "stable_step_mean": self.stable_step_mean,
         }
+
+
+def way_steps(network: QuantizedNetwork) -> int:
+    """Return the steps that a spike takes at least from the input through all layers: one each.
+
+    An input layer is driven in the very step, and takes none.
+    """
+    return sum(not isinstance(layer, InputLayer) for layer in network.layers)
+
+
+def steps_to_answer(network: QuantizedNetwork) -> int:
+    """Return the fewest steps after which an answer can depend on the input: way_steps + 1.
+
+    What the input sends in the first step reaches the last layer `way_steps` steps later, and its
+    voltage, the spike that follows and the value it sends alike are of that step.
+    """
+    return way_steps(network) + 1
 
 
 class DecisionMeter:
@@ -116,7 +136,9 @@ class DecisionMeter:
             samples=self._samples,
             accuracy_by_step=None if self._labels is None else self._right / self._samples,
             agreement_by_step=self._agreed / self._samples,
-            earliest_step=_earliest(counted, self._samples),
+            earliest_step=max(
+                _earliest(counted, self._samples), min(steps_to_answer(self._network), len(counted))
+            ),
             stable_step_mean=self._stable / self._samples,
         )
 

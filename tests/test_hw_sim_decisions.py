@@ -10,7 +10,13 @@ import pytest
 from hw_sim import fast
 from hw_sim.activity import Activity
 from hw_sim.answers import outputs
-from hw_sim.decisions import DecisionMeter, Decisions, answers_by_step
+from hw_sim.decisions import (
+    DecisionMeter,
+    Decisions,
+    answers_by_step,
+    steps_to_answer,
+    way_steps,
+)
 from hw_sim.run_options import RunOptions
 from hw_sim.score import score
 from models import loihi
@@ -59,11 +65,42 @@ def test_answers_are_counted_after_every_step_and_the_lowest_of_equals_answers()
 
 
 def test_the_earliest_step_keeps_accuracy_to_the_end_within_one_point() -> None:
-    right, late = "1000 0000", "0010 0100"  # late: 0 1 tie(0) 0
+    right, late = "100000 000000", "001010 010100"  # late: 0 1 tie(0) 1 tie(0) 0
     kept = [right] * 99 + [late]
-    assert decide(network(2), spiking(*kept), labels=[0] * 100).earliest_step == 1
+    assert decide(network(2), spiking(*kept), labels=[0] * 100).earliest_step == 3
     lost = [right] * 98 + [late] * 2
-    assert decide(network(2), spiking(*lost), labels=[0] * 100).earliest_step == 3
+    assert decide(network(2), spiking(*lost), labels=[0] * 100).earliest_step == 5
+
+
+def test_no_answer_counts_before_a_spike_can_pass_all_layers() -> None:
+    """Two layers take two steps; all samples of class 0 are right by silence until then."""
+    silent = spiking("0000 0000")
+    assert decide(network(2), silent, labels=[0]).earliest_step == 3
+    assert decide(network(2), silent).earliest_step == 3
+    driven = network(2)
+    driven = QuantizedNetwork((InputLayer(NEURON, (5,)), *driven.layers))
+    assert (way_steps(driven), steps_to_answer(driven)) == (2, 3)
+    two_steps = spiking("00 00")
+    assert decide(network(2), two_steps, labels=[0]).earliest_step == 2
+
+
+@pytest.mark.parametrize("last", [NEURON, SILENT, Sigma()], ids=["spikes", "voltage", "values"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("driven", [False, True])
+def test_answers_depend_on_the_input_after_a_step_a_layer_and_one(
+    last: Any, layers: int, driven: bool
+) -> None:
+    """A value of the first step, through weights that make every neuron fire at once."""
+    quick = CubaLif(np.array([4096]), np.array([4096]), 10)
+    weight = np.full((2, 2), 200)
+    made: list[Any] = [InputLayer(quick, (2,))] if driven else []
+    made += [DenseLayer(weight, quick) for _ in range(layers - 1)]
+    made.append(DenseLayer(np.array([[-9, -9], [200, 200]]), last))
+    net = QuantizedNetwork(tuple(made))
+    inputs = np.zeros((1, 2, 6), np.int32)
+    inputs[:, :, 0] = 1
+    found = answers_by_step(net, fast.run(net, inputs * (1000 if driven else 1)))
+    assert found.argmax(1).tolist() == [steps_to_answer(net) - 1]
 
 
 def test_without_labels_the_agreement_counts() -> None:
@@ -126,7 +163,7 @@ def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
         "agreement_by_step": [1.0, 1.0, 1.0],
         "kept": "accuracy",
         "tolerance": 0.01,
-        "earliest_step": 1,
+        "earliest_step": 3,
         "stable_step_mean": 1.0,
     }
 

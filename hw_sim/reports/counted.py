@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_sim.activity import LayerCounts
+from hw_sim.decisions import way_steps
 from hw_sim.score import Score
-from models.layers import LAYERS, InputLayer, Layer, RecurrentLayer, fan_out, longest_delay
+from models.layers import LAYERS, Layer, RecurrentLayer, fan_out, longest_delay
 from models.network import QuantizedNetwork
 from models.neurons import NEURONS
 
@@ -110,7 +111,7 @@ def counted(
         steps,
         score,
         layers,
-        way_steps=sum(not isinstance(layer, InputLayer) for layer in network.layers),
+        way_steps=way_steps(network),
         delay_steps=sum(map(longest_delay, network.layers)),
     )
 
