@@ -15,8 +15,10 @@ from hw_sim import fast
 from hw_sim.activity import Activity, count
 from hw_sim.chips.chip import CHIPS, Chip
 from hw_sim.decisions import DecisionMeter
+from hw_sim.estimates.estimate import exactly
 from hw_sim.estimates.meter import measure
 from hw_sim.placement.place import place
+from hw_sim.reports.estimated import estimated
 from hw_sim.reports.report import NOT_MODELLED, build
 from hw_sim.score import answers, score
 from models.errors import InputError
@@ -201,6 +203,38 @@ def test_stopping_early_costs_what_the_first_steps_cost(network, activity, count
         for part in ("neuron", "static", "total"):
             assert early["energy_uj"][part]["value"] < whole["energy_uj"][part]["value"]
         assert early["energy_uj"]["synaptic"] == whole["energy_uj"]["synaptic"]
+
+
+@pytest.mark.parametrize(("dt_ms", "waits"), [(20.0, True), (1e-6, False)])
+def test_stopping_early_at_the_sensor_s_pace_takes_its_steps_or_the_chip_s_where_slower(
+    network, activity, counts, workloads, dt_ms, waits
+):
+    """Three steps of 20 ms are 60 ms, whatever the chip does; those of a nanosecond are none."""
+    meter = DecisionMeter(network, np.array([0, 1]))
+    meter.add(activity)
+    made = build(
+        network, counts, workloads=workloads, dt_ms=dt_ms, decisions=meter.result()
+    ).estimated
+    for each in made.values():
+        found, static = each.decision, each.power.static
+        assert found.pace_s == (exactly(0.060) if waits else found.latency_s)
+        assert found.pace_energy.static.value == pytest.approx(static.value * found.pace_s.value)
+        assert found.pace_energy.dynamic == found.energy.dynamic
+        told = each.as_json()["decision"]["at_pace"]
+        assert told["latency_ms"]["value"] == pytest.approx(found.pace_s.value * 1e3, rel=1e-3)
+        assert told["energy_uj"]["total"]["value"] == pytest.approx(
+            found.pace_energy.total.value * 1e6, rel=1e-3
+        )
+
+
+def test_without_a_pace_stopping_early_is_told_at_full_speed_alone(network, activity):
+    bare = replace(network, task=replace(network.task, dt_ms=None))
+    meter = DecisionMeter(bare, None)
+    meter.add(activity)
+    workload = measure(activity, place(bare, CHIPS["loihi1"]))
+    found = estimated(workload, decisions=meter.result()).as_json()["decision"]
+    assert found["steps"] == 3
+    assert found["at_pace"] is None
 
 
 def test_without_decisions_there_is_no_early_stop(report):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hw_sim.decisions import Decisions
 from hw_sim.estimates.energy import ROWS, Energy, by_constants, sample_energy, static_power
-from hw_sim.estimates.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate, exactly, largest
 from hw_sim.estimates.latency import Latency, RealTime, first_steps_s, real_time, sample_latency
 from hw_sim.estimates.workload import Workload
 from hw_sim.placement.advice import advice
@@ -33,11 +33,31 @@ class Decision:
         steps: run until then.
         latency_s: seconds at full speed.
         energy: of the mean sample until then, at full speed.
+        pace_s: seconds at the pace of the sensor, or at the chip's where that is slower; None where
+            no pace is known.
+        pace_energy: of the mean sample until then at that pace.
     """
 
     steps: int
     latency_s: Estimate
     energy: Energy
+    pace_s: Estimate | None = None
+    pace_energy: Energy | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        pace = None
+        if self.pace_s is not None and self.pace_energy is not None:
+            pace = _cost_as_json(self.pace_s, self.pace_energy)
+        return {
+            "steps": self.steps,
+            **_cost_as_json(self.latency_s, self.energy),
+            "at_pace": pace,
+        }
+
+
+def _cost_as_json(latency_s: Estimate, energy: Energy) -> dict[str, Any]:
+    return {"latency_ms": band_as_json(latency_s, MILLI), "energy_uj": energy_as_json(energy)}
 
 
 @dataclass(frozen=True)
@@ -122,7 +142,7 @@ class Estimated:
             "placement": placement_as_json(self.placement),
             "load": load_as_json(self.workload),
             "full_speed": self._full_speed(),
-            "decision": self._decision(),
+            "decision": None if self.decision is None else self.decision.as_json(),
             "real_time": self._real_time(),
             "energy_rows": {
                 part: [r for r in rows if r in chip.costs] for part, rows in ROWS.items()
@@ -149,15 +169,6 @@ class Estimated:
                 name: values_as_json(energy) for name, energy in self.energies.items()
             },
             "power_mw": self.power.as_json(),
-        }
-
-    def _decision(self) -> dict[str, Any] | None:
-        if self.decision is None:
-            return None
-        return {
-            "steps": self.decision.steps,
-            "latency_ms": band_as_json(self.decision.latency_s, MILLI),
-            "energy_uj": energy_as_json(self.decision.energy),
         }
 
     def _real_time(self) -> dict[str, Any] | None:
@@ -201,13 +212,22 @@ def estimated(
         latency=latency,
         energy=sample_energy(workload, duration_s=latency.sample_s),
         energies=by_constants(workload, latency.sample_s),
-        decision=None if decisions is None else decide(workload, latency, decisions.earliest_step),
+        decision=None
+        if decisions is None
+        else decide(workload, latency, steps=decisions.earliest_step, pace=pace),
         pace=pace,
         pace_energy=None if pace is None else sample_energy(workload, duration_s=pace.sample_s),
     )
 
 
-def decide(workload: Workload, latency: Latency, steps: int) -> Decision:
-    """Return what the first `steps` steps of the mean sample cost at full speed."""
+def decide(
+    workload: Workload, latency: Latency, *, steps: int, pace: RealTime | None = None
+) -> Decision:
+    """Return what the first `steps` steps of the mean sample cost, at full speed and at a pace."""
     duration = first_steps_s(workload, latency, steps)
-    return Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
+    made = Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
+    if pace is None:
+        return made
+    waited = largest([duration, exactly(pace.dt_s * steps)])
+    energy = sample_energy(workload, duration_s=waited, steps=steps)
+    return replace(made, pace_s=waited, pace_energy=energy)
