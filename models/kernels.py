@@ -29,6 +29,7 @@ STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """SLAYER's states are the integer states divided by 4096."""
 
 _LEAST, _LOG2_E = np.float32(-69), np.float32(1.4426950408889634)
+_NOTHING = np.float32(1e-30)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693145751953125), np.float32(1.42860682030941723e-6)
 
 
@@ -75,7 +76,7 @@ def _step(inputs, current_kept, voltage_kept, threshold, current, voltage, volta
 def _forward(inputs, current_kept, voltage_kept, threshold, shift, spikes, voltages):
     """inputs float32 (B, T, N) -> spikes float32 delayed by shift int32 (N,), voltages float32.
 
-    `spikes` holds zeros where nothing arrives: in the first steps of a delayed neuron.
+    `spikes` may hold anything.
     """
     batch, steps, neurons = inputs.shape
     alike = shift.min() == shift.max()
@@ -84,6 +85,7 @@ def _forward(inputs, current_kept, voltage_kept, threshold, shift, spikes, volta
     for b in range(batch):
         current[:] = 0
         voltage[:] = 0
+        spikes[b, : shift[0] if alike else steps] = 0
         for t in range(steps):
             late = t + shift[0]
             row = spikes[b, late] if alike and late < steps else fired
@@ -93,16 +95,15 @@ def _forward(inputs, current_kept, voltage_kept, threshold, shift, spikes, volta
             )  # fmt: skip
             if not alike:
                 for j in range(neurons):
-                    if t + shift[j] < steps:
-                        spikes[b, t + shift[j], j] = fired[j]
+                    if fired[j] != 0 and t + shift[j] < steps:
+                        spikes[b, t + shift[j], j] = 1
 
 
 @compile_kernel
 def exponential(x):
     """Return exp(x) of a float32 x <= 0, within a few units of the last place; 0 where x < -69.
 
-    2^n times a polynomial of what is left, in operations that compile to vectors. Below 1e-30 it
-    is no gradient any more, and numbers too small for a float32's precision take ten times as long.
+    2^n times a polynomial of what is left, in operations that compile to vectors.
     """
     n = np.floor(max(x, _LEAST) * _LOG2_E + float32(0.5))
     r = float32(float32(x - n * _LN2_HIGH) - n * _LN2_LOW)
@@ -115,10 +116,15 @@ def exponential(x):
 
 @compile_kernel
 def _weigh(grads, voltages, centre, slope, peak):
-    """Multiply grads float32 (T, N) of what fired by the surrogate gradient, in place."""
+    """Multiply grads float32 (T, N) of what fired by the surrogate gradient, in place.
+
+    Below 1e-30 they become 0: through the layers they would leave what a float32 holds in full, and
+    such numbers take ten times as long.
+    """
     for t in range(len(grads)):
         for j in range(grads.shape[1]):
-            grads[t, j] *= peak * exponential(-abs(voltages[t, j] - centre) / slope)
+            near = grads[t, j] * (peak * exponential(-abs(voltages[t, j] - centre) / slope))
+            grads[t, j] = near if abs(near) > _NOTHING else float32(0)
 
 
 @compile_kernel
@@ -160,6 +166,21 @@ def _backward(grad, voltages, centre, slope, peak, current_kept, voltage_kept, s
             )  # fmt: skip
 
 
+@compile_kernel
+def _sum_delay_grads(grad, spikes, sums):
+    """Add grad[t] * (spikes[t - 1] - spikes[t]) over samples and steps to sums float32 (N,).
+
+    grad and spikes are float32 (B, T, N).
+    """
+    batch, steps, neurons = grad.shape
+    for b in range(batch):
+        for j in range(neurons):
+            sums[j] -= grad[b, 0, j] * spikes[b, 0, j]
+        for t in range(1, steps):
+            for j in range(neurons):
+                sums[j] += grad[b, t, j] * (spikes[b, t - 1, j] - spikes[b, t, j])
+
+
 class CubaBlock(torch.autograd.Function):
     """Neurons, the one step that a layer takes, and the axonal delays, as one operation."""
 
@@ -182,7 +203,7 @@ class CubaBlock(torch.autograd.Function):
         def run(part: slice) -> None:
             _forward(
                 inputs.numpy()[part], dynamics.current_kept, dynamics.voltage_kept, threshold,
-                shift, _silent(spikes.numpy()[part], shift), voltages.numpy()[part],
+                shift, spikes.numpy()[part], voltages.numpy()[part],
             )  # fmt: skip
 
         over_samples(len(inputs), run)
@@ -200,24 +221,16 @@ class CubaBlock(torch.autograd.Function):
         kept = (dynamics.current_kept, dynamics.voltage_kept)
         grad_inputs = torch.empty_like(grad)
 
-        def run(part: slice) -> None:
+        def run(part: slice) -> Tensor:
             _backward(
                 grad.numpy()[part], voltages.numpy()[part], *map(np.float32, constants),
                 *(each / np.float32(loihi.DECAY_ONE) for each in kept),
                 ctx.shift, grad_inputs.numpy()[part],
             )  # fmt: skip
+            sums = torch.zeros(grad.shape[2])
+            if ctx.needs_input_grad[1]:
+                _sum_delay_grads(grad.numpy()[part], spikes.numpy()[part], sums.numpy())
+            return sums
 
-        over_samples(len(grad), run)
-        return grad_inputs, _delay_grad(grad, spikes) if ctx.needs_input_grad[1] else None, None
-
-
-def _silent(spikes: Any, shift: Any) -> Any:
-    """Return the spikes (B, T, N), silent in the steps before the latest shift."""
-    spikes[:, : shift.max()] = 0
-    return spikes
-
-
-def _delay_grad(grad: Tensor, spikes: Tensor) -> Tensor:
-    """Return the sum over samples and steps of grad[t] * (spikes[t - 1] - spikes[t])."""
-    later = (grad[:, 1:] * spikes[:, :-1]).sum((0, 1))
-    return later - (grad * spikes).sum((0, 1))
+        delay_grads = torch.stack(over_samples(len(grad), run)).sum(0)
+        return grad_inputs, delay_grads if ctx.needs_input_grad[1] else None, None

@@ -3,9 +3,6 @@
 torch and numba each have a pool of threads, whose waiting ones spin. Used in turn on all cores they
 slow each other down, tenfold where another program runs as well. These threads run compiled code
 and matrix products of their own part of a batch, each on one thread.
-
-Numbers below 1e-38, of which a float32 holds fewer digits, take a processor ten times as long, and
-gradients through many steps are full of them. These threads take them for 0.
 """
 
 from __future__ import annotations
@@ -29,20 +26,21 @@ def over_samples(samples: int, work: Callable[[slice], T]) -> list[T]:
         samples: in the batch; the parts follow each other and differ by one sample at most.
         work: is given the part; it must release Python's lock where it takes time.
     """
-    count = max(1, min(torch.get_num_threads(), samples))
+    count = min(torch.get_num_threads(), samples)
+    if count <= 1:
+        return [work(slice(0, samples))]
     edges = [samples * k // count for k in range(count + 1)]
     return list(_pool(count).map(work, map(slice, edges, edges[1:])))
 
 
 @lru_cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    """Return so many threads, on which torch computes as the module's text says."""
+    """Return so many threads, on each of which torch computes on that thread alone."""
     before = torch.get_num_threads()
     all_started = Barrier(count)
 
     def start() -> None:
         torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
         all_started.wait()
 
     pool = ThreadPoolExecutor(count, thread_name_prefix="samples")
