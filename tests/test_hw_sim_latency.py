@@ -132,6 +132,20 @@ def test_the_busiest_neurocore_names_its_layer():
     assert (quiet.busiest_core, quiet.busiest_layer) == (0, 0)
 
 
+def test_the_busiest_neurocore_in_the_mean_is_not_the_busiest_of_every_step():
+    """Of two neurons on neurocores of their own, one works in two of three steps, one in one."""
+    conv = ConvLayer(np.ones((1, 1, 1, 1), int), (1, 1, 2), NEURON)
+    network = QuantizedNetwork((conv,))
+    spikes = [(-1, 0, 0), (-1, 0, 1), (-1, 1, 2)]
+    latency = sample_latency(worked(network, SQUARE, 3, *spikes))
+    assert (latency.busiest_core, latency.busiest_layer) == (0, 0)
+    alone, busiest = latency.busiest_core_s, latency.busy_s.value
+    still, moved = (sample_latency(worked(network, SQUARE, 1, *each)).busy_s.value
+                    for each in ([], [(-1, 0, 0)]))  # fmt: skip
+    assert alone == pytest.approx((2 * moved + still) / 3)
+    assert busiest == pytest.approx(moved)
+
+
 def test_a_convolution_has_a_time_of_its_own():
     conv = ConvLayer(np.ones((2, 1, 1, 2), int), (1, 1, 3), NEURON)
     network = QuantizedNetwork((conv,))

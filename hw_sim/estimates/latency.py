@@ -21,13 +21,15 @@ class Latency:
     """The time of one sample at full speed.
 
     Attributes:
-        busy_s: seconds of the busiest neurocore in the mean step.
+        busy_s: seconds of the busiest neurocore of each step, the mean over steps.
         way_s: seconds of the longest way of a spike; low: it hides behind the work.
         barrier_s: seconds of the barrier.
         peak_s: seconds of the busiest neurocore in the longest step of all samples.
         steps: time steps of one sample.
-        busiest_core: the neurocore, from 0, that takes longest.
+        busiest_core: the neurocore, from 0, that takes longest in the mean step.
         busiest_layer: the layer, from 0, whose neurons it holds.
+        busiest_core_s: seconds (value) of that very neurocore in the mean step; no more than
+            `busy_s`, since other neurocores may be the busiest of other steps.
     """
 
     busy_s: Estimate
@@ -37,6 +39,7 @@ class Latency:
     steps: int
     busiest_core: int = 0
     busiest_layer: int = 0
+    busiest_core_s: float = 0.0
 
     @property
     def step_s(self) -> Estimate:
@@ -94,6 +97,7 @@ def sample_latency(workload: Workload) -> Latency:
         steps=workload.steps,
         busiest_core=core,
         busiest_layer=max(index for index, first in enumerate(firsts) if first <= core),
+        busiest_core_s=float(workload.core_s[core]),
     )
 
 

@@ -21,6 +21,7 @@ from hw_sim.reports.estimated_json import (
     energy_as_json,
     load_as_json,
     placement_as_json,
+    rounded,
     values_as_json,
 )
 
@@ -164,6 +165,7 @@ class Estimated:
             "throughput_samples_per_s": band_as_json(latency.samples_per_s),
             "busiest_layer": latency.busiest_layer,
             "busiest_neurocore": latency.busiest_core,
+            "busiest_neurocore_us": rounded(latency.busiest_core_s * MICRO),
             "energy_uj": energy_as_json(self.energy),
             "energy_by_constants_uj": {
                 name: values_as_json(energy) for name, energy in self.energies.items()

@@ -59,12 +59,12 @@ def _layer_as_json(index: int, placement: Placement) -> dict[str, Any]:
 
 
 def _budget_as_json(budget: BudgetUse) -> dict[str, Any]:
-    full = float(f"{budget.full:.{DIGITS}g}")
+    full = rounded(budget.full)
     return {"used": budget.used, "limit": budget.limit, "unit": budget.unit, "full": full}
 
 
 def _core_as_json(core: Core) -> dict[str, Any]:
-    return {**vars(core), "full": float(f"{core.full:.{DIGITS}g}")}
+    return {**vars(core), "full": rounded(core.full)}
 
 
 def load_as_json(workload: Workload) -> dict[str, Any]:
@@ -106,4 +106,9 @@ def values_as_json(energy: Energy) -> dict[str, float]:
 def band_as_json(estimate: Estimate, factor: float = 1.0) -> dict[str, float]:
     """Return an estimate with its ends, times `factor`, of `DIGITS` digits."""
     ends = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
-    return {end: float(f"{number * factor:.{DIGITS}g}") for end, number in ends.items()}
+    return {end: rounded(number * factor) for end, number in ends.items()}
+
+
+def rounded(number: float) -> float:
+    """Return a number of `DIGITS` significant digits."""
+    return float(f"{number:.{DIGITS}g}")
