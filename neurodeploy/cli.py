@@ -221,7 +221,7 @@ def use_threads(threads: int | None) -> None:
 
     there: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     numba.set_num_threads(min(threads, there))
-    # Afterwards: numba starts its threads there, which may tell OpenMP, and so torch, another number.
+    # Afterwards: numba starts its threads there, which may tell OpenMP and torch another number.
     torch.set_num_threads(min(threads, os.cpu_count() or threads))
 
 

@@ -13,9 +13,15 @@ WORDS = {
     "data_sha256": "other data",
     "encoder": "another encoder",
     "processes": "{before} processes instead of {now}",
+    "budget": "another budget",
     "threads": "--threads {before} instead of {now}",
 }
 """How to say that an option differs, where "NAME BEFORE instead of NOW" does not do."""
+
+MOST = 4
+"""Differences that are named."""
+
+OF_LAYER, LAYERS = " of layer", "number of layers"
 
 
 def options_of(started: Training) -> dict[str, Any]:
@@ -33,6 +39,8 @@ def options_of(started: Training) -> dict[str, Any]:
         "recipe": {**recipe, "hidden": list(settings.recipe.hidden)},
         "seed": settings.seed,
         "kernels": settings.kernels,
+        "budget": None if settings.budget is None else settings.budget.as_dict(),
+        "prune": settings.prune,
         "device": settings.device,
         "processes": started.team.size,
         "threads": torch.get_num_threads(),
@@ -41,15 +49,20 @@ def options_of(started: Training) -> dict[str, Any]:
 
 
 def differences(kept: Any, asked: dict[str, Any]) -> list[str]:
-    """Return in words each option that differs from what a run was started with."""
+    """Return in words what differs from what a run was started with: the first few of it."""
     before, now = _flat(kept), _flat(asked)
     found = [name for name in {**now, **before} if before.get(name) != now.get(name)]
-    if "hidden" in found:  # which says the same
-        found = [name for name in found if name != "sizes" and not name.endswith(_OF_LAYERS)]
-    return [_words(name, before.get(name), now.get(name)) for name in found]
+    found = [name for name in found if not _said_by(name, found)]
+    words = [_words(name, before.get(name), now.get(name)) for name in found[:MOST]]
+    more = len(found) - MOST
+    return [*words, f"{more} more differences"] if more > 0 else words
 
 
-_OF_LAYERS = ("of layers", *(f"of layer {index}" for index in range(100)))
+def _said_by(name: str, found: list[str]) -> bool:
+    """Tell whether another of the differences says the same of the layers."""
+    if OF_LAYER not in name or "hidden" in found:
+        return OF_LAYER in name
+    return name != LAYERS and (LAYERS in found or name.partition(OF_LAYER)[0] in found)
 
 
 def _words(name: str, before: Any, now: Any) -> str:
@@ -68,7 +81,7 @@ def _flat(options: Any) -> dict[str, Any]:
         flat.update(options.get(name) or {})
     layers = flat.pop("layers", None)
     if isinstance(layers, list):
-        flat["number of layers"] = len(layers)
+        flat[LAYERS] = len(layers)
         for index, layer in enumerate(layers):
-            flat.update({f"{name} of layer {index}": value for name, value in layer.items()})
+            flat.update({f"{name}{OF_LAYER} {index}": value for name, value in layer.items()})
     return flat

@@ -38,10 +38,11 @@ def train_epoch(
     count, batch = len(samples.labels), recipe.batch
     steps = count // batch
     loss, right = 0.0, 0
-    _seed_torch(seed, number, training.team.rank)
+    rows = training.team.share(batch)
+    _seed_torch(seed, number)
+    training.network.part = (rows.start, batch)
     training.network.train()
     for step in range(steps):
-        rows = training.team.share(batch)
         chosen = slice(step * batch + rows.start, step * batch + rows.stop)
         done, whole = (number - 1) * steps + step, recipe.epochs * steps
         added = _step(training, samples.spikes[chosen], samples.labels[chosen], done, whole)
@@ -62,9 +63,9 @@ def _thin_out(training: Training, number: int, steps: int) -> None:
         training.pruning.after_step(number / steps, None if thrift is None else thrift.alive)
 
 
-def _seed_torch(seed: int, epoch: int, rank: int) -> None:
-    """Let what torch draws depend on nothing but the seed, the epoch and the process."""
-    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0]))
+def _seed_torch(seed: int, epoch: int) -> None:
+    """Let what torch draws depend on nothing but the seed and the epoch."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
 
 
 def _step(

@@ -59,10 +59,10 @@ def layer_warnings(rates: tuple[float, ...], epoch: int) -> list[str]:
     for index, rate in enumerate(rates):
         state = "silent" if rate < SILENT_RATE else "saturated" if rate > SATURATED_RATE else ""
         if state:
-            way_out = "lower" if state == "silent" else "raise"
+            threshold = "lower" if state == "silent" else "higher"
             found.append(
                 f"layer {index} is {state} after epoch {epoch} ({rate:.4f} spikes a neuron "
-                f"and step; useful are {SILENT_RATE} to {SATURATED_RATE}); lower the learning rate "
-                f"or {way_out} the recipe's threshold"
+                f"and step; useful are {SILENT_RATE} to {SATURATED_RATE}); give a lower "
+                f"--learning-rate, or a file of --network with a {threshold} threshold"
             )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -85,7 +86,50 @@ def test_two_processes_come_to_the_weights_of_one_also_when_one_fails_and_all_re
         torch.testing.assert_close(found[name], values, rtol=1e-4, atol=1e-5)
 
 
+NETWORK = {
+    "input_shape": [33],
+    "longest_start": 5.0,
+    "layers": [
+        {"kind": "dense", "neurons": 12, "delays": "synaptic", "dropout": 0.3, "threshold": 0.5,
+         "tau_grad": 0.1, "learn_decays": "neuron"},
+        {"kind": "dense", "neurons": 6, "bias": True, "dropout": 0.3, "threshold": 0.5,
+         "tau_grad": 0.1},
+    ],
+}  # fmt: skip
+"""All that is drawn or learned beside weights."""
+
+
+def test_synaptic_delays_decays_and_dropout_are_those_of_one_process(
+    uci_har_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "network.json").write_text(json.dumps(NETWORK))
+    words = ["--data", str(uci_har_folder), "--epochs", "4", "--batch", "4", "--threads", "1"]
+    words += ["--network", str(tmp_path / "network.json")]
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert train.main([*words, "--out", str(one)]) == 0
+    both = torchrun("-m", "neurodeploy.train", *words, "--out", str(two))
+    assert both.returncode == 0, both.stderr
+    expected, found = weights(one), weights(two)
+    for name, values in expected.items():
+        torch.testing.assert_close(found[name], values, rtol=1e-4, atol=1e-4, msg=name)
+
+
 # The batch and its parts
+
+
+def test_processes_drop_the_senders_that_one_drops() -> None:
+    from models.dropout import drop_senders
+
+    spikes = torch.ones(7, 20, 3)
+    torch.manual_seed(0)
+    whole = drop_senders(spikes, 0.4)
+    shares = [Team(rank, 3).share(7) for rank in range(3)]
+    parts = []
+    for rows in shares:
+        torch.manual_seed(0)
+        parts.append(drop_senders(spikes[rows], 0.4, (rows.start, 7)))
+    assert torch.equal(torch.cat(parts), whole)
+    assert 0.3 < float((whole == 0).float().mean()) < 0.5
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 8), (2, 8), (3, 8), (8, 8), (5, 32)])

@@ -162,10 +162,12 @@ def test_silent_and_saturated_layers_are_named() -> None:
     silent, saturated = layer_warnings((0.0, 0.1, 0.7), 3)
     assert silent == (
         "layer 0 is silent after epoch 3 (0.0000 spikes a neuron and step; useful are 0.0001 to "
-        "0.5); lower the learning rate or lower the recipe's threshold"
+        "0.5); give a lower --learning-rate, or a file of --network with a lower threshold"
     )
     assert saturated.startswith("layer 2 is saturated after epoch 3 (0.7000 spikes a neuron and")
-    assert saturated.endswith("lower the learning rate or raise the recipe's threshold")
+    assert saturated.endswith(
+        "give a lower --learning-rate, or a file of --network with a higher threshold"
+    )
 
 
 def test_layers_that_fire_usefully_are_not_mentioned() -> None:
