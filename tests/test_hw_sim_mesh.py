@@ -23,14 +23,17 @@ SMALL = with_limits(
 
 
 def one_by_one(number: int, chip: Chip) -> tuple[int, int, int, int]:
-    """Return chip, tile, x and y of a neurocore by filling one place after the other."""
+    """Return chip, tile, x and y of a neurocore of three chips by filling one place after the
+    other: chips 0 and 1 in one row, chip 2 below chip 0."""
     found = 0
     for of_chip in range(100):
         for tile in range(100):
             for _ in range(chip.limit("cores_per_tile")):
                 if found == number:
-                    wide = chip.limit("tiles_east_west")
-                    return of_chip, tile, of_chip * wide + tile % wide, tile // wide
+                    wide, high = chip.limit("tiles_east_west"), chip.limit("tiles_north_south")
+                    right, below = [(0, 0), (1, 0), (0, 1)][of_chip]
+                    x, y = right * wide + tile % wide, below * high + tile // wide
+                    return of_chip, tile, x, y
                 found += 1
                 if found % chip.limit("cores_per_chip") == 0:
                     break
@@ -47,7 +50,7 @@ def places(*xs_ys_chips: tuple[int, int, int]) -> Places:
 @pytest.mark.parametrize("chip", [SMALL, *CHIPS.values()], ids=["small", *CHIPS])
 def test_neurocores_fill_tiles_rows_and_chips_one_after_the_other(chip):
     numbers = np.arange(2 * chip.limit("cores_per_chip") + 3)
-    found = places_of(numbers, chip)
+    found = places_of(len(numbers), chip)
     columns = zip(*(each.tolist() for each in (found.chip, found.tile, found.x, found.y)))
     assert list(columns) == [one_by_one(number, chip) for number in numbers]
     assert found.chips == 3
@@ -55,24 +58,57 @@ def test_neurocores_fill_tiles_rows_and_chips_one_after_the_other(chip):
 
 @pytest.mark.parametrize("chip", [SMALL, *CHIPS.values()], ids=["small", *CHIPS])
 def test_every_neurocore_of_a_chip_lies_on_its_mesh(chip):
-    found = places_of(np.arange(chip.limit("cores_per_chip")), chip)
+    found = places_of(chip.limit("cores_per_chip"), chip)
     assert found.x.max() < chip.limit("tiles_east_west")
     assert found.y.max() < chip.limit("tiles_north_south")
     assert np.bincount(found.tile).max() <= chip.limit("cores_per_tile")
 
 
 def test_the_corners_of_loihi_1():
-    found = places_of(np.array([0, 3, 4, 31, 32, 127, 128, 255]), chip("loihi1"))
+    found = places_of(256, chip("loihi1")).at(np.array([0, 3, 4, 31, 32, 127, 128, 255]))
     assert found.chip.tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
     assert found.x.tolist() == [0, 0, 1, 7, 0, 7, 8, 15]
     assert found.y.tolist() == [0, 0, 0, 0, 1, 3, 0, 3]
     assert (found.chips, found.tiles) == (2, 32)
 
 
+SQUARES = [  # chips, and the column and row of each
+    (1, [(0, 0)]),
+    (2, [(0, 0), (1, 0)]),
+    (3, [(0, 0), (1, 0), (0, 1)]),
+    (4, [(0, 0), (1, 0), (0, 1), (1, 1)]),
+    (5, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]),
+    (9, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2)]),
+    (10, [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1), (2, 1), (3, 1), (0, 2), (1, 2)]),
+]
+
+
+@pytest.mark.parametrize(("chips", "square"), SQUARES)
+def test_chips_stand_in_a_square_row_by_row(chips, square):
+    """The first neurocore of each chip of 3 by 2 tiles."""
+    firsts = np.arange(chips) * 11
+    found = places_of(11 * chips, SMALL).at(firsts)
+    assert list(zip((found.x // 3).tolist(), (found.y // 2).tolist())) == square
+    assert not (found.x % 3).any()
+    assert not (found.y % 2).any()
+    assert places_of(11 * (chips - 1) + 1, SMALL).at(firsts).x.tolist() == found.x.tolist()
+
+
+def test_from_corner_to_corner_of_four_chips_are_as_many_hops_as_they_are_wide_and_high():
+    """Neurocore 0 lies at (0, 0); the first of chip 3 at (3, 2), its last at (5, 3)."""
+    placed = places_of(44, SMALL)
+    ends = placed.at(np.array([33, 43]))
+    sent = np.ones((1, 2))
+    assert longest_way(sent, placed.at(slice(1)), ends) == (5, 3)
+    assert traffic(sent, placed.at(slice(1)), ends) == Traffic(2, 3 + 5, 2 + 3, 2)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_ways_are_those_of_every_message_by_itself(seed):
     rng = np.random.default_rng(seed)
-    sender, reader = (places_of(rng.integers(0, 40, n), SMALL) for n in rng.integers(1, 9, 2))
+    sender, reader = (
+        places_of(40, SMALL).at(rng.integers(0, 40, n)) for n in rng.integers(1, 9, 2)
+    )
     sent = rng.integers(0, 4, (len(sender.x), len(reader.x)))
     hops, expected = [(0, 0)], [0, 0, 0, 0]
     for i, row in enumerate(sent):

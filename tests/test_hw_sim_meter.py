@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise, product
@@ -37,8 +38,11 @@ CHIPS = {
     "rows": with_limits(
         chip("loihi2"), neurons_per_core=2, cores_per_chip=7, cores_per_tile=1, tiles_east_west=2
     ),
+    "square": with_limits(
+        chip("loihi1"), neurons_per_core=3, cores_per_chip=1, tiles_east_west=2, tiles_north_south=3
+    ),
 }
-"""Chips that put a network on one tile, on many tiles, and on many chips of some tiles."""
+"""Chips that put a network on one tile, on many tiles, and on many chips of some tiles or one."""
 
 
 def dense(*sizes: int) -> list[Any]:
@@ -166,11 +170,14 @@ class Slow:
 
     def _travel(self, *ends: int | None) -> None:
         wide = self.placement.chip.limit("tiles_east_west")
+        high = self.placement.chip.limit("tiles_north_south")
+        row = math.ceil(math.sqrt(self.placement.chips))
         places = [(0, 0, 0)] * 2
         for end, number in enumerate(ends):
             if number is not None:
                 core = self.cores[number]
-                places[end] = (core.chip * wide + core.x, core.y, core.chip)
+                x, y = core.chip % row * wide + core.x, core.chip // row * high + core.y
+                places[end] = (x, y, core.chip)
         (x, y, here), (to_x, to_y, there) = places
         self.ways.append((abs(x - to_x), abs(y - to_y), here != there))
 
@@ -267,6 +274,7 @@ def test_the_networks_spread_as_the_names_of_the_chips_say():
     assert (found["tiles"].tiles, found["tiles"].chips) == (5, 1)
     assert (found["chips"].tiles, found["chips"].chips) == (2, 2)
     assert (found["rows"].tiles, found["rows"].chips) == (7, 2)
+    assert (found["square"].tiles, found["square"].chips) == (1, 5)
 
 
 def slices(activity: Activity, *sizes: int) -> list[Activity]:

@@ -12,9 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.chips.chip import Chip
 from hw_sim.placement.blocks import reach
-from hw_sim.placement.mesh import Places, places_of
+from hw_sim.placement.mesh import Places
 from hw_sim.placement.place import LayerPlacement, Placement
 from models.layers import ConvLayer, InputLayer, Layer
 
@@ -101,16 +100,16 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
     Returns:
         Messages, float (senders' tiles, readers' tiles), and the places of both.
     """
-    layers, chip = placement.network.layers, placement.chip
-    host = places_of(np.zeros(1, np.int64), chip)
+    layers = placement.network.layers
+    host = placement.places.at(slice(1))
     source, sender = np.zeros(len(sent), np.int64), host
     if index > 0:
-        core, sender = tiles_of(placement.layers[index - 1], chip)
+        core, sender = tiles_of(placement, index - 1)
         source = core[placement.layers[index - 1].blocks.of_neuron()]
     if index == len(layers):
         return np.bincount(source, sent.astype(float), len(sender.x))[:, None], sender, host
     placed = placement.layers[index]
-    core, reader = tiles_of(placed, chip)
+    core, reader = tiles_of(placement, index)
     if not isinstance(layers[index], ConvLayer):
         driven = isinstance(layers[index], InputLayer)  # by values, which are no messages
         return _to_all(source, sent * (not driven), core), sender, reader
@@ -123,20 +122,19 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
 def own_messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
     """Return the messages of a recurrent layer to its own neurocores, like `messages`."""
     placed = placement.layers[index]
-    core, places = tiles_of(placed, placement.chip)
+    core, places = tiles_of(placement, index)
     return _to_all(core[placed.blocks.of_neuron()], sent, core), places, places
 
 
-def tiles_of(placed: LayerPlacement, chip: Chip) -> tuple[NDArray[np.int64], Places]:
+def tiles_of(placement: Placement, index: int) -> tuple[NDArray[np.int64], Places]:
     """Return which of a layer's tiles each of its neurocores is on, and where these tiles are.
 
     Neurocores of a tile are equally far from all others: ways need no finer account.
     """
-    places = places_of(placed.numbers, chip)
+    places = placement.places.at(placement.layers[index].slice)
     number = places.chip * places.tiles + places.tile
     _, first, tile = np.unique(number, return_index=True, return_inverse=True)
-    parts = (places.chip, places.tile, places.x, places.y)
-    return tile, Places(*(each[first] for each in parts))
+    return tile, places.at(first)
 
 
 def _to_all(

@@ -1,7 +1,12 @@
-"""Where neurocores lie: they fill tiles, tiles the mesh of a chip row by row, and chips a row."""
+"""Where neurocores lie: they fill tiles, tiles the mesh of a chip row by row, and chips a square.
+
+So do the chips of the square: row by row. n chips stand in rows of ceil(sqrt(n)), as five do in a
+row of three and one of two below, and a message goes on from the mesh of one to that of the next.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +22,8 @@ class Places:
     Attributes:
         chip: number of the chip.
         tile: number of the tile on its chip.
-        x: column of the tile, counted on over chips that lie side by side.
-        y: row of the tile.
+        x: column of the tile, counted on over chips that stand side by side.
+        y: row of the tile, counted on over chips that stand below one another.
     """
 
     chip: NDArray[np.int64]
@@ -36,18 +41,24 @@ class Places:
         """Tiles in use on the fullest chip."""
         return int(self.tile.max()) + 1
 
+    def at(self, which: NDArray[np.int64] | slice) -> Places:
+        """Return the places of some of the neurocores."""
+        return Places(self.chip[which], self.tile[which], self.x[which], self.y[which])
 
-def places_of(numbers: NDArray[np.int64], chip: Chip) -> Places:
-    """Return where the neurocores with these numbers, from 0, lie.
+
+def places_of(neurocores: int, chip: Chip) -> Places:
+    """Return where so many neurocores lie, by their numbers from 0.
 
     Args:
-        numbers: int64 (neurocores,).
+        neurocores: 1 or more.
         chip: of one kind, as many as it takes.
     """
-    of_chip, on_chip = np.divmod(numbers, chip.limit("cores_per_chip"))
+    of_chip, on_chip = np.divmod(np.arange(neurocores), chip.limit("cores_per_chip"))
     tile = on_chip // chip.limit("cores_per_tile")
-    width = chip.limit("tiles_east_west")
-    return Places(of_chip, tile, of_chip * width + tile % width, tile // width)
+    row_of_chips, in_row = np.divmod(of_chip, math.isqrt(int(of_chip[-1])) + 1)
+    row, column = np.divmod(tile, chip.limit("tiles_east_west"))
+    x = in_row * chip.limit("tiles_east_west") + column
+    return Places(of_chip, tile, x, row_of_chips * chip.limit("tiles_north_south") + row)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A layer is cut into blocks, one a neurocore, until every budget of a neurocore fits. Layers are cut
 from the last to the first, since a layer needs output axons to the neurocores of the next that it
-reaches. Neurocores of the first layer come first; they fill tiles, tiles fill chips.
+reaches. Neurocores of the first layer come first; they fill tiles, tiles chips, chips a square.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Core:
         chip: number of its chip.
         tile: number of its tile on the chip.
         x: column of the tile on its chip.
-        y: row of the tile.
+        y: row of the tile on its chip.
         budget: name of the budget that is used to the largest fraction.
         full: that fraction.
     """
@@ -139,7 +139,7 @@ class Placement:
     @cached_property
     def places(self) -> Places:
         """Where they lie."""
-        return places_of(np.arange(self.neurocores), self.chip)
+        return places_of(self.neurocores, self.chip)
 
     @property
     def chips(self) -> int:
@@ -165,7 +165,7 @@ class Placement:
                     chip=int(places.chip[number]),
                     tile=int(places.tile[number]),
                     x=int(places.tile[number] % width),
-                    y=int(places.y[number]),
+                    y=int(places.tile[number] // width),
                     budget=binding.name,
                     full=binding.full,
                 )

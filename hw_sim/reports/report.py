@@ -37,7 +37,7 @@ NOT_MODELLED: Final = (
     "Loading the network, and clearing its state between samples.",
     "Congestion of the mesh; each spike is taken to go its shortest way.",
     "How Intel's compiler orders neurocores; here they fill tile after tile, layer after layer, "
-    "and chips stand in one row.",
+    "and chips stand in a square, row by row.",
     "What graded spikes and sigma-delta neurons take beyond spikes of 0 or 1 and CUBA LIF neurons.",
     "The memory that long delays take from a neurocore's accumulators.",
     "Energy and time of links between chips beyond their hops; messages between chips are counted.",
