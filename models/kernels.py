@@ -215,7 +215,7 @@ class CubaBlock(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
         """Return the gradients of the inputs and of the delays."""
         grad = grads[0].contiguous()
-        spikes, voltages = ctx.saved_tensors
+        spikes, voltages = (each.detach() for each in ctx.saved_tensors)  # threads record theirs
         dynamics = ctx.dynamics
         constants = (dynamics.centre, dynamics.slope, dynamics.height / 2 / dynamics.slope)
         kept = (dynamics.current_kept, dynamics.voltage_kept)
