@@ -12,6 +12,7 @@ import torch
 from models.errors import DesignRuleError, InputError
 from models.quantize import quantize
 from models.slayer import slayer
+from models.synaptic_dense import SynapticDense
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -67,6 +68,17 @@ def delayed(block, *shape):
     return block
 
 
+def delayed_to(steps, block, *shape):
+    run_once(block, *shape).delay.delay.data[:] = steps
+    return block
+
+
+def waiting(steps, senders, neurons):
+    block = run_once(SynapticDense(neuron(), senders, neurons, longest=30), senders)
+    block.synaptic_delay.data[:] = steps
+    return block
+
+
 REFUSED = {
     "a bias of the synapse": (
         lambda: [with_bias(lambda b: b.synapse, Dense(neuron(), 7, 4))],
@@ -91,6 +103,11 @@ REFUSED = {
     "biases in a recurrent block": (
         lambda: [shifted(Recurrent(biased(), 7, 4))],
         "its norm's biases add up in its current, since lava-dl's Recurrent keeps it",
+    ),
+    "axonal and synaptic delays over 62 together": (
+        lambda: [delayed_to(40.0, Dense(neuron(), 7, 4, delay=True), 7), waiting(23.0, 4, 3)],
+        "block 0: its axonal delays and the synaptic ones of the next block add up to 63 steps; "
+        "the longest is 62, so give both a lower limit",
     ),
     "decays a channel": (
         lambda: [run_once(Conv(neuron(shared_param=False), 2, 4, 1), 2, 4, 4)],
