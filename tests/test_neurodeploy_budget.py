@@ -113,7 +113,7 @@ def test_the_aim_follows_what_validation_samples_take_beside_training_samples() 
 
 @pytest.mark.parametrize("amount", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_budget_of_nothing_is_refused(amount: float) -> None:
-    with pytest.raises(InputError, match="the budget is .* SynOps; give a number over 0"):
+    with pytest.raises(InputError, match=r"the budget is .* SynOps; give a number over 0"):
         Budget(amount)
 
 
@@ -163,7 +163,8 @@ def test_the_network_without_the_neurons_that_left_answers_as_it_was_validated(
 
 def test_a_budget_above_what_the_network_takes_changes_no_weight(to_budget: Make) -> None:
     free, rich = trained(to_budget(None)), trained(to_budget(Budget(1e9)))
-    assert rich.thrift is not None and not rich.thrift.law.pressed
+    assert rich.thrift is not None
+    assert not rich.thrift.law.pressed
     weights = rich.network.state_dict()
     assert all(torch.equal(v, weights[k]) for k, v in free.network.state_dict().items())
 
