@@ -13,6 +13,7 @@ from export import netx
 from hw_sim.activity import Activity
 from hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
 from hw_sim.estimates.core_time import operation
+from hw_sim.estimates.core_time import neuron_updates
 from hw_sim.estimates.energy import (
     ROWS,
     Energy,
@@ -344,3 +345,17 @@ def test_ends_past_their_value_give_way_to_it():
 def test_a_band_out_of_order_is_a_mistake_of_ours():
     with pytest.raises(AssertionError):
         Estimate(2, 1, 3)
+
+
+@pytest.mark.parametrize("what", ["energy", "time"])
+def test_at_the_low_end_only_neurons_that_spike_are_active_and_at_the_others_all(what):
+    """Of ten updates three end in a spike. One at rest never takes more than an active one."""
+    active, rest = (LOIHI1.cost(f"neuron_update_{kind}_{what}") for kind in ("active", "inactive"))
+    found = neuron_updates(10, 3, chip=LOIHI1, what=what)
+    assert found.low == pytest.approx(3 * active.low + 7 * rest.low)
+    assert (found.value, found.high) == (10 * active.value, 10 * active.high)
+    resting = {f"neuron_update_inactive_{what}": LOIHI1.costs[f"neuron_update_active_{what}"]}
+    costly = replace(LOIHI1, costs={**LOIHI1.costs, **{
+        name: replace(row, value=1000, alternatives=()) for name, row in resting.items()
+    }})  # fmt: skip
+    assert neuron_updates(10, 3, chip=costly, what=what).low == pytest.approx(10 * active.low)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_sim.chips.chip import Chip
-from hw_sim.estimates.estimate import Estimate
+from hw_sim.estimates.estimate import Estimate, around
 from hw_sim.placement.place import Placement
 from models.layers import ConvLayer, InputLayer, Layer
 
@@ -63,30 +63,43 @@ class CoreTimes:
 def core_times(placement: Placement) -> dict[str, CoreTimes]:
     """Return the seconds of what neurocores do, for each of `ENDS`.
 
-    A neuron at rest is updated in less time than an active one, and which ones are at rest is not
-    counted. Low: only those that spike are active, and one at rest takes no longer than they do.
-    Value and high: all are.
+    Neurons count as `neuron_updates` has it: one that spikes takes what it does beyond one that
+    does not.
     """
     chip = placement.chip
     neurons = neurons_of(placement).astype(np.float64)[:, None]
-    active, inactive = (
-        chip.cost("neuron_update_active_time"),
-        chip.cost("neuron_update_inactive_time"),
-    )
+    quiet, spiking = (neuron_updates(1, spikes, chip=chip, what="time") for spikes in (0, 1))
     generation, message = chip.cost("spike_generation_time"), chip.cost("spike_message_time")
     synop = _of_layers(placement)
-    low = min(inactive.low, active.low)
-    fixed = {"low": low, "value": active.value, "high": active.high}
-    more = {"low": active.low - low, "value": 0.0, "high": 0.0}
     return {
         end: CoreTimes(
             synop=np.array([getattr(each, end) for each in synop])[:, None],
             message=getattr(message, end),
-            spike=getattr(generation, end) + more[end],
-            fixed=neurons * np.float64(fixed[end]),
+            spike=getattr(generation, end) + getattr(spiking, end) - getattr(quiet, end),
+            fixed=neurons * np.float64(getattr(quiet, end)),
         )
         for end in ENDS
     }
+
+
+def neuron_updates(updates: float, spikes: float, *, chip: Chip, what: str) -> Estimate:
+    """Return the joules or seconds of `updates` neuron updates, of which `spikes` end in a spike.
+
+    A neuron at rest is updated for less than an active one, and which ones are at rest is not
+    counted. Low: only those that spike are active, and one at rest takes no more than they do,
+    spikes * active + (updates - spikes) * inactive. Value and high: all are active,
+    updates * active, as KerasSpiking counts. What generates a spike is not among it.
+
+    Args:
+        updates: neurons times steps.
+        spikes: as many at most.
+        chip: on which.
+        what: "energy" or "time".
+    """
+    active = chip.cost(f"neuron_update_active_{what}")
+    inactive = chip.cost(f"neuron_update_inactive_{what}")
+    low = spikes * active.low + (updates - spikes) * min(inactive.low, active.low)
+    return around(updates * active.value, low, updates * active.high)
 
 
 def neurons_of(placement: Placement) -> NDArray[np.int64]:

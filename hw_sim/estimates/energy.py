@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hw_sim.chips.chip import Chip
-from hw_sim.estimates.core_time import operation
-from hw_sim.estimates.estimate import Estimate, around, exactly
+from hw_sim.estimates.core_time import neuron_updates, operation
+from hw_sim.estimates.estimate import Estimate, exactly
 from hw_sim.estimates.workload import Workload
 from hw_sim.placement.mesh import Traffic
 from hw_sim.placement.place import Placement
@@ -91,15 +91,9 @@ def synaptic_energy(workload: Workload, steps: int) -> Estimate:
 def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
     """Return the joules of `updates` neuron updates, of which `spikes` end in a spike.
 
-    A neuron at rest is updated for less, and which ones are at rest is not counted. Low: only
-    those that spike are active, and one at rest takes no more than they do,
-    spikes * active + (updates - spikes) * inactive. Value and high: all are active,
-    updates * active, as KerasSpiking counts. Spikes add their generation.
+    The updates are `core_time.neuron_updates`; spikes add their generation.
     """
-    active = chip.cost("neuron_update_active_energy")
-    inactive = chip.cost("neuron_update_inactive_energy")
-    low = spikes * active.low + (updates - spikes) * min(inactive.low, active.low)
-    update = around(updates * active.value, low, updates * active.high)
+    update = neuron_updates(updates, spikes, chip=chip, what="energy")
     return update + chip.cost("spike_generation_energy") * spikes
 
 

@@ -6,6 +6,7 @@ the busiest neurocore of that step, and of that step alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -32,8 +33,8 @@ class Meter:
     def __init__(self, placement: Placement) -> None:
         self._placement = placement
         layers = placement.network.layers
-        self._targets = [links.targets(placement, index) for index in range(len(layers) + 1)]
-        self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._targets]
+        self._counters = [links.counters(placement, index) for index in range(len(layers) + 1)]
+        self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._counters]
         self._times = core_times(placement)
         self._neurons = neurons_of(placement)[:, None]
         self._samples = 0
@@ -80,22 +81,23 @@ class Meter:
         batch, _, steps = sent[0].shape
         shape = batch, self._placement.neurocores, steps
         work = Work(np.zeros(shape, np.int64), *np.zeros((2, *shape), np.int32))
-        for index, (spikes, into) in enumerate(zip(sent, self._targets)):
-            if into.count:
-                counts, weighted = self._tally(index, spikes)
+        for index, (spikes, counters) in enumerate(zip(sent, self._counters)):
+            if counters.count:
+                counts, synapses = self._tally(index, spikes)
+                here, there = slice(counters.sending), slice(counters.sending, None)
                 if index > 0:
-                    self._emit(work, index - 1, counts[:, : into.own])
-                if into.count > into.own:
-                    self._receive(work, index, counts[:, into.own :], weighted[:, into.own :])
+                    self._emit(work, index - 1, counts[:, here])
+                if counters.count > counters.sending:
+                    self._receive(work, index, counts[:, there], synapses[:, there])
         return work
 
     def _tally(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return spikes at each target, int32 (batch, targets, steps), and synapses, int64."""
-        into, frames = self._targets[index], spikes.transpose(0, 2, 1)
-        shape = *frames.shape[:2], into.count
-        counts, weighted = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
-        tally(frames, into.start, into.target, into.weight, counts, weighted, self._sent[index])
-        return counts.transpose(0, 2, 1), weighted.transpose(0, 2, 1)
+        """Return what each counter counts, int32 (batch, counters, steps), and synapses, int64."""
+        of, frames = self._counters[index], spikes.transpose(0, 2, 1)
+        shape = *frames.shape[:2], of.count
+        counts, synapses = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
+        tally(frames, of.start, of.counter, of.synapses, counts, synapses, self._sent[index])
+        return counts.transpose(0, 2, 1), synapses.transpose(0, 2, 1)
 
     def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
         """Note what a layer sends, and what that is for the layer itself if it is recurrent."""
@@ -107,12 +109,13 @@ class Meter:
             work.synops[:, cores] += own * self._neurons[cores]
 
     def _receive(
-        self, work: Work, index: int, counts: NDArray[np.int32], weighted: NDArray[np.int64]
+        self, work: Work, index: int, counts: NDArray[np.int32], synapses: NDArray[np.int64]
     ) -> None:
+        """Note what reaches a layer: spikes, and their synapses where these are not all."""
         cores = self._placement.layers[index].slice
         dense = is_dense(self._placement.network.layers[index])
         work.messages[:, cores] += counts
-        work.synops[:, cores] += counts * self._neurons[cores] if dense else weighted
+        work.synops[:, cores] += counts * self._neurons[cores] if dense else synapses
 
     def _ways(self) -> tuple[Traffic, tuple[int, int]]:
         found = [links.messages(self._placement, i, sent) for i, sent in enumerate(self._sent)]
@@ -123,6 +126,28 @@ class Meter:
         ]
         longest = max((longest_way(*each) for each in found), key=sum)
         return sum((traffic(*each) for each in found), NO_TRAFFIC), longest
+
+
+@dataclass
+class _Exchanged:
+    """What passed between host and chip so far.
+
+    Attributes:
+        total: spikes or values, over all samples and steps.
+        most: of them in one step of any sample.
+    """
+
+    total: int = 0
+    most: int = 0
+
+    def note(self, counts: NDArray[Any]) -> None:
+        """Add what passed in each step of some samples, (batch, steps)."""
+        self.total += int(counts.sum())
+        self.most = max(self.most, int(counts.max(initial=0)))
+
+    def mean(self, samples: int) -> Exchange:
+        """Return it for the mean of so many samples."""
+        return Exchange(self.total / samples, self.most)
 
 
 class _Steps:
@@ -138,7 +163,7 @@ class _Steps:
         self._messages = np.zeros(steps)
         self._longest = dict.fromkeys(ENDS, 0.0)
         self._peak = (0, 0, 0, 0)
-        self._injected, self._read = [0, 0], [0, 0]
+        self._injected, self._read = _Exchanged(), _Exchanged()
 
     def add(
         self, work: Work, seconds: dict[str, NDArray[np.float64]], *, first: int, since: int
@@ -161,7 +186,7 @@ class _Steps:
         last = self._placement.layers[-1].slice
         read = work.spikes[:, last].sum(1)
         self._messages[now] += read.sum(0)
-        _note(self._read, read)
+        self._read.note(read)
 
     def exchange(self, sent: list[NDArray[Any]]) -> None:
         """Add what the host sends: spikes, or the changes of values that drive input neurons."""
@@ -169,14 +194,11 @@ class _Steps:
         if isinstance(self._placement.network.layers[0], InputLayer):
             before = np.concatenate([np.zeros_like(values[:, :, :1]), values[:, :, :-1]], axis=2)
             values = values != before
-        _note(self._injected, (values != 0).sum(1))
+        self._injected.note((values != 0).sum(1))
 
     def workload(self, samples: int, ways: Traffic, longest: tuple[int, int]) -> Workload:
         """Return means over the samples."""
         sample, step, neurocore, synops = self._peak
-        injected, read = (
-            Exchange(total / samples, most) for total, most in (self._injected, self._read)
-        )
         return Workload(
             placement=self._placement,
             samples=samples,
@@ -193,8 +215,8 @@ class _Steps:
             messages=self._messages / samples,
             traffic=ways,
             longest_way=longest,
-            injected=injected,
-            read=read,
+            injected=self._injected.mean(samples),
+            read=self._read.mean(samples),
         )
 
 
@@ -204,12 +226,6 @@ def _place(
     """Return sample, step, neurocore and SynOps where the most seconds are."""
     sample, core, step = (int(i) for i in np.unravel_index(seconds.argmax(), seconds.shape))
     return first + sample, since + step, core, int(work.synops[sample, core, step])
-
-
-def _note(kept: list[int], counts: NDArray[Any]) -> None:
-    """Add counts (batch, steps) to a sum, and keep the largest."""
-    kept[0] += int(counts.sum())
-    kept[1] = max(kept[1], int(counts.max(initial=0)))
 
 
 def measure(activity: Activity, placement: Placement) -> Workload:

@@ -19,62 +19,78 @@ from models.layers import ConvLayer, InputLayer, Layer
 
 
 @dataclass(frozen=True, eq=False)
-class Targets:
-    """What is to be counted of the spikes of some senders, as pairs of sender and target.
+class Counters:
+    """Which counters a spike of each sender counts up, as pairs of sender and counter.
 
     Attributes:
         start: where the pairs of each sender begin, int64 (senders + 1,).
-        target: of each pair, int64 (pairs,).
-        weight: synapses of each pair, int32 (pairs,).
-        count: how many targets there are.
-        own: the first so many targets are the senders' own neurocores.
+        counter: of each pair, int64 (pairs,).
+        synapses: of each pair, what one spike adds to the counter's synapses, int32 (pairs,).
+        count: how many counters there are.
+        sending: the first so many are one for each neurocore that sends, the rest for what it
+            reaches.
     """
 
     start: NDArray[np.int64]
-    target: NDArray[np.int64]
-    weight: NDArray[np.int32]
+    counter: NDArray[np.int64]
+    synapses: NDArray[np.int32]
     count: int
-    own: int
+    sending: int
 
 
-def targets(placement: Placement, index: int) -> Targets:
-    """Return what is counted of what layer `index` - 1 sends, of the input for 0.
+def counters(placement: Placement, index: int) -> Counters:
+    """Return what is to be counted of what layer `index` - 1 sends, of the input for 0.
 
-    First come the neurocores that send; then those of layer `index` that a spike reaches, if that
-    is a convolution, or one target for all of them. What drives an input layer reaches none.
+    First come counters of the neurocores that send, then those of what a spike reaches: each
+    neurocore of layer `index` if that is a convolution, one for all of them if it is dense, and
+    none if it is an input layer, whose neurons values drive.
+
+    Example: three neurons on two neurocores, 0 and 1 on A and 2 on B, send to a convolution on two
+    neurocores, C that reads neurons 0 and 1, and D that reads 1 and 2, each with 2 weights for one
+    spike. Counters 0 and 1 are A's and B's spikes, 2 and 3 what arrives at C and D:
+
+        neuron     0     1        2
+        counter    0 2   0 2 3    1 3       start = 0, 2, 5, 7
+        synapses   1 2   1 2 2    1 2
+
+    Args:
+        placement: of the network.
+        index: of the layer that reads, or the number of layers for the host.
     """
     layers = placement.network.layers
     senders = layers[0].senders if index == 0 else layers[index - 1].neurons
     pairs = [np.zeros((3, 0), np.int64)]
-    own = 0
+    sending = count = 0
     if index > 0:
         blocks = placement.layers[index - 1].blocks
-        own = blocks.count
+        sending = count = blocks.count
         every = np.arange(senders)
         pairs.append(np.stack([every, blocks.of_neuron(), np.ones(senders, np.int64)]))
-    count = own
     if index < len(layers):
         reached = reached_by(layers[index], placement.layers[index], senders)
-        pairs.append(reached + np.array([[0], [own], [0]]))
-        count += groups_of(layers[index], placement.layers[index])
-    sender, target, weight = np.concatenate(pairs, axis=1)
+        pairs.append(reached + np.array([[0], [sending], [0]]))
+        count += parts_of(layers[index], placement.layers[index])
+    sender, counter, synapses = np.concatenate(pairs, axis=1)
     order = np.argsort(sender, kind="stable")
     start = np.searchsorted(sender[order], np.arange(senders + 1)).astype(np.int64)
-    return Targets(start, target[order], weight[order].astype(np.int32), count, own)
+    return Counters(start, counter[order], synapses[order].astype(np.int32), count, sending)
 
 
-def groups_of(layer: Layer, placed: LayerPlacement) -> int:
-    """Return how many parts of a layer's neurocores differ in what reaches them."""
+def parts_of(layer: Layer, placed: LayerPlacement) -> int:
+    """Return in how many parts a layer's neurocores are counted: those that a spike reaches alike.
+
+    Each neurocore of a convolution is one, all of a dense layer are one together.
+    """
     if isinstance(layer, InputLayer):
         return 0
     return placed.neurocores if isinstance(layer, ConvLayer) else 1
 
 
 def reached_by(layer: Layer, placed: LayerPlacement, senders: int) -> NDArray[np.int64]:
-    """Return what each sender reaches of a layer, as rows sender, group and synapses, (3, pairs).
+    """Return what each sender reaches of a layer, as rows sender, part and synapses, (3, pairs).
 
-    A spike to a dense layer reaches all neurocores alike: one group, and a synapse a neuron, which
-    are not counted here since neurocores may hold different numbers of neurons.
+    Parts are those of `parts_of`, from 0. The one part of a dense layer has one synapse here: how
+    many there are follows from the neurons, of which neurocores may hold different numbers.
     """
     if isinstance(layer, InputLayer):
         return np.zeros((3, 0), np.int64)
@@ -113,8 +129,8 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
     if not isinstance(layers[index], ConvLayer):
         driven = isinstance(layers[index], InputLayer)  # by values, which are no messages
         return _to_all(source, sent * (not driven), core), sender, reader
-    who, block, _ = reached_by(layers[index], placed, len(sent))
-    pair = source[who] * len(reader.x) + core[block]
+    who, part, _ = reached_by(layers[index], placed, len(sent))
+    pair = source[who] * len(reader.x) + core[part]
     flat = np.bincount(pair, sent[who].astype(float), len(sender.x) * len(reader.x))
     return flat.reshape(len(sender.x), len(reader.x)), sender, reader
 
