@@ -106,7 +106,7 @@ REFUSED = {
     ),
     "axonal and synaptic delays over 62 together": (
         lambda: [delayed_to(40.0, Dense(neuron(), 7, 4, delay=True), 7), waiting(23.0, 4, 3)],
-        "block 0: its axonal delays and the synaptic ones of the next block add up to 63 steps; "
+        "its axonal delays and the synaptic ones of the next block add up to 63 steps; "
         "the longest is 62, so give both a lower limit",
     ),
     "decays a channel": (
