@@ -22,6 +22,26 @@ from models.cuba import clip_voltage, decay, wrap_current
 from models.kernels import STATE_SCALE, Dynamics, exponential
 from models.threads import over_samples
 
+_NOTHING = np.float32(1e-30)
+
+
+@compile_kernel
+def _advance(total, bias, current_kept, voltage_kept, threshold, current, voltage, voltages, fired):
+    """Advance N neurons by one step; see `models.cuba` for the equations.
+
+    total float32 (N,) is what arrives in SLAYER's units; current and voltage int32 (N,) are
+    updated; voltages float32 (N,) takes the voltages before the reset, fired float32 (N,) 0 or 1.
+    """
+    for j in range(total.size):
+        added = int32(total[j] * float32(STATE_SCALE))
+        u = wrap_current(int32(decay(current[j], current_kept[j]) + added))
+        v = clip_voltage(int32(int32(decay(voltage[j], voltage_kept[j]) + u) + bias[j]))
+        spike = v > threshold
+        current[j] = u
+        voltages[j] = float32(v) / float32(STATE_SCALE)
+        voltage[j] = int32(0) if spike else v
+        fired[j] = float32(1) if spike else float32(0)
+
 
 @compile_kernel
 def _forward(inputs, feedback, bias, current_kept, voltage_kept, threshold, spikes, voltages):
@@ -31,7 +51,7 @@ def _forward(inputs, feedback, bias, current_kept, voltage_kept, threshold, spik
     """
     batch, steps, neurons = inputs.shape
     current, voltage = np.empty(neurons, np.int32), np.empty(neurons, np.int32)
-    total = np.empty(neurons, np.float32)
+    total, lost = np.empty(neurons, np.float32), np.empty(neurons, np.float32)
     for b in range(batch):
         current[:] = 0
         voltage[:] = 0
@@ -40,62 +60,84 @@ def _forward(inputs, feedback, bias, current_kept, voltage_kept, threshold, spik
             total[:] = inputs[b, t]
             for i in range(len(feedback)):
                 if spikes[b, t, i] != 0:
-                    total += feedback[i]
-            for j in range(neurons):
-                added = int32(total[j] * float32(STATE_SCALE))
-                u = wrap_current(int32(decay(current[j], current_kept[j]) + added))
-                v = clip_voltage(int32(int32(decay(voltage[j], voltage_kept[j]) + u) + bias[j]))
-                spike = v > threshold
-                current[j] = u
-                voltages[b, t, j] = float32(v) / float32(STATE_SCALE)
-                voltage[j] = int32(0) if spike else v
-                if t + 1 < steps:
-                    spikes[b, t + 1, j] = float32(1) if spike else float32(0)
+                    _add(float32(1), feedback[i], total)
+            _advance(
+                total, bias, current_kept, voltage_kept, threshold, current, voltage,
+                voltages[b, t], spikes[b, t + 1] if t + 1 < steps else lost,
+            )  # fmt: skip
+
+
+@compile_kernel
+def _add(share, values, total):
+    """Add a share of values float32 (N,) to a total."""
+    for j in range(total.size):
+        total[j] += share * values[j]
+
+
+@compile_kernel
+def _return(
+    arriving, voltages, surrogate, current_kept, voltage_kept, current, voltage, out, bias_sums
+):
+    """Go one step back: gradients float32 (N,) of what fired -> out float32 (N,) of the inputs.
+
+    current and voltage float32 (N,), the gradients of u and v, are updated. Below 1e-30 what
+    arrives becomes 0, since numbers that a float32 cannot hold in full take ten times as long.
+    """
+    centre, slope, peak = surrogate
+    for j in range(arriving.size):
+        near = arriving[j] * (peak * exponential(-abs(voltages[j] - centre) / slope))
+        near = near if abs(near) > _NOTHING else float32(0)
+        voltage[j] = voltage_kept[j] * voltage[j] + near
+        current[j] = current_kept[j] * current[j] + voltage[j]
+        out[j] = current[j]
+        bias_sums[j] += voltage[j]
+
+
+@compile_kernel
+def _add_decays(current, voltage, before, fired, earlier, fired_earlier, bias, kept, sums):
+    """Add the gradients of what is kept of u and v to sums float64 (2, N).
+
+    before and earlier float32 (N,) are the voltages one and two steps ago, before a reset; fired
+    and fired_earlier say of which there was one. u of a step ago is what v gained then.
+    """
+    for j in range(current.size):
+        held = earlier[j] * (float32(1) - fired_earlier[j])
+        sums[0, j] += current[j] * (before[j] - bias[j] - kept[j] * held)
+        sums[1, j] += voltage[j] * (before[j] * (float32(1) - fired[j]))
 
 
 @compile_kernel
 def _backward(
-    grad, feedback, bias, spikes, voltages, surrogate, current_kept, voltage_kept, out, sums
-):
+    grad, feedback, bias, spikes, voltages, surrogate, current_kept, voltage_kept, decays, out,
+    sums,
+):  # fmt: skip
     """grad float32 (B, T, N) of the spikes one step later -> out (B, T, N) of the inputs.
 
     feedback float32 (N, N) to a neuron (row) from the spikes, or of no rows; bias float32 (N,) in
     SLAYER's units; surrogate: centre, slope and peak. sums float64 (3, N) takes the gradients of
-    biases and of what is kept of u and v.
+    biases and, where `decays` says so, of what is kept of u and v.
     """
     batch, steps, neurons = grad.shape
-    centre, slope, peak = surrogate
     current, voltage = np.empty(neurons, np.float32), np.empty(neurons, np.float32)
-    arriving = np.empty(neurons, np.float32)
+    arriving, none = np.empty(neurons, np.float32), np.zeros(neurons, np.float32)
     for b in range(batch):
         current[:] = 0
         voltage[:] = 0
         for t in range(steps - 1, -1, -1):
-            arriving[:] = 0
+            arriving[:] = grad[b, t + 1] if t + 1 < steps else none
             if t + 1 < steps:
-                arriving[:] = grad[b, t + 1]
                 for j in range(len(feedback)):
-                    arriving += feedback[j] * out[b, t + 1, j]
-            for j in range(neurons):
-                near = peak * exponential(-abs(voltages[b, t, j] - centre) / slope)
-                voltage[j] = voltage_kept[j] * voltage[j] + arriving[j] * near
-                current[j] = current_kept[j] * current[j] + voltage[j]
-                out[b, t, j] = current[j]
-                sums[0, j] += voltage[j]
-                if t > 0:
-                    held, before = _held(b, t - 1, j, spikes, voltages)
-                    u = before - bias[j]
-                    if t > 1:
-                        u -= voltage_kept[j] * _held(b, t - 2, j, spikes, voltages)[0]
-                    sums[1, j] += current[j] * u
-                    sums[2, j] += voltage[j] * held
-
-
-@compile_kernel
-def _held(b, t, j, spikes, voltages):
-    """Return the voltage after step t, which a spike has set to 0, and before that."""
-    before = voltages[b, t, j]
-    return float32(0) if spikes[b, t + 1, j] != 0 else before, before
+                    _add(out[b, t + 1, j], feedback[j], arriving)
+            _return(
+                arriving, voltages[b, t], surrogate, current_kept, voltage_kept, current,
+                voltage, out[b, t], sums[0],
+            )  # fmt: skip
+            if decays and t > 0:
+                earlier = voltages[b, t - 2] if t > 1 else none
+                _add_decays(
+                    current, voltage, voltages[b, t - 1], spikes[b, t], earlier, spikes[b, t - 1],
+                    bias, voltage_kept, sums[1:],
+                )  # fmt: skip
 
 
 class LearnedNeurons(torch.autograd.Function):
@@ -150,6 +192,7 @@ class LearnedNeurons(torch.autograd.Function):
         constants = (dynamics.centre, dynamics.slope, dynamics.height / 2 / dynamics.slope)
         kept = (dynamics.current_kept, dynamics.voltage_kept)
         out = torch.empty_like(grad)
+        learns_decays = any(ctx.needs_input_grad[3:5])
 
         def run(part: slice) -> Any:
             sums = np.zeros((3, neurons))
@@ -157,7 +200,8 @@ class LearnedNeurons(torch.autograd.Function):
                 grad.numpy()[part], weight.contiguous().numpy(), bias.numpy(),
                 spikes.numpy()[part], voltages.numpy()[part],
                 tuple(map(np.float32, constants)),
-                *(each / np.float32(loihi.DECAY_ONE) for each in kept), out.numpy()[part], sums,
+                *(each / np.float32(loihi.DECAY_ONE) for each in kept), learns_decays,
+                out.numpy()[part], sums,
             )  # fmt: skip
             return sums
 
