@@ -12,4 +12,6 @@ differences   what differs; census what the networks exercised; mutants fast wit
 energy        estimates beside what was measured on chips: python -m benchmarks.energy
 pilotnet_energy, keyword_energy   the two workloads; published_energy what others measured
 energy_tables  what it shows; energy_page and energy_plot write it
+budgets       accuracy against energy of networks trained to budgets: python -m benchmarks.budgets
+budgets_page  what it shows
 """

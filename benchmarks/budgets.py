@@ -25,7 +25,6 @@ from benchmarks import budgets_page, tables
 from benchmarks.budgets_page import Point
 
 SHARES = (0.75, 0.5, 0.35, 0.25, 0.18, 0.125)
-HALF = 0.5
 DENSE = "dense"
 OTHERS = {
     "6-bit weights": ("--weight-bits", "6"),

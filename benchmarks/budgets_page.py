@@ -129,13 +129,12 @@ def finding(points: Sequence[Point]) -> str:
     lost = (first - halved) / POINT
     saved = 1 - mean(p.synops for p in half) / mean(p.synops for p in groups[0])
     energies = [mean(p.energy_uj["value"] for p in group) for group in (half, groups[0])]
-    cost = f"costs {lost:.1f} points" if lost > 0 else "costs no accuracy"
+    kept = f"({first:.1%} to {halved:.1%})"
+    cost = f"costs {lost:.1f} points of" if lost > 0 else "costs no"
     return (
         f"Half the SynOps as a budget saves {saved:.0%} of them on the test windows and "
-        f"{1 - energies[0] / energies[1]:.0%} of the dynamic energy, and {cost} of test accuracy "
-        f"({first:.1%} to {halved:.1%}).\n".replace(
-            "costs no accuracy of test accuracy", "costs no test accuracy"
-        )
+        f"{1 - energies[0] / energies[1]:.0%} of the dynamic energy, and {cost} test accuracy "
+        f"{kept}.\n"
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neurodeploy.run_folder import RunFolder
     from neurodeploy.run_keeper import Keeper
     from neurodeploy.run_lock import RunLock
-    from neurodeploy.training import Training
+    from neurodeploy.training import Epoch, Training
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
 
@@ -189,10 +189,18 @@ def _train_and_keep(started: Training, keeper: Keeper | None, advance: cli.Advan
         cli.say(
             f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training "
             f"{epoch.train_accuracy:.1%}, validation {epoch.validation_accuracy:.1%}, "
-            f"{sum(epoch.synops):,.0f} SynOps a sample"
+            f"{sum(epoch.synops):,.0f} SynOps a sample{_energy(started, epoch)}"
         )
         for sentence in layer_warnings(epoch.rates, epoch.epoch):
             cli.say(f"warning: {sentence}")
+
+
+def _energy(started: Training, epoch: Epoch) -> str:
+    """Return the energy of a sample in words, where there is a budget of it."""
+    budget = started.settings.budget
+    if budget is None or budget.chip is None:
+        return ""
+    return f", {budget.words(epoch.spent)}"
 
 
 def _finish_early(keeper: Keeper | None) -> str:

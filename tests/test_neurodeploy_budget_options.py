@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,3 +189,31 @@ def test_resuming_with_another_budget_is_refused(run: Run) -> None:
     code, _, told = run("--synop-budget", 2e6, "--resume")
     assert code == 2
     assert "was started with another budget; give the options it was started with" in told
+
+
+def test_two_processes_keep_to_a_budget_as_one_does(run: Run, uci_har_folder: Path) -> None:
+    words = [
+        "--energy-budget-uj",
+        "0.9",
+        "--epochs",
+        "8",
+        "--batch",
+        "5",
+        "--learning-rate",
+        "0.01",
+    ]
+    line = ["--data", str(uci_har_folder), "--hidden", "12", "12", "--threads", "1", *words]
+    assert train.main([*line, "--out", "one"]) in (0, 1)
+    start = [sys.executable, "-m", "torch.distributed.run", "--rdzv-backend=c10d"]
+    start += ["--rdzv-endpoint=localhost:0", "--nproc-per-node=2", "-m", "neurodeploy.train"]
+    subprocess.run(
+        [*start, *line, "--out", "two"],
+        check=False,
+        capture_output=True,
+        timeout=200,
+        env={**os.environ, "PYTHONPATH": str(Path(train.__file__).parent.parent)},
+    )
+    one, two = (Path(name, "history.jsonl").read_text().splitlines() for name in ("one", "two"))
+    assert len(one) == len(two) == 8
+    for alone, both in zip(map(json.loads, one), map(json.loads, two)):
+        assert both["spent"] == pytest.approx(alone["spent"], rel=0.02)
