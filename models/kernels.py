@@ -124,7 +124,7 @@ def _weigh(grads, voltages, centre, slope, peak):
     for t in range(len(grads)):
         for j in range(grads.shape[1]):
             near = grads[t, j] * (peak * exponential(-abs(voltages[t, j] - centre) / slope))
-            grads[t, j] = near if abs(near) > _NOTHING else float32(0)
+            grads[t, j] = float32(0) if abs(near) <= _NOTHING else near  # which keeps a NaN
 
 
 @compile_kernel

@@ -77,6 +77,8 @@ def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
     yield "accuracy/training", epoch.train_accuracy
     yield "accuracy/validation", epoch.validation_accuracy
     yield "seconds", epoch.seconds
+    if epoch.spent is not None:
+        yield "spent", epoch.spent
     for name in LAYERED:
         for layer, value in enumerate(getattr(epoch, name)):
             yield f"{name}/layer_{layer}", value

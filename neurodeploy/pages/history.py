@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from neurodeploy.training import Epoch
 
@@ -33,18 +34,19 @@ def draw(history: Sequence[Epoch], path: Path) -> None:
         axes.set_ylim(bottom=0)
     for axes in (synops, delays, decays):
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     figure.savefig(path, format="png", dpi=120)
 
 
 def _lines(
     axes: Any, history: Sequence[Epoch], values: Callable[[Epoch], dict[str, float]]
 ) -> None:
-    """Draw a line for each name that `values` has for an epoch; one called "" has no legend."""
+    """Draw a line for each name that `values` has for an epoch; a single one has no legend."""
     epochs = [epoch.epoch for epoch in history]
     names = list(values(history[0]))
     for name in names:
         axes.plot(epochs, [values(epoch)[name] for epoch in history], "o-", ms=3, label=name)
-    if any(names):
+    if len(names) > 1:
         axes.legend(fontsize="small")
 
 
