@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hw_sim.chips.chip import Chip, chip
-from hw_sim.placement.advice import CHANGES, advice, first_half
+from hw_sim.placement.advice import CHANGES, advice, first_part
 from hw_sim.placement.budgets import BUDGETS
 from hw_sim.placement.place import place
 from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
@@ -116,10 +116,58 @@ def test_a_layer_with_too_many_axons_is_told_of_half_as_many_neurons():
     )
 
 
-def test_a_layer_with_many_decays_is_told_what_binds_and_no_more():
+def test_where_half_does_not_help_a_quarter_is_tried():
+    """Three channels of three columns, three neurons a neurocore: a column each. Two channels take
+    as many, since two columns are four neurons; one channel fits one."""
+    three = with_limits(ONE_CORE, neurons_per_core=3)
+    layers = [ConvLayer(np.ones((n, 1, 1, 1), int), (1, 1, 3), NEURON) for n in (3, 2, 1)]
+    assert [neurocores(layer, three) for layer in layers] == [3, 3, 1]
+    assert [first_part(layers[0], parts).shape for parts in (2, 4)] == [(2, 1, 3), (1, 1, 3)]
+    assert told(layers[0], chip=three) == (
+        "layer 0 needs 3 neurocores for neurons: a quarter of the channels would need 1",
+    )
+
+
+def test_a_layer_with_many_decays_is_told_how_many_pairs_a_neurocore_holds():
     neuron = CubaLif(np.arange(64), np.array([4096]), 10)
     (sentence,) = told(DenseLayer(np.ones((64, 1), int), neuron))
-    assert sentence == "layer 0 needs 3 neurocores for decay settings"
+    assert sentence == (
+        "layer 0 needs 3 neurocores for decay settings: at most 31 different pairs of decays would "
+        "need 1"
+    )
+    fewer = CubaLif(np.arange(64) % 31, np.array([4096]), 10)
+    assert neurocores(DenseLayer(np.ones((64, 1), int), fewer), ONE_CORE) == 1
+
+
+def test_a_convolution_with_too_many_input_axons_is_told_of_a_narrower_input():
+    """An image of 10 by 12 places is 120 axons, and blocks of 4 columns have 40 of 64; 6 columns
+    have 60."""
+    chip = with_limits(ONE_CORE, input_axons_per_core=64)
+    layer = ConvLayer(np.ones((2, 1, 1, 1), int), (1, 10, 12), NEURON)
+    (sentence,) = told(layer, chip=chip)
+    here = neurocores(layer, chip)
+    assert sentence == (
+        f"layer 0 needs {here} neurocores for input axons: an input half as wide would need 1"
+    )
+    half = ConvLayer(np.ones((2, 1, 1, 1), int), (1, 10, 6), NEURON)
+    assert (here, neurocores(half, chip)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ConvLayer(np.ones((1, 1, 1, 12), int), (1, 10, 12), NEURON),
+        ConvLayer(np.ones((1, 1, 1, 1), int), (1, 10, 12),
+                  CubaLif(np.arange(120) % 3, np.array([4096]), 10)),
+    ],
+    ids=["the kernel would not fit", "neurons with decays of their own"],
+)  # fmt: skip
+def test_a_layer_for_which_no_change_is_known_has_no_sentence(layer):
+    chip = with_limits(ONE_CORE, input_axons_per_core=64, decay_settings_per_core=100)
+    placement = place(QuantizedNetwork((layer,)), chip)
+    assert placement.neurocores > 1
+    assert placement.layers[0].binding.name == "input axons"
+    assert advice(placement) == ()
 
 
 def test_layers_of_one_neurocore_are_not_named():
@@ -152,7 +200,7 @@ def test_half_a_layer_keeps_what_its_first_neurons_have():
         rng.integers(-9, 9, (5, 3)), rng.integers(-9, 9, (5, 5)), neuron,
         rng.integers(0, 9, (5, 1)), rng.integers(0, 9, (1, 5)),
     )  # fmt: skip
-    half = first_half(layer)
+    half = first_part(layer, 2)
     assert isinstance(half, RecurrentLayer)
     for name in ("weight", "delay"):
         assert (getattr(half, name) == getattr(layer, name)[:3]).all()
@@ -174,5 +222,5 @@ def test_half_a_layer_keeps_what_its_first_neurons_have():
     ],
 )
 def test_half_a_layer_has_half_the_neurons_or_channels(layer, shape):
-    half = first_half(layer)
+    half = first_part(layer, 2)
     assert half is None if shape is None else half.shape == shape

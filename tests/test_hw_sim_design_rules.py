@@ -9,7 +9,7 @@ import pytest
 
 from hw_sim.chips.chip import CHIPS, Chip, chip
 from hw_sim.placement.budgets import BudgetUse
-from hw_sim.placement.design_rules import WAYS_OUT, check
+from hw_sim.placement.design_rules import WAYS_OUT, check, layers_named
 from hw_sim.placement.place import place
 from models.layers import ConvLayer, InputLayer
 from models.network import CubaLif, Delta, DenseLayer, QuantizedNetwork, Sigma, SigmaDelta
@@ -143,12 +143,28 @@ def test_graded_neurons_are_a_problem_where_the_chip_has_no_graded_spikes():
     )
     network = QuantizedNetwork(layers)
     assert problems(network, LOIHI2) == ()
-    found = problems(network, LOIHI1)
-    assert [problem.split(",")[0] for problem in found] == ["layer 0", "layer 1", "layer 2"]
-    assert found[1] == (
-        "layer 1, of sigma-delta with ReLU neurons, sends graded spikes of 24 bits; loihi1 carries "
-        "0; use CUBA LIF neurons, or take a chip with wider graded spikes"
+    assert problems(network, LOIHI1) == (
+        "layers 0 to 2, of delta (sigma-delta input), sigma-delta with ReLU and sigma (sigma-delta "
+        "output) neurons, send graded spikes of 24 bits; loihi1 carries 0; use CUBA LIF neurons, "
+        "or take a chip with wider graded spikes",
     )
+    assert problems(QuantizedNetwork(layers[:1]), LOIHI1) == (
+        "layer 0, of delta (sigma-delta input) neurons, sends graded spikes of 24 bits; loihi1 "
+        "carries 0; use CUBA LIF neurons, or take a chip with wider graded spikes",
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([3], "layer 3"),
+        ([0, 1], "layers 0 and 1"),
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8], "layers 0 to 8"),
+        ([0, 2, 3, 5, 6, 7], "layers 0, 2, 3 and 5 to 7"),
+    ],
+)
+def test_layers_are_named_together(numbers, words):
+    assert layers_named(numbers) == words
 
 
 def test_graded_input_is_a_problem_where_the_chip_has_no_graded_spikes():

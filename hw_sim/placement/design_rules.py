@@ -5,7 +5,7 @@ Rules of one layer (ranges, shapes) live in `models.network`; these are the rule
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from hw_sim.placement.budgets import BudgetUse
@@ -53,19 +53,43 @@ def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
 
 
 def graded_spikes_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find an input and layers whose graded spikes have more bits than the chip's."""
+    """Find an input and layers, named together, whose graded spikes have more bits than the chip's.
+
+    Graded spikes of all layers have the same bits.
+    """
     limit, name = placement.chip.limit("graded_spike_bits_max"), placement.chip.name
-    senders = [("the input", network.message_bits, "send spikes of 0 or 1")]
-    for index, layer in enumerate(network.layers):
-        sender = f"layer {index}, of {NEURONS[type(layer.neuron)]} neurons,"
-        bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
-        senders.append((sender, bits, "use CUBA LIF neurons"))
+    graded = {i: layer.neuron for i, layer in enumerate(network.layers) if layer.neuron.graded}
+    senders = [("the input sends", network.message_bits, "send spikes of 0 or 1")]
+    if graded:
+        kinds = listed(dict.fromkeys(NEURONS[type(neuron)] for neuron in graded.values()))
+        sender = f"{layers_named(list(graded))}, of {kinds} neurons, send{'s' * (len(graded) == 1)}"
+        senders.append((sender, loihi.MESSAGE_BITS_MAX, "use CUBA LIF neurons"))
     return [
-        f"{sender} sends graded spikes of {bits} bits; {name} carries {limit}; {way_out}, or take "
-        "a chip with wider graded spikes"
+        f"{sender} graded spikes of {bits} bits; {name} carries {limit}; {way_out}, or take a chip "
+        "with wider graded spikes"
         for sender, bits, way_out in senders
         if bits > limit
     ]
+
+
+def layers_named(numbers: list[int]) -> str:
+    """Return layers in words, by their numbers, ascending: "layers 0 to 8, 10 and 11"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    found: list[str] = []
+    for run in runs:
+        found += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
+    return f"layer{'s' * (len(numbers) > 1)} {listed(found)}"
+
+
+def listed(things: Iterable[str]) -> str:
+    """Return things in words: "a", "a and b", "a, b and c"."""
+    *others, last = things
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
