@@ -332,9 +332,22 @@ def test_a_chip_of_a_file_may_not_be_called_as_an_installed_one(tmp_path):
 
 
 def test_chips_of_two_files_may_not_be_called_the_same(mine):
+    copy = mine.with_name("copy.json")
+    copy.write_text(mine.read_text())
     with pytest.raises(InputError) as error:
-        choose((), [mine, mine])
+        choose((), [mine, copy])
     assert str(error.value) == (
-        f"{mine} calls its chip 'mine', which is the name of the chip in {mine}; give it a name of "
+        f"{copy} calls its chip 'mine', which is the name of the chip in {mine}; give it a name of "
         "its own"
     )
+
+
+@pytest.mark.parametrize("again", ["same", "another way", "link"])
+def test_a_file_that_is_given_twice_is_said_to_be(mine, again):
+    link = mine.with_name("link.json")
+    link.symlink_to(mine)
+    way = mine.parent / ".." / mine.parent.name / mine.name
+    second = {"same": mine, "another way": way, "link": link}[again]
+    with pytest.raises(InputError) as error:
+        choose((), [mine, second])
+    assert str(error.value) == f"{second} is given twice; give each cost file once"

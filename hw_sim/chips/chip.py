@@ -8,6 +8,7 @@ file's sha256 goes into every report.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -118,12 +119,16 @@ def choose(names: Sequence[str] = (), files: Sequence[Path] = ()) -> tuple[Chip,
     """Return the chips called `names` and those of the cost `files`; all installed ones for none.
 
     Raises:
-        InputError: when there is no such chip, a file is no cost file, or calls its chip as an
-            installed one or another file's.
+        InputError: when there is no such chip, a file is no cost file, is given twice, or calls its
+            chip as an installed one or another file's.
     """
     chosen = {name: chip(name) for name in sorted(names if names or files else CHIPS)}
     taken = dict.fromkeys(CHIPS, "an installed chip")
+    read: set[str] = set()
     for file in files:
+        if os.path.realpath(file) in read:
+            raise InputError(f"{file} is given twice; give each cost file once")
+        read.add(os.path.realpath(file))
         made = read_chip_file(file)
         if made.name in taken:
             raise InputError(
