@@ -12,8 +12,7 @@ import pytest
 from export import netx
 from hw_sim.activity import Activity
 from hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
-from hw_sim.estimates.core_time import operation
-from hw_sim.estimates.core_time import neuron_updates
+from hw_sim.estimates.core_time import neuron_updates, operation
 from hw_sim.estimates.energy import (
     ROWS,
     Energy,
