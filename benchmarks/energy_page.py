@@ -19,11 +19,12 @@ from benchmarks.tables import markdown_of
 PILOTNET_READ = """\
 **What is independent.** The cost file of loihi2 has two rows from the same notebook: static power
 is what it measured, and the time of a synaptic operation is its time a step, less neuron updates
-and barrier, over the operations of its busiest neurocore. Static power is therefore compared with itself, and time, throughput and
-static energy show only whether our counts and our rule (the busiest neurocore of each step, then
-the barrier) lead back to it. The dynamic energy is independent: it rests on Loihi 1's constants of
-2018 and on counted events. Only the low end of its band is not, since one constant set was fitted
-to this measurement; it is marked in the table. Nothing here was fitted for this comparison.
+and barrier, over the operations of its busiest neurocore. Static power is therefore compared with
+itself, and time, throughput and static energy show only whether our counts and our rule (the
+busiest neurocore of each step, then the barrier) lead back to it. The dynamic energy is
+independent: it rests on Loihi 1's constants of 2018 and on counted events. Only the low end of its
+band is not, since one constant set was fitted to this measurement; it is marked in the table.
+Nothing here was fitted for this comparison.
 
 **How the cut was found.** The way in which images are cut, and Loihi 2's limits on neurons and
 synaptic memory, were read from this very print of Intel's compiler. That the neurocores agree is
