@@ -23,6 +23,16 @@ the deployed integer network. People differ in how much they move, so that the s
 other SynOps for other people. Each figure is of {seeds}; between seeds the accuracy of one and the
 same training differs by about a point.
 
+How training meets a budget: for a quarter of the epochs the network learns as it would without one.
+Then a limit falls to just below the budget, until two thirds of the epochs are done. What is over
+the limit raises a price, which the loss pays for spikes; and neurons leave, first those that matter
+least to the loss for the SynOps that they save. A neuron saves one SynOp of every spike that
+reaches its layer; nothing else lessens what the input's spikes cost. The other epochs learn with
+what is left. The best epoch is the most accurate of those that meet the budget.
+
+Zeros among weights save nothing here: a dense layer stores and adds them, as Intel's compiler keeps
+them. Fewer bits save memory alone.
+
 - **budget**: SynOps a sample, and **of it** what the network takes on the validation windows.
 - **hidden**: neurons of each hidden layer that are left.
 - **validation**: accuracy on the validation windows, **test** on the test windows.

@@ -66,9 +66,7 @@ class Spending:
     def __init__(self, network: SlayerNetwork, tariff: Tariff) -> None:
         self._tariff = tariff
         found = fan_outs(network.architecture)
-        self._fan_outs = [
-            (torch.from_numpy(each).to(network.device).float(), own) for each, own in found
-        ]
+        self._fan_outs = [(torch.from_numpy(each).float(), own) for each, own in found]
 
     def of(self, counts: Sequence[Tensor], alive: Sequence[Tensor], steps: int) -> Tensor:
         """Return what is spent, float (...).
@@ -83,7 +81,7 @@ class Spending:
         for index, (fan_out, own) in enumerate(self._fan_outs):
             there, synop, message = alive[index], tariff.synop[index], tariff.message[index]
             share = there.mean()
-            total = total + arrived @ (fan_out * share * synop + message)
+            total = total + arrived @ (fan_out.to(arrived) * share * synop + message)
             arrived = counts[index + 1] * there
             feedback = own * share * synop + message if own else 0.0
             total = total + arrived.sum(-1) * (tariff.spike + feedback)

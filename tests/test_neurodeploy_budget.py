@@ -161,12 +161,13 @@ def test_the_network_without_the_neurons_that_left_answers_as_it_was_validated(
     assert float(np.mean(right)) == started.best_accuracy
 
 
-def test_a_budget_above_what_the_network_takes_changes_no_weight(to_budget: Make) -> None:
-    free, rich = trained(to_budget(None)), trained(to_budget(Budget(1e9)))
+def test_a_budget_above_what_the_network_takes_presses_nothing(to_budget: Make) -> None:
+    rich = trained(to_budget(Budget(1e9)))
     assert rich.thrift is not None
     assert not rich.thrift.law.pressed
-    weights = rich.network.state_dict()
-    assert all(torch.equal(v, weights[k]) for k, v in free.network.state_dict().items())
+    assert rich.thrift.law.price == 0.0
+    assert all(bool(alive.all()) for alive in rich.thrift.alive)
+    assert best_checkpoint(rich).architecture == rich.settings.architecture
 
 
 def test_a_training_to_a_budget_resumes_to_the_same_weights(to_budget: Make) -> None:
