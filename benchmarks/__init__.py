@@ -14,4 +14,7 @@ pilotnet_energy, keyword_energy   the two workloads; published_energy what other
 energy_tables  what it shows; energy_page and energy_plot write it
 budgets       accuracy against energy of networks trained to budgets: python -m benchmarks.budgets
 budgets_page  what it shows
+training      lava-dl, ours and other libraries train: python -m benchmarks.training --har
+training_workload   the network; training_runs how they take turns, trainers their programs;
+              training_page what it shows
 """

@@ -8,8 +8,8 @@
                  it from a file, presets have names, fan_out counts what spikes cost
     snn          trainable networks of lava-dl's blocks, which block_builder makes, and of ours:
                  learned_bias, synaptic_dense, weight_steps, dropout
-    block_runs   those in compiled kernels on a CPU: kernels, learned_neurons, axonal_shift and
-                 synaptic_sums; threads shares a batch among its cores
+    block_runs   those in compiled kernels on a CPU: kernels, learned_neurons, axonal_shift,
+                 dense_sums and synaptic_sums; threads shares a batch among its cores
     slayer       lava-dl's SLAYER, imported quietly
     quantize     a trained network into an integer one; block_values reads its integers,
                  block_rules refuses what has none, block_spikes runs it as a chip would

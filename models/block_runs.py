@@ -12,6 +12,7 @@ from torch import Tensor
 from models import loihi
 from models.axonal_shift import AxonalShift
 from models.block_values import CONV, RECURRENT
+from models.dense_sums import dense_sums
 from models.dropout import drop_senders
 from models.kernels import CubaBlock, Dynamics
 from models.learned_neurons import LearnedNeurons
@@ -41,7 +42,7 @@ def _weighted(block: Any, arriving: Tensor, shape: tuple[int, ...]) -> Tensor:
         return _convolved(block.synapse, arriving, shape)
     synapse = block.input_synapse if isinstance(block, RECURRENT) else block.synapse
     weight = synapse.pre_hook_fx(synapse.weight).flatten(1)
-    return torch.nn.functional.linear(arriving, weight)
+    return dense_sums(arriving, weight)
 
 
 def _convolved(synapse: Any, arriving: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -39,6 +39,7 @@ def test_torch_is_imported_only_where_networks_are_trained(path: Path) -> None:
         "block_builder",
         "block_runs",
         "compact",
+        "dense_sums",
         "dropout",
         "learned_bias",
         "learned_neurons",

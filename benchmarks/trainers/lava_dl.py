@@ -54,9 +54,9 @@ def make(workload: TrainingWorkload, variant: str) -> serving.NetworkTrainer:
         architecture(workload.sizes, delays=bool(workload.delays)), variant or "compiled"
     )
     for block, weight in zip(network.blocks, workload.weights):
-        block.synapse.weight.data = torch.from_numpy(weight).reshape(block.synapse.weight.shape)
+        block.synapse.weight.data = torch.tensor(weight).reshape(block.synapse.weight.shape)
     for parameter, delay in zip(network.delay_parameters(), workload.delays):
-        parameter.data = torch.from_numpy(delay)
+        parameter.data = torch.tensor(delay)
     return serving.NetworkTrainer(
         network, workload, ORDER, workload.expected, after=network.after_step
     )
