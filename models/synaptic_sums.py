@@ -63,8 +63,10 @@ def rows_of(block: SynapticDense, steps: int) -> Rows:
     size = before + steps + int(reach[0])
     middle = np.arange(len(levels)) * size + before
     start = np.array([middle[level_at(levels, m)] - m for m in range(count)])
-    reach, middle, start = (each.astype(np.uint64) for each in (reach, middle, start))
-    return Rows(taps, reach, middle, start, size * len(levels))
+    return Rows(
+        taps, reach.astype(np.uint64), middle.astype(np.uint64), start.astype(np.uint64),
+        size * len(levels),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

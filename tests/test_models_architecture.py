@@ -80,11 +80,17 @@ def test_a_field_of_a_layer_that_means_nothing_is_refused(fields, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"neurons": 3}, "neurons is given for a conv layer; only dense and recurrent layers have it"),
+        (
+            {"neurons": 3},
+            "neurons is given for a conv layer; only dense and recurrent layers have it",
+        ),
         ({"channels": 0}, "channels is 0; give a whole number from 1 to 65535"),
         ({"kernel": 0}, "kernel is 0; give a height and a width, whole numbers from 1"),
         ({"kernel": [3]}, "kernel is [3]; give a height and a width, whole numbers from 1"),
-        ({"padding": [0, -1]}, "padding is [0, -1]; give a height and a width, whole numbers from 0"),
+        (
+            {"padding": [0, -1]},
+            "padding is [0, -1]; give a height and a width, whole numbers from 0",
+        ),
         (
             {"learn_decays": "neuron"},
             "learn_decays is 'neuron' for a conv layer, whose decays lava-dl takes for those of "

@@ -61,11 +61,11 @@ def twins(architecture: Architecture) -> tuple[SlayerNetwork, SlayerNetwork]:
         with torch.no_grad():
             for name, values in network.named_parameters():
                 if name.endswith("norm.values"):
-                    values += 0.2 * torch.rand_like(values) - 0.05
+                    values.add_(0.2 * torch.rand_like(values) - 0.05)
                 if name.endswith("synapse.weight"):
-                    values *= 2
+                    values.mul_(2)
                 if "decay" in name and values.requires_grad and values.numel() > 1:
-                    values += 400 * torch.rand_like(values) - 200
+                    values.add_(400 * torch.rand_like(values) - 200)
         made.append(network)
     return tuple(made)
 
@@ -146,7 +146,7 @@ def leaked(state, decay):
 
 
 def by_loop(inputs, feedback, bias, current_decay, voltage_decay, dynamics):
-    """Run neurons (batch, time, neurons) step by step with torch's own gradient, but the reset's."""
+    """Run neurons (batch, time, neurons) in a loop with torch's own gradient, but the reset's."""
     u = v = s = torch.zeros_like(inputs[:, 0])
     found = [s]
     for t in range(inputs.shape[1] - 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -137,7 +139,7 @@ def test_widths_shrink_and_delays_are_whole_at_the_end():
         network.set_progress(position)
         widths.append(network.layers[0].width)
     assert widths[0] == 5.0
-    assert all(later < before for before, later in zip(widths[:4], widths[1:4]))
+    assert all(later < before for before, later in pairwise(widths[:4]))
     assert widths[3] == pytest.approx(0.3, rel=0.05)
     assert widths[4:] == [0, 0]
     network.set_progress(0.0)
