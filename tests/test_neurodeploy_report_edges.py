@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -18,8 +20,8 @@ from models import loihi
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import provenance, report
 from neurodeploy.evaluation import Inputs
-from neurodeploy.pages import short
-from neurodeploy.pages.html import texts
+from neurodeploy.pages import numbers
+from neurodeploy.pages.html import tables
 from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
 from neurodeploy.report_run import Request, carry_out
@@ -74,8 +76,20 @@ def test_what_matters_fits_one_screen(network):
     text = "\n".join(screen)
     for words in ("accuracy", "6 samples", "neurocores", "fullest layer", "energy a sample",
                   "static", "latency", "busiest neurocore", "real time, 20 ms steps", "kept",
-                  "accuracy holds after", "CPU", "trained with seed 7"):  # fmt: skip
+                  "accuracy holds after", "in real time", "CPU", "with seed 7"):  # fmt: skip
         assert words in text
+
+
+def test_the_page_holds_every_row_and_column_of_the_tables_in_a_terminal(network, run):
+    out = run("--labels", "y.npy", "--html", "page.html")[1]
+    page = Path("page.html").read_text()
+    cells = set(re.findall(r"<(?:th|td)[^>]*>([^<]*)<", page))
+    cells = {re.sub(r"\N{MICRO SIGN}", "u", html.unescape(cell)) for cell in cells}
+    heads = [line.split("┃") for line in out.splitlines() if line.startswith("┃")]
+    names = {cell.strip() for head in heads for cell in head}
+    names |= {line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│")}
+    for name in names:
+        assert name in cells or re.sub(r" \(\w+\)$", "", name) in cells, name
 
 
 def test_zero_spikes_are_a_warning_and_figures(network, run):
@@ -107,7 +121,7 @@ def test_without_labels_there_is_no_accuracy(network, run):
     assert "no labels, so no accuracy; the answers are below" in out
     assert "answers hold after" in out
     assert "Answers (counted)" in out
-    assert "recognised" not in out
+    assert "precision" not in out
 
 
 def test_a_part_too_small_for_the_unit_of_the_whole_has_one_of_its_own(network, run):
@@ -116,7 +130,7 @@ def test_a_part_too_small_for_the_unit_of_the_whole_has_one_of_its_own(network, 
     table = [line for line in out.splitlines() if line.startswith("│")]
     energy, small = (
         next(line for line in table if line.startswith(f"│ {label} ("))
-        for label in ("energy", "  within tiles")
+        for label in ("energy", "  messages")
     )
     assert energy.split("(")[1].split(")")[0] != small.split("(")[1].split(")")[0]
     assert "<0.0001" not in out
@@ -129,12 +143,33 @@ def test_beside_conventional_hardware_stands_energy_with_static_power_too(networ
     out = run("--chip", "loihi1")[1]
     for words, part in (("without static power", "dynamic"), ("with it", "total")):
         (row,) = (line for line in out.splitlines() if f"Intel Loihi 1, {words}" in line)
-        assert short.amount(energy[part]["value"] * 1e-6, "J") in row
+        assert numbers.amount(energy[part]["value"] * 1e-6, "J") in row
 
 
 def test_a_sample_lasts_as_long_as_the_sensor_takes(network, run):
     (row,) = (line for line in run()[1].splitlines() if line.startswith("│ a sample (s)"))
-    assert row.replace("│", " ").split() == ["a", "sample", "(s)", "1", "1"]
+    assert row.replace("│", " ").split() == ["a", "sample", "(s)", "1.00", "1.00"]
+
+
+def test_what_a_decision_costs_is_told_at_both_paces(network, run):
+    made = json.loads(run("--labels", "y.npy", "--json")[1])
+    for name in ("loihi1", "loihi2"):
+        at_pace = made["estimated"][name]["decision"]["at_pace"]
+        assert at_pace["latency_ms"]["value"] == made["decisions"]["earliest_step"] * 20
+    lines = run("--labels", "y.npy")[1].splitlines()
+    time = numbers.amount(made["decisions"]["earliest_step"] * 20e-3, "s")
+    (first,) = (line for line in lines if line.startswith("  in real time"))
+    assert first.count(f"{time}, ") == 2
+    assert any("The same at the sensor's pace, 20 ms steps" in line for line in lines)
+
+
+def test_each_class_has_recall_precision_and_f1(network, run):
+    counted = json.loads(run("--labels", "y.npy", "--json")[1])["counted"]
+    confusion = np.array(counted["confusion"])
+    (row,) = (line for line in run("--labels", "y.npy")[1].splitlines() if "0 [bold]up" in line)
+    right, labelled, answered = confusion[0, 0], confusion[0].sum(), confusion[:, 0].sum()
+    for part, whole in ((right, labelled), (right, answered), (2 * right, labelled + answered)):
+        assert (f"{100 * part / whole:.1f}" if whole else "-") in row
 
 
 def test_outputs_that_never_fire_are_read_from_v(network, run):
@@ -149,16 +184,15 @@ def test_outputs_that_never_fire_are_read_from_v(network, run):
         load = json.loads(run("--json", network=name)[1])["estimated"]["loihi2"]["load"]
         assert load["voltages_read_per_sample"] == voltages
     made = carry_out(Request(Path("v.net"), input=Path("x.npy"))).report
-    assert texts.load(View(made))[-1].endswith(
-        "and reads 0 spikes, and v of 4 neurons after the last step."
-    )
+    (load,) = tables.load(View(made))
+    assert [[cell.text for cell in row] for row in load.rows][-1] == ["and v of neurons", "4", "4"]
 
 
 def test_markup_and_control_characters_in_names_are_shown_and_do_nothing(network, run):
     out = run("--labels", "y.npy")[1]
     assert out.startswith("[red]t[/red] sha256 ")
     for name in NAMES[:3]:
-        assert f"│ {name} " in out
+        assert f" {name} " in out
     assert "\x1b" not in out
     assert "a\ufffd[31m\ufffdb" in out
 
@@ -245,21 +279,34 @@ def test_a_report_says_where_it_comes_from(network, run):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0, "0"), (12_345, "12.3k"), (1_234_567, "1,235k"), (999, "999"), (12.34, "12.3"),
-        (0.1234, "0.123"), (0.01234, "0.012"), (0.00012, "0.0001"), (1e-9, "<0.0001"),
+        (0, "0"), (12_345, "12.3k"), (1_234_567, "1.23M"), (999, "999"), (12.34, "12.3"),
+        (0.1234, "0.123"), (0.01234, "0.0123"), (0.00012, "0.0001"), (1e-9, "<0.0001"),
+        (9.999, "10.0"), (99.96, "100"), (1234.5, "1,234"), (9_999, "10.0k"), (999_999, "1.00M"),
+        (2e12, "2.00e+12"), (14, "14.0"),
     ],
 )  # fmt: skip
-def test_numbers_are_short(value, text):
-    assert short.number(value) == text
+def test_numbers_have_three_digits(value, text):
+    assert numbers.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.04, "0.04"), (3.04, "3.0"), (3.0, "3"), (99.94, "99.9"), (361.1, "361"),
+     (79_200.0, "79,200"), (2_736_128, "2.74M")],
+)  # fmt: skip
+def test_counts_are_whole_from_a_hundred_on(value, text):
+    assert numbers.count(value) == text
 
 
 def test_a_unit_is_one_in_which_the_largest_value_is_one_or_more():
-    assert [short.prefix(values) for values in ([2.0, 3e-9], [2e-3], [5e-7], [1e-20], [0.0])] == [
-        "", "m", "n", "p", "",
-    ]  # fmt: skip
-    assert short.amount(2.5e-5, "J") == "25 uJ"
-    assert short.band(Estimate(1e-6, 2e-6, 3e-6), "u") == "2 (1 to 3)"
-    assert short.band(Estimate(1e-6, 1e-6, 1e-6), "u") == "1"
+    found = [numbers.scale(v, "J").unit for v in ([2.0, 3e-9], [2e-3], [5e-7], [1e-20], [0.0])]
+    assert found == ["J", "mJ", "nJ", "pJ", "J"]
+    assert numbers.scale([1e-9], "").factor == 1
+    assert numbers.amount(2.5e-5, "J") == "25.0 uJ"
+    assert numbers.printed(2.5e-5, "J") == "25.0 \N{MICRO SIGN}J"
+    scale = numbers.scale([2e-6], "J")
+    assert scale.band(Estimate(1e-6, 2e-6, 3e-6)) == "2.00 (1.00 to 3.00)"
+    assert scale.band(Estimate(1e-6, 1e-6, 1e-6)) == "1.00"
 
 
 def test_advice_is_shown_where_there_is_some(network):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,17 @@ return found;
 """
 
 
-def run(folder: Path, **task: Any) -> View:
+def more_chips(folder: Path, count: int) -> list[Path]:
+    """Write cost files of chips that differ in their names alone."""
+    text = resources.files("hw_sim.chips").joinpath("costs/loihi1.json").read_text()
+    paths = [folder / f"chip{number}.json" for number in range(count)]
+    for path in paths:
+        named = {"name": path.stem, "title": f"Another chip {path.stem}"}
+        path.write_text(json.dumps(json.loads(text) | named))
+    return paths
+
+
+def run(folder: Path, *, chips: int = 2) -> View:
     """Run a network of 4-12-3 with labels and odd class names, and return what a page shows."""
     rng = np.random.default_rng(3)
     neuron = CubaLif(np.array([1024]), np.array([512]), 90)
@@ -54,8 +66,9 @@ def run(folder: Path, **task: Any) -> View:
     np.save(folder / "labels.npy", np.arange(9) % 3)
     page = folder / "page.html"
     asked = Request(
-        folder / "model.net", input=folder / "input.npy", labels=folder / "labels.npy", html=page
-    )
+        folder / "model.net", input=folder / "input.npy", labels=folder / "labels.npy", html=page,
+        chips=("loihi1", "loihi2"), costs=more_chips(folder, chips - 2),
+    )  # fmt: skip
     outcome = carry_out(asked)
     assert outcome.sample is not None
     values = rng.normal(size=(3, 50)).astype(np.float32)
@@ -191,7 +204,7 @@ def test_a_reader_hears_of_what_is_there(browser, page):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert set(headers) == {"row", "col"}
+    assert set(headers) == {"row", "rowgroup", "col"}
     assert browser.execute_script(
         "return [...document.querySelectorAll('table')].every(e => e.caption?.textContent.trim())"
     )
@@ -217,3 +230,41 @@ def test_every_cost_row_stands_with_value_source_and_grade(browser, page):
         for name, row in chip.rows().items():
             assert name.replace("_", " ") in text
             assert all(r.source in text and r.grade in text for r in row.readings), name
+
+
+def test_paper_is_used_to_the_full_and_no_figure_is_cut(browser, page):
+    """Print the page; sections follow one another, so that few sheets are needed."""
+    import base64
+
+    show(browser, page)
+    asked = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": True}
+    printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", asked)["data"])
+    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 9
+    show(browser, page, media="print")
+    styles = browser.execute_script(
+        """return ['figure', '.scroll', 'section'].map(
+        each => getComputedStyle(document.querySelector(each)).breakInside)"""
+    )
+    assert styles == ["avoid", "avoid", "auto"]
+
+
+def test_names_of_rows_are_not_broken_within_words_on_a_phone(browser, tmp_path):
+    html.write(run(tmp_path, chips=4), page=tmp_path / "four.html", plots=None)
+    show(browser, tmp_path / "four.html", width=PHONE)
+    broken = browser.execute_script(
+        """const found = [];
+        for (const each of document.querySelectorAll('section .scroll tbody th.words')) {
+          const range = document.createRange(), text = each.firstChild;
+          for (const word of text.textContent.matchAll(/[a-z]{3,}/g)) {
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map(box => box.top));
+            if (lines.size > 1) found.push(word[0]);
+          }
+        }
+        return found"""
+    )
+    assert broken == []
+    sizes = "const s = document.scrollingElement; return [s.scrollWidth, s.clientWidth]"
+    content, screen = browser.execute_script(sizes)
+    assert content <= screen

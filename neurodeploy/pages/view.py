@@ -6,26 +6,18 @@ Every figure is a function of a `View`. What a report has no data for is None or
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import dataclass
 
+from hw_sim.estimates.conventional import Processor
 from hw_sim.estimates.core_time import neurons_of, operation
-from hw_sim.estimates.energy import ROWS, Energy
-from hw_sim.estimates.estimate import Estimate, around, exactly
+from hw_sim.estimates.energy import Energy
+from hw_sim.estimates.estimate import Estimate, around
 from hw_sim.reports.estimated import Estimated
 from hw_sim.reports.report import Report
 from neurodeploy.kept_sample import KeptSample
-
-ENERGY_NAMES: Final = {
-    "synaptic": "synaptic operations",
-    "neuron": "neuron updates",
-    "within_tiles": "spikes to neurocores",
-    "over_hops": "hops between tiles",
-    "static": "static power",
-}
-"""The parts of an energy in words."""
+from neurodeploy.pages import words
+from neurodeploy.pages.words import clean
 
 
 @dataclass(frozen=True)
@@ -35,35 +27,10 @@ class Part:
     Attributes:
         name: of the part, in words.
         band: in SI units.
-        rests_on: rows of the cost file that it rests on, in words.
     """
 
     name: str
     band: Estimate
-    rests_on: str = ""
-
-
-@dataclass(frozen=True)
-class CoreView:
-    """One neurocore in use.
-
-    Attributes:
-        layer: whose neurons it holds.
-        chip: which of the chips, from 0.
-        tile: of that chip, from 0.
-        place: in the tile, from 0.
-        x: of the tile in the mesh, from 0.
-        y: the same from the top.
-        full: fraction of its fullest budget; above 1 where it does not fit.
-    """
-
-    layer: int
-    chip: int
-    tile: int
-    place: int
-    x: int
-    y: int
-    full: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,24 +53,13 @@ class View:
     @property
     def classes(self) -> tuple[str, ...]:
         """A name for each output."""
-        network = self.report.network
-        given = tuple(map(clean, network.task.class_names))
-        return given if len(given) == network.outputs else tuple(map(str, range(network.outputs)))
-
-
-def clean(text: str) -> str:
-    """Return text without control characters, which neither XML nor a page may hold."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+        return words.classes(self.report)
 
 
 def energy_parts(energy: Energy) -> Iterator[Part]:
     """Yield the parts of an energy, the static one last."""
-    for field in fields(energy):
-        band = getattr(energy, field.name)
-        if isinstance(band, Estimate):
-            name = ENERGY_NAMES.get(field.name, field.name.replace("_", " "))
-            rows = ", ".join(ROWS.get(field.name, ())).replace("_", " ")
-            yield Part(name, band, rows)
+    for name, word in words.PARTS.items():
+        yield Part(word, getattr(energy, name))
 
 
 def core_parts(each: Estimated) -> Iterator[Part]:
@@ -125,48 +81,6 @@ def core_parts(each: Estimated) -> Iterator[Part]:
     yield Part("sending spikes", chip.cost("spike_generation_time") * spikes)
 
 
-def cores(each: Estimated) -> Iterator[CoreView]:
-    """Yield the neurocores in use, chip by chip."""
-    chip = each.placement.chip
-    on_chip, on_tile = chip.limit("cores_per_chip"), chip.limit("cores_per_tile")
-    for core in each.placement.cores():
-        place = core.number % on_chip % on_tile
-        yield CoreView(core.layer, core.chip, core.tile, place, core.x, core.y, core.full)
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What one kind of conventional hardware would take for a sample, in joules.
-
-    Attributes:
-        name: of the hardware.
-        once: for one pass of the dense network of the same size.
-        every_step: for a pass at every time step.
-        source: where the energy of an operation comes from.
-        caveat: what it leaves out.
-        grade: how well that is founded.
-    """
-
-    name: str
-    once: Estimate
-    every_step: Estimate
-    source: str
-    caveat: str
-    grade: str
-
-
-def machines(report: Report) -> list[Machine]:
-    """Return what conventional hardware would take, empty where nobody looked."""
-    if report.conventional is None:
-        return []
-    return [
-        Machine(
-            each.operation.title,
-            exactly(each.one_pass_j),
-            exactly(each.every_step_j),
-            each.operation.source,
-            each.operation.caveat,
-            each.operation.grade,
-        )
-        for each in report.conventional.processors
-    ]
+def processors(report: Report) -> tuple[Processor, ...]:
+    """Return conventional hardware, empty where nobody looked at it."""
+    return () if report.conventional is None else report.conventional.processors

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from hw_sim.estimates.estimate import exactly
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row
 from neurodeploy.pages.figures.style import shorten
-from neurodeploy.pages.view import View, machines
+from neurodeploy.pages.view import View, processors
 
 
 def missing(view: View) -> str:
     """Return why there is nothing to draw, or ""."""
-    if not machines(view.report):
+    if not processors(view.report):
         return "What conventional hardware would take was not worked out in this run."
     return ""
 
@@ -21,9 +22,8 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     each = (
-        f"{machine.name} {numbers.scale([value], 'J').amount(value)}"
-        for machine in machines(view.report)
-        for value in [machine.once.value]
+        f"{machine.operation.title} {numbers.printed(machine.one_pass_j, 'J')}"
+        for machine in processors(view.report)
     )
     return (
         f"Energy of a sample on Loihi beside a network of the same size on conventional hardware, "
@@ -38,9 +38,9 @@ def draw(view: View) -> Figure:
         energy = each.energy
         rows.append(Row(f"{title}, dynamic", (Line(0, energy.dynamic),)))
         rows.append(Row(f"{title}, total at full speed", (Line(0, energy.total),)))
-    for machine in machines(view.report):
-        rows.append(
-            Row(shorten(machine.name, 48), (Line(1, machine.once), Line(2, machine.every_step)))
-        )
+    for machine in processors(view.report):
+        bands = (machine.one_pass_j, machine.every_step_j)
+        lines = tuple(Line(i, exactly(joules)) for i, joules in enumerate(bands, 1))
+        rows.append(Row(shorten(machine.operation.title, 48), lines))
     series = ("this network", "dense twin, once a sample", "every time step")
     return ranges.draw(rows, series=series, unit="J")

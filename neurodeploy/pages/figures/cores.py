@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from hw_sim.placement.place import Core
 from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
 from neurodeploy.pages.figures import style
@@ -22,16 +24,16 @@ from neurodeploy.pages.figures.style import (
     THIRD,
     WIDTH,
 )
-from neurodeploy.pages.view import CoreView, View, cores
+from neurodeploy.pages.view import View
 
-MOST: Final = 8
-"""Chips of one kind that are drawn."""
+SIDE: Final = 4
+"""Chips of one kind that are drawn side by side, and below one another."""
 
 LARGEST: Final = 2048
 """Neurocores of the largest chip that is drawn."""
 
-LEAST: Final = 26.0
-"""Points that a tile takes at least, but where two chips lie side by side."""
+TILE: Final = 41.0
+"""Points that a tile takes at most."""
 
 TOP, GAP, LEFT = 20.0, 10.0, 5.0
 
@@ -66,13 +68,23 @@ def drawn_in_part(view: View) -> list[str]:
         chips = each.placement.chips
         if not _is_drawn(each):
             found.append(f"{title} has more than {LARGEST:,} neurocores and is not drawn.")
-        elif chips > MOST:
-            found.append(f"Of {chips:,} chips of {title}, the first {MOST} are drawn.")
+        elif len(_square(chips)) < chips:
+            found.append(
+                f"Of {chips:,} chips of {title}, which stand in a square, the {SIDE} by {SIDE} of "
+                "its upper left corner are drawn."
+            )
     return found
 
 
 def _is_drawn(each: Estimated) -> bool:
     return each.placement.chip.limit("cores_per_chip") <= LARGEST
+
+
+def _square(chips: int) -> dict[int, tuple[int, int]]:
+    """Return row and column of each chip that is drawn; they stand as `mesh.places_of` has it."""
+    across = math.isqrt(chips - 1) + 1
+    rows, columns = range(min(SIDE, -(-chips // across))), range(min(SIDE, across))
+    return {r * across + c: (r, c) for r in rows for c in columns if r * across + c < chips}
 
 
 def draw(view: View) -> Figure:
@@ -97,29 +109,29 @@ def draw(view: View) -> Figure:
 
 
 class _Plan:
-    """How the chips of one kind lie on the paper: side by side, in rows, as large as they can."""
+    """How the chips of one kind lie on the paper: in a square, as large as it can be."""
 
     def __init__(self, each: Estimated) -> None:
         chip = each.placement.chip
-        self.used = list(cores(each))
-        self.chips = min(each.placement.chips, MOST)
-        self.on_tile = chip.limit("cores_per_tile")
-        self.tiles = -(-chip.limit("cores_per_chip") // self.on_tile)
+        self.square = _square(each.placement.chips)
+        self.used = [core for core in each.placement.cores() if core.chip in self.square]
+        self.on_chip, self.on_tile = chip.limit("cores_per_chip"), chip.limit("cores_per_tile")
+        self.tiles = -(-self.on_chip // self.on_tile)
         self.across = min(chip.limit("tiles_east_west"), self.tiles)
         self.down = -(-self.tiles // self.across)
         self.width = WIDTH - 2 * LEFT
-        narrowest = LEAST * self.across + GAP
-        self.columns = min(self.chips, max(2, int((self.width + GAP) / narrowest)))
-        self.chip_width = (self.width - GAP * (self.columns - 1)) / self.columns
-        self.tile = min(self.chip_width / self.across, 41.0)
-        self.height = -(-self.chips // self.columns) * (self.tile * self.down + GAP) - GAP
+        columns = 1 + max(column for _, column in self.square.values())
+        rows = 1 + max(row for row, _ in self.square.values())
+        widest = (self.width - GAP * (columns - 1)) / columns
+        self.tile = min(widest / self.across, TILE)
+        self.height = rows * (self.tile * self.down + GAP) - GAP
         self.side = 1
         while self.side**2 < self.on_tile:
             self.side += 1
 
     def draw(self, axes: Axes) -> None:
         """Draw all tiles, and the neurocores in use on them."""
-        for number in range(self.chips):
+        for number in self.square:
             for tile in range(self.tiles):
                 left, top = self._corner(number, tile % self.across, tile // self.across)
                 side = self.tile * 0.92
@@ -127,20 +139,20 @@ class _Plan:
                     Rectangle((left, top), side, side, facecolor=FAINT, alpha=0.45, linewidth=0)
                 )
         for core in self.used:
-            if core.chip < self.chips:
-                self._core(axes, core)
+            self._core(axes, core)
 
     def _corner(self, chip: int, x: int, y: int) -> tuple[float, float]:
-        row, column = divmod(chip, self.columns)
-        left = column * (self.chip_width + GAP) + x * self.tile
+        row, column = self.square[chip]
+        left = column * (self.tile * self.across + GAP) + x * self.tile
         return left, row * (self.tile * self.down + GAP) + y * self.tile
 
-    def _core(self, axes: Axes, core: CoreView) -> None:
+    def _core(self, axes: Axes, core: Core) -> None:
         left, top = self._corner(core.chip, core.x, core.y)
         inner = self.tile * 0.92
         size = inner / self.side
-        left += size * (core.place % self.side)
-        top += size * (core.place // self.side)
+        place = core.number % self.on_chip % self.on_tile
+        left += size * (place % self.side)
+        top += size * (place // self.side)
         pad = size * 0.07
         side = size - 2 * pad
         colour = SECOND if core.full > 1 else (ACCENT, THIRD)[core.layer % 2]

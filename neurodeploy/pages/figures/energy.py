@@ -20,7 +20,7 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     totals = (
-        f"{title} {numbers.scale([each.energy.total.value], 'J').amount(each.energy.total.value)}"
+        f"{title} {numbers.printed(each.energy.total.value, 'J')}"
         for title, each in zip(view.titles, view.chips)
     )
     return f"Energy of a sample at full speed by what spends it; in all {', '.join(totals)}"

@@ -21,7 +21,7 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     steps = (
-        f"{title} {numbers.scale([step.value], 's').amount(step.value)}, bound by neurocore "
+        f"{title} {numbers.printed(step.value, 's')}, bound by neurocore "
         f"{each.latency.busiest_core} of layer {each.latency.busiest_layer}"
         for title, each in zip(view.titles, view.chips)
         for step in [each.latency.step_s]

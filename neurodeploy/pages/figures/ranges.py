@@ -55,7 +55,7 @@ class Row:
 
 def draw(rows: Sequence[Row], *, series: Sequence[str], unit: str) -> Figure:
     """Draw rows of ranges, with a legend where there are several series."""
-    legend = LEGEND if len(series) > 1 else 2.0
+    legend = LEGEND * -(-len(series) // _beside(series)) if len(series) > 1 else 2.0
     body = sum(HEAD + LINE * len(row.lines) + GAP for row in rows)
     figure = style.canvas(legend + body + AXIS)
     axes = style.place(figure, LEFT, legend, WIDTH - LEFT - RIGHT, body)
@@ -83,11 +83,11 @@ def draw(rows: Sequence[Row], *, series: Sequence[str], unit: str) -> Figure:
 
 
 def _amount(value: float, unit: str) -> str:
-    return numbers.scale([value], unit).amount(value)
+    return numbers.printed(value, unit)
 
 
 def _tick(value: float, unit: str) -> str:
-    scale = numbers.scale([value * 1.001], unit)
+    scale = numbers.scale([value * 1.001], unit, numbers.MICRO)
     return f"{value * scale.factor:g} {scale.unit}"
 
 
@@ -132,6 +132,12 @@ def _range(axes: Axes, line: Line, y: float, *, floor: float) -> None:
         )  # fmt: skip
 
 
+def _beside(series: Sequence[str]) -> int:
+    """Return how many names stand beside one another in the legend: all, or two where too long."""
+    width = sum(24 + 5.5 * len(style.shorten(name, 30)) for name in series)
+    return len(series) if width <= WIDTH else 2
+
+
 def _legend(axes: Axes, series: Sequence[str]) -> None:
     handles = [
         axes.plot(
@@ -143,7 +149,7 @@ def _legend(axes: Axes, series: Sequence[str]) -> None:
     ]  # fmt: skip
     figure = axes.figure
     figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0, 1), ncols=len(series),
+        handles=handles, loc="upper left", bbox_to_anchor=(0, 1), ncols=_beside(series),
         frameon=False, borderpad=0.2, handletextpad=0.2, columnspacing=1.4, fontsize=SMALL,
         labelcolor=SOFT, handlelength=1.4, borderaxespad=0.2,
     )  # fmt: skip

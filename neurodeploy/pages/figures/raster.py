@@ -18,7 +18,8 @@ from neurodeploy.kept_sample import KeptSample, KeptSpikes
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
-from neurodeploy.pages.view import View, clean
+from neurodeploy.pages.view import View
+from neurodeploy.pages.words import clean
 
 COLUMNS: Final = 1000
 """Most steps that are told apart; of a longer sample several make one column."""

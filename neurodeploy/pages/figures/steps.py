@@ -112,7 +112,7 @@ def _ruler(
 ) -> None:
     """Draw a scale below the curve that reads steps as another quantity."""
     whole = per_step * steps
-    scale = numbers.scale([whole], unit)
+    scale = numbers.scale([whole], unit, numbers.MICRO)
     top = TOP + HEIGHT + 50 + RULER * index
     axes = style.place(figure, LEFT, top, WIDTH - LEFT - RIGHT, 1)
     axes.set_xlim(0, max(whole * scale.factor, 1e-12))

@@ -14,13 +14,13 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from hw_sim.estimates.conventional import WHEN
 from hw_sim.reports.report import NOT_MODELLED
 from models.atomic import replacing
 from neurodeploy.pages.figures import svg
 from neurodeploy.pages.figures.svg import Drawn
 from neurodeploy.pages.html import tables, texts
-from neurodeploy.pages.view import View, clean
+from neurodeploy.pages.view import View
+from neurodeploy.pages.words import clean
 
 TEMPLATE: Final = "report.html.j2"
 
@@ -75,20 +75,13 @@ def content(view: View, drawn: Mapping[str, Drawn]) -> dict[str, Any]:
             name: getattr(texts, name)(view)
             for name in ("accuracy", "steps", "load", "places", "sample")
         },
-        "tables": {
-            name: getattr(tables, name)(view)
-            for name in (
-                "classes", "decisions", "outputs", "energy", "constants", "latency", "placement",
-                "activity", "neurobench", "network",
-            )
-        },
-        "machines": texts.machine_sources(view),
-        "when": WHEN,
+        "tables": {each.__name__: each(view) for each in tables.TABLES},
+        "hardware": texts.hardware_sources(view),
         "sources": texts.sources(view),
         "provenance": texts.provenance(view),
         "caveats": list(dict.fromkeys(caveats)),
         "not_modelled": NOT_MODELLED,
-    }  # fmt: skip
+    }
 
 
 def _figure(drawn: Drawn) -> dict[str, Any]:

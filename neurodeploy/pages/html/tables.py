@@ -1,30 +1,29 @@
-"""The tables of a page, as text in rows and columns."""
+"""The tables of a page: those with a column a chip, and listings as a page has them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from hw_sim.estimates.estimate import Estimate
-from hw_sim.reports.estimated import Estimated
-from neurodeploy.cli import number_of
-from neurodeploy.pages import numbers, short
-from neurodeploy.pages.view import View, energy_parts
+from neurodeploy.pages import chip_rows, listings, numbers, step_listings, words
+from neurodeploy.pages.chip_rows import Group, Row, Value
+from neurodeploy.pages.listings import NONE, Listing
+from neurodeploy.pages.numbers import MICRO
+from neurodeploy.pages.view import View
+from neurodeploy.pages.words import clean
 
 OUTPUTS = 64
 """Most outputs of a sample that are listed."""
 
-NONE, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
-
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: a text, and a softer one below it."""
+    """A cell: a text, a softer one below it, and whether it names a part of what is above."""
 
     text: str
     note: str = ""
+    part: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,233 +33,147 @@ class Table:
     Attributes:
         caption: what it shows.
         head: names of the columns.
-        rows: their cells.
+        rows: their cells; a row of one cell says what those below it are of.
         words: which columns, from 0, hold words; the others hold numbers.
+        notes: how to read it, a sentence each.
     """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     words: tuple[int, ...] = (0,)
+    notes: tuple[str, ...] = ()
 
 
-def table(
-    caption: str,
-    head: Sequence[str],
-    rows: Iterable[Sequence[Cell | str]],
-    words: tuple[int, ...] = (0,),
-) -> Table:
-    """Return a table whose cells may be given as texts."""
-    cells = (tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in rows)
-    return Table(caption, tuple(head), tuple(cells), words)
+def of_listing(listing: Listing | None) -> list[Table]:
+    """Return a listing as a table of a page, none where there is none."""
+    if listing is None:
+        return []
+    rows = tuple(tuple(Cell(clean(text)) for text in row) for row in listing.rows)
+    head = tuple(map(clean, listing.head))
+    return [Table(listing.title, head, rows, listing.words, listing.notes)]
 
 
 def band_cell(band: Estimate, unit: str) -> Cell:
     """Return the likely value, and below it the band."""
-    scale = numbers.scale([band.value or band.high], unit)
-    return Cell(scale.amount(band.value) if band.value else "0", scale.band(band))
+    scale = numbers.scale([band.value or band.high], unit, MICRO)
+    return Cell(scale.amount(band.value) if band.value else "0", scale.ends(band))
 
 
-def classes(view: View) -> Table | None:
-    """Return recall, precision and F1 of each class, None without labels."""
+def value_cell(value: Value, unit: str) -> Cell:
+    """Return what a row reads, of a text what it says more below it."""
+    if isinstance(value, Estimate):
+        return band_cell(value, unit)
+    text = value or NONE
+    mark = next((mark for mark in (": ", ", ") if mark in text), "\n")
+    first, _, more = text.partition(mark)
+    return Cell(first, more)
+
+
+def of_chips(view: View, caption: str, parts: Iterable[tuple[str, Iterable[Group]]]) -> list[Table]:
+    """Return a table with a column a chip, in parts with a heading each unless that is ""."""
+    rows: list[tuple[Cell, ...]] = []
+    for heading, groups in parts:
+        found = [made for group in groups for row in group for made in _row(view, row)]
+        rows += [(Cell(heading),)] if heading and found else []
+        rows += found
+    return [Table(caption, ("", *view.titles), tuple(rows))] if rows and view.chips else []
+
+
+def _row(view: View, row: Row) -> list[tuple[Cell, ...]]:
+    values = [row.read(each) for each in view.chips]
+    if all(value is None for value in values):
+        return []
+    first = Cell(row.label.strip(), row.rests_on, part=row.label.startswith(" "))
+    return [(first, *(value_cell(value, row.unit) for value in values))]
+
+
+def accuracy(view: View) -> list[Table]:
+    """Return recall, precision and F1 of each class, nothing without labels."""
     score = view.report.counted.score
-    if score is None:
-        return None
-    confusion = score.confusion
-    right, labelled, answered = np.diag(confusion), confusion.sum(1), confusion.sum(0)
-    rows = [
-        (
-            view.classes[i],
-            f"{labelled[i]:,}",
-            _ratio(right[i], labelled[i]),
-            _ratio(right[i], answered[i]),
-            _ratio(2 * right[i], labelled[i] + answered[i]),
-        )
-        for i in range(len(confusion))
-    ]
-    head = ("class", "samples", "recall", "precision", "F1")
-    return table("Each class; recall, precision and F1 in per cent", head, rows)
+    return of_listing(None if score is None else listings.classes(score, view.classes))
 
 
-def _ratio(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}" if whole else NONE
-
-
-def decisions(view: View) -> Table | None:
-    """Return what stopping at the earliest step costs, None where it is not known."""
+def decisions(view: View) -> list[Table]:
+    """Return what stopping at some steps costs, nothing where it is not known."""
     found = view.report.decisions
-    if found is None or not any(each.decision for each in view.chips):
-        return None
-    rows = [
-        (f"{title}, {number_of(steps, 'step')}", band_cell(time, "s"), band_cell(energy.total, "J"))
-        for title, each in zip(view.titles, view.chips)
-        if each.decision is not None
-        for steps, time, energy in (
-            (each.decision.steps, each.decision.latency_s, each.decision.energy),
-            (found.steps, each.latency.sample_s, each.energy),
-        )
-    ]
-    caption = "Until the earliest step and to the end, at full speed"
-    return table(caption, ("", "time", "energy"), rows)
+    if found is None:
+        return []
+    until = f"until {words.holds([view.report])}"
+    made = of_chips(view, "Time and energy of a decision", [(until, chip_rows.DECISION)])
+    for listing in step_listings.decisions(view.report, found, MICRO):
+        made += of_listing(listing)
+    return made
 
 
-def outputs(view: View) -> Table | None:
+def energy(view: View) -> list[Table]:
+    """Return the energy of a sample and the power on every chip."""
+    pace = f"sensor's {words.pace(view.chips)}"
+    parts = [("at full speed", chip_rows.ENERGY), (pace, chip_rows.PACE_ENERGY)]
+    return of_chips(view, "Energy of the mean sample, and power", parts)
+
+
+def constants(view: View) -> list[Table]:
+    """Return the energy that each constant set of the cost files leads to."""
+    made = listings.constants(view.report, MICRO)
+    return of_listing(made if made.rows else None)
+
+
+def time(view: View) -> list[Table]:
+    """Return times and rates on every chip."""
+    pace = f"sensor's {words.pace(view.chips)}"
+    parts = [("at full speed", chip_rows.TIME), (pace, chip_rows.PACE_TIME)]
+    return of_chips(view, "Time, and whether the sensor's pace is kept", parts)
+
+
+def load(view: View) -> list[Table]:
+    """Return the longest step beside the mean one, and what passes between cores and host."""
+    caption = "Load, a sample: mean and peak, numbered from 0"
+    return of_chips(view, caption, [("", chip_rows.LOAD)])
+
+
+def placement(view: View) -> list[Table]:
+    """Return the neurocores of the network and of every layer on every chip."""
+    made = of_chips(view, "What the network takes", [("", chip_rows.SIZE)])
+    return made + of_listing(listings.neurocores(view.report))
+
+
+def activity(view: View) -> list[Table]:
+    """Return what every layer did in the mean sample, and NeuroBench's metrics."""
+    found = view.report.neurobench
+    bench = of_listing(None if found is None else listings.neurobench(found))
+    return of_listing(listings.layers(view.report)) + bench
+
+
+def outputs(view: View) -> list[Table]:
     """Return what each output of the network gave for the sample that is drawn."""
     answers, kept = view.report.answers, view.sample
     if kept is None or len(kept.outputs) > OUTPUTS:
-        return None
+        return []
     how = "the outputs" if answers is None else answers.how
-    rows = zip(view.classes, (f"{value:,}" for value in kept.outputs.tolist()))
-    return table(f"What it answers: {how}", ("output", "value"), list(rows))
+    rows = tuple(zip(view.classes, (f"{value:,}" for value in kept.outputs.tolist())))
+    return of_listing(Listing(f"What it answers: {how}", ("output", "value"), rows))
 
 
-def energy(view: View) -> Table:
-    """Return the parts of a sample's energy on every chip."""
-    at_full, at_pace = "total, full speed", "total, sensor's pace"
-    parts = [list(energy_parts(each.energy)) for each in view.chips]
-    rows: list[tuple[Cell | str, ...]] = [
-        (Cell(row[0].name, row[0].rests_on), *(band_cell(part.band, "J") for part in row))
-        for row in zip(*parts)
-    ]
-    rows.append(("all dynamic", *(band_cell(e.energy.dynamic, "J") for e in view.chips)))
-    rows.append((at_full, *(band_cell(e.energy.total, "J") for e in view.chips)))
-    if any(each.pace_energy for each in view.chips):
-        rows.append((at_pace, *(_paced(each) for each in view.chips)))
-        rows.append(("a second, sensor's pace", *(_second(each) for each in view.chips)))
-    return table("Energy of the mean sample", ("", *view.titles), rows)
+def conventional(view: View) -> list[Table]:
+    """Return what a network of the same size takes on other hardware."""
+    found = view.report.conventional
+    return of_listing(listings.conventional(view.report, found, MICRO) if found else None)
 
 
-def _paced(each: Estimated) -> Cell:
-    return Cell(NONE) if each.pace_energy is None else band_cell(each.pace_energy.total, "J")
+def measured(view: View) -> list[Table]:
+    """Return what real hardware measured."""
+    found = view.report.measured
+    return of_listing(listings.measured(found, MICRO) if found else None)
 
 
-def _second(each: Estimated) -> Cell:
-    return Cell(NONE) if each.pace_power is None else band_cell(each.pace_power.total, "J")
-
-
-def constants(view: View) -> Table | None:
-    """Return the energy that each constant set of the cost files leads to."""
-    rows = [
-        (
-            f"{title}, {name}",
-            band_cell(found.dynamic, "J").text,
-            band_cell(found.total, "J").text,
-        )
-        for title, each in zip(view.titles, view.chips)
-        for name, found in each.energies.items()
-    ]
-    head = ("constants of", "dynamic", "total")
-    return table("The same with one source's constants alone", head, rows) if rows else None
-
-
-def latency(view: View) -> Table:
-    """Return times and rates on every chip."""
-    rows: list[tuple[str, Callable[[Estimated], Cell]]] = [
-        ("mean time step", lambda e: band_cell(e.latency.step_s, "s")),
-        ("longest time step", lambda e: band_cell(e.latency.peak_step_s, "s")),
-        ("a sample", lambda e: band_cell(e.latency.sample_s, "s")),
-        ("samples a second", _throughput),
-        ("binding neurocore", _binding),
-        ("sensor's step", _pace),
-        ("real time kept", _kept),
-    ]
-    return table(
-        "Time at full speed, and whether the sensor's pace is kept",
-        ("", *view.titles),
-        [(name, *(read(each) for each in view.chips)) for name, read in rows],
-    )
-
-
-def _throughput(each: Estimated) -> Cell:
-    rate = each.latency.samples_per_s
-    return Cell(
-        numbers.number(rate.value), f"{numbers.number(rate.low)} to {numbers.number(rate.high)}"
-    )
-
-
-def _binding(each: Estimated) -> Cell:
-    return Cell(str(each.latency.busiest_core), f"of layer {each.latency.busiest_layer}")
-
-
-def _pace(each: Estimated) -> Cell:
-    return Cell("not known") if each.pace is None else Cell(f"{each.pace.dt_s * 1e3:g} ms")
-
-
-def _kept(each: Estimated) -> Cell:
-    if each.pace is None:
-        return Cell(NONE)
-    times = numbers.number(each.pace.headroom.low)
-    return Cell("yes" if each.pace.keeps_up else "no", f"{times} times as fast")
-
-
-def placement(view: View) -> Table:
-    """Return the neurocores of every layer on every chip."""
-    rows = [
-        (
-            f"{title}, layer {index}",
-            f"{layer.neurocores:,}",
-            f"{layer.neurons_per_core:,}",
-            short.share(layer.binding.used / max(layer.binding.limit, 1)),
-            layer.binding.name,
-        )
-        for title, each in zip(view.titles, view.chips)
-        for index, layer in enumerate(each.placement.layers)
-    ]
-    head = ("", "cores", "neurons a core", "full", "bound by")
-    return table("Neurocores of each layer, and the budget that binds", head, rows, (0, 4))
-
-
-def activity(view: View) -> Table:
-    """Return what every layer did in the mean sample."""
-    rows = [
-        (
-            f"layer {row.layer}",
-            numbers.count(round(row.spikes_in_per_sample, 1)),
-            numbers.count(round(row.spikes_per_sample, 1)),
-            short.share(row.firing_rate_per_step),
-            numbers.count(round(row.synops_per_sample)),
-            short.share(row.synops_per_sample / max(row.dense_synops_per_sample, 1)),
-        )
-        for row in view.report.counted.layers
-    ]
-    head = ("", "spikes in", "spikes out", "firing", "SynOps", "of dense")
-    return table("The mean sample, counted", head, rows)
-
-
-def neurobench(view: View) -> Table | None:
-    """Return NeuroBench's metrics, None where they were not counted."""
-    found = view.report.neurobench
-    if found is None:
-        return None
-    amounts = {
-        "footprint, bytes": found.footprint_bytes,
-        "effective accumulates": found.effective_acs,
-        "effective multiply-accumulates": found.effective_macs,
-        "dense operations": found.dense_operations,
-        "membrane updates": found.membrane_updates,
-        "neuron operations": found.effective_neuron_operations,
-        "dense neuron operations": found.dense_neuron_operations,
-    }
-    rows = [
-        ("connection sparsity", short.share(found.connection_sparsity)),
-        ("activation sparsity", short.share(found.activation_sparsity)),
-        *((name, NONE if v is None else f"{v:,.0f}") for name, v in amounts.items()),
-    ]
-    return table("NeuroBench's metrics of the mean sample", ("metric", "value"), rows)
-
-
-def network(view: View) -> Table:
+def network(view: View) -> list[Table]:
     """Return the layers of the network."""
-    rows = [
-        (
-            f"layer {row.layer}",
-            Cell(row.kind, row.neuron),
-            TIMES.join(map(str, row.shape)),
-            f"{row.synapses:,}",
-            row.delays,
-        )
-        for row in view.report.counted.layers
-    ]
-    shape = TIMES.join(map(str, view.report.network.input_shape))
-    head = ("", "kind", "shape", "weights", "delays")
-    return table(f"Layers, on an input of {shape}", head, rows, (0, 1, 4))
+    return of_listing(listings.network(view.report))
+
+
+TABLES = (
+    accuracy, decisions, energy, constants, time, load, placement, activity, outputs, conventional,
+    measured, network,
+)  # fmt: skip
+"""All of them, by which the template calls them."""

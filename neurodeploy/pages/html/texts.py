@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from hw_sim.chips.cost import Cost
+from hw_sim.estimates.energy import Energy
 from hw_sim.estimates.estimate import Estimate
 from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
-from neurodeploy.pages import numbers, short
+from neurodeploy.pages import numbers, words
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.figures import steps as steps_figure
-from neurodeploy.pages.terminal.other_tables import way
-from neurodeploy.pages.view import View, clean, machines
+from neurodeploy.pages.view import View, processors
+from neurodeploy.pages.words import clean
+
+NOT_KNOWN: Final = ("not known", "")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def summary(view: View) -> str:
     """Return what ran, in a sentence."""
     counted, provenance = view.report.counted, view.report.provenance
     data = clean(str(provenance.get("data", "given spikes")))
-    ran = f"{number_of(counted.samples, 'sample')} of {number_of(counted.steps, 'time step')}"
-    return f"{ran} from {data}, run on {provenance.get('backend', 'an unnamed backend')}."
+    backend = provenance.get("backend", "an unnamed backend")
+    return f"{words.ran(counted)} from {data}, run on {backend}."
 
 
 def tiles(view: View) -> list[Tile]:
@@ -56,6 +59,9 @@ def tiles(view: View) -> list[Tile]:
         _of_chips(view, "Energy a sample", lambda e: _band(e.energy.total, "J")),
         _of_chips(view, "Latency a sample", lambda e: _band(e.latency.sample_s, "s")),
         _of_chips(view, "Real time kept", _kept),
+        Tile(f"Steps until {words.holds([view.report])}", (_steps(view),)),
+        _of_chips(view, "Until then, full speed", _decision),
+        _of_chips(view, "Until then, in real time", _decision_in_real_time),
     ]
 
 
@@ -71,9 +77,7 @@ def _synops(view: View) -> Entry:
     layers = view.report.counted.layers
     synops = sum(layer.synops_per_sample for layer in layers)
     dense = sum(layer.dense_synops_per_sample for layer in layers)
-    return Entry(
-        "", numbers.count(round(synops)), f"{short.share(synops / max(dense, 1))} of dense"
-    )
+    return Entry("", numbers.count(synops), f"{numbers.share(synops / max(dense, 1))} of dense")
 
 
 def _of_chips(view: View, name: str, read: Any) -> Tile:
@@ -84,24 +88,45 @@ def _of_chips(view: View, name: str, read: Any) -> Tile:
 
 
 def _band(band: Estimate, unit: str) -> tuple[str, str]:
-    scale = numbers.scale([band.value or band.high], unit)
-    return scale.amount(band.value), scale.band(band)
+    scale = numbers.scale([band.value or band.high], unit, numbers.MICRO)
+    return scale.amount(band.value), scale.ends(band)
 
 
 def _neurocores(each: Estimated) -> tuple[str, str, bool]:
-    placement, limit = each.placement, each.placement.chip.limit("cores_per_chip")
-    chips = placement.chips
-    where = f"of {limit}" if chips == 1 else f"on {number_of(chips, 'chip')}"
+    cores = f"{each.placement.neurocores:,}"
     if each.problems:
-        return f"{placement.neurocores:,}", "does not fit", True
-    return f"{placement.neurocores:,}", where, False
+        return cores, "does not fit", True
+    return cores, words.on_chips(each.placement), False
+
+
+def _steps(view: View) -> Entry:
+    found = view.report.decisions
+    if found is None:
+        return Entry("", "not known")
+    return Entry("", f"{found.earliest_step:,}", f"of {found.steps:,}, within one point")
+
+
+def _decision(each: Estimated) -> tuple[str, str]:
+    found = each.decision
+    return NOT_KNOWN if found is None else _cost(found.latency_s, found.energy)
+
+
+def _decision_in_real_time(each: Estimated) -> tuple[str, str]:
+    found = each.decision
+    if found is None or found.pace_s is None or found.pace_energy is None:
+        return NOT_KNOWN
+    return _cost(found.pace_s, found.pace_energy)
+
+
+def _cost(time: Estimate, energy: Energy) -> tuple[str, str]:
+    return numbers.printed(time.value, "s"), numbers.printed(energy.total.value, "J")
 
 
 def _kept(each: Estimated) -> tuple[str, str, bool]:
     if each.pace is None:
         return "not known", "no pace of a sensor is given", False
     slowest = each.latency.peak_step_s.high  # which the answer rests on
-    most = numbers.scale([slowest], "s").amount(slowest)
+    most = numbers.printed(slowest, "s")
     answer = "yes" if each.pace.keeps_up else "no"
     note = f"up to {most} of {each.pace.dt_s * 1e3:g} ms a step"
     return answer, note, not each.pace.keeps_up
@@ -148,44 +173,32 @@ def steps(view: View) -> list[str]:
     return [
         f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
         f"its last value; in the mean, an answer no longer changes after step "
-        f"{found.stable_step_mean:.1f}; {way(view.report.counted)}.",
+        f"{found.stable_step_mean:.1f}; {words.way(view.report.counted)}.",
         f"The rulers below the curve read a step as time and energy at full speed{of}, in "
         "proportion; the table has the figures of the first steps themselves.",
     ]
 
 
 def load(view: View) -> list[str]:
-    """Return what bounds a time step on each chip; chips of which it is the same go together."""
+    """Return which neurocore is the busiest on each chip; chips that agree go together."""
     found: dict[str, list[str]] = {}
     for chip, each in zip(view.titles, view.chips):
-        latency, peak = each.latency, each.workload.peak
+        latency = each.latency
+        alone = numbers.printed(latency.busiest_core_s, "s")
         sentence = (
-            f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest; the "
-            f"longest step is step {peak.step} of sample {peak.sample}, both from 0, with "
-            f"{peak.synops:,} SynOps on neurocore {peak.neurocore}."
+            f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest over "
+            f"all steps, with {alone} in the mean one."
         )
         found.setdefault(sentence, []).append(chip)
-    sentences = [f"On {' and '.join(chips)}, {sentence}" for sentence, chips in found.items()]
-    if view.chips:
-        work = view.chips[0].workload
-        sent, read = (round(each.per_sample, 1) for each in (work.injected, work.read))
-        voltages = ""
-        if work.voltages_read:
-            neurons = number_of(work.voltages_read, "neuron")
-            voltages = f", and v of {neurons} after the last step"
-        sentences.append(
-            f"The host sends {numbers.count(sent)} spikes or values a sample and reads "
-            f"{numbers.count(read)} spikes{voltages}."
-        )
-    return sentences
+    return [f"On {' and '.join(chips)}, {sentence}" for sentence, chips in found.items()]
 
 
-def machine_sources(view: View) -> list[tuple[str, str, list[str]]]:
+def hardware_sources(view: View) -> list[tuple[str, str, list[str]]]:
     """Return each source on conventional hardware: its grade, itself, and for what it is."""
     found: dict[tuple[str, str], list[str]] = {}
-    for each in machines(view.report):
+    for each in (processor.operation for processor in processors(view.report)):
         kept = found.setdefault((each.grade, each.source), [])
-        kept.append(f"{each.name} ({each.caveat})" if each.caveat else each.name)
+        kept.append(f"{each.title} ({each.caveat})" if each.caveat else each.title)
     return [(grade, source, names) for (grade, source), names in found.items()]
 
 

@@ -1,9 +1,9 @@
 """A report in a terminal.
 
-report     all of it; summary is its first screen
-counted_tables, chip_tables, other_tables, measured_table, answers    its tables
-tables     what these and checks print tables and lists with; chip_columns those with a column a
-           chip
-checks     what --compare and --trace found
-beside     networks side by side
+report       all of it; summary is its first screen
+chip_tables  tables with a column a chip, of which chip_columns knows the form
+answers      outputs of the first samples
+tables       prints tables and lists, and the listings that a page has too
+checks       what --compare and --trace found
+beside       networks side by side
 """

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hw_sim.estimates.estimate import Estimate
-from neurodeploy.pages import short
+from neurodeploy.pages import numbers
 from neurodeploy.pages.terminal.tables import add_numbers, plain
 
 LABEL: Final = 24
@@ -36,18 +36,16 @@ class Columns(Generic[Item]):
         self, table: Table, items: Sequence[Item], title: Callable[[Item], str], corner: str = ""
     ) -> None:
         """Give `table` its columns; `corner` stands above the labels."""
-        self.table, self._items = table, items
+        self.table, self.items = table, items
         table.add_column(plain(corner), no_wrap=True)
         for item in items:
             add_numbers(table, plain(title(item)))
 
     def words(self, label: str, read: Callable[[Item], str | None]) -> None:
         """Add a row of texts, "-" for None; no row where all are None."""
-        self._row(label, [read(item) for item in self._items])
+        self._row(label, [read(item) for item in self.items])
 
-    def bands(
-        self, unit: str, *rows: tuple[str, Callable[[Item], Estimate | None]], only: bool = False
-    ) -> None:
+    def bands(self, unit: str, *rows: tuple[str, Callable[[Item], Estimate | None]]) -> None:
         """Add rows of estimates in SI units, in the one unit that fits the largest value.
 
         A row that is too small for that unit has one of its own, which its label names.
@@ -55,23 +53,20 @@ class Columns(Generic[Item]):
         Args:
             unit: named after each label that is not indented, with the prefix that fits.
             rows: label and what to read of an item.
-            only: leave the ends out.
         """
-        found = [(label, [read(item) for item in self._items]) for label, read in rows]
-        values = [cell.value for _, cells in found for cell in cells if cell is not None]
-        shared = short.prefix(values)
-        show = short.likely if only else short.band
+        found = [(label, [read(item) for item in self.items]) for label, read in rows]
+        shared = numbers.scale((c.value for _, cells in found for c in cells if c), unit)
         for place, (label, cells) in enumerate(found):
             largest = max((cell.value for cell in cells if cell is not None), default=0.0)
-            small = bool(unit) and 0 < largest * short.PREFIXES[shared] < SMALL
-            prefix = short.prefix([largest]) if small else shared
+            small = 0 < largest * shared.factor < SMALL
+            scale = numbers.scale([largest], unit) if small else shared
             own = unit and (small or not (place and label.startswith(" ")))
-            named = f"{label} ({prefix}{unit})" if own else label
-            self._row(named, [None if cell is None else show(cell, prefix) for cell in cells])
+            named = f"{label} ({scale.unit})" if own else label
+            self._row(named, [None if cell is None else scale.band(cell) for cell in cells])
 
     def heading(self, label: str) -> None:
         """Add a row that says what those below it are."""
-        self.table.add_row(plain(label, "bold"), *("" for _ in self._items))
+        self.table.add_row(plain(label, "bold"), *("" for _ in self.items))
 
     def _row(self, label: str, cells: Sequence[str | None]) -> None:
         if any(cell is not None for cell in cells):

@@ -6,19 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw_sim.estimates.conventional import WHEN
 from hw_sim.reports.report import NOT_MODELLED, Report
-from neurodeploy.pages.terminal import (
-    answers,
-    chip_tables,
-    counted_tables,
-    measured_table,
-    other_tables,
-    summary,
-)
+from neurodeploy.pages import listings, step_listings, words
+from neurodeploy.pages.terminal import answers, chip_tables, summary
 from neurodeploy.pages.terminal.chip_columns import groups
 from neurodeploy.pages.terminal.tables import console as stdout
-from neurodeploy.pages.terminal.tables import print_list, print_table
+from neurodeploy.pages.terminal.tables import print_list, print_listing, print_table
 
 
 def show(report: Report, console: Console | None = None) -> None:
@@ -30,7 +23,7 @@ def show(report: Report, console: Console | None = None) -> None:
     _show_estimated(report, out)
     _show_elsewhere(report, out)
     if report.measured is not None:
-        _table(out, measured_table.made(report.measured))
+        print_listing(out, listings.measured(report.measured))
     _show_advice(report, out)
     _show_caveats(report, out)
 
@@ -49,11 +42,11 @@ def _show_problems(report: Report, out: Console) -> None:
 
 
 def _show_counted(report: Report, out: Console) -> None:
-    _table(out, counted_tables.network(report))
-    _table(out, counted_tables.layers(report))
+    print_listing(out, listings.network(report))
+    print_listing(out, listings.layers(report))
     score = report.counted.score
     if score is not None:
-        _table(out, counted_tables.classes(report, score))
+        print_listing(out, listings.classes(score, words.classes(report)))
     elif report.answers is not None:
         out.print()
         answers.show(report.answers, report.counted.samples, out)
@@ -61,22 +54,21 @@ def _show_counted(report: Report, out: Console) -> None:
 
 def _show_estimated(report: Report, out: Console) -> None:
     for chips in groups(list(report.estimated.values()), out):
-        _table(out, chip_tables.estimates(chips))
+        _table(out, chip_tables.estimates(chips, words.holds([report])))
     for chips in groups(list(report.estimated.values()), out):
         _table(out, chip_tables.load(chips))
-    _table(out, chip_tables.neurocores(report))
-    _table(out, chip_tables.constants(report))
+    print_listing(out, listings.neurocores(report))
+    print_listing(out, listings.constants(report))
     if report.decisions is not None:
-        _table(out, other_tables.decisions(report, report.decisions))
-        print_list(out, other_tables.how_to_read(report.decisions, report.counted))
+        for listing in step_listings.decisions(report, report.decisions):
+            print_listing(out, listing)
 
 
 def _show_elsewhere(report: Report, out: Console) -> None:
     if report.conventional is not None:
-        _table(out, other_tables.conventional(report, report.conventional))
-        print_list(out, WHEN.values())
+        print_listing(out, listings.conventional(report, report.conventional))
     if report.neurobench is not None:
-        _table(out, counted_tables.neurobench(report.neurobench))
+        print_listing(out, listings.neurobench(report.neurobench))
 
 
 def _show_advice(report: Report, out: Console) -> None:

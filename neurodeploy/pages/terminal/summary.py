@@ -9,23 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hw_sim.estimates.energy import Energy
 from hw_sim.estimates.estimate import Estimate
-from hw_sim.estimates.latency import Latency
 from hw_sim.reports.estimated import Estimated
 from hw_sim.reports.report import Report
 from neurodeploy.cli import number_of
-from neurodeploy.pages import short
+from neurodeploy.pages import numbers, words
 from neurodeploy.pages.terminal.chip_columns import Columns, groups
 from neurodeploy.pages.terminal.tables import plain, print_table
 
-PARTS: Final = {
-    "synaptic": "synaptic",
-    "neuron": "neurons",
-    "within_tiles": "within tiles",
-    "over_hops": "hops",
-    "static": "static",
-}
-"""The parts of an energy, in a word or two."""
 NAMES: Final = {
     "cpu": "CPU", "gpu": "GPU", "arm": "ARM", "cmos45_fp32": "45 nm fp32",
     "cmos45_int8": "45 nm int8",
@@ -51,11 +43,11 @@ def headline(report: Report) -> list[Text]:
     """Return what ran and how well, a line each."""
     counted, network, said = report.counted, report.network, report.provenance
     first = (plain(network.task.name or "network", "bold"), f" sha256 {report.digest[:12]}, ")
-    ran = f"{number_of(counted.samples, 'sample')} of {number_of(counted.steps, 'time step')}"
     lines = [
         Text.assemble(*first, ", ".join([_sizes(report), *_seed(report)])),
         Text.assemble(
-            plain(said.get("data", "given spikes")), f", run on {said.get('backend', '?')}: {ran}"
+            plain(said.get("data", "given spikes")),
+            f", run on {said.get('backend', '?')}: {words.ran(counted)}",
         ),
         _accuracy(report),
     ]
@@ -100,28 +92,25 @@ def _chips(report: Report, chips: Sequence[Estimated]) -> Table:
     columns.bands("J", ("  without static", lambda e: e.energy.dynamic))
     columns.words("  largest parts", _largest_parts)
     columns.bands("s", ("latency", lambda e: e.latency.sample_s))
-    columns.words("  busiest neurocore", lambda e: busiest(e.latency))
-    columns.words(pace_label(chips), keeps_up)
-    columns.bands("W", ("  power then", pace_power))
-    columns.words(decision_label([report]), _decision)
+    columns.words("  busiest neurocore", lambda e: words.busiest(e.latency))
+    columns.words(f"real time, {words.pace(chips)}", words.keeps_up)
+    columns.bands("W", ("  power then", lambda e: e.pace_power.total if e.pace_power else None))
+    columns.words(f"{words.holds([report])} after", _decision)
+    columns.words("  in real time", _decision_in_real_time)
     return table
 
 
 def _neurocores(each: Estimated) -> str:
-    placement = each.placement
     if each.problems:
         return "does not fit, see below"
-    most = placement.chip.limit("cores_per_chip")
-    if placement.chips == 1:
-        return f"{placement.neurocores:,} of {most:,}"
-    return f"{placement.neurocores:,} on {placement.chips:,} chips"
+    return f"{each.placement.neurocores:,} {words.on_chips(each.placement)}"
 
 
 def _fullest(each: Estimated) -> str:
     layers = each.placement.layers
     index = max(range(len(layers)), key=lambda i: layers[i].fullest.full)
     fullest = layers[index].fullest
-    return f"{index}: {fullest.name} {short.share(fullest.full)}"
+    return f"{index}: {fullest.name} {numbers.share(fullest.full)}"
 
 
 def _largest_parts(each: Estimated) -> str | None:
@@ -129,52 +118,28 @@ def _largest_parts(each: Estimated) -> str | None:
     total = each.energy.total.value
     if not total:
         return None
-    shares = {name: getattr(each.energy, name).value / total for name in PARTS}
-    other = max((name for name in PARTS if name != "static"), key=shares.__getitem__)
+    shares = {name: getattr(each.energy, name).value / total for name in words.PARTS}
+    other = max((name for name in shares if name != "static"), key=shares.__getitem__)
     both = sorted(("static", other), key=shares.__getitem__, reverse=True)
-    return ", ".join(f"{PARTS[name]} {short.share(shares[name])}" for name in both)
-
-
-def busiest(latency: Latency) -> str:
-    """Return which neurocore takes longest, and its share of the mean step."""
-    of_step = latency.busy_s.value / latency.step_s.value if latency.step_s.value else 0.0
-    where = f"{latency.busiest_core:,}, layer {latency.busiest_layer}"
-    return f"{where}: {short.share(of_step)} of step"
-
-
-def pace_label(chips: Sequence[Estimated]) -> str:
-    """Return what the pace of the sensor is."""
-    paces = [each.pace for each in chips if each.pace is not None]
-    return f"real time, {paces[0].dt_s * 1e3:.4g} ms steps" if paces else "real time"
-
-
-def keeps_up(each: Estimated) -> str | None:
-    """Return whether the sensor's pace is kept, None without one."""
-    if each.pace is None:
-        return None
-    times = short.number(each.pace.headroom.low)
-    return f"kept, {times} times faster" if each.pace.keeps_up else f"not kept, {times} of it"
-
-
-def pace_power(each: Estimated) -> Estimate | None:
-    """Return the watts at the sensor's pace, None without one."""
-    return None if each.pace_power is None else each.pace_power.total
-
-
-def decision_label(reports: Sequence[Report]) -> str:
-    """Return what holds from the earliest step on: accuracy where all have labels, else answers."""
-    found = [report.decisions for report in reports]
-    labelled = all(each is not None and each.accuracy_by_step is not None for each in found)
-    return "accuracy holds after" if labelled else "answers hold after"
+    return ", ".join(f"{words.PARTS[name]} {numbers.share(shares[name])}" for name in both)
 
 
 def _decision(each: Estimated) -> str | None:
     found = each.decision
     if found is None:
         return None
-    time = short.amount(found.latency_s.value, "s")
-    energy = short.amount(found.energy.total.value, "J")
-    return f"{number_of(found.steps, 'step')}: {time}, {energy}"
+    return f"{number_of(found.steps, 'step')}: {_cost(found.latency_s, found.energy)}"
+
+
+def _decision_in_real_time(each: Estimated) -> str | None:
+    found = each.decision
+    if found is None or found.pace_s is None or found.pace_energy is None:
+        return None
+    return _cost(found.pace_s, found.pace_energy)
+
+
+def _cost(time: Estimate, energy: Energy) -> str:
+    return f"{numbers.amount(time.value, 's')}, {numbers.amount(energy.total.value, 'J')}"
 
 
 def _conventional(report: Report) -> Text | None:
@@ -184,7 +149,7 @@ def _conventional(report: Report) -> Text | None:
     found = []
     for each in report.conventional.processors:
         name = NAMES.get(each.operation.name, each.operation.title)
-        every, once = (short.amount(value, "J") for value in (each.every_step_j, each.one_pass_j))
+        every, once = (numbers.amount(value, "J") for value in (each.every_step_j, each.one_pass_j))
         found.append(f"{name} {every} ({once})")
     return Text(
         "Elsewhere, an artificial network of this size, arithmetic alone, every step (one pass): "

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from neurodeploy.pages.view import clean
+from neurodeploy.pages.listings import Listing
+from neurodeploy.pages.words import clean
 
 WIDEST: Final = 1000
 """No table takes more columns of a terminal."""
@@ -34,6 +35,23 @@ def plain(text: object, style: str = "") -> Text:
 def add_numbers(table: Table, name: str | Text) -> None:
     """Add a column of numbers, which are never cut or broken off."""
     table.add_column(name, justify="right", no_wrap=True)
+
+
+def print_listing(out: Console, listing: Listing) -> None:
+    """Print a table and its notes, after an empty line."""
+    table = Table(title=plain(listing.title), title_justify="left")
+    for place, name in enumerate(listing.head):
+        justify: JustifyMethod = "left" if place in listing.words else "right"
+        table.add_column(plain(name), justify=justify, no_wrap=True)
+    groups = any(len(row) == 1 for row in listing.rows)
+    for row in listing.rows:
+        marked = row[0].startswith("*")
+        style = "bold" if marked or len(row) == 1 else ""
+        indent = "  " * (groups and len(row) > 1)
+        table.add_row(plain(indent + row[0]), *map(plain, row[1:]), style=style)
+    out.print()
+    print_table(out, table)
+    print_list(out, listing.notes)
 
 
 def print_table(out: Console, table: Table) -> None:
