@@ -21,7 +21,7 @@ def test_the_example_runs_as_the_page_says(tmp_path, monkeypatch, capsys, shippe
     shipped("gts/tinynet/input_bias.npy")
     monkeypatch.chdir(tmp_path)
     exec(compile(PREPARE, "any-network.md", "exec"), {})
-    run_and_write, compare = (shlex.split(line) for line in COMMANDS)
+    run_and_write, compare, draw = (shlex.split(line) for line in COMMANDS)
     assert report.main(run_and_write) == 0
     out = capsys.readouterr().out
     assert "image.npy, run on fast: 1 sample of 16 time steps" in out
@@ -38,6 +38,11 @@ def test_the_example_runs_as_the_page_says(tmp_path, monkeypatch, capsys, shippe
     assert report.main([*compare, "--time-limit", "100"]) == 0
     (said,) = re.findall(r"It ends with `(.*)`", PAGE)
     assert said in capsys.readouterr().out
+    assert report.main(draw) == 0
+    assert "Sample 0 of the run" in Path("page.html").read_text(encoding="utf-8")
+    drawn = {path.suffix for path in Path("figures").iterdir()}
+    assert drawn == {".png", ".svg"}
+    assert {"--html", "--plots", "--raster"} <= set(draw)
 
 
 def test_every_option_that_the_page_names_is_there(capsys):
