@@ -39,6 +39,7 @@ HAR_TRAINERS = tuple(
 )
 
 ROUNDS = 5
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
 
 class Failed(Exception):
@@ -94,8 +95,7 @@ class Worker:
             *(str(file.resolve()) for file in files),
             "--threads", str(threads), "--variant", peer.variant,
         ]  # fmt: skip
-        variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-        variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+        variables = _environment(peer, threads)
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.errors = Path(self.folder.name) / "err.txt"
         with self.errors.open("wb") as errors:
@@ -143,6 +143,19 @@ class Worker:
             with suppress(BrokenPipeError):
                 pipe.close()
         self.folder.cleanup()
+
+
+def _environment(peer: Peer, threads: int) -> dict[str, str]:
+    """Return the variables of a trainer's process.
+
+    `models` sets how OpenMP's threads wait, before torch starts them; that belongs to ours alone.
+    """
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    for name in WAITING:
+        if peer.name != OURS:
+            variables.pop(name, None)
+    return variables
 
 
 def measure(
