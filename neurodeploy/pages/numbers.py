@@ -28,6 +28,8 @@ def number(value: float) -> str:
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
+    if value < 0:
+        return f"-{number(-value)}"
     if value < 1e-3:
         return f"{value:.4f}" if value >= 5e-5 else "<0.0001"
     if value >= 1e12:

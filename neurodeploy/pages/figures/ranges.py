@@ -134,7 +134,7 @@ def _range(axes: Axes, line: Line, y: float, *, floor: float) -> None:
 
 def _beside(series: Sequence[str]) -> int:
     """Return how many names stand beside one another in the legend: all, or two where too long."""
-    width = sum(24 + 5.5 * len(style.shorten(name, 30)) for name in series)
+    width = sum(22 + 5.2 * len(style.shorten(name, 30)) for name in series)
     return len(series) if width <= WIDTH else 2
 
 
