@@ -83,7 +83,7 @@ def test_with_labels_nothing_is_missing():
     view = view_of(network_of(4, 9, 3, dt_ms=20.0), spikes_of(6, 4, 30), [0, 1, 2, 0, 1, 2])
     drawn, page = drawn_of(view)
     assert missing(drawn) == set()
-    assert "a class; recall, precision and F1" in page
+    assert "Counted, a class, in per cent" in page
     found = view.report.neurobench
     assert found is not None
     assert f"{found.effective_neuron_operations:,.0f}" in page

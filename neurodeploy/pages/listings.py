@@ -93,8 +93,12 @@ def classes(score: Score, names: Sequence[str]) -> Listing:
         )
         for i in range(len(confusion))
     )
-    head = ("class", "samples", "recall", "precision", "F1", "most often wrong")
-    return Listing("Counted, a class; recall, precision and F1 in per cent", head, rows)
+    head = ("class", "samples", "recall", "precision", "F1", "mistaken")
+    return Listing(
+        "Counted, a class, in per cent; how it is mistaken most often",
+        head,
+        rows,
+    )
 
 
 def _ratio(part: int, whole: int) -> str:
