@@ -26,8 +26,8 @@ from hw_sim.chips.chip import Chip
 from models.errors import InputError
 
 BAND: Final = 0.05
-"""A network meets its budget when it takes at most that, and is said to take it when it takes at
-most this share less."""
+"""A network meets its budget when it takes no more, and makes use of it when it takes at most this
+share less."""
 
 AIM: Final = 1 - BAND / 2
 """What training aims at, as a share of the budget: between meeting it and wasting it."""

@@ -21,7 +21,7 @@ from models.errors import InputError
 from models.memory import keep_freed_memory
 from models.snn import Architecture, SlayerNetwork
 from neurodeploy import gpu
-from neurodeploy.budget import Budget
+from neurodeploy.budget import ARRIVED, BAND, Budget
 from neurodeploy.distributed import ALONE, Team
 from neurodeploy.tasks.encoders import Encoder
 from neurodeploy.tasks.recipe import Recipe
@@ -259,13 +259,17 @@ def _epoch(
     )
 
 
-def _rank(training: Training, epoch: Epoch) -> tuple[bool, float]:
-    """Return what the best epoch has the most of: to a budget, then right answers; where the budget
-    is not met, thrift."""
-    budget = training.settings.budget
-    if budget is None or epoch.spent is None or budget.met(epoch.spent):
-        return True, epoch.validation_accuracy
-    return False, -epoch.spent
+def _rank(training: Training, epoch: Epoch) -> tuple[bool, bool, float]:
+    """Return what the best epoch has the most of. To a budget one is better that meets it, then one
+    that makes use of it where the limit has arrived, then the more accurate one; where none meets
+    it, the thriftier one."""
+    budget, position = training.settings.budget, epoch.epoch / training.settings.recipe.epochs
+    if budget is None or epoch.spent is None:
+        return True, True, epoch.validation_accuracy
+    if not budget.met(epoch.spent):
+        return False, False, -epoch.spent
+    used = position >= ARRIVED and epoch.spent >= (1 - BAND) * budget.amount
+    return True, used, epoch.validation_accuracy
 
 
 def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:

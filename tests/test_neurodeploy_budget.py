@@ -195,3 +195,22 @@ def test_what_no_training_saves_is_known_beforehand(to_budget: Make) -> None:
     samples = encode_windows(data.windows, data.encoder, data.split.validation)
     arriving = samples.spikes.sum() / len(samples.labels)
     assert thrift.least(samples) == pytest.approx(arriving)  # on one neuron
+
+
+def test_the_best_epoch_meets_the_budget_uses_it_and_then_is_the_most_accurate(
+    to_budget: Make,
+) -> None:
+    started = to_budget(Budget(100.0))  # 30 epochs, the limit arrives in the 20th
+    epoch = next(training.run(started))
+    told = [(1, 99.0, 0.99), (18, 98.0, 0.9), (20, 120.0, 1.0), (21, 90.0, 0.95), (22, 96.0, 0.8),
+            (23, 97.0, 0.85), (24, 97.0, 0.85)]  # fmt: skip
+    epochs = [
+        replace(epoch, epoch=number, spent=spent, validation_accuracy=accuracy)
+        for number, spent, accuracy in told
+    ]
+    best = max(epochs, key=lambda each: training._rank(started, each))
+    assert best.epoch == 23
+    best = max(epochs[2:4], key=lambda each: training._rank(started, each))
+    assert best.epoch == 21
+    over = [replace(each, spent=(each.spent or 0.0) + 100) for each in epochs]
+    assert max(over, key=lambda each: training._rank(started, each)).epoch == 21
