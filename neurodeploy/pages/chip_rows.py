@@ -48,7 +48,7 @@ SIZE: Final[tuple[Group, ...]] = (
 TIME: Final[tuple[Group, ...]] = (
     (
         Row("mean step", lambda e: e.latency.step_s, "s"),
-        Row("  busiest of each step", lambda e: e.latency.busy_s, "s"),
+        Row("  busiest core", lambda e: e.latency.busy_s, "s"),
         Row("  longest way", lambda e: e.latency.way_s, "s"),
         Row("  barrier", lambda e: e.latency.barrier_s, "s"),
         Row("longest step", lambda e: e.latency.peak_step_s, "s"),
@@ -60,7 +60,7 @@ TIME: Final[tuple[Group, ...]] = (
 
 ENERGY: Final[tuple[Group, ...]] = (
     (Row("energy", lambda e: e.energy.total, "J"), *map(_part, words.PARTS)),
-    (Row("  without static", lambda e: e.energy.dynamic, "J"),),
+    (Row("  dynamic", lambda e: e.energy.dynamic, "J"),),
     (Row("power", lambda e: e.power.total, "W"),),
     (Row("  static", lambda e: e.power.static, "W"),),
 )
@@ -72,9 +72,9 @@ PACE_TIME: Final[tuple[Group, ...]] = (
 )
 PACE_ENERGY: Final[tuple[Group, ...]] = (
     (Row("energy", lambda e: e.pace_energy.total if e.pace_energy else None, "J"),),
-    (Row("  without static", lambda e: e.pace_energy.dynamic if e.pace_energy else None, "J"),),
+    (Row("  dynamic", lambda e: e.pace_energy.dynamic if e.pace_energy else None, "J"),),
     (Row("power", lambda e: e.pace_power.total if e.pace_power else None, "W"),),
-    (Row("  without static", lambda e: e.pace_power.dynamic if e.pace_power else None, "W"),),
+    (Row("  dynamic", lambda e: e.pace_power.dynamic if e.pace_power else None, "W"),),
 )
 """At the sensor's pace."""
 
