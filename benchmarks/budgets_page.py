@@ -20,22 +20,24 @@ Every network starts from the task's own ({sizes}) and is trained by the task's 
 a share of the SynOps that the first point takes on the validation windows, where it has to be met
 and where the best epoch is chosen; the test windows, of other people, are run once, at the end, on
 the deployed integer network. People differ in how much they move, so that the same network takes
-other SynOps for other people. Each figure is of {seeds}; between seeds the accuracy of one and the
-same training differs by about a point.
+other SynOps for other people. Each figure is of {seeds}; accuracy differs by about a point between
+seeds, so that less than that says nothing.
 
 How training meets a budget: for a quarter of the epochs the network learns as it would without one.
 Then a limit falls to just below the budget, until two thirds of the epochs are done. What is over
 the limit raises a price, which the loss pays for spikes; and neurons leave, first those that matter
 least to the loss for the SynOps that they save. A neuron saves one SynOp of every spike that
 reaches its layer; nothing else lessens what the input's spikes cost. The other epochs learn with
-what is left. The best epoch is the most accurate of those that meet the budget.
+what is left. The best epoch is the most accurate of those that meet the budget and make use of it, at
+most 5% below, once the limit has arrived.
 
 Zeros among weights save nothing here: a dense layer stores and adds them, as Intel's compiler keeps
-them. Fewer bits save memory alone.
+them. Fewer bits save memory alone. Points without a budget are the squares in the picture.
 
 - **budget**: SynOps a sample, and **of it** what the network takes on the validation windows.
 - **hidden**: neurons of each hidden layer that are left.
-- **validation**: accuracy on the validation windows, **test** on the test windows.
+- **validation**: accuracy on the validation windows, **test** on the test windows, of several
+  seeds with the lowest and the highest.
 - **lost**: points of test accuracy less than the first network.
 - **SynOps**: of a test sample as a report counts them, zero weights among them.
 - **dynamic uJ**: energy of a test sample on Loihi 2 as a report estimates it, with its band; static
@@ -121,12 +123,19 @@ def _row(group: Sequence[Point], first: float) -> list[str]:
         f"{mean(used):.1%}" if used else "-",
         ", ".join("-".join(map(str, each.hidden)) for each in group),
         f"{mean(each.epoch['validation_accuracy'] for each in group):.1%}",
-        f"{accuracy:.1%}",
+        f"{accuracy:.1%}{_spread([each.accuracy for each in group])}",
         f"{(first - accuracy) / POINT:+.1f}",
         f"{mean(each.synops for each in group):,.0f}",
         f"{value:.2f} ({low:.2f} to {high:.2f})",
         f"{effective:,.0f}",
     ]
+
+
+def _spread(accuracies: Sequence[float]) -> str:
+    """Return the lowest and the highest of several seeds in words."""
+    if len(accuracies) == 1:
+        return ""
+    return f" ({100 * min(accuracies):.1f} to {100 * max(accuracies):.1f})"
 
 
 def finding(points: Sequence[Point]) -> str:
@@ -172,7 +181,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
             if group not in line:
                 at = mean(value(p) for p in group), 100 * mean(p.accuracy for p in group)
                 axes.plot(*at, "s", ms=4, color="grey")
-                axes.annotate(group[0].name, at, fontsize="x-small")
+                axes.annotate(f"{group[0].name} ", at, fontsize="x-small", ha="right", va="center")
         axes.set_xlabel(label)
         axes.set_xlim(left=0)
         axes.grid(visible=True, alpha=0.3)

@@ -59,7 +59,7 @@ def test_a_row_says_what_a_budget_came_to() -> None:
 def test_seeds_of_one_network_are_one_row_of_means() -> None:
     rows = budgets_page.cells_of([*POINTS, point("dense", accuracy=0.92, synops=1200.0)]).rows
     assert len(rows) == 2
-    assert rows[0][5] == "93.0%"
+    assert rows[0][5] == "93.0% (92.0 to 94.0)"
     assert rows[0][7] == "1,100"
 
 
