@@ -28,8 +28,8 @@ Then a limit falls to just below the budget, until two thirds of the epochs are 
 the limit raises a price, which the loss pays for spikes; and neurons leave, first those that matter
 least to the loss for the SynOps that they save. A neuron saves one SynOp of every spike that
 reaches its layer; nothing else lessens what the input's spikes cost. The other epochs learn with
-what is left. The best epoch is the most accurate of those that meet the budget and make use of it, at
-most 5% below, once the limit has arrived.
+what is left. The best epoch is the most accurate of those that meet the budget and make use of it,
+at most 5% below, once the limit has arrived.
 
 Zeros among weights save nothing here: a dense layer stores and adds them, as Intel's compiler keeps
 them. Fewer bits save memory alone. Points without a budget are the squares in the picture.
