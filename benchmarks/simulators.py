@@ -35,7 +35,7 @@ from benchmarks.peers.workload_file import Workload
 from benchmarks.results import Result, best_time, result_of
 from export import netx
 from models.network import QuantizedNetwork
-from neurodeploy.evaluation import load_test_samples
+from neurodeploy.running.evaluation import load_test_samples
 
 OURS = ("fast", "lava")
 """What `--peers none` measures: our simulator and the one that all ratios refer to."""

@@ -1,30 +1,11 @@
 """What a person runs: train a network, export it, run it, and read what it would cost on Loihi.
 
 train, export, report, deploy   the commands; `python -m neurodeploy` lists them
-cli                             what the commands share: errors, exit codes, progress; progress_bar
+cli                             what the commands share: errors, exit codes, progress; progress_bar;
+                                paths what lies at a path that a person gave
 tasks/                          data, its split and how it becomes spikes
-training, checkpoint            train a network and keep it; training_step one epoch's steps,
-                                validation what comes after them
-chosen_network, capacity        which network to train, and whether a chip could hold it
-budget, thrift                  the law by which a training keeps to a budget, and what carries it
-                                out; spending what a network spends, weight_pruning zeros among
-                                weights, budget_options the options and what they came to
-run_folder, run_lock            the files of one training, and the right to write them; run_keeper
-                                writes them while it runs, run_options says which may go on
-distributed, gpu                several processes, and what a GPU needs
-tensorboard                     the history as event files
-proof                           compare a trained network with its integer twin
-comparison                      compare two runs, and two backends
-trained_network                 compare with the trained network beside a file
-report_run, report_files        what report does before it prints, and the files it may write;
-                                measures what it measures of a run
-provenance                      where a report comes from
-report_options, report_words    the options of report, and what --compare names
-side_by_side                    networks side by side
-kept_sample                     keep one sample of a run, to draw it
-evaluation                      run a network over a task's samples, or those in a given_input
-array_file, paths               open an array of a person's own, and look up what lies at a path
-spike_file, trace               what a run leaves beside its report
+learning/                       train a network for a task, and keep it
+running/                        run a network, compare what it does, make a report of it
 support                         what runs where, as the README shows it
 pages/                          reports and histories as text and pictures
 """

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from hw_sim.run_options import RunOptions
 from models.errors import BackendError, InputError
-from neurodeploy import budget_options, cli, distributed, export, paths, report, train
+from neurodeploy import cli, export, paths, report, train
+from neurodeploy.learning import budget_options, distributed
 
 if TYPE_CHECKING:
     from hw_sim.reports.report import Report
@@ -71,8 +72,8 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
     """Run some test samples on Lava and on our simulator; return the exit code."""
     from export import netx
     from hw_sim.backends import BACKENDS
-    from neurodeploy import proof
-    from neurodeploy.evaluation import load_test_samples
+    from neurodeploy.running import proof
+    from neurodeploy.running.evaluation import load_test_samples
 
     network = netx.read(path)
     spikes = load_test_samples(network.task, given.data, given.lava_samples)[0].spikes
@@ -97,7 +98,7 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
 def _report(network: Path, given: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
     from neurodeploy.pages.terminal import report as terminal
-    from neurodeploy.report_run import Request, carry_out
+    from neurodeploy.running.report_run import Request, carry_out
 
     request = Request(
         network,

@@ -80,7 +80,7 @@ def export(
         from export import netx
         from models.network import digest
         from models.quantize import quantize
-        from neurodeploy import checkpoint
+        from neurodeploy.learning import checkpoint
 
     cli.use_threads(threads)
     kept = checkpoint.load(model)
@@ -139,7 +139,7 @@ def fits(network: QuantizedNetwork, onto: Sequence[Chip]) -> bool:
 
 def load_spikes(network: QuantizedNetwork, data: Path | None, samples: int | None) -> Any:
     """Return the encoded test samples of the network's task, as many as asked for."""
-    from neurodeploy.evaluation import load_test_samples
+    from neurodeploy.running.evaluation import load_test_samples
 
     with cli.status("reading the data"):
         return load_test_samples(network.task, data, samples)[0].spikes
@@ -147,7 +147,7 @@ def load_spikes(network: QuantizedNetwork, data: Path | None, samples: int | Non
 
 def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:
     """Return the comparison of both networks, with a progress bar."""
-    from neurodeploy import proof
+    from neurodeploy.running import proof
 
     with cli.progress("comparing spikes") as advance:
         return proof.prove(trained, network, spikes, advance=advance)

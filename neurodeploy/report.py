@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw_sim.run_options import RunOptions
-from neurodeploy import cli, report_words
-from neurodeploy.report_options import add_options
+from neurodeploy import cli
+from neurodeploy.running import report_words
+from neurodeploy.running.report_options import add_options
 
 if TYPE_CHECKING:
-    from neurodeploy.report_run import Outcome, Request
+    from neurodeploy.running.report_run import Outcome, Request
 
 DESCRIPTION = (
     "Run a network on its task's test samples, or on given ones, and report accuracy, spikes, "
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(networks) > 1:
         report_words.check_options(given, networks)
         return _side_by_side(given, networks)
-    from neurodeploy import report_run
+    from neurodeploy.running import report_run
 
     request = request_of(given)
     outcome = report_run.carry_out(request)
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _side_by_side(given: argparse.Namespace, networks: Sequence[Path]) -> int:
     """Run several networks, print them side by side and return the exit code."""
-    from neurodeploy import side_by_side
+    from neurodeploy.running import side_by_side
 
     requests = [replace(request_of(given), network=path) for path in networks]
     found = side_by_side.compare(requests)
@@ -97,7 +98,7 @@ def write_pages(request: Request, outcome: Outcome) -> list[str]:
 
 def request_of(given: argparse.Namespace) -> Request:
     """Return what the options ask for."""
-    from neurodeploy.report_run import Request
+    from neurodeploy.running.report_run import Request
 
     same = (
         "network", "data", "samples", "backend", "compare", "input", "transformed", "labels",

@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import InputError
-from neurodeploy import budget_options, cli, distributed
+from neurodeploy import cli
+from neurodeploy.learning import budget_options, distributed
 
 if TYPE_CHECKING:
-    from neurodeploy.distributed import Team
-    from neurodeploy.run_folder import RunFolder
-    from neurodeploy.run_keeper import Keeper
-    from neurodeploy.run_lock import RunLock
-    from neurodeploy.training import Epoch, Training
+    from neurodeploy.learning.distributed import Team
+    from neurodeploy.learning.run_folder import RunFolder
+    from neurodeploy.learning.run_keeper import Keeper
+    from neurodeploy.learning.run_lock import RunLock
+    from neurodeploy.learning.training import Epoch, Training
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
-    from neurodeploy import chosen_network
+    from neurodeploy.learning import chosen_network
     from neurodeploy.tasks import TASKS
 
     options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
@@ -95,8 +96,8 @@ def train(given: argparse.Namespace) -> tuple[Path, int]:
     """Train as the options say and return the path of the checkpoint, and the exit code: 1 where
     the budget was not met."""
     with cli.status("loading SLAYER"):
-        from neurodeploy import tensorboard
-        from neurodeploy.run_folder import RunFolder
+        from neurodeploy.learning import tensorboard
+        from neurodeploy.learning.run_folder import RunFolder
 
     cli.use_threads(given.threads or distributed.threads_each())
     if given.tensorboard:
@@ -113,7 +114,7 @@ def train(given: argparse.Namespace) -> tuple[Path, int]:
 @contextmanager
 def _locked(folder: RunFolder) -> Iterator[RunLock]:
     """Keep the folder to this training, and free of what a killed one left unfinished."""
-    from neurodeploy.run_lock import RunLock
+    from neurodeploy.learning.run_lock import RunLock
 
     folder.check_writable()
     with RunLock(folder.path) as lock:
@@ -129,9 +130,9 @@ def _locked(folder: RunFolder) -> Iterator[RunLock]:
 
 def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training:
     """Return the training that the options say, at its start or where it was interrupted."""
-    from neurodeploy import training
-    from neurodeploy.capacity import capacity_problems
-    from neurodeploy.run_options import options_of
+    from neurodeploy.learning import training
+    from neurodeploy.learning.capacity import capacity_problems
+    from neurodeploy.learning.run_options import options_of
 
     data = load_data(given)
     settings = settings_of(given, data)
@@ -151,7 +152,7 @@ def _keeper(
     given: argparse.Namespace, started: Training, folder: RunFolder, lock: RunLock | None
 ) -> Keeper | None:
     """Return what writes the run, in the process that does."""
-    from neurodeploy.run_keeper import Keeper
+    from neurodeploy.learning.run_keeper import Keeper
 
     if lock is None:
         return None
@@ -180,8 +181,8 @@ def _run_epochs(started: Training, keeper: Keeper | None) -> None:
 
 
 def _train_and_keep(started: Training, keeper: Keeper | None, advance: cli.Advance) -> None:
-    from neurodeploy import training
-    from neurodeploy.validation import layer_warnings
+    from neurodeploy.learning import training
+    from neurodeploy.learning.validation import layer_warnings
 
     for epoch in training.run(started, advance):
         for sentence in keeper.keep() if keeper is not None else ():
@@ -236,9 +237,9 @@ def _show_end(started: Training, folder: RunFolder) -> int:
 
 def load_data(given: argparse.Namespace) -> Any:
     """Return the task's windows, split and encoder, and print what their reader has to say."""
+    from neurodeploy.learning.training import TrainingData
     from neurodeploy.tasks import get
     from neurodeploy.tasks.split import split_by_subject
-    from neurodeploy.training import TrainingData
 
     task = get(given.task)
     with cli.status("reading the data"):
@@ -252,9 +253,9 @@ def load_data(given: argparse.Namespace) -> Any:
 
 def settings_of(given: argparse.Namespace, data: Any) -> Any:
     """Return the task's recipe with what the options change of it."""
-    from neurodeploy.chosen_network import architecture_of
+    from neurodeploy.learning.chosen_network import architecture_of
+    from neurodeploy.learning.training import Settings
     from neurodeploy.tasks import get
-    from neurodeploy.training import Settings
 
     recipe = get(given.task).recipe
     changes = {

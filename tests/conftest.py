@@ -229,7 +229,7 @@ def tiny_training() -> Callable[..., Any]:
     People 5 and 6 test. The first sample of window i in channel 0 is i / 1000, to know it by.
     """
     from models.snn import Architecture
-    from neurodeploy import training
+    from neurodeploy.learning import training
     from neurodeploy.tasks.encoders import SigmaDelta
     from neurodeploy.tasks.recipe import Recipe
     from neurodeploy.tasks.split import split_by_subject

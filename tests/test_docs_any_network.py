@@ -10,7 +10,7 @@ import numpy as np
 
 from hw_sim import memory_limit
 from neurodeploy import report
-from neurodeploy.given_input import layout
+from neurodeploy.running.given_input import layout
 
 PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")
 (PREPARE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

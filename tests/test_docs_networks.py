@@ -15,7 +15,7 @@ from models.layer_spec import LayerSpec
 from models.presets import PRESETS
 from models.quantize import quantize
 from models.snn import NARROWEST, WIDEST, SlayerNetwork
-from neurodeploy.proof import prove
+from neurodeploy.running.proof import prove
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")

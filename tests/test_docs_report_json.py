@@ -140,7 +140,7 @@ def on_hardware(monkeypatch, made) -> dict[str, Any]:
 
 
 def test_the_page_names_the_schemas_and_versions():
-    from neurodeploy import side_by_side
+    from neurodeploy.running import side_by_side
 
     for schema, version in (
         (report.SCHEMA, report.VERSION),

@@ -19,7 +19,7 @@ from models.layers import ConvLayer, DenseLayer, RecurrentLayer
 from models.network import CubaLif, QuantizedNetwork
 from models.quantize import quantize
 from models.slayer import slayer
-from neurodeploy.proof import prove
+from neurodeploy.running.proof import prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -21,8 +21,10 @@ import torch
 from export import netx
 from hw_sim.score import score
 from models.block_spikes import layer_spikes
-from neurodeploy import checkpoint, cli, export, proof, report, train
-from neurodeploy.evaluation import load_test_samples
+from neurodeploy import cli, export, report, train
+from neurodeploy.learning import checkpoint
+from neurodeploy.running import proof
+from neurodeploy.running.evaluation import load_test_samples
 
 TEST_WINDOWS = 2996
 COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted",

@@ -16,7 +16,7 @@ from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescriptio
 from models.quantize import quantize
 from models.slayer import slayer
 from models.snn import Architecture, SlayerNetwork
-from neurodeploy.proof import prove
+from neurodeploy.running.proof import prove
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),

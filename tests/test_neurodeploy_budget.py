@@ -20,9 +20,9 @@ from hw_sim.placement.place import place
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.quantize import quantize
-from neurodeploy import training
-from neurodeploy.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
-from neurodeploy.run_folder import best_checkpoint
+from neurodeploy.learning import training
+from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
+from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.tasks.task import encode_windows
 
 Make = Callable[..., training.Training]

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from models.architecture import Architecture
-from neurodeploy import checkpoint, train
+from neurodeploy import train
+from neurodeploy.learning import checkpoint
 from neurodeploy.pages import history
 
 Run = Callable[..., tuple[int, str, str]]
@@ -123,7 +124,7 @@ def test_bits_beside_a_file_belong_into_the_file(run: Run, tmp_path: Path) -> No
     words = ["--data", ".", "--network", str(file), "--weight-bits", "4"]
     given = train.cli.parser("train", "")
     train.add_options(given)
-    from neurodeploy.chosen_network import architecture_of
+    from neurodeploy.learning.chosen_network import architecture_of
     from neurodeploy.tasks.recipe import Recipe
 
     options = given.parse_args(words)

@@ -9,7 +9,7 @@ import pytest
 from models.architecture import Architecture
 from models.errors import InputError
 from neurodeploy import report
-from neurodeploy.capacity import capacity_problems
+from neurodeploy.learning.capacity import capacity_problems
 
 
 def test_a_network_larger_than_any_chip_is_refused() -> None:

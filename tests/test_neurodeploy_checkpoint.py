@@ -15,8 +15,8 @@ import torch
 from models.errors import InputError
 from models.network import TaskDescription
 from models.snn import Architecture, SlayerNetwork
-from neurodeploy import checkpoint
-from neurodeploy.checkpoint import Checkpoint
+from neurodeploy.learning import checkpoint
+from neurodeploy.learning.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

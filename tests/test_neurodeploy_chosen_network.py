@@ -9,7 +9,7 @@ import pytest
 
 from models.architecture import Architecture
 from models.errors import InputError
-from neurodeploy.chosen_network import architecture_of
+from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.tasks.recipe import Recipe
 
 RECIPE = Recipe(hidden=(20, 10), threshold=0.7, voltage_decay=0.1)

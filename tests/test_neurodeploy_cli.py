@@ -348,7 +348,7 @@ def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from neurodeploy import training
+    from neurodeploy.learning import training
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -15,7 +15,7 @@ from hw_sim.run_options import RunOptions
 from models.errors import BackendError
 from models.network import ConvLayer, CubaLif, QuantizedNetwork
 from neurodeploy import report
-from neurodeploy.comparison import position
+from neurodeploy.running.comparison import position
 
 STATES = RunOptions(states=True)
 

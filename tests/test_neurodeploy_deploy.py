@@ -24,8 +24,9 @@ from hw_sim.backends import BACKENDS
 from hw_sim.placement import design_rules
 from models.errors import BackendError
 from models.network import digest
-from neurodeploy import deploy, proof
+from neurodeploy import deploy
 from neurodeploy.pages import history
+from neurodeploy.running import proof
 
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
 Run = Callable[..., tuple[int, str, str]]

@@ -14,15 +14,17 @@ import pytest
 import torch
 
 from models.errors import BackendError, InputError
-from neurodeploy import checkpoint, deploy, distributed, train
-from neurodeploy.distributed import ALONE, Team
-from neurodeploy.run_folder import FORMAT, VERSION
+from neurodeploy import deploy, train
+from neurodeploy.learning import checkpoint, distributed
+from neurodeploy.learning.distributed import ALONE, Team
+from neurodeploy.learning.run_folder import FORMAT, VERSION
 
 ROOT = Path(__file__).parent.parent
 
 DRIVER = """
 import os, sys
-from neurodeploy import train, training_step
+from neurodeploy import train
+from neurodeploy.learning import training_step
 from models.errors import InputError
 step = training_step._step
 
@@ -140,7 +142,7 @@ def test_the_shares_of_a_batch_are_all_of_it_and_nearly_equal(size: int, count: 
 
 
 def test_a_batch_of_less_windows_than_processes_is_refused() -> None:
-    from neurodeploy.training import check_batch
+    from neurodeploy.learning.training import check_batch
 
     check_batch(2, 24, 2)
     with pytest.raises(InputError) as caught:

@@ -13,7 +13,7 @@ from hw_sim import fast, memory_limit
 from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 from models.neurons import Delta, Sigma
 from neurodeploy import report
-from neurodeploy.given_input import Layout, layout, open_input
+from neurodeploy.running.given_input import Layout, layout, open_input
 
 ALONE, SEVERAL = Layout(1, 9, leading=False), Layout(5, 9, leading=True)
 LIF = CubaLif(np.array([1024]), np.array([512]), 60)

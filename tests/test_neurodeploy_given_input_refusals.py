@@ -15,7 +15,7 @@ from hw_sim import memory_limit
 from models.errors import InputError
 from models.network import CubaLif
 from neurodeploy import report
-from neurodeploy.given_input import open_input
+from neurodeploy.running.given_input import open_input
 
 LIF = CubaLif(np.array([1024]), np.array([512]), 60)
 

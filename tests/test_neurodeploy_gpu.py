@@ -13,7 +13,7 @@ import torch
 from torch.utils import cpp_extension
 
 from models.errors import InputError
-from neurodeploy import gpu, training
+from neurodeploy.learning import gpu, training
 
 Make = Callable[..., training.Training]
 

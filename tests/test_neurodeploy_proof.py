@@ -14,7 +14,7 @@ from models.errors import InputError
 from models.network import QuantizedNetwork
 from models.quantize import quantize
 from models.snn import Architecture, SlayerNetwork
-from neurodeploy.proof import BATCH, Divergence, Proof, compare, prove
+from neurodeploy.running.proof import BATCH, Divergence, Proof, compare, prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

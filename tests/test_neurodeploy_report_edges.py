@@ -18,13 +18,14 @@ from export import netx
 from hw_sim.estimates.estimate import Estimate
 from models import loihi
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy import provenance, report
-from neurodeploy.evaluation import Inputs
+from neurodeploy import report
 from neurodeploy.pages import numbers
 from neurodeploy.pages.html import tables
 from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
-from neurodeploy.report_run import Request, carry_out
+from neurodeploy.running import provenance
+from neurodeploy.running.evaluation import Inputs
+from neurodeploy.running.report_run import Request, carry_out
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
 

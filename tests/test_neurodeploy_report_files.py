@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from neurodeploy import report, report_files
+from neurodeploy import report
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.html import page as html
-from neurodeploy.report_run import Request, carry_out
+from neurodeploy.running import report_files
+from neurodeploy.running.report_run import Request, carry_out
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ import torch
 
 from models import atomic
 from models.errors import InputError
-from neurodeploy import checkpoint, training
+from neurodeploy.learning import checkpoint, training
+from neurodeploy.learning.run_folder import RunFolder
 from neurodeploy.pages import history
-from neurodeploy.run_folder import RunFolder
 
 Make = Callable[..., training.Training]
 ROOT = Path(__file__).parent.parent

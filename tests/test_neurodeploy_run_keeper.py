@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import torch
 
-from neurodeploy import checkpoint, train
-from neurodeploy.run_folder import FORMAT, VERSION
-from neurodeploy.run_keeper import Keeper
-from neurodeploy.run_lock import RunLock
+from neurodeploy import train
+from neurodeploy.learning import checkpoint
+from neurodeploy.learning.run_folder import FORMAT, VERSION
+from neurodeploy.learning.run_keeper import Keeper
+from neurodeploy.learning.run_lock import RunLock
 
 ROOT = Path(__file__).parent.parent
 EPOCHS = 5

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from models.errors import InputError
-from neurodeploy.run_lock import RunLock
+from neurodeploy.learning.run_lock import RunLock
 
 ROOT = Path(__file__).parent.parent
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from neurodeploy.run_lock import RunLock
+from neurodeploy.learning.run_lock import RunLock
 with RunLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -13,8 +13,9 @@ import pytest
 from export import netx
 from models.errors import InputError
 from models.network import TaskDescription
-from neurodeploy import report, side_by_side
-from neurodeploy.report_words import sort_out
+from neurodeploy import report
+from neurodeploy.running import side_by_side
+from neurodeploy.running.report_words import sort_out
 
 A, B, C = Path("a.net"), Path("b.net"), Path("c.net")
 
@@ -109,7 +110,7 @@ def test_networks_stand_side_by_side_with_the_figures_of_their_own_reports(netwo
     code, out, err = run("--compare", A, B, "--input", "x.npy", "--json")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert (found["schema"], found["version"]) == ("neurodeploy.comparison", 1)
+    assert (found["schema"], found["version"]) == ("neurodeploy.running.comparison", 1)
     assert [each["file"] for each in found["networks"]] == ["a.net", "b.net"]
     assert found["notes"] == []
     for each in found["networks"]:
@@ -170,7 +171,7 @@ def test_different_tasks_samples_and_steps_are_said(networks):
 
 
 def request(network, given):
-    from neurodeploy.report_run import Request
+    from neurodeploy.running.report_run import Request
 
     return Request(Path(network), input=Path(given))
 
@@ -193,6 +194,6 @@ def test_a_network_that_does_not_fit_fails_the_check(networks, random_network, r
 
 def test_a_file_of_no_network_is_refused_before_anything_runs(networks, monkeypatch):
     Path("b.net").write_bytes(b"no network")
-    monkeypatch.setattr("neurodeploy.report_run.carry_out", None)
+    monkeypatch.setattr("neurodeploy.running.report_run.carry_out", None)
     with pytest.raises(InputError, match=r"b\.net is no readable netx file"):
         side_by_side.compare([request("a.net", "x.npy"), request("b.net", "x.npy")])

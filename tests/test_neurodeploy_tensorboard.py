@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from models.errors import InputError
-from neurodeploy import tensorboard, train, training
-from neurodeploy.tensorboard import Events, check_installed, scalars
+from neurodeploy import train
+from neurodeploy.learning import tensorboard, training
+from neurodeploy.learning.tensorboard import Events, check_installed, scalars
 
 Make = Callable[..., training.Training]
 

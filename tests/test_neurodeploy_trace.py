@@ -12,9 +12,10 @@ import pytest
 from export import netx
 from hw_sim import backends, fast
 from models.network import CubaLif, DenseLayer, QuantizedNetwork
-from neurodeploy import report, trained_network
-from neurodeploy.evaluation import Inputs, evaluate
-from neurodeploy.trace import NO_RATES, Tracer, training_rates
+from neurodeploy import report
+from neurodeploy.running import trained_network
+from neurodeploy.running.evaluation import Inputs, evaluate
+from neurodeploy.running.trace import NO_RATES, Tracer, training_rates
 
 
 @pytest.fixture(autouse=True)
@@ -103,8 +104,8 @@ def test_rates_in_training_come_from_the_file_or_not_at_all(kept, rates):
 
 
 def test_a_training_keeps_its_rates(tiny_training):
-    from neurodeploy import training
-    from neurodeploy.run_folder import best_checkpoint
+    from neurodeploy.learning import training
+    from neurodeploy.learning.run_folder import best_checkpoint
 
     started = tiny_training(epochs=2)
     epochs = list(training.run(started))
@@ -141,7 +142,7 @@ def trained(one_torch_thread):
     from models.network import TaskDescription
     from models.quantize import quantize
     from models.snn import Architecture, SlayerNetwork
-    from neurodeploy.checkpoint import Checkpoint, save
+    from neurodeploy.learning.checkpoint import Checkpoint, save
 
     torch.manual_seed(3)
     architecture = Architecture.dense((6, 8, 2), threshold=0.4)

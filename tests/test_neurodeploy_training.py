@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy import training
+from neurodeploy.learning import training
+from neurodeploy.learning.training_step import rate_share
+from neurodeploy.learning.validation import Validated, layer_warnings
 from neurodeploy.tasks.encoders import SigmaDelta
-from neurodeploy.training_step import rate_share
-from neurodeploy.validation import Validated, layer_warnings
 
 Make = Callable[..., training.Training]
 

@@ -12,8 +12,8 @@ import torch
 from models.architecture import Architecture
 from models.layer_spec import LayerSpec
 from models.network import TaskDescription
-from neurodeploy import training
-from neurodeploy.checkpoint import Checkpoint, load, save
+from neurodeploy.learning import training
+from neurodeploy.learning.checkpoint import Checkpoint, load, save
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -15,10 +15,10 @@ from hw_sim.run_options import RunOptions
 from models.architecture import Architecture
 from models.quantize import quantize
 from models.snn import SlayerNetwork
-from neurodeploy import validation
-from neurodeploy.distributed import Team
+from neurodeploy.learning import validation
+from neurodeploy.learning.distributed import Team
+from neurodeploy.learning.validation import evaluate
 from neurodeploy.tasks.task import Samples
-from neurodeploy.validation import evaluate
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -13,10 +13,10 @@ from models.architecture import Architecture
 from models.errors import InputError
 from models.quantize import quantize
 from models.snn import SlayerNetwork
-from neurodeploy import training
-from neurodeploy.budget import Budget
-from neurodeploy.run_folder import best_checkpoint
-from neurodeploy.weight_pruning import ARRIVED, BEGIN, WeightPruning, share_at
+from neurodeploy.learning import training
+from neurodeploy.learning.budget import Budget
+from neurodeploy.learning.run_folder import best_checkpoint
+from neurodeploy.learning.weight_pruning import ARRIVED, BEGIN, WeightPruning, share_at
 
 Make = Callable[..., training.Training]
 

@@ -17,7 +17,6 @@ import pytest
 from export import netx
 from hw_sim.estimates.estimate import Estimate, exactly
 from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork, TaskDescription
-from neurodeploy import evaluation
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges, style, svg
 from neurodeploy.pages.figures.registry import FIGURES
@@ -25,7 +24,8 @@ from neurodeploy.pages.figures.svg import Drawn
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View, core_parts
-from neurodeploy.report_run import Request, carry_out
+from neurodeploy.running import evaluation
+from neurodeploy.running.report_run import Request, carry_out
 from neurodeploy.tasks.windows import Signal
 
 pytestmark = pytest.mark.usefixtures("workplace")

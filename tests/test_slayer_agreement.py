@@ -15,7 +15,7 @@ from models.block_spikes import layer_spikes
 from models.layers import ConvLayer, InputLayer, RecurrentLayer
 from models.quantize import quantize
 from models.slayer import slayer
-from neurodeploy.proof import prove
+from neurodeploy.running.proof import prove
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),

@@ -18,7 +18,7 @@ from models.network import digest
 from models.presets import PRESETS
 from models.quantize import quantize
 from models.snn import SlayerNetwork
-from neurodeploy.proof import prove
+from neurodeploy.running.proof import prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.trainers import serving
-from neurodeploy import train, training
+from neurodeploy import train
+from neurodeploy.learning import training
 
 EPOCHS = 1000
 """More than will be run: it only shapes the learning rate."""

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from neurodeploy.training import Epoch
+from neurodeploy.learning.training import Epoch
 
 PERCENT = 100
 

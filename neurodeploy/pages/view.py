@@ -15,9 +15,9 @@ from hw_sim.estimates.energy import Energy
 from hw_sim.estimates.estimate import Estimate, around
 from hw_sim.reports.estimated import Estimated
 from hw_sim.reports.report import Report
-from neurodeploy.kept_sample import KeptSample
 from neurodeploy.pages import words
 from neurodeploy.pages.words import clean
+from neurodeploy.running.kept_sample import KeptSample
 
 
 @dataclass(frozen=True)

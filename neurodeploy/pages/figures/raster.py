@@ -14,12 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurodeploy.cli import number_of
-from neurodeploy.kept_sample import KeptSample, KeptSpikes
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
 from neurodeploy.pages.words import clean
+from neurodeploy.running.kept_sample import KeptSample, KeptSpikes
 
 COLUMNS: Final = 1000
 """Most steps that are told apart; of a longer sample several make one column."""

@@ -16,7 +16,7 @@ from neurodeploy.pages import numbers, words
 from neurodeploy.pages.terminal.chip_columns import Columns, groups
 from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.pages.terminal.tables import plain, print_list, print_table
-from neurodeploy.side_by_side import Entry, SideBySide
+from neurodeploy.running.side_by_side import Entry, SideBySide
 
 OnChip: TypeAlias = Callable[[Entry], Estimated]
 

@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from neurodeploy.cli import number_of
-from neurodeploy.comparison import Comparison, Side
 from neurodeploy.pages.terminal.tables import add_numbers, print_list, print_table
 from neurodeploy.pages.terminal.tables import console as stdout
-from neurodeploy.report_run import Outcome
-from neurodeploy.trace import SATURATED, Trace
+from neurodeploy.running.comparison import Comparison, Side
+from neurodeploy.running.report_run import Outcome
+from neurodeploy.running.trace import SATURATED, Trace
 
 COLUMNS: Final = (
     "layer", "training", "integers", "neurons", "silent", "saturated", "wraps", "clips",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from models.errors import InputError
 from models.network import QuantizedNetwork, digest
 from neurodeploy import cli, paths
-from neurodeploy.comparison import Comparison, place_of
+from neurodeploy.running.comparison import Comparison, place_of
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
-    from neurodeploy.evaluation import Inputs
+    from neurodeploy.running.evaluation import Inputs
 
 
 def beside(path: Path) -> Path:
@@ -36,7 +36,8 @@ def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comp
         return None, f"there is no {file} to compare with, and --compare names no backend"
     with cli.status("loading SLAYER"):
         from models.quantize import quantize
-        from neurodeploy import checkpoint, proof
+        from neurodeploy.learning import checkpoint
+        from neurodeploy.running import proof
     try:
         kept = checkpoint.load(file)
         trained = kept.network()

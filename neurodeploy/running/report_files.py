@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from models.atomic import check_writable
 from models.errors import InputError
-from neurodeploy import paths, spike_file, trained_network
+from neurodeploy import paths
+from neurodeploy.running import spike_file, trained_network
 
 if TYPE_CHECKING:
-    from neurodeploy.report_run import Request
+    from neurodeploy.running.report_run import Request
 
 PAGES = (".html", ".htm")
 PICTURES = (".svg", ".png")

@@ -12,7 +12,7 @@ from hw_sim.activity import Activity
 from hw_sim.answers import outputs
 from models.errors import InputError
 from models.network import QuantizedNetwork
-from neurodeploy.evaluation import Inputs, spread
+from neurodeploy.running.evaluation import Inputs, spread
 from neurodeploy.tasks.windows import Signal
 
 ROWS: Final = 128

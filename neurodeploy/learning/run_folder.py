@@ -23,9 +23,10 @@ from models.atomic import replacing, temporary_pattern
 from models.compact import compacted
 from models.errors import InputError
 from models.snn import SlayerNetwork
-from neurodeploy import checkpoint, paths, training
+from neurodeploy import paths
+from neurodeploy.learning import checkpoint, training
+from neurodeploy.learning.run_options import differences, options_of
 from neurodeploy.pages import history
-from neurodeploy.run_options import differences, options_of
 from neurodeploy.tasks import get
 from neurodeploy.tasks.task import describe
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from models.layers import Shape
 from models.network import InputLayer, QuantizedNetwork
-from neurodeploy import array_file
-from neurodeploy.evaluation import Inputs, spread
+from neurodeploy.running import array_file
+from neurodeploy.running.evaluation import Inputs, spread
 
 WHOLE: Final = 1e-3
 """How far from a whole number a value in floating point may be."""

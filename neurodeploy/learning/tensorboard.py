@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
-from neurodeploy.training import Epoch
+from neurodeploy.learning.training import Epoch
 
 LAYERED = ("rates", "delays", "current_decays", "voltage_decays", "synops")
 """Parts of an epoch with a value for each layer."""

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from hw_sim.reports.report import Report
 from models.errors import InputError
-from neurodeploy import report_run
-from neurodeploy.report_run import Request
+from neurodeploy.running import report_run
+from neurodeploy.running.report_run import Request
 
-SCHEMA: Final = "neurodeploy.comparison"
+SCHEMA: Final = "neurodeploy.running.comparison"
 VERSION: Final = 1
 
 

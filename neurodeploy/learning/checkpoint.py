@@ -22,7 +22,7 @@ from models.network import TaskDescription
 from models.snn import SlayerNetwork
 from neurodeploy import paths
 
-FORMAT = "neurodeploy.checkpoint"
+FORMAT = "neurodeploy.learning.checkpoint"
 VERSION = 2
 
 PROBE_BYTES = 1 << 20

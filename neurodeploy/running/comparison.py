@@ -18,7 +18,7 @@ from hw_sim.run_options import RunOptions
 from models.errors import BackendError
 from models.layers import Shape
 from models.network import QuantizedNetwork
-from neurodeploy.evaluation import Advance, Inputs
+from neurodeploy.running.evaluation import Advance, Inputs
 
 
 @dataclass(frozen=True, order=True)

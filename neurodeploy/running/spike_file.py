@@ -22,7 +22,7 @@ from models.atomic import replacing
 from models.errors import InputError
 from models.network import QuantizedNetwork
 from neurodeploy import paths
-from neurodeploy.evaluation import Inputs, Watch
+from neurodeploy.running.evaluation import Inputs, Watch
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from models.errors import InputError
 from neurodeploy.tasks.task import Samples
 
 if TYPE_CHECKING:
-    from neurodeploy.training import Training
+    from neurodeploy.learning.training import Training
 
 
 def train_epoch(

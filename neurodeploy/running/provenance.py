@@ -7,7 +7,7 @@ from typing import Any
 
 from hw_sim.chips.chip import Chip
 from models.network import QuantizedNetwork, digest
-from neurodeploy.evaluation import Evaluation, Inputs
+from neurodeploy.running.evaluation import Evaluation, Inputs
 
 
 def of_run(

@@ -18,8 +18,8 @@ from hw_sim.reports.report import Report
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.network import InputLayer, QuantizedNetwork
-from neurodeploy import (
-    cli,
+from neurodeploy import cli
+from neurodeploy.running import (
     evaluation,
     given_input,
     provenance,
@@ -27,11 +27,11 @@ from neurodeploy import (
     spike_file,
     trained_network,
 )
-from neurodeploy.comparison import BackendComparison, Comparison
-from neurodeploy.evaluation import Evaluation, Inputs, Watch
-from neurodeploy.kept_sample import KeptSample, SampleKeeper
-from neurodeploy.measures import Measures
-from neurodeploy.trace import Trace, Tracer
+from neurodeploy.running.comparison import BackendComparison, Comparison
+from neurodeploy.running.evaluation import Evaluation, Inputs, Watch
+from neurodeploy.running.kept_sample import KeptSample, SampleKeeper
+from neurodeploy.running.measures import Measures
+from neurodeploy.running.trace import Trace, Tracer
 
 
 @dataclass(frozen=True)

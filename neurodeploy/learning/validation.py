@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from models.snn import SlayerNetwork
-from neurodeploy.distributed import ALONE, Team
+from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.tasks.task import Samples
 
 BATCH = 256

@@ -9,8 +9,8 @@ limit has a price. With e = log(spent / limit), in every step
 
 the augmented Lagrangian of "log spent <= log limit": the price rises while too much is spent, falls
 when it is less, and comes to rest where the budget is met with the least error. Spikes alone answer
-to it, so neurons leave too (`neurodeploy.thrift`), which saves what every spike that reaches their
-layer costs.
+to it, so neurons leave too (`neurodeploy.learning.thrift`), which saves what every spike that
+reaches their layer costs.
 
 Training windows are varied and spikes dropped out, so that more or less is spent on them than on
 the validation windows, on which a budget is met: the limit follows their ratio.

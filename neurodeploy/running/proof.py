@@ -16,7 +16,7 @@ from hw_sim.backends import BACKENDS
 from hw_sim.run_options import RunOptions
 from models.block_spikes import layer_spikes
 from models.network import QuantizedNetwork
-from neurodeploy.comparison import Divergence, Proof, compare
+from neurodeploy.running.comparison import Divergence, Proof, compare
 
 __all__ = ["Divergence", "Proof", "compare", "prove"]
 

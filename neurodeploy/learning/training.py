@@ -20,18 +20,18 @@ from models import loihi
 from models.errors import InputError
 from models.memory import keep_freed_memory
 from models.snn import Architecture, SlayerNetwork
-from neurodeploy import gpu
-from neurodeploy.budget import ARRIVED, BAND, Budget
-from neurodeploy.distributed import ALONE, Team
+from neurodeploy.learning import gpu
+from neurodeploy.learning.budget import ARRIVED, BAND, Budget
+from neurodeploy.learning.distributed import ALONE, Team
+from neurodeploy.learning.thrift import EveryLayer, Thrift
+from neurodeploy.learning.training_step import train_epoch
+from neurodeploy.learning.validation import Validated, evaluate
+from neurodeploy.learning.weight_pruning import WeightPruning
 from neurodeploy.tasks.encoders import Encoder
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split
 from neurodeploy.tasks.task import Samples, encode_windows
 from neurodeploy.tasks.windows import Windows
-from neurodeploy.thrift import EveryLayer, Thrift
-from neurodeploy.training_step import train_epoch
-from neurodeploy.validation import Validated, evaluate
-from neurodeploy.weight_pruning import WeightPruning
 
 
 @dataclass(frozen=True, eq=False)

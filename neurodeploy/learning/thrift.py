@@ -21,11 +21,11 @@ from torch import Tensor
 
 from models.compact import compacted, removable_layers, weights_into
 from models.snn import SlayerNetwork
-from neurodeploy.budget import ARRIVED, Budget, Law
-from neurodeploy.distributed import ALONE, Team
-from neurodeploy.spending import Spending, dynamic_energy_uj, tariff_of
+from neurodeploy.learning.budget import ARRIVED, Budget, Law
+from neurodeploy.learning.distributed import ALONE, Team
+from neurodeploy.learning.spending import Spending, dynamic_energy_uj, tariff_of
+from neurodeploy.learning.validation import Validated
 from neurodeploy.tasks.task import Samples
-from neurodeploy.validation import Validated
 
 SHARE: Final = 0.8
 """Of the logarithm of what is to be saved, the part that neurons save by leaving."""

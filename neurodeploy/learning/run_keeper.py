@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.errors import InputError
-from neurodeploy import tensorboard
-from neurodeploy.run_folder import RunFolder
-from neurodeploy.run_lock import RunLock
-from neurodeploy.training import Training
+from neurodeploy.learning import tensorboard
+from neurodeploy.learning.run_folder import RunFolder
+from neurodeploy.learning.run_lock import RunLock
+from neurodeploy.learning.training import Training
 
 
 class Keeper:

@@ -14,7 +14,7 @@ from hw_sim.estimates.meter import Meter
 from hw_sim.neurobench_metrics import NeurobenchMeter
 from hw_sim.placement.place import place
 from models.network import QuantizedNetwork
-from neurodeploy.evaluation import Watch
+from neurodeploy.running.evaluation import Watch
 
 
 class Measures:

@@ -10,8 +10,8 @@ from models.layer_spec import WEIGHT_BITS
 from neurodeploy import cli
 
 if TYPE_CHECKING:
-    from neurodeploy.budget import Budget
-    from neurodeploy.training import Training
+    from neurodeploy.learning.budget import Budget
+    from neurodeploy.learning.training import Training
 
 ZEROS_ARE_STORED = (
     "pruned weights are zeros, which Intel's compiler keeps in dense layers: memory, SynOps and "
@@ -67,7 +67,7 @@ def budget_of(given: argparse.Namespace) -> Budget | None:
     Raises:
         InputError: when an energy is for more than one chip.
     """
-    from neurodeploy.budget import Budget
+    from neurodeploy.learning.budget import Budget
 
     if given.synop_budget is not None:
         return Budget(given.synop_budget)
@@ -134,7 +134,7 @@ def _words(thrift: Any, spent: float, widths: str) -> str:
 
 def _widths(started: Training) -> str:
     """Return how many hidden neurons the best epoch has of those it began with, in words."""
-    from neurodeploy.run_folder import best_checkpoint
+    from neurodeploy.learning.run_folder import best_checkpoint
 
     before = started.settings.architecture.sizes[1:-1]
     after = best_checkpoint(started).architecture.sizes[1:-1]

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from neurodeploy.learning.training import Training
 from neurodeploy.tasks import windows
-from neurodeploy.training import Training
 
 WORDS = {
     "data_sha256": "other data",

@@ -19,10 +19,10 @@ from hw_sim.placement.place import place
 from models.fan_out import fan_outs
 from models.quantize import quantize
 from models.snn import SlayerNetwork
-from neurodeploy.budget import Budget
-from neurodeploy.distributed import ALONE, Team
+from neurodeploy.learning.budget import Budget
+from neurodeploy.learning.distributed import ALONE, Team
+from neurodeploy.learning.validation import BATCH
 from neurodeploy.tasks.task import Samples
-from neurodeploy.validation import BATCH
 
 UJ = 1e6
 
