@@ -76,9 +76,8 @@ def _points(place: Place, given: argparse.Namespace, console: Console) -> Iterat
             budget = float(f"{share * dense.validation_synops:.3g}")
             words = ("--synop-budget", f"{budget:.0f}")
             yield _made(place, f"budget {share:g}", seed, words, console, budget)
-    for seed in given.seeds:
-        for name, words in OTHERS.items() if given.others else ():
-            yield _made(place, name, seed, words, console)
+    for name, words in OTHERS.items() if given.others else ():
+        yield _made(place, name, given.seeds[0], words, console)
 
 
 def _made(
@@ -133,7 +132,9 @@ def _options() -> argparse.ArgumentParser:
     )
     options.add_argument("--seeds", type=int, nargs="+", default=[0], help="of each point")
     options.add_argument(
-        "--others", action="store_true", help="points of fewer bits and of pruned weights as well"
+        "--others",
+        action="store_true",
+        help="points of fewer bits and of pruned weights as well, of the first seed",
     )
     options.add_argument("--threads", type=int, default=2, help="processor cores to use")
     options.add_argument(

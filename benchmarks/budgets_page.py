@@ -32,7 +32,8 @@ what is left. The best epoch is the most accurate of those that meet the budget 
 at most 5% below, once the limit has arrived.
 
 Zeros among weights save nothing here: a dense layer stores and adds them, as Intel's compiler keeps
-them. Fewer bits save memory alone. Points without a budget are the squares in the picture.
+them. Fewer bits save memory alone. Points of both are of one seed, and are
+the squares in the picture.
 
 - **budget**: SynOps a sample, and **of it** what the network takes on the validation windows.
 - **hidden**: neurons of each hidden layer that are left.
