@@ -29,8 +29,9 @@ the limit raises a price, which the loss pays for spikes; and neurons leave, fir
 least to the loss for the SynOps that they save. A neuron saves one SynOp of every spike that
 reaches its layer; nothing else lessens what the input's spikes cost. The other epochs learn with
 what is left. The best epoch is the most accurate of those that meet the budget and make use of it,
-at most 5% below, once the limit has arrived. (That it has to make use of the budget was decided after
-test figures of seed 0 had been seen; it moved three of them, two of them down and none up.)
+at most 5% below, once the limit has arrived. (That it has to make use of the budget was decided
+after test figures of seed 0 had been seen; it moved three of them, two of them down and none up.
+Where a network has few neurons, the last of them to leave may take it further below.)
 
 Zeros among weights save nothing here: a dense layer stores and adds them, as Intel's compiler keeps
 them. Fewer bits save memory alone. Points of both are of one seed, and are

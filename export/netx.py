@@ -110,6 +110,10 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
     """
     path = Path(path)
     _check_is_file(path)
+    if path.suffix == ".pt":
+        raise InputError(
+            f"{path} is a checkpoint by its name; export it and give the .net file that comes of it"
+        )
     try:
         with h5py.File(path, "r") as file:
             return _read_file(file, defaults)

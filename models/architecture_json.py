@@ -49,11 +49,13 @@ def read_architecture(path: Path, input_shape: tuple[int, ...] = ()) -> Architec
         InputError: when the file cannot be read or describes none.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise InputError(f"{path} is no JSON ({error})") from None
+    except RecursionError:
+        raise InputError(f"{path} is nested too deeply; describe a network in it") from None
     try:
         return from_dict(values, input_shape)
     except InputError as error:

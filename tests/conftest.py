@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
@@ -22,6 +23,9 @@ from models.network import (
     QuantizedNetwork,
     TaskDescription,
 )
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _blanks(rows: Iterable[Iterable[float]]) -> str:

@@ -87,3 +87,13 @@ def test_a_file_is_read_and_its_errors_name_it(tmp_path):
         read_architecture(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_architecture(tmp_path / "none.json")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_not_be_nested_without_end(tmp_path):
+    path = tmp_path / "network.json"
+    values = Architecture.dense((3, 2)).as_dict()
+    path.write_text(json.dumps(values), encoding="utf-8-sig")
+    assert read_architecture(path) == Architecture.dense((3, 2))
+    path.write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"network\.json is nested too deeply; describe a network"):
+        read_architecture(path)

@@ -297,7 +297,7 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (cut_short, ("report", NETWORK), "runs/har/model.net is no readable netx file"),
         (without_layers, ("report", NETWORK), "runs/har/model.net: the file has no layers; it"),
         (changed, ("report", NETWORK), "runs/har/model.net: the content was changed, its digest"),
-        (nothing, ("report", MODEL), "runs/har/model.pt is no readable netx file"),
+        (nothing, ("report", MODEL), "runs/har/model.pt is a checkpoint by its name; export it"),
         (nothing, ("report", NETWORK, "--data", "runs"), "runs holds no known data set, down to"),
         (nothing, ("report", NETWORK, "--data", "no"), "no is not a folder; unpack a data set"),
         (nothing, ("report", NETWORK, "--backend", "loihi2"), "Intel's hardware packages are not"),

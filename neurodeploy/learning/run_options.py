@@ -13,7 +13,7 @@ WORDS = {
     "data_sha256": "other data",
     "encoder": "another encoder",
     "processes": "{before} processes instead of {now}",
-    "budget": "another budget",
+    "budget": "another budget, or none",
     "threads": "--threads {before} instead of {now}",
 }
 """How to say that an option differs, where "NAME BEFORE instead of NOW" does not do."""
