@@ -234,7 +234,7 @@ def tiny_training() -> Callable[..., Any]:
     """
     from models.snn import Architecture
     from neurodeploy.learning import training
-    from neurodeploy.tasks.encoders import SigmaDelta
+    from neurodeploy.tasks.encoders.registry import SigmaDelta
     from neurodeploy.tasks.recipe import Recipe
     from neurodeploy.tasks.split import split_by_subject
     from neurodeploy.tasks.windows import Windows

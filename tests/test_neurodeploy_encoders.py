@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.encoders import (
+from neurodeploy.tasks.encoders.registry import (
     ENCODERS,
     Delta,
     Encoder,

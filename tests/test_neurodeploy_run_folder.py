@@ -143,7 +143,7 @@ def test_resuming_a_run_of_another_version_is_refused(tiny_training: Make, tmp_p
 def test_resuming_with_another_encoder_says_so_without_its_numbers(
     tiny_training: Make, tmp_path: Path
 ) -> None:
-    from neurodeploy.tasks.encoders import SigmaDelta
+    from neurodeploy.tasks.encoders.registry import SigmaDelta
 
     folder = RunFolder(tmp_path)
     train(tiny_training(), folder, 1)

@@ -14,7 +14,7 @@ import pytest
 from models.errors import InputError
 from models.network import TaskDescription
 from neurodeploy import tasks
-from neurodeploy.tasks.encoders import Delta
+from neurodeploy.tasks.encoders.registry import Delta
 from neurodeploy.tasks.split import split_by_subject, validation_subjects
 from neurodeploy.tasks.task import describe, encode_windows, matching_encoder, step_ms
 from neurodeploy.tasks.windows import Windows

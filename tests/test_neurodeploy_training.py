@@ -15,7 +15,7 @@ from models.errors import InputError
 from neurodeploy.learning import training
 from neurodeploy.learning.training_step import rate_share
 from neurodeploy.learning.validation import Validated, layer_warnings
-from neurodeploy.tasks.encoders import SigmaDelta
+from neurodeploy.tasks.encoders.registry import SigmaDelta
 
 Make = Callable[..., training.Training]
 

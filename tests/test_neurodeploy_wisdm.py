@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from neurodeploy.tasks import har, wisdm
-from neurodeploy.tasks.inertial import ACCELEROMETER, GYROSCOPE
+from neurodeploy.tasks import har
+from neurodeploy.tasks.readers import wisdm
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 
 
 def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(

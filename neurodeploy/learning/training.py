@@ -27,7 +27,7 @@ from neurodeploy.learning.thrift import EveryLayer, Thrift
 from neurodeploy.learning.training_step import train_epoch
 from neurodeploy.learning.validation import Validated, evaluate
 from neurodeploy.learning.weight_pruning import WeightPruning
-from neurodeploy.tasks.encoders import Encoder
+from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split
 from neurodeploy.tasks.task import Samples, encode_windows

@@ -1,18 +1,13 @@
 """Tasks: labelled signals, how they are split by subject, and how they become spikes.
 
+    readers/     files of a data set to labelled signal windows
+    encoders/    signal windows to spikes
     windows      labelled signal windows, what every reader returns
-    split        train, validation and test by subject
-    encoders     signal windows to spikes: the registry; encoder is what they share
-    delta        spikes for movement; sigma_delta spikes at a rate that follows the level
+    split        train, validation and test
     augment      varied copies of signals, to train on
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
     har          human activity recognition: which data set a folder holds
-    inertial     units, channels and windows that the readers below share
-    hapt         HAPT, installed package or official folder; hapt_pickle reads the package's file
-    uci_har      UCI HAR
-    wisdm        WISDM v1.1; wisdm_2019 watch and phone
-    text         number tables from text files
 
 To add a task, write one file with a `Task` and name it in `TASKS`.
 """

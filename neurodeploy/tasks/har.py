@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InputError
-from neurodeploy.tasks import hapt, uci_har, wisdm, wisdm_2019
 from neurodeploy.tasks.augment import vary_wearing
-from neurodeploy.tasks.encoders import Delta, Encoder, SigmaDelta, Together
-from neurodeploy.tasks.inertial import ACCELEROMETER
+from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
+from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.errors import InputError
 from models.network import TaskDescription
-from neurodeploy.tasks.encoders import Encoder, from_dict
+from neurodeploy.tasks.encoders.registry import Encoder, from_dict
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.windows import Windows
 

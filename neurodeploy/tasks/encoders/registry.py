@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.delta import Delta
-from neurodeploy.tasks.encoder import Encoder
-from neurodeploy.tasks.sigma_delta import SigmaDelta
+from neurodeploy.tasks.encoders.delta import Delta
+from neurodeploy.tasks.encoders.encoder import Encoder
+from neurodeploy.tasks.encoders.sigma_delta import SigmaDelta
 
 __all__ = ["ENCODERS", "Delta", "Encoder", "SigmaDelta", "Together", "from_dict"]
 

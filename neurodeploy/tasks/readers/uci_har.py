@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.inertial import ACCELEROMETER, GYROSCOPE, WINDOW_SAMPLES
-from neurodeploy.tasks.text import read_numbers
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, WINDOW_SAMPLES
+from neurodeploy.tasks.readers.text import read_numbers
 from neurodeploy.tasks.windows import Windows, check_labels
 
 CLASS_NAMES = (

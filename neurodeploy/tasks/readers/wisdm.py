@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.inertial import (
+from neurodeploy.tasks.readers.inertial import (
     ACCELEROMETER,
     STANDARD_GRAVITY,
     Segment,
     cut_windows,
     stretches,
 )
-from neurodeploy.tasks.text import read_text
+from neurodeploy.tasks.readers.text import read_text
 from neurodeploy.tasks.windows import Windows
 
 FILE = "WISDM_ar_v1.1_raw.txt"

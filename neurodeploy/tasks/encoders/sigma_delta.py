@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.encoder import Encoder, check_one_or_each, numbers
+from neurodeploy.tasks.encoders.encoder import Encoder, check_one_or_each, numbers
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.hapt_pickle import Frame, read_frames
-from neurodeploy.tasks.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
-from neurodeploy.tasks.text import read_numbers
+from neurodeploy.tasks.readers.hapt_pickle import Frame, read_frames
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
+from neurodeploy.tasks.readers.text import read_numbers
 from neurodeploy.tasks.windows import Windows
 
 CLASS_NAMES = (

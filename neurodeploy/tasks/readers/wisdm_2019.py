@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.inertial import (
+from neurodeploy.tasks.readers.inertial import (
     ACCELEROMETER,
     GYROSCOPE,
     STANDARD_GRAVITY,
@@ -29,8 +29,7 @@ from neurodeploy.tasks.inertial import (
     cut_windows,
     stretches,
 )
-from neurodeploy.tasks.windows import Windows
-from neurodeploy.tasks.wisdm import (
+from neurodeploy.tasks.readers.wisdm import (
     GAP_NS,
     OTHER,
     RATE_HZ,
@@ -38,6 +37,7 @@ from neurodeploy.tasks.wisdm import (
     chosen_test_subjects,
     read_records,
 )
+from neurodeploy.tasks.windows import Windows
 
 CLASSES = {"A": "walking", "B": "jogging", "C": "stairs", "D": "sitting", "E": "standing"}
 """Code in the files, name here; see `activity_key.txt` of the data set for the others."""

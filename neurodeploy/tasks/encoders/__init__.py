@@ -1,0 +1,9 @@
+"""Encoders: signals to the spikes of a network's input channels.
+
+    registry     the encoders by name, several side by side, and an encoder from its description
+    encoder      what every encoder is, and checks of parameters
+    delta        spikes for movement
+    sigma_delta  spikes at a rate that follows the level
+
+To add an encoder, write one file with a subclass of `Encoder` and name it in `registry.ENCODERS`.
+"""

@@ -1,0 +1,10 @@
+"""Readers: files of a data set to `neurodeploy.tasks.windows.Windows`.
+
+    hapt         HAPT, installed package or official folder; hapt_pickle reads the package's file
+    uci_har      UCI HAR
+    wisdm        WISDM v1.1; wisdm_2019 watch and phone
+    inertial     units, channels and windows that the readers of worn sensors share
+    text         number tables from text files
+
+A reader checks all that it reads and raises `InputError`, with a way out, for what it cannot read.
+"""
