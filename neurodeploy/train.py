@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neurodeploy.learning.run_keeper import Keeper
     from neurodeploy.learning.run_lock import RunLock
     from neurodeploy.learning.training import Epoch, Training
+    from neurodeploy.tasks.task import Task
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
 
@@ -31,6 +32,12 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
     options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
     cli.add_data_option(options)
+    options.add_argument(
+        "--encoder",
+        choices=sorted({name for task in TASKS.values() for name in task.other_encoders}),
+        metavar="NAME",
+        help=_encoders_help(TASKS),
+    )
     options.add_argument(
         "--out",
         type=Path,
@@ -74,6 +81,16 @@ def add_options(options: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write TensorBoard's event files too, into the run's folder when no other is named",
     )
+
+
+def _encoders_help(tasks: Mapping[str, Task]) -> str:
+    """Return which encoders there are to choose, task by task."""
+    named = [
+        f"{task.name}: {', '.join(task.other_encoders)}"
+        for task in tasks.values()
+        if task.other_encoders
+    ]
+    return f"in place of the task's own; {'; '.join(named) or 'no task has others'}"
 
 
 @cli.command
@@ -224,7 +241,7 @@ def _show_end(started: Training, folder: RunFolder) -> int:
         )
     print(
         f"Best epoch is {best.epoch} of {len(started.history)}: {best.validation_accuracy:.1%} of "
-        f"{len(started.data.split.validation)} windows of validation subjects, kept in "
+        f"{len(started.data.split.validation)} windows to validate, kept in "
         f"{folder.model}"
     )
     notes, failures = budget_options.outcome(started)
@@ -239,16 +256,14 @@ def load_data(given: argparse.Namespace) -> Any:
     """Return the task's windows, split and encoder, and print what their reader has to say."""
     from neurodeploy.learning.training import TrainingData
     from neurodeploy.tasks import get
-    from neurodeploy.tasks.split import split_by_subject
+    from neurodeploy.tasks.split import split
 
     task = get(given.task)
     with cli.status("reading the data"):
         windows = task.load(given.data)
     for note in windows.notes:
         cli.say(f"note: {note}")
-    return TrainingData(
-        task.name, windows, split_by_subject(windows), task.default_encoder(windows)
-    )
+    return TrainingData(task.name, windows, split(windows), task.encoder(windows, given.encoder))
 
 
 def settings_of(given: argparse.Namespace, data: Any) -> Any:
@@ -268,6 +283,7 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
     architecture = architecture_of(
         recipe,
         channels=data.encoder.channels(len(data.windows.channel_names)),
+        grid=data.windows.grid,
         classes=len(data.windows.class_names),
         network=given.network,
         hidden=given.hidden,

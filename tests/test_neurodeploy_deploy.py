@@ -395,7 +395,7 @@ def test_every_sample_of_the_proof_is_a_test_sample(
     run("export", MODEL, "--data", "data")
     from neurodeploy.tasks import har
 
-    windows = har.load(work / "data")
+    windows = har.HAR.load(work / "data")
     tested = np.isin(windows.subjects, windows.test_subjects)
     expected = har.default_encoder(windows).encode(windows.signals[tested])
     assert np.array_equal(given[0], expected)

@@ -41,15 +41,15 @@ def drop_last_line(path: Path) -> None:
 def test_a_layout_is_found_in_its_folder_and_from_above(
     folder: str, name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    inside = har.load(request.getfixturevalue(folder))
-    above = har.load(tmp_path)
+    inside = har.HAR.load(request.getfixturevalue(folder))
+    above = har.HAR.load(tmp_path)
     assert inside.source.startswith(name)
     assert inside.source == above.source
     assert np.array_equal(inside.signals, above.signals)
 
 
 def test_the_phone_of_wisdm_2019_is_read_when_its_folder_is_given(wisdm_2019_folder: Path) -> None:
-    windows = har.load(wisdm_2019_folder / "raw" / "phone")
+    windows = har.HAR.load(wisdm_2019_folder / "raw" / "phone")
     assert windows.source.startswith("WISDM 2019 phone")
 
 
@@ -57,7 +57,7 @@ def test_every_layout_can_be_split_and_encoded(
     uci_har_folder: Path, hapt_folder: Path, wisdm_folder: Path, wisdm_2019_folder: Path
 ) -> None:
     for folder in (uci_har_folder, hapt_folder, wisdm_folder, wisdm_2019_folder):
-        windows = har.load(folder)
+        windows = har.HAR.load(folder)
         split = split_by_subject(windows)
         spikes = har.default_encoder(windows).encode(windows.signals[split.test])
         channels = {3: 4 * 3 + 2 * 3, 6: 4 * 6 + 2 * 3 + 3}[len(windows.channel_names)]
@@ -67,18 +67,18 @@ def test_every_layout_can_be_split_and_encoded(
 def test_the_default_encoder_gives_level_codes_to_the_accelerometer_and_turning_to_the_gyroscope(
     uci_har_folder: Path, wisdm_folder: Path
 ) -> None:
-    delta, level, turning = har.default_encoder(har.load(uci_har_folder)).as_dict()["parts"]
+    delta, level, turning = har.default_encoder(har.HAR.load(uci_har_folder)).as_dict()["parts"]
     assert delta["threshold"] == [0.1, 0.1, 0.1, 0.2, 0.2, 0.2]
     assert level["gain"] == [0.5, 0.5, 0.5, 0.0, 0.0, 0.0]
     assert turning["gain"] == [0.0, 0.0, 0.0, 2.5, 2.5, 2.5]
     assert [level["rectified"], turning["rectified"]] == [False, True]
-    without_gyroscope = har.default_encoder(har.load(wisdm_folder)).as_dict()["parts"]
+    without_gyroscope = har.default_encoder(har.HAR.load(wisdm_folder)).as_dict()["parts"]
     assert [part["name"] for part in without_gyroscope] == ["delta", "sigma-delta"]
 
 
 def test_a_folder_without_a_data_set_lists_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        har.load(tmp_path)
+        har.HAR.load(tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{tmp_path} holds no known data set, down to 3 levels; looked for ")
     for layout in har.LAYOUTS:
@@ -89,21 +89,21 @@ def test_a_folder_without_a_data_set_lists_what_was_looked_for(tmp_path: Path) -
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match=f"{name} is not a folder; unpack a data set and give its"):
-        har.load(tmp_path / name)
+        har.HAR.load(tmp_path / name)
 
 
 def test_hidden_folders_and_leftovers_of_unpacking_are_not_searched(tmp_path: Path) -> None:
     for name in (".cache", "__MACOSX"):
         (tmp_path / name / "train" / "Inertial Signals").mkdir(parents=True)
     with pytest.raises(InputError, match="holds no known data set"):
-        har.load(tmp_path)
+        har.HAR.load(tmp_path)
 
 
 # UCI HAR
 
 
 def test_uci_har_gives_both_parts_in_file_order(uci_har_folder: Path) -> None:
-    windows = har.load(uci_har_folder)
+    windows = har.HAR.load(uci_har_folder)
     assert windows.signals.shape == (30, 6, 128)
     assert windows.test_subjects == (2, 4)
     assert windows.labels.tolist() == [i % 6 for i in (*range(18), *range(12))]
@@ -176,7 +176,7 @@ def test_a_damaged_uci_har_file_is_named(
 ) -> None:
     damage(uci_har_folder / file)
     with pytest.raises(InputError, match=message):
-        har.load(uci_har_folder)
+        har.HAR.load(uci_har_folder)
 
 
 # HAPT raw
@@ -185,7 +185,7 @@ def test_a_damaged_uci_har_file_is_named(
 def test_hapt_raw_windows_lie_inside_one_label_and_transitions_are_left_out(
     hapt_folder: Path,
 ) -> None:
-    windows = har.load(hapt_folder)
+    windows = har.HAR.load(hapt_folder)
     assert windows.signals.shape == (3 * 6 * 2, 6, 128)
     assert windows.labels.tolist() == [label for _ in range(3) for label in range(6) for _ in "ab"]
     starts = windows.signals[:12, 0, 0]
@@ -196,7 +196,7 @@ def test_hapt_raw_windows_lie_inside_one_label_and_transitions_are_left_out(
 
 def test_segments_shorter_than_a_window_are_counted(hapt_folder: Path) -> None:
     replace_in(hapt_folder / "labels.txt", "1 1 1 10 209", "1 1 1 10 136")
-    windows = har.load(hapt_folder)
+    windows = har.HAR.load(hapt_folder)
     assert len(windows) == 34
     assert windows.notes[-1] == "segments left out, shorter than 128 samples: 1 of 18"
 
@@ -248,4 +248,4 @@ def test_a_damaged_hapt_file_is_named(
 ) -> None:
     damage(hapt_folder / file)
     with pytest.raises(InputError, match=message):
-        har.load(hapt_folder)
+        har.HAR.load(hapt_folder)

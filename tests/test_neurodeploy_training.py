@@ -59,7 +59,7 @@ def test_each_epoch_has_an_order_and_a_variation_of_its_own(tiny_training: Make)
 
     started = tiny_training(augment=vary)
     first, again, second = (
-        training.epoch_samples(started.data, started.settings.recipe, seed=0, epoch=epoch)
+        next(training.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=epoch))
         for epoch in (1, 1, 2)
     )
     assert np.array_equal(first.spikes, again.spikes)
@@ -67,11 +67,35 @@ def test_each_epoch_has_an_order_and_a_variation_of_its_own(tiny_training: Make)
     assert not np.array_equal(first.labels, second.labels)
 
 
+def test_parts_of_an_epoch_are_whole_batches_of_all_windows(
+    tiny_training: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tiny_training(batch=3)
+    whole = list(training.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
+    monkeypatch.setattr(training, "PART_WINDOWS", 7)
+    parts = list(training.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
+    assert len(whole) == 1
+    assert [len(part.labels) for part in parts[:-1]] == [6] * (len(parts) - 1)
+    assert np.array_equal(np.concatenate([part.spikes for part in parts]), whole[0].spikes)
+    assert np.array_equal(np.concatenate([part.labels for part in parts]), whole[0].labels)
+
+
+def test_a_training_in_parts_is_the_training_in_one(
+    tiny_training: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tiny_training(batch=4)
+    list(training.run(whole))
+    monkeypatch.setattr(training, "PART_WINDOWS", 9)
+    parts = tiny_training(batch=4)
+    list(training.run(parts))
+    assert same(whole.network.state_dict(), parts.network.state_dict())
+
+
 def test_varied_windows_keep_their_labels(tiny_training: Make) -> None:
     plain, varied = tiny_training(), tiny_training(augment=lambda signals, rng: signals)
     for epoch in (1, 2):
         one, other = (
-            training.epoch_samples(t.data, t.settings.recipe, seed=0, epoch=epoch)
+            next(training.epoch_parts(t.data, t.settings.recipe, seed=0, epoch=epoch))
             for t in (plain, varied)
         )
         assert np.array_equal(one.spikes, other.spikes)

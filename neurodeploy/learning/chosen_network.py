@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.architecture import Architecture
+from models.architecture import Architecture, Shape
 from models.architecture_json import read_architecture
 from models.errors import InputError
 from models.layer_spec import DELAYS
 from models.presets import PRESETS
 from neurodeploy import cli
 from neurodeploy.tasks.recipe import Recipe
-
-DEFAULT = "dense"
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
@@ -25,7 +24,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--network",
         metavar="NAME",
         help=f"{', '.join(PRESETS)}, or a JSON file as docs/networks.md describes it; "
-        f"{DEFAULT} when not given",
+        "the task's own when not given",
     )
     options.add_argument(
         "--hidden",
@@ -46,6 +45,7 @@ def architecture_of(
     *,
     channels: int,
     classes: int,
+    grid: tuple[int, int] | None = None,
     network: str | None = None,
     hidden: Sequence[int] | None = None,
     delays: str | None = None,
@@ -57,7 +57,8 @@ def architecture_of(
         recipe: of the task; its neurons and sizes are those of a preset.
         channels: of the task's encoder.
         classes: of the task.
-        network: name of a preset, or path of a JSON file; `DEFAULT` when not given.
+        grid: height and width of the images that the channels are, if so.
+        network: name of a preset, or path of a JSON file; the recipe's when not given.
         hidden: sizes in place of the recipe's, for a preset.
         delays: kind of delays in place of the preset's.
         weight_bits: of every layer, in place of the preset's.
@@ -78,13 +79,31 @@ def architecture_of(
         "voltage_decay": recipe.voltage_decay,
         "tau_grad": recipe.tau_grad,
     }
-    sizes = hidden or (None if network == "small" else recipe.hidden)
+    name = network or recipe.network
+    sizes = hidden or (None if name == "small" else recipe.hidden)
     if sizes:
         values["hidden"] = sizes
-    made = PRESETS[network or DEFAULT]((channels,), classes, **values)
+    made = PRESETS[name](_input_shape(name, channels, grid), classes, **values)
     if weight_bits is not None:
         made = made.changed(weight_bits=weight_bits)
-    return made if delays is None else made.with_delays(delays)  # type: ignore[arg-type]
+    if recipe.dropout:
+        made = with_dropout(made, recipe.dropout)
+    wanted = delays or (recipe.delays if network is None else None)
+    return made if wanted is None else made.with_delays(wanted)  # type: ignore[arg-type]
+
+
+def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shape:
+    """Return the channels as images for a network of convolutions, where they are such."""
+    if name != "conv" or grid is None:
+        return (channels,)
+    return (channels // math.prod(grid), *grid)
+
+
+def with_dropout(network: Architecture, share: float) -> Architecture:
+    """Return the same network where that share of the senders into each layer but the first is
+    left out in training: what the sensor gives is kept."""
+    first, *rest = network.layers
+    return replace(network, layers=(first, *(replace(each, dropout=share) for each in rest)))
 
 
 def _from_file(network: str, channels: int, classes: int) -> Architecture:

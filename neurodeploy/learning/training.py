@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split
 from neurodeploy.tasks.task import Samples, encode_windows
 from neurodeploy.tasks.windows import Windows
+
+PART_WINDOWS: Final = 8192
+"""Training windows that are encoded at a time, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,8 +219,8 @@ def run(training: Training, advance: Callable[[int, int], None] | None = None) -
     validation = encode_windows(data.windows, data.encoder, data.split.validation)
     for number in range(len(training.history) + 1, recipe.epochs + 1):
         began = time.monotonic()
-        samples = epoch_samples(data, recipe, seed=training.settings.seed, epoch=number)
-        trained = train_epoch(training, samples, number, advance)
+        parts = epoch_parts(data, recipe, seed=training.settings.seed, epoch=number)
+        trained = train_epoch(training, parts, number, advance)
         network = training.network if thrift is None else thrift.deployed()
         validated = evaluate(network, validation, training.team)
         spent = None if thrift is None else thrift.validated(network, validated, validation)
@@ -276,14 +279,19 @@ def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:
     return tuple(float(each.detach().mean()) / one for each in values)
 
 
-def epoch_samples(data: TrainingData, recipe: Recipe, *, seed: int, epoch: int) -> Samples:
-    """Return the training windows of one epoch, varied and in random order."""
+def epoch_parts(data: TrainingData, recipe: Recipe, *, seed: int, epoch: int) -> Iterator[Samples]:
+    """Yield the training windows of one epoch, varied and in random order, some batches at a time,
+    so that not all spikes of a large data set are in memory."""
     rng = np.random.default_rng([seed, epoch])
-    chosen = rng.permutation(data.split.train)
-    if recipe.augment is None:
-        return encode_windows(data.windows, data.encoder, chosen)
-    signals = recipe.augment(data.windows.signals[chosen], rng)
-    return Samples(data.encoder.encode(signals), data.windows.labels[chosen])
+    order = rng.permutation(data.split.train)
+    most = max(1, PART_WINDOWS // recipe.batch) * recipe.batch
+    for start in range(0, len(order), most):
+        chosen = order[start : start + most]
+        if recipe.augment is None:
+            yield encode_windows(data.windows, data.encoder, chosen)
+        else:
+            signals = recipe.augment(data.windows.signals[chosen], rng)
+            yield Samples(data.encoder.encode(signals), data.windows.labels[chosen])
 
 
 def state(training: Training) -> dict[str, Any]:

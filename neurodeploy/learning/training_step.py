@@ -6,7 +6,7 @@ of their gradients is the gradient of the mean over the whole batch, whatever th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def train_epoch(
     training: Training,
-    samples: Samples,
+    parts: Iterable[Samples],
     number: int,
     advance: Callable[[int, int], None] | None,
 ) -> tuple[float, float]:
@@ -30,28 +30,38 @@ def train_epoch(
 
     Args:
         training: it is changed in place.
-        samples: of the epoch, all of them, in their order.
+        parts: the samples of the epoch in their order; each part but the last is whole batches.
         number: of the epoch, from 1.
         advance: called with the windows seen and the windows in all.
     """
     recipe, seed = training.settings.recipe, training.settings.seed
-    count, batch = len(samples.labels), recipe.batch
-    steps = count // batch
-    loss, right = 0.0, 0
+    batch = recipe.batch
+    steps = len(training.data.split.train) // batch
+    loss, right, done = 0.0, 0, (number - 1) * steps
     rows = training.team.share(batch)
     _seed_torch(seed, number)
     training.network.part = (rows.start, batch)
     training.network.train()
-    for step in range(steps):
-        chosen = slice(step * batch + rows.start, step * batch + rows.stop)
-        done, whole = (number - 1) * steps + step, recipe.epochs * steps
-        added = _step(training, samples.spikes[chosen], samples.labels[chosen], done, whole)
-        _thin_out(training, done + 1, whole)
+    whole = recipe.epochs * steps
+    for spikes, labels in _batches(parts, batch, rows):
+        added = _step(training, spikes, labels, done, whole)
+        done += 1
+        _thin_out(training, done, whole)
         loss, right = loss + added[0], right + added[1]
         if advance is not None:
-            advance((done + 1) * batch, whole * batch)
+            advance(done * batch, whole * batch)
     total_loss, total_right = training.team.total([loss, right])
     return total_loss / steps, total_right / (steps * batch)
+
+
+def _batches(
+    parts: Iterable[Samples], batch: int, rows: slice
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """Yield the spikes and labels of this process's rows of every whole batch."""
+    for samples in parts:
+        for start in range(0, len(samples.labels) - batch + 1, batch):
+            chosen = slice(start + rows.start, start + rows.stop)
+            yield samples.spikes[chosen], samples.labels[chosen]
 
 
 def _thin_out(training: Training, number: int, steps: int) -> None:

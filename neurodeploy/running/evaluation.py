@@ -24,7 +24,8 @@ from hw_sim.score import Score, score
 from models.errors import InputError
 from models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.tasks import get
-from neurodeploy.tasks.split import split_by_subject
+from neurodeploy.tasks.encoders.registry import Encoder
+from neurodeploy.tasks.split import split
 from neurodeploy.tasks.task import Samples, encode_windows, matching_encoder
 from neurodeploy.tasks.windows import Signal, Windows
 
@@ -98,15 +99,16 @@ class Evaluation:
 
 def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Inputs:
     """Return the test samples of a network's task; see `load_test_samples`."""
-    samples, windows, numbers = _test_samples(task, folder, count)
-    spikes, chosen = samples.spikes, split_by_subject(windows).test[numbers]
+    windows, encoder, test = _test_windows(task, folder)
+    numbers = spread(len(test), count)
+    chosen = test[numbers]
     return Inputs(
         numbers=numbers,
-        steps=spikes.shape[2],
-        part=lambda start, stop: spikes[start:stop],
-        labels=samples.labels,
+        steps=encoder.steps(windows.samples),
+        part=lambda start, stop: encode_windows(windows, encoder, chosen[start:stop]).spikes,
+        labels=windows.labels[chosen],
         source=windows.source,
-        split="test subjects",
+        split=windows.test_words,
         signal=lambda at: Signal(windows.signals[chosen[at]], windows.channel_names),
     )
 
@@ -124,24 +126,21 @@ def load_test_samples(
     Raises:
         InputError: when the network names no task, or the data is missing or of another kind.
     """
-    samples, windows, _ = _test_samples(task, folder, count)
-    return samples, windows.source
+    windows, encoder, test = _test_windows(task, folder)
+    return encode_windows(windows, encoder, test[spread(len(test), count)]), windows.source
 
 
-def _test_samples(
-    task: TaskDescription, folder: Path | None, count: int | None
-) -> tuple[Samples, Windows, NDArray[np.int64]]:
-    """Return the samples, the windows they are of, and their numbers among the test samples."""
+def _test_windows(
+    task: TaskDescription, folder: Path | None
+) -> tuple[Windows, Encoder, NDArray[np.int64]]:
+    """Return the windows, the encoder that the network was trained with, and which test."""
     if not task.name:
         raise InputError(
             "the network names no task, so there are no samples to run; give some with "
             "--input spikes.npy (see docs/any-network.md)"
         )
     windows = get(task.name).load(folder)
-    chosen = split_by_subject(windows).test
-    numbers = spread(len(chosen), count)
-    samples = encode_windows(windows, matching_encoder(task, windows), chosen[numbers])
-    return samples, windows, numbers
+    return windows, matching_encoder(task, windows), split(windows).test
 
 
 def spread(samples: int, count: int | None) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@
     augment      varied copies of signals, to train on
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
+    origin       where data come from, on which terms, where they are looked for
     har          human activity recognition: which data set a folder holds
 
 To add a task, write one file with a `Task` and name it in `TASKS`.

@@ -9,6 +9,7 @@ from pathlib import Path
 from models.errors import InputError
 from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
+from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER
 from neurodeploy.tasks.recipe import Recipe
@@ -29,6 +30,16 @@ RECIPE = Recipe(
     learning_rate=3e-3,
     count_scale=0.15,
     augment=vary_wearing,
+)
+
+ORIGIN = Origin(
+    data="HAPT, 10,411 windows of 30 people, or UCI HAR or WISDM",
+    licence="the file inside HAPT forbids commercial use; UCI's page says CC BY 4.0",
+    citation="Reyes-Ortiz et al., Transition-Aware Human Activity Recognition Using Smartphones, "
+    "Neurocomputing 171, 2016 (UCI 341)",
+    obtain=hapt.INSTALL,
+    places=("har",),
+    find=hapt.package_file,
 )
 
 
@@ -57,19 +68,19 @@ LAYOUTS = (
 """In the order of preference: of WISDM 2019 the watch, unless the folder holds the phone only."""
 
 
-def load(folder: Path | None) -> Windows:
-    """Read the data set in a folder, or HAPT from the installed data package when given None.
+def read(path: Path) -> Windows:
+    """Read the data set in a folder, or HAPT from its package's file.
 
     Args:
-        folder: the data set's folder or one up to three levels above it.
+        path: the data set's folder or one up to three levels above it, or `HAPT.pkl.gz`.
 
     Raises:
-        InputError: when the package or the folder is missing, the folder holds none of the known
-            data sets, or a file is missing or malformed.
+        InputError: when the folder is missing or holds none of the known data sets, or a file is
+            missing or malformed.
     """
-    if folder is None:
-        return hapt.read_package()
-    layout, home = find_layout(folder)
+    if path.name == hapt.PACKAGE_FILE:
+        return hapt.read_package(path)
+    layout, home = find_layout(path)
     return layout.read(home)
 
 
@@ -121,7 +132,8 @@ def default_encoder(windows: Windows) -> Encoder:
 HAR = Task(
     name="har",
     description="human activities from a worn accelerometer and gyroscope (HAPT, UCI HAR, WISDM)",
-    load=load,
+    read=read,
     default_encoder=default_encoder,
     recipe=RECIPE,
+    origin=ORIGIN,
 )

@@ -1,4 +1,4 @@
-"""How to train a task's network well; the numbers are chosen on validation subjects only."""
+"""How to train a task's network well; the numbers are chosen on validation windows only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from models.layer_spec import Delays
+
 Augment: TypeAlias = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
 """Returns varied copies of signals (windows, channels, samples); the labels stay."""
 
@@ -18,8 +20,12 @@ class Recipe:
     """The numbers of a training.
 
     Attributes:
+        network: name of a preset; see `models.presets`.
+        delays: that the network learns, or None for the preset's own.
         hidden: neurons of each hidden layer.
-        threshold, current_decay, voltage_decay, tau_grad: see `models.layer_spec.LayerSpec`.
+        threshold, current_decay, voltage_decay, tau_grad: see
+            `models.layer_spec.LayerSpec`.
+        dropout: the same, of every layer but the first.
         epochs: passes over the training windows.
         batch: windows a step of the optimizer.
         learning_rate: highest rate of the weights; it rises over the first fifth of the steps and
@@ -31,11 +37,14 @@ class Recipe:
         augment: varies the training signals anew in every epoch, or None.
     """
 
+    network: str = "dense"
+    delays: Delays | None = None
     hidden: tuple[int, ...] = (128, 128)
     threshold: float = 1.25
     current_decay: float = 0.25
     voltage_decay: float = 0.05
     tau_grad: float = 0.02
+    dropout: float = 0.0
     epochs: int = 12
     batch: int = 32
     learning_rate: float = 1e-3

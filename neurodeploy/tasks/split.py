@@ -1,4 +1,7 @@
-"""Which windows train, validate and test: whole subjects, so that nobody is in two splits."""
+"""Which windows train, validate and test: as the data set lays down, or by subject.
+
+By subject, whole subjects are divided, so that nobody is in two splits.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 VALIDATION_ONE_IN = 5
-"""One of so many training subjects validates."""
+"""One of so many training subjects, or training windows of each class, validates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,29 @@ class Split:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+
+
+def split(windows: Windows) -> Split:
+    """Divide the windows as their data set lays down: by its parts, or else by subject.
+
+    Raises:
+        InputError: when a split has no window of some class.
+    """
+    if windows.parts is None:
+        return split_by_subject(windows)
+    parts = windows.parts
+    if not (parts == VALIDATION).any():
+        parts = parts.copy()
+        parts[validation_windows(windows.labels, parts)] = VALIDATION
+    named = (("train", TRAIN), ("validation", VALIDATION), ("test", TEST))
+    rows = {name: np.flatnonzero(parts == part) for name, part in named}
+    return Split(**{name: _checked(windows, f"{name} split", at) for name, at in rows.items()})
+
+
+def validation_windows(labels: NDArray[np.int64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Choose training windows that validate: of each class the third of every five, in order."""
+    chosen = [np.flatnonzero((parts == TRAIN) & (labels == label)) for label in np.unique(labels)]
+    return np.concatenate([rows[VALIDATION_ONE_IN // 2 :: VALIDATION_ONE_IN] for rows in chosen])
 
 
 def validation_subjects(train_subjects: Sequence[int]) -> tuple[int, ...]:
@@ -61,6 +87,8 @@ def split_by_subject(
         InputError: when a subject is in two splits or not in the data, or when a split has no
             window of some class.
     """
+    if windows.subjects is None:
+        raise InputError(f"{windows.source} names no subjects to divide it by; give its parts")
     present = sorted({int(subject) for subject in windows.subjects})
     tested = [s for s in windows.test_subjects if s in present] if test is None else list(test)
     rest = [subject for subject in present if subject not in tested]
@@ -77,7 +105,16 @@ def split_by_subject(
         "validation": list(validation),
         "test": tested,
     }
-    return Split(**{part: _indices(windows, part, chosen) for part, chosen in groups.items()})
+    return Split(
+        **{
+            part: _checked(
+                windows,
+                f"{part} split, subjects {_listed(chosen)},",
+                np.flatnonzero(np.isin(windows.subjects, chosen)),
+            )
+            for part, chosen in groups.items()
+        }
+    )
 
 
 def _check_subjects(
@@ -97,15 +134,15 @@ def _check_subjects(
         )
 
 
-def _indices(windows: Windows, part: str, subjects: Sequence[int]) -> NDArray[np.int64]:
-    chosen = np.flatnonzero(np.isin(windows.subjects, subjects)).astype(np.int64)
+def _checked(windows: Windows, what: str, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return the indices of a split, read-only, when it has windows of every class."""
+    chosen = rows.astype(np.int64)
     counts = np.bincount(windows.labels[chosen], minlength=len(windows.class_names))
     missing = [name for name, count in zip(windows.class_names, counts, strict=True) if not count]
     if missing:
         raise InputError(
-            f"{windows.source}: the {part} split, subjects {_listed(subjects)}, has no window of "
-            f"{', '.join(missing)}; every split needs every class, so give data of more subjects "
-            "or choose others"
+            f"{windows.source}: the {what} has no window of {', '.join(missing)}; every split "
+            "needs every class, so give the whole data set"
         )
     chosen.setflags(write=False)
     return chosen

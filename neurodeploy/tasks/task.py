@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.errors import InputError
 from models.network import TaskDescription
 from neurodeploy.tasks.encoders.registry import Encoder, from_dict
+from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.windows import Windows
 
@@ -25,17 +26,41 @@ class Task:
     Attributes:
         name: key of the registry, as the option `--task` takes it.
         description: one line for help texts.
-        load: reads the windows from a folder, or from where the task finds them itself when given
-            None; raises InputError.
+        read: reads the windows from a folder or file; raises InputError.
         default_encoder: chooses the encoder for the channels that the windows have.
         recipe: how to train its network well.
+        origin: where the data come from, and where they are looked for.
+        other_encoders: by name, encoders to choose with `--encoder` instead of the default.
     """
 
     name: str
     description: str
-    load: Callable[[Path | None], Windows]
+    read: Callable[[Path], Windows]
     default_encoder: Callable[[Windows], Encoder]
     recipe: Recipe
+    origin: Origin
+    other_encoders: Mapping[str, Callable[[Windows], Encoder]] = field(default_factory=dict)
+
+    def load(self, path: Path | None) -> Windows:
+        """Read the windows from a folder or file, or from where the data are found when None.
+
+        Raises:
+            InputError: when they are missing or malformed.
+        """
+        return self.read(self.origin.found(self.name) if path is None else path)
+
+    def encoder(self, windows: Windows, name: str | None = None) -> Encoder:
+        """Return the encoder of that name, or the default.
+
+        Raises:
+            InputError: when the task has none of that name.
+        """
+        if name is None:
+            return self.default_encoder(windows)
+        if name not in self.other_encoders:
+            names = ", ".join(self.other_encoders) or "none, so leave --encoder out"
+            raise InputError(f"the task {self.name} has no encoder {name!r}; it has {names}")
+        return self.other_encoders[name](windows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +82,10 @@ def encode_windows(windows: Windows, encoder: Encoder, chosen: ArrayLike) -> Sam
     return Samples(encoder.encode(windows.signals[indices]), windows.labels[indices])
 
 
-def step_ms(windows: Windows, encoder: Encoder) -> float:
-    """Return the milliseconds of signal that one time step stands for."""
+def step_ms(windows: Windows, encoder: Encoder) -> float | None:
+    """Return the milliseconds of signal that one time step stands for, None for no certain time."""
+    if windows.rate_hz is None:
+        return None
     return MS_PER_S / windows.rate_hz * windows.samples / encoder.steps(windows.samples)
 
 

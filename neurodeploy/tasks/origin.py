@@ -1,0 +1,67 @@
+"""Where a task's data come from, on which terms, and where they are looked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from models.errors import InputError
+
+HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The data of a task.
+
+    Attributes:
+        data: what they are, in words, with their number.
+        licence: on which terms they may be used.
+        citation: what to cite.
+        obtain: one clause that says how to get them, such as "install it with `...`".
+        places: names in the data home where they are looked for, the first to be found counts.
+        find: looks elsewhere, such as in an installed package; returns None when they are absent.
+    """
+
+    data: str
+    licence: str
+    citation: str
+    obtain: str
+    places: tuple[str, ...] = ()
+    find: Callable[[], Path | None] = lambda: None
+
+    def where(self) -> Path | None:
+        """Return the folder or file that holds the data, None when they are absent."""
+        for place in self.places:
+            if (home() / place).exists():
+                return home() / place
+        return self.find()
+
+    def found(self, task: str) -> Path:
+        """Return the folder or file that holds the data.
+
+        Raises:
+            InputError: when they are absent.
+        """
+        path = self.where()
+        if path is None:
+            raise InputError(
+                f"the data of the task {task} are missing ({self.data}); {self.obtain}, or say "
+                "where they are with --data"
+            )
+        return path
+
+
+def home() -> Path:
+    """Return the folder of data sets: what NEURODEPLOY_DATA says, or one of the user's cache."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named).expanduser() if named else cache_folder() / "data"
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made or downloaded again."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "neurodeploy"
