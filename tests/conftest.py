@@ -28,6 +28,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for what a shell run
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real samples that may stand beside the project, or skip."""
+    folder = Path(__file__).parent.parent.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no folder of real samples beside the project ({folder.name})")
+    return folder
+
+
 def _blanks(rows: Iterable[Iterable[float]]) -> str:
     """Return rows of numbers as the UCI text files write them."""
     return "".join(" ".join(f"{value:.7g}" for value in row) + "\n" for row in rows)

@@ -21,7 +21,7 @@ SEARCH_DEPTH = 3
 
 DELTA_G, DELTA_RAD_S, COARSE = 0.1, 0.2, 3
 LEVEL_PER_G, TURNING_PER_RAD_S = 0.5, 2.5
-"""Thresholds and gains of the encoder; `docs/har-recipe.md` tells how they were chosen."""
+"""Thresholds and gains of the encoder; `docs/recipes/har.md` tells how they were chosen."""
 
 RECIPE = Recipe(
     hidden=(128, 128),
