@@ -17,7 +17,7 @@ from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(
     wisdm_folder: Path,
 ) -> None:
-    windows = har.load(wisdm_folder)
+    windows = har.HAR.load(wisdm_folder)
     assert windows.signals.shape == (3 * 6 * 2, 3, 128)
     assert windows.channel_names == ACCELEROMETER
     assert windows.rate_hz == 20.0
@@ -30,7 +30,7 @@ def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(
 
 
 def test_wisdm_values_are_in_g(wisdm_folder: Path) -> None:
-    windows = har.load(wisdm_folder)
+    windows = har.HAR.load(wisdm_folder)
     assert np.allclose(windows.signals[:, 0, 0], windows.subjects)
     assert np.allclose(windows.signals[:, 1:, 0], [0, 1])
 
@@ -44,7 +44,7 @@ def test_a_gap_in_time_ends_a_wisdm_segment(wisdm_folder: Path) -> None:
     lines = path.read_text().splitlines(keepends=True)
     del lines[-140:-110]  # 1.5 seconds of the last activity
     path.write_text("".join(lines))
-    windows = har.load(wisdm_folder)
+    windows = har.HAR.load(wisdm_folder)
     assert len(windows) == 34
     assert "segments left out, shorter than 128 samples: 2 of 19" in windows.notes
 
@@ -52,7 +52,7 @@ def test_a_gap_in_time_ends_a_wisdm_segment(wisdm_folder: Path) -> None:
 def test_an_unknown_wisdm_activity_is_counted(wisdm_folder: Path) -> None:
     path = wisdm_folder / wisdm.FILE
     path.write_text(path.read_text().replace("4,Standing", "4,Dancing"))
-    assert "records left out, of unknown activities: 200" in har.load(wisdm_folder).notes
+    assert "records left out, of unknown activities: 200" in har.HAR.load(wisdm_folder).notes
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_unknown_wisdm_activity_is_counted(wisdm_folder: Path) -> None:
 def test_a_wisdm_record_without_finite_values_is_malformed(wisdm_folder: Path, z: str) -> None:
     with (wisdm_folder / wisdm.FILE).open("a") as file:
         file.write(f"4,Standing,49999999999999,1.0,2.0,{z};\n")
-    assert har.load(wisdm_folder).notes[0] == "malformed records left out: 2"
+    assert har.HAR.load(wisdm_folder).notes[0] == "malformed records left out: 2"
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_a_wisdm_file_of_something_else_is_refused(
 ) -> None:
     (wisdm_folder / wisdm.FILE).write_text(content)
     with pytest.raises(InputError, match=message):
-        har.load(wisdm_folder)
+        har.HAR.load(wisdm_folder)
 
 
 def test_wisdm_2019_brings_both_sensors_to_one_grid(wisdm_2019_folder: Path) -> None:
-    windows = har.load(wisdm_2019_folder)
+    windows = har.HAR.load(wisdm_2019_folder)
     assert windows.class_names == ("walking", "jogging", "stairs", "sitting", "standing")
     assert windows.channel_names == ACCELEROMETER + GYROSCOPE
     assert windows.signals.shape == (3 * 5 * 2, 6, 128)
@@ -99,7 +99,7 @@ def test_wisdm_2019_notes_what_it_chose_and_left_out(wisdm_2019_folder: Path) ->
     (watch / "gyro" / "data_1602_gyro_watch.txt").unlink()
     path = watch / "accel" / "data_1601_accel_watch.txt"
     path.write_text(path.read_text().replace("1601,E,", "1601,G,") + "1601,A,1,2\n")
-    assert har.load(wisdm_2019_folder).notes == (
+    assert har.HAR.load(wisdm_2019_folder).notes == (
         "malformed records left out: 1",
         "subjects left out, with files of one sensor only: 1",
         "activities of a subject left out, without a time that both sensors have: 1",
@@ -114,7 +114,7 @@ def test_a_gap_in_one_sensor_ends_a_wisdm_2019_segment(wisdm_2019_folder: Path) 
     lines = path.read_text().splitlines(keepends=True)
     del lines[140:170]  # 1.5 seconds of walking; 140 records before, 40 after
     path.write_text("".join(lines))
-    windows = har.load(wisdm_2019_folder)
+    windows = har.HAR.load(wisdm_2019_folder)
     assert len(windows) == 29
     assert "segments left out, shorter than 128 samples: 1 of 16" in windows.notes
 
@@ -123,7 +123,7 @@ def test_wisdm_2019_without_a_sensor_is_refused(wisdm_2019_folder: Path) -> None
     for path in (wisdm_2019_folder / "raw" / "watch" / "gyro").iterdir():
         path.unlink()
     with pytest.raises(InputError, match=r"gyro holds no data_SUBJECT_gyro_watch.txt; unpack the"):
-        har.load(wisdm_2019_folder)
+        har.HAR.load(wisdm_2019_folder)
 
 
 def test_wisdm_2019_without_a_subject_of_both_sensors_is_refused(wisdm_2019_folder: Path) -> None:
@@ -131,14 +131,14 @@ def test_wisdm_2019_without_a_subject_of_both_sensors_is_refused(wisdm_2019_fold
     for subject, sensor in ((1600, "gyro"), (1601, "accel"), (1602, "accel")):
         (folder / sensor / f"data_{subject}_{sensor}_watch.txt").unlink()
     with pytest.raises(InputError, match="has no subject with files of both accel and gyro"):
-        har.load(wisdm_2019_folder)
+        har.HAR.load(wisdm_2019_folder)
 
 
 def test_a_damaged_wisdm_2019_file_is_named(wisdm_2019_folder: Path) -> None:
     path = wisdm_2019_folder / "raw" / "watch" / "gyro" / "data_1601_gyro_watch.txt"
     path.write_text("")
     with pytest.raises(InputError, match=re.escape(f"{path} has 0 malformed of 0 records")):
-        har.load(wisdm_2019_folder)
+        har.HAR.load(wisdm_2019_folder)
 
 
 def test_a_folder_in_place_of_the_wisdm_file_is_refused(wisdm_folder: Path) -> None:
@@ -146,4 +146,4 @@ def test_a_folder_in_place_of_the_wisdm_file_is_refused(wisdm_folder: Path) -> N
     path.unlink()
     path.mkdir()
     with pytest.raises(InputError, match=r"raw\.txt is missing; unpack the data set again"):
-        har.load(wisdm_folder)
+        har.HAR.load(wisdm_folder)
