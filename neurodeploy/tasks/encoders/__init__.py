@@ -4,6 +4,7 @@
     encoder      what every encoder is, and checks of parameters
     delta        spikes for movement
     sigma_delta  spikes at a rate that follows the level
+    pixels       spikes of images, by their rate or by their time
 
 To add an encoder, write one file with a subclass of `Encoder` and name it in `registry.ENCODERS`.
 """

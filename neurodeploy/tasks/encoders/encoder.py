@@ -16,9 +16,15 @@ from neurodeploy.tasks.windows import check_finite
 
 
 class Encoder(ABC):
-    """What all encoders share; a subclass is a frozen dataclass that sets `name`."""
+    """What all encoders share; a subclass is a frozen dataclass that sets `name`.
+
+    Attributes:
+        name: key of the registry.
+        takes_bytes: whether `_spikes` takes uint8 signals as they are, and not as float32 only.
+    """
 
     name: ClassVar[str]
+    takes_bytes: ClassVar[bool] = False
 
     @abstractmethod
     def channels(self, signal_channels: int) -> int:
@@ -36,7 +42,8 @@ class Encoder(ABC):
         """Turn windows into spikes, each window by itself.
 
         Args:
-            signals: array (windows, channels, samples), taken as float32, finite.
+            signals: array (windows, channels, samples), finite; taken as float32, or as it is
+                where it is uint8 and the encoder takes that.
 
         Returns:
             uint8 array (windows, self.channels(channels), self.steps(samples)) of 0 and 1.
@@ -44,7 +51,9 @@ class Encoder(ABC):
         Raises:
             InputError: when the shape is another or a value is not finite.
         """
-        values = np.asarray(signals, dtype=np.float32)
+        values = np.asarray(signals)
+        if not (self.takes_bytes and values.dtype == np.uint8):
+            values = values.astype(np.float32, copy=False)
         if values.ndim != 3:
             raise InputError(
                 f"signals have shape {values.shape}; an encoder takes (windows, channels, samples)"

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from neurodeploy.tasks.encoders.delta import Delta
 from neurodeploy.tasks.encoders.encoder import Encoder
+from neurodeploy.tasks.encoders.pixels import Pixels
 from neurodeploy.tasks.encoders.sigma_delta import SigmaDelta
 
-__all__ = ["ENCODERS", "Delta", "Encoder", "SigmaDelta", "Together", "from_dict"]
+__all__ = ["ENCODERS", "Delta", "Encoder", "Pixels", "SigmaDelta", "Together", "from_dict"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Together(Encoder):
 
 
 ENCODERS: dict[str, type[Encoder]] = {
-    encoder.name: encoder for encoder in (Delta, SigmaDelta, Together)
+    encoder.name: encoder for encoder in (Delta, SigmaDelta, Pixels, Together)
 }
 
 
