@@ -7,19 +7,32 @@
     augment      varied copies of signals, to train on
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
+    own          tasks in files of the user's own
+    cache        arrays kept on disk, so that they are made once
     origin       where data come from, on which terms, where they are looked for
     har          human activity recognition: which data set a folder holds
 
-To add a task, write one file with a `Task` and name it in `TASKS`.
+To add a task, write one file with a `Task` (docs/own-task.md shows how) and name it in `TASKS`, or,
+without a change here, in the environment variable NEURODEPLOY_TASKS.
 """
 
 from __future__ import annotations
 
 from models.errors import InputError
 from neurodeploy.tasks.har import HAR
+from neurodeploy.tasks.own import own_tasks
 from neurodeploy.tasks.task import Task
 
 TASKS: dict[str, Task] = {task.name: task for task in (HAR,)}
+
+
+def known() -> dict[str, Task]:
+    """Return all tasks by name: `TASKS`, then those of the user's own files.
+
+    Raises:
+        InputError: when one of these files cannot be used.
+    """
+    return {**TASKS, **own_tasks(TASKS)}
 
 
 def get(name: str) -> Task:
@@ -28,6 +41,7 @@ def get(name: str) -> Task:
     Raises:
         InputError: when there is none.
     """
-    if name not in TASKS:
-        raise InputError(f"{name!r} is no task; the tasks are {', '.join(TASKS)}")
-    return TASKS[name]
+    tasks = known()
+    if name not in tasks:
+        raise InputError(f"{name!r} is no task; the tasks are {', '.join(tasks)}")
+    return tasks[name]

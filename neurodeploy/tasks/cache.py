@@ -1,0 +1,219 @@
+"""Keep made arrays on disk, so that what takes long to read or to encode is made once.
+
+The files lie in the folder `made` of the user's cache and may be removed at any time. A file is a
+zip archive of `about.json` (format, key, sha256 of the content) and of one raw block an array; it
+is checked whole whenever it is read, and what does not pass is made anew. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.atomic import replacing
+from models.errors import InputError
+from neurodeploy.tasks import origin
+
+FORMAT: Final = 1
+ABOUT: Final = "about.json"
+KEPT_BYTES: Final = 8 * 2**30
+"""What the folder may hold; beyond it the files that were not used for longest are removed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Arrays that were made now or before.
+
+    Attributes:
+        arrays: by name; read-only.
+        notes: one sentence for a kept file that was damaged, or a folder that cannot be written;
+            a reader adds them to `Windows.notes`.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.arrays[name]
+
+
+class _UnusableError(Exception):
+    """Say what is wrong with a kept file, to go on with 'it' left out."""
+
+
+def folder() -> Path:
+    """Return where kept arrays lie."""
+    return origin.cache_folder() / "made"
+
+
+def kept(name: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, NDArray[Any]]]) -> Kept:
+    """Return the arrays that `make` makes, from disk where they were made with the same key.
+
+    Several processes may do so at once: each reads a whole file or makes its own.
+
+    Args:
+        name: start of the file's name, such as "shd-counts".
+        key: JSON values; all that the arrays depend on, with a version of the code that makes
+            them and the `fingerprint` of the files that it reads.
+        make: returns arrays of numbers by name.
+
+    Raises:
+        whatever `make` raises; a cache that cannot be read or written is only noted.
+    """
+    path, notes = path_of(name, key), []
+    try:
+        return Kept(_read(path, key))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except _UnusableError as error:
+        notes.append(f"{path} {error}, so it was made anew")
+    made = {each: _fixed(values) for each, values in make().items()}
+    try:
+        with replacing(path) as temporary:
+            _write(temporary, key, made)
+        _make_room(path)
+    except InputError as error:
+        reason = str(error).partition(";")[0]
+        notes.append(
+            f"{reason}, so what was made is not kept and will be made again each time; set "
+            "XDG_CACHE_HOME to a folder that can be written"
+        )
+    return Kept(made, tuple(notes))
+
+
+def path_of(name: str, key: Mapping[str, Any]) -> Path:
+    """Return where the arrays of a key lie: the name and 16 hex digits of the key's sha256."""
+    hashed = hashlib.sha256(f"{FORMAT} {_canonical(key)}".encode()).hexdigest()
+    return folder() / f"{name}-{hashed[:16]}.zip"
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Return a sha256 of the names, sizes and times of change of files, ordered by path.
+
+    It does not read them: a file changed to the same size within the clock's tick goes unnoticed.
+
+    Raises:
+        InputError: when one is missing.
+    """
+    sha = hashlib.sha256()
+    for path in sorted(paths):
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be looked up ({error.strerror}); give a folder with all files"
+            ) from None
+        sha.update(json.dumps([path.name, found.st_size, found.st_mtime_ns]).encode())
+    return sha.hexdigest()
+
+
+def _canonical(key: Mapping[str, Any]) -> str:
+    return json.dumps(key, sort_keys=True, allow_nan=False)
+
+
+def _fixed(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the array in C order and read-only, without a copy where it is its own."""
+    fixed = np.asarray(values, order="C")
+    if fixed.dtype.hasobject:
+        raise TypeError("arrays of objects are not kept")
+    fixed.setflags(write=False)
+    return fixed
+
+
+def _write(path: Path, key: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    about = {
+        "format": FORMAT,
+        "key": json.loads(_canonical(key)),
+        "arrays": {name: [values.dtype.str, *values.shape] for name, values in arrays.items()},
+        "sha256": _sha256(arrays),
+    }
+    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
+        archive.writestr(ABOUT, json.dumps(about))
+        for name, values in arrays.items():
+            # Spikes and counts are mostly zero and shrink well; waveforms do not.
+            pressed = zipfile.ZIP_STORED if values.dtype.kind == "f" else zipfile.ZIP_DEFLATED
+            member = zipfile.ZipInfo(name)
+            member.compress_type = pressed
+            member._compresslevel = 1  # type: ignore[attr-defined]
+            with archive.open(member, "w", force_zip64=True) as file:
+                file.write(values.reshape(-1).view(np.uint8).data)
+
+
+def _read(path: Path, key: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file; raise what `open` does where there
+    is none, or _UnusableError with what is wrong.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(ABOUT))
+            if about["format"] != FORMAT:
+                raise _UnusableError(f"has format {about['format']!r} instead of {FORMAT}")
+            if about["key"] != json.loads(_canonical(key)):
+                raise _UnusableError("was made for another key")
+            arrays = {
+                name: _member(archive, name, np.dtype(dtype), shape)
+                for name, (dtype, *shape) in about["arrays"].items()
+            }
+            if _sha256(arrays) != about["sha256"]:
+                raise _UnusableError("holds other values than were written")
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except zipfile.BadZipFile:
+        raise _UnusableError("was cut short or damaged") from None
+    except OSError as error:
+        raise _UnusableError(f"cannot be read ({error.strerror or error})") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
+            NotImplementedError, RuntimeError):  # fmt: skip
+        raise _UnusableError("was cut short or damaged") from None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the time of use, which `_make_room` goes by
+    return arrays
+
+
+def _member(
+    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: list[int]
+) -> NDArray[Any]:
+    """Return one array, which owns its values, so that `Windows` need not copy it."""
+    if dtype.hasobject or archive.getinfo(name).file_size != dtype.itemsize * int(np.prod(shape)):
+        raise ValueError(name)
+    values = np.empty(shape, dtype)
+    room = memoryview(values.reshape(-1).view(np.uint8).data)
+    with archive.open(name) as file:
+        while count := file.readinto(room):  # type: ignore[attr-defined]
+            room = room[count:]
+    if len(room):
+        raise ValueError(name)
+    values.setflags(write=False)
+    return values
+
+
+def _sha256(arrays: Mapping[str, NDArray[Any]]) -> str:
+    sha = hashlib.sha256()
+    for name in sorted(arrays):
+        values = arrays[name]
+        sha.update(json.dumps([name, values.dtype.str, values.shape]).encode())
+        sha.update(values.reshape(-1).view(np.uint8).data)
+    return sha.hexdigest()
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the files that were not used for longest while the folder holds too much."""
+    with contextlib.suppress(OSError):  # another process may remove them too
+        files = [path for path in newest.parent.iterdir() if path.suffix == ".zip"]
+        files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        held = 0
+        for path in files:
+            held += path.stat().st_size
+            if held > KEPT_BYTES and path != newest:
+                path.unlink(missing_ok=True)

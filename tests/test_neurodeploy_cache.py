@@ -1,0 +1,215 @@
+"""Arrays that are kept on disk: made once, and anew when a file is not what it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks import cache
+
+KEY = {"files": "abc", "bins": 10, "version": 1}
+
+
+class Maker:
+    """Makes arrays and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> dict[str, NDArray[Any]]:
+        self.times += 1
+        counts = np.random.default_rng(0).poisson(0.1, (20, 3, 50)).astype(np.uint8)
+        return {"counts": counts, "waves": np.linspace(0, 1, 7), "none": np.zeros((0, 2), np.int64)}
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Maker:
+    """Use a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Maker()
+
+
+def test_arrays_are_made_once_and_come_back_equal(make: Maker) -> None:
+    first, second = (cache.kept("spikes", KEY, make) for _ in range(2))
+    assert make.times == 1
+    assert first.notes == second.notes == ()
+    for name, values in Maker()().items():
+        for found in (first[name], second[name]):
+            assert found.dtype == values.dtype
+            np.testing.assert_array_equal(found, values)
+            assert not found.flags.writeable
+    assert second["counts"].flags.owndata  # or windows would copy them
+    assert os.listdir(cache.folder()) == [cache.path_of("spikes", KEY).name]
+
+
+def test_another_key_has_a_file_of_its_own(make: Maker) -> None:
+    cache.kept("spikes", KEY, make)
+    cache.kept("spikes", KEY | {"bins": 11}, make)
+    cache.kept("counts", KEY, make)
+    assert make.times == 3
+    assert len(os.listdir(cache.folder())) == 3
+
+
+def test_the_order_of_a_key_does_not_matter_and_tuples_are_lists(make: Maker) -> None:
+    cache.kept("spikes", {"a": (1, 2), "b": 2}, make)
+    assert cache.kept("spikes", {"b": 2, "a": [1, 2]}, make).notes == ()
+    assert make.times == 1
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def another_format(path: Path) -> None:
+    rewrite(path, lambda about: about | {"format": 0})
+
+
+def another_key(path: Path) -> None:
+    rewrite(path, lambda about: about | {"key": {"files": "abd"}})
+
+
+def another_sum(path: Path) -> None:
+    rewrite(path, lambda about: about | {"sha256": "0" * 64})
+
+
+def another_shape(path: Path) -> None:
+    rewrite(path, lambda about: about | {"arrays": {"counts": ["|u1", 10**15]}})
+
+
+def objects(path: Path) -> None:
+    rewrite(path, lambda about: about | {"arrays": {"counts": ["|O", 375]}})
+
+
+def no_key(path: Path) -> None:
+    rewrite(path, lambda about: {"format": 1})
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Write a kept file again with other words about it."""
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    held[cache.ABOUT] = json.dumps(change(json.loads(held[cache.ABOUT]))).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in held.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (cut, "was cut short or damaged"),
+        (empty, "was cut short or damaged"),
+        (another_format, "has format 0 instead of 1"),
+        (another_key, "was made for another key"),
+        (another_sum, "holds other values than were written"),
+        (another_shape, "was cut short or damaged"),
+        (objects, "was cut short or damaged"),
+        (no_key, "was cut short or damaged"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_made_anew_with_a_note(
+    damage: Callable[[Path], None], words: str, make: Maker
+) -> None:
+    cache.kept("spikes", KEY, make)
+    path = cache.path_of("spikes", KEY)
+    damage(path)
+    again = cache.kept("spikes", KEY, make)
+    assert again.notes == (f"{path} {words}, so it was made anew",)
+    np.testing.assert_array_equal(again["counts"], Maker()()["counts"])
+    assert cache.kept("spikes", KEY, make).notes == ()
+    assert make.times == 2
+
+
+def test_every_changed_byte_is_noticed_or_changes_nothing(make: Maker) -> None:
+    wanted = cache.kept("spikes", KEY, make).arrays
+    path = cache.path_of("spikes", KEY)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        found = cache.kept("spikes", KEY, make).arrays
+        assert all(np.array_equal(found[name], values) for name, values in wanted.items())
+
+
+def test_a_folder_that_cannot_be_written_is_a_note_and_not_an_error(
+    make: Maker, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file in place of the folder")
+    for times in (1, 2):
+        kept = cache.kept("spikes", KEY, make)
+        assert kept.notes == (
+            f"{cache.path_of('spikes', KEY)} cannot be written (Not a directory), so what was made "
+            "is not kept and will be made again each time; set XDG_CACHE_HOME to a folder that can "
+            "be written",
+        )
+        assert make.times == times
+        assert kept["counts"].shape == (20, 3, 50)
+
+
+def test_a_file_that_cannot_be_read_is_made_anew(make: Maker) -> None:
+    path = cache.path_of("spikes", KEY)
+    path.mkdir(parents=True)
+    read, written = cache.kept("spikes", KEY, make).notes
+    assert read == f"{path} cannot be read (Is a directory), so it was made anew"
+    assert "cannot be written (Is a directory)" in written
+
+
+def test_an_error_in_making_leaves_nothing(make: Maker) -> None:
+    def fail() -> dict[str, NDArray[Any]]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.kept("spikes", KEY, fail)
+    assert not cache.folder().exists()
+
+
+def test_arrays_of_objects_are_refused(make: Maker) -> None:
+    with pytest.raises(TypeError, match="arrays of objects are not kept"):
+        cache.kept("spikes", KEY, lambda: {"a": np.array([None])})
+
+
+def test_what_was_not_used_for_longest_makes_room(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [cache.path_of("spikes", KEY | {"bins": bins}) for bins in range(4)]
+    for bins in range(3):
+        cache.kept("spikes", KEY | {"bins": bins}, make)
+        os.utime(paths[bins], (bins, bins))
+    cache.kept("spikes", KEY | {"bins": 0}, make)  # used again
+    monkeypatch.setattr(cache, "KEPT_BYTES", int(2.5 * paths[0].stat().st_size))
+    cache.kept("spikes", KEY | {"bins": 3}, make)
+    assert [path.exists() for path in paths] == [True, False, False, True]
+
+
+def test_a_fingerprint_tells_names_sizes_and_times(tmp_path: Path) -> None:
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.write_text("text")
+        os.utime(path, ns=(1, 1))
+    before = cache.fingerprint(paths)
+    assert cache.fingerprint(reversed(paths)) == before
+    os.utime(paths[1], ns=(2, 2))
+    assert cache.fingerprint(paths) != before
+    os.utime(paths[1], ns=(1, 1))
+    assert cache.fingerprint(paths) == before
+    paths[1].write_text("texts")
+    os.utime(paths[1], ns=(1, 1))
+    assert cache.fingerprint(paths) != before
+    assert cache.fingerprint(paths[:1]) != before
+
+
+def test_a_fingerprint_of_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone cannot be looked up \(No such file"):
+        cache.fingerprint([tmp_path / "gone"])
