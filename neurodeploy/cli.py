@@ -157,8 +157,9 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--data",
         type=Path,
-        metavar="FOLDER",
-        help="folder of a data set in its official layout, instead of the installed data package",
+        metavar="PATH",
+        help="folder or file of the data, instead of where the task looks for them "
+        "(python -m neurodeploy.data lists it)",
     )
 
 

@@ -28,15 +28,16 @@ DESCRIPTION = "Train a spiking network for a task and write its checkpoint model
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
     from neurodeploy.learning import chosen_network
-    from neurodeploy.tasks import TASKS
+    from neurodeploy.tasks import known
 
-    options.add_argument("--task", choices=sorted(TASKS), default="har", help="what to learn")
+    tasks = known()
+    options.add_argument("--task", choices=sorted(tasks), default="har", help="what to learn")
     cli.add_data_option(options)
     options.add_argument(
         "--encoder",
-        choices=sorted({name for task in TASKS.values() for name in task.other_encoders}),
+        choices=sorted({name for task in tasks.values() for name in task.other_encoders}),
         metavar="NAME",
-        help=_encoders_help(TASKS),
+        help=_encoders_help(tasks),
     )
     options.add_argument(
         "--out",
