@@ -9,8 +9,13 @@
     task         the Task type; encode windows, describe a task in a network
     own          tasks in files of the user's own
     cache        arrays kept on disk, so that they are made once
+    download     a published file, whole or not at all; idx_downloads lists those of MNIST and
+                 Fashion-MNIST, unpack opens archives
     origin       where data come from, on which terms, where they are looked for
     har          human activity recognition: which data set a folder holds
+    watch        shoulder exercises from a watch
+    digits       small handwritten digits
+    mnist        handwritten digits; fashion pictures of clothes
 
 To add a task, write one file with a `Task` (docs/own-task.md shows how) and name it in `TASKS`, or,
 without a change here, in the environment variable NEURODEPLOY_TASKS.
@@ -19,11 +24,15 @@ without a change here, in the environment variable NEURODEPLOY_TASKS.
 from __future__ import annotations
 
 from models.errors import InputError
+from neurodeploy.tasks.digits import DIGITS
+from neurodeploy.tasks.fashion import FASHION
 from neurodeploy.tasks.har import HAR
+from neurodeploy.tasks.mnist import MNIST
 from neurodeploy.tasks.own import own_tasks
 from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.watch import WATCH
 
-TASKS: dict[str, Task] = {task.name: task for task in (HAR,)}
+TASKS: dict[str, Task] = {task.name: task for task in (HAR, WATCH, DIGITS, MNIST, FASHION)}
 
 
 def known() -> dict[str, Task]:

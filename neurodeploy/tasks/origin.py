@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import InputError
+from neurodeploy.tasks.download import Download
 
 HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
 
@@ -24,6 +25,9 @@ class Origin:
         obtain: one clause that says how to get them, such as "install it with `...`".
         places: names in the data home where they are looked for, the first to be found counts.
         find: looks elsewhere, such as in an installed package; returns None when they are absent.
+        downloads: files that `python -m neurodeploy.data --get` puts into the task's folder.
+        unpacked: whether the one download is an archive, whose content is put there instead.
+        fetch: gets the data in some other way, into the folder that it is called with.
     """
 
     data: str
@@ -32,6 +36,13 @@ class Origin:
     obtain: str
     places: tuple[str, ...] = ()
     find: Callable[[], Path | None] = lambda: None
+    downloads: tuple[Download, ...] = ()
+    unpacked: bool = False
+    fetch: Callable[[Path], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.unpacked and len(self.downloads) != 1:
+            raise InputError(f"{len(self.downloads)} downloads are to be unpacked; give one")
 
     def where(self) -> Path | None:
         """Return the folder or file that holds the data, None when they are absent."""
