@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.encoders.bands import Bands
 from neurodeploy.tasks.encoders.delta import Delta
 from neurodeploy.tasks.encoders.encoder import Encoder
+from neurodeploy.tasks.encoders.lif import Lif
 from neurodeploy.tasks.encoders.pixels import Pixels
 from neurodeploy.tasks.encoders.sigma_delta import SigmaDelta
 
-__all__ = ["ENCODERS", "Delta", "Encoder", "Pixels", "SigmaDelta", "Together", "from_dict"]
+__all__ = [
+    "ENCODERS", "Bands", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Together", "from_dict",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Together(Encoder):
 
 
 ENCODERS: dict[str, type[Encoder]] = {
-    encoder.name: encoder for encoder in (Delta, SigmaDelta, Pixels, Together)
+    encoder.name: encoder for encoder in (Delta, SigmaDelta, Lif, Pixels, Bands, Together)
 }
 
 

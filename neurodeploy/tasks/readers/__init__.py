@@ -3,6 +3,10 @@
     hapt         HAPT, installed package or official folder; hapt_pickle reads the package's file
     uci_har      UCI HAR
     wisdm        WISDM v1.1; wisdm_2019 watch and phone
+    fsdd         the Free Spoken Digit Dataset; wav reads a WAV file
+    seglearn_watch  the watch data of seglearn
+    allow_list   pickles, without running what they name
+    mnist_like   MNIST and Fashion-MNIST; idx their files, images what readers of images share
     inertial     units, channels and windows that the readers of worn sensors share
     text         number tables from text files
 
