@@ -34,7 +34,7 @@ def rate_code(levels: NDArray[np.int64], highest: int, steps: int) -> NDArray[np
     """
     ends = np.arange(steps + 1) * levels[:, None]
     counts = (2 * ends + highest) // (2 * highest)
-    return (counts[:, 1:] - counts[:, :-1]).astype(np.uint8)
+    return np.asarray(counts[:, 1:] > counts[:, :-1], np.uint8)
 
 
 def latency_code(levels: NDArray[np.int64], highest: int, steps: int) -> NDArray[np.uint8]:
@@ -46,7 +46,7 @@ def latency_code(levels: NDArray[np.int64], highest: int, steps: int) -> NDArray
     """
     late = (highest - levels) * (steps - 1)
     step = (2 * late + highest) // (2 * highest)
-    return ((step[:, None] == np.arange(steps)) & (levels[:, None] > 0)).astype(np.uint8)
+    return np.asarray((step[:, None] == np.arange(steps)) & (levels[:, None] > 0), np.uint8)
 
 
 CODES: Final[dict[str, Callable[[NDArray[np.int64], int, int], NDArray[np.uint8]]]] = {

@@ -1,0 +1,110 @@
+"""Small handwritten digits: those that come with scikit-learn, which Lava needs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from models.errors import InputError
+from neurodeploy.tasks.encoders.registry import Encoder, Pixels
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.readers.images import image_windows
+from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import Windows
+
+SHAPE = (1797, 8, 8)
+"""Images, height, width."""
+
+TRAIN_IMAGES = 1347
+"""The first so many train and the other 450 test; the data set itself lays down no test."""
+
+HIGHEST = 16
+"""The largest value of a pixel."""
+
+TIME_STEPS = 16
+
+RECIPE = Recipe(hidden=(128,), epochs=20, batch=16, learning_rate=2e-3, count_scale=0.6)
+"""`docs/recipes/digits.md` tells how it was chosen."""
+
+
+def package_folder() -> Path | None:
+    """Return the folder of the installed scikit-learn, None when it is not installed."""
+    spec = importlib.util.find_spec("sklearn")  # does not import it
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+ORIGIN = Origin(
+    data="1,797 images of handwritten digits that come with scikit-learn",
+    licence="CC BY 4.0, as UCI's page says",
+    citation="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits (UCI 80), 1998",
+    obtain="install scikit-learn with `pip install scikit-learn`",
+    find=package_folder,
+)
+
+
+def read(path: Path) -> Windows:
+    """Read the digits that come with scikit-learn.
+
+    Args:
+        path: what `package_folder` returns.
+
+    Raises:
+        InputError: when the path is another, or what scikit-learn gives is not what is known.
+    """
+    if path != package_folder():
+        raise InputError(
+            f"{path} holds no data of the task digits, which come with scikit-learn; leave --data "
+            "out"
+        )
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
+    found = load_digits()
+    return windows_of(found.images, found.target)
+
+
+def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
+    """Return what scikit-learn gives as windows, the first images to train on.
+
+    Raises:
+        InputError: when it is not the 1,797 images of 8 x 8 pixels 0..16 that it was.
+    """
+    pixels, answers = np.asarray(images), np.asarray(labels)
+    whole = pixels.shape == SHAPE and bool(np.isin(pixels, np.arange(HIGHEST + 1)).all())
+    if not whole or answers.shape != SHAPE[:1]:
+        raise InputError(
+            f"scikit-learn gives digits of shape {pixels.shape}, up to {pixels.max():g}; known are "
+            f"{SHAPE} of 0..{HIGHEST}, so install scikit-learn 1.5 to 1.9"
+        )
+    images_of, labels_of = pixels.astype(np.uint8), answers.astype(np.uint8)
+    return image_windows(
+        (images_of[:TRAIN_IMAGES], labels_of[:TRAIN_IMAGES]),
+        (images_of[TRAIN_IMAGES:], labels_of[TRAIN_IMAGES:]),
+        class_names=tuple(str(digit) for digit in range(10)),
+        source="digits of scikit-learn",
+        highest=HIGHEST,
+    )
+
+
+def rate_encoder(windows: Windows) -> Encoder:
+    """Return the code in which a pixel fires the oftener the brighter it is."""
+    return Pixels(TIME_STEPS, HIGHEST)
+
+
+def latency_encoder(windows: Windows) -> Encoder:
+    """Return the code in which each pixel fires once, the earlier the brighter it is."""
+    return Pixels(TIME_STEPS, HIGHEST, "latency")
+
+
+DIGITS = Task(
+    name="digits",
+    description="handwritten digits in 8 x 8 pixels (scikit-learn)",
+    read=read,
+    default_encoder=rate_encoder,
+    recipe=RECIPE,
+    origin=ORIGIN,
+    other_encoders={"latency": latency_encoder},
+)

@@ -1,0 +1,36 @@
+"""Handwritten digits: MNIST. The network, its code and their numbers are those of `fashion`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurodeploy.tasks import fashion
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.readers import mnist_like
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import Windows
+
+ORIGIN = Origin(
+    data="MNIST, 70,000 images of handwritten digits",
+    licence="reported as CC BY-SA 3.0",
+    citation="LeCun et al., Gradient-Based Learning Applied to Document Recognition, Proceedings "
+    "of the IEEE 86, 1998",
+    obtain="get them with `python -m neurodeploy.data --task mnist --get`",
+    places=("mnist",),
+)
+
+
+def read(path: Path) -> Windows:
+    """Read MNIST from the folder of its four IDX files; see `mnist_like.read`."""
+    return mnist_like.read(path, mnist_like.MNIST)
+
+
+MNIST = Task(
+    name="mnist",
+    description="handwritten digits in 28 x 28 pixels (MNIST)",
+    read=read,
+    default_encoder=fashion.rate_encoder,
+    recipe=fashion.RECIPE,
+    origin=ORIGIN,
+    other_encoders={"latency": fashion.latency_encoder},
+)

@@ -1,0 +1,173 @@
+"""MNIST and Fashion-MNIST: four IDX files of 28 x 28 pixels, 60,000 to train and 10,000 to test.
+
+Both have the same names, sizes and classes, so a folder of one reads like the other: the official
+labels tell them apart.
+
+Sources: LeCun et al., Gradient-based learning applied to document recognition, Proceedings of the
+IEEE 86, 1998; Xiao et al., Fashion-MNIST, arXiv 1708.07747, 2017.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks.readers.idx import read_idx
+from neurodeploy.tasks.readers.images import image_windows
+from neurodeploy.tasks.windows import Windows, check_labels
+
+SIDE = 28
+OFFICIAL: Final = {"train": 60_000, "t10k": 10_000}
+"""Images of each part, by what its files are called."""
+
+SEARCH_DEPTH = 2
+"""How many levels below the given folder the files may lie: torchvision's lie in `MNIST/raw`."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One of the data sets.
+
+    Attributes:
+        name: of the data set.
+        class_names: one a label.
+        labels_sha256: of the official labels that train and that test, as unpacked bytes.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    labels_sha256: tuple[str, str]
+
+
+MNIST: Final = Collection(
+    "MNIST",
+    tuple(str(digit) for digit in range(10)),
+    (
+        "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+        "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    ),
+)
+FASHION: Final = Collection(
+    "Fashion-MNIST",
+    (
+        "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+        "ankle boot",
+    ),
+    (
+        "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+        "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+    ),
+)  # fmt: skip
+KNOWN: Final = (MNIST, FASHION)
+
+
+def read(path: Path, collection: Collection) -> Windows:
+    """Read a data set from the folder of its files, or from one up to two levels above it.
+
+    Raises:
+        InputError: when the folder or a file is missing or malformed, or is of another data set.
+    """
+    folder = _folder(path)
+    parts = {part: _read_part(folder, part, collection) for part in OFFICIAL}
+    return image_windows(
+        parts["train"],
+        parts["t10k"],
+        class_names=collection.class_names,
+        source=f"{collection.name} in {folder}",
+        notes=[
+            note for part, (_, labels) in parts.items() for note in _notes(part, labels, collection)
+        ],
+    )
+
+
+def spellings(part: str, kind: str) -> tuple[str, ...]:
+    """Return what a file may be called, unpacked ones first: kind is "images" or "labels"."""
+    dimensions = 3 if kind == "images" else 1
+    plain = [f"{part}-{kind}{mark}idx{dimensions}-ubyte" for mark in "-."]
+    return (*plain, *(f"{name}.gz" for name in plain))
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder of the files, at most some levels below the given one."""
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder; give the folder of the four IDX files")
+    level = [path]
+    for _ in range(SEARCH_DEPTH + 1):
+        found = [each for each in level if _file(each, "train", "labels") is not None]
+        if len(found) > 1:
+            names = ", ".join(str(each) for each in found)
+            raise InputError(f"{path} holds several data sets, in {names}; give one of them")
+        if found:
+            return found[0]
+        level = sorted(below for each in level for below in each.glob("*") if below.is_dir())
+    raise InputError(
+        f"{path} holds no {' or '.join(spellings('train', 'labels'))}, down to {SEARCH_DEPTH} "
+        "levels; give the folder of the four IDX files"
+    )
+
+
+def _file(folder: Path, part: str, kind: str) -> Path | None:
+    """Return the file of one part, None when there is none."""
+    paths = (folder / name for name in spellings(part, kind))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _read_part(
+    folder: Path, part: str, collection: Collection
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the images and labels of "train" or "t10k", checked against each other."""
+    labels_at, images_at = (
+        _file(folder, part, kind) or folder / spellings(part, kind)[-1]
+        for kind in ("labels", "images")
+    )
+    labels = read_idx(labels_at, 1)
+    check_labels(labels.astype(np.int64), collection.class_names, f"{labels_at}")
+    _check_not_another(labels, labels_at, collection)
+    images = read_idx(images_at, 3)
+    if images.shape[1:] != (SIDE, SIDE):
+        height, width = images.shape[1:]
+        raise InputError(
+            f"{images_at} holds images of {height} x {width} pixels; those of {collection.name} "
+            f"have {SIDE} x {SIDE}, so give its own files"
+        )
+    if len(images) != len(labels):
+        raise InputError(
+            f"{images_at} holds {len(images):,} images and {labels_at.name} {len(labels):,} "
+            "labels; they must be as many, so download both again"
+        )
+    return images, labels
+
+
+def _check_not_another(labels: NDArray[np.uint8], path: Path, collection: Collection) -> None:
+    """Raise InputError when the labels are the official ones of another data set, or too many."""
+    found = hashlib.sha256(labels.tobytes()).hexdigest()
+    for other in KNOWN:
+        if other is not collection and found in other.labels_sha256:
+            raise InputError(
+                f"{path} is of {other.name}, not of {collection.name}; give the folder of "
+                f"{collection.name}"
+            )
+    most = OFFICIAL[path.name.partition("-")[0]]
+    if len(labels) > most:
+        raise InputError(
+            f"{path} holds {len(labels):,} labels and {collection.name} has {most:,}; give the "
+            "files of that data set"
+        )
+
+
+def _notes(part: str, labels: NDArray[np.uint8], collection: Collection) -> list[str]:
+    """Return a sentence when the labels of a part are not the official ones."""
+    what = "to train" if part == "train" else "to test"
+    if len(labels) < OFFICIAL[part]:
+        return [
+            f"{len(labels):,} of the {OFFICIAL[part]:,} official images {what} are in the folder"
+        ]
+    if hashlib.sha256(labels.tobytes()).hexdigest() in collection.labels_sha256:
+        return []
+    return [f"the labels {what} are not the official ones of {collection.name}"]
