@@ -248,6 +248,24 @@ def test_channels_of_one_unit_share_a_panel_and_those_left_out_are_counted():
     assert "Of 8 channels of the signal, 6 are drawn." in page
 
 
+@pytest.mark.parametrize(("samples", "frames"), [(1, 1), (3, 3), (60, 8)])
+def test_pixels_are_drawn_as_images_and_blank_where_nothing_was_seen(samples, frames):
+    view = view_of(network_of(4, 9, 3), spikes_of(4, 30))
+    values = np.zeros((2 * 5 * 7, samples), np.uint8)
+    values[[0, 3, 35 + 3]] = 200
+    signal = Signal(values, tuple(f"pixel {i}" for i in range(70)), (5, 7))
+    drawn, page = drawn_of(View(view.report, replace(view.sample, signal=signal)))
+    meshes = [
+        each
+        for each in ET.fromstring(drawn["raster"].svg).iter(f"{SVG}g")
+        if each.get("id", "").startswith("QuadMesh")
+    ]
+    assert len(meshes) == frames
+    visible = [path for path in meshes[0].iter(f"{SVG}path") if "fill: none" not in str(path.attrib)]
+    assert len(visible) == 2  # pixels 0 and 3, the latter of both planes
+    assert "channels of the signal" not in page
+
+
 def test_values_that_drive_input_neurons_are_drawn_as_lines():
     network = QuantizedNetwork((InputLayer(LIF, (12,), 3, 2), network_of(12, 3).layers[0]))
     values = np.random.default_rng(1).integers(0, 15, (12, 9))

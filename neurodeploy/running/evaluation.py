@@ -109,7 +109,7 @@ def of_task(task: TaskDescription, folder: Path | None, count: int | None = None
         labels=windows.labels[chosen],
         source=windows.source,
         split=windows.test_words,
-        signal=lambda at: Signal(windows.signals[chosen[at]], windows.channel_names),
+        signal=lambda at: Signal(windows.signals[chosen[at]], windows.channel_names, windows.grid),
     )
 
 

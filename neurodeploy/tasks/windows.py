@@ -92,12 +92,14 @@ class Signal:
     """One window as the sensor gave it.
 
     Attributes:
-        values: float32 array (channels, samples).
+        values: float32 or uint8 array (channels, samples).
         names: one name with its unit a channel.
+        grid: (height, width) where the channels are pixels; see `Windows.grid`.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[Any]
     names: tuple[str, ...]
+    grid: tuple[int, int] | None = None
 
 
 def digest(windows: Windows) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,11 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from neurodeploy.cli import number_of
-from neurodeploy.pages import numbers
-from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures import signals, style
+from neurodeploy.pages.figures.style import ACCENT, INK, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
-from neurodeploy.pages.words import clean
 from neurodeploy.running.kept_sample import KeptSample, KeptSpikes
 
 COLUMNS: Final = 1000
@@ -27,11 +24,8 @@ COLUMNS: Final = 1000
 MARKS: Final = 8000
 """Spikes of a layer that are drawn; where there are more, fewer of its neurons are."""
 
-LINES, GROUPS = 3, 4
-"""Channels of a signal in one panel, and panels."""
-
-TOP, SIGNAL, GAP, AXIS, LEFT, RIGHT = 6.0, 56.0, 9.0, 34.0, 84.0, 6.0
-"""Points: above all, a signal, between panels, the scale, and the margins beside them."""
+TOP, GAP, AXIS, LEFT, RIGHT = 6.0, 9.0, 34.0, 84.0, 6.0
+"""Points: above all, between panels, the scale, and the margins beside them."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def thinned(view: View) -> list[str]:
 def draw(view: View) -> Figure:
     """Draw the signal, the input and the spikes of all layers over the time steps."""
     sample = _sample(view)
-    panels = [*_signals(sample), *_inputs(sample)]
+    panels = [*signals.panels(sample.signal), *_inputs(sample)]
     last = len(sample.layers) - 1
     for index, layer in enumerate(sample.layers):
         answers = index == last and len(view.classes) == layer.neurons > 1
@@ -115,39 +109,6 @@ def draw(view: View) -> Figure:
         axes, WIDTH - RIGHT, top - GAP + AXIS - 2, label, size=SMALL, ha="right", color=SOFT
     )
     return figure
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """A panel with channels of a signal as lines."""
-
-    title: tuple[str, ...]
-    values: NDArray[Any]
-    names: tuple[str, ...]
-    height: float = SIGNAL
-
-    def draw(self, axes: Axes, steps: int, top: float) -> None:
-        """Draw the lines, and their names beside them."""
-        times = (np.arange(self.values.shape[1]) + 0.5) * steps / self.values.shape[1]
-        for index, (values, name) in enumerate(zip(self.values, self.names)):
-            axes.plot(times, values, color=SERIES[index % 3], linewidth=1.0, label=name)
-        low, high = axes.get_ylim()
-        for value, place in ((low, "bottom"), (high, "top")):
-            axes.text(
-                0,
-                value,
-                f" {numbers.number(value)}",
-                size=SMALL - 1.5,
-                color=SOFT,
-                va=place,
-                ha="left",
-            )
-        _label(axes, top, self.title)
-        left = 4.0
-        for index, name in enumerate(self.names):
-            how = {"size": SMALL - 1, "color": SERIES[index % 3], "weight": "bold"}
-            style.write(axes, left, top + 23, name, **how)
-            left += 6.2 * len(name) + 8
 
 
 @dataclass(frozen=True)
@@ -179,47 +140,17 @@ class _Raster:
             solid_capstyle="butt",
         )  # fmt: skip
         if not (self.names and each >= 10):
-            _label(axes, top, self.title)
+            signals.label(axes, top, self.title)
             return
         for index, name in enumerate(self.names):
             place = top + each * (index + 0.5) + 3
             style.write(axes, 4, place, style.shorten(name, 15), size=SMALL - 1, color=INK)
 
 
-def _label(axes: Axes, top: float, lines: tuple[str, ...]) -> None:
-    """Write the lines left of a panel, the first of them stronger."""
-    for index, text in enumerate(lines):
-        weight = "normal" if index else "bold"
-        size, colour = (SMALL - 1, SOFT) if index else (SMALL, INK)
-        style.write(axes, 4, top + 10 + 12 * index, text, size=size, color=colour, weight=weight)
-
-
-def _signals(sample: KeptSample) -> list[Any]:
-    """Return panels of the sensor's channels, those of one unit together."""
-    if sample.signal is None:
-        return []
-    groups: dict[tuple[str, str], list[int]] = {}
-    names = [clean(name) for name in sample.signal.names]
-    for index, name in enumerate(names):
-        found = re.fullmatch(r"(.*?)[-_ ]?(\w*)( \(.*\))?", name)
-        assert found is not None
-        groups.setdefault((found[1], found[3] or ""), []).append(index)
-    panels = []
-    for (stem, unit), members in list(groups.items())[:GROUPS]:
-        some = members[:LINES]
-        title = (f"{stem or 'signal'}{unit}",)
-        short = tuple(
-            style.shorten(names[i].removeprefix(stem).removesuffix(unit).lstrip("-_ "), 14)
-            for i in some
-        )
-        panels.append(_Lines(title, sample.signal.values[some], short))
-    return panels
-
-
 def _left_out(sample: KeptSample) -> Iterator[tuple[str, int, list[Any]]]:
     """Yield what is drawn as lines: in words, how many there are, and those that are drawn."""
-    if sample.signal is not None:
-        drawn = [line for panel in _signals(sample) for line in panel.values]
+    if sample.signal is not None and sample.signal.grid is None:
+        drawn = [line for panel in signals.panels(sample.signal) for line in panel.values]
         yield "channels of the signal", len(sample.signal.names), drawn
     if not _binary(sample.inputs):
         (panel,) = _inputs(sample)
@@ -230,10 +161,10 @@ def _inputs(sample: KeptSample) -> list[Any]:
     kept = sample.inputs
     if _binary(kept):
         return [_Raster(("input", *_amounts(kept)), _rows(kept))]
-    some = np.linspace(0, len(kept.rows) - 1, min(len(kept.rows), LINES)).astype(int)
+    some = np.linspace(0, len(kept.rows) - 1, min(len(kept.rows), signals.LINES)).astype(int)
     names = tuple(f"{kept.rows[at]:,}" for at in some)
     title = ("input values",)
-    return [_Lines(title, kept.values[some], names)]
+    return [signals.Lines(title, kept.values[some], names)]
 
 
 def _binary(kept: KeptSpikes) -> bool:
