@@ -1,7 +1,7 @@
 """Read pickled pandas frames of numbers without pandas and without running what a pickle may name.
 
-A pickle can name any function and have it called. This reader resolves an allow-list of names:
-numpy arrays and dtypes, plain objects, and pandas classes, whose inert stand-ins keep the state.
+Besides numpy arrays it may name plain objects and pandas classes, whose inert stand-ins keep the
+state.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.readers.allow_list import ARRAYS, load
 
 Frame: TypeAlias = dict[str, NDArray[Any]]
 """Columns by name, each an array (rows,)."""
@@ -42,26 +43,8 @@ def _reconstructor(kind: object, base: object, state: object) -> _Inert:
     return _Inert()
 
 
-def _empty_array(kind: object, _shape: object, _dtype: object) -> NDArray[Any]:
-    """Return the array that the pickle fills next; numpy's `_reconstruct` for plain arrays."""
-    if kind is not np.ndarray:
-        raise pickle.UnpicklingError(f"it makes an array of {kind!r}")
-    return np.empty(0, np.int8)
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """Return the bytes that protocol 2 stores as text."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it encodes with {encoding!r}")
-    return text.encode("latin1")
-
-
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
-    ("_codecs", "encode"): _latin1,
+    **ARRAYS,
     ("builtins", "object"): object,
     ("builtins", "slice"): slice,
     ("copyreg", "_reconstructor"): _reconstructor,
@@ -71,18 +54,6 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("pandas.core.indexes.base", "_new_Index"): _new_index,
     ("pandas.core.indexes.range", "RangeIndex"): _Inert,
 }
-
-_PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-
-
-class _AllowListUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[_PYTHON_2_MODULES.get(module, module), name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"it names {module}.{name}, which is not allowed"
-            ) from None
 
 
 def read_frames(path: Path) -> dict[int, list[Frame]]:
@@ -94,7 +65,7 @@ def read_frames(path: Path) -> dict[int, list[Frame]]:
     """
     try:
         with gzip.open(path, "rb") as file:
-            raw = _AllowListUnpickler(file).load()
+            raw = load(file, _ALLOWED)
         return {int(subject): [_columns(frame) for frame in raw[subject]] for subject in raw}
     except Exception as error:  # a broken pickle can make the unpickler raise anything
         raise InputError(

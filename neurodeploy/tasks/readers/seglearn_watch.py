@@ -1,0 +1,160 @@
+"""Seglearn's watch data: ten people, seven shoulder exercises on each side, a watch on the wrist.
+
+140 series of one exercise each, about 20 repetitions, accelerometer in g and gyroscope in rad/s at
+50 Hz. The data set has no official test subjects: those whose number is a multiple of three test
+here, 3 of the 10.
+
+Source: Burns et al., Shoulder Physiotherapy Exercise Recognition: Machine Learning the Inertial
+Signals from a Smartwatch, Physiological Measurement 39, 2018; the layout is that of `load_watch` in
+seglearn's `datasets.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks.readers import allow_list
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
+from neurodeploy.tasks.windows import Windows, check_labels
+
+CLASS_NAMES = (
+    "pendulum", "abduction", "forward elevation", "internal rotation", "external rotation",
+    "trapezius extension", "upright row",
+)  # fmt: skip
+RATE_HZ = 50.0
+TEST_ONE_IN = 3
+
+PACKAGE = "seglearn==1.2.5"
+FILE = "watch_dataset.npy"
+FILE_SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
+INSTALL = f"install it with `uv sync --group data` or `pip install --no-deps {PACKAGE}`"
+
+_CHANNELS = ["ax", "ay", "az", "wx", "wy", "wz"]
+_CLASSES = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
+_FIELDS = ("X", "y", "subject", "X_labels", "y_labels")
+
+
+def package_file() -> Path | None:
+    """Return where the installed package keeps the data, None when it is not installed."""
+    spec = importlib.util.find_spec("seglearn")  # does not import it
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "data" / FILE
+
+
+def read(path: Path) -> Windows:
+    """Read the published file, without importing its package.
+
+    What is wrong with the content is said before the checksum is compared, since it tells more.
+
+    Args:
+        path: `watch_dataset.npy`, or the folder that holds it.
+
+    Raises:
+        InputError: when the file is missing, holds something else or is not the published one.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{file} is missing; give the file or its folder, or {INSTALL}")
+    content = _content(file)
+    segments = list(_segments(content, file))
+    _check_published(file)
+    people = sorted({segment.subject for segment in segments})
+    return cut_windows(
+        segments,
+        class_names=CLASS_NAMES,
+        channel_names=ACCELEROMETER + GYROSCOPE,
+        rate_hz=RATE_HZ,
+        source=f"seglearn's watch data in {PACKAGE}",
+        test_subjects=[person for person in people if person % TEST_ONE_IN == 0],
+        notes=(f"no official test subjects: those with a number divisible by {TEST_ONE_IN} test",),
+    )
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    """Return the fields of the file, which is an array of one object, a dictionary."""
+    try:
+        with path.open("rb") as file:
+            npy: Any = np.lib.format
+            if npy.read_magic(file) != (1, 0):
+                raise ValueError("it is of another version of the npy format")
+            shape, _, dtype = npy.read_array_header_1_0(file)
+            if shape != () or dtype.kind != "O":
+                raise ValueError(f"it is an array {shape} of {dtype}")
+            raw = allow_list.load(file).item()
+        missing = [name for name in _FIELDS if name not in raw]
+    except Exception as error:  # a broken pickle can make the unpickler raise anything
+        raise InputError(
+            f"{path} is not seglearn's watch data ({error}); {INSTALL} once more"
+        ) from error
+    if missing:
+        raise InputError(
+            f"{path} has no field {missing[0]}; it must have {', '.join(_FIELDS)}, so {INSTALL}"
+        )
+    return dict(raw)
+
+
+def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
+    """Yield the series, each whole, once they are checked."""
+    for name, expected in (("X_labels", _CHANNELS), ("y_labels", _CLASSES)):
+        if not isinstance(content[name], list) or content[name] != expected:
+            raise InputError(
+                f"{path} has {name} {content[name]!r}; they must be {', '.join(expected)}, in that "
+                f"order, so {INSTALL}"
+            )
+    labels, subjects = (_whole_numbers(content, name, path) for name in ("y", "subject"))
+    check_labels(labels, CLASS_NAMES, str(path))
+    for number, series in enumerate(content["X"]):
+        _check_series(series, f"{path}: series {number}")
+        yield Segment(int(subjects[number]), int(labels[number]), series)
+
+
+def _whole_numbers(content: Mapping[str, Any], name: str, path: Path) -> NDArray[np.int64]:
+    """Return the numbers of a field, one for each series."""
+    values, series = content[name], content["X"]
+    count = len(series) if isinstance(series, list) else 0
+    whole = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
+    if not whole or values.shape != (count,) or not count:
+        raise InputError(
+            f"{path} has {count} series in X, and {name} is no array of as many whole numbers, "
+            f"1 or more; {INSTALL} once more"
+        )
+    return np.asarray(values, np.int64)
+
+
+def _check_series(series: Any, what: str) -> None:
+    """Raise InputError unless it is a floating array (samples, 6), finite."""
+    if not isinstance(series, np.ndarray) or series.dtype.kind != "f" or series.ndim != 2:
+        raise InputError(f"{what} is no table of numbers (samples, channels); {INSTALL} once more")
+    if series.shape[1] != len(_CHANNELS):
+        raise InputError(
+            f"{what} has {series.shape[1]} channels; it must have {len(_CHANNELS)} "
+            f"({', '.join(_CHANNELS)}), so {INSTALL}"
+        )
+    wrong = np.argwhere(~np.isfinite(series))
+    if len(wrong):
+        sample, channel = (int(index) for index in wrong[0])
+        raise InputError(
+            f"{what} holds {series[sample, channel]} in sample {sample} of {_CHANNELS[channel]}; "
+            f"signals must be finite, so {INSTALL} once more"
+        )
+
+
+def _check_published(path: Path) -> None:
+    with path.open("rb") as file:
+        sha = hashlib.sha256()
+        for block in iter(lambda: file.read(1 << 20), b""):
+            sha.update(block)
+    if sha.hexdigest() != FILE_SHA256:
+        raise InputError(
+            f"{path} has sha256 {sha.hexdigest()}, the published file {FILE_SHA256}; {INSTALL} "
+            "once more"
+        )

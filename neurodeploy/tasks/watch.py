@@ -1,0 +1,39 @@
+"""Shoulder exercises from a watch on the wrist."""
+
+from __future__ import annotations
+
+from neurodeploy.tasks.augment import vary_wearing
+from neurodeploy.tasks.har import default_encoder
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.readers import seglearn_watch
+from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.tasks.task import Task
+
+RECIPE = Recipe(
+    hidden=(128, 128),
+    epochs=16,
+    batch=32,
+    learning_rate=3e-3,
+    count_scale=0.15,
+    augment=vary_wearing,
+)
+"""`docs/recipes/watch.md` tells how the numbers were chosen."""
+
+ORIGIN = Origin(
+    data="the watch data of seglearn, 3,605 windows of 10 people",
+    licence="BSD 3-Clause",
+    citation="Burns et al., Shoulder Physiotherapy Exercise Recognition: Machine Learning the "
+    "Inertial Signals from a Smartwatch, Physiological Measurement 39, 2018",
+    obtain=seglearn_watch.INSTALL,
+    places=("watch",),
+    find=seglearn_watch.package_file,
+)
+
+WATCH = Task(
+    name="watch",
+    description="seven shoulder exercises from a watch's accelerometer and gyroscope (seglearn)",
+    read=seglearn_watch.read,
+    default_encoder=default_encoder,
+    recipe=RECIPE,
+    origin=ORIGIN,
+)
