@@ -255,14 +255,15 @@ def test_pixels_are_drawn_as_images_and_blank_where_nothing_was_seen(samples, fr
     values[[0, 3, 35 + 3]] = 200
     signal = Signal(values, tuple(f"pixel {i}" for i in range(70)), (5, 7))
     drawn, page = drawn_of(View(view.report, replace(view.sample, signal=signal)))
-    meshes = [
+    images = [
         each
         for each in ET.fromstring(drawn["raster"].svg).iter(f"{SVG}g")
-        if each.get("id", "").startswith("QuadMesh")
+        if each.get("id", "").startswith("PolyCollection")
     ]
-    assert len(meshes) == frames
-    visible = [path for path in meshes[0].iter(f"{SVG}path") if "fill: none" not in str(path.attrib)]
-    assert len(visible) == 2  # pixels 0 and 3, the latter of both planes
+    assert len(images) == frames
+    styles = [path.get("style") for path in images[0].iter(f"{SVG}path") if path.get("style")]
+    assert len(styles) == 2  # pixel 0, and pixel 3 of both planes, which is darker
+    assert [float(style.partition("fill-opacity: ")[2] or 1) for style in styles] == [0.5, 1]
     assert "channels of the signal" not in page
 
 

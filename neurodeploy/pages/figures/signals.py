@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
 from neurodeploy.pages import numbers
@@ -99,15 +100,17 @@ class Frames:
     def draw(self, axes: Axes, steps: int, top: float) -> None:
         """Draw the images beside one another; a pixel that saw nothing stays blank."""
         count, high, wide = self.frames.shape
-        pixel = min(steps / count / wide, steps * HEIGHT / (WIDTH * 0.85) / high)
-        colours = LinearSegmentedColormap.from_list("ink", [INK + "00", INK])
+        filling = steps * HEIGHT / (WIDTH - 90) / high  # steps that a pixel is wide, if high enough
+        pixel = min(steps / count / wide, filling)
+        most = self.frames.max() or 1
         for index, frame in enumerate(self.frames):
-            left = index * steps / count
-            axes.pcolormesh(
-                left + pixel * np.arange(wide + 1), np.arange(high + 1),
-                np.ma.masked_equal(frame, 0), cmap=colours, vmin=0, vmax=self.frames.max() or 1,
-            )  # fmt: skip
-        axes.set_ylim(high, 0)
+            y, x = np.nonzero(frame > 0)
+            left, right = (index * steps / count + pixel * edge for edge in (x, x + 1))
+            corners = [(left, y), (right, y), (right, y + 1), (left, y + 1)]
+            colours = [to_rgba(INK, float(frame[at] / most)) for at in zip(y, x)]
+            squares = np.stack([np.stack(corner, 1) for corner in corners], 1)
+            axes.add_collection(PolyCollection(list(squares), facecolors=colours, linewidths=0))
+        axes.set_ylim(high * filling / pixel, 0)
         label(axes, top, ("image",) if count == 1 else (f"{count} images", "of the signal"))
 
 
