@@ -14,6 +14,7 @@ from neurodeploy.tasks.encoders.registry import (
     ENCODERS,
     Delta,
     Encoder,
+    Pixels,
     SigmaDelta,
     Together,
     from_dict,
@@ -289,11 +290,18 @@ def test_together_refuses_parts_that_take_other_time_steps() -> None:
 # All encoders
 
 
+def signals_for(encoder: Encoder, signals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return signals of the kind that the encoder takes."""
+    if isinstance(encoder, Pixels):
+        return np.abs(100 * signals).round().clip(0, 255)
+    return signals
+
+
 @pytest.mark.parametrize("encoder", [kind() for kind in ENCODERS.values()], ids=list(ENCODERS))
 def test_each_encoder_gives_binary_spikes_of_the_shape_it_declares(
     encoder: Encoder, signals: NDArray[np.float32]
 ) -> None:
-    spikes = encoder.encode(signals)
+    spikes = encoder.encode(signals_for(encoder, signals))
     assert spikes.shape == (4, encoder.channels(3), encoder.steps(60))
     assert spikes.dtype == np.uint8
     assert set(np.unique(spikes)) <= {0, 1}
@@ -303,6 +311,7 @@ def test_each_encoder_gives_binary_spikes_of_the_shape_it_declares(
 def test_each_encoder_treats_a_window_alone_as_among_others(
     encoder: Encoder, signals: NDArray[np.float32]
 ) -> None:
+    signals = signals_for(encoder, signals)
     alone = np.concatenate([encoder.encode(signals[i : i + 1]) for i in range(len(signals))])
     assert np.array_equal(encoder.encode(signals), alone)
 

@@ -123,7 +123,7 @@ def _read_part(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the images and labels of "train" or "t10k", checked against each other."""
     labels_at, images_at = (
-        _file(folder, part, kind) or folder / spellings(part, kind)[-1]
+        _file(folder, part, kind) or folder / spellings(part, kind)[0]
         for kind in ("labels", "images")
     )
     labels = read_idx(labels_at, 1)
