@@ -256,15 +256,18 @@ def _show_end(started: Training, folder: RunFolder) -> int:
 def load_data(given: argparse.Namespace) -> Any:
     """Return the task's windows, split and encoder, and print what their reader has to say."""
     from neurodeploy.learning.training import TrainingData
-    from neurodeploy.tasks import get
+    from neurodeploy.tasks import get, kept_spikes
     from neurodeploy.tasks.split import split
 
     task = get(given.task)
     with cli.status("reading the data"):
         windows = task.load(given.data)
-    for note in windows.notes:
+    encoder = task.encoder(windows, given.encoder)
+    with cli.status("encoding the data"):
+        notes = (*windows.notes, *kept_spikes.prepare(windows, encoder))
+    for note in notes:
         cli.say(f"note: {note}")
-    return TrainingData(task.name, windows, split(windows), task.encoder(windows, given.encoder))
+    return TrainingData(task.name, windows, split(windows), encoder)
 
 
 def settings_of(given: argparse.Namespace, data: Any) -> Any:

@@ -4,11 +4,11 @@
     encoders/    signal windows to spikes
     windows      labelled signal windows, what every reader returns
     split        train, validation and test
-    augment      varied copies of signals, to train on
+    augment      varied copies of signals, to train on; augment_counts of counted events
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
     own          tasks in files of the user's own
-    cache        arrays kept on disk, so that they are made once
+    cache        arrays kept on disk, so that they are made once; kept_spikes uses it
     download     a published file, whole or not at all; idx_downloads lists those of MNIST and
                  Fashion-MNIST, unpack opens archives
     origin       where data come from, on which terms, where they are looked for
@@ -16,6 +16,10 @@
     watch        shoulder exercises from a watch
     digits       small handwritten digits
     mnist        handwritten digits; fashion pictures of clothes
+    nmnist       handwritten digits before an event camera; dvsgesture gestures
+    shd          spoken digits through a model of the inner ear; ssc words
+    ntidigits    spoken digits before a silicon cochlea
+    reading      how far a reader has come
 
 To add a task, write one file with a `Task` (docs/own-task.md shows how) and name it in `TASKS`, or,
 without a change here, in the environment variable NEURODEPLOY_TASKS.
@@ -25,14 +29,22 @@ from __future__ import annotations
 
 from models.errors import InputError
 from neurodeploy.tasks.digits import DIGITS
+from neurodeploy.tasks.dvsgesture import DVSGESTURE
 from neurodeploy.tasks.fashion import FASHION
 from neurodeploy.tasks.har import HAR
 from neurodeploy.tasks.mnist import MNIST
+from neurodeploy.tasks.nmnist import NMNIST
+from neurodeploy.tasks.ntidigits import NTIDIGITS
 from neurodeploy.tasks.own import own_tasks
+from neurodeploy.tasks.shd import SHD
+from neurodeploy.tasks.ssc import SSC
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.watch import WATCH
 
-TASKS: dict[str, Task] = {task.name: task for task in (HAR, WATCH, DIGITS, MNIST, FASHION)}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (HAR, WATCH, DIGITS, MNIST, FASHION, NMNIST, SHD, SSC, NTIDIGITS, DVSGESTURE)
+}
 
 
 def known() -> dict[str, Task]:

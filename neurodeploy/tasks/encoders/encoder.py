@@ -21,10 +21,14 @@ class Encoder(ABC):
     Attributes:
         name: key of the registry.
         takes_bytes: whether `_spikes` takes uint8 signals as they are, and not as float32 only.
+        kept: whether it is slow, so that the spikes of a data set are worth keeping on disk.
+        version: of its code; a change that changes spikes must raise it where they are kept.
     """
 
     name: ClassVar[str]
     takes_bytes: ClassVar[bool] = False
+    kept: ClassVar[bool] = False
+    version: ClassVar[int] = 1
 
     @abstractmethod
     def channels(self, signal_channels: int) -> int:
