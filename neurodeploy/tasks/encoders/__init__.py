@@ -9,6 +9,7 @@
     mel          the levels of a log-mel spectrum
     cochlea      the levels of resonators, as in the inner ear
     pixels       spikes of images, by their rate or by their time
+    counts       spikes where enough events came
 
 To add an encoder, write one file with a subclass of `Encoder` and name it in `registry.ENCODERS`.
 """

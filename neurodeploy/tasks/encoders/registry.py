@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from neurodeploy.tasks.encoders.bands import Bands
+from neurodeploy.tasks.encoders.counts import Counts
 from neurodeploy.tasks.encoders.delta import Delta
 from neurodeploy.tasks.encoders.encoder import Encoder
 from neurodeploy.tasks.encoders.lif import Lif
@@ -22,7 +23,8 @@ from neurodeploy.tasks.encoders.pixels import Pixels
 from neurodeploy.tasks.encoders.sigma_delta import SigmaDelta
 
 __all__ = [
-    "ENCODERS", "Bands", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Together", "from_dict",
+    "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Together",
+    "from_dict",
 ]  # fmt: skip
 
 
@@ -66,7 +68,7 @@ class Together(Encoder):
 
 
 ENCODERS: dict[str, type[Encoder]] = {
-    encoder.name: encoder for encoder in (Delta, SigmaDelta, Lif, Pixels, Bands, Together)
+    encoder.name: encoder for encoder in (Delta, SigmaDelta, Lif, Pixels, Bands, Counts, Together)
 }
 
 

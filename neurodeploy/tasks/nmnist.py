@@ -1,0 +1,69 @@
+"""Handwritten digits before an event camera: N-MNIST, or a small part of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurodeploy.tasks.augment_counts import Shift
+from neurodeploy.tasks.encoders.registry import Counts, Encoder
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.readers import nmnist_small, tonic_events
+from neurodeploy.tasks.readers.events import Bins
+from neurodeploy.tasks.readers.tonic_events import Collection, Part
+from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import TEST, TRAIN, Windows
+
+BINS = Bins(height=34, width=34, polarities=2, pool=(2, 2), step_us=10_000, steps=32)
+
+COLLECTION = Collection(
+    kind="NMNIST",
+    title="N-MNIST",
+    parts=(
+        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, "*.bin", 10_000),
+        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, "*.bin", 10_000),
+    ),
+    bins=BINS,
+    class_names=tuple("0123456789"),
+)
+
+RECIPE = Recipe(
+    hidden=(128,),
+    epochs=16,
+    batch=32,
+    learning_rate=2e-3,
+    augment=Shift(BINS.grid, rows=1, columns=1),
+)
+"""`docs/recipes/nmnist.md` tells how it was chosen."""
+
+ORIGIN = Origin(
+    data="N-MNIST, 70,000 recordings of handwritten digits by an event camera",
+    licence="CC BY-SA 4.0",
+    citation="Orchard et al., Converting Static Image Datasets to Spiking Neuromorphic Datasets "
+    "Using Saccades, Frontiers in Neuroscience 9, 2015",
+    obtain="get them with `python -m neurodeploy.data --task nmnist --get`",
+    places=("nmnist", "NMNIST", nmnist_small.FILE),
+    fetch=tonic_events.fetch(COLLECTION),
+)
+
+
+def read(path: Path) -> Windows:
+    """Read N-MNIST through tonic, or a small part of it from its one file; see `nmnist_small`."""
+    if path.suffix == ".npz":
+        return nmnist_small.read(path, BINS, COLLECTION.class_names)
+    return tonic_events.read(COLLECTION, path)
+
+
+def encoder(windows: Windows) -> Encoder:
+    """Return a spike for every bin with an event."""
+    return Counts()
+
+
+NMNIST = Task(
+    name="nmnist",
+    description="handwritten digits before an event camera (N-MNIST)",
+    read=read,
+    default_encoder=encoder,
+    recipe=RECIPE,
+    origin=ORIGIN,
+)

@@ -1,0 +1,211 @@
+"""Events of a camera or a cochlea to counts: how many came in each square of pixels and time bin.
+
+Channel (p * height + y) * width + x counts the events of polarity p in the square in row y, column
+x; height and width are those of the squares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+
+VERSION: Final = 1
+"""To be raised whenever the same events give other counts, so that kept counts are made anew."""
+
+HIGHEST: Final = 255
+"""The highest count; more events in a bin stand as so many."""
+
+US_PER_S: Final = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """The events of one sample, arrays (events,) of numbers, in any order.
+
+    Attributes:
+        x, y: column and row of the pixel, from 0.
+        polarity: 0 or 1; 0 where the sensor has none.
+        times_us: microseconds, 0 or more.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    polarity: NDArray[Any]
+    times_us: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Bins:
+    """How events become counts.
+
+    Attributes:
+        height, width: pixels of the sensor.
+        polarities: 2, or 1 where the sensor has none.
+        pool: rows and columns of pixels that make one square.
+        step_us: microseconds of a time bin.
+        steps: number of time bins; events after the last are left out.
+        from_first: whether time starts at a sample's first event instead of at 0.
+    """
+
+    height: int
+    width: int
+    polarities: int
+    pool: tuple[int, int]
+    step_us: int
+    steps: int
+    from_first: bool = False
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of squares; the last ones may be cut by the sensor's edge."""
+        return math.ceil(self.height / self.pool[0]), math.ceil(self.width / self.pool[1])
+
+    @property
+    def channels(self) -> int:
+        """Squares of all polarities."""
+        return self.polarities * math.prod(self.grid)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """One name a channel."""
+        height, width = self.grid
+        signs = ("",) if self.polarities == 1 else ("off ", "on ")
+        return tuple(
+            f"{sign}x {x} y {y} (events)"
+            for sign in signs
+            for y in range(height)
+            for x in range(width)
+        )
+
+    @property
+    def rate_hz(self) -> float:
+        """Time bins a second."""
+        return US_PER_S / self.step_us
+
+
+@dataclass(frozen=True, eq=False)
+class Binned:
+    """Counts of many samples.
+
+    Attributes:
+        counts: uint8 array (samples, channels, steps), read-only.
+        events: events of all samples.
+        late: how many of them came after the last time bin and are left out.
+        full: how many counts stand as `HIGHEST` and were more.
+        empty: samples without an event.
+    """
+
+    counts: NDArray[np.uint8]
+    events: int
+    late: int
+    full: int
+    empty: int
+
+    def notes(self) -> tuple[str, ...]:
+        """Return one sentence for each thing that the counts leave out."""
+        said = (
+            (self.late, f"{self.late:,} of {self.events:,} events come after the last time bin "
+             "and are left out"),
+            (self.full, f"{self.full:,} counts are over {HIGHEST} and stand as {HIGHEST}"),
+            (self.empty, f"{self.empty:,} of {len(self.counts):,} samples have no event"),
+        )  # fmt: skip
+        return tuple(sentence for number, sentence in said if number)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that `from_arrays` makes the same of."""
+        tally = np.array([self.events, self.late, self.full, self.empty])
+        return {"counts": self.counts, "tally": tally}
+
+
+def from_arrays(counts: NDArray[np.uint8], tally: NDArray[np.int64]) -> Binned:
+    """Return what `Binned.arrays` was taken of."""
+    return Binned(counts, *(int(number) for number in tally))
+
+
+def count_all(
+    samples: Iterable[tuple[str, Events]],
+    total: int,
+    bins: Bins,
+    *,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Binned:
+    """Count the events of all samples.
+
+    Args:
+        samples: what each is called in an error, and its events.
+        total: number of samples.
+        bins: squares and time bins.
+        advance: called with the samples done and their number.
+
+    Raises:
+        InputError: when an event is beyond the sensor or at no time.
+    """
+    counts = np.zeros((total, bins.channels, bins.steps), np.uint8)
+    tally = np.zeros(4, np.int64)
+    for done, (name, events) in enumerate(samples):
+        check(events, bins, name)
+        late, full = count(events, bins, counts[done])
+        number = len(events.times_us)
+        tally += (number, late, full, number == 0)
+        advance(done + 1, total)
+    counts.setflags(write=False)
+    return from_arrays(counts, tally)
+
+
+def count(events: Events, bins: Bins, room: NDArray[np.uint8]) -> tuple[int, int]:
+    """Write the counts of checked events to `room`, uint8 (channels, steps).
+
+    Returns:
+        How many events came too late, and how many counts are over `HIGHEST`.
+    """
+    times = events.times_us
+    if bins.from_first and len(times):
+        times = times - times.min()
+    step = np.floor_divide(times, bins.step_us).astype(np.int64)
+    (height, width), (down, across) = bins.grid, bins.pool
+    row = events.polarity.astype(np.int64) * height + events.y.astype(np.int64) // down
+    cell = (row * width + events.x.astype(np.int64) // across) * bins.steps + step
+    early = step < bins.steps
+    counts = np.bincount(cell[early], minlength=room.size)
+    room[:] = np.minimum(counts, HIGHEST).reshape(room.shape)
+    return len(step) - int(np.count_nonzero(early)), int(np.count_nonzero(counts > HIGHEST))
+
+
+def check(events: Events, bins: Bins, name: str) -> None:
+    """Raise InputError for the first event that is beyond the sensor or at no time."""
+    for what, values, limit in (
+        ("x", events.x, bins.width),
+        ("y", events.y, bins.height),
+        ("polarity", events.polarity, bins.polarities),
+    ):
+        wrong = np.flatnonzero((values < 0) | (values >= limit))
+        if wrong.size:
+            raise InputError(
+                f"{name}: event {wrong[0]} has {what} {values[wrong[0]]}; it must be from 0 to "
+                f"{limit - 1}, so download the data set again"
+            )
+    times = events.times_us
+    wrong = np.flatnonzero(~(np.isfinite(times) & (times >= 0)))
+    if wrong.size:
+        raise InputError(
+            f"{name}: event {wrong[0]} is at {_time_words(times[wrong[0]])}; times must be 0 or "
+            "more, so download the data set again"
+        )
+
+
+def _time_words(time: Any) -> str:
+    """Return a time in words; what is not a number becomes the lowest integer when it is cast."""
+    lowest = time.dtype.kind == "i" and time == np.iinfo(time.dtype).min
+    return "no time that is a number" if lowest else f"{time} microseconds"
+
+
+def key(bins: Bins) -> dict[str, Any]:
+    """Return what kept counts depend on beside the events, as JSON values."""
+    return {"version": VERSION, "bins": list(astuple(bins))}

@@ -1,0 +1,327 @@
+"""Event data sets through tonic, the optional extra `events`.
+
+tonic is under the GPL-3.0; only its interface is used.
+
+tonic wants the unpacked files of a data set in one folder, and beside them the archives that they
+came in, of which it asks no more than that they are there. It downloads what it does not find; here
+it never does, unless `fetch` is called for that.
+
+Source: tonic 1.7, `tonic.datasets`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks import cache, reading
+from neurodeploy.tasks.readers import events
+from neurodeploy.tasks.readers.events import Bins, Events
+from neurodeploy.tasks.split import validation_subjects
+from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, check_labels
+
+INSTALL: Final = "install it with `uv sync --extra events` or `pip install 'neurodeploy[events]'`"
+SEARCH_DEPTH: Final = 2
+"""How many levels below the given folder a data set may lie."""
+
+PROBLEMS: Final = (
+    OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
+    RuntimeError, EOFError,
+)  # fmt: skip
+"""What tonic, h5py and numpy raise when a file is damaged or is another."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One official part of a data set.
+
+    Attributes:
+        number: `TRAIN`, `VALIDATION` or `TEST`.
+        arguments: that make tonic's class read this part.
+        content: the file, or the folder of files, that holds the samples.
+        archive: the file that tonic wants beside it, "" for none.
+        published: number of samples of the whole data set, 0 for not known.
+        pattern: of the files in the folder, "" where `content` is a file.
+        fewest: files without which tonic takes the folder for incomplete.
+    """
+
+    number: int
+    arguments: Mapping[str, Any]
+    content: str
+    archive: str
+    published: int = 0
+    pattern: str = ""
+    fewest: int = 0
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A data set that tonic reads, and how it is counted.
+
+    Attributes:
+        kind: tonic's class.
+        title: the data set's name, for reports.
+        parts: the official parts.
+        bins: how events become counts.
+        class_names: one a label; where empty, those in the files.
+        subjects: tonic's attribute with the person of each sample, "" for none; where a person is
+            known, whole people of the training part validate.
+        notes: what the reader leaves out, in sentences.
+    """
+
+    kind: str
+    title: str
+    parts: tuple[Part, ...]
+    bins: Bins
+    class_names: tuple[str, ...] = ()
+    subjects: str = ""
+    notes: tuple[str, ...] = ()
+
+    def get_it(self) -> str:
+        """Return how to get the data, in one clause."""
+        wanted = [name for p in self.parts for name in (p.content, p.archive) if name]
+        return (
+            f"get it with `python -m neurodeploy.data --task {self.kind.lower()} --get`, or put "
+            f"{', '.join(dict.fromkeys(wanted))} in a folder {self.kind}"
+        )
+
+
+def read(collection: Collection, path: Path) -> Windows:
+    """Read all parts of a data set and count its events; what was counted before is kept.
+
+    Args:
+        collection: the data set.
+        path: its folder, or one up to two levels above it.
+
+    Raises:
+        InputError: when files are missing, damaged or of another data set, or tonic is not
+            installed.
+    """
+    home = _home(collection, path)
+    files = [each for part in collection.parts for each in _files(collection, part, home)]
+    key = {
+        "task": collection.kind,
+        "parts": [dict(part.arguments) for part in collection.parts],
+        "files": cache.fingerprint(files),
+        **events.key(collection.bins),
+    }
+    made = cache.kept(f"{collection.kind.lower()}-counts", key, lambda: _make(collection, home))
+    binned = events.from_arrays(made["counts"], made["tally"])
+    class_names = tuple(json.loads(made["class_names"].tobytes()))
+    subjects = made["subjects"] if collection.subjects else None
+    return Windows(
+        signals=binned.counts,
+        labels=made["labels"],
+        subjects=subjects,
+        class_names=class_names,
+        channel_names=collection.bins.channel_names,
+        rate_hz=collection.bins.rate_hz,
+        source=f"{collection.title} in {home}",
+        notes=(
+            *collection.notes,
+            *_shortages(collection, made["official"]),
+            *binned.notes(),
+            *made.notes,
+        ),
+        parts=_with_validation(made["official"], subjects),
+        grid=collection.bins.grid if collection.bins.height > 1 else None,
+    )
+
+
+def fetch(collection: Collection) -> Callable[[Path], None]:
+    """Return a function that has tonic download the data set into a folder.
+
+    It raises InputError when tonic is not installed or the download fails.
+    """
+
+    def download(folder: Path) -> None:
+        kind = _tonic(collection)
+        for part in collection.parts:
+            try:
+                kind(save_to=str(folder.absolute()), **part.arguments)
+            except PROBLEMS as error:
+                raise InputError(
+                    f"{collection.title} could not be downloaded to {folder} ({_first(error)}); "
+                    f"try again, or {collection.get_it().partition(', or ')[2]}"
+                ) from error
+
+    return download
+
+
+def _tonic(collection: Collection) -> Any:
+    """Return tonic's class.
+
+    Raises:
+        InputError: when tonic is not installed.
+    """
+    try:
+        import numpy.lib.recfunctions  # noqa: F401 (tonic takes it for loaded)
+        import tonic
+    except ImportError as error:
+        raise InputError(
+            f"{collection.title} is read by tonic, which cannot be imported ({error}); {INSTALL}"
+        ) from None
+    return getattr(tonic.datasets, collection.kind)
+
+
+def _home(collection: Collection, path: Path) -> Path:
+    """Return the folder that holds the first part.
+
+    Raises:
+        InputError: when there is none.
+    """
+    content = collection.parts[0].content
+    for depth in range(SEARCH_DEPTH + 1):
+        found = sorted(path.glob("*/" * depth + content))
+        if found:
+            return found[0].parent.absolute()
+    raise InputError(
+        f"{path} holds no {content}, down to {SEARCH_DEPTH} levels, and so not "
+        f"{collection.title}; {collection.get_it()}"
+    )
+
+
+def _files(collection: Collection, part: Part, home: Path) -> list[Path]:
+    """Return the files of a part, once tonic will find all that it looks for.
+
+    Raises:
+        InputError: when something is missing.
+    """
+    content = home / part.content
+    if not content.exists():
+        raise InputError(f"{home} has no {part.content}; {collection.get_it()}")
+    if part.archive and not (home / part.archive).is_file():
+        raise InputError(
+            f"{home} has no {part.archive}, without which tonic takes the data for missing; an "
+            "empty file of that name is enough"
+        )
+    if not part.pattern:
+        return [content]
+    files = list(content.rglob(part.pattern))
+    if len(files) < part.fewest:
+        raise InputError(
+            f"{content} holds {len(files):,} files {part.pattern}, and tonic takes less than "
+            f"{part.fewest:,} for incomplete; unpack {part.archive} again"
+        )
+    return files
+
+
+def _make(collection: Collection, home: Path) -> dict[str, NDArray[Any]]:
+    """Return the counts, labels, official parts, subjects and class names of all parts."""
+    opened = [_Opened(collection, part, home) for part in collection.parts]
+    names = opened[0].class_names
+    for each in opened[1:]:
+        if each.class_names != names:
+            raise InputError(
+                f"{each.path} names other classes than {opened[0].path}; download both again"
+            )
+    labels: list[int] = []
+    samples = ((name, seen) for each in opened for name, seen in each.samples(labels))
+    total = sum(len(each.order) for each in opened)
+    binned = events.count_all(samples, total, collection.bins, advance=reading.tell)
+    made = {
+        **binned.arrays(),
+        "labels": np.array(labels, np.int64),
+        "official": np.repeat([p.number for p in collection.parts], [len(o.order) for o in opened]),
+        "class_names": np.frombuffer(json.dumps(names).encode(), np.uint8),
+    }
+    if collection.subjects:
+        made["subjects"] = np.concatenate([each.subjects() for each in opened])
+    return made
+
+
+class _Opened:
+    """One part as tonic reads it."""
+
+    def __init__(self, collection: Collection, part: Part, home: Path) -> None:
+        self.collection, self.path = collection, home / part.content
+
+        def never(_: object) -> None:
+            raise InputError(f"tonic finds no {collection.title} in {home}; {collection.get_it()}")
+
+        # tonic looks in a folder that is named as the class is.
+        kind = type(home.name, (_tonic(collection),), {"download": never})
+        with self._explained():
+            self.dataset: Any = kind(save_to=str(home.parent), **part.arguments)
+            listed = self.dataset.data if part.pattern else None
+            # The order of files in folders is the file system's.
+            count = range(len(self.dataset))
+            self.order = sorted(count, key=listed.__getitem__) if listed else list(count)
+            self.names = listed
+            found = collection.class_names or [name.decode() for name in self.dataset.classes]
+            self.class_names = tuple(str(name) for name in found)
+
+    def samples(self, labels: list[int]) -> Iterator[tuple[str, Events]]:
+        """Yield what each sample is called and its events; append its label to `labels`."""
+        for index in self.order:
+            name = self.names[index] if self.names else f"{self.path}, sample {index}"
+            with self._explained(name), np.errstate(invalid="ignore"):
+                found, label = self.dataset[index]
+                labels.append(int(label))
+                seen = _events(found, self.collection.bins)
+            check_labels(np.array(labels[-1:]), self.class_names, name)
+            yield name, seen
+
+    def subjects(self) -> NDArray[np.int64]:
+        """Return the person of each sample."""
+        with self._explained():
+            people = np.asarray(getattr(self.dataset, self.collection.subjects), np.int64)
+            return people[self.order]
+
+    @contextlib.contextmanager
+    def _explained(self, name: str = "") -> Iterator[None]:
+        """Turn what a damaged file raises into one sentence."""
+        try:
+            yield
+        except PROBLEMS as error:
+            raise InputError(
+                f"{name or self.path} cannot be read as {self.collection.title} "
+                f"({_first(error)}); download the data set again"
+            ) from error
+
+
+def _events(found: NDArray[Any], bins: Bins) -> Events:
+    """Return the events of tonic's structured array."""
+    nothing = np.zeros(len(found), np.int8)
+    y = found["y"] if "y" in (found.dtype.names or ()) else nothing
+    polarity = found["p"].astype(np.int8) if bins.polarities > 1 else nothing
+    return Events(found["x"], y, polarity, found["t"])
+
+
+def _with_validation(
+    official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
+) -> NDArray[np.uint8]:
+    """Return the parts; where subjects are known, a fifth of those who train validate."""
+    parts = official.astype(np.uint8)
+    if subjects is None:
+        return parts
+    people = sorted({int(person) for person in subjects[parts == TRAIN]})
+    if len(people) > 1:
+        chosen = np.isin(subjects, validation_subjects(people))
+        parts[(parts == TRAIN) & chosen] = VALIDATION
+    return parts
+
+
+def _shortages(collection: Collection, official: NDArray[Any]) -> Iterator[str]:
+    """Yield a sentence for each part that has another number of samples than was published."""
+    words = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
+    for part in collection.parts:
+        number = int(np.count_nonzero(official == part.number))
+        if part.published and number != part.published:
+            yield (
+                f"the {words[part.number]} part has {number:,} samples where the published one "
+                f"has {part.published:,}"
+            )
+
+
+def _first(error: BaseException) -> str:
+    """Return the first line of what an error says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
