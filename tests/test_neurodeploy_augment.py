@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.errors import InputError
 from neurodeploy.tasks import augment
 
 
@@ -125,3 +126,17 @@ def test_shape_and_type_stay_and_the_signals_are_not_touched(shape: tuple[int, .
     assert varied.dtype == np.float32
     assert varied.flags.c_contiguous
     assert np.isfinite(varied).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 128), (0, 3, 1), (4, 6, 0), (4, 0, 128)])
+def test_no_windows_samples_or_channels_stay_none(shape: tuple[int, ...]) -> None:
+    varied = augment.vary_wearing(np.zeros(shape, np.float32), np.random.default_rng(0))
+    assert varied.shape == shape
+    assert varied.dtype == np.float32
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 7])
+def test_channels_that_are_no_sensors_of_three_axes_are_refused(channels: int) -> None:
+    signals = np.zeros((2, channels, 8), np.float32)
+    with pytest.raises(InputError, match=f"signals have {channels} channels; to vary how sensors"):
+        augment.vary_wearing(signals, np.random.default_rng(0))

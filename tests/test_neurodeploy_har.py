@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,48 @@ def test_hidden_folders_and_leftovers_of_unpacking_are_not_searched(tmp_path: Pa
     for name in (".cache", "__MACOSX"):
         (tmp_path / name / "train" / "Inertial Signals").mkdir(parents=True)
     with pytest.raises(InputError, match="holds no known data set"):
+        har.HAR.load(tmp_path)
+
+
+def test_two_data_sets_are_both_named_and_none_is_chosen(
+    uci_har_folder: Path, wisdm_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        har.HAR.load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} holds 2 data sets (UCI HAR in {uci_har_folder}, WISDM v1.1 in {wisdm_folder});"
+        " give the folder of one, with no other in it"
+    )
+
+
+def test_two_copies_of_a_data_set_are_refused_at_different_depths_too(
+    uci_har_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(uci_har_folder, tmp_path / "someone" / "else's")
+    with pytest.raises(InputError, match=r"2 data sets \(UCI HAR in .*, UCI HAR in .*else's"):
+        har.HAR.load(tmp_path)
+    assert len(har.HAR.load(uci_har_folder)) == 30
+
+
+def test_a_data_set_inside_the_given_one_is_no_choice_to_make_silently(
+    wisdm_folder: Path, uci_har_folder: Path
+) -> None:
+    shutil.move(uci_har_folder, wisdm_folder)
+    with pytest.raises(InputError, match=r"holds 2 data sets \(WISDM v1\.1 in .*, UCI HAR in "):
+        har.HAR.load(wisdm_folder)
+
+
+def test_a_link_to_the_data_set_is_not_a_second_one(uci_har_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(uci_har_folder, target_is_directory=True)
+    assert len(har.HAR.load(tmp_path)) == 30
+
+
+def test_of_many_data_sets_some_are_named_and_the_others_counted(
+    wisdm_folder: Path, tmp_path: Path
+) -> None:
+    for number in range(7):
+        shutil.copytree(wisdm_folder, tmp_path / f"copy {number}")
+    with pytest.raises(InputError, match=r"holds 8 data sets .*copy 3 and 3 more\); give the fold"):
         har.HAR.load(tmp_path)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InputError
+
 ROTATION_DEG = 20.0
 GAIN_SPREAD = 0.1
 WARP_SPREAD = 0.1
@@ -22,7 +24,17 @@ def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDAr
 
     Returns:
         float32 array of the same shape.
+
+    Raises:
+        InputError: when the channels cannot be sensors of three axes each.
     """
+    if signals.shape[1] % 3:
+        raise InputError(
+            f"signals have {signals.shape[1]} channels; to vary how sensors are worn each must "
+            "have three, x, y and z, so train without this augmentation"
+        )
+    if not signals.size:
+        return signals.copy()
     warped = _warp_time(signals, np.exp(rng.normal(0, WARP_SPREAD, len(signals))))
     turns = rotations(rng, len(signals))
     sensors = warped.reshape(len(signals), -1, 3, signals.shape[2])

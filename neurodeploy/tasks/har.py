@@ -19,6 +19,9 @@ from neurodeploy.tasks.windows import Windows
 SEARCH_DEPTH = 3
 """How many levels below the given folder a data set may lie."""
 
+NAMED = 5
+"""How many data sets a message names, when there are too many."""
+
 DELTA_G, DELTA_RAD_S, COARSE = 0.1, 0.2, 3
 LEVEL_PER_G, TURNING_PER_RAD_S = 0.5, 2.5
 """Thresholds and gains of the encoder; `docs/recipes/har.md` tells how they were chosen."""
@@ -58,14 +61,15 @@ class Layout:
     read: Callable[[Path], Windows]
 
 
+WATCH_2019 = Layout("WISDM 2019 watch", "*/data_*_watch.txt", wisdm_2019.read_watch)
+PHONE_2019 = Layout("WISDM 2019 phone", "*/data_*_phone.txt", wisdm_2019.read_phone)
 LAYOUTS = (
     Layout("UCI HAR", "*/Inertial Signals", uci_har.read),
     Layout("HAPT", "*_exp*_user*.txt", hapt.read_raw),
     Layout("WISDM v1.1", wisdm.FILE, wisdm.read),
-    Layout("WISDM 2019 watch", "*/data_*_watch.txt", wisdm_2019.read_watch),
-    Layout("WISDM 2019 phone", "*/data_*_phone.txt", wisdm_2019.read_phone),
+    WATCH_2019,
+    PHONE_2019,
 )
-"""In the order of preference: of WISDM 2019 the watch, unless the folder holds the phone only."""
 
 
 def read(path: Path) -> Windows:
@@ -75,8 +79,8 @@ def read(path: Path) -> Windows:
         path: the data set's folder or one up to three levels above it, or `HAPT.pkl.gz`.
 
     Raises:
-        InputError: when the folder is missing or holds none of the known data sets, or a file is
-            missing or malformed.
+        InputError: when the folder is missing, holds none of the known data sets or several, or a
+            file is missing or malformed.
     """
     if path.name == hapt.PACKAGE_FILE:
         return hapt.read_package(path)
@@ -88,21 +92,46 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
     """Return the data set that a folder holds, and the folder to read.
 
     Raises:
-        InputError: when it is no folder or holds none of the known data sets.
+        InputError: when it is no folder, or holds none of the known data sets or several.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; unpack a data set and give its folder")
+    found = _found(folder)
+    if not found:
+        known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
+        raise InputError(
+            f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}"
+        )
+    if len(found) > 1:
+        named = [f"{layout.name} in {home}" for layout, home in found[:NAMED]]
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        raise InputError(
+            f"{folder} holds {len(found)} data sets ({', '.join(named)}{more}); give the folder of "
+            "one, with no other in it"
+        )
+    return found[0]
+
+
+def _found(folder: Path) -> list[tuple[Layout, Path]]:
+    """Return each data set in a folder and below it, but of WISDM 2019 the phone only where the
+    watch is not beside it.
+
+    A folder that links reach twice counts once.
+    """
+    found: dict[Path, tuple[Layout, Path]] = {}
     level = [folder]
     for _ in range(SEARCH_DEPTH + 1):
         for layout in LAYOUTS:
             for home in level:
                 if next(home.glob(layout.marker), None) is not None:
-                    return layout, home
+                    found.setdefault(home.resolve(), (layout, home))
         level = [path for parent in level for path in _subfolders(parent)]
-    known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
-    raise InputError(
-        f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}"
-    )
+    watches = {home.parent for home, (layout, _) in found.items() if layout is WATCH_2019}
+    return [
+        (layout, home)
+        for at, (layout, home) in found.items()
+        if not (layout is PHONE_2019 and at.parent in watches)
+    ]
 
 
 def _subfolders(folder: Path) -> list[Path]:
