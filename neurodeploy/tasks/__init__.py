@@ -14,6 +14,7 @@
     origin       where data come from, on which terms, where they are looked for
     har          human activity recognition: which data set a folder holds
     watch        shoulder exercises from a watch
+    spoken_digits  digits that six speakers say
     digits       small handwritten digits
     mnist        handwritten digits; fashion pictures of clothes
     nmnist       handwritten digits before an event camera; dvsgesture gestures
@@ -38,12 +39,25 @@ from neurodeploy.tasks.ntidigits import NTIDIGITS
 from neurodeploy.tasks.own import own_tasks
 from neurodeploy.tasks.shd import SHD
 from neurodeploy.tasks.ssc import SSC
+from neurodeploy.tasks.spoken_digits import SPOKEN_DIGITS
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.watch import WATCH
 
 TASKS: dict[str, Task] = {
     task.name: task
-    for task in (HAR, WATCH, DIGITS, MNIST, FASHION, NMNIST, SHD, SSC, NTIDIGITS, DVSGESTURE)
+    for task in (
+        HAR,
+        WATCH,
+        DIGITS,
+        MNIST,
+        FASHION,
+        NMNIST,
+        SHD,
+        SSC,
+        NTIDIGITS,
+        DVSGESTURE,
+        SPOKEN_DIGITS,
+    )
 }
 
 
