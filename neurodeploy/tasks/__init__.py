@@ -38,27 +38,17 @@ from neurodeploy.tasks.nmnist import NMNIST
 from neurodeploy.tasks.ntidigits import NTIDIGITS
 from neurodeploy.tasks.own import own_tasks
 from neurodeploy.tasks.shd import SHD
-from neurodeploy.tasks.ssc import SSC
 from neurodeploy.tasks.spoken_digits import SPOKEN_DIGITS
+from neurodeploy.tasks.ssc import SSC
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.watch import WATCH
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        HAR,
-        WATCH,
-        DIGITS,
-        MNIST,
-        FASHION,
-        NMNIST,
-        SHD,
-        SSC,
-        NTIDIGITS,
-        DVSGESTURE,
-        SPOKEN_DIGITS,
+        HAR, WATCH, DIGITS, MNIST, FASHION, SPOKEN_DIGITS, NMNIST, SHD, SSC, NTIDIGITS, DVSGESTURE,
     )
-}
+}  # fmt: skip
 
 
 def known() -> dict[str, Task]:
