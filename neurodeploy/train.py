@@ -287,6 +287,7 @@ def settings_of(given: argparse.Namespace, data: Any) -> Any:
     architecture = architecture_of(
         recipe,
         channels=data.encoder.channels(len(data.windows.channel_names)),
+        steps=data.encoder.steps(data.windows.samples),
         grid=data.windows.grid,
         classes=len(data.windows.class_names),
         network=given.network,

@@ -140,6 +140,13 @@ def test_a_recipe_names_its_network_and_delays() -> None:
     assert [layer.delays for layer in other.layers] == ["axonal", "axonal", "none"]
 
 
+@pytest.mark.parametrize(("steps", "longest", "start"), [(12, 6, 3), (128, 62, 30.0), (1, 1, 0)])
+def test_delays_leave_room_in_a_sample(steps: int, longest: int, start: float) -> None:
+    made = architecture_of(Recipe(hidden=(8,)), channels=3, classes=2, steps=steps)
+    assert [layer.longest_delay for layer in made.layers] == [longest] * 2
+    assert made.longest_start == start
+
+
 def made_up_task(**changes: Any) -> Task:
     """Return a task that reads `images` from anywhere, with an encoder to choose."""
     values: dict[str, Any] = {

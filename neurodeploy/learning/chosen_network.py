@@ -45,6 +45,7 @@ def architecture_of(
     *,
     channels: int,
     classes: int,
+    steps: int | None = None,
     grid: tuple[int, int] | None = None,
     network: str | None = None,
     hidden: Sequence[int] | None = None,
@@ -57,6 +58,7 @@ def architecture_of(
         recipe: of the task; its neurons and sizes are those of a preset.
         channels: of the task's encoder.
         classes: of the task.
+        steps: of a sample, which a preset's delays leave room for; see `with_room`.
         grid: height and width of the images that the channels are, if so.
         network: name of a preset, or path of a JSON file; the recipe's when not given.
         hidden: sizes in place of the recipe's, for a preset.
@@ -89,7 +91,9 @@ def architecture_of(
     if recipe.dropout:
         made = with_dropout(made, recipe.dropout)
     wanted = delays or (recipe.delays if network is None else None)
-    return made if wanted is None else made.with_delays(wanted)  # type: ignore[arg-type]
+    if wanted is not None:
+        made = made.with_delays(wanted)  # type: ignore[arg-type]
+    return made if steps is None else with_room(made, steps)
 
 
 def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shape:
@@ -97,6 +101,16 @@ def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shap
     if name != "conv" or grid is None:
         return (channels,)
     return (channels // math.prod(grid), *grid)
+
+
+def with_room(network: Architecture, steps: int) -> Architecture:
+    """Return the same network with delays that leave room in samples of so many steps: half of a
+    sample at most, and a quarter at the start. A spike delayed beyond its sample is lost."""
+    most, start = max(1, steps // 2), min(network.longest_start, steps // 4)
+    layers = [
+        replace(layer, longest_delay=min(layer.longest_delay, most)) for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers), longest_start=start)
 
 
 def with_dropout(network: Architecture, share: float) -> Architecture:
