@@ -76,13 +76,11 @@ class Bins:
     def channel_names(self) -> tuple[str, ...]:
         """One name a channel."""
         height, width = self.grid
+        if self.polarities == height == 1:
+            return tuple(f"channel {x} (events)" for x in range(width))
         signs = ("",) if self.polarities == 1 else ("off ", "on ")
-        return tuple(
-            f"{sign}x {x} y {y} (events)"
-            for sign in signs
-            for y in range(height)
-            for x in range(width)
-        )
+        places = [f"x {x} y {y} (events)" for y in range(height) for x in range(width)]
+        return tuple(sign + place for sign in signs for place in places)
 
     @property
     def rate_hz(self) -> float:

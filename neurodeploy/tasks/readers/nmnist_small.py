@@ -63,8 +63,8 @@ def read(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Windows:
 def _load(path: Path, part: str) -> dict[str, NDArray[Any]]:
     """Return the fields of one part."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {field: file[f"{part}_{field}"] for field in FIELDS}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as fields:
+            return {field: fields[f"{part}_{field}"] for field in FIELDS}
     except PROBLEMS as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
