@@ -46,7 +46,7 @@ def envelopes(
     Returns:
         float64 array (recordings, bands, samples // hop), 0 or more.
     """
-    from scipy.signal import lfilter
+    from scipy.signal import lfilter  # type: ignore[import-untyped]
 
     frames = signals.shape[1] // hop
     sound = signals[:, : frames * hop].astype(np.float64)

@@ -161,7 +161,7 @@ def _from_compact(path: Path) -> list[Recording]:
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of an npz file, one-dimensional and of the kinds that they must have."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             missing = [name for name in ARRAYS if name not in file]
             arrays = {} if missing else {name: file[name] for name in ARRAYS}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:

@@ -29,12 +29,13 @@ def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
             cut short, or is empty.
     """
     try:
-        with wave.open(str(path), "rb") as file:
+        with path.open("rb") as opened, wave.open(opened, "rb") as file:
             _check_format(path, file, rate_hz)
             promised, data = file.getnframes(), file.readframes(file.getnframes())
     except (wave.Error, EOFError, OSError) as error:
         raise InputError(
-            f"{path} is not a whole WAV file ({error or 'it ends early'}); get it again"
+            f"{path} cannot be read as a WAV file ({str(error) or 'it ends early'}); get it again, "
+            f"or {_converting(rate_hz)}"
         ) from error
     if len(data) != promised * BYTES:
         raise InputError(
@@ -56,6 +57,10 @@ def _check_format(path: Path, file: wave.Wave_read, rate_hz: int) -> None:
     for what, found, needed in pairs:
         if found != needed:
             raise InputError(
-                f"{path} has {found} {what} and must have {needed}; convert it, for instance with "
-                f"`sox IN.wav -r {rate_hz} -c 1 -b {8 * BYTES} OUT.wav`"
+                f"{path} has {found} {what} and must have {needed}; {_converting(rate_hz)}"
             )
+
+
+def _converting(rate_hz: int) -> str:
+    """Return how to make a file that can be read."""
+    return f"convert it, for instance with `sox IN.wav -r {rate_hz} -c 1 -b {8 * BYTES} OUT.wav`"
