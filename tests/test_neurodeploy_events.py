@@ -268,7 +268,7 @@ def test_a_small_nmnist_cut_short_or_of_other_content_is_refused(
         path.write_bytes(content)
         with pytest.raises(InputError, match="cannot be read as a small N-MNIST"):
             get("nmnist").load(path)
-    with pytest.raises(InputError, match="absent.npz cannot be read as a small N-MNIST"):
+    with pytest.raises(InputError, match=r"absent\.npz cannot be read as a small N-MNIST"):
         get("nmnist").load(tmp_path / "absent.npz")
 
 

@@ -20,8 +20,8 @@ COLLECTION = Collection(
     kind="NMNIST",
     title="N-MNIST",
     parts=(
-        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, "*.bin", 10_000),
-        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, "*.bin", 10_000),
+        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, "*.bin", 10_000, 5),
+        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, "*.bin", 10_000, 5),
     ),
     bins=BINS,
     class_names=tuple("0123456789"),

@@ -51,6 +51,7 @@ class Part:
         published: number of samples of the whole data set, 0 for not known.
         pattern: of the files in the folder, "" where `content` is a file.
         fewest: files without which tonic takes the folder for incomplete.
+        event_bytes: of which the size of each file is a multiple, 0 where it need not be.
     """
 
     number: int
@@ -60,6 +61,7 @@ class Part:
     published: int = 0
     pattern: str = ""
     fewest: int = 0
+    event_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ class _Opened:
     """One part as tonic reads it."""
 
     def __init__(self, collection: Collection, part: Part, home: Path) -> None:
-        self.collection, self.path = collection, home / part.content
+        self.collection, self.part, self.path = collection, part, home / part.content
 
         def never(_: object) -> None:
             raise InputError(f"tonic finds no {collection.title} in {home}; {collection.get_it()}")
@@ -264,16 +266,25 @@ class _Opened:
         for index in self.order:
             name = self.names[index] if self.names else f"{self.path}, sample {index}"
             with self._explained(name), np.errstate(invalid="ignore"):
+                self._check_size(name)
                 found, label = self.dataset[index]
                 labels.append(int(label))
                 seen = _events(found, self.collection.bins)
             check_labels(np.array(labels[-1:]), self.class_names, name)
             yield name, seen
 
+    def _check_size(self, name: str) -> None:
+        each = self.part.event_bytes
+        size = Path(name).stat().st_size if each else 0
+        if size and size % each:
+            raise ValueError(f"it has {size:,} bytes, which is no multiple of {each} an event")
+
     def subjects(self) -> NDArray[np.int64]:
         """Return the person of each sample."""
         with self._explained():
             people = np.asarray(getattr(self.dataset, self.collection.subjects), np.int64)
+            if len(people) != len(self.order):
+                raise ValueError(f"it names {len(people)} people for {len(self.order)} samples")
             return people[self.order]
 
     @contextlib.contextmanager
