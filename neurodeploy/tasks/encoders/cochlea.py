@@ -15,7 +15,8 @@ def centres(bands: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
     Hearing Research 47, 1990.
     """
     ends = 21.4 * np.log10(1 + 0.00437 * np.array([low_hz, high_hz]))
-    return np.asarray((10 ** (np.linspace(*ends, bands) / 21.4) - 1) / 0.00437, np.float64)
+    evenly = np.linspace(ends[0], ends[1], bands)
+    return np.asarray((10 ** (evenly / 21.4) - 1) / 0.00437, np.float64)
 
 
 def bandwidth(centre_hz: NDArray[np.float64]) -> NDArray[np.float64]:
