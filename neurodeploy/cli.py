@@ -14,8 +14,9 @@ import os
 import shlex
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -133,6 +134,25 @@ def progress(description: str) -> Iterator[Advance]:
         yield advance
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Show on a terminal that data are read, with a bar once the reader tells how far it is."""
+    from neurodeploy.tasks import reading as told_by_readers
+
+    with ExitStack() as bar, ExitStack() as waiting:
+        waiting.enter_context(status("reading the data"))
+        shown: list[Advance] = []
+
+        def advance(done: int, total: int) -> None:
+            if not shown:
+                waiting.close()
+                shown.append(bar.enter_context(progress("reading the data")))
+            shown[0](done, total)
+
+        with told_by_readers.listening(advance):
+            yield
+
+
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults, except those that stand for "not given"."""
 
@@ -140,6 +160,11 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
         if action.default in (None, False):
             return action.help
         return super()._get_help_string(action)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """Wrap between words, and not within what must be typed as it is."""
+        words = " ".join(text.split())
+        return textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False)
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:

@@ -141,7 +141,7 @@ def load_spikes(network: QuantizedNetwork, data: Path | None, samples: int | Non
     """Return the encoded test samples of the network's task, as many as asked for."""
     from neurodeploy.running.evaluation import load_test_samples
 
-    with cli.status("reading the data"):
+    with cli.reading():
         return load_test_samples(network.task, data, samples)[0].spikes
 
 

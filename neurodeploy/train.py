@@ -260,7 +260,7 @@ def load_data(given: argparse.Namespace) -> Any:
     from neurodeploy.tasks.split import split
 
     task = get(given.task)
-    with cli.status("reading the data"):
+    with cli.reading():
         windows = task.load(given.data)
     encoder = task.encoder(windows, given.encoder)
     with cli.status("encoding the data"):

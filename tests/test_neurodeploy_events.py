@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy import cli
 from neurodeploy.tasks import get, reading
 from neurodeploy.tasks.augment_counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, from_dict
@@ -119,6 +121,29 @@ def test_a_reader_tells_how_far_it_is_to_who_listens() -> None:
         events.count_all(zip("AB", [sample(), sample()]), 2, BINS, advance=reading.tell)
     reading.tell(2, 2)
     assert told == [(1, 2), (2, 2)]
+
+
+def test_a_command_shows_a_bar_once_the_reader_tells_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+
+    @contextmanager
+    def shown(description: str) -> Iterator[Callable[..., None]]:
+        seen.append(description)
+        yield lambda *numbers: seen.append(numbers)
+        seen.append("end")
+
+    monkeypatch.setattr(cli, "status", shown)
+    monkeypatch.setattr(cli, "progress", shown)
+    with cli.reading():
+        seen.append("a reader that tells nothing")
+    assert seen == ["reading the data", "a reader that tells nothing", "end"]
+    seen.clear()
+    with cli.reading():
+        reading.tell(1, 2)
+        reading.tell(2, 2)
+    assert seen == ["reading the data", "end", "reading the data", (1, 2), (2, 2), "end"]
 
 
 # The encoder

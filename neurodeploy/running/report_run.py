@@ -197,7 +197,7 @@ def open_samples(request: Request, network: QuantizedNetwork) -> tuple[Quantized
             samples=request.samples,
             labels=request.labels,
         )
-    with cli.status("reading the data"):
+    with cli.reading():
         return network, evaluation.of_task(network.task, request.data, request.samples)
 
 
