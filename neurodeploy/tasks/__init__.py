@@ -4,13 +4,15 @@
     encoders/    signal windows to spikes
     windows      labelled signal windows, what every reader returns
     split        train, validation and test
-    augment      varied copies of signals, to train on; augment_counts of counted events
+    augment      varied copies of signals, to train on; augment_counts of counted events,
+                 augment_sound of speech
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
     own          tasks in files of the user's own
     cache        arrays kept on disk, so that they are made once; kept_spikes uses it
     download     a published file, whole or not at all; idx_downloads lists those of MNIST and
                  Fashion-MNIST, unpack opens archives
+    inventory    which data are there, what they hold; download them
     origin       where data come from, on which terms, where they are looked for
     har          human activity recognition: which data set a folder holds
     watch        shoulder exercises from a watch
