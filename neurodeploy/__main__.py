@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train a network for a task and write model.pt",
     "export": "turn model.pt into model.net and prove that it spikes alike",
     "report": "run model.net and report accuracy, spikes, energy and latency",
+    "data": "list the data of the tasks, show or download them",
 }
 
 

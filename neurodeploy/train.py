@@ -31,7 +31,13 @@ def add_options(options: argparse.ArgumentParser) -> None:
     from neurodeploy.tasks import known
 
     tasks = known()
-    options.add_argument("--task", choices=sorted(tasks), default="har", help="what to learn")
+    options.add_argument(
+        "--task",
+        choices=tuple(tasks),
+        default="har",
+        metavar="NAME",
+        help=f"what to learn: {', '.join(tasks)}",
+    )
     cli.add_data_option(options)
     options.add_argument(
         "--encoder",
@@ -123,6 +129,8 @@ def train(given: argparse.Namespace) -> tuple[Path, int]:
     folder = RunFolder(given.out or Path("runs") / given.task)
     with distributed.joined() as team, ExitStack() as held:
         lock = held.enter_context(_locked(folder)) if team.leads else None
+        if team.leads:
+            _check_events(given, folder)
         started = _start(given, folder, team)
         _run_epochs(started, _keeper(given, started, folder, lock))
         code = _show_end(started, folder)
@@ -144,6 +152,21 @@ def _locked(folder: RunFolder) -> Iterator[RunLock]:
         else:
             folder.remove_leftovers()
         yield lock
+
+
+def _events(given: argparse.Namespace, folder: RunFolder) -> Path | None:
+    """Return where TensorBoard's event files go, None for none."""
+    return folder.events if given.tensorboard is True else given.tensorboard
+
+
+def _check_events(given: argparse.Namespace, folder: RunFolder) -> None:
+    """Raise InputError before training when the event files have no place."""
+    from neurodeploy.learning import tensorboard
+
+    events = _events(given, folder)
+    set_aside = events == folder.events and not given.resume  # with all that is in its way
+    if events is not None and not set_aside:
+        tensorboard.check_writable(events)
 
 
 def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training:
@@ -174,8 +197,7 @@ def _keeper(
 
     if lock is None:
         return None
-    events = folder.events if given.tensorboard is True else given.tensorboard
-    return Keeper(started, folder, lock, events)
+    return Keeper(started, folder, lock, _events(given, folder))
 
 
 def _run_epochs(started: Training, keeper: Keeper | None) -> None:

@@ -32,6 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "deploy": tuple(TASKS),
     "export": tuple(chip.CHIPS),
     "report": (*chip.CHIPS, *BACKENDS),
+    "data": tuple(TASKS),
 }
 
 
@@ -270,7 +271,7 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "error: 'fly' is no command; the commands are deploy, train, export, report\n"
+        "error: 'fly' is no command; the commands are deploy, train, export, report, data\n"
     )
 
 

@@ -6,4 +6,5 @@ answers      outputs of the first samples
 tables       prints tables and lists, and the listings that a page has too
 checks       what --compare and --trace found
 beside       networks side by side
+data_sets    the data of the tasks, not of a report
 """

@@ -1,0 +1,134 @@
+"""List the data of the tasks, show or download those of one: `python -m neurodeploy.data`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from models.errors import InputError
+from neurodeploy import cli
+
+if TYPE_CHECKING:  # it needs numpy
+    from neurodeploy.tasks.inventory import Contents, Entry
+    from neurodeploy.tasks.task import Task
+
+DESCRIPTION = (
+    "List the tasks with the state, the terms and the citation of their data; or show what the "
+    "data of one hold, or download them."
+)
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    from neurodeploy.tasks import known
+
+    tasks = known()
+    options.add_argument(
+        "--task",
+        choices=tuple(tasks),
+        metavar="NAME",
+        help=f"read and show the data of one task, {', '.join(tasks)}; all are listed when not "
+        "given",
+    )
+    cli.add_data_option(options)
+    options.add_argument(
+        "--get",
+        action="store_true",
+        help="download the data of --task, where they may be, and check them",
+    )
+    options.add_argument("--json", action="store_true", help="print one JSON object instead")
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = cli.parser("data", DESCRIPTION)
+    add_options(options)
+    given = options.parse_args(argv)
+    _check(given)
+    if given.task is None:
+        return _list(given)
+    from neurodeploy.tasks import get
+
+    task = get(given.task)
+    if given.get:
+        download(task)
+    return _show(given, task)
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Raise InputError for options that do not go together."""
+    for option in ("data", "get"):
+        if getattr(given, option) and given.task is None:
+            raise InputError(f"--{option} is for the data of one task; name it with --task")
+    if given.data is not None and given.get:
+        raise InputError("--get downloads data, --data says that they are there; leave one out")
+
+
+def _list(given: argparse.Namespace) -> int:
+    """List all tasks."""
+    from neurodeploy.tasks.inventory import entries
+
+    found = entries()
+    if given.json:
+        _print_json(found)
+        return cli.DONE
+    from neurodeploy.pages.terminal import data_sets
+    from neurodeploy.tasks.origin import home
+
+    data_sets.show_all(found, home())
+    print(f"Next, all about one of them: {cli.next_command('data', '--task', found[0].task.name)}")
+    return cli.DONE
+
+
+def _show(given: argparse.Namespace, task: Task) -> int:
+    """Show the data of one task and what they hold, if they are there."""
+    from neurodeploy.tasks.inventory import contents, entry
+
+    found = entry(task, given.data)
+    held = None
+    if found.path is not None:
+        with cli.reading():
+            held = contents(task, found.path)
+    if given.json:
+        _print_json([found], held)
+        return cli.DONE
+    from neurodeploy.pages.terminal import data_sets
+
+    data_sets.show_one(found, held)
+    if held is not None:
+        command = cli.next_command("train", "--task", task.name, data=given.data)
+        print(f"Next: {command}")
+    return cli.DONE
+
+
+def _print_json(entries: Sequence[Entry], held: Contents | None = None) -> None:
+    from neurodeploy.tasks.inventory import SCHEMA, VERSION
+    from neurodeploy.tasks.origin import home
+
+    listed = [each.as_json() for each in entries]
+    if held is not None:
+        listed[0]["contents"] = held.as_json()
+    cli.print_json({"schema": SCHEMA, "version": VERSION, "home": str(home()), "tasks": listed})
+
+
+def download(task: Task) -> None:
+    """Download the data of a task and say where they are, on stderr.
+
+    Raises:
+        InputError: when that is not possible.
+    """
+    from neurodeploy.tasks import inventory
+
+    with contextlib.redirect_stdout(sys.stderr):  # other libraries print while they download
+        path, notes = inventory.get(task, cli.progress)
+    for note in notes:
+        cli.say(f"note: {note}")
+    cli.say(f"the data of {task.name} are in {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

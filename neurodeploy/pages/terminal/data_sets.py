@@ -1,0 +1,133 @@
+"""The data of the tasks in a terminal: which are there, and what one of them holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from neurodeploy.cli import number_of
+from neurodeploy.pages.terminal.tables import add_numbers, plain, print_list, print_table
+from neurodeploy.pages.terminal.tables import console as stdout
+from neurodeploy.pages.words import clean
+from neurodeploy.tasks.inventory import PARTS, Contents, Entry
+from neurodeploy.tasks.windows import Windows
+
+NAME_WIDTH: Final = 9
+STYLES: Final = {"found": "green", "incomplete": "yellow", "missing": "dim"}
+"""By the state of an entry."""
+
+
+def show_all(entries: Sequence[Entry], home: Path, console: Console | None = None) -> None:
+    """Print all tasks with the state of their data, and below where to find, get and cite them."""
+    out = console or stdout()
+    table = Table(title="Tasks and their data", title_justify="left")
+    for name in ("task", "data", "state", "licence"):
+        table.add_column(name, no_wrap=name in ("task", "state"))
+    for each in entries:
+        origin, state = each.task.origin, plain(each.state, STYLES[each.state])
+        table.add_row(plain(each.task.name), plain(origin.data), state, plain(origin.licence))
+    print_table(out, table)
+    _show_places(entries, out)
+    others = {e.task.name: _way(e) for e in entries if e.state != "found"}
+    _sentences(out, "How to get the others", others)
+    _sentences(out, "To cite", {e.task.name: e.task.origin.citation for e in entries})
+    out.print()
+    said = f"Downloads go to {home}; NEURODEPLOY_DATA names another folder."
+    out.print(plain(said), soft_wrap=not out.is_terminal)
+
+
+def show_one(entry: Entry, contents: Contents | None, console: Console | None = None) -> None:
+    """Print all about the data of one task; `contents` is None where they are missing."""
+    out, origin = console or stdout(), entry.task.origin
+    for name, text in (
+        ("task", f"{entry.task.name}: {entry.task.description}"),
+        ("data", origin.data),
+        ("licence", origin.licence),
+        ("to cite", origin.citation),
+        ("where", "missing" if entry.path is None else str(entry.path)),
+    ):
+        _row(out, name, text)
+    if entry.state != "found":
+        _row(out, "to get", _way(entry))
+    if contents is not None:
+        _show_contents(contents, out)
+
+
+def _show_places(entries: Sequence[Entry], out: Console) -> None:
+    """Print the paths that were found, none of them cut or broken."""
+    found = {each.task.name: each.path for each in entries if each.path is not None}
+    width = max(map(len, found), default=0)
+    out.print("\n[bold]Where they are[/]" if found else "")
+    for name, path in found.items():
+        out.print(plain(f"  {name:{width}}  {path}"), soft_wrap=True)
+
+
+def _row(out: Console, name: str, text: str) -> None:
+    """Print a text beside its name; what is longer than a line, as paths are, is not broken."""
+    room = out.width - NAME_WIDTH
+    if not out.is_terminal or max(map(len, text.split()), default=0) > room:
+        out.print(plain(f"{name:{NAME_WIDTH}}{text}"), soft_wrap=True)
+        return
+    row = Table.grid()
+    row.add_column(width=NAME_WIDTH)
+    row.add_row(plain(name), plain(text))
+    out.print(row)
+
+
+def _way(entry: Entry) -> str:
+    """Return how to get what is missing."""
+    lacking = f"{', '.join(entry.lacking)} missing; " if entry.lacking else ""
+    return f"{lacking}{entry.task.origin.obtain}"
+
+
+def _sentences(out: Console, title: str, texts: Mapping[str, str]) -> None:
+    """Print a text for each task, given by the names of the tasks; equal texts once."""
+    if texts:
+        out.print(f"\n[bold]{title}[/]")
+    names: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        names.setdefault(text, []).append(name)
+    print_list(out, [clean(f"{', '.join(each)}: {text}") for text, each in names.items()])
+
+
+def _show_contents(contents: Contents, out: Console) -> None:
+    windows = contents.windows
+    _row(out, "holds", _words(windows))
+    _row(out, "source", windows.source)
+    _row(out, "test on", _test_words(windows))
+    out.print()
+    table = Table(title="By class", title_justify="left")
+    table.add_column("class", no_wrap=True)
+    for part in PARTS:
+        add_numbers(table, part)
+    for at, name in enumerate(windows.class_names):
+        table.add_row(plain(name), *(f"{contents.counts[part][at]:,}" for part in PARTS))
+    table.add_section()
+    table.add_row("all", *(f"{contents.counts[part].sum():,}" for part in PARTS), style="bold")
+    print_table(out, table)
+    print_list(out, windows.notes)
+
+
+def _words(windows: Windows) -> str:
+    """Return the shape of windows in words."""
+    channels = number_of(len(windows.channel_names), "channel")
+    if windows.grid is not None:
+        planes = len(windows.channel_names) // (windows.grid[0] * windows.grid[1])
+        sides = (planes, *windows.grid) if planes > 1 else windows.grid
+        channels = f"{' x '.join(map(str, sides))} pixels"
+    if windows.samples == 1:
+        return f"{number_of(len(windows), 'image')} of {channels}"
+    rate = "" if windows.rate_hz is None else f" at {windows.rate_hz:g} Hz"
+    samples = number_of(windows.samples, "sample")
+    return f"{number_of(len(windows), 'window')} of {channels} and {samples}{rate}"
+
+
+def _test_words(windows: Windows) -> str:
+    """Return in words what the test is on."""
+    if windows.parts is not None:
+        return windows.test_words
+    return f"subjects {', '.join(map(str, windows.test_subjects))}"

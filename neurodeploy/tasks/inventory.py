@@ -1,0 +1,206 @@
+"""Which data are there, what they hold, and how those that are missing are got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+from neurodeploy.tasks import known
+from neurodeploy.tasks.download import Advance, fetch
+from neurodeploy.tasks.origin import home
+from neurodeploy.tasks.split import split
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.unpack import unpack
+from neurodeploy.tasks.windows import Windows, digest
+
+SCHEMA: Final = "neurodeploy.data"
+VERSION: Final = 1
+
+PARTS: Final = ("train", "validation", "test")
+
+Progress: TypeAlias = Callable[[str], AbstractContextManager[Advance]]
+"""Shows a bar under a description and yields what to call with what is done and the whole."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The data of a task, as far as can be told without reading them.
+
+    Attributes:
+        task: whose data they are.
+        path: the folder or file that holds them, None when they are absent.
+        lacking: names of downloads that are not there beside others that are.
+    """
+
+    task: Task
+    path: Path | None
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """One word: found, incomplete or missing."""
+        if self.path is None:
+            return "missing"
+        return "incomplete" if self.lacking else "found"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as JSON values."""
+        origin = self.task.origin
+        return {
+            "name": self.task.name,
+            "description": self.task.description,
+            "state": self.state,
+            "path": None if self.path is None else str(self.path),
+            "lacking": list(self.lacking),
+            "data": origin.data,
+            "licence": origin.licence,
+            "citation": origin.citation,
+            "obtain": origin.obtain,
+            "downloads": [
+                {
+                    "file": each.file,
+                    "size_bytes": each.size,
+                    "checksum": each.checksum,
+                    "unchecked": each.unchecked or None,
+                    "mirrors": list(each.mirrors),
+                }
+                for each in origin.downloads
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What data hold once they are read.
+
+    Attributes:
+        windows: all of them.
+        counts: windows of each class, int64 array (classes,), by part: train, validation, test.
+    """
+
+    windows: Windows
+    counts: dict[str, NDArray[np.int64]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what they hold as JSON values."""
+        windows = self.windows
+        return {
+            "source": windows.source,
+            "sha256": digest(windows),
+            "windows": len(windows),
+            "channels": len(windows.channel_names),
+            "samples": windows.samples,
+            "rate_hz": windows.rate_hz,
+            "test": windows.test_words,
+            "test_subjects": list(windows.test_subjects),
+            "classes": [
+                {"name": name, **{part: int(self.counts[part][at]) for part in PARTS}}
+                for at, name in enumerate(windows.class_names)
+            ],
+            "notes": list(windows.notes),
+        }
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return an entry for each task, the user's own last.
+
+    Raises:
+        InputError: when a file with a task of the user's own cannot be used.
+    """
+    return tuple(entry(task) for task in known().values())
+
+
+def entry(task: Task, folder: Path | None = None) -> Entry:
+    """Return what is there of a task's data, in a given folder or where they are looked for."""
+    path = task.origin.where() if folder is None else folder
+    if path is None or path != target(task) or task.origin.unpacked:
+        return Entry(task, path)
+    files = [each.file for each in task.origin.downloads]
+    there = {file for file in files if (path / file).exists()}
+    return Entry(task, path, tuple(file for file in files if there and file not in there))
+
+
+def contents(task: Task, path: Path) -> Contents:
+    """Read data and count the windows of each class in each part.
+
+    Raises:
+        InputError: when they are malformed or cannot be split.
+    """
+    windows = task.load(path)
+    parts = split(windows)
+    classes = len(windows.class_names)
+    counts = {
+        part: np.bincount(windows.labels[getattr(parts, part)], minlength=classes) for part in PARTS
+    }
+    return Contents(windows, counts)
+
+
+def target(task: Task) -> Path:
+    """Return the folder that a task's data are downloaded to."""
+    return home() / task.name
+
+
+def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
+    """Download the data of a task unless they are there, and return where they are.
+
+    What is in the task's own folder is checked and completed; other places are left alone.
+
+    Returns:
+        the folder or file, and a sentence for each download that has no checksum.
+
+    Raises:
+        InputError: when they cannot be downloaded, or are published for another way of getting.
+    """
+    origin, folder, found = task.origin, target(task), entry(task)
+    if found.path is not None and (found.path != folder or not _to_complete(found)):
+        return found.path, ()
+    if not origin.downloads and origin.fetch is None:
+        raise InputError(
+            f"the data of the task {task.name} are not downloaded by this command; {origin.obtain}"
+        )
+    try:
+        if origin.fetch is not None:
+            origin.fetch(folder)
+        elif origin.unpacked:
+            _download_archive(task, folder, progress)
+        else:
+            _download(task, folder, progress)
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # only when it is empty, which would pass for data
+    notes = (f"{each.file} has no checksum: {each.unchecked}" for each in origin.downloads
+             if each.checksum is None)  # fmt: skip
+    return folder, tuple(notes)
+
+
+def _to_complete(found: Entry) -> bool:
+    """Tell whether data in the task's own folder are such as a download completes or checks."""
+    origin, folder = found.task.origin, target(found.task)
+    if origin.fetch is not None or not any(folder.iterdir()):
+        return True
+    files = [] if origin.unpacked else [each.file for each in origin.downloads]
+    return any((folder / file).exists() for file in files)
+
+
+def _download(task: Task, folder: Path, progress: Progress) -> None:
+    for each in task.origin.downloads:
+        with progress(f"downloading {each.file}") as advance:
+            fetch(each, folder, advance)
+
+
+def _download_archive(task: Task, folder: Path, progress: Progress) -> None:
+    """Download one archive, put its content into the folder and remove it."""
+    (each,) = task.origin.downloads
+    with suppress(OSError):
+        folder.rmdir()  # an empty one is in the way of what is unpacked
+    with progress(f"downloading {each.file}") as advance:
+        archive = fetch(each, home(), advance)
+    unpack(archive, folder)
+    archive.unlink(missing_ok=True)
