@@ -143,8 +143,12 @@ def table_of(cells: Cells) -> Table:
 
 def markdown_of(cells: Cells) -> str:
     """Return the table as Markdown, its title as a heading."""
+    heading, _, rest = cells.title.partition(": ")
+    return f"## {heading}\n\n{rest[:1].upper()}{rest[1:]}.\n\n{markdown_rows(cells)}"
+
+
+def markdown_rows(cells: Cells) -> str:
+    """Return the table as Markdown without its title."""
     alignment = ["---", *["---:"] * (len(cells.headings) - 1)]
     lines = [cells.headings, alignment, *cells.rows]
-    table = "\n".join(f"| {' | '.join(line).replace('`', '')} |" for line in lines)
-    heading, _, rest = cells.title.partition(": ")
-    return f"## {heading}\n\n{rest[:1].upper()}{rest[1:]}.\n\n{table}\n"
+    return "\n".join(f"| {' | '.join(line).replace('`', '')} |" for line in lines) + "\n"

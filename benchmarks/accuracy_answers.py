@@ -1,0 +1,71 @@
+"""Compare the answers of a trained network with those of its integer twin, on all test windows.
+
+python -m benchmarks.accuracy_answers runs/har/model.pt runs/har/model.net
+
+The trained network runs lava-dl's own dynamics, the integer one `fast`; one JSON object says what
+both answered and whether every spike of every layer is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurodeploy import cli
+
+BATCH = 128
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("trained", type=Path, metavar="model.pt")
+    options.add_argument("network", type=Path, metavar="model.net")
+    cli.add_threads_option(options)
+    given = options.parse_args(argv)
+    print(json.dumps(compare(given.trained, given.network, given.threads)))
+    return cli.DONE
+
+
+def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, Any]:
+    """Return what both networks answered, as JSON values."""
+    import torch
+
+    from export import netx
+    from hw_sim.answers import outputs
+    from hw_sim.backends import BACKENDS
+    from hw_sim.run_options import RunOptions
+    from models.block_spikes import layer_spikes
+    from neurodeploy.learning import checkpoint
+    from neurodeploy.running import evaluation
+
+    cli.use_threads(threads)
+    floating, network = checkpoint.load(trained).network("stock"), netx.read(path)
+    inputs = evaluation.of_task(network.task, None)
+    answers: dict[str, list[int]] = {"trained": [], "deployed": []}
+    different = spikes = 0
+    for start in range(0, inputs.samples, BATCH):
+        chosen = inputs.part(start, min(start + BATCH, inputs.samples))
+        activity = BACKENDS["fast"].run(network, chosen, RunOptions(threads=threads))
+        values = chosen.reshape(len(chosen), *network.input_shape, chosen.shape[2])
+        with torch.no_grad():
+            expected = layer_spikes(floating, torch.from_numpy(values).float())
+        answers["trained"] += expected[-1].sum(2).argmax(1).tolist()
+        answers["deployed"] += outputs(network, activity).argmax(1).tolist()
+        for one, other in zip(expected, activity.spikes):
+            different += int(np.count_nonzero(one.numpy() != other))
+            spikes += int(np.count_nonzero(other))
+    labels = np.asarray(inputs.labels)
+    right = float((np.asarray(answers["trained"]) == labels).mean())
+    return {**answers, "trained_accuracy": right, "different": different, "spikes": spikes}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

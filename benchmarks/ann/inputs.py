@@ -1,0 +1,88 @@
+"""What an artificial network sees: the signals that the encoder turns into spikes, standardised.
+
+An encoder that takes signals apart first, such as speech into bands, has a method `levels`; then
+the network sees those levels. Else it sees the signals: of a sensor, pixels, or counts of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.ann.sizes import Shape
+from neurodeploy.learning.training import PART_WINDOWS, TrainingData
+from neurodeploy.tasks.recipe import Augment
+
+SMALLEST_SPREAD = 1e-6
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """How windows are shown to a network.
+
+    Attributes:
+        levels: of the encoder, or None.
+        mean: float32 (channels, 1), or (1, 1) for pixels and counts, all of which share it.
+        spread: the same, of the standard deviation; over 0.
+    """
+
+    levels: Callable[[NDArray[Any]], NDArray[Any]] | None
+    mean: Values
+    spread: Values
+
+    def __call__(self, signals: NDArray[Any]) -> Values:
+        """Return signals (windows, channels, samples) as the network sees them."""
+        shown = np.asarray(seen(self.levels, signals) - self.mean, np.float32)
+        shown /= self.spread
+        return shown
+
+
+def seen(levels: Callable[[NDArray[Any]], NDArray[Any]] | None, signals: NDArray[Any]) -> Values:
+    """Return signals, or their levels, as float32."""
+    return np.asarray(signals if levels is None else levels(signals), np.float32)
+
+
+def view_of(data: TrainingData) -> View:
+    """Return how the windows of a task are shown, standardised by the training windows."""
+    levels = getattr(data.encoder, "levels", None)
+    together = data.windows.grid is not None or data.windows.signals.dtype == np.uint8
+    axes = (0, 1, 2) if together else (0, 2)
+    count, total, squares = 0, np.zeros(1), np.zeros(1)
+    for at in parts(data.split.train):
+        shown = seen(levels, data.windows.signals[at]).astype(np.float64)
+        count += shown.size if together else shown.shape[0] * shown.shape[2]
+        total = total + shown.sum(axis=axes)
+        squares = squares + (shown**2).sum(axis=axes)
+    mean = total / count
+    spread = np.sqrt(np.maximum(squares / count - mean**2, SMALLEST_SPREAD**2))
+    return View(levels, *(np.asarray(each[:, None], np.float32) for each in (mean, spread)))
+
+
+def shape_of(data: TrainingData) -> Shape:
+    """Return what a network sees and says."""
+    windows = data.windows
+    levels = getattr(data.encoder, "levels", None)
+    _, channels, samples = seen(levels, windows.signals[:1]).shape
+    return Shape(channels, samples, len(windows.class_names), windows.grid)
+
+
+def parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield rows some thousands at a time, so that not all windows are in memory as floats."""
+    for start in range(0, len(rows), PART_WINDOWS):
+        yield rows[start : start + PART_WINDOWS]
+
+
+def epoch(
+    data: TrainingData, view: View, augment: Augment | None, rng: np.random.Generator
+) -> Iterator[tuple[Values, NDArray[np.int64]]]:
+    """Yield the training windows in random order, varied where the recipe varies them, and their
+    labels, some thousands at a time."""
+    for at in parts(rng.permutation(data.split.train)):
+        signals: NDArray[Any] = data.windows.signals[at]
+        yield view(signals if augment is None else augment(signals, rng)), data.windows.labels[at]
