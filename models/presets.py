@@ -71,8 +71,8 @@ def synaptic(input_shape: Shape, classes: int, **values: Any) -> Architecture:
 def small(
     input_shape: Shape, classes: int, *, hidden: Sequence[int] = (), **values: Any
 ) -> Architecture:
-    """Return one hidden layer of 32 neurons with axonal delays."""
-    return dense(input_shape, classes, hidden=hidden or (32,), **values)
+    """Return one hidden layer of 64 neurons with axonal delays."""
+    return dense(input_shape, classes, hidden=hidden or (64,), **values)
 
 
 PRESETS: Final[dict[str, Preset]] = {

@@ -211,7 +211,7 @@ def test_presets_fit_any_input(name, shape):
 def test_presets_are_what_their_names_say():
     made = {name: preset((33,), 6) for name, preset in PRESETS.items()}
     assert made["dense"] == Architecture.dense((33, 128, 128, 6))
-    assert made["small"].sizes == (33, 32, 6)
+    assert made["small"].sizes == (33, 64, 6)
     assert made["dense-bias"].has_biases
     assert made["recurrent"].layers[0].kind == "recurrent"
     assert made["conv"].layers[0].kind == "conv"

@@ -36,7 +36,7 @@ def test_sizes_and_delays_of_a_preset_can_be_chosen():
     assert chosen(delays="synaptic") == Architecture.dense(
         (12, 20, 10, 4), delays="synaptic", **NEURON
     )
-    assert chosen(network="small").sizes == (12, 32, 4)
+    assert chosen(network="small").sizes == (12, 64, 4)
     assert chosen(network="small", hidden=[9]).sizes == (12, 9, 4)
     assert chosen(network="recurrent").layers[0].kind == "recurrent"
 
