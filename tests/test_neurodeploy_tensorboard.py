@@ -12,7 +12,7 @@ import pytest
 from models.errors import InputError
 from neurodeploy import train
 from neurodeploy.learning import tensorboard, training
-from neurodeploy.learning.tensorboard import Events, check_installed, scalars
+from neurodeploy.learning.tensorboard import Events, check_installed, check_writable, scalars
 
 Make = Callable[..., training.Training]
 
@@ -109,3 +109,25 @@ def test_a_folder_that_cannot_hold_them_is_one_sentence(tmp_path: Path) -> None:
         f"TensorBoard's event files cannot be written to {tmp_path}/file/events (Not a directory); "
         "make room there, give another folder, or leave out --tensorboard"
     )
+
+
+@pytest.mark.parametrize("below", ["", "/events"])
+def test_a_file_in_their_way_is_refused_before_training(
+    uci_har_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], below: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = ["--data", str(uci_har_folder), "--out", str(tmp_path / "run")]
+    assert train.main([*words, "--tensorboard", f"{tmp_path}/file{below}"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: TensorBoard's event files cannot be written to {tmp_path}/file{below} "
+        f"(Not a directory); make room there, give another folder, or leave out --tensorboard\n"
+    )
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_a_folder_that_is_not_there_yet_is_not_made_by_the_check(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"cannot be written to .*nowhere/events \(No such file"):
+        check_writable(tmp_path / "nowhere" / "events")

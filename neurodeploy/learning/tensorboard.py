@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,19 @@ def check_installed() -> None:
             "TensorBoard's event files need the package tensorboard, which is not installed; run "
             "uv sync --extra tensorboard (or pip install tensorboard), or leave out --tensorboard"
         )
+
+
+def check_writable(folder: Path) -> None:
+    """Raise InputError when event files cannot be written to a folder, which may not be there yet.
+
+    Nothing is left there: an empty folder would be taken for an earlier run's.
+    """
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise _refusal(folder, error) from None
 
 
 class Events:
@@ -42,7 +57,7 @@ class Events:
         try:
             self._writer: Any = SummaryWriter(str(folder), purge_step=1)  # type: ignore[no-untyped-call]
         except OSError as error:
-            raise self._refusal(error) from None
+            raise _refusal(self.folder, error) from None
         for epoch in history:
             self.add(epoch)
 
@@ -57,18 +72,18 @@ class Events:
                 self._writer.add_scalar(name, value, epoch.epoch)
             self._writer.flush()
         except OSError as error:
-            raise self._refusal(error) from None
+            raise _refusal(self.folder, error) from None
 
     def close(self) -> None:
         """End the files."""
         self._writer.close()
 
-    def _refusal(self, error: OSError) -> InputError:
-        return InputError(
-            f"TensorBoard's event files cannot be written to {self.folder} "
-            f"({error.strerror or error}); make room there, give another folder, or leave out "
-            "--tensorboard"
-        )
+
+def _refusal(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        f"TensorBoard's event files cannot be written to {folder} ({error.strerror or error}); "
+        "make room there, give another folder, or leave out --tensorboard"
+    )
 
 
 def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
