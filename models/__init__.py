@@ -6,6 +6,7 @@
     cuba         the neuron's equations, compiled by what compiling offers
     architecture the description of a network to train, of layer_spec each; architecture_json reads
                  it from a file, presets have names, fan_out counts what spikes cost
+    json_object  objects of a JSON file, which know what they were given twice
     snn          trainable networks of lava-dl's blocks, which block_builder makes, and of ours:
                  learned_bias, synaptic_dense, weight_steps, dropout
     block_runs   those in compiled kernels on a CPU: kernels, learned_neurons, axonal_shift,

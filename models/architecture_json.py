@@ -11,6 +11,7 @@ from typing import Any
 
 from models.architecture import Architecture
 from models.errors import InputError
+from models.json_object import Object, object_of
 from models.layer_spec import LayerSpec
 
 LAYER_FIELDS = tuple(each.name for each in fields(LayerSpec))
@@ -25,7 +26,7 @@ def from_dict(values: Any, input_shape: tuple[int, ...] = ()) -> Architecture:
         input_shape: taken where the object has none.
 
     Raises:
-        InputError: when a field is missing, unknown, of another type or out of range.
+        InputError: when a field is missing, unknown, given twice, of another type or out of range.
     """
     values = _object(values, "a network")
     _check_names(values, FIELDS, "a network")
@@ -49,11 +50,14 @@ def read_architecture(path: Path, input_shape: tuple[int, ...] = ()) -> Architec
         InputError: when the file cannot be read or describes none.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=object_of)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); give a JSON file, as docs/networks.md "
+            "describes"
+        ) from None
     except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error})") from None
+        raise InputError(f"{path} is no JSON ({error}); correct it there") from None
     except RecursionError:
         raise InputError(f"{path} is nested too deeply; describe a network in it") from None
     try:
@@ -79,6 +83,8 @@ def _layer(values: Any, defaults: Mapping[str, Any], index: int) -> LayerSpec:
 def _object(values: Any, what: str) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise InputError(f"{what} is {values!r}; give a JSON object")
+    for name in values.twice if isinstance(values, Object) else ():
+        raise InputError(f"{what} has {name!r} twice; leave one of them")
     return dict(values)
 
 

@@ -97,3 +97,22 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_not_be_nested_without_end(t
     path.write_text("[" * 100_000)
     with pytest.raises(InputError, match=r"network\.json is nested too deeply; describe a network"):
         read_architecture(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"layers": [], "input_shape": [5], "layers": []}', "a network has 'layers' twice"),
+        ('{"layers": [], "defaults": {"bias": true, "bias": false}}', "defaults has 'bias' twice"),
+        (
+            '{"layers": [{"kind": "dense", "neurons": 4, "neurons": 5}]}',
+            "layer 0 has 'neurons' twice",
+        ),
+    ],
+)
+def test_a_key_given_twice_is_refused_by_name(tmp_path, text, said):
+    path = tmp_path / "network.json"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_architecture(path, (5,))
+    assert str(caught.value) == f"{path}: {said}; leave one of them"

@@ -16,9 +16,10 @@ from typing import Any, Final, NoReturn, TypedDict
 
 from hw_sim.chips import cost_rows
 from hw_sim.chips.cost import GRADES, Cost, Reading
-from hw_sim.chips.cost_json import Object, load, shown
+from hw_sim.chips.cost_json import load, shown
 from hw_sim.chips.cost_rows import Rule
 from models.errors import InputError
+from models.json_object import Object
 
 SECTIONS: Final = ("name", "title", "caveats", "limits", "costs", "barrier")
 """The keys of a cost file; all are required."""

@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.errors import InputError
+from models.json_object import object_of
 
 BYTES_MAX: Final = 1_000_000
 """Of a cost file; the installed ones have 20 kB."""
 
 WAY_OUT: Final = "give a cost file, as docs/cost-files.md describes"
-
-
-class Object(dict[str, Any]):
-    """A JSON object that remembers the keys it was given twice."""
-
-    twice: tuple[str, ...] = ()
 
 
 def read_text(path: Path) -> str:
@@ -54,7 +49,7 @@ def load(text: str, file: str | Path) -> Any:
     """
     try:
         return json.loads(
-            text.removeprefix("\ufeff"), object_pairs_hook=_object, parse_int=_whole_number
+            text.removeprefix("\ufeff"), object_pairs_hook=object_of, parse_int=_whole_number
         )
     except json.JSONDecodeError as error:
         raise InputError(
@@ -71,14 +66,6 @@ def shown(value: Any) -> str:
         return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Object:
-    made = Object(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        made.twice = tuple(key for key in made if keys.count(key) > 1)
-    return made
 
 
 def _whole_number(text: str) -> int | float:
