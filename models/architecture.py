@@ -197,24 +197,44 @@ def _shape_after(before: Shape, layer: LayerSpec, index: int) -> Shape:
     if layer.kind != "conv":
         return (layer.neurons or 0,)
     if len(before) != 3:
-        raise InputError(
-            f"layer {index} is a convolution and what it takes has the shape {before}; it takes "
-            "images, so give input_shape as [channels, height, width]"
-        )
+        raise InputError(f"layer {index} is a convolution {_no_images(index)}")
     if before[0] % layer.groups or (layer.channels or 0) % layer.groups:
         raise InputError(
             f"layer {index} has {layer.groups} groups, into which {before[0]} input and "
             f"{layer.channels} output channels do not fall evenly"
         )
+    padded = [size + 2 * pad for size, pad in zip(before[1:], layer.padding)]
+    if any(kernel > size for kernel, size in zip(layer.kernel, padded)):
+        raise InputError(
+            f"layer {index} has a kernel of {_product(layer.kernel)} and takes images of "
+            f"{_product(padded)}, padding included (height x width); give a smaller kernel or more "
+            "padding"
+        )
     sizes = [
-        (size + 2 * pad - kernel) // step + 1
-        for size, kernel, step, pad in zip(before[1:], layer.kernel, layer.stride, layer.padding)
+        (size - kernel) // step + 1
+        for size, kernel, step in zip(padded, layer.kernel, layer.stride)
     ]
     shape = (layer.channels or 0, *sizes)
     fan_in = before[0] // layer.groups * math.prod(layer.kernel)
-    if min(sizes) < 1 or max(math.prod(shape), fan_in) > loihi.SENDERS_MAX:
-        raise InputError(
-            f"layer {index} makes images of the shape {shape} from {before} with a kernel of "
-            f"{layer.kernel}; a layer has 1 to {loihi.SENDERS_MAX} neurons"
-        )
+    for count, what, way_out in (
+        (math.prod(shape), "neurons", "fewer channels or a larger stride"),
+        (fan_in, "synapses a neuron", "a smaller kernel or more groups"),
+    ):
+        if count > loihi.SENDERS_MAX:
+            raise InputError(
+                f"layer {index} makes images of {_product(shape)} (channels x height x width) from "
+                f"{_product(before)} with a kernel of {_product(layer.kernel)}, {count:,} {what}; "
+                f"the limit is {loihi.SENDERS_MAX:,}, so give {way_out}"
+            )
     return shape
+
+
+def _no_images(index: int) -> str:
+    """Return why a layer takes no images, and the way out."""
+    if index:
+        return f"after layer {index - 1}, which makes no images; put it before"
+    return "and the input is no image; give input_shape as [channels, height, width]"
+
+
+def _product(sizes: Sequence[int]) -> str:
+    return " x ".join(str(size) for size in sizes)

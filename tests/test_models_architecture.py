@@ -133,13 +133,12 @@ RECURRENT, CONV = LayerSpec("recurrent", 8), LayerSpec("conv", channels=4)
         ),
         (
             (5,), (CONV, LAST),
-            "layer 0 is a convolution and what it takes has the shape (5,); it takes images, so "
-            "give input_shape as [channels, height, width]",
+            "layer 0 is a convolution and the input is no image; give input_shape as [channels, "
+            "height, width]",
         ),
         (
             (1, 9, 9), (DENSE, CONV),
-            "layer 1 is a convolution and what it takes has the shape (8,); it takes images, so "
-            "give input_shape as [channels, height, width]",
+            "layer 1 is a convolution after layer 0, which makes no images; put it before",
         ),
         (
             (3, 9, 9), (replace(CONV, groups=2), LAST),
@@ -147,8 +146,25 @@ RECURRENT, CONV = LayerSpec("recurrent", 8), LayerSpec("conv", channels=4)
         ),
         (
             (1, 2, 9), (CONV, LAST),
-            "layer 0 makes images of the shape (4, 0, 7) from (1, 2, 9) with a kernel of (3, 3); a "
-            "layer has 1 to 65535 neurons",
+            "layer 0 has a kernel of 3 x 3 and takes images of 2 x 9, padding included (height x "
+            "width); give a smaller kernel or more padding",
+        ),
+        (
+            (1, 1, 9), (replace(CONV, padding=(1, 0)), CONV, LAST),
+            "layer 1 has a kernel of 3 x 3 and takes images of 1 x 7, padding included (height x "
+            "width); give a smaller kernel or more padding",
+        ),
+        (
+            (1, 99, 98), (replace(CONV, channels=8), LAST),
+            "layer 0 makes images of 8 x 97 x 96 (channels x height x width) from 1 x 99 x 98 with "
+            "a kernel of 3 x 3, 74,496 neurons; the limit is 65,535, so give fewer channels or a "
+            "larger stride",
+        ),
+        (
+            (8, 90, 90), (replace(CONV, kernel=91, padding=1), LAST),
+            "layer 0 makes images of 4 x 2 x 2 (channels x height x width) from 8 x 90 x 90 with "
+            "a kernel of 91 x 91, 66,248 synapses a neuron; the limit is 65,535, so give a smaller "
+            "kernel or more groups",
         ),
         (
             (5, 5), (LAST,),
