@@ -28,23 +28,8 @@ DESCRIPTION = "Train a spiking network for a task and write its checkpoint model
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
     from neurodeploy.learning import chosen_network
-    from neurodeploy.tasks import known
 
-    tasks = known()
-    options.add_argument(
-        "--task",
-        choices=tuple(tasks),
-        default="har",
-        metavar="NAME",
-        help=f"what to learn: {', '.join(tasks)}",
-    )
-    cli.add_data_option(options)
-    options.add_argument(
-        "--encoder",
-        choices=sorted({name for task in tasks.values() for name in task.other_encoders}),
-        metavar="NAME",
-        help=_encoders_help(tasks),
-    )
+    _add_task_options(options)
     options.add_argument(
         "--out",
         type=Path,
@@ -87,6 +72,27 @@ def add_options(options: argparse.ArgumentParser) -> None:
         const=True,
         metavar="FOLDER",
         help="write TensorBoard's event files too, into the run's folder when no other is named",
+    )
+
+
+def _add_task_options(options: argparse.ArgumentParser) -> None:
+    """Add the options that say what is learned."""
+    from neurodeploy.tasks import known
+
+    tasks = known()
+    options.add_argument(
+        "--task",
+        choices=tuple(tasks),
+        default="har",
+        metavar="NAME",
+        help=f"what to learn: {', '.join(tasks)}",
+    )
+    cli.add_data_option(options)
+    options.add_argument(
+        "--encoder",
+        choices=sorted({name for task in tasks.values() for name in task.other_encoders}),
+        metavar="NAME",
+        help=_encoders_help(tasks),
     )
 
 
