@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -176,6 +178,23 @@ def test_an_error_in_making_leaves_nothing(make: Maker) -> None:
     with pytest.raises(KeyboardInterrupt):
         cache.kept("spikes", KEY, fail)
     assert not cache.folder().exists()
+
+
+def test_two_may_make_the_same_at_once(make: Maker) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def meet() -> dict[str, NDArray[Any]]:
+        both.wait()  # neither has found a file, and both will write one
+        return make()
+
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(cache.kept, "spikes", KEY, meet) for _ in range(2)]
+        found = [each.result() for each in waiting]
+    assert [each.notes for each in found] == [(), ()]
+    np.testing.assert_array_equal(found[0]["counts"], found[1]["counts"])
+    assert os.listdir(cache.folder()) == [cache.path_of("spikes", KEY).name]
+    assert cache.kept("spikes", KEY, make).notes == ()
+    assert make.times == 2
 
 
 def test_arrays_of_objects_are_refused(make: Maker) -> None:

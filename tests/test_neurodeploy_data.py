@@ -360,6 +360,13 @@ def test_data_that_are_elsewhere_are_left_alone(
     assert capsys.readouterr().err == f"the data of toy are in {tmp_path}\n"
 
 
+def test_a_file_in_place_of_the_folder_is_left_alone(task: Callable[..., Task], home: Path) -> None:
+    task(fetch=lambda folder: pytest.fail("it was fetched"))
+    home.mkdir()
+    (home / "toy").write_text("a file")
+    assert data.main(["--task", "toy", "--get"]) == 0
+
+
 def test_data_placed_by_hand_are_left_alone(
     task: Callable[..., Task], home: Path, served: SimpleNamespace
 ) -> None:

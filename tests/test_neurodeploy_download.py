@@ -228,7 +228,7 @@ def test_a_full_disk_is_told_beforehand(
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"data\.gz cannot be written \(File exists\); choose"):
+    with pytest.raises(InputError, match=r"data\.gz cannot be written \(File exists\); set"):
         fetch(of("http://127.0.0.1/whole"), tmp_path / "file")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from models.atomic import replacing
+from models.atomic import check_writable, replacing
 from models.errors import InputError
 from neurodeploy import paths
 
@@ -96,6 +96,7 @@ def fetch(download: Download, folder: Path, advance: Advance | None = None) -> P
                 "overwritten"
             )
         return path
+    _check_writable(path)
     failures = []
     for url in download.mirrors:
         try:
@@ -139,6 +140,15 @@ def _digest(path: Path, kind: str) -> str:
 
 def _ignore(done: int, total: int) -> None:
     pass
+
+
+def _check_writable(path: Path) -> None:
+    """Raise InputError unless a file can be written there, whose folder is made."""
+    try:
+        check_writable(path)
+    except InputError as error:
+        said = str(error).partition(";")[0]
+        raise InputError(f"{said}; set NEURODEPLOY_DATA to another folder") from None
 
 
 def _check_room(download: Download, folder: Path) -> None:

@@ -183,6 +183,8 @@ def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
 def _to_complete(found: Entry) -> bool:
     """Tell whether data in the task's own folder are such as a download completes or checks."""
     origin, folder = found.task.origin, target(found.task)
+    if not folder.is_dir():
+        return False
     if origin.fetch is not None or not any(folder.iterdir()):
         return True
     files = [] if origin.unpacked else [each.file for each in origin.downloads]
