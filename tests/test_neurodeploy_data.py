@@ -305,6 +305,13 @@ def test_a_download_that_fails_leaves_the_data_missing(
     assert inventory.entry(made).state == "missing"
 
 
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_data_that_are_said_to_be_downloadable_are(name: str) -> None:
+    origin = tasks.TASKS[name].origin
+    said = f"python -m neurodeploy.data --task {name} --get" in origin.obtain
+    assert said == bool(origin.downloads or origin.fetch)
+
+
 def test_an_archive_is_unpacked_and_removed(
     task: Callable[..., Task], home: Path, tmp_path: Path, served: SimpleNamespace,
     capsys: pytest.CaptureFixture[str],

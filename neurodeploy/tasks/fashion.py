@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
+from neurodeploy.tasks.idx_downloads import FASHION_DOWNLOADS
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import mnist_like
 from neurodeploy.tasks.recipe import Recipe
@@ -33,6 +34,7 @@ ORIGIN = Origin(
     obtain="get them with `apt install dataset-fashion-mnist` or `python -m neurodeploy.data "
     "--task fashion --get`",
     places=("fashion",),
+    downloads=FASHION_DOWNLOADS,
     find=debian_folder,
 )
 

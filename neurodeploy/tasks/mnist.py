@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurodeploy.tasks import fashion
+from neurodeploy.tasks.idx_downloads import MNIST_DOWNLOADS
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import mnist_like
 from neurodeploy.tasks.task import Task
@@ -17,6 +18,7 @@ ORIGIN = Origin(
     "of the IEEE 86, 1998",
     obtain="get them with `python -m neurodeploy.data --task mnist --get`",
     places=("mnist",),
+    downloads=MNIST_DOWNLOADS,
 )
 
 
