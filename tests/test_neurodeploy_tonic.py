@@ -313,8 +313,9 @@ def test_a_folder_without_the_data_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=message):
         get("shd").load(tmp_path)
-    with pytest.raises(InputError, match=r"absent holds no Train, down to"):
-        get("nmnist").load(tmp_path / "absent")
+    for name in ("nmnist", "ssc", "ntidigits", "dvsgesture"):
+        with pytest.raises(InputError, match=rf"absent holds no .* --task {name} --get`, or put"):
+            get(name).load(tmp_path / "absent")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +360,9 @@ def test_reading_never_downloads_even_if_tonic_misses_something(
     shd_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tonic.datasets.SHD._check_exists", lambda _: False)
-    with pytest.raises(InputError, match=r"tonic finds no Spiking Heidelberg Digits in .*SHD; get"):
+    with pytest.raises(
+        InputError, match=r"^tonic finds no Spiking Heidelberg Digits in .*SHD; get"
+    ):
         get("shd").load(shd_folder)
 
 
@@ -527,12 +530,14 @@ def test_a_download_that_fails_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(save_to: str, **_: Any) -> None:
+        (Path(save_to) / "SHD").mkdir(parents=True)
         raise ConnectionError("no route")
 
     monkeypatch.setattr("tonic.datasets.SHD", fail)
     message = r"could not be downloaded to .* \(no route\); try again, or put shd_train\.h5, "
     with pytest.raises(InputError, match=message):
-        tonic_events.fetch(shd.COLLECTION)(tmp_path)
+        tonic_events.fetch(shd.COLLECTION)(tmp_path / "shd")
+    assert not (tmp_path / "shd").exists()
 
 
 def test_a_part_in_another_format_has_no_published_number_to_miss() -> None:

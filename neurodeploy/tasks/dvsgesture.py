@@ -11,8 +11,8 @@ from neurodeploy.tasks.augment_counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
+from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.readers.tonic_events import Collection, Part
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
@@ -22,6 +22,7 @@ BINS = Bins(
 )
 
 COLLECTION = Collection(
+    task="dvsgesture",
     kind="DVSGesture",
     title="DVS Gesture",
     parts=(

@@ -8,8 +8,8 @@ from neurodeploy.tasks.augment_counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import nmnist_small, tonic_events
+from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.readers.tonic_events import Collection, Part
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
@@ -17,6 +17,7 @@ from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 BINS = Bins(height=34, width=34, polarities=2, pool=(2, 2), step_us=10_000, steps=32)
 
 COLLECTION = Collection(
+    task="nmnist",
     kind="NMNIST",
     title="N-MNIST",
     parts=(

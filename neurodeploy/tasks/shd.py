@@ -11,8 +11,8 @@ from neurodeploy.tasks.augment_counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
+from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.readers.tonic_events import Collection, Part
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
@@ -20,6 +20,7 @@ from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 BINS = Bins(height=1, width=700, polarities=1, pool=(1, 5), step_us=10_000, steps=100)
 
 COLLECTION = Collection(
+    task="shd",
     kind="SHD",
     title="Spiking Heidelberg Digits",
     parts=(

@@ -8,7 +8,8 @@
     allow_list   pickles, without running what they name
     mnist_like   MNIST and Fashion-MNIST; idx their files, images what readers of images share
     events       events of cameras and cochleas to counts
-    tonic_events event data sets through tonic; nmnist_small a part of N-MNIST without it
+    tonic_events event data sets through tonic; collection what and where they are
+    nmnist_small a part of N-MNIST, without tonic
     inertial     units, channels and windows that the readers of worn sensors share
     text         number tables from text files
 

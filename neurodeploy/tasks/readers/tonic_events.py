@@ -2,9 +2,7 @@
 
 tonic is under the GPL-3.0; only its interface is used.
 
-tonic wants the unpacked files of a data set in one folder, and beside them the archives that they
-came in, of which it asks no more than that they are there. It downloads what it does not find; here
-it never does, unless `fetch` is called for that.
+tonic downloads what it does not find; here it never does, unless `fetch` is called for that.
 
 Source: tonic 1.7, `tonic.datasets`.
 """
@@ -13,8 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,76 +21,17 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from neurodeploy.tasks import cache, reading
 from neurodeploy.tasks.readers import events
+from neurodeploy.tasks.readers.collection import Collection, Part, find_files, find_home
 from neurodeploy.tasks.readers.events import Bins, Events
 from neurodeploy.tasks.split import validation_subjects
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, check_labels
 
 INSTALL: Final = "install it with `uv sync --extra events` or `pip install 'neurodeploy[events]'`"
-SEARCH_DEPTH: Final = 2
-"""How many levels below the given folder a data set may lie."""
-
 PROBLEMS: Final = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
     RuntimeError, EOFError,
 )  # fmt: skip
 """What tonic, h5py and numpy raise when a file is damaged or is another."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One official part of a data set.
-
-    Attributes:
-        number: `TRAIN`, `VALIDATION` or `TEST`.
-        arguments: that make tonic's class read this part.
-        content: the file, or the folder of files, that holds the samples.
-        archive: the file that tonic wants beside it, "" for none.
-        published: number of samples of the whole data set, 0 for not known.
-        pattern: of the files in the folder, "" where `content` is a file.
-        fewest: files without which tonic takes the folder for incomplete.
-        event_bytes: of which the size of each file is a multiple, 0 where it need not be.
-    """
-
-    number: int
-    arguments: Mapping[str, Any]
-    content: str
-    archive: str
-    published: int = 0
-    pattern: str = ""
-    fewest: int = 0
-    event_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Collection:
-    """A data set that tonic reads, and how it is counted.
-
-    Attributes:
-        kind: tonic's class.
-        title: the data set's name, for reports.
-        parts: the official parts.
-        bins: how events become counts.
-        class_names: one a label; where empty, those in the files.
-        subjects: tonic's attribute with the person of each sample, "" for none; where a person is
-            known, whole people of the training part validate.
-        notes: what the reader leaves out, in sentences.
-    """
-
-    kind: str
-    title: str
-    parts: tuple[Part, ...]
-    bins: Bins
-    class_names: tuple[str, ...] = ()
-    subjects: str = ""
-    notes: tuple[str, ...] = ()
-
-    def get_it(self) -> str:
-        """Return how to get the data, in one clause."""
-        wanted = [name for p in self.parts for name in (p.content, p.archive) if name]
-        return (
-            f"get it with `python -m neurodeploy.data --task {self.kind.lower()} --get`, or put "
-            f"{', '.join(dict.fromkeys(wanted))} in a folder {self.kind}"
-        )
 
 
 def read(collection: Collection, path: Path) -> Windows:
@@ -107,15 +45,15 @@ def read(collection: Collection, path: Path) -> Windows:
         InputError: when files are missing, damaged or of another data set, or tonic is not
             installed.
     """
-    home = _home(collection, path)
-    files = [each for part in collection.parts for each in _files(collection, part, home)]
+    home = find_home(collection, path)
+    files = [each for part in collection.parts for each in find_files(collection, part, home)]
     key = {
-        "task": collection.kind,
+        "task": collection.task,
         "parts": [dict(part.arguments) for part in collection.parts],
         "files": cache.fingerprint(files),
         **events.key(collection.bins),
     }
-    made = cache.kept(f"{collection.kind.lower()}-counts", key, lambda: _make(collection, home))
+    made = cache.kept(f"{collection.task}-counts", key, lambda: _make(collection, home))
     binned = events.from_arrays(made["counts"], made["tally"])
     class_names = tuple(json.loads(made["class_names"].tobytes()))
     subjects = made["subjects"] if collection.subjects else None
@@ -150,9 +88,12 @@ def fetch(collection: Collection) -> Callable[[Path], None]:
             try:
                 kind(save_to=str(folder.absolute()), **part.arguments)
             except PROBLEMS as error:
+                with contextlib.suppress(OSError):  # folders without a file look like data
+                    (folder / collection.kind).rmdir()
+                    folder.rmdir()
                 raise InputError(
                     f"{collection.title} could not be downloaded to {folder} ({_first(error)}); "
-                    f"try again, or {collection.get_it().partition(', or ')[2]}"
+                    f"try again, or {collection.put_it()}"
                 ) from error
 
     return download
@@ -172,48 +113,6 @@ def _tonic(collection: Collection) -> Any:
             f"{collection.title} is read by tonic, which cannot be imported ({error}); {INSTALL}"
         ) from None
     return getattr(tonic.datasets, collection.kind)
-
-
-def _home(collection: Collection, path: Path) -> Path:
-    """Return the folder that holds the first part.
-
-    Raises:
-        InputError: when there is none.
-    """
-    content = collection.parts[0].content
-    for depth in range(SEARCH_DEPTH + 1):
-        found = sorted(path.glob("*/" * depth + content))
-        if found:
-            return found[0].parent.absolute()
-    raise InputError(
-        f"{path} holds no {content}, down to {SEARCH_DEPTH} levels, and so not "
-        f"{collection.title}; {collection.get_it()}"
-    )
-
-
-def _files(collection: Collection, part: Part, home: Path) -> list[Path]:
-    """Return the files of a part, once tonic will find all that it looks for.
-
-    Raises:
-        InputError: when something is missing.
-    """
-    content = home / part.content
-    if not content.exists():
-        raise InputError(f"{home} has no {part.content}; {collection.get_it()}")
-    if part.archive and not (home / part.archive).is_file():
-        raise InputError(
-            f"{home} has no {part.archive}, without which tonic takes the data for missing; an "
-            "empty file of that name is enough"
-        )
-    if not part.pattern:
-        return [content]
-    files = list(content.rglob(part.pattern))
-    if len(files) < part.fewest:
-        raise InputError(
-            f"{content} holds {len(files):,} files {part.pattern}, and tonic takes less than "
-            f"{part.fewest:,} for incomplete; unpack {part.archive} again"
-        )
-    return files
 
 
 def _make(collection: Collection, home: Path) -> dict[str, NDArray[Any]]:
@@ -292,6 +191,8 @@ class _Opened:
         """Turn what a damaged file raises into one sentence."""
         try:
             yield
+        except InputError:
+            raise
         except PROBLEMS as error:
             raise InputError(
                 f"{name or self.path} cannot be read as {self.collection.title} "
