@@ -58,7 +58,7 @@ class Bands(Encoder):
     frame_ms: float = 25.0
     low_hz: float = 100.0
     high_hz: float = 3800.0
-    range_db: float = 60.0
+    range_db: float = 40.0
     code: Encoder = field(default_factory=lambda: Delta((0.1,)))
 
     def __post_init__(self) -> None:
