@@ -140,3 +140,27 @@ def test_channels_that_are_no_sensors_of_three_axes_are_refused(channels: int) -
     signals = np.zeros((2, channels, 8), np.float32)
     with pytest.raises(InputError, match=f"signals have {channels} channels; to vary how sensors"):
         augment.vary_wearing(signals, np.random.default_rng(0))
+
+
+def test_about_half_of_the_windows_are_of_the_other_wrist_whose_arms_mirror_each_other(
+    signals: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ROTATION_DEG", "GAIN_SPREAD", "WARP_SPREAD"):
+        monkeypatch.setattr(augment, name, 0.0)
+    varied = augment.vary_wrist(signals, np.random.default_rng(0))
+    kept = np.isclose(varied, signals, atol=1e-5).all(axis=(1, 2))
+    assert 10 < kept.sum() < 30
+    across = np.array([-1, 1, 1], np.float32)[:, None]
+    other, were = varied[~kept], signals[~kept]
+    assert np.allclose(other[:, :3], were[:, :3] * across, atol=1e-5)
+    # What a turning sensor measures of a fixed direction, da/dt = -w x a, holds in the mirror too.
+    for at in range(0, 64, 9):
+        seen = np.cross(were[:, 3:, at], were[:, :3, at]) * across[:, 0]
+        assert np.allclose(np.cross(other[:, 3:, at], other[:, :3, at]), seen, atol=1e-4)
+
+
+def test_the_other_wrist_takes_an_accelerometer_and_a_gyroscope() -> None:
+    with pytest.raises(InputError, match="signals have 3 channels; to vary the wrist they must ha"):
+        augment.vary_wrist(np.zeros((2, 3, 8), np.float32), np.random.default_rng(0))
+    none = augment.vary_wrist(np.zeros((0, 6, 8), np.float32), np.random.default_rng(0))
+    assert none.shape == (0, 6, 8)

@@ -11,6 +11,10 @@ ROTATION_DEG = 20.0
 GAIN_SPREAD = 0.1
 WARP_SPREAD = 0.1
 
+OTHER_WRIST = (-1, 1, 1, 1, -1, -1)
+"""What becomes of acceleration and turning, x, y, z each, in a mirror across x: an axis of turning
+is turned around where a direction is kept."""
+
 
 def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return the signals as if the sensor sat askew and the person moved a little otherwise.
@@ -42,6 +46,31 @@ def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDAr
     mean = turned.mean(axis=2, keepdims=True)
     gain = np.exp(rng.normal(0, GAIN_SPREAD, (len(signals), 1, 1))).astype(np.float32)
     return np.ascontiguousarray(mean + (turned - mean) * gain, np.float32)
+
+
+def vary_wrist(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the signals as `vary_wearing` does, half of the windows as if of the other wrist.
+
+    Args:
+        signals: float32 (windows, 6, samples): a watch's acceleration, then its turning, each
+            x, y, z with x along the arm.
+        rng: where the variation is drawn from.
+
+    Returns:
+        float32 array of the same shape.
+
+    Raises:
+        InputError: when there are other than six channels.
+    """
+    if signals.shape[1] != len(OTHER_WRIST):
+        raise InputError(
+            f"signals have {signals.shape[1]} channels; to vary the wrist they must have "
+            f"{len(OTHER_WRIST)}, of an accelerometer and a gyroscope, so train without it"
+        )
+    varied = vary_wearing(signals, rng)
+    mirrored = rng.random(len(varied)) < 0.5
+    varied[mirrored] *= np.array(OTHER_WRIST, np.float32)[:, None]
+    return varied
 
 
 def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
