@@ -64,69 +64,6 @@ def test_a_resumed_run_ends_as_one_that_was_never_interrupted(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"epochs": 9}, "epochs 4 instead of 9"),
-        ({"learning_rate": 0.5}, "learning_rate 0.001 instead of 0.5"),
-        ({"batch": 4}, "batch 8 instead of 4"),
-        ({"seed": 7}, "seed 0 instead of 7"),
-        ({"hidden": (5, 5)}, "hidden [6] instead of [5, 5]"),
-        ({"seed": 7, "batch": 4}, "seed 0 instead of 7, batch 8 instead of 4"),
-    ],
-)
-def test_resuming_with_other_options_is_refused_and_names_them(
-    tiny_training: Make, tmp_path: Path, changes: dict[str, Any], named: str
-) -> None:
-    folder = RunFolder(tmp_path)
-    train(tiny_training(), folder, 1)
-    before = contents(folder)
-    with pytest.raises(InputError) as caught:
-        folder.resume(tiny_training(**changes))
-    assert str(caught.value) == (
-        f"the run in {tmp_path} was started with {named}; give the options it was started with, or "
-        "start anew without --resume"
-    )
-    assert contents(folder) == before
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda kept: kept.update(task="keywords"), "task keywords instead of har"),
-        (lambda kept: kept.update(data_sha256="0"), "other data"),
-        (lambda kept: kept.update(threads=97), "--threads 97 instead of "),
-        (lambda kept: kept.update(processes=2), "2 processes instead of 1"),
-        (lambda kept: kept.update(torch="1.0"), "torch 1.0 instead of "),
-        (lambda kept: kept.pop("seed"), "seed None instead of 0"),
-        (
-            lambda kept: kept["architecture"]["layers"].pop(),
-            "number of layers 1 instead of 2",
-        ),
-        (
-            lambda kept: kept["architecture"]["layers"][1].update(threshold=2.0),
-            "threshold of layer 1 2.0 instead of 1.25",
-        ),
-    ],
-)
-def test_resuming_a_run_of_another_task_data_or_network_is_refused_in_words(
-    tiny_training: Make, tmp_path: Path, change: Callable[[Any], Any], named: str
-) -> None:
-    folder = RunFolder(tmp_path)
-    train(tiny_training(), folder, 1)
-    values = torch.load(folder.state, weights_only=True)
-    change(values["options"])
-    torch.save(values, folder.state)
-    before = contents(folder)
-    with pytest.raises(InputError) as caught:
-        folder.resume(tiny_training())
-    text = str(caught.value)
-    assert text.startswith(f"the run in {tmp_path} was started with {named}")
-    assert text.endswith("; give the options it was started with, or start anew without --resume")
-    assert ", " not in text.partition(" with ")[2].partition(";")[0]
-    assert contents(folder) == before
-
-
 def test_resuming_a_run_of_another_version_is_refused(tiny_training: Make, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     train(tiny_training(), folder, 1)
@@ -138,17 +75,6 @@ def test_resuming_a_run_of_another_version_is_refused(tiny_training: Make, tmp_p
         f"{folder.state} has version 1 and this program reads 2; train again, or use the program "
         "that wrote it"
     )
-
-
-def test_resuming_with_another_encoder_says_so_without_its_numbers(
-    tiny_training: Make, tmp_path: Path
-) -> None:
-    from neurodeploy.tasks.encoders.registry import SigmaDelta
-
-    folder = RunFolder(tmp_path)
-    train(tiny_training(), folder, 1)
-    with pytest.raises(InputError, match="was started with another encoder; give the options"):
-        folder.resume(tiny_training(encoder=SigmaDelta(0.4)))
 
 
 def test_resuming_where_no_run_is_is_refused(tiny_training: Make, tmp_path: Path) -> None:

@@ -9,14 +9,23 @@ import torch
 from neurodeploy.learning.training import Training
 from neurodeploy.tasks import windows
 
+OPTIONS = (
+    "task", "hidden", "epochs", "batch", "learning_rate", "seed", "kernels", "device", "prune",
+    "threads",
+)  # fmt: skip
+"""What options say of a run, by their names with "_" for "-"."""
+
+OF_NETWORK = ("input_shape", "longest_start")
+OF_LAYERS = {"weight_bits": "--weight-bits", "delays": "--delays", "longest_delay": "--delays"}
+"""Options that change every layer, by the fields of one."""
+
 WORDS = {
     "data_sha256": "other data",
-    "encoder": "another encoder",
+    "encoder": "another encoder (--encoder, or other data)",
     "processes": "{before} processes instead of {now}",
-    "budget": "another budget, or none",
-    "threads": "--threads {before} instead of {now}",
+    "budget": "another budget (--synop-budget or --energy-budget-uj), or none",
 }
-"""How to say that an option differs, where "NAME BEFORE instead of NOW" does not do."""
+"""How to say that something differs, where "NAME BEFORE instead of NOW" does not do."""
 
 MOST = 4
 """Differences that are named."""
@@ -52,23 +61,47 @@ def differences(kept: Any, asked: dict[str, Any]) -> list[str]:
     """Return in words what differs from what a run was started with: the first few of it."""
     before, now = _flat(kept), _flat(asked)
     found = [name for name in {**now, **before} if before.get(name) != now.get(name)]
-    found = [name for name in found if not _said_by(name, found)]
-    words = [_words(name, before.get(name), now.get(name)) for name in found[:MOST]]
-    more = len(found) - MOST
-    return [*words, f"{more} more differences"] if more > 0 else words
+    words: dict[str, str] = {}
+    for name in found:
+        option = _option(name, found)
+        if option is not None:
+            words.setdefault(option, _words(name, option, before.get(name), now.get(name)))
+    more = len(words) - MOST
+    first = list(words.values())[:MOST]
+    return [*first, f"{more} more differences"] if more > 0 else first
 
 
-def _said_by(name: str, found: list[str]) -> bool:
-    """Tell whether another of the differences says the same of the layers."""
-    if OF_LAYER not in name or "hidden" in found:
-        return OF_LAYER in name
-    return name != LAYERS and (LAYERS in found or name.partition(OF_LAYER)[0] in found)
+def _option(name: str, found: list[str]) -> str | None:
+    """Return the option that makes a difference, or what differs where there is none for it; None
+    where another difference says the same."""
+    if name == LAYERS:
+        return None if "hidden" in found else "--network"
+    field, of_layer, _ = name.partition(OF_LAYER)
+    if not of_layer:
+        return "--network" if name in OF_NETWORK else name
+    if LAYERS in found or field in found:
+        return None
+    if "hidden" in found:
+        return OF_LAYERS.get(field)
+    return OF_LAYERS.get(field, "--network")
 
 
-def _words(name: str, before: Any, now: Any) -> str:
-    if name not in WORDS and isinstance(now, dict):
+def _words(name: str, option: str, before: Any, now: Any) -> str:
+    """Return what differs in words; of several things that an option changes, the first."""
+    if name in WORDS:
+        return WORDS[name].format(before=before, now=now)
+    if option == "--network":
+        return f"another --network ({name} {before} instead of {now})"
+    if isinstance(now, dict):
         return f"another {name}"
-    return WORDS.get(name, f"{name} {{before}} instead of {{now}}").format(before=before, now=now)
+    if name in OPTIONS:
+        option = f"--{name.replace('_', '-')}"
+    return f"{option} {_shown(before)} instead of {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a person types it."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _flat(options: Any) -> dict[str, Any]:
