@@ -75,7 +75,7 @@ def _dense(layer: LayerSpec, before: Shape, after: Shape) -> Any:
     senders, neurons = math.prod(before), after[0]
     parameters: dict[str, Any] = {"delay": layer.delays == "axonal"}
     if layer.connections < 1:
-        parameters["mask"] = _mask(layer.connections, senders, neurons)
+        parameters["mask"] = _mask(layer.connected(senders), senders, neurons)
     neuron = _neuron(layer, neurons)
     if layer.delays == "synaptic":
         block = SynapticDense(neuron, senders, neurons, longest=layer.longest_delay, **parameters)
@@ -88,9 +88,9 @@ def _dense(layer: LayerSpec, before: Shape, after: Shape) -> Any:
     return block
 
 
-def _mask(share: float, senders: int, neurons: int) -> Tensor:
+def _mask(connected: int, senders: int, neurons: int) -> Tensor:
     """Return which synapses exist, float (neurons, senders), 0 or 1; as many for each neuron."""
-    chosen = torch.rand(neurons, senders).argsort(1)[:, : max(round(share * senders), 1)]
+    chosen = torch.rand(neurons, senders).argsort(1)[:, :connected]
     return torch.zeros(neurons, senders).scatter_(1, chosen, 1.0)
 
 

@@ -58,7 +58,8 @@ class LayerSpec:
         longest_delay: time steps that no delay of the layer exceeds, 1 to 62.
         bias: learn what every neuron (or channel) adds to its voltage in every step.
         dropout: share of the senders whose spikes are left out, for a whole sample, in training.
-        connections: share of the synapses that a dense layer has; every neuron has as many.
+        connections: share of the synapses that a dense layer has; every neuron has as many, the
+            whole number next to it and one at least.
         threshold: in SLAYER's units, 1.0 is the mantissa 64; below 64, in steps of 1/64.
         current_decay, voltage_decay: fraction lost a step, 0 to 1.
         tau_grad, scale_grad: width (relative to the threshold) and scale of the surrogate gradient.
@@ -137,6 +138,10 @@ class LayerSpec:
                 "learn_decays is 'neuron' for a conv layer, whose decays lava-dl takes for those "
                 "of columns; use 'shared'"
             )
+
+    def connected(self, senders: int) -> int:
+        """Return how many of so many senders reach each neuron of a dense layer, one at least."""
+        return max(round(self.connections * senders), 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that the layer's kind has as JSON values."""
