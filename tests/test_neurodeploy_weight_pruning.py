@@ -16,7 +16,13 @@ from models.snn import SlayerNetwork
 from neurodeploy.learning import training
 from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.run_folder import best_checkpoint
-from neurodeploy.learning.weight_pruning import ARRIVED, BEGIN, WeightPruning, share_at
+from neurodeploy.learning.weight_pruning import (
+    ARRIVED,
+    BEGIN,
+    WeightPruning,
+    _rounded_down,
+    share_at,
+)
 
 Make = Callable[..., training.Training]
 
@@ -68,6 +74,46 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
     network = SlayerNetwork(Architecture.dense((4, 3, 2)))
     with pytest.raises(InputError, match=f"the share to prune is {share:g}; give one over 0"):
         WeightPruning(network, share)
+
+
+@pytest.mark.parametrize(
+    ("share", "sizes", "message"),
+    [
+        (0.999, (4, 30, 4), "--prune 0.999 leaves none of the 120 weights of layer 0, and one at "
+         "least must stay; give 0.991 at most, or larger layers"),
+        (0.96, (24, 10, 2), "--prune 0.96 leaves none of the 12 weights of layer 1, and one at "
+         "least must stay; give 0.91 at most, or larger layers"),
+        (0.5, (1, 1, 2), ""),
+        (0.6, (1, 1, 2), "--prune 0.6 leaves none of the 1 weights of layer 0, and one at least "
+         "must stay; give 0.0 at most, or larger layers"),
+    ],
+)  # fmt: skip
+def test_a_share_that_leaves_a_layer_without_a_weight_is_refused(
+    share: float, sizes: tuple[int, ...], message: str
+) -> None:
+    values = {"connections": 0.6} if sizes[0] == 24 else {}
+    network = SlayerNetwork(Architecture.dense(sizes, delays="none", **values))
+    if not message:
+        WeightPruning(network, share)
+        return
+    with pytest.raises(InputError) as caught:
+        WeightPruning(network, share)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("weights", [2, 9, 10, 120, 4096, 16_384])
+def test_the_highest_share_that_is_named_leaves_a_weight(weights: int) -> None:
+    highest = float(_rounded_down((weights - 1) / weights))
+    assert 1 <= weights - round(highest * weights) <= 1 + weights / 9
+
+
+def test_a_weight_stays_where_so_many_neurons_left_that_none_would() -> None:
+    network = SlayerNetwork(Architecture.dense((4, 10, 2), delays="none"))
+    alive = [torch.zeros(10), torch.ones(2)]
+    alive[0][3] = 1
+    WeightPruning(network, 0.9).after_step(1.0, alive)
+    left = [int((block.synapse.weight.data != 0).sum()) for block in network.layers]
+    assert left == [1, 1]
 
 
 def test_a_training_ends_with_the_share_at_zero_in_the_integer_network(

@@ -8,6 +8,7 @@ Source: Zhu and Gupta, "To prune, or not to prune" (2017), their equation 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,7 +44,21 @@ class WeightPruning:
             raise InputError(f"the share to prune is {share:g}; give one over 0 and below 1")
         self._share = share
         self._blocks = network.layers
+        self._check_some_stay()
         self._removable = removable_layers(network)
+
+    def _check_some_stay(self) -> None:
+        """Raise InputError when none of the weights into a layer would stay."""
+        for index, block in enumerate(self._blocks):
+            weight, mask = weights_into(block)[0], getattr(block, "mask", None)
+            there = weight.numel() if mask is None else int(mask.sum())
+            if round(self._share * there) == there:
+                highest = (there - 1) / there
+                raise InputError(
+                    f"--prune {self._share:g} leaves none of the {there:,} weights of layer "
+                    f"{index}, and one at least must stay; give {_rounded_down(highest)} at most, "
+                    "or larger layers"
+                )
 
     def after_step(self, position: float, alive: Sequence[Tensor] | None = None) -> None:
         """Set to zero what has to be.
@@ -70,9 +85,16 @@ class WeightPruning:
 
 
 def _prune(weight: Tensor, there: Tensor, share: float) -> None:
-    """Set the smallest of the weights to zero, as many as round(share * those that are there)."""
+    """Set the smallest of the weights to zero, as many as round(share * those that are there), but
+    for one at least: neurons that leave take theirs."""
     wanted = int(there.sum())
-    count = weight.numel() - wanted + round(share * wanted)
+    count = weight.numel() - wanted + min(round(share * wanted), max(wanted - 1, 0))
     if count:
         size = torch.where(there > 0, weight.abs(), -1.0).view(-1)
         weight.view(-1)[torch.topk(size, count, largest=False, sorted=False).indices] = 0
+
+
+def _rounded_down(share: float) -> str:
+    """Return a share below 1 in the digits that tell it from 1, and not more than it is."""
+    digits = max(1, math.ceil(-math.log10(1 - share)))
+    return f"{math.floor(share * 10**digits) / 10**digits:.{digits}f}"
