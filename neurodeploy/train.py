@@ -132,11 +132,14 @@ def train(given: argparse.Namespace) -> tuple[Path, int]:
     cli.use_threads(given.threads or distributed.threads_each())
     if given.tensorboard:
         tensorboard.check_installed()
+    _check_options(given)
     folder = RunFolder(given.out or Path("runs") / given.task)
     with distributed.joined() as team, ExitStack() as held:
         lock = held.enter_context(_locked(folder)) if team.leads else None
         if team.leads:
             _check_events(given, folder)
+            if given.resume:
+                folder.check_holds_run()
         started = _start(given, folder, team)
         _run_epochs(started, _keeper(given, started, folder, lock))
         code = _show_end(started, folder)
@@ -160,6 +163,22 @@ def _locked(folder: RunFolder) -> Iterator[RunLock]:
         yield lock
 
 
+def _check_options(given: argparse.Namespace) -> None:
+    """Raise InputError for what is known to be wrong before the data are read."""
+    from neurodeploy.learning import chosen_network, training
+    from neurodeploy.tasks import get
+
+    task = get(given.task)
+    if given.encoder is not None and given.encoder not in task.other_encoders:
+        others = f"give {', '.join(task.other_encoders)}, or " if task.other_encoders else ""
+        raise InputError(
+            f"--encoder {given.encoder} is of another task than {task.name}; {others}leave it out"
+        )
+    chosen_network.check(task.recipe, given)
+    budget_options.budget_of(given)
+    training.find_device(distributed.device_of(given.device))
+
+
 def _events(given: argparse.Namespace, folder: RunFolder) -> Path | None:
     """Return where TensorBoard's event files go, None for none."""
     return folder.events if given.tensorboard is True else given.tensorboard
@@ -177,7 +196,7 @@ def _check_events(given: argparse.Namespace, folder: RunFolder) -> None:
 
 def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training:
     """Return the training that the options say, at its start or where it was interrupted."""
-    from neurodeploy.learning import training
+    from neurodeploy.learning import chosen_network, training
     from neurodeploy.learning.capacity import capacity_problems
     from neurodeploy.learning.run_options import options_of
 
@@ -191,6 +210,8 @@ def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training
         folder.resume(started)
     for problem in capacity_problems(settings.architecture):
         cli.say(f"warning: {problem}")
+    for sentence in chosen_network.notes(settings.architecture):
+        cli.say(f"note: {sentence}")
     cli.say(_introduction(started))
     return started
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from models.architecture import Architecture
 from models.errors import InputError
+from neurodeploy import train
+from neurodeploy.learning import chosen_network
 from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.tasks.recipe import Recipe
 
@@ -64,13 +68,127 @@ def test_a_file_says_everything(tmp_path):
 def test_a_file_must_fit_the_task(tmp_path, change, said):
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"layers": [{"kind": "dense", "neurons": 4}], **change}))
-    with refused(f"{path} has {said}; change the file"):
+    with refused(f"--network {path} has {said}; change the file"):
         chosen(network=str(path))
 
 
 def test_an_unknown_name_is_refused():
     names = "dense, dense-bias, recurrent, conv, synaptic, small"
-    with refused(f"there is no network 'dens'; choose {names}, or give a JSON file"):
+    with refused(f"there is no --network 'dens'; choose {names}, or give a JSON file"):
         chosen(network="dens")
-    with pytest.raises(InputError, match=r"none\.json cannot be read"):
+    with pytest.raises(InputError, match=r"--network none\.json cannot be read"):
         chosen(network="none.json")
+
+
+def test_sizes_that_fit_no_network_are_refused_with_the_option():
+    with refused(
+        "--hidden: sizes (3000, 60000, 4) make 180,240,000 synapses; the limit is 134,217,728, "
+        "about what a Loihi 2 holds, so give smaller layers"
+    ):
+        architecture_of(RECIPE, channels=3000, classes=4, hidden=[60000])
+
+
+# Before the data are read
+
+
+def asked(*words: str) -> argparse.Namespace:
+    options = argparse.ArgumentParser()
+    train.add_options(options)
+    return options.parse_args(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--network", "none.json"),
+            "--network none.json cannot be read (No such file or directory); give a JSON file, as "
+            "docs/networks.md describes",
+        ),
+        (
+            ("--network", "bad.json"),
+            "--network bad.json is no JSON (Expecting value: line 1 column 1 (char 0)); correct it "
+            "there",
+        ),
+        (
+            ("--network", "odd.json"),
+            "--network odd.json: layer 0: neurons is '4'; give a whole number from 1 to 65535",
+        ),
+        (
+            ("--network", "dens"),
+            "there is no --network 'dens'; choose dense, dense-bias, recurrent, conv, synaptic, "
+            "small, or give a JSON file",
+        ),
+        (
+            ("--network", "good.json", "--hidden", "4"),
+            "--hidden and a file of --network are given; say it in the file",
+        ),
+        (
+            ("--hidden", "20000", "20000"),
+            "--hidden 20000 20000 makes 400,000,000 synapses between hidden layers; the limit is "
+            "134,217,728, about what a Loihi 2 holds, so give smaller layers",
+        ),
+        (
+            ("--network", "conv", "--hidden", "8", "4"),
+            "--hidden has 2 sizes and the network conv one dense hidden layer; give one size, or "
+            "describe the network in a file of --network",
+        ),
+        (
+            ("--task", "digits", "--encoder", "log-mel-lif"),
+            "--encoder log-mel-lif is of another task than digits; give latency, or leave it out",
+        ),
+        (
+            ("--energy-budget-uj", "1", "--costs", "none.json"),
+            "none.json does not exist; give a cost file, as docs/cost-files.md describes",
+        ),
+        (("--device", "gpu"), "the device 'gpu' cannot be used ("),
+    ],
+)
+def test_what_is_wrong_whatever_the_data_is_said_before_they_are_read(
+    tmp_path, monkeypatch, capsys, words, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.json").write_text("x")
+    Path("odd.json").write_text(json.dumps({"layers": [{"kind": "dense", "neurons": "4"}]}))
+    Path("good.json").write_text(json.dumps({"layers": [{"kind": "dense", "neurons": 4}]}))
+    assert train.main([*words, "--data", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert not Path("runs").exists()
+
+
+def test_a_run_that_is_not_there_is_not_resumed_and_no_data_are_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(["--resume", "--data", "nowhere"]) == 2
+    assert capsys.readouterr().err == (
+        "error: runs/har holds no run to resume (resume.pt is missing); start one without "
+        "--resume\n"
+    )
+
+
+def test_sizes_beyond_any_layer_are_refused_by_name(capsys):
+    with pytest.raises(SystemExit):
+        asked("--hidden", "70000")
+    assert "--hidden: '70000' is no whole number from 1 to 65535" in capsys.readouterr().err
+
+
+def test_what_may_fit_the_task_is_taken():
+    chosen_network.check(RECIPE, asked("--network", "conv", "--hidden", "8"))
+    chosen_network.check(RECIPE, asked("--hidden", "65535", "--delays", "none"))
+    chosen_network.check(Recipe(network="conv", hidden=(9,)), asked())
+
+
+# Notes
+
+
+def test_a_share_of_synapses_that_is_not_whole_is_told_where_it_is_far_from_what_was_asked():
+    layers = [
+        {"kind": "dense", "neurons": 40, "connections": 0.02},
+        {"kind": "dense", "neurons": 30, "connections": 0.26},
+        {"kind": "dense", "neurons": 4},
+    ]
+    made = Architecture.from_dict({"input_shape": [12], "layers": layers})
+    assert chosen_network.notes(made) == [
+        "layer 0 has 1 of 12 synapses a neuron, a share of 0.083 where connections is 0.02, since "
+        "synapses are whole"
+    ]
+    assert chosen_network.notes(chosen(network="synaptic")) == []

@@ -304,12 +304,12 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (nothing, ("train", "--data", "no"), "no is not a folder; unpack a data set and give its"),
         (nothing, ("train", "--out", "data/train/y_train.txt"), "data/train/y_train.txt cannot be"),
         (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (File exists);"),
-        (nothing, ("train",), "the batch is 32 but there are 12 training windows; choose a"),
+        (nothing, ("train",), "the batch is 32 but there are 12 training windows; give a"),
         (nothing, ("train", *SMALL, "--device", "gpu"), "the device 'gpu' cannot be used ("),
         (
             nothing,
             ("train", *SMALL, "--resume", "--seed", "5"),
-            "the run in runs/har was started with seed 0 instead of 5; give the options it was",
+            "the run in runs/har was started with --seed 0 instead of 5; give the options it was",
         ),
         (
             nothing,

@@ -148,7 +148,7 @@ def test_a_batch_of_less_windows_than_processes_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         check_batch(2, 24, 3)
     assert str(caught.value) == (
-        "the batch is 2 but 3 processes share it; choose a larger batch or fewer processes"
+        "the batch is 2 but 3 processes share it; give a larger --batch or fewer processes"
     )
 
 

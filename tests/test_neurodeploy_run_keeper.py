@@ -387,7 +387,7 @@ def test_a_batch_larger_than_the_data_is_one_sentence(
 ) -> None:
     assert run(tmp_path / "run", "--batch", "13") == 2
     assert capsys.readouterr().err == (
-        "error: the batch is 13 but there are 12 training windows; choose a smaller batch\n"
+        "error: the batch is 13 but there are 12 training windows; give a smaller --batch\n"
     )
     assert not list((tmp_path / "run").iterdir())
 

@@ -208,7 +208,7 @@ def test_a_network_with_a_threshold_out_of_reach_is_warned_about(tiny_training: 
 
 
 def test_a_batch_larger_than_the_data_is_refused(tiny_training: Make) -> None:
-    message = "the batch is 25 but there are 24 training windows; choose a smaller batch"
+    message = "the batch is 25 but there are 24 training windows; give a smaller --batch"
     with pytest.raises(InputError, match=message):
         tiny_training(batch=25)
     assert len(list(training.run(tiny_training(batch=24, epochs=1)))) == 1

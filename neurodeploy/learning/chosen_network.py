@@ -6,16 +6,21 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from models.architecture import Architecture, Shape
+from models import loihi
+from models.architecture import SYNAPSES_MAX, Architecture, Shape
 from models.architecture_json import read_architecture
 from models.errors import InputError
 from models.layer_spec import DELAYS
 from models.presets import PRESETS
 from neurodeploy import cli
 from neurodeploy.tasks.recipe import Recipe
+
+TOLD_FROM = 0.1
+"""By what share the synapses of a layer differ from its `connections` to be told."""
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
@@ -28,7 +33,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
     options.add_argument(
         "--hidden",
-        type=cli.whole_number(1),
+        type=cli.whole_number(1, loihi.SENDERS_MAX),
         nargs="+",
         metavar="N",
         help="neurons of each hidden layer; the task's own when not given",
@@ -38,6 +43,41 @@ def add_options(options: argparse.ArgumentParser) -> None:
         choices=DELAYS,
         help="what delays to learn wherever the network can have them; its own when not given",
     )
+
+
+def check(recipe: Recipe, given: argparse.Namespace) -> None:
+    """Raise InputError for what is wrong with the options whatever the task's data are."""
+    name, hidden = given.network or recipe.network, given.hidden
+    if name not in PRESETS:
+        _check_file_alone(given.hidden, given.delays, given.weight_bits)
+        _read(name, channels=1)
+        return
+    if hidden and name == "conv" and len(hidden) > 1:
+        raise InputError(
+            f"--hidden has {len(hidden)} sizes and the network conv one dense hidden layer; give "
+            "one size, or describe the network in a file of --network"
+        )
+    between = sum(a * b for a, b in pairwise(hidden or ()))
+    if between > SYNAPSES_MAX:
+        raise InputError(
+            f"--hidden {' '.join(map(str, hidden))} makes {between:,} synapses between hidden "
+            f"layers; the limit is {SYNAPSES_MAX:,}, about what a Loihi 2 holds, so give smaller "
+            "layers"
+        )
+
+
+def notes(architecture: Architecture) -> list[str]:
+    """Return in sentences what the network has otherwise than its description says."""
+    found = []
+    for index, (layer, senders) in enumerate(zip(architecture.layers, architecture.sizes)):
+        share = layer.connected(senders) / senders
+        if layer.kind == "dense" and abs(share / layer.connections - 1) > TOLD_FROM:
+            found.append(
+                f"layer {index} has {layer.connected(senders)} of {senders:,} synapses a neuron, a "
+                f"share of {share:.2g} where connections is {layer.connections:g}, since synapses "
+                "are whole"
+            )
+    return found
 
 
 def architecture_of(
@@ -69,11 +109,7 @@ def architecture_of(
         InputError: when there is no such network, or it does not fit the task.
     """
     if network is not None and network not in PRESETS:
-        for name, value in (
-            ("--hidden", hidden), ("--delays", delays), ("--weight-bits", weight_bits),
-        ):  # fmt: skip
-            if value is not None:
-                raise InputError(f"{name} and a file of --network are given; say it in the file")
+        _check_file_alone(hidden, delays, weight_bits)
         return _from_file(network, channels, classes)
     values: dict[str, Any] = {
         "threshold": recipe.threshold,
@@ -85,7 +121,11 @@ def architecture_of(
     sizes = hidden or (None if name == "small" else recipe.hidden)
     if sizes:
         values["hidden"] = sizes
-    made = PRESETS[name](_input_shape(name, channels, grid), classes, **values)
+    try:
+        made = PRESETS[name](_input_shape(name, channels, grid), classes, **values)
+    except InputError as error:
+        option = "--hidden" if hidden else f"--network {name}"
+        raise InputError(f"{option}: {error}") from None
     if weight_bits is not None:
         made = made.changed(weight_bits=weight_bits)
     if recipe.dropout:
@@ -120,16 +160,36 @@ def with_dropout(network: Architecture, share: float) -> Architecture:
     return replace(network, layers=(first, *(replace(each, dropout=share) for each in rest)))
 
 
-def _from_file(network: str, channels: int, classes: int) -> Architecture:
+def _check_file_alone(
+    hidden: Sequence[int] | None, delays: str | None, weight_bits: int | None
+) -> None:
+    """Raise InputError when an option says what a file of `--network` says."""
+    named = {"--hidden": hidden, "--delays": delays, "--weight-bits": weight_bits}
+    for name, value in named.items():
+        if value is not None:
+            raise InputError(f"{name} and a file of --network are given; say it in the file")
+
+
+def _read(network: str, channels: int) -> Architecture:
+    """Return the network of a file, for so many channels where it does not say how many."""
     path = Path(network)
     if not path.suffix and not path.exists():
         names = ", ".join(PRESETS)
-        raise InputError(f"there is no network {network!r}; choose {names}, or give a JSON file")
-    made = read_architecture(path, (channels,))
+        raise InputError(f"there is no --network {network!r}; choose {names}, or give a JSON file")
+    try:
+        return read_architecture(path, (channels,))
+    except InputError as error:
+        raise InputError(f"--network {error}") from None
+
+
+def _from_file(network: str, channels: int, classes: int) -> Architecture:
+    made = _read(network, channels)
     for what, found, wanted in (
         ("input channels", math.prod(made.input_shape), channels),
         ("output neurons", made.sizes[-1], classes),
     ):
         if found != wanted:
-            raise InputError(f"{path} has {found} {what} and the task {wanted}; change the file")
+            raise InputError(
+                f"--network {network} has {found} {what} and the task {wanted}; change the file"
+            )
     return made

@@ -107,13 +107,17 @@ class RunFolder:
         if team.leads:
             self._write_results(started)
 
-    def _read(self, started: training.Training) -> dict[str, Any]:
-        """Return the state that was kept, if it is of a run with the same options."""
+    def check_holds_run(self) -> None:
+        """Raise InputError when there is no run to resume."""
         if not self.state.exists():
             raise InputError(
                 f"{self.path} holds no run to resume ({self.state.name} is missing); start one "
                 "without --resume"
             )
+
+    def _read(self, started: training.Training) -> dict[str, Any]:
+        """Return the state that was kept, if it is of a run with the same options."""
+        self.check_holds_run()
         values = checkpoint.load_values(self.state, FORMAT, VERSION)
         wrong = differences(values.get("options"), options_of(started))
         if wrong:

@@ -176,11 +176,11 @@ def check_batch(batch: int, windows: int, processes: int) -> None:
     """Raise InputError when there is no batch that large, or too little of it for a process."""
     if windows < batch:
         raise InputError(
-            f"the batch is {batch} but there are {windows} training windows; choose a smaller batch"
+            f"the batch is {batch} but there are {windows} training windows; give a smaller --batch"
         )
     if batch < processes:
         raise InputError(
-            f"the batch is {batch} but {processes} processes share it; choose a larger batch or "
+            f"the batch is {batch} but {processes} processes share it; give a larger --batch or "
             "fewer processes"
         )
 
