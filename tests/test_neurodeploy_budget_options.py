@@ -8,13 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from models.architecture import Architecture
 from neurodeploy import train
-from neurodeploy.learning import checkpoint
+from neurodeploy.learning import budget_options, checkpoint
+from neurodeploy.learning.budget import Budget, Law
 from neurodeploy.pages import history
 
 Run = Callable[..., tuple[int, str, str]]
@@ -103,9 +105,13 @@ def test_other_bits_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) ->
         ),
         (
             ("--energy-budget-uj", 0.01),
-            "the budget is 0.01 uJ of dynamic energy on loihi2 a sample, and the input alone takes",
+            "--energy-budget-uj is 0.01 uJ of dynamic energy on loihi2 a sample, and the input "
+            "alone takes",
         ),
-        (("--synop-budget", 1), "the budget is 1 SynOps a sample, and the input alone takes"),
+        (
+            ("--synop-budget", 1.5),
+            "--synop-budget is 1.5 SynOps a sample, and the input alone takes",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence_before_training(
@@ -164,6 +170,31 @@ def test_a_budget_above_what_the_network_takes_changes_nothing_and_says_so(run: 
     )
 
 
+@pytest.mark.parametrize(("spent", "told"), [(940.0, True), (950.0, False), (1000.0, False)])
+def test_less_than_the_budget_by_over_a_twentieth_is_said_with_what_to_do(
+    spent: float, told: bool
+) -> None:
+    law = Law(Budget(1000.0), pressed=True)
+    sentence = budget_options._words(SimpleNamespace(law=law), spent, "3 of 9 hidden neurons")
+    base = (
+        f"it takes {spent:,.0f} SynOps a sample on the validation windows, {spent / 1000:.1%} of "
+        "the budget, with 3 of 9 hidden neurons"
+    )
+    more = (
+        "; that is over 5% below it, as where few neurons are left and the last to go took much: "
+        "train longer, or from larger layers, to make more use of it"
+    )
+    assert sentence == base + (more if told else "")
+
+
+def test_a_budget_need_not_be_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Budget(3000.5).words() == "3,000.5 SynOps"
+    assert Budget(1e6).words() == "1,000,000 SynOps"
+    with pytest.raises(SystemExit):
+        train.main(["--help"])
+    assert "a mean is seldom whole, so N need not be" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_budget_that_no_epoch_met_ends_with_1_and_keeps_the_nearest(run: Run) -> None:
     assert run()[0] == 0
     budget = round(0.6 * spent_synops())
@@ -189,7 +220,7 @@ def test_resuming_with_another_budget_is_refused(run: Run) -> None:
     assert run("--synop-budget", 1e6)[0] == 0
     code, _, told = run("--synop-budget", 2e6, "--resume")
     assert code == 2
-    assert "was started with another budget, or none; give the options it was started" in told
+    assert "was started with another budget (--synop-budget or --energy-budget-uj), or none" in told
 
 
 def test_two_processes_keep_to_a_budget_as_one_does(run: Run, uci_har_folder: Path) -> None:

@@ -72,7 +72,7 @@ class Budget:
         """Return an amount with its unit, the budget's when none is given."""
         value = self.amount if spent is None else spent
         if self.chip is None:
-            return f"{value:,.0f} SynOps"
+            return f"{value:,.10g} SynOps" if spent is None else f"{value:,.0f} SynOps"
         return f"{value:.3g} uJ of dynamic energy on {self.chip.name}"
 
     def as_dict(self) -> dict[str, Any]:

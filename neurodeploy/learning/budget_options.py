@@ -27,7 +27,8 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--synop-budget",
         type=cli.positive_number,
         metavar="N",
-        help="SynOps that the mean sample may take, those of zero weights too, as in a report",
+        help="SynOps that the mean sample may take, those of zero weights too, as in a report; a "
+        "mean is seldom whole, so N need not be",
     )
     group.add_argument(
         "--energy-budget-uj",
@@ -99,8 +100,9 @@ def check_reachable(started: Training) -> None:
     data, budget = started.data, started.thrift.law.budget
     least = started.thrift.least(encode_windows(data.windows, data.encoder, data.split.validation))
     if least > budget.amount:
+        option = "--synop-budget" if budget.chip is None else "--energy-budget-uj"
         raise InputError(
-            f"the budget is {budget.words()} a sample, and the input alone takes "
+            f"{option} is {budget.words()} a sample, and the input alone takes "
             f"{budget.words(least)} where every layer that can has one neuron; give at least that"
         )
 
@@ -120,6 +122,8 @@ def outcome(started: Training) -> tuple[list[str], list[str]]:
 
 
 def _words(thrift: Any, spent: float, widths: str) -> str:
+    from neurodeploy.learning.budget import BAND
+
     budget = thrift.law.budget
     if not budget.met(spent):
         return (
@@ -129,7 +133,13 @@ def _words(thrift: Any, spent: float, widths: str) -> str:
     takes = f"it takes {budget.words(spent)} a sample on the validation windows"
     if not thrift.law.pressed:
         return f"{takes}, less than the budget of {budget.words()}, which changed nothing"
-    return f"{takes}, {spent / budget.amount:.1%} of the budget, with {widths}"
+    told = f"{takes}, {spent / budget.amount:.1%} of the budget, with {widths}"
+    if spent < (1 - BAND) * budget.amount:
+        told += (
+            f"; that is over {BAND:.0%} below it, as where few neurons are left and the last to go "
+            "took much: train longer, or from larger layers, to make more use of it"
+        )
+    return told
 
 
 def _widths(started: Training) -> str:
