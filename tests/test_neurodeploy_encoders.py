@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from neurodeploy.tasks.encoders.registry import (
     ENCODERS,
+    Bands,
     Delta,
     Encoder,
     Pixels,
@@ -294,6 +295,8 @@ def signals_for(encoder: Encoder, signals: NDArray[np.float32]) -> NDArray[np.fl
     """Return signals of the kind that the encoder takes."""
     if isinstance(encoder, Pixels):
         return np.abs(100 * signals).round().clip(0, 255)
+    if isinstance(encoder, Bands):  # one waveform, of some hops
+        return signals[:, :1].repeat(5, axis=2)
     return signals
 
 
@@ -301,8 +304,10 @@ def signals_for(encoder: Encoder, signals: NDArray[np.float32]) -> NDArray[np.fl
 def test_each_encoder_gives_binary_spikes_of_the_shape_it_declares(
     encoder: Encoder, signals: NDArray[np.float32]
 ) -> None:
-    spikes = encoder.encode(signals_for(encoder, signals))
-    assert spikes.shape == (4, encoder.channels(3), encoder.steps(60))
+    signals = signals_for(encoder, signals)
+    spikes = encoder.encode(signals)
+    windows, channels, samples = signals.shape
+    assert spikes.shape == (windows, encoder.channels(channels), encoder.steps(samples))
     assert spikes.dtype == np.uint8
     assert set(np.unique(spikes)) <= {0, 1}
 
@@ -322,8 +327,11 @@ def test_each_encoder_survives_json(encoder: Encoder) -> None:
 
 
 @pytest.mark.parametrize("encoder", [kind() for kind in ENCODERS.values()], ids=list(ENCODERS))
-def test_each_encoder_takes_no_windows(encoder: Encoder) -> None:
-    assert encoder.encode(np.zeros((0, 2, 8))).shape == (0, encoder.channels(2), encoder.steps(8))
+def test_each_encoder_takes_no_windows(encoder: Encoder, signals: NDArray[np.float32]) -> None:
+    nothing = signals_for(encoder, signals)[:0]
+    _, channels, samples = nothing.shape
+    spikes = encoder.encode(nothing)
+    assert spikes.shape == (0, encoder.channels(channels), encoder.steps(samples))
 
 
 def test_thresholds_survive_json_in_full_precision() -> None:

@@ -32,8 +32,8 @@ ORIGIN = Origin(
 
 DELTA, DELTA_RANGE_DB = Delta((0.1,)), 40.0
 LIF, LIF_RANGE_DB = Lif((0.5,), leak=0.2), 60.0
-"""The codes, and the decibels below the loudest sound that have a level at all: a delta code conveys
-every level, noise as well, while a neuron forgets it; `docs/recipes/` tells how they were chosen."""
+"""The codes, and the decibels below the loudest sound that have a level at all: a delta code
+conveys every level, that of noise as well. `docs/recipes/` tells how they were chosen."""
 
 
 def _bands(kind: str, code: Encoder, range_db: float) -> Callable[[Windows], Encoder]:
