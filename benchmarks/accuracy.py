@@ -16,8 +16,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
@@ -25,10 +26,11 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.accuracy_figures import Outcome
+from benchmarks.accuracy_commands import Commands, RunFailed
+from benchmarks.accuracy_figures import Outcome, Outcomes
 from benchmarks.accuracy_keys import Facts, facts_of
 from benchmarks.accuracy_models import MODELS
-from benchmarks.accuracy_runs import Commands, Run, RunFailed, make, prepare, runs_of
+from benchmarks.accuracy_runs import Run, make, prepare, runs_of
 from models.errors import InputError
 from neurodeploy import cli
 
@@ -103,7 +105,6 @@ def duration(seconds: float) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Make all runs that are not there yet, and show them."""
     given = _options().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end what was started as well
     console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
     say: Callable[[str], None] = lambda line: console.print(line, style="dim", soft_wrap=True)  # noqa: E731
     facts = [_read(name, say) for name in _tasks(given.task, say)]
@@ -117,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for run in runs_of(each, given.runs.resolve(), given.seeds, given.models)
     ]
     board = Board(runs, given.jobs, say)
-    _make_all(board)
+    with _told_to_end():
+        _make_all(board)
     outcomes = outcomes_of(board)
     if outcomes:
         _show(console, outcomes, board, given.markdown)
@@ -126,13 +128,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.CHECK_FAILED if board.failures else cli.DONE
 
 
-def _show(
-    console: Console, outcomes: Sequence[Mapping[str, Outcome]], board: Board, page: Path | None
-) -> None:
-    from benchmarks import accuracy_page, tables
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Let SIGTERM end what was started as well, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(console: Console, outcomes: Sequence[Outcomes], board: Board, page: Path | None) -> None:
+    from benchmarks import accuracy_page, accuracy_tables, tables
 
     for each in outcomes:
-        for cells in accuracy_page.cells_of(each):
+        for cells in accuracy_tables.cells_of(each):
             console.print(tables.table_of(cells))
     if page is not None:
         failures = {run.name: reason for run, reason in board.failures.items()}

@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ POINT: Final = 0.01
 DELAYS: Final = ((AXONAL, NO_DELAYS), (SYNAPTIC, NO_DELAYS), (SYNAPTIC, AXONAL))
 """Pairs of models with other delays, of which the first may have a benefit."""
 
-Band = tuple[float, float]
+Band: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,15 @@ class Outcome:
         answers = np.asarray(self.results[seed]["answers"])
         found: NDArray[np.float64] = (answers == self.facts.labels).astype(np.float64)
         return found
+
+
+Outcomes: TypeAlias = Mapping[str, Outcome]
+"""The models of one task by their names."""
+
+
+def facts_of(outcomes: Outcomes) -> Facts:
+    """Return the facts of the task, of which there is one model or more."""
+    return next(iter(outcomes.values())).facts
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def interval(values: Sequence[float]) -> Band | None:
     """Return the 95% interval of the mean by Student's distribution, None of one value."""
     if len(values) < 2:
         return None
-    from scipy.stats import t
+    from scipy.stats import t  # type: ignore[import-untyped]
 
     half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return mean(values) - half, mean(values) + half
@@ -156,10 +165,10 @@ def drawn_interval(values: NDArray[np.float64], groups: NDArray[np.int64] | None
     return float(low), float(high)
 
 
-def compared(outcomes: Mapping[str, Outcome]) -> list[Difference]:
+def compared(outcomes: Outcomes) -> list[Difference]:
     """Return what differs between the models of a task: delays, and the task's own network less
     each artificial one."""
-    own = next((each.facts.own for each in outcomes.values()), AXONAL)
+    own = facts_of(outcomes).own
     artificial = [(own, model.name) for model in MODELS.values() if not model.spiking]
     found = [
         difference(outcomes[one], outcomes[other])

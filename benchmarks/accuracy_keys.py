@@ -192,11 +192,13 @@ def _sha256(*arrays: NDArray[Any]) -> str:
     return sha.hexdigest()
 
 
-def code_of(model: Model) -> dict[str, str]:
-    """Return the state of the code that makes a model's runs: a digest, and the commit."""
+def code_of(model: Model) -> dict[str, Any]:
+    """Return the state of the code that makes a model's runs: a digest, the commit, and whether
+    files of it are changed since."""
     return {
         "sha256": _code_digest(SPIKING_CODE if model.spiking else ARTIFICIAL_CODE),
         "commit": _commit(),
+        "changed": _changed(SPIKING_CODE if model.spiking else ARTIFICIAL_CODE),
     }
 
 
@@ -231,9 +233,19 @@ def _is_text(node: ast.AST) -> bool:
 @cache
 def _commit() -> str:
     """Return the commit of the project's folder, or "unknown" outside a repository."""
-    line = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    return _git("rev-parse", "--short=12", "HEAD") or "unknown"
+
+
+@cache
+def _changed(places: tuple[str, ...]) -> bool:
+    return bool(_git("status", "--porcelain", "--", *places))
+
+
+def _git(*words: str) -> str:
+    """Return what git says of the project's folder, "" where it cannot."""
+    line = ["git", "-C", str(ROOT), *words]
     try:
         done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=30)
     except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
+        return ""
+    return done.stdout.strip()

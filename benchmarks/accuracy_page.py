@@ -1,4 +1,4 @@
-"""What the benchmark of accuracy shows: tables for each task, pictures, and the page."""
+"""The page of the benchmark of accuracy, with its pictures beside it."""
 
 from __future__ import annotations
 
@@ -9,184 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
 
 from benchmarks import accuracy_plot
-from benchmarks.accuracy_figures import (
-    DELAYS,
-    POINT,
-    Band,
-    Outcome,
-    band,
-    compared,
-)
+from benchmarks.accuracy_figures import DELAYS, POINT, Outcome, Outcomes, compared, facts_of
 from benchmarks.accuracy_keys import code_of
 from benchmarks.accuracy_models import MODELS
+from benchmarks.accuracy_tables import cells_of, processors, spread
 from benchmarks.accuracy_texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
-from benchmarks.tables import Cells, markdown_rows, number
-from hw_sim.chips.chip import CHIPS
-from hw_sim.estimates.conventional import Operation, operations
-
-Outcomes = Mapping[str, Outcome]
-
-PROCESSORS: Final = ("arm", "cmos45_int8")
-"""On which the artificial networks' energy is shown, of `hw_sim.estimates.conventional`."""
-TOLERANCE: Final = 0.1
-"""A share by which parameters may differ before the page says it."""
-
-
-def processors() -> list[Operation]:
-    """Return the conventional hardware that is shown."""
-    return [each for each in operations()[0] if each.name in PROCESSORS]
-
-
-def cells_of(outcomes: Outcomes) -> list[Cells]:
-    """Return the tables of one task."""
-    task = _facts(outcomes).task
-    tables = [
-        Cells(f"{task}: accuracy on the test", *_accuracy(outcomes)),
-        Cells(f"{task}: what a sample takes", *_costs(outcomes)),
-        Cells(f"{task}: what differs", *_differences(outcomes)),
-        Cells(f"{task}: trainings", *_trainings(outcomes)),
-    ]
-    return [each for each in tables if each.rows]
-
-
-def _facts(outcomes: Outcomes) -> Any:
-    return next(iter(outcomes.values())).facts
-
-
-def _accuracy(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
-    headings = ["model", "parameters", "accuracy", "macro F1", "trained", "same answers", "seeds"]
-    return headings, [_accuracy_row(each) for each in outcomes.values()]
-
-
-def _accuracy_row(each: Outcome) -> list[str]:
-    trained, same = "-", "-"
-    if each.model.spiking:
-        trained = spread(each, "trained_accuracy")
-        equal = sum(bool(result["same_answers"]) for result in each.results.values())
-        same = "all" if equal == len(each.results) else f"in {equal} of {len(each.results)} seeds"
-    return [
-        each.model.title,
-        _parameters(each),
-        spread(each, "accuracy"),
-        f"{each.mean('macro_f1'):.3f}",
-        trained,
-        same,
-        ", ".join(map(str, each.results)),
-    ]
-
-
-def _parameters(each: Outcome) -> str:
-    """Return the parameters, and how many times the task's own network's where that is far off."""
-    count = each.mean("parameters")
-    share = count / each.facts.parameters[each.facts.own]
-    far = not each.model.spiking and abs(share - 1) > TOLERANCE
-    return f"{count:,.0f}{f' ({share:.2f} x)' if far else ''}"
-
-
-def spread(each: Outcome, name: str) -> str:
-    """Return the mean in percent and the sample deviation of a share, over seeds."""
-    deviation = each.deviation(name)
-    more = "" if deviation is None else f" ± {100 * deviation:.1f}"
-    return f"{100 * each.mean(name):.1f}{more}"
-
-
-def _costs(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
-    chips = sorted(CHIPS)
-    headings = ["model", "operations"]
-    for chip in chips:
-        headings += [f"{chip}, uJ", f"{chip}, ms"]
-    headings += [f"{each.title}, uJ" for each in processors()]
-    return headings, [_cost_row(each, chips) for each in outcomes.values()]
-
-
-def _cost_row(each: Outcome, chips: Sequence[str]) -> list[str]:
-    unit = "SynOps" if each.model.spiking else "MACs"
-    row = [each.model.title, f"{each.mean('operations'):,.0f} {unit}"]
-    for chip in chips:
-        row += _on_chip(each, chip) if each.model.spiking else ["-", "-"]
-    for processor in processors():
-        energy = each.mean("operations") * processor.energy_j * 1e6
-        row.append("-" if each.model.spiking else number(energy))
-    return row
-
-
-def _on_chip(each: Outcome, name: str) -> list[str]:
-    found = each.chip(name)
-    if not all(one["fits"] for one in found):
-        return ["does not fit", "does not fit"]
-    texts = []
-    for key in ("dynamic_uj", "latency_ms"):
-        low, value, high = band([one[key] for one in found])
-        texts.append(f"{number(value)} ({number(low)} to {number(high)})")
-    return texts
-
-
-def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
-    headings = ["difference", "points", "over seeds", "over the test", "drawn from", "shows"]
-    return headings, [
-        [
-            f"{MODELS[each.one].title} less {MODELS[each.other].title}",
-            f"{each.mean / POINT:+.1f}",
-            _band(each.over_seeds),
-            _band(each.over_test),
-            each.units,
-            each.words,
-        ]
-        for each in compared(outcomes)
-    ]
-
-
-def _band(ends: Band | None) -> str:
-    return "-" if ends is None else f"{ends[0] / POINT:+.1f} to {ends[1] / POINT:+.1f}"
-
-
-def _trainings(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
-    headings = ["model", "network", "validation", "best epochs", "rate", "minutes a run"]
-    return headings, [_training_row(each) for each in outcomes.values()]
-
-
-def _training_row(each: Outcome) -> list[str]:
-    facts, spiking = each.facts, each.model.spiking
-    if spiking:
-        words = network_words(facts.networks[each.model.name])
-        rate = f"{facts.key['recipe']['learning_rate']:g}"
-    else:
-        words = plan_words(facts.plans[each.model.name])
-        rate = ", ".join(f"{value:g}" for value in sorted(set(each.values("rate"))))
-    return [
-        each.model.title,
-        words,
-        spread(each, "validation"),
-        ", ".join(f"{value:.0f}" for value in each.values("epoch")),
-        rate,
-        f"{each.mean('seconds') / 60:.1f}",
-    ]
-
-
-def network_words(network: Mapping[str, Any]) -> str:
-    """Return the sizes of a spiking network's layers."""
-    sizes = ["x".join(map(str, network["input_shape"]))]
-    for layer in network["layers"]:
-        conv = layer["kind"] == "conv"
-        sizes.append(f"{layer['channels']} channels" if conv else f"{layer['neurons']}")
-    return "-".join(sizes)
-
-
-def plan_words(plan: Mapping[str, Any]) -> str:
-    """Return the sizes of an artificial network's layers."""
-    width, shape, merged = plan["width"], plan["shape"], plan["merged"]
-    steps = -(-shape["samples"] // merged)
-    each = f", each {merged} samples averaged" if merged > 1 else ""
-    if plan["kind"] == "dense":
-        return f"{shape['channels'] * steps}-{width}-{width}-{shape['classes']}{each}"
-    if plan["kind"] == "gru":
-        return f"{width} units{each}"
-    if plan["hidden"]:
-        return f"{width} and {2 * width} channels of 3 x 3, {plan['hidden']} neurons{each}"
-    return f"3 times {width} channels of 5{each}"
+from benchmarks.tables import Cells, markdown_rows
 
 
 def write(outcomes: Sequence[Outcomes], path: Path, failures: Mapping[str, str]) -> None:
@@ -215,7 +45,7 @@ def summary(outcomes: Sequence[Outcomes]) -> Cells:
 
 
 def _summary_row(outcomes: Outcomes) -> list[str]:
-    facts, own, best = _facts(outcomes), "-", "-"
+    facts, own, best = facts_of(outcomes), "-", "-"
     if facts.own in outcomes:
         one = outcomes[facts.own]
         own = f"{spread(one, 'accuracy')} ({one.model.title.partition(', ')[2]})"
@@ -243,7 +73,7 @@ def findings(outcomes: Sequence[Outcomes]) -> str:
         for each in outcomes:
             for found in compared(each):
                 if (found.one, found.other) == pair:
-                    tasks.setdefault(found.words, []).append(_facts(each).task)
+                    tasks.setdefault(found.words, []).append(facts_of(each).task)
         one, other = (MODELS[name].title.partition(", ")[2] for name in pair)
         told = "; ".join(f"{words} on {', '.join(names)}" for words, names in tasks.items())
         if told:
@@ -256,7 +86,7 @@ def _origin(outcomes: Sequence[Outcomes]) -> str:
     day, cores = datetime.now(timezone.utc).date(), os.cpu_count() or 1
     versions = next(iter(outcomes[0].values())).facts.key["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    seconds = sum(sum(model.values("seconds")) for each in outcomes for model in each.values())
+    seconds = sum(sum(model.values("core_seconds")) for each in outcomes for model in each.values())
     return (
         f"Written on {day} by\n\n    {command}\n\n"
         f"on {cores} core{'s' * (cores > 1)}; Python {platform.python_version()}, {packages}. All "
@@ -279,17 +109,18 @@ def _other_code(outcomes: Sequence[Outcomes]) -> str:
         for result in model.results.values():
             if result["code"]["sha256"] != code_of(model.model)["sha256"]:
                 count += 1
-                commits.add(result["code"]["commit"])
+                changes = " with changes" if result["code"]["changed"] else ""
+                commits.add(f"{result['code']['commit']}{changes}")
     if not count:
         return ""
     return (
-        f"{count} of the runs were made by an earlier state of the code, at commit "
+        f"{count} of the runs were made by another state of the code, at commit "
         f"{', '.join(sorted(commits))}; recipes, data, encoders and networks are those of now.\n"
     )
 
 
 def _about_task(outcomes: Outcomes, folder: Path) -> str:
-    facts = _facts(outcomes)
+    facts = facts_of(outcomes)
     train, validation, test = facts.counts
     records = [
         f"[{name}](recipes/{name})"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.accuracy_figures import Outcome
+from benchmarks.accuracy_figures import Outcome, Outcomes, facts_of
 from benchmarks.accuracy_models import MODELS
 from models.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Outcomes = Mapping[str, Outcome]
 
 SPIKING, ARTIFICIAL = "#0072b2", "#d55e00"
 MARKERS: Final = dict(zip(MODELS, "osD^vP*"))
@@ -50,12 +48,21 @@ def _draw(
     grid: Any = figure.subplots(rows, columns, squeeze=False)
     for axes, each in zip(grid.flat, outcomes):
         panel(axes, each)
-        axes.set_title(next(iter(each.values())).facts.task, fontsize=10)
+        axes.set_title(facts_of(each).task, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3, lw=0.6)
         axes.tick_params(labelsize=8)
     for axes in grid.flat[len(outcomes) :]:
         axes.set_visible(False)
+    shown: dict[str, Any] = {}
+    for axes in grid.flat:
+        for handle, label in zip(*axes.get_legend_handles_labels()):
+            shown.setdefault(label, handle)
+    if shown:
+        figure.legend(
+            list(shown.values()), list(shown), loc="outside lower center", ncols=4, fontsize=8,
+            frameon=False,
+        )  # fmt: skip
     for axes in grid[:, 0]:
         axes.set_ylabel("accuracy on the test, %", fontsize=9)
     with replacing(path) as temporary:
@@ -91,7 +98,6 @@ def _operations_panel(axes: Axes, outcomes: Outcomes) -> None:
         )
     axes.set_xscale("log")
     axes.set_xlabel("SynOps (SNN) or MACs (ANN) of a sample", fontsize=8)
-    axes.legend(fontsize=6, frameon=False, handletextpad=0.2)
 
 
 def _colour(each: Outcome) -> str:

@@ -12,28 +12,19 @@ A folder of a run with another key is renamed, never removed, and the run made a
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.accuracy_keys import ROOT, Facts, code_of, differences, key_of
+from benchmarks.accuracy_commands import Commands, RunFailed
+from benchmarks.accuracy_keys import Facts, code_of, differences, key_of
 from benchmarks.accuracy_models import MODELS, Model
 from models.atomic import replacing
 
 PROVED: Final = 64
 """Test windows on which `export` compares spikes; all are compared afterwards."""
-TOLD: Final = 300
-"""Characters of a reason."""
-
-
-class RunFailed(Exception):
-    """A run that came to no figures; its text says why and where its log is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,62 +69,6 @@ class Run:
         """Return the figures that are there and are this run's, None without."""
         found = read_json(self.result)
         return found if found and not differences(found["key"], self.key) else None
-
-
-@dataclass
-class Commands:
-    """Runs commands, and ends those that run when there is no more use for them."""
-
-    ended: bool = False
-    _running: set[subprocess.Popen[str]] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
-        """Run a Python module in the project's folder and return what it prints.
-
-        Raises:
-            RunFailed: when it ends with another exit code than a good one.
-        """
-        line = [sys.executable, "-m", *words]
-        with log.open("a") as said:
-            said.write(f"$ python -m {' '.join(words)}\n")
-            said.flush()
-            with self._lock:
-                if self.ended:
-                    raise RunFailed("interrupted")
-                process = subprocess.Popen(
-                    line,
-                    stdout=subprocess.PIPE,
-                    stderr=said,
-                    text=True,
-                    cwd=ROOT,
-                    env=_one_thread(),
-                )
-                self._running.add(process)
-            out = process.communicate()[0]
-            said.write(out[-2000:])
-        with self._lock:
-            self._running.discard(process)
-        if process.returncode not in good:
-            lines = [each for each in log.read_text().splitlines() if each.strip()]
-            code = process.returncode
-            raise RunFailed(
-                f"{words[0]} ended with exit code {code} ({lines[-1][:TOLD]}); see {log}"
-            )
-        return out
-
-    def end(self) -> None:
-        """End the commands that run, and let none begin."""
-        with self._lock:
-            self.ended = True
-            for process in self._running:
-                process.terminate()
-
-
-def _one_thread() -> dict[str, str]:
-    """Return an environment in which no library starts threads of its own."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, **dict.fromkeys(names, "1")}
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -182,11 +117,13 @@ def make(run: Run, commands: Commands) -> dict[str, Any]:
         RunFailed: when a command fails.
     """
     began = time.monotonic()
+    commands.spent()
     figures = _spiking(run, commands) if run.model.spiking else _artificial(run, commands)
     values = {
         "key": run.key,
         "code": code_of(run.model),
         "seconds": time.monotonic() - began,
+        "core_seconds": commands.spent(),
         **figures,
     }
     write_json(values, run.result)

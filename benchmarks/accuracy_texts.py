@@ -43,7 +43,9 @@ COLUMNS = """\
   adds. They are not the same thing, and neither tells energy by itself.
 - **uJ, ms**: estimated for Loihi at full speed: dynamic energy and latency of a sample, with their
   bands; static power is left out, since it depends on how often the chip is used.
-- **validation**: accuracy in percent of the validation windows, at the best epoch.
+- **validation**: accuracy in percent of the validation windows, at the best epoch; **core
+  minutes**: of a training with its test; on its first seed an artificial network is trained with
+  each rate.
 """
 
 ENERGY = """\

@@ -129,4 +129,4 @@ def logits_of(network: nn.Module, windows: Tensor, batch: int = 256) -> Tensor:
     """Return the logits of many windows, in evaluation mode."""
     network.eval()
     with torch.no_grad():
-        return torch.cat([network(part) for part in windows.split(batch)])
+        return torch.cat([network(part) for part in torch.split(windows, batch)])

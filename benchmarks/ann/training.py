@@ -157,7 +157,7 @@ def share(position: float) -> float:
 def _steps(network: Network, optimizer: Any, schedule: Any, values: Tensor, truth: Tensor) -> None:
     """Take a step for each batch of the windows; a last one of a single window is left out, of
     which a normalisation has no spread."""
-    for batch, labels in zip(values.split(BATCH), truth.split(BATCH)):
+    for batch, labels in zip(torch.split(values, BATCH), torch.split(truth, BATCH)):
         if len(batch) > 1:
             loss = torch.nn.functional.cross_entropy(network(batch), labels)
             if not bool(torch.isfinite(loss)):

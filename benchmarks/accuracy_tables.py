@@ -1,0 +1,167 @@
+"""The tables of the benchmark of accuracy, four for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from benchmarks.accuracy_figures import POINT, Band, Outcome, Outcomes, band, compared, facts_of
+from benchmarks.accuracy_models import MODELS
+from benchmarks.tables import Cells, number
+from hw_sim.chips.chip import CHIPS
+from hw_sim.estimates.conventional import Operation, operations
+
+PROCESSORS: Final = ("arm", "cmos45_int8")
+"""On which the artificial networks' energy is shown, of `hw_sim.estimates.conventional`."""
+TOLERANCE: Final = 0.1
+"""A share by which parameters may differ before the page says it."""
+
+
+def processors() -> list[Operation]:
+    """Return the conventional hardware that is shown."""
+    return [each for each in operations()[0] if each.name in PROCESSORS]
+
+
+def cells_of(outcomes: Outcomes) -> list[Cells]:
+    """Return the tables of one task."""
+    task = facts_of(outcomes).task
+    tables = [
+        Cells(f"{task}: accuracy on the test", *_accuracy(outcomes)),
+        Cells(f"{task}: what a sample takes", *_costs(outcomes)),
+        Cells(f"{task}: what differs", *_differences(outcomes)),
+        Cells(f"{task}: trainings", *_trainings(outcomes)),
+    ]
+    return [each for each in tables if each.rows]
+
+
+def _accuracy(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
+    headings = ["model", "parameters", "accuracy", "macro F1", "trained", "same answers", "seeds"]
+    return headings, [_accuracy_row(each) for each in outcomes.values()]
+
+
+def _accuracy_row(each: Outcome) -> list[str]:
+    trained, same = "-", "-"
+    if each.model.spiking:
+        trained = spread(each, "trained_accuracy")
+        equal = sum(bool(result["same_answers"]) for result in each.results.values())
+        same = "all" if equal == len(each.results) else f"in {equal} of {len(each.results)} seeds"
+    return [
+        each.model.title,
+        _parameters(each),
+        spread(each, "accuracy"),
+        f"{each.mean('macro_f1'):.3f}",
+        trained,
+        same,
+        ", ".join(map(str, each.results)),
+    ]
+
+
+def _parameters(each: Outcome) -> str:
+    """Return the parameters, and how many times the task's own network's where that is far off."""
+    count = each.mean("parameters")
+    share = count / each.facts.parameters[each.facts.own]
+    far = not each.model.spiking and abs(share - 1) > TOLERANCE
+    return f"{count:,.0f}{f' ({share:.2f} x)' if far else ''}"
+
+
+def spread(each: Outcome, name: str) -> str:
+    """Return the mean in percent and the sample deviation of a share, over seeds."""
+    deviation = each.deviation(name)
+    more = "" if deviation is None else f" ± {100 * deviation:.1f}"
+    return f"{100 * each.mean(name):.1f}{more}"
+
+
+def _costs(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
+    chips = sorted(CHIPS)
+    headings = ["model", "operations"]
+    for chip in chips:
+        headings += [f"{chip}, uJ", f"{chip}, ms"]
+    headings += [f"{each.title}, uJ" for each in processors()]
+    return headings, [_cost_row(each, chips) for each in outcomes.values()]
+
+
+def _cost_row(each: Outcome, chips: Sequence[str]) -> list[str]:
+    unit = "SynOps" if each.model.spiking else "MACs"
+    row = [each.model.title, f"{each.mean('operations'):,.0f} {unit}"]
+    for chip in chips:
+        row += _on_chip(each, chip) if each.model.spiking else ["-", "-"]
+    for processor in processors():
+        energy = each.mean("operations") * processor.energy_j * 1e6
+        row.append("-" if each.model.spiking else number(energy))
+    return row
+
+
+def _on_chip(each: Outcome, name: str) -> list[str]:
+    found = each.chip(name)
+    if not all(one["fits"] for one in found):
+        return ["does not fit", "does not fit"]
+    texts = []
+    for key in ("dynamic_uj", "latency_ms"):
+        low, value, high = band([one[key] for one in found])
+        texts.append(f"{number(value)} ({number(low)} to {number(high)})")
+    return texts
+
+
+def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
+    headings = ["difference", "points", "over seeds", "over the test", "drawn from", "shows"]
+    return headings, [
+        [
+            f"{MODELS[each.one].title} less {MODELS[each.other].title}",
+            f"{each.mean / POINT:+.1f}",
+            _band(each.over_seeds),
+            _band(each.over_test),
+            each.units,
+            each.words,
+        ]
+        for each in compared(outcomes)
+    ]
+
+
+def _band(ends: Band | None) -> str:
+    return "-" if ends is None else f"{ends[0] / POINT:+.1f} to {ends[1] / POINT:+.1f}"
+
+
+def _trainings(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
+    headings = ["model", "network", "validation", "best epochs", "rate", "core minutes"]
+    return headings, [_training_row(each) for each in outcomes.values()]
+
+
+def _training_row(each: Outcome) -> list[str]:
+    facts, spiking = each.facts, each.model.spiking
+    if spiking:
+        words = network_words(facts.networks[each.model.name])
+        rate = f"{facts.key['recipe']['learning_rate']:g}"
+    else:
+        words = plan_words(facts.plans[each.model.name])
+        rate = ", ".join(f"{value:g}" for value in sorted(set(each.values("rate"))))
+    return [
+        each.model.title,
+        words,
+        spread(each, "validation"),
+        ", ".join(f"{value:.0f}" for value in each.values("epoch")),
+        rate,
+        f"{each.mean('core_seconds') / 60:.1f}",
+    ]
+
+
+def network_words(network: Mapping[str, Any]) -> str:
+    """Return the sizes of a spiking network's layers."""
+    sizes = ["x".join(map(str, network["input_shape"]))]
+    for layer in network["layers"]:
+        conv = layer["kind"] == "conv"
+        sizes.append(f"{layer['channels']} channels" if conv else f"{layer['neurons']}")
+    return "-".join(sizes)
+
+
+def plan_words(plan: Mapping[str, Any]) -> str:
+    """Return the sizes of an artificial network's layers."""
+    width, shape, merged = plan["width"], plan["shape"], plan["merged"]
+    steps = -(-shape["samples"] // merged)
+    each = f", each {merged} samples averaged" if merged > 1 else ""
+    if plan["kind"] == "dense":
+        return f"{shape['channels'] * steps}-{width}-{width}-{shape['classes']}{each}"
+    if plan["kind"] == "gru":
+        return f"{width} units{each}"
+    if plan["hidden"]:
+        return f"{width} and {2 * width} channels of 3 x 3, {plan['hidden']} neurons{each}"
+    return f"3 times {width} channels of 5{each}"
