@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.layer_spec import Delays
 
-Augment: TypeAlias = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
+Augment: TypeAlias = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 """Returns varied copies of signals (windows, channels, samples); the labels stay."""
 
 
