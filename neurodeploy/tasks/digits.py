@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.errors import InputError
-from neurodeploy.tasks.augment_images import Slant
+from neurodeploy.tasks.augment_images import VaryImages
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers.images import image_windows
@@ -39,7 +39,7 @@ RECIPE = Recipe(
     batch=16,
     learning_rate=2e-3,
     count_scale=0.6,
-    augment=Slant(SHAPE[1:]),
+    augment=VaryImages(SHAPE[1:]),
 )
 """`docs/recipes/digits.md` tells how it was chosen."""
 
