@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -313,3 +314,40 @@ def driven(workplace: None) -> QuantizedNetwork:
     )
     netx.write(network, Path("driven.net"))
     return network
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs a command and gives its exit code, stdout and stderr."""
+
+    def run(name: str, *words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = importlib.import_module(f"neurodeploy.{name}").main([str(word) for word in words])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def work(
+    uci_har_folder: Path,
+    tmp_path: Path,
+    command: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Train and export in a folder, make it the current one, and return it.
+
+    The data is in `data`, the run in `runs/har`.
+    """
+    from neurodeploy.pages import history
+
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    uci_har_folder.rename(folder / "data")
+    small = ("--epochs", "1", "--hidden", "8", "--batch", "6")
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "draw", lambda _, path: path.write_bytes(b"a picture"))
+        assert command("train", "--data", "data", *small)[0] == 0
+    assert command("export", "runs/har/model.pt", "--data", "data")[0] == 0
+    return folder

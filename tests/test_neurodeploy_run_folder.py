@@ -6,8 +6,6 @@ import errno
 import itertools
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from neurodeploy.learning.run_folder import RunFolder
 from neurodeploy.pages import history
 
 Make = Callable[..., training.Training]
-ROOT = Path(__file__).parent.parent
 
 
 def train(started: training.Training, folder: RunFolder, epochs: int | None = None) -> None:
@@ -255,56 +252,3 @@ def test_setting_aside_that_dies_on_the_way_loses_nothing(
         kept = {path.name: path.read_text() for path in folder.previous.glob("*/*")}
         assert kept == {"model.pt": "model.pt", "resume.pt": "resume.pt"}, move
         assert [path.name for path in folder.path.iterdir()] == ["previous"], move
-
-
-# Being killed
-
-KILLED_OVER_AND_OVER = """
-import os, signal, sys, time
-from pathlib import Path
-from neurodeploy import train
-
-def run(out, *more):
-    child = os.fork()
-    if child == 0:
-        sys.stdout = sys.stderr = open(os.devnull, "w")
-        os._exit(train.main([*OPTIONS, "--out", str(out), *more]))
-    return child
-
-def code(child):
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-def written(path):
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-data, whole, parts = map(Path, sys.argv[1:])
-OPTIONS = ["--data", str(data), "--hidden", "6", "--epochs", "30", "--batch", "6", "--threads", "1"]
-assert train.main([*OPTIONS, "--out", str(whole)]) == 0  # what it loads the children have, too
-state = parts / "resume.pt"
-for kill in range(4):
-    before = written(state)
-    child = run(parts, *(["--resume"] if before else []))
-    while written(state) == before:
-        time.sleep(0.001)
-    time.sleep(0.0047 * kill)  # from just after the state is replaced to the next epoch's
-    os.kill(child, signal.SIGKILL)
-    assert code(child) == -signal.SIGKILL
-assert code(run(parts, "--resume")) == 0
-"""
-
-
-def test_a_run_killed_over_and_over_ends_with_the_same_weights(
-    uci_har_folder: Path, tmp_path: Path
-) -> None:
-    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
-    words = [str(path) for path in (uci_har_folder, whole.path, parts.path)]
-    ran = subprocess.run(
-        [sys.executable, "-c", KILLED_OVER_AND_OVER, *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        cwd=ROOT,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert contents(parts) == contents(whole)

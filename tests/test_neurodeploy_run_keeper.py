@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,6 @@ from neurodeploy.learning.run_folder import FORMAT, VERSION
 from neurodeploy.learning.run_keeper import Keeper
 from neurodeploy.learning.run_lock import RunLock
 
-ROOT = Path(__file__).parent.parent
 EPOCHS = 5
 
 Train = Callable[..., int]
@@ -76,73 +74,7 @@ def before_keeping(
     monkeypatch.setattr(Keeper, "keep", kept)
 
 
-# Killed
-
-KILLED_AT_EVERY_STEP = """
-import io, itertools, os, signal, sys
-from pathlib import Path
-import torch
-from neurodeploy import train
-STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "tempfile.mkstemp"}
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def at_step(number):
-    countdown = itertools.count(number, -1)
-    def hook(event, args):
-        if event in STEPS and str(parts) in str(args[0]) and next(countdown) == 0:
-            die()
-    sys.addaudithook(hook)
-
-def within_save(number):
-    countdown, save = itertools.count(number, -1), torch.save
-    def half(values, path):
-        if next(countdown):
-            return save(values, path)
-        buffer = io.BytesIO()
-        save(values, buffer)
-        Path(path).write_bytes(buffer.getvalue()[: buffer.tell() // 2])
-        die()
-    torch.save = half
-
-def run(prepare, *arguments):
-    child = os.fork()
-    if child == 0:
-        sys.stdout = sys.stderr = open(os.devnull, "w")
-        prepare(*arguments)
-        more = ["--resume"] if (parts / "resume.pt").exists() else []
-        os._exit(train.main([*options, "--out", str(parts), *more]))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-whole, parts, *options = sys.argv[1:]
-assert train.main([*options, "--out", whole]) == 0  # and what it loads is there for the children
-parts = Path(parts)
-deaths = [run(at_step, number) for number in range(48)]
-deaths += [run(within_save, number) for number in range(4)]
-assert deaths == [-signal.SIGKILL] * 52, deaths
-assert run(lambda: None) == 0
-"""
-
-
-def test_a_run_killed_at_every_step_of_its_saves_ends_with_the_same_weights(
-    uci_har_folder: Path, tmp_path: Path
-) -> None:
-    words = ["--data", str(uci_har_folder), "--hidden", "6", "--epochs", "40", "--batch", "6"]
-    words += ["--threads", "1"]
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    ran = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(whole), str(parts), *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        cwd=ROOT,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert contents(parts) == contents(whole)
-    files = [sorted(file.name for file in folder.iterdir()) for folder in (parts, whole)]
-    assert files[0] == files[1]
+# What a killed run left (`test_neurodeploy_run_killed.py` kills some)
 
 
 def test_what_a_killed_run_left_unfinished_is_removed_and_nothing_else(

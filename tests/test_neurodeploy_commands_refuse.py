@@ -1,0 +1,146 @@
+"""What each command says to bad input: it ends with 2, says why in one sentence, and loses nothing
+that was there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+import torch
+
+SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
+Command = Callable[..., tuple[int, str, str]]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, without the data."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "data" not in path.relative_to(folder).parts
+    }
+
+
+def cut_short(path: Path) -> None:
+    """Cut a file in half, as a broken copy does."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_layers(path: Path) -> None:
+    """Take the layers out of a netx file."""
+    with h5py.File(path, "a") as file:
+        del file["layer"]
+
+
+def changed(path: Path) -> None:
+    """Change one weight of a netx file."""
+    with h5py.File(path, "a") as file:
+        weight = file["layer/0/weight"]
+        weight[0, 0] = int(weight[0, 0]) - 2 if weight[0, 0] > 0 else int(weight[0, 0]) + 2
+
+
+def of_somebody_else(path: Path) -> None:
+    """Put a checkpoint of another program in a file's place."""
+    torch.save({"state_dict": {"weight": torch.zeros(3)}}, path)
+
+
+def nothing(path: Path) -> None:
+    """Leave the file as it is."""
+
+
+MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words", "message"),
+    [
+        (Path.unlink, ("export", MODEL), "runs/har/model.pt does not exist; give the path of a"),
+        (cut_short, ("export", MODEL), "runs/har/model.pt is no checkpoint of neurodeploy: it can"),
+        (of_somebody_else, ("export", MODEL), "runs/har/model.pt is no checkpoint of neurodeploy"),
+        (nothing, ("export", MODEL, "--out", MODEL), "runs/har/model.pt is no name for a netx"),
+        (nothing, ("export", MODEL, "--out", "data"), "data is no name for a netx file; give"),
+        (nothing, ("export", MODEL, "--data", "runs"), "runs holds no known data set, down to 3"),
+        (nothing, ("export", NETWORK), "runs/har/model.net is no checkpoint of neurodeploy: it"),
+        (Path.unlink, ("report", NETWORK), "runs/har/model.net does not exist; give the path of"),
+        (cut_short, ("report", NETWORK), "runs/har/model.net is no readable netx file"),
+        (without_layers, ("report", NETWORK), "runs/har/model.net: the file has no layers; it"),
+        (changed, ("report", NETWORK), "runs/har/model.net: the content was changed, its digest"),
+        (nothing, ("report", MODEL), "runs/har/model.pt is a checkpoint by its name; export it"),
+        (nothing, ("report", NETWORK, "--data", "runs"), "runs holds no known data set, down to"),
+        (nothing, ("report", NETWORK, "--data", "no"), "no is not a folder; unpack a data set"),
+        (nothing, ("report", NETWORK, "--backend", "loihi2"), "Intel's hardware packages are not"),
+        (nothing, ("train", "--data", "no"), "no is not a folder; unpack a data set and give its"),
+        (nothing, ("train", "--out", "data/train/y_train.txt"), "data/train/y_train.txt cannot be"),
+        (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (File exists);"),
+        (nothing, ("train",), "the batch is 32 but there are 12 training windows; give a"),
+        (nothing, ("train", *SMALL, "--device", "gpu"), "the device 'gpu' cannot be used ("),
+        (
+            nothing,
+            ("train", *SMALL, "--resume", "--seed", "5"),
+            "the run in runs/har was started with --seed 0 instead of 5; give the options it was",
+        ),
+        (
+            nothing,
+            ("train", *SMALL, "--resume", "--out", "other"),
+            "other holds no run to resume (resume.pt is missing); start one without --resume",
+        ),
+        (nothing, ("deploy", "--data", "no"), "no is not a folder; unpack a data set and give its"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence_and_nothing_is_lost(
+    command: Command,
+    work: Path,
+    damage: Callable[[Path], Any],
+    words: tuple[Any, ...],
+    message: str,
+) -> None:
+    if damage is not nothing:
+        damage(words[1])
+    before = files(work)
+    data = [] if "--data" in words else ["--data", "data"]
+    code, out, err = command(*words, *data)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+    assert files(work) == before
+
+
+def test_a_network_of_six_channels_is_not_run_on_a_data_set_of_three(
+    command: Command, work: Path, wisdm_folder: Path
+) -> None:
+    for words in (("report", NETWORK), ("export", MODEL)):
+        code, out, err = command(*words, "--data", wisdm_folder)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: WISDM v1.1 in ")
+        assert "has other channels than the network was trained on" in err
+        assert err.count("\n") == 1
+
+
+def test_a_network_is_not_run_on_other_activities(
+    command: Command, work: Path, wisdm_2019_folder: Path
+) -> None:
+    code, out, err = command("report", NETWORK, "--data", wisdm_2019_folder)
+    assert (code, out) == (2, "")
+    assert "class names are " in err
+    assert err.count("\n") == 1
+
+
+def test_a_data_set_that_lost_a_file_is_named(command: Command, work: Path) -> None:
+    (work / "data/test/y_test.txt").unlink()
+    for words in (("train", *SMALL), ("export", MODEL), ("report", NETWORK), ("deploy", *SMALL)):
+        before = files(work)
+        code, out, err = command(*words, "--data", "data")
+        assert (code, out) == (2, "")
+        assert err.startswith("error: data/test/y_test.txt is missing; unpack the data set again")
+        assert files(work) == before
+
+
+def test_a_network_without_a_task_has_no_samples_to_run(command: Command, work: Path) -> None:
+    with h5py.File(NETWORK, "a") as file:
+        del file["neurodeploy"]
+    code, out, err = command("report", NETWORK, "--data", "data")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: the network names no task, so there are no samples to run;")
