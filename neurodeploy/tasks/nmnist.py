@@ -29,8 +29,9 @@ COLLECTION = Collection(
 )
 
 RECIPE = Recipe(
+    network="conv",
     hidden=(128,),
-    epochs=16,
+    epochs=20,
     batch=32,
     learning_rate=2e-3,
     augment=Shift(BINS.grid, rows=1, columns=1),
