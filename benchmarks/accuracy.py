@@ -112,10 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(
             "no task has its data there; python -m neurodeploy.data says how to get it"
         )
+    seeds = list(dict.fromkeys(given.seeds))
     runs = [
-        run
-        for each in facts
-        for run in runs_of(each, given.runs.resolve(), given.seeds, given.models)
+        run for each in facts for run in runs_of(each, given.runs.resolve(), seeds, given.models)
     ]
     board = Board(runs, given.jobs, say)
     with _told_to_end():
@@ -174,7 +173,7 @@ def _read(name: str, say: Callable[[str], None]) -> Facts:
 
 
 def _make_all(board: Board) -> None:
-    """Make what is not there: first all runs on which nothing depends or others do."""
+    """Make what is not there, last the runs that take the rate that another chose."""
     for run in board.runs:
         kept = run.kept()
         if kept is not None:
@@ -188,10 +187,10 @@ def _make_all(board: Board) -> None:
         with ThreadPoolExecutor(board.jobs) as pool:
             try:
                 _wait({pool.submit(_one, run, commands, board.say): run for run in chosen}, board)
-            except BaseException:
+            except KeyboardInterrupt:
                 commands.end()
                 pool.shutdown(cancel_futures=True)
-                raise
+                raise KeyboardInterrupt("the same command goes on where it was") from None
 
 
 def _one(run: Run, commands: Commands, say: Callable[[str], None]) -> Mapping[str, Any]:

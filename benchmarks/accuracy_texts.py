@@ -14,8 +14,9 @@ A difference between two models is the mean over seeds of the difference of thei
 has two 95% intervals: over seeds (Student's t, seeds minus one degrees of freedom), and over the
 test subjects, or samples where no subjects are known, drawn anew with replacement. Only where both
 lie on one side of zero does the table say "more" or "less accurate"; else it says that no benefit,
-or no difference, is shown. That is no proof that there is none: three seeds give wide intervals.
-Nothing is corrected for the number of comparisons.
+or no difference, is shown. That is no proof that there is none: three seeds give wide intervals,
+and of few subjects the interval over the test is itself unsure. Nothing is corrected for the number
+of comparisons.
 """
 
 ARTIFICIAL = """\

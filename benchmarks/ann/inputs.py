@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ann.sizes import Shape
-from neurodeploy.learning.training import PART_WINDOWS, TrainingData
+from neurodeploy.learning.training import TrainingData
 from neurodeploy.tasks.recipe import Augment
 
-SMALLEST_SPREAD = 1e-6
+BATCH: Final = 64
+"""Windows of a step."""
+PART_WINDOWS: Final = 8192
+PART_VALUES: Final = 1 << 25
+"""Windows that are shown at a time, and values in them, at most."""
+SMALLEST_SPREAD: Final = 1e-6
 
-Values = NDArray[np.float32]
+Values: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +35,26 @@ class View:
         levels: of the encoder, or None.
         mean: float32 (channels, 1), or (1, 1) for pixels and counts, all of which share it.
         spread: the same, of the standard deviation; over 0.
+        kept: levels of all windows, float32, which take a while to make; None without levels.
     """
 
     levels: Callable[[NDArray[Any]], NDArray[Any]] | None
     mean: Values
     spread: Values
+    kept: Values | None = None
+
+    def rows(self, data: TrainingData, at: NDArray[np.int64]) -> Values:
+        """Return windows of a task, not varied, as the network sees them."""
+        if self.kept is None:
+            return self(data.windows.signals[at])
+        return self._standardised(self.kept[at])
 
     def __call__(self, signals: NDArray[Any]) -> Values:
         """Return signals (windows, channels, samples) as the network sees them."""
-        shown = np.asarray(seen(self.levels, signals) - self.mean, np.float32)
+        return self._standardised(seen(self.levels, signals))
+
+    def _standardised(self, values: Values) -> Values:
+        shown = np.asarray(values - self.mean, np.float32)
         shown /= self.spread
         return shown
 
@@ -51,17 +67,20 @@ def seen(levels: Callable[[NDArray[Any]], NDArray[Any]] | None, signals: NDArray
 def view_of(data: TrainingData) -> View:
     """Return how the windows of a task are shown, standardised by the training windows."""
     levels = getattr(data.encoder, "levels", None)
+    kept = None if levels is None else seen(levels, data.windows.signals)
     together = data.windows.grid is not None or data.windows.signals.dtype == np.uint8
     axes = (0, 1, 2) if together else (0, 2)
     count, total, squares = 0, np.zeros(1), np.zeros(1)
-    for at in parts(data.split.train):
-        shown = seen(levels, data.windows.signals[at]).astype(np.float64)
+    for at in parts(data, data.split.train):
+        values = data.windows.signals[at] if kept is None else kept[at]
+        shown = values.astype(np.float64)
         count += shown.size if together else shown.shape[0] * shown.shape[2]
         total = total + shown.sum(axis=axes)
         squares = squares + (shown**2).sum(axis=axes)
     mean = total / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, SMALLEST_SPREAD**2))
-    return View(levels, *(np.asarray(each[:, None], np.float32) for each in (mean, spread)))
+    mean, spread = (np.asarray(each[:, None], np.float32) for each in (mean, spread))
+    return View(levels, mean, spread, kept)
 
 
 def shape_of(data: TrainingData) -> Shape:
@@ -72,10 +91,12 @@ def shape_of(data: TrainingData) -> Shape:
     return Shape(channels, samples, len(windows.class_names), windows.grid)
 
 
-def parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield rows some thousands at a time, so that not all windows are in memory as floats."""
-    for start in range(0, len(rows), PART_WINDOWS):
-        yield rows[start : start + PART_WINDOWS]
+def parts(data: TrainingData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield rows some whole batches at a time, so that not all windows are in memory as floats."""
+    values = data.windows.signals[0].size
+    most = max(1, min(PART_WINDOWS, PART_VALUES // values) // BATCH) * BATCH
+    for start in range(0, len(rows), most):
+        yield rows[start : start + most]
 
 
 def epoch(
@@ -83,6 +104,9 @@ def epoch(
 ) -> Iterator[tuple[Values, NDArray[np.int64]]]:
     """Yield the training windows in random order, varied where the recipe varies them, and their
     labels, some thousands at a time."""
-    for at in parts(rng.permutation(data.split.train)):
-        signals: NDArray[Any] = data.windows.signals[at]
-        yield view(signals if augment is None else augment(signals, rng)), data.windows.labels[at]
+    for at in parts(data, rng.permutation(data.split.train)):
+        if augment is None:
+            shown = view.rows(data, at)
+        else:
+            shown = view(augment(data.windows.signals[at], rng))
+        yield shown, data.windows.labels[at]

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.ann.inputs import View, epoch, parts, view_of
+from benchmarks.ann.inputs import BATCH, View, epoch, parts, view_of
 from benchmarks.ann.networks import Network, logits_of
 from benchmarks.ann.sizes import Plan
 from hw_sim.score import Score, score
@@ -27,7 +27,6 @@ from models.errors import InputError
 from neurodeploy.learning.training import TrainingData
 from neurodeploy.tasks.recipe import Augment
 
-BATCH: Final = 64
 WARM_UP: Final = 0.05
 GRADIENT_LIMIT: Final = 1.0
 RATES: Final = (1e-3, 3e-3, 1e-2)
@@ -174,6 +173,7 @@ def shown_to(
 ) -> NDArray[np.float32]:
     """Return the logits (rows, classes) of windows."""
     found = [
-        logits_of(network, torch.from_numpy(view(data.windows.signals[at]))) for at in parts(rows)
+        logits_of(network, torch.from_numpy(view(data.windows.signals[at])))
+        for at in parts(data, rows)
     ]
     return np.concatenate([each.numpy() for each in found])
