@@ -165,7 +165,11 @@ def test_a_network_sees_the_levels_of_an_encoder_that_has_them(tiny: Path) -> No
 
     object.__setattr__(data, "encoder", Banded())
     assert inputs.shape_of(data) == Shape(2, 8, 2)
-    assert inputs.view_of(data)(data.windows.signals[:5]).shape == (5, 2, 8)
+    view, rows = inputs.view_of(data), np.arange(5)
+    shown = view(data.windows.signals[:5])
+    assert shown.shape == (5, 2, 8)
+    assert (view.rows(data, rows) == shown).all()
+    assert len(list(inputs.epoch(data, view, None, np.random.default_rng(0)))) == 1
 
 
 def test_the_rate_and_the_epoch_are_chosen_on_validation_windows(

@@ -31,7 +31,7 @@ WARM_UP: Final = 0.05
 GRADIENT_LIMIT: Final = 1.0
 RATES: Final = (1e-3, 3e-3, 1e-2)
 WINDOWS_SEEN: Final = 120_000
-FEWEST_EPOCHS, MOST_EPOCHS = 5, 60
+FEWEST_EPOCHS, MOST_EPOCHS = 5, 120
 """Epochs are as many as show that many training windows, within these limits."""
 
 
@@ -172,8 +172,5 @@ def shown_to(
     network: Network, view: View, data: TrainingData, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return the logits (rows, classes) of windows."""
-    found = [
-        logits_of(network, torch.from_numpy(view(data.windows.signals[at])))
-        for at in parts(data, rows)
-    ]
+    found = [logits_of(network, torch.from_numpy(view.rows(data, at))) for at in parts(data, rows)]
     return np.concatenate([each.numpy() for each in found])
