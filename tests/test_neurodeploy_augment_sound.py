@@ -19,7 +19,8 @@ def tones() -> NDArray[np.float32]:
 
 
 def played(monkeypatch: pytest.MonkeyPatch, *, speed: bool, move: tuple[int, int]) -> None:
-    """Leave out the change of speed, or choose how recordings are moved."""
+    """Leave out the noise and maybe the change of speed, and choose how recordings are moved."""
+    monkeypatch.setattr(augment_sound, "NOISE_DB", (10_000.0, 10_000.0))
     monkeypatch.setattr(augment_sound, "EARLIER", -move[0])
     monkeypatch.setattr(augment_sound, "LATER", move[1])
     if not speed:
@@ -62,6 +63,19 @@ def test_the_pitch_falls_as_the_length_grows(
     assert np.log(lengths / 2000).std() == pytest.approx(augment_sound.SPEED_SPREAD, rel=0.2)
 
 
+def test_the_noise_lies_below_the_recording_by_the_decibels_drawn(
+    tones: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played(monkeypatch, speed=False, move=(0, 0))
+    monkeypatch.setattr(augment_sound, "NOISE_DB", (20.0, 60.0))
+    noise = vary_speaking(tones, np.random.default_rng(0)) - tones
+    below = 10 * np.log10((tones**2).mean(axis=(1, 2)) / (noise**2).mean(axis=(1, 2)))
+    assert below.min() == pytest.approx(20, abs=1)
+    assert below.max() == pytest.approx(60, abs=1)
+    assert below.mean() == pytest.approx(40, abs=3)
+    assert np.abs(np.corrcoef(noise[:2, 0])[0, 1]) < 0.05
+
+
 def test_silence_stays_silence_and_the_arguments_stay(tones: NDArray[np.float32]) -> None:
     before = tones.copy()
     tones[0] = before[0] = 0
@@ -79,7 +93,10 @@ def test_the_same_generator_gives_the_same_and_another_does_not(
     assert not np.array_equal(first, other)
 
 
-def test_channels_of_one_recording_are_varied_alike(tones: NDArray[np.float32]) -> None:
+def test_channels_of_one_recording_are_varied_alike(
+    tones: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played(monkeypatch, speed=True, move=(-200, 800))
     both = np.concatenate([tones, -tones], axis=1)
     varied = vary_speaking(both, np.random.default_rng(1))
     assert np.array_equal(varied[:, 0], -varied[:, 1])

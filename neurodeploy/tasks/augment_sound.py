@@ -1,4 +1,4 @@
-"""Varied copies of recordings of speech: said faster or slower, and sooner or later."""
+"""Varied copies of recordings of speech: said faster or slower, sooner or later, in noise."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ SPEED_SPREAD = 0.1
 EARLIER, LATER = 200, 800
 """Samples that a recording is moved by at most; what moves out at the front is lost."""
 
+NOISE_DB = (20.0, 60.0)
+"""How far the noise lies below the recording."""
+
 
 def vary_speaking(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the recordings as if played at another speed, which changes their pitch, and started
-    at another time.
+    """Return the recordings as if played at another speed, which changes their pitch, started at
+    another time and made in a noisy place.
 
     Each recording is stretched by the factor exp(s) for a normal s of deviation `SPEED_SPREAD` and
-    moved by a whole number of samples, -`EARLIER` to `LATER`. Silence follows it.
+    moved by a whole number of samples, -`EARLIER` to `LATER`. White noise is added to all of it,
+    whose root mean square is that of the recording (with the silence about it) less a number of
+    decibels that is drawn evenly from `NOISE_DB`.
 
     Args:
         signals: float32 (recordings, channels, samples); the zeros at the end are silence.
@@ -30,7 +35,15 @@ def vary_speaking(signals: NDArray[np.float32], rng: np.random.Generator) -> NDA
     for recording, new, factor, move in zip(signals, varied, factors, moves, strict=True):
         for sound, channel in zip(recording, new, strict=True):
             _play(sound, channel, factor=factor, first=int(move))
-    return varied
+    return varied + _noise(varied, rng)
+
+
+def _noise(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return noise for each recording, as `vary_speaking` says."""
+    below_db = rng.uniform(*NOISE_DB, (len(signals), 1, 1))
+    size = np.sqrt(np.square(signals).mean(axis=(1, 2), keepdims=True)) * 10 ** (-below_db / 20)
+    noise = size.astype(np.float32) * rng.standard_normal(signals.shape, np.float32)
+    return np.asarray(noise, np.float32)
 
 
 def _play(

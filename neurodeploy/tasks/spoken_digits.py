@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from neurodeploy.tasks.augment_sound import vary_speaking
-from neurodeploy.tasks.encoders.registry import Bands, Delta, Encoder, Lif
+from neurodeploy.tasks.encoders.registry import Bands, Delta, Encoder, Lif, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import fsdd
 from neurodeploy.tasks.recipe import Recipe
@@ -30,31 +30,33 @@ ORIGIN = Origin(
     places=("spoken-digits", "free-spoken-digit-dataset", fsdd.COMPACT_FILE),
 )
 
-DELTA, DELTA_RANGE_DB = Delta((0.1,)), 40.0
-LIF, LIF_RANGE_DB = Lif((0.5,), leak=0.2), 60.0
-"""The codes, and the decibels below the loudest sound that have a level at all: a delta code
-conveys every level, that of noise as well. `docs/recipes/` tells how they were chosen."""
+DELTA, LIF = Delta((0.1,)), Lif((0.5,), leak=0.2)
+BOTH = Together((DELTA, Lif((0.5,), leak=0.05)))
+"""How levels become spikes: by their changes, by their height, or, for the default, by both."""
+
+RANGE_DB, LIF_RANGE_DB = 40.0, 60.0
+"""How far below the loudest sound levels begin: a delta code would convey the noise further down,
+and a leaky neuron by itself is silent there anyway. `docs/recipes/` tells how they were chosen."""
 
 
-def _bands(kind: str, code: Encoder, range_db: float) -> Callable[[Windows], Encoder]:
+def _bands(kind: str, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Windows], Encoder]:
     """Return what makes the encoder of the levels of that kind."""
     return lambda windows: Bands(
         kind, rate_hz=windows.rate_hz or fsdd.RATE_HZ, range_db=range_db, code=code
     )
 
 
-ENCODERS = {
-    f"{kind}-{code.name}": _bands(kind, code, range_db)
-    for kind in ("log-mel", "cochlea")
-    for code, range_db in ((DELTA, DELTA_RANGE_DB), (LIF, LIF_RANGE_DB))
-}
-
 SPOKEN_DIGITS = Task(
     name="spoken-digits",
     description="digits from zero to nine, said by six speakers",
     read=fsdd.read,
-    default_encoder=ENCODERS["log-mel-delta"],
+    default_encoder=_bands("log-mel", BOTH),
     recipe=RECIPE,
     origin=ORIGIN,
-    other_encoders=ENCODERS,
+    other_encoders={
+        "log-mel-delta": _bands("log-mel", DELTA),
+        "log-mel-lif": _bands("log-mel", LIF, LIF_RANGE_DB),
+        "cochlea-delta": _bands("cochlea", DELTA),
+        "cochlea-lif": _bands("cochlea", LIF, LIF_RANGE_DB),
+    },
 )
