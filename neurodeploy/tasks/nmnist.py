@@ -33,7 +33,7 @@ RECIPE = Recipe(
     hidden=(128,),
     epochs=20,
     batch=32,
-    learning_rate=2e-3,
+    learning_rate=4e-3,
     augment=Shift(BINS.grid, rows=1, columns=1),
 )
 """`docs/recipes/nmnist.md` tells how it was chosen."""
