@@ -29,7 +29,7 @@ neurons); the CNN three convolutions in time, or of images two convolutions and 
 GRU one layer and the mean of its states, over the rows where the window is one image. Fixed before
 any test: Adam, batches of 64, a rate that rises for a twentieth of the steps and falls along a
 cosine, dropout 0.2 before dense layers, gradients cut to a norm of 1, epochs that show about
-120,000 windows (5 to 120). The highest rate is the best of 0.001, 0.003 and 0.01 on the validation
+120,000 windows (8 to 120). The highest rate is the best of 0.001, 0.003 and 0.01 on the validation
 windows, by the first seed; the best epoch is chosen as for the spiking networks. This is a decent
 baseline of the same size, not the best that is known for these data.
 """

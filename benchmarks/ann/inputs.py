@@ -79,8 +79,8 @@ def view_of(data: TrainingData) -> View:
         squares = squares + (shown**2).sum(axis=axes)
     mean = total / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, SMALLEST_SPREAD**2))
-    columns = (np.asarray(each[:, None], np.float32) for each in (mean, spread))
-    return View(levels, *columns, kept)
+    columns = [np.asarray(each[:, None], np.float32) for each in (mean, spread)]
+    return View(levels, columns[0], columns[1], kept)
 
 
 def shape_of(data: TrainingData) -> Shape:

@@ -31,7 +31,7 @@ WARM_UP: Final = 0.05
 GRADIENT_LIMIT: Final = 1.0
 RATES: Final = (1e-3, 3e-3, 1e-2)
 WINDOWS_SEEN: Final = 120_000
-FEWEST_EPOCHS, MOST_EPOCHS = 5, 120
+FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
 """Epochs are as many as show that many training windows, within these limits."""
 
 
