@@ -17,11 +17,7 @@ budgets_page  what it shows
 training      lava-dl, ours and other libraries train: python -m benchmarks.training --har
 training_workload   the network; training_runs how they take turns, trainers their programs;
               training_page what it shows
-accuracy      networks with and without delays, and artificial ones: python -m benchmarks.accuracy
-accuracy_models   which are compared; ann the artificial ones
-accuracy_runs what is there, and how a run is made; accuracy_commands runs its commands,
-              accuracy_answers compares a trained network and its integers
-accuracy_keys what decides about a run's figures
-accuracy_figures  means, deviations, differences; accuracy_tables, accuracy_page, accuracy_plot and
-              accuracy_texts show them
+accuracy/     networks with and without delays, and artificial ones: python -m benchmarks.accuracy
+ann/          these artificial ones: python -m benchmarks.ann
+recipes/      how recipes were chosen: python -m benchmarks.recipes --task digits
 """

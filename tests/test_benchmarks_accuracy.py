@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, accuracy_figures, accuracy_keys, accuracy_page, accuracy_runs
-from benchmarks.accuracy_commands import Commands, RunFailed
-from benchmarks.accuracy_figures import Difference, Outcome
-from benchmarks.accuracy_keys import Facts
-from benchmarks.accuracy_models import MODELS, parameters
-from benchmarks.accuracy_tables import cells_of
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy import board, keys
+from benchmarks.accuracy import figures as sums
+from benchmarks.accuracy import page as pages
+from benchmarks.accuracy import runs as runs_module
+from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.figures import Difference, Outcome
+from benchmarks.accuracy.keys import Facts
+from benchmarks.accuracy.models import MODELS, parameters
+from benchmarks.accuracy.tables import cells_of
 from models.architecture import Architecture
 from models.layer_spec import LayerSpec
 
@@ -49,7 +53,7 @@ def facts(*, labels: Sequence[int] = (0, 1, 0, 1), subjects: Any = (1, 1, 2, 2))
 
 def figures(answers: Sequence[int], labels: Sequence[int] = (0, 1, 0, 1), **more: Any) -> Any:
     """Return the figures of a run of either kind."""
-    code = accuracy_keys.code_of(MODELS["dense" if "rate" in more else "axonal"])
+    code = keys.code_of(MODELS["dense" if "rate" in more else "axonal"])
     right = float(np.mean(np.array(answers) == np.array(labels)))
     chip = {"fits": True, "neurocores": 1, "dynamic_uj": BAND, "latency_ms": BAND}
     return {
@@ -92,23 +96,23 @@ def test_means_and_deviations_are_those_of_hand_arithmetic() -> None:
 
 
 def test_the_interval_over_seeds_is_students() -> None:
-    assert accuracy_figures.interval([1.0, 2.0, 3.0]) == pytest.approx(
+    assert sums.interval([1.0, 2.0, 3.0]) == pytest.approx(
         (2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5)
     )
-    assert accuracy_figures.interval([1.0]) is None
+    assert sums.interval([1.0]) is None
 
 
 def test_whole_subjects_are_drawn() -> None:
     values, groups = np.array([0.0, 0.0, 1.0, 1.0]), np.array([7, 7, 9, 9])
-    assert accuracy_figures.drawn_interval(values, groups) == (0.0, 1.0)
+    assert sums.drawn_interval(values, groups) == (0.0, 1.0)
     many = np.random.default_rng(0).normal(0.1, 1.0, 400)
-    low, high = accuracy_figures.drawn_interval(many, None)
+    low, high = sums.drawn_interval(many, None)
     half = 1.96 * many.std() / 20
     assert (low, high) == pytest.approx((many.mean() - half, many.mean() + half), abs=0.01)
 
 
 def test_models_are_compared_seed_by_seed() -> None:
-    found = accuracy_figures.compared(outcomes())
+    found = sums.compared(outcomes())
     assert [(each.one, each.other) for each in found] == [
         ("axonal", "no-delays"),
         ("axonal", "gru"),
@@ -164,7 +168,7 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
     page = tmp_path / "benchmark.md"
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "made.md").write_text("how")
-    accuracy_page.write([outcomes()], page, {"made, CNN, seed 1": "it broke"})
+    pages.write([outcomes()], page, {"made, CNN, seed 1": "it broke"})
     text = page.read_text()
     assert "No choice used test data" in text
     assert "[made.md](recipes/made.md)" in text
@@ -182,7 +186,7 @@ def test_runs_of_other_code_are_said_to_be(tmp_path: Path) -> None:
     other = {"sha256": "0", "commit": "abc", "changed": True}
     results = {**made["gru"].results, 1: figures(ALL, rate=0.01, code=other)}
     made["gru"] = Outcome(made["gru"].facts, made["gru"].model, results)
-    accuracy_page.write([made], tmp_path / "page.md", {})
+    pages.write([made], tmp_path / "page.md", {})
     text = (tmp_path / "page.md").read_text()
     assert (
         "1 of the runs were made by another state of the code, at commit abc with changes" in text
@@ -197,7 +201,7 @@ def test_the_best_artificial_network_is_chosen_on_validation_windows() -> None:
         "cnn": Outcome(made, MODELS["cnn"], worse),
         "gru": Outcome(made, MODELS["gru"], better),
     }
-    best = accuracy_page.best_artificial(found)
+    best = pages.best_artificial(found)
     assert best is not None
     assert best.model.name == "cnn"
 
@@ -213,25 +217,25 @@ def test_weights_delays_and_biases_are_parameters() -> None:
 def test_code_counts_without_comments_and_docstrings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accuracy_keys, "ROOT", tmp_path)
+    monkeypatch.setattr(keys, "ROOT", tmp_path)
     digests = []
     for text in ('"""One."""\nX = 1', "# two\nX = 1", '"""One."""\nX = 2'):
         (tmp_path / "file.py").write_text(text)
-        accuracy_keys._code_digest.cache_clear()
-        digests.append(accuracy_keys._code_digest(("file.py",)))
-    accuracy_keys._code_digest.cache_clear()
+        keys._code_digest.cache_clear()
+        digests.append(keys._code_digest(("file.py",)))
+    keys._code_digest.cache_clear()
     assert digests[0] == digests[1] != digests[2]
 
 
-Maker = Callable[[accuracy_runs.Run, Commands], Mapping[str, Any]]
+Maker = Callable[[runs_module.Run, Commands], Mapping[str, Any]]
 
 
 def run_with(monkeypatch: pytest.MonkeyPatch, make: Maker, *words: str, made: Any = None) -> int:
     """Run the benchmark on the made-up task, a function in place of trainings."""
 
-    def kept(run: accuracy_runs.Run, commands: Commands) -> Mapping[str, Any]:
+    def kept(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
         values = {"key": run.key, **make(run, commands)}
-        accuracy_runs.write_json(values, run.result)
+        runs_module.write_json(values, run.result)
         return values
 
     monkeypatch.setattr(accuracy, "_tasks", lambda *_: ["made"])
@@ -245,7 +249,7 @@ def test_runs_that_are_there_are_not_made_again(
 ) -> None:
     made: list[str] = []
 
-    def make(run: accuracy_runs.Run, commands: Commands) -> Mapping[str, Any]:
+    def make(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
         made.append(run.folder.name)
         return figures(ALL, rate=0.01)
 
@@ -261,7 +265,7 @@ def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
 ) -> None:
     made: list[str] = []
 
-    def make(run: accuracy_runs.Run, commands: Commands) -> Mapping[str, Any]:
+    def make(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
         made.append(run.folder.name)
         return figures(ALL, rate=0.01)
 
@@ -279,7 +283,7 @@ def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
 def test_a_failed_run_says_why_and_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def make(run: accuracy_runs.Run, commands: Commands) -> Mapping[str, Any]:
+    def make(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
         if run.model.spiking:
             raise RunFailed("it broke")
         return figures(ALL, rate=0.01)
@@ -291,8 +295,8 @@ def test_a_failed_run_says_why_and_others_go_on(
 
 
 def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
-    run = accuracy_runs.runs_of(facts(), tmp_path, [0], ["axonal"])[0]
-    assert accuracy_runs.prepare(run) == ""
+    run = runs_module.runs_of(facts(), runs_module.Place(tmp_path), [0], ["axonal"])[0]
+    assert runs_module.prepare(run) == ""
     said: list[Sequence[str]] = []
 
     class Stopped(Commands):
@@ -302,20 +306,20 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
             raise RunFailed("interrupted")
 
     for _ in range(2):
-        assert accuracy_runs.prepare(run) == ""
+        assert runs_module.prepare(run) == ""
         with pytest.raises(RunFailed):
-            accuracy_runs.make(run, Stopped())
+            runs_module.make(run, Stopped())
     assert [("--resume" in words) for words in said] == [False, True]
     assert run.kept() is None
 
 
 def test_other_seeds_take_the_rate_that_the_first_chose(tmp_path: Path) -> None:
-    runs = accuracy_runs.runs_of(facts(), tmp_path, [4, 5], ["gru"])
+    runs = runs_module.runs_of(facts(), runs_module.Place(tmp_path), [4, 5], ["gru"])
     assert [run.chooses for run in runs] == [True, False]
     with pytest.raises(RunFailed, match="its learning rate is chosen on seed 4, which failed"):
-        accuracy_runs._chosen_rate(runs[1])
-    accuracy_runs.write_json({"key": runs[0].key, "rate": 0.003}, runs[0].result)
-    assert accuracy_runs._chosen_rate(runs[1]) == 0.003
+        runs_module._chosen_rate(runs[1])
+    runs_module.write_json({"key": runs[0].key, "rate": 0.003}, runs[0].result)
+    assert runs_module._chosen_rate(runs[1]) == 0.003
 
 
 def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
@@ -352,9 +356,9 @@ def test_tasks_without_data_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_times_are_said_in_words() -> None:
-    assert [accuracy.duration(s) for s in (12.3, 150, 4000)] == ["12 s", "2 min", "1 h 7 min"]
+    assert [board.duration(s) for s in (12.3, 150, 4000)] == ["12 s", "2 min", "1 h 7 min"]
 
 
 def test_keys_are_compared_as_json_has_them() -> None:
     kept = json.loads(json.dumps({"a": (1, 2), "b": 1}))
-    assert accuracy_keys.differences(kept, {"a": (1, 2), "b": 2, "c": 3}) == ["b", "c"]
+    assert keys.differences(kept, {"a": (1, 2), "b": 2, "c": 3}) == ["b", "c"]

@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import accuracy, accuracy_keys
-from benchmarks.accuracy_commands import Commands
-from benchmarks.accuracy_models import MODELS
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy import keys
+from benchmarks.accuracy.commands import Commands
+from benchmarks.accuracy.models import MODELS
 from benchmarks.ann import inputs, networks, sizes, training
 from benchmarks.ann.sizes import Plan, Shape
 from models.errors import InputError
@@ -146,7 +147,7 @@ def data_of(tiny: Path) -> Any:
     """Return the data of the task."""
     from neurodeploy import train
 
-    return train.load_data(accuracy_keys._options("tiny"))
+    return train.load_data(keys._options("tiny"))
 
 
 def test_signals_are_standardised_by_the_training_windows(tiny: Path) -> None:
@@ -198,17 +199,17 @@ def test_the_rate_and_the_epoch_are_chosen_on_validation_windows(
 def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path) -> None:
     from neurodeploy.tasks import own
 
-    before = accuracy_keys.facts_of("tiny")
+    before = keys.facts_of("tiny")
     assert before.own == "axonal"
     assert before.parameters["axonal"] == 6 * 8 + 8 * 2 + 8
     assert before.subjects is not None
     tiny.write_text(TINY.replace("np.float32(0.1)", "np.float32(0.2)"))
     own._task_of.cache_clear()
-    after = accuracy_keys.facts_of("tiny")
+    after = keys.facts_of("tiny")
     own._task_of.cache_clear()
     for model, changed in (("axonal", ["varied_sha256"]), ("gru", ["varied_sha256"])):
-        keys = [accuracy_keys.key_of(each, MODELS[model], 0, 0) for each in (before, after)]
-        assert accuracy_keys.differences(*keys) == changed
+        both = [keys.key_of(each, MODELS[model], 0, 0) for each in (before, after)]
+        assert keys.differences(*both) == changed
 
 
 class Here(Commands):

@@ -4,9 +4,7 @@
     encoders/    signal windows to spikes
     windows      labelled signal windows, what every reader returns
     split        train, validation and test
-    augment      varied copies of signals, to train on; augment_counts of counted events,
-                 augment_images of images,
-                 augment_sound of speech
+    augment/     varied copies of signals, to train on
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
     own          tasks in files of the user's own

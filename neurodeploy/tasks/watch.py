@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurodeploy.tasks.augment import vary_wearing
+from neurodeploy.tasks.augment.wearing import vary_wearing
 from neurodeploy.tasks.har import default_encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import seglearn_watch

@@ -14,17 +14,31 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.accuracy_commands import Commands, RunFailed
-from benchmarks.accuracy_keys import Facts, code_of, differences, key_of
-from benchmarks.accuracy_models import MODELS, Model
+from benchmarks.accuracy import records
+from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.keys import Facts, code_of, differences, key_of
+from benchmarks.accuracy.models import MODELS, Model
 from models.atomic import replacing
 
 PROVED: Final = 64
 """Test windows on which `export` compares spikes; all are compared afterwards."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs are.
+
+    Attributes:
+        runs: folder of their folders.
+        records: folder of the figures of runs that count wherever they were made, or None.
+    """
+
+    runs: Path
+    records: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +50,14 @@ class Run:
         model: which is trained.
         seed: of the training.
         first_seed: of the benchmark, on which an artificial network's rate is chosen.
-        folder: of its files.
+        place: where it is.
     """
 
     facts: Facts
     model: Model
     seed: int
     first_seed: int
-    folder: Path
+    place: Place
 
     @property
     def name(self) -> str:
@@ -61,14 +75,28 @@ class Run:
         return not self.model.spiking and self.seed == self.first_seed
 
     @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self.place.runs / self.facts.task / f"{self.model.name}-seed-{self.seed}"
+
+    @property
+    def records(self) -> Path | None:
+        """The file of its task's records, None without any."""
+        folder = self.place.records
+        return None if folder is None else folder / f"{self.facts.task}.jsonl"
+
+    @property
     def result(self) -> Path:
         """The file of its figures."""
         return self.folder / "result.json"
 
     def kept(self) -> dict[str, Any] | None:
         """Return the figures that are there and are this run's, None without."""
-        found = read_json(self.result)
-        return found if found and not differences(found["key"], self.key) else None
+        here = read_json(self.result)
+        known = [here] if here else []
+        if self.records is not None:
+            known += records.read(self.records)
+        return next((each for each in known if not differences(each["key"], self.key)), None)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -141,7 +169,7 @@ def _spiking(run: Run, commands: Commands) -> dict[str, Any]:
     commands.run(["neurodeploy.export", str(trained), "--samples", str(PROVED), *threads], log)
     # 1: it fits none of the chips, which the report says of each
     text = commands.run(["neurodeploy.report", str(network), "--json", *threads], log, (0, 1))
-    both = commands.run(["benchmarks.accuracy_answers", str(trained), str(network), *threads], log)
+    both = commands.run(["benchmarks.accuracy.answers", str(trained), str(network), *threads], log)
     report, answers = json.loads(text), json.loads(both)
     (folder / "report.json").write_text(text)
     return spiking_figures(report, answers, run.facts.parameters[run.model.name])
@@ -200,23 +228,14 @@ def _artificial(run: Run, commands: Commands) -> dict[str, Any]:
 
 
 def _chosen_rate(run: Run) -> float:
-    first = Run(
-        run.facts, run.model, run.first_seed, run.first_seed,
-        folder_of(run.folder.parent, run.model, run.first_seed),
-    )  # fmt: skip
-    found = first.kept()
+    found = replace(run, seed=run.first_seed).kept()
     if found is None:
         raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
     return float(found["rate"])
 
 
-def folder_of(parent: Path, model: Model, seed: int) -> Path:
-    """Return the folder of a run in that of its task."""
-    return parent / f"{model.name}-seed-{seed}"
-
-
 def runs_of(
-    facts: Facts, folder: Path, seeds: Sequence[int], names: Sequence[str] | None
+    facts: Facts, place: Place, seeds: Sequence[int], names: Sequence[str] | None
 ) -> list[Run]:
     """Return the runs of a task: of the models asked for, or those it has by default."""
     models = [
@@ -224,8 +243,4 @@ def runs_of(
         for model in MODELS.values()
         if (model.name in names if names else not model.tasks or facts.task in model.tasks)
     ]
-    return [
-        Run(facts, model, seed, seeds[0], folder_of(folder / facts.task, model, seed))
-        for model in models
-        for seed in seeds
-    ]
+    return [Run(facts, model, seed, seeds[0], place) for model in models for seed in seeds]

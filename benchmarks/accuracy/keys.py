@@ -1,9 +1,10 @@
 """What decides about the figures of a run, so that none is taken for that of another.
 
 A key holds the recipe, the data, the split and the network. Encoder and variation count by what
-they do as well: a digest of what they make of some training windows. Other code counts by a digest
-of its syntax, without comments and docstrings; it stands beside the key, since it changes in ways
-that change no figure: a run of other code is kept, and said to be of other code.
+they do as well: a sketch of what they make of some training windows, in few digits, since the last
+ones depend on the processor. Other code counts by a digest of its syntax, without comments and
+docstrings; it stands beside the key, since it changes in ways that change no figure: a run of other
+code is kept, and said to be of other code.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import ast
 import hashlib
 import json
+import math
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,16 +25,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_models import AXONAL, MODELS, Model, parameters
+from benchmarks.accuracy.models import AXONAL, MODELS, Model, parameters
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 LOOKED_AT: Final = 64
-"""Training windows that are encoded and varied for a digest."""
+"""Training windows that are encoded and varied for a sketch."""
+
+TOLERANCE: Final = 1e-3
+"""By what share of the larger one two numbers of a key may differ that are not whole."""
 
 PACKAGES: Final = ("neurodeploy", "torch", "numpy", "lava-dl")
 SPIKING_CODE: Final = (
     "models", "export", "hw_sim", "neurodeploy/learning", "neurodeploy/running",
-    "benchmarks/accuracy_answers.py",
+    "neurodeploy/tasks/augment", "neurodeploy/tasks/encoders",
+    "benchmarks/accuracy/answers.py",
 )  # fmt: skip
 ARTIFICIAL_CODE: Final = ("benchmarks/ann",)
 
@@ -147,7 +153,20 @@ def key_of(facts: Facts, model: Model, seed: int, first_seed: int) -> dict[str, 
 def differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Return the names of what differs between two keys, as JSON has them."""
     one, other = json.loads(json.dumps(kept)), json.loads(json.dumps(asked))
-    return sorted(name for name in {**one, **other} if one.get(name) != other.get(name))
+    return sorted(name for name in {**one, **other} if not _same(one.get(name), other.get(name)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal, fractions in lists within `TOLERANCE`."""
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return all(map(_near, one, other))
+    return bool(one == other)
+
+
+def _near(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=TOLERANCE)
+    return _same(one, other)
 
 
 def _options(task: str, words: Sequence[str] = ()) -> argparse.Namespace:
@@ -179,10 +198,16 @@ def _key_of_task(name: str, data: Any) -> dict[str, Any]:
         "split_sha256": _sha256(data.split.train, data.split.validation, data.split.test),
         "encoder": data.encoder.as_dict(),
         "recipe": {**numbers, "hidden": list(recipe.hidden)},
-        "encoded_sha256": _sha256(data.encoder.encode(signals)),
-        "varied_sha256": _sha256(varied),
+        "encoded": sketch(data.encoder.encode(signals)),
+        "varied": sketch(varied),
         "versions": {package: metadata.version(package) for package in PACKAGES},
     }
+
+
+def sketch(values: NDArray[Any]) -> list[float]:
+    """Return the root mean square of every window, to four digits."""
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    return [float(f"{size:.4g}") for size in np.sqrt(np.square(flat).mean(axis=1))]
 
 
 def _sha256(*arrays: NDArray[Any]) -> str:

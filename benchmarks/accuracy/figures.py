@@ -21,8 +21,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_keys import Facts
-from benchmarks.accuracy_models import AXONAL, MODELS, NO_DELAYS, SYNAPTIC, Model
+from benchmarks.accuracy.keys import Facts
+from benchmarks.accuracy.models import AXONAL, MODELS, NO_DELAYS, SYNAPTIC, Model
 
 DRAWS: Final = 4000
 LEVEL: Final = 0.95
@@ -41,7 +41,7 @@ class Outcome:
     Attributes:
         facts: of the task.
         model: which was trained.
-        results: figures of each run by its seed, as `accuracy_runs` writes them.
+        results: figures of each run by its seed, as `runs` writes them.
     """
 
     facts: Facts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.accuracy_figures import POINT, Band, Outcome, Outcomes, band, compared, facts_of
-from benchmarks.accuracy_models import MODELS
+from benchmarks.accuracy.figures import POINT, Band, Outcome, Outcomes, band, compared, facts_of
+from benchmarks.accuracy.models import MODELS
 from benchmarks.tables import Cells, number
 from hw_sim.chips.chip import CHIPS
 from hw_sim.estimates.conventional import Operation, operations

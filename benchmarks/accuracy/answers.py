@@ -1,6 +1,6 @@
 """Compare the answers of a trained network with those of its integer twin, on all test windows.
 
-python -m benchmarks.accuracy_answers runs/har/model.pt runs/har/model.net
+python -m benchmarks.accuracy.answers runs/har/model.pt runs/har/model.net
 
 The trained network runs lava-dl's own dynamics, the integer one `fast`; one JSON object says what
 both answered and whether every spike of every layer is the same.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.accuracy_keys import ROOT
+from benchmarks.accuracy.keys import ROOT
 
 TOLD: Final = 300
 """Characters of a reason."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.accuracy_figures import Outcome, Outcomes, facts_of
-from benchmarks.accuracy_models import MODELS
+from benchmarks.accuracy.figures import Outcome, Outcomes, facts_of
+from benchmarks.accuracy.models import MODELS
 from models.atomic import replacing
 
 if TYPE_CHECKING:

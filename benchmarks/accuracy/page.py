@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import accuracy_plot
-from benchmarks.accuracy_figures import DELAYS, POINT, Outcome, Outcomes, compared, facts_of
-from benchmarks.accuracy_keys import code_of
-from benchmarks.accuracy_models import MODELS
-from benchmarks.accuracy_tables import cells_of, processors, spread
-from benchmarks.accuracy_texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
+from benchmarks.accuracy import plot
+from benchmarks.accuracy.figures import DELAYS, POINT, Outcome, Outcomes, compared, facts_of
+from benchmarks.accuracy.keys import code_of
+from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.tables import cells_of, processors, spread
+from benchmarks.accuracy.texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
 from benchmarks.tables import Cells, markdown_rows
 
 
 def write(outcomes: Sequence[Outcomes], path: Path, failures: Mapping[str, str]) -> None:
     """Write the page, and the pictures beside it."""
-    pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in accuracy_plot.PICTURES}
+    pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in plot.PICTURES}
     for name, picture in pictures.items():
-        accuracy_plot.PICTURES[name](outcomes, picture)
+        plot.PICTURES[name](outcomes, picture)
     parts = ["# Accuracy: spiking networks without and with delays, and artificial ones\n"]
     parts += [_origin(outcomes), *_failed(failures), _other_code(outcomes)]
     parts += [markdown_rows(summary(outcomes)), findings(outcomes)]

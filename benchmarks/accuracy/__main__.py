@@ -1,12 +1,13 @@
 """Accuracy of spiking networks without and with delays, and of artificial ones of the same size.
 
     python -m benchmarks.accuracy [--task har ...] [--seeds 0 1 2] [--jobs 2]
-        [--markdown docs/benchmark.md]
+        [--records docs/benchmark] [--markdown docs/benchmark.md]
 
 Every spiking network is trained, exported and reported by the commands that a person would type,
 on one thread, in a folder of its own under `runs/accuracy`. What is there already is not done
 again; interrupted at any time, it goes on where it was. Test windows are run once a network, at
-the end, for the figures.
+the end, for the figures. With `--records`, what that folder tells of runs that were made before,
+here or elsewhere, counts as well, and what is made is added to it.
 """
 
 from __future__ import annotations
@@ -15,90 +16,23 @@ import argparse
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from rich.console import Console
 
-from benchmarks.accuracy_commands import Commands, RunFailed
-from benchmarks.accuracy_figures import Outcome, Outcomes
-from benchmarks.accuracy_keys import Facts, facts_of
-from benchmarks.accuracy_models import MODELS
-from benchmarks.accuracy_runs import Run, make, prepare, runs_of
+from benchmarks.accuracy import records
+from benchmarks.accuracy.board import Board
+from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.figures import Outcome, Outcomes
+from benchmarks.accuracy.keys import Facts, facts_of
+from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.runs import Place, Run, make, prepare, runs_of
 from models.errors import InputError
 from neurodeploy import cli
-
-
-@dataclass
-class Board:
-    """What is known of all runs, and what is told while they are made.
-
-    Attributes:
-        runs: in order.
-        jobs: trainings at a time.
-        say: prints a line.
-        results: figures of the runs that are done.
-        failures: why the others have none.
-        began: when, by the monotonic clock.
-    """
-
-    runs: Sequence[Run]
-    jobs: int
-    say: Callable[[str], None]
-    results: dict[Run, Mapping[str, Any]] = field(default_factory=dict)
-    failures: dict[Run, str] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
-
-    def done(self, run: Run, figures: Mapping[str, Any]) -> None:
-        """Note a run that was made, and tell how it goes."""
-        self.results[run] = figures
-        self.say(
-            f"{run.name}: {figures['accuracy']:.1%} ({duration(figures['seconds'])}){self._rest()}"
-        )
-
-    def failed(self, run: Run, reason: str) -> None:
-        """Note a run that came to nothing."""
-        self.failures[run] = reason
-        self.say(f"{run.name} failed: {reason}{self._rest()}")
-
-    def _rest(self) -> str:
-        left = [run for run in self.runs if run not in self.results and run not in self.failures]
-        if not left:
-            return ""
-        seconds = sum(self._expected(run) for run in left) / self.jobs
-        done = f"{len(self.runs) - len(left)} of {len(self.runs)} done"
-        passed = duration(time.monotonic() - self.began)
-        return f"; {done} in {passed}, about {duration(seconds)} to go"
-
-    def _expected(self, run: Run) -> float:
-        """Return the seconds that a run will take, by those that are most like it."""
-        likes = (
-            lambda each: (each.facts.task, each.model.name),
-            lambda each: (each.facts.task, each.model.spiking),
-            lambda each: each.model.spiking,
-            lambda each: None,
-        )
-        for like in likes:
-            found = [
-                float(v["seconds"]) for each, v in self.results.items() if like(each) == like(run)
-            ]
-            if found:
-                return mean(found)
-        return 0.0
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @cli.command
@@ -113,9 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "no task has its data there; python -m neurodeploy.data says how to get it"
         )
     seeds = list(dict.fromkeys(given.seeds))
-    runs = [
-        run for each in facts for run in runs_of(each, given.runs.resolve(), seeds, given.models)
-    ]
+    place = Place(given.runs.resolve(), given.records and given.records.resolve())
+    runs = [run for each in facts for run in runs_of(each, place, seeds, given.models)]
     board = Board(runs, given.jobs, say)
     with _told_to_end():
         _make_all(board)
@@ -138,14 +71,16 @@ def _told_to_end() -> Iterator[None]:
 
 
 def _show(console: Console, outcomes: Sequence[Outcomes], board: Board, page: Path | None) -> None:
-    from benchmarks import accuracy_page, accuracy_tables, tables
+    from benchmarks.accuracy.page import write
+    from benchmarks.accuracy.tables import cells_of
+    from benchmarks.tables import table_of
 
     for each in outcomes:
-        for cells in accuracy_tables.cells_of(each):
-            console.print(tables.table_of(cells))
+        for cells in cells_of(each):
+            console.print(table_of(cells))
     if page is not None:
         failures = {run.name: reason for run, reason in board.failures.items()}
-        accuracy_page.write(outcomes, page, failures)
+        write(outcomes, page, failures)
         console.print(f"Wrote {page}", style="dim")
 
 
@@ -203,7 +138,10 @@ def _wait(futures: Mapping[Future[Mapping[str, Any]], Run], board: Board) -> Non
     for future in as_completed(futures):
         run = futures[future]
         try:
-            board.done(run, future.result())
+            figures = future.result()
+            if run.records is not None:
+                records.add(figures, run.records)
+            board.done(run, figures)
         except (RunFailed, InputError, OSError, KeyError, ValueError) as error:
             board.failed(run, str(error) or type(error).__name__)
 
@@ -244,6 +182,10 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument(
         "--runs", type=Path, default=Path("runs/accuracy"), metavar="FOLDER",
         help="of the runs; what is there is not done again",
+    )  # fmt: skip
+    options.add_argument(
+        "--records", type=Path, metavar="FOLDER",
+        help="figures of every run, a file a task: what it tells is not done again",
     )  # fmt: skip
     options.add_argument(
         "--markdown", type=Path, metavar="FILE", help="page to write, with pictures beside it"

@@ -1,0 +1,11 @@
+"""Accuracy of networks with and without delays, and of artificial ones of the same size.
+
+__main__    the command; board what is known and told while runs are made
+models      which networks are compared
+keys        what decides about a run's figures
+runs        what is there, and how a run is made; commands runs its commands, answers compares a
+            trained network and its integers
+records     the figures of every run, kept with the project
+figures     means, deviations, differences
+page        the page; tables, plot and texts are parts of it
+"""
