@@ -1,0 +1,104 @@
+"""Try what a task's recipe could be on validation windows, and keep a record of every training.
+
+    python -m benchmarks.recipes --task digits [--out docs/recipes/digits.csv]
+
+Trainings that the record holds are not done again; interrupted at any time, the search goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Final
+
+from rich.console import Console
+
+from benchmarks import tables
+from benchmarks.recipes import digits, fashion, har_small, record, spoken_digits, watch
+from benchmarks.recipes.search import Search, jobs_of, train
+from neurodeploy import cli
+
+SEARCHES: Final[dict[str, Callable[[], Search]]] = {
+    "digits": digits.search,
+    "fashion": fashion.search,
+    "har-small": har_small.search,
+    "spoken-digits": spoken_digits.search,
+    "watch": watch.search,
+}
+"""By the name of the task, or of a network of it."""
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the trainings that the record lacks, and show what all came to."""
+    given = _options().parse_args(argv)
+    cli.use_threads(given.threads)
+    out = given.out or Path("docs/recipes") / f"{given.task}.csv"
+    search = SEARCHES[given.task]()
+    record.read(out)
+    windows = search.task.load(given.data)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    for job in jobs_of(search):
+        settings = job.settings(windows)
+        if record.holds(record.read(out), fold=job.fold, seed=job.seed, settings=settings):
+            continue
+        found = train(job, windows)
+        named = {"trial": job.trial.name, "fold": job.fold, "seed": job.seed}
+        record.add(out, {**named, **found, "settings": settings})
+        console.print(
+            f"{job.trial.name}, fold {job.fold}, seed {job.seed}: {found['accuracy_last']:.1%} "
+            f"last, {found['accuracy_best']:.1%} best ({found['seconds']:.0f} s)",
+            style="dim",
+        )
+    console.print(tables.table_of(cells_of(record.read(out), given.task)))
+    return cli.DONE
+
+
+def cells_of(rows: Sequence[record.Row], task: str) -> tables.Cells:
+    """Return a row for each trial: the means over its trainings."""
+    trials: dict[str, list[record.Row]] = {}
+    for row in rows:
+        trials.setdefault(row["trial"], []).append(row)
+    headings = ["trial", "trainings", "last epoch", "best epoch", "SynOps", "seconds"]
+    return tables.Cells(
+        f"{task}: validation accuracy",
+        headings,
+        [
+            [
+                name,
+                f"{len(each)}",
+                f"{_mean(each, 'accuracy_last'):.3f}",
+                f"{_mean(each, 'accuracy_best'):.3f}",
+                f"{_mean(each, 'synops'):,.0f}",
+                f"{_mean(each, 'seconds'):.0f}",
+            ]
+            for name, each in trials.items()
+        ],
+    )
+
+
+def _mean(rows: Sequence[record.Row], name: str) -> float:
+    return mean(float(row[name]) for row in rows)
+
+
+def _options() -> argparse.ArgumentParser:
+    options = cli.parser("recipes", (__doc__ or "").splitlines()[0])
+    options.prog = "python -m benchmarks.recipes"
+    options.add_argument(
+        "--task", choices=SEARCHES, required=True, metavar="NAME",
+        help=f"one of {', '.join(SEARCHES)}",
+    )  # fmt: skip
+    cli.add_data_option(options)
+    options.add_argument(
+        "--out", type=Path, metavar="FILE", help="the record; docs/recipes/NAME.csv when not given"
+    )
+    cli.add_threads_option(options)
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""What was tried for pictures of clothes, whose recipe handwritten digits share."""
+
+from __future__ import annotations
+
+from benchmarks.recipes.folds import in_turn
+from benchmarks.recipes.search import Search, Trial
+from neurodeploy.tasks.encoders.registry import Pixels
+from neurodeploy.tasks.fashion import FASHION, TIME_STEPS
+
+FOLD = (2,)
+FEW = 12_000
+"""Windows that most trials train on."""
+
+
+def search() -> Search:
+    """Return the trials: one change each on few windows, then some on all."""
+    few = {"folds": FOLD, "windows": FEW}
+    trials = (
+        Trial("chosen", **few),
+        Trial("count scale 0.3", {"count_scale": 0.3}, **few),
+        Trial("count scale 0.6", {"count_scale": 0.6}, **few),
+        Trial("count scale 2", {"count_scale": 2.0}, **few),
+        Trial("no delays", {"delays": "none"}, **few),
+        Trial("8 steps", encoder=Pixels(8), **few),
+        Trial("16 steps", encoder=Pixels(16), **few),
+        Trial("from 128 on all steps", encoder=Pixels(TIME_STEPS, 128), **few),
+        Trial("latency code", encoder=Pixels(TIME_STEPS, code="latency"), **few),
+        Trial("learning rate 1e-3", {"learning_rate": 1e-3}, **few),
+        Trial("learning rate 4e-3", {"learning_rate": 4e-3}, **few),
+        Trial("dropout 0.2", {"dropout": 0.2}, **few),
+        Trial("convolutions", {"hidden": (128,)}, network="conv", **few),
+        Trial("chosen, all", folds=FOLD),
+        Trial("no delays, all", {"delays": "none"}, folds=FOLD),
+        Trial("512 hidden, all", {"hidden": (512,)}, folds=FOLD),
+    )
+    return Search(FASHION, FASHION.recipe, lambda windows: in_turn(windows, 5), trials)

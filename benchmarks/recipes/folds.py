@@ -1,0 +1,45 @@
+"""Which windows that are not for the test validate, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodeploy.tasks.windows import TEST, Windows
+
+Rows = NDArray[np.int64]
+
+
+def not_tested(windows: Windows) -> Rows:
+    """Return the indices of the windows that may be looked at before the test, in order."""
+    if windows.parts is not None:
+        return np.flatnonzero(windows.parts != TEST)
+    assert windows.subjects is not None
+    return np.flatnonzero(~np.isin(windows.subjects, windows.test_subjects))
+
+
+def by_subject(windows: Windows, count: int) -> list[Rows]:
+    """Return `count` folds of whole subjects: in ascending order, fold i has i, i + count, ..."""
+    rows = not_tested(windows)
+    assert windows.subjects is not None
+    subjects = np.unique(windows.subjects[rows])
+    return [rows[np.isin(windows.subjects[rows], subjects[i::count])] for i in range(count)]
+
+
+def in_turn(windows: Windows, count: int) -> list[Rows]:
+    """Return `count` folds in which window i, i + count, ... of each class validate."""
+    rows = not_tested(windows)
+    classes = [rows[windows.labels[rows] == label] for label in np.unique(windows.labels)]
+    return [np.sort(np.concatenate([each[i::count] for each in classes])) for i in range(count)]
+
+
+def stretches(windows: Windows, count: int) -> list[Rows]:
+    """Return `count` folds, each a stretch of windows that follow each other."""
+    return list(np.array_split(not_tested(windows), count))
+
+
+def thinned(rows: Rows, count: int | None) -> Sequence[int]:
+    """Return about so many of the indices, evenly spread; all when None."""
+    return rows.tolist() if count is None else rows[:: max(1, len(rows) // count)].tolist()

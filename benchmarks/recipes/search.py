@@ -1,0 +1,156 @@
+"""A search for a task's recipe: trials on folds of the windows that are not for the test.
+
+Test windows are taken out before a trial sees the data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.recipes.folds import Rows, not_tested, thinned
+from neurodeploy.learning import training
+from neurodeploy.learning.chosen_network import architecture_of
+from neurodeploy.learning.training import Settings, TrainingData
+from neurodeploy.tasks.encoders.registry import Encoder
+from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.tasks.split import Split
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import Windows
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is tried.
+
+    Attributes:
+        name: in a few words what differs from the other trials.
+        changes: of the search's recipe.
+        encoder: in place of the task's own.
+        network: preset in place of the recipe's.
+        folds: of the search's folds, those to validate on.
+        seeds: of the trainings.
+        windows: about how many to train on, all when None.
+    """
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Encoder | None = None
+    network: str | None = None
+    folds: Sequence[int] = (0,)
+    seeds: Sequence[int] = (0,)
+    windows: int | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """The trials of a task, in the order in which they are run.
+
+    Attributes:
+        task: whose recipe is looked for.
+        recipe: from which trials differ.
+        folds: of the windows, which `Trial.folds` counts.
+        trials: to run.
+        network: preset that trials train, in place of the recipe's.
+    """
+
+    task: Task
+    recipe: Recipe
+    folds: Callable[[Windows], Sequence[Rows]]
+    trials: Sequence[Trial]
+    network: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One training: a trial on a fold from a seed."""
+
+    search: Search
+    trial: Trial
+    fold: int
+    seed: int
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that it follows."""
+        return replace(self.search.recipe, **self.trial.changes)
+
+    @property
+    def network(self) -> str | None:
+        """The preset that it trains, None for that of the recipe."""
+        return self.trial.network or self.search.network
+
+    def encoder(self, windows: Windows) -> Encoder:
+        """Return the encoder that it takes."""
+        return self.trial.encoder or self.search.task.default_encoder(windows)
+
+    def settings(self, windows: Windows) -> dict[str, Any]:
+        """Return all that decides about it, as JSON values."""
+        recipe = self.recipe
+        numbers = {name: value for name, value in vars(recipe).items() if name != "augment"}
+        return {
+            **numbers,
+            "hidden": list(recipe.hidden),
+            "network": self.network or recipe.network,
+            "augment": _described(recipe.augment),
+            "encoder": self.encoder(windows).as_dict(),
+            "windows": self.trial.windows,
+        }
+
+
+def jobs_of(search: Search) -> Iterator[Job]:
+    """Yield the trainings of a search in their order."""
+    for trial in search.trials:
+        for fold in trial.folds:
+            for seed in trial.seeds:
+                yield Job(search, trial, fold, seed)
+
+
+def train(job: Job, windows: Windows) -> dict[str, Any]:
+    """Train on all but the job's fold and return what it came to on that.
+
+    Args:
+        job: what to train.
+        windows: of the task.
+    """
+    validation = job.search.folds(windows)[job.fold]
+    rest = np.setdiff1d(not_tested(windows), validation)
+    chosen = np.array(thinned(rest, job.trial.windows), np.int64)
+    split = Split(chosen, validation, np.empty(0, np.int64))
+    data = TrainingData(job.search.task.name, windows, split, job.encoder(windows))
+    began = time.process_time()
+    started = training.start(data, Settings(_architecture(job, windows), job.recipe, job.seed))
+    history = list(training.run(started))
+    last, best = history[-1], history[started.best_epoch - 1]
+    return {
+        "accuracy_last": round(last.validation_accuracy, 4),
+        "accuracy_best": round(best.validation_accuracy, 4),
+        "best_epoch": best.epoch,
+        "train_accuracy": round(last.train_accuracy, 4),
+        "synops": round(sum(last.synops)),
+        "seconds": round(time.process_time() - began, 1),
+    }
+
+
+def _architecture(job: Job, windows: Windows) -> Any:
+    encoder = job.encoder(windows)
+    return architecture_of(
+        job.recipe,
+        channels=encoder.channels(len(windows.channel_names)),
+        steps=encoder.steps(windows.samples),
+        grid=windows.grid,
+        classes=len(windows.class_names),
+        network=job.network,
+        hidden=job.trial.changes.get("hidden"),
+    )
+
+
+def _described(augment: Any) -> Any:
+    """Return a variation as JSON values: its name, and its numbers where it has some."""
+    if augment is None or not is_dataclass(augment):
+        return None if augment is None else augment.__name__
+    return {"name": type(augment).__name__, **asdict(augment)}  # type: ignore[arg-type]

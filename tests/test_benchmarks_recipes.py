@@ -1,0 +1,150 @@
+"""The search for recipes: no test window is seen, folds are disjoint, and nothing is done twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.recipes import __main__ as recipes
+from benchmarks.recipes import folds, record, search
+from benchmarks.recipes.search import Job, Search, Trial, jobs_of
+from models.errors import InputError
+from neurodeploy.tasks import TASKS
+from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.encoders.registry import Delta, Lif
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
+
+
+def windows(*, parts: bool = False) -> Windows:
+    """Return 60 windows of two classes by six subjects, of whom 5 and 6 test."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    signals = rng.normal(size=(60, 2, 16)) + labels[:, None, None]
+    given = {"parts": np.repeat([TRAIN, VALIDATION, TEST], 20)} if parts else {}
+    return Windows(
+        signals, labels, np.repeat(np.arange(1, 7), 10), ("a", "b"), ("x", "y"), 10.0, "made up",
+        (5, 6), **given,
+    )  # fmt: skip
+
+
+def a_search(*trials: Trial, network: str | None = None) -> Search:
+    recipe = Recipe(hidden=(4,), epochs=2, batch=8)
+    origin = Origin("none", "none", "none", "none")
+    task = Task("made", "made up", lambda _: windows(), lambda _: Delta(0.5), recipe, origin)
+    return Search(task, recipe, lambda each: folds.in_turn(each, 4), trials, network)
+
+
+def test_no_fold_holds_a_test_window() -> None:
+    by_parts, by_subject = windows(parts=True), windows()
+    assert folds.not_tested(by_parts).tolist() == list(range(40))
+    assert folds.not_tested(by_subject).tolist() == list(range(40))
+    for found in (
+        folds.by_subject(by_subject, 3),
+        folds.in_turn(by_parts, 3),
+        folds.stretches(by_parts, 3),
+    ):
+        assert sorted(np.concatenate(found).tolist()) == list(range(40))
+
+
+def test_folds_are_of_subjects_classes_and_stretches() -> None:
+    made = windows()
+    assert made.subjects is not None
+    assert np.unique(made.subjects[folds.by_subject(made, 3)[0]]).tolist() == [1, 4]
+    turn = folds.in_turn(made, 5)[1]
+    assert turn.tolist() == [2, 3, 12, 13, 22, 23, 32, 33]  # the second of every five of a class
+    assert folds.stretches(made, 4)[1].tolist() == list(range(10, 20))
+
+
+@pytest.mark.parametrize(("count", "found"), [(None, 40), (40, 40), (20, 20), (1000, 40)])
+def test_windows_are_thinned_evenly(count: int | None, found: int) -> None:
+    assert len(folds.thinned(np.arange(40), count)) == found
+
+
+def test_a_job_trains_on_what_neither_validates_nor_tests(monkeypatch: Any) -> None:
+    seen: dict[str, Any] = {}
+    start = search.training.start
+
+    def watched(data: Any, settings: Any) -> Any:
+        seen.update(split=data.split, settings=settings)
+        return start(data, settings)
+
+    monkeypatch.setattr(search.training, "start", watched)
+    (job,) = jobs_of(a_search(Trial("wide", {"hidden": (6,)}, folds=(1,), seeds=(3,), windows=15)))
+    found = search.train(job, windows())
+    split = seen["split"]
+    assert split.validation.tolist() == folds.in_turn(windows(), 4)[1].tolist()
+    assert len(split.train) == 15
+    assert not set(split.train) & set(split.validation)
+    assert max(split.train) < 40
+    assert len(split.test) == 0
+    assert (seen["settings"].seed, seen["settings"].architecture.sizes) == (3, (4, 6, 2))
+    assert 0 <= found["accuracy_last"] <= found["accuracy_best"] <= 1
+    assert found["best_epoch"] in (1, 2)
+
+
+def test_settings_tell_all_that_decides() -> None:
+    vary = VaryImages((8, 8), shift=0.5)
+    trial = Trial("other", {"augment": vary, "epochs": 5}, Lif(), "small", windows=10)
+    found = Job(a_search(trial), trial, 0, 0).settings(windows())
+    assert (found["epochs"], found["network"], found["windows"]) == (5, "small", 10)
+    assert found["encoder"] == Lif().as_dict()
+    assert (found["augment"]["name"], found["augment"]["shift"]) == ("VaryImages", 0.5)
+    json.dumps(found)
+
+
+def test_the_command_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = [Trial("one", seeds=(0, 1)), Trial("two", {"learning_rate": 0.01})]
+    monkeypatch.setattr(recipes, "SEARCHES", {"made": lambda: a_search(*trials)})
+    out = tmp_path / "made.csv"
+    words = ["--task", "made", "--data", str(tmp_path), "--out", str(out)]
+    assert recipes.main(words) == 0
+    first = out.read_text()
+    trials.append(Trial("three", {"epochs": 1}))
+    assert recipes.main(words) == 0
+    assert out.read_text().startswith(first)
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["trial"], row["seed"]) for row in rows] == [
+        ("one", "0"), ("one", "1"), ("two", "0"), ("three", "0"),
+    ]  # fmt: skip
+    printed = capsys.readouterr().out
+    assert printed.count("one, fold 0, seed 1:") == 1
+    mean = (float(rows[0]["accuracy_last"]) + float(rows[1]["accuracy_last"])) / 2
+    assert f"{mean:.3f}" in printed
+
+
+def test_a_record_of_other_columns_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "digits.csv"
+    out.write_text("n,name\n0,old\n")
+    with pytest.raises(InputError, match="has other columns than trial, fold, seed"):
+        record.read(out)
+    assert recipes.main(["--task", "digits", "--out", str(out)]) == 2
+    assert "move it away, or name another file with --out" in capsys.readouterr().err
+    assert out.read_text() == "n,name\n0,old\n"
+
+
+@pytest.mark.parametrize("name", recipes.SEARCHES)
+def test_every_search_is_of_a_task_and_tries_what_was_chosen(name: str) -> None:
+    found = recipes.SEARCHES[name]()
+    assert TASKS[found.task.name] is found.task
+    names = [trial.name for trial in found.trials]
+    assert len(set(names)) == len(names)
+    chosen = [
+        trial
+        for trial in found.trials
+        if all(getattr(found.task.recipe, key) == value for key, value in trial.changes.items())
+        and trial.encoder is None
+    ]
+    assert chosen or found.network is not None
