@@ -351,3 +351,49 @@ def work(
         assert command("train", "--data", "data", *small)[0] == 0
     assert command("export", "runs/har/model.pt", "--data", "data")[0] == 0
     return folder
+
+
+@pytest.fixture
+def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use a data home of its own and a terminal of 80 columns."""
+    monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return a function that registers a task of 12 windows as the only one, and says of its origin
+    what it is told."""
+    from neurodeploy import tasks
+    from neurodeploy.tasks import origin, recipe, task, windows
+    from neurodeploy.tasks.encoders.registry import Delta
+
+    def read(path: Path) -> Any:
+        return windows.Windows(
+            np.zeros((12, 3, 8), np.float32), np.arange(12) % 2, None, ("no", "[yes]"),
+            ("x (g)", "y (g)", "z (g)"), 50.0, f"made up from {path.name}",
+            parts=np.repeat([windows.TRAIN, windows.TEST], [10, 2]),
+            notes=("one thing was left out",),
+        )  # fmt: skip
+
+    def register(**changes: Any) -> Any:
+        words = ("12 made-up windows", "CC0", "Nobody, Nothing, 2020", "get them with `cp`")
+        came = replace(origin.Origin(*words, ("toy",)), **changes)
+        made = task.Task("toy", "a toy", read, lambda _: Delta(), recipe.Recipe(), came)
+        monkeypatch.setattr(tasks, "TASKS", {"toy": made})
+        return made
+
+    return register
+
+
+@pytest.fixture
+def offline_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep counts of events in a folder of the test's own, and let tonic download nothing."""
+
+    def no_download(*_: object, **__: object) -> None:
+        raise AssertionError("a test tried to download")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("tonic.dataset.download_and_extract_archive", no_download)
+    monkeypatch.setattr("requests.get", no_download)

@@ -1,0 +1,210 @@
+"""Event cameras, by tonic, each data set in miniature in its official layout."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from neurodeploy.tasks import get, nmnist
+from neurodeploy.tasks.windows import TEST, VALIDATION
+
+tonic = pytest.importorskip("tonic", reason="tonic is not installed: uv sync --extra events")
+pytestmark = pytest.mark.usefixtures("offline_events")
+
+
+def nmnist_bytes(x: Any, y: Any, p: Any, t: Any) -> bytes:
+    """Return events as N-MNIST stores them: 8 bits x, 8 bits y, 1 bit polarity, 23 bits time."""
+    packed = (np.asarray(x, np.uint64) << 32) | (np.asarray(y, np.uint64) << 24)
+    packed |= (np.asarray(p, np.uint64) << 23) | np.asarray(t, np.uint64)
+    return packed.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 3:].tobytes()
+
+
+@pytest.fixture(scope="module")
+def full_nmnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for N-MNIST with so many names that end with .bin as tonic wants.
+
+    It takes a part with less than 10,000 for incomplete; folders without a file make them up.
+    """
+    home = tmp_path_factory.mktemp("events") / "NMNIST"
+    for part in ("Train", "Test"):
+        for index in range(10_000):
+            (home / part / f"{index}.bin").mkdir(parents=True)
+    return home
+
+
+@pytest.fixture
+def nmnist_folder(full_nmnist_folder: Path) -> Path:
+    """Write an N-MNIST of 5 samples a digit to train on and one to test on.
+
+    Digit k has k + 1 events at (3 * k, 33), one each 20 ms.
+    """
+    home = full_nmnist_folder
+    shutil.rmtree(home / "Train" / "old", ignore_errors=True)
+    for part, number in (("Train", 5), ("Test", 1)):
+        for digit in range(10):
+            folder = home / part / f"{digit}"
+            folder.mkdir(exist_ok=True)
+            many = np.arange(digit + 1)
+            said = nmnist_bytes(0 * many + 3 * digit, 0 * many + 33, many % 2, 20_000 * many)
+            for index in range(number):
+                (folder / f"{index:05d}.bin").write_bytes(said)
+        (home / f"{part.lower()}.zip").touch()
+    return home
+
+
+@pytest.fixture
+def dvsgesture_folder(tmp_path: Path) -> Path:
+    """Write a DVS Gesture of users 1 to 10 who train, and 24 to 33 who test.
+
+    Gesture k has events at (10 * k, 5, 1), each twice, from 2000 ms on, one pair each 10 ms.
+    """
+    home = tmp_path / "DVSGesture"
+    for part, users in (("Train", range(1, 11)), ("Test", range(24, 34))):
+        for user in users:
+            folder = home / f"ibmGesture{part}" / f"user{user:02d}_led"
+            folder.mkdir(parents=True)
+            for gesture in range(11):
+                rows = [(10 * gesture, 5, 1, 2000 + 10 * k) for k in range(gesture + 1)]
+                np.save(folder / f"{gesture}.npy", np.array(rows * 2, np.int64))
+        (home / f"ibmGesture{part}.tar.gz").touch()
+    return home
+
+
+# What is read
+
+
+def test_nmnist_is_read_in_the_order_of_its_files(nmnist_folder: Path) -> None:
+    windows = get("nmnist").load(nmnist_folder)
+    assert windows.labels.tolist() == [k for k in range(10) for _ in range(5)] + [*range(10)]
+    planes = windows.signals.reshape(60, 2, 17, 17, -1)
+    for digit in range(10):
+        seen = planes[50 + digit]
+        bins = 20 // (nmnist.BINS.step_us // 1000)
+        expected = np.zeros_like(seen)
+        for k in range(digit + 1):
+            expected[k % 2, 16, 3 * digit // 2, bins * k] = 1
+        assert np.array_equal(seen, expected)
+    assert "the test part has 10 samples where the published one has 10,000" in windows.notes
+
+
+def test_dvsgesture_divides_by_people(dvsgesture_folder: Path) -> None:
+    windows = get("dvsgesture").load(dvsgesture_folder)
+    assert windows.signals.shape == (220, 2048, 60)
+    assert windows.grid == (32, 32)
+    assert windows.subjects is not None
+    assert windows.parts is not None
+    assert set(windows.subjects[windows.parts == VALIDATION]) == {3, 8}
+    assert min(windows.subjects[windows.parts == TEST]) == 24
+    eighth = np.flatnonzero(windows.labels == 8)[0]
+    planes = windows.signals[eighth].reshape(2, 32, 32, 60)
+    assert planes[1, 1, 20].sum() == planes.sum() == 18
+    assert planes[1, 1, 20, :4].tolist() == [6, 4, 6, 2]  # from the first event, 25 ms each
+    assert get("dvsgesture").encoder(windows).encode(windows.signals[:3]).max() == 1
+
+
+def test_the_command_trains_an_epoch(
+    dvsgesture_folder: Path, tmp_path: Path, command: Any, one_torch_thread: None
+) -> None:
+    small = ("--hidden", "8", "--epochs", "1", "--batch", "16", "--network", "conv")
+    out = tmp_path / "run"
+    code, said, noted = command(
+        "train", "--task", "dvsgesture", "--data", dvsgesture_folder, "--out", out, *small
+    )
+    assert code == 0
+    assert "Best epoch is 1 of 1" in said
+    assert "note: the training part has" in noted
+    assert (out / "model.pt").is_file()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("absent", "message"),
+    [
+        ("train.zip", r"NMNIST has no train\.zip, without which"),
+        ("test.zip", r"NMNIST has no test\.zip, without which"),
+    ],
+)
+def test_a_missing_file_is_named(nmnist_folder: Path, absent: str, message: str) -> None:
+    (nmnist_folder / absent).unlink()
+    with pytest.raises(InputError, match=message):
+        get("nmnist").load(nmnist_folder)
+
+
+def test_a_missing_archive_of_dvsgesture_is_named(dvsgesture_folder: Path) -> None:
+    (dvsgesture_folder / "ibmGestureTrain.tar.gz").unlink()
+    with pytest.raises(InputError, match=r"has no ibmGestureTrain\.tar\.gz, without"):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
+def test_a_part_with_less_files_than_tonic_wants_is_refused(dvsgesture_folder: Path) -> None:
+    for gesture in range(11):
+        (dvsgesture_folder / "ibmGestureTest" / "user24_led" / f"{gesture}.npy").unlink()
+    message = r"Test holds 99 files \*\.npy, and tonic takes less than 100 for incomplete; unpack"
+    with pytest.raises(InputError, match=message):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (nmnist_bytes([34], [0], [0], [0]), r"00002\.bin: event 0 has x 34; it must be from 0 to"),
+        (
+            nmnist_bytes([3], [3], [0], [0])[:-2],
+            r"00002\.bin .*it has 3 bytes, which is no multiple of 5",
+        ),
+    ],
+)
+def test_a_damaged_nmnist_is_refused(nmnist_folder: Path, content: bytes, message: str) -> None:
+    (nmnist_folder / "Train" / "3" / "00002.bin").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        get("nmnist").load(nmnist_folder)
+
+
+def test_an_nmnist_sample_without_events_is_kept_and_said(nmnist_folder: Path) -> None:
+    (nmnist_folder / "Train" / "3" / "00002.bin").write_bytes(b"")
+    windows = get("nmnist").load(nmnist_folder)
+    assert windows.signals[17].sum() == 0
+    assert "1 of 60 samples have no event" in windows.notes
+
+
+def test_a_stray_folder_in_nmnist_is_refused(nmnist_folder: Path) -> None:
+    folder = nmnist_folder / "Train" / "old"
+    folder.mkdir()
+    (folder / "1.bin").touch()
+    with pytest.raises(InputError, match=r"Train cannot be read as N-MNIST \(.*; download"):
+        get("nmnist").load(nmnist_folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no numpy file", r"4\.npy cannot be read as DVS Gesture \("),
+        (None, r"4\.npy cannot be read as DVS Gesture \(.*llow_pickle"),
+        (np.zeros((5, 3), np.int64), r"4\.npy cannot be read as DVS Gesture"),
+        (np.array([[128, 0, 0, 0]]), r"4\.npy: event 0 has x 128; it must be from 0 to 127"),
+    ],
+)
+def test_a_damaged_dvsgesture_is_refused(
+    dvsgesture_folder: Path, content: Any, message: str
+) -> None:
+    path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, np.array([object()]) if content is None else content, allow_pickle=True)
+    with pytest.raises(InputError, match=message):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
+def test_a_gesture_that_there_is_not_is_refused(dvsgesture_folder: Path) -> None:
+    path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
+    path.rename(path.with_name("11.npy"))
+    with pytest.raises(InputError, match=r"11\.npy holds label 11; labels run from 0 to 10"):
+        get("dvsgesture").load(dvsgesture_folder)
