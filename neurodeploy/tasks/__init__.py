@@ -2,7 +2,7 @@
 
     readers/     files of a data set to labelled signal windows
     encoders/    signal windows to spikes
-    windows      labelled signal windows, what every reader returns
+    windows      labelled signal windows, what every reader returns; fixed_arrays their types
     split        train, validation and test
     augment/     varied copies of signals, to train on
     recipe       the numbers of a training

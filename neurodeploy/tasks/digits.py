@@ -89,8 +89,14 @@ def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
     whole = pixels.shape == SHAPE and bool(np.isin(pixels, np.arange(HIGHEST + 1)).all())
     if not whole or answers.shape != SHAPE[:1]:
         raise InputError(
-            f"scikit-learn gives digits of shape {pixels.shape}, up to {pixels.max():g}; known are "
-            f"{SHAPE} of 0..{HIGHEST}, so install scikit-learn 1.5 to 1.9"
+            f"scikit-learn gives digits of shape {pixels.shape}, up to {pixels.max(initial=0):g}; "
+            f"known are {SHAPE} of 0..{HIGHEST}, so install scikit-learn 1.5 to 1.9"
+        )
+    wrong = answers[~np.isin(answers, np.arange(10))]
+    if wrong.size:
+        raise InputError(
+            f"scikit-learn gives a digit the label {wrong[0]}; known are 0..9, so install "
+            "scikit-learn 1.5 to 1.9"
         )
     images_of, labels_of = pixels.astype(np.uint8), answers.astype(np.uint8)
     windows = image_windows(

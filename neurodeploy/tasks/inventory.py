@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy import paths
 from neurodeploy.tasks import known
 from neurodeploy.tasks.download import Advance, fetch
 from neurodeploy.tasks.origin import home
@@ -123,7 +124,7 @@ def entry(task: Task, folder: Path | None = None) -> Entry:
     if path is None or path != target(task) or task.origin.unpacked:
         return Entry(task, path)
     files = [each.file for each in task.origin.downloads]
-    there = {file for file in files if (path / file).exists()}
+    there = {file for file in files if paths.kind(path / file)}
     return Entry(task, path, tuple(file for file in files if there and file not in there))
 
 
@@ -183,12 +184,12 @@ def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
 def _to_complete(found: Entry) -> bool:
     """Tell whether data in the task's own folder are such as a download completes or checks."""
     origin, folder = found.task.origin, target(found.task)
-    if not folder.is_dir():
+    if paths.kind(folder) != "folder":
         return False
-    if origin.fetch is not None or not any(folder.iterdir()):
+    if origin.fetch is not None or not any(folder.glob("*")):
         return True
     files = [] if origin.unpacked else [each.file for each in origin.downloads]
-    return any((folder / file).exists() for file in files)
+    return any(paths.kind(folder / file) for file in files)
 
 
 def _download(task: Task, folder: Path, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import InputError
+from neurodeploy import paths
 from neurodeploy.tasks.download import Download
 
 HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
@@ -45,9 +46,13 @@ class Origin:
             raise InputError(f"{len(self.downloads)} downloads are to be unpacked; give one")
 
     def where(self) -> Path | None:
-        """Return the folder or file that holds the data, None when they are absent."""
+        """Return the folder or file that holds the data, None when they are absent.
+
+        Raises:
+            InputError: when the data home cannot be looked up.
+        """
         for place in self.places:
-            if (home() / place).exists():
+            if paths.kind(home() / place):
                 return home() / place
         return self.find()
 
@@ -67,12 +72,31 @@ class Origin:
 
 
 def home() -> Path:
-    """Return the folder of data sets: what NEURODEPLOY_DATA says, or one of the user's cache."""
+    """Return the folder of data sets: what NEURODEPLOY_DATA says, or one of the user's cache.
+
+    Raises:
+        InputError: when a `~` in it, or that of the cache, stands for no folder.
+    """
     named = os.environ.get(HOME_VARIABLE)
-    return Path(named).expanduser() if named else cache_folder() / "data"
+    return _expanded(named, HOME_VARIABLE) if named else cache_folder() / "data"
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made or downloaded again."""
+    """Return the folder for what can be made or downloaded again.
+
+    Raises:
+        InputError: when the user has no home folder and XDG_CACHE_HOME names none.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "neurodeploy"
+    return (Path(base) if base else _expanded("~/.cache", "XDG_CACHE_HOME")) / "neurodeploy"
+
+
+def _expanded(path: str, variable: str) -> Path:
+    """Return a path with `~` as the home folder that it stands for."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{path} begins with a home folder that there is not; name the folder in full with the "
+            f"environment variable {variable}"
+        ) from None

@@ -53,7 +53,8 @@ def split(windows: Windows) -> Split:
 def validation_windows(labels: NDArray[np.int64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Choose training windows that validate: of each class the third of every five, in order."""
     chosen = [np.flatnonzero((parts == TRAIN) & (labels == label)) for label in np.unique(labels)]
-    return np.concatenate([rows[VALIDATION_ONE_IN // 2 :: VALIDATION_ONE_IN] for rows in chosen])
+    validating = [rows[VALIDATION_ONE_IN // 2 :: VALIDATION_ONE_IN] for rows in chosen]
+    return np.concatenate([np.zeros(0, np.int64), *validating])  # there may be no window at all
 
 
 def validation_subjects(train_subjects: Sequence[int]) -> tuple[int, ...]:

@@ -46,9 +46,22 @@ class Task:
         """Read the windows from a folder or file, or from where the data are found when None.
 
         Raises:
-            InputError: when they are missing or malformed.
+            InputError: when they are missing or malformed, or the system cannot read them.
         """
-        return self.read(self.origin.found(self.name) if path is None else path)
+        place = self.origin.found(self.name) if path is None else path
+        try:
+            windows = self.read(place)
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or place} cannot be read ({error.strerror or error}); check that "
+                "it is there and its rights"
+            ) from error
+        if not isinstance(windows, Windows):
+            raise InputError(
+                f"the task {self.name} reads {place} as {type(windows).__name__}; its `read` must "
+                "return Windows"
+            )
+        return windows
 
     def encoder(self, windows: Windows, name: str | None = None) -> Encoder:
         """Return the encoder of that name, or the default.

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.fixed_arrays import fixed_signals, whole_numbers
 
 TRAIN: Final = 0
 VALIDATION: Final = 1
@@ -48,7 +49,8 @@ class Windows:
             pixel x, y of plane k.
 
     Raises:
-        InputError: when shapes disagree, a label has no name or a value is not finite.
+        InputError: when shapes disagree, a label has no name, a part is none of the three, or a
+            value is not finite.
     """
 
     signals: NDArray[np.float32] | NDArray[np.uint8]
@@ -64,13 +66,15 @@ class Windows:
     grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        kind = np.uint8 if np.asarray(self.signals).dtype == np.uint8 else np.float32
-        for name, dtype in (
-            ("signals", kind), ("labels", np.int64), ("subjects", np.int64), ("parts", np.uint8),
-        ):  # fmt: skip
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _read_only(getattr(self, name), dtype))
-        _check_shapes(self)
+        fixed = fixed_signals(self.signals, f"{self.source}: signals")
+        object.__setattr__(self, "signals", fixed)
+        for name, dtype in (("labels", np.int64), ("subjects", np.int64), ("parts", np.uint8)):
+            values = getattr(self, name)
+            if values is not None or name == "labels":
+                whole = whole_numbers(values, dtype, f"{self.source}: {name}")
+                object.__setattr__(self, name, whole)
+        for check in (_check_signals, _check_rows, _check_parts, _check_rate, _check_grid):
+            check(self)
         check_finite(self.signals, self.source)
 
     def __len__(self) -> int:
@@ -115,22 +119,19 @@ def digest(windows: Windows) -> str:
     return sha.hexdigest()
 
 
-def _read_only(values: ArrayLike, dtype: type[np.generic]) -> NDArray[Any]:
-    """Return a copy, or the array itself where it is read-only and owns what it holds already."""
-    if isinstance(values, np.ndarray) and values.flags.owndata and not values.flags.writeable:
-        return np.ascontiguousarray(values, dtype)
-    copied = np.array(values, dtype=dtype, order="C")
-    copied.setflags(write=False)
-    return copied
-
-
-def _check_shapes(windows: Windows) -> None:
-    signals, count = windows.signals, len(windows.signals)
+def _check_signals(windows: Windows) -> None:
+    signals = windows.signals
     if signals.ndim != 3 or signals.shape[1:] != (len(windows.channel_names), signals.shape[-1]):
         raise InputError(
             f"{windows.source}: signals have shape {signals.shape}; they must be (windows, "
             f"{len(windows.channel_names)} channels, samples)"
         )
+    if not signals.shape[2]:
+        raise InputError(f"{windows.source}: windows have 0 samples; give windows of 1 or more")
+
+
+def _check_rows(windows: Windows) -> None:
+    count = len(windows.signals)
     for name in ("labels", "subjects", "parts"):
         values = getattr(windows, name)
         shape = (count,) if values is None else values.shape
@@ -140,9 +141,33 @@ def _check_shapes(windows: Windows) -> None:
                 "a window"
             )
     check_labels(windows.labels, windows.class_names, windows.source)
-    if windows.parts is None and windows.subjects is None:
-        raise InputError(f"{windows.source} has neither subjects nor parts; give one of them")
-    if windows.grid is not None and len(windows.channel_names) % math.prod(windows.grid):
+
+
+def _check_parts(windows: Windows) -> None:
+    """Raise InputError for a part that is none: its windows would be in no split."""
+    if windows.parts is None:
+        if windows.subjects is None:
+            raise InputError(f"{windows.source} has neither subjects nor parts; give one of them")
+        return
+    wrong = windows.parts[windows.parts > TEST]
+    if wrong.size:
+        raise InputError(
+            f"{windows.source}: parts hold {wrong[0]}; give each window {TRAIN} to train, "
+            f"{VALIDATION} to validate or {TEST} to test"
+        )
+
+
+def _check_rate(windows: Windows) -> None:
+    if windows.rate_hz is not None and not 0 < windows.rate_hz < math.inf:
+        raise InputError(
+            f"{windows.source} has {windows.rate_hz} samples a second; give a number over 0, or "
+            "None where a sample takes no certain time"
+        )
+
+
+def _check_grid(windows: Windows) -> None:
+    pixels = 1 if windows.grid is None else math.prod(windows.grid)
+    if pixels < 1 or len(windows.channel_names) % pixels:
         raise InputError(
             f"{windows.source} has {len(windows.channel_names)} channels, which is no multiple of "
             f"the pixels of its grid {windows.grid}; give the grid of one plane"
