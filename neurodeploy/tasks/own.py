@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.errors import InputError
+from neurodeploy import paths
 from neurodeploy.tasks.task import Task
 
 VARIABLE: Final = "NEURODEPLOY_TASKS"
@@ -43,7 +44,7 @@ def own_tasks(taken: Mapping[str, Task]) -> dict[str, Task]:
 @functools.cache
 def _task_of(path: Path) -> Task:
     """Run a file, once in a process, and return its task."""
-    if not path.is_file():
+    if paths.kind(path) != "file":
         raise InputError(f"{path}, which {VARIABLE} lists, is no file; correct the variable")
     task = getattr(_module_of(path), "TASK", None)
     if not isinstance(task, Task):
@@ -63,17 +64,22 @@ def _module_of(path: Path) -> Any:
     sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever it is, it is in the user's file
+    except (Exception, SystemExit) as error:  # whatever it is, it is in the user's file
         raise InputError(
-            f"{path}, which {VARIABLE} lists, fails with {type(error).__name__}: {error} "
-            f"({_place(path, error)}); correct it"
+            f"{path}, which {VARIABLE} lists, fails with {_said(error)} ({_place(path, error)}); "
+            "correct it"
         ) from error
     return module
 
 
-def _place(path: Path, error: Exception) -> str:
+def _said(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+
+
+def _place(path: Path, error: BaseException) -> str:
     """Return the line of the file at which an error came up."""
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}"
+        return f"line {error.lineno}" if error.lineno else "in no certain line"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     return f"line {lines[-1]}" if lines else "before its first line"
