@@ -203,6 +203,14 @@ def test_a_damaged_dvsgesture_is_refused(
         get("dvsgesture").load(dvsgesture_folder)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broken_archive_in_place_of_a_gesture_is_refused(dvsgesture_folder: Path) -> None:
+    path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
+    path.write_bytes(b"PK\x03\x04 an archive")  # which numpy leaves open
+    with pytest.raises(InputError, match=r"4\.npy cannot be read as DVS .*not a zip file\); downl"):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
 def test_a_gesture_that_there_is_not_is_refused(dvsgesture_folder: Path) -> None:
     path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
     path.rename(path.with_name("11.npy"))

@@ -126,7 +126,10 @@ def problem(download: Download, path: Path) -> str:
     if download.checksum is None:
         return ""
     kind, wanted = download.checksum.split(":")
-    found = _digest(path, kind)
+    try:
+        found = _digest(path, kind)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
     return "" if found == wanted else f"has {kind} {found}, the published file {wanted}"
 
 

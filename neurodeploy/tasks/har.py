@@ -100,7 +100,8 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
     if not found:
         known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
         raise InputError(
-            f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}"
+            f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}, "
+            "so unpack one of these and give its folder"
         )
     if len(found) > 1:
         named = [f"{layout.name} in {home}" for layout, home in found[:NAMED]]

@@ -65,7 +65,7 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int = MOST_BYTES) -> None
     except OSError as error:
         raise InputError(
             f"{archive} cannot be unpacked into {folder} ({error.strerror or error}); nothing was "
-            "changed there"
+            "changed there, so make room, or remove the archive and download it again"
         ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -107,6 +107,8 @@ def _path(archive: Path, member: _Member, folder: Path) -> Path:
         raise InputError(
             f"{archive} holds {member.name!r}, which may lead out of the folder; remove the archive"
         )
+    if member.kind == "file" and not name.parts:
+        raise InputError(f"{archive} holds a file without a name; remove the archive")
     if member.kind not in ("file", "folder"):
         raise InputError(
             f"{archive} holds {member.name!r}, which is a link or a device; remove the archive"
@@ -146,7 +148,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
         for each in opened.infolist():
             mode = stat.S_IFMT(each.external_attr >> 16)
             plain = mode in (0, stat.S_IFREG, stat.S_IFDIR)
-            kind = "folder" if each.is_dir() else "file"
+            kind = "folder" if each.filename.endswith("/") else "file"
             yield _Member(
                 each.filename, kind if plain else "other", each.file_size,
                 lambda each=each: opened.open(each),  # type: ignore[misc]

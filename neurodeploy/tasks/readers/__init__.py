@@ -11,7 +11,7 @@
     tonic_events event data sets through tonic; collection what and where they are
     nmnist_small a part of N-MNIST, without tonic
     inertial     units, channels and windows that the readers of worn sensors share
-    text         number tables from text files
+    text         number tables from text files; npz arrays from numpy's archives
 
 A reader checks all that it reads and raises `InputError`, with a way out, for what it cannot read.
 """

@@ -166,7 +166,9 @@ def count(events: Events, bins: Bins, room: NDArray[np.uint8]) -> tuple[int, int
     times = events.times_us
     if bins.from_first and len(times):
         times = times - times.min()
-    step = np.floor_divide(times, bins.step_us).astype(np.int64)
+    # Times of a few bits could not hold the length of a bin.
+    length = bins.step_us if times.dtype.kind == "f" else np.int64(bins.step_us)
+    step = np.floor_divide(times, length).astype(np.int64)
     (height, width), (down, across) = bins.grid, bins.pool
     row = events.polarity.astype(np.int64) * height + events.y.astype(np.int64) // down
     cell = (row * width + events.x.astype(np.int64) // across) * bins.steps + step

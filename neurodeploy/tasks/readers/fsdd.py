@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.readers.npz import read_npz
 from neurodeploy.tasks.readers.wav import read_wav
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
@@ -160,12 +159,8 @@ def _from_compact(path: Path) -> list[Recording]:
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of an npz file, one-dimensional and of the kinds that they must have."""
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            missing = [name for name in ARRAYS if name not in file]
-            arrays = {} if missing else {name: file[name] for name in ARRAYS}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is not a whole npz file ({error}); get it again") from error
+    arrays = read_npz(path, ARRAYS, wrong="is not a whole npz file", way_out="get it again")
+    missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise InputError(f"{path} has no array {', '.join(missing)}; get it again, or {OBTAIN}")
     for name, values in arrays.items():

@@ -9,6 +9,7 @@ Source: LeCun et al., The MNIST database of handwritten digits, "File formats".
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from math import prod
 from pathlib import Path
@@ -21,6 +22,9 @@ from neurodeploy.tasks.readers.text import require_file
 
 UNSIGNED_BYTES = 8
 AGAIN = "download it again"
+MOST_BYTES = 2**30
+"""What a packed file may come to; the largest official one comes to 47 MB."""
+BLOCK_BYTES = 2**20
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
@@ -62,8 +66,20 @@ def _unpacked(path: Path) -> bytes:
     require_file(path)
     try:
         data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        return _decompressed(data, path) if path.suffix == ".gz" else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} cannot be unpacked ({error}); {AGAIN}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; check its rights") from error
+
+
+def _decompressed(packed: bytes, path: Path) -> bytes:
+    """Return what is packed; raise what gzip raises for damage, InputError for too much."""
+    blocks, left = [], MOST_BYTES
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+        while block := file.read(BLOCK_BYTES):
+            left -= len(block)
+            if left < 0:
+                raise InputError(f"{path} unpacks to more than {MOST_BYTES:,} bytes; {AGAIN}")
+            blocks.append(block)
+    return b"".join(blocks)

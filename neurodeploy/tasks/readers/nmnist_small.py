@@ -7,8 +7,6 @@ the last one ends, and `PART_label` (samples).
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +18,7 @@ from models.errors import InputError
 from neurodeploy.tasks import reading
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.events import Bins, Events
+from neurodeploy.tasks.readers.npz import read_npz
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows, check_labels
 
 FILE: Final = "nmnist_small.npz"
@@ -27,10 +26,8 @@ PARTS: Final = (("train", TRAIN), ("test", TEST))
 EVENT_FIELDS: Final = ("x", "y", "p", "t")
 FIELDS: Final = (*EVENT_FIELDS, "offset", "label")
 
-PROBLEMS: Final = (
-    OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What numpy raises when a file is damaged or is another."""
+WRONG: Final = "cannot be read as a small N-MNIST"
+ANOTHER: Final = "give another, or the folder of the whole data set"
 
 
 def read(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Windows:
@@ -62,15 +59,12 @@ def read(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Windows:
 
 def _load(path: Path, part: str) -> dict[str, NDArray[Any]]:
     """Return the fields of one part."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as fields:
-            return {field: fields[f"{part}_{field}"] for field in FIELDS}
-    except PROBLEMS as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{path} cannot be read as a small N-MNIST ({reason}); give another, or the folder of "
-            "the whole data set"
-        ) from None
+    names = {field: f"{part}_{field}" for field in FIELDS}
+    found = read_npz(path, names.values(), wrong=WRONG, way_out=ANOTHER)
+    missing = [name for name in names.values() if name not in found]
+    if missing:
+        raise InputError(f"{path} {WRONG} (it has no array {missing[0]}); {ANOTHER}")
+    return {field: found[name] for field, name in names.items()}
 
 
 def _check(
@@ -81,7 +75,7 @@ def _check(
         if values.ndim != 1 or values.dtype.kind not in "iu":
             raise InputError(
                 f"{path}: {part}_{field} has shape {values.shape} of {values.dtype}; it must be "
-                "one row of whole numbers"
+                "one row of whole numbers, so give another file"
             )
     offset, number = fields["offset"].astype(np.int64), len(fields["t"])
     for field in ("x", "y", "p"):

@@ -47,8 +47,9 @@ def read_numbers(path: Path, columns: int, *, dtype: type[Number]) -> NDArray[Nu
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # numpy warns of an empty file
-            table = np.loadtxt(path, dtype=dtype, ndmin=2)
-    except (ValueError, OSError) as error:
+            warnings.simplefilter("error", DeprecationWarning)  # numpy 1 takes 1.5 for the label 1
+            table = np.loadtxt(path, dtype=dtype, ndmin=2, comments=None)
+    except (ValueError, OSError, DeprecationWarning) as error:
         reason = str(error).partition(";")[0]
         raise InputError(
             f"{path} is not a table of {columns} columns ({reason}); download it again"

@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import lzma
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +33,8 @@ from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, check_la
 INSTALL: Final = "install it with `uv sync --extra events` or `pip install 'neurodeploy[events]'`"
 PROBLEMS: Final = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
-    RuntimeError, EOFError,
+    RuntimeError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile, tarfile.TarError,
+    lzma.LZMAError, zlib.error,
 )  # fmt: skip
 """What tonic, h5py and numpy raise when a file is damaged or is another."""
 
@@ -204,7 +209,7 @@ def _events(found: NDArray[Any], bins: Bins) -> Events:
     """Return the events of tonic's structured array."""
     nothing = np.zeros(len(found), np.int8)
     y = found["y"] if "y" in (found.dtype.names or ()) else nothing
-    polarity = found["p"].astype(np.int8) if bins.polarities > 1 else nothing
+    polarity = found["p"].astype(np.int64) if bins.polarities > 1 else nothing
     return Events(found["x"], y, polarity, found["t"])
 
 

@@ -32,7 +32,7 @@ def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
         with path.open("rb") as opened, wave.open(opened, "rb") as file:
             _check_format(path, file, rate_hz)
             promised, data = file.getnframes(), file.readframes(file.getnframes())
-    except (wave.Error, EOFError, OSError) as error:
+    except (wave.Error, EOFError, OSError, RuntimeError) as error:
         raise InputError(
             f"{path} cannot be read as a WAV file ({str(error) or 'it ends early'}); get it again, "
             f"or {_converting(rate_hz)}"

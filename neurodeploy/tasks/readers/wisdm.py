@@ -81,7 +81,8 @@ def read_records(path: Path, classes: Mapping[str, int]) -> Records:
     pieces = [p for p in re.split(r"[;\n]", read_text(path)) if p.strip(" ,\r\t")]
     matches = (_RECORD.fullmatch(piece) for piece in pieces)
     rows = np.fromiter((_row(match, classes) for match in matches if match), dtype=_ROW)
-    rows = rows[np.isfinite(rows["value"]).all(axis=1)]
+    with np.errstate(over="ignore"):  # what float32 cannot hold is malformed too
+        rows = rows[np.isfinite(rows["value"].astype(np.float32)).all(axis=1)]
     malformed = len(pieces) - len(rows)
     if not pieces or malformed * MALFORMED_ONE_IN > len(pieces):
         raise InputError(

@@ -12,6 +12,7 @@ Repository 507.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,8 +96,7 @@ def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
                 f"{folder / sensor} holds no data_SUBJECT_{sensor}_{device}.txt; unpack the data "
                 "set again, with all its files"
             )
-        numbers = (name.split("_")[1] for name in names)
-        found.append({int(number) for number in numbers if number.isdecimal()})
+        found.append({_number(folder / sensor / name) for name in names})
     both = found[0] & found[1]
     if not both:
         raise InputError(
@@ -104,6 +104,17 @@ def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
             "set again, with all its files"
         )
     return sorted(both), sorted(found[0] ^ found[1])
+
+
+def _number(path: Path) -> int:
+    """Return the subject that a file's name says."""
+    said = path.name.split("_")[1]
+    if not re.fullmatch("[0-9]{1,9}", said):
+        raise InputError(
+            f"{path} names the subject {said!r}; it must be a number of 1 to 9 digits, so rename "
+            "the file or remove it"
+        )
+    return int(said)
 
 
 def _read_pair(folder: Path, device: str, subject: int) -> _Pair:

@@ -1,0 +1,40 @@
+"""Arrays of npz files from outside: nothing is unpickled, and what is wrong is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InputError
+
+ZIP_START: Final = b"PK"
+
+
+def read_npz(
+    path: Path, names: Iterable[str], *, wrong: str, way_out: str
+) -> dict[str, NDArray[Any]]:
+    """Return those of the named arrays that a file holds.
+
+    Args:
+        path: the file.
+        names: arrays to read; others are left unread.
+        wrong: what is said of a damaged file, to follow its name.
+        way_out: what to do then.
+
+    Raises:
+        InputError: when the file is missing, is no npz file, is damaged or holds objects.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(ZIP_START)) != ZIP_START:
+                raise ValueError("it is no zip archive")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as fields:
+                return {name: fields[name] for name in names if name in fields}
+    except Exception as error:  # a damaged archive or header can make numpy raise anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} {wrong} ({reason}); {way_out}") from error
