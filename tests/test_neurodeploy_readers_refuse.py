@@ -209,6 +209,18 @@ READS = {
 """Tasks that may read what a fixture writes; only official labels tell MNIST from Fashion-MNIST."""
 
 
+@pytest.mark.parametrize(
+    ("reader", "task"), [("fsdd", "spoken-digits"), ("nmnist", "nmnist"), ("watch", "watch")]
+)
+def test_a_file_that_may_not_be_read_says_so(
+    reader: str, task: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = request.getfixturevalue(f"{reader}_folder")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match=r"cannot be read: Permission denied; check its rights$"):
+        tasks.get(task).load(path)
+
+
 @pytest.mark.parametrize("reader", READS)
 def test_a_folder_of_another_data_set_is_refused_by_every_task(
     reader: str, request: pytest.FixtureRequest

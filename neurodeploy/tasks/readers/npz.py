@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.readers.text import check_rights
 
 ZIP_START: Final = b"PK"
 
@@ -28,6 +29,7 @@ def read_npz(
     Raises:
         InputError: when the file is missing, is no npz file, is damaged or holds objects.
     """
+    check_rights(path)
     try:
         with path.open("rb") as file:
             if file.read(len(ZIP_START)) != ZIP_START:

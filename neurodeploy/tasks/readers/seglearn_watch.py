@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from neurodeploy.tasks.readers import allow_list
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
+from neurodeploy.tasks.readers.text import check_rights
 from neurodeploy.tasks.windows import Windows, check_labels
 
 CLASS_NAMES = (
@@ -81,6 +82,7 @@ def read(path: Path) -> Windows:
 
 def _content(path: Path) -> Mapping[str, Any]:
     """Return the fields of the file, which is an array of one object, a dictionary."""
+    check_rights(path)
     try:
         with path.open("rb") as file:
             npy: Any = np.lib.format

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,12 @@ def require_file(path: Path) -> None:
     """Raise InputError when there is no such file."""
     if not path.is_file():
         raise InputError(f"{path} is missing; unpack the data set again, with all its files")
+
+
+def check_rights(path: Path) -> None:
+    """Raise InputError for a file that is there and may not be read: another would not help."""
+    if path.exists() and not os.access(path, os.R_OK):
+        raise InputError(f"{path} cannot be read: Permission denied; check its rights")
 
 
 def read_numbers(path: Path, columns: int, *, dtype: type[Number]) -> NDArray[Number]:

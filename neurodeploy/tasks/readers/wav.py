@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.readers.text import check_rights
 
 BYTES = 2
 """Of one sample: 16 bits, signed."""
@@ -28,6 +29,7 @@ def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
         InputError: when it is no such file, has another rate, more channels or other samples, is
             cut short, or is empty.
     """
+    check_rights(path)
     try:
         with path.open("rb") as opened, wave.open(opened, "rb") as file:
             _check_format(path, file, rate_hz)
