@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import t  # type: ignore[import-untyped]
 
-from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import board, keys
+from benchmarks.accuracy import code
 from benchmarks.accuracy import figures as sums
 from benchmarks.accuracy import page as pages
-from benchmarks.accuracy import runs as runs_module
-from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.figures import Difference, Outcome
-from benchmarks.accuracy.keys import Facts
 from benchmarks.accuracy.models import MODELS, parameters
 from benchmarks.accuracy.tables import cells_of
 from models.architecture import Architecture
@@ -29,6 +25,13 @@ PARAMETERS = {"no-delays": 1000, "axonal": 1100, "synaptic": 2000, "small": 300}
 BAND = {"low": 1.0, "value": 2.0, "high": 4.0}
 
 
+@pytest.fixture(autouse=True)
+def _known_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take some digest for that of the code, since reading all of it takes long."""
+    monkeypatch.setattr(code, "digest", lambda places: f"{len(places)} places")
+    monkeypatch.setattr(code, "_git", lambda *words: "")
+
+
 def facts(*, labels: Sequence[int] = (0, 1, 0, 1), subjects: Any = (1, 1, 2, 2)) -> Facts:
     """Return the facts of a made-up task whose own network has axonal delays."""
     layers = [{"kind": "dense", "neurons": 8}, {"kind": "dense", "neurons": 2}]
@@ -36,26 +39,28 @@ def facts(*, labels: Sequence[int] = (0, 1, 0, 1), subjects: Any = (1, 1, 2, 2))
     plan = {"shape": shape, "merged": 2, "width": 8, "hidden": 0}
     key = {"task": "made", "recipe": {"learning_rate": 0.003}, "encoder": {}}
     return Facts(
-        "made",
-        "made up in /somewhere",
-        {**key, "versions": {"torch": "2"}},
-        "axonal",
-        PARAMETERS,
-        {name: {"input_shape": [6], "layers": layers} for name in PARAMETERS},
-        {name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
-        (36, 12, len(labels)),
-        np.array(labels),
-        None if subjects is None else np.array(subjects),
-        2,
-        32,
+        task="made",
+        source="made up in /somewhere",
+        notes=("half of it was left out",),
+        key=key,
+        own="axonal",
+        parameters=PARAMETERS,
+        networks={name: {"input_shape": [6], "layers": layers} for name in PARAMETERS},
+        plans={name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        counts=(36, 12, len(labels)),
+        labels=np.array(labels),
+        subjects=None if subjects is None else np.array(subjects),
+        unseen=True,
+        classes=2,
+        steps=32,
     )
 
 
 def figures(answers: Sequence[int], labels: Sequence[int] = (0, 1, 0, 1), **more: Any) -> Any:
     """Return the figures of a run of either kind."""
-    code = keys.code_of(MODELS["dense" if "rate" in more else "axonal"])
+    made_by = code.makers(MODELS["dense" if "rate" in more else "axonal"])
     right = float(np.mean(np.array(answers) == np.array(labels)))
-    chip = {"fits": True, "neurocores": 1, "dynamic_uj": BAND, "latency_ms": BAND}
+    chip = {"fits": True, "dynamic_uj": BAND, "latency_ms": BAND}
     return {
         "accuracy": right,
         "macro_f1": right,
@@ -66,9 +71,9 @@ def figures(answers: Sequence[int], labels: Sequence[int] = (0, 1, 0, 1), **more
         "operations": 5000.0,
         "epoch": 3,
         "validation": 0.9,
-        "seconds": 60.0,
+        "different_spikes": 0,
         "core_seconds": 120.0,
-        "code": code,
+        "code": made_by,
         "chips": {"loihi1": {**chip, "fits": False}, "loihi2": chip},
         **more,
     }
@@ -95,20 +100,46 @@ def test_means_and_deviations_are_those_of_hand_arithmetic() -> None:
     assert Outcome(none.facts, none.model, {0: none.results[0]}).deviation("accuracy") is None
 
 
-def test_the_interval_over_seeds_is_students() -> None:
-    assert sums.interval([1.0, 2.0, 3.0]) == pytest.approx(
-        (2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5)
-    )
-    assert sums.interval([1.0]) is None
+def test_an_interval_of_one_error_is_students() -> None:
+    assert sums.half_width((0.5, 3)) == pytest.approx(4.302653 * 0.5)
+    assert sums.half_width((0.5, 3), (0.0, 9)) == pytest.approx(4.302653 * 0.5)
+    assert sums.half_width((0.0, 3), (0.0, 9)) == 0
+    assert sums.half_width((0.5, 3), (math.inf, 1)) == math.inf
 
 
-def test_whole_subjects_are_drawn() -> None:
+def test_degrees_of_freedom_are_those_of_welch_and_satterthwaite() -> None:
+    """Two samples of 3 and 9 with the same error: 2^2 / (1/2 + 1/8) = 6.4."""
+    found = sums.half_width((0.1, 3), (0.1, 9))
+    assert found == pytest.approx(float(t.ppf(0.975, 6.4)) * 0.1 * 2**0.5)
+
+
+def test_the_error_of_the_test_counts_whole_subjects() -> None:
     values, groups = np.array([0.0, 0.0, 1.0, 1.0]), np.array([7, 7, 9, 9])
-    assert sums.drawn_interval(values, groups) == (0.0, 1.0)
+    assert sums.error_of_test(values, groups) == pytest.approx(0.5)  # of two means, 0 and 1
+    assert sums.error_of_test(values, np.zeros(4, np.int64)) == math.inf
     many = np.random.default_rng(0).normal(0.1, 1.0, 400)
-    low, high = sums.drawn_interval(many, None)
-    half = 1.96 * many.std() / 20
-    assert (low, high) == pytest.approx((many.mean() - half, many.mean() + half), abs=0.01)
+    assert sums.error_of_test(many, np.arange(400)) == pytest.approx(many.std(ddof=1) / 20)
+
+
+@pytest.mark.parametrize("subjects", [3, 9, 300])
+def test_intervals_hold_the_truth_as_often_as_they_say(subjects: int) -> None:
+    """Seeds, subjects and their windows differ at random around no difference at all."""
+    rng = np.random.default_rng(subjects)
+    groups = np.repeat(np.arange(subjects), 5)
+    held, draws = 0, 1000
+    for _ in range(draws):
+        people = rng.normal(0, 0.05, subjects)[groups] + rng.normal(0, 0.1, len(groups))
+        seeds = people + rng.normal(0, 0.02, (3, 1))
+        each = seeds.mean(axis=1)
+        errors = (
+            (each.std(ddof=1) / 3**0.5, 3),
+            (
+                sums.error_of_test(seeds.mean(axis=0), groups),
+                subjects,
+            ),
+        )
+        held += abs(each.mean()) <= sums.half_width(*errors)
+    assert 0.93 * draws <= held
 
 
 def test_models_are_compared_seed_by_seed() -> None:
@@ -119,58 +150,76 @@ def test_models_are_compared_seed_by_seed() -> None:
     ]
     delays = found[0]  # 0.5, 0.25 and 0: a mean of 0.25 and a deviation of 0.25
     assert delays.mean == pytest.approx(0.25)
-    half = 4.302653 * 0.25 / 3**0.5
-    assert delays.over_seeds == pytest.approx((0.25 - half, 0.25 + half))
+    assert delays.of_seeds == pytest.approx(0.25 / 3**0.5)
+    # windows gain (0, 1/3, 0, 2/3) in the mean: subjects 1/6 and 1/3, whose mean has this error
+    assert delays.of_test == pytest.approx((1 / 3 - 1 / 6) / 2)
     assert (delays.words, delays.units) == ("no benefit shown", "2 subjects")
     assert found[1].words == "no difference shown"
 
 
 @pytest.mark.parametrize(
-    ("over_seeds", "over_test", "words"),
+    ("interval", "words"),
     [
-        ((0.01, 0.05), (0.02, 0.04), "more accurate"),
-        ((0.01, 0.05), (-0.01, 0.04), "no benefit shown"),
-        ((-0.01, 0.05), (0.02, 0.04), "no benefit shown"),
-        ((-0.05, -0.01), (-0.04, -0.02), "less accurate"),
-        (None, (0.02, 0.04), "one seed shows nothing"),
+        ((0.01, 0.05), "more accurate"),
+        ((-0.01, 0.05), "no benefit shown"),
+        ((-0.05, -0.01), "less accurate"),
+        ((-math.inf, math.inf), "no benefit shown"),
+        (None, "one seed shows nothing"),
     ],
 )
-def test_only_two_intervals_beside_zero_show_something(
-    over_seeds: Any, over_test: Any, words: str
-) -> None:
-    found = Difference("axonal", "no-delays", 0.03, 3, over_seeds, over_test, "2 subjects")
+def test_only_an_interval_beside_zero_shows_something(interval: Any, words: str) -> None:
+    found = Difference(
+        one="axonal", other="no-delays", mean=0.03, of_seeds=0.01, of_test=0.01,
+        interval=interval, units="2 subjects",
+    )  # fmt: skip
     assert found.words == words
 
 
 def test_rows_say_what_a_model_came_to() -> None:
     accuracies, costs, _, trainings = cells_of(outcomes())
     assert accuracies.rows[0] == [
-        "SNN, no delays", "1,100", "66.7 ± 14.4", "0.667", "66.7 ± 14.4", "all", "0, 1, 2",
+        "SNN, no delays", "1,100", "66.7 ± 14.4", "0.667", "66.7 ± 14.4", "every spike", "0, 1, 2",
     ]  # fmt: skip
     assert accuracies.rows[2][1] == "1,500 (1.36 x)"
     assert costs.rows[0][1:6] == [
         "5,000 SynOps", "does not fit", "does not fit", *["2.00 (1.00 to 4.00)"] * 2,
     ]  # fmt: skip
-    assert costs.rows[2][1:] == ["5,000 MACs", *["-"] * 4, "4.50", "0.00115"]  # 0.9 nJ, 0.23 pJ
+    assert costs.rows[2][1:] == ["5,000 MACs", *["-"] * 4, "4.50", "0.0230"]  # 0.9 nJ, 4.6 pJ
     assert trainings.rows[2][1:] == [
         "8 units, each 2 samples averaged", "90.0 ± 0.0", "3, 3, 3", "0.01", "2.0",
     ]  # fmt: skip
 
 
-def test_answers_that_differ_are_said_so() -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"same_answers": False}, "answers of 2 of 3 seeds"),
+        ({"different_spikes": 7}, "all answers, 7 spikes differ"),
+    ],
+)
+def test_what_differs_from_the_trained_network_is_said(change: Any, words: str) -> None:
     made = outcomes()["axonal"]
-    results = {**made.results, 1: {**made.results[1], "same_answers": False}}
+    results = {**made.results, 1: {**made.results[1], **change}}
     rows = cells_of({"axonal": Outcome(made.facts, made.model, results)})[0].rows
-    assert rows[0][5] == "in 2 of 3 seeds"
+    assert rows[0][5] == words
 
 
 def test_the_page_is_written_whole(tmp_path: Path) -> None:
     page = tmp_path / "benchmark.md"
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "made.md").write_text("how")
-    pages.write([outcomes()], page, {"made, CNN, seed 1": "it broke"})
+    failed = {"made, CNN, seed 1": "it broke"}
+    pages.write([outcomes()], page, ["--seeds", "0", "1", "2"], failed)
     text = page.read_text()
-    assert "No choice used test data" in text
+    assert "    python -m benchmarks.accuracy --seeds 0 1 2\n" in text
+    assert (
+        "| made | made up | 48 | 4 | 50.0% | 91.7 ± 14.4 (axonal delays) | 100.0 ± 0.0 (GRU) "
+        "| -8.3 | no difference shown |" in text
+    )
+    assert "of 2 subjects (who take no part in training)" in text
+    assert "Half of it was left out." in text
+    assert "fewer than 3 seeds" not in text
+    assert "no record" not in text
     assert "[made.md](recipes/made.md)" in text
     assert "- Axonal delays against no delays: no benefit shown on made." in text
     assert "- made, CNN, seed 1: it broke" in text
@@ -183,14 +232,23 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
 
 def test_runs_of_other_code_are_said_to_be(tmp_path: Path) -> None:
     made = outcomes()
-    other = {"sha256": "0", "commit": "abc", "changed": True}
+    other = {**code.makers(MODELS["gru"]), "sha256": "0", "commit": "abc", "changed": True}
     results = {**made["gru"].results, 1: figures(ALL, rate=0.01, code=other)}
     made["gru"] = Outcome(made["gru"].facts, made["gru"].model, results)
-    pages.write([made], tmp_path / "page.md", {})
+    pages.write([made], tmp_path / "page.md", [], {})
     text = (tmp_path / "page.md").read_text()
     assert (
-        "1 of the runs were made by another state of the code, at commit abc with changes" in text
+        "1 of the runs were made by another state of the code or of the cost files, at commit abc "
+        "with changes" in text
     )
+    assert "There is no record of how the recipe of made was chosen." in text
+
+
+def test_few_seeds_are_said(tmp_path: Path) -> None:
+    made = outcomes()
+    made["gru"] = Outcome(made["gru"].facts, made["gru"].model, {0: figures(ALL, rate=0.01)})
+    pages.write([made], tmp_path / "page.md", [], {})
+    assert "Some models of made have fewer than 3 seeds" in (tmp_path / "page.md").read_text()
 
 
 def test_the_best_artificial_network_is_chosen_on_validation_windows() -> None:
@@ -212,153 +270,3 @@ def test_weights_delays_and_biases_are_parameters() -> None:
     assert parameters(network) == 5 * 8 + 8 + 8 * 2
     assert parameters(network.with_delays("axonal")) == 5 * 8 + 8 + 8 * 2 + 8
     assert parameters(network.with_delays("synaptic")) == 2 * (5 * 8 + 8 * 2) + 8
-
-
-def test_code_counts_without_comments_and_docstrings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keys, "ROOT", tmp_path)
-    digests = []
-    for text in ('"""One."""\nX = 1', "# two\nX = 1", '"""One."""\nX = 2'):
-        (tmp_path / "file.py").write_text(text)
-        keys._code_digest.cache_clear()
-        digests.append(keys._code_digest(("file.py",)))
-    keys._code_digest.cache_clear()
-    assert digests[0] == digests[1] != digests[2]
-
-
-Maker = Callable[[runs_module.Run, Commands], Mapping[str, Any]]
-
-
-def run_with(monkeypatch: pytest.MonkeyPatch, make: Maker, *words: str, made: Any = None) -> int:
-    """Run the benchmark on the made-up task, a function in place of trainings."""
-
-    def kept(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
-        values = {"key": run.key, **make(run, commands)}
-        runs_module.write_json(values, run.result)
-        return values
-
-    monkeypatch.setattr(accuracy, "_tasks", lambda *_: ["made"])
-    monkeypatch.setattr(accuracy, "facts_of", lambda _: made or facts())
-    monkeypatch.setattr(accuracy, "make", kept)
-    return accuracy.main(["--models", "axonal", "gru", "--jobs", "1", *words])
-
-
-def test_runs_that_are_there_are_not_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made: list[str] = []
-
-    def make(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
-        made.append(run.folder.name)
-        return figures(ALL, rate=0.01)
-
-    words = ["--runs", str(tmp_path)]
-    assert run_with(monkeypatch, make, *words, "--seeds", "0") == 0
-    assert run_with(monkeypatch, make, *words, "--seeds", "0", "1") == 0
-    assert made == ["axonal-seed-0", "gru-seed-0", "axonal-seed-1", "gru-seed-1"]
-    assert "2 of 4 runs are there already" in capsys.readouterr().out
-
-
-def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made: list[str] = []
-
-    def make(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
-        made.append(run.folder.name)
-        return figures(ALL, rate=0.01)
-
-    words = ["--runs", str(tmp_path), "--seeds", "0"]
-    assert run_with(monkeypatch, make, *words) == 0
-    other = facts()
-    other.key["recipe"]["learning_rate"] = 0.1
-    assert run_with(monkeypatch, make, *words, made=other) == 0
-    assert made == ["axonal-seed-0", "gru-seed-0", "axonal-seed-0"]  # a GRU has no such rate
-    out = capsys.readouterr().out
-    assert "made, SNN, axonal delays, seed 0: what is there differs in recipe" in out
-    assert (tmp_path / "made" / "axonal-seed-0.earlier-1" / "result.json").exists()
-
-
-def test_a_failed_run_says_why_and_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def make(run: runs_module.Run, commands: Commands) -> Mapping[str, Any]:
-        if run.model.spiking:
-            raise RunFailed("it broke")
-        return figures(ALL, rate=0.01)
-
-    assert run_with(monkeypatch, make, "--runs", str(tmp_path), "--seeds", "0") == 1
-    printed = capsys.readouterr()
-    assert "GRU" in printed.out
-    assert "failed: made, SNN, axonal delays, seed 0: it broke" in printed.err
-
-
-def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
-    run = runs_module.runs_of(facts(), runs_module.Place(tmp_path), [0], ["axonal"])[0]
-    assert runs_module.prepare(run) == ""
-    said: list[Sequence[str]] = []
-
-    class Stopped(Commands):
-        def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
-            said.append(words)
-            (run.folder / "resume.pt").touch()
-            raise RunFailed("interrupted")
-
-    for _ in range(2):
-        assert runs_module.prepare(run) == ""
-        with pytest.raises(RunFailed):
-            runs_module.make(run, Stopped())
-    assert [("--resume" in words) for words in said] == [False, True]
-    assert run.kept() is None
-
-
-def test_other_seeds_take_the_rate_that_the_first_chose(tmp_path: Path) -> None:
-    runs = runs_module.runs_of(facts(), runs_module.Place(tmp_path), [4, 5], ["gru"])
-    assert [run.chooses for run in runs] == [True, False]
-    with pytest.raises(RunFailed, match="its learning rate is chosen on seed 4, which failed"):
-        runs_module._chosen_rate(runs[1])
-    runs_module.write_json({"key": runs[0].key, "rate": 0.003}, runs[0].result)
-    assert runs_module._chosen_rate(runs[1]) == 0.003
-
-
-def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"no_such_module ended with exit code 1 \(.*No module"):
-        Commands().run(["no_such_module"], tmp_path / "log.txt")
-
-
-def test_commands_end_when_the_benchmark_does(tmp_path: Path) -> None:
-    commands, reasons = Commands(), []
-
-    def wait() -> None:
-        try:
-            commands.run(["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log.txt")
-        except RunFailed as error:
-            reasons.append(str(error))
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    while not commands._running:
-        time.sleep(0.01)
-    commands.end()
-    waiting.join(30)
-    assert reasons
-    with pytest.raises(RunFailed, match="interrupted"):
-        commands.run(["this"], tmp_path / "log.txt")
-
-
-def test_tasks_without_data_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path))
-    said: list[str] = []
-    there = accuracy._tasks(None, said.append)
-    assert "mnist" not in there
-    assert any(line.startswith("mnist is left out, its data are missing (") for line in said)
-
-
-def test_times_are_said_in_words() -> None:
-    assert [board.duration(s) for s in (12.3, 150, 4000)] == ["12 s", "2 min", "1 h 7 min"]
-
-
-def test_keys_are_compared_as_json_has_them() -> None:
-    kept = json.loads(json.dumps({"a": (1, 2), "b": 1}))
-    assert keys.differences(kept, {"a": (1, 2), "b": 2, "c": 3}) == ["b", "c"]

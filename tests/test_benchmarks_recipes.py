@@ -90,6 +90,14 @@ def test_a_job_trains_on_what_neither_validates_nor_tests(monkeypatch: Any) -> N
     assert found["best_epoch"] in (1, 2)
 
 
+def test_what_a_training_sees_is_part_of_what_it_is() -> None:
+    made = a_search(Trial("one", folds=(0, 1)), Trial("few", windows=15))
+    jobs = list(jobs_of(made))
+    found = [job.data(windows()) for job in jobs]
+    assert len(set(found)) == 3
+    assert found[0] == Job(made, jobs[0].trial, 0, 7).data(windows())
+
+
 def test_settings_tell_all_that_decides() -> None:
     vary = VaryImages((8, 8), shift=0.5)
     trial = Trial("other", {"augment": vary, "epochs": 5}, Lif(), "small", windows=10)
@@ -118,7 +126,8 @@ def test_the_command_goes_on_where_it_was(
         ("one", "0"), ("one", "1"), ("two", "0"), ("three", "0"),
     ]  # fmt: skip
     printed = capsys.readouterr().out
-    assert printed.count("one, fold 0, seed 1:") == 1
+    assert "1 of 3: one, fold 0, seed 0: " in printed
+    assert "4 of 4: three, fold 0, seed 0: " in printed
     mean = (float(rows[0]["accuracy_last"]) + float(rows[1]["accuracy_last"])) / 2
     assert f"{mean:.3f}" in printed
 

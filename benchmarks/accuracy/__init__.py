@@ -2,9 +2,11 @@
 
 __main__    the command; board what is known and told while runs are made
 models      which networks are compared
-keys        what decides about a run's figures
-runs        what is there, and how a run is made; commands runs its commands, answers compares a
-            trained network and its integers
+facts       what has to be known of a task
+keys        what decides about a run's figures; code what makes them, beside the key
+runs        the runs, and what is there of them
+making      how a run is made; commands runs its commands, answers compares a trained network and
+            its integers
 records     the figures of every run, kept with the project
 figures     means, deviations, differences
 page        the page; tables, plot and texts are parts of it

@@ -24,13 +24,17 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.accuracy import records
+from benchmarks.accuracy import code, page, records
 from benchmarks.accuracy.board import Board
-from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.commands import Commands
+from benchmarks.accuracy.facts import Facts, facts_of
 from benchmarks.accuracy.figures import Outcome, Outcomes
-from benchmarks.accuracy.keys import Facts, facts_of
+from benchmarks.accuracy.making import make
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, make, prepare, runs_of
+from benchmarks.accuracy.runs import Place, Run, prepare, runs_of
+from benchmarks.accuracy.tables import cells_of
+from benchmarks.tables import table_of
+from models.atomic import check_writable
 from models.errors import InputError
 from neurodeploy import cli
 
@@ -38,26 +42,43 @@ from neurodeploy import cli
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
     """Make all runs that are not there yet, and show them."""
-    given = _options().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    given = _options().parse_args(words)
     console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
     say: Callable[[str], None] = lambda line: console.print(line, style="dim", soft_wrap=True)  # noqa: E731
+    board = Board(_runs(given, say), given.jobs, say)
+    _check_writable(given.markdown, board.runs)
+    with _told_to_end():
+        _make_all(board)
+    if outcomes := outcomes_of(board):
+        _show(console, outcomes)
+        if given.markdown is not None:
+            failures = {run.name: reason for run, reason in board.failures.items()}
+            page.write(outcomes, given.markdown, words, failures)
+            console.print(f"Wrote {given.markdown}", style="dim")
+    for run, reason in board.failures.items():
+        cli.say(f"failed: {run.name}: {reason}")
+    return cli.CHECK_FAILED if board.failures else cli.DONE
+
+
+def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
+    """Return the runs that are asked for."""
+    for model in MODELS.values():
+        code.unchanged(model)  # what it is from now on
     facts = [_read(name, say) for name in _tasks(given.task, say)]
     if not facts:
         raise InputError(
             "no task has its data there; python -m neurodeploy.data says how to get it"
         )
-    seeds = list(dict.fromkeys(given.seeds))
     place = Place(given.runs.resolve(), given.records and given.records.resolve())
-    runs = [run for each in facts for run in runs_of(each, place, seeds, given.models)]
-    board = Board(runs, given.jobs, say)
-    with _told_to_end():
-        _make_all(board)
-    outcomes = outcomes_of(board)
-    if outcomes:
-        _show(console, outcomes, board, given.markdown)
-    for run, reason in board.failures.items():
-        cli.say(f"failed: {run.name}: {reason}")
-    return cli.CHECK_FAILED if board.failures else cli.DONE
+    seeds = list(dict.fromkeys(given.seeds))
+    return [run for each in facts for run in runs_of(each, place, seeds, given.models)]
+
+
+def _check_writable(page: Path | None, runs: Sequence[Run]) -> None:
+    """Raise InputError now rather than after hours when what is found has no place."""
+    for path in {page, *(run.records for run in runs)} - {None}:
+        check_writable(path)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -70,18 +91,10 @@ def _told_to_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _show(console: Console, outcomes: Sequence[Outcomes], board: Board, page: Path | None) -> None:
-    from benchmarks.accuracy.page import write
-    from benchmarks.accuracy.tables import cells_of
-    from benchmarks.tables import table_of
-
+def _show(console: Console, outcomes: Sequence[Outcomes]) -> None:
     for each in outcomes:
         for cells in cells_of(each):
             console.print(table_of(cells))
-    if page is not None:
-        failures = {run.name: reason for run, reason in board.failures.items()}
-        write(outcomes, page, failures)
-        console.print(f"Wrote {page}", style="dim")
 
 
 def _tasks(asked: Sequence[str] | None, say: Callable[[str], None]) -> list[str]:
@@ -110,22 +123,40 @@ def _read(name: str, say: Callable[[str], None]) -> Facts:
 def _make_all(board: Board) -> None:
     """Make what is not there, last the runs that take the rate that another chose."""
     for run in board.runs:
-        kept = run.kept()
-        if kept is not None:
-            board.results[run] = kept
+        _take_what_is_there(run, board)
     if board.results:
         board.say(f"{len(board.results)} of {len(board.runs)} runs are there already")
+    for first in (True, False):
+        left = [run for run in board.runs if run not in board.results and _is_first(run) == first]
+        _make(left, board)
+
+
+def _is_first(run: Run) -> bool:
+    """Return whether a run waits for no other."""
+    return run.model.spiking or run.chooses
+
+
+def _take_what_is_there(run: Run, board: Board) -> None:
+    """Take a run's figures from its folder or the records, and let the records hold them."""
+    here, told = run.in_folder(), run.in_records()
+    found = here or told
+    if found is not None:
+        board.results[run] = found
+        if run.records is not None and told is None:
+            records.add(found, run.records)
+
+
+def _make(runs: Sequence[Run], board: Board) -> None:
+    """Make runs, some at a time; whatever stops that ends the programs that were started."""
     commands = Commands()
-    left = [run for run in board.runs if run not in board.results]
-    for late in (False, True):
-        chosen = [run for run in left if late == (not run.model.spiking and not run.chooses)]
-        with ThreadPoolExecutor(board.jobs) as pool:
-            try:
-                _wait({pool.submit(_one, run, commands, board.say): run for run in chosen}, board)
-            except KeyboardInterrupt:
-                commands.end()
-                pool.shutdown(cancel_futures=True)
-                raise KeyboardInterrupt("the same command goes on where it was") from None
+    with ThreadPoolExecutor(board.jobs) as pool:
+        try:
+            _wait({pool.submit(_one, run, commands, board.say): run for run in runs}, board)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on where it was") from None
+        finally:
+            commands.end()
+            pool.shutdown(cancel_futures=True)
 
 
 def _one(run: Run, commands: Commands, say: Callable[[str], None]) -> Mapping[str, Any]:
@@ -135,15 +166,16 @@ def _one(run: Run, commands: Commands, say: Callable[[str], None]) -> Mapping[st
 
 
 def _wait(futures: Mapping[Future[Mapping[str, Any]], Run], board: Board) -> None:
+    """Note each run when it ends. One that fails, however it does, leaves the others alone."""
     for future in as_completed(futures):
         run = futures[future]
-        try:
-            figures = future.result()
-            if run.records is not None:
-                records.add(figures, run.records)
-            board.done(run, figures)
-        except (RunFailed, InputError, OSError, KeyError, ValueError) as error:
-            board.failed(run, str(error) or type(error).__name__)
+        reason = future.exception()
+        if reason is not None:
+            board.failed(run, str(reason) or type(reason).__name__)
+            continue
+        board.done(run, future.result())
+        if run.records is not None:
+            records.add(future.result(), run.records)
 
 
 def outcomes_of(board: Board) -> list[dict[str, Outcome]]:

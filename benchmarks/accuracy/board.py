@@ -32,11 +32,11 @@ class Board:
     began: float = field(default_factory=time.monotonic)
 
     def done(self, run: Run, figures: Mapping[str, Any]) -> None:
-        """Note a run that was made, and tell how it goes."""
+        """Note a run that was made, and tell how it goes; what the test came to is told at the
+        end, so that nobody who works on a recipe sees it on the way."""
         self.results[run] = figures
-        self.say(
-            f"{run.name}: {figures['accuracy']:.1%} ({duration(figures['seconds'])}){self._rest()}"
-        )
+        spent = duration(figures["core_seconds"])
+        self.say(f"{run.name}: {figures['validation']:.1%} validated ({spent}){self._rest()}")
 
     def failed(self, run: Run, reason: str) -> None:
         """Note a run that came to nothing."""
@@ -45,7 +45,7 @@ class Board:
 
     def _rest(self) -> str:
         left = [run for run in self.runs if run not in self.results and run not in self.failures]
-        if not left:
+        if not left or not self.results:
             return ""
         seconds = sum(self._expected(run) for run in left) / self.jobs
         done = f"{len(self.runs) - len(left)} of {len(self.runs)} done"
@@ -62,7 +62,9 @@ class Board:
         )
         for like in likes:
             found = [
-                float(v["seconds"]) for each, v in self.results.items() if like(each) == like(run)
+                float(figures["core_seconds"])
+                for each, figures in self.results.items()
+                if like(each) == like(run)
             ]
             if found:
                 return mean(found)

@@ -13,14 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.accuracy.keys import ROOT
+from benchmarks.accuracy.code import ROOT
 
 TOLD: Final = 300
 """Characters of a reason."""
 
 
 class RunFailed(Exception):
-    """A run that came to no figures; its text says why and where its log is."""
+    """A run that came to no figures; its text says why and where its log is.
+
+    Attributes:
+        code: exit code of the command that failed, None where none did.
+    """
+
+    code: int | None = None
 
 
 @dataclass
@@ -55,12 +61,13 @@ class Commands:
                 )
                 self._running.add(process)
             out, code = self._finished(process)
-            said.write(out[-2000:])
         if code not in good:
             lines = [each for each in log.read_text().splitlines() if each.strip()]
-            raise RunFailed(
+            failed = RunFailed(
                 f"{words[0]} ended with exit code {code} ({lines[-1][:TOLD]}); see {log}"
             )
+            failed.code = code
+            raise failed
         return out
 
     def _finished(self, process: subprocess.Popen[str]) -> tuple[str, int]:

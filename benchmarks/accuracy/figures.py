@@ -1,13 +1,18 @@
 """What the runs of the benchmark of accuracy come to: means, deviations, and what differs.
 
 With n seeds the mean of x_i has the sample deviation s = sqrt(sum (x_i - mean)^2 / (n - 1)). Two
-models are compared seed by seed: d_i is the accuracy of one less that of the other. Two intervals
-tell how sure the mean of d_i is, each for what the other leaves out:
+models are compared seed by seed: d_i is the accuracy of one less that of the other. Two errors make
+their mean unsure, and both are in its interval:
 
-- over seeds: mean +- t s / sqrt(n), t the 97.5% point of Student's distribution of n - 1 degrees;
-  how other trainings would come out on the same test windows;
-- over the test: the middle 95% of the means over test subjects (or samples, where no subjects are
-  known) drawn with replacement; how the same trainings would come out on other people.
+- of seeds, e_s = s / sqrt(n): how other trainings would come out on the same test windows;
+- of the test, e_t = sqrt(G / (G - 1) sum_g (S_g - mean N_g)^2) / N over G subjects (or windows,
+  where nobody is named), of whom subject g has N_g of the N windows and the sum S_g of what differs
+  there: how the same trainings would come out on other people.
+
+    mean +- t sqrt(e_s^2 + e_t^2)
+
+where t is the 97.5% point of Student's distribution, its degrees of freedom Welch and
+Satterthwaite's, (e_s^2 + e_t^2)^2 / (e_s^4 / (n - 1) + e_t^4 / (G - 1)).
 """
 
 from __future__ import annotations
@@ -21,10 +26,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.keys import Facts
+from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import AXONAL, MODELS, NO_DELAYS, SYNAPTIC, Model
 
-DRAWS: Final = 4000
 LEVEL: Final = 0.95
 POINT: Final = 0.01
 
@@ -76,12 +80,12 @@ Outcomes: TypeAlias = Mapping[str, Outcome]
 """The models of one task by their names."""
 
 
-def facts_of(outcomes: Outcomes) -> Facts:
+def task_of(outcomes: Outcomes) -> Facts:
     """Return the facts of the task, of which there is one model or more."""
     return next(iter(outcomes.values())).facts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Difference:
     """The accuracy of one model less that of another.
 
@@ -89,37 +93,36 @@ class Difference:
         one: name of the first.
         other: name of the other.
         mean: over the seeds that both have.
-        seeds: how many.
-        over_seeds: interval over seeds, None of one seed.
-        over_test: interval over the test.
-        units: what the test was drawn from, in words.
+        of_seeds: standard error of seeds, None of one seed.
+        of_test: standard error of the test, infinite for a single subject.
+        interval: 95% interval of the mean, None of one seed.
+        units: what the test is of, in words.
     """
 
     one: str
     other: str
     mean: float
-    seeds: int
-    over_seeds: Band | None
-    over_test: Band
+    of_seeds: float | None
+    of_test: float
+    interval: Band | None
     units: str
 
     @property
     def sign(self) -> int:
-        """1 or -1 where both intervals lie on one side of zero, else 0."""
-        if self.over_seeds is None:
+        """1 or -1 where the interval lies on one side of zero, else 0."""
+        if self.interval is None:
             return 0
-        low = min(self.over_seeds[0], self.over_test[0])
-        high = max(self.over_seeds[1], self.over_test[1])
+        low, high = self.interval
         return 1 if low > 0 else -1 if high < 0 else 0
 
     @property
     def words(self) -> str:
         """What it shows."""
-        of_delays = (self.one, self.other) in DELAYS
         if self.sign:
             return f"{'more' if self.sign > 0 else 'less'} accurate"
-        if self.over_seeds is None:
+        if self.interval is None:
             return "one seed shows nothing"
+        of_delays = (self.one, self.other) in DELAYS
         return "no benefit shown" if of_delays else "no difference shown"
 
 
@@ -128,47 +131,56 @@ def difference(one: Outcome, other: Outcome) -> Difference | None:
     seeds = [seed for seed in one.results if seed in other.results]
     if not seeds:
         return None
-    right = np.mean([one.right(seed) - other.right(seed) for seed in seeds], axis=0)
-    each = [
-        float(one.results[seed]["accuracy"]) - float(other.results[seed]["accuracy"])
-        for seed in seeds
-    ]
+    right = np.stack([one.right(seed) - other.right(seed) for seed in seeds])
+    each = right.mean(axis=1).tolist()
     subjects = one.facts.subjects
-    count = len(right) if subjects is None else len(np.unique(subjects))
-    units = f"{count:,} {'samples' if subjects is None else 'subjects'}"
-    over = (interval(each), drawn_interval(right, subjects))
-    return Difference(one.model.name, other.model.name, mean(each), len(seeds), *over, units)
+    units = np.arange(right.shape[1]) if subjects is None else subjects
+    count = len(np.unique(units))
+    of_seeds = stdev(each) / math.sqrt(len(each)) if len(each) > 1 else None
+    of_test = error_of_test(right.mean(axis=0), units)
+    half = None if of_seeds is None else half_width((of_seeds, len(each)), (of_test, count))
+    return Difference(
+        one=one.model.name,
+        other=other.model.name,
+        mean=mean(each),
+        of_seeds=of_seeds,
+        of_test=of_test,
+        interval=None if half is None else (mean(each) - half, mean(each) + half),
+        units=f"{count:,} {'windows' if subjects is None else 'subjects'}",
+    )
 
 
-def interval(values: Sequence[float]) -> Band | None:
-    """Return the 95% interval of the mean by Student's distribution, None of one value."""
-    if len(values) < 2:
-        return None
-    from scipy.stats import t  # type: ignore[import-untyped]
+def error_of_test(values: NDArray[np.float64], units: NDArray[np.int64]) -> float:
+    """Return the standard error of the mean over windows that come by whole subjects.
 
-    half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-    return mean(values) - half, mean(values) + half
-
-
-def drawn_interval(values: NDArray[np.float64], groups: NDArray[np.int64] | None) -> Band:
-    """Return the middle 95% of the means over whole groups drawn with replacement, of each value
-    alone without groups."""
-    units = np.arange(len(values)) if groups is None else groups
+    Args:
+        values: float64 array (windows,).
+        units: int64 array (windows,), the subject of each.
+    """
     _, at = np.unique(units, return_inverse=True)
     sums, sizes = np.bincount(at, values), np.bincount(at)
-    rng = np.random.default_rng(0)
-    means = np.empty(DRAWS)
-    for index in range(DRAWS):
-        drawn = rng.integers(0, len(sums), len(sums))
-        means[index] = sums[drawn].sum() / sizes[drawn].sum()
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    if len(sums) < 2:
+        return math.inf
+    squares = float(np.square(sums - values.mean() * sizes).sum())
+    return math.sqrt(len(sums) / (len(sums) - 1) * squares) / len(values)
+
+
+def half_width(*errors: tuple[float, int]) -> float:
+    """Return half of the 95% interval of a mean whose errors add up, each with the count of what it
+    was found from; infinite where one is."""
+    from scipy.stats import t  # type: ignore[import-untyped]
+
+    variance = sum(error**2 for error, _ in errors)
+    if variance == 0 or math.isinf(variance):
+        return variance
+    freedom = variance**2 / sum(error**4 / (count - 1) for error, count in errors)
+    return float(t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
 
 
 def compared(outcomes: Outcomes) -> list[Difference]:
     """Return what differs between the models of a task: delays, and the task's own network less
     each artificial one."""
-    own = facts_of(outcomes).own
+    own = task_of(outcomes).own
     artificial = [(own, model.name) for model in MODELS.values() if not model.spiking]
     found = [
         difference(outcomes[one], outcomes[other])

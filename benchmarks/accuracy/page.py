@@ -3,49 +3,62 @@
 from __future__ import annotations
 
 import os
-import platform
 import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, Final
 
-from benchmarks.accuracy import plot
-from benchmarks.accuracy.figures import DELAYS, POINT, Outcome, Outcomes, compared, facts_of
-from benchmarks.accuracy.keys import code_of
+from benchmarks.accuracy import code, plot
+from benchmarks.accuracy.figures import DELAYS, POINT, Outcome, Outcomes, compared, task_of
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.tables import cells_of, processors, spread
 from benchmarks.accuracy.texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
 from benchmarks.tables import Cells, markdown_rows
+from models.atomic import replacing
+
+SEEDS: Final = 3
+"""The fewest seeds of a model that the page takes without a word."""
 
 
-def write(outcomes: Sequence[Outcomes], path: Path, failures: Mapping[str, str]) -> None:
-    """Write the page, and the pictures beside it."""
+def write(
+    outcomes: Sequence[Outcomes], path: Path, words: Sequence[str], failures: Mapping[str, str]
+) -> None:
+    """Write the page, and the pictures beside it.
+
+    Args:
+        outcomes: the models of each task.
+        path: of the page.
+        words: options of the command that made it.
+        failures: why runs are missing, by their names.
+    """
     pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in plot.PICTURES}
     for name, picture in pictures.items():
         plot.PICTURES[name](outcomes, picture)
     parts = ["# Accuracy: spiking networks without and with delays, and artificial ones\n"]
-    parts += [_origin(outcomes), *_failed(failures), _other_code(outcomes)]
+    parts += [_origin(outcomes, words), *_failed(failures), _few_seeds(outcomes)]
+    parts += [_other_code(outcomes)]
     parts += [markdown_rows(summary(outcomes)), findings(outcomes)]
     for name, picture in pictures.items():
         parts.append(f"![{name}]({os.path.relpath(picture, path.parent)})\n")
-    parts += [ABOUT, ARTIFICIAL, COLUMNS, ENERGY + _sources()]
+    parts += [ABOUT, _records(outcomes, path.parent), ARTIFICIAL, COLUMNS, ENERGY + _sources()]
     for each in outcomes:
         parts += [_about_task(each, path.parent)]
         for cells in cells_of(each):
             title = cells.title.partition(": ")[2]
             parts += [f"{title[:1].upper()}{title[1:]}:\n", markdown_rows(cells)]
-    path.write_text("\n".join(part for part in parts if part))
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(part for part in parts if part))
 
 
 def summary(outcomes: Sequence[Outcomes]) -> Cells:
     """Return a row for each task: its own network, and the artificial one that validates best."""
-    headings = ["task", "test windows", "majority class", "SNN", "ANN", "SNN less ANN", "shows"]
+    headings = ["task", "data", "train", "test", "majority", "SNN", "ANN", "SNN less ANN", "shows"]
     return Cells("Tasks", headings, [_summary_row(each) for each in outcomes])
 
 
 def _summary_row(outcomes: Outcomes) -> list[str]:
-    facts, own, best = facts_of(outcomes), "-", "-"
+    facts, own, best = task_of(outcomes), "-", "-"
     if facts.own in outcomes:
         one = outcomes[facts.own]
         own = f"{spread(one, 'accuracy')} ({one.model.title.partition(', ')[2]})"
@@ -56,7 +69,9 @@ def _summary_row(outcomes: Outcomes) -> list[str]:
     found = next((each for each in compared(outcomes) if (each.one, each.other) == names), None)
     points = "-" if found is None else f"{found.mean / POINT:+.1f}"
     words = "-" if found is None else f"{'SNN ' if found.sign else ''}{found.words}"
-    return [facts.task, f"{facts.counts[2]:,}", f"{facts.majority:.1%}", own, best, points, words]
+    source = facts.source.partition(" in ")[0]
+    counts = [f"{facts.counts[0] + facts.counts[1]:,}", f"{facts.counts[2]:,}"]
+    return [facts.task, source, *counts, f"{facts.majority:.1%}", own, best, points, words]
 
 
 def best_artificial(outcomes: Outcomes) -> Outcome | None:
@@ -73,7 +88,7 @@ def findings(outcomes: Sequence[Outcomes]) -> str:
         for each in outcomes:
             for found in compared(each):
                 if (found.one, found.other) == pair:
-                    tasks.setdefault(found.words, []).append(facts_of(each).task)
+                    tasks.setdefault(found.words, []).append(task_of(each).task)
         one, other = (MODELS[name].title.partition(", ")[2] for name in pair)
         told = "; ".join(f"{words} on {', '.join(names)}" for words, names in tasks.items())
         if told:
@@ -81,17 +96,36 @@ def findings(outcomes: Sequence[Outcomes]) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _origin(outcomes: Sequence[Outcomes]) -> str:
-    command = shlex.join(["python", "-m", "benchmarks.accuracy", *sys.argv[1:]])
-    day, cores = datetime.now(timezone.utc).date(), os.cpu_count() or 1
-    versions = next(iter(outcomes[0].values())).facts.key["versions"]
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    seconds = sum(sum(model.values("core_seconds")) for each in outcomes for model in each.values())
-    return (
-        f"Written on {day} by\n\n    {command}\n\n"
-        f"on {cores} core{'s' * (cores > 1)}; Python {platform.python_version()}, {packages}. All "
-        f"runs together took {seconds / 3600:.1f} hours of one core.\n"
-    )
+def _origin(outcomes: Sequence[Outcomes], words: Sequence[str]) -> str:
+    command = shlex.join(["python", "-m", "benchmarks.accuracy", *words])
+    day = datetime.now(timezone.utc).date()
+    lines = [f"Written on {day} by\n\n    {command}\n\nfrom runs made on:\n"]
+    hours: dict[str, float] = {}
+    for result in _results(outcomes):
+        made_by = result["code"]
+        versions = ", ".join(f"{name} {version}" for name, version in made_by["versions"].items())
+        machine = f"{made_by['processor']}; {versions}"
+        hours[machine] = hours.get(machine, 0.0) + result["core_seconds"] / 3600
+    lines += [f"- {machine}: {spent:.1f} hours of one core" for machine, spent in hours.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _results(outcomes: Sequence[Outcomes]) -> Iterator[Mapping[str, Any]]:
+    """Yield the figures of every run."""
+    for each in outcomes:
+        for model in each.values():
+            yield from model.results.values()
+
+
+def _few_seeds(outcomes: Sequence[Outcomes]) -> str:
+    """Return which tasks have a model of fewer than `SEEDS` seeds, "" for none."""
+    few = [
+        task_of(each).task
+        for each in outcomes
+        if any(len(model.results) < SEEDS for model in each.values())
+    ]
+    names = ", ".join(few)
+    return f"**Some models of {names} have fewer than {SEEDS} seeds.**\n" if few else ""
 
 
 def _failed(failures: Mapping[str, str]) -> list[str]:
@@ -105,37 +139,52 @@ def _other_code(outcomes: Sequence[Outcomes]) -> str:
     """Return which runs were made by other code than is here now, "" for none."""
     commits: set[str] = set()
     count = 0
+    now = {model: code.digest(code.places_of(model)) for model in MODELS.values()}
     for model in (model for each in outcomes for model in each.values()):
         for result in model.results.values():
-            if result["code"]["sha256"] != code_of(model.model)["sha256"]:
+            if result["code"]["sha256"] != now[model.model]:
                 count += 1
                 changes = " with changes" if result["code"]["changed"] else ""
                 commits.add(f"{result['code']['commit']}{changes}")
     if not count:
         return ""
     return (
-        f"{count} of the runs were made by another state of the code, at commit "
-        f"{', '.join(sorted(commits))}; recipes, data, encoders and networks are those of now.\n"
+        f"{count} of the runs were made by another state of the code or of the cost files, at "
+        f"commit {', '.join(sorted(commits))}; data, split, recipe, encoder, variation and network "
+        "are those of now.\n"
     )
 
 
-def _about_task(outcomes: Outcomes, folder: Path) -> str:
-    facts = facts_of(outcomes)
-    train, validation, test = facts.counts
-    records = [
-        f"[{name}](recipes/{name})"
-        for name in (f"{facts.task}.md", f"{facts.task}.csv")
-        if (folder / "recipes" / name).exists()
+def _records(outcomes: Sequence[Outcomes], folder: Path) -> str:
+    """Return which tasks have no record of how their recipe was chosen, "" for none."""
+    without = [
+        task_of(each).task for each in outcomes if not _recipe_files(task_of(each).task, folder)
     ]
+    if not without:
+        return ""
+    return f"There is no record of how the recipe of {', '.join(without)} was chosen.\n"
+
+
+def _recipe_files(task: str, folder: Path) -> list[str]:
+    names = (f"{task}.md", f"{task}.csv", f"{task}-small.md", f"{task}-small.csv")
+    return [name for name in names if (folder / "recipes" / name).exists()]
+
+
+def _about_task(outcomes: Outcomes, folder: Path) -> str:
+    facts = task_of(outcomes)
+    train, validation, test = facts.counts
+    records = [f"[{name}](recipes/{name})" for name in _recipe_files(facts.task, folder)]
     people = ""
     if facts.subjects is not None:
-        people = f" of {len(set(facts.subjects.tolist()))} subjects"
+        known = "who take no part in training" if facts.unseen else "who train as well"
+        people = f" of {len(set(facts.subjects.tolist()))} subjects ({known})"
     source = facts.source.partition(" in ")[0]
-    chosen = f"How the recipe was chosen: {', '.join(records)}. " if records else ""
+    notes = "".join(f"{note[:1].upper()}{note[1:]}. " for note in facts.notes)
+    chosen = f"How the recipe was chosen: {', '.join(records)}." if records else ""
     return (
         f"## {facts.task}\n\n{source}. {train:,} windows to train, {validation:,} to validate, "
         f"{test:,} to test{people}; {facts.classes} classes, always giving the most frequent one "
-        f"is right in {facts.majority:.1%}. {facts.steps} time steps. {chosen}\n"
+        f"is right in {facts.majority:.1%}. {facts.steps} time steps. {notes}{chosen}\n"
     )
 
 

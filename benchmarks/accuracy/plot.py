@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.accuracy.figures import Outcome, Outcomes, facts_of
+from benchmarks.accuracy.figures import Outcome, Outcomes, task_of
 from benchmarks.accuracy.models import MODELS
 from models.atomic import replacing
 
@@ -48,7 +48,7 @@ def _draw(
     grid: Any = figure.subplots(rows, columns, squeeze=False)
     for axes, each in zip(grid.flat, outcomes):
         panel(axes, each)
-        axes.set_title(facts_of(each).task, fontsize=10)
+        axes.set_title(task_of(each).task, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3, lw=0.6)
         axes.tick_params(labelsize=8)

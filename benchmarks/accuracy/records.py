@@ -2,7 +2,7 @@
 
 A line is the JSON object of a run's figures with its key, so that everybody can see what each run
 answered to each test window, and the benchmark goes on on another machine. Answers are a text with
-a digit of base 36 for each window.
+a digit of base 36 for each window. One benchmark at a time writes into a folder of records.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.accuracy.keys import differences
 from models.atomic import replacing
 from models.errors import InputError
 
@@ -44,12 +45,12 @@ def _figures(line: str, where: str) -> dict[str, Any]:
 
 
 def add(figures: Mapping[str, Any], path: Path) -> None:
-    """Add a run's figures to a file, in place of those of the same model and seed.
+    """Add a run's figures to a file, in place of those of the same key; others stay.
 
     Raises:
         InputError: when the file is malformed or cannot be written.
     """
-    others = [each for each in read(path) if _name(each) != _name(figures)]
+    others = [each for each in read(path) if differences(each["key"], figures["key"])]
     runs = sorted([*others, figures], key=_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:

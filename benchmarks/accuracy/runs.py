@@ -1,9 +1,10 @@
-"""The runs of the benchmark of accuracy: what is there, and how one is made.
+"""The runs of the benchmark of accuracy, and what is there of them.
 
 runs/accuracy/TASK/MODEL-seed-N/
     key.json      what decides about the figures, written first
     model.pt ...  what `train`, `export` and `report` write
-    log.txt       what they said
+    log.txt       the commands and what they said on stderr
+    spent.json    processor seconds, also of what was interrupted
     result.json   the figures, written last: without it the run goes on where it was interrupted
 
 A folder of a run with another key is renamed, never removed, and the run made anew.
@@ -12,20 +13,17 @@ A folder of a run with another key is renamed, never removed, and the run made a
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from benchmarks.accuracy import records
-from benchmarks.accuracy.commands import Commands, RunFailed
-from benchmarks.accuracy.keys import Facts, code_of, differences, key_of
+from benchmarks.accuracy.facts import Facts
+from benchmarks.accuracy.keys import differences, key_of
 from benchmarks.accuracy.models import MODELS, Model
 from models.atomic import replacing
-
-PROVED: Final = 64
-"""Test windows on which `export` compares spikes; all are compared afterwards."""
+from models.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -65,14 +63,25 @@ class Run:
         return f"{self.facts.task}, {self.model.title}, seed {self.seed}"
 
     @property
-    def key(self) -> dict[str, Any]:
-        """What decides about the figures."""
-        return key_of(self.facts, self.model, self.seed, self.first_seed)
-
-    @property
     def chooses(self) -> bool:
         """Whether the rate of an artificial network is chosen on it."""
         return not self.model.spiking and self.seed == self.first_seed
+
+    @property
+    def rates(self) -> tuple[float, ...] | None:
+        """Learning rates that it tries, of an artificial network: all, or that of the first seed,
+        which is not known (None) before that has run."""
+        from benchmarks.ann.training import RATES
+
+        if self.model.spiking or self.chooses:
+            return None if self.model.spiking else RATES
+        first = replace(self, seed=self.first_seed).kept()
+        return None if first is None else (float(first["rate"]),)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What decides about the figures."""
+        return key_of(self.facts, self.model, self.seed, self.rates)
 
     @property
     def folder(self) -> Path:
@@ -91,20 +100,57 @@ class Run:
         return self.folder / "result.json"
 
     def kept(self) -> dict[str, Any] | None:
-        """Return the figures that are there and are this run's, None without."""
-        here = read_json(self.result)
-        known = [here] if here else []
-        if self.records is not None:
-            known += records.read(self.records)
-        return next((each for each in known if not differences(each["key"], self.key)), None)
+        """Return the figures that are there and are this run's, None without.
+
+        Raises:
+            InputError: when a file of figures is malformed.
+        """
+        return self.in_folder() or self.in_records()
+
+    def in_folder(self) -> dict[str, Any] | None:
+        """Return the figures in its folder, None where they are missing or another run's."""
+        found = read_json(self.result)
+        return found if found and self._is_mine(found, self.result) else None
+
+    def in_records(self) -> dict[str, Any] | None:
+        """Return the figures in its task's records, None where they are missing."""
+        if self.records is None:
+            return None
+        known = records.read(self.records)
+        return next((each for each in known if self._is_mine(each, self.records)), None)
+
+    def _is_mine(self, found: Mapping[str, Any], path: Path) -> bool:
+        if differences(found["key"], self.key):
+            return False
+        check(found, self.facts, path)
+        return True
+
+
+def check(figures: Mapping[str, Any], facts: Facts, path: Path) -> None:
+    """Raise InputError where a run's accuracy is not that of its answers."""
+    answers, labels = figures["answers"], facts.labels.tolist()
+    right = sum(one == other for one, other in zip(answers, labels)) / len(labels)
+    if len(answers) != len(labels) or abs(right - figures["accuracy"]) > 1e-9:
+        raise InputError(
+            f"{path} says accuracy {figures['accuracy']} of {len(answers)} answers, which are "
+            f"right in {right} of {len(labels)} windows; remove it, and the run is made again"
+        )
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a file, None where there is no such file."""
+    """Return the object in a file, None where there is no such file.
+
+    Raises:
+        InputError: when it holds none.
+    """
     if not path.exists():
         return None
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        raise InputError(
+            f"{path} is no JSON object; remove it, and what it held is made again"
+        ) from None
 
 
 def write_json(values: Mapping[str, Any], path: Path) -> None:
@@ -122,8 +168,7 @@ def prepare(run: Run) -> str:
     kept = read_json(place)
     changed = [] if kept is None else differences(kept, run.key)
     if changed:
-        aside = _free_name(run.folder)
-        run.folder.rename(aside)
+        aside = set_aside(run.folder)
         told = f"{run.name}: what is there differs in {', '.join(changed)}; it is now in {aside}"
     if kept is None or changed:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -131,107 +176,12 @@ def prepare(run: Run) -> str:
     return told
 
 
-def _free_name(folder: Path) -> Path:
+def set_aside(folder: Path) -> Path:
+    """Rename a folder, and return its new name."""
     number = 1
     while (aside := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
         number += 1
-    return aside
-
-
-def make(run: Run, commands: Commands) -> dict[str, Any]:
-    """Train, test, write the figures and return them.
-
-    Raises:
-        RunFailed: when a command fails.
-    """
-    began = time.monotonic()
-    commands.spent()
-    figures = _spiking(run, commands) if run.model.spiking else _artificial(run, commands)
-    values = {
-        "key": run.key,
-        "code": code_of(run.model),
-        "seconds": time.monotonic() - began,
-        "core_seconds": commands.spent(),
-        **figures,
-    }
-    write_json(values, run.result)
-    return values
-
-
-def _spiking(run: Run, commands: Commands) -> dict[str, Any]:
-    """Train, export and report by the commands that a person would type."""
-    log, folder = run.folder / "log.txt", run.folder
-    threads = ("--threads", "1")
-    train = ["--task", run.facts.task, *run.model.words, "--seed", str(run.seed)]
-    resume = ["--resume"] if (folder / "resume.pt").exists() else []
-    commands.run(["neurodeploy.train", *train, "--out", str(folder), *resume, *threads], log)
-    trained, network = folder / "model.pt", folder / "model.net"
-    commands.run(["neurodeploy.export", str(trained), "--samples", str(PROVED), *threads], log)
-    # 1: it fits none of the chips, which the report says of each
-    text = commands.run(["neurodeploy.report", str(network), "--json", *threads], log, (0, 1))
-    both = commands.run(["benchmarks.accuracy.answers", str(trained), str(network), *threads], log)
-    report, answers = json.loads(text), json.loads(both)
-    (folder / "report.json").write_text(text)
-    return spiking_figures(report, answers, run.facts.parameters[run.model.name])
-
-
-def spiking_figures(
-    report: Mapping[str, Any], answers: Mapping[str, Any], parameters: int
-) -> dict[str, Any]:
-    """Return the figures of a spiking network from its report and its answers."""
-    counted = report["counted"]
-    return {
-        "accuracy": counted["accuracy"],
-        "macro_f1": counted["macro_f1"],
-        "trained_accuracy": answers["trained_accuracy"],
-        "same_answers": answers["trained"] == answers["deployed"],
-        "different_spikes": answers["different"],
-        "answers": answers["deployed"],
-        "parameters": parameters,
-        "operations": counted["total"]["synops_per_sample"],
-        "epoch": report["network"]["provenance"]["epoch"],
-        "validation": report["network"]["provenance"]["validation_accuracy"],
-        "chips": {name: _on_chip(each) for name, each in report["estimated"].items()},
-    }
-
-
-def _on_chip(estimated: Mapping[str, Any]) -> dict[str, Any]:
-    speed = estimated["full_speed"]
-    return {
-        "fits": estimated["fits"],
-        "neurocores": estimated["placement"]["neurocores"],
-        "dynamic_uj": speed["energy_uj"]["dynamic"],
-        "latency_ms": speed["latency_ms"],
-    }
-
-
-def _artificial(run: Run, commands: Commands) -> dict[str, Any]:
-    """Train an artificial network, on the first seed with every rate, else with the chosen one."""
-    out = run.folder / "ann.json"
-    if not out.exists():
-        words = ["--task", run.facts.task, "--kind", run.model.kind, "--seed", str(run.seed)]
-        words += ["--parameters", str(run.facts.parameters[run.facts.own]), "--threads", "1"]
-        if not run.chooses:
-            words += ["--rates", str(_chosen_rate(run))]
-        commands.run(["benchmarks.ann", *words, "--out", str(out)], run.folder / "log.txt")
-    found = read_json(out)
-    assert found is not None
-    best = next(each for each in found["tried"] if each["rate"] == found["rate"])
-    same = ("accuracy", "macro_f1", "answers", "rate", "epochs", "tried")
-    return {
-        **{name: found[name] for name in same},
-        "parameters": found["plan"]["parameters"],
-        "operations": found["plan"]["macs"],
-        "epoch": best["epoch"],
-        "validation": best["validation"][best["epoch"] - 1],
-    }
-
-
-def _chosen_rate(run: Run) -> float:
-    found = replace(run, seed=run.first_seed).kept()
-    if found is None:
-        raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
-    return float(found["rate"])
+    return folder.rename(aside)
 
 
 def runs_of(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.accuracy.figures import POINT, Band, Outcome, Outcomes, band, compared, facts_of
+from benchmarks.accuracy.figures import POINT, Band, Outcome, Outcomes, band, compared, task_of
 from benchmarks.accuracy.models import MODELS
 from benchmarks.tables import Cells, number
 from hw_sim.chips.chip import CHIPS
 from hw_sim.estimates.conventional import Operation, operations
 
-PROCESSORS: Final = ("arm", "cmos45_int8")
+PROCESSORS: Final = ("arm", "cmos45_fp32")
 """On which the artificial networks' energy is shown, of `hw_sim.estimates.conventional`."""
 TOLERANCE: Final = 0.1
 """A share by which parameters may differ before the page says it."""
@@ -24,7 +24,7 @@ def processors() -> list[Operation]:
 
 def cells_of(outcomes: Outcomes) -> list[Cells]:
     """Return the tables of one task."""
-    task = facts_of(outcomes).task
+    task = task_of(outcomes).task
     tables = [
         Cells(f"{task}: accuracy on the test", *_accuracy(outcomes)),
         Cells(f"{task}: what a sample takes", *_costs(outcomes)),
@@ -35,25 +35,31 @@ def cells_of(outcomes: Outcomes) -> list[Cells]:
 
 
 def _accuracy(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
-    headings = ["model", "parameters", "accuracy", "macro F1", "trained", "same answers", "seeds"]
+    headings = ["model", "parameters", "accuracy", "macro F1", "trained", "equal to it", "seeds"]
     return headings, [_accuracy_row(each) for each in outcomes.values()]
 
 
 def _accuracy_row(each: Outcome) -> list[str]:
-    trained, same = "-", "-"
-    if each.model.spiking:
-        trained = spread(each, "trained_accuracy")
-        equal = sum(bool(result["same_answers"]) for result in each.results.values())
-        same = "all" if equal == len(each.results) else f"in {equal} of {len(each.results)} seeds"
+    spiking = each.model.spiking
     return [
         each.model.title,
         _parameters(each),
         spread(each, "accuracy"),
         f"{each.mean('macro_f1'):.3f}",
-        trained,
-        same,
+        spread(each, "trained_accuracy") if spiking else "-",
+        _equal(each) if spiking else "-",
         ", ".join(map(str, each.results)),
     ]
+
+
+def _equal(each: Outcome) -> str:
+    """Return in what the integer networks are equal to the trained ones, on all test windows."""
+    results = each.results.values()
+    answers = sum(bool(result["same_answers"]) for result in results)
+    if answers < len(results):
+        return f"answers of {answers} of {len(results)} seeds"
+    spikes = sum(int(result["different_spikes"]) for result in results)
+    return f"all answers, {spikes:,} spikes differ" if spikes else "every spike"
 
 
 def _parameters(each: Outcome) -> str:
@@ -103,13 +109,14 @@ def _on_chip(each: Outcome, name: str) -> list[str]:
 
 
 def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
-    headings = ["difference", "points", "over seeds", "over the test", "drawn from", "shows"]
-    return headings, [
+    headings = ["difference", "points", "95% interval", "error of seeds", "error of the test"]
+    return [*headings, "test of", "shows"], [
         [
             f"{MODELS[each.one].title} less {MODELS[each.other].title}",
             f"{each.mean / POINT:+.1f}",
-            _band(each.over_seeds),
-            _band(each.over_test),
+            _band(each.interval),
+            "-" if each.of_seeds is None else f"{each.of_seeds / POINT:.1f}",
+            f"{each.of_test / POINT:.1f}",
             each.units,
             each.words,
         ]

@@ -6,17 +6,22 @@ ABOUT = """\
 ## How it is measured
 
 Each network is trained from several seeds by the recipe of its task, exported to integers, and run
-once on the test windows. **No choice used test data**: recipes, encoders and the best epoch of each
-training are chosen on validation windows, which are training subjects or training samples; the
-records of all trainings that led to a recipe are linked with each task. Results stand as they came.
+on the test windows, which were used for no choice: recipes, encoders and the best epoch of each
+training are chosen on validation windows, which are training subjects or training samples. What was
+tried for a recipe is linked with each task. Results stand as they came.
 
-A difference between two models is the mean over seeds of the difference of their accuracies. It
-has two 95% intervals: over seeds (Student's t, seeds minus one degrees of freedom), and over the
-test subjects, or samples where no subjects are known, drawn anew with replacement. Only where both
-lie on one side of zero does the table say "more" or "less accurate"; else it says that no benefit,
-or no difference, is shown. That is no proof that there is none: three seeds give wide intervals,
-and of few subjects the interval over the test is itself unsure. Nothing is corrected for the number
-of comparisons.
+A difference between two models is the mean over seeds of the difference of their accuracies. Two
+things make it unsure: other seeds would come out otherwise (error of seeds, the standard error of
+the mean), and so would other people (error of the test, the standard error of a mean over whole
+subjects, or over windows where nobody is named, which is too small where windows of one person
+follow each other). The 95% interval holds both (Student's t, Welch and Satterthwaite's degrees of
+freedom). Only where it lies on one side of zero does the table say "more" or "less accurate"; else
+it says that no benefit, or no difference, is shown. That is no proof that there is none: three
+seeds and few subjects give wide intervals. Nothing is corrected for the number of comparisons.
+
+Networks with other delays follow the same recipe, which was mostly chosen with axonal delays, and
+have the same neurons, so that one with synaptic delays stores twice the numbers. What a delay is
+worth at the same size, or with a recipe of its own, may differ.
 """
 
 ARTIFICIAL = """\
@@ -26,12 +31,15 @@ standardised by the training windows. Each has as many parameters as the spiking
 task trains by itself, within 10% where no factor stands beside them. The dense network has two
 hidden layers over the whole window (neighbouring samples averaged until its first layer has 32
 neurons); the CNN three convolutions in time, or of images two convolutions and a dense layer; the
-GRU one layer and the mean of its states, over the rows where the window is one image. Fixed before
-any test: Adam, batches of 64, a rate that rises for a twentieth of the steps and falls along a
-cosine, dropout 0.2 before dense layers, gradients cut to a norm of 1, epochs that show about
-120,000 windows (8 to 120). The highest rate is the best of 0.001, 0.003 and 0.01 on the validation
-windows, by the first seed; the best epoch is chosen as for the spiking networks. This is a decent
-baseline of the same size, not the best that is known for these data.
+GRU one layer and the mean of its states, over the rows where the window is one image. All tasks
+have the same settings: Adam, batches of 64, a rate that rises for a twentieth of the steps and
+falls along a cosine, dropout 0.2 before dense layers, gradients cut to a norm of 1, and as many
+epochs as show 120,000 windows, but 8 to 120. The highest rate is the best of 0.001, 0.003 and 0.01
+on the validation windows, by the first seed; the best epoch is chosen as for the spiking networks.
+That is three trainings of a search, where the spiking recipes had ten to a hundred and the
+variation was chosen for them: a decent baseline of the same size, not the best that is known for
+these data. It computes with 32-bit floats, and the spiking network that it stands beside with 8-bit
+integers.
 """
 
 COLUMNS = """\
@@ -39,14 +47,14 @@ COLUMNS = """\
 - **accuracy**: of the deployed integer network, or of the artificial one, in percent of the test
   windows; mean over seeds ± sample standard deviation.
 - **trained**: accuracy of the network as it was trained, run by lava-dl's own dynamics on the same
-  windows; **same answers**: whether all its answers are those of the integer network.
+  windows; **equal to it**: in what the integer network is equal to it on all of them.
 - **operations**: of a sample. A SynOp adds one weight because a spike arrived; a MAC multiplies and
   adds. They are not the same thing, and neither tells energy by itself.
 - **uJ, ms**: estimated for Loihi at full speed: dynamic energy and latency of a sample, with their
   bands; static power is left out, since it depends on how often the chip is used.
-- **validation**: accuracy in percent of the validation windows, at the best epoch; **core
-  minutes**: of a training with its test; on its first seed an artificial network is trained with
-  each rate.
+- **validation**: accuracy in percent of the validation windows, at the best epoch, which was chosen
+  by it; **core minutes**: of a training with its test; on its first seed an artificial network is
+  trained with each rate.
 """
 
 ENERGY = """\

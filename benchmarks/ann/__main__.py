@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     with replacing(given.out) as temporary:
         temporary.write_text(json.dumps(found))
-    print(f"Wrote {given.out}: accuracy {found['accuracy']:.1%}")
+    print(f"Wrote {given.out}")
     return cli.DONE
 
 

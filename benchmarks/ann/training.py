@@ -1,8 +1,8 @@
 """Train an artificial network as the spiking one is: same windows, same split, same variation.
 
-The hyperparameters were fixed before any test window was seen: Adam, batches of 64, a rate that
-rises over the first twentieth of the steps and falls along a cosine, gradients cut to a norm of 1,
-the best epoch by validation accuracy. The highest rate is the best of a few by the validation
+The hyperparameters are the same for all tasks: Adam, batches of 64, a rate that rises over the
+first twentieth of the steps and falls along a cosine, gradients cut to a norm of 1, the best epoch
+by validation accuracy. The highest rate is the best of a few by the validation
 accuracy of one seed.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.ann.inputs import BATCH, View, epoch, parts, view_of
-from benchmarks.ann.networks import Network, logits_of
+from benchmarks.ann.networks import DROPOUT, Network, logits_of
 from benchmarks.ann.sizes import Plan
 from hw_sim.score import Score, score
 from models.errors import InputError
@@ -64,6 +64,18 @@ class Trained:
         return {**values, "validation": list(self.validation)}
 
 
+def rules() -> dict[str, Any]:
+    """Return what all trainings have in common, as JSON values."""
+    return {
+        "batch": BATCH,
+        "warm_up": WARM_UP,
+        "gradient_limit": GRADIENT_LIMIT,
+        "windows_seen": WINDOWS_SEEN,
+        "epochs": [FEWEST_EPOCHS, MOST_EPOCHS],
+        "dropout": DROPOUT,
+    }
+
+
 def epochs_for(windows: int) -> int:
     """Return how many epochs to train on so many windows."""
     return min(max(round(WINDOWS_SEEN / windows), FEWEST_EPOCHS), MOST_EPOCHS)
@@ -84,15 +96,27 @@ def run(
         data: of the task.
         plan: the network.
         seed: of weights, order and variation.
-        rates: to try; of several that validate alike the first is taken.
+        rates: to try; of several that validate alike the first is taken. One whose loss is no
+            longer a finite number is out.
         augment: the recipe's.
         epochs: as `epochs_for` says when None.
+
+    Raises:
+        InputError: when no rate trains the network.
     """
     view = view_of(data)
     count = epochs_for(len(data.split.train)) if epochs is None else epochs
-    tried = [
-        train(data, view, plan, seed=seed, rate=r, augment=augment, epochs=count) for r in rates
-    ]
+    tried: list[Trained] = []
+    diverged: dict[float, str] = {}
+    for rate in rates:
+        try:
+            tried.append(
+                train(data, view, plan, seed=seed, rate=rate, augment=augment, epochs=count)
+            )
+        except InputError as error:
+            diverged[rate] = str(error)
+    if not tried:
+        raise InputError(f"no learning rate of {', '.join(map(str, rates))} trains it: {diverged}")
     best = max(tried, key=lambda each: each.accuracy)
     network = Network(plan)
     network.load_state_dict(best.weights)
@@ -103,6 +127,7 @@ def run(
         "plan": plan.as_dict(),
         "epochs": count,
         "tried": [each.as_dict() for each in tried],
+        "diverged": list(diverged),
         "rate": best.rate,
         "accuracy": found.accuracy,
         "macro_f1": found.macro_f1,

@@ -1,4 +1,4 @@
-"""How recipes were chosen: every training of a search, on validation windows alone.
+"""What recipes are compared with: every training of a search, on validation windows alone.
 
 __main__    the command: python -m benchmarks.recipes --task digits
 search      a trial, a task's trials, and how one is trained

@@ -19,8 +19,9 @@ from rich.console import Console
 
 from benchmarks import tables
 from benchmarks.recipes import digits, fashion, har_small, record, spoken_digits, watch
-from benchmarks.recipes.search import Search, jobs_of, train
+from benchmarks.recipes.search import Job, Search, jobs_of, train
 from neurodeploy import cli
+from neurodeploy.tasks.windows import Windows
 
 SEARCHES: Final[dict[str, Callable[[], Search]]] = {
     "digits": digits.search,
@@ -42,30 +43,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     record.read(out)
     windows = search.task.load(given.data)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    for job in jobs_of(search):
-        settings = job.settings(windows)
-        if record.holds(record.read(out), fold=job.fold, seed=job.seed, settings=settings):
-            continue
-        found = train(job, windows)
-        named = {"trial": job.trial.name, "fold": job.fold, "seed": job.seed}
-        record.add(out, {**named, **found, "settings": settings})
-        console.print(
-            f"{job.trial.name}, fold {job.fold}, seed {job.seed}: {found['accuracy_last']:.1%} "
-            f"last, {found['accuracy_best']:.1%} best ({found['seconds']:.0f} s)",
-            style="dim",
-        )
-    console.print(tables.table_of(cells_of(record.read(out), given.task)))
+    jobs = list(jobs_of(search))
+    for number, job in enumerate(jobs, 1):
+        said = f"{number} of {len(jobs)}: {job.trial.name}, fold {job.fold}, seed {job.seed}"
+        console.print(f"{said}: {_done(job, windows, out)}", style="dim")
+    rows = record.read(out)
+    console.print(tables.table_of(cells_of([_row(each, windows, rows) for each in jobs], search)))
     return cli.DONE
 
 
-def cells_of(rows: Sequence[record.Row], task: str) -> tables.Cells:
+def _done(job: Job, windows: Windows, out: Path) -> str:
+    """Train unless the record holds it, and return what it came to."""
+    row = _row(job, windows, record.read(out))
+    if row is None:
+        named = {"trial": job.trial.name, "fold": job.fold, "seed": job.seed}
+        settings, data = job.settings(windows), job.data(windows)
+        record.add(out, {**named, **train(job, windows), "data": data, "settings": settings})
+        row = _row(job, windows, record.read(out))
+        assert row is not None
+    last, best = float(row["accuracy_last"]), float(row["accuracy_best"])
+    return f"{last:.1%} last, {best:.1%} best ({float(row['seconds']):.0f} s)"
+
+
+def _row(job: Job, windows: Windows, rows: list[record.Row]) -> record.Row | None:
+    return record.find(rows, seed=job.seed, data=job.data(windows), settings=job.settings(windows))
+
+
+def cells_of(rows: Sequence[record.Row | None], search: Search) -> tables.Cells:
     """Return a row for each trial: the means over its trainings."""
     trials: dict[str, list[record.Row]] = {}
-    for row in rows:
-        trials.setdefault(row["trial"], []).append(row)
+    for job, row in zip(jobs_of(search), rows, strict=True):
+        if row is not None:
+            trials.setdefault(job.trial.name, []).append(row)
     headings = ["trial", "trainings", "last epoch", "best epoch", "SynOps", "seconds"]
     return tables.Cells(
-        f"{task}: validation accuracy",
+        f"{search.task.name}: validation accuracy",
         headings,
         [
             [

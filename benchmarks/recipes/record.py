@@ -13,10 +13,11 @@ from models.errors import InputError
 
 COLUMNS: Final = (
     "trial", "fold", "seed", "accuracy_last", "accuracy_best", "best_epoch", "train_accuracy",
-    "synops", "seconds", "settings",
+    "synops", "seconds", "data", "settings",
 )  # fmt: skip
 """Accuracies are of the validation windows, after the last and after the best epoch; SynOps of a
-sample; seconds of one processor core; settings a JSON object."""
+sample; seconds of one processor core; data a digest of the windows and the split; settings a JSON
+object."""
 
 Row = dict[str, str]
 
@@ -50,11 +51,15 @@ def add(path: Path, values: Mapping[str, Any]) -> None:
         writer.writerows(rows)
 
 
-def holds(rows: list[Row], *, fold: int, seed: int, settings: Mapping[str, Any]) -> bool:
-    """Return whether a training of these settings is among the rows."""
+def find(rows: list[Row], *, seed: int, data: str, settings: Mapping[str, Any]) -> Row | None:
+    """Return the row of a training of these settings, None without."""
     asked = json.loads(json.dumps(settings))
-    return any(
-        (each["fold"], each["seed"]) == (str(fold), str(seed))
-        and json.loads(each["settings"]) == asked
-        for each in rows
+    return next(
+        (
+            each
+            for each in rows
+            if (each["seed"], each["data"]) == (str(seed), data)
+            and json.loads(each["settings"]) == asked
+        ),
+        None,
     )

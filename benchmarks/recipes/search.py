@@ -5,13 +5,15 @@ Test windows are taken out before a trial sees the data.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.keys import described
 from benchmarks.recipes.folds import Rows, not_tested, thinned
 from neurodeploy.learning import training
 from neurodeploy.learning.chosen_network import architecture_of
@@ -20,7 +22,7 @@ from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.windows import Windows, digest
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,30 @@ class Job:
         """Return the encoder that it takes."""
         return self.trial.encoder or self.search.task.default_encoder(windows)
 
+    def split(self, windows: Windows) -> Split:
+        """Return what it trains on and the fold that validates; nothing tests."""
+        validation = self.search.folds(windows)[self.fold]
+        rest = np.setdiff1d(not_tested(windows), validation)
+        chosen = np.array(thinned(rest, self.trial.windows), np.int64)
+        return Split(chosen, validation, np.empty(0, np.int64))
+
+    def data(self, windows: Windows) -> str:
+        """Return a digest of the windows and of its split."""
+        split = self.split(windows)
+        sha = hashlib.sha256(digest(windows).encode())
+        for rows in (split.train, split.validation):
+            sha.update(np.ascontiguousarray(rows, np.int64).tobytes() + b"|")
+        return sha.hexdigest()[:16]
+
     def settings(self, windows: Windows) -> dict[str, Any]:
-        """Return all that decides about it, as JSON values."""
+        """Return all else that decides about it, as JSON values."""
         recipe = self.recipe
         numbers = {name: value for name, value in vars(recipe).items() if name != "augment"}
         return {
             **numbers,
             "hidden": list(recipe.hidden),
             "network": self.network or recipe.network,
-            "augment": _described(recipe.augment),
+            "augment": described(recipe.augment),
             "encoder": self.encoder(windows).as_dict(),
             "windows": self.trial.windows,
         }
@@ -117,11 +134,8 @@ def train(job: Job, windows: Windows) -> dict[str, Any]:
         job: what to train.
         windows: of the task.
     """
-    validation = job.search.folds(windows)[job.fold]
-    rest = np.setdiff1d(not_tested(windows), validation)
-    chosen = np.array(thinned(rest, job.trial.windows), np.int64)
-    split = Split(chosen, validation, np.empty(0, np.int64))
-    data = TrainingData(job.search.task.name, windows, split, job.encoder(windows))
+    name, encoder = job.search.task.name, job.encoder(windows)
+    data = TrainingData(name, windows, job.split(windows), encoder)
     began = time.process_time()
     started = training.start(data, Settings(_architecture(job, windows), job.recipe, job.seed))
     history = list(training.run(started))
@@ -147,10 +161,3 @@ def _architecture(job: Job, windows: Windows) -> Any:
         network=job.network,
         hidden=job.trial.changes.get("hidden"),
     )
-
-
-def _described(augment: Any) -> Any:
-    """Return a variation as JSON values: its name, and its numbers where it has some."""
-    if augment is None or not is_dataclass(augment):
-        return None if augment is None else augment.__name__
-    return {"name": type(augment).__name__, **asdict(augment)}  # type: ignore[arg-type]

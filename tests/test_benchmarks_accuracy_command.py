@@ -1,0 +1,319 @@
+"""The benchmark of accuracy as a command: runs that go on where they were, and how they end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy import board, code, making, records
+from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.facts import Facts
+from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, write_json
+from models.errors import InputError
+
+LABELS = [0, 1, 0, 1]
+BAND = {"low": 1.0, "value": 2.0, "high": 4.0}
+
+Maker = Callable[[Run, Commands], Mapping[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _known_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take some digest for that of the code, since reading all of it takes long."""
+    monkeypatch.setattr(code, "digest", lambda places: f"{len(places)} places")
+    monkeypatch.setattr(code, "_git", lambda *words: "")
+
+
+def facts() -> Facts:
+    """Return the facts of a made-up task whose own network has axonal delays."""
+    names = [model.name for model in MODELS.values() if model.spiking]
+    layers = [{"kind": "dense", "neurons": 8}, {"kind": "dense", "neurons": 2}]
+    shape = {"channels": 3, "samples": 32, "classes": 2, "grid": None}
+    plan = {"shape": shape, "merged": 2, "width": 8, "hidden": 0, "parameters": 90, "macs": 80}
+    return Facts(
+        task="made",
+        source="made up",
+        key={"task": "made", "recipe": {"learning_rate": 0.003}, "encoder": {}},
+        own="axonal",
+        parameters=dict.fromkeys(names, 100),
+        networks={name: {"input_shape": [6], "layers": layers} for name in names},
+        plans={name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        counts=(36, 12, 4),
+        labels=np.array(LABELS),
+        subjects=None,
+        unseen=False,
+        classes=2,
+        steps=32,
+    )
+
+
+def figures() -> dict[str, Any]:
+    """Return the figures of a run of either kind, which answers all windows right."""
+    chip = {"fits": True, "dynamic_uj": BAND, "latency_ms": BAND}
+    return {
+        **dict.fromkeys(("accuracy", "macro_f1", "trained_accuracy"), 1.0),
+        **{"same_answers": True, "different_spikes": 0, "answers": LABELS},
+        **{"parameters": 100, "operations": 5000.0, "epoch": 3, "validation": 0.9, "rate": 0.01},
+        **{"core_seconds": 120.0, "code": code.makers(MODELS["axonal"])},
+        "chips": {"loihi1": chip, "loihi2": chip},
+    }
+
+
+def run_with(
+    monkeypatch: pytest.MonkeyPatch,
+    make: Maker,
+    *words: str,
+    made: Any = None,
+    models: Sequence[str] = ("--models", "axonal", "gru", "--jobs", "1"),
+) -> int:
+    """Run the benchmark on the made-up task, a function in place of trainings."""
+
+    def kept(run: Run, commands: Commands) -> Mapping[str, Any]:
+        values = {"key": run.key, **make(run, commands)}
+        write_json(values, run.result)
+        return values
+
+    monkeypatch.setattr(accuracy, "_tasks", lambda *_: ["made"])
+    monkeypatch.setattr(accuracy, "facts_of", lambda _: made or facts())
+    monkeypatch.setattr(accuracy, "make", kept)
+    return accuracy.main([*models, *words])
+
+
+def test_runs_that_are_there_are_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        made.append(run.folder.name)
+        return figures()
+
+    words = ["--runs", str(tmp_path)]
+    assert run_with(monkeypatch, make, *words, "--seeds", "0") == 0
+    assert run_with(monkeypatch, make, *words, "--seeds", "0", "1") == 0
+    assert made == ["axonal-seed-0", "gru-seed-0", "axonal-seed-1", "gru-seed-1"]
+    assert "2 of 4 runs are there already" in capsys.readouterr().out
+
+
+def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        made.append(run.folder.name)
+        return figures()
+
+    words = ["--runs", str(tmp_path), "--seeds", "0"]
+    assert run_with(monkeypatch, make, *words) == 0
+    other = facts()
+    other.key["recipe"]["learning_rate"] = 0.1
+    assert run_with(monkeypatch, make, *words, made=other) == 0
+    assert made == ["axonal-seed-0", "gru-seed-0", "axonal-seed-0"]  # a GRU has no such rate
+    out = capsys.readouterr().out
+    assert "made, SNN, axonal delays, seed 0: what is there differs in recipe" in out
+    assert (tmp_path / "made" / "axonal-seed-0.earlier-1" / "result.json").exists()
+
+
+def test_a_failed_run_says_why_and_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        if run.model.spiking:
+            raise RunFailed("it broke")
+        return figures()
+
+    assert run_with(monkeypatch, make, "--runs", str(tmp_path), "--seeds", "0") == 1
+    printed = capsys.readouterr()
+    assert "GRU" in printed.out
+    assert "failed: made, SNN, axonal delays, seed 0: it broke" in printed.err
+
+
+def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
+    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
+    assert prepare(run) == ""
+    said: list[Sequence[str]] = []
+
+    class Stopped(Commands):
+        def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
+            said.append(words)
+            (run.folder / "resume.pt").touch()
+            raise RunFailed("interrupted")
+
+    for _ in range(2):
+        assert prepare(run) == ""
+        with pytest.raises(RunFailed):
+            making.make(run, Stopped())
+    assert [("--resume" in words) for words in said] == [False, True]
+    assert run.kept() is None
+
+
+def test_other_seeds_take_the_rate_that_the_first_chose(tmp_path: Path) -> None:
+    runs = runs_of(facts(), Place(tmp_path), [4, 5], ["gru"])
+    assert [run.chooses for run in runs] == [True, False]
+    with pytest.raises(RunFailed, match="its learning rate is chosen on seed 4, which failed"):
+        making.make(runs[1], Commands())
+    runs[0].folder.mkdir(parents=True)
+    write_json({**figures(), "key": runs[0].key, "rate": 0.003}, runs[0].result)
+    assert runs[1].rates == (0.003,)
+    before = runs[1].key
+    write_json({**figures(), "key": runs[0].key, "rate": 0.01}, runs[0].result)
+    assert runs[1].key != before
+
+
+def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"no_such_module ended with exit code 1 \(.*No module"):
+        Commands().run(["no_such_module"], tmp_path / "log.txt")
+
+
+def test_commands_end_when_the_benchmark_does(tmp_path: Path) -> None:
+    commands, reasons = Commands(), []
+
+    def wait() -> None:
+        try:
+            commands.run(["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log.txt")
+        except RunFailed as error:
+            reasons.append(str(error))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while not commands._running:
+        time.sleep(0.01)
+    commands.end()
+    waiting.join(30)
+    assert reasons
+    with pytest.raises(RunFailed, match="interrupted"):
+        commands.run(["this"], tmp_path / "log.txt")
+
+
+def test_records_take_what_is_there_and_what_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        made.append(run.folder.name)
+        return figures()
+
+    runs, kept = ["--runs", str(tmp_path / "runs")], tmp_path / "records"
+    assert run_with(monkeypatch, make, *runs, "--seeds", "0") == 0
+    assert not kept.exists()
+    assert run_with(monkeypatch, make, *runs, "--seeds", "0", "1", "--records", str(kept)) == 0
+    found = records.read(kept / "made.jsonl")
+    assert [(each["key"]["model"], each["key"]["seed"]) for each in found] == [
+        ("axonal", 0), ("axonal", 1), ("gru", 0), ("gru", 1),
+    ]  # fmt: skip
+    elsewhere = ["--runs", str(tmp_path / "elsewhere"), "--records", str(kept)]
+    assert run_with(monkeypatch, make, *elsewhere, "--seeds", "0", "1") == 0
+    assert len(made) == 4
+
+
+def test_two_jobs_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    met = threading.Barrier(2, timeout=60)
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        met.wait()
+        return figures()
+
+    words = ["--runs", str(tmp_path), "--seeds", "0", "1", "--jobs", "2", "--models", "axonal"]
+    assert run_with(monkeypatch, make, *words, models=()) == 0
+    assert len(list(tmp_path.rglob("result.json"))) == 2
+
+
+def test_what_is_not_foreseen_fails_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        if run.model.spiking:
+            raise AssertionError
+        return figures()
+
+    assert run_with(monkeypatch, make, "--runs", str(tmp_path), "--seeds", "0") == 1
+    assert "failed: made, SNN, axonal delays, seed 0: AssertionError" in capsys.readouterr().err
+
+
+def test_an_interruption_ends_what_was_started_and_keeps_what_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[bool] = []
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        if run.seed:
+            while not commands.ended:
+                time.sleep(0.01)
+            ended.append(True)
+            raise RunFailed("interrupted")
+        return figures()
+
+    def interrupted(self: board.Board, run: Run, figures: Mapping[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(board.Board, "done", interrupted)
+    words = ["--runs", str(tmp_path), "--seeds", "0", "1", "--jobs", "2", "--models", "axonal"]
+    assert run_with(monkeypatch, make, *words, models=()) == 130
+    assert ended == [True]
+    assert "the same command goes on where it was" in capsys.readouterr().err
+    assert (tmp_path / "made" / "axonal-seed-0" / "result.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never(run: Run, commands: Commands) -> Mapping[str, Any]:
+        raise AssertionError
+
+    (tmp_path / "file").touch()
+    words = ["--runs", str(tmp_path / "runs"), "--markdown", str(tmp_path / "file" / "page.md")]
+    assert run_with(monkeypatch, never, *words) == 2
+    assert "page.md cannot be written" in capsys.readouterr().err
+
+
+def test_a_training_that_cannot_go_on_starts_anew(tmp_path: Path) -> None:
+    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
+    prepare(run)
+    (run.folder / "resume.pt").touch()
+    said: list[bool] = []
+
+    class Refuses(Commands):
+        def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
+            said.append("--resume" in words)
+            failed = RunFailed("other options")
+            failed.code = 2
+            raise failed
+
+    with pytest.raises(RunFailed):
+        making.make(run, Refuses())
+    assert said == [True, False]
+    assert (tmp_path / "made" / "axonal-seed-0.earlier-1" / "resume.pt").exists()
+
+
+def test_answers_that_do_not_fit_the_accuracy_are_refused(tmp_path: Path) -> None:
+    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
+    prepare(run)
+    for wrong in ({"accuracy": 0.75}, {"answers": LABELS[:3]}):
+        write_json({**figures(), "key": run.key, **wrong}, run.result)
+        with pytest.raises(InputError, match=r"result.json says accuracy .*; remove it"):
+            run.kept()
+    run.result.write_text("{")
+    with pytest.raises(InputError, match=r"result.json is no JSON object; remove it"):
+        run.kept()
+
+
+def test_tasks_without_data_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path))
+    said: list[str] = []
+    there = accuracy._tasks(None, said.append)
+    assert "mnist" not in there
+    assert any(line.startswith("mnist is left out, its data are missing (") for line in said)
+
+
+def test_times_are_said_in_words() -> None:
+    assert [board.duration(s) for s in (12.3, 150, 4000)] == ["12 s", "2 min", "1 h 7 min"]
