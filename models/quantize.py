@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import block_values as values
-from models.block_rules import check_blocks
+from models.blocks import values
+from models.blocks.rules import check_blocks
+from models.blocks.synaptic_dense import SynapticDense
 from models.errors import DesignRuleError, InputError
 from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
 from models.network import CubaLif, QuantizedNetwork, TaskDescription
 from models.snn import SlayerNetwork
-from models.synaptic_dense import SynapticDense
 
 
 def quantize(

@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from models import loihi
-from models.architecture import Architecture
-from models.block_builder import build_blocks
-from models.block_runs import run_compiled
-from models.block_spikes import emit
-from models.block_values import FLATTEN
-from models.dropout import Part, drop_senders
+from models.architectures.architecture import Architecture
+from models.architectures.fan_out import fan_outs
+from models.blocks.builder import build_blocks
+from models.blocks.dropout import Part, drop_senders
+from models.blocks.spikes import emit
+from models.blocks.synaptic_dense import SynapticDense
+from models.blocks.values import FLATTEN
 from models.errors import InputError
-from models.fan_out import fan_outs
-from models.synaptic_dense import SynapticDense
+from models.kernels.runs import run_compiled
 
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 
@@ -42,7 +42,7 @@ class SlayerNetwork(torch.nn.Module):
 
     In evaluation mode it spikes as its integer twin; while training, dropout leaves out senders and
     synaptic delays are spread. Networks with biases run one silent step before the input, whose
-    output is left out, as `models.block_spikes` explains.
+    output is left out, as `models.blocks.spikes` explains.
 
     Attributes:
         blocks: in order, with lava-dl's `Flatten` between images and dense layers.

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.architecture_json import FIELDS, LAYER_FIELDS, from_dict
-from models.layer_spec import LayerSpec
-from models.presets import PRESETS
+from models.architectures.architecture_json import FIELDS, LAYER_FIELDS, from_dict
+from models.architectures.layer_spec import LayerSpec
+from models.architectures.presets import PRESETS
 from models.quantize import quantize
 from models.snn import NARROWEST, WIDEST, SlayerNetwork
 from neurodeploy.running.proof import prove

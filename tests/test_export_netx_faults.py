@@ -15,10 +15,10 @@ from export import netx, rules
 from export.lava_order import from_lava, to_lava
 from hw_sim import fast
 from hw_sim.lava_process import Job, run_job
+from models.blocks.lava_dl import slayer
 from models.layers import ConvLayer, DenseLayer, RecurrentLayer
 from models.network import CubaLif, QuantizedNetwork
 from models.quantize import quantize
-from models.slayer import slayer
 from neurodeploy.running.proof import prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -54,7 +54,7 @@ import numpy as np
 
 from hw_sim.lava_child import work
 from models import lava_compat
-from models.slayer import slayer  # in half the time that netx would take for it
+from models.blocks.lava_dl import slayer  # in half the time that netx would take for it
 
 lava_compat.prepare()
 

@@ -11,11 +11,11 @@ import torch
 from export import netx
 from hw_sim import fast
 from models import loihi
+from models.blocks.lava_dl import slayer
 from models.errors import InputError
 from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from models.network import QuantizedNetwork, TaskDescription, digest
 from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
-from models.slayer import slayer
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

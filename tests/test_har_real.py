@@ -20,7 +20,7 @@ import torch
 
 from export import netx
 from hw_sim.score import score
-from models.block_spikes import layer_spikes
+from models.blocks.spikes import layer_spikes
 from neurodeploy import cli, export, report, train
 from neurodeploy.learning import checkpoint
 from neurodeploy.running import proof

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 import torch
 
+from models.blocks.lava_dl import slayer
+from models.blocks.synaptic_dense import SynapticDense
 from models.errors import DesignRuleError, InputError
 from models.quantize import quantize
-from models.slayer import slayer
-from models.synaptic_dense import SynapticDense
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
+from models.architectures.layer_spec import LayerSpec
 from models.compact import compacted, needed_neurons, removable_layers
-from models.layer_spec import LayerSpec
 from models.quantize import quantize
 from models.snn import SlayerNetwork
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.errors import InputError
-from models.kernels import CubaBlock, Dynamics
+from models.kernels.cuba_block import CubaBlock, Dynamics
 from models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

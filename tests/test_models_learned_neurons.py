@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from models import loihi
-from models.architecture import Architecture
-from models.kernels import Dynamics
-from models.layer_spec import LayerSpec
-from models.learned_neurons import LearnedNeurons
+from models.architectures.architecture import Architecture
+from models.architectures.layer_spec import LayerSpec
+from models.kernels.cuba_block import Dynamics
+from models.kernels.learned_neurons import LearnedNeurons
 from models.snn import SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -10,11 +10,11 @@ import torch
 
 from hw_sim import fast
 from models import loihi
-from models.block_spikes import layer_spikes
+from models.blocks.lava_dl import slayer
+from models.blocks.spikes import layer_spikes
 from models.errors import DesignRuleError, InputError
 from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from models.quantize import quantize
-from models.slayer import slayer
 from models.snn import Architecture, SlayerNetwork
 from neurodeploy.running.proof import prove
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from models import loihi
-from models.architecture import Architecture
-from models.block_spikes import layer_spikes
+from models.architectures.architecture import Architecture
+from models.architectures.layer_spec import LayerSpec
+from models.blocks.lava_dl import slayer
+from models.blocks.spikes import layer_spikes
 from models.errors import InputError
-from models.layer_spec import LayerSpec
-from models.slayer import slayer
 from models.snn import KERNELS, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -106,7 +106,7 @@ def test_importing_prints_nothing(tmp_path):
 
 def test_object_detection_of_slayer_loads_only_when_asked_for():
     code = (
-        "import sys\nfrom models.slayer import slayer\n"
+        "import sys\nfrom models.blocks.lava_dl import slayer\n"
         "assert 'torchvision' not in sys.modules\n"
         "assert slayer.obd.boundingbox.__name__.endswith('object_detection.boundingbox')\n"
         "assert 'torchvision' in sys.modules\n"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
+from models.blocks.synaptic_dense import gaussians, split_delays
 from models.errors import InputError
+from models.kernels.synaptic_sums import synaptic_sums
 from models.snn import ROUNDED_FROM, SlayerNetwork
-from models.synaptic_dense import gaussians, split_delays
-from models.synaptic_sums import synaptic_sums
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -7,11 +7,11 @@ import torch
 
 from hw_sim.chips import chip
 from hw_sim.placement.budgets import weight_format
-from models.layer_spec import WEIGHT_BITS
-from models.presets import PRESETS
+from models.architectures.layer_spec import WEIGHT_BITS
+from models.architectures.presets import PRESETS
+from models.blocks.weight_steps import WeightSteps
 from models.quantize import quantize
 from models.snn import SlayerNetwork
-from models.weight_steps import WeightSteps
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.3, 1.0, 3.0, 30.0])

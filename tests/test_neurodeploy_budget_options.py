@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from neurodeploy import train
 from neurodeploy.learning import budget_options, checkpoint
 from neurodeploy.learning.budget import Budget, Law

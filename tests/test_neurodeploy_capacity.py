@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from models.errors import InputError
 from neurodeploy import report
 from neurodeploy.learning.capacity import capacity_problems

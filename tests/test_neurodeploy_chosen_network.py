@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from models.errors import InputError
 from neurodeploy import train
 from neurodeploy.learning import chosen_network

@@ -130,7 +130,7 @@ def test_one_delay_changed_by_one_is_found(trained, draw_spikes):
 
 
 def test_dropout_takes_no_part_in_a_proof(stack, draw_spikes):
-    from models.slayer import slayer
+    from models.blocks.lava_dl import slayer
 
     neuron = {"threshold": 0.3, "current_decay": 0.25, "voltage_decay": 0.05}
     torch.manual_seed(4)

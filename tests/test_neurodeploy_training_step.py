@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.architecture import Architecture
-from models.layer_spec import LayerSpec
+from models.architectures.architecture import Architecture
+from models.architectures.layer_spec import LayerSpec
 from models.network import TaskDescription
 from neurodeploy.learning import training
 from neurodeploy.learning.checkpoint import Checkpoint, load, save

@@ -12,7 +12,7 @@ import torch
 from hw_sim.activity import count
 from hw_sim.backends import BACKENDS
 from hw_sim.run_options import RunOptions
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from models.quantize import quantize
 from models.snn import SlayerNetwork
 from neurodeploy.learning import validation

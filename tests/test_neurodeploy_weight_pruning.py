@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from models.errors import InputError
 from models.quantize import quantize
 from models.snn import SlayerNetwork

@@ -25,7 +25,7 @@ import numpy as np
 
 from hw_sim.lava_child import work
 from models import lava_compat
-from models.slayer import slayer  # in half the time that netx would take for it
+from models.blocks.lava_dl import slayer  # in half the time that netx would take for it
 
 lava_compat.prepare()
 

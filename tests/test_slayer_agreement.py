@@ -11,10 +11,10 @@ import torch
 
 from hw_sim import fast, lava_backend
 from models import loihi
-from models.block_spikes import layer_spikes
+from models.blocks.lava_dl import slayer
+from models.blocks.spikes import layer_spikes
 from models.layers import ConvLayer, InputLayer, RecurrentLayer
 from models.quantize import quantize
-from models.slayer import slayer
 from neurodeploy.running.proof import prove
 
 pytestmark = [

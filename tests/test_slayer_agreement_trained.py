@@ -12,10 +12,10 @@ import torch
 from export import netx, rules
 from hw_sim import fast, lava_backend
 from hw_sim.activity import count
-from models.architecture import Architecture
-from models.layer_spec import LayerSpec
+from models.architectures.architecture import Architecture
+from models.architectures.layer_spec import LayerSpec
+from models.architectures.presets import PRESETS
 from models.network import digest
-from models.presets import PRESETS
 from models.quantize import quantize
 from models.snn import SlayerNetwork
 from neurodeploy.running.proof import prove

@@ -42,7 +42,7 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     from hw_sim.answers import outputs
     from hw_sim.backends import BACKENDS
     from hw_sim.run_options import RunOptions
-    from models.block_spikes import layer_spikes
+    from models.blocks.spikes import layer_spikes
     from neurodeploy.learning import checkpoint
     from neurodeploy.running import evaluation
 

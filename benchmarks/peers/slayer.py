@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks.peers import measuring
 from benchmarks.peers.workload_file import LayerArrays, Workload
 from models import loihi
-from models.slayer import slayer
+from models.blocks.lava_dl import slayer
 
 
 def block(layer: LayerArrays, following: LayerArrays | None) -> Any:

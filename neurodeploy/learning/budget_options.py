@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from models.architectures.layer_spec import WEIGHT_BITS
 from models.errors import InputError
-from models.layer_spec import WEIGHT_BITS
 from neurodeploy import cli
 
 if TYPE_CHECKING:

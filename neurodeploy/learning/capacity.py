@@ -11,7 +11,7 @@ from hw_sim.chips import chip
 from hw_sim.placement import design_rules
 from hw_sim.placement.place import place
 from models import loihi
-from models.layer_spec import LayerSpec
+from models.architectures.layer_spec import LayerSpec
 from models.network import (
     ConvLayer,
     CubaLif,
@@ -22,7 +22,7 @@ from models.network import (
 )
 
 if TYPE_CHECKING:
-    from models.architecture import Architecture, Shape
+    from models.architectures.architecture import Architecture, Shape
 
 
 def capacity_problems(architecture: Architecture) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from models.atomic import replacing
 from models.errors import InputError
 from models.network import TaskDescription

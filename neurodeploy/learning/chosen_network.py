@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from models import loihi
-from models.architecture import SYNAPSES_MAX, Architecture, Shape
-from models.architecture_json import read_architecture
+from models.architectures.architecture import SYNAPSES_MAX, Architecture, Shape
+from models.architectures.architecture_json import read_architecture
+from models.architectures.layer_spec import DELAYS
+from models.architectures.presets import PRESETS
 from models.errors import InputError
-from models.layer_spec import DELAYS
-from models.presets import PRESETS
 from neurodeploy import cli
 from neurodeploy.tasks.recipe import Recipe
 

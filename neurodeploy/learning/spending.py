@@ -16,7 +16,7 @@ from hw_sim.estimates.energy import sample_energy
 from hw_sim.estimates.estimate import exactly
 from hw_sim.estimates.meter import Meter
 from hw_sim.placement.place import place
-from models.fan_out import fan_outs
+from models.architectures.fan_out import fan_outs
 from models.quantize import quantize
 from models.snn import SlayerNetwork
 from neurodeploy.learning.budget import Budget

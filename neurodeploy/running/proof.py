@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hw_sim.backends import BACKENDS
 from hw_sim.run_options import RunOptions
-from models.block_spikes import layer_spikes
+from models.blocks.spikes import layer_spikes
 from models.network import QuantizedNetwork
 from neurodeploy.running.comparison import Divergence, Proof, compare
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.layer_spec import Delays
+from models.architectures.layer_spec import Delays
 
 Augment: TypeAlias = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 """Returns varied copies of signals (windows, channels, samples); the labels stay."""
@@ -20,11 +20,11 @@ class Recipe:
     """The numbers of a training.
 
     Attributes:
-        network: name of a preset; see `models.presets`.
+        network: name of a preset; see `models.architectures.presets`.
         delays: that the network learns, or None for the preset's own.
         hidden: neurons of each hidden layer.
         threshold, current_decay, voltage_decay, tau_grad: see
-            `models.layer_spec.LayerSpec`.
+            `models.architectures.layer_spec.LayerSpec`.
         dropout: the same, of every layer but the first.
         epochs: passes over the training windows.
         batch: windows a step of the optimizer.

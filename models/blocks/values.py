@@ -1,7 +1,7 @@
 """The numbers in lava-dl's blocks as the integers that they stand for.
 
 SLAYER computes with 8-bit weights and 12-bit decays; a weight, a bias or a threshold of 1.0 is the
-integer 64. What has no such integer is refused by `models.block_rules`.
+integer 64. What has no such integer is refused by `models.blocks.rules`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch.nn.utils.weight_norm import WeightNorm
 
 from models import loihi
-from models.slayer import slayer
+from models.blocks.lava_dl import slayer
 
 INPUT: Final[Any] = slayer.block.cuba.Input
 DENSE: Final[Any] = slayer.block.cuba.Dense

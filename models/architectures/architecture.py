@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from models import loihi
+from models.architectures.layer_spec import DELAYS, Delays, LayerSpec
 from models.errors import InputError
-from models.layer_spec import DELAYS, Delays, LayerSpec
 
 SYNAPSES_MAX: Final = 1 << 27
 """A network of more would fit no chip and hardly a machine's memory."""
@@ -69,7 +69,7 @@ class Architecture:
 
     @property
     def has_biases(self) -> bool:
-        """Whether some layer has, so that its first step counts (see `models.block_spikes`)."""
+        """Whether some layer has, so that its first step counts (see `models.blocks.spikes`)."""
         return any(layer.bias for layer in self.layers)
 
     def _check_synapses(self) -> None:
@@ -124,8 +124,8 @@ class Architecture:
 
     @staticmethod
     def from_dict(values: Any) -> Architecture:
-        """Return the architecture that `as_dict` described; see `models.architecture_json`."""
-        from models.architecture_json import from_dict
+        """Return the architecture that `as_dict` described; see `architecture_json`."""
+        from models.architectures.architecture_json import from_dict
 
         return from_dict(values)
 

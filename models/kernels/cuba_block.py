@@ -23,7 +23,7 @@ from models import loihi
 from models.compiling import compile_kernel
 from models.cuba import clip_voltage, decay, wrap_current
 from models.errors import InputError
-from models.threads import over_samples
+from models.kernels.threads import over_samples
 
 STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """SLAYER's states are the integer states divided by 4096."""

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.architecture import Architecture, Shape
-from models.layer_spec import LayerSpec
-from models.learned_bias import BiasedRecurrentNeuron, LearnedBias
-from models.slayer import slayer
-from models.synaptic_dense import SynapticDense
-from models.weight_steps import WeightSteps
+from models.architectures.architecture import Architecture, Shape
+from models.architectures.layer_spec import LayerSpec
+from models.blocks.lava_dl import slayer
+from models.blocks.learned_bias import BiasedRecurrentNeuron, LearnedBias
+from models.blocks.synaptic_dense import SynapticDense
+from models.blocks.weight_steps import WeightSteps
 
 _FULL_BITS = 8
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from models import loihi
 from models.compiling import compile_kernel
 from models.cuba import clip_voltage, decay, wrap_current
-from models.kernels import STATE_SCALE, Dynamics, exponential
-from models.threads import over_samples
+from models.kernels.cuba_block import STATE_SCALE, Dynamics, exponential
+from models.kernels.threads import over_samples
 
 _NOTHING = np.float32(1e-30)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.architecture import Architecture
+from models.architectures.architecture import Architecture
 from models.layers import ConvLayer, fan_out
 from models.neurons import CubaLif
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.compiling import compile_kernel
 from models.errors import InputError
-from models.threads import over_samples
+from models.kernels.threads import over_samples
 
 
 @compile_kernel

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from models import loihi
-from models.axonal_shift import AxonalShift
-from models.block_values import CONV, RECURRENT
-from models.dense_sums import dense_sums
-from models.dropout import drop_senders
-from models.kernels import CubaBlock, Dynamics
-from models.learned_neurons import LearnedNeurons
-from models.slayer import slayer
-from models.synaptic_dense import SynapticDense
-from models.synaptic_sums import synaptic_sums
+from models.blocks.dropout import drop_senders
+from models.blocks.lava_dl import slayer
+from models.blocks.synaptic_dense import SynapticDense
+from models.blocks.values import CONV, RECURRENT
+from models.kernels.axonal_shift import AxonalShift
+from models.kernels.cuba_block import CubaBlock, Dynamics
+from models.kernels.dense_sums import dense_sums
+from models.kernels.learned_neurons import LearnedNeurons
+from models.kernels.synaptic_sums import synaptic_sums
 
 
 def run_compiled(network: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:

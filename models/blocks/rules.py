@@ -9,7 +9,10 @@ import numpy as np
 import torch
 
 from models import loihi
-from models.block_values import (
+from models.blocks.lava_dl import slayer
+from models.blocks.learned_bias import BiasedRecurrentNeuron
+from models.blocks.synaptic_dense import SynapticDense
+from models.blocks.values import (
     AVERAGE,
     CONV,
     DENSE,
@@ -24,9 +27,6 @@ from models.block_values import (
     scaled_weight,
     synapses,
 )
-from models.learned_bias import BiasedRecurrentNeuron
-from models.slayer import slayer
-from models.synaptic_dense import SynapticDense
 
 
 def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models import loihi
-from models.slayer import slayer
+from models.blocks.lava_dl import slayer
 
 WIDTHS: Final = 2.0
 """A Gaussian is cut off at so many times its width."""

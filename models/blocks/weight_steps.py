@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models import loihi
-from models.slayer import slayer
+from models.blocks.lava_dl import slayer
 
 _STEPS: Final = (1, 2, 4, 8, 16, 32, 64)
 """In units of the integer weight; a chip stores the exponent of the step once a layer."""
