@@ -102,7 +102,7 @@ def test_digits_of_other_labels_are_refused(wrong: float, said: str) -> None:
     ("home", "message"),
     [
         ("~nobody-of-that-name/data", r"~nobody-.* begins with a home folder that there is not;"),
-        ("/tmp/" + "long" * 100, r"cannot be looked up \(File name too long\); give another path"),
+        ("long" * 100, r"cannot be looked up \(File name too long\); give another path"),
     ],
 )
 def test_a_data_home_that_cannot_be_looked_up_is_one_sentence(
@@ -145,7 +145,7 @@ def test_a_name_too_long_is_refused(task: str) -> None:
     from neurodeploy import tasks
 
     with pytest.raises(InputError, match=r"long.*(cannot be read|holds no data)"):
-        tasks.get(task).load(Path("/tmp/" + "long" * 100))
+        tasks.get(task).load(Path("long" * 100))
 
 
 def test_a_task_that_reads_no_windows_is_named(
