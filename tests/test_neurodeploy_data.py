@@ -106,7 +106,7 @@ def test_one_task_is_shown_with_its_classes_and_parts(
     for words in (
         "licence CC0", "to cite Nobody, Nothing, 2020", f"where {data_home}/toy",
         "12 windows of 3 channels and 8 samples at 50 Hz", "source made up from toy",
-        "test on official test samples", "no 4 1 1", "[yes] 4 1 1", "all 8 2 2",
+        "test on test samples", "no 4 1 1", "[yes] 4 1 1", "all 8 2 2",
         "- one thing was left out", "Next: python -m neurodeploy.train --task toy",
     ):  # fmt: skip
         assert words in flat

@@ -76,7 +76,7 @@ def test_validation_that_the_data_set_lays_down_is_taken() -> None:
 def test_subjects_do_not_count_where_parts_are_laid_down() -> None:
     windows = images(subjects=np.arange(24), test_subjects=(0,))
     assert split(windows).test.tolist() == [20, 21, 22, 23]
-    assert windows.test_words == "official test samples"
+    assert windows.test_words == "test samples"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def _draw(
             frameon=False,
         )  # fmt: skip
     for axes in grid[:, 0]:
-        axes.set_ylabel("accuracy on the test, %", fontsize=9)
+        axes.set_ylabel("accuracy on the test, %\n(axis is cut)", fontsize=9)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
 

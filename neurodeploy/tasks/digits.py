@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from models.errors import InputError
 from neurodeploy.tasks.augment.images import VaryImages
@@ -27,6 +28,11 @@ TRAIN_IMAGES = 1347
 VALIDATION_IMAGES = 270
 """The last so many of those validate. The images come writer by writer: the writers of images in
 between would be known from their neighbours, and those of the test are not known at all."""
+
+NOTE = (
+    f"the first {TRAIN_IMAGES:,} images train and the others test, which the data set does not lay "
+    "down; they come writer by writer, and the writers are not named"
+)
 
 HIGHEST = 16
 """The largest value of a pixel."""
@@ -86,6 +92,23 @@ def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
         InputError: when it is not the 1,797 images of 8 x 8 pixels 0..16 that it was.
     """
     pixels, answers = np.asarray(images), np.asarray(labels)
+    _check(pixels, answers)
+    pixels, answers = pixels.astype(np.uint8), answers.astype(np.uint8)
+    windows = image_windows(
+        (pixels[:TRAIN_IMAGES], answers[:TRAIN_IMAGES]),
+        (pixels[TRAIN_IMAGES:], answers[TRAIN_IMAGES:]),
+        class_names=tuple(str(digit) for digit in range(10)),
+        source="digits of scikit-learn",
+        highest=HIGHEST,
+        notes=[NOTE],
+    )
+    parts = np.array(windows.parts)
+    parts[TRAIN_IMAGES - VALIDATION_IMAGES : TRAIN_IMAGES] = VALIDATION
+    return replace(windows, parts=parts)
+
+
+def _check(pixels: NDArray[Any], answers: NDArray[Any]) -> None:
+    """Raise InputError unless these are images and labels of the known shapes and values."""
     whole = pixels.shape == SHAPE and bool(np.isin(pixels, np.arange(HIGHEST + 1)).all())
     if not whole or answers.shape != SHAPE[:1]:
         raise InputError(
@@ -98,17 +121,6 @@ def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
             f"scikit-learn gives a digit the label {wrong[0]}; known are 0..9, so install "
             "scikit-learn 1.5 to 1.9"
         )
-    images_of, labels_of = pixels.astype(np.uint8), answers.astype(np.uint8)
-    windows = image_windows(
-        (images_of[:TRAIN_IMAGES], labels_of[:TRAIN_IMAGES]),
-        (images_of[TRAIN_IMAGES:], labels_of[TRAIN_IMAGES:]),
-        class_names=tuple(str(digit) for digit in range(10)),
-        source="digits of scikit-learn",
-        highest=HIGHEST,
-    )
-    parts = np.array(windows.parts)
-    parts[TRAIN_IMAGES - VALIDATION_IMAGES : TRAIN_IMAGES] = VALIDATION
-    return replace(windows, parts=parts)
 
 
 def rate_encoder(windows: Windows) -> Encoder:

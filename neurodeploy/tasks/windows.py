@@ -88,7 +88,7 @@ class Windows:
     @property
     def test_words(self) -> str:
         """What the test windows are, in words."""
-        return "test subjects" if self.parts is None else "official test samples"
+        return "test subjects" if self.parts is None else "test samples"
 
 
 @dataclass(frozen=True, eq=False)
