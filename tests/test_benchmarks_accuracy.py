@@ -59,6 +59,7 @@ def facts(*, labels: Sequence[int] = (0, 1, 0, 1), subjects: Any = (1, 1, 2, 2))
 def figures(answers: Sequence[int], labels: Sequence[int] = (0, 1, 0, 1), **more: Any) -> Any:
     """Return the figures of a run of either kind."""
     made_by = code.makers(MODELS["dense" if "rate" in more else "axonal"])
+    made_by = {**made_by, "sha256": [made_by["sha256"]]}
     right = float(np.mean(np.array(answers) == np.array(labels)))
     chip = {"fits": True, "dynamic_uj": BAND, "latency_ms": BAND}
     return {
@@ -232,7 +233,7 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
 
 def test_runs_of_other_code_are_said_to_be(tmp_path: Path) -> None:
     made = outcomes()
-    other = {**code.makers(MODELS["gru"]), "sha256": "0", "commit": "abc", "changed": True}
+    other = {**code.makers(MODELS["gru"]), "sha256": ["0"], "commit": "abc", "changed": True}
     results = {**made["gru"].results, 1: figures(ALL, rate=0.01, code=other)}
     made["gru"] = Outcome(made["gru"].facts, made["gru"].model, results)
     pages.write([made], tmp_path / "page.md", [], {})

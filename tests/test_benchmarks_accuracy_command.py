@@ -100,7 +100,8 @@ def test_runs_that_are_there_are_not_made_again(
     assert run_with(monkeypatch, make, *words, "--seeds", "0") == 0
     assert run_with(monkeypatch, make, *words, "--seeds", "0", "1") == 0
     assert made == ["axonal-seed-0", "gru-seed-0", "axonal-seed-1", "gru-seed-1"]
-    assert "2 of 4 runs are there already" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "2 of 3 runs are there already" in out
 
 
 def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
@@ -160,7 +161,8 @@ def test_other_seeds_take_the_rate_that_the_first_chose(tmp_path: Path) -> None:
     runs = runs_of(facts(), Place(tmp_path), [4, 5], ["gru"])
     assert [run.chooses for run in runs] == [True, False]
     with pytest.raises(RunFailed, match="its learning rate is chosen on seed 4, which failed"):
-        making.make(runs[1], Commands())
+        prepare(runs[1])
+    assert not runs[1].folder.exists()
     runs[0].folder.mkdir(parents=True)
     write_json({**figures(), "key": runs[0].key, "rate": 0.003}, runs[0].result)
     assert runs[1].rates == (0.003,)
@@ -214,6 +216,40 @@ def test_records_take_what_is_there_and_what_is_made(
     elsewhere = ["--runs", str(tmp_path / "elsewhere"), "--records", str(kept)]
     assert run_with(monkeypatch, make, *elsewhere, "--seeds", "0", "1") == 0
     assert len(made) == 4
+
+
+def test_records_of_later_seeds_count_when_the_first_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        made.append(run.folder.name)
+        return figures()
+
+    words = ["--seeds", "0", "1", "--records", str(tmp_path)]
+    assert run_with(monkeypatch, make, "--runs", str(tmp_path / "one"), *words) == 0
+    lines = (tmp_path / "made.jsonl").read_text().splitlines()
+    kept = [line for line in lines if '"model":"gru","seed":0' not in line]
+    assert len(kept) == 3
+    (tmp_path / "made.jsonl").write_text("\n".join(kept) + "\n")
+    made.clear()
+    assert run_with(monkeypatch, make, "--runs", str(tmp_path / "other"), *words) == 0
+    assert made == ["gru-seed-0"]
+
+
+def test_code_that_began_a_run_is_told_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
+    prepare(run)
+    found = {name: value for name, value in figures().items() if name != "code"}
+    monkeypatch.setattr(making, "_spiking", lambda *_: found)
+    monkeypatch.setattr(code, "unchanged", lambda _: True)
+    first = code.makers(run.model)["sha256"]
+    assert making.make(run, Commands())["code"]["sha256"] == [first]
+    monkeypatch.setattr(code, "digest", lambda places: "other")
+    assert making.make(run, Commands())["code"]["sha256"] == sorted([first, "other"])
 
 
 def test_two_jobs_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +312,14 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_first_run(
     assert "page.md cannot be written" in capsys.readouterr().err
 
 
-def test_a_training_that_cannot_go_on_starts_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("reason", "anew"),
+    [
+        ("it was started with other options (start anew without --resume)", True),
+        ("another training is writing to this folder", False),
+    ],
+)
+def test_a_training_that_does_not_fit_starts_anew(tmp_path: Path, reason: str, anew: bool) -> None:
     run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
     prepare(run)
     (run.folder / "resume.pt").touch()
@@ -285,14 +328,14 @@ def test_a_training_that_cannot_go_on_starts_anew(tmp_path: Path) -> None:
     class Refuses(Commands):
         def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
             said.append("--resume" in words)
-            failed = RunFailed("other options")
+            failed = RunFailed(reason)
             failed.code = 2
             raise failed
 
     with pytest.raises(RunFailed):
         making.make(run, Refuses())
-    assert said == [True, False]
-    assert (tmp_path / "made" / "axonal-seed-0.earlier-1" / "resume.pt").exists()
+    assert said == ([True, False] if anew else [True])
+    assert (tmp_path / "made" / "axonal-seed-0.earlier-1" / "resume.pt").exists() == anew
 
 
 def test_answers_that_do_not_fit_the_accuracy_are_refused(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_run_that_the_records_hold_is_made(tmp_path: Path) -> None:
     assert a_run(place, seed=1).kept() is None
 
 
-def test_what_is_in_the_runs_folder_comes_first(tmp_path: Path) -> None:
+def test_what_the_records_tell_comes_first(tmp_path: Path) -> None:
     run = a_run(Place(tmp_path / "runs", tmp_path))
     assert run.records is not None
     records.add(figures(run, 5), run.records)
@@ -73,12 +73,20 @@ def test_what_is_in_the_runs_folder_comes_first(tmp_path: Path) -> None:
     write_json(figures(run, 6), run.result)
     found = run.kept()
     assert found is not None
-    assert found["note"] == 6
+    assert found["note"] == 5
 
 
 @pytest.mark.parametrize(
     "line",
-    ["{", "[]", "{}", '{"key": {}, "answers": "0-"}', '{"key": 3, "answers": "0"}', "\u00e9"],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"key": {}, "answers": "", "accuracy": 1}',
+        '{"key": {"model": "gru", "seed": 0}, "answers": "0-", "accuracy": 1}',
+        '{"key": 3, "answers": "0", "accuracy": 1}',
+        "\u00e9",
+    ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "made.jsonl"

@@ -203,7 +203,7 @@ def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path) -> None:
     assert before.own == "axonal"
     assert before.parameters["axonal"] == 6 * 8 + 8 * 2 + 8
     assert before.subjects is not None
-    tiny.write_text(TINY.replace("np.float32(0.1)", "np.float32(0.2)"))
+    tiny.write_text(TINY.replace("np.float32(0.1)", "np.float32(0.25)"))
     own._task_of.cache_clear()
     after = facts.facts_of("tiny")
     own._task_of.cache_clear()

@@ -102,10 +102,19 @@ def test_settings_tell_all_that_decides() -> None:
     vary = VaryImages((8, 8), shift=0.5)
     trial = Trial("other", {"augment": vary, "epochs": 5}, Lif(), "small", windows=10)
     found = Job(a_search(trial), trial, 0, 0).settings(windows())
-    assert (found["epochs"], found["network"], found["windows"]) == (5, "small", 10)
+    assert (found["epochs"], found["windows"]) == (5, 10)
+    assert [layer["neurons"] for layer in found["network"]["layers"]] == [64, 2]
     assert found["encoder"] == Lif().as_dict()
     assert (found["augment"]["name"], found["augment"]["shift"]) == ("VaryImages", 0.5)
     json.dumps(found)
+
+
+@pytest.mark.parametrize("network", [None, "small"])
+def test_a_trial_without_delays_has_none(network: str | None) -> None:
+    made = a_search(Trial("none", {"delays": "none"}), Trial("own"), network=network)
+    without, own = (each.architecture(windows()).layers for each in jobs_of(made))
+    assert {layer.delays for layer in without} == {"none"}
+    assert "axonal" in {layer.delays for layer in own}
 
 
 def test_the_command_goes_on_where_it_was(
@@ -150,10 +159,14 @@ def test_every_search_is_of_a_task_and_tries_what_was_chosen(name: str) -> None:
     assert TASKS[found.task.name] is found.task
     names = [trial.name for trial in found.trials]
     assert len(set(names)) == len(names)
-    chosen = [
-        trial
-        for trial in found.trials
-        if all(getattr(found.task.recipe, key) == value for key, value in trial.changes.items())
-        and trial.encoder is None
-    ]
-    assert chosen or found.network is not None
+    assert any(_is_chosen(trial, found) for trial in found.trials)
+
+
+def _is_chosen(trial: Trial, found: Search) -> bool:
+    """Return whether a trial is the recipe, or the preset, as it is."""
+    sizes = {"small": (64,)}
+    recipe = {**vars(found.task.recipe), "hidden": sizes.get(found.network or "")}
+    if found.network is None:
+        recipe = vars(found.task.recipe)
+    same = all(recipe[key] == value for key, value in trial.changes.items())
+    return same and trial.encoder is None and trial.network is None

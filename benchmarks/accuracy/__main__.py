@@ -70,6 +70,12 @@ def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
         raise InputError(
             "no task has its data there; python -m neurodeploy.data says how to get it"
         )
+    for each in facts if given.records else ():
+        if each.classes > len(records.DIGITS):
+            raise InputError(
+                f"{each.task} has {each.classes} classes and records hold answers of up to "
+                f"{len(records.DIGITS)}; leave --records out"
+            )
     place = Place(given.runs.resolve(), given.records and given.records.resolve())
     seeds = list(dict.fromkeys(given.seeds))
     return [run for each in facts for run in runs_of(each, place, seeds, given.models)]
@@ -122,12 +128,13 @@ def _read(name: str, say: Callable[[str], None]) -> Facts:
 
 def _make_all(board: Board) -> None:
     """Make what is not there, last the runs that take the rate that another chose."""
-    for run in board.runs:
-        _take_what_is_there(run, board)
-    if board.results:
-        board.say(f"{len(board.results)} of {len(board.runs)} runs are there already")
     for first in (True, False):
-        left = [run for run in board.runs if run not in board.results and _is_first(run) == first]
+        runs = [run for run in board.runs if _is_first(run) == first]
+        for run in runs:
+            _take_what_is_there(run, board)
+        left = [run for run in runs if run not in board.results]
+        if len(left) < len(runs):
+            board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
         _make(left, board)
 
 
@@ -138,11 +145,10 @@ def _is_first(run: Run) -> bool:
 
 def _take_what_is_there(run: Run, board: Board) -> None:
     """Take a run's figures from its folder or the records, and let the records hold them."""
-    here, told = run.in_folder(), run.in_records()
-    found = here or told
+    found = run.kept()
     if found is not None:
         board.results[run] = found
-        if run.records is not None and told is None:
+        if run.records is not None and run.in_records() is None:
             records.add(found, run.records)
 
 

@@ -27,6 +27,9 @@ LOOKED_AT: Final = 64
 TOLERANCE: Final = 2e-3
 """By what share of their mean size the numbers of two sketches may differ in the mean."""
 
+SKETCHES: Final = ("varied", "encoded", "levels")
+"""What of a key is a sketch."""
+
 SPIKING: Final = ("recipe", "encoder", "encoded")
 """What of a task's key decides about spiking networks alone."""
 
@@ -96,23 +99,24 @@ def sketch(values: NDArray[Any]) -> list[float]:
 def differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Return the names of what differs between two keys, as JSON has them."""
     one, other = json.loads(json.dumps(kept)), json.loads(json.dumps(asked))
-    return sorted(name for name in {**one, **other} if not _same(one.get(name), other.get(name)))
+    return sorted(
+        name
+        for name in {**one, **other}
+        if one.get(name) != other.get(name)
+        and not (name in SKETCHES and _near(one.get(name), other.get(name)))
+    )
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Return whether two JSON values are equal, two sketches within `TOLERANCE`."""
-    if not (_is_sketch(one) and _is_sketch(other) and len(one) == len(other)):
-        return bool(one == other)
+def _near(one: Any, other: Any) -> bool:
+    """Return whether two sketches differ by no more than `TOLERANCE`."""
+    if not (one and other and len(one) == len(other)):
+        return False
     first, second = np.array(one), np.array(other)
     return bool(np.abs(first - second).mean() <= TOLERANCE * np.abs(first).mean())
-
-
-def _is_sketch(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, float) for v in value)
 
 
 def _sha256(*arrays: NDArray[Any]) -> str:
     sha = hashlib.sha256()
     for each in arrays:
-        sha.update(np.ascontiguousarray(each).tobytes())
+        sha.update(f"{len(each)}:".encode() + np.ascontiguousarray(each).tobytes())
     return sha.hexdigest()

@@ -11,6 +11,9 @@ from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.runs import Run, check, prepare, read_json, set_aside, write_json
 from neurodeploy import cli
 
+OTHER_OPTIONS: Final = "without --resume"
+"""What `train` advises where an interrupted training does not fit."""
+
 PROVED: Final = 64
 """Test windows on which `export` compares spikes; all are compared afterwards."""
 
@@ -23,7 +26,8 @@ def make(run: Run, commands: Commands) -> dict[str, Any]:
         InputError: when accuracy and answers disagree.
     """
     commands.spent()
-    made_by = code.makers(run.model)
+    began, now = read_json(run.folder / "code.json"), code.makers(run.model)
+    made_by = {**now, "sha256": sorted({now["sha256"], *_digests(began)})}
     try:
         figures = _spiking(run, commands) if run.model.spiking else _artificial(run, commands)
     finally:
@@ -34,6 +38,10 @@ def make(run: Run, commands: Commands) -> dict[str, Any]:
     values = {"key": run.key, "code": made_by, "core_seconds": spent, **figures}
     write_json(values, run.result)
     return values
+
+
+def _digests(made_by: Mapping[str, Any] | None) -> list[str]:
+    return [] if made_by is None else [made_by["sha256"]]
 
 
 def _add_spent(run: Run, seconds: float) -> float:
@@ -54,6 +62,8 @@ def _spiking(run: Run, commands: Commands) -> dict[str, Any]:
     # 1: it fits none of the chips, which the report says of each
     text = commands.run(["neurodeploy.report", str(network), "--json", *threads], log, (0, 1))
     both = commands.run(["benchmarks.accuracy.answers", str(trained), str(network), *threads], log)
+    if not text:
+        raise RunFailed(f"neurodeploy.report printed nothing; see {log}")
     report, answers = json.loads(text), json.loads(both)
     (folder / "report.json").write_text(text)
     return spiking_figures(report, answers, run.facts.parameters[run.model.name])
@@ -69,7 +79,7 @@ def _train(run: Run, commands: Commands) -> None:
             commands.run([*words, "--resume"], log)
             return
         except RunFailed as failed:
-            if failed.code != cli.IMPOSSIBLE:
+            if failed.code != cli.IMPOSSIBLE or OTHER_OPTIONS not in str(failed):
                 raise
             set_aside(run.folder)
             prepare(run)
@@ -108,8 +118,7 @@ def _on_chip(estimated: Mapping[str, Any]) -> dict[str, Any]:
 def _artificial(run: Run, commands: Commands) -> dict[str, Any]:
     """Train an artificial network, on the first seed with every rate, else with the chosen one."""
     out, rates, plan = run.folder / "ann.json", run.rates, run.facts.plans[run.model.name]
-    if rates is None:
-        raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
+    assert rates is not None, "prepare refuses such a run"
     if not out.exists():
         words = ["--task", run.facts.task, "--kind", run.model.kind, "--seed", str(run.seed)]
         words += ["--parameters", str(run.facts.parameters[run.facts.own]), "--threads", "1"]

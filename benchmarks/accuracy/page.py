@@ -17,6 +17,12 @@ from benchmarks.accuracy.texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
 from benchmarks.tables import Cells, markdown_rows
 from models.atomic import replacing
 
+OTHER_PAGES: Final[dict[str, tuple[str, ...]]] = {
+    "mnist": ("fashion",),
+    **dict.fromkeys(("shd", "ssc", "ntidigits", "dvsgesture"), ("events",)),
+}
+"""Pages of docs/recipes that tell of a task under another name."""
+
 SEEDS: Final = 3
 """The fewest seeds of a model that the page takes without a word."""
 
@@ -142,7 +148,7 @@ def _other_code(outcomes: Sequence[Outcomes]) -> str:
     now = {model: code.digest(code.places_of(model)) for model in MODELS.values()}
     for model in (model for each in outcomes for model in each.values()):
         for result in model.results.values():
-            if result["code"]["sha256"] != now[model.model]:
+            if result["code"]["sha256"] != [now[model.model]]:
                 count += 1
                 changes = " with changes" if result["code"]["changed"] else ""
                 commits.add(f"{result['code']['commit']}{changes}")
@@ -166,7 +172,8 @@ def _records(outcomes: Sequence[Outcomes], folder: Path) -> str:
 
 
 def _recipe_files(task: str, folder: Path) -> list[str]:
-    names = (f"{task}.md", f"{task}.csv", f"{task}-small.md", f"{task}-small.csv")
+    stems = (task, f"{task}-small", *OTHER_PAGES.get(task, ()))
+    names = [f"{stem}{kind}" for stem in stems for kind in (".md", ".csv")]
     return [name for name in names if (folder / "recipes" / name).exists()]
 
 
@@ -180,7 +187,7 @@ def _about_task(outcomes: Outcomes, folder: Path) -> str:
         people = f" of {len(set(facts.subjects.tolist()))} subjects ({known})"
     source = facts.source.partition(" in ")[0]
     notes = "".join(f"{note[:1].upper()}{note[1:]}. " for note in facts.notes)
-    chosen = f"How the recipe was chosen: {', '.join(records)}." if records else ""
+    chosen = f"Of the recipe: {', '.join(records)}." if records else ""
     return (
         f"## {facts.task}\n\n{source}. {train:,} windows to train, {validation:,} to validate, "
         f"{test:,} to test{people}; {facts.classes} classes, always giving the most frequent one "

@@ -17,6 +17,7 @@ from models.atomic import replacing
 from models.errors import InputError
 
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+VALUES: Final = {digit: value for value, digit in enumerate(DIGITS)}
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -36,8 +37,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 def _figures(line: str, where: str) -> dict[str, Any]:
     try:
         found = json.loads(line)
-        answers = [DIGITS.index(digit) for digit in found["answers"]]
-        return {**found, "key": dict(found["key"]), "answers": answers}
+        answers = [VALUES[digit] for digit in found["answers"]]
+        _name(found), float(found["accuracy"])
+        return {**found, "answers": answers}
     except (ValueError, KeyError, TypeError):
         raise InputError(
             f"{where} is not the figures of a run; remove the line, and its run is made again"

@@ -2,6 +2,7 @@
 
 runs/accuracy/TASK/MODEL-seed-N/
     key.json      what decides about the figures, written first
+    code.json     the code that began it
     model.pt ...  what `train`, `export` and `report` write
     log.txt       the commands and what they said on stderr
     spent.json    processor seconds, also of what was interrupted
@@ -13,12 +14,13 @@ A folder of a run with another key is renamed, never removed, and the run made a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import records
+from benchmarks.accuracy import code, records
+from benchmarks.accuracy.commands import RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.keys import differences, key_of
 from benchmarks.accuracy.models import MODELS, Model
@@ -105,25 +107,26 @@ class Run:
         Raises:
             InputError: when a file of figures is malformed.
         """
-        return self.in_folder() or self.in_records()
+        return self.in_records() or self.in_folder()
 
     def in_folder(self) -> dict[str, Any] | None:
         """Return the figures in its folder, None where they are missing or another run's."""
         found = read_json(self.result)
-        return found if found and self._is_mine(found, self.result) else None
+        return None if found is None else self._mine([found], self.result)
 
     def in_records(self) -> dict[str, Any] | None:
         """Return the figures in its task's records, None where they are missing."""
         if self.records is None:
             return None
-        known = records.read(self.records)
-        return next((each for each in known if self._is_mine(each, self.records)), None)
+        return self._mine(records.read(self.records), self.records)
 
-    def _is_mine(self, found: Mapping[str, Any], path: Path) -> bool:
-        if differences(found["key"], self.key):
-            return False
-        check(found, self.facts, path)
-        return True
+    def _mine(self, known: Iterable[dict[str, Any]], path: Path) -> dict[str, Any] | None:
+        key = self.key
+        for each in known:
+            if not differences(each["key"], key):
+                check(each, self.facts, path)
+                return each
+        return None
 
 
 def check(figures: Mapping[str, Any], facts: Facts, path: Path) -> None:
@@ -163,7 +166,12 @@ def prepare(run: Run) -> str:
     """Make the folder ready for the run and return what to tell of it, "" for nothing.
 
     What is there of the same run stays; the folder of another is renamed.
+
+    Raises:
+        RunFailed: when the run takes a rate that another chooses, which failed.
     """
+    if not run.model.spiking and run.rates is None:
+        raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
     place, told = run.folder / "key.json", ""
     kept = read_json(place)
     changed = [] if kept is None else differences(kept, run.key)
@@ -172,6 +180,7 @@ def prepare(run: Run) -> str:
         told = f"{run.name}: what is there differs in {', '.join(changed)}; it is now in {aside}"
     if kept is None or changed:
         run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(code.makers(run.model), run.folder / "code.json")
         write_json(run.key, place)
     return told
 

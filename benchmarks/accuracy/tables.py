@@ -98,6 +98,8 @@ def _cost_row(each: Outcome, chips: Sequence[str]) -> list[str]:
 
 
 def _on_chip(each: Outcome, name: str) -> list[str]:
+    if not all(name in one["chips"] for one in each.results.values()):
+        return ["-", "-"]
     found = each.chip(name)
     if not all(one["fits"] for one in found):
         return ["does not fit", "does not fit"]

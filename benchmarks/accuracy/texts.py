@@ -7,8 +7,8 @@ ABOUT = """\
 
 Each network is trained from several seeds by the recipe of its task, exported to integers, and run
 on the test windows, which were used for no choice: recipes, encoders and the best epoch of each
-training are chosen on validation windows, which are training subjects or training samples. What was
-tried for a recipe is linked with each task. Results stand as they came.
+training are chosen on validation windows, which are training subjects or training samples, or not
+at all. What is known of a recipe's choice is linked with each task. Results stand as they came.
 
 A difference between two models is the mean over seeds of the difference of their accuracies. Two
 things make it unsure: other seeds would come out otherwise (error of seeds, the standard error of
@@ -33,7 +33,8 @@ hidden layers over the whole window (neighbouring samples averaged until its fir
 neurons); the CNN three convolutions in time, or of images two convolutions and a dense layer; the
 GRU one layer and the mean of its states, over the rows where the window is one image. All tasks
 have the same settings: Adam, batches of 64, a rate that rises for a twentieth of the steps and
-falls along a cosine, dropout 0.2 before dense layers, gradients cut to a norm of 1, and as many
+falls along a cosine, dropout 0.2 before the last dense
+layers, gradients cut to a norm of 1, and as many
 epochs as show 120,000 windows, but 8 to 120. The highest rate is the best of 0.001, 0.003 and 0.01
 on the validation windows, by the first seed; the best epoch is chosen as for the spiking networks.
 That is three trainings of a search, where the spiking recipes had ten to a hundred and the

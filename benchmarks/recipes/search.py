@@ -1,6 +1,6 @@
 """A search for a task's recipe: trials on folds of the windows that are not for the test.
 
-Test windows are taken out before a trial sees the data.
+No split holds a window of the test.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks.accuracy.keys import described
 from benchmarks.recipes.folds import Rows, not_tested, thinned
+from models.architectures.architecture import Architecture
 from neurodeploy.learning import training
 from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.learning.training import Settings, TrainingData
@@ -105,14 +106,27 @@ class Job:
             sha.update(np.ascontiguousarray(rows, np.int64).tobytes() + b"|")
         return sha.hexdigest()[:16]
 
+    def architecture(self, windows: Windows) -> Architecture:
+        """Return the network that it trains."""
+        encoder = self.encoder(windows)
+        return architecture_of(
+            self.recipe,
+            channels=encoder.channels(len(windows.channel_names)),
+            steps=encoder.steps(windows.samples),
+            grid=windows.grid,
+            classes=len(windows.class_names),
+            network=self.network,
+            hidden=self.trial.changes.get("hidden"),
+            delays=self.recipe.delays,
+        )
+
     def settings(self, windows: Windows) -> dict[str, Any]:
-        """Return all else that decides about it, as JSON values."""
+        """Return all else that decides about it but code, as JSON values."""
         recipe = self.recipe
-        numbers = {name: value for name, value in vars(recipe).items() if name != "augment"}
         return {
-            **numbers,
+            **vars(recipe),
             "hidden": list(recipe.hidden),
-            "network": self.network or recipe.network,
+            "network": self.architecture(windows).as_dict(),
             "augment": described(recipe.augment),
             "encoder": self.encoder(windows).as_dict(),
             "windows": self.trial.windows,
@@ -137,7 +151,7 @@ def train(job: Job, windows: Windows) -> dict[str, Any]:
     name, encoder = job.search.task.name, job.encoder(windows)
     data = TrainingData(name, windows, job.split(windows), encoder)
     began = time.process_time()
-    started = training.start(data, Settings(_architecture(job, windows), job.recipe, job.seed))
+    started = training.start(data, Settings(job.architecture(windows), job.recipe, job.seed))
     history = list(training.run(started))
     last, best = history[-1], history[started.best_epoch - 1]
     return {
@@ -148,16 +162,3 @@ def train(job: Job, windows: Windows) -> dict[str, Any]:
         "synops": round(sum(last.synops)),
         "seconds": round(time.process_time() - began, 1),
     }
-
-
-def _architecture(job: Job, windows: Windows) -> Any:
-    encoder = job.encoder(windows)
-    return architecture_of(
-        job.recipe,
-        channels=encoder.channels(len(windows.channel_names)),
-        steps=encoder.steps(windows.samples),
-        grid=windows.grid,
-        classes=len(windows.class_names),
-        network=job.network,
-        hidden=job.trial.changes.get("hidden"),
-    )
