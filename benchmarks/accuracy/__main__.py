@@ -5,8 +5,8 @@
 
 Every spiking network is trained, exported and reported by the commands that a person would type,
 on one thread, in a folder of its own under `runs/accuracy`. What is there already is not done
-again; interrupted at any time, it goes on where it was. Test windows are run once a network, at
-the end, for the figures. With `--records`, what that folder tells of runs that were made before,
+again; interrupted at any time, it goes on where it was. Test windows are run for the figures of the
+finished network alone. With `--records`, what that folder tells of runs that were made before,
 here or elsewhere, counts as well, and what is made is added to it.
 """
 

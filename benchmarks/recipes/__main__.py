@@ -43,38 +43,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     record.read(out)
     windows = search.task.load(given.data)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    jobs = list(jobs_of(search))
+    jobs, rows = list(jobs_of(search)), []
     for number, job in enumerate(jobs, 1):
+        rows.append(_done(job, windows, out))
         said = f"{number} of {len(jobs)}: {job.trial.name}, fold {job.fold}, seed {job.seed}"
-        console.print(f"{said}: {_done(job, windows, out)}", style="dim")
-    rows = record.read(out)
-    console.print(tables.table_of(cells_of([_row(each, windows, rows) for each in jobs], search)))
+        console.print(f"{said}: {_said(rows[-1])}", style="dim")
+    console.print(tables.table_of(cells_of(rows, search)))
     return cli.DONE
 
 
-def _done(job: Job, windows: Windows, out: Path) -> str:
-    """Train unless the record holds it, and return what it came to."""
-    row = _row(job, windows, record.read(out))
+def _done(job: Job, windows: Windows, out: Path) -> record.Row:
+    """Return a training's row of the record, for which it is done where the record lacks it."""
+    same = {"seed": job.seed, "data": job.data(windows), "settings": job.settings(windows)}
+    row = record.find(record.read(out), **same)
     if row is None:
-        named = {"trial": job.trial.name, "fold": job.fold, "seed": job.seed}
-        settings, data = job.settings(windows), job.data(windows)
-        record.add(out, {**named, **train(job, windows), "data": data, "settings": settings})
-        row = _row(job, windows, record.read(out))
-        assert row is not None
+        named = {"trial": job.trial.name, "fold": job.fold}
+        row = record.add(out, {**named, **train(job, windows), **same})
+    return row
+
+
+def _said(row: record.Row) -> str:
     last, best = float(row["accuracy_last"]), float(row["accuracy_best"])
     return f"{last:.1%} last, {best:.1%} best ({float(row['seconds']):.0f} s)"
 
 
-def _row(job: Job, windows: Windows, rows: list[record.Row]) -> record.Row | None:
-    return record.find(rows, seed=job.seed, data=job.data(windows), settings=job.settings(windows))
-
-
-def cells_of(rows: Sequence[record.Row | None], search: Search) -> tables.Cells:
-    """Return a row for each trial: the means over its trainings."""
+def cells_of(rows: Sequence[record.Row], search: Search) -> tables.Cells:
+    """Return a row for each trial of a search: the means over its trainings, in their order."""
     trials: dict[str, list[record.Row]] = {}
     for job, row in zip(jobs_of(search), rows, strict=True):
-        if row is not None:
-            trials.setdefault(job.trial.name, []).append(row)
+        trials.setdefault(job.trial.name, []).append(row)
     headings = ["trial", "trainings", "last epoch", "best epoch", "SynOps", "seconds"]
     return tables.Cells(
         f"{search.task.name}: validation accuracy",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +38,6 @@ def stretches(windows: Windows, count: int) -> list[Rows]:
     return list(np.array_split(not_tested(windows), count))
 
 
-def thinned(rows: Rows, count: int | None) -> Sequence[int]:
+def thinned(rows: Rows, count: int | None) -> Rows:
     """Return about so many of the indices, evenly spread; all when None."""
-    return rows.tolist() if count is None else rows[:: max(1, len(rows) // count)].tolist()
+    return rows if count is None else rows[:: max(1, len(rows) // count)]

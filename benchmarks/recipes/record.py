@@ -40,15 +40,17 @@ def read(path: Path) -> list[Row]:
         return list(rows)
 
 
-def add(path: Path, values: Mapping[str, Any]) -> None:
-    """Add a training to a record, whose rows stay as they are."""
-    row = {**values, "settings": json.dumps(values["settings"], separators=(",", ":"))}
-    rows = [*read(path), {name: str(row[name]) for name in COLUMNS}]
+def add(path: Path, values: Mapping[str, Any]) -> Row:
+    """Add a training to a record, whose rows stay as they are, and return its row."""
+    texts = {**values, "settings": json.dumps(values["settings"], separators=(",", ":"))}
+    row = {name: str(texts[name]) for name in COLUMNS}
+    rows = [*read(path), row]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    return row
 
 
 def find(rows: list[Row], *, seed: int, data: str, settings: Mapping[str, Any]) -> Row | None:

@@ -95,8 +95,7 @@ class Job:
         """Return what it trains on and the fold that validates; nothing tests."""
         validation = self.search.folds(windows)[self.fold]
         rest = np.setdiff1d(not_tested(windows), validation)
-        chosen = np.array(thinned(rest, self.trial.windows), np.int64)
-        return Split(chosen, validation, np.empty(0, np.int64))
+        return Split(thinned(rest, self.trial.windows), validation, np.empty(0, np.int64))
 
     def data(self, windows: Windows) -> str:
         """Return a digest of the windows and of its split."""

@@ -18,7 +18,9 @@ def search() -> Search:
         Trial("LIF alone", encoder=Bands(code=LIF, range_db=LIF_RANGE_DB), folds=FOLD),
         Trial("delta, coarse", encoder=Bands(code=Delta((0.1,), 3)), folds=FOLD),
         Trial("cochlea, delta", encoder=Bands("cochlea", code=DELTA), folds=FOLD),
-        Trial("cochlea, LIF", encoder=Bands("cochlea", code=LIF, range_db=60.0), folds=FOLD),
+        Trial(
+            "cochlea, LIF", encoder=Bands("cochlea", code=LIF, range_db=LIF_RANGE_DB), folds=FOLD
+        ),
         Trial("range of 60 dB", encoder=Bands(code=BOTH, range_db=60.0), folds=FOLD),
         Trial("no variation", {"augment": None}, folds=FOLD),
         Trial("learning rate 1e-3", {"learning_rate": 1e-3}, folds=FOLD),
