@@ -28,7 +28,7 @@ from models.errors import BackendError
 from models.network import QuantizedNetwork
 
 POLL_S = 0.005
-LIMIT_S = 120.0
+LIMIT_S = 600.0
 RUNS_A_CHILD = 50
 """Lava keeps a little of every run; after so many the child makes way for a new one."""
 
@@ -52,7 +52,7 @@ class LavaServer:
         """Return what Lava does with every sample from cleared state, with states.
 
         Raises:
-            BackendError: when Lava raises, dies or takes longer than two minutes.
+            BackendError: when Lava raises, dies or takes longer than ten minutes.
         """
         if self._child is None or self._runs == RUNS_A_CHILD:
             self._start()

@@ -19,8 +19,8 @@ from models.network import QuantizedNetwork
 
 SHARED_MEMORY = Path("/dev/shm")
 CHANNEL_BYTES = 64 * 4
-START_LIMIT_S = 120.0
-STEP_LIMIT_S = 0.05
+START_LIMIT_S = 300.0
+STEP_LIMIT_S = 0.2
 
 
 def run(
@@ -33,8 +33,8 @@ def run(
     Args:
         network: what to run.
         spikes: integers (batch, channels, time), see `hw_sim.inputs`.
-        options: `states`, `progress` and `time_limit_s` count here; the limit is two minutes and
-            50 ms a step by default.
+        options: `states`, `progress` and `time_limit_s` count here; the limit is five minutes and
+            0.2 s a step by default.
 
     Raises:
         InputError: when the spikes do not fit the network.

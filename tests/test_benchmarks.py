@@ -40,7 +40,7 @@ def file(workload, tmp_path):
     return path
 
 
-def run(name, path, limit_s=100):
+def run(name, path, limit_s=900):
     return compare.run(PEERS[name], path, threads=1, seconds=0.01, limit_s=limit_s)
 
 

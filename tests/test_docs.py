@@ -90,7 +90,7 @@ def test_stock_netx_gives_the_same_output_from_the_same_file(workplace):
     with open("out.txt", "w") as out, open("err.txt", "w") as err:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.stock_lava", *map(str, files_for_stock()), "1"],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=120, check=True,
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=600, check=True,
         )  # fmt: skip
     given = json.loads(Path("out.txt").read_text().splitlines()[-1])["first_output"]
     assert expected.sum() > 0

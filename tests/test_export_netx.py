@@ -181,7 +181,7 @@ def test_stock_netx_loads_our_files_and_spikes_as_fast_does(tmp_path, random_net
     paths = sorted(job.glob("*.net"))
     for each in paths:
         np.save(each.with_suffix(".npy"), spikes[0])
-    run_job(Job("stock_netx", job, "Stock netx", steps=30 * len(paths), limit_s=200))
+    run_job(Job("stock_netx", job, "Stock netx", steps=30 * len(paths), limit_s=600))
     assert len(paths) == 5
     for each in paths:
         expected = fast.run(netx.read(each), spikes).spikes[-1][0]

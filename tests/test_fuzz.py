@@ -20,7 +20,7 @@ from models.layers import LAYERS
 from models.neurons import NEURONS, Sigma
 
 NETWORKS = 80
-REDUCING_S = 900
+REDUCING_S = 3600
 
 pytestmark = pytest.mark.timeout(REDUCING_S)
 

@@ -134,11 +134,14 @@ def test_a_run_leaves_nothing_behind_and_tells_its_progress(network, spikes, spy
 
 @LINUX
 def test_a_time_limit_ends_the_run_and_leaves_nothing_behind(network, endless, spy):
-    with pytest.raises(
-        BackendError,
-        match=r"did not finish 100000 steps in 6 s; run fewer samples or raise --time-limit",
-    ):
-        lava_backend.run(network, endless, spy.options(limit=6))
+    for limit in (6, 60, 600):  # until Lava has started within it
+        with pytest.raises(
+            BackendError,
+            match=f"did not finish 100000 steps in {limit} s; run fewer samples or raise --time-l",
+        ):
+            lava_backend.run(network, endless, spy.options(limit=limit))
+        if spy.memory:
+            break
     spy.assert_nothing_is_left()
 
 
@@ -162,7 +165,7 @@ def test_an_error_in_one_of_lava_s_processes_comes_back(network, endless, spy):
     with pytest.raises(
         BackendError, match=r"Lava's simulator failed: FileNotFoundError: .*step\.npy"
     ):
-        lava_backend.run(network, endless, spy.options(remove, limit=60))
+        lava_backend.run(network, endless, spy.options(remove, limit=600))
     spy.assert_nothing_is_left()
 
 
@@ -180,7 +183,7 @@ def test_one_of_lava_s_processes_that_is_killed_ends_the_run(network, endless, s
         os.kill(max(set(others) - {spy.child}), signal.SIGKILL)
 
     with pytest.raises(BackendError, match=r"one of Lava's processes was ended by SIGKILL, which"):
-        lava_backend.run(network, endless, spy.options(kill_one, limit=60))
+        lava_backend.run(network, endless, spy.options(kill_one, limit=600))
     spy.assert_nothing_is_left()
 
 
@@ -194,7 +197,7 @@ def test_shared_memory_that_is_used_up_ends_the_run(network, endless, spy):
                 os.truncate(path, 0)
 
     with pytest.raises(BackendError, match=r"ended by SIGBUS, no shared memory is left; enlarge"):
-        lava_backend.run(network, endless, spy.options(take_away, limit=60))
+        lava_backend.run(network, endless, spy.options(take_away, limit=600))
     spy.assert_nothing_is_left()
 
 
@@ -207,13 +210,13 @@ def test_too_little_shared_memory_is_refused_before_a_start(network, spikes, mon
 
 
 def test_an_error_before_lava_starts_comes_back(tmp_path):
-    job = Job("hw_sim.lava_worker", tmp_path, "Lava's simulator", steps=1, limit_s=60)
+    job = Job("hw_sim.lava_worker", tmp_path, "Lava's simulator", steps=1, limit_s=600)
     with pytest.raises(BackendError, match=r"network\.net does not exist"):
         run_job(job)
 
 
 def test_a_worker_that_cannot_be_imported_is_an_error(tmp_path):
-    job = Job("hw_sim.absent", tmp_path, "Lava's simulator", steps=1, limit_s=60)
+    job = Job("hw_sim.absent", tmp_path, "Lava's simulator", steps=1, limit_s=600)
     with pytest.raises(BackendError, match=r"No module named hw_sim\.absent"):
         run_job(job)
 
@@ -248,7 +251,7 @@ def test_a_killed_parent_leaves_no_process_behind(network, endless, tmp_path):
             os.killpg(worker, signal.SIGKILL)
 
 
-def wait_until(true: Callable[[], bool], limit_s: float = 30) -> None:
+def wait_until(true: Callable[[], bool], limit_s: float = 300) -> None:
     deadline = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < deadline
@@ -271,7 +274,7 @@ def test_the_worker_never_imports_torch(network, spikes, tmp_path):
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            timeout=100,
+            timeout=600,
             check=False,
         )
     assert done.returncode == 0, (tmp_path / "output.txt").read_text()

@@ -29,7 +29,7 @@ def run(folder: Path) -> str:
     environment.pop("NUMBA_DISABLE_JIT", None)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], cwd=folder, env=environment, capture_output=True,
-        text=True, timeout=200, check=False,
+        text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

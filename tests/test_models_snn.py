@@ -99,7 +99,7 @@ def test_importing_prints_nothing(tmp_path):
     with files[0].open("w") as out, files[1].open("w") as err:
         subprocess.run(
             [sys.executable, "-c", "import models.snn, models.quantize"],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=120, check=True,
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=600, check=True,
         )  # fmt: skip
     assert [file.read_text() for file in files] == ["", ""]
 
@@ -111,7 +111,7 @@ def test_object_detection_of_slayer_loads_only_when_asked_for():
         "assert slayer.obd.boundingbox.__name__.endswith('object_detection.boundingbox')\n"
         "assert 'torchvision' in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 FULL = Architecture(

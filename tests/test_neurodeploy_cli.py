@@ -43,7 +43,7 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -240,7 +240,7 @@ def test_progress_shows_on_a_terminal_and_only_on_stderr() -> None:
         env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
     ) as child:
         os.close(theirs)
-        out = child.communicate(timeout=60)[0]
+        out = child.communicate(timeout=600)[0]
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     assert out == b"result\n"
@@ -326,7 +326,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
             if line.startswith("epoch  2") or time.monotonic() > deadline:
                 break
         os.killpg(child.pid, signal.SIGINT)
-        stdout, stderr = child.communicate(timeout=60)
+        stdout, stderr = child.communicate(timeout=600)
     assert child.returncode == 130
     assert stdout == ""
     last = stderr.splitlines()[-1]

@@ -32,7 +32,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         shell=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -60,7 +60,7 @@ def test_a_stdout_that_takes_nothing_is_one_sentence_on_stderr() -> None:
                 stdout=full,
                 stderr=subprocess.PIPE,
                 text=True,
-                timeout=60,
+                timeout=600,
                 cwd=ROOT,
             )
         assert ran.returncode == 2
@@ -90,7 +90,7 @@ def test_names_that_stdout_cannot_hold_are_spelled_out(
         [sys.executable, "-c", PRINTS, os.fsencode(name)],
         check=False,
         capture_output=True,
-        timeout=60,
+        timeout=600,
         cwd=ROOT,
         env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
     )

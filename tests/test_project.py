@@ -74,7 +74,7 @@ def test_importing_stays_light(module: str, absent: tuple[str, ...]) -> None:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         cwd=ROOT,
         check=True,
     )
