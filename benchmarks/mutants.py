@@ -19,7 +19,7 @@ from typing import Final
 from benchmarks.differences import INTACT, PACKAGES
 
 ROOT: Final = Path(__file__).parent.parent
-LIMIT_S: Final = 600
+LIMIT_S: Final = 3000
 
 
 @dataclass(frozen=True)
