@@ -300,6 +300,14 @@ def test_an_interruption_ends_what_was_started_and_keeps_what_is_made(
     assert (tmp_path / "made" / "axonal-seed-0" / "result.json").exists()
 
 
+def test_a_run_left_in_the_queue_after_an_interruption_is_not_prepared(tmp_path: Path) -> None:
+    run, commands = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0], Commands()
+    commands.end()
+    with pytest.raises(RunFailed, match="interrupted"):
+        accuracy._one(run, commands, print)
+    assert not run.folder.exists()
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_the_first_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

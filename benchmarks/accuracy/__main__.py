@@ -26,7 +26,7 @@ from rich.console import Console
 
 from benchmarks.accuracy import code, page, records
 from benchmarks.accuracy.board import Board
-from benchmarks.accuracy.commands import Commands
+from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts, facts_of
 from benchmarks.accuracy.figures import Outcome, Outcomes
 from benchmarks.accuracy.making import make
@@ -166,6 +166,8 @@ def _make(runs: Sequence[Run], board: Board) -> None:
 
 
 def _one(run: Run, commands: Commands, say: Callable[[str], None]) -> Mapping[str, Any]:
+    if commands.ended:  # a second Ctrl-C leaves runs in the queue
+        raise RunFailed("interrupted")
     if told := prepare(run):
         say(told)
     return make(run, commands)
