@@ -21,7 +21,7 @@ from neurodeploy.learning.run_folder import FORMAT, VERSION
 
 ROOT = Path(__file__).parent.parent
 
-LIMIT_S = 600
+LIMIT_S = 1200
 """For what hangs: of ten seconds on a machine of its own, a busy one makes over two hundred."""
 
 DRIVER = """

@@ -15,7 +15,7 @@ from neurodeploy.learning.run_folder import FORMAT, VERSION
 
 ROOT = Path(__file__).parent.parent
 
-LIMIT_S = 600
+LIMIT_S = 1200
 """For what hangs; a busy machine takes many times what it takes alone."""
 
 
