@@ -102,6 +102,8 @@ def compare(cases: Path, folder: Path) -> dict[str, Any]:
             with np.errstate(over="ignore"):
                 ran = fast.run(network, spikes, options.RunOptions(states=states))
             found += differences(ran, lava)
+            if found:
+                break
         if found:
             differ, first = differ + 1, first or f"{path.stem}: {found[0]}"
             if folder.name != INTACT:
