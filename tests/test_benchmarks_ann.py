@@ -225,6 +225,7 @@ class Here(Commands):
         return out.getvalue()
 
 
+@pytest.mark.long
 def test_the_benchmark_trains_tests_and_writes_the_page(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ def result():
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_benchmark_runs_and_writes_page_and_figures(tmp_path, capsys):
     page, figures = tmp_path / "speed.md", tmp_path / "speed.json"
     code = training.main([

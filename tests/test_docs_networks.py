@@ -58,6 +58,7 @@ def test_the_example_uses_every_field_and_fits_the_task():
     assert from_dict(EXAMPLE).sizes == (33, 136, 96, 64, 6)
 
 
+@pytest.mark.long
 def test_the_example_trains_and_spikes_as_its_integers_do(one_torch_thread, draw_spikes):
     torch.manual_seed(0)
     network = SlayerNetwork(from_dict(EXAMPLE))

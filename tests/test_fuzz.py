@@ -22,7 +22,7 @@ from models.neurons import NEURONS, Sigma
 NETWORKS = 80
 REDUCING_S = 3600
 
-pytestmark = pytest.mark.timeout(REDUCING_S)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(REDUCING_S)]
 
 
 @dataclass

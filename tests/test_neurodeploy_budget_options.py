@@ -223,6 +223,7 @@ def test_resuming_with_another_budget_is_refused(run: Run) -> None:
     assert "was started with another budget (--synop-budget or --energy-budget-uj), or none" in told
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_two_processes_keep_to_a_budget_as_one_does(run: Run, uci_har_folder: Path) -> None:
     words = [

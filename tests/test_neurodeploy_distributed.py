@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 LIMIT_S = 1200
 """For what hangs: of ten seconds on a machine of its own, a busy one makes over two hundred."""
 
+pytestmark = pytest.mark.long
+
 DRIVER = """
 import os, sys
 from neurodeploy import train
