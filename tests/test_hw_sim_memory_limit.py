@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hw_sim import backends, memory_limit
+from hw_sim.activity import Activity
 from hw_sim.kernels import layer_plan
 from hw_sim.memory_limit import BATCH_BYTES, available, batch_size
 from hw_sim.memory_need import Need, fast
@@ -157,12 +158,12 @@ def networks():
     }
 
 
-def peak_of(run: Callable[[], object]) -> int:
-    """Return the bytes that a run holds at most, its result among them."""
+def peak_of(run: Callable[[], Activity]) -> tuple[int, Activity]:
+    """Return the bytes that a run holds at most, its result among them, and the result."""
     tracemalloc.start()
     try:
-        _kept = run()
-        return tracemalloc.get_traced_memory()[1]
+        kept = run()
+        return tracemalloc.get_traced_memory()[1], kept
     finally:
         tracemalloc.stop()
 
@@ -174,7 +175,8 @@ def test_the_estimate_of_the_fast_backend_is_an_upper_one_and_near(name):
     spikes = np.random.default_rng(1).integers(0, 2, (batch, network.inputs, steps))
     backend = backends.get("fast")
     backend.run(network, spikes[:1])
-    peak = peak_of(lambda: backend.run(network, spikes))
+    peak, kept = peak_of(lambda: backend.run(network, spikes))
+    assert len(kept.spikes) == len(network.layers)
     need = backend.memory(network, steps)
     assert 0.3 * batch * need.sample < peak < need.fixed + batch * need.sample
 
@@ -194,7 +196,7 @@ def test_a_convolution_takes_as_many_places_as_a_product_looks_up():
     network = QuantizedNetwork((ConvLayer(weight, (16, 100, 90), lif),))
     spikes = np.ones((1, network.inputs, 12), np.uint8)
     backends.get("fast").run(networks()["images"], np.ones((1, 512, 3), np.uint8))
-    peak = peak_of(lambda: backends.get("fast").run(network, spikes))
+    peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))
     need = fast(network, 12)
     assert need.fixed >= 12 * 98 * 88 * 16 * 3 * 3
     assert 0.6 < peak / (need.fixed + need.sample) < 1
@@ -206,7 +208,7 @@ def test_a_narrow_layer_is_padded_to_what_the_kernel_steps_at_once():
     network, steps = QuantizedNetwork(layers), 100_000
     spikes = np.ones((1, 8, steps), np.uint8)
     backends.get("fast").run(network, spikes[:, :, :9])
-    peak = peak_of(lambda: backends.get("fast").run(network, spikes))
+    peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))
     assert peak > 2 * 64 * steps
     need = fast(network, steps)
     assert 0.7 < peak / (need.fixed + need.sample) < 1
