@@ -137,7 +137,7 @@ def test_a_time_limit_ends_the_run_and_leaves_nothing_behind(network, endless, s
     for limit in (6, 60, 600):  # until Lava has started within it
         with pytest.raises(
             BackendError,
-            match=f"did not finish 100000 steps in {limit} s; run fewer samples or raise --time-l",
+            match=f"not finish 100000 steps in {limit} s; run fewer samples or raise --time-limit",
         ):
             lava_backend.run(network, endless, spy.options(limit=limit))
         if spy.memory:
