@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -12,6 +12,17 @@ from matplotlib.ticker import MaxNLocator
 from neurodeploy.learning.training import Epoch
 
 PERCENT = 100
+
+ABOVE: Final[dict[str, Any]] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (0, 1),
+    "ncols": 3,
+    "columnspacing": 1,
+    "handlelength": 1,
+    "fontsize": "small",
+    "frameon": False,
+}
+"""A legend above its axes: looking for the best place within them takes long with many lines."""
 
 
 def draw(history: Sequence[Epoch], path: Path) -> None:
@@ -47,7 +58,7 @@ def _lines(
     for name in names:
         axes.plot(epochs, [values(epoch)[name] for epoch in history], "o-", ms=3, label=name)
     if len(names) > 1:
-        axes.legend(fontsize="small")
+        axes.legend(**ABOVE)
 
 
 def _accuracies(epoch: Epoch) -> dict[str, float]:
