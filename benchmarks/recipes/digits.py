@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.recipes.folds import stretches
 from benchmarks.recipes.search import Search, Trial
-from neurodeploy.tasks.digits import DIGITS
+from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.digits import DIGITS, SHAPE
 from neurodeploy.tasks.encoders.registry import Pixels
 
 FOLDS = (0, 2, 4)
 HIGHEST = 16
+START = replace(DIGITS.recipe, count_scale=0.6, augment=VaryImages(SHAPE[1:]))
+"""What the first trials differ from."""
+
+STRONG = VaryImages(SHAPE[1:], rotation_deg=12.0, stretch=0.12, shift=0.5)
 
 
 def search() -> Search:
-    """Return the trials: what the recipe is, then one change each."""
+    """Return the trials: one change each, then more changes of the best."""
+    best = {"count_scale": 1.2}
     trials = (
-        Trial("chosen", folds=FOLDS),
+        Trial("start", folds=FOLDS),
         Trial("no variation", {"augment": None}, folds=FOLDS),
         Trial("128 hidden", {"hidden": (128,)}, folds=FOLDS),
         Trial("learning rate 1e-3", {"learning_rate": 1e-3}, folds=FOLDS),
         Trial("learning rate 4e-3", {"learning_rate": 4e-3}, folds=FOLDS),
         Trial("20 epochs", {"epochs": 20}, folds=FOLDS),
         Trial("count scale 0.3", {"count_scale": 0.3}, folds=FOLDS),
-        Trial("count scale 1.2", {"count_scale": 1.2}, folds=FOLDS),
+        Trial("count scale 1.2", best, folds=FOLDS),
         Trial("dropout 0.2", {"dropout": 0.2}, folds=FOLDS),
         Trial("no delays", {"delays": "none"}, folds=FOLDS),
         Trial("8 steps", encoder=Pixels(8, HIGHEST), folds=FOLDS),
         Trial("latency code", encoder=Pixels(16, HIGHEST, "latency"), folds=FOLDS),
         Trial("convolutions", network="conv", changes={"hidden": (128,)}, folds=FOLDS),
+        Trial("1.2, learning rate 4e-3", {**best, "learning_rate": 4e-3}, folds=FOLDS),
+        Trial("1.2, 80 epochs", {**best, "epochs": 80}, folds=FOLDS),
+        Trial("1.2, 512 hidden", {**best, "hidden": (512,)}, folds=FOLDS),
+        Trial("1.2, 24 steps", best, Pixels(24, HIGHEST), folds=FOLDS),
+        Trial("1.2, varied more", {**best, "augment": STRONG}, folds=FOLDS),
+        Trial(
+            "1.2, varied more, 80 epochs", {**best, "augment": STRONG, "epochs": 80}, folds=FOLDS
+        ),
+        Trial("count scale 2.4", {"count_scale": 2.4}, folds=FOLDS),
     )
-    return Search(DIGITS, DIGITS.recipe, lambda windows: stretches(windows, 5), trials)
+    return Search(DIGITS, START, lambda windows: stretches(windows, 5), trials)

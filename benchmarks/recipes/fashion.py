@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.recipes.folds import in_turn
 from benchmarks.recipes.search import Search, Trial
+from neurodeploy.tasks.augment.images import MirrorImages
 from neurodeploy.tasks.encoders.registry import Pixels
 from neurodeploy.tasks.fashion import FASHION, TIME_STEPS
 
 FOLD = (2,)
 FEW = 12_000
-"""Windows that most trials train on."""
+"""Windows that some trials train on."""
+
+START = replace(FASHION.recipe, epochs=8, count_scale=1.2, augment=None)
+"""What the trials differ from."""
 
 
 def search() -> Search:
-    """Return the trials: one change each on few windows, then some on all."""
+    """Return the trials: one change each on all windows, then on few."""
     few = {"folds": FOLD, "windows": FEW}
+    mirrored = {"augment": MirrorImages((28, 28))}
+    longer = {"epochs": 16}
     trials = (
-        Trial("chosen", **few),
+        Trial("all", folds=FOLD),
+        Trial("all, 16 epochs", longer, folds=FOLD),
+        Trial("all, mirrored, 16 epochs", {**mirrored, **longer}, folds=FOLD),
+        Trial("all, dropout 0.2, 16 epochs", {**longer, "dropout": 0.2}, folds=FOLD),
+        Trial("all, no delays", {"delays": "none"}, folds=FOLD),
+        Trial("all, 512 hidden", {"hidden": (512,)}, folds=FOLD),
+        Trial("all, convolutions", {"hidden": (128,)}, network="conv", folds=FOLD),
+        Trial("few", **few),
         Trial("count scale 0.3", {"count_scale": 0.3}, **few),
         Trial("count scale 0.6", {"count_scale": 0.6}, **few),
         Trial("count scale 2", {"count_scale": 2.0}, **few),
@@ -28,9 +43,5 @@ def search() -> Search:
         Trial("learning rate 1e-3", {"learning_rate": 1e-3}, **few),
         Trial("learning rate 4e-3", {"learning_rate": 4e-3}, **few),
         Trial("dropout 0.2", {"dropout": 0.2}, **few),
-        Trial("convolutions", {"hidden": (128,)}, network="conv", **few),
-        Trial("chosen, all", folds=FOLD),
-        Trial("no delays, all", {"delays": "none"}, folds=FOLD),
-        Trial("512 hidden, all", {"hidden": (512,)}, folds=FOLD),
     )
-    return Search(FASHION, FASHION.recipe, lambda windows: in_turn(windows, 5), trials)
+    return Search(FASHION, START, lambda windows: in_turn(windows, 5), trials)

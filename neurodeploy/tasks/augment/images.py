@@ -64,6 +64,28 @@ class VaryImages:
         return y, x
 
 
+@dataclass(frozen=True)
+class MirrorImages:
+    """Images as they are, half of them with left and right exchanged.
+
+    Attributes:
+        grid: (height, width) of the images.
+    """
+
+    grid: tuple[int, int]
+
+    def __call__(self, signals: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return varied copies, uint8 of the same shape.
+
+        Args:
+            signals: uint8 array (images, height * width, 1).
+            rng: where it is drawn from which are mirrored.
+        """
+        images = signals.reshape(-1, *self.grid)
+        mirrored = rng.random(len(images)) < 0.5
+        return np.where(mirrored[:, None, None], images[:, :, ::-1], images).reshape(signals.shape)
+
+
 def _read_between(
     images: NDArray[np.uint8], y: NDArray[np.float32], x: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
