@@ -1,4 +1,4 @@
-"""Varied copies of images, so that a network learns a shape wherever and however it is drawn."""
+"""Varied copies of images, so that a network learns a shape however it is shown."""
 
 from __future__ import annotations
 
