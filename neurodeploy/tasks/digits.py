@@ -44,7 +44,7 @@ RECIPE = Recipe(
     epochs=40,
     batch=16,
     learning_rate=2e-3,
-    count_scale=0.6,
+    count_scale=1.2,
     augment=VaryImages(SHAPE[1:]),
 )
 """`docs/recipes/digits.md` tells how it was chosen."""
