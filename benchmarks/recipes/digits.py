@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from benchmarks.recipes.folds import stretches
 from benchmarks.recipes.search import Search, Trial
@@ -11,11 +12,25 @@ from neurodeploy.tasks.digits import DIGITS, SHAPE
 from neurodeploy.tasks.encoders.registry import Pixels
 
 FOLDS = (0, 2, 4)
+ALL = range(5)
 HIGHEST = 16
 START = replace(DIGITS.recipe, count_scale=0.6, augment=VaryImages(SHAPE[1:]))
 """What the first trials differ from."""
 
 STRONG = VaryImages(SHAPE[1:], rotation_deg=12.0, stretch=0.12, shift=0.5)
+
+TWICE: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("1.2", {}),
+    ("1.2, 128-128", {"hidden": (128, 128)}),
+    ("1.2, 256-128", {"hidden": (256, 128)}),
+    ("1.2, voltage decay 0.1", {"voltage_decay": 0.1}),
+    ("1.2, voltage decay 0.2", {"voltage_decay": 0.2}),
+    ("1.2, current decay 0.5", {"current_decay": 0.5}),
+    ("1.2, batch 32", {"batch": 32}),
+    ("1.2, 1e-3, 80 epochs", {"learning_rate": 1e-3, "epochs": 80}),
+    ("1.2, no delays", {"delays": "none"}),
+)
+"""Changes of the best, each tried on all folds from two seeds."""
 
 
 def search() -> Search:
@@ -44,5 +59,6 @@ def search() -> Search:
             "1.2, varied more, 80 epochs", {**best, "augment": STRONG, "epochs": 80}, folds=FOLDS
         ),
         Trial("count scale 2.4", {"count_scale": 2.4}, folds=FOLDS),
+        *(Trial(name, {**best, **changes}, folds=ALL, seeds=(0, 1)) for name, changes in TWICE),
     )
     return Search(DIGITS, START, lambda windows: stretches(windows, 5), trials)
