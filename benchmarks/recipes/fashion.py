@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from benchmarks.recipes.folds import in_turn
 from benchmarks.recipes.search import Search, Trial
-from neurodeploy.tasks.augment.images import MirrorImages
 from neurodeploy.tasks.encoders.registry import Pixels
 from neurodeploy.tasks.fashion import FASHION, TIME_STEPS
 
@@ -21,12 +20,10 @@ START = replace(FASHION.recipe, epochs=8, count_scale=1.2, augment=None)
 def search() -> Search:
     """Return the trials: one change each on all windows, then on few."""
     few = {"folds": FOLD, "windows": FEW}
-    mirrored = {"augment": MirrorImages((28, 28))}
     longer = {"epochs": 16}
     trials = (
         Trial("all", folds=FOLD),
         Trial("all, 16 epochs", longer, folds=FOLD),
-        Trial("all, mirrored, 16 epochs", {**mirrored, **longer}, folds=FOLD),
         Trial("all, dropout 0.2, 16 epochs", {**longer, "dropout": 0.2}, folds=FOLD),
         Trial("all, no delays", {"delays": "none"}, folds=FOLD),
         Trial("all, 512 hidden", {"hidden": (512,)}, folds=FOLD),

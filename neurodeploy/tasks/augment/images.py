@@ -1,4 +1,4 @@
-"""Varied copies of images, so that a network learns a shape however it is shown."""
+"""Varied copies of images, so that a network learns a shape wherever and however it is drawn."""
 
 from __future__ import annotations
 
@@ -62,28 +62,6 @@ class VaryImages:
             for middle, by, factor, offset in zip(centre, shift, stretch, turned, strict=True)
         )
         return y, x
-
-
-@dataclass(frozen=True)
-class MirrorImages:
-    """Images as they are, half of them with left and right exchanged.
-
-    Attributes:
-        grid: (height, width) of the images.
-    """
-
-    grid: tuple[int, int]
-
-    def __call__(self, signals: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Return varied copies, uint8 of the same shape.
-
-        Args:
-            signals: uint8 array (images, height * width, 1).
-            rng: where it is drawn from which are mirrored.
-        """
-        images = signals.reshape(-1, *self.grid)
-        mirrored = rng.random(len(images)) < 0.5
-        return np.where(mirrored[:, None, None], images[:, :, ::-1], images).reshape(signals.shape)
 
 
 def _read_between(
