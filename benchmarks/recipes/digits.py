@@ -14,7 +14,7 @@ from neurodeploy.tasks.encoders.registry import Pixels
 FOLDS = (0, 2, 4)
 ALL = range(5)
 HIGHEST = 16
-START = replace(DIGITS.recipe, count_scale=0.6, augment=VaryImages(SHAPE[1:]))
+START = replace(DIGITS.recipe, epochs=40, learning_rate=2e-3, count_scale=0.6)
 """What the first trials differ from."""
 
 STRONG = VaryImages(SHAPE[1:], rotation_deg=12.0, stretch=0.12, shift=0.5)

@@ -41,9 +41,9 @@ TIME_STEPS = 16
 
 RECIPE = Recipe(
     hidden=(256,),
-    epochs=40,
+    epochs=80,
     batch=16,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     count_scale=1.2,
     augment=VaryImages(SHAPE[1:]),
 )

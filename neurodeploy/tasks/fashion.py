@@ -17,7 +17,7 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 TIME_STEPS = 12
 
-RECIPE = Recipe(hidden=(256,), epochs=8, batch=64, learning_rate=2e-3, count_scale=1.2)
+RECIPE = Recipe(hidden=(256,), epochs=16, batch=64, learning_rate=2e-3, count_scale=1.2)
 """`docs/recipes/fashion.md` tells how it was chosen."""
 
 
