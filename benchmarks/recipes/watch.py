@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from benchmarks.recipes.folds import by_subject
 from benchmarks.recipes.search import Search, Trial
 from neurodeploy.tasks.augment.wearing import vary_wearing, vary_wrist
-from neurodeploy.tasks.watch import WATCH
+from neurodeploy.tasks.encoders.registry import SigmaDelta, Together
+from neurodeploy.tasks.har import LEVEL_PER_G, TURNING_PER_RAD_S
+from neurodeploy.tasks.watch import MOVEMENT, WATCH
 
 FOLDS = (0, 1, 2, 3)
+TWICE = (0, 1)
+
+AS_HAR: Final = Together(
+    (
+        MOVEMENT,
+        SigmaDelta((LEVEL_PER_G,) * 3 + (0.0,) * 3),
+        SigmaDelta((0.0,) * 3 + (TURNING_PER_RAD_S,) * 3, rectified=True),
+    )
+)
+"""The codes of `har`, of which that of turning has no sign."""
+
+START = replace(WATCH.recipe, augment=vary_wrist)
+"""What the trials differ from."""
 
 
 def search() -> Search:
-    """Return the trials: worn as in training, then on either wrist, then one change each."""
-    either = {"augment": vary_wrist}
+    """Return the trials: with the codes of `har`, then with those of the recipe."""
     trials = (
-        Trial("worn askew", {"augment": vary_wearing}, folds=FOLDS),
-        Trial("either wrist", either, folds=FOLDS),
-        Trial("either wrist, voltage decay 0.1", {**either, "voltage_decay": 0.1}, folds=FOLDS),
-        Trial("either wrist, 1e-3", {**either, "learning_rate": 1e-3}, folds=FOLDS),
-        Trial("either wrist, dropout 0.2", {**either, "dropout": 0.2}, folds=FOLDS),
-        Trial("either wrist, no delays", {**either, "delays": "none"}, folds=FOLDS),
-        Trial("neither", {"augment": None}, folds=FOLDS),
+        Trial("worn askew", {"augment": vary_wearing}, AS_HAR, folds=FOLDS),
+        Trial("either wrist", {}, AS_HAR, folds=FOLDS, seeds=TWICE),
+        Trial("either wrist, voltage decay 0.1", {"voltage_decay": 0.1}, AS_HAR, folds=FOLDS),
+        Trial("signed", folds=FOLDS, seeds=TWICE),
+        Trial("signed, voltage decay 0.1", {"voltage_decay": 0.1}, folds=FOLDS),
+        Trial("signed, no delays", {"delays": "none"}, folds=FOLDS),
+        Trial("signed, dropout 0.2", {"dropout": 0.2}, folds=FOLDS),
     )
-    return Search(WATCH, WATCH.recipe, lambda windows: by_subject(windows, 4), trials)
+    return Search(WATCH, START, lambda windows: by_subject(windows, 4), trials)

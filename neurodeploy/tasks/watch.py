@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from neurodeploy.tasks.augment.wearing import vary_wearing
-from neurodeploy.tasks.har import default_encoder
+from neurodeploy.tasks.augment.wearing import vary_wrist
+from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
+from neurodeploy.tasks.har import COARSE, DELTA_G, DELTA_RAD_S, LEVEL_PER_G
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import seglearn_watch
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import Windows
+
+MOVEMENT = Delta((DELTA_G,) * 3 + (DELTA_RAD_S,) * 3, coarse=COARSE)
+TURNING_PER_RAD_S = 2.0
 
 RECIPE = Recipe(
     hidden=(128, 128),
@@ -15,7 +20,7 @@ RECIPE = Recipe(
     batch=32,
     learning_rate=3e-3,
     count_scale=0.15,
-    augment=vary_wearing,
+    augment=vary_wrist,
 )
 """`docs/recipes/watch.md` tells how the numbers were chosen."""
 
@@ -28,6 +33,15 @@ ORIGIN = Origin(
     places=("watch",),
     find=seglearn_watch.package_file,
 )
+
+
+def default_encoder(windows: Windows) -> Encoder:
+    """Return two codes side by side: movement, and the level of gravity and of turning.
+
+    Unlike that of `har` the level of turning has a sign, which tells turning in from turning out.
+    """
+    return Together((MOVEMENT, SigmaDelta((LEVEL_PER_G,) * 3 + (TURNING_PER_RAD_S,) * 3)))
+
 
 WATCH = Task(
     name="watch",
