@@ -13,7 +13,7 @@ FOLD = (2,)
 FEW = 12_000
 """Windows that some trials train on."""
 
-START = replace(FASHION.recipe, epochs=8, count_scale=1.2, augment=None)
+START = replace(FASHION.recipe, hidden=(256,), epochs=8)
 """What the trials differ from."""
 
 
@@ -27,6 +27,8 @@ def search() -> Search:
         Trial("all, dropout 0.2, 16 epochs", {**longer, "dropout": 0.2}, folds=FOLD),
         Trial("all, no delays", {"delays": "none"}, folds=FOLD),
         Trial("all, 512 hidden", {"hidden": (512,)}, folds=FOLD),
+        Trial("all, 512 hidden, 12 epochs", {"hidden": (512,), "epochs": 12}, folds=FOLD),
+        Trial("all, 512 hidden, 16 epochs", {"hidden": (512,), "epochs": 16}, folds=FOLD),
         Trial("all, convolutions", {"hidden": (128,)}, network="conv", folds=FOLD),
         Trial("few", **few),
         Trial("count scale 0.3", {"count_scale": 0.3}, **few),
