@@ -30,6 +30,12 @@ def search() -> Search:
         Trial("all, 512 hidden, 12 epochs", {"hidden": (512,), "epochs": 12}, folds=FOLD),
         Trial("all, 512 hidden, 16 epochs", {"hidden": (512,), "epochs": 16}, folds=FOLD),
         Trial("all, convolutions", {"hidden": (128,)}, network="conv", folds=FOLD),
+        Trial(
+            "all, convolutions, 12 epochs",
+            {"hidden": (128,), "epochs": 12},
+            network="conv",
+            folds=FOLD,
+        ),
         Trial("few", **few),
         Trial("count scale 0.3", {"count_scale": 0.3}, **few),
         Trial("count scale 0.6", {"count_scale": 0.6}, **few),
