@@ -104,6 +104,27 @@ def test_runs_that_are_there_are_not_made_again(
     assert "2 of 3 runs are there already" in out
 
 
+def test_what_is_there_is_shown_and_nothing_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        made.append(run.folder.name)
+        return figures()
+
+    page = tmp_path / "page.md"
+    words = ["--runs", str(tmp_path / "runs"), "--markdown", str(page)]
+    assert run_with(monkeypatch, make, *words, "--kept") == 2
+    assert "leave --kept out" in capsys.readouterr().err
+    assert not made
+    assert not page.exists()
+    assert run_with(monkeypatch, make, *words, "--seeds", "0") == 0
+    assert run_with(monkeypatch, make, *words, "--kept") == 0
+    assert made == ["axonal-seed-0", "gru-seed-0"]
+    assert "fewer than 3 seeds" in page.read_text()
+
+
 def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,13 +1,13 @@
 """Accuracy of spiking networks without and with delays, and of artificial ones of the same size.
 
     python -m benchmarks.accuracy [--task har ...] [--seeds 0 1 2] [--jobs 2]
-        [--records docs/benchmark] [--markdown docs/benchmark.md]
+        [--records docs/benchmark] [--kept] [--markdown docs/benchmark.md]
 
 Every spiking network is trained, exported and reported by the commands that a person would type,
 on one thread, in a folder of its own under `runs/accuracy`. What is there already is not done
 again; interrupted at any time, it goes on where it was. Test windows are run for the figures of the
 finished network alone. With `--records`, what that folder tells of runs that were made before,
-here or elsewhere, counts as well, and what is made is added to it.
+here or elsewhere, counts as well, and what is made is added to it. With `--kept` nothing is made.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     board = Board(_runs(given, say), given.jobs, say)
     _check_writable(given.markdown, board.runs)
     with _told_to_end():
-        _make_all(board)
+        _make_all(board, only_kept=given.kept)
     if outcomes := outcomes_of(board):
         _show(console, outcomes)
         if given.markdown is not None:
@@ -126,7 +126,7 @@ def _read(name: str, say: Callable[[str], None]) -> Facts:
     return facts_of(name)
 
 
-def _make_all(board: Board) -> None:
+def _make_all(board: Board, *, only_kept: bool) -> None:
     """Make what is not there, last the runs that take the rate that another chose."""
     for first in (True, False):
         runs = [run for run in board.runs if _is_first(run) == first]
@@ -135,7 +135,10 @@ def _make_all(board: Board) -> None:
         left = [run for run in runs if run not in board.results]
         if len(left) < len(runs):
             board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
-        _make(left, board)
+        if not only_kept:
+            _make(left, board)
+    if only_kept and not board.results:
+        raise InputError("none of these runs is there; leave --kept out, and they are made")
 
 
 def _is_first(run: Run) -> bool:
@@ -226,6 +229,9 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument(
         "--records", type=Path, metavar="FOLDER",
         help="figures of every run, a file a task: what it tells is not done again",
+    )  # fmt: skip
+    options.add_argument(
+        "--kept", action="store_true", help="make no runs: show what is there of them"
     )  # fmt: skip
     options.add_argument(
         "--markdown", type=Path, metavar="FILE", help="page to write, with pictures beside it"
