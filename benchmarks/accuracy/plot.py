@@ -85,6 +85,8 @@ def _accuracy_panel(axes: Axes, outcomes: Outcomes) -> None:
 
 
 def _operations_panel(axes: Axes, outcomes: Outcomes) -> None:
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
     for name, each in outcomes.items():
         axes.plot(
             each.values("operations"),
@@ -97,6 +99,9 @@ def _operations_panel(axes: Axes, outcomes: Outcomes) -> None:
             label=each.model.title,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("SynOps (SNN) or MACs (ANN) of a sample", fontsize=8)
 
 

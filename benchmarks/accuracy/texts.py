@@ -8,7 +8,8 @@ ABOUT = """\
 Each network is trained from several seeds by the recipe of its task, exported to integers, and run
 on the test windows, which were used for no choice: recipes, encoders and the best epoch of each
 training are chosen on validation windows, which are training subjects or training samples, or not
-at all. What is known of a recipe's choice is linked with each task. Results stand as they came.
+at all. What is known of a recipe's choice is linked with each task; where the figure of a test was
+seen before a search ended, its page says so. Results stand as they came.
 
 A difference between two models is the mean over seeds of the difference of their accuracies. Two
 things make it unsure: other seeds would come out otherwise (error of seeds, the standard error of
@@ -37,7 +38,7 @@ falls along a cosine, dropout 0.2 before the last dense
 layers, gradients cut to a norm of 1, and as many
 epochs as show 120,000 windows, but 8 to 120. The highest rate is the best of 0.001, 0.003 and 0.01
 on the validation windows, by the first seed; the best epoch is chosen as for the spiking networks.
-That is three trainings of a search, where the spiking recipes had ten to a hundred and the
+That is three trainings of a search, where the spiking recipes had ten to 150 and the
 variation was chosen for them: a decent baseline of the same size, not the best that is known for
 these data. It computes with 32-bit floats, and the spiking network that it stands beside with 8-bit
 integers.
