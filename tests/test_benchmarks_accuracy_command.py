@@ -321,6 +321,16 @@ def test_an_interruption_ends_what_was_started_and_keeps_what_is_made(
     assert (tmp_path / "made" / "axonal-seed-0" / "result.json").exists()
 
 
+def test_a_run_that_another_benchmark_has_made_meanwhile_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(facts(), MODELS["axonal"], 0, 0, Place(tmp_path))
+    write_json({"key": run.key, **figures()}, run.result)
+    monkeypatch.setattr(accuracy, "make", None)  # cannot be called
+    found = accuracy._one(run, Commands(), print)
+    assert found["accuracy"] == figures()["accuracy"]
+
+
 def test_a_run_left_in_the_queue_after_an_interruption_is_not_prepared(tmp_path: Path) -> None:
     run, commands = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0], Commands()
     commands.end()

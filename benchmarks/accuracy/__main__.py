@@ -171,6 +171,8 @@ def _make(runs: Sequence[Run], board: Board) -> None:
 def _one(run: Run, commands: Commands, say: Callable[[str], None]) -> Mapping[str, Any]:
     if commands.ended:  # a second Ctrl-C leaves runs in the queue
         raise RunFailed("interrupted")
+    if (found := run.kept()) is not None:  # another benchmark has made it meanwhile
+        return found
     if told := prepare(run):
         say(told)
     return make(run, commands)
