@@ -87,15 +87,21 @@ def run_with(
     return accuracy.main([*models, *words])
 
 
-def test_runs_that_are_there_are_not_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def noted() -> tuple[list[str], Maker]:
+    """Return a list, and what makes runs and adds their names to it."""
     made: list[str] = []
 
     def make(run: Run, commands: Commands) -> Mapping[str, Any]:
         made.append(run.folder.name)
         return figures()
 
+    return made, make
+
+
+def test_runs_that_are_there_are_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, make = noted()
     words = ["--runs", str(tmp_path)]
     assert run_with(monkeypatch, make, *words, "--seeds", "0") == 0
     assert run_with(monkeypatch, make, *words, "--seeds", "0", "1") == 0
@@ -107,12 +113,7 @@ def test_runs_that_are_there_are_not_made_again(
 def test_what_is_there_is_shown_and_nothing_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made: list[str] = []
-
-    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
-        made.append(run.folder.name)
-        return figures()
-
+    made, make = noted()
     page = tmp_path / "page.md"
     words = ["--runs", str(tmp_path / "runs"), "--markdown", str(page)]
     assert run_with(monkeypatch, make, *words, "--kept") == 2
@@ -128,12 +129,7 @@ def test_what_is_there_is_shown_and_nothing_made(
 def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made: list[str] = []
-
-    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
-        made.append(run.folder.name)
-        return figures()
-
+    made, make = noted()
     words = ["--runs", str(tmp_path), "--seeds", "0"]
     assert run_with(monkeypatch, make, *words) == 0
     other = facts()
@@ -220,12 +216,7 @@ def test_commands_end_when_the_benchmark_does(tmp_path: Path) -> None:
 def test_records_take_what_is_there_and_what_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
-
-    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
-        made.append(run.folder.name)
-        return figures()
-
+    made, make = noted()
     runs, kept = ["--runs", str(tmp_path / "runs")], tmp_path / "records"
     assert run_with(monkeypatch, make, *runs, "--seeds", "0") == 0
     assert not kept.exists()
@@ -242,12 +233,7 @@ def test_records_take_what_is_there_and_what_is_made(
 def test_records_of_later_seeds_count_when_the_first_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
-
-    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
-        made.append(run.folder.name)
-        return figures()
-
+    made, make = noted()
     words = ["--seeds", "0", "1", "--records", str(tmp_path)]
     assert run_with(monkeypatch, make, "--runs", str(tmp_path / "one"), *words) == 0
     lines = (tmp_path / "made.jsonl").read_text().splitlines()
