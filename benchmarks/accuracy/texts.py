@@ -8,8 +8,9 @@ ABOUT = """\
 Each network is trained from several seeds by the recipe of its task, exported to integers, and run
 on the test windows, which were used for no choice: recipes, encoders and the best epoch of each
 training are chosen on validation windows, which are training subjects or training samples, or not
-at all. What is known of a recipe's choice is linked with each task; where the figure of a test was
-seen before a search ended, its page says so. Results stand as they came.
+at all. What is known of a recipe's choice is linked with each task. Searches of `digits` and
+`fashion` went on, by validation alone, after runs on the test had been seen that lay about what was
+hoped for: how far is told there. Results stand as they came.
 
 A difference between two models is the mean over seeds of the difference of their accuracies. Two
 things make it unsure: other seeds would come out otherwise (error of seeds, the standard error of

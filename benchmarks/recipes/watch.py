@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from benchmarks.recipes.folds import by_subject
 from benchmarks.recipes.search import Search, Trial
-from neurodeploy.tasks.augment.wearing import vary_wearing, vary_wrist
+from neurodeploy.tasks.augment.wearing import vary_wearing
 from neurodeploy.tasks.encoders.registry import SigmaDelta, Together
 from neurodeploy.tasks.har import LEVEL_PER_G, TURNING_PER_RAD_S
 from neurodeploy.tasks.watch import MOVEMENT, WATCH
@@ -24,9 +23,6 @@ AS_HAR: Final = Together(
 )
 """The codes of `har`, of which that of turning has no sign."""
 
-START = replace(WATCH.recipe, augment=vary_wrist)
-"""What the trials differ from."""
-
 
 def search() -> Search:
     """Return the trials: with the codes of `har`, then with those of the recipe."""
@@ -39,4 +35,4 @@ def search() -> Search:
         Trial("signed, no delays", {"delays": "none"}, folds=FOLDS),
         Trial("signed, dropout 0.2", {"dropout": 0.2}, folds=FOLDS),
     )
-    return Search(WATCH, START, lambda windows: by_subject(windows, 4), trials)
+    return Search(WATCH, WATCH.recipe, lambda windows: by_subject(windows, 4), trials)
