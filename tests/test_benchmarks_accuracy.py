@@ -209,8 +209,8 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
     page = tmp_path / "benchmark.md"
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "made.md").write_text("how")
-    failed = {"made, CNN, seed 1": "it broke"}
-    pages.write([outcomes()], page, ["--seeds", "0", "1", "2"], failed)
+    absent = {"made, CNN, seed 1": "it broke"}
+    pages.write([outcomes()], page, ["--seeds", "0", "1", "2"], absent)
     text = page.read_text()
     assert "    python -m benchmarks.accuracy --seeds 0 1 2\n" in text
     assert (

@@ -121,9 +121,10 @@ def test_what_is_there_is_shown_and_nothing_made(
     assert not made
     assert not page.exists()
     assert run_with(monkeypatch, make, *words, "--seeds", "0") == 0
-    assert run_with(monkeypatch, make, *words, "--kept") == 0
+    assert run_with(monkeypatch, make, *words, "--kept", "--seeds", "0", "1") == 0
     assert made == ["axonal-seed-0", "gru-seed-0"]
     assert "fewer than 3 seeds" in page.read_text()
+    assert "- made, GRU, seed 1: not made yet" in page.read_text()
 
 
 def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
@@ -149,7 +150,10 @@ def test_a_failed_run_says_why_and_others_go_on(
             raise RunFailed("it broke")
         return figures()
 
-    assert run_with(monkeypatch, make, "--runs", str(tmp_path), "--seeds", "0") == 1
+    page = tmp_path / "page.md"
+    words = ["--runs", str(tmp_path), "--seeds", "0", "--markdown", str(page)]
+    assert run_with(monkeypatch, make, *words) == 1
+    assert "- made, SNN, axonal delays, seed 0: it broke" in page.read_text()
     printed = capsys.readouterr()
     assert "GRU" in printed.out
     assert "failed: made, SNN, axonal delays, seed 0: it broke" in printed.err

@@ -53,8 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if outcomes := outcomes_of(board):
         _show(console, outcomes)
         if given.markdown is not None:
-            failures = {run.name: reason for run, reason in board.failures.items()}
-            page.write(outcomes, given.markdown, words, failures)
+            page.write(outcomes, given.markdown, words, board.absent())
             console.print(f"Wrote {given.markdown}", style="dim")
     for run, reason in board.failures.items():
         cli.say(f"failed: {run.name}: {reason}")

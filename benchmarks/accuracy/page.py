@@ -28,7 +28,7 @@ SEEDS: Final = 3
 
 
 def write(
-    outcomes: Sequence[Outcomes], path: Path, words: Sequence[str], failures: Mapping[str, str]
+    outcomes: Sequence[Outcomes], path: Path, words: Sequence[str], absent: Mapping[str, str]
 ) -> None:
     """Write the page, and the pictures beside it.
 
@@ -36,13 +36,13 @@ def write(
         outcomes: the models of each task.
         path: of the page.
         words: options of the command that made it.
-        failures: why runs are missing, by their names.
+        absent: why runs that were asked for are missing, by their names.
     """
     pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in plot.PICTURES}
     for name, picture in pictures.items():
         plot.PICTURES[name](outcomes, picture)
     parts = ["# Accuracy: spiking networks without and with delays, and artificial ones\n"]
-    parts += [_origin(outcomes, words), *_failed(failures), _few_seeds(outcomes)]
+    parts += [_origin(outcomes, words), *_absent(absent), _few_seeds(outcomes)]
     parts += [_other_code(outcomes)]
     parts += [markdown_rows(summary(outcomes)), findings(outcomes)]
     for name, picture in pictures.items():
@@ -134,11 +134,11 @@ def _few_seeds(outcomes: Sequence[Outcomes]) -> str:
     return f"**Some models of {names} have fewer than {SEEDS} seeds.**\n" if few else ""
 
 
-def _failed(failures: Mapping[str, str]) -> list[str]:
-    if not failures:
+def _absent(absent: Mapping[str, str]) -> list[str]:
+    if not absent:
         return []
-    lines = [f"- {name}: {reason}" for name, reason in failures.items()]
-    return ["**These runs failed and are missing from the figures:**\n", "\n".join(lines) + "\n"]
+    lines = [f"- {name}: {reason}" for name, reason in absent.items()]
+    return ["**These runs are missing from the figures:**\n", "\n".join(lines) + "\n"]
 
 
 def _other_code(outcomes: Sequence[Outcomes]) -> str:
