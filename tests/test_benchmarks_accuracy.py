@@ -45,8 +45,10 @@ def facts(*, labels: Sequence[int] = (0, 1, 0, 1), subjects: Any = (1, 1, 2, 2))
         key=key,
         own="axonal",
         parameters=PARAMETERS,
-        networks={name: {"input_shape": [6], "layers": layers} for name in PARAMETERS},
-        plans={name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        networks={
+            **{name: {"input_shape": [6], "layers": layers} for name in PARAMETERS},
+            **{name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        },
         counts=(36, 12, len(labels)),
         labels=np.array(labels),
         subjects=None if subjects is None else np.array(subjects),

@@ -44,8 +44,10 @@ def facts() -> Facts:
         key={"task": "made", "recipe": {"learning_rate": 0.003}, "encoder": {}},
         own="axonal",
         parameters=dict.fromkeys(names, 100),
-        networks={name: {"input_shape": [6], "layers": layers} for name in names},
-        plans={name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        networks={
+            **{name: {"input_shape": [6], "layers": layers} for name in names},
+            **{name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        },
         counts=(36, 12, 4),
         labels=np.array(LABELS),
         subjects=None,

@@ -25,7 +25,6 @@ def a_run(place: Place, seed: int = 0, rate: float = 0.003) -> Run:
         own="axonal",
         parameters={"axonal": 100},
         networks={"axonal": {}},
-        plans={},
         counts=(9, 3, 3),
         labels=LABELS,
         subjects=None,

@@ -18,6 +18,7 @@ from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy import facts, keys
 from benchmarks.accuracy.commands import Commands
 from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.runs import Place, Run
 from benchmarks.ann import inputs, networks, sizes, training
 from benchmarks.ann.sizes import Plan, Shape
 from models.errors import InputError
@@ -196,7 +197,7 @@ def test_the_rate_and_the_epoch_are_chosen_on_validation_windows(
     assert again["answers"] == found["answers"]
 
 
-def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path) -> None:
+def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path, tmp_path: Path) -> None:
     from neurodeploy.tasks import own
 
     before = facts.facts_of("tiny")
@@ -208,7 +209,7 @@ def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path) -> None:
     after = facts.facts_of("tiny")
     own._task_of.cache_clear()
     for model, changed in (("axonal", ["varied"]), ("gru", ["varied"])):
-        both = [keys.key_of(each, MODELS[model], 0) for each in (before, after)]
+        both = [Run(each, MODELS[model], 0, 0, Place(tmp_path)).key for each in (before, after)]
         assert keys.differences(*both) == changed
 
 

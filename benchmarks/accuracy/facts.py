@@ -26,8 +26,8 @@ class Facts:
         key: of every run of the task, as JSON values; see `keys.key_of_task`.
         own: the network that its recipe trains: name of a model.
         parameters: of each spiking model, by its name.
-        networks: architectures of these, as JSON values.
-        plans: of the artificial models by their name, as JSON values.
+        networks: architecture of each spiking model and plan of each artificial one, by its name,
+            as JSON values.
         counts: windows to train, to validate and to test.
         labels: int64 array, of the test windows.
         subjects: int64 array, of the test windows, or None where nobody is named.
@@ -43,7 +43,6 @@ class Facts:
     own: str
     parameters: Mapping[str, int]
     networks: Mapping[str, Any]
-    plans: Mapping[str, Any]
     counts: tuple[int, int, int]
     labels: NDArray[np.int64]
     subjects: NDArray[np.int64] | None
@@ -87,8 +86,10 @@ def facts_of(name: str) -> Facts:
         key=key_of_task(name, data),
         own=same[0],
         parameters={model: parameters(network) for model, network in networks.items()},
-        networks={model: network.as_dict() for model, network in networks.items()},
-        plans=_plans(data, parameters(own)),
+        networks={
+            **{model: network.as_dict() for model, network in networks.items()},
+            **_plans(data, parameters(own)),
+        },
         counts=(len(split.train), len(split.validation), len(split.test)),
         labels=windows.labels[split.test],
         subjects=subjects,

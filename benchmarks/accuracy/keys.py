@@ -12,14 +12,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from benchmarks.accuracy.facts import Facts
-    from benchmarks.accuracy.models import Model
+from benchmarks.accuracy.models import Model
 
 LOOKED_AT: Final = 64
 """Training windows that are encoded and varied for a sketch, evenly spread over all."""
@@ -63,23 +61,25 @@ def key_of_task(name: str, data: Any) -> dict[str, Any]:
     }
 
 
-def key_of(facts: Facts, model: Model, seed: int, rates: Any = None) -> dict[str, Any]:
+def key_of(
+    task: Mapping[str, Any], model: Model, network: Any, seed: int, rates: Any = None
+) -> dict[str, Any]:
     """Return what decides about a run's figures, as JSON values.
 
     Args:
-        facts: of its task.
+        task: key of its task.
         model: which is trained.
+        network: its architecture or plan, as JSON values.
         seed: of the training.
         rates: learning rates that an artificial network tries.
     """
-    shared = {**facts.key, "model": model.name, "seed": seed}
+    shared = {**task, "model": model.name, "seed": seed, "network": network}
     if model.spiking:
-        return {**shared, "network": facts.networks[model.name]}
+        return shared
     from benchmarks.ann import training
 
     values = {name: value for name, value in shared.items() if name not in SPIKING}
-    plan = facts.plans[model.name]
-    return {**values, "network": plan, "rates": rates, "training": training.rules()}
+    return {**values, "rates": rates, "training": training.rules()}
 
 
 def described(augment: Any) -> Any:

@@ -117,7 +117,7 @@ def _on_chip(estimated: Mapping[str, Any]) -> dict[str, Any]:
 
 def _artificial(run: Run, commands: Commands) -> dict[str, Any]:
     """Train an artificial network, on the first seed with every rate, else with the chosen one."""
-    out, rates, plan = run.folder / "ann.json", run.rates, run.facts.plans[run.model.name]
+    out, rates, plan = run.folder / "ann.json", run.rates, run.facts.networks[run.model.name]
     assert rates is not None, "prepare refuses such a run"
     if not out.exists():
         words = ["--task", run.facts.task, "--kind", run.model.kind, "--seed", str(run.seed)]

@@ -83,7 +83,8 @@ class Run:
     @property
     def key(self) -> dict[str, Any]:
         """What decides about the figures."""
-        return key_of(self.facts, self.model, self.seed, self.rates)
+        network = self.facts.networks[self.model.name]
+        return key_of(self.facts.key, self.model, network, self.seed, self.rates)
 
     @property
     def folder(self) -> Path:

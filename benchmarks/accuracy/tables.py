@@ -136,12 +136,12 @@ def _trainings(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
 
 
 def _training_row(each: Outcome) -> list[str]:
-    facts, spiking = each.facts, each.model.spiking
-    if spiking:
-        words = network_words(facts.networks[each.model.name])
+    facts, network = each.facts, each.facts.networks[each.model.name]
+    if each.model.spiking:
+        words = network_words(network)
         rate = f"{facts.key['recipe']['learning_rate']:g}"
     else:
-        words = plan_words(facts.plans[each.model.name])
+        words = plan_words(network)
         rate = ", ".join(f"{value:g}" for value in sorted(set(each.values("rate"))))
     return [
         each.model.title,
