@@ -207,7 +207,7 @@ def test_its_description_makes_it_again(code: Any) -> None:
         ({"high_hz": 4100}, "bands lie from 100 to 4100 Hz; .* at most half of rate_hz, 4000"),
         ({"low_hz": 3800}, "bands lie from 3800 to 3800 Hz; low_hz must be below"),
         ({"kind": "cochlea", "high_hz": 4000}, "high_hz is 4000; a resonator must lie below half"),
-        ({"code": "delta"}, "code is 'delta'; it must be an encoder's description"),
+        ({"code": "delta"}, "code is 'delta'; it must be an encoder"),
         ({"code": {"name": "nothing"}}, "'nothing' is no encoder"),
         ({"code": {"name": "bands"}}, "code is another 'bands'"),
     ],
@@ -230,3 +230,10 @@ def test_a_recording_shorter_than_a_hop_is_refused() -> None:
 def test_a_code_that_does_not_fit_the_bands_is_refused() -> None:
     with pytest.raises(InputError, match="2 values of threshold for 32 signal channels"):
         Bands(code=Delta((0.1, 0.2))).encode(np.zeros((1, 1, 800)))
+
+
+def test_versions_are_of_all_the_encoders_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Bands(code=Together((Delta((0.1,)), Lif())))
+    assert encoder.versions() == {"bands": 1, "together": 1, "delta": 1, "lif": 1}
+    monkeypatch.setattr(Lif, "version", 2)
+    assert encoder.versions()["lif"] == 2

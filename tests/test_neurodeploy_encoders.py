@@ -267,7 +267,7 @@ def test_together_survives_json_with_its_parts() -> None:
         ([], r"parts is \[\]; it must list one encoder or more"),
         ("delta", "parts is 'delta'; it must list one encoder or more"),
         ([{"name": "morse"}], "'morse' is no encoder; the encoders are delta, sigma-delta"),
-        (["delta"], "None is no encoder; the encoders are delta"),
+        (["delta"], "parts holds 'delta'; it must hold encoders"),
         ([{"name": "delta", "gain": 1}], "the encoder delta has no parameter 'gain'"),
         ([{"name": "together"}], "parts holds another 'together'; list its parts instead"),
     ],
@@ -390,4 +390,11 @@ def test_delta_refuses_a_threshold_that_is_no_positive_number(threshold: Any, me
 )
 def test_from_dict_names_what_it_does_not_know(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
+        from_dict(values)
+
+
+def test_from_dict_refuses_what_is_nested_without_end() -> None:
+    values: dict[str, Any] = {"name": "together"}
+    values["parts"] = [values]
+    with pytest.raises(InputError, match="an encoder is nested too deeply"):
         from_dict(values)

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +30,7 @@ from neurodeploy.tasks.recipe import Augment
 
 WARM_UP: Final = 0.05
 GRADIENT_LIMIT: Final = 1.0
-RATES: Final = (1e-3, 3e-3, 1e-2)
+RATES: Final = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 WINDOWS_SEEN: Final = 120_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 120
 """Epochs are as many as show that many training windows, within these limits."""
@@ -96,8 +97,8 @@ def run(
         data: of the task.
         plan: the network.
         seed: of weights, order and variation.
-        rates: to try; of several that validate alike the first is taken. One whose loss is no
-            longer a finite number is out.
+        rates: to try; of several that validate alike the one is taken whose epochs do best in the
+            mean. One whose loss is no longer a finite number is out.
         augment: the recipe's.
         epochs: as `epochs_for` says when None.
 
@@ -117,7 +118,7 @@ def run(
             diverged[rate] = str(error)
     if not tried:
         raise InputError(f"no learning rate of {', '.join(map(str, rates))} trains it: {diverged}")
-    best = max(tried, key=lambda each: each.accuracy)
+    best = max(tried, key=lambda each: (each.accuracy, fmean(each.validation)))
     network = Network(plan)
     network.load_state_dict(best.weights)
     logits = shown_to(network, view, data, data.split.test)

@@ -66,7 +66,7 @@ def _packed(windows: Windows, encoder: Encoder) -> _Packed:
     key = {
         "windows": _digests[windows],
         "encoder": encoder.as_dict(),
-        "version": encoder.version,
+        "versions": encoder.versions(),
     }
     if not _last or _last[0].key != key:
         _last.clear()  # before others are made: they need the memory

@@ -91,7 +91,7 @@ def _warp_time(signals: NDArray[np.float32], factor: NDArray[np.float64]) -> NDA
     middle = (samples - 1) / 2
     times = middle + (np.arange(samples) - middle) * factor[:, None]
     times = np.clip(times, 0, samples - 1)
-    before = np.minimum(times.astype(np.int64), samples - 2) if samples > 1 else times.astype(int)
+    before = times.astype(np.int64)
     share = (times - before).astype(np.float32)[:, None, :]
     first = np.take_along_axis(signals, before[:, None, :], axis=2)
     second = np.take_along_axis(signals, np.minimum(before + 1, samples - 1)[:, None, :], axis=2)

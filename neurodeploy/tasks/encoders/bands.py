@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -44,8 +43,8 @@ class Bands(Encoder):
         low_hz, high_hz: the lowest and the highest edge of the bands (log-mel), or the lowest and
             the highest resonator (cochlea).
         range_db: decibels below the loudest value at which the level is 0.
-        code: the encoder of the levels, or its description as `as_dict` gives it; the signal
-            channels that it sees are the bands, lowest first.
+        code: the encoder of the levels; the signal channels that it sees are the bands, lowest
+            first.
     """
 
     name: ClassVar[str] = "bands"
@@ -74,7 +73,10 @@ class Bands(Encoder):
                 f"bands lie from {self.low_hz:g} to {self.high_hz:g} Hz; low_hz must be below "
                 f"high_hz, and high_hz at most half of rate_hz, {self.rate_hz / 2:g}"
             )
-        object.__setattr__(self, "code", _made(self.code))
+        if not isinstance(self.code, Encoder):
+            raise InputError(f"code is {self.code!r}; it must be an encoder")
+        if isinstance(self.code, Bands):
+            raise InputError("code is another 'bands'; give the encoder of its levels instead")
         self._check_durations()
 
     def _check_durations(self) -> None:
@@ -161,6 +163,10 @@ class Bands(Encoder):
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         return self.code.encode(self.levels(signals))
 
+    def versions(self) -> dict[str, int]:
+        """Return its own version and that of the code."""
+        return {**super().versions(), **self.code.versions()}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the name and the parameters, the code as its own description."""
         return {**super().as_dict(), "code": self.code.as_dict()}
@@ -173,15 +179,3 @@ def _levels(power: NDArray[np.float64], range_db: float) -> NDArray[np.float64]:
     share = np.divide(power, loudest, out=np.full_like(power, least), where=loudest > 0)
     levels = 1 + 10 * np.log10(np.maximum(share, least)) / range_db
     return np.asarray(np.round(levels * LEVELS_A_RANGE) / LEVELS_A_RANGE, np.float64)
-
-
-def _made(code: Any) -> Encoder:
-    """Return the encoder that codes the levels, made from its description where that is given."""
-    from neurodeploy.tasks.encoders.registry import from_dict  # which names this encoder too
-
-    if not isinstance(code, (Encoder, Mapping)):
-        raise InputError(f"code is {code!r}; it must be an encoder's description")
-    made = code if isinstance(code, Encoder) else from_dict(code)
-    if isinstance(made, Bands):
-        raise InputError("code is another 'bands'; give the encoder of its levels instead")
-    return made

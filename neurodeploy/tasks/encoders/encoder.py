@@ -22,7 +22,7 @@ class Encoder(ABC):
         name: key of the registry.
         takes_bytes: whether `_spikes` takes uint8 signals as they are, and not as float32 only.
         kept: whether it is slow, so that the spikes of a data set are worth keeping on disk.
-        version: of its code; a change that changes spikes must raise it where they are kept.
+        version: of its code; a change that changes spikes must raise it, since they may be kept.
     """
 
     name: ClassVar[str]
@@ -65,6 +65,10 @@ class Encoder(ABC):
         self.channels(values.shape[1])
         check_finite(values, "signals")
         return self._spikes(values)
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of its code, and of each encoder that it holds, by name."""
+        return {self.name: self.version}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the name and the parameters as JSON values; `from_dict` reads them."""

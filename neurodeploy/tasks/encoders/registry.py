@@ -33,8 +33,7 @@ class Together(Encoder):
     """Several encoders of the same signals side by side.
 
     Attributes:
-        parts: the encoders, or their descriptions as `as_dict` gives them; the input channels of
-            each follow those of the one before.
+        parts: the encoders; the input channels of each follow those of the one before.
     """
 
     name: ClassVar[str] = "together"
@@ -43,10 +42,12 @@ class Together(Encoder):
     def __post_init__(self) -> None:
         if not isinstance(self.parts, (tuple, list)) or not self.parts:
             raise InputError(f"parts is {self.parts!r}; it must list one encoder or more")
-        made = tuple(p if isinstance(p, Encoder) else from_dict(p) for p in self.parts)
-        if any(isinstance(part, Together) for part in made):
-            raise InputError("parts holds another 'together'; list its parts instead")
-        object.__setattr__(self, "parts", made)
+        for part in self.parts:
+            if not isinstance(part, Encoder):
+                raise InputError(f"parts holds {part!r}; it must hold encoders")
+            if isinstance(part, Together):
+                raise InputError("parts holds another 'together'; list its parts instead")
+        object.__setattr__(self, "parts", tuple(self.parts))
 
     def channels(self, signal_channels: int) -> int:
         """Return the sum over the parts."""
@@ -61,6 +62,10 @@ class Together(Encoder):
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.concatenate([part._spikes(signals) for part in self.parts], axis=1)
+
+    def versions(self) -> dict[str, int]:
+        """Return its own version and those of the parts."""
+        return {**super().versions(), **{k: v for p in self.parts for k, v in p.versions().items()}}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the name and the descriptions of the parts."""
@@ -78,15 +83,29 @@ def from_dict(values: Mapping[str, Any]) -> Encoder:
     Raises:
         InputError: when the name or a parameter is unknown, or a parameter is out of range.
     """
+    try:
+        return _encoder(values)
+    except RecursionError:
+        raise InputError("an encoder is nested too deeply in others; two deep is enough") from None
+
+
+def _encoder(values: Mapping[str, Any]) -> Encoder:
     name = values.get("name") if isinstance(values, Mapping) else None
     if not isinstance(name, str) or name not in ENCODERS:
         raise InputError(f"{name!r} is no encoder; the encoders are {', '.join(ENCODERS)}")
     kind = ENCODERS[name]
     known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    parameters = {key: value for key, value in values.items() if key != "name"}
+    parameters = {key: _made(value) for key, value in values.items() if key != "name"}
     for key in parameters:
         if key not in known:
             raise InputError(
                 f"the encoder {name} has no parameter {key!r}; it has {', '.join(known)}"
             )
     return kind(**parameters)
+
+
+def _made(value: Any) -> Any:
+    """Return a parameter with encoders in place of their descriptions."""
+    if isinstance(value, Mapping):
+        return _encoder(value)
+    return [_made(each) for each in value] if isinstance(value, list) else value
