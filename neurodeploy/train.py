@@ -248,10 +248,10 @@ def _run_epochs(started: Training, keeper: Keeper | None) -> None:
 
 
 def _train_and_keep(started: Training, keeper: Keeper | None, advance: cli.Advance) -> None:
-    from neurodeploy.learning import training
+    from neurodeploy.learning import loop
     from neurodeploy.learning.validation import layer_warnings
 
-    for epoch in training.run(started, advance):
+    for epoch in loop.run(started, advance):
         for sentence in keeper.keep() if keeper is not None else ():
             cli.say(sentence)
         cli.say(

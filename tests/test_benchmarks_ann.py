@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import facts, keys
+from benchmarks.accuracy import answers, facts, keys
 from benchmarks.accuracy.commands import Commands
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import Place, Run
 from benchmarks.ann import inputs, networks, sizes, training
 from benchmarks.ann.sizes import Plan, Shape
+from export import netx
 from models.errors import InputError
 
 SHAPES = {
@@ -246,3 +248,11 @@ def test_the_benchmark_trains_tests_and_writes_the_page(
     kept = accuracy.main(words), capsys.readouterr().out
     assert kept[0] == 0
     assert "2 of 2 runs are there already" in kept[1]
+
+    folder = tmp_path / "runs" / "tiny" / "no-delays-seed-3"
+    network = netx.read(folder / "model.net")
+    silent = replace(network.layers[-1], weight=np.zeros_like(network.layers[-1].weight))
+    netx.write(replace(network, layers=(*network.layers[:-1], silent)), tmp_path / "silent.net")
+    found = answers.compare(folder / "model.pt", tmp_path / "silent.net", 1)
+    assert found["deployed"] == [0] * len(found["trained"])
+    assert found["different"] > 0

@@ -205,7 +205,7 @@ def test_targets_are_measured_figures_against_wanted_ones(result):
 def test_an_epoch_of_a_task_is_a_step(tiny_training):
     trainer = har.HarTrainer.__new__(har.HarTrainer)
     trainer.training = tiny_training()
-    trainer.epochs = har.training.run(trainer.training)
+    trainer.epochs = har.loop.run(trainer.training)
     trainer.restart()
     trainer.step(0)
     trainer.step(1)

@@ -20,7 +20,7 @@ from hw_sim.placement.place import place
 from hw_sim.run_options import RunOptions
 from models.errors import InputError
 from models.quantize import quantize
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
 from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.tasks.task import encode_windows
@@ -43,7 +43,7 @@ def to_budget(tiny_training: Make) -> Make:
 
 def trained(started: training.Training) -> training.Training:
     """Return a training after all its epochs."""
-    list(training.run(started))
+    list(loop.run(started))
     return started
 
 
@@ -173,11 +173,11 @@ def test_a_budget_above_what_the_network_takes_presses_nothing(to_budget: Make) 
 def test_a_training_to_a_budget_resumes_to_the_same_weights(to_budget: Make) -> None:
     whole = to_budget(Budget(1500.0))
     parts = to_budget(Budget(1500.0))
-    for _ in zip(range(15), training.run(parts)):
+    for _ in zip(range(15), loop.run(parts)):
         pass
     again = to_budget(Budget(1500.0))
     training.restore(again, training.state(parts))
-    assert list(training.run(again))[-1] == trained(whole).history[-1]
+    assert list(loop.run(again))[-1] == trained(whole).history[-1]
     assert again.best_epoch == whole.best_epoch
     assert all(torch.equal(v, again.best[k]) for k, v in whole.best.items())
 
@@ -201,16 +201,16 @@ def test_the_best_epoch_meets_the_budget_uses_it_and_then_is_the_most_accurate(
     to_budget: Make,
 ) -> None:
     started = to_budget(Budget(100.0))  # 30 epochs, the limit arrives in the 20th
-    epoch = next(training.run(started))
+    epoch = next(loop.run(started))
     told = [(1, 99.0, 0.99), (18, 98.0, 0.9), (20, 120.0, 1.0), (21, 90.0, 0.95), (22, 96.0, 0.8),
             (23, 97.0, 0.85), (24, 97.0, 0.85)]  # fmt: skip
     epochs = [
         replace(epoch, epoch=number, spent=spent, validation_accuracy=accuracy)
         for number, spent, accuracy in told
     ]
-    best = max(epochs, key=lambda each: training._rank(started, each))
+    best = max(epochs, key=lambda each: loop._rank(started, each))
     assert best.epoch == 23
-    best = max(epochs[2:4], key=lambda each: training._rank(started, each))
+    best = max(epochs[2:4], key=lambda each: loop._rank(started, each))
     assert best.epoch == 21
     over = [replace(each, spent=(each.spent or 0.0) + 100) for each in epochs]
-    assert max(over, key=lambda each: training._rank(started, each)).epoch == 21
+    assert max(over, key=lambda each: loop._rank(started, each)).epoch == 21

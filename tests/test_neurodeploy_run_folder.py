@@ -15,7 +15,7 @@ import torch
 
 from models import atomic
 from models.errors import InputError
-from neurodeploy.learning import checkpoint, training
+from neurodeploy.learning import checkpoint, loop, training
 from neurodeploy.learning.run_folder import RunFolder
 from neurodeploy.pages import history
 
@@ -24,7 +24,7 @@ Make = Callable[..., training.Training]
 
 def train(started: training.Training, folder: RunFolder, epochs: int | None = None) -> None:
     """Train and keep each epoch, as the command does, stopping early after so many epochs."""
-    for _ in itertools.islice(training.run(started), epochs):
+    for _ in itertools.islice(loop.run(started), epochs):
         folder.save(started)
     if epochs is None:
         folder.draw(started.history)
@@ -141,7 +141,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
 
     folder = RunFolder(tmp_path)
     started = tiny_training()
-    epochs = training.run(started)
+    epochs = loop.run(started)
     next(epochs)
     folder.save(started)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -162,7 +162,7 @@ def test_torchs_own_error_on_a_full_disk_is_the_same_sentence(
         raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
 
     started = tiny_training()
-    next(training.run(started))
+    next(loop.run(started))
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match=r"resume.pt cannot be written \(PytorchStreamWriter"):
         RunFolder(tmp_path).save(started)

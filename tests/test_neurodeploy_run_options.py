@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.errors import InputError
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 from neurodeploy.learning.run_folder import RunFolder
 from neurodeploy.tasks.encoders.registry import SigmaDelta
 
@@ -24,7 +24,7 @@ def contents(folder: RunFolder) -> list[bytes]:
 
 def train_an_epoch(started: training.Training, folder: RunFolder) -> None:
     """Train and keep one epoch, as the command does."""
-    next(training.run(started))
+    next(loop.run(started))
     folder.save(started)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import InputError
 from neurodeploy import train
-from neurodeploy.learning import tensorboard, training
+from neurodeploy.learning import loop, tensorboard, training
 from neurodeploy.learning.tensorboard import Events, check_installed, check_writable, scalars
 
 Make = Callable[..., training.Training]
@@ -42,7 +42,7 @@ def shown(history: list[training.Epoch]) -> dict[str, dict[int, Any]]:
 def test_the_events_are_the_history(tiny_training: Make, tmp_path: Path) -> None:
     started = tiny_training(epochs=3)
     events = Events(tmp_path)
-    for epoch in training.run(started):
+    for epoch in loop.run(started):
         events.add(epoch)
     events.close()
     found = read(tmp_path)
@@ -58,7 +58,7 @@ def test_a_training_that_goes_on_shows_every_epoch_once(
     tiny_training: Make, tmp_path: Path
 ) -> None:
     started = tiny_training(epochs=4)
-    list(training.run(started))
+    list(loop.run(started))
     first = Events(tmp_path, started.history[:1])
     first.add(started.history[1])
     first.add(started.history[2])  # as of a training that was killed before it kept this one

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 from neurodeploy.learning.training_step import rate_share
 from neurodeploy.learning.validation import Validated, layer_warnings
 from neurodeploy.tasks.encoders.registry import SigmaDelta
@@ -43,7 +43,7 @@ class Spy(SigmaDelta):
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(tiny_training: Make) -> None:
     one, other = tiny_training(seed=3), tiny_training(seed=3)
     torch.manual_seed(99)  # what is drawn elsewhere in between does not matter
-    assert list(training.run(one)) == list(training.run(other))
+    assert list(loop.run(one)) == list(loop.run(other))
     assert same(one.network.state_dict(), other.network.state_dict())
     assert same(one.best, other.best)
 
@@ -59,7 +59,7 @@ def test_each_epoch_has_an_order_and_a_variation_of_its_own(tiny_training: Make)
 
     started = tiny_training(augment=vary)
     first, again, second = (
-        next(training.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=epoch))
+        next(loop.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=epoch))
         for epoch in (1, 1, 2)
     )
     assert np.array_equal(first.spikes, again.spikes)
@@ -71,9 +71,9 @@ def test_parts_of_an_epoch_are_whole_batches_of_all_windows(
     tiny_training: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = tiny_training(batch=3)
-    whole = list(training.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
-    monkeypatch.setattr(training, "PART_WINDOWS", 7)
-    parts = list(training.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
+    whole = list(loop.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
+    monkeypatch.setattr(loop, "PART_WINDOWS", 7)
+    parts = list(loop.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
     assert len(whole) == 1
     assert [len(part.labels) for part in parts[:-1]] == [6] * (len(parts) - 1)
     assert np.array_equal(np.concatenate([part.spikes for part in parts]), whole[0].spikes)
@@ -84,10 +84,10 @@ def test_a_training_in_parts_is_the_training_in_one(
     tiny_training: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = tiny_training(batch=4)
-    list(training.run(whole))
-    monkeypatch.setattr(training, "PART_WINDOWS", 9)
+    list(loop.run(whole))
+    monkeypatch.setattr(loop, "PART_WINDOWS", 9)
     parts = tiny_training(batch=4)
-    list(training.run(parts))
+    list(loop.run(parts))
     assert same(whole.network.state_dict(), parts.network.state_dict())
 
 
@@ -95,7 +95,7 @@ def test_varied_windows_keep_their_labels(tiny_training: Make) -> None:
     plain, varied = tiny_training(), tiny_training(augment=lambda signals, rng: signals)
     for epoch in (1, 2):
         one, other = (
-            next(training.epoch_parts(t.data, t.settings.recipe, seed=0, epoch=epoch))
+            next(loop.epoch_parts(t.data, t.settings.recipe, seed=0, epoch=epoch))
             for t in (plain, varied)
         )
         assert np.array_equal(one.spikes, other.spikes)
@@ -110,7 +110,7 @@ def test_training_sees_training_windows_validation_its_own_and_nobody_the_test(
 ) -> None:
     spy = Spy(0.8)
     started = tiny_training(encoder=spy, epochs=2)
-    list(training.run(started))
+    list(loop.run(started))
     data = started.data
     validation, *epochs = spy.seen
     assert validation == data.split.validation.tolist()
@@ -125,19 +125,19 @@ def test_the_test_windows_change_nothing(tiny_training: Make) -> None:
     signals = other.data.windows.signals.copy()
     signals[other.data.split.test] = 1e30
     other.data = replace(other.data, windows=replace(other.data.windows, signals=signals))
-    assert list(training.run(one)) == list(training.run(other))
+    assert list(loop.run(one)) == list(loop.run(other))
     assert same(one.best, other.best)
 
 
 def test_a_network_learns_what_can_be_learned(tiny_training: Make) -> None:
-    history = list(training.run(tiny_training(hidden=(24,), epochs=12, learning_rate=1e-2)))
+    history = list(loop.run(tiny_training(hidden=(24,), epochs=12, learning_rate=1e-2)))
     assert history[-1].loss < history[0].loss
     assert max(epoch.validation_accuracy for epoch in history) >= 0.9
 
 
 def test_progress_counts_the_windows_of_all_epochs(tiny_training: Make) -> None:
     calls: list[tuple[int, int]] = []
-    list(training.run(tiny_training(epochs=2), lambda done, total: calls.append((done, total))))
+    list(loop.run(tiny_training(epochs=2), lambda done, total: calls.append((done, total))))
     assert calls == [(done, 48) for done in range(8, 49, 8)]
 
 
@@ -154,7 +154,7 @@ def test_the_first_of_the_best_epochs_is_kept(
     started = tiny_training()
     after = [
         {name: values.clone() for name, values in started.network.state_dict().items()}
-        for _ in training.run(started)
+        for _ in loop.run(started)
     ]
     assert (started.best_epoch, started.best_accuracy) == (2, 0.75)
     assert same(started.best, after[1])
@@ -164,7 +164,7 @@ def test_the_first_of_the_best_epochs_is_kept(
 def test_delays_stay_in_their_range_and_move(tiny_training: Make) -> None:
     started = tiny_training(delay_rate=50.0)
     before = started.network.delay_parameters()[0].detach().clone()
-    list(training.run(started))
+    list(loop.run(started))
     delays = started.network.delay_parameters()[0].detach()
     assert not torch.equal(before, delays)
     assert 0 <= float(delays.min()) <= float(delays.max()) <= 62
@@ -199,7 +199,7 @@ def test_layers_that_fire_usefully_are_not_mentioned() -> None:
 
 
 def test_a_network_with_a_threshold_out_of_reach_is_warned_about(tiny_training: Make) -> None:
-    (epoch,) = training.run(tiny_training(threshold=60.0, epochs=1))
+    (epoch,) = loop.run(tiny_training(threshold=60.0, epochs=1))
     assert epoch.rates == (0.0, 0.0)
     assert len(layer_warnings(epoch.rates, epoch.epoch)) == 2
 
@@ -211,12 +211,12 @@ def test_a_batch_larger_than_the_data_is_refused(tiny_training: Make) -> None:
     message = "the batch is 25 but there are 24 training windows; give a smaller --batch"
     with pytest.raises(InputError, match=message):
         tiny_training(batch=25)
-    assert len(list(training.run(tiny_training(batch=24, epochs=1)))) == 1
+    assert len(list(loop.run(tiny_training(batch=24, epochs=1)))) == 1
 
 
 def test_windows_left_over_by_the_batch_are_another_epochs(tiny_training: Make) -> None:
     calls: list[tuple[int, int]] = []
-    list(training.run(tiny_training(batch=10, epochs=1), lambda *call: calls.append(call)))
+    list(loop.run(tiny_training(batch=10, epochs=1), lambda *call: calls.append(call)))
     assert calls == [(10, 20), (20, 20)]
 
 
@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(
     tiny_training: Make, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     started = tiny_training()
-    epochs = training.run(started)
+    epochs = loop.run(started)
     next(epochs)
     before = {name: values.clone() for name, values in started.network.state_dict().items()}
 

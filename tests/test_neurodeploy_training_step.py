@@ -12,7 +12,7 @@ import torch
 from models.architectures.architecture import Architecture
 from models.architectures.layer_spec import LayerSpec
 from models.network import TaskDescription
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 from neurodeploy.learning.checkpoint import Checkpoint, load, save
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -53,7 +53,7 @@ def test_everything_that_learns_has_a_rate_and_moves(start):
         for group in started.optimizer.param_groups
         for p in group["params"]
     }
-    list(training.run(started))
+    list(loop.run(started))
     for name, values in started.network.named_parameters():
         assert (name in rates) == values.requires_grad
         assert torch.equal(values, before[name]) != values.requires_grad, name
@@ -63,13 +63,13 @@ def test_everything_that_learns_has_a_rate_and_moves(start):
 
 def test_an_interrupted_training_comes_to_the_same_weights(start):
     whole, first, second = start(), start(), start()
-    epochs = list(training.run(whole))
-    for epoch in training.run(first):
+    epochs = list(loop.run(whole))
+    for epoch in loop.run(first):
         if epoch.epoch == 3:  # delays are whole from the fourth on
             break
     training.restore(second, training.state(first))
     torch.manual_seed(99)
-    list(training.run(second))
+    list(loop.run(second))
     assert [e.loss for e in second.history] == [e.loss for e in epochs]
     for name, values in whole.network.state_dict().items():
         assert torch.equal(second.network.state_dict()[name], values), name
@@ -77,7 +77,7 @@ def test_an_interrupted_training_comes_to_the_same_weights(start):
 
 def test_a_checkpoint_answers_as_the_network_in_training_did(start, tmp_path):
     started = start()
-    list(training.run(started))
+    list(loop.run(started))
     architecture = started.settings.architecture
     save(Checkpoint(architecture, started.best, TaskDescription(), {}), tmp_path / "model.pt")
     kept = load(tmp_path / "model.pt")

@@ -13,7 +13,7 @@ from models.architectures.architecture import Architecture
 from models.errors import InputError
 from models.quantize import quantize
 from models.snn import SlayerNetwork
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.learning.weight_pruning import (
@@ -121,7 +121,7 @@ def test_a_training_ends_with_the_share_at_zero_in_the_integer_network(
 ) -> None:
     plain = tiny_training(hidden=(20,), epochs=10)
     started = training.start(plain.data, replace(plain.settings, prune=0.6))
-    for epoch in training.run(started):
+    for epoch in loop.run(started):
         done = epoch.epoch / 10
         weight = started.network.layers[0].synapse.weight.data
         assert zeros(weight) == pytest.approx(share_at(done, 0.6), abs=0.01)
@@ -133,7 +133,7 @@ def test_weights_are_pruned_beside_a_budget(tiny_training: Make) -> None:
     plain = tiny_training(hidden=(20, 20), epochs=30, learning_rate=5e-3)
     settings = replace(plain.settings, prune=0.5, budget=Budget(2000.0))
     started = training.start(plain.data, settings)
-    list(training.run(started))
+    list(loop.run(started))
     kept = best_checkpoint(started)
     assert started.best_epoch > 30 * ARRIVED or started.history[started.best_epoch - 1].spent
     assert max(kept.architecture.sizes[1:-1]) < 20

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.accuracy.keys import described
 from benchmarks.recipes.folds import Rows, not_tested, thinned
 from models.architectures.architecture import Architecture
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.learning.training import Settings, TrainingData
 from neurodeploy.tasks.encoders.registry import Encoder
@@ -151,7 +151,7 @@ def train(job: Job, windows: Windows) -> dict[str, Any]:
     data = TrainingData(name, windows, job.split(windows), encoder)
     began = time.process_time()
     started = training.start(data, Settings(job.architecture(windows), job.recipe, job.seed))
-    history = list(training.run(started))
+    history = list(loop.run(started))
     last, best = history[-1], history[started.best_epoch - 1]
     return {
         "accuracy_last": round(last.validation_accuracy, 4),

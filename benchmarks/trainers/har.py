@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.trainers import serving
 from neurodeploy import train
-from neurodeploy.learning import training
+from neurodeploy.learning import loop, training
 
 EPOCHS = 1000
 """More than will be run: it only shapes the learning rate."""
@@ -29,7 +29,7 @@ class HarTrainer:
 
     def __init__(self, data: Any, settings: Any) -> None:
         self.training = training.start(data, settings)
-        self.epochs = training.run(self.training)
+        self.epochs = loop.run(self.training)
 
     def restart(self) -> None:
         """Go on: epochs take the same time."""

@@ -1,6 +1,7 @@
 """Train a network for a task, and keep it.
 
-training, training_step   epochs, and the steps of one; validation what comes after them
+training                  what a training is: data, settings, the epochs done
+loop, training_step       its epochs, and the steps of one; validation what comes after them
 chosen_network, capacity  which network to train, and whether a chip could hold it
 run_folder, run_lock      the files of one training, and the right to write them; run_keeper writes
                           them while it runs, run_options says which may go on

@@ -7,17 +7,14 @@ of their gradients is the gradient of the mean over the whole batch, whatever th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.learning.training import Training
 from neurodeploy.tasks.task import Samples
-
-if TYPE_CHECKING:
-    from neurodeploy.learning.training import Training
 
 
 def train_epoch(
