@@ -98,7 +98,8 @@ def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
 def _report(network: Path, given: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
     from neurodeploy.pages.terminal import report as terminal
-    from neurodeploy.running.report_run import Request, carry_out
+    from neurodeploy.running.report_request import Request
+    from neurodeploy.running.report_run import carry_out
 
     request = Request(
         network,

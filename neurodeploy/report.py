@@ -15,7 +15,8 @@ from neurodeploy.running import report_words
 from neurodeploy.running.report_options import add_options
 
 if TYPE_CHECKING:
-    from neurodeploy.running.report_run import Outcome, Request
+    from neurodeploy.running.report_request import Request
+    from neurodeploy.running.report_run import Outcome
 
 DESCRIPTION = (
     "Run a network on its task's test samples, or on given ones, and report accuracy, spikes, "
@@ -98,7 +99,7 @@ def write_pages(request: Request, outcome: Outcome) -> list[str]:
 
 def request_of(given: argparse.Namespace) -> Request:
     """Return what the options ask for."""
-    from neurodeploy.running.report_run import Request
+    from neurodeploy.running.report_request import Request
 
     same = (
         "network", "data", "samples", "backend", "compare", "input", "transformed", "labels",

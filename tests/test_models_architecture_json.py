@@ -19,7 +19,7 @@ TINY = {"input_shape": [5], "layers": [{"kind": "dense", "neurons": 4}]}
 def test_a_network_survives_json(name):
     made = PRESETS[name]((33,), 6, dropout=0.1, weight_bits=6)
     values = json.loads(json.dumps(made.as_dict()))
-    assert Architecture.from_dict(values) == made
+    assert from_dict(values) == made
 
 
 def test_only_the_kind_and_the_size_must_be_said():

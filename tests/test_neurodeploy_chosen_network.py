@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.architectures.architecture import Architecture
+from models.architectures.architecture_json import from_dict
 from models.errors import InputError
 from neurodeploy import train
 from neurodeploy.learning import chosen_network
@@ -186,7 +187,7 @@ def test_a_share_of_synapses_that_is_not_whole_is_told_where_it_is_far_from_what
         {"kind": "dense", "neurons": 30, "connections": 0.26},
         {"kind": "dense", "neurons": 4},
     ]
-    made = Architecture.from_dict({"input_shape": [12], "layers": layers})
+    made = from_dict({"input_shape": [12], "layers": layers})
     assert chosen_network.notes(made) == [
         "layer 0 has 1 of 12 synapses a neuron, a share of 0.083 where connections is 0.02, since "
         "synapses are whole"

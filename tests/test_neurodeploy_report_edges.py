@@ -25,7 +25,8 @@ from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
 from neurodeploy.running import provenance
 from neurodeploy.running.evaluation import Inputs
-from neurodeploy.running.report_run import Request, carry_out
+from neurodeploy.running.report_request import Request
+from neurodeploy.running.report_run import carry_out
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
 

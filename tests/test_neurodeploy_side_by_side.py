@@ -171,7 +171,7 @@ def test_different_tasks_samples_and_steps_are_said(networks):
 
 
 def request(network, given):
-    from neurodeploy.running.report_run import Request
+    from neurodeploy.running.report_request import Request
 
     return Request(Path(network), input=Path(given))
 

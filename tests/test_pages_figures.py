@@ -25,7 +25,8 @@ from neurodeploy.pages.html import page as html
 from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View, core_parts
 from neurodeploy.running import evaluation
-from neurodeploy.running.report_run import Request, carry_out
+from neurodeploy.running.report_request import Request
+from neurodeploy.running.report_run import carry_out
 from neurodeploy.tasks.windows import Signal
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -115,19 +115,12 @@ class Architecture:
                 )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
+        """Return everything as JSON values; `architecture_json.from_dict` reads them."""
         return {
             "input_shape": list(self.input_shape),
             "longest_start": self.longest_start,
             "layers": [layer.as_dict() for layer in self.layers],
         }
-
-    @staticmethod
-    def from_dict(values: Any) -> Architecture:
-        """Return the architecture that `as_dict` described; see `architecture_json`."""
-        from models.architectures.architecture_json import from_dict
-
-        return from_dict(values)
 
     def changed(self, **values: Any) -> Architecture:
         """Return the same network with these fields in every layer."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from models.architectures import architecture_json
 from models.architectures.architecture import Architecture
 from models.atomic import replacing
 from models.errors import InputError
@@ -95,7 +96,7 @@ def load(path: Path) -> Checkpoint:
     try:
         json.dumps(values["training"])
         return Checkpoint(
-            Architecture.from_dict(values["architecture"]),
+            architecture_json.from_dict(values["architecture"]),
             dict(values["weights"]),
             TaskDescription.from_dict(values["task"]),
             dict(values["training"]),

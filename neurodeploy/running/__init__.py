@@ -2,6 +2,7 @@
 
 evaluation                      run a network over a task's samples, or those in a given_input;
                                 array_file opens one, measures what a report measures of a run
+report_request                  what a person asks report for
 report_run, report_files        what report does before it prints, and the files it may write
 report_options, report_words    the options of report, and what --compare names
 side_by_side                    networks side by side

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from models.atomic import check_writable
 from models.errors import InputError
 from neurodeploy import paths
 from neurodeploy.running import spike_file, trained_network
-
-if TYPE_CHECKING:
-    from neurodeploy.running.report_run import Request
+from neurodeploy.running.report_request import Request
 
 PAGES = (".html", ".htm")
 PICTURES = (".svg", ".png")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from hw_sim.reports.report import Report
 from models.errors import InputError
 from neurodeploy.running import report_run
-from neurodeploy.running.report_run import Request
+from neurodeploy.running.report_request import Request
 
 SCHEMA: Final = "neurodeploy.running.comparison"
 VERSION: Final = 1
