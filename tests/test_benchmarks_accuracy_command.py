@@ -374,7 +374,7 @@ def test_answers_that_do_not_fit_the_accuracy_are_refused(tmp_path: Path) -> Non
     prepare(run)
     for wrong in ({"accuracy": 0.75}, {"answers": LABELS[:3]}):
         write_json({**figures(), "key": run.key, **wrong}, run.result)
-        with pytest.raises(InputError, match=r"result.json says accuracy .*; remove it"):
+        with pytest.raises(InputError, match="axonal of seed 0: accuracy is .*; remove what"):
             run.kept()
     run.result.write_text("{")
     with pytest.raises(InputError, match=r"result.json is no JSON object; remove it"):

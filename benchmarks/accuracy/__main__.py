@@ -45,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     given = _options().parse_args(words)
     console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
-    say: Callable[[str], None] = lambda line: console.print(line, style="dim", soft_wrap=True)  # noqa: E731
+
+    def say(line: str) -> None:
+        console.print(line, style="dim", soft_wrap=True)
+
     board = Board(_runs(given, say), given.jobs, say)
     _check_writable(given.markdown, board.runs)
     with _told_to_end():
@@ -53,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if outcomes := outcomes_of(board):
         _show(console, outcomes)
         if given.markdown is not None:
-            page.write(outcomes, given.markdown, words, board.absent())
+            left_out = [] if given.task else _left_out(board.runs)
+            page.write(outcomes, given.markdown, words, board.absent(), left_out)
             console.print(f"Wrote {given.markdown}", style="dim")
     for run, reason in board.failures.items():
         cli.say(f"failed: {run.name}: {reason}")
@@ -118,6 +122,13 @@ def _tasks(asked: Sequence[str] | None, say: Callable[[str], None]) -> list[str]
         else:
             there.append(name)
     return there
+
+
+def _left_out(runs: Sequence[Run]) -> list[str]:
+    """Return the names of the tasks that have no runs."""
+    from neurodeploy.tasks import known
+
+    return [name for name in known() if name not in {run.facts.task for run in runs}]
 
 
 def _read(name: str, say: Callable[[str], None]) -> Facts:

@@ -9,10 +9,13 @@ their mean unsure, and both are in its interval:
   where nobody is named), of whom subject g has N_g of the N windows and the sum S_g of what differs
   there: how the same trainings would come out on other people.
 
-    mean +- t sqrt(e_s^2 + e_t^2)
+    mean +- sqrt((t(n - 1) e_s)^2 + (t(G - 1) e_t)^2)
 
-where t is the 97.5% point of Student's distribution, its degrees of freedom Welch and
-Satterthwaite's, (e_s^2 + e_t^2)^2 / (e_s^4 / (n - 1) + e_t^4 / (G - 1)).
+where t(k) is the 97.5% point of Student's distribution of k degrees of freedom. That is the 95%
+interval of either error where the other is zero; where both count it is wider than it need be, and
+so is it where chance strikes a seed and a window together, which is part of both errors. One t with
+Welch and Satterthwaite's degrees of freedom would be narrower, but three seeds are too few for it:
+simulated, it held the truth in 91 to 93% where seeds matter most.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ POINT: Final = 0.01
 DELAYS: Final = ((AXONAL, NO_DELAYS), (SYNAPTIC, NO_DELAYS), (SYNAPTIC, AXONAL))
 """Pairs of models with other delays, of which the first may have a benefit."""
 
-Band: TypeAlias = tuple[float, float]
+Interval: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,7 @@ class Difference:
     mean: float
     of_seeds: float | None
     of_test: float
-    interval: Band | None
+    interval: Interval | None
     units: str
 
     @property
@@ -170,11 +173,9 @@ def half_width(*errors: tuple[float, int]) -> float:
     was found from; infinite where one is."""
     from scipy.stats import t  # type: ignore[import-untyped]
 
-    variance = sum(error**2 for error, _ in errors)
-    if variance == 0 or math.isinf(variance):
-        return variance
-    freedom = variance**2 / sum(error**4 / (count - 1) for error, count in errors)
-    return float(t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    if any(math.isinf(error) for error, _ in errors):
+        return math.inf
+    return math.hypot(*(t.ppf((1 + LEVEL) / 2, count - 1) * error for error, count in errors))
 
 
 def compared(outcomes: Outcomes) -> list[Difference]:
@@ -190,7 +191,7 @@ def compared(outcomes: Outcomes) -> list[Difference]:
     return [each for each in found if each is not None]
 
 
-def band(values: Sequence[Mapping[str, float]]) -> tuple[float, float, float]:
+def mean_range(values: Sequence[Mapping[str, float]]) -> tuple[float, float, float]:
     """Return the means of low ends, values and high ends."""
     low, value, high = (mean(each[end] for each in values) for end in ("low", "value", "high"))
     return low, value, high

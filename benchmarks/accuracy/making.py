@@ -34,7 +34,7 @@ def make(run: Run, commands: Commands) -> dict[str, Any]:
         spent = _add_spent(run, commands.spent())
     if not code.unchanged(run.model):
         raise RunFailed("its code was changed since the benchmark began; start it again")
-    check(figures, run.facts, run.folder)
+    check(figures, run.facts, run.name)
     values = {"key": run.key, "code": made_by, "core_seconds": spent, **figures}
     write_json(values, run.result)
     return values

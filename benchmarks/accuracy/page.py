@@ -23,12 +23,19 @@ OTHER_PAGES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Pages of docs/recipes that tell of a task under another name."""
 
+RECIPES: Final = code.ROOT / "docs" / "recipes"
+"""How each recipe was chosen."""
+
 SEEDS: Final = 3
 """The fewest seeds of a model that the page takes without a word."""
 
 
 def write(
-    outcomes: Sequence[Outcomes], path: Path, words: Sequence[str], absent: Mapping[str, str]
+    outcomes: Sequence[Outcomes],
+    path: Path,
+    words: Sequence[str],
+    absent: Mapping[str, str],
+    left_out: Sequence[str] = (),
 ) -> None:
     """Write the page, and the pictures beside it.
 
@@ -37,17 +44,18 @@ def write(
         path: of the page.
         words: options of the command that made it.
         absent: why runs that were asked for are missing, by their names.
+        left_out: tasks whose data are missing where the page is written.
     """
     pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in plot.PICTURES}
     for name, picture in pictures.items():
         plot.PICTURES[name](outcomes, picture)
     parts = ["# Accuracy: spiking networks without and with delays, and artificial ones\n"]
-    parts += [_origin(outcomes, words), *_absent(absent), _few_seeds(outcomes)]
-    parts += [_other_code(outcomes)]
+    parts += [_origin(outcomes, words), *_absent(absent), _left_out(left_out)]
+    parts += [_few_seeds(outcomes), _other_code(outcomes)]
     parts += [markdown_rows(summary(outcomes)), findings(outcomes)]
     for name, picture in pictures.items():
         parts.append(f"![{name}]({os.path.relpath(picture, path.parent)})\n")
-    parts += [ABOUT, _records(outcomes, path.parent), ARTIFICIAL, COLUMNS, ENERGY + _sources()]
+    parts += [ABOUT, _records(outcomes), ARTIFICIAL, COLUMNS, ENERGY + _sources()]
     for each in outcomes:
         parts += [_about_task(each, path.parent)]
         for cells in cells_of(each):
@@ -141,6 +149,11 @@ def _absent(absent: Mapping[str, str]) -> list[str]:
     return ["**These runs are missing from the figures:**\n", "\n".join(lines) + "\n"]
 
 
+def _left_out(tasks: Sequence[str]) -> str:
+    """Return which tasks have no figures here, "" for none."""
+    return f"Left out, since their data were missing here: {', '.join(tasks)}.\n" if tasks else ""
+
+
 def _other_code(outcomes: Sequence[Outcomes]) -> str:
     """Return which runs were made by other code than is here now, "" for none."""
     commits: set[str] = set()
@@ -161,26 +174,26 @@ def _other_code(outcomes: Sequence[Outcomes]) -> str:
     )
 
 
-def _records(outcomes: Sequence[Outcomes], folder: Path) -> str:
+def _records(outcomes: Sequence[Outcomes]) -> str:
     """Return which tasks have no record of how their recipe was chosen, "" for none."""
-    without = [
-        task_of(each).task for each in outcomes if not _recipe_files(task_of(each).task, folder)
-    ]
+    without = [task_of(each).task for each in outcomes if not _recipe_files(task_of(each).task)]
     if not without:
         return ""
     return f"There is no record of how the recipe of {', '.join(without)} was chosen.\n"
 
 
-def _recipe_files(task: str, folder: Path) -> list[str]:
+def _recipe_files(task: str) -> list[Path]:
     stems = (task, f"{task}-small", *OTHER_PAGES.get(task, ()))
-    names = [f"{stem}{kind}" for stem in stems for kind in (".md", ".csv")]
-    return [name for name in names if (folder / "recipes" / name).exists()]
+    files = [RECIPES / f"{stem}{kind}" for stem in stems for kind in (".md", ".csv")]
+    return [file for file in files if file.exists()]
 
 
 def _about_task(outcomes: Outcomes, folder: Path) -> str:
     facts = task_of(outcomes)
     train, validation, test = facts.counts
-    records = [f"[{name}](recipes/{name})" for name in _recipe_files(facts.task, folder)]
+    records = [
+        f"[{file.name}]({os.path.relpath(file, folder)})" for file in _recipe_files(facts.task)
+    ]
     people = ""
     if facts.subjects is not None:
         known = "who take no part in training" if facts.unseen else "who train as well"

@@ -125,19 +125,20 @@ class Run:
         key = self.key
         for each in known:
             if not differences(each["key"], key):
-                check(each, self.facts, path)
+                check(each, self.facts, f"{path}, {self.model.name} of seed {self.seed}")
                 return each
         return None
 
 
-def check(figures: Mapping[str, Any], facts: Facts, path: Path) -> None:
+def check(figures: Mapping[str, Any], facts: Facts, where: str) -> None:
     """Raise InputError where a run's accuracy is not that of its answers."""
     answers, labels = figures["answers"], facts.labels.tolist()
     right = sum(one == other for one, other in zip(answers, labels)) / len(labels)
     if len(answers) != len(labels) or abs(right - figures["accuracy"]) > 1e-9:
         raise InputError(
-            f"{path} says accuracy {figures['accuracy']} of {len(answers)} answers, which are "
-            f"right in {right} of {len(labels)} windows; remove it, and the run is made again"
+            f"{where}: accuracy is {figures['accuracy']} of {len(answers)} answers, which are "
+            f"right in {right} of {len(labels)} windows; remove what is said of this run, and it "
+            "is made again"
         )
 
 

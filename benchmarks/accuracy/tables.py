@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.accuracy.figures import POINT, Band, Outcome, Outcomes, band, compared, task_of
+from benchmarks.accuracy.figures import (
+    POINT,
+    Interval,
+    Outcome,
+    Outcomes,
+    compared,
+    mean_range,
+    task_of,
+)
 from benchmarks.accuracy.models import MODELS
 from benchmarks.tables import Cells, number
 from hw_sim.chips.chip import CHIPS
@@ -105,7 +113,7 @@ def _on_chip(each: Outcome, name: str) -> list[str]:
         return ["does not fit", "does not fit"]
     texts = []
     for key in ("dynamic_uj", "latency_ms"):
-        low, value, high = band([one[key] for one in found])
+        low, value, high = mean_range([one[key] for one in found])
         texts.append(f"{number(value)} ({number(low)} to {number(high)})")
     return texts
 
@@ -116,7 +124,7 @@ def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
         [
             f"{MODELS[each.one].title} less {MODELS[each.other].title}",
             f"{each.mean / POINT:+.1f}",
-            _band(each.interval),
+            _interval(each.interval),
             "-" if each.of_seeds is None else f"{each.of_seeds / POINT:.1f}",
             f"{each.of_test / POINT:.1f}",
             each.units,
@@ -126,7 +134,7 @@ def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _band(ends: Band | None) -> str:
+def _interval(ends: Interval | None) -> str:
     return "-" if ends is None else f"{ends[0] / POINT:+.1f} to {ends[1] / POINT:+.1f}"
 
 
