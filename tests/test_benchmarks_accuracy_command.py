@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy import board, code, making, records
-from benchmarks.accuracy.commands import Commands, RunFailed
+from benchmarks.accuracy.commands import TOLD, Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, write_json
@@ -346,7 +346,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_first_run(
 @pytest.mark.parametrize(
     ("reason", "anew"),
     [
-        ("it was started with other options (start anew without --resume)", True),
+        (f"{'it was started with other options ' * 20}(start anew without --resume)", True),
         ("another training is writing to this folder", False),
     ],
 )
@@ -359,8 +359,8 @@ def test_a_training_that_does_not_fit_starts_anew(tmp_path: Path, reason: str, a
     class Refuses(Commands):
         def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
             said.append("--resume" in words)
-            failed = RunFailed(reason)
-            failed.code = 2
+            failed = RunFailed(reason[:TOLD])
+            failed.code, failed.said = 2, reason
             raise failed
 
     with pytest.raises(RunFailed):
@@ -374,7 +374,7 @@ def test_answers_that_do_not_fit_the_accuracy_are_refused(tmp_path: Path) -> Non
     prepare(run)
     for wrong in ({"accuracy": 0.75}, {"answers": LABELS[:3]}):
         write_json({**figures(), "key": run.key, **wrong}, run.result)
-        with pytest.raises(InputError, match="axonal of seed 0: accuracy is .*; remove what"):
+        with pytest.raises(InputError, match=r"axonal of seed 0: accuracy is .*; remove what"):
             run.kept()
     run.result.write_text("{")
     with pytest.raises(InputError, match=r"result.json is no JSON object; remove it"):

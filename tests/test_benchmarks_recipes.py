@@ -164,9 +164,7 @@ def test_every_search_is_of_a_task_and_tries_what_was_chosen(name: str) -> None:
 
 def _is_chosen(trial: Trial, found: Search) -> bool:
     """Return whether a trial is the recipe, or the preset, as it is."""
-    sizes = {"small": (64,)}
-    recipe = {**vars(found.task.recipe), "hidden": sizes.get(found.network or "")}
-    if found.network is None:
-        recipe = vars(found.task.recipe)
-    same = all(recipe[key] == value for key, value in trial.changes.items())
-    return same and trial.encoder is None and trial.network is None
+    tried = {**vars(found.recipe), **trial.changes}
+    chosen = {**vars(found.task.recipe), **({"hidden": (64,)} if found.network == "small" else {})}
+    others = (trial.encoder, trial.network, trial.windows)
+    return tried == chosen and others == (None, None, None)

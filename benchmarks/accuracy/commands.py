@@ -24,9 +24,11 @@ class RunFailed(Exception):
 
     Attributes:
         code: exit code of the command that failed, None where none did.
+        said: the last line that it said, whole.
     """
 
     code: int | None = None
+    said: str = ""
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Commands:
             failed = RunFailed(
                 f"{words[0]} ended with exit code {code} ({lines[-1][:TOLD]}); see {log}"
             )
-            failed.code = code
+            failed.code, failed.said = code, lines[-1]
             raise failed
         return out
 

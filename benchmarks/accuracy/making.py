@@ -79,7 +79,7 @@ def _train(run: Run, commands: Commands) -> None:
             commands.run([*words, "--resume"], log)
             return
         except RunFailed as failed:
-            if failed.code != cli.IMPOSSIBLE or OTHER_OPTIONS not in str(failed):
+            if failed.code != cli.IMPOSSIBLE or OTHER_OPTIONS not in failed.said:
                 raise
             set_aside(run.folder)
             prepare(run)
