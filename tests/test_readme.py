@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PARAGRAPHS = re.sub(r"(?<!\n)\n(?!\n)", " ", README)  # a command may go on in the next line
-COMMAND = r"python -m ((?:neurodeploy|benchmarks)\.\w+(?: --?(?!help)[\w-]+| [\w./]+)*)"
+COMMAND = r"python -m ((?:neurodeploy|benchmarks)\.\w+(?: (?!--help)--?[\w-]+| [\w./]+)*)"
 COMMANDS = sorted(set(re.findall(COMMAND, PARAGRAPHS)))
 
 
