@@ -61,9 +61,18 @@ def test_the_example_refuses_what_it_says(folder: Path) -> None:
     task = tasks.get("gestures")
     with pytest.raises(InputError, match=r"holds no PERSON_GESTURE_NUMBER\.csv; give another"):
         task.read(folder)
-    (folder / "recordings" / "1_still_9.csv").write_text("1,2,3\n")
-    with pytest.raises(InputError, match=r"9\.csv holds \(1, 3\) numbers; it must hold 64 lines"):
-        task.read(folder / "recordings")
+    for name, text, message in (
+        ("1_still_9.csv", "1,2,3\n", r"9\.csv holds \(1, 3\) numbers; record 64 lines"),
+        (
+            "1_still_9.csv",
+            "x,y,z\n",
+            r"9\.csv holds no numbers \(could not convert .* record it again",
+        ),
+        ("1_wave_1.csv", "1,2,3\n", r"1_wave_1\.csv has no gesture of circle, shake, still in its"),
+    ):
+        (folder / "recordings" / name).write_text(text)
+        with pytest.raises(InputError, match=message):
+            task.read(folder / "recordings")
 
 
 def test_files_and_functions_that_the_page_names_are_there() -> None:
