@@ -16,12 +16,14 @@ from models.errors import InputError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` when the block succeeds.
 
-    On any error or interruption the temporary file is removed and `path` is as it was.
+    On any error or interruption the temporary file is removed and `path` is as it was. Where `path`
+    is a link, the file that it leads to is replaced.
 
     Raises:
-        InputError: when the folder cannot be made or written, or the disk is full.
+        InputError: when the folder cannot be made or written, the disk is full, or a folder, a pipe
+            or a device is there.
     """
-    path = Path(path)
+    path = _target(path)
     temporary = _beside(path)
     try:
         yield temporary
@@ -43,7 +45,16 @@ def temporary_pattern(path: Path) -> str:
 
 def check_writable(path: Path) -> None:
     """Raise InputError unless a file can be written at `path`, whose folder is made."""
-    _beside(Path(path)).unlink()
+    _beside(_target(path)).unlink()
+
+
+def _target(path: Path) -> Path:
+    """Return where the file lies that is to be written."""
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        kind = "a folder" if os.path.isdir(target) else "a pipe or a device"
+        raise InputError(f"{path} cannot be written, since {kind} is there; choose another name")
+    return target
 
 
 def _beside(path: Path) -> Path:

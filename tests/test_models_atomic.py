@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from models.atomic import replacing
+from models.atomic import check_writable, replacing
 from models.errors import InputError
 
 
@@ -59,14 +59,29 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path):
         pytest.fail("the block was entered")
 
 
-def test_a_folder_in_its_place_is_one_sentence(tmp_path):
-    (tmp_path / "out.txt").mkdir()
-    with (
-        pytest.raises(InputError, match=r"out\.txt cannot be written"),
-        replacing(tmp_path / "out.txt") as temporary,
-    ):
-        temporary.write_text("new")
+@pytest.mark.parametrize(("make", "kind"), [(os.mkdir, "a folder"), (os.mkfifo, "a pipe")])
+def test_what_is_no_file_is_not_replaced(make, kind, tmp_path):
+    path = tmp_path / "out.txt"
+    make(path)
+    before = path.stat()
+    for write in (check_writable, lambda path: replacing(path).__enter__()):
+        with pytest.raises(
+            InputError, match=rf"out\.txt cannot be written, since {kind}.* is there"
+        ):
+            write(path)
+    assert os.path.samestat(before, path.stat())
     assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_the_file_that_a_link_leads_to_is_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    real, link = tmp_path / "folder" / "real.txt", tmp_path / "out.txt"
+    link.symlink_to(real)
+    for text in ("new", "newer"):
+        with replacing(link) as temporary:
+            temporary.write_text(text)
+        assert real.read_text() == text
+    assert link.is_symlink()
 
 
 def test_it_has_the_permissions_of_a_file_written_plainly(tmp_path):

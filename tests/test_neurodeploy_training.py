@@ -238,7 +238,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(
     assert same(before, started.network.state_dict())
 
 
-@pytest.mark.parametrize("device", ["gpu", "", "cuda:97", "meta", "cpu:x"])
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:97", "meta", "cpu:x", "hpu", "vulkan"])
 def test_a_device_that_is_not_there_is_refused_in_one_sentence(
     tiny_training: Make, device: str
 ) -> None:
