@@ -149,7 +149,7 @@ def test_the_first_of_the_best_epochs_is_kept(
 ) -> None:
     accuracies = iter([0.25, 0.75, 0.75, 0.5])
     monkeypatch.setattr(
-        training, "evaluate", lambda *_: Validated(next(accuracies), (0.1, 0.1), (1.0, 1.0))
+        loop, "evaluate", lambda *_: Validated(next(accuracies), (0.1, 0.1), (1.0, 1.0))
     )
     started = tiny_training()
     after = [
