@@ -63,7 +63,7 @@ def windows_of(**changes: Any) -> Windows:
         ({"class_names": None}, "made up: class_names are None; give a tuple of texts"),
         ({"class_names": (1, 2)}, r"class_names are \(1, 2\); give a tuple of texts"),
         ({"class_names": "ab"}, "class_names are 'ab'; give a tuple of texts"),
-        ({"class_names": np.zeros((2, 2))}, r"names are array\(.*; give a tuple of texts"),
+        ({"class_names": np.zeros((2, 2))}, r"are an array of float64 of shape \(2, 2\); give"),
         ({"channel_names": (1, 2)}, r"channel_names are \(1, 2\); give a tuple of texts"),
         ({"notes": None}, "notes are None; give a tuple of texts"),
         ({"notes": "hello"}, "notes are 'hello'; give a tuple of texts"),

@@ -130,6 +130,8 @@ def digest(windows: Windows) -> str:
 
 def shown(value: object) -> str:
     """Return a wrong value for a message: on one line, and not much of it."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
     return " ".join(reprlib.repr(value).split())
 
 
