@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,13 @@ def test_what_is_no_python_file_is_refused(
             "absent.csv cannot be read (No such file or directory); ch",
         ),
         ("return signals", "as ndarray; its `read` must return Windows"),
+        ("raise ValueError('one\\ntwo')", "own.py: read fails with ValueError: one (line 12); cor"),
+        ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12); correct it, or what it was"),
+        ("1 / 0", "read fails with ZeroDivisionError: division by zero (line 12); correct it"),
+        ("np.loadtxt(['1,a'], delimiter=',')", "read fails with ValueError: could not convert s"),
+        ("read(path)", "read fails with RecursionError: maximum recursion depth exceeded"),
+        ("import sys; sys.exit(0)", "read fails with SystemExit: 0 (line 12); correct it, or what"),
+        ("raise MemoryError", "the memory is not enough; choose a smaller network"),
     ],
 )
 def test_bad_data_of_an_own_task_are_one_sentence_and_stay(
@@ -157,3 +165,137 @@ def test_data_that_cannot_be_read_leave_an_earlier_run_as_it_was(
     assert train.main(["--task", "own", "--data", f"{tmp_path}", "--out", f"{run}"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+# What the commands cannot use
+
+
+def with_task(*changes: tuple[str, str]) -> str:
+    """Return the file where parts of the line with the task are others."""
+    head, _, line = TASK.replace("CHANGE", "pass").partition("TASK = ")
+    for before, now in changes:
+        assert before in line
+        line = line.replace(before, now, 1)
+    return f"{head}TASK = {line}"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "message"),
+    [
+        *(
+            ('"own"', name, r"the task's name is .*; give 1 to 64 ASCII letters, digits, - and _")
+            for name in ("3", "None", "[1]", '""', '"../../x"', '"/abs"', '"--data"', '"50%s"',
+                         '"nul\\0"', '"a\\nb"', '"my task"', '"x" * 65')
+        ),
+        ('"own"', '"har"', "calls its task 'har' as another is called; give it a name of its own"),
+        ('"a task"', "5", "the task's description is 5; give a text"),
+        (" read,", " None,", "the task's read is None; give a function that returns the Windows"),
+        ("lambda windows: Delta()", "3", "default_encoder is 3; give a function that returns the"),
+        ("lambda windows: Delta()", "Delta", "the task's default_encoder is <class .*; give a fun"),
+        ("Recipe()", "None", "the task's recipe is None; give a Recipe"),
+        ("Recipe()", "Recipe(epochs=0)", "fails with InputError: epochs is 0; give a whole number"),
+        ('Origin("d", "l", "c", "o")', "None", "the task's origin is None; give an Origin"),
+        *(
+            ("))", f"), {others})", "the task's other_encoders is .*; give a dict of functions as")
+            for others in ("None", "['a']", "{'50%': read}", "{3: read}", "{'a': Delta}")
+        ),
+        *(
+            ('"o")', f'"o", places={places})', "the origin's places is .*; give a tuple of names")
+            for places in ("(3,)", "'abc'", "('',)", "None", "('nul\\0',)")
+        ),
+        ('"o")', '"o", downloads=("x",))', r"origin's downloads is \('x',\); give a tuple of Dow"),
+        ('"o")', '"o", find=None)', "origin's find is None; give a function that returns a Path"),
+        ('"o")', '"o", find=lambda: 1 / 0)', r"find fails with ZeroDivisionError: .* \(line 16\)"),
+        ('"o")', '"o", find=lambda: "/tmp")', "find returns '/tmp'; it must return a Path, or N"),
+        ('"o")', '"o", unpacked=None)', "the origin's unpacked is None; give True or False"),
+        ('"o")', '"o", fetch=3)', "the origin's fetch is 3; give a function that gets the data"),
+        ('"d"', "1", "the origin's data is 1; give a text"),
+    ],
+)  # fmt: skip
+def test_a_task_that_no_list_can_show_is_one_sentence(
+    before: str, now: str, message: str, write: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    path = write(with_task((before, now)))
+    assert data.main([]) == 2
+    error = capsys.readouterr().err
+    assert re.match(rf"error: {path}.*{message}", error)
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        ("lambda windows: None", "returns None; it must return an encoder, such as Delta()"),
+        ("lambda windows: Delta", "Delta'>; it must return an encoder, such as Delta()"),
+        ("lambda windows: 1 / 0", "fails with ZeroDivisionError: division by zero (line 16); co"),
+        ("lambda windows: open('/no/file')", "fails with FileNotFoundError: [Errno 2] No such fi"),
+        ("lambda: Delta()", "positional arguments but 1 was given (in none of its lines); corr"),
+    ],
+)
+def test_an_encoder_that_is_none_is_one_sentence(
+    now: str, message: str, write: Callable[..., Path], workplace: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    others = f"), {{'other': {now}}})"
+    path = write(with_task(("lambda windows: Delta()", now), ("))", others)))
+    for option, name in (([], "default_encoder"), (["--encoder", "other"], "the encoder other")):
+        assert train.main(["--task", "own", "--data", "x", "--threads", "1", *option]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {path}: {name} ")
+        assert message in error
+        assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        ("lambda signals: signals", "fails with TypeError: <lambda>() takes 1 positional argument"),
+        ("lambda signals, rng: 1 / 0", "fails with ZeroDivisionError: division by zero (line 16);"),
+        ("lambda signals, rng: None", "returns None; it must return an array of numbers of the s"),
+        ("lambda signals, rng: signals[:1]", "returns an array of float32 of shape (1, 2, 16)"),
+        (
+            "lambda signals, rng: signals.astype(str)",
+            "it must return an array of numbers of the sa",
+        ),
+    ],
+)
+def test_an_augmentation_that_fails_is_one_sentence(
+    augment: str, message: str, write: Callable[..., Path], workplace: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    recipe = f"Recipe(hidden=(4,), epochs=1, batch=8, augment={augment})"
+    path = write(with_task(("Recipe()", recipe)))
+    assert train.main(["--task", "own", "--data", "x", "--threads", "1"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"error: {path}: augment ")
+    assert message in error
+
+
+def test_a_fetch_that_fails_is_one_sentence(
+    write: Callable[..., Path], data_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(with_task(('"o")', '"o", fetch=lambda folder: open(folder / "absent"))')))
+    assert data.main(["--task", "own", "--get"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {path}: fetch fails with FileNotFoundError")
+
+
+def test_an_augmentation_stays_what_a_benchmark_describes(write: Callable[..., Path]) -> None:
+    from neurodeploy.tasks.augment.images import VaryImages
+
+    write(with_task(("Recipe()", "Recipe(augment=read)")))
+    assert tasks.get("own").recipe.augment.__name__ == "read"  # type: ignore[union-attr]
+    own._task_of.cache_clear()
+    vary = "__import__('neurodeploy.tasks.augment.images', fromlist=['x']).VaryImages((8, 8))"
+    write(with_task(("Recipe()", f"Recipe(augment={vary})")))
+    assert tasks.get("own").recipe.augment == VaryImages((8, 8))
+
+
+def test_a_learning_rate_that_is_no_float32_is_one_sentence(
+    write: Callable[..., Path], workplace: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(TASK.replace("CHANGE", "pass"))
+    words = ["--task", "own", "--data", "x", "--batch", "8", "--threads", "1"]
+    assert train.main([*words, "--learning-rate", "1e39"]) == 2
+    error = capsys.readouterr().err
+    assert error == "error: learning_rate is 1e+39; give a number over 0, up to 1e+06\n"

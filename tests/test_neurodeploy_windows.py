@@ -14,7 +14,7 @@ from models.errors import InputError
 from neurodeploy import data
 from neurodeploy.tasks import digits, inventory, origin
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.windows import Windows, digest
 
 
 def windows_of(**changes: Any) -> Windows:
@@ -51,6 +51,22 @@ def windows_of(**changes: Any) -> Windows:
         ({"signals": np.zeros((4, 2, 0))}, "windows have 0 samples; give windows of 1 or more"),
         ({"rate_hz": 0.0}, r"made up has 0\.0 samples a second; give a number over 0, or None"),
         ({"rate_hz": float("nan")}, "made up has nan samples a second; give a number over 0"),
+        ({"rate_hz": "50"}, r"made up has '50' samples a second; give a number over 0, or None"),
+        ({"rate_hz": True}, "made up has True samples a second; give a number over 0"),
+        ({"grid": 2}, r"made up has the grid 2; give \(height, width\) in whole numbers, or None"),
+        ({"grid": (1.0, 2.0)}, r"made up has the grid \(1\.0, 2\.0\); give \(height, width\) in"),
+        ({"grid": (1, 2, 1)}, r"made up has the grid \(1, 2, 1\); give \(height, width\) in"),
+        ({"test_subjects": None}, "test_subjects are object; give an array of real numbers"),
+        ({"test_subjects": "0"}, "test_subjects are <U1; give an array of real numbers"),
+        ({"test_subjects": 0}, "made up: test_subjects are 0; give a tuple of numbers"),
+        ({"test_subjects": (0.5,)}, r"test_subjects hold 0\.5; they must be whole numbers"),
+        ({"class_names": None}, "made up: class_names are None; give a tuple of texts"),
+        ({"class_names": (1, 2)}, r"class_names are \(1, 2\); give a tuple of texts"),
+        ({"class_names": "ab"}, "class_names are 'ab'; give a tuple of texts"),
+        ({"class_names": np.zeros((2, 2))}, r"are an array of float64 of shape \(2, 2\); give"),
+        ({"channel_names": (1, 2)}, r"channel_names are \(1, 2\); give a tuple of texts"),
+        ({"notes": None}, "notes are None; give a tuple of texts"),
+        ({"notes": "hello"}, "notes are 'hello'; give a tuple of texts"),
         ({"grid": (0, 2)}, r"no multiple of the pixels of its grid \(0, 2\); give the grid of one"),
     ],
 )
@@ -59,6 +75,21 @@ def test_windows_refuse_what_they_cannot_hold(changes: dict[str, Any], message: 
         windows_of(**changes)
     assert str(raised.value).startswith("made up")
     assert "\n" not in str(raised.value)
+
+
+def test_the_source_of_windows_is_a_text() -> None:
+    with pytest.raises(InputError, match="the source of windows is 3; give a text"):
+        windows_of(source=3)
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_windows_of_numpy_or_lists_are_those_of_tuples_and_plain_numbers(kind: Any) -> None:
+    given = windows_of(
+        rate_hz=np.float32(50.0), test_subjects=kind([2]), class_names=["rest", "move"],
+        channel_names=["x", "y"], notes=["one"],
+    )  # fmt: skip
+    assert (given.test_subjects, given.class_names) == ((2,), ("rest", "move"))
+    assert digest(given) == digest(windows_of(test_subjects=(2,)))
 
 
 def test_whole_numbers_of_any_type_are_taken_as_they_are() -> None:

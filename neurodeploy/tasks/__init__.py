@@ -7,7 +7,7 @@
     augment/     varied copies of signals, to train on
     recipe       the numbers of a training
     task         the Task type; encode windows, describe a task in a network
-    own          tasks in files of the user's own
+    own          tasks in files of the user's own; own_checks what is refused of them
     cache        arrays kept on disk, so that they are made once; kept_spikes uses it
     download     a published file, whole or not at all; idx_downloads lists those of MNIST and
                  Fashion-MNIST, unpack opens archives

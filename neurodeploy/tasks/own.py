@@ -7,13 +7,20 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.tasks.encoders.registry import Encoder
+from neurodeploy.tasks.fixed_arrays import NUMBERS
+from neurodeploy.tasks.own_checks import check_task
 from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.windows import shown
 
 VARIABLE: Final = "NEURODEPLOY_TASKS"
 """Paths of Python files, parted as PATH is: by `:`, on Windows by `;`."""
@@ -27,7 +34,7 @@ def own_tasks(taken: Mapping[str, Task]) -> dict[str, Task]:
 
     Raises:
         InputError: when a file is missing, cannot be run, has no `TASK`, or its task has the name
-            of another.
+            of another or something in it that no command can use.
     """
     found: dict[str, Task] = {}
     for path in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
@@ -52,7 +59,84 @@ def _task_of(path: Path) -> Task:
             f"{path}, which {VARIABLE} lists, has no TASK; end it with TASK = Task(...) as "
             "docs/own-task.md shows"
         )
-    return task
+    check_task(task, str(path))
+    return _guarded(task, path)
+
+
+def _guarded(task: Task, path: Path) -> Task:
+    """Return the task with functions that raise nothing but sentences; see `_guard`."""
+    recipe, origin = task.recipe, task.origin
+    encoder: dict[str, Any] = {"is_right": _is_encoder, "words": "an encoder, such as Delta()"}
+    if recipe.augment is not None and not is_dataclass(recipe.augment):  # those show their fields
+        words = "an array of numbers of the same shape as the signals"
+        augment = _guard(recipe.augment, path, "augment", is_right=_is_varied, words=words)
+        recipe = replace(recipe, augment=augment)
+    find = _guard(origin.find, path, "find", is_right=_is_path_or_none, words="a Path, or None")
+    fetch = None if origin.fetch is None else _guard(origin.fetch, path, "fetch")
+    return replace(
+        task,
+        read=_guard(task.read, path, "read", passed=OSError),  # `Task.load` says what that means
+        default_encoder=_guard(task.default_encoder, path, "default_encoder", **encoder),
+        other_encoders={
+            name: _guard(call, path, f"the encoder {name}", **encoder)
+            for name, call in task.other_encoders.items()
+        },
+        recipe=recipe,
+        origin=replace(origin, find=find, fetch=fetch),
+    )
+
+
+def _guard(
+    call: Callable[..., Any],
+    path: Path,
+    name: str,
+    *,
+    is_right: Callable[..., bool] = lambda *_: True,
+    words: str = "",
+    passed: type[Exception] = InputError,
+) -> Callable[..., Any]:
+    """Return a function of the user's file whose errors are sentences that name the file and line.
+
+    Args:
+        call: the function.
+        path: of the file.
+        name: what the function is called.
+        is_right: whether what it returns will do, which is told what it was called with too.
+        words: what it must return.
+        passed: errors that somebody else turns into a sentence.
+    """
+
+    @functools.wraps(call)
+    def guarded(*given: Any) -> Any:
+        try:
+            found = call(*given)
+        except (InputError, MemoryError, passed):  # the commands say what to do
+            raise
+        except (Exception, SystemExit) as error:
+            raise InputError(
+                f"{path}: {name} fails with {_said(error)} ({_place(path, error)}); correct it, or "
+                "what it was given"
+            ) from error
+        if not is_right(found, *given):
+            raise InputError(f"{path}: {name} returns {shown(found)}; it must return {words}")
+        return found
+
+    return guarded
+
+
+def _is_encoder(found: object, _: object) -> bool:
+    return isinstance(found, Encoder)
+
+
+def _is_path_or_none(found: object) -> bool:
+    return found is None or isinstance(found, Path)
+
+
+def _is_varied(found: object, signals: Any, _: object) -> bool:
+    """Tell whether an augmentation returns an array as it was given one."""
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in NUMBERS:
+        return False
+    return bool(found.shape == signals.shape)
 
 
 def _module_of(path: Path) -> Any:
@@ -82,4 +166,4 @@ def _place(path: Path, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}" if error.lineno else "in no certain line"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f"line {lines[-1]}" if lines else "before its first line"
+    return f"line {lines[-1]}" if lines else "in none of its lines"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,8 +50,8 @@ class Windows:
             pixel x, y of plane k.
 
     Raises:
-        InputError: when shapes disagree, a label has no name, a part is none of the three, or a
-            value is not finite.
+        InputError: when shapes disagree, a label has no name, a part is none of the three, a value
+            is not finite, or a field is of another type.
     """
 
     signals: NDArray[np.float32] | NDArray[np.uint8]
@@ -66,8 +67,16 @@ class Windows:
     grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        fixed = fixed_signals(self.signals, f"{self.source}: signals")
-        object.__setattr__(self, "signals", fixed)
+        if not isinstance(self.source, str):
+            raise InputError(f"the source of windows is {shown(self.source)}; give a text")
+        fixed = {
+            "signals": fixed_signals(self.signals, f"{self.source}: signals"),
+            "test_subjects": _subjects(self),
+            "rate_hz": self.rate_hz.item() if isinstance(self.rate_hz, np.number) else self.rate_hz,
+            **{name: _texts(self, name) for name in ("class_names", "channel_names", "notes")},
+        }
+        for name, value in fixed.items():
+            object.__setattr__(self, name, value)
         for name, dtype in (("labels", np.int64), ("subjects", np.int64), ("parts", np.uint8)):
             values = getattr(self, name)
             if values is not None or name == "labels":
@@ -119,6 +128,30 @@ def digest(windows: Windows) -> str:
     return sha.hexdigest()
 
 
+def shown(value: object) -> str:
+    """Return a wrong value for a message: on one line, and not much of it."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    return " ".join(reprlib.repr(value).split())
+
+
+def _texts(windows: Windows, name: str) -> tuple[str, ...]:
+    """Return a field of texts as a tuple; raise InputError when it is something else."""
+    values = getattr(windows, name)
+    if not isinstance(values, (tuple, list)) or not all(isinstance(each, str) for each in values):
+        raise InputError(f"{windows.source}: {name} are {shown(values)}; give a tuple of texts")
+    return tuple(values)
+
+
+def _subjects(windows: Windows) -> tuple[int, ...]:
+    """Return the test subjects as plain numbers; raise InputError when they are none."""
+    what = f"{windows.source}: test_subjects"
+    numbers = whole_numbers(windows.test_subjects, np.int64, what)
+    if numbers.ndim != 1:
+        raise InputError(f"{what} are {shown(windows.test_subjects)}; give a tuple of numbers")
+    return tuple(numbers.tolist())
+
+
 def _check_signals(windows: Windows) -> None:
     signals = windows.signals
     if signals.ndim != 3 or signals.shape[1:] != (len(windows.channel_names), signals.shape[-1]):
@@ -158,19 +191,29 @@ def _check_parts(windows: Windows) -> None:
 
 
 def _check_rate(windows: Windows) -> None:
-    if windows.rate_hz is not None and not 0 < windows.rate_hz < math.inf:
+    rate = windows.rate_hz
+    if rate is None:
+        return
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
         raise InputError(
-            f"{windows.source} has {windows.rate_hz} samples a second; give a number over 0, or "
-            "None where a sample takes no certain time"
+            f"{windows.source} has {shown(rate)} samples a second; give a number over 0, or None "
+            "where a sample takes no certain time"
         )
 
 
 def _check_grid(windows: Windows) -> None:
-    pixels = 1 if windows.grid is None else math.prod(windows.grid)
-    if pixels < 1 or len(windows.channel_names) % pixels:
+    grid = windows.grid
+    if grid is None:
+        return
+    if not isinstance(grid, (tuple, list)) or [type(each) for each in grid] != [int, int]:
+        raise InputError(
+            f"{windows.source} has the grid {shown(grid)}; give (height, width) in whole numbers, "
+            "or None where channels are no pixels"
+        )
+    if min(grid) < 1 or len(windows.channel_names) % math.prod(grid):
         raise InputError(
             f"{windows.source} has {len(windows.channel_names)} channels, which is no multiple of "
-            f"the pixels of its grid {windows.grid}; give the grid of one plane"
+            f"the pixels of its grid {grid}; give the grid of one plane"
         )
 
 
