@@ -112,8 +112,10 @@ class Run:
 
     def in_folder(self) -> dict[str, Any] | None:
         """Return the figures in its folder, None where they are missing or another run's."""
-        found = read_json(self.result)
-        return None if found is None else self._mine([found], self.result)
+        found = read_json(self.result, {})
+        if found is None:
+            return None
+        return self._mine([records.figures_of(found, str(self.result))], self.result)
 
     def in_records(self) -> dict[str, Any] | None:
         """Return the figures in its task's records, None where they are missing."""
@@ -134,28 +136,23 @@ def check(figures: Mapping[str, Any], facts: Facts, where: str) -> None:
     """Raise InputError where a run's accuracy is not that of its answers."""
     answers, labels = figures["answers"], facts.labels.tolist()
     right = sum(one == other for one, other in zip(answers, labels)) / len(labels)
-    if len(answers) != len(labels) or abs(right - figures["accuracy"]) > 1e-9:
+    same = abs(right - figures["accuracy"]) <= 1e-9
+    if len(answers) != len(labels) or max(answers) >= facts.classes or not same:
         raise InputError(
             f"{where}: accuracy is {figures['accuracy']} of {len(answers)} answers, which are "
-            f"right in {right} of {len(labels)} windows; remove what is said of this run, and it "
-            "is made again"
+            f"right in {right} of {len(labels)} windows of {facts.classes} classes; remove what is "
+            "said of this run, and it is made again"
         )
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path, rule: records.Rule) -> dict[str, Any] | None:
     """Return the object in a file, None where there is no such file.
 
     Raises:
-        InputError: when it holds none.
+        InputError: when it holds none of which the rule is true.
     """
-    if not path.exists():
-        return None
-    try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError):
-        raise InputError(
-            f"{path} is no JSON object; remove it, and what it held is made again"
-        ) from None
+    text = records.text_of(path)
+    return None if text is None else records.checked(records.parsed(text), rule, str(path))
 
 
 def write_json(values: Mapping[str, Any], path: Path) -> None:
@@ -175,16 +172,31 @@ def prepare(run: Run) -> str:
     if not run.model.spiking and run.rates is None:
         raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
     place, told = run.folder / "key.json", ""
-    kept = read_json(place)
+    kept = read_json(place, records.KEY)
     changed = [] if kept is None else differences(kept, run.key)
-    if changed:
+    wrong = f"what is there differs in {', '.join(changed)}" if changed else _damage(run.folder)
+    if wrong:
         aside = set_aside(run.folder)
-        told = f"{run.name}: what is there differs in {', '.join(changed)}; it is now in {aside}"
-    if kept is None or changed:
+        told = f"{run.name}: {wrong}; it is now in {aside}, and the run starts anew"
+    if kept is None or wrong:
         run.folder.mkdir(parents=True, exist_ok=True)
         write_json(code.makers(run.model), run.folder / "code.json")
         write_json(run.key, place)
     return told
+
+
+def _damage(folder: Path) -> str:
+    """Return why no training can go on with the state that is kept in a folder, "" if it can."""
+    state = folder / "resume.pt"
+    if not state.exists():
+        return ""
+    from neurodeploy.learning import checkpoint, run_folder
+
+    try:
+        checkpoint.load_values(state, run_folder.FORMAT, run_folder.VERSION)
+    except InputError as error:
+        return str(error).rpartition(";")[0]
+    return ""
 
 
 def set_aside(folder: Path) -> Path:
