@@ -24,6 +24,7 @@ STATE = {"format": run_folder.FORMAT, "version": run_folder.VERSION}
 def _known_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take some digest for that of the code, since reading all of it takes long."""
     monkeypatch.setattr(code, "digest", lambda places: f"{len(places)} places")
+    monkeypatch.setattr(code, "unchanged", lambda _: True)  # which keeps what it was at first
     monkeypatch.setattr(code, "_git", lambda *words: "")
 
 
@@ -71,7 +72,6 @@ def test_an_interrupted_training_is_resumed(run: Run) -> None:
 
 def test_code_that_began_a_run_is_told_as_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "_spiking", lambda *_: RIGHT)
-    monkeypatch.setattr(code, "unchanged", lambda _: True)
     first = code.makers(run.model)["sha256"]
     assert making.make(run, Commands())["code"]["sha256"] == [first]
     monkeypatch.setattr(code, "digest", lambda places: "other")
