@@ -16,7 +16,7 @@ from benchmarks.accuracy import board, code, records
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, write_json
+from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, with_rate, write_json
 from models.errors import InputError
 
 LABELS = [0, 1, 0, 1]
@@ -163,17 +163,34 @@ def test_a_failed_run_says_why_and_others_go_on(
 
 
 def test_other_seeds_take_the_rate_that_the_first_chose(tmp_path: Path) -> None:
-    runs = runs_of(facts(), Place(tmp_path), [4, 5], ["gru"])
-    assert [run.chooses for run in runs] == [True, False]
-    with pytest.raises(RunFailed, match="its learning rate is chosen on seed 4, which failed"):
-        prepare(runs[1])
-    assert not runs[1].folder.exists()
-    runs[0].folder.mkdir(parents=True)
-    write_json({**figures(), "key": runs[0].key, "rate": 0.003}, runs[0].result)
-    assert runs[1].rates == (0.003,)
-    before = runs[1].key
-    write_json({**figures(), "key": runs[0].key, "rate": 0.01}, runs[0].result)
-    assert runs[1].key != before
+    first, other = runs_of(facts(), Place(tmp_path), [4, 5], ["gru"])
+    spiking = runs_of(facts(), Place(tmp_path), [5], ["axonal"])[0]
+    assert [run.waits for run in (first, other, spiking)] == [False, True, False]
+    assert len(first.rates) > 1
+    with pytest.raises(RunFailed, match="its learning rate is chosen on the first seed, which f"):
+        prepare(other)
+    assert not other.folder.exists()
+    ready = with_rate(other, {first: {**figures(), "rate": 0.003}, spiking: figures()})
+    assert ready.rates == (0.003,)
+    assert not ready.waits
+    assert ready.key != with_rate(other, {first: figures()}).key
+    assert with_rate(other, {}).waits
+
+
+def test_a_first_seed_that_fails_fails_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        if not run.model.spiking:
+            raise RunFailed("it broke")
+        return figures()
+
+    assert run_with(monkeypatch, make, "--runs", str(tmp_path), "--seeds", "0", "1") == 1
+    failed = [line for line in capsys.readouterr().err.splitlines() if "failed: " in line]
+    assert failed == [
+        "failed: made, GRU, seed 0: it broke",
+        "failed: made, GRU, seed 1: its learning rate is chosen on the first seed, which failed",
+    ]
 
 
 def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
@@ -284,7 +301,7 @@ def test_an_interruption_ends_what_was_started_and_keeps_what_is_made(
 def test_a_run_that_another_benchmark_has_made_meanwhile_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(facts(), MODELS["axonal"], 0, 0, Place(tmp_path))
+    run = Run(facts(), MODELS["axonal"], 0, Place(tmp_path))
     write_json({"key": run.key, **figures()}, run.result)
     monkeypatch.setattr(accuracy, "make", None)  # cannot be called
     found = accuracy._one(run, Commands(), print)

@@ -32,7 +32,7 @@ from benchmarks.accuracy.facts import Facts, facts_of
 from benchmarks.accuracy.figures import Outcome, Outcomes
 from benchmarks.accuracy.making import make
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, prepare, runs_of
+from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, with_rate
 from benchmarks.accuracy.tables import cells_of
 from benchmarks.tables import table_of
 from models.atomic import check_writable
@@ -145,31 +145,34 @@ def _read(name: str, say: Callable[[str], None]) -> Facts:
 
 def _make_all(board: Board, *, only_kept: bool) -> None:
     """Make what is not there, last the runs that take the rate that another chose."""
-    for first in (True, False):
-        runs = [run for run in board.runs if _is_first(run) == first]
-        for run in runs:
-            _take_what_is_there(run, board, only_kept=only_kept)
-        left = [run for run in runs if run not in board.results]
-        if len(left) < len(runs):
-            board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
-        if not only_kept:
-            _make(left, board)
+    waiting = [run for run in board.runs if run.waits]
+    _complete([run for run in board.runs if not run.waits], board, only_kept=only_kept)
+    last = {run: with_rate(run, board.results) for run in waiting}
+    board.runs = [last.get(run, run) for run in board.runs]
+    _complete(list(last.values()), board, only_kept=only_kept)
     if only_kept and not board.results:
         raise InputError("none of these runs is there; leave --kept out, and they are made")
 
 
-def _is_first(run: Run) -> bool:
-    """Return whether a run waits for no other."""
-    return run.model.spiking or run.chooses
+def _complete(runs: Sequence[Run], board: Board, *, only_kept: bool) -> None:
+    """Take what is there of runs, and make the others."""
+    for run in runs:
+        _take_what_is_there(run, board, only_kept=only_kept)
+    left = [run for run in runs if run not in board.results]
+    if len(left) < len(runs):
+        board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
+    if not only_kept:
+        _make(left, board)
 
 
 def _take_what_is_there(run: Run, board: Board, *, only_kept: bool) -> None:
     """Take a run's figures from the records or its folder; unless nothing but what is kept is to be
     shown, the records hold them afterwards."""
-    found = run.kept()
+    recorded = run.in_records()
+    found = recorded or run.in_folder()
     if found is not None:
         board.results[run] = found
-        if run.records is not None and not only_kept and run.in_records() is None:
+        if run.records is not None and recorded is None and not only_kept:
             records.add(found, run.records)
 
 

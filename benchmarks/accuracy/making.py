@@ -119,12 +119,11 @@ def _on_chip(estimated: Mapping[str, Any]) -> dict[str, Any]:
 
 def _artificial(run: Run, commands: Commands) -> dict[str, Any]:
     """Train an artificial network, on the first seed with every rate, else with the chosen one."""
-    out, rates, plan = run.folder / "ann.json", run.rates, run.facts.networks[run.model.name]
-    assert rates is not None, "prepare refuses such a run"
+    out, plan = run.folder / "ann.json", run.facts.networks[run.model.name]
     if not out.exists():
         words = ["--task", run.facts.task, "--kind", run.model.kind, "--seed", str(run.seed)]
         words += ["--parameters", str(run.facts.parameters[run.facts.own]), "--threads", "1"]
-        words += ["--rates", *map(str, rates), "--out", str(out)]
+        words += ["--rates", *map(str, run.rates), "--out", str(out)]
         commands.run(["benchmarks.ann", *words], run.folder / "log.txt")
     found = read_json(out, {}) or {}
     if found.get("plan") != json.loads(json.dumps(plan)):

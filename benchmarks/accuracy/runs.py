@@ -49,15 +49,16 @@ class Run:
         facts: of its task.
         model: which is trained.
         seed: of the training.
-        first_seed: of the benchmark, on which an artificial network's rate is chosen.
         place: where it is.
+        rates: learning rates that an artificial network tries: all on the first seed, which chooses
+            one for the others; none as long as that is not known.
     """
 
     facts: Facts
     model: Model
     seed: int
-    first_seed: int
     place: Place
+    rates: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,20 +66,9 @@ class Run:
         return f"{self.facts.task}, {self.model.title}, seed {self.seed}"
 
     @property
-    def chooses(self) -> bool:
-        """Whether the rate of an artificial network is chosen on it."""
-        return not self.model.spiking and self.seed == self.first_seed
-
-    @property
-    def rates(self) -> tuple[float, ...] | None:
-        """Learning rates that it tries, of an artificial network: all, or that of the first seed,
-        which is not known (None) before that has run."""
-        from benchmarks.ann.training import RATES
-
-        if self.model.spiking or self.chooses:
-            return None if self.model.spiking else RATES
-        first = replace(self, seed=self.first_seed).kept()
-        return None if first is None else (float(first["rate"]),)
+    def waits(self) -> bool:
+        """Whether it takes a rate that another has not chosen yet."""
+        return not self.model.spiking and not self.rates
 
     @property
     def key(self) -> dict[str, Any]:
@@ -113,15 +103,13 @@ class Run:
     def in_folder(self) -> dict[str, Any] | None:
         """Return the figures in its folder, None where they are missing or another run's."""
         found = read_json(self.result, {})
-        if found is None:
-            return None
-        return self._mine([records.figures_of(found, str(self.result))], self.result)
+        known = [] if found is None else [records.figures_of(found, str(self.result))]
+        return self._mine(known, self.result)
 
     def in_records(self) -> dict[str, Any] | None:
         """Return the figures in its task's records, None where they are missing."""
-        if self.records is None:
-            return None
-        return self._mine(records.read(self.records), self.records)
+        path = self.records
+        return None if path is None else self._mine(records.read(path), path)
 
     def _mine(self, known: Iterable[dict[str, Any]], path: Path) -> dict[str, Any] | None:
         key = self.key
@@ -169,8 +157,8 @@ def prepare(run: Run) -> str:
     Raises:
         RunFailed: when the run takes a rate that another chooses, which failed.
     """
-    if not run.model.spiking and run.rates is None:
-        raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
+    if run.waits:
+        raise RunFailed("its learning rate is chosen on the first seed, which failed")
     place, told = run.folder / "key.json", ""
     kept = read_json(place, records.KEY)
     changed = [] if kept is None else differences(kept, run.key)
@@ -211,9 +199,23 @@ def runs_of(
     facts: Facts, place: Place, seeds: Sequence[int], names: Sequence[str] | None
 ) -> list[Run]:
     """Return the runs of a task: of the models asked for, or those it has by default."""
-    models = [
-        model
-        for model in MODELS.values()
-        if (model.name in names if names else not model.tasks or facts.task in model.tasks)
+    from benchmarks.ann.training import RATES
+
+    known = [model for model in MODELS.values() if not model.tasks or facts.task in model.tasks]
+    models = [MODELS[name] for name in MODELS if name in names] if names else known
+    rates = {seeds[0]: RATES}
+    return [
+        Run(facts, model, seed, place, () if model.spiking else rates.get(seed, ()))
+        for model in models
+        for seed in seeds
     ]
-    return [Run(facts, model, seed, seeds[0], place) for model in models for seed in seeds]
+
+
+def with_rate(run: Run, results: Mapping[Run, Mapping[str, Any]]) -> Run:
+    """Return a run that waits with the rate that the first seed of its model chose, if it did."""
+    rates = [
+        float(figures["rate"])
+        for each, figures in results.items()
+        if (each.facts, each.model) == (run.facts, run.model)
+    ]
+    return replace(run, rates=tuple(rates))
