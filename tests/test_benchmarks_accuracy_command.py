@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import board, code, making, records
-from benchmarks.accuracy.commands import TOLD, Commands, RunFailed
+from benchmarks.accuracy import board, code, records
+from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, write_json
+from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, with_rate, write_json
 from models.errors import InputError
 
 LABELS = [0, 1, 0, 1]
@@ -29,6 +29,7 @@ Maker = Callable[[Run, Commands], Mapping[str, Any]]
 def _known_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take some digest for that of the code, since reading all of it takes long."""
     monkeypatch.setattr(code, "digest", lambda places: f"{len(places)} places")
+    monkeypatch.setattr(code, "unchanged", lambda _: True)  # which keeps what it was at first
     monkeypatch.setattr(code, "_git", lambda *words: "")
 
 
@@ -64,7 +65,7 @@ def figures() -> dict[str, Any]:
         **dict.fromkeys(("accuracy", "macro_f1", "trained_accuracy"), 1.0),
         **{"same_answers": True, "different_spikes": 0, "answers": LABELS},
         **{"parameters": 100, "operations": 5000.0, "epoch": 3, "validation": 0.9, "rate": 0.01},
-        **{"core_seconds": 120.0, "code": code.makers(MODELS["axonal"])},
+        **{"core_seconds": 120.0, "code": {**code.makers(MODELS["axonal"]), "sha256": ["0"]}},
         "chips": {"loihi1": chip, "loihi2": chip},
     }
 
@@ -161,37 +162,35 @@ def test_a_failed_run_says_why_and_others_go_on(
     assert "failed: made, SNN, axonal delays, seed 0: it broke" in printed.err
 
 
-def test_an_interrupted_training_is_resumed(tmp_path: Path) -> None:
-    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
-    assert prepare(run) == ""
-    said: list[Sequence[str]] = []
-
-    class Stopped(Commands):
-        def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
-            said.append(words)
-            (run.folder / "resume.pt").touch()
-            raise RunFailed("interrupted")
-
-    for _ in range(2):
-        assert prepare(run) == ""
-        with pytest.raises(RunFailed):
-            making.make(run, Stopped())
-    assert [("--resume" in words) for words in said] == [False, True]
-    assert run.kept() is None
-
-
 def test_other_seeds_take_the_rate_that_the_first_chose(tmp_path: Path) -> None:
-    runs = runs_of(facts(), Place(tmp_path), [4, 5], ["gru"])
-    assert [run.chooses for run in runs] == [True, False]
-    with pytest.raises(RunFailed, match="its learning rate is chosen on seed 4, which failed"):
-        prepare(runs[1])
-    assert not runs[1].folder.exists()
-    runs[0].folder.mkdir(parents=True)
-    write_json({**figures(), "key": runs[0].key, "rate": 0.003}, runs[0].result)
-    assert runs[1].rates == (0.003,)
-    before = runs[1].key
-    write_json({**figures(), "key": runs[0].key, "rate": 0.01}, runs[0].result)
-    assert runs[1].key != before
+    first, other = runs_of(facts(), Place(tmp_path), [4, 5], ["gru"])
+    spiking = runs_of(facts(), Place(tmp_path), [5], ["axonal"])[0]
+    assert [run.waits for run in (first, other, spiking)] == [False, True, False]
+    assert len(first.rates) > 1
+    with pytest.raises(RunFailed, match="its learning rate is chosen on the first seed, which f"):
+        prepare(other)
+    assert not other.folder.exists()
+    ready = with_rate(other, {first: {**figures(), "rate": 0.003}, spiking: figures()})
+    assert ready.rates == (0.003,)
+    assert not ready.waits
+    assert ready.key != with_rate(other, {first: figures()}).key
+    assert with_rate(other, {}).waits
+
+
+def test_a_first_seed_that_fails_fails_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(run: Run, commands: Commands) -> Mapping[str, Any]:
+        if not run.model.spiking:
+            raise RunFailed("it broke")
+        return figures()
+
+    assert run_with(monkeypatch, make, "--runs", str(tmp_path), "--seeds", "0", "1") == 1
+    failed = [line for line in capsys.readouterr().err.splitlines() if "failed: " in line]
+    assert failed == [
+        "failed: made, GRU, seed 0: it broke",
+        "failed: made, GRU, seed 1: its learning rate is chosen on the first seed, which failed",
+    ]
 
 
 def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
@@ -251,20 +250,6 @@ def test_records_of_later_seeds_count_when_the_first_is_made_again(
     assert made == ["gru-seed-0"]
 
 
-def test_code_that_began_a_run_is_told_as_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
-    prepare(run)
-    found = {name: value for name, value in figures().items() if name != "code"}
-    monkeypatch.setattr(making, "_spiking", lambda *_: found)
-    monkeypatch.setattr(code, "unchanged", lambda _: True)
-    first = code.makers(run.model)["sha256"]
-    assert making.make(run, Commands())["code"]["sha256"] == [first]
-    monkeypatch.setattr(code, "digest", lambda places: "other")
-    assert making.make(run, Commands())["code"]["sha256"] == sorted([first, "other"])
-
-
 def test_two_jobs_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     met = threading.Barrier(2, timeout=60)
 
@@ -316,7 +301,7 @@ def test_an_interruption_ends_what_was_started_and_keeps_what_is_made(
 def test_a_run_that_another_benchmark_has_made_meanwhile_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(facts(), MODELS["axonal"], 0, 0, Place(tmp_path))
+    run = Run(facts(), MODELS["axonal"], 0, Place(tmp_path))
     write_json({"key": run.key, **figures()}, run.result)
     monkeypatch.setattr(accuracy, "make", None)  # cannot be called
     found = accuracy._one(run, Commands(), print)
@@ -343,41 +328,40 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_first_run(
     assert "page.md cannot be written" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("reason", "anew"),
-    [
-        (f"{'it was started with other options ' * 20}(start anew without --resume)", True),
-        ("another training is writing to this folder", False),
-    ],
-)
-def test_a_training_that_does_not_fit_starts_anew(tmp_path: Path, reason: str, anew: bool) -> None:
-    run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
-    prepare(run)
-    (run.folder / "resume.pt").touch()
-    said: list[bool] = []
+@pytest.mark.parametrize("words", [("--markdown", ""), ("--markdown", "folder")])
+def test_a_page_that_is_no_file_is_refused_before_the_data_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: Sequence[str],
+) -> None:  # fmt: skip
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(accuracy, "_runs", None)  # cannot be called
+    assert accuracy.main(words) == 2
+    assert f"--markdown {words[1] or '.'} is no file; give the name" in capsys.readouterr().err
 
-    class Refuses(Commands):
-        def run(self, words: Sequence[str], log: Path, good: tuple[int, ...] = (0,)) -> str:
-            said.append("--resume" in words)
-            failed = RunFailed(reason[:TOLD])
-            failed.code, failed.said = 2, reason
-            raise failed
 
-    with pytest.raises(RunFailed):
-        making.make(run, Refuses())
-    assert said == ([True, False] if anew else [True])
-    assert (tmp_path / "made" / "axonal-seed-0.earlier-1" / "resume.pt").exists() == anew
+def test_nothing_but_the_page_is_written_of_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, make = noted()
+    page, kept = tmp_path / "page.md", tmp_path / "records"
+    words = ["--runs", str(tmp_path / "runs"), "--seeds", "0"]
+    assert run_with(monkeypatch, make, *words) == 0
+    words += ["--kept", "--records", str(kept), "--markdown", str(page)]
+    assert run_with(monkeypatch, make, *words) == 0
+    assert page.exists()
+    assert not kept.exists()
 
 
 def test_answers_that_do_not_fit_the_accuracy_are_refused(tmp_path: Path) -> None:
     run = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0]
     prepare(run)
-    for wrong in ({"accuracy": 0.75}, {"answers": LABELS[:3]}):
+    for wrong in ({"accuracy": 0.75}, {"answers": LABELS[:3]}, {"answers": [*LABELS[:3], 36]}):
         write_json({**figures(), "key": run.key, **wrong}, run.result)
         with pytest.raises(InputError, match=r"axonal of seed 0: accuracy is .*; remove what"):
             run.kept()
     run.result.write_text("{")
-    with pytest.raises(InputError, match=r"result.json is no JSON object; remove it"):
+    with pytest.raises(InputError, match=r"result.json .* \(it is no JSON object\); remove it"):
         run.kept()
 
 

@@ -211,7 +211,7 @@ def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path, tmp_path
     after = facts.facts_of("tiny")
     own._task_of.cache_clear()
     for model, changed in (("axonal", ["varied"]), ("gru", ["varied"])):
-        both = [Run(each, MODELS[model], 0, 0, Place(tmp_path)).key for each in (before, after)]
+        both = [Run(each, MODELS[model], 0, Place(tmp_path)).key for each in (before, after)]
         assert keys.differences(*both) == changed
 
 

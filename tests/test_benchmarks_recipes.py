@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,118 @@ def test_a_record_of_other_columns_is_kept(
     assert recipes.main(["--task", "digits", "--out", str(out)]) == 2
     assert "move it away, or name another file with --out" in capsys.readouterr().err
     assert out.read_text() == "n,name\n0,old\n"
+
+
+ROW = {
+    **dict.fromkeys(("trial", "data"), "some"),
+    **dict.fromkeys(("accuracy_last", "accuracy_best", "train_accuracy"), "0.5"),
+    **dict.fromkeys(("fold", "seed", "best_epoch", "synops", "seconds"), "1"),
+    "settings": '"{}"',
+}
+
+
+def a_line(**changes: str) -> str:
+    """Return a line of a record."""
+    row = {**ROW, **changes}
+    return ",".join(row[name] for name in record.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (a_line()[:-1], "unexpected end of data"),
+        (a_line() + ",x,y", "it has 13 of 11 columns"),
+        ("a,b", "it has 2 of 11 columns"),
+        ("", "it has 0 of 11 columns"),
+        *((a_line(seconds=text), f"seconds is '{text}', not 0 to") for text in ("", "x", "-5")),
+        *(
+            (a_line(accuracy_best=text), f"accuracy_best is '{text}', not 0 to 1")
+            for text in ("nan", "1.5", "1e999")
+        ),
+        (a_line(settings="hello"), "Expecting value"),
+        (a_line(settings="3"), "settings are no JSON object"),
+        (a_line(settings="[" * 100_000), "maximum recursion depth exceeded"),
+        (a_line(settings="x" * 200_000), "field larger than"),
+    ],
+    ids=lambda text: text[-20:],
+)
+def test_a_line_that_is_no_training_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    out = tmp_path / "made.csv"
+    out.write_text("\n".join([",".join(record.COLUMNS), a_line(), line, a_line()]) + "\n")
+    with pytest.raises(InputError) as raised:
+        record.read(out)
+    assert f"made.csv, line 3 is not the row of a training ({reason}" in str(raised.value)
+    assert str(raised.value).endswith("remove the line, and its training is made again")
+
+
+@pytest.mark.parametrize("lies", ["folder", "bytes", "below a file", "nothing"])
+def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, lies: str) -> None:
+    out = tmp_path / "made.csv"
+    if lies == "folder":
+        out.mkdir()
+    elif lies == "bytes":
+        out.write_bytes(b"\xff\xfe")
+    elif lies == "below a file":
+        out.touch()
+        out /= "made.csv"
+    else:
+        out = Path("")
+    with pytest.raises(InputError, match=r" cannot be read \(.*\); name another file with --out"):
+        record.read(out)
+
+
+@pytest.mark.parametrize(
+    ("trial", "reason"),
+    [
+        (Trial("wide", {"batch": 39}), "fold 0, trains on 38 windows and its batch is 39"),
+        (Trial("few", windows=1), "fold 0, trains on no window of b"),
+        (Trial("last", folds=(24,)), "fold 24, validates on no window of a, b"),
+    ],
+)
+def test_too_little_data_is_told_before_the_first_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    trial: Trial, reason: str,
+) -> None:  # fmt: skip
+    made = replace(a_search(Trial("fits"), trial), folds=lambda each: folds.in_turn(each, 25))
+    monkeypatch.setattr(recipes, "SEARCHES", {"made": lambda: made})
+    monkeypatch.setattr(recipes, "train", None)  # cannot be called
+    out = tmp_path / "made.csv"
+    assert recipes.main(["--task", "made", "--data", str(tmp_path), "--out", str(out)]) == 2
+    told = f"made up: trial {trial.name!r}, {reason}; give the whole data set"
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_first_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> None:
+        raise InputError(f"{path} cannot be written")
+
+    monkeypatch.setattr(recipes, "SEARCHES", {"made": lambda: a_search(Trial("one"))})
+    out = tmp_path / "made.csv"
+    words = ["--task", "made", "--data", str(tmp_path), "--out", str(out)]
+    with monkeypatch.context() as patched:
+        patched.setattr(recipes, "check_writable", refuse)
+        patched.setattr(recipes, "train", None)  # cannot be called
+        assert recipes.main(words) == 2
+        assert "made.csv cannot be written" in capsys.readouterr().err
+    assert recipes.main(words) == 0
+    monkeypatch.setattr(recipes, "check_writable", refuse)
+    assert recipes.main(words) == 0  # nothing is left to write
+
+
+def test_an_interruption_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(job: Job, windows: Windows) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "SEARCHES", {"made": lambda: a_search(Trial("one"))})
+    monkeypatch.setattr(recipes, "train", interrupted)
+    words = ["--task", "made", "--data", str(tmp_path), "--out", str(tmp_path / "made.csv")]
+    assert recipes.main(words) == 130
+    assert "interrupted; the same command goes on where it was" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", recipes.SEARCHES)

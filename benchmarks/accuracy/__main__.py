@@ -7,7 +7,8 @@ Every spiking network is trained, exported and reported by the commands that a p
 on one thread, in a folder of its own under `runs/accuracy`. What is there already is not done
 again; interrupted at any time, it goes on where it was. Test windows are run for the figures of the
 finished network alone. With `--records`, what that folder tells of runs that were made before,
-here or elsewhere, counts as well, and what is made is added to it. With `--kept` nothing is made.
+here or elsewhere, counts as well, and what is made is added to it. With `--kept` nothing is made,
+and nothing but the page is written.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from benchmarks.accuracy.facts import Facts, facts_of
 from benchmarks.accuracy.figures import Outcome, Outcomes
 from benchmarks.accuracy.making import make
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, prepare, runs_of
+from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, with_rate
 from benchmarks.accuracy.tables import cells_of
 from benchmarks.tables import table_of
 from models.atomic import check_writable
 from models.errors import InputError
-from neurodeploy import cli
+from neurodeploy import cli, paths
 
 
 @cli.command
@@ -49,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def say(line: str) -> None:
         console.print(line, style="dim", soft_wrap=True)
 
+    _check_places(given)
     board = Board(_runs(given, say), given.jobs, say)
-    _check_writable(given.markdown, board.runs)
     with _told_to_end():
         _make_all(board, only_kept=given.kept)
     if outcomes := outcomes_of(board):
@@ -84,10 +85,16 @@ def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
     return [run for each in facts for run in runs_of(each, place, seeds, given.models)]
 
 
-def _check_writable(page: Path | None, runs: Sequence[Run]) -> None:
+def _check_places(given: argparse.Namespace) -> None:
     """Raise InputError now rather than after hours when what is found has no place."""
-    for path in {page, *(run.records for run in runs)} - {None}:
-        check_writable(path)  # type: ignore[arg-type]
+    page, folder = given.markdown, given.records
+    if page is not None:
+        if paths.kind(page) not in ("", "file"):
+            raise InputError(f"--markdown {page} is no file; give the name of a page to write")
+        check_writable(page)
+    if folder is not None and not given.kept:
+        with records.alone(folder):
+            check_writable(folder / "TASK.jsonl")
 
 
 @contextmanager
@@ -138,30 +145,34 @@ def _read(name: str, say: Callable[[str], None]) -> Facts:
 
 def _make_all(board: Board, *, only_kept: bool) -> None:
     """Make what is not there, last the runs that take the rate that another chose."""
-    for first in (True, False):
-        runs = [run for run in board.runs if _is_first(run) == first]
-        for run in runs:
-            _take_what_is_there(run, board)
-        left = [run for run in runs if run not in board.results]
-        if len(left) < len(runs):
-            board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
-        if not only_kept:
-            _make(left, board)
+    waiting = [run for run in board.runs if run.waits]
+    _complete([run for run in board.runs if not run.waits], board, only_kept=only_kept)
+    last = {run: with_rate(run, board.results) for run in waiting}
+    board.runs = [last.get(run, run) for run in board.runs]
+    _complete(list(last.values()), board, only_kept=only_kept)
     if only_kept and not board.results:
         raise InputError("none of these runs is there; leave --kept out, and they are made")
 
 
-def _is_first(run: Run) -> bool:
-    """Return whether a run waits for no other."""
-    return run.model.spiking or run.chooses
+def _complete(runs: Sequence[Run], board: Board, *, only_kept: bool) -> None:
+    """Take what is there of runs, and make the others."""
+    for run in runs:
+        _take_what_is_there(run, board, only_kept=only_kept)
+    left = [run for run in runs if run not in board.results]
+    if len(left) < len(runs):
+        board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
+    if not only_kept:
+        _make(left, board)
 
 
-def _take_what_is_there(run: Run, board: Board) -> None:
-    """Take a run's figures from its folder or the records, and let the records hold them."""
-    found = run.kept()
+def _take_what_is_there(run: Run, board: Board, *, only_kept: bool) -> None:
+    """Take a run's figures from the records or its folder; unless nothing but what is kept is to be
+    shown, the records hold them afterwards."""
+    recorded = run.in_records()
+    found = recorded or run.in_folder()
     if found is not None:
         board.results[run] = found
-        if run.records is not None and run.in_records() is None:
+        if run.records is not None and recorded is None and not only_kept:
             records.add(found, run.records)
 
 

@@ -16,7 +16,7 @@ class Board:
     """What is known of all runs, and what is told while they are made.
 
     Attributes:
-        runs: in order.
+        runs: in order; one that waits for a rate is replaced when it has it.
         jobs: trainings at a time.
         say: prints a line.
         results: figures of the runs that are done.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from benchmarks.accuracy import code
+from benchmarks.accuracy import code, records
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.runs import Run, check, prepare, read_json, set_aside, write_json
 from neurodeploy import cli
@@ -26,7 +26,8 @@ def make(run: Run, commands: Commands) -> dict[str, Any]:
         InputError: when accuracy and answers disagree.
     """
     commands.spent()
-    began, now = read_json(run.folder / "code.json"), code.makers(run.model)
+    began = read_json(run.folder / "code.json", {"sha256": records.is_text})
+    now = code.makers(run.model)
     made_by = {**now, "sha256": sorted({now["sha256"], *_digests(began)})}
     try:
         figures = _spiking(run, commands) if run.model.spiking else _artificial(run, commands)
@@ -47,7 +48,8 @@ def _digests(made_by: Mapping[str, Any] | None) -> list[str]:
 def _add_spent(run: Run, seconds: float) -> float:
     """Add processor seconds to those that the run took before, and return the sum."""
     place = run.folder / "spent.json"
-    spent = seconds + float((read_json(place) or {}).get("core_seconds", 0.0))
+    before = read_json(place, {"core_seconds": records.is_count})
+    spent = seconds + (0.0 if before is None else float(before["core_seconds"]))
     write_json({"core_seconds": spent}, place)
     return spent
 
@@ -117,14 +119,13 @@ def _on_chip(estimated: Mapping[str, Any]) -> dict[str, Any]:
 
 def _artificial(run: Run, commands: Commands) -> dict[str, Any]:
     """Train an artificial network, on the first seed with every rate, else with the chosen one."""
-    out, rates, plan = run.folder / "ann.json", run.rates, run.facts.networks[run.model.name]
-    assert rates is not None, "prepare refuses such a run"
+    out, plan = run.folder / "ann.json", run.facts.networks[run.model.name]
     if not out.exists():
         words = ["--task", run.facts.task, "--kind", run.model.kind, "--seed", str(run.seed)]
         words += ["--parameters", str(run.facts.parameters[run.facts.own]), "--threads", "1"]
-        words += ["--rates", *map(str, rates), "--out", str(out)]
+        words += ["--rates", *map(str, run.rates), "--out", str(out)]
         commands.run(["benchmarks.ann", *words], run.folder / "log.txt")
-    found = read_json(out) or {}
+    found = read_json(out, {}) or {}
     if found.get("plan") != json.loads(json.dumps(plan)):
         raise RunFailed(f"{out} holds another network than the one asked for; remove it")
     best = next(each for each in found["tried"] if each["rate"] == found["rate"])

@@ -49,15 +49,16 @@ class Run:
         facts: of its task.
         model: which is trained.
         seed: of the training.
-        first_seed: of the benchmark, on which an artificial network's rate is chosen.
         place: where it is.
+        rates: learning rates that an artificial network tries: all on the first seed, which chooses
+            one for the others; none as long as that is not known.
     """
 
     facts: Facts
     model: Model
     seed: int
-    first_seed: int
     place: Place
+    rates: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -65,20 +66,9 @@ class Run:
         return f"{self.facts.task}, {self.model.title}, seed {self.seed}"
 
     @property
-    def chooses(self) -> bool:
-        """Whether the rate of an artificial network is chosen on it."""
-        return not self.model.spiking and self.seed == self.first_seed
-
-    @property
-    def rates(self) -> tuple[float, ...] | None:
-        """Learning rates that it tries, of an artificial network: all, or that of the first seed,
-        which is not known (None) before that has run."""
-        from benchmarks.ann.training import RATES
-
-        if self.model.spiking or self.chooses:
-            return None if self.model.spiking else RATES
-        first = replace(self, seed=self.first_seed).kept()
-        return None if first is None else (float(first["rate"]),)
+    def waits(self) -> bool:
+        """Whether it takes a rate that another has not chosen yet."""
+        return not self.model.spiking and not self.rates
 
     @property
     def key(self) -> dict[str, Any]:
@@ -112,14 +102,14 @@ class Run:
 
     def in_folder(self) -> dict[str, Any] | None:
         """Return the figures in its folder, None where they are missing or another run's."""
-        found = read_json(self.result)
-        return None if found is None else self._mine([found], self.result)
+        found = read_json(self.result, {})
+        known = [] if found is None else [records.figures_of(found, str(self.result))]
+        return self._mine(known, self.result)
 
     def in_records(self) -> dict[str, Any] | None:
         """Return the figures in its task's records, None where they are missing."""
-        if self.records is None:
-            return None
-        return self._mine(records.read(self.records), self.records)
+        path = self.records
+        return None if path is None else self._mine(records.read(path), path)
 
     def _mine(self, known: Iterable[dict[str, Any]], path: Path) -> dict[str, Any] | None:
         key = self.key
@@ -134,28 +124,23 @@ def check(figures: Mapping[str, Any], facts: Facts, where: str) -> None:
     """Raise InputError where a run's accuracy is not that of its answers."""
     answers, labels = figures["answers"], facts.labels.tolist()
     right = sum(one == other for one, other in zip(answers, labels)) / len(labels)
-    if len(answers) != len(labels) or abs(right - figures["accuracy"]) > 1e-9:
+    same = abs(right - figures["accuracy"]) <= 1e-9
+    if len(answers) != len(labels) or max(answers) >= facts.classes or not same:
         raise InputError(
             f"{where}: accuracy is {figures['accuracy']} of {len(answers)} answers, which are "
-            f"right in {right} of {len(labels)} windows; remove what is said of this run, and it "
-            "is made again"
+            f"right in {right} of {len(labels)} windows of {facts.classes} classes; remove what is "
+            "said of this run, and it is made again"
         )
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path, rule: records.Rule) -> dict[str, Any] | None:
     """Return the object in a file, None where there is no such file.
 
     Raises:
-        InputError: when it holds none.
+        InputError: when it holds none of which the rule is true.
     """
-    if not path.exists():
-        return None
-    try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError):
-        raise InputError(
-            f"{path} is no JSON object; remove it, and what it held is made again"
-        ) from None
+    text = records.text_of(path)
+    return None if text is None else records.checked(records.parsed(text), rule, str(path))
 
 
 def write_json(values: Mapping[str, Any], path: Path) -> None:
@@ -172,19 +157,34 @@ def prepare(run: Run) -> str:
     Raises:
         RunFailed: when the run takes a rate that another chooses, which failed.
     """
-    if not run.model.spiking and run.rates is None:
-        raise RunFailed(f"its learning rate is chosen on seed {run.first_seed}, which failed")
+    if run.waits:
+        raise RunFailed("its learning rate is chosen on the first seed, which failed")
     place, told = run.folder / "key.json", ""
-    kept = read_json(place)
+    kept = read_json(place, records.KEY)
     changed = [] if kept is None else differences(kept, run.key)
-    if changed:
+    wrong = f"what is there differs in {', '.join(changed)}" if changed else _damage(run.folder)
+    if wrong:
         aside = set_aside(run.folder)
-        told = f"{run.name}: what is there differs in {', '.join(changed)}; it is now in {aside}"
-    if kept is None or changed:
+        told = f"{run.name}: {wrong}; it is now in {aside}, and the run starts anew"
+    if kept is None or wrong:
         run.folder.mkdir(parents=True, exist_ok=True)
         write_json(code.makers(run.model), run.folder / "code.json")
         write_json(run.key, place)
     return told
+
+
+def _damage(folder: Path) -> str:
+    """Return why no training can go on with the state that is kept in a folder, "" if it can."""
+    state = folder / "resume.pt"
+    if not state.exists():
+        return ""
+    from neurodeploy.learning import checkpoint, run_folder
+
+    try:
+        checkpoint.load_values(state, run_folder.FORMAT, run_folder.VERSION)
+    except InputError as error:
+        return str(error).rpartition(";")[0]
+    return ""
 
 
 def set_aside(folder: Path) -> Path:
@@ -199,9 +199,23 @@ def runs_of(
     facts: Facts, place: Place, seeds: Sequence[int], names: Sequence[str] | None
 ) -> list[Run]:
     """Return the runs of a task: of the models asked for, or those it has by default."""
-    models = [
-        model
-        for model in MODELS.values()
-        if (model.name in names if names else not model.tasks or facts.task in model.tasks)
+    from benchmarks.ann.training import RATES
+
+    known = [model for model in MODELS.values() if not model.tasks or facts.task in model.tasks]
+    models = [MODELS[name] for name in MODELS if name in names] if names else known
+    rates = {seeds[0]: RATES}
+    return [
+        Run(facts, model, seed, place, () if model.spiking else rates.get(seed, ()))
+        for model in models
+        for seed in seeds
     ]
-    return [Run(facts, model, seed, seeds[0], place) for model in models for seed in seeds]
+
+
+def with_rate(run: Run, results: Mapping[Run, Mapping[str, Any]]) -> Run:
+    """Return a run that waits with the rate that the first seed of its model chose, if it did."""
+    rates = [
+        float(figures["rate"])
+        for each, figures in results.items()
+        if (each.facts, each.model) == (run.facts, run.model)
+    ]
+    return replace(run, rates=tuple(rates))

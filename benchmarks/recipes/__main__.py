@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 
 from benchmarks import tables
 from benchmarks.recipes import digits, fashion, har_small, record, spoken_digits, watch
 from benchmarks.recipes.search import Job, Search, jobs_of, train
+from models.atomic import check_writable
 from neurodeploy import cli
 from neurodeploy.tasks.windows import Windows
 
@@ -40,26 +41,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     cli.use_threads(given.threads)
     out = given.out or Path("docs/recipes") / f"{given.task}.csv"
     search = SEARCHES[given.task]()
-    record.read(out)
+    known = record.read(out)
     windows = search.task.load(given.data)
+    jobs = {job: _asked(job, windows) for job in jobs_of(search)}
+    lacking = [job for job, asked in jobs.items() if record.find(known, **asked) is None]
+    for job in lacking:
+        job.check(windows)
+    if lacking:
+        check_writable(out)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    jobs, rows = list(jobs_of(search)), []
-    for number, job in enumerate(jobs, 1):
-        rows.append(_done(job, windows, out))
-        said = f"{number} of {len(jobs)}: {job.trial.name}, fold {job.fold}, seed {job.seed}"
-        console.print(f"{said}: {_said(rows[-1])}", style="dim")
+    try:
+        rows = list(_rows(jobs, windows, out, console))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on where it was") from None
     console.print(tables.table_of(cells_of(rows, search)))
     return cli.DONE
 
 
-def _done(job: Job, windows: Windows, out: Path) -> record.Row:
-    """Return a training's row of the record, for which it is done where the record lacks it."""
-    same = {"seed": job.seed, "data": job.data(windows), "settings": job.settings(windows)}
-    row = record.find(record.read(out), **same)
-    if row is None:
-        named = {"trial": job.trial.name, "fold": job.fold}
-        row = record.add(out, {**named, **train(job, windows), **same})
-    return row
+def _asked(job: Job, windows: Windows) -> dict[str, Any]:
+    """Return what tells a training from all others."""
+    return {"seed": job.seed, "data": job.data(windows), "settings": job.settings(windows)}
+
+
+def _rows(
+    jobs: Mapping[Job, Mapping[str, Any]], windows: Windows, out: Path, console: Console
+) -> Iterator[record.Row]:
+    """Yield the row of each training, which is done where the record lacks it, and tell of it."""
+    for number, (job, asked) in enumerate(jobs.items(), 1):
+        row = record.find(record.read(out), **asked)
+        if row is None:
+            named = {"trial": job.trial.name, "fold": job.fold}
+            row = record.add(out, {**named, **train(job, windows), **asked})
+        said = f"{number} of {len(jobs)}: {job.trial.name}, fold {job.fold}, seed {job.seed}"
+        console.print(f"{said}: {_said(row)}", style="dim")
+        yield row
 
 
 def _said(row: record.Row) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.accuracy.keys import described
 from benchmarks.recipes.folds import Rows, not_tested, thinned
 from models.architectures.architecture import Architecture
+from models.errors import InputError
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.learning.training import Settings, TrainingData
@@ -104,6 +105,23 @@ class Job:
         for rows in (split.train, split.validation):
             sha.update(np.ascontiguousarray(rows, np.int64).tobytes() + b"|")
         return sha.hexdigest()[:16]
+
+    def check(self, windows: Windows) -> None:
+        """Raise InputError where too little of the windows is left to train or to validate on."""
+        split, batch = self.split(windows), self.recipe.batch
+        what = f"{windows.source}: trial {self.trial.name!r}, fold {self.fold},"
+        for does, rows in (("trains", split.train), ("validates", split.validation)):
+            there = set(windows.labels[rows].tolist())
+            missing = [name for at, name in enumerate(windows.class_names) if at not in there]
+            if missing:
+                raise InputError(
+                    f"{what} {does} on no window of {', '.join(missing)}; give the whole data set"
+                )
+        if len(split.train) < batch:
+            raise InputError(
+                f"{what} trains on {len(split.train)} windows and its batch is {batch}; give the "
+                "whole data set"
+            )
 
     def architecture(self, windows: Windows) -> Architecture:
         """Return the network that it trains."""
