@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -76,3 +78,18 @@ def test_packages_are_listed_and_tests_are_not_among_them() -> None:
 def test_the_python_under_test_is_one_that_is_supported() -> None:
     assert PROJECT["project"]["requires-python"] == ">=3.10,<3.14"
     assert (3, 10) <= sys.version_info[:2] < (3, 14)
+
+
+def test_the_accuracies_in_the_readme_are_those_of_the_records() -> None:
+    models = ("no-delays", "axonal", "synaptic", "dense", "cnn", "gru")
+    section = README.partition("\n## Accuracy\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w-]+)`.*?\| .*? \| (.*) \|$", section, re.MULTILINE)
+    records = ROOT / "docs" / "benchmark"
+    assert {task for task, _ in rows} == {path.stem for path in records.glob("*.jsonl")}
+    for task, cells in rows:
+        found: dict[str, list[float]] = {}
+        for line in (records / f"{task}.jsonl").read_text().splitlines():
+            run = json.loads(line)
+            found.setdefault(run["key"]["model"], []).append(100 * run["accuracy"])
+        expected = [f"{mean(found[name]):.1f} ± {stdev(found[name]):.1f}" for name in models]
+        assert cells.split(" | ") == expected, task

@@ -7,7 +7,7 @@ keys        what decides about a run's figures; code what makes them, beside the
 runs        the runs, and what is there of them
 making      how a run is made; commands runs its commands, answers compares a trained network and
             its integers
-records     the figures of every run, kept with the project
+records     the figures of every run, kept with the project; rules what files must hold
 figures     means, deviations, differences
 page        the page; tables, plot and texts are parts of it
 """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from benchmarks.accuracy import code, records
+from benchmarks.accuracy import code, rules
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.runs import Run, check, prepare, read_json, set_aside, write_json
 from neurodeploy import cli
@@ -26,7 +26,7 @@ def make(run: Run, commands: Commands) -> dict[str, Any]:
         InputError: when accuracy and answers disagree.
     """
     commands.spent()
-    began = read_json(run.folder / "code.json", {"sha256": records.is_text})
+    began = read_json(run.folder / "code.json", {"sha256": rules.is_text})
     now = code.makers(run.model)
     made_by = {**now, "sha256": sorted({now["sha256"], *_digests(began)})}
     try:
@@ -48,7 +48,7 @@ def _digests(made_by: Mapping[str, Any] | None) -> list[str]:
 def _add_spent(run: Run, seconds: float) -> float:
     """Add processor seconds to those that the run took before, and return the sum."""
     place = run.folder / "spent.json"
-    before = read_json(place, {"core_seconds": records.is_count})
+    before = read_json(place, {"core_seconds": rules.is_count})
     spent = seconds + (0.0 if before is None else float(before["core_seconds"]))
     write_json({"core_seconds": spent}, place)
     return spent

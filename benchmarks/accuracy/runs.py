@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import code, records
+from benchmarks.accuracy import code, records, rules
 from benchmarks.accuracy.commands import RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.keys import differences, key_of
@@ -103,7 +103,7 @@ class Run:
     def in_folder(self) -> dict[str, Any] | None:
         """Return the figures in its folder, None where they are missing or another run's."""
         found = read_json(self.result, {})
-        known = [] if found is None else [records.figures_of(found, str(self.result))]
+        known = [] if found is None else [rules.figures_of(found, str(self.result))]
         return self._mine(known, self.result)
 
     def in_records(self) -> dict[str, Any] | None:
@@ -133,14 +133,14 @@ def check(figures: Mapping[str, Any], facts: Facts, where: str) -> None:
         )
 
 
-def read_json(path: Path, rule: records.Rule) -> dict[str, Any] | None:
+def read_json(path: Path, rule: rules.Rule) -> dict[str, Any] | None:
     """Return the object in a file, None where there is no such file.
 
     Raises:
         InputError: when it holds none of which the rule is true.
     """
-    text = records.text_of(path)
-    return None if text is None else records.checked(records.parsed(text), rule, str(path))
+    text = rules.text_of(path)
+    return None if text is None else rules.checked(rules.parsed(text), rule, str(path))
 
 
 def write_json(values: Mapping[str, Any], path: Path) -> None:
@@ -160,7 +160,7 @@ def prepare(run: Run) -> str:
     if run.waits:
         raise RunFailed("its learning rate is chosen on the first seed, which failed")
     place, told = run.folder / "key.json", ""
-    kept = read_json(place, records.KEY)
+    kept = read_json(place, rules.KEY)
     changed = [] if kept is None else differences(kept, run.key)
     wrong = f"what is there differs in {', '.join(changed)}" if changed else _damage(run.folder)
     if wrong:
