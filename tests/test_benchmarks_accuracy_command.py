@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import board, code, records
+from benchmarks.accuracy import board, code, records, schedule
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import MODELS
@@ -86,7 +86,7 @@ def run_with(
 
     monkeypatch.setattr(accuracy, "_tasks", lambda *_: ["made"])
     monkeypatch.setattr(accuracy, "facts_of", lambda _: made or facts())
-    monkeypatch.setattr(accuracy, "make", kept)
+    monkeypatch.setattr(schedule, "make", kept)
     return accuracy.main([*models, *words])
 
 
@@ -303,8 +303,8 @@ def test_a_run_that_another_benchmark_has_made_meanwhile_is_taken(
 ) -> None:
     run = Run(facts(), MODELS["axonal"], 0, Place(tmp_path))
     write_json({"key": run.key, **figures()}, run.result)
-    monkeypatch.setattr(accuracy, "make", None)  # cannot be called
-    found = accuracy._one(run, Commands(), print)
+    monkeypatch.setattr(schedule, "make", None)  # cannot be called
+    found = schedule._one(run, Commands(), print)
     assert found["accuracy"] == figures()["accuracy"]
 
 
@@ -312,7 +312,7 @@ def test_a_run_left_in_the_queue_after_an_interruption_is_not_prepared(tmp_path:
     run, commands = runs_of(facts(), Place(tmp_path), [0], ["axonal"])[0], Commands()
     commands.end()
     with pytest.raises(RunFailed, match="interrupted"):
-        accuracy._one(run, commands, print)
+        schedule._one(run, commands, print)
     assert not run.folder.exists()
 
 

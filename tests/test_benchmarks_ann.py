@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import answers, facts, keys
+from benchmarks.accuracy import answers, facts, keys, schedule
 from benchmarks.accuracy.commands import Commands
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import Place, Run
@@ -232,7 +232,7 @@ class Here(Commands):
 def test_the_benchmark_trains_tests_and_writes_the_page(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(accuracy, "Commands", Here)
+    monkeypatch.setattr(schedule, "Commands", Here)
     monkeypatch.setattr("signal.signal", lambda *_: None)  # a thread may not set any
     page = tmp_path / "benchmark.md"
     words = ["--task", "tiny", "--seeds", "3", "--jobs", "1", "--runs", str(tmp_path / "runs")]

@@ -1,6 +1,7 @@
 """Accuracy of networks with and without delays, and of artificial ones of the same size.
 
-__main__    the command; board what is known and told while runs are made
+__main__    the command
+schedule    which runs are there, and which are made when; board what is known and told of them
 models      which networks are compared
 facts       what has to be known of a task
 keys        what decides about a run's figures; code what makes them, beside the key

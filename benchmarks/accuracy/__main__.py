@@ -18,7 +18,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,11 @@ from rich.console import Console
 
 from benchmarks.accuracy import code, page, records
 from benchmarks.accuracy.board import Board
-from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts, facts_of
 from benchmarks.accuracy.figures import Outcome, Outcomes
-from benchmarks.accuracy.making import make
 from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, with_rate
+from benchmarks.accuracy.runs import Place, Run, runs_of
+from benchmarks.accuracy.schedule import make_all
 from benchmarks.accuracy.tables import cells_of
 from benchmarks.tables import table_of
 from models.atomic import check_writable
@@ -53,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_places(given)
     board = Board(_runs(given, say), given.jobs, say)
     with _told_to_end():
-        _make_all(board, only_kept=given.kept)
+        make_all(board, only_kept=given.kept)
     if outcomes := outcomes_of(board):
         _show(console, outcomes)
         if given.markdown is not None:
@@ -141,75 +139,6 @@ def _left_out(runs: Sequence[Run]) -> list[str]:
 def _read(name: str, say: Callable[[str], None]) -> Facts:
     say(f"{name}: reading the data")
     return facts_of(name)
-
-
-def _make_all(board: Board, *, only_kept: bool) -> None:
-    """Make what is not there, last the runs that take the rate that another chose."""
-    waiting = [run for run in board.runs if run.waits]
-    _complete([run for run in board.runs if not run.waits], board, only_kept=only_kept)
-    last = {run: with_rate(run, board.results) for run in waiting}
-    board.runs = [last.get(run, run) for run in board.runs]
-    _complete(list(last.values()), board, only_kept=only_kept)
-    if only_kept and not board.results:
-        raise InputError("none of these runs is there; leave --kept out, and they are made")
-
-
-def _complete(runs: Sequence[Run], board: Board, *, only_kept: bool) -> None:
-    """Take what is there of runs, and make the others."""
-    for run in runs:
-        _take_what_is_there(run, board, only_kept=only_kept)
-    left = [run for run in runs if run not in board.results]
-    if len(left) < len(runs):
-        board.say(f"{len(runs) - len(left)} of {len(runs)} runs are there already")
-    if not only_kept:
-        _make(left, board)
-
-
-def _take_what_is_there(run: Run, board: Board, *, only_kept: bool) -> None:
-    """Take a run's figures from the records or its folder; unless nothing but what is kept is to be
-    shown, the records hold them afterwards."""
-    recorded = run.in_records()
-    found = recorded or run.in_folder()
-    if found is not None:
-        board.results[run] = found
-        if run.records is not None and recorded is None and not only_kept:
-            records.add(found, run.records)
-
-
-def _make(runs: Sequence[Run], board: Board) -> None:
-    """Make runs, some at a time; whatever stops that ends the programs that were started."""
-    commands = Commands()
-    with ThreadPoolExecutor(board.jobs) as pool:
-        try:
-            _wait({pool.submit(_one, run, commands, board.say): run for run in runs}, board)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("the same command goes on where it was") from None
-        finally:
-            commands.end()
-            pool.shutdown(cancel_futures=True)
-
-
-def _one(run: Run, commands: Commands, say: Callable[[str], None]) -> Mapping[str, Any]:
-    if commands.ended:  # a second Ctrl-C leaves runs in the queue
-        raise RunFailed("interrupted")
-    if (found := run.kept()) is not None:  # another benchmark has made it meanwhile
-        return found
-    if told := prepare(run):
-        say(told)
-    return make(run, commands)
-
-
-def _wait(futures: Mapping[Future[Mapping[str, Any]], Run], board: Board) -> None:
-    """Note each run when it ends. One that fails, however it does, leaves the others alone."""
-    for future in as_completed(futures):
-        run = futures[future]
-        reason = future.exception()
-        if reason is not None:
-            board.failed(run, str(reason) or type(reason).__name__)
-            continue
-        board.done(run, future.result())
-        if run.records is not None:
-            records.add(future.result(), run.records)
 
 
 def outcomes_of(board: Board) -> list[dict[str, Outcome]]:
