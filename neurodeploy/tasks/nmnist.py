@@ -8,7 +8,7 @@ from neurodeploy.tasks.augment.counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import nmnist_small, tonic_events
-from neurodeploy.tasks.readers.collection import Collection, Part
+from neurodeploy.tasks.readers.collection import Collection, Files, Part
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
@@ -16,13 +16,15 @@ from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
 BINS = Bins(height=34, width=34, polarities=2, pool=(2, 2), step_us=10_000, steps=32)
 
+FILES = Files("*.bin", 10_000, r"[0-9](/[^/.][^/]*\.bin)?", "3/00001.bin", event_bytes=5)
+
 COLLECTION = Collection(
     task="nmnist",
     kind="NMNIST",
     title="N-MNIST",
     parts=(
-        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, "*.bin", 10_000, 5),
-        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, "*.bin", 10_000, 5),
+        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, FILES),
+        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, FILES),
     ),
     bins=BINS,
     class_names=tuple("0123456789"),
