@@ -152,7 +152,7 @@ def test_a_wisdm_value_beyond_float32_is_malformed(wisdm_folder: Path) -> None:
     assert get("har").load(wisdm_folder).notes[0] == "malformed records left out: 2"
 
 
-@pytest.mark.parametrize("subject", ["9" * 25, "x", "-1", ""])
+@pytest.mark.parametrize("subject", ["9" * 25, "x", "-1", "", "01602", "1600_x"])
 def test_a_wisdm_2019_file_of_no_subject_is_refused(subject: str, wisdm_2019_folder: Path) -> None:
     path = wisdm_2019_folder / "raw" / "watch" / "accel" / f"data_{subject}_accel_watch.txt"
     path.write_text("1600,A,1,1,1,1;\n")
