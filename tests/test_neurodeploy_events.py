@@ -274,6 +274,19 @@ def test_the_small_nmnist_is_read_without_tonic(
     assert get("nmnist").encoder(windows) == Counts()
 
 
+def test_the_folder_of_the_small_nmnist_will_do(written: Callable[..., Path]) -> None:
+    path = written()
+    assert get("nmnist").load(path.parent).source == f"a small N-MNIST in {path}"
+
+
+def test_the_small_nmnist_beside_the_whole_one_is_refused(written: Callable[..., Path]) -> None:
+    folder = written().parent
+    (folder / "NMNIST" / "Train").mkdir(parents=True)
+    message = rf"{folder} holds nmnist_small\.npz and N-MNIST in {folder}/NMNIST; give one of them$"
+    with pytest.raises(InputError, match=message):
+        get("nmnist").load(folder)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

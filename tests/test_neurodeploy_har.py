@@ -134,6 +134,26 @@ def test_a_link_to_the_data_set_is_not_a_second_one(uci_har_folder: Path, tmp_pa
     assert len(har.HAR.load(tmp_path)) == 30
 
 
+def test_two_data_sets_in_one_folder_are_both_named(wisdm_folder: Path, hapt_folder: Path) -> None:
+    shutil.copy(wisdm_folder / "WISDM_ar_v1.1_raw.txt", hapt_folder)
+    with pytest.raises(InputError, match=r"2 data sets \(HAPT in .*RawData, WISDM v1\.1 in .*RawD"):
+        har.HAR.load(hapt_folder)
+
+
+def test_a_folder_that_may_not_be_read_is_named_where_nothing_else_is_found(
+    uci_har_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "locked")
+    assert len(har.HAR.load(tmp_path)) == 30
+    monkeypatch.setattr("os.access", lambda path, mode: path != uci_har_folder)
+    for path in (tmp_path, uci_har_folder):
+        with pytest.raises(
+            InputError, match=f"^{uci_har_folder} cannot be read: Permission denied"
+        ):
+            har.HAR.load(path)
+
+
 def test_of_many_data_sets_some_are_named_and_the_others_counted(
     wisdm_folder: Path, tmp_path: Path
 ) -> None:

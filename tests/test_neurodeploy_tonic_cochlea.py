@@ -216,6 +216,11 @@ def vlen(kind: Any, *rows: Any) -> Any:
             np.arange(100) % 20 + 0.5,
             r"sample 0 cannot .* \(its label is 0\.5, which is no",
         ),
+        (
+            "labels",
+            np.array([b"one"] * 100),
+            r"sample 0 .*its label is b'one', which is no whole num",
+        ),
         ("labels", np.zeros((100, 1)), r"sample 0 cannot be read as .*its label is \[0\.\]"),
         (
             "spikes/units",

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from models.errors import InputError
 from neurodeploy.tasks.readers.events import Bins, Events
-from neurodeploy.tasks.readers.search import nearest
+from neurodeploy.tasks.readers.search import check_nothing_locked, nearest
 from neurodeploy.tasks.readers.text import check_rights, require_file
 
 SEARCH_DEPTH: Final = 2
@@ -105,14 +105,21 @@ class Collection:
         return f"put {', '.join(dict.fromkeys(wanted))} in a folder {self.kind}"
 
 
+def find_homes(collection: Collection, path: Path) -> list[Path]:
+    """Return the folders that hold the first part, of the nearest level that has any."""
+    content = collection.parts[0].content
+    return nearest(path, SEARCH_DEPTH, lambda folder: (folder / content).exists())
+
+
 def find_home(collection: Collection, path: Path) -> Path:
     """Return the folder that holds the first part.
 
     Raises:
         InputError: when there is none, or there are several.
     """
-    content = collection.parts[0].content
-    found = nearest(path, SEARCH_DEPTH, lambda folder: (folder / content).exists())
+    content, found = collection.parts[0].content, find_homes(collection, path)
+    if not found:
+        check_nothing_locked(path, SEARCH_DEPTH)
     if len(found) > 1:
         names = ", ".join(str(each) for each in found)
         raise InputError(f"{path} holds several {content}, in {names}; give one of these folders")

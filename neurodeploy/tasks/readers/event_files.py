@@ -42,8 +42,8 @@ def inner_ear(dataset: Any, index: int) -> Events:
     import h5py
 
     with h5py.File(Path(dataset.location_on_system, dataset.data_filename), "r") as file:
-        label = file["labels"][index]
-        if np.ndim(label) or label % 1 != 0:
+        label = np.asarray(file["labels"][index])
+        if label.ndim or label.dtype.kind not in REAL or label % 1 != 0:
             raise ValueError(f"its label is {label}, which is no whole number")
         return _sound(file["spikes/units"][index], file["spikes/times"][index])
 

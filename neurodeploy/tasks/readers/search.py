@@ -29,21 +29,16 @@ def levels(path: Path, depth: int) -> Iterator[list[Path]]:
 
 
 def nearest(path: Path, depth: int, holds: Callable[[Path], bool]) -> list[Path]:
-    """Return the folders that hold what is looked for, of the first level that has any.
-
-    Raises:
-        InputError: when none is found, and a folder that was passed over may not be read.
-    """
-    for level in levels(path, depth):
-        found = [each for each in level if holds(each)]
-        if found:
-            return found
-    check_nothing_locked(path, depth)
-    return []
+    """Return the folders that hold what is looked for, of the first level that has any."""
+    found = ([each for each in level if holds(each)] for level in levels(path, depth))
+    return next((each for each in found if each), [])
 
 
 def check_nothing_locked(path: Path, depth: int) -> None:
-    """Raise InputError for a folder that `levels` passes over since it may not be read."""
+    """Raise InputError for a folder that `levels` passes over since it may not be read.
+
+    For whoever has found nothing: what is looked for may lie in it.
+    """
     for level in levels(path, depth - 1):
         for below in (below for each in level for below in _subfolders(each)):
             check_rights(below)
