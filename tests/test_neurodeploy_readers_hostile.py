@@ -87,6 +87,23 @@ def test_a_plain_npy_file_or_a_pickle_by_that_name_is_refused(task: str, tmp_pat
             get(task).load(path)
 
 
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("spoken-digits", "0_theo_0.wav"),
+        ("spoken-digits", fsdd.COMPACT_FILE),
+        ("nmnist", "x.npz"),
+        ("watch", "watch_dataset.npy"),
+        ("har", wisdm.FILE),
+        ("mnist", "train-labels-idx1-ubyte"),
+    ],
+)
+def test_a_pipe_in_place_of_a_file_is_refused(task: str, name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name} is no regular file; remove|holds no .*{name}"):
+        get(task).load(tmp_path / name if name == "x.npz" else tmp_path)
+
+
 class Calls:
     """Pickles to a call of `os.system`."""
 
