@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import data, tasks
+from models.errors import InputError
+from neurodeploy import data, paths, tasks
 from neurodeploy.tasks import inventory
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.task import Task
@@ -120,10 +121,32 @@ def test_a_link_in_a_circle_leaves_the_list_whole(
     data_home.mkdir(parents=True, exist_ok=True)
     (data_home / "toy").symlink_to("toy")
     assert data.main([]) == 0
-    said = f"toy: the end of the link {data_home}/toy missing; get them with `cp`"
+    said = f"toy: data that can be read at {data_home}/toy missing; get them with `cp`"
     assert said in " ".join(capsys.readouterr().out.split())
     assert data.main(["--task", "toy"]) == 2
     assert "toy cannot be looked up (Too many levels of sym" in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_entered_leaves_the_list_whole(
+    toy_task: Callable[..., Task], data_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy_task(downloads=TWO)
+    put(data_home)
+    looked_up = paths.kind
+
+    def kind(path: Path) -> str:
+        if path.parent == data_home / "toy":
+            raise InputError(f"{path} cannot be looked up (Permission denied); give another path")
+        return looked_up(path)
+
+    monkeypatch.setattr(paths, "kind", kind)
+    (found,) = inventory.entries()
+    assert (found.state, found.lacking) == (
+        "missing", (f"data that can be read at {data_home}/toy",),
+    )  # fmt: skip
+    monkeypatch.setattr("os.path.lexists", lambda path: False)
+    with pytest.raises(InputError, match="cannot be looked up"):
+        inventory.entries()
 
 
 # One task

@@ -293,7 +293,7 @@ def test_the_small_nmnist_beside_the_whole_one_is_refused(written: Callable[...,
         ({"test_p": None}, r"cannot be read as a small N-MNIST \(.*test_p.*\); give another"),
         (
             {"train_x": np.array([None])},
-            "cannot be read as a small N-MNIST .it holds Python objects, which",
+            "cannot be read as a small N-MNIST .it holds something else than arrays",
         ),
         ({"train_x": np.zeros(3, np.uint8)}, "train_x has 3 events but train_t has 174; the file"),
         ({"test_t": np.zeros(57)}, r"test_t has shape \(57,\) of float64; it must be one row of"),

@@ -38,8 +38,8 @@ class Entry:
     Attributes:
         task: whose data they are.
         path: the folder or file that holds them, None when they are absent.
-        lacking: names of downloads that are not there beside others that are, or what a link that
-            leads in a circle should lead to.
+        lacking: names of downloads that are not there beside others that are, or what the
+            system cannot follow or may not read.
     """
 
     task: Task
@@ -117,19 +117,20 @@ def entries() -> tuple[Entry, ...]:
     Raises:
         InputError: when a file with a task of the user's own cannot be used.
     """
-    return tuple(_entry_or_link(task) for task in known().values())
+    return tuple(_entry_or_place(task) for task in known().values())
 
 
-def _entry_or_link(task: Task) -> Entry:
-    """Return the entry of a task, also where a link leads in a circle: the others can be listed."""
+def _entry_or_place(task: Task) -> Entry:
+    """Return the entry of a task, also where a link leads in a circle or a folder may not be
+    entered: the other tasks can be listed."""
     try:
         return entry(task)
     except InputError:
         places = (home() / place for place in task.origin.places)
-        links = tuple(f"the end of the link {path}" for path in places if os.path.islink(path))
-        if not links:
+        there = tuple(f"data that can be read at {p}" for p in places if os.path.lexists(p))
+        if not there:
             raise
-        return Entry(task, None, links)
+        return Entry(task, None, there)
 
 
 def entry(task: Task, folder: Path | None = None) -> Entry:

@@ -108,13 +108,13 @@ def content_digest(recordings: Sequence[Recording]) -> str:
 
 def _recordings(path: Path) -> list[Recording]:
     """Return what the folder or file holds, in any order."""
+    check_rights(path)
     compact = _compact(path)
     check_rights(compact)
     if compact.is_file():
         return _from_compact(compact)
     if not path.is_dir():
         raise InputError(f"{path} is not there; {OBTAIN}")
-    check_rights(path)
     folder = path / RECORDINGS if (path / RECORDINGS).is_dir() else path
     check_rights(folder)
     files = sorted(file for file in folder.glob("*.wav") if not file.name.startswith("."))

@@ -57,6 +57,7 @@ def map_npy(path: Path) -> NDArray[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what numpy says, without its advice to trust a pickle."""
+    """Return the first line of what numpy says, without its advice to trust a pickle: it takes
+    whatever it does not know for one."""
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    return "it holds Python objects, which are not read" if "pickle" in said else said
+    return "it holds something else than arrays of numbers or text" if "pickle" in said else said
