@@ -47,7 +47,7 @@ COLLECTION = Collection(
     ),
     subjects="users",
     apart=True,
-    raw=event_files.gesture,
+    raw=event_files.gestures,
 )
 
 RECIPE = Recipe(

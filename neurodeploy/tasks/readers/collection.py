@@ -78,8 +78,8 @@ class Collection:
             known, whole people of the training part validate.
         apart: whether a person may be in one official part only.
         notes: what the reader leaves out, in sentences.
-        raw: returns the events of a sample as its file has them, where tonic casts them; see
-            `event_files`.
+        raw: of tonic's data set, returns what reads a sample's events as its file has them; None
+            where tonic casts nothing. See `event_files`.
     """
 
     task: str
@@ -91,7 +91,7 @@ class Collection:
     subjects: str = ""
     apart: bool = False
     notes: tuple[str, ...] = ()
-    raw: Callable[[Any, int], Events] | None = None
+    raw: Callable[[Any], Callable[[int], Events]] | None = None
 
     def get_it(self) -> str:
         """Return how to get the data, in one clause."""

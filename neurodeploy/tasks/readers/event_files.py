@@ -3,14 +3,15 @@
 tonic casts what it reads: it wraps what is too large, cuts fractions off, repeats a single number,
 and text in place of numbers corrupts its memory.
 
-Each function takes tonic's data set and the index of a sample, and raises ValueError, or whatever
-numpy and h5py do, when the file does not hold what it should.
+Each function takes tonic's data set and returns a reader, which takes the index of a sample. Both
+raise ValueError, or whatever numpy and h5py do, when a file does not hold what it should.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,41 @@ REAL: Final = "iuf"
 US_PER_MS: Final = 1e3
 
 
-def gesture(dataset: Any, index: int) -> Events:
-    """Return a sample of DVS Gesture, an npy file of rows x, y, polarity, milliseconds."""
-    rows = map_npy(Path(dataset.data[index]))
+Reader: TypeAlias = Callable[[int], Events]
+
+
+def gestures(dataset: Any) -> Reader:
+    """Return the reader of DVS Gesture: npy files of rows x, y, polarity, milliseconds."""
+    return lambda index: _gesture(map_npy(Path(dataset.data[index])))
+
+
+def inner_ear(dataset: Any) -> Reader:
+    """Return the reader of SHD and SSC, whose labels must be whole numbers too."""
+    import h5py
+
+    file = h5py.File(Path(dataset.location_on_system, dataset.data_filename), "r")
+    labels, units, times = (file[name] for name in ("labels", "spikes/units", "spikes/times"))
+
+    def read(index: int) -> Events:
+        label = np.asarray(labels[index])
+        if label.ndim or label.dtype.kind not in REAL or label % 1 != 0:
+            raise ValueError(f"its label is {label}, which is no whole number")
+        return _sound(units[index], times[index])
+
+    return read
+
+
+def cochlea(dataset: Any) -> Reader:
+    """Return the reader of N-TIDIGITS18."""
+    channels, times = (
+        dataset.data[f"{dataset.partition}_{field}"] for field in ("addresses", "timestamps")
+    )
+    names = dataset._samples
+    return lambda index: _sound(channels[names[index]], times[names[index]])
+
+
+def _gesture(rows: NDArray[Any]) -> Events:
+    """Return events of rows x, y, polarity, milliseconds."""
     if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in REAL:
         raise ValueError(f"it is an array {rows.shape} of {rows.dtype}, not of rows of 4 numbers")
     x, y, polarity, times_ms = rows.T
@@ -35,23 +68,6 @@ def gesture(dataset: Any, index: int) -> Events:
     if (times_us > largest).any():  # tonic multiplies in the file's type
         raise ValueError(f"its times in microseconds are beyond its type, {rows.dtype}")
     return Events(x, y, polarity, times_us)
-
-
-def inner_ear(dataset: Any, index: int) -> Events:
-    """Return a sample of SHD or SSC, whose label must be a whole number too."""
-    import h5py
-
-    with h5py.File(Path(dataset.location_on_system, dataset.data_filename), "r") as file:
-        label = np.asarray(file["labels"][index])
-        if label.ndim or label.dtype.kind not in REAL or label % 1 != 0:
-            raise ValueError(f"its label is {label}, which is no whole number")
-        return _sound(file["spikes/units"][index], file["spikes/times"][index])
-
-
-def cochlea(dataset: Any, index: int) -> Events:
-    """Return a sample of N-TIDIGITS18."""
-    name, fields = dataset._samples[index], ("addresses", "timestamps")
-    return _sound(*(dataset.data[f"{dataset.partition}_{each}"][name] for each in fields))
 
 
 def _sound(channels: Any, seconds: Any) -> Events:

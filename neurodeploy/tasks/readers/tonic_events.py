@@ -189,13 +189,14 @@ class _Opened:
 
     def samples(self, labels: list[int]) -> Iterator[tuple[str, Events]]:
         """Yield what each sample is called and its events; append its label to `labels`."""
+        with self._explained():
+            raw = self.collection.raw(self.dataset) if self.collection.raw else None
         for index in self.order:
             name = self.names[index] if self.names else f"{self.path}, sample {index}"
             with self._explained(name), np.errstate(invalid="ignore", over="ignore"):
                 self._check_size(name)
-                if self.collection.raw:
-                    raw = self.collection.raw(self.dataset, index)
-                    events.check(raw, self.collection.bins, name)
+                if raw is not None:
+                    events.check(raw(index), self.collection.bins, name)
                 found, label = self.dataset[index]
                 labels.append(int(label))
                 seen = _events(found, self.collection.bins)
