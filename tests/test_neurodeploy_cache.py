@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,35 @@ def test_a_file_that_cannot_be_read_is_made_anew(make: Maker) -> None:
     assert "cannot be written (Is a directory)" in written
 
 
+def test_a_pipe_in_place_of_a_file_is_made_anew(make: Maker) -> None:
+    path = cache.path_of("spikes", KEY)
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    assert cache.kept("spikes", KEY, make).notes == (
+        f"{path} is no regular file, so it was made anew",
+    )
+    assert cache.kept("spikes", KEY, make).notes == ()
+
+
+def test_a_whole_file_without_an_array_that_is_needed_is_made_anew(make: Maker) -> None:
+    cache.kept("spikes", KEY, lambda: {"waves": np.zeros(3)})
+    found = cache.kept("spikes", KEY, make, ("waves", "counts"))
+    path = cache.path_of("spikes", KEY)
+    assert found.notes == (f"{path} has no array counts, so it was made anew",)
+    assert cache.kept("spikes", KEY, make, ("waves", "counts")).notes == ()
+    assert make.times == 1
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(make: Maker) -> None:
+    cache.folder().mkdir(parents=True)
+    names = (".spikes-1.zip.old.tmp", ".spikes-1.zip.new.tmp", ".another.tmp")
+    for name, days in zip(names, (2, 0.5, 2)):
+        (cache.folder() / name).touch()
+        os.utime(cache.folder() / name, (time.time() - days * 86_400,) * 2)
+    cache.kept("spikes", KEY, make)
+    assert [(cache.folder() / name).exists() for name in names] == [False, True, True]
+
+
 def test_an_error_in_making_leaves_nothing(make: Maker) -> None:
     def fail() -> dict[str, NDArray[Any]]:
         raise KeyboardInterrupt
@@ -220,21 +250,33 @@ def test_a_fingerprint_tells_names_sizes_and_times(tmp_path: Path) -> None:
     for path in paths:
         path.write_text("text")
         os.utime(path, ns=(1, 1))
-    before = cache.fingerprint(paths)
-    assert cache.fingerprint(reversed(paths)) == before
+    before = cache.fingerprint(paths, tmp_path)
+    assert cache.fingerprint(reversed(paths), tmp_path) == before
     os.utime(paths[1], ns=(2, 2))
-    assert cache.fingerprint(paths) != before
+    assert cache.fingerprint(paths, tmp_path) != before
     os.utime(paths[1], ns=(1, 1))
-    assert cache.fingerprint(paths) == before
+    assert cache.fingerprint(paths, tmp_path) == before
     paths[1].write_text("texts")
     os.utime(paths[1], ns=(1, 1))
-    assert cache.fingerprint(paths) != before
-    assert cache.fingerprint(paths[:1]) != before
+    assert cache.fingerprint(paths, tmp_path) != before
+    assert cache.fingerprint(paths[:1], tmp_path) != before
+
+
+def test_a_fingerprint_tells_in_which_folder_a_file_is(tmp_path: Path) -> None:
+    one, other = tmp_path / "home" / "3" / "a", tmp_path / "home" / "4" / "a"
+    for path in (one, other):
+        path.parent.mkdir(parents=True)
+        path.write_text("text")
+        os.utime(path, ns=(1, 1))
+    before = cache.fingerprint([one], tmp_path / "home")
+    assert cache.fingerprint([other], tmp_path / "home") != before
+    (tmp_path / "home").rename(tmp_path / "moved")
+    assert cache.fingerprint([tmp_path / "moved" / "3" / "a"], tmp_path / "moved") == before
 
 
 def test_a_fingerprint_of_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone cannot be looked up \(No such file"):
-        cache.fingerprint([tmp_path / "gone"])
+        cache.fingerprint([tmp_path / "gone"], tmp_path)
 
 
 def windows_of(count: int, **changes: Any) -> Windows:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import data, tasks
+from models.errors import InputError
+from neurodeploy import data, paths, tasks
 from neurodeploy.tasks import inventory
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.task import Task
@@ -20,6 +21,12 @@ TWO = tuple(
     Download((f"http://127.0.0.1/{name}",), name, 10, "sha256:" + "0" * 64)
     for name in ("one.gz", "two.gz")
 )
+
+
+def put(data_home: Path) -> None:
+    """Put a file into the folder of the toy task."""
+    (data_home / "toy").mkdir(parents=True)
+    (data_home / "toy" / "unpacked").touch()
 
 
 # The list
@@ -63,7 +70,7 @@ def test_the_list_reads_no_data(
     toy_task: Callable[..., Task], data_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = toy_task()
-    (data_home / "toy").mkdir(parents=True)
+    put(data_home)
     monkeypatch.setattr(
         tasks, "TASKS", {"toy": replace(made, read=lambda path: pytest.fail("it was read"))}
     )
@@ -87,9 +94,59 @@ def test_files_under_other_names_are_not_called_incomplete(
     toy_task: Callable[..., Task], data_home: Path
 ) -> None:
     made = toy_task(downloads=TWO)
-    (data_home / "toy").mkdir(parents=True)
-    (data_home / "toy" / "unpacked").write_bytes(b"")
+    put(data_home)
     assert inventory.entry(made).state == "found"
+
+
+def test_an_empty_folder_is_no_data_and_hides_none(
+    toy_task: Callable[..., Task], data_home: Path, tmp_path: Path
+) -> None:
+    (data_home / "toy").mkdir(parents=True)
+    assert inventory.entry(toy_task()).state == "missing"
+    elsewhere = toy_task(find=lambda: tmp_path)
+    assert (inventory.entry(elsewhere).state, inventory.entry(elsewhere).path) == (
+        "found",
+        tmp_path,
+    )
+    put(data_home / "again")
+    assert (
+        inventory.entry(toy_task(places=("toy", "again/toy"))).path == data_home / "again" / "toy"
+    )
+
+
+def test_a_link_in_a_circle_leaves_the_list_whole(
+    toy_task: Callable[..., Task], data_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy_task()
+    data_home.mkdir(parents=True, exist_ok=True)
+    (data_home / "toy").symlink_to("toy")
+    assert data.main([]) == 0
+    said = f"toy: data that can be read at {data_home}/toy missing; get them with `cp`"
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert data.main(["--task", "toy"]) == 2
+    assert "toy cannot be looked up (Too many levels of sym" in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_entered_leaves_the_list_whole(
+    toy_task: Callable[..., Task], data_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy_task(downloads=TWO)
+    put(data_home)
+    looked_up = paths.kind
+
+    def kind(path: Path) -> str:
+        if path.parent == data_home / "toy":
+            raise InputError(f"{path} cannot be looked up (Permission denied); give another path")
+        return looked_up(path)
+
+    monkeypatch.setattr(paths, "kind", kind)
+    (found,) = inventory.entries()
+    assert (found.state, found.lacking) == (
+        "missing", (f"data that can be read at {data_home}/toy",),
+    )  # fmt: skip
+    monkeypatch.setattr("os.path.lexists", lambda path: False)
+    with pytest.raises(InputError, match="cannot be looked up"):
+        inventory.entries()
 
 
 # One task
@@ -99,7 +156,7 @@ def test_one_task_is_shown_with_its_classes_and_parts(
     toy_task: Callable[..., Task], data_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     toy_task()
-    (data_home / "toy").mkdir(parents=True)
+    put(data_home)
     assert data.main(["--task", "toy"]) == 0
     out = capsys.readouterr().out
     flat = " ".join(out.replace("│", " ").split())
@@ -136,7 +193,7 @@ def test_one_task_as_json_holds_what_its_data_hold(
     toy_task: Callable[..., Task], data_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     toy_task(downloads=TWO)
-    (data_home / "toy").mkdir(parents=True)
+    put(data_home)
     assert data.main(["--task", "toy", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["tasks"]
     assert (found["state"], found["path"], found["lacking"]) == ("found", f"{data_home}/toy", [])

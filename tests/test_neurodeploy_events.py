@@ -98,13 +98,14 @@ def test_each_channel_has_a_name_in_the_order_of_polarity_row_column() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ((4, 0, 0, 0), "B: event 1 has x 4; it must be from 0 to 3, so download"),
-        ((-1, 0, 0, 0), "B: event 1 has x -1; it must be from 0 to 3"),
-        ((0, 5, 0, 0), "B: event 1 has y 5; it must be from 0 to 4"),
-        ((0, 0, 2, 0), "B: event 1 has polarity 2; it must be from 0 to 1"),
-        ((0, 0, 0, -1), "B: event 1 is at -1 microseconds; times must be 0 or more"),
-        ((0, 0, 0, np.nan), "B: event 1 is at nan microseconds; times must be 0 or more"),
-        ((0, 0, 0, np.inf), "B: event 1 is at inf microseconds; times must be 0 or more"),
+        ((4, 0, 0, 0), "B: event 1 has x 4; it must be a whole number from 0 to 3, so download"),
+        ((-1, 0, 0, 0), "B: event 1 has x -1; it must be a whole number from 0 to 3"),
+        ((0, 5, 0, 0), "B: event 1 has y 5; it must be a whole number from 0 to 4"),
+        ((0, 0, 2, 0), "B: event 1 has polarity 2; it must be a whole number from 0 to 1"),
+        ((0, 0, 0, -1), "B: event 1 is at -1 microseconds; times must be from 0 to 9007"),
+        ((0, 0, 0, 2**53 + 2), "B: event 1 is at 9007199254740994.* must be from 0 to 9007"),
+        ((0, 0, 0, np.nan), "B: event 1 is at nan microseconds; times must be from 0 to 9007"),
+        ((0, 0, 0, np.inf), "B: event 1 is at inf microseconds; times must be from 0 to 9007"),
     ],
 )
 def test_an_event_beyond_the_sensor_or_at_no_time_is_refused(
@@ -112,6 +113,19 @@ def test_an_event_beyond_the_sensor_or_at_no_time_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         counted(sample(), sample((0, 0, 0, 0), row))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((0.5, 0, 0, 0), "B: event 1 has x 0.5; it must be a whole number from 0 to 3"),
+        ((0, np.nan, 0, 0), "B: event 1 has y nan; it must be a whole number from 0 to 4"),
+        ((0, 0, np.inf, 0), "B: event 1 has polarity inf; it must be a whole number from 0 to 1"),
+    ],
+)
+def test_places_that_are_no_whole_numbers_are_refused(row: tuple[float, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message), np.errstate(invalid="ignore"):
+        counted(sample(), Events(*np.array([(0, 0, 0, 0), row]).T))
 
 
 def test_a_reader_tells_how_far_it_is_to_who_listens() -> None:
@@ -260,11 +274,27 @@ def test_the_small_nmnist_is_read_without_tonic(
     assert get("nmnist").encoder(windows) == Counts()
 
 
+def test_the_folder_of_the_small_nmnist_will_do(written: Callable[..., Path]) -> None:
+    path = written()
+    assert get("nmnist").load(path.parent).source == f"a small N-MNIST in {path}"
+
+
+def test_the_small_nmnist_beside_the_whole_one_is_refused(written: Callable[..., Path]) -> None:
+    folder = written().parent
+    (folder / "NMNIST" / "Train").mkdir(parents=True)
+    message = rf"{folder} holds nmnist_small\.npz and N-MNIST in {folder}/NMNIST; give one of them$"
+    with pytest.raises(InputError, match=message):
+        get("nmnist").load(folder)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"test_p": None}, r"cannot be read as a small N-MNIST \(.*test_p.*\); give another"),
-        ({"train_x": np.array([None])}, "cannot be read as a small N-MNIST .*llow_pickle"),
+        (
+            {"train_x": np.array([None])},
+            "cannot be read as a small N-MNIST .it holds something else than arrays",
+        ),
         ({"train_x": np.zeros(3, np.uint8)}, "train_x has 3 events but train_t has 174; the file"),
         ({"test_t": np.zeros(57)}, r"test_t has shape \(57,\) of float64; it must be one row of"),
         ({"test_y": np.zeros((57, 1), int)}, r"test_y has shape \(57, 1\) of int64; it must"),
@@ -273,7 +303,10 @@ def test_the_small_nmnist_is_read_without_tonic(
         ({"test_offset": np.arange(21)}, "test_offset does not rise from 0 to the 57 events"),
         ({"test_offset": np.r_[0, 9, np.arange(18), 57]}, "test_offset does not rise from 0 to"),
         ({"test_offset": np.r_[0:20, 57] - 1}, "test_offset does not rise from 0 to the 57"),
-        ({"test_x": np.full(57, 34)}, "test sample 1: event 0 has x 34; it must be from 0 to 33"),
+        (
+            {"test_x": np.full(57, 34)},
+            "test sample 1: event 0 has x 34; it must be a whole number from 0 to 33",
+        ),
         ({"test_t": np.full(57, -5)}, "test sample 1: event 0 is at -5 microseconds; times must"),
     ],
 )

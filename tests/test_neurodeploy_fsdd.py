@@ -224,19 +224,30 @@ def test_a_name_that_says_no_digit_is_refused(repository: Path, name: str) -> No
 
 def test_a_digit_over_nine_is_refused(repository: Path) -> None:
     write_wav(repository / "recordings" / "10_theo_1.wav", sound_of((0, "theo", 0)))
-    with pytest.raises(InputError, match="holds 10_theo_1; digits run from 0 to 9"):
+    with pytest.raises(
+        InputError, match=r"holds 10_theo_1; digits run from 0 to 9 .*, so remove it"
+    ):
         fsdd.read(repository)
 
 
 def test_a_recording_twice_is_refused(repository: Path) -> None:
     write_wav(repository / "recordings" / "0_theo_00.wav", sound_of((0, "theo", 0)))
-    with pytest.raises(InputError, match="holds 0_theo_0 twice; remove one"):
+    with pytest.raises(InputError, match="holds 0_theo_0 twice; remove it"):
         fsdd.read(repository)
 
 
 def test_a_folder_of_another_data_set_is_refused(uci_har_folder: Path) -> None:
     with pytest.raises(InputError, match="holds no WAV file; give the folder of spoken digits"):
         fsdd.read(uci_har_folder)
+
+
+@pytest.mark.parametrize("locked", ["recordings", "."])
+def test_a_folder_that_may_not_be_read_is_named(
+    repository: Path, locked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: path != repository / locked)
+    with pytest.raises(InputError, match=f"^{repository / locked} cannot be read: Permission den"):
+        fsdd.read(repository)
 
 
 def test_a_missing_folder_is_refused_with_a_way_to_get_it(tmp_path: Path) -> None:
@@ -264,7 +275,7 @@ def test_a_compact_file_without_an_array_is_refused(
         ({"wave": np.zeros((2, 9), np.int16)}, r"wave is int16 of shape \(2, 9\)"),
         ({"label": np.zeros(60)}, "label is float64 .* must be a row of whole numbers"),
         ({"speaker": np.zeros(60, int)}, "speaker is int64 .* must be a row of text"),
-        ({"label": np.full(60, 10)}, "holds 10_jackson_0; digits run from 0 to 9"),
+        ({"label": np.full(60, 10)}, "holds 10_jackson_0; digits run .*, so get the file again"),
         ({"index": np.full(60, -1)}, "holds 0_jackson_-1; digits run from 0 to 9 and indices"),
         ({"speaker": np.full(60, None, object)}, "is not a whole npz file .*get it again"),
     ],

@@ -12,6 +12,7 @@ import pytest
 
 from models.errors import InputError
 from neurodeploy.tasks import har
+from neurodeploy.tasks.readers import hapt, uci_har
 from neurodeploy.tasks.split import split_by_subject
 
 
@@ -133,6 +134,26 @@ def test_a_link_to_the_data_set_is_not_a_second_one(uci_har_folder: Path, tmp_pa
     assert len(har.HAR.load(tmp_path)) == 30
 
 
+def test_two_data_sets_in_one_folder_are_both_named(wisdm_folder: Path, hapt_folder: Path) -> None:
+    shutil.copy(wisdm_folder / "WISDM_ar_v1.1_raw.txt", hapt_folder)
+    with pytest.raises(InputError, match=r"2 data sets \(HAPT in .*RawData, WISDM v1\.1 in .*RawD"):
+        har.HAR.load(hapt_folder)
+
+
+def test_a_folder_that_may_not_be_read_is_named_where_nothing_else_is_found(
+    uci_har_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "locked")
+    assert len(har.HAR.load(tmp_path)) == 30
+    monkeypatch.setattr("os.access", lambda path, mode: path != uci_har_folder)
+    for path in (tmp_path, uci_har_folder):
+        with pytest.raises(
+            InputError, match=f"^{uci_har_folder} cannot be read: Permission denied"
+        ):
+            har.HAR.load(path)
+
+
 def test_of_many_data_sets_some_are_named_and_the_others_counted(
     wisdm_folder: Path, tmp_path: Path
 ) -> None:
@@ -222,7 +243,33 @@ def test_a_damaged_uci_har_file_is_named(
         har.HAR.load(uci_har_folder)
 
 
+def test_uci_har_of_less_windows_says_so(
+    uci_har_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert har.HAR.load(uci_har_folder).notes == (
+        "train has 18 windows where the official one has 7,352",
+        "test has 12 windows where the official one has 2,947",
+    )
+    monkeypatch.setattr(uci_har, "OFFICIAL_WINDOWS", {"train": 18, "test": 12})
+    assert har.HAR.load(uci_har_folder).notes == ()
+
+
 # HAPT raw
+
+
+def test_raw_hapt_of_less_recordings_says_so(
+    hapt_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = hapt_folder / "labels.txt"
+    monkeypatch.setattr(hapt, "OFFICIAL_RECORDINGS", 3)
+    monkeypatch.setattr(hapt, "OFFICIAL_ROWS", 21)
+    assert har.HAR.load(hapt_folder).notes[1:] == ()
+    labels.write_text("".join(labels.read_text().splitlines(keepends=True)[:14]))
+    assert har.HAR.load(hapt_folder).notes[1:] == (
+        "recordings left out, named in no row of labels.txt: 1",
+        "2 recordings have labels, officially 3",
+        "labels.txt has 14 rows, officially 21",
+    )
 
 
 def test_hapt_raw_windows_lie_inside_one_label_and_transitions_are_left_out(
@@ -263,6 +310,11 @@ def test_segments_shorter_than_a_window_are_counted(hapt_folder: Path) -> None:
             "labels.txt",
             lambda path: replace_in(path, "1 1 7 1210 1409", "1 1 7 1210 1209"),
             "labels.txt labels samples 1210 to 1209 in row 7",
+        ),
+        (
+            "labels.txt",
+            lambda path: replace_in(path, "1 1 3 410 609", "1 1 3 409 609"),
+            "labels.txt labels samples 409 to 609 in row 3, some of them once more; a sample has",
         ),
         (
             "labels.txt",

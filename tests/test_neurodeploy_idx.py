@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,34 @@ def test_a_note_says_that_labels_are_not_the_official_ones(
         "the labels to train are not the official ones of MNIST",
         "the labels to test are not the official ones of MNIST",
     )
+
+
+def test_a_note_says_that_images_beside_the_official_labels_are_others(
+    make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make("{part}-{kind}-idx{n}-ubyte")
+    labels = [read_idx(folder / f"{part}-labels-idx1-ubyte", 1).data for part in COUNTS]
+    files = [(folder / f"{part}-images-idx3-ubyte").read_bytes() for part in COUNTS]
+    known = replace(
+        mnist_like.MNIST,
+        labels_sha256=tuple(hashlib.sha256(each).hexdigest() for each in labels),
+        images_sha256=tuple(hashlib.sha256(each).hexdigest() for each in files),
+    )
+    monkeypatch.setattr(mnist_like, "OFFICIAL", COUNTS)
+    monkeypatch.setattr(mnist_like, "MNIST", known)
+    monkeypatch.setattr(mnist_like, "KNOWN", (known,))
+    assert mnist.read(folder).notes == ()
+    (folder / "t10k-images-idx3-ubyte").write_bytes(files[1][:-1] + b"\0")
+    assert mnist.read(folder).notes == (
+        "the labels to test are the official ones of MNIST, the images are not",
+    )
+
+
+@pytest.mark.skipif(
+    fashion.debian_folder() is None, reason="dataset-fashion-mnist is not installed"
+)
+def test_debians_images_are_the_official_ones() -> None:
+    assert fashion.read(fashion.DEBIAN_FOLDER).notes == ()
 
 
 def test_the_official_labels_tell_one_data_set_from_the_other(

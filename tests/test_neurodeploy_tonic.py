@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,6 +52,15 @@ def test_a_folder_above_the_data_will_do_whatever_its_name(folder: Path, above: 
     assert len(get("ntidigits").load(path)) == 22
 
 
+@pytest.mark.parametrize("name", ["\udcff\udcfe", "a\nb", "~"])
+def test_the_folder_of_the_data_may_have_any_name(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.rename(folder.with_name(name))
+    monkeypatch.chdir(folder.parent)
+    assert len(get("ntidigits").load(Path(name))) == 22
+
+
 def test_the_data_are_found_in_the_data_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEURODEPLOY_DATA", str(folder.parent))
     assert len(get("ntidigits").load(None)) == 22
@@ -88,7 +100,45 @@ def test_counts_of_another_version_are_made_anew(
             assert len(told) == 22 * times
 
 
+def test_counts_that_another_tonic_made_are_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    with reading.listening(lambda done, total: told.append((done, total))):
+        for version, times in (("1.7.0", 1), ("1.7.1", 2), ("1.7.0", 2)):
+            monkeypatch.setattr("importlib.metadata.version", lambda _, said=version: said)
+            get("ntidigits").load(folder)
+            assert len(told) == 22 * times
+
+
 # What is refused
+
+
+def test_several_copies_of_the_data_are_refused(folder: Path) -> None:
+    other = folder.with_name("NTIDIGITS18 (1)")
+    shutil.copytree(folder, other)
+    message = re.escape(
+        f"{folder.parent} holds several {FILE}, in {folder}, {other}; give one of these folders"
+    )
+    with pytest.raises(InputError, match=message):
+        get("ntidigits").load(folder.parent)
+    assert len(get("ntidigits").load(other)) == 22
+
+
+def test_a_folder_that_may_not_be_read_is_named_where_nothing_else_is_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: path != folder)
+    for path in (folder, folder.parent):
+        with pytest.raises(InputError, match=f"^{folder} cannot be read: Permission denied; check"):
+            get("ntidigits").load(path)
+
+
+def test_a_pipe_in_place_of_the_data_is_refused(folder: Path) -> None:
+    (folder / FILE).unlink()
+    os.mkfifo(folder / FILE)
+    with pytest.raises(InputError, match=f"{FILE} is no regular file; remove it, and unpack"):
+        get("ntidigits").load(folder)
 
 
 def test_absent_data_are_named_with_the_way_to_get_them(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def full_nmnist_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("events") / "NMNIST"
     for part in ("Train", "Test"):
         for index in range(10_000):
-            (home / part / f"{index}.bin").mkdir(parents=True)
+            (home / part / "0" / f"{index}.bin").mkdir(parents=True)
     return home
 
 
@@ -44,7 +44,6 @@ def nmnist_folder(full_nmnist_folder: Path) -> Path:
     Digit k has k + 1 events at (3 * k, 33), one each 20 ms.
     """
     home = full_nmnist_folder
-    shutil.rmtree(home / "Train" / "old", ignore_errors=True)
     for part, number in (("Train", 5), ("Test", 1)):
         for digit in range(10):
             folder = home / part / f"{digit}"
@@ -154,7 +153,10 @@ def test_a_part_with_less_files_than_tonic_wants_is_refused(dvsgesture_folder: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (nmnist_bytes([34], [0], [0], [0]), r"00002\.bin: event 0 has x 34; it must be from 0 to"),
+        (
+            nmnist_bytes([34], [0], [0], [0]),
+            r"00002\.bin: event 0 has x 34; it must be a whole number from 0 to",
+        ),
         (
             nmnist_bytes([3], [3], [0], [0])[:-2],
             r"00002\.bin .*it has 3 bytes, which is no multiple of 5",
@@ -174,21 +176,106 @@ def test_an_nmnist_sample_without_events_is_kept_and_said(nmnist_folder: Path) -
     assert "1 of 60 samples have no event" in windows.notes
 
 
-def test_a_stray_folder_in_nmnist_is_refused(nmnist_folder: Path) -> None:
-    folder = nmnist_folder / "Train" / "old"
-    folder.mkdir()
-    (folder / "1.bin").touch()
-    with pytest.raises(InputError, match=r"Train cannot be read as N-MNIST \(.*; download"):
-        get("nmnist").load(nmnist_folder)
+@pytest.mark.parametrize(
+    "stray",
+    ["old/1.bin", "10/1.bin", "copy 2/1.bin", "__MACOSX/3/1.bin", "3/._1.bin", "1.bin", "3bin"],
+)
+def test_what_is_not_named_as_a_sample_of_nmnist_is_refused(
+    nmnist_folder: Path, stray: str
+) -> None:
+    path = nmnist_folder / "Train" / stray
+    made = [each for each in path.parents if not each.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    try:
+        with pytest.raises(InputError, match=r"Train/.* is not named as .*, such as Train/3/00001"):
+            get("nmnist").load(nmnist_folder)
+    finally:
+        path.unlink()
+        for each in made:
+            each.rmdir()
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "user02_led/x.npy", "user02_led/5 (1).npy", "user02_led/._5.npy", "user02_led/05.npy",
+        "user02_led/5npy", "user_led/5.npy", "user9/5.npy", "__MACOSX/user02_led/5.npy", "5.npy",
+    ],
+)  # fmt: skip
+def test_what_is_not_named_as_a_gesture_is_refused(dvsgesture_folder: Path, stray: str) -> None:
+    path = dvsgesture_folder / "ibmGestureTrain" / stray
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with pytest.raises(InputError, match=r"Train/.* is not named as .*such as ibmGestureTrain/us"):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
+def test_a_pipe_in_place_of_a_sample_is_refused(dvsgesture_folder: Path) -> None:
+    path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=r"4\.npy is no regular file; remove it"):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
+def test_a_person_in_two_parts_is_refused(dvsgesture_folder: Path) -> None:
+    folder = dvsgesture_folder / "ibmGestureTrain" / "user02_led"
+    folder.rename(folder.with_name("user25_led"))
+    with pytest.raises(InputError, match="person 25 in the test and in the training part; each be"):
+        get("dvsgesture").load(dvsgesture_folder)
+
+
+def test_a_sample_moved_to_another_folder_is_counted_there(dvsgesture_folder: Path) -> None:
+    before = get("dvsgesture").load(dvsgesture_folder)
+    folder = dvsgesture_folder / "ibmGestureTrain" / "user02_led"
+    (folder / "4.npy").replace(folder.with_name("user03_led") / "4.npy")
+    assert before.subjects is not None
+    assert np.count_nonzero(before.subjects == 2) == 11
+    after = get("dvsgesture").load(dvsgesture_folder)
+    assert after.subjects is not None
+    assert np.count_nonzero(after.subjects == 2) == 10
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"no numpy file", r"4\.npy cannot be read as DVS Gesture \("),
-        (None, r"4\.npy cannot be read as DVS Gesture \(.*llow_pickle"),
-        (np.zeros((5, 3), np.int64), r"4\.npy cannot be read as DVS Gesture"),
-        (np.array([[128, 0, 0, 0]]), r"4\.npy: event 0 has x 128; it must be from 0 to 127"),
+        (None, r"4\.npy cannot be read as DVS Gesture \(.*Python objects"),
+        (
+            np.array([["1", "0", "0", "5"]] * 9),
+            r"\(it is an array \(9, 4\) of <U1, not of rows of 4",
+        ),
+        (
+            np.array([[b"1", b"0", b"0", b"5"]] * 9),
+            r"\(it is an array \(9, 4\) of \|S1, not of rows",
+        ),
+        (
+            np.zeros((5, 3), np.int64),
+            r"4\.npy cannot be read as DVS Gesture \(it is an array \(5, 3",
+        ),
+        (np.zeros((1, 5, 4), np.int64), r"it is an array \(1, 5, 4\) of int64, not of rows of 4 n"),
+        (np.zeros(5, [("x", int)]), "not of rows of 4 numbers"),
+        (
+            np.array([[128, 0, 0, 0]]),
+            r"4\.npy: event 0 has x 128; it must be a whole number from 0",
+        ),
+        (np.array([[65539, 0, 0, 0]]), "event 0 has x 65539; it must be"),
+        (np.array([[196728, 0, 0, 0]]), "event 0 has x 196728; it must be"),
+        (np.array([[0, 2**40, 0, 0]]), "event 0 has y 1099511627776; it must be"),
+        (np.array([[np.nan, 0, 0, 0]]), "event 0 has x nan; it must be"),
+        (np.array([[3.7, 0, 0, 0]]), r"event 0 has x 3\.7; it must be"),
+        (np.array([[0, 0, 2, 0]]), "event 0 has polarity 2; it must be a whole number from 0 to 1"),
+        (np.array([[0, 0, -1, 0]]), "event 0 has polarity -1; it must be"),
+        (np.array([[0, 0, np.nan, 0]]), "event 0 has polarity nan; it must be"),
+        (np.array([[0, 0, 0, -1]]), "event 0 is at -1000.0 microseconds; times must be from 0 to"),
+        (np.array([[0, 0, 0, np.nan]]), "event 0 is at nan microseconds; times must be from 0 to"),
+        (np.array([[0, 0, 0, 2**62]]), r"its times in microseconds are beyond its type, int64"),
+        (np.array([[0, 0, 0, 2**50]], np.float64), "event 0 is at 1.1.*; times must be from 0 to"),
+        (
+            np.array([[0, 0, 0, 33]], np.int16),
+            r"its times in microseconds are beyond its type, int",
+        ),
     ],
 )
 def test_a_damaged_dvsgesture_is_refused(
@@ -203,11 +290,12 @@ def test_a_damaged_dvsgesture_is_refused(
         get("dvsgesture").load(dvsgesture_folder)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broken_archive_in_place_of_a_gesture_is_refused(dvsgesture_folder: Path) -> None:
     path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
-    path.write_bytes(b"PK\x03\x04 an archive")  # which numpy leaves open
-    with pytest.raises(InputError, match=r"4\.npy cannot be read as DVS .*not a zip file\); downl"):
+    path.write_bytes(b"PK\x03\x04 an archive")
+    with pytest.raises(
+        InputError, match=r"4\.npy cannot be read as DVS .*magic string .*; download"
+    ):
         get("dvsgesture").load(dvsgesture_folder)
 
 

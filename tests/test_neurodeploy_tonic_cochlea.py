@@ -108,6 +108,15 @@ def test_shd_times_keep_more_than_float16_has(shd_folder: Path) -> None:
     assert windows.signals[0].sum(axis=0).tolist() == [0] * 99 + [40]
 
 
+def test_a_note_says_that_one_person_trains_and_validates(shd_folder: Path) -> None:
+    said = "the training part is of one person, whose samples both train and validate"
+    assert said not in get("shd").load(shd_folder).notes
+    change_hdf5(shd_folder / "shd_train.h5", "extra/speaker", np.zeros(100, int))
+    windows = get("shd").load(shd_folder)
+    assert said in windows.notes
+    split(windows)
+
+
 def test_ssc_keeps_its_three_parts(ssc_folder: Path) -> None:
     windows = get("ssc").load(ssc_folder.parent)
     parts = split(windows)
@@ -190,7 +199,38 @@ def vlen(kind: Any, *rows: Any) -> Any:
         (
             "extra/speaker",
             np.zeros(3, int),
-            r"shd_train\.h5 cannot be read as .*it names 3 people for 100 samples",
+            r"shd_train\.h5 cannot be read as .*it names people in the shape \(3,\) for 100 sam",
+        ),
+        (
+            "extra/speaker",
+            np.zeros((100, 2), int),
+            r"people in the shape \(100, 2\) for 100 samples",
+        ),
+        (
+            "extra/speaker",
+            np.full(100, np.nan),
+            r"train\.h5: people hold nan; they must be whole num",
+        ),
+        (
+            "labels",
+            np.arange(100) % 20 + 0.5,
+            r"sample 0 cannot .* \(its label is 0\.5, which is no",
+        ),
+        (
+            "labels",
+            np.array([b"one"] * 100),
+            r"sample 0 .*its label is b'one', which is no whole num",
+        ),
+        ("labels", np.zeros((100, 1)), r"sample 0 cannot be read as .*its label is \[0\.\]"),
+        (
+            "spikes/units",
+            vlen(np.float32, *[[5.5] * 40] * 100),
+            "sample 0: event 0 has x 5.5; it must",
+        ),
+        (
+            "spikes/units",
+            vlen(np.uint16, *[[5]] * 100),
+            r"channels \(1,\) of uint16 for times \(40,\) of float16\); download the data",
         ),
         ("extra/keys", np.array([b"one"]), r"shd_test\.h5 names other classes than .*shd_train"),
         ("spikes/units", vlen(np.uint16, *[[700] * 40] * 100), "sample 0: event 0 has x 700; it"),
@@ -198,12 +238,12 @@ def vlen(kind: Any, *rows: Any) -> Any:
         (
             "spikes/times",
             vlen(np.float16, *[[np.nan] * 40] * 100),
-            "sample 0: event 0 is at no time that is a number; times must be 0 or more",
+            "sample 0: event 0 is at nan microseconds; times must be from 0 to 9007",
         ),
         (
             "spikes/times",
             vlen(np.float16, *[[0.5] * 39 + [-0.5]] * 100),
-            "sample 0: event 39 is at -500000 microseconds; times must be 0 or more",
+            "sample 0: event 39 is at -500000.0 microseconds; times must be from 0 to 9007",
         ),
     ],
 )
@@ -235,7 +275,17 @@ def test_a_file_cut_short_or_of_another_kind_is_refused(
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("test_addresses/x-7", np.full(30, 64), "event 0 has x 64; it must be from 0 to 63"),
+        (
+            "test_addresses/x-7",
+            np.full(30, 64),
+            "event 0 has x 64; it must be a whole number from 0 to 63",
+        ),
+        (
+            "test_addresses/x-7",
+            np.array([3]),
+            r"sample 7 .*channels \(1,\) of int64 for times \(30,",
+        ),
+        ("test_addresses/x-7", np.array([b"3"] * 30), r"channels \(30,\) of \|S1 for times"),
         ("test_timestamps/x-7", None, r"sample 7 cannot be read as N-TIDIGITS18 \("),
         ("test_labels", np.array([b"x-?"]), "sample 0 cannot be read as N-TIDIGITS18"),
     ],
@@ -245,4 +295,13 @@ def test_a_damaged_ntidigits_is_refused(
 ) -> None:
     change_hdf5(ntidigits_folder / "n-tidigits.hdf5", name, values)
     with pytest.raises(InputError, match=message):
+        get("ntidigits").load(ntidigits_folder)
+
+
+def test_channels_and_times_in_tables_are_refused(ntidigits_folder: Path) -> None:
+    for name in ("addresses", "timestamps"):
+        change_hdf5(ntidigits_folder / "n-tidigits.hdf5", f"test_{name}/x-7", np.zeros((30, 2)))
+    with pytest.raises(
+        InputError, match=r"sample 7 cannot .*has channels \(30, 2\) of float64 for"
+    ):
         get("ntidigits").load(ntidigits_folder)

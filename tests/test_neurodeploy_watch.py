@@ -201,6 +201,14 @@ def with_nan(series: list[Any]) -> list[Any]:
             r"has X_labels \['ax', 'ay', 'az', 'wx', 'wy'\]; they must be ax, ay, az, wx, wy, wz",
         ),
         (changed("y_labels", lambda names: names[::-1]), r"has y_labels \['ROW', .*must be PEN, A"),
+        (
+            changed("X_labels", lambda names: [np.zeros((20, 20))] * 6),
+            r"has X_labels \[array\(\[\[0\., 0\..*\]; they must be ax, ay, az, wx, wy, wz, in",
+        ),
+        (
+            changed("y_labels", lambda names: ["x" * 500] * 7),
+            r"has y_labels \['xxx.{,250}; they mus",
+        ),
         (changed("X", with_nan), r"series 4 holds nan in sample 17 of wx; signals must be finite"),
         (changed("X", lambda all_: ["ab", *all_[1:]]), "series 0 is no table of numbers"),
         (changed("X", lambda all_: [all_[0][:, 0], *all_[1:]]), "series 0 is no table of numbers"),
@@ -276,11 +284,14 @@ def test_no_npy_file_is_refused(file: Path, content: bytes, message: str) -> Non
         get("watch").load(file)
 
 
-@pytest.mark.parametrize("content", [3, [1], {"X"}, None], ids=repr)
+FIELDS = ["X", "y", "subject", "X_labels", "y_labels"]
+
+
+@pytest.mark.parametrize("content", [3, [1], {"X"}, None, FIELDS, set(FIELDS), " ".join(FIELDS)])
 def test_an_object_that_is_no_dictionary_of_the_fields_is_refused(
     file: Path, content: object
 ) -> None:
-    with pytest.raises(InputError, match=r"not seglearn's watch data|has no field"):
+    with pytest.raises(InputError, match=r"not seglearn's watch data \(it holds a \w+ where a dic"):
         get("watch").load(write(file, content))
 
 

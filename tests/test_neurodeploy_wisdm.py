@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,15 @@ def test_a_damaged_wisdm_2019_file_is_named(wisdm_2019_folder: Path) -> None:
     path = wisdm_2019_folder / "raw" / "watch" / "gyro" / "data_1601_gyro_watch.txt"
     path.write_text("")
     with pytest.raises(InputError, match=re.escape(f"{path} has 0 malformed of 0 records")):
+        har.HAR.load(wisdm_2019_folder)
+
+
+def test_a_wisdm_2019_file_of_another_subject_is_refused(wisdm_2019_folder: Path) -> None:
+    folder = wisdm_2019_folder / "raw" / "watch" / "gyro"
+    path = folder / "data_1601_gyro_watch.txt"
+    shutil.copy(folder / "data_1600_gyro_watch.txt", path)
+    message = f"{path} holds 1,260 records of subject 1600, whose name it does not bear; download"
+    with pytest.raises(InputError, match=re.escape(message)):
         har.HAR.load(wisdm_2019_folder)
 
 

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +30,9 @@ FORMAT: Final = 1
 ABOUT: Final = "about.json"
 KEPT_BYTES: Final = 8 * 2**30
 """What the folder may hold; beyond it the files that were not used for longest are removed."""
+
+ABANDONED_S: Final = 24 * 60 * 60
+"""A file that was not written to for so long is of a process that was killed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +61,12 @@ def folder() -> Path:
     return origin.cache_folder() / "made"
 
 
-def kept(name: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, NDArray[Any]]]) -> Kept:
+def kept(
+    name: str,
+    key: Mapping[str, Any],
+    make: Callable[[], Mapping[str, NDArray[Any]]],
+    names: Iterable[str] = (),
+) -> Kept:
     """Return the arrays that `make` makes, from disk where they were made with the same key.
 
     Several processes may do so at once: each reads a whole file or makes its own.
@@ -67,13 +76,14 @@ def kept(name: str, key: Mapping[str, Any], make: Callable[[], Mapping[str, NDAr
         key: JSON values; all that the arrays depend on, with a version of the code that makes
             them and the `fingerprint` of the files that it reads.
         make: returns arrays of numbers by name.
+        names: of arrays without which a file is of no use.
 
     Raises:
         whatever `make` raises; a cache that cannot be read or written is only noted.
     """
     path, notes = path_of(name, key), []
     try:
-        return Kept(_read(path, key))
+        return Kept(_complete(_read(path, key), names))
     except (FileNotFoundError, NotADirectoryError):
         pass
     except _UnusableError as error:
@@ -98,10 +108,14 @@ def path_of(name: str, key: Mapping[str, Any]) -> Path:
     return folder() / f"{name}-{hashed[:16]}.zip"
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
-    """Return a sha256 of the names, sizes and times of change of files, ordered by path.
+def fingerprint(paths: Iterable[Path], home: Path) -> str:
+    """Return a sha256 of the paths, sizes and times of change of files, ordered by path.
 
     It does not read them: a file changed to the same size within the clock's tick goes unnoticed.
+
+    Args:
+        paths: of the files.
+        home: a folder that holds all of them, which may be moved: paths are relative to it.
 
     Raises:
         InputError: when one is missing.
@@ -114,7 +128,8 @@ def fingerprint(paths: Iterable[Path]) -> str:
             raise InputError(
                 f"{path} cannot be looked up ({error.strerror}); give a folder with all files"
             ) from None
-        sha.update(json.dumps([path.name, found.st_size, found.st_mtime_ns]).encode())
+        place = path.relative_to(home).as_posix()
+        sha.update(json.dumps([place, found.st_size, found.st_mtime_ns]).encode())
     return sha.hexdigest()
 
 
@@ -155,6 +170,8 @@ def _read(path: Path, key: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     is none, or _UnusableError with what is wrong.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise _UnusableError("is no regular file")  # to read a pipe may take for ever
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read(ABOUT))
             if about["format"] != FORMAT:
@@ -178,6 +195,14 @@ def _read(path: Path, key: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         raise _UnusableError("was cut short or damaged") from None
     with contextlib.suppress(OSError):
         os.utime(path)  # the time of use, which `_make_room` goes by
+    return arrays
+
+
+def _complete(arrays: dict[str, NDArray[Any]], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return the arrays; raise _UnusableError when one of those that are named is not there."""
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise _UnusableError(f"has no array {missing[0]}")
     return arrays
 
 
@@ -208,8 +233,12 @@ def _sha256(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _make_room(newest: Path) -> None:
-    """Remove the files that were not used for longest while the folder holds too much."""
+    """Remove the files that were not used for longest while the folder holds too much, and what
+    processes that were killed have left half written."""
     with contextlib.suppress(OSError):  # another process may remove them too
+        for path in newest.parent.glob(".*.zip.*.tmp"):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink(missing_ok=True)
         files = [path for path in newest.parent.iterdir() if path.suffix == ".zip"]
         files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         held = 0

@@ -10,8 +10,8 @@ from pathlib import Path
 from neurodeploy.tasks.augment.counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.readers import tonic_events
-from neurodeploy.tasks.readers.collection import Collection, Part
+from neurodeploy.tasks.readers import event_files, tonic_events
+from neurodeploy.tasks.readers.collection import Collection, Files, Part
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
@@ -21,15 +21,15 @@ BINS = Bins(
     height=128, width=128, polarities=2, pool=(4, 4), step_us=25_000, steps=60, from_first=True
 )
 
+FILES = Files("*.npy", 100, r"user[0-9]{1,9}_[^/]+(/(0|[1-9][0-9]?)\.npy)?", "user01_led/5.npy")
+
 COLLECTION = Collection(
     task="dvsgesture",
     kind="DVSGesture",
     title="DVS Gesture",
     parts=(
-        Part(
-            TRAIN, {"train": True}, "ibmGestureTrain", "ibmGestureTrain.tar.gz", 1_077, "*.npy", 100
-        ),
-        Part(TEST, {"train": False}, "ibmGestureTest", "ibmGestureTest.tar.gz", 264, "*.npy", 100),
+        Part(TRAIN, {"train": True}, "ibmGestureTrain", "ibmGestureTrain.tar.gz", 1_077, FILES),
+        Part(TEST, {"train": False}, "ibmGestureTest", "ibmGestureTest.tar.gz", 264, FILES),
     ),
     bins=BINS,
     class_names=(
@@ -46,6 +46,8 @@ COLLECTION = Collection(
         "other",
     ),
     subjects="users",
+    apart=True,
+    raw=event_files.gestures,
 )
 
 RECIPE = Recipe(

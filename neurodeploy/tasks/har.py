@@ -12,6 +12,7 @@ from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Toge
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER
+from neurodeploy.tasks.readers.search import check_nothing_locked, levels
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
@@ -98,6 +99,7 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
         raise InputError(f"{folder} is not a folder; unpack a data set and give its folder")
     found = _found(folder)
     if not found:
+        check_nothing_locked(folder, SEARCH_DEPTH)
         known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
         raise InputError(
             f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}, "
@@ -116,29 +118,20 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
 def _found(folder: Path) -> list[tuple[Layout, Path]]:
     """Return each data set in a folder and below it, but of WISDM 2019 the phone only where the
     watch is not beside it.
-
-    A folder that links reach twice counts once.
     """
-    found: dict[Path, tuple[Layout, Path]] = {}
-    level = [folder]
-    for _ in range(SEARCH_DEPTH + 1):
-        for layout in LAYOUTS:
-            for home in level:
-                if next(home.glob(layout.marker), None) is not None:
-                    found.setdefault(home.resolve(), (layout, home))
-        level = [path for parent in level for path in _subfolders(parent)]
-    watches = {home.parent for home, (layout, _) in found.items() if layout is WATCH_2019}
+    found = [
+        (layout, home)
+        for level in levels(folder, SEARCH_DEPTH)
+        for layout in LAYOUTS
+        for home in level
+        if next(home.glob(layout.marker), None) is not None
+    ]
+    watches = {home.resolve().parent for layout, home in found if layout is WATCH_2019}
     return [
         (layout, home)
-        for at, (layout, home) in found.items()
-        if not (layout is PHONE_2019 and at.parent in watches)
+        for layout, home in found
+        if not (layout is PHONE_2019 and home.resolve().parent in watches)
     ]
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, without hidden ones and what unpacking leaves on macOS."""
-    found = (path for path in folder.glob("*") if not path.name.startswith((".", "__")))
-    return sorted(path for path in found if path.is_dir())
 
 
 def default_encoder(windows: Windows) -> Encoder:

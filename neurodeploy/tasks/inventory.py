@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from models.errors import InputError
 from neurodeploy import paths
 from neurodeploy.tasks import known
 from neurodeploy.tasks.download import Advance, fetch
-from neurodeploy.tasks.origin import home
+from neurodeploy.tasks.origin import home, is_empty
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.unpack import unpack
@@ -37,7 +38,8 @@ class Entry:
     Attributes:
         task: whose data they are.
         path: the folder or file that holds them, None when they are absent.
-        lacking: names of downloads that are not there beside others that are.
+        lacking: names of downloads that are not there beside others that are, or what the
+            system cannot follow or may not read.
     """
 
     task: Task
@@ -115,7 +117,20 @@ def entries() -> tuple[Entry, ...]:
     Raises:
         InputError: when a file with a task of the user's own cannot be used.
     """
-    return tuple(entry(task) for task in known().values())
+    return tuple(_entry_or_place(task) for task in known().values())
+
+
+def _entry_or_place(task: Task) -> Entry:
+    """Return the entry of a task, also where a link leads in a circle or a folder may not be
+    entered: the other tasks can be listed."""
+    try:
+        return entry(task)
+    except InputError:
+        places = (home() / place for place in task.origin.places)
+        there = tuple(f"data that can be read at {p}" for p in places if os.path.lexists(p))
+        if not there:
+            raise
+        return Entry(task, None, there)
 
 
 def entry(task: Task, folder: Path | None = None) -> Entry:
@@ -186,7 +201,7 @@ def _to_complete(found: Entry) -> bool:
     origin, folder = found.task.origin, target(found.task)
     if paths.kind(folder) != "folder":
         return False
-    if origin.fetch is not None or not any(folder.glob("*")):
+    if origin.fetch is not None or is_empty(folder):
         return True
     files = [] if origin.unpacked else [each.file for each in origin.downloads]
     return any(paths.kind(folder / file) for file in files)

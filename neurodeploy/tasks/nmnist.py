@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models.errors import InputError
 from neurodeploy.tasks.augment.counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import nmnist_small, tonic_events
-from neurodeploy.tasks.readers.collection import Collection, Part
+from neurodeploy.tasks.readers.collection import Collection, Files, Part, find_homes
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
@@ -16,13 +17,15 @@ from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
 BINS = Bins(height=34, width=34, polarities=2, pool=(2, 2), step_us=10_000, steps=32)
 
+FILES = Files("*.bin", 10_000, r"[0-9](/[^/.][^/]*\.bin)?", "3/00001.bin", event_bytes=5)
+
 COLLECTION = Collection(
     task="nmnist",
     kind="NMNIST",
     title="N-MNIST",
     parts=(
-        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, "*.bin", 10_000, 5),
-        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, "*.bin", 10_000, 5),
+        Part(TRAIN, {"train": True}, "Train", "train.zip", 60_000, FILES),
+        Part(TEST, {"train": False}, "Test", "test.zip", 10_000, FILES),
     ),
     bins=BINS,
     class_names=tuple("0123456789"),
@@ -50,10 +53,27 @@ ORIGIN = Origin(
 
 
 def read(path: Path) -> Windows:
-    """Read N-MNIST through tonic, or a small part of it from its one file; see `nmnist_small`."""
+    """Read N-MNIST through tonic, or a small part of it from its one file; see `nmnist_small`.
+
+    Args:
+        path: the folder of the whole data set, or one up to two levels above it, or the file of
+            the small part, or the folder that it lies in.
+
+    Raises:
+        InputError: when neither is there, or both, or a file is damaged.
+    """
     if path.suffix == ".npz":
-        return nmnist_small.read(path, BINS, COLLECTION.class_names)
-    return tonic_events.read(COLLECTION, path)
+        return _read_small(path)
+    small = path / nmnist_small.FILE
+    if not small.is_file():
+        return tonic_events.read(COLLECTION, path)
+    if homes := find_homes(COLLECTION, path):
+        raise InputError(f"{path} holds {small.name} and N-MNIST in {homes[0]}; give one of them")
+    return _read_small(small)
+
+
+def _read_small(path: Path) -> Windows:
+    return nmnist_small.read(path, BINS, COLLECTION.class_names)
 
 
 def encoder(windows: Windows) -> Encoder:

@@ -48,12 +48,15 @@ class Origin:
     def where(self) -> Path | None:
         """Return the folder or file that holds the data, None when they are absent.
 
+        An empty folder holds none.
+
         Raises:
             InputError: when the data home cannot be looked up.
         """
         for place in self.places:
-            if paths.kind(home() / place):
-                return home() / place
+            path = home() / place
+            if paths.kind(path) and not is_empty(path):
+                return path
         return self.find()
 
     def found(self, task: str) -> Path:
@@ -69,6 +72,14 @@ class Origin:
                 "where they are with --data"
             )
         return path
+
+
+def is_empty(path: Path) -> bool:
+    """Tell whether a path is a folder without anything in it; one that may not be read is not."""
+    try:
+        return path.is_dir() and not any(path.iterdir())
+    except OSError:
+        return False
 
 
 def home() -> Path:

@@ -8,10 +8,12 @@
     allow_list   pickles, without running what they name
     mnist_like   MNIST and Fashion-MNIST; idx their files, images what readers of images share
     events       events of cameras and cochleas to counts
-    tonic_events event data sets through tonic; collection what and where they are
+    tonic_events event data sets through tonic; collection what and where they are, event_files
+                 what their files hold before tonic casts it, event_parts who is in which part
     nmnist_small a part of N-MNIST, without tonic
     inertial     units, channels and windows that the readers of worn sensors share
-    text         number tables from text files; npz arrays from numpy's archives
+    text         number tables from text files; npz arrays from numpy's files
+    search       the folder of a data set, some levels below the given one
 
 A reader checks all that it reads and raises `InputError`, with a way out, for what it cannot read.
 """

@@ -24,6 +24,9 @@ HIGHEST: Final = 255
 
 US_PER_S: Final = 1e6
 
+LATEST_US: Final = 2**53
+"""285 years: what float64 counts without a gap; tonic wraps what is much later."""
+
 
 @dataclass(frozen=True, eq=False)
 class Events:
@@ -185,25 +188,27 @@ def check(events: Events, bins: Bins, name: str) -> None:
         ("y", events.y, bins.height),
         ("polarity", events.polarity, bins.polarities),
     ):
-        wrong = np.flatnonzero((values < 0) | (values >= limit))
-        if wrong.size:
+        wrong = _first(~((values >= 0) & (values < limit)), values)
+        if wrong is not None:
             raise InputError(
-                f"{name}: event {wrong[0]} has {what} {values[wrong[0]]}; it must be from 0 to "
-                f"{limit - 1}, so download the data set again"
+                f"{name}: event {wrong} has {what} {values[wrong]}; it must be a whole number from "
+                f"0 to {limit - 1}, so download the data set again"
             )
     times = events.times_us
-    wrong = np.flatnonzero(~(np.isfinite(times) & (times >= 0)))
-    if wrong.size:
+    outside = np.flatnonzero(~((times >= 0) & (times <= LATEST_US)))
+    if outside.size:
         raise InputError(
-            f"{name}: event {wrong[0]} is at {_time_words(times[wrong[0]])}; times must be 0 or "
-            "more, so download the data set again"
+            f"{name}: event {outside[0]} is at {times[outside[0]]} microseconds; times must be "
+            f"from 0 to {LATEST_US}, so download the data set again"
         )
 
 
-def _time_words(time: Any) -> str:
-    """Return a time in words; what is not a number becomes the lowest integer when it is cast."""
-    lowest = time.dtype.kind == "i" and time == np.iinfo(time.dtype).min
-    return "no time that is a number" if lowest else f"{time} microseconds"
+def _first(wrong: NDArray[np.bool_], values: NDArray[Any]) -> int | None:
+    """Return where the first value is that is wrong or no whole number, None for nowhere."""
+    if values.dtype.kind == "f":
+        wrong = wrong | (values % 1 != 0)
+    found = np.flatnonzero(wrong)
+    return int(found[0]) if found.size else None
 
 
 def key(bins: Bins) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from neurodeploy.tasks.readers.npz import read_npz
+from neurodeploy.tasks.readers.text import check_rights
 from neurodeploy.tasks.readers.wav import read_wav
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
@@ -107,13 +108,15 @@ def content_digest(recordings: Sequence[Recording]) -> str:
 
 def _recordings(path: Path) -> list[Recording]:
     """Return what the folder or file holds, in any order."""
-    if path.is_dir() and (path / COMPACT_FILE).is_file():
-        path = path / COMPACT_FILE
-    if path.is_file():
-        return _from_compact(path)
+    check_rights(path)
+    compact = _compact(path)
+    check_rights(compact)
+    if compact.is_file():
+        return _from_compact(compact)
     if not path.is_dir():
         raise InputError(f"{path} is not there; {OBTAIN}")
     folder = path / RECORDINGS if (path / RECORDINGS).is_dir() else path
+    check_rights(folder)
     files = sorted(file for file in folder.glob("*.wav") if not file.name.startswith("."))
     if not files:
         raise InputError(
@@ -121,6 +124,11 @@ def _recordings(path: Path) -> list[Recording]:
         )
     keys = [_key(file) for file in files]  # before reading, as it tells another data set at once
     return [Recording(key, read_wav(f, RATE_HZ)) for key, f in zip(keys, files, strict=True)]
+
+
+def _compact(path: Path) -> Path:
+    """Return the compact file that lies in a folder, or the path itself."""
+    return path / COMPACT_FILE if (path / COMPACT_FILE).exists() else path
 
 
 def _key(file: Path) -> Key:
@@ -176,15 +184,16 @@ def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
 
 def _check_keys(path: Path, keys: Sequence[Key]) -> None:
     """Raise InputError for a digit or index that cannot be, and for a recording twice."""
+    way_out = "get the file again" if _compact(path).is_file() else "remove it"
     for place, (digit, speaker, index) in enumerate(keys):
         name = f"{digit}_{speaker}_{index}"
         if not 0 <= digit < len(CLASS_NAMES) or index < 0:
             raise InputError(
                 f"{path} holds {name}; digits run from 0 to {len(CLASS_NAMES) - 1} and indices "
-                "from 0, so remove it"
+                f"from 0, so {way_out}"
             )
         if place and keys[place - 1] == keys[place]:
-            raise InputError(f"{path} holds {name} twice; remove one")
+            raise InputError(f"{path} holds {name} twice; {way_out}")
 
 
 def _signals(recordings: Sequence[Recording]) -> NDArray[np.float32]:

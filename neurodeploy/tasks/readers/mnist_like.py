@@ -3,6 +3,9 @@
 Both have the same names, sizes and classes, so a folder of one reads like the other: the official
 labels tell them apart.
 
+The digests of MNIST's images are those that several public projects check their downloads against;
+the others are of Debian's dataset-fashion-mnist.
+
 Sources: LeCun et al., Gradient-based learning applied to document recognition, Proceedings of the
 IEEE 86, 1998; Xiao et al., Fashion-MNIST, arXiv 1708.07747, 2017.
 """
@@ -18,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
-from neurodeploy.tasks.readers.idx import read_idx
+from neurodeploy.tasks.readers.idx import file_sha256, read_idx
 from neurodeploy.tasks.readers.images import image_windows
+from neurodeploy.tasks.readers.search import check_nothing_locked, nearest
 from neurodeploy.tasks.windows import Windows, check_labels
 
 SIDE = 28
@@ -38,11 +42,13 @@ class Collection:
         name: of the data set.
         class_names: one a label.
         labels_sha256: of the official labels that train and that test, as unpacked bytes.
+        images_sha256: of the official files of images, unpacked, of the same parts.
     """
 
     name: str
     class_names: tuple[str, ...]
     labels_sha256: tuple[str, str]
+    images_sha256: tuple[str, str]
 
 
 MNIST: Final = Collection(
@@ -51,6 +57,10 @@ MNIST: Final = Collection(
     (
         "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
         "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    ),
+    (
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
 )
 FASHION: Final = Collection(
@@ -62,6 +72,10 @@ FASHION: Final = Collection(
     (
         "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
         "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+    ),
+    (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     ),
 )  # fmt: skip
 KNOWN: Final = (MNIST, FASHION)
@@ -80,9 +94,7 @@ def read(path: Path, collection: Collection) -> Windows:
         parts["t10k"],
         class_names=collection.class_names,
         source=f"{collection.name} in {folder}",
-        notes=[
-            note for part, (_, labels) in parts.items() for note in _notes(part, labels, collection)
-        ],
+        notes=[note for part, held in parts.items() for note in _notes(part, *held, collection)],
     )
 
 
@@ -97,15 +109,13 @@ def _folder(path: Path) -> Path:
     """Return the folder of the files, at most some levels below the given one."""
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; give the folder of the four IDX files")
-    level = [path]
-    for _ in range(SEARCH_DEPTH + 1):
-        found = [each for each in level if _file(each, "train", "labels") is not None]
-        if len(found) > 1:
-            names = ", ".join(str(each) for each in found)
-            raise InputError(f"{path} holds several data sets, in {names}; give one of them")
-        if found:
-            return found[0]
-        level = sorted(below for each in level for below in each.glob("*") if below.is_dir())
+    found = nearest(path, SEARCH_DEPTH, lambda folder: bool(_file(folder, "train", "labels")))
+    if len(found) > 1:
+        names = ", ".join(str(each) for each in found)
+        raise InputError(f"{path} holds several data sets, in {names}; give one of them")
+    if found:
+        return found[0]
+    check_nothing_locked(path, SEARCH_DEPTH)
     raise InputError(
         f"{path} holds no {' or '.join(spellings('train', 'labels'))}, down to {SEARCH_DEPTH} "
         "levels; give the folder of the four IDX files"
@@ -161,13 +171,17 @@ def _check_not_another(labels: NDArray[np.uint8], path: Path, collection: Collec
         )
 
 
-def _notes(part: str, labels: NDArray[np.uint8], collection: Collection) -> list[str]:
-    """Return a sentence when the labels of a part are not the official ones."""
+def _notes(
+    part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], collection: Collection
+) -> list[str]:
+    """Return a sentence when the labels of a part, or its images, are not the official ones."""
     what = "to train" if part == "train" else "to test"
     if len(labels) < OFFICIAL[part]:
         return [
             f"{len(labels):,} of the {OFFICIAL[part]:,} official images {what} are in the folder"
         ]
-    if hashlib.sha256(labels.tobytes()).hexdigest() in collection.labels_sha256:
-        return []
-    return [f"the labels {what} are not the official ones of {collection.name}"]
+    if hashlib.sha256(labels.tobytes()).hexdigest() not in collection.labels_sha256:
+        return [f"the labels {what} are not the official ones of {collection.name}"]
+    if file_sha256(images) not in collection.images_sha256:
+        return [f"the labels {what} are the official ones of {collection.name}, the images are not"]
+    return []

@@ -1,4 +1,4 @@
-"""Arrays of npz files from outside: nothing is unpickled, and what is wrong is one line."""
+"""Arrays of numpy's files from outside: nothing is unpickled, and what is wrong is one line."""
 
 from __future__ import annotations
 
@@ -38,5 +38,26 @@ def read_npz(
             with np.load(file, allow_pickle=False) as fields:
                 return {name: fields[name] for name in names if name in fields}
     except Exception as error:  # a damaged archive or header can make numpy raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} {wrong} ({reason}); {way_out}") from error
+        raise InputError(f"{path} {wrong} ({_reason(error)}); {way_out}") from error
+
+
+def map_npy(path: Path) -> NDArray[Any]:
+    """Return the array of an npy file, whose values are read only when they are looked at.
+
+    Raises:
+        InputError: when the path is no regular file or may not be read.
+        ValueError: with one line, when the file is damaged, is another or holds objects.
+    """
+    npy: Any = np.lib.format
+    check_rights(path)
+    try:
+        return np.asarray(npy.open_memmap(path, mode="r"))
+    except Exception as error:  # as above
+        raise ValueError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what numpy says, without its advice to trust a pickle: it takes
+    whatever it does not know for one."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return "it holds something else than arrays of numbers or text" if "pickle" in said else said

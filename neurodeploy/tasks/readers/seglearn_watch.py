@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def read(path: Path) -> Windows:
         InputError: when the file is missing, holds something else or is not the published one.
     """
     file = path / FILE if path.is_dir() else path
+    check_rights(file)
     if not file.is_file():
         raise InputError(f"{file} is missing; give the file or its folder, or {INSTALL}")
     content = _content(file)
@@ -82,7 +84,6 @@ def read(path: Path) -> Windows:
 
 def _content(path: Path) -> Mapping[str, Any]:
     """Return the fields of the file, which is an array of one object, a dictionary."""
-    check_rights(path)
     try:
         with path.open("rb") as file:
             npy: Any = np.lib.format
@@ -92,6 +93,8 @@ def _content(path: Path) -> Mapping[str, Any]:
             if shape != () or dtype.kind != "O":
                 raise ValueError(f"it is an array {shape} of {dtype}")
             raw = allow_list.load(file).item()
+        if not isinstance(raw, dict):
+            raise TypeError(f"it holds a {type(raw).__name__} where a dictionary must be")
         missing = [name for name in _FIELDS if name not in raw]
     except Exception as error:  # a broken pickle can make the unpickler raise anything
         raise InputError(
@@ -101,15 +104,17 @@ def _content(path: Path) -> Mapping[str, Any]:
         raise InputError(
             f"{path} has no field {missing[0]}; it must have {', '.join(_FIELDS)}, so {INSTALL}"
         )
-    return dict(raw)
+    return raw
 
 
 def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
     """Yield the series, each whole, once they are checked."""
     for name, expected in (("X_labels", _CHANNELS), ("y_labels", _CLASSES)):
-        if not isinstance(content[name], list) or content[name] != expected:
+        found = content[name]
+        words = isinstance(found, list) and all(isinstance(each, str) for each in found)
+        if not words or found != expected:
             raise InputError(
-                f"{path} has {name} {content[name]!r}; they must be {', '.join(expected)}, in that "
+                f"{path} has {name} {_shown(found)}; they must be {', '.join(expected)}, in that "
                 f"order, so {INSTALL}"
             )
     labels, subjects = (_whole_numbers(content, name, path) for name in ("y", "subject"))
@@ -117,6 +122,11 @@ def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
     for number, series in enumerate(content["X"]):
         _check_series(series, f"{path}: series {number}")
         yield Segment(int(subjects[number]), int(labels[number]), series)
+
+
+def _shown(found: object) -> str:
+    """Return what was found, cut to one line."""
+    return " ".join(reprlib.repr(found).split())
 
 
 def _whole_numbers(content: Mapping[str, Any], name: str, path: Path) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy import paths
 
 Number = TypeVar("Number", np.float32, np.int64)
 
@@ -29,15 +30,25 @@ def read_text(path: Path) -> str:
 
 
 def require_file(path: Path) -> None:
-    """Raise InputError when there is no such file."""
+    """Raise InputError when there is no such file, or it is one that cannot be read."""
+    check_rights(path)
     if not path.is_file():
         raise InputError(f"{path} is missing; unpack the data set again, with all its files")
 
 
 def check_rights(path: Path) -> None:
-    """Raise InputError for a file that is there and may not be read: another would not help."""
-    if path.exists() and not os.access(path, os.R_OK):
+    """Raise InputError for a file or folder that is there and may not be read, and for what is
+    neither: to read a pipe may take for ever."""
+    found = paths.kind(path)
+    if found == "other":
+        raise InputError(f"{path} is no regular file; remove it, and unpack the data set again")
+    if found and not may_be_read(path):
         raise InputError(f"{path} cannot be read: Permission denied; check its rights")
+
+
+def may_be_read(path: Path) -> bool:
+    """Tell whether a file may be read, or a folder listed and entered."""
+    return os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK)
 
 
 def read_numbers(path: Path, columns: int, *, dtype: type[Number]) -> NDArray[Number]:

@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,11 +25,11 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from neurodeploy.tasks import cache, reading
-from neurodeploy.tasks.readers import events
+from neurodeploy.tasks.fixed_arrays import whole_numbers
+from neurodeploy.tasks.readers import event_parts, events
 from neurodeploy.tasks.readers.collection import Collection, Part, find_files, find_home
 from neurodeploy.tasks.readers.events import Bins, Events
-from neurodeploy.tasks.split import validation_subjects
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, check_labels
+from neurodeploy.tasks.windows import Windows, check_labels
 
 INSTALL: Final = "install it with `uv sync --extra events` or `pip install 'neurodeploy[events]'`"
 PROBLEMS: Final = (
@@ -37,6 +38,9 @@ PROBLEMS: Final = (
     lzma.LZMAError, zlib.error,
 )  # fmt: skip
 """What tonic, h5py and numpy raise when a file is damaged or is another."""
+
+KEPT: Final = ("counts", "tally", "labels", "official", "class_names")
+"""Arrays that are kept of every data set."""
 
 
 def read(collection: Collection, path: Path) -> Windows:
@@ -55,13 +59,17 @@ def read(collection: Collection, path: Path) -> Windows:
     key = {
         "task": collection.task,
         "parts": [dict(part.arguments) for part in collection.parts],
-        "files": cache.fingerprint(files),
+        "files": cache.fingerprint(files, home),
+        "tonic": _version(),
         **events.key(collection.bins),
     }
-    made = cache.kept(f"{collection.task}-counts", key, lambda: _make(collection, home))
+    names = KEPT + (("subjects",) if collection.subjects else ())
+    made = cache.kept(f"{collection.task}-counts", key, lambda: _make(collection, home), names)
     binned = events.from_arrays(made["counts"], made["tally"])
     class_names = tuple(json.loads(made["class_names"].tobytes()))
     subjects = made["subjects"] if collection.subjects else None
+    if collection.apart:
+        event_parts.check_apart(home, made["official"], made["subjects"])
     return Windows(
         signals=binned.counts,
         labels=made["labels"],
@@ -72,11 +80,12 @@ def read(collection: Collection, path: Path) -> Windows:
         source=f"{collection.title} in {home}",
         notes=(
             *collection.notes,
-            *_shortages(collection, made["official"]),
+            *event_parts.shortages(collection, made["official"]),
+            *event_parts.people_notes(made["official"], subjects),
             *binned.notes(),
             *made.notes,
         ),
-        parts=_with_validation(made["official"], subjects),
+        parts=event_parts.with_validation(made["official"], subjects),
         grid=collection.bins.grid if collection.bins.height > 1 else None,
     )
 
@@ -120,6 +129,14 @@ def _tonic(collection: Collection) -> Any:
     return getattr(tonic.datasets, collection.kind)
 
 
+def _version() -> str:
+    """Return tonic's version, "" when it is not installed."""
+    try:
+        return metadata.version("tonic")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def _make(collection: Collection, home: Path) -> dict[str, NDArray[Any]]:
     """Return the counts, labels, official parts, subjects and class names of all parts."""
     opened = [_Opened(collection, part, home) for part in collection.parts]
@@ -153,11 +170,16 @@ class _Opened:
         def never(_: object) -> None:
             raise InputError(f"tonic finds no {collection.title} in {home}; {collection.get_it()}")
 
-        # tonic looks in a folder that is named as the class is.
-        kind = type(home.name, (_tonic(collection),), {"download": never})
+        # tonic would look in a folder that is named as the class is, which not every name can be.
+        place = property(lambda _: str(home), lambda _, value: None)
+        kind = type(
+            collection.kind,
+            (_tonic(collection),),
+            {"download": never, "location_on_system": place},
+        )
         with self._explained():
             self.dataset: Any = kind(save_to=str(home.parent), **part.arguments)
-            listed = self.dataset.data if part.pattern else None
+            listed = self.dataset.data if part.files else None
             # The order of files in folders is the file system's.
             count = range(len(self.dataset))
             self.order = sorted(count, key=listed.__getitem__) if listed else list(count)
@@ -167,10 +189,14 @@ class _Opened:
 
     def samples(self, labels: list[int]) -> Iterator[tuple[str, Events]]:
         """Yield what each sample is called and its events; append its label to `labels`."""
+        with self._explained():
+            raw = self.collection.raw(self.dataset) if self.collection.raw else None
         for index in self.order:
             name = self.names[index] if self.names else f"{self.path}, sample {index}"
-            with self._explained(name), np.errstate(invalid="ignore"):
+            with self._explained(name), np.errstate(invalid="ignore", over="ignore"):
                 self._check_size(name)
+                if raw is not None:
+                    events.check(raw(index), self.collection.bins, name)
                 found, label = self.dataset[index]
                 labels.append(int(label))
                 seen = _events(found, self.collection.bins)
@@ -178,7 +204,7 @@ class _Opened:
             yield name, seen
 
     def _check_size(self, name: str) -> None:
-        each = self.part.event_bytes
+        each = self.part.files.event_bytes if self.part.files else 0
         size = Path(name).stat().st_size if each else 0
         if size and size % each:
             raise ValueError(f"it has {size:,} bytes, which is no multiple of {each} an event")
@@ -186,10 +212,12 @@ class _Opened:
     def subjects(self) -> NDArray[np.int64]:
         """Return the person of each sample."""
         with self._explained():
-            people = np.asarray(getattr(self.dataset, self.collection.subjects), np.int64)
-            if len(people) != len(self.order):
-                raise ValueError(f"it names {len(people)} people for {len(self.order)} samples")
-            return people[self.order]
+            people = np.asarray(getattr(self.dataset, self.collection.subjects))
+            if people.shape != (len(self.order),):
+                raise ValueError(
+                    f"it names people in the shape {people.shape} for {len(self.order)} samples"
+                )
+            return whole_numbers(people, np.int64, f"{self.path}: people")[self.order]
 
     @contextlib.contextmanager
     def _explained(self, name: str = "") -> Iterator[None]:
@@ -211,32 +239,6 @@ def _events(found: NDArray[Any], bins: Bins) -> Events:
     y = found["y"] if "y" in (found.dtype.names or ()) else nothing
     polarity = found["p"].astype(np.int64) if bins.polarities > 1 else nothing
     return Events(found["x"], y, polarity, found["t"])
-
-
-def _with_validation(
-    official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
-) -> NDArray[np.uint8]:
-    """Return the parts; where subjects are known, a fifth of those who train validate."""
-    parts = official.astype(np.uint8)
-    if subjects is None:
-        return parts
-    people = sorted({int(person) for person in subjects[parts == TRAIN]})
-    if len(people) > 1:
-        chosen = np.isin(subjects, validation_subjects(people))
-        parts[(parts == TRAIN) & chosen] = VALIDATION
-    return parts
-
-
-def _shortages(collection: Collection, official: NDArray[Any]) -> Iterator[str]:
-    """Yield a sentence for each part that has another number of samples than was published."""
-    words = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
-    for part in collection.parts:
-        number = int(np.count_nonzero(official == part.number))
-        if part.published and number != part.published:
-            yield (
-                f"the {words[part.number]} part has {number:,} samples where the published one "
-                f"has {part.published:,}"
-            )
 
 
 def _first(error: BaseException) -> str:

@@ -23,6 +23,7 @@ CLASS_NAMES = (
     "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING",
 )  # fmt: skip
 RATE_HZ = 50.0
+OFFICIAL_WINDOWS = {"train": 7_352, "test": 2_947}
 SIGNALS = (
     "total_acc_x", "total_acc_y", "total_acc_z", "body_gyro_x", "body_gyro_y", "body_gyro_z",
 )  # fmt: skip
@@ -54,6 +55,7 @@ def read(folder: Path) -> Windows:
         rate_hz=RATE_HZ,
         source=f"UCI HAR (UCI 240) in {folder}",
         test_subjects=tuple(int(subject) for subject in np.unique(test.subjects)),
+        notes=tuple(note for part in (train, test) for note in part.notes()),
     )
 
 
@@ -67,6 +69,13 @@ class _Part:
         self.subjects = read_numbers(self.path("subject"), 1, dtype=np.int64)[:, 0]
         self._check_rows(self.path("subject"), len(self.subjects))
         self.signals = np.stack([self._signal(signal) for signal in SIGNALS], axis=1)
+
+    def notes(self) -> list[str]:
+        """Return a sentence when the part has more or less windows than the official one."""
+        found, official = len(self.labels), OFFICIAL_WINDOWS[self.name]
+        if found == official:
+            return []
+        return [f"{self.name} has {found:,} windows where the official one has {official:,}"]
 
     def path(self, kind: str) -> Path:
         """Return the file of labels or subjects."""

@@ -96,7 +96,7 @@ def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
                 f"{folder / sensor} holds no data_SUBJECT_{sensor}_{device}.txt; unpack the data "
                 "set again, with all its files"
             )
-        found.append({_number(folder / sensor / name) for name in names})
+        found.append({_number(folder / sensor / name, sensor, device) for name in names})
     both = found[0] & found[1]
     if not both:
         raise InputError(
@@ -106,24 +106,35 @@ def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
     return sorted(both), sorted(found[0] ^ found[1])
 
 
-def _number(path: Path) -> int:
+def _number(path: Path, sensor: str, device: str) -> int:
     """Return the subject that a file's name says."""
-    said = path.name.split("_")[1]
-    if not re.fullmatch("[0-9]{1,9}", said):
+    said = path.name.removeprefix("data_").removesuffix(f"_{sensor}_{device}.txt")
+    if not re.fullmatch("[1-9][0-9]{0,8}", said):
         raise InputError(
-            f"{path} names the subject {said!r}; it must be a number of 1 to 9 digits, so rename "
-            "the file or remove it"
+            f"{path} names the subject {said!r}; it must be a number of 1 to 9 digits that does "
+            "not begin with 0, so rename the file or remove it"
         )
     return int(said)
 
 
 def _read_pair(folder: Path, device: str, subject: int) -> _Pair:
-    labels = {code: label for label, code in enumerate(CLASSES)}
     accel, gyro = (
-        _wanted(read_records(folder / sensor / f"data_{subject}_{sensor}_{device}.txt", labels))
+        _read_file(folder / sensor / f"data_{subject}_{sensor}_{device}.txt", subject)
         for sensor in SENSORS
     )
     return accel, gyro
+
+
+def _read_file(path: Path, subject: int) -> Records:
+    """Return the wanted records of a file, all of which must be of the subject that it names."""
+    records = read_records(path, {code: label for label, code in enumerate(CLASSES)})
+    others = records.rows["subject"][records.rows["subject"] != subject]
+    if others.size:
+        raise InputError(
+            f"{path} holds {len(others):,} records of subject {others[0]}, whose name it does not "
+            "bear; download it again"
+        )
+    return _wanted(records)
 
 
 def _wanted(records: Records) -> Records:
