@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,18 @@ def test_runs_of_other_code_are_said_to_be(tmp_path: Path) -> None:
         "with changes" in text
     )
     assert "There is no record of how the recipe of made was chosen." in text
+
+
+def test_tasks_without_their_data_are_said_to_be(tmp_path: Path) -> None:
+    made = {
+        name: replace(each, facts=replace(each.facts, recorded=True))
+        for name, each in outcomes().items()
+    }
+    pages.write([made], tmp_path / "page.md", [], {})
+    assert (
+        "as recorded, since their data were missing here: made."
+        in (tmp_path / "page.md").read_text()
+    )
 
 
 def test_few_seeds_are_said(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy import board, code, records, schedule
+from benchmarks.accuracy import board, code, facts_file, records, schedule
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import MODELS
@@ -368,9 +368,12 @@ def test_answers_that_do_not_fit_the_accuracy_are_refused(tmp_path: Path) -> Non
 def test_tasks_without_data_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path))
     said: list[str] = []
-    there = accuracy._tasks(None, said.append)
+    there = accuracy._tasks(None, None, said.append)
     assert "mnist" not in there
     assert any(line.startswith("mnist is left out, its data are missing (") for line in said)
+    facts_file.path_of(tmp_path, "mnist").touch()
+    assert "mnist" in accuracy._tasks(None, tmp_path, said.append)
+    assert accuracy._tasks(["mnist"], tmp_path, said.append) == ["mnist"]
 
 
 def test_times_are_said_in_words() -> None:

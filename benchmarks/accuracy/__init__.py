@@ -3,7 +3,7 @@
 __main__    the command
 schedule    which runs are there, and which are made when; board what is known and told of them
 models      which networks are compared
-facts       what has to be known of a task
+facts       what has to be known of a task; facts_file keeps it for who has not its data
 keys        what decides about a run's figures; code what makes them, beside the key
 runs        the runs, and what is there of them
 making      how a run is made; commands runs its commands, answers compares a trained network and

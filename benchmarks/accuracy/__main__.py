@@ -24,7 +24,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.accuracy import code, page, records
+from benchmarks.accuracy import code, facts_file, page, records
 from benchmarks.accuracy.board import Board
 from benchmarks.accuracy.facts import Facts, facts_of
 from benchmarks.accuracy.figures import Outcome, Outcomes
@@ -67,7 +67,8 @@ def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
     """Return the runs that are asked for."""
     for model in MODELS.values():
         code.unchanged(model)  # what it is from now on
-    facts = [_read(name, say) for name in _tasks(given.task, say)]
+    stored = given.records if given.kept else None
+    facts = [_read(name, stored, say) for name in _tasks(given.task, stored, say)]
     if not facts:
         raise InputError(
             "no task has its data there; python -m neurodeploy.data says how to get it"
@@ -78,6 +79,8 @@ def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
                 f"{each.task} has {each.classes} classes and records hold answers of up to "
                 f"{len(records.DIGITS)}; leave --records out"
             )
+        if not given.kept:
+            facts_file.write(each, given.records)
     place = Place(given.runs.resolve(), given.records and given.records.resolve())
     seeds = list(dict.fromkeys(given.seeds))
     return [run for each in facts for run in runs_of(each, place, seeds, given.models)]
@@ -111,17 +114,24 @@ def _show(console: Console, outcomes: Sequence[Outcomes]) -> None:
             console.print(table_of(cells))
 
 
-def _tasks(asked: Sequence[str] | None, say: Callable[[str], None]) -> list[str]:
-    """Return the tasks to run: those asked for, or all whose data are there; name the others."""
+def _tasks(
+    asked: Sequence[str] | None, stored: Path | None, say: Callable[[str], None]
+) -> list[str]:
+    """Return the tasks to run: those asked for, or all whose data, or facts, are there; name the
+    others."""
     from neurodeploy.tasks import get, known
+
+    def has_facts(name: str) -> bool:
+        return stored is not None and facts_file.path_of(stored, name).exists()
 
     if asked:
         for name in asked:
-            get(name).origin.found(name)
+            if not has_facts(name):
+                get(name).origin.found(name)
         return list(dict.fromkeys(asked))
     there = []
     for name, task in known().items():
-        if task.origin.where() is None:
+        if task.origin.where() is None and not has_facts(name):
             missing = f"its data are missing ({task.origin.data})"
             say(f"{name} is left out, {missing}; {task.origin.obtain}")
         else:
@@ -136,7 +146,14 @@ def _left_out(runs: Sequence[Run]) -> list[str]:
     return [name for name in known() if name not in {run.facts.task for run in runs}]
 
 
-def _read(name: str, say: Callable[[str], None]) -> Facts:
+def _read(name: str, stored: Path | None, say: Callable[[str], None]) -> Facts:
+    """Return the facts of a task, of its data or as they are stored."""
+    from neurodeploy.tasks import get
+
+    recorded = None if stored is None else facts_file.read(stored, name)
+    if recorded is not None and get(name).origin.where() is None:
+        say(f"{name}: as it is recorded, since its data are missing")
+        return recorded
     say(f"{name}: reading the data")
     return facts_of(name)
 

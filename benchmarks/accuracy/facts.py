@@ -34,6 +34,7 @@ class Facts:
         unseen: whether no other windows are of these subjects.
         classes: how many.
         steps: time steps of a sample.
+        recorded: whether they are read from a file, since the data are missing.
     """
 
     task: str
@@ -49,6 +50,7 @@ class Facts:
     unseen: bool
     classes: int
     steps: int
+    recorded: bool = False
 
     @property
     def majority(self) -> float:

@@ -51,6 +51,7 @@ def write(
         plot.PICTURES[name](outcomes, picture)
     parts = ["# Accuracy: spiking networks without and with delays, and artificial ones\n"]
     parts += [_origin(outcomes, words), *_absent(absent), _left_out(left_out)]
+    parts += [_recorded(outcomes)]
     parts += [_few_seeds(outcomes), _other_code(outcomes)]
     parts += [markdown_rows(summary(outcomes)), findings(outcomes)]
     for name, picture in pictures.items():
@@ -152,6 +153,18 @@ def _absent(absent: Mapping[str, str]) -> list[str]:
 def _left_out(tasks: Sequence[str]) -> str:
     """Return which tasks have no figures here, "" for none."""
     return f"Left out, since their data were missing here: {', '.join(tasks)}.\n" if tasks else ""
+
+
+def _recorded(outcomes: Sequence[Outcomes]) -> str:
+    """Return which tasks are shown without their data, "" for none."""
+    tasks = [task_of(each).task for each in outcomes if task_of(each).recorded]
+    if not tasks:
+        return ""
+    return (
+        f"Shown as recorded, since their data were missing here: {', '.join(tasks)}. Whether data, "
+        "split, recipe, encoder, variation and network are those of now was not looked at for "
+        "these.\n"
+    )
 
 
 def _other_code(outcomes: Sequence[Outcomes]) -> str:

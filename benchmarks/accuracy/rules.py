@@ -39,15 +39,17 @@ def is_share(value: Any) -> bool:
     return is_number(value) and 0 <= value <= 1
 
 
-def _is_flag(value: Any) -> bool:
+def is_flag(value: Any) -> bool:
+    """Return whether it is true or false."""
     return isinstance(value, bool)
 
 
 def _is_sketch(value: Any) -> bool:
-    return value is None or _is_list(value, is_number)
+    return value is None or is_list_of(value, is_number)
 
 
-def _is_list(value: Any, rule: Callable[[Any], bool]) -> bool:
+def is_list_of(value: Any, rule: Callable[[Any], bool]) -> bool:
+    """Return whether it is a list, and the rule is true of all in it."""
     return isinstance(value, list) and all(rule(each) for each in value)
 
 
@@ -56,23 +58,23 @@ def _are_chips(value: Any) -> bool:
 
 
 BAND: Final[Rule] = dict.fromkeys(("low", "value", "high"), is_count)
-CHIP: Final[Rule] = {"fits": _is_flag, "dynamic_uj": BAND, "latency_ms": BAND}
+CHIP: Final[Rule] = {"fits": is_flag, "dynamic_uj": BAND, "latency_ms": BAND}
 KEY: Final[Rule] = {"model": is_text, "seed": is_count, **dict.fromkeys(SKETCHES, _is_sketch)}
 
 FIGURES: Final[Rule] = {
     "key": KEY,
     "code": {
-        "sha256": lambda value: _is_list(value, is_text),
-        **{"commit": is_text, "changed": _is_flag, "versions": {}, "processor": is_text},
+        "sha256": lambda value: is_list_of(value, is_text),
+        **{"commit": is_text, "changed": is_flag, "versions": {}, "processor": is_text},
     },
     **dict.fromkeys(("accuracy", "macro_f1", "validation"), is_share),
     **dict.fromkeys(("core_seconds", "parameters", "operations", "epoch"), is_count),
-    "answers": lambda value: _is_list(value, lambda each: type(each) is int and each >= 0),
+    "answers": lambda value: is_list_of(value, lambda each: type(each) is int and each >= 0),
 }
 """What every run has."""
 
 SPIKING: Final[Rule] = {
-    **{"trained_accuracy": is_share, "same_answers": _is_flag, "different_spikes": is_count},
+    **{"trained_accuracy": is_share, "same_answers": is_flag, "different_spikes": is_count},
     "chips": _are_chips,
 }
 ARTIFICIAL: Final[Rule] = {"rate": is_count}
