@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from models.atomic import check_writable, replacing
 from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.tasks.reading import Advance
 
 TIMEOUT_S: Final = 30.0
 BLOCK_BYTES: Final = 2**18
@@ -21,8 +22,6 @@ MOST_BYTES: Final = 16 * 2**30
 """The largest file that is accepted where its size is not known beforehand."""
 
 DIGITS: Final = {"md5": 32, "sha256": 64}
-
-Advance: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,13 @@ def problem(download: Download, path: Path) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return "" if found == wanted else f"has {kind} {found}, the published file {wanted}"
+
+
+def check_published(path: Path, sha256: str, way_out: str) -> None:
+    """Raise InputError, which ends with the way out, unless a file has that sha256."""
+    found = _digest(path, "sha256")
+    if found != sha256:
+        raise InputError(f"{path} has sha256 {found}, the published file {sha256}; {way_out}")
 
 
 def _digest(path: Path, kind: str) -> str:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from models.errors import InputError
 from neurodeploy import paths
 from neurodeploy.tasks import known
-from neurodeploy.tasks.download import Advance, fetch
+from neurodeploy.tasks.download import fetch
 from neurodeploy.tasks.origin import home, is_empty
+from neurodeploy.tasks.reading import Advance
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.unpack import unpack

@@ -9,7 +9,6 @@ Transitions, UCI Machine Learning Repository 341.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers.hapt_pickle import Frame, read_frames
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
 from neurodeploy.tasks.readers.text import read_numbers
@@ -52,13 +52,7 @@ def read_package(path: Path) -> Windows:
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; remove the package and {INSTALL}")
-    with path.open("rb") as file:
-        found = hashlib.sha256(file.read()).hexdigest()
-    if found != PACKAGE_FILE_SHA256:
-        raise InputError(
-            f"{path} has sha256 {found}, the published file {PACKAGE_FILE_SHA256}; remove the "
-            f"package and {INSTALL}"
-        )
+    check_published(path, PACKAGE_FILE_SHA256, f"remove the package and {INSTALL}")
     frames = read_frames(path)
     segments = (s for subject in frames for frame in frames[subject] for s in _of(subject, frame))
     return _windows(segments, f"HAPT (UCI 341) in {PACKAGE}")

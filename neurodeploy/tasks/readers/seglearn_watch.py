@@ -11,7 +11,6 @@ seglearn's `datasets.py`.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InputError
+from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers import allow_list
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
 from neurodeploy.tasks.readers.text import check_rights
@@ -69,7 +69,7 @@ def read(path: Path) -> Windows:
         raise InputError(f"{file} is missing; give the file or its folder, or {INSTALL}")
     content = _content(file)
     segments = list(_segments(content, file))
-    _check_published(file)
+    check_published(file, FILE_SHA256, f"{INSTALL} once more")
     people = sorted({segment.subject for segment in segments})
     return cut_windows(
         segments,
@@ -157,16 +157,4 @@ def _check_series(series: Any, what: str) -> None:
         raise InputError(
             f"{what} holds {series[sample, channel]} in sample {sample} of {_CHANNELS[channel]}; "
             f"signals must be finite, so {INSTALL} once more"
-        )
-
-
-def _check_published(path: Path) -> None:
-    with path.open("rb") as file:
-        sha = hashlib.sha256()
-        for block in iter(lambda: file.read(1 << 20), b""):
-            sha.update(block)
-    if sha.hexdigest() != FILE_SHA256:
-        raise InputError(
-            f"{path} has sha256 {sha.hexdigest()}, the published file {FILE_SHA256}; {INSTALL} "
-            "once more"
         )
