@@ -169,17 +169,17 @@ def test_a_file_that_cannot_be_read_is_made_anew(make: Maker) -> None:
     path.mkdir(parents=True)
     read, written = cache.kept("spikes", KEY, make).notes
     assert read == f"{path} cannot be read (Is a directory), so it was made anew"
-    assert "cannot be written (Is a directory)" in written
+    assert "cannot be written, since a folder is there" in written
 
 
-def test_a_pipe_in_place_of_a_file_is_made_anew(make: Maker) -> None:
+def test_a_pipe_in_place_of_a_file_is_left_alone(make: Maker) -> None:
     path = cache.path_of("spikes", KEY)
     path.parent.mkdir(parents=True)
     os.mkfifo(path)
-    assert cache.kept("spikes", KEY, make).notes == (
-        f"{path} is no regular file, so it was made anew",
-    )
-    assert cache.kept("spikes", KEY, make).notes == ()
+    read, written = cache.kept("spikes", KEY, make).notes
+    assert read == f"{path} is no regular file, so it was made anew"
+    assert "cannot be written, since a pipe or a device is there" in written
+    assert path.is_fifo()
 
 
 def test_a_whole_file_without_an_array_that_is_needed_is_made_anew(make: Maker) -> None:

@@ -181,9 +181,11 @@ def test_data_are_looked_for_in_the_data_home_place_by_place(
         match=r"task made-up are missing \(24 images\); make them up, or say where they are with",
     ):
         task.load(None)
-    (tmp_path / "second").mkdir()
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()  # empty, and so no data
+    (tmp_path / "second" / "file").touch()
     assert task.load(None).source == str(tmp_path / "second")
-    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "file").touch()
     assert task.load(None).source == str(tmp_path / "first")
     assert task.load(tmp_path / "given").source == str(tmp_path / "given")
 
