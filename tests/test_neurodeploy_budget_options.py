@@ -88,7 +88,8 @@ def test_a_share_to_prune_out_of_range_is_refused(
 
 
 def test_other_bits_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "invalid choice: 5 (choose from 8, 6, 4)" in refused(run, capsys, "--weight-bits", 5)
+    said = refused(run, capsys, "--weight-bits", 5)
+    assert "invalid choice: 5 (choose from 8, 6, 4)" in said.replace("'5'", "5")  # as 3.13 has it
 
 
 @pytest.mark.parametrize(
