@@ -241,7 +241,7 @@ def test_runs_of_other_code_are_said_to_be(tmp_path: Path) -> None:
     pages.write([made], tmp_path / "page.md", [], {})
     text = (tmp_path / "page.md").read_text()
     assert (
-        "1 of the runs were made by another state of the code or of the cost files, at commit abc "
+        "1 of the runs were made by another state of the code or of the cost files, at commits abc "
         "with changes" in text
     )
     assert "There is no record of how the recipe of made was chosen." in text

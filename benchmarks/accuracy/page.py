@@ -68,7 +68,8 @@ def write(
 
 def summary(outcomes: Sequence[Outcomes]) -> Cells:
     """Return a row for each task: its own network, and the artificial one that validates best."""
-    headings = ["task", "data", "train", "test", "majority", "SNN", "ANN", "SNN less ANN", "shows"]
+    windows = ["train, validate", "test", "majority"]
+    headings = ["task", "data", *windows, "SNN", "ANN", "SNN less ANN", "shows"]
     return Cells("Tasks", headings, [_summary_row(each) for each in outcomes])
 
 
@@ -182,8 +183,8 @@ def _other_code(outcomes: Sequence[Outcomes]) -> str:
         return ""
     return (
         f"{count} of the runs were made by another state of the code or of the cost files, at "
-        f"commit {', '.join(sorted(commits))}; data, split, recipe, encoder, variation and network "
-        "are those of now.\n"
+        f"commits {', '.join(sorted(commits))}; data, split, recipe, encoder, variation and "
+        "network are those of now.\n"
     )
 
 
