@@ -127,7 +127,7 @@ def test_what_is_there_is_shown_and_nothing_made(
     assert run_with(monkeypatch, make, *words, "--kept", "--seeds", "0", "1") == 0
     assert made == ["axonal-seed-0", "gru-seed-0"]
     assert "fewer than 3 seeds" in page.read_text()
-    assert "- made, GRU, seed 1: not made yet" in page.read_text()
+    assert "- made, GRU, seed 1: not there with these seeds" in page.read_text()
 
 
 def test_a_run_of_another_recipe_is_made_again_and_kept_aside(
@@ -226,6 +226,7 @@ def test_records_take_what_is_there_and_what_is_made(
     assert run_with(monkeypatch, make, *runs, "--seeds", "0") == 0
     assert not kept.exists()
     assert run_with(monkeypatch, make, *runs, "--seeds", "0", "1", "--records", str(kept)) == 0
+    assert facts_file.path_of(kept, "made").exists()
     found = records.read(kept / "made.jsonl")
     assert [(each["key"]["model"], each["key"]["seed"]) for each in found] == [
         ("axonal", 0), ("axonal", 1), ("gru", 0), ("gru", 1),

@@ -314,7 +314,7 @@ def test_segments_shorter_than_a_window_are_counted(hapt_folder: Path) -> None:
         (
             "labels.txt",
             lambda path: replace_in(path, "1 1 3 410 609", "1 1 3 409 609"),
-            "labels.txt labels samples 409 to 609 in row 3, some of them once more; a sample has",
+            "labels.txt gives samples 409 to 609 label 3 in row 3, but another one to some of them",
         ),
         (
             "labels.txt",

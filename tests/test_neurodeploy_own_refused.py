@@ -151,6 +151,8 @@ def test_the_task_without_a_fault_is_taken(write: Callable[..., Path], tmp_path:
     assert {part: list(each) for part, each in counts.items()} == {
         "train": [8, 8], "validation": [2, 2], "test": [2, 2],
     }  # fmt: skip
+    named = tasks.get("own").read(path=tmp_path)  # type: ignore[call-arg]
+    assert len(named) == 24
 
 
 def test_data_that_cannot_be_read_leave_an_earlier_run_as_it_was(

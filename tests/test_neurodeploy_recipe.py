@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from models.errors import InputError
@@ -48,3 +49,9 @@ def test_the_recipes_of_the_tasks_and_rates_of_nothing_are_taken() -> None:
     for task in tasks.TASKS.values():
         assert replace(task.recipe) == task.recipe
     assert Recipe(hidden=[4], delay_rate=0, augment=VaryImages((8, 8))).rates["delays"] == 0  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_those_of_python() -> None:
+    made = Recipe(epochs=np.int64(3), learning_rate=np.float64(0.25))  # type: ignore[arg-type]
+    assert [type(made.epochs), type(made.learning_rate)] == [int, float]
+    assert made == Recipe(epochs=3, learning_rate=0.25)

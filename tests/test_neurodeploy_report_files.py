@@ -15,7 +15,8 @@ from neurodeploy import report
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.running import report_files
-from neurodeploy.running.report_run import Request, carry_out
+from neurodeploy.running.report_request import Request
+from neurodeploy.running.report_run import carry_out
 
 
 @pytest.fixture(autouse=True)

@@ -86,10 +86,11 @@ def test_the_source_of_windows_is_a_text() -> None:
 def test_windows_of_numpy_or_lists_are_those_of_tuples_and_plain_numbers(kind: Any) -> None:
     given = windows_of(
         rate_hz=np.float32(50.0), test_subjects=kind([2]), class_names=["rest", "move"],
-        channel_names=["x", "y"], notes=["one"],
+        channel_names=["x", "y"], notes=["one"], grid=[np.int64(1), np.int64(2)],
     )  # fmt: skip
     assert (given.test_subjects, given.class_names) == ((2,), ("rest", "move"))
-    assert digest(given) == digest(windows_of(test_subjects=(2,)))
+    assert given.grid == (1, 2)
+    assert digest(given) == digest(windows_of(test_subjects=(2,), grid=(1, 2)))
 
 
 def test_whole_numbers_of_any_type_are_taken_as_they_are() -> None:

@@ -21,7 +21,8 @@ from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescriptio
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.view import View
-from neurodeploy.running.report_run import Request, carry_out
+from neurodeploy.running.report_request import Request
+from neurodeploy.running.report_run import carry_out
 from neurodeploy.tasks.windows import Signal
 
 EVIL = "<script>alert(1)</script>"

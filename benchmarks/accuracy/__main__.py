@@ -79,8 +79,6 @@ def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
                 f"{each.task} has {each.classes} classes and records hold answers of up to "
                 f"{len(records.DIGITS)}; leave --records out"
             )
-        if not given.kept:
-            facts_file.write(each, given.records)
     place = Place(given.runs.resolve(), given.records and given.records.resolve())
     seeds = list(dict.fromkeys(given.seeds))
     return [run for each in facts for run in runs_of(each, place, seeds, given.models)]
@@ -126,8 +124,12 @@ def _tasks(
 
     if asked:
         for name in asked:
-            if not has_facts(name):
-                get(name).origin.found(name)
+            origin = get(name).origin
+            if origin.where() is None and not has_facts(name):
+                raise InputError(
+                    f"the data of the task {name} are missing ({origin.data}); {origin.obtain}, or "
+                    "look at recorded figures with --kept and --records docs/benchmark"
+                )
         return list(dict.fromkeys(asked))
     there = []
     for name, task in known().items():

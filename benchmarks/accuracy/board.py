@@ -46,7 +46,7 @@ class Board:
     def absent(self) -> dict[str, str]:
         """Return why runs have no figures, by their names."""
         absent = [run for run in self.runs if run not in self.results]
-        return {run.name: self.failures.get(run, "not made yet") for run in absent}
+        return {run.name: self.failures.get(run, "not there with these seeds") for run in absent}
 
     def _rest(self) -> str:
         left = [run for run in self.runs if run not in self.results and run not in self.failures]

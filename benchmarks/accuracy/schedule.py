@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
-from benchmarks.accuracy import records
+from benchmarks.accuracy import facts_file, records
 from benchmarks.accuracy.board import Board
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.making import make
@@ -51,8 +51,8 @@ def _take_what_is_there(run: Run, board: Board, *, only_kept: bool) -> None:
     found = recorded or run.in_folder()
     if found is not None:
         board.results[run] = found
-        if run.records is not None and recorded is None and not only_kept:
-            records.add(found, run.records)
+        if recorded is None and not only_kept:
+            _record(run, found)
 
 
 def _make(runs: Sequence[Run], board: Board) -> None:
@@ -87,5 +87,11 @@ def _wait(futures: Mapping[Future[Mapping[str, Any]], Run], board: Board) -> Non
             board.failed(run, str(reason) or type(reason).__name__)
             continue
         board.done(run, future.result())
-        if run.records is not None:
-            records.add(future.result(), run.records)
+        _record(run, future.result())
+
+
+def _record(run: Run, figures: Mapping[str, Any]) -> None:
+    """Add a run's figures to the records, if there are any, and the facts of its task."""
+    if run.records is not None:
+        records.add(figures, run.records)
+        facts_file.write(run.facts, run.records.parent)

@@ -123,7 +123,7 @@ def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
     return [*headings, "test of", "shows"], [
         [
             f"{MODELS[each.one].title} less {MODELS[each.other].title}",
-            f"{each.mean / POINT:+.1f}",
+            _points(each.mean),
             _interval(each.interval),
             "-" if each.of_seeds is None else f"{each.of_seeds / POINT:.1f}",
             f"{each.of_test / POINT:.1f}",
@@ -135,7 +135,13 @@ def _differences(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:
 
 
 def _interval(ends: Interval | None) -> str:
-    return "-" if ends is None else f"{ends[0] / POINT:+.1f} to {ends[1] / POINT:+.1f}"
+    return "-" if ends is None else " to ".join(map(_points, ends))
+
+
+def _points(share: float) -> str:
+    """Return a difference in points, on which side of zero it is told in any case."""
+    points = share / POINT
+    return f"{points:+.2f}" if 0 < abs(points) < 0.05 else f"{points:+.1f}"
 
 
 def _trainings(outcomes: Outcomes) -> tuple[list[str], list[list[str]]]:

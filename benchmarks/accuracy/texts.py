@@ -40,10 +40,11 @@ have the same settings: Adam, batches of 64, a rate that rises for a twentieth o
 falls along a cosine, dropout 0.2 before the last dense layers, gradients cut to a norm of 1, and as
 many epochs as show 120,000 windows, but 8 to 120. The highest rate is the best of 0.0003, 0.001,
 0.003, 0.01 and 0.03 on the validation windows, by the first seed; the best epoch is chosen as for
-the spiking networks. That is five trainings of a search, where the spiking recipes had ten to 150,
-often with more epochs, and the variation was chosen for them: a decent baseline of the same size,
-not the best that is known for these data. It computes with 32-bit floats, and the spiking network
-that it stands beside with 8-bit integers.
+the spiking networks. Where the table of trainings shows 0.03, the highest rate tried was the best,
+and a higher one might be better still. That is five trainings of a search, where the spiking
+recipes had ten to 150, often with more epochs, and the variation was chosen for them: a decent
+baseline of the same size, not the best that is known for these data. It computes with 32-bit
+floats, and the spiking network that it stands beside with 8-bit integers.
 """
 
 COLUMNS = """\

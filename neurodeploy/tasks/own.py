@@ -107,9 +107,9 @@ def _guard(
     """
 
     @functools.wraps(call)
-    def guarded(*given: Any) -> Any:
+    def guarded(*given: Any, **named: Any) -> Any:
         try:
-            found = call(*given)
+            found = call(*given, **named)
         except (InputError, MemoryError, passed):  # the commands say what to do
             raise
         except (Exception, SystemExit) as error:
@@ -117,7 +117,7 @@ def _guard(
                 f"{path}: {name} fails with {_said(error)} ({_place(path, error)}); correct it, or "
                 "what it was given"
             ) from error
-        if not is_right(found, *given):
+        if not named and not is_right(found, *given):  # the commands name nothing
             raise InputError(f"{path}: {name} returns {shown(found)}; it must return {words}")
         return found
 

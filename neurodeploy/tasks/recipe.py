@@ -120,6 +120,9 @@ class Recipe:
     augment: Augment | None = None
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.number):
+                object.__setattr__(self, name, value.item())
         check_fields(self, _CHECKS)
         of_layers = ("threshold", "current_decay", "voltage_decay", "tau_grad", "dropout")
         LayerSpec("dense", 1, **{name: getattr(self, name) for name in of_layers})

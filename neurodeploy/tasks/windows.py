@@ -72,7 +72,8 @@ class Windows:
         fixed = {
             "signals": fixed_signals(self.signals, f"{self.source}: signals"),
             "test_subjects": _subjects(self),
-            "rate_hz": self.rate_hz.item() if isinstance(self.rate_hz, np.number) else self.rate_hz,
+            "grid": _plain(self.grid),
+            "rate_hz": _plain(self.rate_hz),
             **{name: _texts(self, name) for name in ("class_names", "channel_names", "notes")},
         }
         for name, value in fixed.items():
@@ -133,6 +134,13 @@ def shown(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
     return " ".join(reprlib.repr(value).split())
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's numbers as Python's, and a list as a tuple."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_plain(each) for each in value)
+    return value.item() if isinstance(value, np.number) else value
 
 
 def _texts(windows: Windows, name: str) -> tuple[str, ...]:
@@ -205,7 +213,8 @@ def _check_grid(windows: Windows) -> None:
     grid = windows.grid
     if grid is None:
         return
-    if not isinstance(grid, (tuple, list)) or [type(each) for each in grid] != [int, int]:
+    whole = isinstance(grid, tuple) and all(type(each) is int for each in grid)
+    if not whole or len(grid) != 2:
         raise InputError(
             f"{windows.source} has the grid {shown(grid)}; give (height, width) in whole numbers, "
             "or None where channels are no pixels"

@@ -122,7 +122,7 @@ def _raw_segments(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator
 def _check_row(
     path: Path, row: int, *, activity: int, span: tuple[int, int], labels: NDArray[np.int64]
 ) -> None:
-    """Raise InputError for a row that cannot be, or that labels a sample once more."""
+    """Raise InputError for a row that cannot be, or that gives a sample another label."""
     if not 1 <= activity <= LABELS:
         raise InputError(
             f"{path} holds label {activity} in row {row}; labels run from 1 to {LABELS}, so "
@@ -133,10 +133,11 @@ def _check_row(
             f"{path} labels samples {span[0]} to {span[1]} in row {row} but the recording has "
             f"{len(labels)}; a file is cut short, so download the data set again"
         )
-    if (labels[span[0] : span[1] + 1] != _UNLABELLED).any():
+    before = labels[span[0] : span[1] + 1]
+    if ((before != _UNLABELLED) & (before != activity)).any():
         raise InputError(
-            f"{path} labels samples {span[0]} to {span[1]} in row {row}, some of them once more; "
-            "a sample has one label, so download the data set again"
+            f"{path} gives samples {span[0]} to {span[1]} label {activity} in row {row}, but "
+            "another one to some of them before; download the data set again"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from neurodeploy.tasks.readers.text import check_rights, may_be_read
@@ -21,11 +21,18 @@ def levels(path: Path, depth: int) -> Iterator[list[Path]]:
     seen: set[Path] = set()
     level = [path]
     for _ in range(depth + 1):
-        new = {each.resolve(): each for each in reversed(level)}  # the first of each counts
-        level = [each for each in level if each in new.values() and each.resolve() not in seen]
-        seen |= new.keys()
+        level = list(_new(level, seen))
         yield level
         level = [below for each in level for below in _subfolders(each) if may_be_read(below)]
+
+
+def _new(level: Iterable[Path], seen: set[Path]) -> Iterator[Path]:
+    """Yield the folders that were not seen before, and note them there."""
+    for each in level:
+        at = each.resolve()
+        if at not in seen:
+            seen.add(at)
+            yield each
 
 
 def nearest(path: Path, depth: int, holds: Callable[[Path], bool]) -> list[Path]:
