@@ -237,3 +237,10 @@ def test_versions_are_of_all_the_encoders_within(monkeypatch: pytest.MonkeyPatch
     assert encoder.versions() == {"bands": 1, "together": 1, "delta": 1, "lif": 1}
     monkeypatch.setattr(Lif, "version", 2)
     assert encoder.versions()["lif"] == 2
+
+
+def test_from_dict_refuses_what_is_nested_without_end() -> None:
+    values: dict[str, Any] = {"name": "together"}
+    values["parts"] = [values]
+    with pytest.raises(InputError, match="an encoder is nested too deeply"):
+        from_dict(values)

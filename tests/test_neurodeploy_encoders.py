@@ -391,10 +391,3 @@ def test_delta_refuses_a_threshold_that_is_no_positive_number(threshold: Any, me
 def test_from_dict_names_what_it_does_not_know(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_dict(values)
-
-
-def test_from_dict_refuses_what_is_nested_without_end() -> None:
-    values: dict[str, Any] = {"name": "together"}
-    values["parts"] = [values]
-    with pytest.raises(InputError, match="an encoder is nested too deeply"):
-        from_dict(values)
