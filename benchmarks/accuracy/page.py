@@ -173,8 +173,8 @@ def _other_code(outcomes: Sequence[Outcomes]) -> str:
     commits: set[str] = set()
     count = 0
     now = {model: code.digest(code.places_of(model)) for model in MODELS.values()}
-    compared = (each for each in outcomes if not task_of(each).recorded)
-    for model in (model for each in compared for model in each.values()):
+    looked_at = (each for each in outcomes if not task_of(each).recorded)
+    for model in (model for each in looked_at for model in each.values()):
         for result in model.results.values():
             if result["code"]["sha256"] != [now[model.model]]:
                 count += 1

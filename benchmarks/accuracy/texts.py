@@ -18,7 +18,7 @@ things make it unsure: other seeds would come out otherwise (error of seeds, the
 the mean), and so would other people (error of the test, the standard error of a mean over whole
 subjects, or over windows where nobody is named, which is too small where windows of one person
 follow each other). The 95% interval holds both, each times its own Student's t, and is wider than
-it need be where both count: simulated, it held the truth in 94 to 99% of all cases. Only where it
+it need be where both count: simulated, it held the truth in 94% of all cases or more. Only where it
 lies on one side of zero does the table say "more" or "less accurate"; else it says that no benefit,
 or no difference, is shown. That is no proof that there is none: three seeds and few subjects give
 wide intervals. Nothing is corrected for the number of comparisons.

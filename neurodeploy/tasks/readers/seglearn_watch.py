@@ -12,7 +12,6 @@ seglearn's `datasets.py`.
 from __future__ import annotations
 
 import importlib.util
-import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers import allow_list
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
 from neurodeploy.tasks.readers.text import check_rights
-from neurodeploy.tasks.windows import Windows, check_labels
+from neurodeploy.tasks.windows import Windows, check_labels, shown
 
 CLASS_NAMES = (
     "pendulum", "abduction", "forward elevation", "internal rotation", "external rotation",
@@ -114,7 +113,7 @@ def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
         words = isinstance(found, list) and all(isinstance(each, str) for each in found)
         if not words or found != expected:
             raise InputError(
-                f"{path} has {name} {_shown(found)}; they must be {', '.join(expected)}, in that "
+                f"{path} has {name} {shown(found)}; they must be {', '.join(expected)}, in that "
                 f"order, so {INSTALL}"
             )
     labels, subjects = (_whole_numbers(content, name, path) for name in ("y", "subject"))
@@ -122,11 +121,6 @@ def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
     for number, series in enumerate(content["X"]):
         _check_series(series, f"{path}: series {number}")
         yield Segment(int(subjects[number]), int(labels[number]), series)
-
-
-def _shown(found: object) -> str:
-    """Return what was found, cut to one line."""
-    return " ".join(reprlib.repr(found).split())
 
 
 def _whole_numbers(content: Mapping[str, Any], name: str, path: Path) -> NDArray[np.int64]:
