@@ -13,11 +13,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.random_networks import Case
-from hw_sim.activity import Activity
-from models import loihi
-from models.layers import LAYERS, ConvLayer, InputLayer, Layer, RecurrentLayer, weights_of
-from models.network import CubaLif
-from models.neurons import NEURONS, arrays_of
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models import loihi
+from neurodeploy.models.layers import (
+    LAYERS,
+    ConvLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    weights_of,
+)
+from neurodeploy.models.network import CubaLif
+from neurodeploy.models.neurons import NEURONS, arrays_of
 
 LOW, HIGH = 0.01, 0.60
 """A layer fires usefully when this share of its neurons and steps has a spike."""

@@ -56,7 +56,7 @@ def _array(name: str, ours: Any, lava: Any) -> list[str]:
 
 def save(folder: Path, name: str, network: Any, spikes: Any, lava: Any) -> None:
     """Write a case for `python -m benchmarks.differences`: a .net and an .npz file."""
-    from export import netx
+    from neurodeploy.export import netx
 
     netx.write(network, folder / f"{name}.net")
     arrays = {f"spikes_{index}": each for index, each in enumerate(lava.spikes)}
@@ -88,7 +88,11 @@ def compare(cases: Path, folder: Path) -> dict[str, Any]:
         importlib.invalidate_caches()
         fast, netx, options = (
             importlib.import_module(name)
-            for name in ("hw_sim.fast", "export.netx", "hw_sim.run_options")
+            for name in (
+                "neurodeploy.hw_sim.fast",
+                "neurodeploy.export.netx",
+                "neurodeploy.hw_sim.run_options",
+            )
         )
     finally:
         sys.path.remove(str(folder))

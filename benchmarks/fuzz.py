@@ -25,10 +25,10 @@ from benchmarks.census import Census, tables
 from benchmarks.differences import PACKAGES, differences
 from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import LENGTH, Case, case
-from export import netx
-from hw_sim import fast
-from hw_sim.activity import Activity
-from hw_sim.run_options import RunOptions
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.run_options import RunOptions
 
 PROGRESS_NETWORKS = 50
 ROOT = Path(__file__).parent.parent

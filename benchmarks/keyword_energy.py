@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.published_energy import KEYWORDS
-from hw_sim.activity import Activity
-from hw_sim.chips.chip import Chip, chip
-from hw_sim.estimates.energy import Energy, by_constants, sample_energy
-from hw_sim.estimates.latency import Latency, sample_latency
-from hw_sim.estimates.meter import measure
-from hw_sim.estimates.workload import Workload
-from hw_sim.placement.place import Placement, place
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.chips.chip import Chip, chip
+from neurodeploy.hw_sim.estimates.energy import Energy, by_constants, sample_energy
+from neurodeploy.hw_sim.estimates.latency import Latency, sample_latency
+from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 CHIP = "loihi1"
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

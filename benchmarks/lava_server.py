@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export import netx
-from hw_sim import lava_backend
-from hw_sim.activity import Activity
-from hw_sim.inputs import check_input
-from hw_sim.lava_process import Job, started
-from models.errors import BackendError
-from models.network import QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import lava_backend
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.inputs import check_input
+from neurodeploy.hw_sim.lava_process import Job, started
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.network import QuantizedNetwork
 
 POLL_S = 0.005
 LIMIT_S = 600.0
@@ -98,7 +98,7 @@ class LavaServer:
 
 def serve(folder: Path, watch: Any) -> None:
     """Run the jobs in the folder until this process is ended."""
-    from hw_sim import lava_worker
+    from neurodeploy.hw_sim import lava_worker
 
     for number in range(RUNS_A_CHILD):
         job = folder / str(number)
@@ -109,6 +109,6 @@ def serve(folder: Path, watch: Any) -> None:
 
 
 if __name__ == "__main__":
-    from hw_sim.lava_child import work
+    from neurodeploy.hw_sim.lava_child import work
 
     work(serve, sys.argv[1])

@@ -23,16 +23,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import workloads
-from hw_sim import fast
-from hw_sim.activity import count
-from hw_sim.kernels.cuba_layer import aligned_zeros
-from hw_sim.kernels.lanes import load, select, spread, store, widen
-from hw_sim.kernels.layer_plan import TILE
-from hw_sim.kernels.neuron_steps import decay
-from hw_sim.run_options import RunOptions
-from models import loihi
-from models.layers import ConvLayer, fan_out, weights_of
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import count
+from neurodeploy.hw_sim.kernels.cuba_layer import aligned_zeros
+from neurodeploy.hw_sim.kernels.lanes import load, select, spread, store, widen
+from neurodeploy.hw_sim.kernels.layer_plan import TILE
+from neurodeploy.hw_sim.kernels.neuron_steps import decay
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models import loihi
+from neurodeploy.models.layers import ConvLayer, fan_out, weights_of
+from neurodeploy.models.network import QuantizedNetwork
 
 LANES, WIDE, ROWS = 32, 128, 8
 REPEATS = 15

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from benchmarks import workloads
 from benchmarks.published_energy import PILOTNET
-from hw_sim import fast
-from hw_sim.activity import Activity
-from hw_sim.chips.chip import Chip, chip
-from hw_sim.estimates.energy import Energy, by_constants, neuron_energy, sample_energy
-from hw_sim.estimates.latency import Latency, sample_latency
-from hw_sim.estimates.meter import measure
-from hw_sim.estimates.workload import Workload
-from hw_sim.neurobench_metrics import effective_fan_out
-from hw_sim.placement.place import Placement, place
-from models.layers import InputLayer
-from models.network import QuantizedNetwork, digest
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.chips.chip import Chip, chip
+from neurodeploy.hw_sim.estimates.energy import Energy, by_constants, neuron_energy, sample_energy
+from neurodeploy.hw_sim.estimates.latency import Latency, sample_latency
+from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.neurobench_metrics import effective_fan_out
+from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.models.layers import InputLayer
+from neurodeploy.models.network import QuantizedNetwork, digest
 
 CHIP = "loihi2"
 TUNED = "PilotNet"

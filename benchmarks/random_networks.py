@@ -16,11 +16,18 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hw_sim import fast
-from hw_sim.run_options import RunOptions
-from models import loihi
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
-from models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models import loihi
+from neurodeploy.models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+)
+from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
 
 Generator: TypeAlias = np.random.Generator
 

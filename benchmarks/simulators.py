@@ -33,8 +33,8 @@ from benchmarks.peers import workload_file
 from benchmarks.peers.own_network import without_delays, workload_of
 from benchmarks.peers.workload_file import Workload
 from benchmarks.results import Result, best_time, result_of
-from export import netx
-from models.network import QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import load_test_samples
 
 OURS = ("fast", "lava")

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.lava_order import from_lava, to_lava
-from models import lava_compat
+from neurodeploy.export.lava_order import from_lava, to_lava
+from neurodeploy.models import lava_compat
 
 lava_compat.prepare()
 

@@ -16,7 +16,7 @@ from benchmarks.trainers.training_file import (
     VOLTAGE_DECAY,
     TrainingWorkload,
 )
-from models import loihi
+from neurodeploy.models import loihi
 
 INPUT_RATE = 0.1
 BATCHES = 8

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export import netx
-from export.lava_order import from_lava
-from hw_sim import fast
-from models.loihi import THRESHOLD_MAX
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.export.lava_order import from_lava
+from neurodeploy.hw_sim import fast
+from neurodeploy.models.loihi import THRESHOLD_MAX
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 SIZES = (12, 128, 128, 6)
 STEPS = 128

@@ -8,3 +8,8 @@
 
 The command that exports is `neurodeploy/export.py`.
 """
+
+from __future__ import annotations
+
+if __name__ != "neurodeploy.export":
+    raise ImportError(f"{__name__!r} is a folder of neurodeploy; import neurodeploy.export instead")

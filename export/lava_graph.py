@@ -13,13 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from export.lava_order import to_lava
-from models import lava_compat, loihi
-from models.arrays import IntArray
-from models.errors import BackendError
-from models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer, Shape, each_neuron
-from models.network import QuantizedNetwork
-from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+from neurodeploy.export.lava_order import to_lava
+from neurodeploy.models import lava_compat, loihi
+from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.layers import (
+    ConvLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+    each_neuron,
+)
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 lava_compat.prepare()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from models import lava_compat
+from neurodeploy.models import lava_compat
 
 lava_compat.prepare()
 

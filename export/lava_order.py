@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.layers import Shape
+from neurodeploy.models.layers import Shape
 
 
 def to_lava(values: NDArray[Any], shape: Shape) -> NDArray[Any]:

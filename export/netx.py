@@ -18,14 +18,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from export.netx_fields import check_size, count, json_object, sizes, subgroup, text
-from export.netx_read import Before, read_layer
-from export.netx_write import write_layer, write_shape
-from models import loihi
-from models.atomic import replacing
-from models.errors import InputError
-from models.layers import DenseLayer, InputLayer, Layer, RecurrentLayer
-from models.network import QuantizedNetwork, TaskDescription, digest
+from neurodeploy.export.netx_fields import check_size, count, json_object, sizes, subgroup, text
+from neurodeploy.export.netx_read import Before, read_layer
+from neurodeploy.export.netx_write import write_layer, write_shape
+from neurodeploy.models import loihi
+from neurodeploy.models.atomic import replacing
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import DenseLayer, InputLayer, Layer, RecurrentLayer
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
 
 GROUP = "neurodeploy"
 FORMAT_VERSION = 2

@@ -9,7 +9,7 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 BYTES_LIMIT: Final = 1 << 31
 """All arrays of a file together are no larger: four bytes for each of four chips' synapses."""

@@ -12,11 +12,20 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from export.netx_fields import array, count, numbers, one_number, shown, sizes, subgroup, text
-from models import loihi
-from models.errors import InputError
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
-from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+from neurodeploy.export.netx_fields import (
+    array,
+    count,
+    numbers,
+    one_number,
+    shown,
+    sizes,
+    subgroup,
+    text,
+)
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 NETX_INPUT_WEIGHT: Final = 64
 """netx multiplies the input of CUBA LIF input neurons by this where the file names no weight."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
-from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 
 def write_layer(group: Any, layer: Layer) -> None:

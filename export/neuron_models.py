@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from export.lava_model import fixed_point_model, starts_sample
-from models import lava_compat
+from neurodeploy.export.lava_model import fixed_point_model, starts_sample
+from neurodeploy.models import lava_compat
 
 lava_compat.prepare()
 

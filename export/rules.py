@@ -15,10 +15,10 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from models import loihi
-from models.arrays import IntArray
-from models.layers import ConvLayer, RecurrentLayer, longest_delay, weights_of
-from models.network import QuantizedNetwork
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.layers import ConvLayer, RecurrentLayer, longest_delay, weights_of
+from neurodeploy.models.network import QuantizedNetwork
 
 Rule: TypeAlias = Callable[[QuantizedNetwork], Iterator[str]]
 

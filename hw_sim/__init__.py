@@ -15,3 +15,8 @@ placement/     from layers to neurocores, tiles and chips
 estimates/     energy and latency, from what every neurocore does
 reports/       all of it as data
 """
+
+from __future__ import annotations
+
+if __name__ != "neurodeploy.hw_sim":
+    raise ImportError(f"{__name__!r} is a folder of neurodeploy; import neurodeploy.hw_sim instead")

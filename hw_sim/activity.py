@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.layers import InputLayer, RecurrentLayer, fan_out
-from models.network import QuantizedNetwork
+from neurodeploy.models.layers import InputLayer, RecurrentLayer, fan_out
+from neurodeploy.models.network import QuantizedNetwork
 
 
 @dataclass(frozen=True)

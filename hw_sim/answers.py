@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity
-from models.network import AnswerKind, QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models.network import AnswerKind, QuantizedNetwork
 
 
 def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:

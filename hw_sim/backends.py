@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from hw_sim import fast, lava_backend, loihi_backend, memory_need
-from hw_sim.activity import Activity
-from hw_sim.backend_names import DESCRIPTIONS
-from hw_sim.memory_need import Estimator
-from hw_sim.run_options import RunOptions
-from models.errors import InputError
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim import fast, lava_backend, loihi_backend, memory_need
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.backend_names import DESCRIPTIONS
+from neurodeploy.hw_sim.memory_need import Estimator
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
 
 
 class Run(Protocol):

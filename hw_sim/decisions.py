@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import fast
-from hw_sim.activity import Activity
-from models.errors import InputError
-from models.layers import InputLayer
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import InputLayer
+from neurodeploy.models.network import QuantizedNetwork
 
 TOLERANCE: Final = 0.01
 """How far below its last value the accuracy may be to count as kept: one point."""

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity, Overflows, States
-from hw_sim.inputs import check_input, driven
-from hw_sim.kernels import conv_product, dense_cuba, event_sums, frames, neuron_scans
-from hw_sim.kernels.conv_layout import layout
-from hw_sim.kernels.once import once_a_layer
-from hw_sim.run_options import RunOptions
-from hw_sim.threads import limited_to
-from models import loihi
-from models.arrays import IntArray
-from models.layers import (
+from neurodeploy.hw_sim.activity import Activity, Overflows, States
+from neurodeploy.hw_sim.inputs import check_input, driven
+from neurodeploy.hw_sim.kernels import conv_product, dense_cuba, event_sums, frames, neuron_scans
+from neurodeploy.hw_sim.kernels.conv_layout import layout
+from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.threads import limited_to
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,
     Layer,
@@ -30,9 +30,9 @@ from models.layers import (
     Shape,
     each_neuron,
 )
-from models.memory import keep_freed_memory
-from models.network import QuantizedNetwork
-from models.neurons import CubaLif, Delta, SigmaDelta
+from neurodeploy.models.memory import keep_freed_memory
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import CubaLif, Delta, SigmaDelta
 
 
 def run(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models import loihi
-from models.errors import InputError
-from models.network import CubaLif, InputLayer, QuantizedNetwork
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import CubaLif, InputLayer, QuantizedNetwork
 
 
 def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.lava_order import from_lava
-from hw_sim.activity import Activity, States
-from hw_sim.inputs import check_input
-from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError
-from models.network import QuantizedNetwork
+from neurodeploy.export.lava_order import from_lava
+from neurodeploy.hw_sim.activity import Activity, States
+from neurodeploy.hw_sim.inputs import check_input
+from neurodeploy.hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.network import QuantizedNetwork
 
 SHARED_MEMORY = Path("/dev/shm")
 CHANNEL_BYTES = 64 * 4
@@ -51,7 +51,14 @@ def run(
         if options.states:
             (folder / "states").touch()
         run_job(
-            Job("hw_sim.lava_worker", folder, "Lava's simulator", steps, limit, options.progress)
+            Job(
+                "neurodeploy.hw_sim.lava_worker",
+                folder,
+                "Lava's simulator",
+                steps,
+                limit,
+                options.progress,
+            )
         )
         return collect(network, inputs, folder, states=options.states)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models.errors import BackendError, InputError
+from neurodeploy.models.errors import BackendError, InputError
 
 WATCH_S = 0.2
 

@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import hw_sim
-from export import netx
-from models.errors import BackendError, InputError
-from models.network import QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.network import QuantizedNetwork
 
 POLL_S = 0.02
 
@@ -98,7 +97,7 @@ def run_job(job: Job) -> None:
 @contextmanager
 def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
     """Start the worker in a session of its own, so that all that it starts can be ended."""
-    root = Path(hw_sim.__file__).parent.parent
+    root = Path(__file__).parents[2]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (job.folder / "output.txt").open("wb") as output:
         child = subprocess.Popen(

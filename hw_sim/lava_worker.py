@@ -1,6 +1,6 @@
 """The child process of the Lava backend: run one job on Lava's CPU simulator.
 
-    python -m hw_sim.lava_worker JOB
+    python -m neurodeploy.hw_sim.lava_worker JOB
 
 JOB is a folder with `network.net` and `spikes.npy`, (batch, channels, time). The worker writes
 `layer_0_spikes.npy`, ... (neurons in Lava's order, batch * time), with states also `_current`,
@@ -17,21 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from export import lava_graph, netx
-from export.lava_graph import LavaLayer
-from export.lava_model import fixed_point_model
-from export.lava_order import to_lava
-from export.neuron_models import (
+from neurodeploy.export import lava_graph, netx
+from neurodeploy.export.lava_graph import LavaLayer
+from neurodeploy.export.lava_model import fixed_point_model
+from neurodeploy.export.lava_order import to_lava
+from neurodeploy.export.neuron_models import (
     DrivenLif,
     ResettableDelta,
     ResettableSigma,
     ResettableSigmaDelta,
 )
-from export.synapse_models import REPLACEMENTS
-from hw_sim.inputs import driven
-from hw_sim.lava_child import Watch, work
-from models import lava_compat
-from models.network import CubaLif, InputLayer, QuantizedNetwork
+from neurodeploy.export.synapse_models import REPLACEMENTS
+from neurodeploy.hw_sim.inputs import driven
+from neurodeploy.hw_sim.lava_child import Watch, work
+from neurodeploy.models import lava_compat
+from neurodeploy.models.network import CubaLif, InputLayer, QuantizedNetwork
 
 lava_compat.prepare()
 

@@ -15,16 +15,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import fast
-from hw_sim.activity import Activity, Breakdown, Measured
-from hw_sim.chips.chip import CHIPS
-from hw_sim.inputs import check_input
-from hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
-from hw_sim.placement.design_rules import delays_fit, weights_fit
-from hw_sim.placement.place import place
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError, DesignRuleError, InputError
-from models.network import InputLayer, QuantizedNetwork
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured
+from neurodeploy.hw_sim.chips.chip import CHIPS
+from neurodeploy.hw_sim.inputs import check_input
+from neurodeploy.hw_sim.lava_process import Job, job_folder, refuse_empty, run_job
+from neurodeploy.hw_sim.placement.design_rules import delays_fit, weights_fit
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
+from neurodeploy.models.network import InputLayer, QuantizedNetwork
 
 START_LIMIT_S = 600.0
 SAMPLE_LIMIT_S = 60.0
@@ -126,7 +126,16 @@ def _run(network: QuantizedNetwork, inputs: NDArray[Any], options: RunOptions) -
     if limit is None:
         limit = START_LIMIT_S + SAMPLE_LIMIT_S * batch
     with job_folder(network, inputs) as folder:
-        run_job(Job("hw_sim.loihi_worker", folder, "Loihi", batch * steps, limit, options.progress))
+        run_job(
+            Job(
+                "neurodeploy.hw_sim.loihi_worker",
+                folder,
+                "Loihi",
+                batch * steps,
+                limit,
+                options.progress,
+            )
+        )
         return Activity(
             inputs,
             tuple(

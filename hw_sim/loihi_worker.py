@@ -1,6 +1,6 @@
 """The child process of the Loihi backend: run one job on a Loihi 2 through Intel's packages.
 
-    python -m hw_sim.loihi_worker JOB
+    python -m neurodeploy.hw_sim.loihi_worker JOB
 
 JOB is a folder with `network.net` and `spikes.npy`, uint8 (batch, channels, time). The worker
 writes `layer_0_spikes.npy`, ... uint8 (batch, neurons, time), the profiler's figures of every
@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export import lava_graph, netx
-from export.lava_graph import LavaLayer
-from export.lava_order import from_lava, to_lava
-from hw_sim.lava_child import Watch, work
-from models import lava_compat
-from models.errors import BackendError
-from models.network import QuantizedNetwork
+from neurodeploy.export import lava_graph, netx
+from neurodeploy.export.lava_graph import LavaLayer
+from neurodeploy.export.lava_order import from_lava, to_lava
+from neurodeploy.hw_sim.lava_child import Watch, work
+from neurodeploy.models import lava_compat
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.network import QuantizedNetwork
 
 lava_compat.prepare()
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from hw_sim.memory_need import Need
-from models.errors import InputError
+from neurodeploy.hw_sim.memory_need import Need
+from neurodeploy.models.errors import InputError
 
 BATCH_BYTES: Final = 600 * 10**6
 """What the samples of one batch may take, so that a command stays below about 1 GB."""

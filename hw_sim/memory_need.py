@@ -13,11 +13,11 @@ from typing import Final, TypeAlias
 
 import numba
 
-from hw_sim.kernels import frames, layer_plan
-from hw_sim.kernels.conv_product import PATCH_BYTES
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, weights_of
-from models.network import QuantizedNetwork
-from models.neurons import CubaLif
+from neurodeploy.hw_sim.kernels import frames, layer_plan
+from neurodeploy.hw_sim.kernels.conv_product import PATCH_BYTES
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, weights_of
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import CubaLif
 
 STATES: Final = 3
 """States of a neuron that a run returns when asked for them, 4 bytes each."""

@@ -34,11 +34,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import fast
-from hw_sim.activity import Activity
-from hw_sim.estimates.conventional import multiply_accumulates
-from models.arrays import IntArray
-from models.layers import (
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.estimates.conventional import multiply_accumulates
+from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.layers import (
     ConvLayer,
     DenseLayer,
     InputLayer,
@@ -46,8 +46,8 @@ from models.layers import (
     RecurrentLayer,
     weights_of,
 )
-from models.network import QuantizedNetwork
-from models.neurons import CubaLif, arrays_of
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import CubaLif, arrays_of
 
 UPDATE_OPERATIONS: Final = 8
 """Operations of one membrane update of a CUBA LIF neuron that resets to zero.

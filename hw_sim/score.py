@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,9 @@ kernels/ alone.
 
 from __future__ import annotations
 
+if __name__ != "neurodeploy.models":
+    raise ImportError(f"{__name__!r} is a folder of neurodeploy; import neurodeploy.models instead")
+
 import os
 
 # OpenMP threads that wait by spinning make two thread pools (torch's and numba's) slow each other

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 
 @contextmanager

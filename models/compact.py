@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.snn import SlayerNetwork
+from neurodeploy.models.snn import SlayerNetwork
 
 
 def removable_layers(network: SlayerNetwork) -> list[int]:

@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numba import int32
 
-from models import loihi
-from models.compiling import compile_kernel
+from neurodeploy.models import loihi
+from neurodeploy.models.compiling import compile_kernel
 
 F = TypeVar("F", bound=Callable[..., Any])
 

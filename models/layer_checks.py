@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from models import loihi
-from models.arrays import IntArray, check_range, read_only
-from models.errors import InputError
-from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray, check_range, read_only
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
 
 
 def checked_matrix(values: IntArray, name: str) -> IntArray:
@@ -42,7 +42,9 @@ def checked_delay(values: IntArray, shape: tuple[int, ...], name: str) -> IntArr
 
 def check_neuron(neuron: Neuron, shape: tuple[int, ...]) -> None:
     if not isinstance(neuron, (CubaLif, Delta, SigmaDelta, Sigma)):
-        raise InputError(f"the neuron is a {type(neuron).__name__}; give one of models.neurons")
+        raise InputError(
+            f"the neuron is a {type(neuron).__name__}; give one of neurodeploy.models.neurons"
+        )
     neurons = math.prod(shape)
     sizes = {1, neurons, shape[0]} if len(shape) == 3 else {1, neurons}
     for name, values in arrays_of(neuron).items():

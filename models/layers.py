@@ -13,11 +13,11 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models import layer_checks as checks
-from models import loihi
-from models.arrays import IntArray, check_range, read_only, whole
-from models.errors import InputError
-from models.neurons import CubaLif, Delta, Neuron
+from neurodeploy.models import layer_checks as checks
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray, check_range, read_only, whole
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron
 
 DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
 Shape: TypeAlias = tuple[int, ...]

@@ -17,11 +17,18 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from models import loihi
-from models.arrays import whole
-from models.errors import InputError
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
-from models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import whole
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+)
+from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
 
 __all__ = [
     "AnswerKind", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",

@@ -11,8 +11,8 @@ from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
 
-from models import loihi
-from models.arrays import IntArray, one_or_each, whole
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray, one_or_each, whole
 
 
 def _zero() -> IntArray:

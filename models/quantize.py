@@ -15,13 +15,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.blocks import values
-from models.blocks.rules import check_blocks
-from models.blocks.synaptic_dense import SynapticDense
-from models.errors import DesignRuleError, InputError
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer, Shape
-from models.network import CubaLif, QuantizedNetwork, TaskDescription
-from models.snn import SlayerNetwork
+from neurodeploy.models.blocks import values
+from neurodeploy.models.blocks.rules import check_blocks
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.errors import DesignRuleError, InputError
+from neurodeploy.models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+)
+from neurodeploy.models.network import CubaLif, QuantizedNetwork, TaskDescription
+from neurodeploy.models.snn import SlayerNetwork
 
 
 def quantize(

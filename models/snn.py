@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import loihi
-from models.architectures.architecture import Architecture
-from models.architectures.fan_out import fan_outs
-from models.blocks.builder import build_blocks
-from models.blocks.dropout import Part, drop_senders
-from models.blocks.spikes import emit
-from models.blocks.synaptic_dense import SynapticDense
-from models.blocks.values import FLATTEN
-from models.errors import InputError
-from models.kernels.runs import run_compiled
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.fan_out import fan_outs
+from neurodeploy.models.blocks.builder import build_blocks
+from neurodeploy.models.blocks.dropout import Part, drop_senders
+from neurodeploy.models.blocks.spikes import emit
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.blocks.values import FLATTEN
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.kernels.runs import run_compiled
 
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from neurodeploy import cli
 
@@ -17,14 +18,19 @@ COMMANDS = {
 }
 
 
+def module(name: str) -> Any:
+    """Return the module of a command; `python -m` runs the same."""
+    place = f"neurodeploy.{name}" + ".__main__" * (name == "export")  # a folder of files as well
+    return importlib.import_module(place)
+
+
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named first in `argv`, or list the commands."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else "--help"
     if name in COMMANDS:
-        module = importlib.import_module(f"neurodeploy.{name}")
-        return int(module.main(arguments[1:]))
+        return int(module(name).main(arguments[1:]))
     listing = "\n".join(f"  {name:8}{text}" for name, text in COMMANDS.items())
     text = f"usage: neurodeploy COMMAND [OPTIONS], or python -m neurodeploy.COMMAND\n\n{listing}"
     if name in ("-h", "--help"):

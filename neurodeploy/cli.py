@@ -20,10 +20,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from models.errors import BackendError, InputError
+from neurodeploy.models.errors import BackendError, InputError
 
 if TYPE_CHECKING:
-    from hw_sim.chips.chip import Chip
+    from neurodeploy.hw_sim.chips.chip import Chip
 
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -190,7 +190,7 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
 
 def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
     """Add `--chip` and `--costs`, which name chips in every command; `what` says for what."""
-    from hw_sim.chips import chip
+    from neurodeploy.hw_sim.chips import chip
 
     options.add_argument(
         "--chip",
@@ -213,7 +213,7 @@ def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
     Raises:
         InputError: when a file is no cost file, or calls its chip as another is called.
     """
-    from hw_sim.chips import chip
+    from neurodeploy.hw_sim.chips import chip
 
     names, files = given.chip or (), given.costs or ()
     return chip.choose(names if names or files else default, files)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from models.errors import InputError
 from neurodeploy import cli
+from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:  # it needs numpy
     from neurodeploy.tasks.inventory import Contents, Entry

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError, InputError
-from neurodeploy import cli, export, paths, report, train
+from neurodeploy import cli, paths, report, train
+from neurodeploy.export import __main__ as export_command
+from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import budget_options, distributed
+from neurodeploy.models.errors import BackendError, InputError
 
 if TYPE_CHECKING:
-    from hw_sim.reports.report import Report
+    from neurodeploy.hw_sim.reports.report import Report
 
 DESCRIPTION = (
     "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     model, met = train.train(given)
     network = model.with_suffix(".net")
-    code = export.export(model, network, data=given.data, onto=onto, threads=given.threads)
+    code = export_command.export(model, network, data=given.data, onto=onto, threads=given.threads)
     if code != cli.DONE:
         return code
     try:
@@ -70,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
     """Run some test samples on Lava and on our simulator; return the exit code."""
-    from export import netx
-    from hw_sim.backends import BACKENDS
+    from neurodeploy.export import netx
+    from neurodeploy.hw_sim.backends import BACKENDS
     from neurodeploy.running import proof
     from neurodeploy.running.evaluation import load_test_samples
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Final
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 REPORT_PAGE: Final = "report.html"
 """The page that `deploy` writes into a run's folder."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw_sim.run_options import RunOptions
 from neurodeploy import cli
+from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.running import report_words
 from neurodeploy.running.report_options import add_options
 

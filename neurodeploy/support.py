@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from export.netx_read import READERS, REFUSED
-from hw_sim import loihi_backend
-from hw_sim.backends import BACKENDS
-from models.errors import InputError
-from models.layers import LAYERS, ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from models.network import QuantizedNetwork
-from models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
+from neurodeploy.export.netx_read import READERS, REFUSED
+from neurodeploy.hw_sim import loihi_backend
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import LAYERS, ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
 
 NETX_LAYERS: Final = MappingProxyType(
     {InputLayer: "input", DenseLayer: "dense", RecurrentLayer: "dense_rec", ConvLayer: "conv"}

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import InputError
 from neurodeploy import cli
 from neurodeploy.learning import budget_options, distributed
+from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
     from neurodeploy.learning.distributed import Team

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from models import loihi
-from models.network import (
+from neurodeploy.__main__ import main
+from neurodeploy.export import netx
+from neurodeploy.models import loihi
+from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,
     DenseLayer,
@@ -242,8 +242,8 @@ def tiny_training() -> Callable[..., Any]:
 
     People 5 and 6 test. The first sample of window i in channel 0 is i / 1000, to know it by.
     """
-    from models.snn import Architecture
     from neurodeploy.learning import training
+    from neurodeploy.models.snn import Architecture
     from neurodeploy.tasks.encoders.registry import SigmaDelta
     from neurodeploy.tasks.recipe import Recipe
     from neurodeploy.tasks.split import split_by_subject
@@ -322,7 +322,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 
     def run(name: str, *words: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = importlib.import_module(f"neurodeploy.{name}").main([str(word) for word in words])
+        code = main([name, *map(str, words)])
         return (code, *capsys.readouterr())
 
     return run

@@ -13,7 +13,7 @@ from benchmarks.compare import PEERS, Outcome, Peer
 from benchmarks.limits import Rates
 from benchmarks.peers import measuring, own_network, workload_file
 from benchmarks.results import result_of
-from models.network import (
+from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,
     DenseLayer,

@@ -17,7 +17,7 @@ from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import Place, Run, prepare, runs_of, with_rate, write_json
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 LABELS = [0, 1, 0, 1]
 BAND = {"low": 1.0, "value": 2.0, "high": 4.0}

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy import facts_file
 from benchmarks.accuracy.facts import Facts
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 MADE = Facts(
     task="mnist",

@@ -13,8 +13,8 @@ from benchmarks.accuracy import code, making
 from benchmarks.accuracy.commands import TOLD, Commands, RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.runs import Place, Run, prepare, runs_of
-from models.errors import InputError
 from neurodeploy.learning import checkpoint, run_folder
+from neurodeploy.models.errors import InputError
 
 STATE = {"format": run_folder.FORMAT, "version": run_folder.VERSION}
 """What tells a training's state from other files."""

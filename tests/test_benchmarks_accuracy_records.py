@@ -15,7 +15,7 @@ import pytest
 from benchmarks.accuracy import records
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.runs import Place, Run, runs_of, write_json
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 LABELS = np.array([0, 11, 35])
 BAND = {"low": 1.0, "value": 2.0, "high": 4.0}

@@ -22,8 +22,8 @@ from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import Place, Run
 from benchmarks.ann import inputs, networks, sizes, training
 from benchmarks.ann.sizes import Plan, Shape
-from export import netx
-from models.errors import InputError
+from neurodeploy.export import netx
+from neurodeploy.models.errors import InputError
 
 SHAPES = {
     "signal": (Shape(6, 128, 6), 21_000),

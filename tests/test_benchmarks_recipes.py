@@ -14,7 +14,7 @@ import pytest
 from benchmarks.recipes import __main__ as recipes
 from benchmarks.recipes import folds, record, search
 from benchmarks.recipes.search import Job, Search, Trial, jobs_of
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import TASKS
 from neurodeploy.tasks.augment.images import VaryImages
 from neurodeploy.tasks.encoders.registry import Delta, Lif

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from models.errors import InputError
+from neurodeploy.export import netx
+from neurodeploy.models.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "own-network.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hw_sim import memory_limit
 from neurodeploy import report
+from neurodeploy.hw_sim import memory_limit
 from neurodeploy.running.given_input import layout
 
 PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")

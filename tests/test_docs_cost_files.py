@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import re
 import shlex
@@ -12,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from hw_sim.chips import cost_file, cost_rows
-from hw_sim.chips.chip import CHIPS, Cost, choose, read_chip
-from hw_sim.chips.cost import GRADES
-from models.errors import InputError
+from neurodeploy.__main__ import main
+from neurodeploy.hw_sim.chips import cost_file, cost_rows
+from neurodeploy.hw_sim.chips.chip import CHIPS, Cost, choose, read_chip
+from neurodeploy.hw_sim.chips.cost import GRADES
+from neurodeploy.models.errors import InputError
 
 PAGE = (Path(__file__).parent.parent / "docs" / "cost-files.md").read_text(encoding="utf-8")
 MAKE, READ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -105,7 +105,7 @@ def test_the_blocks_of_the_page_run_and_print_what_it_says(folder, capsys):
 def test_the_commands_of_the_page_take_their_options(line):
     module, *arguments = shlex.split(line)
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(module).main([*arguments, "--help"])
+        main([module.removeprefix("neurodeploy."), *arguments, "--help"])
     assert ended.value.code == 0
 
 
@@ -139,7 +139,7 @@ def test_every_sentence_that_the_page_shows_is_given(folder):
 
 
 def test_the_limit_of_bytes_is_that_of_the_page():
-    from hw_sim.chips import cost_json
+    from neurodeploy.hw_sim.chips import cost_json
 
     assert f"more than {cost_json.BYTES_MAX:,} bytes" in PAGE
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.architectures.architecture_json import FIELDS, LAYER_FIELDS, from_dict
-from models.architectures.layer_spec import LayerSpec
-from models.architectures.presets import PRESETS
-from models.quantize import quantize
-from models.snn import NARROWEST, WIDEST, SlayerNetwork
+from neurodeploy.models.architectures.architecture_json import FIELDS, LAYER_FIELDS, from_dict
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import NARROWEST, WIDEST, SlayerNetwork
 from neurodeploy.running.proof import prove
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import InputError
-from neurodeploy import cli, export, report, tasks, train
+from neurodeploy import cli, report, tasks, train
+from neurodeploy.export import __main__ as export
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import own
 
 ROOT = Path(__file__).resolve().parent.parent

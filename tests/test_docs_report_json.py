@@ -12,14 +12,14 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import fast
-from hw_sim.activity import Breakdown, Measured
-from hw_sim.backends import BACKENDS
-from hw_sim.reports import report
-from hw_sim.run_options import RunOptions
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import report as command
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Breakdown, Measured
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.reports import report
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 
 PAGE = (Path(__file__).parent.parent / "docs" / "report-json.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \|[^|]*\|[^|]*\|$", re.MULTILINE)

@@ -8,11 +8,17 @@ import h5py
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import fast
-from hw_sim.lava_process import Job, run_job
-from models.errors import InputError
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription, digest
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.lava_process import Job, run_job
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import (
+    CubaLif,
+    DenseLayer,
+    QuantizedNetwork,
+    TaskDescription,
+    digest,
+)
 
 KINDS = ("none", "axonal", "dendritic", "synaptic")
 
@@ -23,8 +29,8 @@ import sys
 
 import numpy as np
 
-from hw_sim.lava_child import work
-from models import lava_compat
+from neurodeploy.hw_sim.lava_child import work
+from neurodeploy.models import lava_compat
 
 lava_compat.prepare()
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from export import netx, rules
-from export.lava_order import from_lava, to_lava
-from hw_sim import fast
-from hw_sim.lava_process import Job, run_job
-from models.blocks.lava_dl import slayer
-from models.layers import ConvLayer, DenseLayer, RecurrentLayer
-from models.network import CubaLif, QuantizedNetwork
-from models.quantize import quantize
+from neurodeploy.export import netx, rules
+from neurodeploy.export.lava_order import from_lava, to_lava
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.lava_process import Job, run_job
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.layers import ConvLayer, DenseLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork
+from neurodeploy.models.quantize import quantize
 from neurodeploy.running.proof import prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -52,9 +52,9 @@ import sys
 
 import numpy as np
 
-from hw_sim.lava_child import work
-from models import lava_compat
-from models.blocks.lava_dl import slayer  # in half the time that netx would take for it
+from neurodeploy.hw_sim.lava_child import work
+from neurodeploy.models import lava_compat
+from neurodeploy.models.blocks.lava_dl import slayer  # in half the time that netx would take for it
 
 lava_compat.prepare()
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from export import netx
-from hw_sim import fast
-from models import loihi
-from models.blocks.lava_dl import slayer
-from models.errors import InputError
-from models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
-from models.network import QuantizedNetwork, TaskDescription, digest
-from models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

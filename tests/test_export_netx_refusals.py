@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from export import netx
-from models.errors import InputError
+from neurodeploy.export import netx
+from neurodeploy.models.errors import InputError
 
 
 def refused(path: Path, *parts: str) -> None:

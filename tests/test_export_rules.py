@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import rules
-from models import lava_compat, loihi
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.export import rules
+from neurodeploy.models import lava_compat, loihi
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 lava_compat.prepare()
 

@@ -15,9 +15,9 @@ from benchmarks import fuzz, mutants
 from benchmarks.differences import INTACT, save
 from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import Case, cases
-from hw_sim.activity import Activity
-from models.layers import LAYERS
-from models.neurons import NEURONS, Sigma
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models.layers import LAYERS
+from neurodeploy.models.neurons import NEURONS, Sigma
 
 NETWORKS = 80
 REDUCING_S = 3600

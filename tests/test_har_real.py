@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 import torch
 
-from export import netx
-from hw_sim.score import score
-from models.blocks.spikes import layer_spikes
-from neurodeploy import cli, export, report, train
+from neurodeploy import cli, report, train
+from neurodeploy.export import __main__ as export
+from neurodeploy.export import netx
+from neurodeploy.hw_sim.score import score
 from neurodeploy.learning import checkpoint
+from neurodeploy.models.blocks.spikes import layer_spikes
 from neurodeploy.running import proof
 from neurodeploy.running.evaluation import load_test_samples
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw_sim.activity import Activity, count, join
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity, count, join
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 
 def layer(neurons: int, senders: int) -> DenseLayer:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim.chips.chip import Chip, chip
-from hw_sim.placement.advice import CHANGES, advice, first_part
-from hw_sim.placement.budgets import BUDGETS
-from hw_sim.placement.place import place
-from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from models.network import CubaLif, QuantizedNetwork, SigmaDelta
+from neurodeploy.hw_sim.chips.chip import Chip, chip
+from neurodeploy.hw_sim.placement.advice import CHANGES, advice, first_part
+from neurodeploy.hw_sim.placement.budgets import BUDGETS
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork, SigmaDelta
 
 LOIHI1 = chip("loihi1")
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)

@@ -8,12 +8,18 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hw_sim.chips.chip import chip
-from hw_sim.placement.axons import Readers, input_axons, output_axons, readers_of, receivers
-from hw_sim.placement.blocks import Blocks, whole
-from hw_sim.placement.place import place
-from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from models.network import CubaLif, QuantizedNetwork
+from neurodeploy.hw_sim.chips.chip import chip
+from neurodeploy.hw_sim.placement.axons import (
+    Readers,
+    input_axons,
+    output_axons,
+    readers_of,
+    receivers,
+)
+from neurodeploy.hw_sim.placement.blocks import Blocks, whole
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
 LOIHI1 = chip("loihi1")
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)

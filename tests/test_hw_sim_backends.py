@@ -8,13 +8,13 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from hw_sim import backends
-from hw_sim.activity import Activity
-from hw_sim.backend_names import DESCRIPTIONS
-from hw_sim.run_options import RunOptions
-from models import loihi
-from models.errors import BackendError, InputError
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim import backends
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.backend_names import DESCRIPTIONS
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 
 def layer_of(weight, *, current_decay=1024, voltage_decay=300, threshold=100, delay=0):

@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hw_sim.placement.blocks import Blocks, axis_reach, reach, whole
-from models.layers import ConvLayer, InputLayer, fan_out
-from models.network import CubaLif
+from neurodeploy.hw_sim.placement.blocks import Blocks, axis_reach, reach, whole
+from neurodeploy.models.layers import ConvLayer, InputLayer, fan_out
+from neurodeploy.models.network import CubaLif
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 

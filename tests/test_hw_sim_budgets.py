@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hw_sim.chips.chip import CHIPS, Chip, chip
-from hw_sim.placement.axons import Readers
-from hw_sim.placement.blocks import Blocks, whole
-from hw_sim.placement.budgets import (
+from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
+from neurodeploy.hw_sim.placement.axons import Readers
+from neurodeploy.hw_sim.placement.blocks import Blocks, whole
+from neurodeploy.hw_sim.placement.budgets import (
     BudgetUse,
     Cut,
     SynapseFormat,
@@ -22,8 +22,8 @@ from hw_sim.placement.budgets import (
     synaptic_bits,
     weight_format,
 )
-from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from models.network import CubaLif, Delta, SigmaDelta
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, Delta, SigmaDelta
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)

@@ -9,9 +9,9 @@ from importlib import resources
 
 import pytest
 
-from hw_sim.chips.chip import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
-from models import loihi
-from models.errors import InputError
+from neurodeploy.hw_sim.chips.chip import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
 
 ALL_ROWS = [
     pytest.param(row, id=f"{each.name}-{name}")
@@ -59,7 +59,7 @@ SETS = [  # set, and what it says of rows of Loihi 1
 
 def cost_file(name: str) -> str:
     return (
-        resources.files("hw_sim.chips")
+        resources.files("neurodeploy.hw_sim.chips")
         .joinpath("costs", f"{name}.json")
         .read_text(encoding="utf-8")
     )

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from hw_sim.chips.chip import GRADES
-from hw_sim.estimates.conventional import conventional, multiply_accumulates, operations
-from models.layers import RecurrentLayer
-from models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
+from neurodeploy.hw_sim.chips.chip import GRADES
+from neurodeploy.hw_sim.estimates.conventional import conventional, multiply_accumulates, operations
+from neurodeploy.models.layers import RecurrentLayer
+from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 
 NEURON = CubaLif(np.array([1000]), np.array([400]), 60)
 

@@ -7,13 +7,13 @@ import platform
 import numpy as np
 import pytest
 
-from hw_sim import fast, lava_backend
-from hw_sim.kernels import conv_product, event_sums, frames
-from hw_sim.kernels.conv_layout import layout
-from hw_sim.run_options import RunOptions
-from models.errors import InputError
-from models.layers import ConvLayer, fan_out
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
+from neurodeploy.hw_sim import fast, lava_backend
+from neurodeploy.hw_sim.kernels import conv_product, event_sums, frames
+from neurodeploy.hw_sim.kernels.conv_layout import layout
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
 
 NEURON = CubaLif(np.array([4096]), np.array([0]), 131071)
 

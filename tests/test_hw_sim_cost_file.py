@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from hw_sim.chips import cost_rows
-from hw_sim.chips.chip import CHIPS, choose, read_chip, read_chip_file
-from hw_sim.chips.cost import GRADES
-from models.errors import InputError
+from neurodeploy.hw_sim.chips import cost_rows
+from neurodeploy.hw_sim.chips.chip import CHIPS, choose, read_chip, read_chip_file
+from neurodeploy.hw_sim.chips.cost import GRADES
+from neurodeploy.models.errors import InputError
 
-LOIHI1 = json.loads((resources.files("hw_sim.chips") / "costs" / "loihi1.json").read_text("utf-8"))
+LOIHI1 = json.loads(
+    (resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi1.json").read_text("utf-8")
+)
 WAY_OUT = "give a cost file, as docs/cost-files.md describes"
 DELETE = object()
 ENERGY, CORES = ("costs", "spike_message_energy"), ("limits", "neurons_per_core")

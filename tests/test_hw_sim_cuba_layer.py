@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numba import njit
 
-from hw_sim.kernels import neuron_steps
-from hw_sim.kernels.cuba_layer import run_layer
-from hw_sim.kernels.lanes import load, store
-from hw_sim.kernels.layer_plan import LayerPlan, padded, plan_layer
-from hw_sim.kernels.spike_lists import LANES, OCTET, SPARE, list_spikes, sort_by_arrival
-from models import cuba, loihi
-from models.network import CubaLif, DenseLayer
+from neurodeploy.hw_sim.kernels import neuron_steps
+from neurodeploy.hw_sim.kernels.cuba_layer import run_layer
+from neurodeploy.hw_sim.kernels.lanes import load, store
+from neurodeploy.hw_sim.kernels.layer_plan import LayerPlan, padded, plan_layer
+from neurodeploy.hw_sim.kernels.spike_lists import LANES, OCTET, SPARE, list_spikes, sort_by_arrival
+from neurodeploy.models import cuba, loihi
+from neurodeploy.models.network import CubaLif, DenseLayer
 
 WIDTHS = (1, 7, 8, 63, 64, 65, 128, 200, 513)
 KINDS = ("none", "axonal", "dendritic", "synaptic")

@@ -7,22 +7,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim import fast
-from hw_sim.activity import Activity
-from hw_sim.answers import outputs
-from hw_sim.decisions import (
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.answers import outputs
+from neurodeploy.hw_sim.decisions import (
     DecisionMeter,
     Decisions,
     answers_by_step,
     steps_to_answer,
     way_steps,
 )
-from hw_sim.run_options import RunOptions
-from hw_sim.score import score
-from models import loihi
-from models.errors import InputError
-from models.layers import RecurrentLayer
-from models.network import CubaLif, Delta, DenseLayer, InputLayer, QuantizedNetwork, Sigma
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.score import score
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import RecurrentLayer
+from neurodeploy.models.network import (
+    CubaLif,
+    Delta,
+    DenseLayer,
+    InputLayer,
+    QuantizedNetwork,
+    Sigma,
+)
 
 NEURON = CubaLif(np.array([1000]), np.array([400]), 60)
 SILENT = CubaLif(np.array([1000]), np.array([400]), loihi.THRESHOLD_NEVER)

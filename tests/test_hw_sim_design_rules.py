@@ -7,12 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw_sim.chips.chip import CHIPS, Chip, chip
-from hw_sim.placement.budgets import BudgetUse
-from hw_sim.placement.design_rules import WAYS_OUT, check, layers_named
-from hw_sim.placement.place import place
-from models.layers import ConvLayer, InputLayer
-from models.network import CubaLif, Delta, DenseLayer, QuantizedNetwork, Sigma, SigmaDelta
+from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
+from neurodeploy.hw_sim.placement.budgets import BudgetUse
+from neurodeploy.hw_sim.placement.design_rules import WAYS_OUT, check, layers_named
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.layers import ConvLayer, InputLayer
+from neurodeploy.models.network import (
+    CubaLif,
+    Delta,
+    DenseLayer,
+    QuantizedNetwork,
+    Sigma,
+    SigmaDelta,
+)
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim.activity import Activity
-from hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
-from hw_sim.estimates.core_time import neuron_updates, operation
-from hw_sim.estimates.energy import (
+from neurodeploy.export import netx
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
+from neurodeploy.hw_sim.estimates.core_time import neuron_updates, operation
+from neurodeploy.hw_sim.estimates.energy import (
     ROWS,
     Energy,
     by_constants,
@@ -21,12 +21,12 @@ from hw_sim.estimates.energy import (
     sample_energy,
     static_power,
 )
-from hw_sim.estimates.estimate import Estimate, around, exactly, largest
-from hw_sim.estimates.latency import first_steps_s, real_time, sample_latency
-from hw_sim.estimates.meter import measure
-from hw_sim.placement.place import Placement, place
-from models.layers import ConvLayer, RecurrentLayer
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim.estimates.estimate import Estimate, around, exactly, largest
+from neurodeploy.hw_sim.estimates.latency import first_steps_s, real_time, sample_latency
+from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.models.layers import ConvLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 PICO = 1e-12

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hw_sim import fast
-from hw_sim.run_options import RunOptions
-from models import loihi
-from models.errors import InputError
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 STATES = RunOptions(states=True)
 

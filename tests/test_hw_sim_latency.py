@@ -8,16 +8,22 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hw_sim.activity import Activity, LayerCounts
-from hw_sim.chips.chip import Chip, Cost, Reading, chip
-from hw_sim.estimates.estimate import Estimate, exactly
-from hw_sim.estimates.latency import Latency, first_steps_s, real_time, sample_latency, steps_of
-from hw_sim.estimates.meter import measure
-from hw_sim.estimates.workload import Workload
-from hw_sim.placement.place import place
-from models.errors import InputError
-from models.layers import ConvLayer
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity, LayerCounts
+from neurodeploy.hw_sim.chips.chip import Chip, Cost, Reading, chip
+from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly
+from neurodeploy.hw_sim.estimates.latency import (
+    Latency,
+    first_steps_s,
+    real_time,
+    sample_latency,
+    steps_of,
+)
+from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 NANO, MICRO = 1e-9, 1e-6

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import fast, lava_backend, lava_process
-from hw_sim.lava_process import Job, run_job
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError, InputError
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast, lava_backend, lava_process
+from neurodeploy.hw_sim.lava_process import Job, run_job
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="looks into /proc")
 
@@ -210,14 +210,14 @@ def test_too_little_shared_memory_is_refused_before_a_start(network, spikes, mon
 
 
 def test_an_error_before_lava_starts_comes_back(tmp_path):
-    job = Job("hw_sim.lava_worker", tmp_path, "Lava's simulator", steps=1, limit_s=600)
+    job = Job("neurodeploy.hw_sim.lava_worker", tmp_path, "Lava's simulator", steps=1, limit_s=600)
     with pytest.raises(BackendError, match=r"network\.net does not exist"):
         run_job(job)
 
 
 def test_a_worker_that_cannot_be_imported_is_an_error(tmp_path):
-    job = Job("hw_sim.absent", tmp_path, "Lava's simulator", steps=1, limit_s=600)
-    with pytest.raises(BackendError, match=r"No module named hw_sim\.absent"):
+    job = Job("neurodeploy.hw_sim.absent", tmp_path, "Lava's simulator", steps=1, limit_s=600)
+    with pytest.raises(BackendError, match=r"No module named .?neurodeploy\.hw_sim\.absent"):
         run_job(job)
 
 
@@ -227,14 +227,14 @@ def test_a_killed_parent_leaves_no_process_behind(network, endless, tmp_path):
     np.save(tmp_path / "spikes.npy", endless)
     code = (
         "import subprocess, sys, time\n"
-        "worker = [sys.executable, '-m', 'hw_sim.lava_worker', sys.argv[1]]\n"
+        "worker = [sys.executable, '-m', 'neurodeploy.hw_sim.lava_worker', sys.argv[1]]\n"
         "print(subprocess.Popen(worker, start_new_session=True, stdout=2).pid, flush=True)\n"
         "time.sleep(100)\n"
     )
     with (tmp_path / "output.txt").open("wb") as output:
         parent = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)],
-            cwd=Path(lava_process.__file__).parent.parent,
+            cwd=Path(lava_process.__file__).parents[2],
             stdout=subprocess.PIPE,
             stderr=output,
         )
@@ -263,14 +263,14 @@ def test_the_worker_never_imports_torch(network, spikes, tmp_path):
     np.save(tmp_path / "spikes.npy", spikes)
     code = (
         "import sys\n"
-        "from hw_sim import lava_worker\n"
+        "from neurodeploy.hw_sim import lava_worker\n"
         "lava_worker.work(lava_worker.run, sys.argv[1])\n"
         "sys.exit('torch' in sys.modules)\n"
     )
     with (tmp_path / "output.txt").open("wb") as output:
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)],
-            cwd=Path(lava_process.__file__).parent.parent,
+            cwd=Path(lava_process.__file__).parents[2],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from hw_sim.chips.chip import chip
-from hw_sim.placement.links import counters
-from hw_sim.placement.place import place
-from models.layers import ConvLayer, DenseLayer, InputLayer
-from models.network import CubaLif, QuantizedNetwork
+from neurodeploy.hw_sim.chips.chip import chip
+from neurodeploy.hw_sim.placement.links import counters
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 TWO = replace(chip("loihi1"), limits={

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw_sim import backends, fast, loihi_backend
-from hw_sim.activity import Activity, Breakdown, Measured, count
-from hw_sim.reports.report import MEASURED_CAVEATS, build
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError, DesignRuleError, InputError
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.hw_sim import backends, fast, loihi_backend
+from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured, count
+from neurodeploy.hw_sim.reports.report import MEASURED_CAVEATS, build
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 PROFILER = '''
 """A stand-in: 0.5 W, of which 0.2 W static, and 10 us a step."""

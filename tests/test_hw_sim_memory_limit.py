@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw_sim import backends, memory_limit
-from hw_sim.activity import Activity
-from hw_sim.kernels import layer_plan
-from hw_sim.memory_limit import BATCH_BYTES, available, batch_size
-from hw_sim.memory_need import Need, fast
-from models.errors import InputError
-from models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
-from models.neurons import Sigma, SigmaDelta
+from neurodeploy.hw_sim import backends, memory_limit
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.kernels import layer_plan
+from neurodeploy.hw_sim.memory_limit import BATCH_BYTES, available, batch_size
+from neurodeploy.hw_sim.memory_need import Need, fast
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
+from neurodeploy.models.neurons import Sigma, SigmaDelta
 
 
 @pytest.fixture

@@ -7,8 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw_sim.chips.chip import CHIPS, Chip, chip
-from hw_sim.placement.mesh import NO_TRAFFIC, Places, Traffic, longest_way, places_of, traffic
+from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
+from neurodeploy.hw_sim.placement.mesh import (
+    NO_TRAFFIC,
+    Places,
+    Traffic,
+    longest_way,
+    places_of,
+    traffic,
+)
 
 
 def with_limits(chip: Chip, **values: int) -> Chip:

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim.activity import Activity, count
-from hw_sim.chips.chip import Chip, chip
-from hw_sim.estimates import meter
-from hw_sim.estimates.core_time import neurons_of
-from hw_sim.estimates.meter import Meter, measure
-from hw_sim.estimates.workload import Workload
-from hw_sim.kernels.tally import tally
-from hw_sim.placement.place import Placement, place
-from models.errors import InputError
-from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
+from neurodeploy.hw_sim.activity import Activity, count
+from neurodeploy.hw_sim.chips.chip import Chip, chip
+from neurodeploy.hw_sim.estimates import meter
+from neurodeploy.hw_sim.estimates.core_time import neurons_of
+from neurodeploy.hw_sim.estimates.meter import Meter, measure
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.kernels.tally import tally
+from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 

@@ -22,11 +22,11 @@ from neurobench.models import SNNTorchModel
 from torch.nn.functional import conv2d, linear
 from torch.utils.data import DataLoader, TensorDataset
 
-from hw_sim import fast
-from hw_sim.neurobench_metrics import Neurobench, NeurobenchMeter, footprint
-from hw_sim.run_options import RunOptions
-from models.layers import RecurrentLayer, each_neuron
-from models.network import (
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.neurobench_metrics import Neurobench, NeurobenchMeter, footprint
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.layers import RecurrentLayer, each_neuron
+from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,
     DenseLayer,

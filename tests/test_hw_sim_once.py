@@ -7,8 +7,8 @@ import weakref
 
 import numpy as np
 
-from hw_sim.kernels.once import once_a_layer
-from models.network import CubaLif, DenseLayer
+from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.models.network import CubaLif, DenseLayer
 
 
 def layer() -> DenseLayer:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim.chips.chip import CHIPS, Chip, chip
-from hw_sim.placement.blocks import Blocks
-from hw_sim.placement.budgets import Cut, budgets_of, synapse_format
-from hw_sim.placement.place import Placement, place
-from models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from models.network import CubaLif, QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
+from neurodeploy.hw_sim.placement.blocks import Blocks
+from neurodeploy.hw_sim.placement.budgets import Cut, budgets_of, synapse_format
+from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
 LOIHI1, LOIHI2 = chip("loihi1"), chip("loihi2")
 

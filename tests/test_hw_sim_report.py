@@ -10,19 +10,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw_sim import fast
-from hw_sim.activity import Activity, count
-from hw_sim.chips.chip import CHIPS, Chip
-from hw_sim.decisions import DecisionMeter
-from hw_sim.estimates.estimate import exactly
-from hw_sim.estimates.meter import measure
-from hw_sim.placement.place import place
-from hw_sim.reports.estimated import estimated
-from hw_sim.reports.report import NOT_MODELLED, build
-from hw_sim.score import score
-from models.errors import InputError
-from models.layers import InputLayer
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription, digest
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import Activity, count
+from neurodeploy.hw_sim.chips.chip import CHIPS, Chip
+from neurodeploy.hw_sim.decisions import DecisionMeter
+from neurodeploy.hw_sim.estimates.estimate import exactly
+from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.reports.estimated import estimated
+from neurodeploy.hw_sim.reports.report import NOT_MODELLED, build
+from neurodeploy.hw_sim.score import score
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import InputLayer
+from neurodeploy.models.network import (
+    CubaLif,
+    DenseLayer,
+    QuantizedNetwork,
+    TaskDescription,
+    digest,
+)
 
 
 @pytest.fixture
@@ -345,7 +351,7 @@ def test_a_score_of_other_samples_is_refused(network, counts):
 
 def test_a_report_needs_no_torch():
     heavy = "'torch' in sys.modules or 'lava' in sys.modules"
-    code = f"import sys, hw_sim.reports.report; sys.exit({heavy})"
+    code = f"import sys, neurodeploy.hw_sim.reports.report; sys.exit({heavy})"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics  # type: ignore[import-untyped]
 
-from hw_sim.score import answers, score
-from models.errors import InputError
+from neurodeploy.hw_sim.score import answers, score
+from neurodeploy.models.errors import InputError
 
 
 def test_the_answer_is_the_class_that_spiked_most_and_the_lowest_of_equals():

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from models.architectures.architecture import SYNAPTIC_LONGEST, Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.architectures.presets import PRESETS
-from models.errors import InputError
+from neurodeploy.models.architectures.architecture import SYNAPTIC_LONGEST, Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.errors import InputError
 
 PLAIN = Architecture.dense((5, 40, 30, 3))
 

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from models.architectures.architecture import Architecture
-from models.architectures.architecture_json import from_dict, read_architecture
-from models.architectures.presets import PRESETS
-from models.errors import InputError
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.architecture_json import from_dict, read_architecture
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.errors import InputError
 
 TINY = {"input_shape": [5], "layers": [{"kind": "dense", "neurons": 4}]}
 

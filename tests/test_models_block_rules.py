@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 import torch
 
-from models.blocks.lava_dl import slayer
-from models.blocks.synaptic_dense import SynapticDense
-from models.errors import DesignRuleError, InputError
-from models.quantize import quantize
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.errors import DesignRuleError, InputError
+from neurodeploy.models.quantize import quantize
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

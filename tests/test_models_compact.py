@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.architectures.architecture import Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.compact import compacted, needed_neurons, removable_layers
-from models.quantize import quantize
-from models.snn import SlayerNetwork
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.compact import compacted, needed_neurons, removable_layers
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import SlayerNetwork
 
 
 def made(*layers: LayerSpec, shape: tuple[int, ...] = (6,)) -> SlayerNetwork:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from models.compiling import compile_kernel, sources_digest
+from neurodeploy.models.compiling import compile_kernel, sources_digest
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import numpy as np
-from hw_sim.kernels.neuron_scans import step_cuba
+from neurodeploy.hw_sim.kernels.neuron_scans import step_cuba
 numbers = lambda value: np.array([value], np.int32)
 voltage = numbers(0)
 step_cuba(numbers(3), numbers(0), numbers(0), np.int32(9), numbers(0), numbers(0), voltage,
@@ -36,11 +36,11 @@ def run(folder: Path) -> str:
 
 
 def test_a_change_in_a_called_function_of_another_file_is_noticed(tmp_path):
-    for name in ("models", "hw_sim", "export"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "neurodeploy", tmp_path / "neurodeploy", ignore=ignore)
     assert run(tmp_path) == "0 0", "3 << 6 exceeds the threshold 9, so the neuron fired"
     assert run(tmp_path) == "0 1"
-    path = tmp_path / "models" / "cuba.py"
+    path = tmp_path / "neurodeploy" / "models" / "cuba.py"
     text = "return int32(min(max(voltage, -_VOLTAGE_MAX), _VOLTAGE_MAX))"
     assert text in path.read_text()
     path.write_text(path.read_text().replace(text, "return int32(-7)"))

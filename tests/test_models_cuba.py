@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from models import loihi
-from models.cuba import clip_voltage, decay, wrap_current
+from neurodeploy.models import loihi
+from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
 
 SPAN = 2 * loihi.CURRENT_LIMIT
 EXTREMES = sorted(

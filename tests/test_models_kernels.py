@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import InputError
-from models.kernels.cuba_block import CubaBlock, Dynamics
-from models.snn import Architecture, SlayerNetwork
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.kernels.cuba_block import CubaBlock, Dynamics
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

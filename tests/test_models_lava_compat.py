@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from models import lava_compat
+from neurodeploy.models import lava_compat
 
 MODULE = "lava.magma.compiler.var_model"
 
@@ -23,7 +23,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_lava_s_compiler_can_be_imported_after_it():
     done = run_python(
-        "from models import lava_compat; lava_compat.prepare(); lava_compat.prepare()\n"
+        "from neurodeploy.models import lava_compat; lava_compat.prepare(); lava_compat.prepare()\n"
         "import lava.magma.compiler.compiler, dataclasses\n"
         "assert dataclasses.dataclass.__name__ == 'dataclass'\n"
         "assert not hasattr(dataclasses.dataclass, '__wrapped__')\n"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from models import loihi
-from models.architectures.architecture import Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.kernels.cuba_block import Dynamics
-from models.kernels.learned_neurons import LearnedNeurons
-from models.snn import SlayerNetwork
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.kernels.cuba_block import Dynamics
+from neurodeploy.models.kernels.learned_neurons import LearnedNeurons
+from neurodeploy.models.snn import SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from models import loihi
-from models.arrays import read_only
-from models.errors import InputError
-from models.network import (
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import read_only
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import (
     CubaLif,
     DenseLayer,
     QuantizedNetwork,
@@ -182,7 +182,7 @@ def test_a_damaged_task_is_refused(values):
 
 def test_the_network_needs_neither_torch_nor_lava():
     code = (
-        "import sys, models.network, models.cuba; "
+        "import sys, neurodeploy.models.network, neurodeploy.models.cuba; "
         "sys.exit('torch' in sys.modules or 'lava' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

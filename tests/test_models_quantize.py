@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from hw_sim import fast
-from models import loihi
-from models.blocks.lava_dl import slayer
-from models.blocks.spikes import layer_spikes
-from models.errors import DesignRuleError, InputError
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from models.quantize import quantize
-from models.snn import Architecture, SlayerNetwork
+from neurodeploy.hw_sim import fast
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.errors import DesignRuleError, InputError
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 from neurodeploy.running.proof import prove
 
 pytestmark = [

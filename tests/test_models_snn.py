@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import loihi
-from models.architectures.architecture import Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.blocks.lava_dl import slayer
-from models.blocks.spikes import layer_spikes
-from models.errors import InputError
-from models.snn import KERNELS, SlayerNetwork
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.snn import KERNELS, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -98,7 +98,7 @@ def test_importing_prints_nothing(tmp_path):
     files = [tmp_path / "out.txt", tmp_path / "err.txt"]
     with files[0].open("w") as out, files[1].open("w") as err:
         subprocess.run(
-            [sys.executable, "-c", "import models.snn, models.quantize"],
+            [sys.executable, "-c", "import neurodeploy.models.snn, neurodeploy.models.quantize"],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=600, check=True,
         )  # fmt: skip
     assert [file.read_text() for file in files] == ["", ""]
@@ -106,7 +106,7 @@ def test_importing_prints_nothing(tmp_path):
 
 def test_object_detection_of_slayer_loads_only_when_asked_for():
     code = (
-        "import sys\nfrom models.blocks.lava_dl import slayer\n"
+        "import sys\nfrom neurodeploy.models.blocks.lava_dl import slayer\n"
         "assert 'torchvision' not in sys.modules\n"
         "assert slayer.obd.boundingbox.__name__.endswith('object_detection.boundingbox')\n"
         "assert 'torchvision' in sys.modules\n"

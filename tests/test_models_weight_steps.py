@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hw_sim.chips import chip
-from hw_sim.placement.budgets import weight_format
-from models.architectures.layer_spec import WEIGHT_BITS
-from models.architectures.presets import PRESETS
-from models.blocks.weight_steps import WeightSteps
-from models.quantize import quantize
-from models.snn import SlayerNetwork
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.placement.budgets import weight_format
+from neurodeploy.models.architectures.layer_spec import WEIGHT_BITS
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.blocks.weight_steps import WeightSteps
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import SlayerNetwork
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.3, 1.0, 3.0, 30.0])

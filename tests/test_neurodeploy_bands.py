@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders import cochlea, mel
 from neurodeploy.tasks.encoders.registry import Bands, Delta, Lif, SigmaDelta, Together, from_dict
 

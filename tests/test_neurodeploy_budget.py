@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from hw_sim.backends import BACKENDS
-from hw_sim.chips import chip
-from hw_sim.estimates.energy import sample_energy
-from hw_sim.estimates.estimate import exactly
-from hw_sim.estimates.meter import measure
-from hw_sim.placement.place import place
-from hw_sim.run_options import RunOptions
-from models.errors import InputError
-from models.quantize import quantize
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.estimates.energy import sample_energy
+from neurodeploy.hw_sim.estimates.estimate import exactly
+from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
 from neurodeploy.learning.run_folder import best_checkpoint
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.quantize import quantize
 from neurodeploy.tasks.task import encode_windows
 
 Make = Callable[..., training.Training]

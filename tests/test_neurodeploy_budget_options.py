@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from models.architectures.architecture import Architecture
 from neurodeploy import train
 from neurodeploy.learning import budget_options, checkpoint
 from neurodeploy.learning.budget import Budget, Law
+from neurodeploy.models.architectures.architecture import Architecture
 from neurodeploy.pages import history
 
 Run = Callable[..., tuple[int, str, str]]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import cache, kept_spikes
 from neurodeploy.tasks.encoders.registry import Delta
 from neurodeploy.tasks.task import encode_windows

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.architectures.architecture import Architecture
-from models.errors import InputError
 from neurodeploy import report
 from neurodeploy.learning.capacity import capacity_problems
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.errors import InputError
 
 
 def test_a_network_larger_than_any_chip_is_refused() -> None:

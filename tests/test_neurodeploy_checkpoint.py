@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import InputError
-from models.network import TaskDescription
-from models.snn import Architecture, SlayerNetwork
 from neurodeploy.learning import checkpoint
 from neurodeploy.learning.checkpoint import Checkpoint
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import TaskDescription
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from models.architectures.architecture import Architecture
-from models.architectures.architecture_json import from_dict
-from models.errors import InputError
 from neurodeploy import train
 from neurodeploy.learning import chosen_network
 from neurodeploy.learning.chosen_network import architecture_of
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.architecture_json import from_dict
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.recipe import Recipe
 
 RECIPE = Recipe(hidden=(20, 10), threshold=0.7, voltage_decay=0.1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import importlib
 import json
 import os
 import pty
@@ -14,15 +13,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hw_sim.backends import BACKENDS
-from hw_sim.chips import chip
-from models.errors import BackendError, InputError
 from neurodeploy import __main__ as listing
 from neurodeploy import cli, train
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +55,7 @@ def test_help_lists_the_choices_of_the_registries(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(f"neurodeploy.{name}").main(["--help"])
+        listing.main([name, *["--help"]])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
     assert f"python -m neurodeploy.{name}" in shown
@@ -71,8 +69,7 @@ def test_help_lists_the_choices_of_the_registries(
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_unknown_option_ends_with_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(f"neurodeploy.{name}").main(["x"] * (name in "export report")
-                                                            + ["--colour", "red"])  # fmt: skip
+        listing.main([name, *["x"] * (name in "export report"), "--colour", "red"])
     assert ended.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -105,7 +102,7 @@ def test_a_value_that_is_no_choice_is_named_and_ends_with_2(
     name: str, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        importlib.import_module(f"neurodeploy.{name}").main(words)
+        listing.main([name, *words])
     assert ended.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -114,7 +111,7 @@ def test_a_value_that_is_no_choice_is_named_and_ends_with_2(
 
 def test_the_same_option_means_the_same_everywhere() -> None:
     def helps(name: str) -> dict[str, str | None]:
-        module: Any = importlib.import_module(f"neurodeploy.{name}")
+        module = listing.module(name)
         options = cli.parser(name, "")
         module.add_options(options)
         return {o: a.help for a in options._actions for o in a.option_strings}
@@ -178,7 +175,7 @@ def test_help_says_in_one_way_what_holds_without_an_option(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        importlib.import_module(f"neurodeploy.{name}").main(["--help"])
+        listing.main([name, *["--help"]])
     shown = " ".join(capsys.readouterr().out.split())
     assert "when not given" in shown
     assert "if not given" not in shown
@@ -283,24 +280,17 @@ def test_the_package_runs_its_commands(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("name", ["models", "export", "hw_sim"])
-def test_a_folder_that_shadows_a_package_is_named_in_one_sentence(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_folder_of_the_same_name_does_no_harm(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    (tmp_path / name / "__init__.py").write_text("")
-    ran = run("-m", "neurodeploy.train", "--help", cwd=tmp_path)
-    assert ran.returncode == 2
-    assert ran.stdout == ""
-    assert ran.stderr == (
-        f"error: neurodeploy needs its own package '{name}' but Python finds {tmp_path / name}; "
-        "run from another folder, or use the command 'neurodeploy', which does not look there "
-        "first\n"
-    )
-
-
-def test_a_folder_of_that_name_without_code_does_no_harm(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')")
     assert run("-m", "neurodeploy.train", "--help", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["models", "export", "hw_sim"])
+def test_a_folder_imported_from_the_root_is_refused(name: str) -> None:
+    ran = run("-c", f"import {name}", cwd=ROOT)
+    assert ran.returncode == 1
+    assert f"import neurodeploy.{name} instead" in ran.stderr
 
 
 # Ctrl-C

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import fast, memory_limit
-from hw_sim.backends import BACKENDS
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError
-from models.network import ConvLayer, CubaLif, QuantizedNetwork
 from neurodeploy import report
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast, memory_limit
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.network import ConvLayer, CubaLif, QuantizedNetwork
 from neurodeploy.running.comparison import position
 
 STATES = RunOptions(states=True)

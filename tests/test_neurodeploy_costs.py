@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Callable
 from importlib import resources
@@ -13,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw_sim.chips import cost_rows
 from neurodeploy import cli
+from neurodeploy.__main__ import main
+from neurodeploy.hw_sim.chips import cost_rows
 from neurodeploy.pages import history
 
-INSTALLED = resources.files("hw_sim.chips") / "costs" / "loihi2.json"
+INSTALLED = resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi2.json"
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
 REPORT = ("report", "dense.net", "--input", "spikes.npy")
 
@@ -30,7 +30,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def command(name: str, *words: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = importlib.import_module(f"neurodeploy.{name}").main([str(word) for word in words])
+        code = main([name, *map(str, words)])
         return (code, *capsys.readouterr())
 
     return command
@@ -232,7 +232,7 @@ def test_the_option_is_described_in_the_same_words_in_every_command(
     shown = []
     for name in ("report", "export", "deploy"):
         with pytest.raises(SystemExit):
-            importlib.import_module(f"neurodeploy.{name}").main(["--help"])
+            main([name, *["--help"]])
         lines = capsys.readouterr().out.splitlines()
         shown.append([line.split()[2:] for line in lines if line.startswith("  --costs FILE ")])
     assert shown[0] == shown[1] == shown[2]

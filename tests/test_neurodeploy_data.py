@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import InputError
 from neurodeploy import data, paths, tasks
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.task import Task

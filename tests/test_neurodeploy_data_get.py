@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from models.errors import InputError
 from neurodeploy import data, tasks
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.origin import Origin

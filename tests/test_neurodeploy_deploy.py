@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim.activity import Activity
-from hw_sim.backends import BACKENDS
-from hw_sim.placement import design_rules
-from models.errors import BackendError
-from models.network import digest
 from neurodeploy import deploy
+from neurodeploy.export import netx
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.placement import design_rules
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.network import digest
 from neurodeploy.running import proof
 
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
@@ -193,7 +193,7 @@ def test_a_difference_to_lava_is_named(
         return replace(activity, spikes=(*activity.spikes[:-1], last))
 
     other = {**BACKENDS, "lava": replace(BACKENDS["lava"], run=flipped)}
-    monkeypatch.setattr("hw_sim.backends.BACKENDS", other)
+    monkeypatch.setattr("neurodeploy.hw_sim.backends.BACKENDS", other)
     words = ("--data", "data", *SMALL, "--out", "new", "--lava-samples", "2")
     code, out, _ = command("deploy", *words)
     assert code == 1
@@ -210,7 +210,7 @@ def test_a_failing_lava_does_not_cost_the_report(
         raise BackendError("Lava is not well")
 
     other = {**BACKENDS, "lava": replace(BACKENDS["lava"], run=fail)}
-    monkeypatch.setattr("hw_sim.backends.BACKENDS", other)
+    monkeypatch.setattr("neurodeploy.hw_sim.backends.BACKENDS", other)
     words = ("--data", "data", *SMALL, "--out", "new", "--lava-samples", "2")
     code, out, err = command("deploy", *words)
     assert code == 1

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from models.errors import BackendError, InputError
 from neurodeploy import deploy, train
 from neurodeploy.learning import checkpoint, distributed
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.run_folder import FORMAT, VERSION
+from neurodeploy.models.errors import BackendError, InputError
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,7 +30,7 @@ DRIVER = """
 import os, sys
 from neurodeploy import train
 from neurodeploy.learning import training_step
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 step = training_step._step
 
 def failing(training, *rest):
@@ -127,7 +127,7 @@ def test_synaptic_delays_decays_and_dropout_are_those_of_one_process(
 
 
 def test_processes_drop_the_senders_that_one_drops() -> None:
-    from models.blocks.dropout import drop_senders
+    from neurodeploy.models.blocks.dropout import drop_senders
 
     spikes = torch.ones(7, 20, 3)
     torch.manual_seed(0)

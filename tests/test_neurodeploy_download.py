@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import download as downloading
 from neurodeploy.tasks.download import Download, fetch
 from neurodeploy.tasks.idx_downloads import FASHION_DOWNLOADS, MNIST_DOWNLOADS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.unpack import unpack
 
 CONTENT = bytes(range(256)) * 5000

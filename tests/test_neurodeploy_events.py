@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy import cli
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get, reading
 from neurodeploy.tasks.augment.counts import Shift
 from neurodeploy.tasks.encoders.registry import Counts, from_dict

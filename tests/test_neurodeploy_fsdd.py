@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get
 from neurodeploy.tasks.encoders.registry import Bands, from_dict
 from neurodeploy.tasks.readers import fsdd

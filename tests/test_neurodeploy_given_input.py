@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import fast, memory_limit
-from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork
-from models.neurons import Delta, Sigma
 from neurodeploy import report
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast, memory_limit
+from neurodeploy.models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork
+from neurodeploy.models.neurons import Delta, Sigma
 from neurodeploy.running.given_input import Layout, layout, open_input
 
 ALONE, SEVERAL = Layout(1, 9, leading=False), Layout(5, 9, leading=True)

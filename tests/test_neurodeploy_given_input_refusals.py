@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import memory_limit
-from models.errors import InputError
-from models.network import CubaLif
 from neurodeploy import report
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import memory_limit
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import CubaLif
 from neurodeploy.running.given_input import open_input
 
 LIF = CubaLif(np.array([1024]), np.array([512]), 60)

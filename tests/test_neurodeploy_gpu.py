@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch.utils import cpp_extension
 
-from models.errors import InputError
 from neurodeploy.learning import gpu, training
+from neurodeploy.models.errors import InputError
 
 Make = Callable[..., training.Training]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import har
 from neurodeploy.tasks.readers import hapt
 from neurodeploy.tasks.readers.hapt_pickle import Frame, read_frames

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import har
 from neurodeploy.tasks.readers import hapt, uci_har
 from neurodeploy.tasks.split import split_by_subject

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import fashion, mnist
 from neurodeploy.tasks.readers import mnist_like
 from neurodeploy.tasks.readers.idx import read_idx

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy import tasks
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import digits, fashion
 from neurodeploy.tasks.encoders.pixels import CODES
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, Pixels, SigmaDelta, Together

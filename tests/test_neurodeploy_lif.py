@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Lif, from_dict
 
 

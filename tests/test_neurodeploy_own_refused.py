@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import InputError
 from neurodeploy import data, tasks, train
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory, own
 
 TASK = """\

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from hw_sim import fast
-from models.errors import InputError
-from models.network import QuantizedNetwork
-from models.quantize import quantize
-from models.snn import Architecture, SlayerNetwork
+from neurodeploy.hw_sim import fast
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 from neurodeploy.running.proof import BATCH, Divergence, Proof, compare, prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -130,7 +130,7 @@ def test_one_delay_changed_by_one_is_found(trained, draw_spikes):
 
 
 def test_dropout_takes_no_part_in_a_proof(stack, draw_spikes):
-    from models.blocks.lava_dl import slayer
+    from neurodeploy.models.blocks.lava_dl import slayer
 
     neuron = {"threshold": 0.3, "current_decay": 0.25, "voltage_decay": 0.05}
     torch.manual_seed(4)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import download, get
 from neurodeploy.tasks.download import Download, fetch
 from neurodeploy.tasks.readers import fsdd, idx, nmnist_small, wisdm

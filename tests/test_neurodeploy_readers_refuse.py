@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy import tasks
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
 
 WAY_OUT = re.compile(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
 from neurodeploy import tasks
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment.images import VaryImages
 from neurodeploy.tasks.recipe import Recipe
 

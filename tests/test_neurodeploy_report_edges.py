@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from export import netx
-from hw_sim.estimates.estimate import Estimate
-from models import loihi
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy import report
+from neurodeploy.export import netx
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.models import loihi
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import numbers
 from neurodeploy.pages.html import tables
 from neurodeploy.pages.terminal import report as terminal
@@ -207,7 +207,9 @@ def test_names_of_a_chip_are_shown_as_they_are(network, run):
 
 def cost_file(path, *, title="Tiny", **limits):
     """Write the cost file of a Loihi 2 with other limits."""
-    chip = json.loads((resources.files("hw_sim.chips") / "costs" / "loihi2.json").read_text())
+    chip = json.loads(
+        (resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi2.json").read_text()
+    )
     chip["name"], chip["title"] = "tiny", title
     for name, value in limits.items():
         chip["limits"][name]["value"] = value

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import InputError
 from neurodeploy import report
+from neurodeploy.models.errors import InputError
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.running import report_files

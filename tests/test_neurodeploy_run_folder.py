@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from models import atomic
-from models.errors import InputError
 from neurodeploy.learning import checkpoint, loop, training
 from neurodeploy.learning.run_folder import RunFolder
+from neurodeploy.models import atomic
+from neurodeploy.models.errors import InputError
 from neurodeploy.pages import history
 
 Make = Callable[..., training.Training]

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from models.errors import InputError
 from neurodeploy.learning.run_lock import RunLock
+from neurodeploy.models.errors import InputError
 
 ROOT = Path(__file__).parent.parent
 

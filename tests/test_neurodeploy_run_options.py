@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from models.errors import InputError
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.run_folder import RunFolder
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import SigmaDelta
 
 Make = Callable[..., training.Training]

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import netx
-from models.errors import InputError
-from models.network import TaskDescription
 from neurodeploy import report
+from neurodeploy.export import netx
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import TaskDescription
 from neurodeploy.running import side_by_side
 from neurodeploy.running.report_words import sort_out
 

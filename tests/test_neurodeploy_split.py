@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
 from neurodeploy import tasks
 from neurodeploy.learning.chosen_network import architecture_of
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Delta, SigmaDelta
 from neurodeploy.tasks.origin import HOME_VARIABLE, Origin, home
 from neurodeploy.tasks.recipe import Recipe

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import netx
-from export.netx_read import READERS, REFUSED
-from hw_sim.backends import BACKENDS
-from models.layers import LAYERS
-from models.neurons import NEURONS
 from neurodeploy import support
+from neurodeploy.export import netx
+from neurodeploy.export.netx_read import READERS, REFUSED
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.models.layers import LAYERS
+from neurodeploy.models.neurons import NEURONS
 
 KINDS = [*LAYERS, *NEURONS]
 
@@ -57,7 +57,7 @@ def test_what_comes_from_slayer_is_what_quantize_makes(one_torch_thread, stack):
     import torch
     from lava.lib.dl.slayer.block import cuba
 
-    from models.quantize import quantize
+    from neurodeploy.models.quantize import quantize
 
     def neuron(current_decay=0.25):
         return {"threshold": 1.0, "current_decay": current_decay, "voltage_decay": 0.1}

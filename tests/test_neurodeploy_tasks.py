@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
-from models.network import TaskDescription
 from neurodeploy import tasks
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import TaskDescription
 from neurodeploy.tasks.encoders.registry import Delta
 from neurodeploy.tasks.split import split_by_subject, validation_subjects
 from neurodeploy.tasks.task import describe, encode_windows, matching_encoder, step_ms

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from models.errors import InputError
 from neurodeploy import train
 from neurodeploy.learning import loop, tensorboard, training
 from neurodeploy.learning.tensorboard import Events, check_installed, check_writable, scalars
+from neurodeploy.models.errors import InputError
 
 Make = Callable[..., training.Training]
 

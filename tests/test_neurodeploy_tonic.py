@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import dvsgesture, get, nmnist, ntidigits, reading, shd, ssc
 from neurodeploy.tasks.readers import events, tonic_events
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get, nmnist
 from neurodeploy.tasks.windows import TEST, VALIDATION
 

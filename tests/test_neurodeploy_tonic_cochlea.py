@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION

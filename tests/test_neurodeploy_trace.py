@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim import backends, fast
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
 from neurodeploy import report
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import backends, fast
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 from neurodeploy.running import trained_network
 from neurodeploy.running.evaluation import Inputs, evaluate
 from neurodeploy.running.trace import NO_RATES, Tracer, training_rates
@@ -139,10 +139,10 @@ def trained(one_torch_thread):
     """Return an integer network whose checkpoint is model.pt, and input for it."""
     import torch
 
-    from models.network import TaskDescription
-    from models.quantize import quantize
-    from models.snn import Architecture, SlayerNetwork
     from neurodeploy.learning.checkpoint import Checkpoint, save
+    from neurodeploy.models.network import TaskDescription
+    from neurodeploy.models.quantize import quantize
+    from neurodeploy.models.snn import Architecture, SlayerNetwork
 
     torch.manual_seed(3)
     architecture = Architecture.dense((6, 8, 2), threshold=0.4)

@@ -11,10 +11,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.training_step import rate_share
 from neurodeploy.learning.validation import Validated, layer_warnings
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import SigmaDelta
 
 Make = Callable[..., training.Training]

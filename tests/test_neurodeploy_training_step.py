@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from models.architectures.architecture import Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.network import TaskDescription
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.checkpoint import Checkpoint, load, save
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.network import TaskDescription
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

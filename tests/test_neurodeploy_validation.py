@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from hw_sim.activity import count
-from hw_sim.backends import BACKENDS
-from hw_sim.run_options import RunOptions
-from models.architectures.architecture import Architecture
-from models.quantize import quantize
-from models.snn import SlayerNetwork
+from neurodeploy.hw_sim.activity import count
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import validation
 from neurodeploy.learning.distributed import Team
 from neurodeploy.learning.validation import evaluate
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.tasks.task import Samples
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get
 from neurodeploy.tasks.readers import seglearn_watch
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE

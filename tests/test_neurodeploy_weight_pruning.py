@@ -9,10 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from models.architectures.architecture import Architecture
-from models.errors import InputError
-from models.quantize import quantize
-from models.snn import SlayerNetwork
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.run_folder import best_checkpoint
@@ -23,6 +19,10 @@ from neurodeploy.learning.weight_pruning import (
     _rounded_down,
     share_at,
 )
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import SlayerNetwork
 
 Make = Callable[..., training.Training]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.errors import InputError
 from neurodeploy import data
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import digits, inventory, origin
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.windows import Windows, digest

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import har
 from neurodeploy.tasks.readers import wisdm
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE

@@ -14,9 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from hw_sim.estimates.estimate import Estimate, exactly
-from models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.export import netx
+from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly
+from neurodeploy.models.network import (
+    CubaLif,
+    DenseLayer,
+    InputLayer,
+    QuantizedNetwork,
+    TaskDescription,
+)
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges, style, svg
 from neurodeploy.pages.figures.registry import FIGURES
@@ -179,7 +185,7 @@ def test_a_chip_that_cannot_hold_the_network_is_marked_and_says_why():
 
 def small_chip(cores: int, name: str = "small") -> Path:
     """Write the cost file of a chip of few neurocores that hold four neurons each."""
-    text = resources.files("hw_sim.chips").joinpath("costs/loihi1.json").read_text()
+    text = resources.files("neurodeploy.hw_sim.chips").joinpath("costs/loihi1.json").read_text()
     content = json.loads(text)
     content |= {"name": name, "title": "Small <chip>"}
     for limit, value in (("cores_per_chip", cores), ("neurons_per_core", 4)):

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import netx
-from models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.export import netx
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages.figures.registry import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.view import View
@@ -48,7 +48,7 @@ return found;
 
 def more_chips(folder: Path, count: int) -> list[Path]:
     """Write cost files of chips that differ in their names alone."""
-    text = resources.files("hw_sim.chips").joinpath("costs/loihi1.json").read_text()
+    text = resources.files("neurodeploy.hw_sim.chips").joinpath("costs/loihi1.json").read_text()
     paths = [folder / f"chip{number}.json" for number in range(count)]
     for path in paths:
         named = {"name": path.stem, "title": f"Another chip {path.stem}"}
@@ -221,7 +221,7 @@ def test_details_are_open_on_paper(browser, page):
 
 
 def test_every_cost_row_stands_with_value_source_and_grade(browser, page):
-    from hw_sim.chips.chip import CHIPS
+    from neurodeploy.hw_sim.chips.chip import CHIPS
 
     show(browser, page)
     shown = browser.execute_script(

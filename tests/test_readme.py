@@ -65,16 +65,6 @@ def test_files_that_the_readme_links_to_exist() -> None:
     assert all((ROOT / link).exists() for link in links)
 
 
-def test_packages_are_listed_and_tests_are_not_among_them() -> None:
-    listed = set(PROJECT["tool"]["setuptools"]["packages"])
-    there = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for name in ("models", "export", "hw_sim", "neurodeploy")
-        for path in (ROOT / name).rglob("__init__.py")
-    }
-    assert listed == there
-
-
 def test_the_python_under_test_is_one_that_is_supported() -> None:
     assert PROJECT["project"]["requires-python"] == ">=3.10,<3.14"
     assert (3, 10) <= sys.version_info[:2] < (3, 14)

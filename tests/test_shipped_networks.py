@@ -14,14 +14,21 @@ import h5py
 import numpy as np
 import pytest
 
-from export import netx
-from export.lava_order import from_lava
-from hw_sim import fast
-from hw_sim.kernels import frames
-from hw_sim.run_options import RunOptions
-from models.errors import InputError
-from models.network import ConvLayer, CubaLif, DenseLayer, QuantizedNetwork, Sigma, SigmaDelta
-from models.neurons import Delta
+from neurodeploy.export import netx
+from neurodeploy.export.lava_order import from_lava
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.kernels import frames
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import (
+    ConvLayer,
+    CubaLif,
+    DenseLayer,
+    QuantizedNetwork,
+    Sigma,
+    SigmaDelta,
+)
+from neurodeploy.models.neurons import Delta
 
 STATES = RunOptions(states=True)
 PILOTNET = ("input", *(f"conv-{i}" for i in range(5)), *(f"fc-{i}" for i in range(4)))

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export import netx
-from export.lava_order import from_lava, to_lava
-from hw_sim import fast, lava_backend
-from hw_sim.lava_process import Job, run_job
-from hw_sim.run_options import RunOptions
-from models.network import InputLayer
+from neurodeploy.export import netx
+from neurodeploy.export.lava_order import from_lava, to_lava
+from neurodeploy.hw_sim import fast, lava_backend
+from neurodeploy.hw_sim.lava_process import Job, run_job
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.network import InputLayer
 
 STATES = RunOptions(states=True)
 
@@ -23,9 +23,9 @@ import sys
 
 import numpy as np
 
-from hw_sim.lava_child import work
-from models import lava_compat
-from models.blocks.lava_dl import slayer  # in half the time that netx would take for it
+from neurodeploy.hw_sim.lava_child import work
+from neurodeploy.models import lava_compat
+from neurodeploy.models.blocks.lava_dl import slayer  # in half the time that netx would take for it
 
 lava_compat.prepare()
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from hw_sim import fast, lava_backend
-from models import loihi
-from models.blocks.lava_dl import slayer
-from models.blocks.spikes import layer_spikes
-from models.layers import ConvLayer, InputLayer, RecurrentLayer
-from models.quantize import quantize
+from neurodeploy.hw_sim import fast, lava_backend
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.layers import ConvLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.quantize import quantize
 from neurodeploy.running.proof import prove
 
 pytestmark = [

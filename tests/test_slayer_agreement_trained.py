@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from export import netx, rules
-from hw_sim import fast, lava_backend
-from hw_sim.activity import count
-from models.architectures.architecture import Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.architectures.presets import PRESETS
-from models.network import digest
-from models.quantize import quantize
-from models.snn import SlayerNetwork
+from neurodeploy.export import netx, rules
+from neurodeploy.hw_sim import fast, lava_backend
+from neurodeploy.hw_sim.activity import count
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.network import digest
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.running.proof import prove
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -33,9 +33,9 @@ from benchmarks.accuracy.runs import Place, Run, runs_of
 from benchmarks.accuracy.schedule import make_all
 from benchmarks.accuracy.tables import cells_of
 from benchmarks.tables import table_of
-from models.atomic import check_writable
-from models.errors import InputError
 from neurodeploy import cli, paths
+from neurodeploy.models.atomic import check_writable
+from neurodeploy.models.errors import InputError
 
 
 @cli.command

@@ -38,12 +38,12 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     """Return what both networks answered, as JSON values."""
     import torch
 
-    from export import netx
-    from hw_sim.answers import outputs
-    from hw_sim.backends import BACKENDS
-    from hw_sim.run_options import RunOptions
-    from models.blocks.spikes import layer_spikes
+    from neurodeploy.export import netx
+    from neurodeploy.hw_sim.answers import outputs
+    from neurodeploy.hw_sim.backends import BACKENDS
+    from neurodeploy.hw_sim.run_options import RunOptions
     from neurodeploy.learning import checkpoint
+    from neurodeploy.models.blocks.spikes import layer_spikes
     from neurodeploy.running import evaluation
 
     cli.use_threads(threads)

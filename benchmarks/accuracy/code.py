@@ -24,7 +24,7 @@ TASKS: Final = (
 )  # fmt: skip
 SPIKING: Final = (
     *TASKS, "models", "export", "hw_sim", "neurodeploy/learning", "neurodeploy/running",
-    "neurodeploy/train.py", "neurodeploy/export.py", "neurodeploy/report.py",
+    "neurodeploy/train.py", "neurodeploy/report.py",
     "benchmarks/accuracy/answers.py",
 )  # fmt: skip
 ARTIFICIAL: Final = (*TASKS, "benchmarks/ann")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.keys import key_of_task
 from benchmarks.accuracy.models import MODELS, parameters
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from benchmarks.accuracy.keys import SKETCHES
 from benchmarks.accuracy.models import MODELS
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 LARGEST: Final = 1e30
 """No number of a run is larger."""

@@ -11,7 +11,7 @@ from benchmarks.accuracy.board import Board
 from benchmarks.accuracy.commands import Commands, RunFailed
 from benchmarks.accuracy.making import make
 from benchmarks.accuracy.runs import Run, prepare, with_rate
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 
 def make_all(board: Board, *, only_kept: bool) -> None:

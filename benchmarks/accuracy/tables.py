@@ -16,8 +16,8 @@ from benchmarks.accuracy.figures import (
 )
 from benchmarks.accuracy.models import MODELS
 from benchmarks.tables import Cells, number
-from hw_sim.chips.chip import CHIPS
-from hw_sim.estimates.conventional import Operation, operations
+from neurodeploy.hw_sim.chips.chip import CHIPS
+from neurodeploy.hw_sim.estimates.conventional import Operation, operations
 
 PROCESSORS: Final = ("arm", "cmos45_fp32")
 """On which the artificial networks' energy is shown, of `hw_sim.estimates.conventional`."""

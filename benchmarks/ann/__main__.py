@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.ann import sizes
-from models.atomic import replacing
 from neurodeploy import cli
+from neurodeploy.models.atomic import replacing
 
 
 @cli.command

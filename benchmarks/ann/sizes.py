@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 KERNEL_1D: Final = 5
 KERNEL_2D: Final = 3

@@ -23,9 +23,9 @@ from torch import Tensor
 from benchmarks.ann.inputs import BATCH, View, epoch, parts, view_of
 from benchmarks.ann.networks import DROPOUT, Network, logits_of
 from benchmarks.ann.sizes import Plan
-from hw_sim.score import Score, score
-from models.errors import InputError
+from neurodeploy.hw_sim.score import Score, score
 from neurodeploy.learning.training import TrainingData
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.recipe import Augment
 
 WARM_UP: Final = 0.05

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.peers import measuring
 from benchmarks.peers.workload_file import LayerArrays, Workload
-from models import loihi
+from neurodeploy.models import loihi
 
 REPEATS = 5
 SMALL_PARENT = """

@@ -15,7 +15,7 @@ from benchmarks import stock_lava
 from benchmarks.peers import measuring
 from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
-from export import netx
+from neurodeploy.export import netx
 
 FIRST, PIECES, PIECE = 128, 3, 64
 """Steps of the first piece, which pays for the start; then so many pieces of so many steps."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.peers import measuring
 from benchmarks.peers.workload_file import LayerArrays, Workload
-from models import loihi
+from neurodeploy.models import loihi
 
 PIECE = 64
 LEAVES_OUT = ("clearing between samples", "sums wrap at 21 bits")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.peers import measuring
 from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
-from hw_sim import fast
-from hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.run_options import RunOptions
 
 
 class Fast:

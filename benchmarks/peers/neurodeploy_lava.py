@@ -14,8 +14,8 @@ from itertools import pairwise
 from benchmarks.peers import measuring
 from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
-from hw_sim import lava_backend
-from hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim import lava_backend
+from neurodeploy.hw_sim.run_options import RunOptions
 
 STEPS = 2_048
 """To run, rounded to whole samples; at least one."""

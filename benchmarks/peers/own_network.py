@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.workload_file import LayerArrays, Workload, stream_of
-from export import netx
-from hw_sim import fast
-from hw_sim.activity import count
-from models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.activity import count
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 STREAM_STEPS = 16_384
 """The longest stream; at least one sample goes in."""

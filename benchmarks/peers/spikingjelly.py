@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.peers import measuring
 from benchmarks.peers.torch_layers import FLOATS, TorchStack, firing_voltage, kept, weight_of
 from benchmarks.peers.workload_file import LayerArrays, Workload
-from models import loihi
+from neurodeploy.models import loihi
 
 STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """The states of `lava_exchange` are the integer states divided by this, as SLAYER's are."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.peers.workload_file import LayerArrays
-from models import loihi
+from neurodeploy.models import loihi
 
 Neurons = Callable[[Tensor], Tensor]
 """Takes weighted input, float (time, samples, neurons), and returns spikes of the same shape."""

@@ -20,8 +20,8 @@ from rich.console import Console
 from benchmarks import tables
 from benchmarks.recipes import digits, fashion, har_small, record, spoken_digits, watch
 from benchmarks.recipes.search import Job, Search, jobs_of, train
-from models.atomic import check_writable
 from neurodeploy import cli
+from neurodeploy.models.atomic import check_writable
 from neurodeploy.tasks.windows import Windows
 
 SEARCHES: Final[dict[str, Callable[[], Search]]] = {

@@ -15,11 +15,11 @@ import numpy as np
 
 from benchmarks.accuracy.keys import described
 from benchmarks.recipes.folds import Rows, not_tested, thinned
-from models.architectures.architecture import Architecture
-from models.errors import InputError
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.learning.training import Settings, TrainingData
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split

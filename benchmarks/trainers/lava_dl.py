@@ -16,8 +16,8 @@ from benchmarks.trainers.training_file import (
     VOLTAGE_DECAY,
     TrainingWorkload,
 )
-from models import loihi
-from models.snn import Architecture, SlayerNetwork
+from neurodeploy.models import loihi
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 
 ORDER = (0, 1, 2)
 

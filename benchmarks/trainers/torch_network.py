@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.trainers.serving import NetworkTrainer
 from benchmarks.trainers.training_file import CURRENT_DECAY, VOLTAGE_DECAY, TrainingWorkload
-from models import loihi
+from neurodeploy.models import loihi
 
 CURRENT_KEPT = 1 - CURRENT_DECAY / loihi.DECAY_ONE
 VOLTAGE_KEPT = 1 - VOLTAGE_DECAY / loihi.DECAY_ONE

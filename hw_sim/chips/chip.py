@@ -18,10 +18,10 @@ from typing import Final
 
 import numpy as np
 
-from hw_sim.chips import cost_file, cost_json
-from hw_sim.chips.cost import GRADES, SI_FACTORS, Cost, Reading
-from hw_sim.estimates.estimate import Estimate, around
-from models.errors import InputError
+from neurodeploy.hw_sim.chips import cost_file, cost_json
+from neurodeploy.hw_sim.chips.cost import GRADES, SI_FACTORS, Cost, Reading
+from neurodeploy.hw_sim.estimates.estimate import Estimate, around
+from neurodeploy.models.errors import InputError
 
 __all__ = [
     "CHIPS", "Chip", "Cost", "GRADES", "Reading", "SI_FACTORS",
@@ -155,7 +155,7 @@ def read_chip(text: str, file: str | Path = "the cost file") -> Chip:
 
 
 def _read_all() -> Mapping[str, Chip]:
-    folder = resources.files("hw_sim.chips").joinpath("costs")
+    folder = resources.files("neurodeploy.hw_sim.chips").joinpath("costs")
     files = [file for file in folder.iterdir() if file.name.endswith(".json")]
     chips = [read_chip(file.read_bytes().decode(), file.name) for file in files]
     return MappingProxyType({each.name: each for each in sorted(chips, key=lambda c: c.name)})

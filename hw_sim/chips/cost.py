@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 
 GRADES: Final = ("code", "notebook", "abstract", "second-hand", "derived", "memory", "measured")
 """How well a value is founded: read in public code; printed by Intel's benchmark notebook; from a

@@ -14,12 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypedDict
 
-from hw_sim.chips import cost_rows
-from hw_sim.chips.cost import GRADES, Cost, Reading
-from hw_sim.chips.cost_json import load, shown
-from hw_sim.chips.cost_rows import Rule
-from models.errors import InputError
-from models.json_object import Object
+from neurodeploy.hw_sim.chips import cost_rows
+from neurodeploy.hw_sim.chips.cost import GRADES, Cost, Reading
+from neurodeploy.hw_sim.chips.cost_json import load, shown
+from neurodeploy.hw_sim.chips.cost_rows import Rule
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_object import Object
 
 SECTIONS: Final = ("name", "title", "caveats", "limits", "costs", "barrier")
 """The keys of a cost file; all are required."""

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from models.errors import InputError
-from models.json_object import object_of
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_object import object_of
 
 BYTES_MAX: Final = 1_000_000
 """Of a cost file; the installed ones have 20 kB."""

@@ -15,8 +15,8 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
 
-from models.layers import RecurrentLayer, fan_out
-from models.network import QuantizedNetwork
+from neurodeploy.models.layers import RecurrentLayer, fan_out
+from neurodeploy.models.network import QuantizedNetwork
 
 WHEN: Final = {
     "one_pass": (
@@ -166,7 +166,11 @@ def multiply_accumulates(network: QuantizedNetwork) -> int:
 @lru_cache(maxsize=1)
 def operations() -> tuple[tuple[Operation, ...], Operation]:
     """Return the rows of `conventional.json`: the processors', and one for additions."""
-    text = resources.files("hw_sim.estimates").joinpath("conventional.json").read_text("utf-8")
+    text = (
+        resources.files("neurodeploy.hw_sim.estimates")
+        .joinpath("conventional.json")
+        .read_text("utf-8")
+    )
     content = json.loads(text)
     return tuple(map(_operation, content["processors"])), _operation(content["spiking"])
 

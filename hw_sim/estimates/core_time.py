@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.chips.chip import Chip
-from hw_sim.estimates.estimate import Estimate, around
-from hw_sim.placement.place import Placement
-from models.layers import ConvLayer, InputLayer, Layer
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.estimates.estimate import Estimate, around
+from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.models.layers import ConvLayer, InputLayer, Layer
 
 ENDS = ("low", "value", "high")
 

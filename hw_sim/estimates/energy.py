@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hw_sim.chips.chip import Chip
-from hw_sim.estimates.core_time import neuron_updates, operation
-from hw_sim.estimates.estimate import Estimate, exactly
-from hw_sim.estimates.workload import Workload
-from hw_sim.placement.mesh import Traffic
-from hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.estimates.core_time import neuron_updates, operation
+from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.placement.mesh import Traffic
+from neurodeploy.hw_sim.placement.place import Placement
 
 ROWS: Final = {
     "synaptic": ("synaptic_operation_energy", "convolution_operation_energy"),

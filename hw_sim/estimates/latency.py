@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hw_sim.activity import LayerCounts
-from hw_sim.estimates.estimate import Estimate, exactly, largest
-from hw_sim.estimates.workload import Workload
-from models.errors import InputError
+from neurodeploy.hw_sim.activity import LayerCounts
+from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly, largest
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.models.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity
-from hw_sim.estimates.core_time import ENDS, Work, core_times, is_dense, neurons_of
-from hw_sim.estimates.estimate import around
-from hw_sim.estimates.workload import Exchange, Peak, Workload
-from hw_sim.kernels.tally import tally
-from hw_sim.placement import links
-from hw_sim.placement.mesh import NO_TRAFFIC, Traffic, longest_way, traffic
-from hw_sim.placement.place import Placement
-from models.errors import InputError
-from models.layers import InputLayer, RecurrentLayer
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.estimates.core_time import ENDS, Work, core_times, is_dense, neurons_of
+from neurodeploy.hw_sim.estimates.estimate import around
+from neurodeploy.hw_sim.estimates.workload import Exchange, Peak, Workload
+from neurodeploy.hw_sim.kernels.tally import tally
+from neurodeploy.hw_sim.placement import links
+from neurodeploy.hw_sim.placement.mesh import NO_TRAFFIC, Traffic, longest_way, traffic
+from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import InputLayer, RecurrentLayer
 
 VALUES_AT_ONCE: Final = 1 << 22
 """Neurocores times samples times steps that are worked on at once, to keep memory flat."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.placement.mesh import Traffic
-from hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.placement.mesh import Traffic
+from neurodeploy.hw_sim.placement.place import Placement
 
 
 @dataclass(frozen=True)

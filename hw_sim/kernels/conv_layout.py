@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.kernels.once import once_a_layer
-from models.layers import ConvLayer
+from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.models.layers import ConvLayer
 
 
 @once_a_layer

@@ -14,11 +14,11 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from hw_sim.kernels.event_sums import parallel
-from hw_sim.kernels.once import once_a_layer
-from hw_sim.threads import products_alike
-from models import loihi
-from models.layers import ConvLayer
+from neurodeploy.hw_sim.kernels.event_sums import parallel
+from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.hw_sim.threads import products_alike
+from neurodeploy.models import loihi
+from neurodeploy.models.layers import ConvLayer
 
 DENSE_RATE: Final = 0.25
 """From this fraction of senders firing in a step on the product is faster: on PilotNet's first

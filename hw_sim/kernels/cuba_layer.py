@@ -15,12 +15,12 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from hw_sim.kernels.event_sums import parallel
-from hw_sim.kernels.lanes import kernel, spread, store
-from hw_sim.kernels.neuron_steps import advance, advance_counting
-from hw_sim.kernels.row_sums import add_rows, scatter_rows, sum_rows
-from hw_sim.kernels.spike_lists import LANES, SPARE, list_spikes, sort_by_arrival
-from models.cuba import compiled
+from neurodeploy.hw_sim.kernels.event_sums import parallel
+from neurodeploy.hw_sim.kernels.lanes import kernel, spread, store
+from neurodeploy.hw_sim.kernels.neuron_steps import advance, advance_counting
+from neurodeploy.hw_sim.kernels.row_sums import add_rows, scatter_rows, sum_rows
+from neurodeploy.hw_sim.kernels.spike_lists import LANES, SPARE, list_spikes, sort_by_arrival
+from neurodeploy.models.cuba import compiled
 
 _CACHE_LINE = 64
 

@@ -13,16 +13,16 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Overflows
-from hw_sim.kernels.cuba_layer import run_layer
-from hw_sim.kernels.frames import channels_last
-from hw_sim.kernels.late import late
-from hw_sim.kernels.layer_plan import TILE, LayerPlan, plan_layer
-from hw_sim.kernels.once import once_a_layer
-from models import loihi
-from models.arrays import IntArray
-from models.layers import DenseLayer, Layer, Shape, each_neuron
-from models.neurons import CubaLif, arrays_of
+from neurodeploy.hw_sim.activity import Overflows
+from neurodeploy.hw_sim.kernels.cuba_layer import run_layer
+from neurodeploy.hw_sim.kernels.frames import channels_last
+from neurodeploy.hw_sim.kernels.late import late
+from neurodeploy.hw_sim.kernels.layer_plan import TILE, LayerPlan, plan_layer
+from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.layers import DenseLayer, Layer, Shape, each_neuron
+from neurodeploy.models.neurons import CubaLif, arrays_of
 
 
 def runs(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:

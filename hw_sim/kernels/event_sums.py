@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64, prange
 
-from hw_sim.kernels.lanes import add_to, kernel, load, widen
-from models import loihi
-from models.compiling import compile_kernel
-from models.cuba import compiled
+from neurodeploy.hw_sim.kernels.lanes import add_to, kernel, load, widen
+from neurodeploy.models import loihi
+from neurodeploy.models.compiling import compile_kernel
+from neurodeploy.models.cuba import compiled
 
 _LANES = 8
 _HALF_ACCUMULATOR = np.int32(1 << (loihi.STATE_BITS - 1))

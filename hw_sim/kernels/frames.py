@@ -14,9 +14,9 @@ import numpy as np
 from numba import prange, uint64
 from numpy.typing import NDArray
 
-from hw_sim.kernels.event_sums import parallel
-from models.cuba import compiled
-from models.layers import Shape
+from neurodeploy.hw_sim.kernels.event_sums import parallel
+from neurodeploy.models.cuba import compiled
+from neurodeploy.models.layers import Shape
 
 _BLOCK = 64
 _8, _16, _24, _32 = (np.uint64(bits) for bits in (8, 16, 24, 32))

@@ -24,7 +24,7 @@ from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from models.compiling import compile_kernel
+from neurodeploy.models.compiling import compile_kernel
 
 ARITHMETIC = {
     operator.add: "add",

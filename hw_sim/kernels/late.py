@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from hw_sim.kernels.event_sums import parallel
+from neurodeploy.hw_sim.kernels.event_sums import parallel
 
 _EIGHT = 8
 

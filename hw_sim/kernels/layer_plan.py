@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.kernels.spike_lists import LANES
-from models import loihi
-from models.network import DenseLayer
+from neurodeploy.hw_sim.kernels.spike_lists import LANES
+from neurodeploy.models import loihi
+from neurodeploy.models.network import DenseLayer
 
 TILE = 1024
 """The most neurons that are worked off at once."""

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64, prange
 
-from hw_sim.kernels.event_sums import parallel, receive
-from models import loihi
-from models.cuba import clip_voltage, compiled, decay, wrap_current
+from neurodeploy.hw_sim.kernels.event_sums import parallel, receive
+from neurodeploy.models import loihi
+from neurodeploy.models.cuba import clip_voltage, compiled, decay, wrap_current
 
 _ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
 _UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))

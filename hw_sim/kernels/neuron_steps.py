@@ -5,9 +5,18 @@ The equations are those of `models.cuba`, on lanes.
 
 from __future__ import annotations
 
-from hw_sim.kernels.lanes import bits_of, count_bits, kernel, load, select, spread, store, widen
-from hw_sim.kernels.spike_lists import LANES
-from models import loihi
+from neurodeploy.hw_sim.kernels.lanes import (
+    bits_of,
+    count_bits,
+    kernel,
+    load,
+    select,
+    spread,
+    store,
+    widen,
+)
+from neurodeploy.hw_sim.kernels.spike_lists import LANES
+from neurodeploy.models import loihi
 
 _DECAY_SHIFT = loihi.DECAY_SHIFT
 _LOW = loihi.DECAY_ONE - 1

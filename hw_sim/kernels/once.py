@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from models.layers import Layer
+from neurodeploy.models.layers import Layer
 
 Made = TypeVar("Made")
 

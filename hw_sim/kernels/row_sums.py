@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from numba import int64
 
-from hw_sim.kernels.lanes import add_to, kernel, load, spread, widen
-from hw_sim.kernels.spike_lists import LANES, SENDER_BITS
+from neurodeploy.hw_sim.kernels.lanes import add_to, kernel, load, spread, widen
+from neurodeploy.hw_sim.kernels.spike_lists import LANES, SENDER_BITS
 
 _SENDER_MASK = (1 << SENDER_BITS) - 1
 

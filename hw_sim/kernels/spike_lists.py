@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, uint64
 
-from hw_sim.kernels.lanes import bits_of, count_bits, kernel, load, store, widen
+from neurodeploy.hw_sim.kernels.lanes import bits_of, count_bits, kernel, load, store, widen
 
 LANES = 64
 """Rows of weights, outgoing spikes and states are padded to a multiple of this."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.compiling import compile_kernel
+from neurodeploy.models.compiling import compile_kernel
 
 
 def _tally(spikes, start, counter, synapses, counts, summed, by_sender):

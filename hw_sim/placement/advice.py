@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from hw_sim.placement.budgets import synapse_format
-from hw_sim.placement.place import LayerPlacement, Placement, place_layer
-from models.layers import (
+from neurodeploy.hw_sim.placement.budgets import synapse_format
+from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement, place_layer
+from neurodeploy.models.layers import (
     ConvLayer,
     DenseLayer,
     InputLayer,
@@ -16,7 +16,7 @@ from models.layers import (
     RecurrentLayer,
     longest_delay,
 )
-from models.neurons import CubaLif, arrays_of
+from neurodeploy.models.neurons import CubaLif, arrays_of
 
 Change: TypeAlias = Callable[[Layer, LayerPlacement, Placement], Iterator[tuple[str, int]]]
 """Yields changes to a layer in words, and the neurocores that the layer would then take."""

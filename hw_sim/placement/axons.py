@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from hw_sim.chips.chip import Chip
-from hw_sim.placement.blocks import Blocks, axis_reach
-from models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.placement.blocks import Blocks, axis_reach
+from neurodeploy.models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer
 
 
 @dataclass(frozen=True)

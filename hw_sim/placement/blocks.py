@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from models.layers import ConvLayer, Layer, Shape
+from neurodeploy.models.layers import ConvLayer, Layer, Shape
 
 
 @dataclass(frozen=True)

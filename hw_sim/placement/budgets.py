@@ -13,10 +13,10 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from hw_sim.chips.chip import Chip
-from hw_sim.placement.axons import Readers, input_axons, output_axons
-from hw_sim.placement.blocks import Blocks
-from models.layers import (
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.placement.axons import Readers, input_axons, output_axons
+from neurodeploy.hw_sim.placement.blocks import Blocks
+from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,
     Layer,
@@ -25,7 +25,7 @@ from models.layers import (
     longest_delay,
     weights_of,
 )
-from models.neurons import CubaLif
+from neurodeploy.models.neurons import CubaLif
 
 Signs: TypeAlias = Literal["mixed", "excitatory", "inhibitory"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from hw_sim.placement.budgets import BudgetUse
-from hw_sim.placement.place import Placement
-from models import loihi
-from models.layers import longest_delay
-from models.network import QuantizedNetwork
-from models.neurons import NEURONS
+from neurodeploy.hw_sim.placement.budgets import BudgetUse
+from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.models import loihi
+from neurodeploy.models.layers import longest_delay
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import NEURONS
 
 Rule: TypeAlias = Callable[[QuantizedNetwork, Placement], list[str]]
 

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.placement.blocks import reach
-from hw_sim.placement.mesh import Places
-from hw_sim.placement.place import LayerPlacement, Placement
-from models.layers import ConvLayer, InputLayer, Layer
+from neurodeploy.hw_sim.placement.blocks import reach
+from neurodeploy.hw_sim.placement.mesh import Places
+from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement
+from neurodeploy.models.layers import ConvLayer, InputLayer, Layer
 
 
 @dataclass(frozen=True, eq=False)

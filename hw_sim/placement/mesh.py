@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.chips.chip import Chip
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.chips.chip import Chip
-from hw_sim.placement.axons import Readers, readers_of, receivers
-from hw_sim.placement.blocks import Blocks, whole
-from hw_sim.placement.budgets import (
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.placement.axons import Readers, readers_of, receivers
+from neurodeploy.hw_sim.placement.blocks import Blocks, whole
+from neurodeploy.hw_sim.placement.budgets import (
     BudgetUse,
     Cut,
     SynapseFormat,
@@ -26,9 +26,9 @@ from hw_sim.placement.budgets import (
     synapse_format,
     weight_format,
 )
-from hw_sim.placement.mesh import Places, places_of
-from models.layers import Layer, Shape
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim.placement.mesh import Places, places_of
+from neurodeploy.models.layers import Layer, Shape
+from neurodeploy.models.network import QuantizedNetwork
 
 
 @dataclass(frozen=True)

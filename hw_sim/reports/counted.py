@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import LayerCounts
-from hw_sim.decisions import way_steps
-from hw_sim.score import Score
-from models.layers import LAYERS, Layer, RecurrentLayer, fan_out, longest_delay
-from models.network import QuantizedNetwork
-from models.neurons import NEURONS
+from neurodeploy.hw_sim.activity import LayerCounts
+from neurodeploy.hw_sim.decisions import way_steps
+from neurodeploy.hw_sim.score import Score
+from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, longest_delay
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import NEURONS
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hw_sim.decisions import Decisions
-from hw_sim.estimates.energy import ROWS, Energy, by_constants, sample_energy, static_power
-from hw_sim.estimates.estimate import Estimate, exactly, largest
-from hw_sim.estimates.latency import Latency, RealTime, first_steps_s, real_time, sample_latency
-from hw_sim.estimates.workload import Workload
-from hw_sim.placement.advice import advice
-from hw_sim.placement.design_rules import check
-from hw_sim.placement.place import Placement
-from hw_sim.reports.estimated_json import (
+from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.estimates.energy import (
+    ROWS,
+    Energy,
+    by_constants,
+    sample_energy,
+    static_power,
+)
+from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly, largest
+from neurodeploy.hw_sim.estimates.latency import (
+    Latency,
+    RealTime,
+    first_steps_s,
+    real_time,
+    sample_latency,
+)
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.placement.advice import advice
+from neurodeploy.hw_sim.placement.design_rules import check
+from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.reports.estimated_json import (
     MICRO,
     MILLI,
     band_as_json,

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from hw_sim.estimates.energy import Energy
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.estimates.workload import Workload
-from hw_sim.placement.budgets import BudgetUse
-from hw_sim.placement.place import Core, LayerPlacement, Placement
+from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.placement.budgets import BudgetUse
+from neurodeploy.hw_sim.placement.place import Core, LayerPlacement, Placement
 
 MICRO: Final = 1e6
 MILLI: Final = 1e3

@@ -13,18 +13,18 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Final
 
-from hw_sim.activity import LayerCounts, Measured
-from hw_sim.answers import Answers
-from hw_sim.decisions import Decisions
-from hw_sim.estimates.conventional import Conventional, conventional
-from hw_sim.estimates.latency import steps_of
-from hw_sim.estimates.workload import Workload
-from hw_sim.neurobench_metrics import Neurobench
-from hw_sim.reports.counted import Counted, counted
-from hw_sim.reports.estimated import Estimated, estimated
-from hw_sim.score import Score
-from models.errors import InputError
-from models.network import QuantizedNetwork, digest
+from neurodeploy.hw_sim.activity import LayerCounts, Measured
+from neurodeploy.hw_sim.answers import Answers
+from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.estimates.conventional import Conventional, conventional
+from neurodeploy.hw_sim.estimates.latency import steps_of
+from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.neurobench_metrics import Neurobench
+from neurodeploy.hw_sim.reports.counted import Counted, counted
+from neurodeploy.hw_sim.reports.estimated import Estimated, estimated
+from neurodeploy.hw_sim.score import Score
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork, digest
 
 SCHEMA: Final = "neurodeploy.report"
 VERSION: Final = 2

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
-from models import loihi
-from models.architectures.layer_spec import DELAYS, Delays, LayerSpec
-from models.errors import InputError
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.layer_spec import DELAYS, Delays, LayerSpec
+from neurodeploy.models.errors import InputError
 
 SYNAPSES_MAX: Final = 1 << 27
 """A network of more would fit no chip and hardly a machine's memory."""

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from models.architectures.architecture import Architecture
-from models.architectures.layer_spec import LayerSpec
-from models.errors import InputError
-from models.json_object import Object, object_of
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_object import Object, object_of
 
 LAYER_FIELDS = tuple(each.name for each in fields(LayerSpec))
 FIELDS = ("input_shape", "longest_start", "defaults", "layers")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.architectures.architecture import Architecture
-from models.layers import ConvLayer, fan_out
-from models.neurons import CubaLif
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.neurons import CubaLif
 
 
 def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Final, Literal, TypeAlias
 
-from models import loihi
-from models.errors import InputError
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
 
 Kind: TypeAlias = Literal["dense", "recurrent", "conv"]
 Delays: TypeAlias = Literal["none", "axonal", "synaptic"]

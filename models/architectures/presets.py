@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from models.architectures.architecture import Architecture, Shape
-from models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architectures.architecture import Architecture, Shape
+from neurodeploy.models.architectures.layer_spec import LayerSpec
 
 Preset: TypeAlias = Callable[..., Architecture]
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.architectures.architecture import Architecture, Shape
-from models.architectures.layer_spec import LayerSpec
-from models.blocks.lava_dl import slayer
-from models.blocks.learned_bias import BiasedRecurrentNeuron, LearnedBias
-from models.blocks.synaptic_dense import SynapticDense
-from models.blocks.weight_steps import WeightSteps
+from neurodeploy.models.architectures.architecture import Architecture, Shape
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.learned_bias import BiasedRecurrentNeuron, LearnedBias
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.blocks.weight_steps import WeightSteps
 
 _FULL_BITS = 8
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.lava_dl import slayer
 
 
 class LearnedBias(slayer.neuron.norm.MeanOnlyBatchNorm):  # type: ignore[misc]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from models import loihi
-from models.blocks.lava_dl import slayer
-from models.blocks.learned_bias import BiasedRecurrentNeuron
-from models.blocks.synaptic_dense import SynapticDense
-from models.blocks.values import (
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.learned_bias import BiasedRecurrentNeuron
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.blocks.values import (
     AVERAGE,
     CONV,
     DENSE,

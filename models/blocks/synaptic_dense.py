@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import loihi
-from models.blocks.lava_dl import slayer
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
 
 WIDTHS: Final = 2.0
 """A Gaussian is cut off at so many times its width."""

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch.nn.utils.weight_norm import WeightNorm
 
-from models import loihi
-from models.blocks.lava_dl import slayer
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
 
 INPUT: Final[Any] = slayer.block.cuba.Input
 DENSE: Final[Any] = slayer.block.cuba.Dense

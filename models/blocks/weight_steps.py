@@ -8,8 +8,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from models import loihi
-from models.blocks.lava_dl import slayer
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.lava_dl import slayer
 
 _STEPS: Final = (1, 2, 4, 8, 16, 32, 64)
 """In units of the integer weight; a chip stores the exponent of the step once a layer."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.compiling import compile_kernel
-from models.errors import InputError
-from models.kernels.threads import over_samples
+from neurodeploy.models.compiling import compile_kernel
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.kernels.threads import over_samples
 
 
 @compile_kernel

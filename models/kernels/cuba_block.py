@@ -19,11 +19,11 @@ import torch
 from numba import float32, int32
 from torch import Tensor
 
-from models import loihi
-from models.compiling import compile_kernel
-from models.cuba import clip_voltage, decay, wrap_current
-from models.errors import InputError
-from models.kernels.threads import over_samples
+from neurodeploy.models import loihi
+from neurodeploy.models.compiling import compile_kernel
+from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.kernels.threads import over_samples
 
 STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """SLAYER's states are the integer states divided by 4096."""

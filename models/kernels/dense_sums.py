@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.kernels.threads import over_samples
+from neurodeploy.models.kernels.threads import over_samples
 
 
 class DenseSums(torch.autograd.Function):

@@ -16,11 +16,11 @@ import torch
 from numba import float32, int32
 from torch import Tensor
 
-from models import loihi
-from models.compiling import compile_kernel
-from models.cuba import clip_voltage, decay, wrap_current
-from models.kernels.cuba_block import STATE_SCALE, Dynamics, exponential
-from models.kernels.threads import over_samples
+from neurodeploy.models import loihi
+from neurodeploy.models.compiling import compile_kernel
+from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
+from neurodeploy.models.kernels.cuba_block import STATE_SCALE, Dynamics, exponential
+from neurodeploy.models.kernels.threads import over_samples
 
 _NOTHING = np.float32(1e-30)
 

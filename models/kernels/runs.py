@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import loihi
-from models.blocks.dropout import drop_senders
-from models.blocks.lava_dl import slayer
-from models.blocks.synaptic_dense import SynapticDense
-from models.blocks.values import CONV, RECURRENT
-from models.kernels.axonal_shift import AxonalShift
-from models.kernels.cuba_block import CubaBlock, Dynamics
-from models.kernels.dense_sums import dense_sums
-from models.kernels.learned_neurons import LearnedNeurons
-from models.kernels.synaptic_sums import synaptic_sums
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks.dropout import drop_senders
+from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.blocks.values import CONV, RECURRENT
+from neurodeploy.models.kernels.axonal_shift import AxonalShift
+from neurodeploy.models.kernels.cuba_block import CubaBlock, Dynamics
+from neurodeploy.models.kernels.dense_sums import dense_sums
+from neurodeploy.models.kernels.learned_neurons import LearnedNeurons
+from neurodeploy.models.kernels.synaptic_sums import synaptic_sums
 
 
 def run_compiled(network: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:

@@ -17,16 +17,16 @@ from numba import float32, uint64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.blocks.synaptic_dense import (
+from neurodeploy.models.blocks.synaptic_dense import (
     SynapticDense,
     gaussian,
     level_at,
     levels_of,
     split_delays,
 )  # fmt: skip
-from models.compiling import compile_kernel
-from models.errors import InputError
-from models.kernels.threads import over_samples
+from neurodeploy.models.compiling import compile_kernel
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.kernels.threads import over_samples
 
 _SUMS = {"fastmath": {"reassoc", "contract", "nsz"}}
 """Sums may be taken in any order, so that they compile to vectors."""

@@ -22,8 +22,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hw_sim.chips.chip import Chip
-from models.errors import InputError
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.models.errors import InputError
 
 BAND: Final = 0.05
 """A network meets its budget when it takes no more, and makes use of it when it takes at most this

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from models.architectures.layer_spec import WEIGHT_BITS
-from models.errors import InputError
 from neurodeploy import cli
+from neurodeploy.models.architectures.layer_spec import WEIGHT_BITS
+from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
     from neurodeploy.learning.budget import Budget

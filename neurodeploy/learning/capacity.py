@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hw_sim.chips import chip
-from hw_sim.placement import design_rules
-from hw_sim.placement.place import place
-from models import loihi
-from models.architectures.layer_spec import LayerSpec
-from models.network import (
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.placement import design_rules
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,
     DenseLayer,
@@ -22,7 +22,7 @@ from models.network import (
 )
 
 if TYPE_CHECKING:
-    from models.architectures.architecture import Architecture, Shape
+    from neurodeploy.models.architectures.architecture import Architecture, Shape
 
 
 def capacity_problems(architecture: Architecture) -> tuple[str, ...]:

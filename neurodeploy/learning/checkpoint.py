@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
-from models.architectures import architecture_json
-from models.architectures.architecture import Architecture
-from models.atomic import replacing
-from models.errors import InputError
-from models.network import TaskDescription
-from models.snn import SlayerNetwork
 from neurodeploy import paths
+from neurodeploy.models.architectures import architecture_json
+from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.atomic import replacing
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import TaskDescription
+from neurodeploy.models.snn import SlayerNetwork
 
 FORMAT = "neurodeploy.learning.checkpoint"
 VERSION = 2

@@ -10,13 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from models import loihi
-from models.architectures.architecture import SYNAPSES_MAX, Architecture, Shape
-from models.architectures.architecture_json import read_architecture
-from models.architectures.layer_spec import DELAYS
-from models.architectures.presets import PRESETS
-from models.errors import InputError
 from neurodeploy import cli
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.architecture import SYNAPSES_MAX, Architecture, Shape
+from neurodeploy.models.architectures.architecture_json import read_architecture
+from neurodeploy.models.architectures.layer_spec import DELAYS
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.recipe import Recipe
 
 TOLD_FROM = 0.1

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 
 def check_compilers(device: str) -> None:

@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from torch import Tensor
 
-from models import loihi
-from models.memory import keep_freed_memory
 from neurodeploy.learning.budget import ARRIVED, BAND
 from neurodeploy.learning.training import Epoch, Training, TrainingData
 from neurodeploy.learning.training_step import train_epoch
 from neurodeploy.learning.validation import Validated, evaluate
+from neurodeploy.models import loihi
+from neurodeploy.models.memory import keep_freed_memory
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Samples, encode_windows
 

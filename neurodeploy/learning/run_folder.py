@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hw_sim.reports.report import versions
-from models.atomic import replacing, temporary_pattern
-from models.compact import compacted
-from models.errors import InputError
-from models.snn import SlayerNetwork
 from neurodeploy import paths
+from neurodeploy.hw_sim.reports.report import versions
 from neurodeploy.learning import checkpoint, training
 from neurodeploy.learning.run_options import differences, options_of
+from neurodeploy.models.atomic import replacing, temporary_pattern
+from neurodeploy.models.compact import compacted
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.pages import history
 from neurodeploy.tasks import get
 from neurodeploy.tasks.task import describe

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.errors import InputError
 from neurodeploy.learning import tensorboard
 from neurodeploy.learning.run_folder import RunFolder
 from neurodeploy.learning.run_lock import RunLock
 from neurodeploy.learning.training import Training
+from neurodeploy.models.errors import InputError
 
 
 class Keeper:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 TAKEN: Final = (errno.EAGAIN, errno.EACCES)
 

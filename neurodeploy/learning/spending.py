@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hw_sim.activity import Activity
-from hw_sim.chips.chip import Chip
-from hw_sim.estimates.core_time import operation
-from hw_sim.estimates.energy import sample_energy
-from hw_sim.estimates.estimate import exactly
-from hw_sim.estimates.meter import Meter
-from hw_sim.placement.place import place
-from models.architectures.fan_out import fan_outs
-from models.quantize import quantize
-from models.snn import SlayerNetwork
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.estimates.core_time import operation
+from neurodeploy.hw_sim.estimates.energy import sample_energy
+from neurodeploy.hw_sim.estimates.estimate import exactly
+from neurodeploy.hw_sim.estimates.meter import Meter
+from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.validation import BATCH
+from neurodeploy.models.architectures.fan_out import fan_outs
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.tasks.task import Samples
 
 UJ = 1e6

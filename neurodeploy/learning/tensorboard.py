@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from models.errors import InputError
 from neurodeploy.learning.training import Epoch
+from neurodeploy.models.errors import InputError
 
 LAYERED = ("rates", "delays", "current_decays", "voltage_decays", "synops")
 """Parts of an epoch with a value for each layer."""

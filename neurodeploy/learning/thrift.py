@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.compact import compacted, removable_layers, weights_into
-from models.snn import SlayerNetwork
 from neurodeploy.learning.budget import ARRIVED, Budget, Law
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.spending import Spending, dynamic_energy_uj, tariff_of
 from neurodeploy.learning.validation import Validated
+from neurodeploy.models.compact import compacted, removable_layers, weights_into
+from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.tasks.task import Samples
 
 SHARE: Final = 0.8

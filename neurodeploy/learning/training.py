@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.errors import InputError
-from models.snn import Architecture, SlayerNetwork
 from neurodeploy.learning import gpu
 from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.thrift import EveryLayer, Thrift
 from neurodeploy.learning.weight_pruning import WeightPruning
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split

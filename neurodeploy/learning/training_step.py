@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy.learning.training import Training
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.task import Samples
 
 

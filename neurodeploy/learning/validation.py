@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.snn import SlayerNetwork
 from neurodeploy.learning.distributed import ALONE, Team
+from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.tasks.task import Samples
 
 BATCH = 256

@@ -15,9 +15,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from models.compact import removable_layers, weights_into
-from models.errors import InputError
-from models.snn import SlayerNetwork
+from neurodeploy.models.compact import removable_layers, weights_into
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.snn import SlayerNetwork
 
 BEGIN: Final = 0.15
 ARRIVED: Final = 0.7

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from hw_sim.estimates.energy import ROWS
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.reports.estimated import Decision, Estimated
+from neurodeploy.hw_sim.estimates.energy import ROWS
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.reports.estimated import Decision, Estimated
 from neurodeploy.pages import numbers, words
 
 Value: TypeAlias = "Estimate | str | None"

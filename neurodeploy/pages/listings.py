@@ -8,13 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from hw_sim.activity import Breakdown, Measured
-from hw_sim.estimates.conventional import WHEN, Conventional
-from hw_sim.neurobench_metrics import Neurobench
-from hw_sim.reports.estimated_json import tiles_of
-from hw_sim.reports.report import Report
-from hw_sim.score import Score
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.activity import Breakdown, Measured
+from neurodeploy.hw_sim.estimates.conventional import WHEN, Conventional
+from neurodeploy.hw_sim.neurobench_metrics import Neurobench
+from neurodeploy.hw_sim.reports.estimated_json import tiles_of
+from neurodeploy.hw_sim.reports.report import Report
+from neurodeploy.hw_sim.score import Score
 from neurodeploy.pages import numbers, words
 
 NONE: Final = "-"

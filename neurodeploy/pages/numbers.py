@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 
 PREFIXES: Final = {"": 1.0, "m": 1e3, "u": 1e6, "n": 1e9, "p": 1e12}
 """From large units to small, with the factor from the SI unit."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from hw_sim.decisions import Decisions
-from hw_sim.estimates.energy import Energy
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.reports.estimated import Decision, decide
-from hw_sim.reports.report import Report
+from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.reports.estimated import Decision, decide
+from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import numbers, words
 from neurodeploy.pages.listings import Listing
 

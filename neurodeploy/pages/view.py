@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hw_sim.estimates.conventional import Processor
-from hw_sim.estimates.core_time import neurons_of, operation
-from hw_sim.estimates.energy import Energy
-from hw_sim.estimates.estimate import Estimate, around
-from hw_sim.reports.estimated import Estimated
-from hw_sim.reports.report import Report
+from neurodeploy.hw_sim.estimates.conventional import Processor
+from neurodeploy.hw_sim.estimates.core_time import neurons_of, operation
+from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates.estimate import Estimate, around
+from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import words
 from neurodeploy.pages.words import clean
 from neurodeploy.running.kept_sample import KeptSample

@@ -6,12 +6,12 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from hw_sim.estimates.latency import Latency
-from hw_sim.placement.place import Placement
-from hw_sim.reports.counted import Counted
-from hw_sim.reports.estimated import Estimated
-from hw_sim.reports.report import Report
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.estimates.latency import Latency
+from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.reports.counted import Counted
+from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import numbers
 
 PARTS: Final = {

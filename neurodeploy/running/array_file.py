@@ -14,9 +14,9 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import memory_limit
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.hw_sim import memory_limit
+from neurodeploy.models.errors import InputError
 
 NPY: Final = b"\x93NUMPY"
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")

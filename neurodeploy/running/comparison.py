@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity
-from hw_sim.backends import Backend
-from hw_sim.run_options import RunOptions
-from models.errors import BackendError
-from models.layers import Shape
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.backends import Backend
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.layers import Shape
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Advance, Inputs
 
 

@@ -14,15 +14,15 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim import memory_limit
-from hw_sim.activity import Activity, LayerCounts, Measured, count, join
-from hw_sim.answers import outputs
-from hw_sim.backends import Backend
-from hw_sim.memory_need import Need
-from hw_sim.run_options import RunOptions
-from hw_sim.score import Score, score
-from models.errors import InputError
-from models.network import QuantizedNetwork, TaskDescription
+from neurodeploy.hw_sim import memory_limit
+from neurodeploy.hw_sim.activity import Activity, LayerCounts, Measured, count, join
+from neurodeploy.hw_sim.answers import outputs
+from neurodeploy.hw_sim.backends import Backend
+from neurodeploy.hw_sim.memory_need import Need
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.score import Score, score
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.tasks import get
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.split import split

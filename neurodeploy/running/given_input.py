@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
-from models.layers import Shape
-from models.network import InputLayer, QuantizedNetwork
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import Shape
+from neurodeploy.models.network import InputLayer, QuantizedNetwork
 from neurodeploy.running import array_file
 from neurodeploy.running.evaluation import Inputs, spread
 

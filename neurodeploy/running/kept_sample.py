@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity
-from hw_sim.answers import outputs
-from models.errors import InputError
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.answers import outputs
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Inputs, spread
 from neurodeploy.tasks.windows import Signal
 

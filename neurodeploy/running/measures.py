@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.chips.chip import Chip
-from hw_sim.decisions import DecisionMeter
-from hw_sim.estimates.meter import Meter
-from hw_sim.neurobench_metrics import NeurobenchMeter
-from hw_sim.placement.place import place
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.decisions import DecisionMeter
+from neurodeploy.hw_sim.estimates.meter import Meter
+from neurodeploy.hw_sim.neurobench_metrics import NeurobenchMeter
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Watch
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hw_sim.backends import BACKENDS
-from hw_sim.run_options import RunOptions
-from models.blocks.spikes import layer_spikes
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.comparison import Divergence, Proof, compare
 
 __all__ = ["Divergence", "Proof", "compare", "prove"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hw_sim.chips.chip import Chip
-from models.network import QuantizedNetwork, digest
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.running.evaluation import Evaluation, Inputs
 
 

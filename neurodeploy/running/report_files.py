@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.atomic import check_writable
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.atomic import check_writable
+from neurodeploy.models.errors import InputError
 from neurodeploy.running import spike_file, trained_network
 from neurodeploy.running.report_request import Request
 

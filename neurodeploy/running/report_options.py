@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hw_sim import backend_names
-from models import loihi
 from neurodeploy import cli
+from neurodeploy.hw_sim import backend_names
+from neurodeploy.models import loihi
 
 
 def add_options(options: argparse.ArgumentParser) -> None:

@@ -6,16 +6,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from export import netx
-from export.netx import Defaults
-from hw_sim import backends
-from hw_sim.answers import answers
-from hw_sim.chips import chip
-from hw_sim.reports import report
-from hw_sim.reports.report import Report
-from models.errors import InputError
-from models.network import InputLayer, QuantizedNetwork
 from neurodeploy import cli
+from neurodeploy.export import netx
+from neurodeploy.export.netx import Defaults
+from neurodeploy.hw_sim import backends
+from neurodeploy.hw_sim.answers import answers
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.reports import report
+from neurodeploy.hw_sim.reports.report import Report
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import InputLayer, QuantizedNetwork
 from neurodeploy.running import (
     evaluation,
     given_input,

@@ -7,8 +7,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
-from hw_sim import backend_names
-from models.errors import InputError
+from neurodeploy.hw_sim import backend_names
+from neurodeploy.models.errors import InputError
 
 OF_ONE: Final = ("spikes", "trace", "html", "plots", "raster")
 """Options that show one network, and so none of several."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hw_sim.reports.report import Report
-from models.errors import InputError
+from neurodeploy.hw_sim.reports.report import Report
+from neurodeploy.models.errors import InputError
 from neurodeploy.running import report_run
 from neurodeploy.running.report_request import Request
 

@@ -17,11 +17,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from hw_sim.activity import Activity
-from models.atomic import replacing
-from models.errors import InputError
-from models.network import QuantizedNetwork
 from neurodeploy import paths
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models.atomic import replacing
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Inputs, Watch
 
 

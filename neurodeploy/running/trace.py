@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_sim.activity import Activity
-from models.layers import LAYERS
-from models.network import QuantizedNetwork
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models.layers import LAYERS
+from neurodeploy.models.network import QuantizedNetwork
 
 SATURATED: Final = 0.9
 """A neuron that fires in a larger share of the steps than this says hardly anything."""

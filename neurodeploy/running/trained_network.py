@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import InputError
-from models.network import QuantizedNetwork, digest
 from neurodeploy import cli, paths
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.running.comparison import Comparison, place_of
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
@@ -35,8 +35,8 @@ def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comp
     if not there:
         return None, f"there is no {file} to compare with, and --compare names no backend"
     with cli.status("loading SLAYER"):
-        from models.quantize import quantize
         from neurodeploy.learning import checkpoint
+        from neurodeploy.models.quantize import quantize
         from neurodeploy.running import proof
     try:
         kept = checkpoint.load(file)

@@ -29,7 +29,7 @@ without a change here, in the environment variable NEURODEPLOY_TASKS.
 
 from __future__ import annotations
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.digits import DIGITS
 from neurodeploy.tasks.dvsgesture import DVSGESTURE
 from neurodeploy.tasks.fashion import FASHION

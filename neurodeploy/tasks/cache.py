@@ -22,8 +22,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.atomic import replacing
-from models.errors import InputError
+from neurodeploy.models.atomic import replacing
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import origin
 
 FORMAT: Final = 1

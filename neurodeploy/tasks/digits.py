@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment.images import VaryImages
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin

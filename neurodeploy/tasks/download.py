@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from models.atomic import check_writable, replacing
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.atomic import check_writable, replacing
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.reading import Advance
 
 TIMEOUT_S: Final = 30.0

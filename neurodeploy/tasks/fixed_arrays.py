@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 NUMBERS: Final = "buif"
 """Kinds of numpy's numbers: logical, whole with and without sign, floating."""

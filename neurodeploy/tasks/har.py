@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment.wearing import vary_wearing
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.origin import Origin

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import known
 from neurodeploy.tasks.download import fetch
 from neurodeploy.tasks.origin import home, is_empty

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.download import Download
 
 HOME_VARIABLE: Final = "NEURODEPLOY_DATA"

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.fixed_arrays import NUMBERS
 from neurodeploy.tasks.own_checks import check_task

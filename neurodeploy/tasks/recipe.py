@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models import loihi
-from models.architectures.layer_spec import DELAYS, Delays, LayerSpec
-from models.architectures.presets import PRESETS
-from models.errors import InputError
+from neurodeploy.models import loihi
+from neurodeploy.models.architectures.layer_spec import DELAYS, Delays, LayerSpec
+from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.windows import shown
 
 Augment: TypeAlias = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 VALIDATION_ONE_IN = 5

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InputError
-from models.network import TaskDescription
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import TaskDescription
 from neurodeploy.tasks import kept_spikes
 from neurodeploy.tasks.encoders.registry import Encoder, from_dict
 from neurodeploy.tasks.origin import Origin

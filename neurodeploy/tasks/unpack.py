@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.errors import InputError
 
 MOST_BYTES: Final = 64 * 2**30
 MOST_FILES: Final = 500_000

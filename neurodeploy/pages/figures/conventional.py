@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from hw_sim.estimates.estimate import exactly
+from neurodeploy.hw_sim.estimates.estimate import exactly
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row

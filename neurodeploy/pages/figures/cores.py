@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hw_sim.placement.place import Core
-from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.placement.place import Core
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import (
     ACCENT,

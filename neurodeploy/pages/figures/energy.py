@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from hw_sim.estimates.energy import Energy
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row

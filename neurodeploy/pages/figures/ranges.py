@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hw_sim.reports.counted import CountedLayer
+from neurodeploy.hw_sim.reports.counted import CountedLayer
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SIZE, SMALL, SOFT, WIDTH

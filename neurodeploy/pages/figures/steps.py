@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hw_sim.decisions import Decisions
-from hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import numbers
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH

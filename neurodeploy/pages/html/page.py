@@ -14,8 +14,8 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from hw_sim.reports.report import NOT_MODELLED
-from models.atomic import replacing
+from neurodeploy.hw_sim.reports.report import NOT_MODELLED
+from neurodeploy.models.atomic import replacing
 from neurodeploy.pages.figures import svg
 from neurodeploy.pages.figures.svg import Drawn
 from neurodeploy.pages.html import tables, texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import chip_rows, listings, numbers, step_listings, words
 from neurodeploy.pages.chip_rows import Group, Row, Value
 from neurodeploy.pages.listings import NONE, Listing

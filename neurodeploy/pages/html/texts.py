@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hw_sim.chips.cost import Cost
-from hw_sim.estimates.energy import Energy
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.chips.cost import Cost
+from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import numbers, words
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.figures import steps as steps_figure

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw_sim.answers import Answers
+from neurodeploy.hw_sim.answers import Answers
 from neurodeploy.pages.terminal.tables import add_numbers, print_table
 
 SAMPLES_SHOWN: Final = 10

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw_sim.reports.counted import Counted
-from hw_sim.reports.estimated import Estimated
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.reports.counted import Counted
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import numbers, words
 from neurodeploy.pages.terminal.chip_columns import Columns, groups
 from neurodeploy.pages.terminal.tables import console as stdout

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.estimates.estimate import Estimate
 from neurodeploy.pages import numbers
 from neurodeploy.pages.terminal.tables import add_numbers, plain
 

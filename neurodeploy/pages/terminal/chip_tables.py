@@ -7,8 +7,8 @@ from typing import TypeAlias, cast
 
 from rich.table import Table
 
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import chip_rows, words
 from neurodeploy.pages.chip_rows import Group
 from neurodeploy.pages.terminal.chip_columns import Columns

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw_sim.reports.report import NOT_MODELLED, Report
+from neurodeploy.hw_sim.reports.report import NOT_MODELLED, Report
 from neurodeploy.pages import listings, step_listings, words
 from neurodeploy.pages.terminal import answers, chip_tables, summary
 from neurodeploy.pages.terminal.chip_columns import groups

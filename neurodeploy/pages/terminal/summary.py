@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hw_sim.estimates.energy import Energy
-from hw_sim.estimates.estimate import Estimate
-from hw_sim.reports.estimated import Estimated
-from hw_sim.reports.report import Report
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import numbers, words
 from neurodeploy.pages.terminal.chip_columns import Columns, groups
 from neurodeploy.pages.terminal.tables import plain, print_table

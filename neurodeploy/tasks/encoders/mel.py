@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 
 def mel(hz: ArrayLike) -> NDArray[np.float64]:

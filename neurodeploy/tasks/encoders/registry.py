@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.bands import Bands
 from neurodeploy.tasks.encoders.counts import Counts
 from neurodeploy.tasks.encoders.delta import Delta

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.events import Bins, Events
 from neurodeploy.tasks.readers.search import check_nothing_locked, nearest
 from neurodeploy.tasks.readers.text import check_rights, require_file

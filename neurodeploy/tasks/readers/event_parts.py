@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.collection import Collection
 from neurodeploy.tasks.split import validation_subjects
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 
 VERSION: Final = 1
 """To be raised whenever the same events give other counts, so that kept counts are made anew."""

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.npz import read_npz
 from neurodeploy.tasks.readers.text import check_rights
 from neurodeploy.tasks.readers.wav import read_wav

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.allow_list import ARRAYS, load
 
 Frame: TypeAlias = dict[str, NDArray[Any]]

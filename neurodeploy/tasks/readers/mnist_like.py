@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.idx import file_sha256, read_idx
 from neurodeploy.tasks.readers.images import image_windows
 from neurodeploy.tasks.readers.search import check_nothing_locked, nearest

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import reading
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.events import Bins, Events

@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
 from neurodeploy import paths
+from neurodeploy.models.errors import InputError
 
 Number = TypeVar("Number", np.float32, np.int64)
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import cache, reading
 from neurodeploy.tasks.fixed_arrays import whole_numbers
 from neurodeploy.tasks.readers import event_parts, events

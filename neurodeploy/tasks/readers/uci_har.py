@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, WINDOW_SAMPLES
 from neurodeploy.tasks.readers.text import read_numbers
 from neurodeploy.tasks.windows import Windows, check_labels

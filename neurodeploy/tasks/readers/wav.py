@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InputError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.readers.text import check_rights
 
 BYTES = 2

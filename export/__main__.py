@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import DesignRuleError, InputError
 from neurodeploy import cli, paths
+from neurodeploy.models.errors import DesignRuleError, InputError
 
 if TYPE_CHECKING:  # it needs numpy
-    from hw_sim.chips.chip import Chip
-    from models.network import QuantizedNetwork
+    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.models.network import QuantizedNetwork
 
 DESCRIPTION = (
     "Turn a checkpoint into an integer network, check it against Loihi, write model.net and prove "
@@ -77,10 +77,10 @@ def export(
 ) -> int:
     """Write the network of a checkpoint to `path` and prove it; return the exit code."""
     with cli.status("loading SLAYER"):
-        from export import netx
-        from models.network import digest
-        from models.quantize import quantize
+        from neurodeploy.export import netx
         from neurodeploy.learning import checkpoint
+        from neurodeploy.models.network import digest
+        from neurodeploy.models.quantize import quantize
 
     cli.use_threads(threads)
     kept = checkpoint.load(model)
@@ -124,9 +124,9 @@ def _overflows(proof: Any) -> str:
 
 def fits(network: QuantizedNetwork, onto: Sequence[Chip]) -> bool:
     """Return whether the network fits the chips and the file format; print every problem if not."""
-    from export import rules
-    from hw_sim.placement import design_rules
-    from hw_sim.placement.place import place
+    from neurodeploy.export import rules
+    from neurodeploy.hw_sim.placement import design_rules
+    from neurodeploy.hw_sim.placement.place import place
 
     held = True
     for chip in onto:
@@ -155,8 +155,8 @@ def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:
 
 def check_written(network: QuantizedNetwork, path: Path) -> None:
     """Raise InputError unless the file reads back as the network that was written."""
-    from export import netx
-    from models.network import digest
+    from neurodeploy.export import netx
+    from neurodeploy.models.network import digest
 
     if digest(netx.read(path)) != digest(network):
         raise InputError(f"{path} reads back otherwise than it was written; check the disk")
