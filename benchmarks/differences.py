@@ -89,7 +89,7 @@ def compare(cases: Path, folder: Path) -> dict[str, Any]:
         fast, netx, options = (
             importlib.import_module(name)
             for name in (
-                "neurodeploy.hw_sim.fast",
+                "neurodeploy.hw_sim.simulators.fast",
                 "neurodeploy.export.netx",
                 "neurodeploy.hw_sim.run_options",
             )

@@ -18,8 +18,7 @@ from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips.chip import Chip, chip
 from neurodeploy.hw_sim.estimates.energy import Energy, by_constants, sample_energy
 from neurodeploy.hw_sim.estimates.latency import Latency, sample_latency
-from neurodeploy.hw_sim.estimates.meter import measure
-from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.estimates.meter import Workload, measure
 from neurodeploy.hw_sim.placement.place import Placement, place
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 

@@ -4,7 +4,7 @@
         activity = lava.run(network, spikes)
 
 Started as `python -m benchmarks.lava_server FOLDER`, this file is that child: FOLDER gets the jobs
-0, 1, ... of `hw_sim.lava_worker`, each ready when it holds the file `go`.
+0, 1, ... of `hw_sim.simulators.lava_worker`, each ready when it holds the file `go`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import lava_backend
-from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.inputs import check_input
-from neurodeploy.hw_sim.lava_process import Job, started
+from neurodeploy.hw_sim.activity import Activity, check_input
+from neurodeploy.hw_sim.simulators import lava
+from neurodeploy.hw_sim.simulators.process import Job, started
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.network import QuantizedNetwork
 
@@ -66,7 +65,7 @@ class LavaServer:
         self._runs += 1
         try:
             self._wait(job)
-            return lava_backend.collect(network, inputs, job, states=True)
+            return lava.collect(network, inputs, job, states=True)
         except BaseException:
             self._end()
             raise
@@ -98,7 +97,7 @@ class LavaServer:
 
 def serve(folder: Path, watch: Any) -> None:
     """Run the jobs in the folder until this process is ended."""
-    from neurodeploy.hw_sim import lava_worker
+    from neurodeploy.hw_sim.simulators import lava_worker
 
     for number in range(RUNS_A_CHILD):
         job = folder / str(number)
@@ -109,6 +108,6 @@ def serve(folder: Path, watch: Any) -> None:
 
 
 if __name__ == "__main__":
-    from neurodeploy.hw_sim.lava_child import work
+    from neurodeploy.hw_sim.simulators.process import work
 
     work(serve, sys.argv[1])

@@ -42,7 +42,7 @@ class Mutant:
 KERNELS: Final = "hw_sim/kernels/"
 CUBA, STEPS = "models/cuba.py", KERNELS + "neuron_steps.py"
 SCANS, SUMS = KERNELS + "neuron_scans.py", KERNELS + "event_sums.py"
-LAYOUT, PRODUCT = KERNELS + "conv_layout.py", KERNELS + "conv_product.py"
+CONVOLUTION = KERNELS + "convolution.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -128,19 +128,29 @@ MUTANTS: Final = (
         "wrapped = int32(shifted & _ACCUMULATOR_BITS)",
         "wrapped = shifted",
     ),
-    Mutant("the padding is missing", LAYOUT, "[:, None] + layer.padding[axis]", "[:, None]"),
-    Mutant("the dilation is missing", LAYOUT, " * layer.dilation[axis]", ""),
-    Mutant("the padding of the product is missing", PRODUCT, " - layer.padding[axis]", ""),
-    Mutant("the dilation of the product is missing", PRODUCT, " * layer.dilation[axis]", ""),
+    Mutant("the padding is missing", CONVOLUTION, "[:, None] + layer.padding[axis]", "[:, None]"),
+    Mutant(
+        "the dilation is missing",
+        CONVOLUTION,
+        "offset = inputs - np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]",
+        "offset = inputs - np.arange(layer.weight.shape[2 + axis])",
+    ),
+    Mutant("the padding of the product is missing", CONVOLUTION, " - layer.padding[axis]", ""),
+    Mutant(
+        "the dilation of the product is missing",
+        CONVOLUTION,
+        "seen = outputs + np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]",
+        "seen = outputs + np.arange(layer.weight.shape[2 + axis])",
+    ),
     Mutant(
         "all groups of the product see the first",
-        PRODUCT,
+        CONVOLUTION,
         "np.arange(group * inputs, (group + 1) * inputs, dtype=np.int32)",
         "np.arange(inputs, dtype=np.int32)",
     ),
     Mutant(
         "channels of an image are not turned",
-        "hw_sim/fast.py",
+        "hw_sim/simulators/fast.py",
         "weight = frames.channels_last(layer.weight, before)",
         "weight = layer.weight",
     ),
@@ -183,25 +193,25 @@ MUTANTS: Final = (
     ),
     Mutant(
         "dense: an axonal delay is one too long",
-        KERNELS + "row_sums.py",
+        KERNELS + "cuba_layer.py",
         "+ 1 + plan.sender_delays[sender]",
         "+ 1 + plan.sender_delays[sender] + (plan.sender_delays[sender] > 0)",
     ),
     Mutant(
         "dense, crowded: spikes come one step late",
-        KERNELS + "spike_lists.py",
+        KERNELS + "cuba_layer.py",
         "+ 1 + sender_delays[code & _SENDER_MASK]",
         "+ 2 + sender_delays[code & _SENDER_MASK]",
     ),
     Mutant(
         "dense: a synaptic delay is one too long",
-        KERNELS + "row_sums.py",
+        KERNELS + "cuba_layer.py",
         "(step + delays[j])",
         "(step + delays[j] + (delays[j] > 0))",
     ),
     Mutant(
         "dense: a dendritic delay is one too long",
-        KERNELS + "late.py",
+        KERNELS + "frames.py",
         "steps_later[: len(delays)] = delays",
         "steps_later[: len(delays)] = delays + (delays > 0)",
     ),

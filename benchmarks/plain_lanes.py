@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+LANES = 64
+"""Rows of weights, outgoing spikes and states are padded to a multiple of this."""
+
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return function

@@ -16,8 +16,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim import fast
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import (
     ConvLayer,

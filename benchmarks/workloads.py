@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.export import netx
 from neurodeploy.export.lava_order import from_lava
-from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.loihi import THRESHOLD_MAX
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurodeploy import cli, paths
+from neurodeploy import cli
+from neurodeploy.models import files
 from neurodeploy.models.errors import DesignRuleError, InputError
 
 if TYPE_CHECKING:  # it needs numpy
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = given.out or given.model.parent / f"{given.model.stem}.net"
     onto = cli.chosen_chips(given, "loihi2")
     for costs in given.costs or ():
-        if paths.same_file(costs, path):
+        if files.same_file(costs, path):
             raise InputError(f"--out would write over {costs}; give it another name")
     code = export(
         given.model,
@@ -84,9 +85,9 @@ def export(
 
     cli.use_threads(threads)
     kept = checkpoint.load(model)
-    if path.suffix != ".net" or paths.kind(path) == "folder":
+    if path.suffix != ".net" or files.kind(path) == "folder":
         raise InputError(f"{path} is no name for a netx file; give --out one that ends in .net")
-    if paths.same_file(model, path):
+    if files.same_file(model, path):
         raise InputError(f"--out would write over {model}; give it another name")
     trained = kept.network()
     network = quantize(trained, task=kept.task, provenance=kept.training)

@@ -61,7 +61,7 @@ def build(network: QuantizedNetwork, *, sample_steps: int) -> tuple[LavaLayer, .
 
     All layers clear their state together at the first of every `sample_steps` steps, so that
     samples follow one another in one run, each from cleared state (with the models of
-    `export.synapse_models` and `export.neuron_models`, which clear what Lava's leave).
+    `export.lava_models` and `export.lava_models`, which clear what Lava's leave).
 
     Args:
         network: what to build.

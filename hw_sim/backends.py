@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim import fast, lava_backend, loihi_backend, memory_need
+from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backend_names import DESCRIPTIONS
-from neurodeploy.hw_sim.memory_need import Estimator
+from neurodeploy.hw_sim.memory import Estimator
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast, lava, loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
 
@@ -54,23 +55,23 @@ BACKENDS: dict[str, Backend] = {
             DESCRIPTIONS["fast"],
             512,
             fast.run,
-            memory_need.fast,
+            memory.fast,
             timed=False,
         ),
         Backend(
             "lava",
             DESCRIPTIONS["lava"],
             None,
-            lava_backend.run,
-            memory_need.lava,
+            lava.run,
+            memory.lava,
             timed=True,
         ),
         Backend(
             "loihi2",
             DESCRIPTIONS["loihi2"],
             None,
-            loihi_backend.run,
-            memory_need.lava,
+            loihi.run,
+            memory.lava,
             timed=True,
         ),
     )

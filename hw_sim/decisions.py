@@ -2,7 +2,7 @@
 
 After t steps a network answers with what its last layer gave until then: spikes counted over these
 steps, the value sent in the last of them, or the voltage after it (`answer_kind`), so that after
-all steps the answer is that of `hw_sim.answers`.
+all steps the answer is that of `hw_sim.readout`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim import fast
 from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import QuantizedNetwork
@@ -30,7 +30,7 @@ class Decisions:
     Attributes:
         samples: how many ran, 1 or more.
         accuracy_by_step: fraction of right answers after 1 to T steps, float64 (T,), the last one
-            that of `hw_sim.score`; None without labels.
+            that of `hw_sim.readout`; None without labels.
         agreement_by_step: fraction of answers that equal the same sample's last one, float64 (T,).
         earliest_step: fewest steps, 1..T, from which on the accuracy stays no more than
             `TOLERANCE` below the last; without labels the agreement. Never fewer than

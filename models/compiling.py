@@ -23,10 +23,11 @@ def compile_kernel(function: Any, **options: Any) -> Any:
         options: of `numba.njit`, beside those that all kernels have.
     """
     dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-    # None where numba is told not to compile, or finds no place to keep anything.
-    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if kept is not None:
-        kept._source_stamp = sources_digest(Path(function.__code__.co_filename).parent)
+    # None where numba is told not to compile, or finds no place for its cache.
+    cache = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if cache is not None:  # its version is compared before anything else of a file is unpickled
+        sources = sources_digest(Path(function.__code__.co_filename).parent)
+        cache._version = f"{cache._version}, {sources}"
     return dispatcher
 
 

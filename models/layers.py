@@ -13,11 +13,64 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.models import layer_checks as checks
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray, check_range, read_only, whole
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.neurons import CubaLif, Delta, Neuron
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
+
+
+def checked_matrix(values: IntArray, name: str) -> IntArray:
+    weight = read_only(values, np.int16, name)
+    if weight.ndim != 2 or not weight.size:
+        raise InputError(f"{name} has shape {weight.shape}; it must be (neurons, senders)")
+    check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, name)
+    check_senders(weight.shape[1])
+    return weight
+
+
+def check_senders(senders: int) -> None:
+    if senders > loihi.SENDERS_MAX:
+        raise InputError(
+            f"the layer has {senders} senders; sums stay exact up to {loihi.SENDERS_MAX}, so "
+            "split it"
+        )
+
+
+def checked_delay(values: IntArray, shape: tuple[int, ...], name: str) -> IntArray:
+    delay = read_only(values, np.int64, name)
+    if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, shape)):
+        raise InputError(f"{name} has shape {delay.shape}; it must broadcast to {shape}")
+    check_range(delay, 0, loihi.DELAY_MAX, name)
+    if not delay.any():
+        delay = delay[:1, :1]
+    return read_only(delay, np.int8, name)
+
+
+def check_neuron(neuron: Neuron, shape: tuple[int, ...]) -> None:
+    if not isinstance(neuron, (CubaLif, Delta, SigmaDelta, Sigma)):
+        raise InputError(
+            f"the neuron is a {type(neuron).__name__}; give one of neurodeploy.models.neurons"
+        )
+    neurons = math.prod(shape)
+    sizes = {1, neurons, shape[0]} if len(shape) == 3 else {1, neurons}
+    for name, values in arrays_of(neuron).items():
+        if values.size not in sizes:
+            raise InputError(f"{name} has {values.size} values for {neurons} neurons")
+
+
+def sizes(values: Any, dimensions: tuple[int, ...], name: str) -> tuple[int, ...]:
+    sizes = np.atleast_1d(read_only(values, np.int64, name))
+    if sizes.ndim != 1 or sizes.size not in dimensions or sizes.min(initial=1) < 1:
+        raise InputError(f"{name} is {values}; it has {dimensions[-1]} sizes from 1 at most")
+    return tuple(sizes.tolist())
+
+
+def pair(values: Any, lowest: int, name: str) -> tuple[int, ...]:
+    pair = np.atleast_1d(read_only(values, np.int64, name))
+    if pair.shape not in ((1,), (2,)) or pair.min() < lowest:
+        raise InputError(f"{name} is {values}; it needs a height and a width from {lowest}")
+    return tuple(np.broadcast_to(pair, (2,)).tolist())
+
 
 DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
 Shape: TypeAlias = tuple[int, ...]
@@ -106,11 +159,11 @@ class InputLayer(_Layer):
             raise InputError(f"an input layer has {type(self.neuron).__name__} neurons; it can not")
         if isinstance(self.neuron, CubaLif) and self.neuron.bias.any():
             raise InputError("the input drives the bias of its neurons; give the layer an offset")
-        object.__setattr__(self, "shape", checks.sizes(self.shape, (1, 2, 3), "shape"))
+        object.__setattr__(self, "shape", sizes(self.shape, (1, 2, 3), "shape"))
         for name in ("scale", "offset"):
             limit = 1 << loihi.MESSAGE_BITS_MAX
             object.__setattr__(self, name, whole(getattr(self, name), -limit, limit, name))
-        checks.check_neuron(self.neuron, self.shape)
+        check_neuron(self.neuron, self.shape)
 
     @property
     def input_shape(self) -> Shape:
@@ -136,11 +189,9 @@ class DenseLayer(_MatrixLayer):
     delay: IntArray = field(default_factory=_no_delay)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", checks.checked_matrix(self.weight, "weight"))
-        object.__setattr__(
-            self, "delay", checks.checked_delay(self.delay, self.weight.shape, "delay")
-        )
-        checks.check_neuron(self.neuron, self.shape)
+        object.__setattr__(self, "weight", checked_matrix(self.weight, "weight"))
+        object.__setattr__(self, "delay", checked_delay(self.delay, self.weight.shape, "delay"))
+        check_neuron(self.neuron, self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,9 +214,9 @@ class RecurrentLayer(_MatrixLayer):
 
     def __post_init__(self) -> None:
         for name, delays in (("weight", "delay"), ("recurrent", "recurrent_delay")):
-            matrix = checks.checked_matrix(getattr(self, name), name)
+            matrix = checked_matrix(getattr(self, name), name)
             object.__setattr__(self, name, matrix)
-            delay = checks.checked_delay(getattr(self, delays), matrix.shape, delays)
+            delay = checked_delay(getattr(self, delays), matrix.shape, delays)
             object.__setattr__(self, delays, delay)
         neurons = len(self.weight)
         if self.recurrent.shape != (neurons, neurons):
@@ -173,7 +224,7 @@ class RecurrentLayer(_MatrixLayer):
                 f"recurrent has shape {self.recurrent.shape}; {neurons} neurons need "
                 f"{(neurons, neurons)}"
             )
-        checks.check_neuron(self.neuron, self.shape)
+        check_neuron(self.neuron, self.shape)
 
     @property
     def delay_kind(self) -> DelayKind:
@@ -218,9 +269,9 @@ class ConvLayer(_Layer):
             )
         check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, "weight")
         object.__setattr__(self, "weight", weight)
-        object.__setattr__(self, "input_shape", checks.sizes(self.input_shape, (3,), "input_shape"))
+        object.__setattr__(self, "input_shape", sizes(self.input_shape, (3,), "input_shape"))
         for name, lowest in (("stride", 1), ("padding", 0), ("dilation", 1)):
-            object.__setattr__(self, name, checks.pair(getattr(self, name), lowest, name))
+            object.__setattr__(self, name, pair(getattr(self, name), lowest, name))
         object.__setattr__(self, "groups", whole(self.groups, 1, len(weight), "groups"))
         self._check_channels()
         if min(self.shape) < 1:
@@ -228,8 +279,8 @@ class ConvLayer(_Layer):
                 f"the kernel {weight.shape[2:]} with dilation {self.dilation} does not fit the "
                 f"input {self.input_shape} with padding {self.padding}; make it smaller"
             )
-        checks.check_senders(int(weight[0].size))
-        checks.check_neuron(self.neuron, self.shape)
+        check_senders(int(weight[0].size))
+        check_neuron(self.neuron, self.shape)
 
     def _check_channels(self) -> None:
         channels, group_inputs = self.weight.shape[:2]

@@ -2,27 +2,31 @@
 
 The blocks, their parameters and their meaning are lava-dl's; on a CPU they run in compiled kernels,
 which give the same spikes. What lava-dl lacks is added as blocks of the same kind: synaptic delays,
-learned biases, weights of few bits.
+learned biases, weights of few bits. `compacted` leaves out neurons that no longer matter.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neurodeploy.models import loihi
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.fan_out import fan_outs
-from neurodeploy.models.blocks.builder import build_blocks
-from neurodeploy.models.blocks.dropout import Part, drop_senders
+from neurodeploy.models.architecture import Architecture
+from neurodeploy.models.blocks.builder import Part, build_blocks, drop_senders
+from neurodeploy.models.blocks.lava_dl import FLATTEN
 from neurodeploy.models.blocks.spikes import emit
 from neurodeploy.models.blocks.synaptic_dense import SynapticDense
-from neurodeploy.models.blocks.values import FLATTEN
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.kernels.runs import run_compiled
+from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.neurons import CubaLif
 
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 
@@ -178,3 +182,95 @@ class SlayerNetwork(torch.nn.Module):
         """Correct the gradient that lava-dl's own dynamics give for decays: they lack the sign and
         the unit of 1/4096."""
         return grad if self.runs_compiled else grad / -loihi.DECAY_ONE
+
+
+def removable_layers(network: SlayerNetwork) -> list[int]:
+    """Return which layers may lose neurons: not the last, no images, and none before images."""
+    kinds = [layer.kind for layer in network.architecture.layers]
+    return [index for index, pair in enumerate(pairwise(kinds)) if "conv" not in pair]
+
+
+def weights_into(block: Any) -> list[Tensor]:
+    """Return the weights of what arrives at a block, and of its own spikes if it is recurrent."""
+    if hasattr(block, "recurrent_synapse"):
+        return [block.input_synapse.weight, block.recurrent_synapse.weight]
+    return [block.synapse.weight]
+
+
+def needed_neurons(network: SlayerNetwork) -> list[Tensor]:
+    """Return for each layer which neurons are needed, bool (neurons,), one at the least."""
+    removable = removable_layers(network)
+    found = []
+    for index, (block, shape) in enumerate(zip(network.layers, network.architecture.shapes[1:])):
+        needed = torch.ones(math.prod(shape), dtype=torch.bool)
+        if index in removable:
+            arriving, leaving = weights_into(block)[0], weights_into(network.layers[index + 1])[0]
+            reached = (arriving.detach().flatten(1) != 0).any(1)
+            if block.neuron.norm is not None:
+                reached |= block.neuron.norm.values.detach() != 0
+            needed = (reached & (leaving.detach().flatten(1) != 0).any(0)).cpu()
+            if not needed.any():
+                needed[0] = True
+        found.append(needed)
+    return found
+
+
+def compacted(network: SlayerNetwork) -> SlayerNetwork:
+    """Return the network without the neurons that are not needed, in evaluation mode.
+
+    It shares no weights with `network`, and gives the same answers.
+    """
+    needed = needed_neurons(network)
+    removable = removable_layers(network)
+    layers = tuple(
+        replace(layer, neurons=int(kept.sum())) if index in removable else layer
+        for index, (layer, kept) in enumerate(zip(network.architecture.layers, needed))
+    )
+    architecture = replace(network.architecture, layers=layers)
+    with torch.random.fork_rng(devices=[]):
+        smaller = SlayerNetwork(architecture, network.kernels)
+    senders = torch.ones(network.architecture.sizes[0], dtype=torch.bool)
+    with torch.no_grad():
+        for old, new, kept in zip(network.layers, smaller.layers, needed):
+            for to, values in _pairs(old, new, kept, senders):
+                to.copy_(values)
+            senders = kept
+    return smaller.to(network.device).eval()
+
+
+_OF_SENDERS = ("synapse.weight", "input_synapse.weight", "mask", "synaptic_delay")
+
+
+def _pairs(old: Any, new: Any, kept: Tensor, senders: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each number of a new block and what is to be copied into it."""
+    values, everything = old.state_dict(), bool(kept.all() and senders.all())
+    for name, to in new.state_dict().items():
+        value = values[name].cpu()
+        if name == "spike_state":
+            continue  # what a recurrent block sent last, which every run starts without
+        if not everything and name in _OF_SENDERS:
+            value = value[kept][:, senders]
+        elif not everything and name == "recurrent_synapse.weight":
+            value = value[kept][:, kept]
+        elif not everything and len(value) == len(kept) > 1:
+            value = value[kept]
+        yield to, value
+
+
+def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:
+    """Return for each layer the SynOps of a spike of each sender, int64 (senders,), and of a spike
+    of its own that comes back to it; zeros among the weights count, as in a report."""
+    found = []
+    for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
+        own = after[0] if layer.kind == "recurrent" else 0
+        if layer.kind == "conv":
+            shape = (after[0], before[0] // layer.groups, *layer.kernel)
+            neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 1)
+            image = ConvLayer(
+                np.zeros(shape, np.int16), before, neuron, layer.stride, layer.padding,
+                groups=layer.groups,
+            )  # fmt: skip
+            found.append((fan_out(image), own))
+        else:
+            found.append((np.full(int(np.prod(before)), after[0], np.int64), own))
+    return found

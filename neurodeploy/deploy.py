@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurodeploy import cli, paths, report, train
+from neurodeploy import cli, report, train
 from neurodeploy.export import __main__ as export_command
 from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import budget_options, distributed
+from neurodeploy.models import files
 from neurodeploy.models.errors import BackendError, InputError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _report(network: Path, given: argparse.Namespace) -> Report:
         data=given.data,
         chips=given.chip or (),
         costs=given.costs or (),
-        html=network.with_name(paths.REPORT_PAGE),
+        html=network.with_name(files.REPORT_PAGE),
         options=RunOptions(threads=given.threads),
     )
     outcome = carry_out(request)

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from neurodeploy.export.netx_read import READERS, REFUSED
-from neurodeploy.hw_sim import loihi_backend
 from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.simulators import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import LAYERS, ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork
@@ -27,9 +27,7 @@ NETX_NEURONS: Final = MappingProxyType(
 FROM_SLAYER: Final = frozenset({InputLayer, DenseLayer, RecurrentLayer, ConvLayer, CubaLif})
 """What `models.quantize` makes of a network that was trained with SLAYER."""
 
-CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {
-    "loihi2": loihi_backend.check_binary
-}
+CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {"loihi2": loihi.check_binary}
 """What a backend refuses by kind; those not listed here run every kind."""
 
 BEGIN: Final = "<!-- made by neurodeploy/support.py -->"

@@ -305,7 +305,7 @@ def _show_end(started: Training, folder: RunFolder) -> int:
 def load_data(given: argparse.Namespace) -> Any:
     """Return the task's windows, split and encoder, and print what their reader has to say."""
     from neurodeploy.learning.training import TrainingData
-    from neurodeploy.tasks import get, kept_spikes
+    from neurodeploy.tasks import cache, get
     from neurodeploy.tasks.split import split
 
     task = get(given.task)
@@ -313,7 +313,7 @@ def load_data(given: argparse.Namespace) -> Any:
         windows = task.load(given.data)
     encoder = task.encoder(windows, given.encoder)
     with cli.status("encoding the data"):
-        notes = (*windows.notes, *kept_spikes.prepare(windows, encoder))
+        notes = (*windows.notes, *cache.prepare(windows, encoder))
     for note in notes:
         cli.say(f"note: {note}")
     return TrainingData(task.name, windows, split(windows), encoder)

@@ -18,8 +18,7 @@ from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.figures import Difference, Outcome
 from benchmarks.accuracy.models import MODELS, parameters
 from benchmarks.accuracy.tables import cells_of
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architecture import Architecture, LayerSpec
 
 PARAMETERS = {"no-delays": 1000, "axonal": 1100, "synaptic": 2000, "small": 300}
 BAND = {"low": 1.0, "value": 2.0, "high": 4.0}

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import code, keys
-from neurodeploy.tasks.augment.images import VaryImages
-from neurodeploy.tasks.augment.wearing import vary_wearing, vary_wrist
+from neurodeploy.tasks.augment import VaryImages, vary_wearing, vary_wrist
 
 
 def windows() -> np.ndarray:
@@ -41,13 +40,13 @@ def test_a_spike_more_in_one_window_does_not_count() -> None:
 def test_variations_that_keep_the_size_of_signals_are_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from neurodeploy.tasks.augment import wearing
+    from neurodeploy.tasks import augment
 
     def sketch_of(vary: object) -> list[float]:
         return keys.sketch(vary(windows(), np.random.default_rng(0)))  # type: ignore[operator]
 
     askew, wrist = sketch_of(vary_wearing), sketch_of(vary_wrist)
-    monkeypatch.setattr(wearing, "ROTATION_DEG", 21.0)
+    monkeypatch.setattr(augment, "ROTATION_DEG", 21.0)
     turned = sketch_of(vary_wearing)
     moved = keys.sketch(np.roll(windows(), 1, axis=2))
     plain = keys.sketch(windows())

@@ -16,7 +16,7 @@ from benchmarks.recipes import folds, record, search
 from benchmarks.recipes.search import Job, Search, Trial, jobs_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import TASKS
-from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.encoders.registry import Delta, Lif
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.recipe import Recipe

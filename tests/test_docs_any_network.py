@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from neurodeploy import report
-from neurodeploy.hw_sim import memory_limit
+from neurodeploy.hw_sim import memory
 from neurodeploy.running.given_input import layout
 
 PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")
@@ -78,4 +78,4 @@ def test_the_table_of_axes_is_what_is_read():
 
 
 def test_the_limit_of_memory_is_one_number():
-    assert memory_limit.BATCH_BYTES < 10**9
+    assert memory.BATCH_BYTES < 10**9

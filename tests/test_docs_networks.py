@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.models.architectures.architecture_json import FIELDS, LAYER_FIELDS, from_dict
-from neurodeploy.models.architectures.layer_spec import LayerSpec
-from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.architecture import LayerSpec
+from neurodeploy.models.architecture_json import FIELDS, LAYER_FIELDS, PRESETS, from_dict
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import NARROWEST, WIDEST, SlayerNetwork
 from neurodeploy.running.proof import prove

@@ -14,11 +14,11 @@ import pytest
 
 from neurodeploy import report as command
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast
 from neurodeploy.hw_sim.activity import Breakdown, Measured
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.reports import report
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 
 PAGE = (Path(__file__).parent.parent / "docs" / "report-json.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast
-from neurodeploy.hw_sim.lava_process import Job, run_job
+from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import (
     CubaLif,
@@ -29,7 +29,7 @@ import sys
 
 import numpy as np
 
-from neurodeploy.hw_sim.lava_child import work
+from neurodeploy.hw_sim.simulators.process import work
 from neurodeploy.models import lava_compat
 
 lava_compat.prepare()

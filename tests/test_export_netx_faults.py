@@ -13,8 +13,8 @@ import torch
 
 from neurodeploy.export import netx, rules
 from neurodeploy.export.lava_order import from_lava, to_lava
-from neurodeploy.hw_sim import fast
-from neurodeploy.hw_sim.lava_process import Job, run_job
+from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.blocks.lava_dl import slayer
 from neurodeploy.models.layers import ConvLayer, DenseLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
@@ -52,7 +52,7 @@ import sys
 
 import numpy as np
 
-from neurodeploy.hw_sim.lava_child import work
+from neurodeploy.hw_sim.simulators.process import work
 from neurodeploy.models import lava_compat
 from neurodeploy.models.blocks.lava_dl import slayer  # in half the time that netx would take for it
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.blocks.lava_dl import slayer
 from neurodeploy.models.errors import InputError

@@ -21,7 +21,7 @@ import torch
 from neurodeploy import cli, report, train
 from neurodeploy.export import __main__ as export
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.score import score
+from neurodeploy.hw_sim.readout import score
 from neurodeploy.learning import checkpoint
 from neurodeploy.models.blocks.spikes import layer_spikes
 from neurodeploy.running import proof

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.chips.chip import chip
-from neurodeploy.hw_sim.placement.axons import (
+from neurodeploy.hw_sim.placement.blocks import (
+    Blocks,
     Readers,
     input_axons,
     output_axons,
     readers_of,
     receivers,
+    whole,
 )
-from neurodeploy.hw_sim.placement.blocks import Blocks, whole
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork

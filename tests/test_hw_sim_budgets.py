@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
-from neurodeploy.hw_sim.placement.axons import Readers
-from neurodeploy.hw_sim.placement.blocks import Blocks, whole
+from neurodeploy.hw_sim.placement.blocks import Blocks, Readers, whole
 from neurodeploy.hw_sim.placement.budgets import (
     BudgetUse,
     Cut,

@@ -7,10 +7,10 @@ import platform
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim import fast, lava_backend
-from neurodeploy.hw_sim.kernels import conv_product, event_sums, frames
-from neurodeploy.hw_sim.kernels.conv_layout import layout
+from neurodeploy.hw_sim.kernels import convolution, event_sums, frames
+from neurodeploy.hw_sim.kernels.convolution import layout
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, fan_out
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
@@ -60,7 +60,7 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
     images = (rng.random((2, 3, *layer.input_shape)) < 0.5).astype(np.uint8)
     arriving = frames.make(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
     received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
-    conv_product.conv_product(layer, arriving, received[0])
+    convolution.conv_product(layer, arriving, received[0])
     event_sums.conv_sums(arriving, *layout(layer), received[1])
     for each in received:
         given = frames.by_neuron(each, layer.shape)
@@ -73,11 +73,11 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
 @pytest.mark.parametrize("rate", [0.1, 0.9])
 def test_the_sparse_and_the_dense_way_are_chosen_by_the_firing_rate(rate, monkeypatch):
     taken = []
-    monkeypatch.setattr(conv_product, "conv_product", lambda *given: taken.append(given))
+    monkeypatch.setattr(convolution, "conv_product", lambda *given: taken.append(given))
     layer = random_layer(np.random.default_rng(1))
     spikes = np.random.default_rng(2).random((1, layer.senders, 9)) < rate
     fast.run(QuantizedNetwork((layer,)), spikes.astype(np.uint8))
-    assert bool(taken) == (rate > conv_product.DENSE_RATE)
+    assert bool(taken) == (rate > convolution.DENSE_RATE)
 
 
 def test_sums_wrap_at_24_bits_as_lava_s_do():
@@ -95,10 +95,10 @@ def test_a_sum_that_leaves_32_bits_is_0_as_in_lava_and_counted():
     values = np.random.default_rng(1).integers(0, 1 << 24, (2, 12, 6))
     values[:, :, 3] = (1 << 24) - 1
     ours = fast.run(network, values, RunOptions(states=True))
-    lava = lava_backend.run(network, values, RunOptions(states=True))
-    assert np.array_equal(ours.spikes[0], lava.spikes[0])
-    assert np.array_equal(ours.states[0].weighted, lava.states[0].weighted)
-    assert np.array_equal(ours.states[0].voltage, lava.states[0].voltage)
+    on_lava = lava.run(network, values, RunOptions(states=True))
+    assert np.array_equal(ours.spikes[0], on_lava.spikes[0])
+    assert np.array_equal(ours.states[0].weighted, on_lava.states[0].weighted)
+    assert np.array_equal(ours.states[0].voltage, on_lava.states[0].voltage)
     assert (ours.overflows[0].wraps > 0).all()
 
 
@@ -109,14 +109,14 @@ def test_the_wide_way_gives_the_correlation_too(seed):
     images = rng.integers(-1000, 1000, (1, 2, *layer.input_shape)).astype(np.int32)
     arriving = frames.make(images.reshape(1, 2, -1).transpose(0, 2, 1), layer.input_shape)
     received, lost = np.zeros((1, 2, layer.neurons), np.int32), np.zeros(1, np.int64)
-    conv_product.wide_product(layer, arriving, received, lost)
+    convolution.wide_product(layer, arriving, received, lost)
     given = frames.by_neuron(received, layer.shape)[0, :, 1]
     assert np.array_equal(given, correlate(layer, images[0, 0]).reshape(-1))
     assert not lost.any()
 
 
 def test_graded_spikes_are_never_a_product():
-    assert not conv_product.pays(np.ones((1, 2, 3), np.int32))
+    assert not convolution.pays(np.ones((1, 2, 3), np.int32))
 
 
 def test_fan_out_counts_the_weights_that_a_spike_meets():

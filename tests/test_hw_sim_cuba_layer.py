@@ -7,10 +7,16 @@ import pytest
 from numba import njit
 
 from neurodeploy.hw_sim.kernels import neuron_steps
-from neurodeploy.hw_sim.kernels.cuba_layer import run_layer
+from neurodeploy.hw_sim.kernels.cuba_layer import (
+    LANES,
+    OCTET,
+    SPARE,
+    list_spikes,
+    run_layer,
+    sort_by_arrival,
+)
+from neurodeploy.hw_sim.kernels.dense_cuba import LayerPlan, padded, plan_layer
 from neurodeploy.hw_sim.kernels.lanes import load, store
-from neurodeploy.hw_sim.kernels.layer_plan import LayerPlan, padded, plan_layer
-from neurodeploy.hw_sim.kernels.spike_lists import LANES, OCTET, SPARE, list_spikes, sort_by_arrival
 from neurodeploy.models import cuba, loihi
 from neurodeploy.models.network import CubaLif, DenseLayer
 

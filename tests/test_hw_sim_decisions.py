@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim import fast
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.answers import outputs
 from neurodeploy.hw_sim.decisions import (
     DecisionMeter,
     Decisions,
@@ -17,8 +15,9 @@ from neurodeploy.hw_sim.decisions import (
     steps_to_answer,
     way_steps,
 )
+from neurodeploy.hw_sim.readout import outputs, score
 from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.hw_sim.score import score
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import RecurrentLayer

@@ -12,7 +12,7 @@ import pytest
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
-from neurodeploy.hw_sim.estimates.core_time import neuron_updates, operation
+from neurodeploy.hw_sim.chips.cost import Estimate, around, exactly, largest
 from neurodeploy.hw_sim.estimates.energy import (
     ROWS,
     Energy,
@@ -21,9 +21,8 @@ from neurodeploy.hw_sim.estimates.energy import (
     sample_energy,
     static_power,
 )
-from neurodeploy.hw_sim.estimates.estimate import Estimate, around, exactly, largest
 from neurodeploy.hw_sim.estimates.latency import first_steps_s, real_time, sample_latency
-from neurodeploy.hw_sim.estimates.meter import measure
+from neurodeploy.hw_sim.estimates.meter import measure, neuron_updates, operation
 from neurodeploy.hw_sim.placement.place import Placement, place
 from neurodeploy.models.layers import ConvLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork

@@ -10,7 +10,7 @@ import pytest
 
 from neurodeploy.hw_sim.activity import Activity, LayerCounts
 from neurodeploy.hw_sim.chips.chip import Chip, Cost, Reading, chip
-from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly
+from neurodeploy.hw_sim.chips.cost import Estimate, exactly
 from neurodeploy.hw_sim.estimates.latency import (
     Latency,
     first_steps_s,
@@ -18,8 +18,7 @@ from neurodeploy.hw_sim.estimates.latency import (
     sample_latency,
     steps_of,
 )
-from neurodeploy.hw_sim.estimates.meter import measure
-from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.estimates.meter import Workload, measure
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer

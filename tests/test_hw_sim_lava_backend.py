@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast, lava_backend, lava_process
-from neurodeploy.hw_sim.lava_process import Job, run_job
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast, lava, process
+from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
@@ -59,9 +59,9 @@ def members(group: int) -> list[int]:
 def shared_memory(group: int) -> set[Path]:
     """Return the files in /dev/shm that processes of a group have mapped."""
     found = set()
-    for process in members(group):
+    for number in members(group):
         try:
-            lines = Path(f"/proc/{process}/maps").read_text().splitlines()
+            lines = Path(f"/proc/{number}/maps").read_text().splitlines()
         except OSError:
             continue
         found |= {Path(line.split()[-1]) for line in lines if "/dev/shm/" in line}
@@ -115,13 +115,13 @@ def spy(monkeypatch, tmp_path_factory) -> Spy:
         noted.child, noted.folder = child.pid, Path(command[-1])
         return child
 
-    monkeypatch.setattr(lava_process.subprocess, "Popen", start)
+    monkeypatch.setattr(process.subprocess, "Popen", start)
     return noted
 
 
 @LINUX
 def test_a_run_leaves_nothing_behind_and_tells_its_progress(network, spikes, spy):
-    activity = lava_backend.run(network, spikes, spy.options())
+    activity = lava.run(network, spikes, spy.options())
     spy.assert_nothing_is_left()
     expected = fast.run(network, spikes)
     for layer, right in zip(activity.spikes, expected.spikes, strict=True):
@@ -139,7 +139,7 @@ def test_a_time_limit_ends_the_run_and_leaves_nothing_behind(network, endless, s
             BackendError,
             match=f"not finish 100000 steps in {limit} s; run fewer samples or raise --time-limit",
         ):
-            lava_backend.run(network, endless, spy.options(limit=limit))
+            lava.run(network, endless, spy.options(limit=limit))
         if spy.memory:
             break
     spy.assert_nothing_is_left()
@@ -151,7 +151,7 @@ def test_an_interrupt_leaves_nothing_behind(network, endless, spy):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        lava_backend.run(network, endless, spy.options(interrupt))
+        lava.run(network, endless, spy.options(interrupt))
     spy.assert_nothing_is_left()
 
 
@@ -165,14 +165,14 @@ def test_an_error_in_one_of_lava_s_processes_comes_back(network, endless, spy):
     with pytest.raises(
         BackendError, match=r"Lava's simulator failed: FileNotFoundError: .*step\.npy"
     ):
-        lava_backend.run(network, endless, spy.options(remove, limit=600))
+        lava.run(network, endless, spy.options(remove, limit=600))
     spy.assert_nothing_is_left()
 
 
 @LINUX
 def test_a_worker_that_dies_is_an_error(network, endless, spy):
     with pytest.raises(BackendError, match="its process was ended by SIGKILL; run it again"):
-        lava_backend.run(network, endless, spy.options(lambda: os.kill(spy.child, signal.SIGKILL)))
+        lava.run(network, endless, spy.options(lambda: os.kill(spy.child, signal.SIGKILL)))
     spy.assert_nothing_is_left()
 
 
@@ -183,7 +183,7 @@ def test_one_of_lava_s_processes_that_is_killed_ends_the_run(network, endless, s
         os.kill(max(set(others) - {spy.child}), signal.SIGKILL)
 
     with pytest.raises(BackendError, match=r"one of Lava's processes was ended by SIGKILL, which"):
-        lava_backend.run(network, endless, spy.options(kill_one, limit=600))
+        lava.run(network, endless, spy.options(kill_one, limit=600))
     spy.assert_nothing_is_left()
 
 
@@ -197,7 +197,7 @@ def test_shared_memory_that_is_used_up_ends_the_run(network, endless, spy):
                 os.truncate(path, 0)
 
     with pytest.raises(BackendError, match=r"ended by SIGBUS, no shared memory is left; enlarge"):
-        lava_backend.run(network, endless, spy.options(take_away, limit=600))
+        lava.run(network, endless, spy.options(take_away, limit=600))
     spy.assert_nothing_is_left()
 
 
@@ -206,11 +206,17 @@ def test_too_little_shared_memory_is_refused_before_a_start(network, spikes, mon
     usage = shutil.disk_usage("/dev/shm")._replace(free=5000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(BackendError, match=r"needs 0\.0 MB .* has 0\.0 MB free; enlarge"):
-        lava_backend.run(network, spikes)
+        lava.run(network, spikes)
 
 
 def test_an_error_before_lava_starts_comes_back(tmp_path):
-    job = Job("neurodeploy.hw_sim.lava_worker", tmp_path, "Lava's simulator", steps=1, limit_s=600)
+    job = Job(
+        "neurodeploy.hw_sim.simulators.lava_worker",
+        tmp_path,
+        "Lava's simulator",
+        steps=1,
+        limit_s=600,
+    )
     with pytest.raises(BackendError, match=r"network\.net does not exist"):
         run_job(job)
 
@@ -227,14 +233,15 @@ def test_a_killed_parent_leaves_no_process_behind(network, endless, tmp_path):
     np.save(tmp_path / "spikes.npy", endless)
     code = (
         "import subprocess, sys, time\n"
-        "worker = [sys.executable, '-m', 'neurodeploy.hw_sim.lava_worker', sys.argv[1]]\n"
+        "module = 'neurodeploy.hw_sim.simulators.lava_worker'\n"
+        "worker = [sys.executable, '-m', module, sys.argv[1]]\n"
         "print(subprocess.Popen(worker, start_new_session=True, stdout=2).pid, flush=True)\n"
         "time.sleep(100)\n"
     )
     with (tmp_path / "output.txt").open("wb") as output:
         parent = subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path)],
-            cwd=Path(lava_process.__file__).parents[2],
+            cwd=Path(process.__file__).parents[3],
             stdout=subprocess.PIPE,
             stderr=output,
         )
@@ -263,14 +270,14 @@ def test_the_worker_never_imports_torch(network, spikes, tmp_path):
     np.save(tmp_path / "spikes.npy", spikes)
     code = (
         "import sys\n"
-        "from neurodeploy.hw_sim import lava_worker\n"
+        "from neurodeploy.hw_sim.simulators import lava_worker\n"
         "lava_worker.work(lava_worker.run, sys.argv[1])\n"
         "sys.exit('torch' in sys.modules)\n"
     )
     with (tmp_path / "output.txt").open("wb") as output:
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)],
-            cwd=Path(lava_process.__file__).parents[2],
+            cwd=Path(process.__file__).parents[3],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -285,7 +292,7 @@ def test_a_worker_has_a_temporary_folder_only_where_names_of_sockets_stay_short(
     """A socket's name may have 107 bytes on Linux and 103 on macOS."""
     for length in range(30, 120):
         folder = Path("/" + "d" * (length - 1))
-        given = lava_process._temporary(folder)
+        given = process._temporary(folder)
         name = f"{folder}/pymp-abcdefgh/listener-abcdefgh"
         assert given == ({"TMPDIR": str(folder)} if len(name) <= 100 else {})
 
@@ -293,10 +300,10 @@ def test_a_worker_has_a_temporary_folder_only_where_names_of_sockets_stay_short(
 @pytest.mark.parametrize("shape", [(0, 4, 9), (2, 4, 0)])
 def test_a_run_of_no_steps_is_refused(network, shape):
     with pytest.raises(InputError, match="Lava needs at least one step"):
-        lava_backend.run(network, np.zeros(shape, np.uint8))
+        lava.run(network, np.zeros(shape, np.uint8))
 
 
 def test_without_a_temporary_folder_it_says_the_way_out(network, spikes, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
     with pytest.raises(BackendError, match=r"no temporary folder can be written .* set TMPDIR"):
-        lava_backend.run(network, spikes)
+        lava.run(network, spikes)

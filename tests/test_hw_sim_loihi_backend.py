@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim import backends, fast, loihi_backend
+from neurodeploy.hw_sim import backends
 from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured, count
 from neurodeploy.hw_sim.reports.report import MEASURED_CAVEATS, build
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast, loihi
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
@@ -178,7 +179,7 @@ def test_without_intel_s_packages_it_says_what_is_missing_and_the_way_out(networ
 def test_a_package_of_intel_s_that_alone_is_missing_is_named(stand_ins, network, spikes):
     (stand_ins / "proc/embedded_io/spike.py").unlink()
     with pytest.raises(BackendError, match=r"\(lava.proc.embedded_io.spike not found\)"):
-        loihi_backend.run(network, spikes)
+        loihi.run(network, spikes)
 
 
 def test_on_stand_ins_it_spikes_as_fast_does_and_brings_what_the_profiler_measured(
@@ -186,7 +187,7 @@ def test_on_stand_ins_it_spikes_as_fast_does_and_brings_what_the_profiler_measur
 ):
     seen = []
     options = RunOptions(progress=lambda done, total: seen.append((done, total)))
-    activity = loihi_backend.run(network, spikes, options)
+    activity = loihi.run(network, spikes, options)
     expected = fast.run(network, spikes)
     assert all(layer.any() for layer in expected.spikes)
     for found, right in zip(activity.spikes, expected.spikes, strict=True):
@@ -207,7 +208,7 @@ def test_spikes_that_differ_from_fast_s_are_refused(stand_ins, network, spikes):
         )
     )
     with pytest.raises(BackendError, match=r"the chip's spikes differ .* first in layer 0, sample"):
-        loihi_backend.run(network, spikes)
+        loihi.run(network, spikes)
 
 
 def test_a_process_that_would_run_on_the_host_is_refused(stand_ins, network, spikes):
@@ -215,30 +216,30 @@ def test_a_process_that_would_run_on_the_host_is_refused(stand_ins, network, spi
     with pytest.raises(
         BackendError, match="Loihi failed: Intel's packages have no neurocore model of LIFReset"
     ):
-        loihi_backend.run(network, spikes)
+        loihi.run(network, spikes)
 
 
 def test_an_error_of_intel_s_packages_comes_back(stand_ins, network, spikes):
     path = stand_ins / "utils/loihi2_profiler_api.py"
     path.write_text(PROFILER.replace("self.steps = num_steps", "raise OSError('no board')"))
     with pytest.raises(BackendError, match="Loihi failed: OSError: no board"):
-        loihi_backend.run(network, spikes)
+        loihi.run(network, spikes)
 
 
 def test_states_are_refused(stand_ins, network, spikes):
     with pytest.raises(InputError, match="the states stay on the chip"):
-        loihi_backend.run(network, spikes, RunOptions(states=True))
+        loihi.run(network, spikes, RunOptions(states=True))
 
 
 def test_a_run_without_steps_is_refused(stand_ins, network):
     with pytest.raises(InputError, match="needs at least one step"):
-        loihi_backend.run(network, np.zeros((1, 6, 0), np.uint8))
+        loihi.run(network, np.zeros((1, 6, 0), np.uint8))
 
 
 def test_weights_that_the_chip_would_round_are_refused(stand_ins):
     layer = DenseLayer(np.array([[-255, 254]]), CubaLif(np.array([1]), np.array([1]), 1))
     with pytest.raises(DesignRuleError, match="layer 0 has mixed weights that need"):
-        loihi_backend.run(QuantizedNetwork((layer,)), np.ones((1, 2, 3), np.uint8))
+        loihi.run(QuantizedNetwork((layer,)), np.ones((1, 2, 3), np.uint8))
 
 
 def test_measured_figures_are_means_over_samples():
@@ -246,7 +247,7 @@ def test_measured_figures_are_means_over_samples():
         {"power_w": [0.5, 0.3, 0.2, 0, 0, 0], "energy_uj": [80, 48, 32, 0, 0, 0]},
         {"power_w": [0.7, 0.5, 0.2, 0, 0, 0], "energy_uj": [112, 80, 32, 0, 0, 0]},
     ]
-    measured = loihi_backend.summarize(runs, steps=16)
+    measured = loihi.summarize(runs, steps=16)
     assert measured.power_w.total == pytest.approx(0.6)
     assert measured.energy_uj.dynamic == pytest.approx(64)
     assert measured.time_per_step_us == pytest.approx(10)
@@ -254,7 +255,7 @@ def test_measured_figures_are_means_over_samples():
 
 def test_a_power_in_the_profiler_s_noise_gives_no_time():
     run = {"power_w": [-0.006, 0, 0, 0, 0, 0], "energy_uj": [1, 0, 0, 0, 0, 0]}
-    assert loihi_backend.summarize([run], steps=16).time_per_step_us is None
+    assert loihi.summarize([run], steps=16).time_per_step_us is None
 
 
 def test_a_report_has_measured_figures_only_from_hardware(network, spikes):

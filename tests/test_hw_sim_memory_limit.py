@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim import backends, memory_limit
+from neurodeploy.hw_sim import backends, memory
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.kernels import layer_plan
-from neurodeploy.hw_sim.memory_limit import BATCH_BYTES, available, batch_size
-from neurodeploy.hw_sim.memory_need import Need, fast
+from neurodeploy.hw_sim.kernels import dense_cuba
+from neurodeploy.hw_sim.memory import BATCH_BYTES, Need, available, batch_size, fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 from neurodeploy.models.neurons import Sigma, SigmaDelta
@@ -23,8 +22,8 @@ from neurodeploy.models.neurons import Sigma, SigmaDelta
 @pytest.fixture
 def system(tmp_path, monkeypatch):
     """Return a function that writes files of a made-up system: /proc and /sys/fs/cgroup."""
-    monkeypatch.setattr(memory_limit, "PROC", tmp_path / "proc")
-    monkeypatch.setattr(memory_limit, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
 
     def write(**texts: str) -> None:
         for name, text in texts.items():
@@ -103,7 +102,7 @@ def test_a_container_s_limit_counts(system, files, expected):
 
 
 def test_samples_run_in_batches_that_the_budget_holds(monkeypatch):
-    monkeypatch.setattr(memory_limit, "available", lambda: 10**12)
+    monkeypatch.setattr(memory, "available", lambda: 10**12)
     sample = BATCH_BYTES // 10
     assert batch_size([Need(0, sample)], steps=1, most=512) == 10
     assert batch_size([Need(0, sample), Need(0, sample)], steps=1, most=512) == 5
@@ -112,7 +111,7 @@ def test_samples_run_in_batches_that_the_budget_holds(monkeypatch):
 
 
 def test_a_small_machine_gets_smaller_batches(monkeypatch):
-    monkeypatch.setattr(memory_limit, "available", lambda: 100 * 10**6)
+    monkeypatch.setattr(memory, "available", lambda: 100 * 10**6)
     assert batch_size([Need(20 * 10**6, 10**6)], steps=1, most=512) == 40
 
 
@@ -132,7 +131,7 @@ def test_a_small_machine_gets_smaller_batches(monkeypatch):
     ],
 )
 def test_what_the_machine_cannot_hold_is_refused_with_the_figure(need, message, monkeypatch):
-    monkeypatch.setattr(memory_limit, "available", lambda: 10**9)
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
     with pytest.raises(InputError) as error:
         batch_size([need], steps=7000, most=512)
     assert str(error.value) == message
@@ -219,8 +218,8 @@ def test_every_thread_lists_the_spikes_of_all_senders_in_a_stretch(threads, monk
     monkeypatch.setattr("numba.get_num_threads", lambda: threads)
     lif = CubaLif(np.array([1024]), np.array([512]), 200)
     network = QuantizedNetwork((DenseLayer(np.ones((2, 65_000)), lif),))
-    assert fast(network, 10).fixed > threads * (layer_plan.RING - 1) * 65_000 * 8
+    assert fast(network, 10).fixed > threads * (dense_cuba.RING - 1) * 65_000 * 8
 
 
 def test_nothing_is_imported_that_other_systems_lack():
-    assert "resource" not in Path(memory_limit.__file__).read_text()
+    assert "resource" not in Path(memory.__file__).read_text()

@@ -14,10 +14,7 @@ import pytest
 from neurodeploy.hw_sim.activity import Activity, count
 from neurodeploy.hw_sim.chips.chip import Chip, chip
 from neurodeploy.hw_sim.estimates import meter
-from neurodeploy.hw_sim.estimates.core_time import neurons_of
-from neurodeploy.hw_sim.estimates.meter import Meter, measure
-from neurodeploy.hw_sim.estimates.workload import Workload
-from neurodeploy.hw_sim.kernels.tally import tally
+from neurodeploy.hw_sim.estimates.meter import Meter, Workload, count_messages, measure, neurons_of
 from neurodeploy.hw_sim.placement.place import Placement, place
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
@@ -343,7 +340,7 @@ def test_more_synops_of_a_step_than_32_bits_hold_are_counted():
     counts, weighted = np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), np.int64)
     sent = np.zeros(3, np.int64)
     spikes = np.array([[[1, 1, -5]]], np.int32)
-    tally(spikes, start, target, np.full(3, 1 << 30, np.int32), counts, weighted, sent)
+    count_messages(spikes, start, target, np.full(3, 1 << 30, np.int32), counts, weighted, sent)
     assert (counts.item(), weighted.item(), sent.tolist()) == (3, 3 << 30, [1, 1, 1])
     placement = place(NETWORKS["dense"], CHIPS["whole"])
     assert neurons_of(placement).dtype == np.int64

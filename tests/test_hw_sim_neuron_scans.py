@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim import fast
-from neurodeploy.hw_sim.answers import outputs
+from neurodeploy.hw_sim.readout import outputs
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import (

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 
-from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.hw_sim.kernels.shared import once_a_layer
 from neurodeploy.models.network import CubaLif, DenseLayer
 
 

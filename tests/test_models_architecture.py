@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from neurodeploy.models.architectures.architecture import SYNAPTIC_LONGEST, Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
-from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.architecture import SYNAPTIC_LONGEST, Architecture, LayerSpec
+from neurodeploy.models.architecture_json import PRESETS
 from neurodeploy.models.errors import InputError
 
 PLAIN = Architecture.dense((5, 40, 30, 3))

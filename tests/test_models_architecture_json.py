@@ -7,9 +7,8 @@ import re
 
 import pytest
 
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.architecture_json import from_dict, read_architecture
-from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.architecture import Architecture
+from neurodeploy.models.architecture_json import PRESETS, from_dict, read_architecture
 from neurodeploy.models.errors import InputError
 
 TINY = {"input_shape": [5], "layers": [{"kind": "dense", "neurons": 4}]}

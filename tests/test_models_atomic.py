@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from neurodeploy.models.atomic import check_writable, replacing
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import check_writable, replacing
 
 
 def test_the_file_is_there_only_when_it_is_complete(tmp_path):

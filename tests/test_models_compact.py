@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
-from neurodeploy.models.compact import compacted, needed_neurons, removable_layers
+from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.quantize import quantize
-from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.models.snn import SlayerNetwork, compacted, needed_neurons, removable_layers
 
 
 def made(*layers: LayerSpec, shape: tuple[int, ...] = (6,)) -> SlayerNetwork:

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from neurodeploy.models import loihi
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.kernels.cuba_block import Dynamics
 from neurodeploy.models.kernels.learned_neurons import LearnedNeurons
 from neurodeploy.models.snn import SlayerNetwork

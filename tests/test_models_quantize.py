@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.blocks.lava_dl import slayer
 from neurodeploy.models.blocks.spikes import layer_spikes

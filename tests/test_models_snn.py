@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from neurodeploy.models import loihi
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.blocks.lava_dl import slayer
 from neurodeploy.models.blocks.spikes import layer_spikes
 from neurodeploy.models.errors import InputError

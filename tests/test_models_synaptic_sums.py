@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.blocks.synaptic_dense import gaussians, split_delays
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.kernels.synaptic_sums import synaptic_sums
+from neurodeploy.models.kernels.sums import synaptic_sums
 from neurodeploy.models.snn import ROUNDED_FROM, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.augment import VaryImages
 
 GRID = (6, 7)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neurodeploy.tasks.augment import sound
-from neurodeploy.tasks.augment.sound import vary_speaking
+from neurodeploy.tasks import augment
+from neurodeploy.tasks.augment import vary_speaking
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def tones() -> NDArray[np.float32]:
 
 def played(monkeypatch: pytest.MonkeyPatch, *, speed: bool, move: tuple[int, int]) -> None:
     """Leave out the noise and maybe the change of speed, and choose how recordings are moved."""
-    monkeypatch.setattr(sound, "NOISE_DB", (10_000.0, 10_000.0))
-    monkeypatch.setattr(sound, "EARLIER", -move[0])
-    monkeypatch.setattr(sound, "LATER", move[1])
+    monkeypatch.setattr(augment, "NOISE_DB", (10_000.0, 10_000.0))
+    monkeypatch.setattr(augment, "EARLIER", -move[0])
+    monkeypatch.setattr(augment, "LATER", move[1])
     if not speed:
-        monkeypatch.setattr(sound, "SPEED_SPREAD", 0.0)
+        monkeypatch.setattr(augment, "SPEED_SPREAD", 0.0)
 
 
 def test_without_a_change_of_speed_or_time_the_recordings_stay(
@@ -60,14 +60,14 @@ def test_the_pitch_falls_as_the_length_grows(
     lengths = np.array([np.flatnonzero(each)[-1] + 1 for each in varied])
     peaks = np.abs(np.fft.rfft(varied, 65536)).argmax(axis=1) / 65536
     assert peaks * lengths == pytest.approx(20, rel=0.02)  # periods
-    assert np.log(lengths / 2000).std() == pytest.approx(sound.SPEED_SPREAD, rel=0.2)
+    assert np.log(lengths / 2000).std() == pytest.approx(augment.SPEED_SPREAD, rel=0.2)
 
 
 def test_the_noise_lies_below_the_recording_by_the_decibels_drawn(
     tones: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played(monkeypatch, speed=False, move=(0, 0))
-    monkeypatch.setattr(sound, "NOISE_DB", (20.0, 60.0))
+    monkeypatch.setattr(augment, "NOISE_DB", (20.0, 60.0))
     noise = vary_speaking(tones, np.random.default_rng(0)) - tones
     below = 10 * np.log10((tones**2).mean(axis=(1, 2)) / (noise**2).mean(axis=(1, 2)))
     assert below.min() == pytest.approx(20, abs=1)

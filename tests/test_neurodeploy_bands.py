@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders import cochlea, mel
+from neurodeploy.tasks.encoders import bands
 from neurodeploy.tasks.encoders.registry import Bands, Delta, Lif, SigmaDelta, Together, from_dict
 
 RATE = 8000
@@ -39,14 +39,14 @@ def sounds() -> NDArray[np.float32]:
 
 
 def test_the_mel_scale_and_its_inverse_agree_and_1000_hz_is_1000_mel() -> None:
-    assert mel.mel(1000.0) == pytest.approx(1000, abs=0.02)
-    assert mel.hertz(mel.mel([50.0, 440.0, 3800.0])) == pytest.approx([50, 440, 3800])
+    assert bands.mel(1000.0) == pytest.approx(1000, abs=0.02)
+    assert bands.hertz(bands.mel([50.0, 440.0, 3800.0])) == pytest.approx([50, 440, 3800])
 
 
 def test_a_triangle_is_one_at_its_middle_and_zero_at_its_edges() -> None:
     # lines are 31.25 Hz apart: edges on lines 4, 8, 10
     edges = np.array([125.0, 250.0, 312.5])
-    weights = mel.filterbank(edges, rate_hz=RATE, frame=256)[:, 0]
+    weights = bands.filterbank(edges, rate_hz=RATE, frame=256)[:, 0]
     assert weights[4:11] == pytest.approx([0, 0.25, 0.5, 0.75, 1, 0.5, 0])
     assert not weights[:4].any()
     assert not weights[11:].any()
@@ -54,9 +54,9 @@ def test_a_triangle_is_one_at_its_middle_and_zero_at_its_edges() -> None:
 
 def test_power_equals_a_fourier_sum_by_hand(sounds: NDArray[np.float32]) -> None:
     frame, hop, points, t, band = 200, 80, 256, 6, 9
-    edges = mel.band_edges(20, 100, 3800)
-    weights = mel.filterbank(edges, rate_hz=RATE, frame=frame)
-    power = mel.band_power(sounds[:, 0], weights, frame=frame, hop=hop)
+    edges = bands.band_edges(20, 100, 3800)
+    weights = bands.filterbank(edges, rate_hz=RATE, frame=frame)
+    power = bands.band_power(sounds[:, 0], weights, frame=frame, hop=hop)
     heard = sounds[2, 0, (t + 1) * hop - frame : (t + 1) * hop].tolist()
     total = 0.0
     for line in range(points // 2 + 1):
@@ -82,7 +82,7 @@ def test_a_band_that_holds_no_line_of_the_spectrum_is_refused() -> None:
 
 
 def test_resonators_lie_evenly_by_ear_between_the_ends() -> None:
-    places = cochlea.centres(5, 100, 3800)
+    places = bands.centres(5, 100, 3800)
     assert places[[0, -1]] == pytest.approx([100, 3800])
     steps = np.diff(21.4 * np.log10(1 + 0.00437 * places))
     assert steps == pytest.approx(steps[0])
@@ -90,13 +90,13 @@ def test_resonators_lie_evenly_by_ear_between_the_ends() -> None:
 
 def test_a_tone_at_a_resonator_has_the_mean_of_its_half_waves_as_envelope() -> None:
     sound = tone(1037, amplitude=0.3)[:, 0]
-    envelope = cochlea.envelopes(sound, np.array([1037.0]), rate_hz=RATE, hop=80)
+    envelope = bands.envelopes(sound, np.array([1037.0]), rate_hz=RATE, hop=80)
     assert envelope[0, 0, 20:].mean() == pytest.approx(0.3 / math.pi, rel=2e-3)
 
 
 def test_a_resonator_follows_its_equation_sample_by_sample(sounds: NDArray[np.float32]) -> None:
     place, hop = 700.0, 80
-    envelope = cochlea.envelopes(sounds[:1, 0], np.array([place]), rate_hz=RATE, hop=hop)
+    envelope = bands.envelopes(sounds[:1, 0], np.array([place]), rate_hz=RATE, hop=hop)
     radius = math.exp(-math.pi * 24.7 * (1 + 0.00437 * place) / RATE)
     turn = cmath.exp(-2j * math.pi * place / RATE)
     falls = 1 - 2 * radius * math.cos(2 * math.pi * place / RATE) * turn + radius**2 * turn**2
@@ -119,8 +119,8 @@ def test_a_resonator_follows_its_equation_sample_by_sample(sounds: NDArray[np.fl
 def test_a_pure_tone_is_loudest_in_the_band_it_lies_in(kind: str, band: int) -> None:
     encoder = Bands(kind)
     middles = {
-        "log-mel": mel.band_edges(32, 100, 3800)[1:-1],
-        "cochlea": cochlea.centres(32, 100, 3800),
+        "log-mel": bands.band_edges(32, 100, 3800)[1:-1],
+        "cochlea": bands.centres(32, 100, 3800),
     }
     levels = encoder.levels(tone(middles[kind][band]))
     assert (levels[0, :, 30:].argmax(axis=0) == band).all()

@@ -13,8 +13,8 @@ import torch
 
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.chips.cost import exactly
 from neurodeploy.hw_sim.estimates.energy import sample_energy
-from neurodeploy.hw_sim.estimates.estimate import exactly
 from neurodeploy.hw_sim.estimates.meter import measure
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.hw_sim.run_options import RunOptions

@@ -16,7 +16,7 @@ import pytest
 from neurodeploy import train
 from neurodeploy.learning import budget_options, checkpoint
 from neurodeploy.learning.budget import Budget, Law
-from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.pages import history
 
 Run = Callable[..., tuple[int, str, str]]

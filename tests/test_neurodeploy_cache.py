@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import cache, kept_spikes
+from neurodeploy.tasks import cache
 from neurodeploy.tasks.encoders.registry import Delta
 from neurodeploy.tasks.task import encode_windows
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
@@ -292,7 +292,7 @@ def windows_of(count: int, **changes: Any) -> Windows:
 @pytest.fixture
 def slow(make: Maker, monkeypatch: pytest.MonkeyPatch) -> type[Delta]:
     """Return an encoder whose spikes are kept, which counts the windows that it encodes."""
-    monkeypatch.setattr(kept_spikes, "_last", [])
+    monkeypatch.setattr(cache, "_last", [])
 
     class Slow(Delta):
         kept: ClassVar[bool] = True
@@ -307,7 +307,7 @@ def slow(make: Maker, monkeypatch: pytest.MonkeyPatch) -> type[Delta]:
 
 def forget() -> None:
     """Forget what is kept in memory, as another process would."""
-    kept_spikes._last.clear()
+    cache._last.clear()
 
 
 def test_kept_spikes_are_those_of_the_encoder_and_made_once(slow: type[Any]) -> None:
@@ -345,14 +345,14 @@ def test_another_threshold_or_version_is_encoded_anew(
 
 
 def test_spikes_of_fast_encoders_are_not_kept(make: Maker) -> None:
-    assert kept_spikes.prepare(windows_of(4), Delta()) == ()
+    assert cache.prepare(windows_of(4), Delta()) == ()
     encode_windows(windows_of(4), Delta(), [0, 1])
     assert not cache.folder().exists()
 
 
 def test_preparing_says_what_is_wrong_with_the_cache(slow: type[Any], tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in place of the folder")
-    (note,) = kept_spikes.prepare(windows_of(4), slow())
+    (note,) = cache.prepare(windows_of(4), slow())
     assert "delta-spikes-" in note
     assert "cannot be written (Not a directory)" in note
     encode_windows(windows_of(4), slow(), [0])

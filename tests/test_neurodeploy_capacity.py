@@ -8,7 +8,7 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.learning.capacity import capacity_problems
-from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 
 

@@ -12,8 +12,8 @@ import pytest
 from neurodeploy import train
 from neurodeploy.learning import chosen_network
 from neurodeploy.learning.chosen_network import architecture_of
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.architecture_json import from_dict
+from neurodeploy.models.architecture import Architecture
+from neurodeploy.models.architecture_json import from_dict
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.recipe import Recipe
 

@@ -10,9 +10,10 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast, memory_limit
+from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.network import ConvLayer, CubaLif, QuantizedNetwork
 from neurodeploy.running.comparison import position
@@ -124,7 +125,7 @@ def test_the_first_difference_is_shown_with_both_sides(
     changed = with_another_weight(network, layer)
     other(lambda _, given, options=STATES: fast.run(changed, given, options))
     if one_by_one:
-        monkeypatch.setattr(memory_limit, "BATCH_BYTES", 1)
+        monkeypatch.setattr(memory, "BATCH_BYTES", 1)
     right, wrong = fast.run(network, spikes, STATES), fast.run(changed, spikes, STATES)
     place = first_place(right.spikes, wrong.spikes)
     assert place is not None

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import data, paths, tasks
+from neurodeploy import data, tasks
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
 from neurodeploy.tasks.download import Download
@@ -132,14 +133,14 @@ def test_a_folder_that_may_not_be_entered_leaves_the_list_whole(
 ) -> None:
     toy_task(downloads=TWO)
     put(data_home)
-    looked_up = paths.kind
+    looked_up = files.kind
 
     def kind(path: Path) -> str:
         if path.parent == data_home / "toy":
             raise InputError(f"{path} cannot be looked up (Permission denied); give another path")
         return looked_up(path)
 
-    monkeypatch.setattr(paths, "kind", kind)
+    monkeypatch.setattr(files, "kind", kind)
     (found,) = inventory.entries()
     assert (found.state, found.lacking) == (
         "missing", (f"data that can be read at {data_home}/toy",),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neurodeploy import cli
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get, reading
-from neurodeploy.tasks.augment.counts import Shift
+from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, from_dict
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.events import Bins, Events

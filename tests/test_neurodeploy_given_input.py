@@ -10,7 +10,8 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast, memory_limit
+from neurodeploy.hw_sim import memory
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 from neurodeploy.models.neurons import Delta, Sigma
 from neurodeploy.running.given_input import Layout, layout, open_input
@@ -156,7 +157,7 @@ def test_batches_give_the_same_file_as_one_run(dense, capsys, monkeypatch):
     np.save("input.npy", np.random.default_rng(1).integers(0, 2, (7, 4, 30)))
     whole = spikes_of(capsys, "dense.net", "input.npy")
     as_json = run(capsys, "dense.net", "--input", "input.npy", "--json", "--trace")[1]
-    monkeypatch.setattr(memory_limit, "BATCH_BYTES", 2000)
+    monkeypatch.setattr(memory, "BATCH_BYTES", 2000)
     assert equal(spikes_of(capsys, "dense.net", "input.npy"), whole)
     assert run(capsys, "dense.net", "--input", "input.npy", "--json", "--trace")[1] == as_json
 

@@ -12,7 +12,7 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import memory_limit
+from neurodeploy.hw_sim import memory
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import CubaLif
 from neurodeploy.running.given_input import open_input
@@ -249,7 +249,7 @@ def test_files_of_lava_dl_take_the_options_that_they_leave_open(capsys, shipped)
 
 def test_what_the_machine_cannot_hold_is_refused_before_it_runs(dense, capsys, monkeypatch):
     np.save("input.npy", np.zeros((4, 90_000), np.uint8))
-    monkeypatch.setattr(memory_limit, "available", lambda: 5_000_000)
+    monkeypatch.setattr(memory, "available", lambda: 5_000_000)
     code, _, err = run(capsys, "dense.net", *INPUT)
     assert code == 2
     assert "one sample of 90,000 time steps takes about 1" in err  # 2 layers of 64 bytes a step

@@ -17,7 +17,7 @@ import pytest
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import har
 from neurodeploy.tasks.readers import hapt
-from neurodeploy.tasks.readers.hapt_pickle import Frame, read_frames
+from neurodeploy.tasks.readers.hapt import Frame, read_frames
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 from neurodeploy.tasks.split import split_by_subject
 from neurodeploy.tasks.windows import Windows

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import fashion, mnist
 from neurodeploy.tasks.readers import mnist_like
-from neurodeploy.tasks.readers.idx import read_idx
+from neurodeploy.tasks.readers.mnist_like import read_idx
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.windows import TEST, TRAIN
 

@@ -283,12 +283,12 @@ def test_a_fetch_that_fails_is_one_sentence(
 
 
 def test_an_augmentation_stays_what_a_benchmark_describes(write: Callable[..., Path]) -> None:
-    from neurodeploy.tasks.augment.images import VaryImages
+    from neurodeploy.tasks.augment import VaryImages
 
     write(with_task(("Recipe()", "Recipe(augment=read)")))
     assert tasks.get("own").recipe.augment.__name__ == "read"  # type: ignore[union-attr]
     own._task_of.cache_clear()
-    vary = "__import__('neurodeploy.tasks.augment.images', fromlist=['x']).VaryImages((8, 8))"
+    vary = "__import__('neurodeploy.tasks.augment', fromlist=['x']).VaryImages((8, 8))"
     write(with_task(("Recipe()", f"Recipe(augment={vary})")))
     assert tasks.get("own").recipe.augment == VaryImages((8, 8))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.hw_sim import fast
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.quantize import quantize

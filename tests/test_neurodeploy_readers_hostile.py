@@ -18,10 +18,10 @@ import pytest
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import download, get
 from neurodeploy.tasks.download import Download, fetch
-from neurodeploy.tasks.readers import fsdd, idx, nmnist_small, wisdm
+from neurodeploy.tasks.readers import fsdd, mnist_like, nmnist_small, wisdm
+from neurodeploy.tasks.readers.fsdd import read_wav
 from neurodeploy.tasks.readers.npz import read_npz
 from neurodeploy.tasks.readers.text import read_numbers
-from neurodeploy.tasks.readers.wav import read_wav
 from neurodeploy.tasks.unpack import unpack
 
 FSDD = tuple(fsdd.ARRAYS)
@@ -129,18 +129,18 @@ def test_an_idx_header_that_promises_too_much_is_refused(size: int, tmp_path: Pa
     path = tmp_path / "images"
     path.write_bytes(b"\0\0\x08\3" + size.to_bytes(4, "big") * 3)
     with pytest.raises(InputError, match=f"says that it holds {size} x {size} x {size} values and"):
-        idx.read_idx(path, 3)
+        mnist_like.read_idx(path, 3)
 
 
 def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idx, "MOST_BYTES", 3_000_000)
+    monkeypatch.setattr(mnist_like, "MOST_BYTES", 3_000_000)
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(bytes(4_000_000)))
     assert path.stat().st_size < 5_000
     with pytest.raises(InputError, match="unpacks to more than 3,000,000 bytes; download it again"):
-        idx.read_idx(path, 3)
+        mnist_like.read_idx(path, 3)
 
 
 @pytest.mark.parametrize("text", ["1.5\n2\n", "1e0\n2\n", "9" * 30 + "\n", "# 1\n2\n", "2 # 1\n"])

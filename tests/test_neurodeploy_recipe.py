@@ -10,7 +10,7 @@ import pytest
 
 from neurodeploy import tasks
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.recipe import Recipe
 
 

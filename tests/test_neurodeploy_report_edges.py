@@ -16,10 +16,10 @@ from rich.console import Console
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.estimates.estimate import Estimate
+from neurodeploy.hw_sim.chips.cost import Estimate
 from neurodeploy.models import loihi
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import numbers
+from neurodeploy.pages import wording
 from neurodeploy.pages.html import tables
 from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
@@ -145,7 +145,7 @@ def test_beside_conventional_hardware_stands_energy_with_static_power_too(networ
     out = run("--chip", "loihi1")[1]
     for words, part in (("without static power", "dynamic"), ("with it", "total")):
         (row,) = (line for line in out.splitlines() if f"Intel Loihi 1, {words}" in line)
-        assert numbers.amount(energy[part]["value"] * 1e-6, "J") in row
+        assert wording.amount(energy[part]["value"] * 1e-6, "J") in row
 
 
 def test_a_sample_lasts_as_long_as_the_sensor_takes(network, run):
@@ -159,7 +159,7 @@ def test_what_a_decision_costs_is_told_at_both_paces(network, run):
         at_pace = made["estimated"][name]["decision"]["at_pace"]
         assert at_pace["latency_ms"]["value"] == made["decisions"]["earliest_step"] * 20
     lines = run("--labels", "y.npy")[1].splitlines()
-    time = numbers.amount(made["decisions"]["earliest_step"] * 20e-3, "s")
+    time = wording.amount(made["decisions"]["earliest_step"] * 20e-3, "s")
     (first,) = (line for line in lines if line.startswith("  in real time"))
     assert first.count(f"{time}, ") == 2
     assert any("The same at the sensor's pace, 20 ms steps" in line for line in lines)
@@ -291,7 +291,7 @@ def test_a_report_says_where_it_comes_from(network, run):
     ],
 )  # fmt: skip
 def test_numbers_have_three_digits(value, text):
-    assert numbers.number(value) == text
+    assert wording.number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -300,16 +300,16 @@ def test_numbers_have_three_digits(value, text):
      (79_200.0, "79,200"), (2_736_128, "2.74M")],
 )  # fmt: skip
 def test_counts_are_whole_from_a_hundred_on(value, text):
-    assert numbers.count(value) == text
+    assert wording.count(value) == text
 
 
 def test_a_unit_is_one_in_which_the_largest_value_is_one_or_more():
-    found = [numbers.scale(v, "J").unit for v in ([2.0, 3e-9], [2e-3], [5e-7], [1e-20], [0.0])]
+    found = [wording.scale(v, "J").unit for v in ([2.0, 3e-9], [2e-3], [5e-7], [1e-20], [0.0])]
     assert found == ["J", "mJ", "nJ", "pJ", "J"]
-    assert numbers.scale([1e-9], "").factor == 1
-    assert numbers.amount(2.5e-5, "J") == "25.0 uJ"
-    assert numbers.printed(2.5e-5, "J") == "25.0 \N{MICRO SIGN}J"
-    scale = numbers.scale([2e-6], "J")
+    assert wording.scale([1e-9], "").factor == 1
+    assert wording.amount(2.5e-5, "J") == "25.0 uJ"
+    assert wording.printed(2.5e-5, "J") == "25.0 \N{MICRO SIGN}J"
+    scale = wording.scale([2e-6], "J")
     assert scale.band(Estimate(1e-6, 2e-6, 3e-6)) == "2.00 (1.00 to 3.00)"
     assert scale.band(Estimate(1e-6, 1e-6, 1e-6)) == "1.00"
 

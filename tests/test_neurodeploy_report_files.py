@@ -12,7 +12,7 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.models.errors import InputError
-from neurodeploy.pages.figures.registry import FIGURES
+from neurodeploy.pages.figures.drawing import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.running import report_files
 from neurodeploy.running.report_request import Request

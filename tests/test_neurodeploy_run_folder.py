@@ -15,7 +15,7 @@ import torch
 
 from neurodeploy.learning import checkpoint, loop, training
 from neurodeploy.learning.run_folder import RunFolder
-from neurodeploy.models import atomic
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.pages import history
 
@@ -146,7 +146,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
     folder.save(started)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     next(epochs)
-    monkeypatch.setattr(atomic, "_flush", full)
+    monkeypatch.setattr(files, "_flush", full)
     with pytest.raises(InputError) as caught:
         folder.save(started)
     assert str(caught.value) == (

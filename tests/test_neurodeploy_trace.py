@@ -11,7 +11,8 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import backends, fast
+from neurodeploy.hw_sim import backends
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 from neurodeploy.running import trained_network
 from neurodeploy.running.evaluation import Inputs, evaluate

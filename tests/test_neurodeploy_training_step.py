@@ -11,8 +11,7 @@ import torch
 
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.checkpoint import Checkpoint, load, save
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.network import TaskDescription
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

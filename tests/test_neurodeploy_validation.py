@@ -15,7 +15,7 @@ from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import validation
 from neurodeploy.learning.distributed import Team
 from neurodeploy.learning.validation import evaluate
-from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.tasks.task import Samples

@@ -19,7 +19,7 @@ from neurodeploy.learning.weight_pruning import (
     _rounded_down,
     share_at,
 )
-from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork

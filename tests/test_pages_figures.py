@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly
+from neurodeploy.hw_sim.chips.cost import Estimate, exactly
 from neurodeploy.models.network import (
     CubaLif,
     DenseLayer,
@@ -23,10 +23,9 @@ from neurodeploy.models.network import (
     QuantizedNetwork,
     TaskDescription,
 )
-from neurodeploy.pages import numbers
-from neurodeploy.pages.figures import ranges, style, svg
-from neurodeploy.pages.figures.registry import FIGURES
-from neurodeploy.pages.figures.svg import Drawn
+from neurodeploy.pages import wording
+from neurodeploy.pages.figures import drawing, ranges, style
+from neurodeploy.pages.figures.drawing import FIGURES, Drawn
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View, core_parts
@@ -62,7 +61,7 @@ def view_of(network: QuantizedNetwork, spikes: np.ndarray, labels: Any = None, *
 
 def drawn_of(view: View) -> tuple[dict[str, Drawn], str]:
     """Return every figure, which is whole or says why not, and the page."""
-    drawn = svg.draw_all(view)
+    drawn = drawing.draw_all(view)
     page = html.render(view, drawn)
     for each in drawn.values():
         assert bool(each.svg) != bool(each.why_missing), each.name
@@ -122,7 +121,7 @@ def test_real_time_is_answered_with_the_slowest_of_the_longest_step():
     peak = view.chips[0].latency.peak_step_s
     assert peak.high > peak.value
     kept = next(tile for tile in texts.tiles(view) if tile.title == "Real time kept")
-    most = numbers.printed(peak.high, "s")
+    most = wording.printed(peak.high, "s")
     assert kept.entries[0].note == f"up to {most} of 20 ms a step"
     assert kept.entries[0].value == "yes"
 

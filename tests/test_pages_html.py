@@ -18,7 +18,7 @@ import pytest
 
 from neurodeploy.export import netx
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages.figures.registry import FIGURES
+from neurodeploy.pages.figures.drawing import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.view import View
 from neurodeploy.running.report_request import Request

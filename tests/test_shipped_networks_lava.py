@@ -9,9 +9,9 @@ import pytest
 
 from neurodeploy.export import netx
 from neurodeploy.export.lava_order import from_lava, to_lava
-from neurodeploy.hw_sim import fast, lava_backend
-from neurodeploy.hw_sim.lava_process import Job, run_job
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast, lava
+from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.network import InputLayer
 
 STATES = RunOptions(states=True)
@@ -23,7 +23,7 @@ import sys
 
 import numpy as np
 
-from neurodeploy.hw_sim.lava_child import work
+from neurodeploy.hw_sim.simulators.process import work
 from neurodeploy.models import lava_compat
 from neurodeploy.models.blocks.lava_dl import slayer  # in half the time that netx would take for it
 
@@ -113,7 +113,7 @@ SCALED = ("tiny.net", "gts/pilotnet_lif/network.net")
 def test_fast_agrees_with_lava_in_every_spike_and_state(name, shipped, image):
     network = read(shipped(name), scaled=name in SCALED)
     values = image(name, network, NETWORKS[name])
-    ours, lavas = fast.run(network, values, STATES), lava_backend.run(network, values, STATES)
+    ours, lavas = fast.run(network, values, STATES), lava.run(network, values, STATES)
     for index, layer in enumerate(network.layers):
         assert ours.spikes[index].any() or layer is network.layers[-1]
         np.testing.assert_array_equal(ours.spikes[index], lavas.spikes[index])
@@ -132,7 +132,7 @@ STOCK = {
 """What stock netx can run, the layers of the file up to which it does, and the time steps.
 
 It refuses the average layer of N-TIDIGITS. PilotNet LIF it cannot run: Lava's convolution keeps
-sizes in int8, which its image, 200 wide, overflows (ours does not, see `export.synapse_models`).
+sizes in int8, which its image, 200 wide, overflows (ours does not, see `export.lava_models`).
 """
 
 

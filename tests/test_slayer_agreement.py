@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.hw_sim import fast, lava_backend
+from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.models import loihi
 from neurodeploy.models.blocks.lava_dl import slayer
 from neurodeploy.models.blocks.spikes import layer_spikes
@@ -160,7 +160,7 @@ def test_lava_agrees_with_both(trained):
         network, twin = trained(NETWORKS[name][0], NETWORKS[name][1]())
         values = values_for(twin, steps=25, samples=2)
         assert prove(network, twin, values).equal
-        lavas, ours = lava_backend.run(twin, values), fast.run(twin, values)
+        lavas, ours = lava.run(twin, values), fast.run(twin, values)
         for index, spikes in enumerate(ours.spikes):
             np.testing.assert_array_equal(spikes, lavas.spikes[index], f"{name} {index}")
 

@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from neurodeploy.export import netx, rules
-from neurodeploy.hw_sim import fast, lava_backend
 from neurodeploy.hw_sim.activity import count
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.architectures.layer_spec import LayerSpec
-from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.hw_sim.simulators import fast, lava
+from neurodeploy.models.architecture import Architecture, LayerSpec
+from neurodeploy.models.architecture_json import PRESETS
 from neurodeploy.models.network import digest
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
@@ -115,7 +114,7 @@ def test_slayer_and_fast_agree_in_every_spike(trained):
 def test_lava_agrees_too(trained):
     twin = quantize(trained)
     spikes = spikes_for(trained.architecture, 2, 30)
-    lavas, ours = lava_backend.run(twin, spikes), fast.run(twin, spikes)
+    lavas, ours = lava.run(twin, spikes), fast.run(twin, spikes)
     for index, layer in enumerate(ours.spikes):
         np.testing.assert_array_equal(layer, lavas.spikes[index], f"layer {index}")
 

@@ -33,9 +33,10 @@ from benchmarks.accuracy.runs import Place, Run, runs_of
 from benchmarks.accuracy.schedule import make_all
 from benchmarks.accuracy.tables import cells_of
 from benchmarks.tables import table_of
-from neurodeploy import cli, paths
-from neurodeploy.models.atomic import check_writable
+from neurodeploy import cli
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import check_writable
 
 
 @cli.command
@@ -88,7 +89,7 @@ def _check_places(given: argparse.Namespace) -> None:
     """Raise InputError now rather than after hours when what is found has no place."""
     page, folder = given.markdown, given.records
     if page is not None:
-        if paths.kind(page) not in ("", "file"):
+        if files.kind(page) not in ("", "file"):
             raise InputError(f"--markdown {page} is no file; give the name of a page to write")
         check_writable(page)
     if folder is not None and not given.kept:

@@ -19,8 +19,8 @@ ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ("neurodeploy", "torch", "numpy", "lava-dl")
 
 TASKS: Final = (
-    "neurodeploy/tasks/augment", "neurodeploy/tasks/encoders", "neurodeploy/tasks/kept_spikes.py",
-    "neurodeploy/tasks/split.py", "neurodeploy/tasks/task.py", "hw_sim/score.py",
+    "neurodeploy/tasks/augment", "neurodeploy/tasks/encoders", "neurodeploy/tasks/cache.py",
+    "neurodeploy/tasks/split.py", "neurodeploy/tasks/task.py", "hw_sim/readout.py",
 )  # fmt: skip
 SPIKING: Final = (
     *TASKS, "models", "export", "hw_sim", "neurodeploy/learning", "neurodeploy/running",

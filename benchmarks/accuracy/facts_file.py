@@ -25,7 +25,7 @@ from benchmarks.accuracy.rules import (
     parsed,
     text_of,
 )
-from neurodeploy.models.atomic import replacing
+from neurodeploy.models.files import replacing
 
 
 def _is_index(value: Any) -> bool:

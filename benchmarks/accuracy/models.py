@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from neurodeploy.models.architectures.architecture import Architecture
+    from neurodeploy.models.architecture import Architecture
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.tables import cells_of, processors, spread
 from benchmarks.accuracy.texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
 from benchmarks.tables import Cells, markdown_rows
-from neurodeploy.models.atomic import replacing
+from neurodeploy.models.files import replacing
 
 OTHER_PAGES: Final[dict[str, tuple[str, ...]]] = {
     "mnist": ("fashion",),

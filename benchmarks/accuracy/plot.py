@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.accuracy.figures import Outcome, Outcomes, task_of
 from benchmarks.accuracy.models import MODELS
-from neurodeploy.models.atomic import replacing
+from neurodeploy.models.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

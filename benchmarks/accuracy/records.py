@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from benchmarks.accuracy.keys import differences
 from benchmarks.accuracy.rules import figures_of, parsed, text_of
-from neurodeploy.models.atomic import replacing
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
 
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 VALUES: Final = {digit: value for value, digit in enumerate(DIGITS)}

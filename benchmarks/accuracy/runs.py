@@ -24,8 +24,8 @@ from benchmarks.accuracy.commands import RunFailed
 from benchmarks.accuracy.facts import Facts
 from benchmarks.accuracy.keys import differences, key_of
 from benchmarks.accuracy.models import MODELS, Model
-from neurodeploy.models.atomic import replacing
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.ann import sizes
 from neurodeploy import cli
-from neurodeploy.models.atomic import replacing
+from neurodeploy.models.files import replacing
 
 
 @cli.command

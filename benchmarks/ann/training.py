@@ -23,7 +23,7 @@ from torch import Tensor
 from benchmarks.ann.inputs import BATCH, View, epoch, parts, view_of
 from benchmarks.ann.networks import DROPOUT, Network, logits_of
 from benchmarks.ann.sizes import Plan
-from neurodeploy.hw_sim.score import Score, score
+from neurodeploy.hw_sim.readout import Score, score
 from neurodeploy.learning.training import TrainingData
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.recipe import Augment

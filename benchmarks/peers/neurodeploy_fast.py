@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from benchmarks.peers import measuring
 from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
-from neurodeploy.hw_sim import fast
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import fast
 
 
 class Fast:
-    """`hw_sim.fast` as a `measuring.SampleSimulator`."""
+    """`hw_sim.simulators.fast` as a `measuring.SampleSimulator`."""
 
     def __init__(self, workload: Workload, threads: int) -> None:
         self.network = network_of(workload)

@@ -14,8 +14,8 @@ from itertools import pairwise
 from benchmarks.peers import measuring
 from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
-from neurodeploy.hw_sim import lava_backend
 from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators import lava
 
 STEPS = 2_048
 """To run, rounded to whole samples; at least one."""
@@ -32,7 +32,7 @@ def measure(workload: Workload, options: measuring.Options) -> measuring.Finding
             reports.append((time.perf_counter(), done))
 
     began = time.perf_counter()
-    activity = lava_backend.run(network_of(workload), spikes, RunOptions(progress=report))
+    activity = lava.run(network_of(workload), spikes, RunOptions(progress=report))
     seconds = time.perf_counter() - began
     running = reports[:-1] if reports[-1][1] == len(spikes) * steps else reports
     pieces = [

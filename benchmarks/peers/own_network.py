@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.workload_file import LayerArrays, Workload, stream_of
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import fast
 from neurodeploy.hw_sim.activity import count
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 STREAM_STEPS = 16_384

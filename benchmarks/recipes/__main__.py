@@ -21,7 +21,7 @@ from benchmarks import tables
 from benchmarks.recipes import digits, fashion, har_small, record, spoken_digits, watch
 from benchmarks.recipes.search import Job, Search, jobs_of, train
 from neurodeploy import cli
-from neurodeploy.models.atomic import check_writable
+from neurodeploy.models.files import check_writable
 from neurodeploy.tasks.windows import Windows
 
 SEARCHES: Final[dict[str, Callable[[], Search]]] = {

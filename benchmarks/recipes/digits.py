@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.recipes.folds import stretches
 from benchmarks.recipes.search import Search, Trial
-from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.digits import DIGITS, SHAPE
 from neurodeploy.tasks.encoders.registry import Pixels
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from neurodeploy.models.atomic import replacing
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
 
 COLUMNS: Final = (
     "trial", "fold", "seed", "accuracy_last", "accuracy_best", "best_epoch", "train_accuracy",

@@ -18,7 +18,7 @@ from benchmarks.recipes.folds import Rows, not_tested, thinned
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.chosen_network import architecture_of
 from neurodeploy.learning.training import Settings, TrainingData
-from neurodeploy.models.architectures.architecture import Architecture
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.recipe import Recipe

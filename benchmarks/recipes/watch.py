@@ -6,7 +6,7 @@ from typing import Final
 
 from benchmarks.recipes.folds import by_subject
 from benchmarks.recipes.search import Search, Trial
-from neurodeploy.tasks.augment.wearing import vary_wearing
+from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.encoders.registry import SigmaDelta, Together
 from neurodeploy.tasks.har import LEVEL_PER_G, TURNING_PER_RAD_S
 from neurodeploy.tasks.watch import MOVEMENT, WATCH

@@ -18,9 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from neurodeploy.hw_sim.chips import cost_file, cost_json
-from neurodeploy.hw_sim.chips.cost import GRADES, SI_FACTORS, Cost, Reading
-from neurodeploy.hw_sim.estimates.estimate import Estimate, around
+from neurodeploy.hw_sim.chips import cost_file
+from neurodeploy.hw_sim.chips.cost import GRADES, SI_FACTORS, Cost, Estimate, Reading, around
 from neurodeploy.models.errors import InputError
 
 __all__ = [
@@ -146,7 +145,7 @@ def read_chip_file(path: Path) -> Chip:
     Raises:
         InputError: one sentence on the first fault of the file.
     """
-    return read_chip(cost_json.read_text(path), path)
+    return read_chip(cost_file.read_text(path), path)
 
 
 def read_chip(text: str, file: str | Path = "the cost file") -> Chip:

@@ -6,20 +6,169 @@ The files of the installed chips go the same way as those that a person gives.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypedDict
 
-from neurodeploy.hw_sim.chips import cost_rows
 from neurodeploy.hw_sim.chips.cost import GRADES, Cost, Reading
-from neurodeploy.hw_sim.chips.cost_json import load, shown
-from neurodeploy.hw_sim.chips.cost_rows import Rule
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.json_object import Object
+from neurodeploy.models.files import Object, object_of
+
+BYTES_MAX: Final = 1_000_000
+"""Of a cost file; the installed ones have 20 kB."""
+
+WAY_OUT: Final = "give a cost file, as docs/cost-files.md describes"
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the file at `path`.
+
+    Raises:
+        InputError: when it is no regular file, cannot be read, is too large or not in UTF-8.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; {WAY_OUT}")
+        if not path.is_file():
+            what = "is no regular file" if path.exists() else "does not exist"
+            raise InputError(f"{path} {what}; {WAY_OUT}")
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise InputError(
+            f"{str(path)[:200]} cannot be read ({error.strerror}); {WAY_OUT}"
+        ) from None
+    if len(content) > BYTES_MAX:
+        raise InputError(f"{path} has more than {BYTES_MAX:,} bytes; {WAY_OUT}")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8 (byte {error.start}); {WAY_OUT}") from None
+
+
+def load(text: str, file: str | Path) -> Any:
+    """Return the JSON value of a text, objects as `Object`.
+
+    Raises:
+        InputError: when the text is no JSON, or nested without end.
+    """
+    try:
+        return json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=object_of, parse_int=_whole_number
+        )
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{file} is no JSON ({error.msg}, line {error.lineno}, column {error.colno}); "
+            "correct it there"
+        ) from None
+    except RecursionError:
+        raise InputError(f"{file} is nested too deeply; {WAY_OUT}") from None
+
+
+def shown(value: Any) -> str:
+    """Return a value of a file as a message shows it: as JSON, and not too long."""
+    if isinstance(value, (dict, list)) and value:
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _whole_number(text: str) -> int | float:
+    """Return an int, or the float next to one that is too long to be in any range."""
+    return int(text) if len(text) <= 30 else float(text)
+
+
+LARGEST_COST: Final = 10**12
+"""Of any cost in its unit: a joule, some minutes or a gigawatt for one event."""
+
+SHORTEST_BARRIER: Final = 1e-6
+"""Of a barrier in its unit; no step of a chip takes no time at all."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a row may hold.
+
+    Attributes:
+        units: those allowed.
+        low: smallest value.
+        high: largest value.
+        whole: whether only whole numbers are allowed.
+        required: whether every cost file has the row.
+    """
+
+    units: tuple[str, ...]
+    low: float
+    high: float
+    whole: bool
+    required: bool = True
+
+
+def _limit(unit: str, low: int, high: int, *, required: bool = True) -> Rule:
+    return Rule((unit,), low, high, whole=True, required=required)
+
+
+def _cost(*units: str, low: float = 0) -> Rule:
+    return Rule(units, low, LARGEST_COST, whole=False)
+
+
+LIMITS: Final = {
+    "cores_per_chip": _limit("neurocores", 1, 10**6),
+    "chips_max": _limit("chips", 1, 10**6),
+    "neurons_per_core": _limit("neurons", 1, 10**9),
+    "synaptic_memory": _limit("bits", 1, 10**12),
+    "synapse_list_length": _limit("synapses", 1, 10**9, required=False),
+    "synapse_list_header": _limit("bits", 0, 10**6),
+    "synapse_list_word": _limit("bits", 1, 10**6),
+    "input_axons_per_core": _limit("axons", 1, 10**9, required=False),
+    "output_axons_per_core": _limit("axons", 1, 10**9, required=False),
+    "population_axon_entries": _limit("output axons", 1, 10**6, required=False),
+    "decay_settings_per_core": _limit("settings", 1, 10**9, required=False),
+    "delay_max": _limit("steps", 0, 10**6),
+    "graded_spike_bits_max": _limit("bits", 0, 64),
+    "weight_bits_small_max": _limit("bits", 0, 64),
+    "weight_bits_max": _limit("bits", 1, 64),
+    "weight_exponent_min": _limit("powers of two", -64, 0),
+    "cores_per_tile": _limit("neurocores", 1, 1024),
+    "tiles_east_west": _limit("tiles", 1, 1024),
+    "tiles_north_south": _limit("tiles", 1, 1024),
+}
+"""By name, in the order of docs/cost-files.md. A limit that is not required and has no row does not
+bind."""
+
+COSTS: Final = {
+    "synaptic_operation_energy": _cost("pJ"),
+    "convolution_operation_energy": _cost("pJ"),
+    "neuron_update_active_energy": _cost("pJ"),
+    "neuron_update_inactive_energy": _cost("pJ"),
+    "spike_generation_energy": _cost("pJ"),
+    "spike_message_energy": _cost("pJ"),
+    "hop_east_west_energy": _cost("pJ"),
+    "hop_north_south_energy": _cost("pJ"),
+    "static_power": _cost("mW"),
+    "synaptic_operation_time": _cost("ns", "us"),
+    "convolution_operation_time": _cost("ns", "us"),
+    "neuron_update_active_time": _cost("ns", "us"),
+    "neuron_update_inactive_time": _cost("ns", "us"),
+    "spike_generation_time": _cost("ns", "us"),
+    "spike_message_time": _cost("ns", "us"),
+    "hop_east_west_time": _cost("ns", "us"),
+    "hop_north_south_time": _cost("ns", "us"),
+}
+"""By name, in the order of docs/cost-files.md."""
+
+BARRIER: Final = _cost("ns", "us", low=SHORTEST_BARRIER)
+"""Of each row of the section `barrier`, whose names are numbers of tiles."""
+
+TILES_MAX: Final = 10**9
+"""The most tiles that a row of the barrier may be for."""
+
 
 SECTIONS: Final = ("name", "title", "caveats", "limits", "costs", "barrier")
 """The keys of a cost file; all are required."""
@@ -64,8 +213,8 @@ def parse(text: str, file: str | Path) -> Content:
     content = Content(
         name=name,
         title=_text(data["title"], f"{file}: title"),
-        limits=_section(data["limits"], cost_rows.LIMITS, f"{file}: limits"),
-        costs=_section(data["costs"], cost_rows.COSTS, f"{file}: costs"),
+        limits=_section(data["limits"], LIMITS, f"{file}: limits"),
+        costs=_section(data["costs"], COSTS, f"{file}: costs"),
         barrier=_barrier(data["barrier"], f"{file}: barrier"),
         caveats=_caveats(data["caveats"], f"{file}: caveats"),
         digest=hashlib.sha256(text.encode()).hexdigest(),
@@ -116,13 +265,11 @@ def _barrier(value: Any, where: str) -> tuple[tuple[int, Cost], ...]:
             where, f"is {shown(value)}", "give an object with a row for a number of tiles at least"
         )
     for tiles in value:
-        if not (TILES.fullmatch(tiles) and int(tiles) <= cost_rows.TILES_MAX):
-            way_out = f"give a whole number from 1 to {cost_rows.TILES_MAX:,} in digits alone"
+        if not (TILES.fullmatch(tiles) and int(tiles) <= TILES_MAX):
+            way_out = f"give a whole number from 1 to {TILES_MAX:,} in digits alone"
             fail(where, f"has a row for {shown(tiles)} tiles", way_out)
     _check_keys(value, where, tuple(value))
-    rows = {
-        int(tiles): _row(row, cost_rows.BARRIER, f"{where}.{tiles}") for tiles, row in value.items()
-    }
+    rows = {int(tiles): _row(row, BARRIER, f"{where}.{tiles}") for tiles, row in value.items()}
     return tuple(sorted(rows.items()))
 
 

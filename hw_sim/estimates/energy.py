@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.estimates.core_time import neuron_updates, operation
-from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly
-from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.chips.cost import Estimate, exactly
+from neurodeploy.hw_sim.estimates.meter import Workload, neuron_updates, operation
 from neurodeploy.hw_sim.placement.mesh import Traffic
 from neurodeploy.hw_sim.placement.place import Placement
 

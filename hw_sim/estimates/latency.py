@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neurodeploy.hw_sim.activity import LayerCounts
-from neurodeploy.hw_sim.estimates.estimate import Estimate, exactly, largest
-from neurodeploy.hw_sim.estimates.workload import Workload
+from neurodeploy.hw_sim.chips.cost import Estimate, exactly, largest
+from neurodeploy.hw_sim.estimates.meter import Workload
 from neurodeploy.models.errors import InputError
 
 

@@ -6,6 +6,7 @@ the busiest neurocore of that step, and of that step alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,15 +14,256 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.estimates.core_time import ENDS, Work, core_times, is_dense, neurons_of
-from neurodeploy.hw_sim.estimates.estimate import around
-from neurodeploy.hw_sim.estimates.workload import Exchange, Peak, Workload
-from neurodeploy.hw_sim.kernels.tally import tally
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.chips.cost import Estimate, around
 from neurodeploy.hw_sim.placement import links
 from neurodeploy.hw_sim.placement.mesh import NO_TRAFFIC, Traffic, longest_way, traffic
 from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import InputLayer, RecurrentLayer
+from neurodeploy.models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The longest step of a run.
+
+    Attributes:
+        busy_s: what its busiest neurocore takes, each end by itself.
+        sample: in which sample, from 0.
+        step: in which time step, from 0.
+        neurocore: which one, from 0.
+        synops: SynOps of that neurocore in that step.
+    """
+
+    busy_s: Estimate
+    sample: int
+    step: int
+    neurocore: int
+    synops: int
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Spikes, or values that drive input neurons, that pass between the host and the chip.
+
+    Attributes:
+        per_sample: in the mean sample.
+        peak_step: the most in one step of any sample.
+    """
+
+    per_sample: float
+    peak_step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """What the neurocores did. Spikes count in the step in which they are sent.
+
+    Attributes:
+        placement: the neurocores.
+        samples: how many ran.
+        steps: time steps of each.
+        busy_s: seconds a step that the busiest neurocore of each step takes, the mean.
+        busy_by_step_s: the same (value) in each step, float (steps,).
+        peak: the longest step.
+        core_s: seconds a step (value) of each neurocore, float (neurocores,).
+        core_synops: of each neurocore, a sample, float (neurocores,).
+        core_messages: that arrive at each neurocore, a sample, float (neurocores,).
+        core_spikes: that each neurocore sends, a sample, float (neurocores,).
+        synops: of each layer and step, a sample, float (layers, steps).
+        spikes: of each layer and step, a sample, float (layers, steps).
+        messages: that arrive at neurocores and host in each step, a sample, float (steps,).
+        traffic: the ways of all messages, for a sample.
+        longest_way: hops (east-west, north-south) of the longest of them.
+        injected: from the host.
+        read: by the host; spikes alone, see `voltages_read`.
+    """
+
+    placement: Placement
+    samples: int
+    steps: int
+    busy_s: Estimate
+    busy_by_step_s: NDArray[np.float64]
+    peak: Peak
+    core_s: NDArray[np.float64]
+    core_synops: NDArray[np.float64]
+    core_messages: NDArray[np.float64]
+    core_spikes: NDArray[np.float64]
+    synops: NDArray[np.float64]
+    spikes: NDArray[np.float64]
+    messages: NDArray[np.float64]
+    traffic: Traffic
+    longest_way: tuple[int, int]
+    injected: Exchange
+    read: Exchange
+
+    @property
+    def voltages_read(self) -> int:
+        """Neurons of which the host reads v after the last step: outputs that never fire."""
+        network = self.placement.network
+        return network.layers[-1].neurons if network.answer_kind == "voltage" else 0
+
+    @property
+    def busiest_core(self) -> int:
+        """The neurocore that takes longest in the mean step."""
+        return int(self.core_s.argmax())
+
+
+ENDS = ("low", "value", "high")
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What neurocores do in each step of some samples, arrays (batch, neurocores, time).
+
+    Attributes:
+        synops: weights that they add, int64.
+        messages: spikes that arrive, int32.
+        spikes: spikes that their neurons send, int32.
+    """
+
+    synops: NDArray[np.int64]
+    messages: NDArray[np.int32]
+    spikes: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class CoreTimes:
+    """The seconds that one end of the estimate charges.
+
+    Attributes:
+        synop: for a SynOp, float (neurocores, 1).
+        message: for a spike that arrives.
+        spike: for a spike that is sent, beyond its neuron's update.
+        fixed: for a step without spikes: the updates of all neurons, float (neurocores, 1).
+    """
+
+    synop: NDArray[np.float64]
+    message: float
+    spike: float
+    fixed: NDArray[np.float64]
+
+    def seconds(self, work: Work) -> NDArray[np.float64]:
+        """Return SynOps * synop + messages * message + spikes * spike + fixed.
+
+        Returns:
+            float array (batch, neurocores, time).
+        """
+        found = work.synops * self.synop
+        found += work.messages * self.message
+        found += work.spikes * self.spike
+        found += self.fixed
+        return found
+
+
+def core_times(placement: Placement) -> dict[str, CoreTimes]:
+    """Return the seconds of what neurocores do, for each of `ENDS`.
+
+    Neurons count as `neuron_updates` has it: one that spikes takes what it does beyond one that
+    does not.
+    """
+    chip = placement.chip
+    neurons = neurons_of(placement).astype(np.float64)[:, None]
+    quiet, spiking = (neuron_updates(1, spikes, chip=chip, what="time") for spikes in (0, 1))
+    generation, message = chip.cost("spike_generation_time"), chip.cost("spike_message_time")
+    synop = _of_layers(placement)
+    return {
+        end: CoreTimes(
+            synop=np.array([getattr(each, end) for each in synop])[:, None],
+            message=getattr(message, end),
+            spike=getattr(generation, end) + getattr(spiking, end) - getattr(quiet, end),
+            fixed=neurons * np.float64(getattr(quiet, end)),
+        )
+        for end in ENDS
+    }
+
+
+def neuron_updates(updates: float, spikes: float, *, chip: Chip, what: str) -> Estimate:
+    """Return the joules or seconds of `updates` neuron updates, of which `spikes` end in a spike.
+
+    A neuron at rest is updated for less than an active one, and which ones are at rest is not
+    counted. Low: only those that spike are active, and one at rest takes no more than they do,
+    spikes * active + (updates - spikes) * inactive. Value and high: all are active,
+    updates * active, as KerasSpiking counts. What generates a spike is not among it.
+
+    Args:
+        updates: neurons times steps.
+        spikes: as many at most.
+        chip: on which.
+        what: "energy" or "time".
+    """
+    active = chip.cost(f"neuron_update_active_{what}")
+    inactive = chip.cost(f"neuron_update_inactive_{what}")
+    low = spikes * active.low + (updates - spikes) * min(inactive.low, active.low)
+    return around(updates * active.value, low, updates * active.high)
+
+
+def neurons_of(placement: Placement) -> NDArray[np.int64]:
+    """Return the neurons of every neurocore, int64 (neurocores,)."""
+    sizes = [math.prod(size) for placed in placement.layers for size in placed.blocks.sizes()]
+    return np.array(sizes, np.int64)
+
+
+def operation(layer: Layer, chip: Chip, what: str) -> Estimate:
+    """Return the joules or seconds of one SynOp of a layer; convolutions may have a row of theirs.
+
+    Args:
+        layer: whose SynOp.
+        chip: on which.
+        what: "energy" or "time".
+    """
+    row = f"convolution_operation_{what}"
+    if isinstance(layer, ConvLayer) and row in chip.costs:
+        return chip.cost(row)
+    return chip.cost(f"synaptic_operation_{what}")
+
+
+def _of_layers(placement: Placement) -> list[Estimate]:
+    found = []
+    for layer, placed in zip(placement.network.layers, placement.layers):
+        found += [operation(layer, placement.chip, "time")] * placed.neurocores
+    return found
+
+
+def is_dense(layer: Layer) -> bool:
+    """Return whether a spike that arrives reaches every neuron of the layer."""
+    return not isinstance(layer, (ConvLayer, InputLayer))
+
+
+def count_messages(
+    spikes: NDArray[Any],
+    start: NDArray[np.int64],
+    counter: NDArray[np.int64],
+    synapses: NDArray[np.int64],
+    counts: NDArray[np.int32],
+    summed: NDArray[np.int64],
+    by_sender: NDArray[np.int64],
+) -> None:
+    """Add to the three outputs what the samples hold; any value but 0 is one spike.
+
+    Args:
+        spikes: what the senders sent, array (batch, time, senders).
+        start: where the pairs of each sender begin, int64 (senders + 1,).
+        counter: of each pair of sender and counter, int64 (pairs,).
+        synapses: of each pair, int32 (pairs,).
+        counts: spikes that each counter counts, int32 (batch, time, counters).
+        summed: the same, each times its synapses, int64 (batch, time, counters).
+        by_sender: spikes of each sender, int64 (senders,).
+    """
+    batch, time, senders = spikes.shape
+    for sample in range(batch):
+        for step in range(time):
+            sent, count, total = spikes[sample, step], counts[sample, step], summed[sample, step]
+            for sender in range(senders):
+                if sent[sender] != 0:
+                    by_sender[sender] += 1
+                    for pair in range(start[sender], start[sender + 1]):
+                        count[counter[pair]] += 1
+                        total[counter[pair]] += synapses[pair]
+
+
+_count_messages = compile_kernel(count_messages)
 
 VALUES_AT_ONCE: Final = 1 << 22
 """Neurocores times samples times steps that are worked on at once, to keep memory flat."""
@@ -96,7 +338,9 @@ class Meter:
         of, frames = self._counters[index], spikes.transpose(0, 2, 1)
         shape = *frames.shape[:2], of.count
         counts, synapses = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
-        tally(frames, of.start, of.counter, of.synapses, counts, synapses, self._sent[index])
+        _count_messages(
+            frames, of.start, of.counter, of.synapses, counts, synapses, self._sent[index]
+        )
         return counts.transpose(0, 2, 1), synapses.transpose(0, 2, 1)
 
     def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:

@@ -12,15 +12,155 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import int64, prange, uint64
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.kernels.event_sums import parallel
-from neurodeploy.hw_sim.kernels.lanes import kernel, spread, store
+from neurodeploy.hw_sim.kernels.lanes import (
+    LANES,
+    add_to,
+    bits_of,
+    count_bits,
+    kernel,
+    load,
+    spread,
+    store,
+    widen,
+)
 from neurodeploy.hw_sim.kernels.neuron_steps import advance, advance_counting
-from neurodeploy.hw_sim.kernels.row_sums import add_rows, scatter_rows, sum_rows
-from neurodeploy.hw_sim.kernels.spike_lists import LANES, SPARE, list_spikes, sort_by_arrival
 from neurodeploy.models.cuba import compiled
+
+SENDER_BITS = 16
+OCTET = 8
+"""Spikes are looked at in eights: rows of arriving spikes are padded to a multiple of this."""
+
+SPARE = OCTET
+"""How many entries more than spikes a list needs room for."""
+
+_SENDER_MASK = (1 << SENDER_BITS) - 1
+_BYTE = uint64(255)
+_PLACES = np.array(
+    [
+        [bit for bit in range(8) if byte >> bit & 1] + [0] * (8 - byte.bit_count())
+        for byte in range(256)
+    ],
+    np.int8,
+).reshape(-1)
+
+
+@kernel
+def _list_octet(byte, code, events, count):
+    """Add the spikes of eight senders, one bit each, to a list; return its new length."""
+    places = widen(load(_PLACES, int64(byte) * OCTET, OCTET), 32)
+    store(events, count, places + code)
+    return count + count_bits(byte)
+
+
+@kernel
+def list_spikes(frames, width, start, stop, events):
+    """List the spikes of the steps `start` to `stop`, step by step; return how many there are.
+
+    frames uint8 (T * width,), 0 or 1, width a multiple of OCTET -> events int32.
+    """
+    count = 0
+    whole = width // LANES * LANES
+    for t in range(start, stop):
+        at, code = t * width, (t - start) << SENDER_BITS
+        for k in range(0, whole, LANES):
+            fired = bits_of(load(frames, at + k, LANES) != 0)
+            for octet in range(0, LANES, OCTET):
+                byte = (fired >> uint64(octet)) & _BYTE
+                count = _list_octet(byte, code + k + octet, events, count)
+        for k in range(whole, width, OCTET):
+            byte = bits_of(load(frames, at + k, OCTET) != 0)
+            count = _list_octet(byte, code + k, events, count)
+    return count
+
+
+@kernel
+def sort_by_arrival(events, count, start, sender_delays, first, ordered):
+    """Order a list that begins in step `start` by the step in which the spikes count.
+
+    sender_delays int32 (senders,) -> first int64 (ring + 1,), ordered int32: the senders whose
+    spikes count in the steps that are `slot` in the ring stand from first[slot] to first[slot + 1].
+    """
+    ring = first.size - 1
+    first[:] = 0
+    for k in range(count):
+        first[_slot(events[k], start, sender_delays, ring)] += 1
+    total = 0
+    for slot in range(ring):
+        total += first[slot]
+        first[slot] = total
+    first[ring] = total
+    for k in range(count - 1, -1, -1):
+        slot = _slot(events[k], start, sender_delays, ring)
+        first[slot] -= 1
+        ordered[first[slot]] = events[k] & _SENDER_MASK
+
+
+@kernel
+def _slot(event, start, sender_delays, ring):
+    code = int64(event)
+    step = start + (code >> SENDER_BITS) + 1 + sender_delays[code & _SENDER_MASK]
+    return step & (ring - 1)
+
+
+@kernel
+def add_rows(plan, tile, totals, events, count, start):
+    """Add the row of each spike's sender to the totals of the step in which it counts.
+
+    totals (ring * W,), events as in `spike_lists`.
+    """
+    width, senders = plan.width, plan.weights.shape[1]
+    weights = plan.weights.reshape(-1)
+    block, first = senders * LANES, tile * width * senders
+    for k in range(count):
+        code = int64(events[k])
+        sender = code & _SENDER_MASK
+        step = start + (code >> SENDER_BITS) + 1 + plan.sender_delays[sender]
+        at, row = (step & (plan.ring - 1)) * width, first + sender * LANES
+        add_to(totals, at, load(weights, row, LANES))
+        if width > LANES:  # Most layers are this narrow, and a loop would take longer.
+            add_to(totals, at + LANES, load(weights, row + block, LANES))
+            for j in range(2, width // LANES):
+                add_to(totals, at + j * LANES, load(weights, row + j * block, LANES))
+
+
+@kernel
+def sum_rows(plan, tile, totals, first, ordered):
+    """Do as `add_rows` with the spikes in the order of their arrival.
+
+    LANES neurons at a time are summed in registers over all spikes of a step, in 16 bits as long as
+    no sum can exceed these. Meanwhile their part of the weights, S * LANES numbers, stays in the
+    cache over the whole stretch.
+    """
+    width = plan.width
+    for column in range(0, width, LANES):
+        weights = plan.weights[(tile * width + column) // LANES].reshape(-1)
+        for slot in range(plan.ring):
+            for begin in range(first[slot], first[slot + 1], plan.summed):
+                total = spread(0, 16, LANES)
+                for k in range(begin, min(begin + plan.summed, first[slot + 1])):
+                    row = load(weights, int64(ordered[k]) * LANES, LANES)
+                    total = total + widen(row, 16)
+                add_to(totals, slot * width + column, total)
+
+
+@kernel
+def scatter_rows(plan, tile, totals, events, count, start):
+    """Do as `add_rows`, each synapse with its own delay."""
+    width = plan.width
+    for k in range(count):
+        code = int64(events[k])
+        sender, step = code & _SENDER_MASK, start + (code >> SENDER_BITS) + 1
+        for column in range(0, width, LANES):
+            block = (tile * width + column) // LANES
+            weights, delays = plan.weights[block, sender], plan.synapse_delays[block, sender]
+            for j in range(LANES):
+                at = ((step + delays[j]) & (plan.ring - 1)) * width + column + j
+                totals[at] += weights[j]
+
 
 _CACHE_LINE = 64
 

@@ -7,7 +7,7 @@ biases a delay of all that a neuron receives comes to a shift of what it does, a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numba
 import numpy as np
@@ -15,14 +15,154 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Overflows
 from neurodeploy.hw_sim.kernels.cuba_layer import run_layer
-from neurodeploy.hw_sim.kernels.frames import channels_last
-from neurodeploy.hw_sim.kernels.late import late
-from neurodeploy.hw_sim.kernels.layer_plan import TILE, LayerPlan, plan_layer
-from neurodeploy.hw_sim.kernels.once import once_a_layer
+from neurodeploy.hw_sim.kernels.frames import channels_last, late
+from neurodeploy.hw_sim.kernels.lanes import LANES
+from neurodeploy.hw_sim.kernels.shared import once_a_layer
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import DenseLayer, Layer, Shape, each_neuron
 from neurodeploy.models.neurons import CubaLif, arrays_of
+
+TILE = 1024
+"""The most neurons that are worked off at once."""
+
+CROWD = {np.dtype(np.int16): 64, np.dtype(np.int32): 16}
+"""From so many spikes a step on, rows are summed in registers, by the type of the totals.
+
+Billions of SynOps a second, neuron updates included, one thread of an AMD EPYC with AVX-512 that
+had other work too, no delays, best of three; the product is the best of 1024 and 2048 senders:
+
+    spikes a step       of 1024 senders, 32 bits: 21, 51, 102, 512, 1024    of 256, 16 bits: 26, 128
+    add_rows                                      22, 24,  26,  28,   21                     28,  37
+    sum_rows                                      32, 49,  60,  86,   98                     29,  49
+    float32 product                                1,  3,   6,  30,   60                      6,  26
+
+So a dense product is never the faster way, and there is none. With axonal delays the two meet later
+in 16 bits, at about 128 spikes.
+"""
+
+RING = 1 << loihi.DELAY_MAX.bit_length() + 1
+"""Steps of the ring of future inputs: half for delays, half for a stretch of time."""
+
+_CACHE_LINE = 64
+_LARGEST = np.iinfo(np.int16).max
+
+
+class LayerPlan(NamedTuple):
+    """What the kernel needs of a layer; K tiles of W neurons each.
+
+    Attributes:
+        weights: int8 or int16 (K * W / LANES, S, LANES): LANES neurons at a time, so that what they
+            receive lies together; halved where `shift` is one more than the activation's.
+        width: W.
+        sender_delays: int32 (S,), steps by which a sender's spikes are late.
+        synapse_delays: int8 in the shape of `weights`, or (0, 0, 0) where no synapse has a delay
+            of its own.
+        kept_current: int32 (K * W,), 4096 minus the current decay.
+        kept_voltage: int32 (K * W,), 4096 minus the voltage decay.
+        bias: int32 (K * W,), added to v in every step.
+        threshold: what v must exceed, int32.
+        shift: how far weighted sums are shifted left.
+        totals: an empty array of the type that holds them: int16 where they fit, or int32.
+        ring: steps of future input that are kept, a power of two.
+        stretch: steps that are worked off at once; ring minus 1 minus the longest delay.
+        summed: so many rows of weights can be added in 16 bits.
+        crowd: from so many spikes a step on, sum their rows in registers.
+    """
+
+    weights: NDArray[Any]
+    width: int
+    sender_delays: NDArray[np.int32]
+    synapse_delays: NDArray[np.int8]
+    kept_current: NDArray[np.int32]
+    kept_voltage: NDArray[np.int32]
+    bias: NDArray[np.int32]
+    threshold: int
+    shift: int
+    totals: NDArray[Any]
+    ring: int
+    stretch: int
+    summed: int
+    crowd: int
+
+
+def padded(count: int, to: int = LANES) -> int:
+    """Return the next multiple of LANES, or of another number."""
+    return -(-count // to) * to
+
+
+def plan_layer(
+    layer: DenseLayer, bias: NDArray[Any] | None = None, *, tile: int = TILE
+) -> LayerPlan:
+    """Return what the kernel needs to run a layer.
+
+    Args:
+        layer: the layer.
+        bias: integers (neurons,), shifted by 6, added to v in every step; None for none. Without,
+            dendritic delays are the caller's: they shift what the layer puts out.
+        tile: the most neurons that are worked off at once.
+    """
+    kind = layer.delay_kind
+    neuron: Any = layer.neuron  # CUBA LIF
+    if kind == "dendritic" and bias is not None:
+        kind = "synaptic"
+    tiles = -(-layer.neurons // tile)
+    width = padded(-(-layer.neurons // tiles))
+    halved = not np.bitwise_or.reduce(layer.weight, axis=None) & 1
+    weights = _blocks(layer.weight, tiles * width, np.int8 if halved else np.int16, int(halved))
+    longest = int(layer.delay.max()) if kind in ("axonal", "synaptic") else 0
+    fits = halved and largest_sum(layer.weight) >> 1 <= _LARGEST
+    totals = np.zeros(0, np.int16 if fits else np.int32)
+    return LayerPlan(
+        weights=weights,
+        width=width,
+        sender_delays=_row(layer.senders, layer.senders, layer.delay[0] if kind == "axonal" else 0),
+        synapse_delays=_blocks(
+            np.broadcast_to(layer.delay, layer.weight.shape), tiles * width, np.int8
+        )
+        if kind == "synaptic"
+        else np.zeros((0, 0, 0), np.int8),
+        kept_current=_row(tiles * width, layer.neurons, loihi.DECAY_ONE - neuron.current_decay),
+        kept_voltage=_row(tiles * width, layer.neurons, loihi.DECAY_ONE - neuron.voltage_decay),
+        bias=_row(tiles * width, layer.neurons, 0 if bias is None else bias),
+        threshold=neuron.threshold << loihi.ACTIVATION_SHIFT,
+        shift=loihi.ACTIVATION_SHIFT + int(halved),
+        totals=totals,
+        ring=RING,
+        stretch=RING - 1 - longest,
+        summed=_LARGEST // max(1, -int(weights.min()), int(weights.max())),
+        crowd=CROWD[totals.dtype],
+    )
+
+
+def largest_sum(weight: NDArray[Any]) -> int:
+    """Return the largest magnitude that a neuron's weighted input can have, over all neurons."""
+    return max(int(np.abs(row, dtype=np.int64).sum()) for row in weight)
+
+
+def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return zeros that start where a cache line starts."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.zeros(size + _CACHE_LINE, np.uint8)
+    skipped = -room.ctypes.data % _CACHE_LINE
+    values: NDArray[Any] = room[skipped : skipped + size].view(dtype).reshape(shape)
+    return values
+
+
+def _blocks(values: NDArray[Any], neurons: int, dtype: Any, shift: int = 0) -> NDArray[Any]:
+    """Return (neurons, senders) as (blocks, senders, LANES), shifted right, padded with zeros."""
+    result = _aligned((neurons // LANES, values.shape[1], LANES), dtype)
+    for block, first in zip(result, range(0, len(values), LANES)):
+        part = values[first : first + LANES] >> shift
+        block[:, : len(part)] = part.T
+    return result
+
+
+def _row(width: int, count: int, values: Any) -> NDArray[np.int32]:
+    """Return one number for each of `count` entries, or the same for all; 0 in the padding."""
+    result = _aligned((width,), np.int32)
+    result[:count] = values
+    return result
 
 
 def runs(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:

@@ -26,6 +26,9 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from neurodeploy.models.compiling import compile_kernel
 
+LANES = 64
+"""Rows of weights, outgoing spikes and states are padded to a multiple of this."""
+
 ARITHMETIC = {
     operator.add: "add",
     operator.sub: "sub",

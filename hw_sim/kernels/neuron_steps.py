@@ -6,6 +6,7 @@ The equations are those of `models.cuba`, on lanes.
 from __future__ import annotations
 
 from neurodeploy.hw_sim.kernels.lanes import (
+    LANES,
     bits_of,
     count_bits,
     kernel,
@@ -15,7 +16,6 @@ from neurodeploy.hw_sim.kernels.lanes import (
     store,
     widen,
 )
-from neurodeploy.hw_sim.kernels.spike_lists import LANES
 from neurodeploy.models import loihi
 
 _DECAY_SHIFT = loihi.DECAY_SHIFT

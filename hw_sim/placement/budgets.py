@@ -14,8 +14,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.placement.axons import Readers, input_axons, output_axons
-from neurodeploy.hw_sim.placement.blocks import Blocks
+from neurodeploy.hw_sim.placement.blocks import Blocks, Readers, input_axons, output_axons
 from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,

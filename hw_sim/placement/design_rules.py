@@ -5,15 +5,23 @@ Rules of one layer (ranges, shapes) live in `models.network`; these are the rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
-from neurodeploy.hw_sim.placement.budgets import BudgetUse
-from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.placement.budgets import BudgetUse, synapse_format
+from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement, place_layer
 from neurodeploy.models import loihi
-from neurodeploy.models.layers import longest_delay
+from neurodeploy.models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    longest_delay,
+)
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.models.neurons import NEURONS
+from neurodeploy.models.neurons import NEURONS, CubaLif, arrays_of
 
 Rule: TypeAlias = Callable[[QuantizedNetwork, Placement], list[str]]
 
@@ -137,3 +145,139 @@ def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:
         placement: where `place` puts it, and on which chip.
     """
     return tuple(problem for rule in RULES for problem in rule(network, placement))
+
+
+Change: TypeAlias = Callable[[Layer, LayerPlacement, Placement], Iterator[tuple[str, int]]]
+"""Yields changes to a layer in words, and the neurocores that the layer would then take."""
+
+
+def narrower_weights(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try the widths of weights below the layer's own, the widest first."""
+    each = synapse_format(layer, placement.chip)
+    widest = min(each.weight - 1, placement.chip.limit("weight_bits_small_max"))
+    sign = placed.weights.signs == "mixed"
+    for bits in range(widest, int(sign), -2):
+        narrow = type(each)(bits, each.delay)
+        tried = place_layer(layer, placed.readers, placement.chip, narrow)
+        yield f"{bits}-bit weights", tried.neurocores
+
+
+def shorter_delays(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try delays of half the bits, then none."""
+    each = synapse_format(layer, placement.chip)
+    for bits in (each.delay // 2, 0) if longest_delay(layer) else ():
+        short = type(each)(each.weight, bits)
+        tried = place_layer(layer, placed.readers, placement.chip, short)
+        what = f"delays of at most {(1 << bits) - 1} steps" if bits else "no delays"
+        yield what, tried.neurocores
+
+
+def fewer_neurons(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try half as many neurons, or channels of an image, then a quarter."""
+    each = synapse_format(layer, placement.chip)
+    things = "channels" if len(layer.shape) == 3 else "neurons"
+    for parts, what in ((2, f"half as many {things}"), (4, f"a quarter of the {things}")):
+        part = first_part(layer, parts)
+        if part is not None:
+            yield what, place_layer(part, placed.readers, placement.chip, each).neurocores
+
+
+def narrower_input(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try half as many columns of the image that a convolution reads: it has an axon a place.
+
+    Other layers need an axon a sender in every neurocore, so that no cut is for these axons. Not
+    tried where each neuron has parameters of its own, or the kernel would not fit.
+    """
+    if not isinstance(layer, ConvLayer):
+        return
+    channels, height, width = layer.input_shape
+    sizes = {values.size for values in arrays_of(layer.neuron).values()}
+    reach = layer.dilation[1] * (layer.weight.shape[3] - 1) + 1 - 2 * layer.padding[1]
+    half = (width + 1) // 2
+    if half < width and half >= reach and sizes <= {1, len(layer.weight)}:
+        tried = replace(layer, input_shape=(channels, height, half))
+        each = synapse_format(layer, placement.chip)
+        placed = place_layer(tried, placed.readers, placement.chip, each)
+        yield "an input half as wide", placed.neurocores
+
+
+def shared_decays(
+    layer: Layer, placed: LayerPlacement, placement: Placement
+) -> Iterator[tuple[str, int]]:
+    """Try no more pairs of decays than a neurocore holds, for which no cut is needed."""
+    if isinstance(layer.neuron, CubaLif):
+        one = {name: getattr(layer.neuron, name)[:1] for name in ("current_decay", "voltage_decay")}
+        tried: Any = replace(layer, neuron=replace(layer.neuron, **one))
+        each = synapse_format(layer, placement.chip)
+        most = placement.chip.limit("decay_settings_per_core")
+        cores = place_layer(tried, placed.readers, placement.chip, each).neurocores
+        yield f"at most {most:,} different pairs of decays", cores
+
+
+def first_part(layer: Layer, parts: int) -> Layer | None:
+    """Return the layer with the first of so many parts of its neurons or channels alone.
+
+    None where there is only one, in images without channels, and in a convolution of groups.
+    """
+    whole, kept = layer.shape[0], -(-layer.shape[0] // parts)
+    if whole == 1 or len(layer.shape) == 2 or (isinstance(layer, ConvLayer) and layer.groups > 1):
+        return None
+    arrays = arrays_of(layer.neuron).items()
+    each = {name: a[: a.size * kept // whole] for name, a in arrays if a.size > 1}
+    neuron: Any = layer.neuron
+    neuron = replace(neuron, **each)
+    if isinstance(layer, InputLayer):
+        return replace(layer, neuron=neuron, shape=(kept, *layer.shape[1:]))
+    fewer: dict[str, Any] = {"neuron": neuron, "weight": layer.weight[:kept]}
+    if isinstance(layer, (DenseLayer, RecurrentLayer)):
+        fewer["delay"] = layer.delay[:kept]
+    if isinstance(layer, RecurrentLayer):
+        fewer["recurrent"] = layer.recurrent[:kept, :kept]
+        fewer["recurrent_delay"] = layer.recurrent_delay[:kept, :kept]
+    return replace(layer, **fewer)
+
+
+CHANGES: Final[dict[str, tuple[Change, ...]]] = {
+    "synaptic memory": (narrower_weights, shorter_delays, fewer_neurons),
+    "neurons": (fewer_neurons,),
+    "input axons": (narrower_input,),
+    "output axons": (fewer_neurons,),
+    "decay settings": (shared_decays,),
+}
+"""By the budget that binds a layer, the changes to try."""
+
+
+def advice(placement: Placement) -> tuple[str, ...]:
+    """Return a sentence for each layer that a change lessens, where one chip does not suffice.
+
+    Only changes that lessen a layer's neurocores are named, each kind at the first size that does.
+    The rest of the network is taken to stay as it is.
+    """
+    if placement.neurocores <= placement.chip.limit("cores_per_chip"):
+        return ()
+    sentences = []
+    for index, placed in enumerate(placement.layers):
+        found = _changes(placement.network.layers[index], placed, placement)
+        if found:
+            needs = f"{placed.neurocores:,} neurocores for {placed.binding.name}"
+            sentences.append(f"layer {index} needs {needs}: {', '.join(found)}")
+    return tuple(sentences)
+
+
+def _changes(layer: Layer, placed: LayerPlacement, placement: Placement) -> list[str]:
+    """Return the changes that lessen a layer's neurocores, none for a layer of one."""
+    found: list[str] = []
+    for change in CHANGES[placed.binding.name] if placed.neurocores > 1 else ():
+        for what, cores in change(layer, placed, placement):
+            if cores < placed.neurocores:
+                found.append(f"{what} would need {cores:,}")
+                break
+    return found

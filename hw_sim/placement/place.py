@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.placement.axons import Readers, readers_of, receivers
-from neurodeploy.hw_sim.placement.blocks import Blocks, whole
+from neurodeploy.hw_sim.placement.blocks import Blocks, Readers, readers_of, receivers, whole
 from neurodeploy.hw_sim.placement.budgets import (
     BudgetUse,
     Cut,

@@ -1,21 +1,131 @@
-"""Build lava-dl's blocks, and ours, from the description of a network."""
+"""Build the blocks of a network to train: lava-dl's own, and those that lava-dl lacks: dropout of
+senders, learned biases, weights of fewer bits.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
 
-from neurodeploy.models.architectures.architecture import Architecture, Shape
-from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models import loihi
+from neurodeploy.models.architecture import Architecture, LayerSpec, Shape
 from neurodeploy.models.blocks.lava_dl import slayer
-from neurodeploy.models.blocks.learned_bias import BiasedRecurrentNeuron, LearnedBias
 from neurodeploy.models.blocks.synaptic_dense import SynapticDense
-from neurodeploy.models.blocks.weight_steps import WeightSteps
+
+Part: TypeAlias = tuple[int, int]
+"""Which part of a batch is here, where several processes share it: its first sample, and how many
+samples there are in all."""
+
+
+def drop_senders(arriving: Tensor, share: float, part: Part | None = None) -> Tensor:
+    """Return spikes without those of some senders, for a whole sample, the others scaled up.
+
+    Args:
+        arriving: float (batch, senders, time).
+        share: of the senders that are left out, drawn from torch's global generator of the device.
+        part: of a shared batch, for which as much is drawn as for the whole; None for a whole one.
+    """
+    samples, senders = arriving.shape[:2]
+    first, in_all = part or (0, samples)
+    drawn = torch.rand(in_all, senders, device=arriving.device)[first : first + samples]
+    kept = drawn >= share
+    return arriving * (kept / (1 - share))[..., None]
+
+
+class LearnedBias(slayer.neuron.norm.MeanOnlyBatchNorm):  # type: ignore[misc]
+    """Add a learned value to what drives the voltage, one a channel; in SLAYER's units.
+
+    lava-dl's `MeanOnlyBatchNorm` subtracts a running mean, and its minus is the bias of the chip;
+    here that value is a parameter with a gradient, rounded as weights are.
+
+    Attributes:
+        values: the biases before rounding, float (channels,).
+    """
+
+    def __init__(self, num_features: int) -> None:
+        torch.nn.Module.__init__(self)
+        self.num_features = num_features
+        self.pre_hook_fx: Any = lambda mean: mean  # a neuron puts its own rounding here
+        self.values = torch.nn.Parameter(torch.zeros(num_features))
+
+    @property
+    def running_mean(self) -> Tensor:
+        """What is subtracted, before rounding, float (channels,)."""
+        return -self.values
+
+    @property
+    def rounded(self) -> Tensor:
+        """What is added, float (channels,), multiples of 1/32."""
+        bias: Tensor = -self.pre_hook_fx(self.running_mean)
+        return bias
+
+    def forward(self, current: Tensor) -> Tensor:
+        """Return the current (batch, channels, ..., time) with the biases added."""
+        return current + self.rounded.reshape(1, -1, *[1] * (current.ndim - 2))
+
+
+class BiasedRecurrentNeuron(slayer.neuron.cuba.Neuron):  # type: ignore[misc]
+    """A neuron that keeps its current from step to step as it was before the bias.
+
+    lava-dl's `Recurrent` runs a step at a time and keeps the current as the norm left it, so that a
+    bias would add up there; on a chip it acts on the voltage alone.
+    """
+
+    current_state: Tensor
+
+    def dynamics(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        """Return current and voltage (batch, neurons, time)."""
+        current, voltage = super().dynamics(input)
+        if self.persistent_state:
+            with torch.no_grad():
+                self.current_state = self.current_state - self.norm.rounded
+        return current, voltage
+
+
+_STEPS: Final = (1, 2, 4, 8, 16, 32, 64)
+"""In units of the integer weight; a chip stores the exponent of the step once a layer."""
+
+
+class WeightSteps:
+    """Round weights to mantissas of some bits, sign included, times one step for the whole layer.
+
+    weight = step * mantissa, mantissa from -2^(bits - 1) to 2^(bits - 1) - 1. The step is the power
+    of two that changes the layer's weights least, in squares; it follows them as they are trained.
+    The gradient passes to the weights that the range does not cut, as with lava-dl's 8 bits.
+
+    Args:
+        bits: of a weight.
+        weights: all weights of the layer, which share the step.
+    """
+
+    def __init__(self, bits: int, weights: Sequence[Tensor]) -> None:
+        self.bits = bits
+        self.weights = list(weights)
+
+    def __call__(self, weight: Tensor, descale: bool = False) -> Tensor:
+        """Return the rounded weights in SLAYER's units, or with `descale` as integers."""
+        rounded = self._round(weight, self.step())
+        return rounded * loihi.SLAYER_SCALE if descale else rounded
+
+    def step(self) -> int:
+        """Return the layer's step in units of the integer weight."""
+        flat = torch.cat([weight.detach().flatten() for weight in self.weights])
+        steps = [step for step in _STEPS if step << (self.bits - 1) <= -loihi.WEIGHT_MIN]
+        errors = [float((self._round(flat, step) - flat).square().sum()) for step in steps]
+        return steps[errors.index(min(errors))]
+
+    def _round(self, weight: Tensor, step: int) -> Tensor:
+        size, half = step / loihi.SLAYER_SCALE, 1 << (self.bits - 1)
+        rounded: Any = slayer.utils.quantize(weight, step=size)
+        limited: Tensor = rounded.clamp(-half * size, (half - 1) * size)
+        return limited
+
 
 _FULL_BITS = 8
 

@@ -9,10 +9,8 @@ import numpy as np
 import torch
 
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.lava_dl import slayer
-from neurodeploy.models.blocks.learned_bias import BiasedRecurrentNeuron
-from neurodeploy.models.blocks.synaptic_dense import SynapticDense
-from neurodeploy.models.blocks.values import (
+from neurodeploy.models.blocks.builder import BiasedRecurrentNeuron
+from neurodeploy.models.blocks.lava_dl import (
     AVERAGE,
     CONV,
     DENSE,
@@ -25,8 +23,10 @@ from neurodeploy.models.blocks.values import (
     input_transform,
     scaled_bias,
     scaled_weight,
+    slayer,
     synapses,
 )
+from neurodeploy.models.blocks.synaptic_dense import SynapticDense
 
 
 def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:

@@ -14,9 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.lava_dl import FLATTEN, INPUT, RECURRENT, has_neurons, slayer
 from neurodeploy.models.blocks.synaptic_dense import SynapticDense
-from neurodeploy.models.blocks.values import FLATTEN, INPUT, RECURRENT, has_neurons
 
 
 def layer_spikes(network: Any, spikes: Tensor) -> list[Tensor]:

@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.dropout import drop_senders
-from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks.builder import drop_senders
+from neurodeploy.models.blocks.lava_dl import CONV, RECURRENT, slayer
 from neurodeploy.models.blocks.synaptic_dense import SynapticDense
-from neurodeploy.models.blocks.values import CONV, RECURRENT
-from neurodeploy.models.kernels.axonal_shift import AxonalShift
-from neurodeploy.models.kernels.cuba_block import CubaBlock, Dynamics
-from neurodeploy.models.kernels.dense_sums import dense_sums
+from neurodeploy.models.kernels.cuba_block import AxonalShift, CubaBlock, Dynamics
 from neurodeploy.models.kernels.learned_neurons import LearnedNeurons
-from neurodeploy.models.kernels.synaptic_sums import synaptic_sums
+from neurodeploy.models.kernels.sums import dense_sums, synaptic_sums
 
 
 def run_compiled(network: Any, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
-from neurodeploy.models.architectures.layer_spec import WEIGHT_BITS
+from neurodeploy.models.architecture import WEIGHT_BITS
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:

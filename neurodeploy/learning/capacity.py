@@ -11,7 +11,7 @@ from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.models import loihi
-from neurodeploy.models.architectures.layer_spec import LayerSpec
+from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,
@@ -22,7 +22,7 @@ from neurodeploy.models.network import (
 )
 
 if TYPE_CHECKING:
-    from neurodeploy.models.architectures.architecture import Architecture, Shape
+    from neurodeploy.models.architecture import Architecture, Shape
 
 
 def capacity_problems(architecture: Architecture) -> tuple[str, ...]:

@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 
-from neurodeploy import paths
-from neurodeploy.models.architectures import architecture_json
-from neurodeploy.models.architectures.architecture import Architecture
-from neurodeploy.models.atomic import replacing
+from neurodeploy.models import architecture_json, files
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.snn import SlayerNetwork
 
@@ -128,7 +127,7 @@ def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
     Raises:
         InputError: when the file is missing, unreadable, unsafe or of another kind or version.
     """
-    paths.check_file(path, "give the path of a .pt file that train wrote")
+    files.check_file(path, "give the path of a .pt file that train wrote")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's about files that it then refuses

@@ -12,10 +12,8 @@ from typing import Any
 
 from neurodeploy import cli
 from neurodeploy.models import loihi
-from neurodeploy.models.architectures.architecture import SYNAPSES_MAX, Architecture, Shape
-from neurodeploy.models.architectures.architecture_json import read_architecture
-from neurodeploy.models.architectures.layer_spec import DELAYS
-from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.architecture import DELAYS, SYNAPSES_MAX, Architecture, Shape
+from neurodeploy.models.architecture_json import PRESETS, read_architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.recipe import Recipe
 

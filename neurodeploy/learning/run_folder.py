@@ -18,14 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neurodeploy import paths
 from neurodeploy.hw_sim.reports.report import versions
 from neurodeploy.learning import checkpoint, training
 from neurodeploy.learning.run_options import differences, options_of
-from neurodeploy.models.atomic import replacing, temporary_pattern
-from neurodeploy.models.compact import compacted
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.models.files import replacing, temporary_pattern
+from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
 from neurodeploy.tasks import get
 from neurodeploy.tasks.task import describe
@@ -74,9 +73,9 @@ class RunFolder:
         Raises:
             InputError: when they cannot be moved.
         """
-        exported, page = self.model.with_suffix(".net"), self.path / paths.REPORT_PAGE
-        files = (self.model, self.state, self.history, self.picture, self.events, exported, page)
-        earlier = [file for file in files if file.exists()]
+        exported, page = self.model.with_suffix(".net"), self.path / files.REPORT_PAGE
+        written = (self.model, self.state, self.history, self.picture, self.events, exported, page)
+        earlier = [file for file in written if file.exists()]
         if not earlier:
             return None
         try:

@@ -11,17 +11,15 @@ from torch import Tensor
 
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.estimates.core_time import operation
+from neurodeploy.hw_sim.chips.cost import exactly
 from neurodeploy.hw_sim.estimates.energy import sample_energy
-from neurodeploy.hw_sim.estimates.estimate import exactly
-from neurodeploy.hw_sim.estimates.meter import Meter
+from neurodeploy.hw_sim.estimates.meter import Meter, operation
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.validation import BATCH
-from neurodeploy.models.architectures.fan_out import fan_outs
 from neurodeploy.models.quantize import quantize
-from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.models.snn import SlayerNetwork, fan_outs
 from neurodeploy.tasks.task import Samples
 
 UJ = 1e6

@@ -23,8 +23,7 @@ from neurodeploy.learning.budget import ARRIVED, Budget, Law
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.spending import Spending, dynamic_energy_uj, tariff_of
 from neurodeploy.learning.validation import Validated
-from neurodeploy.models.compact import compacted, removable_layers, weights_into
-from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.models.snn import SlayerNetwork, compacted, removable_layers, weights_into
 from neurodeploy.tasks.task import Samples
 
 SHARE: Final = 0.8

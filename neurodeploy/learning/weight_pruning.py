@@ -15,9 +15,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from neurodeploy.models.compact import removable_layers, weights_into
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.models.snn import SlayerNetwork, removable_layers, weights_into
 
 BEGIN: Final = 0.15
 ARRIVED: Final = 0.7

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Breakdown, Measured
+from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimates.conventional import WHEN, Conventional
+from neurodeploy.hw_sim.estimates.energy import ROWS, Energy
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
-from neurodeploy.hw_sim.reports.estimated_json import tiles_of
+from neurodeploy.hw_sim.readout import Score
+from neurodeploy.hw_sim.reports.estimated import Decision, Estimated, decide, tiles_of
 from neurodeploy.hw_sim.reports.report import Report
-from neurodeploy.hw_sim.score import Score
-from neurodeploy.pages import numbers, words
+from neurodeploy.pages import wording
 
 NONE: Final = "-"
 
@@ -64,12 +67,12 @@ def layers(report: Report) -> Listing:
         (
             str(row.layer),
             f"{row.neurons:,}",
-            numbers.count(row.spikes_in_per_sample),
-            numbers.count(row.spikes_per_sample),
-            numbers.share(row.firing_rate_per_step),
-            numbers.count(row.synops_per_sample),
-            numbers.share(row.synops_per_sample / max(row.dense_synops_per_sample, 1)),
-            numbers.count(row.neuron_updates_per_sample),
+            wording.count(row.spikes_in_per_sample),
+            wording.count(row.spikes_per_sample),
+            wording.share(row.firing_rate_per_step),
+            wording.count(row.synops_per_sample),
+            wording.share(row.synops_per_sample / max(row.dense_synops_per_sample, 1)),
+            wording.count(row.neuron_updates_per_sample),
         )
         for row in report.counted.layers
     )
@@ -116,7 +119,7 @@ def neurocores(report: Report) -> Listing:
             *(f"{count:,}" for count in tiles_of(each.placement, layer)),
             f"{layer.neurons_per_core:,}",
             layer.binding.name,
-            numbers.share(layer.binding.full),
+            wording.share(layer.binding.full),
         )
         for name, each in report.estimated.items()
         for index, layer in enumerate(each.placement.layers)
@@ -128,15 +131,15 @@ def neurocores(report: Report) -> Listing:
 def constants(report: Report, micro: str = "u") -> Listing:
     """Return the energy that each set of published constants alone leads to, by its parts."""
     energies = [energy for each in report.estimated.values() for energy in each.energies.values()]
-    scale = numbers.scale((energy.total.value for energy in energies), "J", micro)
-    parts = [*(name for name in words.PARTS if name != "static"), "dynamic", "static"]
+    scale = wording.scale((energy.total.value for energy in energies), "J", micro)
+    parts = [*(name for name in wording.PARTS if name != "static"), "dynamic", "static"]
     rows: list[tuple[str, ...]] = []
     for each in report.estimated.values():
         rows += [(each.placement.chip.title,)] if each.energies else []
         for source, energy in each.energies.items():
             rows.append((source, *(scale.number(getattr(energy, part).value) for part in parts)))
     title = f"Energy of a sample ({scale.unit}) with the constants of one source alone"
-    return Listing(title, ("", *(words.PARTS.get(part, part) for part in parts)), tuple(rows))
+    return Listing(title, ("", *(wording.PARTS.get(part, part) for part in parts)), tuple(rows))
 
 
 def neurobench(found: Neurobench) -> Listing:
@@ -161,11 +164,11 @@ def neurobench(found: Neurobench) -> Listing:
 def measured(found: Measured, micro: str = "u") -> Listing:
     """Return what real hardware measured: the power of a run and the energy of an inference."""
     time = found.time_per_step_us
-    step = "" if time is None else f", {numbers.amount(time * 1e-6, 's', micro)} a step"
+    step = "" if time is None else f", {wording.amount(time * 1e-6, 's', micro)} a step"
     rows = tuple(
         (
-            words.SUPPLIES.get(field.name, field.name),
-            *(numbers.number(getattr(of, field.name)) for of in (found.power_w, found.energy_uj)),
+            wording.SUPPLIES.get(field.name, field.name),
+            *(wording.number(getattr(of, field.name)) for of in (found.power_w, found.energy_uj)),
         )
         for field in fields(Breakdown)
     )
@@ -179,7 +182,7 @@ def conventional(report: Report, found: Conventional, micro: str = "u") -> Listi
         (
             each.operation.title,
             *(
-                numbers.amount(energy, "J", micro)
+                wording.amount(energy, "J", micro)
                 for energy in (each.operation.energy_j, each.one_pass_j, each.every_step_j)
             ),
         )
@@ -189,7 +192,202 @@ def conventional(report: Report, found: Conventional, micro: str = "u") -> Listi
         parts = {"without static power": chip.energy.dynamic, "with it": chip.energy.total}
         for name, energy in parts.items():
             title = f"{chip.placement.chip.title}, {name}"
-            rows.append((title, "", "", numbers.amount(energy.value, "J", micro)))
+            rows.append((title, "", "", wording.amount(energy.value, "J", micro)))
     title = "Conventional hardware: an artificial network of this size, arithmetic alone"
     head = ("hardware", "operation", "one pass", "every step")
     return Listing(title, head, tuple(rows), notes=tuple(WHEN.values()))
+
+
+POINTS: Final = 8
+"""Numbers of steps that are shown, beside the earliest at which answers hold."""
+
+Cost: TypeAlias = "tuple[Estimate, Energy]"
+
+
+def decisions(report: Report, found: Decisions, micro: str = "u") -> list[Listing]:
+    """Return what steps cost at full speed, and at the sensor's pace where that is known."""
+    points = shown_steps(found)
+    costs = {
+        name: [decide(each.workload, each.latency, steps=s, pace=each.pace) for s in points]
+        for name, each in report.estimated.items()
+    }
+    fast = {name: [(c.latency_s, c.energy) for c in of] for name, of in costs.items()}
+    title = "Steps to a decision: time and energy at full speed"
+    made = [_listing(title, found, fast, micro)]
+    paced = {name: cells for name, of in costs.items() if (cells := _paced(of))}
+    if paced:
+        pace = wording.pace(list(report.estimated.values()))
+        made.append(_listing(f"The same at the sensor's pace, {pace}", found, paced, micro))
+    last = made.pop()
+    notes = _notes(report, found)
+    return [*made, Listing(last.title, last.head, last.rows, last.words, notes)]
+
+
+def _paced(costs: Sequence[Decision]) -> list[Cost]:
+    return [
+        (each.pace_s, each.pace_energy)
+        for each in costs
+        if each.pace_s is not None and each.pace_energy is not None
+    ]
+
+
+def _notes(report: Report, found: Decisions) -> tuple[str, ...]:
+    """Return what the mark in the table of steps means, and what an answer waits for."""
+    what = "accuracy" if found.accuracy_by_step is not None else "share of final answers"
+    return (
+        f"*: the fewest steps from which on the {what} stays within one point of its last value",
+        f"the mean sample's answer no longer changes after {found.stable_step_mean:.1f} steps",
+        wording.way(report.counted),
+    )
+
+
+def _listing(title: str, found: Decisions, costs: dict[str, list[Cost]], micro: str) -> Listing:
+    accuracy = found.accuracy_by_step
+    head = ["steps", "as at the end" if accuracy is None else "accuracy"]
+    shares = found.agreement_by_step if accuracy is None else accuracy
+    rows = [
+        ["*" * (step == found.earliest_step) + f"{step:,}", f"{shares[step - 1]:.1%}"]
+        for step in shown_steps(found)
+    ]
+    for name, cells in costs.items():
+        second = wording.scale((time.value for time, _ in cells), "s", micro)
+        joule = wording.scale((energy.total.value for _, energy in cells), "J", micro)
+        head += [f"{name} ({second.unit})", f"({joule.unit})"]
+        for row, (time, energy) in zip(rows, cells):
+            row += [second.number(time.value), joule.number(energy.total.value)]
+    return Listing(title, tuple(head), tuple(map(tuple, rows)), ())
+
+
+def shown_steps(found: Decisions) -> list[int]:
+    """Return about `POINTS` numbers of steps, evenly, with the earliest that holds and the last."""
+    parts = min(POINTS, found.steps)
+    evenly = {round(found.steps * part / parts) for part in range(1, parts + 1)}
+    return sorted(evenly | {found.earliest_step})
+
+
+Value: TypeAlias = "Estimate | str | None"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table with a column a chip.
+
+    Attributes:
+        label: what it is of; two spaces before it stand for a part of what is above.
+        read: its value, an `Estimate` in SI units or a text; None where there is none.
+        unit: of the estimate, "" for a bare number.
+        rests_on: rows of the cost file that it rests on, in words.
+    """
+
+    label: str
+    read: Callable[[Estimated], Value]
+    unit: str = ""
+    rests_on: str = ""
+
+
+Group: TypeAlias = tuple[Row, ...]
+"""Rows that may share a unit."""
+
+
+def _part(name: str) -> Row:
+    rows = ", ".join(ROWS[name]).replace("_", " ")
+    return Row(f"  {wording.PARTS[name]}", lambda e: getattr(e.energy, name), "J", rows)
+
+
+SIZE: Final[tuple[Group, ...]] = (
+    (Row("neurocores", lambda e: f"{e.placement.neurocores:,}"),),
+    (Row("chips", lambda e: f"{e.placement.chips:,}"),),
+)
+
+TIME: Final[tuple[Group, ...]] = (
+    (
+        Row("mean step", lambda e: e.latency.step_s, "s"),
+        Row("  busiest core", lambda e: e.latency.busy_s, "s"),
+        Row("  longest way", lambda e: e.latency.way_s, "s"),
+        Row("  barrier", lambda e: e.latency.barrier_s, "s"),
+        Row("longest step", lambda e: e.latency.peak_step_s, "s"),
+    ),
+    (Row("latency", lambda e: e.latency.sample_s, "s"),),
+    (Row("samples a second", lambda e: e.latency.samples_per_s),),
+)
+"""At full speed."""
+
+ENERGY: Final[tuple[Group, ...]] = (
+    (Row("energy", lambda e: e.energy.total, "J"), *map(_part, wording.PARTS)),
+    (Row("  dynamic", lambda e: e.energy.dynamic, "J"),),
+    (Row("power", lambda e: e.power.total, "W"),),
+    (Row("  static", lambda e: e.power.static, "W"),),
+)
+"""At full speed."""
+
+PACE_TIME: Final[tuple[Group, ...]] = (
+    (Row("real time", wording.keeps_up),),
+    (Row("a sample", lambda e: e.pace.sample_s if e.pace else None, "s"),),
+)
+PACE_ENERGY: Final[tuple[Group, ...]] = (
+    (Row("energy", lambda e: e.pace_energy.total if e.pace_energy else None, "J"),),
+    (Row("  dynamic", lambda e: e.pace_energy.dynamic if e.pace_energy else None, "J"),),
+    (Row("power", lambda e: e.pace_power.total if e.pace_power else None, "W"),),
+    (Row("  dynamic", lambda e: e.pace_power.dynamic if e.pace_power else None, "W"),),
+)
+"""At the sensor's pace."""
+
+
+def _decided(read: Callable[[Decision], Value]) -> Callable[[Estimated], Value]:
+    return lambda each: None if each.decision is None else read(each.decision)
+
+
+DECISION: Final[tuple[Group, ...]] = (
+    (Row("steps", _decided(lambda d: f"{d.steps:,}")),),
+    (Row("at full speed", _decided(lambda d: d.latency_s), "s"),),
+    (Row("  energy", _decided(lambda d: d.energy.total), "J"),),
+    (Row("in real time", _decided(lambda d: d.pace_s), "s"),),
+    (Row("  energy", _decided(lambda d: d.pace_energy.total if d.pace_energy else None), "J"),),
+)
+"""Until the answers hold."""
+
+
+def _longest(each: Estimated) -> str:
+    peak = each.workload.peak
+    return f"{peak.step:,} of sample {peak.sample:,}"
+
+
+def _peak_core(each: Estimated) -> str:
+    peak = each.workload.peak
+    return f"{peak.neurocore:,}: {peak.synops:,} SynOps"
+
+
+def _mean_core(each: Estimated) -> str:
+    core = each.latency.busiest_core
+    synops = float(each.workload.core_synops[core]) / each.workload.steps
+    return f"{core:,}: {wording.count(synops)} SynOps"
+
+
+def _hops(each: Estimated) -> str:
+    traffic = each.workload.traffic
+    return wording.count(traffic.east_west + traffic.north_south)
+
+
+def _voltages(each: Estimated) -> str | None:
+    """Return of how many neurons the host reads v after the last step, None where of none."""
+    return wording.count(each.workload.voltages_read) if each.workload.voltages_read else None
+
+
+def _exchange(label: str, name: str) -> tuple[Group, ...]:
+    mean = Row(label, lambda e: wording.count(getattr(e.workload, name).per_sample))
+    most = Row("  at most in a step", lambda e: f"{getattr(e.workload, name).peak_step:,}")
+    return (mean,), (most,)
+
+
+LOAD: Final[tuple[Group, ...]] = (
+    (Row("longest step", _longest),),
+    (Row("  its neurocore", _peak_core),),
+    (Row("mean step, neurocore", _mean_core),),
+    (Row("messages of spikes", lambda e: wording.count(e.workload.traffic.messages)),),
+    (Row("  hops", _hops),),
+    (Row("  between chips", lambda e: wording.count(e.workload.traffic.between_chips)),),
+    *_exchange("host sends", "injected"),
+    *_exchange("host reads", "read"),
+    (Row("  and v of neurons", _voltages),),
+)
+"""The longest step beside the mean one, and what passes between neurocores and host."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from neurodeploy.hw_sim.chips.cost import Estimate, around
 from neurodeploy.hw_sim.estimates.conventional import Processor
-from neurodeploy.hw_sim.estimates.core_time import neurons_of, operation
 from neurodeploy.hw_sim.estimates.energy import Energy
-from neurodeploy.hw_sim.estimates.estimate import Estimate, around
+from neurodeploy.hw_sim.estimates.meter import neurons_of, operation
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
-from neurodeploy.pages import words
-from neurodeploy.pages.words import clean
+from neurodeploy.pages import wording
+from neurodeploy.pages.wording import clean
 from neurodeploy.running.kept_sample import KeptSample
 
 
@@ -53,12 +53,12 @@ class View:
     @property
     def classes(self) -> tuple[str, ...]:
         """A name for each output."""
-        return words.classes(self.report)
+        return wording.classes(self.report)
 
 
 def energy_parts(energy: Energy) -> Iterator[Part]:
     """Yield the parts of an energy, the static one last."""
-    for name, word in words.PARTS.items():
+    for name, word in wording.PARTS.items():
         yield Part(word, getattr(energy, name))
 
 

@@ -14,8 +14,8 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy import paths
-from neurodeploy.hw_sim import memory_limit
+from neurodeploy.hw_sim import memory
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 
 NPY: Final = b"\x93NUMPY"
@@ -32,7 +32,7 @@ def open_array(path: Path) -> NDArray[Any]:
             several, or other things than real numbers.
     """
     path = Path(path)
-    paths.check_file(path, "give the path of a .npy file")
+    files.check_file(path, "give the path of a .npy file")
     try:
         with path.open("rb") as file:
             start = file.read(len(NPY))
@@ -81,9 +81,9 @@ def _only_array(path: Path) -> NDArray[Any]:
             shape, fortran, dtype = _header(file)
             _check_numbers(dtype, path)
             size = math.prod(shape) * dtype.itemsize
-            free = memory_limit.available()
+            free = memory.available()
             way_out = "save the array with numpy.save, which need not be read at once"
-            memory_limit.check(2 * size, free, f"{path} takes", way_out)
+            memory.check(2 * size, free, f"{path} takes", way_out)
             data = file.read(size)
     if len(data) < size:
         raise InputError(f"{path} is cut short: its array needs {size:,} bytes; copy it again")

@@ -1,7 +1,7 @@
 """Run a network over samples in batches, and count.
 
 The samples are those of a task, or given ones (`given_input`). Memory stays flat: a batch is as
-large as `hw_sim.memory_limit` allows, and whoever wants more of a batch than its counts watches it.
+large as `hw_sim.memory` allows, and whoever wants more of a batch than its counts watches it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim import memory_limit
+from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.activity import Activity, LayerCounts, Measured, count, join
-from neurodeploy.hw_sim.answers import outputs
 from neurodeploy.hw_sim.backends import Backend
-from neurodeploy.hw_sim.memory_need import Need
+from neurodeploy.hw_sim.memory import Need
+from neurodeploy.hw_sim.readout import Score, outputs, score
 from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.hw_sim.score import Score, score
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.tasks import get
@@ -213,6 +212,6 @@ def batch_size(network: QuantizedNetwork, inputs: Inputs, backends: Sequence[Bac
     reading = Need(0, inputs.value_bytes * network.inputs * inputs.steps)
     needs = [backend.memory(network, inputs.steps) for backend in backends]
     most = [backend.batch for backend in backends if backend.batch is not None]
-    return memory_limit.batch_size(
+    return memory.batch_size(
         [reading, *needs], steps=inputs.steps, most=min([inputs.samples, *most])
     )

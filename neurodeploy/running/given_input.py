@@ -24,7 +24,7 @@ WHOLE: Final = 1e-3
 """How far from a whole number a value in floating point may be."""
 
 LARGEST: Final = (1 << 31) - 1
-"""The largest value that goes in; what a network takes is checked in `hw_sim.inputs`."""
+"""The largest value that goes in; what a network takes is checked in `hw_sim.activity`."""
 
 
 @dataclass(frozen=True)

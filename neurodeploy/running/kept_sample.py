@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.answers import outputs
+from neurodeploy.hw_sim.readout import outputs
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Inputs, spread

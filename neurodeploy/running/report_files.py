@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from neurodeploy import paths
-from neurodeploy.models.atomic import check_writable
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import check_writable
 from neurodeploy.running import spike_file, trained_network
 from neurodeploy.running.report_request import Request
 
@@ -23,14 +23,14 @@ def check(request: Request) -> None:
         spike_file.check_name(request.spikes)
         _keep_what_is_read(request, request.spikes, "--spikes")
     if request.html is not None:
-        if request.html.suffix.lower() not in PAGES or paths.kind(request.html) == "folder":
+        if request.html.suffix.lower() not in PAGES or files.kind(request.html) == "folder":
             raise InputError(
                 f"{request.html} is no name for a page; give --html one ending in .html"
             )
         _keep_what_is_read(request, request.html, "--html")
         check_writable(request.html)
     if request.plots is not None:
-        if paths.kind(request.plots) not in ("", "folder"):
+        if files.kind(request.plots) not in ("", "folder"):
             raise InputError(f"{request.plots} is no folder; give --plots the name of one")
         for name in (each.name for each in _read(request) if each.suffix in PICTURES):
             _keep_what_is_read(request, request.plots / name, "--plots")
@@ -46,5 +46,5 @@ def _read(request: Request) -> Iterator[Path]:
 def _keep_what_is_read(request: Request, written: Path, option: str) -> None:
     """Raise InputError where writing would replace a file that is read."""
     for path in _read(request):
-        if paths.same_file(path, written):
+        if files.same_file(path, written):
             raise InputError(f"{option} would write over {path}; give it another name")

@@ -10,8 +10,8 @@ from neurodeploy import cli
 from neurodeploy.export import netx
 from neurodeploy.export.netx import Defaults
 from neurodeploy.hw_sim import backends
-from neurodeploy.hw_sim.answers import answers
 from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.readout import readout
 from neurodeploy.hw_sim.reports import report
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.models.errors import InputError
@@ -81,7 +81,7 @@ def carry_out(request: Request) -> Outcome:
         score=done.score,
         measured=done.measured,
         provenance=provenance.of_run(network, inputs, done, backend=request.backend, chips=chips),
-        answers=answers(network, done.outputs, inputs.numbers[: len(done.outputs)]),
+        answers=readout(network, done.outputs, inputs.numbers[: len(done.outputs)]),
     )
     return Outcome(made, comparison, trace, None if keeper is None else keeper.result())
 

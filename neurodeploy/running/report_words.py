@@ -58,10 +58,10 @@ def _backend(backends: Sequence[str], own: Sequence[Path]) -> str:
 
 def _check(networks: Sequence[Path]) -> None:
     """Raise InputError unless these are two networks or more."""
-    from neurodeploy import paths
+    from neurodeploy.models import files
 
     for path in networks:
-        if path.suffix != ".net" and not paths.kind(path):
+        if path.suffix != ".net" and not files.kind(path):
             raise InputError(
                 f"--compare takes netx files, or a backend ({', '.join(backend_names.DESCRIPTIONS)}"
                 f"), and {path} is neither; name one that is there"
@@ -71,7 +71,7 @@ def _check(networks: Sequence[Path]) -> None:
             f"--compare names one network, {networks[0]}; name another to put beside it"
         )
     for one, other in combinations(networks, 2):
-        if paths.same_file(one, other):
+        if files.same_file(one, other):
             same = f"{one} twice" if one == other else f"{one} and {other}, which are one file"
             raise InputError(f"--compare is given {same}; name networks that differ")
 

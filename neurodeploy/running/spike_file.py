@@ -17,10 +17,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from neurodeploy import paths
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.models.atomic import replacing
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Inputs, Watch
 
@@ -62,7 +62,7 @@ def writing(path: Path, network: QuantizedNetwork, inputs: Inputs) -> Iterator[W
 
 def check_name(path: Path) -> None:
     """Raise InputError unless `path` is a name for an .npz file."""
-    if path.suffix != ".npz" or paths.kind(path) == "folder":
+    if path.suffix != ".npz" or files.kind(path) == "folder":
         raise InputError(
             f"{path} is no name for a file of arrays; give --spikes one ending in .npz"
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurodeploy import cli, paths
+from neurodeploy import cli
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.running.comparison import Comparison, place_of
@@ -29,7 +30,7 @@ def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comp
     """
     file = beside(path)
     try:
-        there = paths.kind(file)
+        there = files.kind(file)
     except InputError as error:
         return None, str(error)
     if not there:

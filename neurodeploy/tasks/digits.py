@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.augment.images import VaryImages
+from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers.images import image_windows

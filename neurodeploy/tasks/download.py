@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from neurodeploy import paths
-from neurodeploy.models.atomic import check_writable, replacing
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import check_writable, replacing
 from neurodeploy.tasks.reading import Advance
 
 TIMEOUT_S: Final = 30.0
@@ -87,8 +87,8 @@ def fetch(download: Download, folder: Path, advance: Advance | None = None) -> P
             cannot be written.
     """
     path = folder / download.file
-    if paths.kind(path):
-        paths.check_file(path, "move it away and try again")
+    if files.kind(path):
+        files.check_file(path, "move it away and try again")
         if wrong := problem(download, path):
             raise InputError(
                 f"{path} is there already but {wrong}; move it away and try again, for nothing is "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.augment.wearing import vary_wearing
+from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy import paths
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import known
 from neurodeploy.tasks.download import fetch
@@ -139,9 +139,9 @@ def entry(task: Task, folder: Path | None = None) -> Entry:
     path = task.origin.where() if folder is None else folder
     if path is None or path != target(task) or task.origin.unpacked:
         return Entry(task, path)
-    files = [each.file for each in task.origin.downloads]
-    there = {file for file in files if paths.kind(path / file)}
-    return Entry(task, path, tuple(file for file in files if there and file not in there))
+    names = [each.file for each in task.origin.downloads]
+    there = {name for name in names if files.kind(path / name)}
+    return Entry(task, path, tuple(name for name in names if there and name not in there))
 
 
 def contents(task: Task, path: Path) -> Contents:
@@ -200,12 +200,12 @@ def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
 def _to_complete(found: Entry) -> bool:
     """Tell whether data in the task's own folder are such as a download completes or checks."""
     origin, folder = found.task.origin, target(found.task)
-    if paths.kind(folder) != "folder":
+    if files.kind(folder) != "folder":
         return False
     if origin.fetch is not None or is_empty(folder):
         return True
-    files = [] if origin.unpacked else [each.file for each in origin.downloads]
-    return any(paths.kind(folder / file) for file in files)
+    names = [] if origin.unpacked else [each.file for each in origin.downloads]
+    return any(files.kind(folder / name) for name in names)
 
 
 def _download(task: Task, folder: Path, progress: Progress) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.augment.counts import Shift
+from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import nmnist_small, tonic_events

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from neurodeploy import paths
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.download import Download
 
@@ -55,7 +55,7 @@ class Origin:
         """
         for place in self.places:
             path = home() / place
-            if paths.kind(path) and not is_empty(path):
+            if files.kind(path) and not is_empty(path):
                 return path
         return self.find()
 

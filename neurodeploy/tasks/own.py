@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -14,13 +15,79 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurodeploy import paths
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.encoders.registry import Encoder
-from neurodeploy.tasks.fixed_arrays import NUMBERS
-from neurodeploy.tasks.own_checks import check_task
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.recipe import Checks, Recipe, check_fields, is_function
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import shown
+from neurodeploy.tasks.windows import NUMBERS, shown
+
+NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+"""What names a folder of runs and an option's choice."""
+
+NAME_WORDS: Final = "1 to 64 ASCII letters, digits, - and _, not - first"
+
+
+def check_task(task: Task, source: str) -> None:
+    """Raise InputError, which starts with the source, for a field that the commands cannot use."""
+    check_fields(task, _TASK, of=f"{source}: the task's ")
+    check_fields(task.origin, _ORIGIN, of=f"{source}: the origin's ")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and NAME.fullmatch(value) is not None
+
+
+def _are_encoders(value: object) -> bool:
+    pairs = value.items() if isinstance(value, Mapping) else [(None, None)]
+    return all(_is_name(name) and is_function(make) for name, make in pairs)
+
+
+def _are_places(value: Any) -> bool:
+    places = value if isinstance(value, (tuple, list)) else [""]
+    return all(_is_text(place) and place and "\0" not in place for place in places)
+
+
+def _are_downloads(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and all(isinstance(each, Download) for each in value)
+
+
+_TEXT: Final = (_is_text, "give a text")
+
+_TASK: Final[Checks] = {
+    "name": (_is_name, f"give {NAME_WORDS}"),
+    "description": _TEXT,
+    "read": (is_function, "give a function that returns the Windows of a path"),
+    "default_encoder": (
+        is_function,
+        "give a function that returns the encoder of windows, as `lambda windows: Delta()` does",
+    ),
+    "recipe": (lambda value: isinstance(value, Recipe), "give a Recipe"),
+    "origin": (lambda value: isinstance(value, Origin), "give an Origin"),
+    "other_encoders": (
+        _are_encoders,
+        f"give a dict of functions as default_encoder is one, each by a name of {NAME_WORDS}",
+    ),
+}
+
+_ORIGIN: Final[Checks] = {
+    **dict.fromkeys(("data", "licence", "citation", "obtain"), _TEXT),
+    "places": (_are_places, "give a tuple of names in the data home"),
+    "find": (is_function, "give a function that returns a Path, or None"),
+    "downloads": (_are_downloads, "give a tuple of Download"),
+    "unpacked": (lambda value: isinstance(value, bool), "give True or False"),
+    "fetch": (
+        lambda value: value is None or is_function(value),
+        "give a function that gets the data into a folder, or None",
+    ),
+}
+
 
 VARIABLE: Final = "NEURODEPLOY_TASKS"
 """Paths of Python files, parted as PATH is: by `:`, on Windows by `;`."""
@@ -51,7 +118,7 @@ def own_tasks(taken: Mapping[str, Task]) -> dict[str, Task]:
 @functools.cache
 def _task_of(path: Path) -> Task:
     """Run a file, once in a process, and return its task."""
-    if paths.kind(path) != "file":
+    if files.kind(path) != "file":
         raise InputError(f"{path}, which {VARIABLE} lists, is no file; correct the variable")
     task = getattr(_module_of(path), "TASK", None)
     if not isinstance(task, Task):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models import loihi
-from neurodeploy.models.architectures.layer_spec import DELAYS, Delays, LayerSpec
-from neurodeploy.models.architectures.presets import PRESETS
+from neurodeploy.models.architecture import DELAYS, Delays, LayerSpec
+from neurodeploy.models.architecture_json import PRESETS
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.windows import shown
 
@@ -82,11 +82,11 @@ class Recipe:
     """The numbers of a training.
 
     Attributes:
-        network: name of a preset; see `models.architectures.presets`.
+        network: name of a preset; see `models.architecture_json`.
         delays: that the network learns, or None for the preset's own.
         hidden: neurons of each hidden layer.
         threshold, current_decay, voltage_decay, tau_grad: see
-            `models.architectures.layer_spec.LayerSpec`.
+            `models.architecture.LayerSpec`.
         dropout: the same, of every layer but the first.
         epochs: passes over the training windows.
         batch: windows a step of the optimizer.

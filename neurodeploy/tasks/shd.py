@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neurodeploy.tasks.augment.counts import Shift
+from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.readers import event_files, tonic_events
+from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.recipe import Recipe
@@ -29,7 +29,7 @@ COLLECTION = Collection(
     ),
     bins=BINS,
     subjects="speaker",
-    raw=event_files.inner_ear,
+    raw=tonic_events.inner_ear,
 )
 
 RECIPE = Recipe(

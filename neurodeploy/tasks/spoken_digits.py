@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from neurodeploy.tasks.augment.sound import vary_speaking
+from neurodeploy.tasks.augment import vary_speaking
 from neurodeploy.tasks.encoders.registry import Bands, Delta, Encoder, Lif, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import fsdd

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.tasks import kept_spikes
+from neurodeploy.tasks import cache
 from neurodeploy.tasks.encoders.registry import Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.recipe import Recipe
@@ -94,7 +94,7 @@ def encode_windows(windows: Windows, encoder: Encoder, chosen: ArrayLike) -> Sam
     """Encode the windows at the indices `chosen`, such as one part of a `Split`."""
     indices = np.asarray(chosen, dtype=np.int64)
     if encoder.kept:
-        return Samples(kept_spikes.spikes(windows, encoder, indices), windows.labels[indices])
+        return Samples(cache.spikes(windows, encoder, indices), windows.labels[indices])
     return Samples(encoder.encode(windows.signals[indices]), windows.labels[indices])
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from neurodeploy import paths
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 
 MOST_BYTES: Final = 64 * 2**30
@@ -46,8 +46,8 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int = MOST_BYTES) -> None
         InputError: when the folder is there, or the archive is missing, damaged, too large, or
             holds a link, a device, a name twice or a path that leads out of the folder.
     """
-    paths.check_file(archive, "download it again")
-    if paths.kind(folder):
+    files.check_file(archive, "download it again")
+    if files.kind(folder):
         raise InputError(f"{folder} is there already; move it away and try again")
     temporary = _beside(folder)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurodeploy.tasks.augment.wearing import vary_wrist
+from neurodeploy.tasks.augment import vary_wrist
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.har import COARSE, DELTA_G, DELTA_RAD_S, LEVEL_PER_G
 from neurodeploy.tasks.origin import Origin

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from neurodeploy.hw_sim.estimates.estimate import exactly
-from neurodeploy.pages import numbers
+from neurodeploy.hw_sim.chips.cost import exactly
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row
 from neurodeploy.pages.figures.style import shorten
@@ -22,7 +22,7 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     each = (
-        f"{machine.operation.title} {numbers.printed(machine.one_pass_j, 'J')}"
+        f"{machine.operation.title} {wording.printed(machine.one_pass_j, 'J')}"
         for machine in processors(view.report)
     )
     return (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from neurodeploy.hw_sim.chips.cost import Estimate
 from neurodeploy.hw_sim.estimates.energy import Energy
-from neurodeploy.hw_sim.estimates.estimate import Estimate
-from neurodeploy.pages import numbers
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row
 from neurodeploy.pages.view import View, energy_parts
@@ -20,7 +20,7 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     totals = (
-        f"{title} {numbers.printed(each.energy.total.value, 'J')}"
+        f"{title} {wording.printed(each.energy.total.value, 'J')}"
         for title, each in zip(view.titles, view.chips)
     )
     return f"Energy of a sample at full speed by what spends it; in all {', '.join(totals)}"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from neurodeploy.hw_sim.estimates.estimate import Estimate
-from neurodeploy.pages import numbers
+from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import ranges
 from neurodeploy.pages.figures.ranges import Line, Row
 from neurodeploy.pages.view import View, core_parts
@@ -21,7 +21,7 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     steps = (
-        f"{title} {numbers.printed(step.value, 's')}, bound by neurocore "
+        f"{title} {wording.printed(step.value, 's')}, bound by neurocore "
         f"{each.latency.busiest_core} of layer {each.latency.busiest_layer}"
         for title, each in zip(view.titles, view.chips)
         for step in [each.latency.step_s]

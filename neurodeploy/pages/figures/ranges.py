@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from neurodeploy.hw_sim.estimates.estimate import Estimate
-from neurodeploy.pages import numbers
+from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH
 
@@ -83,11 +83,11 @@ def draw(rows: Sequence[Row], *, series: Sequence[str], unit: str) -> Figure:
 
 
 def _amount(value: float, unit: str) -> str:
-    return numbers.printed(value, unit)
+    return wording.printed(value, unit)
 
 
 def _tick(value: float, unit: str) -> str:
-    scale = numbers.scale([value * 1.001], unit, numbers.MICRO)
+    scale = wording.scale([value * 1.001], unit, wording.MICRO)
     return f"{value * scale.factor:g} {scale.unit}"
 
 

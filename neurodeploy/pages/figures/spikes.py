@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neurodeploy.hw_sim.reports.counted import CountedLayer
-from neurodeploy.pages import numbers
+from neurodeploy.hw_sim.reports.report import CountedLayer
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SIZE, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
@@ -28,7 +28,7 @@ def missing(view: View) -> str:
 def describe(view: View) -> str:
     """Return what the figure shows, for who cannot see it."""
     layers = view.report.counted.layers[:MOST]
-    each = (f"layer {x.layer} {numbers.count(x.spikes_per_sample)}" for x in layers)
+    each = (f"layer {x.layer} {wording.count(x.spikes_per_sample)}" for x in layers)
     return f"Spikes that each layer emits in the mean sample: {', '.join(each)}; and its SynOps"
 
 
@@ -39,11 +39,11 @@ def draw(view: View) -> Figure:
     width = (WIDTH - 2 * LEFT - GAP) / 2
     spikes = [layer.spikes_per_sample for layer in layers]
     fires = [f"{_name(layer)}" for layer in layers]
-    rates = [f"{numbers.share(layer.firing_rate_per_step)} firing" for layer in layers]
+    rates = [f"{wording.share(layer.firing_rate_per_step)} firing" for layer in layers]
     _bars(figure, LEFT, width, "spikes out", spikes, fires, rates)
     synops = [layer.synops_per_sample for layer in layers]
     dense = [
-        f"{numbers.share(layer.synops_per_sample / max(layer.dense_synops_per_sample, 1))} of dense"
+        f"{wording.share(layer.synops_per_sample / max(layer.dense_synops_per_sample, 1))} of dense"
         for layer in layers
     ]
     _bars(figure, LEFT + width + GAP, width, "SynOps", synops, [""] * len(layers), dense)
@@ -72,7 +72,7 @@ def _bars(
         y = ROW * index
         axes.barh(y + 20, max(values, default=1) or 1, height=3.2, color=FAINT, linewidth=0)
         axes.barh(y + 20, value, height=3.2, color=ACCENT, linewidth=0)
-        text = numbers.count(value)
+        text = wording.count(value)
         label = f"{names[index]}  {text}" if names[index] else text
         style.write(axes, left, TOP + y + 14, label, size=SMALL, color=INK)
         style.write(

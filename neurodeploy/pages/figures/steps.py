@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.reports.estimated import Estimated
-from neurodeploy.pages import numbers
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
@@ -112,7 +112,7 @@ def _ruler(
 ) -> None:
     """Draw a scale below the curve that reads steps as another quantity."""
     whole = per_step * steps
-    scale = numbers.scale([whole], unit, numbers.MICRO)
+    scale = wording.scale([whole], unit, wording.MICRO)
     top = TOP + HEIGHT + 50 + RULER * index
     axes = style.place(figure, LEFT, top, WIDTH - LEFT - RIGHT, 1)
     axes.set_xlim(0, max(whole * scale.factor, 1e-12))

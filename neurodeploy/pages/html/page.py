@@ -15,12 +15,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED
-from neurodeploy.models.atomic import replacing
-from neurodeploy.pages.figures import svg
-from neurodeploy.pages.figures.svg import Drawn
+from neurodeploy.models.files import replacing
+from neurodeploy.pages.figures import drawing
+from neurodeploy.pages.figures.drawing import Drawn
 from neurodeploy.pages.html import tables, texts
 from neurodeploy.pages.view import View
-from neurodeploy.pages.words import clean
+from neurodeploy.pages.wording import clean
 
 TEMPLATE: Final = "report.html.j2"
 
@@ -31,7 +31,7 @@ def write(view: View, *, page: Path | None, plots: Path | None) -> list[Path]:
     Raises:
         InputError: when a file or folder cannot be written.
     """
-    drawn = svg.draw_all(view, png=plots is not None)
+    drawn = drawing.draw_all(view, png=plots is not None)
     written = []
     if page is not None:
         _write(page, render(view, drawn).encode())
@@ -89,7 +89,7 @@ def _figure(drawn: Drawn) -> dict[str, Any]:
         "name": drawn.name,
         "missing": drawn.why_missing,
         "description": drawn.description,
-        "svg": Markup(svg.within_page(drawn)) if drawn.svg else "",  # escaped by matplotlib
+        "svg": Markup(drawing.within_page(drawn)) if drawn.svg else "",  # escaped by matplotlib
     }
 
 

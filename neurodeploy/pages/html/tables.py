@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from neurodeploy.hw_sim.estimates.estimate import Estimate
-from neurodeploy.pages import chip_rows, listings, numbers, step_listings, words
-from neurodeploy.pages.chip_rows import Group, Row, Value
-from neurodeploy.pages.listings import NONE, Listing
-from neurodeploy.pages.numbers import MICRO
+from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.pages import listings, wording
+from neurodeploy.pages.listings import NONE, Group, Listing, Row, Value
 from neurodeploy.pages.view import View
-from neurodeploy.pages.words import clean
+from neurodeploy.pages.wording import MICRO, clean
 
 OUTPUTS = 64
 """Most outputs of a sample that are listed."""
@@ -56,7 +54,7 @@ def of_listing(listing: Listing | None) -> list[Table]:
 
 def band_cell(band: Estimate, unit: str) -> Cell:
     """Return the likely value, and below it the band."""
-    scale = numbers.scale([band.value or band.high], unit, MICRO)
+    scale = wording.scale([band.value or band.high], unit, MICRO)
     return Cell(scale.amount(band.value) if band.value else "0", scale.ends(band))
 
 
@@ -99,17 +97,17 @@ def decisions(view: View) -> list[Table]:
     found = view.report.decisions
     if found is None:
         return []
-    until = f"until {words.holds([view.report])}"
-    made = of_chips(view, "Time and energy of a decision", [(until, chip_rows.DECISION)])
-    for listing in step_listings.decisions(view.report, found, MICRO):
+    until = f"until {wording.holds([view.report])}"
+    made = of_chips(view, "Time and energy of a decision", [(until, listings.DECISION)])
+    for listing in listings.decisions(view.report, found, MICRO):
         made += of_listing(listing)
     return made
 
 
 def energy(view: View) -> list[Table]:
     """Return the energy of a sample and the power on every chip."""
-    pace = f"sensor's {words.pace(view.chips)}"
-    parts = [("at full speed", chip_rows.ENERGY), (pace, chip_rows.PACE_ENERGY)]
+    pace = f"sensor's {wording.pace(view.chips)}"
+    parts = [("at full speed", listings.ENERGY), (pace, listings.PACE_ENERGY)]
     return of_chips(view, "Energy of the mean sample, and power", parts)
 
 
@@ -121,20 +119,20 @@ def constants(view: View) -> list[Table]:
 
 def time(view: View) -> list[Table]:
     """Return times and rates on every chip."""
-    pace = f"sensor's {words.pace(view.chips)}"
-    parts = [("at full speed", chip_rows.TIME), (pace, chip_rows.PACE_TIME)]
+    pace = f"sensor's {wording.pace(view.chips)}"
+    parts = [("at full speed", listings.TIME), (pace, listings.PACE_TIME)]
     return of_chips(view, "Time, and whether the sensor's pace is kept", parts)
 
 
 def load(view: View) -> list[Table]:
     """Return the longest step beside the mean one, and what passes between cores and host."""
     caption = "Load, a sample: mean and peak, numbered from 0"
-    return of_chips(view, caption, [("", chip_rows.LOAD)])
+    return of_chips(view, caption, [("", listings.LOAD)])
 
 
 def placement(view: View) -> list[Table]:
     """Return the neurocores of the network and of every layer on every chip."""
-    made = of_chips(view, "What the network takes", [("", chip_rows.SIZE)])
+    made = of_chips(view, "What the network takes", [("", listings.SIZE)])
     return made + of_listing(listings.neurocores(view.report))
 
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips.cost import Cost
+from neurodeploy.hw_sim.chips.cost import Cost, Estimate
 from neurodeploy.hw_sim.estimates.energy import Energy
-from neurodeploy.hw_sim.estimates.estimate import Estimate
 from neurodeploy.hw_sim.reports.estimated import Estimated
-from neurodeploy.pages import numbers, words
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.figures import steps as steps_figure
 from neurodeploy.pages.view import View, processors
-from neurodeploy.pages.words import clean
+from neurodeploy.pages.wording import clean
 
 NOT_KNOWN: Final = ("not known", "")
 
@@ -47,7 +46,7 @@ def summary(view: View) -> str:
     counted, provenance = view.report.counted, view.report.provenance
     data = clean(str(provenance.get("data", "given spikes")))
     backend = provenance.get("backend", "an unnamed backend")
-    return f"{words.ran(counted)} from {data}, run on {backend}."
+    return f"{wording.ran(counted)} from {data}, run on {backend}."
 
 
 def tiles(view: View) -> list[Tile]:
@@ -59,7 +58,7 @@ def tiles(view: View) -> list[Tile]:
         _of_chips(view, "Energy a sample", lambda e: _band(e.energy.total, "J")),
         _of_chips(view, "Latency a sample", lambda e: _band(e.latency.sample_s, "s")),
         _of_chips(view, "Real time kept", _kept),
-        Tile(f"Steps until {words.holds([view.report])}", (_steps(view),)),
+        Tile(f"Steps until {wording.holds([view.report])}", (_steps(view),)),
         _of_chips(view, "Until then, full speed", _decision),
         _of_chips(view, "Until then, in real time", _decision_in_real_time),
     ]
@@ -77,7 +76,7 @@ def _synops(view: View) -> Entry:
     layers = view.report.counted.layers
     synops = sum(layer.synops_per_sample for layer in layers)
     dense = sum(layer.dense_synops_per_sample for layer in layers)
-    return Entry("", numbers.count(synops), f"{numbers.share(synops / max(dense, 1))} of dense")
+    return Entry("", wording.count(synops), f"{wording.share(synops / max(dense, 1))} of dense")
 
 
 def _of_chips(view: View, name: str, read: Any) -> Tile:
@@ -88,7 +87,7 @@ def _of_chips(view: View, name: str, read: Any) -> Tile:
 
 
 def _band(band: Estimate, unit: str) -> tuple[str, str]:
-    scale = numbers.scale([band.value or band.high], unit, numbers.MICRO)
+    scale = wording.scale([band.value or band.high], unit, wording.MICRO)
     return scale.amount(band.value), scale.ends(band)
 
 
@@ -96,7 +95,7 @@ def _neurocores(each: Estimated) -> tuple[str, str, bool]:
     cores = f"{each.placement.neurocores:,}"
     if each.problems:
         return cores, "does not fit", True
-    return cores, words.on_chips(each.placement), False
+    return cores, wording.on_chips(each.placement), False
 
 
 def _steps(view: View) -> Entry:
@@ -119,14 +118,14 @@ def _decision_in_real_time(each: Estimated) -> tuple[str, str]:
 
 
 def _cost(time: Estimate, energy: Energy) -> tuple[str, str]:
-    return numbers.printed(time.value, "s"), numbers.printed(energy.total.value, "J")
+    return wording.printed(time.value, "s"), wording.printed(energy.total.value, "J")
 
 
 def _kept(each: Estimated) -> tuple[str, str, bool]:
     if each.pace is None:
         return "not known", "no pace of a sensor is given", False
     slowest = each.latency.peak_step_s.high  # which the answer rests on
-    most = numbers.printed(slowest, "s")
+    most = wording.printed(slowest, "s")
     answer = "yes" if each.pace.keeps_up else "no"
     note = f"up to {most} of {each.pace.dt_s * 1e3:g} ms a step"
     return answer, note, not each.pace.keeps_up
@@ -173,7 +172,7 @@ def steps(view: View) -> list[str]:
     return [
         f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
         f"its last value; in the mean, an answer no longer changes after step "
-        f"{found.stable_step_mean:.1f}; {words.way(view.report.counted)}.",
+        f"{found.stable_step_mean:.1f}; {wording.way(view.report.counted)}.",
         f"The rulers below the curve read a step as time and energy at full speed{of}, in "
         "proportion; the table has the figures of the first steps themselves.",
     ]
@@ -184,7 +183,7 @@ def load(view: View) -> list[str]:
     found: dict[str, list[str]] = {}
     for chip, each in zip(view.titles, view.chips):
         latency = each.latency
-        alone = numbers.printed(latency.busiest_core_s, "s")
+        alone = wording.printed(latency.busiest_core_s, "s")
         sentence = (
             f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest over "
             f"all steps, with {alone} in the mean one."

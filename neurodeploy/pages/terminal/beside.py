@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.reports.counted import Counted
 from neurodeploy.hw_sim.reports.estimated import Estimated
-from neurodeploy.pages import numbers, words
-from neurodeploy.pages.terminal.chip_columns import Columns, groups
+from neurodeploy.hw_sim.reports.report import Counted
+from neurodeploy.pages import wording
+from neurodeploy.pages.terminal.report import Columns, groups
 from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.pages.terminal.tables import plain, print_list, print_table
 from neurodeploy.running.side_by_side import Entry, SideBySide
@@ -26,10 +26,9 @@ def show(found: SideBySide, console: Console | None = None) -> None:
     out = console or stdout()
     for entry in found.entries:
         said, counted = entry.report.provenance, entry.report.counted
-        line = (
-            f"{entry.name} sha256 {entry.report.digest[:12]}, {said['data']}, {words.ran(counted)}"
-        )
-        out.print(plain(f"{line}, run on {said['backend']}"), soft_wrap=True)
+        line = f"{entry.name} sha256 {entry.report.digest[:12]}, {said['data']}"
+        run = f"{wording.ran(counted)}, run on {said['backend']}"
+        out.print(plain(f"{line}, {run}"), soft_wrap=True)
     for entries in groups(found.entries, out):
         out.print()
         print_table(out, _table(entries))
@@ -57,7 +56,7 @@ def _table(entries: Sequence[Entry]) -> Table:
         ("SynOps a sample", "synops_per_sample"),
         ("neuron updates", "neuron_updates_per_sample"),
     ):
-        columns.words(label, lambda e, name=name: numbers.count(_sum(e.report.counted, name)))  # type: ignore[misc]
+        columns.words(label, lambda e, name=name: wording.count(_sum(e.report.counted, name)))  # type: ignore[misc]
     for name in entries[0].report.estimated:
         _add_chip(columns, entries, name)
     return table
@@ -84,9 +83,9 @@ def _add_chip(columns: Columns[Entry], entries: Sequence[Entry], name: str) -> N
     columns.bands("J", ("energy a sample", lambda e: on(e).energy.total))
     columns.bands("J", ("  without static", lambda e: on(e).energy.dynamic))
     columns.bands("s", ("latency", lambda e: on(e).latency.sample_s))
-    pace = words.pace([on(e) for e in entries])
-    columns.words(f"real time, {pace}", lambda e: words.keeps_up(on(e)))
-    columns.words(f"{words.holds([e.report for e in entries])} after", lambda e: _steps(on(e)))
+    pace = wording.pace([on(e) for e in entries])
+    columns.words(f"real time, {pace}", lambda e: wording.keeps_up(on(e)))
+    columns.words(f"{wording.holds([e.report for e in entries])} after", lambda e: _steps(on(e)))
 
 
 def _steps(each: Estimated) -> str | None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from neurodeploy.cli import number_of
 from neurodeploy.pages.terminal.tables import add_numbers, plain, print_list, print_table
 from neurodeploy.pages.terminal.tables import console as stdout
-from neurodeploy.pages.words import clean
+from neurodeploy.pages.wording import clean
 from neurodeploy.tasks.inventory import PARTS, Contents, Entry
 from neurodeploy.tasks.windows import Windows
 

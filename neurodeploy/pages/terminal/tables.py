@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neurodeploy.pages.listings import Listing
-from neurodeploy.pages.words import clean
+from neurodeploy.pages.wording import clean
 
 WIDEST: Final = 1000
 """No table takes more columns of a terminal."""

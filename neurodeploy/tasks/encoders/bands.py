@@ -1,4 +1,4 @@
-"""The encoder of sound: levels of bands of a waveform, then the spikes of another encoder."""
+"""Encoders of sound: the power of frequency bands, mel or cochlear, as spikes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,160 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders import cochlea, mel
-from neurodeploy.tasks.encoders.delta import Delta
 from neurodeploy.tasks.encoders.encoder import Encoder, numbers
+from neurodeploy.tasks.encoders.signals import Delta
+
+
+def mel(hz: ArrayLike) -> NDArray[np.float64]:
+    """Return frequencies on the mel scale: m = 2595 log10(1 + f / 700)."""
+    return np.asarray(2595 * np.log10(1 + np.asarray(hz, np.float64) / 700), np.float64)
+
+
+def hertz(mels: ArrayLike) -> NDArray[np.float64]:
+    """Return frequencies in Hz: f = 700 (10^(m / 2595) - 1)."""
+    return np.asarray(700 * (10 ** (np.asarray(mels, np.float64) / 2595) - 1), np.float64)
+
+
+def band_edges(bands: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
+    """Return bands + 2 frequencies in Hz, evenly spaced on the mel scale from low to high."""
+    return hertz(np.linspace(mel(low_hz), mel(high_hz), bands + 2))
+
+
+def spectrum_length(frame: int) -> int:
+    """Return the points of the Fourier transform of a frame: the next power of two."""
+    return 1 << (frame - 1).bit_length()
+
+
+def filterbank(edges: NDArray[np.float64], *, rate_hz: float, frame: int) -> NDArray[np.float64]:
+    """Return the weight of each spectral line in each band, float64 (lines, bands).
+
+    Band k is a triangle over the edges f[k], f[k+1], f[k+2]: for a line at frequency f
+
+        w = max(0, min((f - f[k]) / (f[k+1] - f[k]), (f[k+2] - f) / (f[k+2] - f[k+1])))
+
+    Args:
+        edges: as `band_edges` gives them.
+        rate_hz: samples a second.
+        frame: samples of a frame; its transform has `spectrum_length(frame)` points.
+
+    Raises:
+        InputError: when a band lies between two lines and would never hold anything.
+    """
+    lines = np.fft.rfftfreq(spectrum_length(frame), 1 / rate_hz)[:, None]
+    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
+    weights = np.minimum((lines - low) / (middle - low), (high - lines) / (high - middle))
+    weights = np.maximum(weights, 0)
+    empty = np.flatnonzero(~weights.any(axis=0))
+    if empty.size:
+        band = int(empty[0])
+        raise InputError(
+            f"band {band}, {low[band]:.0f} to {high[band]:.0f} Hz, lies between two lines of the "
+            f"spectrum, which are {lines[1, 0]:.1f} Hz apart; give fewer bands, a longer frame_ms "
+            "or a higher low_hz"
+        )
+    return np.asarray(weights, np.float64)
+
+
+def band_power(
+    signals: NDArray[np.float32], weights: NDArray[np.float64], *, frame: int, hop: int
+) -> NDArray[np.float64]:
+    """Return the power of signals in bands, frame by frame.
+
+    Frame t holds the last `frame` samples up to sample (t + 1) hop, so nothing that comes later;
+    before the signal is silence. With the periodic Hann window h and the weights w of band k,
+
+        P[k, t] = sum over lines l of w[l, k] |sum over n of h[n] x[n] exp(-2 pi i l n / N)|^2
+
+    Args:
+        signals: float32 (recordings, samples).
+        weights: as `filterbank` gives them.
+        frame: samples of a frame.
+        hop: samples from one frame to the next.
+
+    Returns:
+        float64 array (recordings, bands, samples // hop).
+    """
+    frames = signals.shape[1] // hop
+    silence = np.zeros((len(signals), frame), np.float64)
+    padded = np.concatenate([silence, signals[:, : frames * hop]], axis=1)
+    views = np.lib.stride_tricks.sliding_window_view(padded, frame, axis=1)[:, hop::hop]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+    spectrum = np.fft.rfft(views * window, spectrum_length(frame), axis=2)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.ascontiguousarray((power @ weights).transpose(0, 2, 1))
+
+
+def centres(bands: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
+    """Return the resonators' frequencies in Hz, evenly spaced by ear, lowest first.
+
+    On the scale E(f) = 21.4 log10(1 + 0.00437 f), whose unit is the bandwidth of hearing.
+
+    Source: Glasberg and Moore, Derivation of auditory filter shapes from notched-noise data,
+    Hearing Research 47, 1990.
+    """
+    ends = 21.4 * np.log10(1 + 0.00437 * np.array([low_hz, high_hz]))
+    evenly = np.linspace(ends[0], ends[1], bands)
+    return np.asarray((10 ** (evenly / 21.4) - 1) / 0.00437, np.float64)
+
+
+def bandwidth(centre_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the bandwidth of hearing in Hz: ERB(f) = 24.7 (1 + 0.00437 f), source as above."""
+    return 24.7 * (1 + 0.00437 * centre_hz)
+
+
+def envelopes(
+    signals: NDArray[np.float32], centres_hz: NDArray[np.float64], *, rate_hz: float, hop: int
+) -> NDArray[np.float64]:
+    """Return how strongly each resonator moves, hop by hop.
+
+    A resonator at f with bandwidth B = ERB(f) is two poles of radius r = exp(-pi B / rate) at the
+    angles plus and minus 2 pi f / rate, with a gain that makes it 1 at f:
+
+        y[n] = g (x[n] - x[n-2]) + 2 r cos(2 pi f / rate) y[n-1] - r^2 y[n-2]
+
+    Its half waves are averaged over a hop and smoothed with the envelope before, half and half:
+
+        a[t] = mean over the hop of max(0, y),    e[t] = (a[t] + e[t-1]) / 2,    e[-1] = 0
+
+    Args:
+        signals: float32 (recordings, samples).
+        centres_hz: as `centres` gives them.
+        rate_hz: samples a second.
+        hop: samples an envelope value stands for.
+
+    Returns:
+        float64 array (recordings, bands, samples // hop), 0 or more.
+    """
+    from scipy.signal import lfilter  # type: ignore[import-untyped]
+
+    frames = signals.shape[1] // hop
+    sound = signals[:, : frames * hop].astype(np.float64)
+    result = np.empty((len(signals), len(centres_hz), frames))
+    for band, (rises, falls) in enumerate(_resonators(centres_hz, rate_hz)):
+        moved = np.maximum(lfilter(rises, falls, sound, axis=1), 0)
+        result[:, band] = moved.reshape(len(signals), frames, hop).mean(axis=2)
+    return np.asarray(lfilter([0.5], [1, -0.5], result, axis=2), np.float64)
+
+
+def _resonators(
+    centres_hz: NDArray[np.float64], rate_hz: float
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the coefficients of x[n], x[n-1], x[n-2] and of y, as `lfilter` takes them."""
+    made = []
+    for angle, radius in zip(
+        2 * np.pi * centres_hz / rate_hz,
+        np.exp(-np.pi * bandwidth(centres_hz) / rate_hz),
+        strict=True,
+    ):
+        falls = np.array([1, -2 * radius * np.cos(angle), radius**2])
+        turn = np.exp(-1j * angle * np.arange(3))
+        gain = abs(falls @ turn) / abs(turn[0] - turn[2])
+        made.append((gain * np.array([1.0, 0.0, -1.0]), falls))
+    return made
+
 
 KINDS: Final = ("log-mel", "cochlea")
 PART_RECORDINGS: Final = 256
@@ -152,13 +300,13 @@ class Bands(Encoder):
     def _power(self, sound: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the power of each band, float64 (recordings, bands, frames)."""
         if self.kind == "log-mel":
-            return mel.band_power(sound, self._weights(), frame=self.frame, hop=self.hop)
-        places = cochlea.centres(self.bands, self.low_hz, self.high_hz)
-        return cochlea.envelopes(sound, places, rate_hz=self.rate_hz, hop=self.hop) ** 2
+            return band_power(sound, self._weights(), frame=self.frame, hop=self.hop)
+        places = centres(self.bands, self.low_hz, self.high_hz)
+        return envelopes(sound, places, rate_hz=self.rate_hz, hop=self.hop) ** 2
 
     def _weights(self) -> NDArray[np.float64]:
-        edges = mel.band_edges(self.bands, self.low_hz, self.high_hz)
-        return mel.filterbank(edges, rate_hz=self.rate_hz, frame=self.frame)
+        edges = band_edges(self.bands, self.low_hz, self.high_hz)
+        return filterbank(edges, rate_hz=self.rate_hz, frame=self.frame)
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         return self.code.encode(self.levels(signals))

@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.bands import Bands
-from neurodeploy.tasks.encoders.counts import Counts
-from neurodeploy.tasks.encoders.delta import Delta
 from neurodeploy.tasks.encoders.encoder import Encoder
-from neurodeploy.tasks.encoders.lif import Lif
 from neurodeploy.tasks.encoders.pixels import Pixels
-from neurodeploy.tasks.encoders.sigma_delta import SigmaDelta
+from neurodeploy.tasks.encoders.signals import Counts, Delta, Lif, SigmaDelta
 
 __all__ = [
     "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Together",

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy import paths
+from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 
 Number = TypeVar("Number", np.float32, np.int64)
@@ -39,7 +39,7 @@ def require_file(path: Path) -> None:
 def check_rights(path: Path) -> None:
     """Raise InputError for a file or folder that is there and may not be read, and for what is
     neither: to read a pipe may take for ever."""
-    found = paths.kind(path)
+    found = files.kind(path)
     if found == "other":
         raise InputError(f"{path} is no regular file; remove it, and unpack the data set again")
     if found and not may_be_read(path):

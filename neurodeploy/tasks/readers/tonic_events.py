@@ -18,18 +18,126 @@ import zlib
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import cache, reading
-from neurodeploy.tasks.fixed_arrays import whole_numbers
-from neurodeploy.tasks.readers import event_parts, events
+from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.collection import Collection, Part, find_files, find_home
-from neurodeploy.tasks.readers.events import Bins, Events
-from neurodeploy.tasks.windows import Windows, check_labels
+from neurodeploy.tasks.readers.events import US_PER_S, Bins, Events
+from neurodeploy.tasks.readers.npz import map_npy
+from neurodeploy.tasks.split import validation_subjects
+from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, check_labels, whole_numbers
+
+REAL: Final = "iuf"
+"""Kinds of numpy's numbers: whole with and without sign, floating."""
+US_PER_MS: Final = 1e3
+
+
+Reader: TypeAlias = Callable[[int], Events]
+
+
+def gestures(dataset: Any) -> Reader:
+    """Return the reader of DVS Gesture: npy files of rows x, y, polarity, milliseconds."""
+    return lambda index: _gesture(map_npy(Path(dataset.data[index])))
+
+
+def inner_ear(dataset: Any) -> Reader:
+    """Return the reader of SHD and SSC, whose labels must be whole numbers too."""
+    import h5py
+
+    file = h5py.File(Path(dataset.location_on_system, dataset.data_filename), "r")
+    labels, units, times = (file[name] for name in ("labels", "spikes/units", "spikes/times"))
+
+    def read(index: int) -> Events:
+        label = np.asarray(labels[index])
+        if label.ndim or label.dtype.kind not in REAL or label % 1 != 0:
+            raise ValueError(f"its label is {label}, which is no whole number")
+        return _sound(units[index], times[index])
+
+    return read
+
+
+def cochlea(dataset: Any) -> Reader:
+    """Return the reader of N-TIDIGITS18."""
+    channels, times = (
+        dataset.data[f"{dataset.partition}_{field}"] for field in ("addresses", "timestamps")
+    )
+    names = dataset._samples
+    return lambda index: _sound(channels[names[index]], times[names[index]])
+
+
+def _gesture(rows: NDArray[Any]) -> Events:
+    """Return events of rows x, y, polarity, milliseconds."""
+    if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in REAL:
+        raise ValueError(f"it is an array {rows.shape} of {rows.dtype}, not of rows of 4 numbers")
+    x, y, polarity, times_ms = rows.T
+    times_us = times_ms.astype(np.float64) * US_PER_MS
+    floating = rows.dtype.kind == "f"
+    largest = np.finfo(rows.dtype).max if floating else np.iinfo(rows.dtype).max
+    if (times_us > largest).any():  # tonic multiplies in the file's type
+        raise ValueError(f"its times in microseconds are beyond its type, {rows.dtype}")
+    return Events(x, y, polarity, times_us)
+
+
+def _sound(channels: Any, seconds: Any) -> Events:
+    """Return events of channels at times, which must be rows of numbers, as many of both."""
+    x, times = np.asarray(channels), np.asarray(seconds)
+    if x.ndim != 1 or x.shape != times.shape or not {x.dtype.kind, times.dtype.kind} <= set(REAL):
+        raise ValueError(
+            f"it has channels {x.shape} of {x.dtype} for times {times.shape} of {times.dtype}"
+        )
+    nothing: NDArray[np.int8] = np.zeros(len(x), np.int8)
+    return Events(x, nothing, nothing, times.astype(np.float64) * US_PER_S)
+
+
+def with_validation(
+    official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
+) -> NDArray[np.uint8]:
+    """Return the parts; where subjects are known, a fifth of those who train validate."""
+    parts = official.astype(np.uint8)
+    if subjects is None:
+        return parts
+    people = sorted({int(person) for person in subjects[parts == TRAIN]})
+    if len(people) > 1:
+        chosen = np.isin(subjects, validation_subjects(people))
+        parts[(parts == TRAIN) & chosen] = VALIDATION
+    return parts
+
+
+def check_apart(home: Path, official: NDArray[np.uint8], subjects: NDArray[np.int64]) -> None:
+    """Raise InputError for a person who is in the test and elsewhere."""
+    both = np.intersect1d(subjects[official == TEST], subjects[official != TEST])
+    if both.size:
+        raise InputError(
+            f"{home} has person {both[0]} in the test and in the training part; each belongs to "
+            "one, so download the data set again"
+        )
+
+
+def people_notes(
+    official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
+) -> tuple[str, ...]:
+    """Return a sentence where people are known and cannot be divided to train and validate."""
+    if subjects is None or len(np.unique(subjects[official == TRAIN])) != 1:
+        return ()
+    return ("the training part is of one person, whose samples both train and validate",)
+
+
+def shortages(collection: Collection, official: NDArray[Any]) -> Iterator[str]:
+    """Yield a sentence for each part that has another number of samples than was published."""
+    words = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
+    for part in collection.parts:
+        number = int(np.count_nonzero(official == part.number))
+        if part.published and number != part.published:
+            yield (
+                f"the {words[part.number]} part has {number:,} samples where the published one "
+                f"has {part.published:,}"
+            )
+
 
 INSTALL: Final = "install it with `uv sync --extra events` or `pip install 'neurodeploy[events]'`"
 PROBLEMS: Final = (
@@ -69,7 +177,7 @@ def read(collection: Collection, path: Path) -> Windows:
     class_names = tuple(json.loads(made["class_names"].tobytes()))
     subjects = made["subjects"] if collection.subjects else None
     if collection.apart:
-        event_parts.check_apart(home, made["official"], made["subjects"])
+        check_apart(home, made["official"], made["subjects"])
     return Windows(
         signals=binned.counts,
         labels=made["labels"],
@@ -80,12 +188,12 @@ def read(collection: Collection, path: Path) -> Windows:
         source=f"{collection.title} in {home}",
         notes=(
             *collection.notes,
-            *event_parts.shortages(collection, made["official"]),
-            *event_parts.people_notes(made["official"], subjects),
+            *shortages(collection, made["official"]),
+            *people_notes(made["official"], subjects),
             *binned.notes(),
             *made.notes,
         ),
-        parts=event_parts.with_validation(made["official"], subjects),
+        parts=with_validation(made["official"], subjects),
         grid=collection.bins.grid if collection.bins.height > 1 else None,
     )
 

@@ -1,0 +1,59 @@
+"""What kernels share: how many processor cores they use, and results cached per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+import numba
+
+from neurodeploy.models.layers import Layer
+
+Made = TypeVar("Made")
+
+
+def once_a_layer(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Return `make`, a function of a layer and hashable values, so that it keeps what it returns
+    for as long as the layer lives."""
+    kept: WeakKeyDictionary[Layer, dict[Any, Made]] = WeakKeyDictionary()
+
+    @wraps(make)
+    def once(layer: Layer, *values: Any) -> Made:
+        of_layer = kept.setdefault(layer, {})
+        if values not in of_layer:
+            of_layer[values] = make(layer, *values)
+        return of_layer[values]
+
+    return once
+
+
+@contextmanager
+def limited_to(threads: int | None, parts: int) -> Iterator[None]:
+    """Let kernels use so many threads, all there are for None, and no more than there are parts of
+    the work: waking a thread that finds nothing to do takes longer than a small network."""
+    before = numba.get_num_threads()
+    threads = max(1, min(threads or before, parts))
+    if threads >= before:
+        yield
+        return
+    numba.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def products_alike() -> AbstractContextManager[Any]:
+    """Let matrix products use as many threads as the kernels do."""
+    limit = _products().limit(limits=numba.get_num_threads(), user_api="blas")
+    return cast("AbstractContextManager[Any]", limit)
+
+
+@lru_cache(maxsize=1)
+def _products() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -1,0 +1,186 @@
+"""What a network answers: its outputs, the class it predicts, and how often that is correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import AnswerKind, QuantizedNetwork
+
+
+def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
+    """Return the outputs of every sample; the largest is the answer.
+
+    They are read as `network.answer_kind` says: spikes counted, the voltage after the last step, or
+    the value sent last. Neurons that answer together (lava-dl's average) are added up.
+
+    Returns:
+        int64 array (batch, outputs).
+    """
+    sent = activity.spikes[-1]
+    if network.answer_kind == "spikes":
+        each = sent.sum(2, dtype=np.int64)
+    elif network.answer_kind == "voltage" and activity.last_voltage is not None:
+        each = activity.last_voltage.astype(np.int64)
+    else:
+        each = sent[:, :, -1].astype(np.int64)
+    grouped: NDArray[np.int64] = each.reshape(len(each), network.outputs, -1).sum(2)
+    return grouped
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """The outputs of the first samples of a run, and how they were read.
+
+    Attributes:
+        samples: their numbers where they come from.
+        kind: see `models.network.QuantizedNetwork.answer_kind`.
+        how: the same in words.
+        outputs: array (samples, outputs), integers; means where neurons answer together.
+    """
+
+    samples: tuple[int, ...]
+    kind: AnswerKind
+    how: str
+    outputs: NDArray[Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answers as JSON values."""
+        largest = self.outputs.argmax(1).tolist()
+        return {
+            "kind": self.kind,
+            "how": self.how,
+            "samples": list(self.samples),
+            "outputs": self.outputs.tolist(),
+            "largest": largest,
+        }
+
+
+HOW: dict[AnswerKind, str] = {
+    "spikes": "the spikes of the last layer, counted",
+    "voltage": (
+        "v of the last layer after the last step, since it has no neurons of its own and "
+        "never fires"
+    ),
+    "values": "what the neurons of the last layer sent in the last step",
+}
+"""How answers of each kind are read."""
+
+
+def readout(
+    network: QuantizedNetwork, found: NDArray[np.int64], numbers: NDArray[np.int64]
+) -> Readout:
+    """Return the answers to show: means where neurons answer together.
+
+    Args:
+        network: that ran.
+        found: what `outputs` gave for some samples.
+        numbers: of these samples where they come from, int64 (samples,).
+    """
+    how, group = HOW[network.answer_kind], network.group
+    samples = tuple(numbers.tolist())
+    if group == 1:
+        return Readout(samples, network.answer_kind, how, found)
+    how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
+    return Readout(samples, network.answer_kind, how, found / group)
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """The answers of a run against the labels.
+
+    Attributes:
+        samples: how many were scored, 1 or more.
+        accuracy: fraction with the right answer.
+        macro_f1: mean over classes of F1 = 2 * right / (labelled + answered); classes that are
+            neither labelled nor answered do not count.
+        silent_samples: samples in which no output neuron spiked; their answer is class 0.
+        confusion: int64 array (classes, classes), samples of a label (row) given an answer
+            (column).
+    """
+
+    samples: int
+    accuracy: float
+    macro_f1: float
+    silent_samples: int
+    confusion: NDArray[np.int64]
+
+
+def predictions(output_spikes: ArrayLike) -> NDArray[np.int64]:
+    """Return the class whose neuron spiked most, the lowest where several did.
+
+    Args:
+        output_spikes: spikes of each output neuron, integers (samples, classes).
+
+    Returns:
+        int64 array (samples,).
+    """
+    best: NDArray[np.int64] = np.asarray(output_spikes).argmax(axis=1).astype(np.int64)
+    return best
+
+
+def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
+    """Return how well the output spikes answer the labels.
+
+    Args:
+        output_spikes: spikes of each output neuron in a sample, integers (samples, classes).
+        labels: integers (samples,), 0..classes - 1.
+
+    Raises:
+        InputError: when shapes or labels do not fit, or there is no sample.
+    """
+    spikes, truth = np.asarray(output_spikes), np.asarray(labels)
+    _check(spikes, truth)
+    confusion = confusion_matrix(truth, predictions(spikes), classes=spikes.shape[1])
+    return Score(
+        samples=len(truth),
+        accuracy=float(confusion.trace() / len(truth)),
+        macro_f1=macro_f1(confusion),
+        silent_samples=int((spikes.sum(axis=1) == 0).sum()),
+        confusion=confusion,
+    )
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer], given: NDArray[np.integer], *, classes: int
+) -> NDArray[np.int64]:
+    """Return how many samples of each label (row) were given each answer (column).
+
+    Args:
+        labels: integers (samples,), 0..classes - 1.
+        given: the answers, integers (samples,), 0..classes - 1.
+        classes: how many there are.
+    """
+    cells = np.bincount(labels.astype(np.int64) * classes + given, minlength=classes**2)
+    matrix = cells.reshape(classes, classes).astype(np.int64)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Return the mean F1 of the classes; see `Score.macro_f1`."""
+    occurrences = confusion.sum(axis=0) + confusion.sum(axis=1)
+    right = confusion.diagonal()[occurrences > 0]
+    return float((2 * right / occurrences[occurrences > 0]).mean())
+
+
+def _check(spikes: NDArray[np.integer], labels: NDArray[np.integer]) -> None:
+    if spikes.ndim != 2 or labels.shape != spikes.shape[:1]:
+        raise InputError(
+            f"output spikes have shape {spikes.shape} and labels {labels.shape}; they must be "
+            "(samples, classes) and (samples,)"
+        )
+    if not len(labels):
+        raise InputError("there is no sample to score; give one at least")
+    classes = spikes.shape[1]
+    for extreme in (labels.min(), labels.max()):
+        if not 0 <= extreme < classes:
+            raise InputError(
+                f"there is a label {extreme} for {classes} output neurons; labels go from 0 to "
+                f"{classes - 1}"
+            )

@@ -1,0 +1,221 @@
+"""The fast backend: event-driven integer simulation, bit-exact with Lava.
+
+Layers run one after the other, each over all samples and all time steps, samples in parallel. A
+dense layer of CUBA LIF neurons runs in one kernel (`dense_cuba`); every other in two, which add up
+what its neurons receive (`event_sums`) and step the neurons (`neuron_scans`). Spikes pass from
+layer to layer in `frames`, (B samples, T steps, N neurons padded).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, driven
+from neurodeploy.hw_sim.kernels import convolution, dense_cuba, event_sums, frames, neuron_scans
+from neurodeploy.hw_sim.kernels.convolution import layout
+from neurodeploy.hw_sim.kernels.shared import limited_to, once_a_layer
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.layers import (
+    ConvLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+    each_neuron,
+)
+from neurodeploy.models.memory import keep_freed_memory
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import CubaLif, Delta, SigmaDelta
+
+
+def run(
+    network: QuantizedNetwork,
+    spikes: NDArray[Any],
+    options: RunOptions = RunOptions(),
+) -> Activity:
+    """Run every sample from cleared state for its whole length.
+
+    Args:
+        network: what to run.
+        spikes: integers (batch, channels, time), see `hw_sim.activity`.
+        options: `states` and `threads` count here.
+
+    Raises:
+        InputError: when the spikes do not fit the network.
+    """
+    inputs = check_input(network, spikes)
+    voltage = network.answer_kind == "voltage"
+    keep_freed_memory()
+    side_by_side = len(inputs) * max(map(dense_cuba.parts, network.layers))
+    with limited_to(options.threads, side_by_side):
+        runs, shape = [], network.layers[0].input_shape
+        sent = frames.make(inputs, shape)
+        for layer in network.layers:
+            asked = options.states or (voltage and layer is network.layers[-1])
+            sent, states, overflows = _run_layer(layer, shape, sent, states=asked)
+            shape = layer.shape
+            runs.append((frames.by_neuron(sent, shape), states, overflows))
+    spikes_of, states_of, overflows_of = zip(*runs)
+    return Activity(
+        inputs,
+        spikes_of,
+        states_of if options.states else (),
+        overflows_of,
+        last_voltage=states_of[-1].voltage[:, :, -1] if voltage else None,
+    )
+
+
+def voltages(
+    network: QuantizedNetwork, activity: Activity, index: int, samples: slice = slice(None)
+) -> NDArray[np.int32]:
+    """Return v of the CUBA LIF neurons of layer `index` after every step, in some samples.
+
+    Where the run kept no states, they follow from what arrived at the layer.
+
+    Returns:
+        int32 array (samples, neurons, time); of neurons that fired, after their reset.
+    """
+    if activity.states:
+        return activity.states[index].voltage[samples]
+    layer = network.layers[index]
+    before = network.layers[index - 1].shape if index else layer.input_shape
+    values = activity.spikes[index - 1] if index else activity.inputs
+    arriving = frames.make(values[samples], before)
+    with limited_to(None, len(arriving) * dense_cuba.parts(layer)):
+        if dense_cuba.runs(layer, arriving):
+            seen = dense_cuba.run(layer, before, arriving, states=True, voltage_alone=True)[1]
+            voltage = seen[1]
+        else:
+            received = _received(layer, before, arriving)
+            both = np.zeros((2, *received.shape), np.int32)
+            _scan(layer, received, both)
+            voltage = both[1]
+    return frames.by_neuron(voltage, layer.shape)
+
+
+def _run_layer(
+    layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
+) -> tuple[NDArray[Any], States | None, Overflows]:
+    """Return frames of spikes, states (B, N, T) and overflows of a layer after one of a shape."""
+    if dense_cuba.runs(layer, arriving):
+        sent, kept, overflows = dense_cuba.run(layer, before, arriving, states=states)
+        received = _received(layer, before, arriving) if states else kept[0]
+    else:
+        lost = np.zeros(len(arriving), np.int64)
+        received = _received(layer, before, arriving, lost)
+        both = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
+        sent, overflows = _scan(layer, received, both)
+        kept = both[0], both[1]
+        overflows.wraps[:] += lost
+    if not states:
+        return sent, None, overflows
+    if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
+        received = np.zeros_like(received)  # the input drives v, and not as a current
+        kept = received, kept[1]
+    shown = (frames.by_neuron(each, layer.shape) for each in (*kept, received))
+    return sent, States(*shown), overflows
+
+
+def _received(
+    layer: Layer, before: Shape, arriving: NDArray[Any], lost: NDArray[np.int64] | None = None
+) -> NDArray[np.int32]:
+    """Return what the neurons of a layer receive in each step, int32 (B, T, N), unpadded; add how
+    many sums of a convolution leave 32 bits to `lost`, int64 (B,)."""
+    if isinstance(layer, InputLayer):
+        return driven(layer, arriving[:, :, : layer.neurons])
+    batch, steps, _ = arriving.shape
+    received = np.zeros((batch, steps, layer.neurons), np.int32)
+    if isinstance(layer, ConvLayer):
+        if convolution.pays(arriving):
+            convolution.conv_product(layer, arriving, received)
+        elif convolution.may_leave_32_bits(layer, arriving):
+            counts = np.zeros(len(arriving), np.int64) if lost is None else lost
+            convolution.wide_product(layer, arriving, received, counts)
+        else:
+            event_sums.conv_sums(arriving, *layout(layer), received)
+        event_sums.wrap_sums(received)
+    else:
+        event_sums.dense_sums(arriving, *_matrix(layer, before), received)
+    return received
+
+
+@once_a_layer
+def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
+    """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
+    weight = frames.channels_last(layer.weight, before)
+    delay = layer.delay
+    if delay.shape[1] > 1:
+        delay = frames.channels_last(delay, before)
+    return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
+
+
+@once_a_layer
+def _feedback(layer: Layer) -> tuple[Any, Any]:
+    """Return rows and delays of a layer's own spikes, empty where it is not recurrent."""
+    if not isinstance(layer, RecurrentLayer):
+        return np.zeros((0, 0), np.int16), np.zeros((0, 0), np.int8)
+    delays = _delays_of_senders(layer.recurrent_delay, layer.recurrent.shape)
+    return np.ascontiguousarray(layer.recurrent.T), delays
+
+
+def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
+    """Return the delays of a layer as int8 (S, 1), one a sender, or (S, N), one a synapse."""
+    neurons, senders = shape
+    width = 1 if delay.shape[0] == 1 else neurons
+    return np.ascontiguousarray(np.broadcast_to(delay.T, (senders, width)), np.int8)
+
+
+def _scan(
+    layer: Layer, received: NDArray[np.int32], states: NDArray[np.int32]
+) -> tuple[NDArray[Any], Overflows]:
+    """Return frames of what the neurons of a layer send, and their overflows."""
+    neuron, own = layer.neuron, _feedback(layer)
+    size = (*received.shape[:2], frames.padded(layer.neurons))
+    sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
+    counts = np.zeros((2, len(received)), np.int64)
+    if isinstance(neuron, CubaLif):
+        neuron_scans.scan_cuba(received, *_cuba(layer), *own, sent, states, counts)
+    elif isinstance(neuron, Delta):
+        shift = neuron.spike_exp + neuron.state_exp
+        threshold = np.int32(neuron.threshold << shift)
+        neuron_scans.scan_delta(
+            received, np.int32(shift), threshold, np.int32(neuron.state_exp), sent, states
+        )
+    elif isinstance(neuron, SigmaDelta):
+        shift = neuron.spike_exp + neuron.state_exp
+        neuron_scans.scan_sigma_delta(
+            received, _each(layer, neuron.bias) << np.int32(shift),
+            np.int32(neuron.threshold << shift), np.int32(neuron.state_exp),
+            *own, sent, states, counts,
+        )  # fmt: skip
+    else:
+        neuron_scans.scan_sigma(received, *own, sent, states, counts)
+    return sent, Overflows(*counts)
+
+
+@once_a_layer
+def _cuba(layer: Layer) -> tuple[Any, ...]:
+    """Return what `neuron_scans.scan_cuba` takes of a layer's neurons."""
+    neuron: Any = layer.neuron
+    shift = np.int32(loihi.ACTIVATION_SHIFT)
+    if isinstance(layer, InputLayer):  # the input drives v as a current that decays at once would
+        kept_current = np.zeros(layer.neurons, np.int32)
+    else:
+        kept_current = _each(layer, loihi.DECAY_ONE - neuron.current_decay)
+    return (
+        kept_current,
+        _each(layer, loihi.DECAY_ONE - neuron.voltage_decay),
+        np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT),
+        _each(layer, neuron.bias) << shift,
+    )
+
+
+def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
+    """Return a parameter as one value a neuron in the order of frames, int32 (N,)."""
+    each = each_neuron(np.asarray(values, np.int32), layer.shape)
+    return np.ascontiguousarray(frames.channels_last(each, layer.shape))

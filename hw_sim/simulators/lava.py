@@ -1,0 +1,103 @@
+"""The Lava backend: the process graph on Lava's CPU simulator, in a process of its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodeploy.export.lava_order import from_lava
+from neurodeploy.hw_sim.activity import Activity, States, check_input
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
+from neurodeploy.models.errors import BackendError
+from neurodeploy.models.network import QuantizedNetwork
+
+SHARED_MEMORY = Path("/dev/shm")
+CHANNEL_BYTES = 64 * 4
+START_LIMIT_S = 300.0
+STEP_LIMIT_S = 0.2
+
+
+def run(
+    network: QuantizedNetwork,
+    spikes: NDArray[Any],
+    options: RunOptions = RunOptions(),
+) -> Activity:
+    """Run every sample from cleared state for its whole length, all in one run of Lava.
+
+    Args:
+        network: what to run.
+        spikes: integers (batch, channels, time), see `hw_sim.activity`.
+        options: `states`, `progress` and `time_limit_s` count here; the limit is five minutes and
+            0.2 s a step by default.
+
+    Raises:
+        InputError: when the spikes do not fit the network.
+        BackendError: when Lava raises, dies, exceeds the time limit, or has no shared memory left.
+    """
+    inputs = check_input(network, spikes)
+    refuse_empty(inputs)
+    check_shared_memory(network)
+    steps = inputs.shape[0] * inputs.shape[2]
+    limit = options.time_limit_s
+    if limit is None:
+        limit = START_LIMIT_S + STEP_LIMIT_S * steps
+    with job_folder(network, inputs) as folder:
+        if options.states:
+            (folder / "states").touch()
+        run_job(
+            Job(
+                "neurodeploy.hw_sim.simulators.lava_worker",
+                folder,
+                "Lava's simulator",
+                steps,
+                limit,
+                options.progress,
+            )
+        )
+        return collect(network, inputs, folder, states=options.states)
+
+
+def check_shared_memory(network: QuantizedNetwork) -> None:
+    """Raise BackendError where Lava's processes would find no room for their messages, and die.
+
+    Every layer sends through two channels of 64 messages each, four bytes a neuron
+    (`lava.magma.compiler.compiler`, `pypy_channel_size`), and the input through one.
+    """
+    if not SHARED_MEMORY.is_dir():
+        return
+    numbers = network.inputs + 2 * sum(layer.neurons for layer in network.layers)
+    need, free = CHANNEL_BYTES * numbers, shutil.disk_usage(SHARED_MEMORY).free
+    if need > free:
+        raise BackendError(
+            f"Lava needs {need / 1e6:,.1f} MB of shared memory for this network and "
+            f"{SHARED_MEMORY} has {free / 1e6:,.1f} MB free; enlarge it (docker run --shm-size) or "
+            "run with --backend fast"
+        )
+
+
+def collect(
+    network: QuantizedNetwork, inputs: NDArray[Any], folder: Path, *, states: bool
+) -> Activity:
+    """Return what `lava_worker` left in `folder`; `inputs` are what `check_input` returned."""
+    batch, _, steps = inputs.shape
+
+    def load(index: int, name: str) -> Any:
+        kept = np.load(folder / f"layer_{index}_{name}.npy")
+        stream = from_lava(kept, network.layers[index].shape)
+        return np.ascontiguousarray(stream.reshape(-1, batch, steps).transpose(1, 0, 2))
+
+    indices = range(len(network.layers))
+    names = ("current", "voltage", "weighted")
+    return Activity(
+        inputs,
+        tuple(load(i, "spikes") for i in indices),
+        tuple(States(*(load(i, name) for name in names)) for i in indices) if states else (),
+        last_voltage=(
+            load(indices[-1], "voltage")[:, :, -1] if network.answer_kind == "voltage" else None
+        ),
+    )
