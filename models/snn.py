@@ -125,10 +125,10 @@ class SlayerNetwork(torch.nn.Module):
             float (layers, batch).
         """
         counts = []
-        for arrived, emitted, (fan_out, own) in zip(
+        for arrived, emitted, (synops, own) in zip(
             (spikes, *layers), layers, fan_outs(self.architecture)
         ):
-            weights = torch.from_numpy(fan_out).to(spikes)
+            weights = torch.from_numpy(synops).to(spikes)
             counts.append(arrived.sum(2) @ weights + own * emitted.sum((1, 2)))
         return torch.stack(counts)
 
