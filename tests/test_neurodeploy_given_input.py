@@ -72,7 +72,7 @@ def test_flat_samples_and_images_are_the_same_neurons(driven, images, leading):
     np.save("input.npy", shown if leading else shown[0])
     network, inputs = open_input(driven, "input.npy")
     assert network is driven
-    assert (inputs.samples, inputs.steps, inputs.leading) == (len(values), 9, leading)
+    assert (len(inputs), inputs.num_steps, inputs.leading) == (len(values), 9, leading)
     assert np.array_equal(inputs.part(0, len(values)), values)
 
 

@@ -24,9 +24,9 @@ from neurodeploy.pages.html import tables
 from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
 from neurodeploy.running import provenance
-from neurodeploy.running.evaluation import Inputs
 from neurodeploy.running.report_request import Request
 from neurodeploy.running.report_run import carry_out
+from neurodeploy.samples import Samples
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
 
@@ -242,7 +242,7 @@ def test_a_neuron_for_no_neurocore_is_told(workplace, random_network, run):
 
 
 def inputs(source, signal=lambda at: None):
-    return Inputs(np.arange(1), 3, lambda *_: None, None, source, "test subjects", signal=signal)
+    return Samples(np.arange(1), 3, lambda *_: None, None, source, "test subjects", signal=signal)
 
 
 def test_another_data_set_than_that_of_the_training_is_said():

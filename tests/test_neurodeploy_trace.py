@@ -15,8 +15,9 @@ from neurodeploy.hw_sim import backends
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 from neurodeploy.running import trained_network
-from neurodeploy.running.evaluation import Inputs, evaluate
+from neurodeploy.running.evaluation import evaluate
 from neurodeploy.running.trace import NO_RATES, Tracer, training_rates
+from neurodeploy.samples import Samples
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def inputs_of(spikes):
-    return Inputs(
+    return Samples(
         np.arange(len(spikes)), spikes.shape[2], lambda a, b: spikes[a:b], None, "drawn", "given"
     )
 

@@ -18,7 +18,7 @@ from neurodeploy.learning.validation import evaluate
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.tasks.task import Samples
+from neurodeploy.samples import Samples
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -33,7 +33,7 @@ def network(architecture: Architecture) -> SlayerNetwork:
 
 @pytest.fixture
 def samples(draw_spikes: Draw) -> Samples:
-    return Samples(draw_spikes(11, 6, 40), np.arange(11) % 3)
+    return Samples.of(draw_spikes(11, 6, 40), np.arange(11) % 3)
 
 
 ARCHITECTURES = {

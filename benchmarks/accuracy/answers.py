@@ -51,8 +51,8 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     inputs = evaluation.of_task(network.task, None)
     answers: dict[str, list[int]] = {"trained": [], "deployed": []}
     different = 0
-    for start in range(0, inputs.samples, BATCH):
-        chosen = inputs.part(start, min(start + BATCH, inputs.samples))
+    for start in range(0, len(inputs), BATCH):
+        chosen = inputs.part(start, min(start + BATCH, len(inputs)))
         activity = BACKENDS["fast"].run(network, chosen, RunOptions(threads=threads))
         values = chosen.reshape(len(chosen), *network.input_shape, chosen.shape[2])
         with torch.no_grad():

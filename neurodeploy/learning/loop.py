@@ -20,8 +20,9 @@ from neurodeploy.learning.training_step import train_epoch
 from neurodeploy.learning.validation import Validated, evaluate
 from neurodeploy.models import loihi
 from neurodeploy.models.memory import keep_freed_memory
+from neurodeploy.samples import Samples
 from neurodeploy.tasks.recipe import Recipe
-from neurodeploy.tasks.task import Samples, encode_windows
+from neurodeploy.tasks.task import encode_windows
 
 PART_WINDOWS: Final = 8192
 """Training windows that are encoded at a time, at most."""
@@ -114,4 +115,4 @@ def epoch_parts(data: TrainingData, recipe: Recipe, *, seed: int, epoch: int) ->
             yield encode_windows(data.windows, data.encoder, chosen)
         else:
             signals = recipe.augment(data.windows.signals[chosen], rng)
-            yield Samples(data.encoder.encode(signals), data.windows.labels[chosen])
+            yield Samples.of(data.encoder.encode(signals), data.windows.labels[chosen])

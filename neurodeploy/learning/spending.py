@@ -20,7 +20,7 @@ from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.validation import BATCH
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork, fan_outs
-from neurodeploy.tasks.task import Samples
+from neurodeploy.samples import Samples
 
 UJ = 1e6
 
@@ -98,7 +98,7 @@ def dynamic_energy_uj(
         chip: on which.
         team: the processes.
     """
-    meter, rows = Meter(place(quantize(network), chip)), team.share(len(samples.labels))
+    meter, rows = Meter(place(quantize(network), chip)), team.share(len(samples.targets))
     with torch.no_grad():
         for start in range(rows.start, rows.stop, BATCH):
             inputs = samples.spikes[start : min(start + BATCH, rows.stop)]
@@ -107,4 +107,4 @@ def dynamic_energy_uj(
             meter.add(Activity(inputs, spikes))
     energy = sample_energy(meter.result(), duration_s=exactly(0.0))
     part = energy.dynamic.value * UJ * (rows.stop - rows.start)
-    return team.total([part])[0] / len(samples.labels)
+    return team.total([part])[0] / len(samples.targets)

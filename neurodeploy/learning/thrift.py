@@ -24,7 +24,7 @@ from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.spending import Spending, dynamic_energy_uj, tariff_of
 from neurodeploy.learning.validation import Validated
 from neurodeploy.models.snn import SlayerNetwork, compacted, removable_layers, weights_into
-from neurodeploy.tasks.task import Samples
+from neurodeploy.samples import Samples
 
 SHARE: Final = 0.8
 """Of the logarithm of what is to be saved, the part that neurons save by leaving."""

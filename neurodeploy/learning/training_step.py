@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.learning.training import Training
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.task import Samples
+from neurodeploy.samples import Samples
 
 
 def train_epoch(
@@ -56,9 +56,9 @@ def _batches(
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
     """Yield the spikes and labels of this process's rows of every whole batch."""
     for samples in parts:
-        for start in range(0, len(samples.labels) - batch + 1, batch):
+        for start in range(0, len(samples.targets) - batch + 1, batch):
             chosen = slice(start + rows.start, start + rows.stop)
-            yield samples.spikes[chosen], samples.labels[chosen]
+            yield samples.spikes[chosen], samples.targets[chosen]
 
 
 def _thin_out(training: Training, number: int, steps: int) -> None:

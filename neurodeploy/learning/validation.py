@@ -9,7 +9,7 @@ import torch
 
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.tasks.task import Samples
+from neurodeploy.samples import Samples
 
 BATCH = 256
 
@@ -38,7 +38,7 @@ def evaluate(network: SlayerNetwork, samples: Samples, team: Team = ALONE) -> Va
     """Run the samples, each process its share, and return what all of them came to."""
     layers = len(network.layers)
     right, rates, synops = 0, np.zeros(layers), np.zeros(layers)
-    rows = team.share(len(samples.labels))
+    rows = team.share(len(samples.targets))
     network.eval()
     with torch.no_grad():
         for start in range(rows.start, rows.stop, BATCH):
@@ -46,10 +46,10 @@ def evaluate(network: SlayerNetwork, samples: Samples, team: Team = ALONE) -> Va
             spikes = torch.from_numpy(samples.spikes[chosen]).to(network.device).float()
             emitted = network.layer_spikes(spikes)
             answers = emitted[-1].sum(2).argmax(1).cpu().numpy()
-            right += int((answers == samples.labels[chosen]).sum())
+            right += int((answers == samples.targets[chosen]).sum())
             rates += [float(layer.double().mean()) * len(layer) for layer in emitted]
             synops += network.layer_synops(spikes, emitted).double().sum(1).cpu().numpy()
-    values = [each / len(samples.labels) for each in team.total([right, *rates, *synops])]
+    values = [each / len(samples.targets) for each in team.total([right, *rates, *synops])]
     return Validated(values[0], tuple(values[1 : layers + 1]), tuple(values[layers + 1 :]))
 
 

@@ -18,7 +18,7 @@ from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.running.evaluation import Advance, Inputs
+from neurodeploy.samples import Advance, Samples
 
 
 @dataclass(frozen=True, order=True)
@@ -146,7 +146,7 @@ class BackendComparison:
         network: QuantizedNetwork,
         backends: tuple[Backend, Backend],
         options: RunOptions,
-        inputs: Inputs,
+        inputs: Samples,
         advance: Advance | None = None,
     ) -> None:
         self._network, self._backends, self._options = network, backends, options
@@ -200,7 +200,7 @@ class BackendComparison:
         return Side(backend.name, spike, *(int(each[where]) for each in values))
 
 
-def place_of(first: Divergence, shape: Shape, inputs: Inputs) -> str:
+def place_of(first: Divergence, shape: Shape, inputs: Samples) -> str:
     """Return in words where a difference is, in a layer of some shape and samples of some input."""
     number = int(inputs.numbers[first.sample])
     among = "" if number == first.sample else f"; it is sample {number} of the whole input"

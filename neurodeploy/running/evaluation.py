@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,59 +22,18 @@ from neurodeploy.hw_sim.readout import Score, outputs, score
 from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
+from neurodeploy.samples import Advance, Samples, spread
 from neurodeploy.tasks import get
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.task import Samples, encode_windows, matching_encoder
+from neurodeploy.tasks.task import encode_windows, matching_encoder
 from neurodeploy.tasks.windows import Signal, Windows
 
 OUTPUTS_KEPT: Final = 100
 """Samples whose outputs are kept to be shown."""
 
-Advance: TypeAlias = Callable[[int, int], None]
-"""Is told what is done and the whole."""
-
 Watch: TypeAlias = Callable[[Activity], None]
 """Is given what each batch did, in order."""
-
-
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """Samples to run, read a part at a time.
-
-    Attributes:
-        numbers: of the samples where they come from, int64 (samples,), 1 or more.
-        steps: time steps of each.
-        part: returns the samples from a first to before a last, integers (batch, channels, time).
-        labels: the right answers, int64 (samples,), or None.
-        source: where they come from, in words.
-        split: which part of a data set they are, in words.
-        leading: whether samples are an axis of their own where they came from.
-        value_bytes: what reading a value takes.
-        signal: returns what the sensor gave for the sample with a number in the run, from 0; None
-            where no sensor is known.
-    """
-
-    numbers: NDArray[np.int64]
-    steps: int
-    part: Callable[[int, int], NDArray[Any]]
-    labels: NDArray[np.int64] | None
-    source: str
-    split: str
-    leading: bool = True
-    value_bytes: int = 1
-    signal: Callable[[int], Signal] | None = None
-
-    @property
-    def samples(self) -> int:
-        """How many samples there are to run."""
-        return len(self.numbers)
-
-    def progress_from(self, start: int, advance: Advance | None) -> Advance | None:
-        """Return what a backend that runs a batch from sample `start` on reports its steps to."""
-        if advance is None:
-            return None
-        return lambda done, _: advance(start * self.steps + done, self.samples * self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +55,14 @@ class Evaluation:
     measured: Measured | None = None
 
 
-def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Inputs:
+def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Samples:
     """Return the test samples of a network's task; see `load_test_samples`."""
     windows, encoder, test = _test_windows(task, folder)
     numbers = spread(len(test), count)
     chosen = test[numbers]
-    return Inputs(
+    return Samples(
         numbers=numbers,
-        steps=encoder.steps(windows.samples),
+        num_steps=encoder.steps(windows.samples),
         part=lambda start, stop: encode_windows(windows, encoder, chosen[start:stop]).spikes,
         labels=windows.labels[chosen],
         source=windows.source,
@@ -142,16 +101,9 @@ def _test_windows(
     return windows, matching_encoder(task, windows), split(windows).test
 
 
-def spread(samples: int, count: int | None) -> NDArray[np.int64]:
-    """Return the indices of `count` samples, spread evenly; of all where there are no more."""
-    if count is None or count >= samples:
-        return np.arange(samples)
-    return np.linspace(0, samples - 1, count).astype(np.int64)
-
-
 def evaluate(
     network: QuantizedNetwork,
-    inputs: Inputs,
+    inputs: Samples,
     backend: Backend,
     *,
     options: RunOptions = RunOptions(),
@@ -179,8 +131,8 @@ def evaluate(
     answers: list[NDArray[np.int64]] = []
     overflows: list[int] = []
     measured = None
-    for start in range(0, inputs.samples, batch):
-        stop = min(start + batch, inputs.samples)
+    for start in range(0, len(inputs), batch):
+        stop = min(start + batch, len(inputs))
         asked = replace(options, progress=inputs.progress_from(start, advance))
         activity = backend.run(network, inputs.part(start, stop), asked)
         counts.append(count(network, activity))
@@ -191,7 +143,7 @@ def evaluate(
         for watch in watches:
             watch(activity)
         if advance is not None:
-            advance(stop * inputs.steps, inputs.samples * inputs.steps)
+            advance(stop * inputs.num_steps, len(inputs) * inputs.num_steps)
         del activity  # before the next batch takes as much
     given = np.concatenate(answers)
     return Evaluation(
@@ -203,15 +155,15 @@ def evaluate(
     )
 
 
-def batch_size(network: QuantizedNetwork, inputs: Inputs, backends: Sequence[Backend]) -> int:
+def batch_size(network: QuantizedNetwork, inputs: Samples, backends: Sequence[Backend]) -> int:
     """Return how many samples to run at a time.
 
     Raises:
         InputError: when the memory does not suffice for the network or for one sample.
     """
-    reading = Need(0, inputs.value_bytes * network.inputs * inputs.steps)
-    needs = [backend.memory(network, inputs.steps) for backend in backends]
+    reading = Need(0, inputs.value_bytes * network.inputs * inputs.num_steps)
+    needs = [backend.memory(network, inputs.num_steps) for backend in backends]
     most = [backend.batch for backend in backends if backend.batch is not None]
     return memory.batch_size(
-        [reading, *needs], steps=inputs.steps, most=min([inputs.samples, *most])
+        [reading, *needs], steps=inputs.num_steps, most=min([len(inputs), *most])
     )

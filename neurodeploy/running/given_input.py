@@ -18,7 +18,7 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import InputLayer, QuantizedNetwork
 from neurodeploy.running import array_file
-from neurodeploy.running.evaluation import Inputs, spread
+from neurodeploy.samples import Samples, spread
 
 WHOLE: Final = 1e-3
 """How far from a whole number a value in floating point may be."""
@@ -49,7 +49,7 @@ def open_input(
     transformed: bool = False,
     samples: int | None = None,
     labels: Path | None = None,
-) -> tuple[QuantizedNetwork, Inputs]:
+) -> tuple[QuantizedNetwork, Samples]:
     """Return the network that takes the values in a file as they come, and the samples in it.
 
     Args:
@@ -83,9 +83,9 @@ def open_input(
         flat = taken.reshape(len(at), network.inputs, found.steps)
         return flat if whole and flat.dtype.kind == "b" else _integers(flat, scale, offset, path)
 
-    return runs, Inputs(
+    return runs, Samples(
         numbers=chosen,
-        steps=found.steps,
+        num_steps=found.steps,
         part=part,
         labels=None if right is None else right[chosen],
         source=path.name,

@@ -12,7 +12,7 @@ from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.readout import outputs
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.running.evaluation import Inputs, spread
+from neurodeploy.samples import Samples, spread
 from neurodeploy.tasks.windows import Signal
 
 ROWS: Final = 128
@@ -71,11 +71,11 @@ class SampleKeeper:
         InputError: when there is no such sample.
     """
 
-    def __init__(self, network: QuantizedNetwork, inputs: Inputs, number: int) -> None:
-        if number >= inputs.samples:
+    def __init__(self, network: QuantizedNetwork, inputs: Samples, number: int) -> None:
+        if number >= len(inputs):
             raise InputError(
-                f"--raster asks for sample {number} of a run of {inputs.samples}; they are "
-                f"numbered from 0 to {inputs.samples - 1}"
+                f"--raster asks for sample {number} of a run of {len(inputs)}; they are "
+                f"numbered from 0 to {len(inputs) - 1}"
             )
         self._network, self._inputs, self._number = network, inputs, number
         self._seen = 0

@@ -7,12 +7,13 @@ from typing import Any
 
 from neurodeploy.hw_sim.chips.chip import Chip
 from neurodeploy.models.network import QuantizedNetwork, digest
-from neurodeploy.running.evaluation import Evaluation, Inputs
+from neurodeploy.running.evaluation import Evaluation
+from neurodeploy.samples import Samples
 
 
 def of_run(
     network: QuantizedNetwork,
-    inputs: Inputs,
+    inputs: Samples,
     done: Evaluation,
     *,
     backend: str,
@@ -61,7 +62,7 @@ def text_of(provenance: Mapping[str, Any], name: str) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def notes(inputs: Inputs, trained_on: str | None) -> list[str]:
+def notes(inputs: Samples, trained_on: str | None) -> list[str]:
     """Return what to know about the data: that another data set is run than was trained on.
 
     Samples in a file of one's own (`inputs.signal` is None) name no data set.

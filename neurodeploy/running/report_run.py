@@ -25,11 +25,12 @@ from neurodeploy.running import (
     trained_network,
 )
 from neurodeploy.running.comparison import BackendComparison, Comparison
-from neurodeploy.running.evaluation import Evaluation, Inputs, Watch
+from neurodeploy.running.evaluation import Evaluation, Watch
 from neurodeploy.running.kept_sample import KeptSample, SampleKeeper
 from neurodeploy.running.measures import Measures
 from neurodeploy.running.report_request import Request
 from neurodeploy.running.trace import Trace, Tracer
+from neurodeploy.samples import Samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ def read(request: Request) -> QuantizedNetwork:
     return network
 
 
-def open_samples(request: Request, network: QuantizedNetwork) -> tuple[QuantizedNetwork, Inputs]:
+def open_samples(request: Request, network: QuantizedNetwork) -> tuple[QuantizedNetwork, Samples]:
     """Return the network that takes the samples as they come, and the samples."""
     if request.input is not None:
         return given_input.open_input(
@@ -155,7 +156,7 @@ def open_samples(request: Request, network: QuantizedNetwork) -> tuple[Quantized
 
 
 def _run(
-    request: Request, network: QuantizedNetwork, inputs: Inputs, watches: list[Watch]
+    request: Request, network: QuantizedNetwork, inputs: Samples, watches: list[Watch]
 ) -> tuple[Evaluation, Comparison | None, Trace | None]:
     """Run all samples, once, and let whoever is asked for watch."""
     first, *others = (backends.get(name) for name in _names(request))

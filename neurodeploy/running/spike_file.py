@@ -22,11 +22,12 @@ from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.running.evaluation import Inputs, Watch
+from neurodeploy.running.evaluation import Watch
+from neurodeploy.samples import Samples
 
 
 @contextmanager
-def writing(path: Path, network: QuantizedNetwork, inputs: Inputs) -> Iterator[Watch]:
+def writing(path: Path, network: QuantizedNetwork, inputs: Samples) -> Iterator[Watch]:
     """Yield what to give each batch's activity to; the file is there when the block succeeds.
 
     Each layer goes into a file of its own beside `path` until all samples have run, so that memory
@@ -72,11 +73,11 @@ def _dtype(layer: Any) -> type[np.generic]:
     return np.int32 if layer.neuron.graded else np.uint8
 
 
-def _write_header(file: IO[bytes], layer: Any, inputs: Inputs) -> None:
-    samples = (inputs.samples,) if inputs.leading else ()
+def _write_header(file: IO[bytes], layer: Any, inputs: Samples) -> None:
+    samples = (len(inputs),) if inputs.leading else ()
     header = {
         "descr": np.dtype(_dtype(layer)).str,
         "fortran_order": False,
-        "shape": (*samples, *layer.shape, inputs.steps),
+        "shape": (*samples, *layer.shape, inputs.num_steps),
     }
     np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]

@@ -10,9 +10,10 @@ from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.running.comparison import Comparison, place_of
+from neurodeploy.samples import Samples
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import
-    from neurodeploy.running.evaluation import Inputs
+    pass
 
 
 def beside(path: Path) -> Path:
@@ -20,7 +21,9 @@ def beside(path: Path) -> Path:
     return path.parent / f"{path.stem}.pt"
 
 
-def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comparison | None, str]:
+def compare(
+    path: Path, network: QuantizedNetwork, inputs: Samples
+) -> tuple[Comparison | None, str]:
     """Return the comparison with the checkpoint of the same name, or None and why there is none.
 
     Args:
@@ -45,7 +48,7 @@ def compare(path: Path, network: QuantizedNetwork, inputs: Inputs) -> tuple[Comp
         quantized = quantize(trained, task=kept.task)
         _check_shapes(quantized, network)
         with cli.progress("comparing with the trained network") as advance:
-            spikes = inputs.part(0, inputs.samples)
+            spikes = inputs.part(0, len(inputs))
             found = proof.prove(trained, network, spikes, advance=advance)
     except (InputError, ValueError) as error:
         return None, f"{file} cannot be compared with: {error}"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
+from neurodeploy.samples import Samples
 from neurodeploy.tasks import cache
 from neurodeploy.tasks.encoders.registry import Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
@@ -77,25 +78,12 @@ class Task:
         return self.other_encoders[name](windows)
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Encoded windows, ready for a network.
-
-    Attributes:
-        spikes: uint8 array (windows, channels, steps) of 0 and 1.
-        labels: int64 array (windows,).
-    """
-
-    spikes: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-
 def encode_windows(windows: Windows, encoder: Encoder, chosen: ArrayLike) -> Samples:
     """Encode the windows at the indices `chosen`, such as one part of a `Split`."""
     indices = np.asarray(chosen, dtype=np.int64)
     if encoder.kept:
-        return Samples(cache.spikes(windows, encoder, indices), windows.labels[indices])
-    return Samples(encoder.encode(windows.signals[indices]), windows.labels[indices])
+        return Samples.of(cache.spikes(windows, encoder, indices), windows.labels[indices])
+    return Samples.of(encoder.encode(windows.signals[indices]), windows.labels[indices])
 
 
 def step_ms(windows: Windows, encoder: Encoder) -> float | None:

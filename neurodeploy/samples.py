@@ -1,0 +1,129 @@
+"""Samples for a network: encoded, read a part at a time, with labels where these are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurodeploy.models.errors import InputError
+
+if TYPE_CHECKING:
+    from neurodeploy.tasks.windows import Signal
+
+Advance: TypeAlias = Callable[[int, int], None]
+"""Is called with what is done and the whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Samples to run; `Samples.of(spikes, labels)` makes them from arrays.
+
+    Attributes:
+        numbers: index of each sample where it comes from, int64 (samples,), 1 or more.
+        num_steps: time steps of each sample.
+        part: returns the samples from a first to before a last, integers (batch, channels, time).
+        labels: the correct class of each sample, int64 (samples,), or None.
+        source: where they come from, in words.
+        split: which part of a dataset they are, in words.
+        leading: whether samples are an axis of their own where they came from.
+        value_bytes: memory that reading one value takes.
+        signal: returns what the sensor gave for the sample with a number in the run, from 0; None
+            where no sensor is known.
+    """
+
+    numbers: NDArray[np.int64]
+    num_steps: int
+    part: Callable[[int, int], NDArray[Any]]
+    labels: NDArray[np.int64] | None
+    source: str
+    split: str
+    leading: bool = True
+    value_bytes: int = 1
+    signal: Callable[[int], Signal] | None = None
+
+    @staticmethod
+    def of(spikes: NDArray[Any], labels: ArrayLike | None = None, *, source: str = "") -> Samples:
+        """Return samples of arrays.
+
+        Args:
+            spikes: integers (samples, channels, time); uint8 of 0 and 1, unless the network takes
+                graded spikes.
+            labels: the correct class of each sample, integers (samples,), or None.
+            source: where they come from, for reports.
+
+        Raises:
+            InputError: when the shapes do not fit one another, or there is no sample.
+        """
+        if spikes.ndim != 3 or not spikes.size:
+            raise InputError(
+                f"the spikes have shape {spikes.shape}; give (samples, channels, time), none of "
+                "them 0"
+            )
+        known = None if labels is None else np.asarray(labels)
+        if known is not None and (known.dtype.kind not in "ui" or known.shape != spikes.shape[:1]):
+            raise InputError(
+                f"the labels are {known.dtype} of shape {known.shape}; give integers of shape "
+                f"({len(spikes)},), one per sample"
+            )
+        return Samples(
+            numbers=np.arange(len(spikes)),
+            num_steps=spikes.shape[2],
+            part=lambda start, stop: spikes[start:stop],
+            labels=None if known is None else known.astype(np.int64),
+            source=source or "arrays",
+            split="given",
+        )
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def spikes(self) -> NDArray[Any]:
+        """All samples at once, integers (samples, channels, time)."""
+        return self.part(0, len(self))
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """The labels, int64 (samples,), for what cannot do without.
+
+        Raises:
+            InputError: when there are none.
+        """
+        if self.labels is None:
+            raise InputError(f"the samples of {self.source} have no labels; give one per sample")
+        return self.labels
+
+    def take(self, count: int | None) -> Samples:
+        """Return `count` of the samples, spread evenly; all of them for None."""
+        chosen = spread(len(self), count)
+        whole, signal = self.part, self.signal
+        if len(chosen) == len(self):
+            return self
+
+        def part(start: int, stop: int) -> NDArray[Any]:
+            return np.concatenate([whole(k, k + 1) for k in chosen[start:stop]])
+
+        return replace(
+            self,
+            numbers=self.numbers[chosen],
+            part=part,
+            labels=None if self.labels is None else self.labels[chosen],
+            signal=None if signal is None else lambda at: signal(int(chosen[at])),
+        )
+
+    def progress_from(self, start: int, advance: Advance | None) -> Advance | None:
+        """Return what a backend that runs a batch from sample `start` on reports its steps to."""
+        if advance is None:
+            return None
+        return lambda done, _: advance(start * self.num_steps + done, len(self) * self.num_steps)
+
+
+def spread(samples: int, count: int | None) -> NDArray[np.int64]:
+    """Return the indices of `count` samples, spread evenly; of all where there are no more."""
+    if count is None or count >= samples:
+        return np.arange(samples)
+    return np.linspace(0, samples - 1, count).astype(np.int64)
