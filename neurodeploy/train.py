@@ -16,9 +16,7 @@ from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
     from neurodeploy.learning.distributed import Team
-    from neurodeploy.learning.run_folder import RunFolder
-    from neurodeploy.learning.run_keeper import Keeper
-    from neurodeploy.learning.run_lock import RunLock
+    from neurodeploy.learning.run_folder import Keeper, RunFolder, RunLock
     from neurodeploy.learning.training import Epoch, Training
     from neurodeploy.tasks.task import Task
 
@@ -149,7 +147,7 @@ def train(given: argparse.Namespace) -> tuple[Path, int]:
 @contextmanager
 def _locked(folder: RunFolder) -> Iterator[RunLock]:
     """Keep the folder to this training, and free of what a killed one left unfinished."""
-    from neurodeploy.learning.run_lock import RunLock
+    from neurodeploy.learning.run_folder import RunLock
 
     folder.check_writable()
     with RunLock(folder.path) as lock:
@@ -198,7 +196,7 @@ def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training
     """Return the training that the options say, at its start or where it was interrupted."""
     from neurodeploy.learning import chosen_network, training
     from neurodeploy.learning.capacity import capacity_problems
-    from neurodeploy.learning.run_options import options_of
+    from neurodeploy.learning.run_folder import options_of
 
     data = load_data(given)
     settings = settings_of(given, data)
@@ -220,7 +218,7 @@ def _keeper(
     given: argparse.Namespace, started: Training, folder: RunFolder, lock: RunLock | None
 ) -> Keeper | None:
     """Return what writes the run, in the process that does."""
-    from neurodeploy.learning.run_keeper import Keeper
+    from neurodeploy.learning.run_folder import Keeper
 
     if lock is None:
         return None
@@ -249,7 +247,7 @@ def _run_epochs(started: Training, keeper: Keeper | None) -> None:
 
 def _train_and_keep(started: Training, keeper: Keeper | None, advance: cli.Advance) -> None:
     from neurodeploy.learning import loop
-    from neurodeploy.learning.validation import layer_warnings
+    from neurodeploy.learning.loop import layer_warnings
 
     for epoch in loop.run(started, advance):
         for sentence in keeper.keep() if keeper is not None else ():

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils import cpp_extension
 
-from neurodeploy.learning import gpu, training
+from neurodeploy.learning import distributed, training
 from neurodeploy.models.errors import InputError
 
 Make = Callable[..., training.Training]
@@ -28,13 +28,13 @@ def compilers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(cpp_extension, "CUDA_HOME", str(tmp_path / "cuda"))
     monkeypatch.setattr(cpp_extension, "is_ninja_available", lambda: True)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(gpu.sysconfig, "get_path", lambda _: str(header.parent))
+    monkeypatch.setattr(distributed.sysconfig, "get_path", lambda _: str(header.parent))
     return nvcc
 
 
 def test_nothing_is_missing_where_all_is_there(compilers: Path) -> None:
-    assert gpu.missing() == []
-    gpu.check_compilers("cuda")
+    assert distributed.missing_for_gpu() == []
+    distributed.check_compilers("cuda")
 
 
 def test_all_that_is_missing_is_named_at_once(
@@ -43,7 +43,7 @@ def test_all_that_is_missing_is_named_at_once(
     compilers.unlink()
     monkeypatch.setattr(cpp_extension, "is_ninja_available", lambda: False)
     with pytest.raises(InputError) as caught:
-        gpu.check_compilers("cuda:1")
+        distributed.check_compilers("cuda:1")
     assert str(caught.value) == (
         "training on 'cuda:1' compiles lava-dl's CUDA kernels, for which there is no nvcc (of "
         "NVIDIA's CUDA toolkit, where CUDA_HOME says) and no ninja (uv pip install ninja); install "
@@ -56,7 +56,7 @@ def test_without_the_toolkit_there_is_no_nvcc(
     compilers: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
 ) -> None:
     monkeypatch.setattr(cpp_extension, "CUDA_HOME", home)
-    assert [name[:4] for name in gpu.missing()] == ["nvcc"]
+    assert [name[:4] for name in distributed.missing_for_gpu()] == ["nvcc"]
 
 
 def test_a_c_compiler_and_pythons_headers_are_needed(
@@ -64,9 +64,9 @@ def test_a_c_compiler_and_pythons_headers_are_needed(
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(cpp_extension, "get_cxx_compiler", lambda: "c++")
-    monkeypatch.setattr(gpu.sysconfig, "get_path", lambda _: "/nowhere")
+    monkeypatch.setattr(distributed.sysconfig, "get_path", lambda _: "/nowhere")
     version = f"python3.{sys.version_info[1]}-dev"
-    assert gpu.missing() == ["C++ compiler (c++)", f"Python.h (package {version})"]
+    assert distributed.missing_for_gpu() == ["C++ compiler (c++)", f"Python.h (package {version})"]
 
 
 def test_training_on_a_gpu_without_compilers_does_not_start(

@@ -18,9 +18,7 @@ import torch
 
 from neurodeploy import train
 from neurodeploy.learning import checkpoint
-from neurodeploy.learning.run_folder import FORMAT, VERSION
-from neurodeploy.learning.run_keeper import Keeper
-from neurodeploy.learning.run_lock import RunLock
+from neurodeploy.learning.run_folder import FORMAT, VERSION, Keeper, RunLock
 
 EPOCHS = 5
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from neurodeploy.learning.run_lock import RunLock
+from neurodeploy.learning.run_folder import RunLock
 from neurodeploy.models.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 HOLD = """
 import sys, time
 from pathlib import Path
-from neurodeploy.learning.run_lock import RunLock
+from neurodeploy.learning.run_folder import RunLock
 with RunLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from neurodeploy.learning import loop, training
-from neurodeploy.learning.training_step import rate_share
-from neurodeploy.learning.validation import Validated, layer_warnings
+from neurodeploy.learning.loop import Validated, layer_warnings, rate_share
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import SigmaDelta
 

@@ -12,9 +12,9 @@ import torch
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.learning import validation
+from neurodeploy.learning import loop
 from neurodeploy.learning.distributed import Team
-from neurodeploy.learning.validation import evaluate
+from neurodeploy.learning.loop import evaluate
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
@@ -49,7 +49,7 @@ def test_synops_and_rates_are_those_of_the_integer_network(
     samples: Samples, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     trained = network(ARCHITECTURES[name])
-    monkeypatch.setattr(validation, "BATCH", 4)  # so that the last is smaller
+    monkeypatch.setattr(loop, "BATCH", 4)  # so that the last is smaller
     found = evaluate(trained, samples)
     integers = quantize(trained)
     activity = BACKENDS["fast"].run(integers, samples.spikes, RunOptions())

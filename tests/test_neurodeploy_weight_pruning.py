@@ -11,14 +11,8 @@ import torch
 
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import Budget
+from neurodeploy.learning.pruning import ARRIVED, BEGIN, WeightPruning, _rounded_down, share_at
 from neurodeploy.learning.run_folder import best_checkpoint
-from neurodeploy.learning.weight_pruning import (
-    ARRIVED,
-    BEGIN,
-    WeightPruning,
-    _rounded_down,
-    share_at,
-)
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize

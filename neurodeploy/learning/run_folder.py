@@ -12,22 +12,213 @@ previous/1, ...  the files of the runs that were here before
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Final
+
+import torch
 
 from neurodeploy.hw_sim.reports.report import versions
-from neurodeploy.learning import checkpoint, training
-from neurodeploy.learning.run_options import differences, options_of
+from neurodeploy.learning import checkpoint, tensorboard, training
+from neurodeploy.learning.training import Training
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing, temporary_pattern
 from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
-from neurodeploy.tasks import get
+from neurodeploy.tasks import get, windows
 from neurodeploy.tasks.task import describe
+
+TAKEN: Final = (errno.EAGAIN, errno.EACCES)
+
+
+class RunLock:
+    """The right to write into a folder, to hold in a `with` block.
+
+    Attributes:
+        problem: why the folder cannot be locked, as on some network drives; "" when it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problem = ""
+        self._handle: int | None = None
+
+    def __enter__(self) -> RunLock:
+        self._take()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._give_back()
+
+    def vanished(self) -> bool:
+        """Tell whether the folder that was locked no longer lies at its path."""
+        if self._handle is None:
+            return not self.folder.is_dir()
+        try:
+            return not os.path.samestat(os.fstat(self._handle), os.stat(self.folder))
+        except OSError:
+            return True
+
+    def renew(self) -> None:
+        """Make the folder anew where it vanished and lock that.
+
+        Raises:
+            InputError: when it cannot be made, or another training was faster.
+        """
+        self._give_back()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder} vanished and cannot be made anew ({error.strerror}); start again "
+                "with another output folder"
+            ) from None
+        self._take()
+
+    def _take(self) -> None:
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            if error.errno in TAKEN:
+                raise InputError(
+                    f"another training is writing to {self.folder}; wait until it has ended or "
+                    "choose another output folder"
+                ) from None
+            self.problem = error.strerror or str(error)
+            return
+        self._handle = handle
+
+    def _give_back(self) -> None:
+        if self._handle is not None:
+            fcntl.flock(self._handle, fcntl.LOCK_UN)  # also in processes that were forked from this
+            os.close(self._handle)
+            self._handle = None
+
+
+OPTIONS = (
+    "task", "hidden", "epochs", "batch", "learning_rate", "seed", "kernels", "device", "prune",
+    "threads",
+)  # fmt: skip
+"""What options say of a run, by their names with "_" for "-"."""
+
+OF_NETWORK = ("input_shape", "longest_start")
+OF_LAYERS = {"weight_bits": "--weight-bits", "delays": "--delays", "longest_delay": "--delays"}
+"""Options that change every layer, by the fields of one."""
+
+WORDS = {
+    "data_sha256": "other data",
+    "encoder": "another encoder (--encoder, or other data)",
+    "processes": "{before} processes instead of {now}",
+    "budget": "another budget (--synop-budget or --energy-budget-uj), or none",
+}
+"""How to say that something differs, where "NAME BEFORE instead of NOW" does not do."""
+
+MOST = 4
+"""Differences that are named."""
+
+OF_LAYER, LAYERS = " of layer", "number of layers"
+
+
+def options_of(started: Training) -> dict[str, Any]:
+    """Return what decides about the weights that a training comes to, as JSON values.
+
+    The data counts by what it holds, not by where it lies.
+    """
+    settings, data = started.settings, started.data
+    recipe = {k: v for k, v in vars(settings.recipe).items() if k != "augment"}
+    return {
+        "task": data.task_name,
+        "data_sha256": windows.digest(data.windows),
+        "encoder": data.encoder.as_dict(),
+        "architecture": settings.architecture.as_dict(),
+        "recipe": {**recipe, "hidden": list(settings.recipe.hidden)},
+        "seed": settings.seed,
+        "kernels": settings.kernels,
+        "budget": None if settings.budget is None else settings.budget.as_dict(),
+        "prune": settings.prune,
+        "device": settings.device,
+        "processes": started.team.size,
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
+
+
+def differences(kept: Any, asked: dict[str, Any]) -> list[str]:
+    """Return in words what differs from what a run was started with: the first few of it."""
+    before, now = _flat(kept), _flat(asked)
+    found = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    words: dict[str, str] = {}
+    for name in found:
+        option = _option(name, found)
+        if option is not None:
+            words.setdefault(option, _words(name, option, before.get(name), now.get(name)))
+    more = len(words) - MOST
+    first = list(words.values())[:MOST]
+    return [*first, f"{more} more differences"] if more > 0 else first
+
+
+def _option(name: str, found: list[str]) -> str | None:
+    """Return the option that makes a difference, or what differs where there is none for it; None
+    where another difference says the same."""
+    if name == LAYERS:
+        return None if "hidden" in found else "--network"
+    field, of_layer, _ = name.partition(OF_LAYER)
+    if not of_layer:
+        return "--network" if name in OF_NETWORK else name
+    if LAYERS in found or field in found:
+        return None
+    if "hidden" in found:
+        return OF_LAYERS.get(field)
+    return OF_LAYERS.get(field, "--network")
+
+
+def _words(name: str, option: str, before: Any, now: Any) -> str:
+    """Return what differs in words; of several things that an option changes, the first."""
+    if name in WORDS:
+        return WORDS[name].format(before=before, now=now)
+    if option == "--network":
+        return f"another --network ({name} {before} instead of {now})"
+    if isinstance(now, dict):
+        return f"another {name}"
+    if name in OPTIONS:
+        option = f"--{name.replace('_', '-')}"
+    return f"{option} {_shown(before)} instead of {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a person types it."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _flat(options: Any) -> dict[str, Any]:
+    """Return the options with those of the recipe and of each layer among them."""
+    if not isinstance(options, dict):
+        return {}
+    nested = ("recipe", "architecture")
+    flat = {name: value for name, value in options.items() if name not in nested}
+    for name in nested:
+        flat.update(options.get(name) or {})
+    layers = flat.pop("layers", None)
+    if isinstance(layers, list):
+        flat[LAYERS] = len(layers)
+        for index, layer in enumerate(layers):
+            flat.update({f"{name}{OF_LAYER} {index}": value for name, value in layer.items()})
+    return flat
+
 
 FORMAT = "neurodeploy.resume"
 VERSION = 2
@@ -175,3 +366,80 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
             "versions": versions(),
         },
     )
+
+
+class Keeper:
+    """Writes what a training leaves; only the leader of its processes does.
+
+    Attributes:
+        kept: number of epochs that are on the disk.
+    """
+
+    def __init__(
+        self, training: Training, folder: RunFolder, lock: RunLock, events: Path | None = None
+    ) -> None:
+        """Go on with the folder's run where the training was resumed.
+
+        Args:
+            training: it is read, never changed.
+            folder: of the run.
+            lock: on the folder, held.
+            events: folder of TensorBoard's event files, or None for none.
+        """
+        self.training = training
+        self.folder = folder
+        self.lock = lock
+        self.kept = len(training.history)
+        self._events_folder = events
+        self._events: tensorboard.Events | None = None
+
+    def keep(self) -> list[str]:
+        """Keep the epoch that was just done; return what a person should be told of it.
+
+        Raises:
+            InputError: when something cannot be written.
+        """
+        told = []
+        if not self.kept and (earlier := self.folder.set_aside()):
+            told.append(f"note: the earlier run is now in {earlier}")
+        try:
+            self._save(told)
+        except InputError:
+            if not self.lock.vanished():
+                raise
+            self._save(told)  # it vanished while it was written to
+        self.kept = len(self.training.history)
+        self._write_events()
+        return told
+
+    def _save(self, told: list[str]) -> None:
+        """Write the run into its folder, anew where that vanished."""
+        if self.lock.vanished():
+            self.lock.renew()
+            told.append(
+                f"warning: {self.folder.path} vanished and was made anew, with all of this run"
+            )
+        self.folder.save(self.training)
+
+    def finish(self) -> None:
+        """Draw the epochs that were kept, if any, and end the event files.
+
+        Raises:
+            InputError: when the picture cannot be written.
+        """
+        if not self.kept:
+            return
+        self.folder.draw(self.training.history[: self.kept])
+        if self._events_folder is not None and self._events is None:
+            self._write_events()  # of a training that was resumed when all was done
+        if self._events is not None:
+            self._events.close()
+
+    def _write_events(self) -> None:
+        if self._events_folder is None:
+            return
+        if self._events is None:
+            epochs = self.training.history[: self.kept]
+            self._events = tensorboard.Events(self._events_folder, epochs)
+        else:
+            self._events.add(self.training.history[-1])

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurodeploy.learning import gpu
-from neurodeploy.learning.budget import Budget
+from neurodeploy.learning import distributed
+from neurodeploy.learning.budget import Budget, EveryLayer, Thrift
 from neurodeploy.learning.distributed import ALONE, Team
-from neurodeploy.learning.thrift import EveryLayer, Thrift
-from neurodeploy.learning.weight_pruning import WeightPruning
+from neurodeploy.learning.pruning import WeightPruning
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.snn import Architecture, SlayerNetwork
 from neurodeploy.tasks.encoders.registry import Encoder
@@ -189,7 +188,7 @@ def find_device(name: str) -> torch.device:
             f"the device {name!r} cannot be used ({reason}); use --device cpu"
         ) from None
     if device.type == "cuda":
-        gpu.check_compilers(name)
+        distributed.check_compilers(name)
     return device
 
 
