@@ -97,7 +97,7 @@ def _har(given: argparse.Namespace, console: Console) -> Result:
         HAR_TRAINERS, [], [2], lambda line: console.print(line, style="dim"),
         seconds=0, limit_s=given.limit, rounds=HAR_ROUNDS, least=1,
     )  # fmt: skip
-    about = f"an epoch of {windows:,} windows, batch {get('har').recipe.batch}, axonal delays"
+    about = f"an epoch of {windows:,} windows, batch {get('har').config.batch}, axonal delays"
     return Result("har", about, windows, True, runs, "s")
 
 

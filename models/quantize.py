@@ -44,8 +44,8 @@ def quantize(
         network: any torch module with a list `blocks`, each fed by the one before, of
             `slayer.block.cuba.Input`, `Dense`, `Conv`, `Recurrent`, `Flatten` and `Average`, or of
             our `SynapticDense`; it is not changed (lava-dl's own export removes its weight norm).
-        task: what the network was made for.
-        provenance: how it came to be, as JSON values.
+        task: what the network was made for; a `SlayerNetwork` that was trained here knows.
+        provenance: how it came to be, as JSON values; the same.
         input_shape: (channels, height, width) of the input; needed where the first block is a
             convolution, since its shape does not follow from the blocks; a `SlayerNetwork` knows.
 
@@ -53,6 +53,9 @@ def quantize(
         DesignRuleError: when a block holds what integers, Lava or netx cannot; names every one.
         InputError: when the module has no blocks, or a convolution does not know its input.
     """
+    if isinstance(network, SlayerNetwork):
+        task = network.task if task is None else task
+        provenance = network.provenance if provenance is None else provenance
     blocks = list(getattr(network, "blocks", ()))
     if not blocks:
         raise InputError(

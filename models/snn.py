@@ -8,7 +8,7 @@ learned biases, weights of few bits. `compacted` leaves out neurons that no long
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -26,6 +26,7 @@ from neurodeploy.models.blocks.synaptic_dense import SynapticDense
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.kernels.runs import run_compiled
 from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.neurons import CubaLif
 
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
@@ -51,6 +52,8 @@ class SlayerNetwork(torch.nn.Module):
     Attributes:
         blocks: in order, with lava-dl's `Flatten` between images and dense layers.
         part: of a batch that several processes share, so that they drop what a single one would.
+        task: what it was trained for, which `quantize` hands on.
+        provenance: how it was trained, as JSON values, which `quantize` hands on.
     """
 
     def __init__(self, architecture: Architecture, kernels: str = "compiled") -> None:
@@ -60,6 +63,8 @@ class SlayerNetwork(torch.nn.Module):
         self.architecture = architecture
         self.kernels = kernels
         self.part: Part | None = None
+        self.task = TaskDescription()
+        self.provenance: Mapping[str, Any] = {}
         self.blocks = torch.nn.ModuleList(build_blocks(architecture))
         for decays in self.parameter_groups().get("decays", ()):
             decays.register_hook(self._corrected)  # type: ignore[no-untyped-call]

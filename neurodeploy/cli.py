@@ -262,6 +262,23 @@ def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
     return parse
 
 
+def whole_numbers(low: int, high: int = 2**31 - 1) -> Callable[[str], list[int]]:
+    """Return a parser of whole numbers parted by commas, for options that take several."""
+    one = whole_number(low, high)
+    return lambda text: [one(part) for part in text.split(",")]
+
+
+def share(text: str) -> float:
+    """Parse a share from 0 to below 1, for `argparse`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
+    return value
+
+
 def positive_number(text: str) -> float:
     """Parse a finite number over 0, for `argparse`."""
     try:

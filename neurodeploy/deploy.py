@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from neurodeploy import cli, report, train
 from neurodeploy.export import __main__ as export_command
 from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.learning import budget_options, distributed
+from neurodeploy.learning import distributed
 from neurodeploy.models import files
 from neurodeploy.models.errors import BackendError, InputError
 
@@ -51,9 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             "-m neurodeploy.train, then export and report"
         )
     onto = cli.chosen_chips(given, "loihi2")  # before it trains for an hour
-    budget_options.budget_of(given)
+    train.config_of(given)
     began = time.monotonic()
-    model, met = train.train(given)
+    run = train.train(given)
+    assert run.folder is not None
+    model, met = run.folder / "model.pt", cli.CHECK_FAILED if run.failures else cli.DONE
     network = model.with_suffix(".net")
     code = export_command.export(model, network, data=given.data, onto=onto, threads=given.threads)
     if code != cli.DONE:

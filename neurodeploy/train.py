@@ -4,41 +4,140 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
-from neurodeploy.learning import budget_options, distributed
+from neurodeploy.learning import distributed
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.learning.distributed import Team
-    from neurodeploy.learning.run_folder import Keeper, RunFolder, RunLock
+    from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.learning.fit import TrainedRun
     from neurodeploy.learning.training import Epoch, Training
-    from neurodeploy.tasks.task import Task
+    from neurodeploy.tasks.task import TaskData
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
+
+CONFIGURED = {
+    "hidden": "hidden", "delays": "delays", "weight_bits": "weight_bits", "epochs": "epochs",
+    "batch": "batch_size", "learning_rate": "learning_rate", "seed": "seed", "device": "device",
+    "kernels": "kernels", "threads": "threads", "synop_budget": "synop_budget",
+    "energy_budget_uj": "energy_budget_uj", "prune": "prune",
+}  # fmt: skip
+"""Options, and the fields of `TrainConfig` that they set."""
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    with distributed.one_voice():
+        options = cli.parser("train", DESCRIPTION)
+        add_options(options)
+        cli.add_chip_options(
+            options, "whose energy --energy-budget-uj is; loihi2 when none is given"
+        )
+        args = options.parse_args(argv)
+        if (args.chip or args.costs) and args.energy_budget_uj is None:
+            raise InputError(
+                "--chip and --costs say whose energy --energy-budget-uj is, which is not given; "
+                "give it, or leave them out"
+            )
+        run = train(args)
+        assert run.folder is not None
+        print(f"Next: {cli.next_command('export', run.folder / 'model.pt', data=args.data)}")
+    return cli.CHECK_FAILED if run.failures else cli.DONE
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of a training, which `deploy` takes as well."""
-    from neurodeploy.learning import chosen_network
+    from neurodeploy.tasks import names
 
-    _add_task_options(options)
+    options.add_argument(
+        "--task",
+        choices=names(),
+        default="har",
+        metavar="NAME",
+        help=f"what to learn: {', '.join(names())}",
+    )
+    cli.add_data_option(options)
+    options.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="another of the task's encoders, which python -m neurodeploy.data --task NAME lists",
+    )
     options.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
         help="where to write; runs/TASK when not given",
     )
+    _add_network_options(options)
+    _add_budget_options(options)
+    _add_training_options(options)
+
+
+def _add_network_options(options: argparse.ArgumentParser) -> None:
+    from neurodeploy.models import loihi
+    from neurodeploy.models.architecture import DELAYS, WEIGHT_BITS
+    from neurodeploy.models.architecture_json import PRESETS
+
+    options.add_argument(
+        "--network",
+        metavar="NAME",
+        help=f"{', '.join(PRESETS)}, or a JSON file as docs/networks.md describes it; "
+        "the task's own when not given",
+    )
+    options.add_argument(
+        "--hidden",
+        type=cli.whole_numbers(1, loihi.SENDERS_MAX),
+        nargs="+",
+        metavar="N",
+        help="neurons of each hidden layer, as in --hidden 64 32; the task's own when not given",
+    )
+    options.add_argument(
+        "--delays",
+        choices=DELAYS,
+        help="what delays to learn wherever the network can have them; its own when not given",
+    )
+    options.add_argument(
+        "--weight-bits",
+        type=int,
+        choices=WEIGHT_BITS,
+        help="bits of a weight with its sign; the network's own, or 8, when not given",
+    )
+
+
+def _add_budget_options(options: argparse.ArgumentParser) -> None:
+    group = options.add_mutually_exclusive_group()
+    group.add_argument(
+        "--synop-budget",
+        type=cli.positive_number,
+        metavar="N",
+        help="SynOps that the mean sample may take, those of zero weights too, as in a report; a "
+        "mean is seldom whole, so N need not be",
+    )
+    group.add_argument(
+        "--energy-budget-uj",
+        type=cli.positive_number,
+        metavar="X",
+        help="dynamic energy in uJ that the mean sample may take on a chip, static power left out",
+    )
+    options.add_argument(
+        "--prune",
+        type=cli.share,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the weights of each layer that become zero while training",
+    )
+
+
+def _add_training_options(options: argparse.ArgumentParser) -> None:
     number = cli.whole_number(1)
-    chosen_network.add_options(options)
-    budget_options.add_options(options)
-    options.add_argument("--epochs", type=number, metavar="N", help="the task's own when not given")
-    options.add_argument("--batch", type=number, metavar="N", help="the task's own when not given")
+    for name in ("--epochs", "--batch"):
+        options.add_argument(name, type=number, metavar="N", help="the task's own when not given")
     options.add_argument(
         "--learning-rate",
         type=cli.positive_number,
@@ -61,7 +160,9 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
     cli.add_threads_option(options)
     options.add_argument(
-        "--resume", action="store_true", help="go on with a run that was interrupted"
+        "--resume",
+        action="store_true",
+        help="go on with a run that was interrupted, or with more --epochs than it had",
     )
     options.add_argument(
         "--tensorboard",
@@ -73,289 +174,104 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_task_options(options: argparse.ArgumentParser) -> None:
-    """Add the options that say what is learned."""
-    from neurodeploy.tasks import known
+def config_of(args: argparse.Namespace) -> TrainConfig:
+    """Return the task's configuration with what the options change of it.
 
-    tasks = known()
-    options.add_argument(
-        "--task",
-        choices=tuple(tasks),
-        default="har",
-        metavar="NAME",
-        help=f"what to learn: {', '.join(tasks)}",
-    )
-    cli.add_data_option(options)
-    options.add_argument(
-        "--encoder",
-        choices=sorted({name for task in tasks.values() for name in task.other_encoders}),
-        metavar="NAME",
-        help=_encoders_help(tasks),
-    )
-
-
-def _encoders_help(tasks: Mapping[str, Task]) -> str:
-    """Return which encoders there are to choose, task by task."""
-    named = [
-        f"{task.name}: {', '.join(task.other_encoders)}"
-        for task in tasks.values()
-        if task.other_encoders
-    ]
-    return f"in place of the task's own; {'; '.join(named) or 'no task has others'}"
-
-
-@cli.command
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    with distributed.one_voice():
-        options = cli.parser("train", DESCRIPTION)
-        add_options(options)
-        cli.add_chip_options(
-            options, "whose energy --energy-budget-uj is; loihi2 when none is given"
-        )
-        given = options.parse_args(argv)
-        budget_options.check_chip_is_used(given)
-        path, code = train(given)
-        print(f"Next: {cli.next_command('export', path, data=given.data)}")
-    return code
-
-
-def train(given: argparse.Namespace) -> tuple[Path, int]:
-    """Train as the options say and return the path of the checkpoint, and the exit code: 1 where
-    the budget was not met."""
-    with cli.status("loading SLAYER"):
-        from neurodeploy.learning import tensorboard
-        from neurodeploy.learning.run_folder import RunFolder
-
-    cli.use_threads(given.threads or distributed.threads_each())
-    if given.tensorboard:
-        tensorboard.check_installed()
-    _check_options(given)
-    folder = RunFolder(given.out or Path("runs") / given.task)
-    with distributed.joined() as team, ExitStack() as held:
-        lock = held.enter_context(_locked(folder)) if team.leads else None
-        if team.leads:
-            _check_events(given, folder)
-            if given.resume:
-                folder.check_holds_run()
-        started = _start(given, folder, team)
-        _run_epochs(started, _keeper(given, started, folder, lock))
-        code = _show_end(started, folder)
-    return folder.model, code
-
-
-@contextmanager
-def _locked(folder: RunFolder) -> Iterator[RunLock]:
-    """Keep the folder to this training, and free of what a killed one left unfinished."""
-    from neurodeploy.learning.run_folder import RunLock
-
-    folder.check_writable()
-    with RunLock(folder.path) as lock:
-        if lock.problem:
-            cli.say(
-                f"warning: {folder.path} cannot be locked ({lock.problem}); start no other "
-                "training that writes there"
-            )
-        else:
-            folder.remove_leftovers()
-        yield lock
-
-
-def _check_options(given: argparse.Namespace) -> None:
-    """Raise InputError for what is known to be wrong before the data are read."""
-    from neurodeploy.learning import chosen_network, training
+    Raises:
+        InputError: when options contradict one another, whatever the data are.
+    """
     from neurodeploy.tasks import get
 
-    task = get(given.task)
-    if given.encoder is not None and given.encoder not in task.other_encoders:
-        others = f"give {', '.join(task.other_encoders)}, or " if task.other_encoders else ""
+    task = get(args.task)
+    if args.encoder is not None:
+        task.check_encoder(args.encoder)
+    config = task.config
+    if args.network is not None:
+        config = config.with_network(args.network)
+    changes: dict[str, Any] = {
+        field: getattr(args, option)
+        for option, field in CONFIGURED.items()
+        if getattr(args, option) is not None
+    }
+    if args.hidden is not None:
+        changes["hidden"] = tuple(n for sizes in args.hidden for n in sizes)
+    if args.energy_budget_uj is not None:
+        changes["chip"] = _one_chip(args)
+    return replace(config, **changes)
+
+
+def _one_chip(args: argparse.Namespace) -> Any:
+    chips = cli.chosen_chips(args, "loihi2")
+    if len(chips) > 1:
         raise InputError(
-            f"--encoder {given.encoder} is of another task than {task.name}; {others}leave it out"
+            f"--energy-budget-uj is for one chip and {len(chips)} are given; give --chip once"
         )
-    chosen_network.check(task.recipe, given)
-    budget_options.budget_of(given)
-    training.find_device(distributed.device_of(given.device))
+    return chips[0]
 
 
-def _events(given: argparse.Namespace, folder: RunFolder) -> Path | None:
-    """Return where TensorBoard's event files go, None for none."""
-    return folder.events if given.tensorboard is True else given.tensorboard
+def load_data(args: argparse.Namespace) -> TaskData:
+    """Return the task's data, and print what their reader has to say."""
+    from neurodeploy.tasks import get
+    from neurodeploy.tasks.task import load_task
+
+    with cli.reading():
+        data = load_task(get(args.task), args.data, encoder=args.encoder)
+    for note in data.notes:
+        cli.say(f"note: {note}")
+    return data
 
 
-def _check_events(given: argparse.Namespace, folder: RunFolder) -> None:
-    """Raise InputError before training when the event files have no place."""
-    from neurodeploy.learning import tensorboard
-
-    events = _events(given, folder)
-    set_aside = events == folder.events and not given.resume  # with all that is in its way
-    if events is not None and not set_aside:
-        tensorboard.check_writable(events)
-
-
-def _start(given: argparse.Namespace, folder: RunFolder, team: Team) -> Training:
-    """Return the training that the options say, at its start or where it was interrupted."""
-    from neurodeploy.learning import chosen_network, training
-    from neurodeploy.learning.capacity import capacity_problems
-    from neurodeploy.learning.run_folder import options_of
-
-    data = load_data(given)
-    settings = settings_of(given, data)
-    device = distributed.device_of(settings.device)
-    started = training.start(data, settings, team, device)
-    team.check_same(options_of(started))
-    budget_options.check_reachable(started)
-    if given.resume:
-        folder.resume(started)
-    for problem in capacity_problems(settings.architecture):
-        cli.say(f"warning: {problem}")
-    for sentence in chosen_network.notes(settings.architecture):
-        cli.say(f"note: {sentence}")
-    cli.say(_introduction(started))
-    return started
-
-
-def _keeper(
-    given: argparse.Namespace, started: Training, folder: RunFolder, lock: RunLock | None
-) -> Keeper | None:
-    """Return what writes the run, in the process that does."""
-    from neurodeploy.learning.run_folder import Keeper
-
-    if lock is None:
-        return None
-    return Keeper(started, folder, lock, _events(given, folder))
-
-
-def _run_epochs(started: Training, keeper: Keeper | None) -> None:
-    """Train and keep every epoch; whatever ends it, the picture is of what was kept."""
-    try:
-        with cli.progress("training") as advance:
-            _train_and_keep(started, keeper, advance)
-    except KeyboardInterrupt:
-        kept = _finish_early(keeper)
-        raise KeyboardInterrupt(
-            f"{kept}; go on with --resume"
-            if kept
-            else "no epoch was finished, so nothing was written"
-        ) from None
-    except InputError:
-        if kept := _finish_early(keeper):
-            cli.say(f"note: {kept}")
-        raise
-    if keeper is not None:
-        keeper.finish()
-
-
-def _train_and_keep(started: Training, keeper: Keeper | None, advance: cli.Advance) -> None:
-    from neurodeploy.learning import loop
-    from neurodeploy.learning.loop import layer_warnings
-
-    for epoch in loop.run(started, advance):
-        for sentence in keeper.keep() if keeper is not None else ():
-            cli.say(sentence)
-        cli.say(
-            f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training "
-            f"{epoch.train_accuracy:.1%}, validation {epoch.validation_accuracy:.1%}, "
-            f"{sum(epoch.synops):,.0f} SynOps a sample{_energy(started, epoch)}"
-        )
-        for sentence in layer_warnings(epoch.rates, epoch.epoch):
-            cli.say(f"warning: {sentence}")
-
-
-def _energy(started: Training, epoch: Epoch) -> str:
-    """Return the energy of a sample in words, where there is a budget of it."""
-    budget = started.settings.budget
-    if budget is None or budget.chip is None:
-        return ""
-    return f", {budget.words(epoch.spent)}"
-
-
-def _finish_early(keeper: Keeper | None) -> str:
-    """Draw what was kept, where that can be done, and return a sentence on it, "" for nothing."""
-    if keeper is None or not keeper.kept:
-        return ""
-    with suppress(InputError):  # what ended the training may well keep the picture from the disk
-        keeper.finish()
-    return f"{keeper.folder.path} holds the run up to epoch {keeper.kept}"
-
-
-def _show_end(started: Training, folder: RunFolder) -> int:
-    """Print what the training came to and return the exit code."""
-    best = started.history[started.best_epoch - 1]
-    share = started.data.majority_share()
-    if best.validation_accuracy <= share:
-        cli.say(
-            f"warning: the network learned nothing: always giving the most frequent class is right "
-            f"in {share:.1%}; train longer or with a lower learning rate"
+def train(args: argparse.Namespace) -> TrainedRun:
+    """Train as the options say, into their folder, and print how it goes."""
+    config, out = config_of(args), args.out or Path("runs") / args.task
+    with cli.status("loading SLAYER"):
+        from neurodeploy.learning import fit
+    folder: dict[str, Any] = {
+        "out": out,
+        "resume": args.resume,
+        "tensorboard_folder": out / "tensorboard" if args.tensorboard is True else args.tensorboard,
+    }
+    fit.check(config, **folder)
+    data = load_data(args)
+    with cli.progress("training") as advance:
+        run = fit.fit(
+            data,
+            config,
+            **folder,
+            on_start=lambda started: cli.say(_introduction(started)),
+            on_epoch=lambda epoch: cli.say(_epoch_line(epoch, config)),
+            notify=cli.say,
+            advance=advance,
         )
     print(
-        f"Best epoch is {best.epoch} of {len(started.history)}: {best.validation_accuracy:.1%} of "
-        f"{len(started.data.split.validation)} windows to validate, kept in "
-        f"{folder.model}"
+        f"Best epoch is {run.best_epoch} of {len(run.history)}: "
+        f"{run.best.validation_accuracy:.1%} of {len(data.split.validation)} windows to validate, "
+        f"kept in {out / 'model.pt'}"
     )
-    notes, failures = budget_options.outcome(started)
-    for sentence in notes:
-        cli.say(f"note: {sentence}")
-    for sentence in failures:
-        cli.say(f"warning: {sentence}")
-    return cli.CHECK_FAILED if failures else cli.DONE
-
-
-def load_data(given: argparse.Namespace) -> Any:
-    """Return the task's windows, split and encoder, and print what their reader has to say."""
-    from neurodeploy.learning.training import TrainingData
-    from neurodeploy.tasks import cache, get
-    from neurodeploy.tasks.split import split
-
-    task = get(given.task)
-    with cli.reading():
-        windows = task.load(given.data)
-    encoder = task.encoder(windows, given.encoder)
-    with cli.status("encoding the data"):
-        notes = (*windows.notes, *cache.prepare(windows, encoder))
-    for note in notes:
-        cli.say(f"note: {note}")
-    return TrainingData(task.name, windows, split(windows), encoder)
-
-
-def settings_of(given: argparse.Namespace, data: Any) -> Any:
-    """Return the task's recipe with what the options change of it."""
-    from neurodeploy.learning.chosen_network import architecture_of
-    from neurodeploy.learning.training import Settings
-    from neurodeploy.tasks import get
-
-    recipe = get(given.task).recipe
-    changes = {
-        "hidden": tuple(given.hidden) if given.hidden else None,
-        "epochs": given.epochs,
-        "batch": given.batch,
-        "learning_rate": given.learning_rate,
-    }
-    recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
-    architecture = architecture_of(
-        recipe,
-        channels=data.encoder.channels(len(data.windows.channel_names)),
-        steps=data.encoder.steps(data.windows.samples),
-        grid=data.windows.grid,
-        classes=len(data.windows.class_names),
-        network=given.network,
-        hidden=given.hidden,
-        delays=given.delays,
-        weight_bits=given.weight_bits,
-    )
-    budget = budget_options.budget_of(given)
-    return Settings(
-        architecture, recipe, given.seed, given.device, given.kernels, budget, given.prune
-    )
+    for sentence in (*(f"note: {n}" for n in run.notes), *(f"warning: {f}" for f in run.failures)):
+        cli.say(sentence)
+    return run
 
 
 def _introduction(started: Training) -> str:
-    data, settings = started.data, started.settings
-    sizes = "-".join(str(n) for n in settings.architecture.sizes)
+    data = started.data
+    sizes = "-".join(str(n) for n in started.network.architecture.sizes)
     done = f" ({len(started.history)} of them done)" if started.history else ""
     by = f" by {started.team.size} processes" if started.team.size > 1 else ""
     return (
         f"Training {sizes} on {len(data.split.train)} windows of {data.windows.source}, "
-        f"{len(data.split.validation)} to validate, epochs: {settings.recipe.epochs}{done}{by}"
+        f"{len(data.split.validation)} to validate, epochs: {started.config.epochs}{done}{by}"
+    )
+
+
+def _epoch_line(epoch: Epoch, config: TrainConfig) -> str:
+    energy = ""
+    if config.energy_budget_uj is not None and epoch.spent is not None:
+        energy = f", {epoch.spent:.3g} uJ of dynamic energy"
+    return (
+        f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training {epoch.train_accuracy:.1%}, "
+        f"validation {epoch.validation_accuracy:.1%}, {sum(epoch.synops):,.0f} SynOps per "
+        f"sample{energy}"
     )
 
 

@@ -243,10 +243,11 @@ def tiny_training() -> Callable[..., Any]:
     People 5 and 6 test. The first sample of window i in channel 0 is i / 1000, to know it by.
     """
     from neurodeploy.learning import training
-    from neurodeploy.models.snn import Architecture
+    from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.tasks import get
     from neurodeploy.tasks.encoders.registry import SigmaDelta
-    from neurodeploy.tasks.recipe import Recipe
     from neurodeploy.tasks.split import split_by_subject
+    from neurodeploy.tasks.task import TaskData
     from neurodeploy.tasks.windows import Windows
 
     count = 6 * 8
@@ -266,12 +267,10 @@ def tiny_training() -> Callable[..., Any]:
     )
 
     def make(*, encoder: Any = None, seed: int = 0, device: str = "cpu", **recipe: Any) -> Any:
-        chosen = Recipe(**{"hidden": (6,), "epochs": 4, "batch": 8, **recipe})
-        code = encoder or SigmaDelta(0.8)
-        data = training.TrainingData("har", windows, split_by_subject(windows), code)
-        sizes = (code.channels(3), *chosen.hidden, 2)
-        architecture = Architecture.dense(sizes, threshold=chosen.threshold)
-        return training.start(data, training.Settings(architecture, chosen, seed, device))
+        values = {"hidden": (6,), "epochs": 4, "batch_size": 8, **recipe}
+        chosen = TrainConfig(**values, seed=seed, device=device)
+        data = TaskData(get("har"), windows, split_by_subject(windows), encoder or SigmaDelta(0.8))
+        return training.start(data, chosen)
 
     return make
 
@@ -380,7 +379,7 @@ def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     def register(**changes: Any) -> Any:
         words = ("12 made-up windows", "CC0", "Nobody, Nothing, 2020", "get them with `cp`")
         came = replace(origin.Origin(*words, ("toy",)), **changes)
-        made = task.Task("toy", "a toy", read, lambda _: Delta(), recipe.Recipe(), came)
+        made = task.Task("toy", "a toy", read, lambda _: Delta(), recipe.TrainConfig(), came)
         monkeypatch.setattr(tasks, "TASKS", {"toy": made})
         return made
 

@@ -22,6 +22,7 @@ from benchmarks.accuracy.models import MODELS
 from benchmarks.accuracy.runs import Place, Run
 from benchmarks.ann import inputs, networks, sizes, training
 from benchmarks.ann.sizes import Plan, Shape
+from neurodeploy.__main__ import main
 from neurodeploy.export import netx
 from neurodeploy.models.errors import InputError
 
@@ -39,7 +40,7 @@ from pathlib import Path
 import numpy as np
 from neurodeploy.tasks.encoders.registry import SigmaDelta
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
@@ -54,9 +55,9 @@ def read(path):
 def vary(signals, rng):
     return signals + np.float32(0.1) * rng.normal(size=signals.shape).astype(np.float32)
 
-RECIPE = Recipe(hidden=(8,), epochs=2, batch=8, learning_rate=1e-2, augment=vary)
+CONFIG = TrainConfig(hidden=(8,), epochs=2, batch_size=8, learning_rate=1e-2, augment=vary)
 ORIGIN = Origin("made up", "none", "none", "make it", find=lambda: Path("/"))
-TASK = Task("tiny", "two levels", read, lambda windows: SigmaDelta(0.8), RECIPE, ORIGIN)
+TASK = Task("tiny", "two levels", read, lambda windows: SigmaDelta(0.8), CONFIG, ORIGIN)
 """
 
 
@@ -223,7 +224,10 @@ class Here(Commands):
             return super().run(words, log, good)
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            code = importlib.import_module(words[0]).main(list(words[1:]))
+            if words[0].startswith("neurodeploy."):
+                code = main([words[0].removeprefix("neurodeploy."), *words[1:]])
+            else:
+                code = importlib.import_module(words[0]).main(list(words[1:]))
         assert code in good, words
         return out.getvalue()
 

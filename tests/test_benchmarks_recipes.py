@@ -14,12 +14,12 @@ import pytest
 from benchmarks.recipes import __main__ as recipes
 from benchmarks.recipes import folds, record, search
 from benchmarks.recipes.search import Job, Search, Trial, jobs_of
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import TASKS
 from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.encoders.registry import Delta, Lif
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
@@ -37,7 +37,7 @@ def windows(*, parts: bool = False) -> Windows:
 
 
 def a_search(*trials: Trial, network: str | None = None) -> Search:
-    recipe = Recipe(hidden=(4,), epochs=2, batch=8)
+    recipe = TrainConfig(hidden=(4,), epochs=2, batch_size=8)
     origin = Origin("none", "none", "none", "none")
     task = Task("made", "made up", lambda _: windows(), lambda _: Delta(0.5), recipe, origin)
     return Search(task, recipe, lambda each: folds.in_turn(each, 4), trials, network)
@@ -73,9 +73,9 @@ def test_a_job_trains_on_what_neither_validates_nor_tests(monkeypatch: Any) -> N
     seen: dict[str, Any] = {}
     start = search.training.start
 
-    def watched(data: Any, settings: Any) -> Any:
-        seen.update(split=data.split, settings=settings)
-        return start(data, settings)
+    def watched(data: Any, config: Any) -> Any:
+        seen.update(split=data.split, config=config, sizes=data.architecture(config).sizes)
+        return start(data, config)
 
     monkeypatch.setattr(search.training, "start", watched)
     (job,) = jobs_of(a_search(Trial("wide", {"hidden": (6,)}, folds=(1,), seeds=(3,), windows=15)))
@@ -86,7 +86,7 @@ def test_a_job_trains_on_what_neither_validates_nor_tests(monkeypatch: Any) -> N
     assert not set(split.train) & set(split.validation)
     assert max(split.train) < 40
     assert len(split.test) == 0
-    assert (seen["settings"].seed, seen["settings"].architecture.sizes) == (3, (4, 6, 2))
+    assert (seen["config"].seed, seen["sizes"]) == (3, (4, 6, 2))
     assert 0 <= found["accuracy_last"] <= found["accuracy_best"] <= 1
     assert found["best_epoch"] in (1, 2)
 
@@ -215,7 +215,7 @@ def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, lies: str) -> N
 @pytest.mark.parametrize(
     ("trial", "reason"),
     [
-        (Trial("wide", {"batch": 39}), "fold 0, trains on 38 windows and its batch is 39"),
+        (Trial("wide", {"batch_size": 39}), "fold 0, trains on 38 windows and its batch is 39"),
         (Trial("few", windows=1), "fold 0, trains on no window of b"),
         (Trial("last", folds=(24,)), "fold 24, validates on no window of a, b"),
     ],
@@ -278,6 +278,6 @@ def test_every_search_is_of_a_task_and_tries_what_was_chosen(name: str) -> None:
 def _is_chosen(trial: Trial, found: Search) -> bool:
     """Return whether a trial is the recipe, or the preset, as it is."""
     tried = {**vars(found.recipe), **trial.changes}
-    chosen = {**vars(found.task.recipe), **({"hidden": (64,)} if found.network == "small" else {})}
+    chosen = {**vars(found.task.config), **({"hidden": (64,)} if found.network == "small" else {})}
     others = (trial.encoder, trial.network, trial.windows)
     return tried == chosen and others == (None, None, None)

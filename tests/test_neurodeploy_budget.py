@@ -29,14 +29,22 @@ Make = Callable[..., training.Training]
 LOIHI2 = chip.choose(("loihi2",), ())[0]
 
 
+def amount_of(budget: Budget | None) -> dict[str, Any]:
+    """Return the fields of a configuration that give a budget."""
+    if budget is None:
+        return {}
+    if budget.chip is None:
+        return {"synop_budget": budget.amount}
+    return {"energy_budget_uj": budget.amount, "chip": budget.chip}
+
+
 @pytest.fixture
 def to_budget(tiny_training: Make) -> Make:
     """Return a function that starts a tiny training to a budget."""
 
     def make(budget: Budget | None, **values: Any) -> training.Training:
         plain = tiny_training(hidden=(20, 20), epochs=30, learning_rate=5e-3, **values)
-        settings = replace(plain.settings, budget=budget)
-        return training.start(plain.data, settings)
+        return training.start(plain.data, replace(plain.config, **amount_of(budget)))
 
     return make
 
@@ -167,7 +175,7 @@ def test_a_budget_above_what_the_network_takes_presses_nothing(to_budget: Make) 
     assert not rich.thrift.law.pressed
     assert rich.thrift.law.price == 0.0
     assert all(bool(alive.all()) for alive in rich.thrift.alive)
-    assert best_checkpoint(rich).architecture == rich.settings.architecture
+    assert best_checkpoint(rich).architecture == rich.network.architecture
 
 
 def test_a_training_to_a_budget_resumes_to_the_same_weights(to_budget: Make) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from neurodeploy import train
-from neurodeploy.learning import budget_options, checkpoint
+from neurodeploy.learning import checkpoint, fit
 from neurodeploy.learning.budget import Budget, Law
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
+from neurodeploy.models.errors import InputError
 from neurodeploy.pages import history
 
 Run = Callable[..., tuple[int, str, str]]
@@ -106,12 +108,12 @@ def test_other_bits_are_refused(run: Run, capsys: pytest.CaptureFixture[str]) ->
         ),
         (
             ("--energy-budget-uj", 0.01),
-            "--energy-budget-uj is 0.01 uJ of dynamic energy on loihi2 a sample, and the input "
+            "energy_budget_uj is 0.01 uJ of dynamic energy on loihi2 per sample, and the input "
             "alone takes",
         ),
         (
             ("--synop-budget", 1.5),
-            "--synop-budget is 1.5 SynOps a sample, and the input alone takes",
+            "synop_budget is 1.5 SynOps per sample, and the input alone takes",
         ),
     ],
 )
@@ -125,21 +127,11 @@ def test_what_cannot_be_done_is_said_in_a_sentence_before_training(
     assert not Path("runs/har/model.pt").exists()
 
 
-def test_bits_beside_a_file_belong_into_the_file(run: Run, tmp_path: Path) -> None:
+def test_bits_beside_a_file_belong_into_the_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(Architecture.dense((33, 4, 6)).as_dict()))
-    words = ["--data", ".", "--network", str(file), "--weight-bits", "4"]
-    given = train.cli.parser("train", "")
-    train.add_options(given)
-    from neurodeploy.learning.chosen_network import architecture_of
-    from neurodeploy.tasks.recipe import Recipe
-
-    options = given.parse_args(words)
-    with pytest.raises(ValueError, match="--weight-bits and a file of --network are given"):
-        architecture_of(
-            Recipe(), channels=33, classes=6, network=options.network,
-            weight_bits=options.weight_bits,
-        )  # fmt: skip
+    with pytest.raises(InputError, match="weight_bits changes a preset"):
+        TrainConfig(network=file, weight_bits=4)
 
 
 # What training says in the end
@@ -150,7 +142,7 @@ def test_a_budget_that_is_met_is_told_with_what_it_left(run: Run) -> None:
     budget = 0.5 * spent_synops()
     code, _, told = run("--synop-budget", round(budget), epochs=24)
     assert code == 0
-    assert "SynOps a sample on the validation windows" in told
+    assert "SynOps per sample on the validation windows" in told
     assert "% of the budget, with" in told
     assert "of 12 hidden neurons" in told
     assert checkpoint.load(Path("runs/har/model.pt")).architecture.sizes[1] < 12
@@ -176,9 +168,9 @@ def test_less_than_the_budget_by_over_a_twentieth_is_said_with_what_to_do(
     spent: float, told: bool
 ) -> None:
     law = Law(Budget(1000.0), pressed=True)
-    sentence = budget_options._words(SimpleNamespace(law=law), spent, "3 of 9 hidden neurons")
+    sentence = fit._budget_words(SimpleNamespace(law=law), spent, "3 of 9 hidden neurons")
     base = (
-        f"it takes {spent:,.0f} SynOps a sample on the validation windows, {spent / 1000:.1%} of "
+        f"it takes {spent:,.0f} SynOps per sample on the validation windows, {spent / 1000:.1%} of "
         "the budget, with 3 of 9 hidden neurons"
     )
     more = (
@@ -201,7 +193,7 @@ def test_a_budget_that_no_epoch_met_ends_with_1_and_keeps_the_nearest(run: Run) 
     budget = round(0.6 * spent_synops())
     code, out, told = run("--synop-budget", budget)
     assert code == 1
-    assert f"warning: no epoch met the budget of {budget:,} SynOps a sample" in told
+    assert f"warning: no epoch met the budget of {budget:,} SynOps per sample" in told
     assert "train longer, start from smaller layers, or give more" in told
     assert "Next:" in out
     assert Path("runs/har/model.pt").exists()

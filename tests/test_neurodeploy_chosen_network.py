@@ -5,24 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from neurodeploy import train
-from neurodeploy.learning import chosen_network
-from neurodeploy.learning.chosen_network import architecture_of
+from neurodeploy.learning.config import TrainConfig, network_notes
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.architecture_json import from_dict
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.recipe import Recipe
 
-RECIPE = Recipe(hidden=(20, 10), threshold=0.7, voltage_decay=0.1)
+CONFIG = TrainConfig(hidden=(20, 10), threshold=0.7, voltage_decay=0.1)
 NEURON = {"threshold": 0.7, "current_decay": 0.25, "voltage_decay": 0.1, "tau_grad": 0.02}
 
 
-def chosen(**options) -> Architecture:
-    return architecture_of(RECIPE, channels=12, classes=4, **options)
+def chosen(network=None, **changes) -> Architecture:
+    config = CONFIG if network is None else CONFIG.with_network(network)
+    return replace(config, **changes).architecture(channels=12, classes=4)
 
 
 def refused(message: str):
@@ -53,9 +53,9 @@ def test_a_file_says_everything(tmp_path):
     made = chosen(network=str(path))
     assert made.sizes == (12, 5, 4)
     assert made.layers[0].threshold == 1.25
-    with refused("--delays and a file of --network are given; say it in the file"):
+    with pytest.raises(InputError, match="delays changes a preset"):
         chosen(network=str(path), delays="none")
-    with refused("--hidden and a file of --network are given; say it in the file"):
+    with pytest.raises(InputError, match="hidden changes a preset"):
         chosen(network=str(path), hidden=[3])
 
 
@@ -69,24 +69,24 @@ def test_a_file_says_everything(tmp_path):
 def test_a_file_must_fit_the_task(tmp_path, change, said):
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"layers": [{"kind": "dense", "neurons": 4}], **change}))
-    with refused(f"--network {path} has {said}; change the file"):
+    with refused(f"the network {path} has {said}; change it"):
         chosen(network=str(path))
 
 
 def test_an_unknown_name_is_refused():
     names = "dense, dense-bias, recurrent, conv, synaptic, small"
-    with refused(f"there is no --network 'dens'; choose {names}, or give a JSON file"):
+    with refused(f"there is no network 'dens'; choose {names}, or give a JSON file"):
         chosen(network="dens")
-    with pytest.raises(InputError, match=r"--network none\.json cannot be read"):
+    with pytest.raises(InputError, match=r"network none\.json cannot be read"):
         chosen(network="none.json")
 
 
 def test_sizes_that_fit_no_network_are_refused_with_the_option():
     with refused(
-        "--hidden: sizes (3000, 60000, 4) make 180,240,000 synapses; the limit is 134,217,728, "
-        "about what a Loihi 2 holds, so give smaller layers"
+        "the network dense: sizes (3000, 60000, 4) make 180,240,000 synapses; the limit is "
+        "134,217,728, about what a Loihi 2 holds, so give smaller layers"
     ):
-        architecture_of(RECIPE, channels=3000, classes=4, hidden=[60000])
+        replace(CONFIG, hidden=(60000,)).architecture(channels=3000, classes=4)
 
 
 # Before the data are read
@@ -103,40 +103,40 @@ def asked(*words: str) -> argparse.Namespace:
     [
         (
             ("--network", "none.json"),
-            "--network none.json cannot be read (No such file or directory); give a JSON file, as "
-            "docs/networks.md describes",
+            "the network none.json cannot be read (No such file or directory); give a JSON file, "
+            "as docs/networks.md describes",
         ),
         (
             ("--network", "bad.json"),
-            "--network bad.json is no JSON (Expecting value: line 1 column 1 (char 0)); correct it "
-            "there",
+            "the network bad.json is no JSON (Expecting value: line 1 column 1 (char 0)); correct "
+            "it there",
         ),
         (
             ("--network", "odd.json"),
-            "--network odd.json: layer 0: neurons is '4'; give a whole number from 1 to 65535",
+            "the network odd.json: layer 0: neurons is '4'; give a whole number from 1 to 65535",
         ),
         (
             ("--network", "dens"),
-            "there is no --network 'dens'; choose dense, dense-bias, recurrent, conv, synaptic, "
+            "there is no network 'dens'; choose dense, dense-bias, recurrent, conv, synaptic, "
             "small, or give a JSON file",
         ),
         (
             ("--network", "good.json", "--hidden", "4"),
-            "--hidden and a file of --network are given; say it in the file",
+            "hidden changes a preset and the network is described by itself; say ",
         ),
         (
             ("--hidden", "20000", "20000"),
-            "--hidden 20000 20000 makes 400,000,000 synapses between hidden layers; the limit is "
+            "hidden 20000 20000 makes 400,000,000 synapses between hidden layers; the limit is "
             "134,217,728, about what a Loihi 2 holds, so give smaller layers",
         ),
         (
             ("--network", "conv", "--hidden", "8", "4"),
-            "--hidden has 2 sizes and the network conv one dense hidden layer; give one size, or "
-            "describe the network in a file of --network",
+            "hidden has 2 sizes and the network conv one dense hidden layer; give one size, or "
+            "describe the network in a JSON file",
         ),
         (
             ("--task", "digits", "--encoder", "log-mel-lif"),
-            "--encoder log-mel-lif is of another task than digits; give latency, or leave it out",
+            "the task digits has no encoder 'log-mel-lif'; it has latency",
         ),
         (
             ("--energy-budget-uj", "1", "--costs", "none.json"),
@@ -172,12 +172,6 @@ def test_sizes_beyond_any_layer_are_refused_by_name(capsys):
     assert "--hidden: '70000' is no whole number from 1 to 65535" in capsys.readouterr().err
 
 
-def test_what_may_fit_the_task_is_taken():
-    chosen_network.check(RECIPE, asked("--network", "conv", "--hidden", "8"))
-    chosen_network.check(RECIPE, asked("--hidden", "65535", "--delays", "none"))
-    chosen_network.check(Recipe(network="conv", hidden=(9,)), asked())
-
-
 # Notes
 
 
@@ -188,8 +182,8 @@ def test_a_share_of_synapses_that_is_not_whole_is_told_where_it_is_far_from_what
         {"kind": "dense", "neurons": 4},
     ]
     made = from_dict({"input_shape": [12], "layers": layers})
-    assert chosen_network.notes(made) == [
+    assert network_notes(made) == [
         "layer 0 has 1 of 12 synapses a neuron, a share of 0.083 where connections is 0.02, since "
         "synapses are whole"
     ]
-    assert chosen_network.notes(chosen(network="synaptic")) == []
+    assert network_notes(chosen(network="synaptic")) == []

@@ -29,16 +29,16 @@ pytestmark = pytest.mark.long
 DRIVER = """
 import os, sys
 from neurodeploy import train
-from neurodeploy.learning import training_step
+from neurodeploy.learning import loop
 from neurodeploy.models.errors import InputError
-step = training_step._step
+step = loop._step
 
 def failing(training, *rest):
     if len(training.history) == 2 and os.environ["RANK"] == "1":
         raise InputError("process 1 has a problem; do something")
     return step(training, *rest)
 
-training_step._step = failing
+loop._step = failing
 sys.exit(train.main(sys.argv[1:]))
 """
 
@@ -155,7 +155,7 @@ def test_a_batch_of_less_windows_than_processes_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         check_batch(2, 24, 3)
     assert str(caught.value) == (
-        "the batch is 2 but 3 processes share it; give a larger --batch or fewer processes"
+        "the batch is 2 but 3 processes share it; give a larger batch or fewer processes"
     )
 
 

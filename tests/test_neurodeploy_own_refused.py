@@ -16,7 +16,7 @@ TASK = """\
 import numpy as np
 from neurodeploy.tasks.encoders.registry import Delta
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.recipe import Recipe
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
@@ -28,7 +28,7 @@ def read(path):
     return Windows(signals, labels, subjects, ("rest", "move"), ("x", "y"), 50.0, f"own in {path}",
                    test_subjects)
 
-TASK = Task("own", "a task", read, lambda windows: Delta(), Recipe(), Origin("d", "l", "c", "o"))
+TASK = Task("own", "a", read, lambda windows: Delta(), TrainConfig(), Origin("d", "l", "c", "o"))
 """
 
 
@@ -190,12 +190,16 @@ def with_task(*changes: tuple[str, str]) -> str:
                          '"nul\\0"', '"a\\nb"', '"my task"', '"x" * 65')
         ),
         ('"own"', '"har"', "calls its task 'har' as another is called; give it a name of its own"),
-        ('"a task"', "5", "the task's description is 5; give a text"),
+        ('"a"', "5", "the task's description is 5; give a text"),
         (" read,", " None,", "the task's read is None; give a function that returns the Windows"),
         ("lambda windows: Delta()", "3", "default_encoder is 3; give a function that returns the"),
         ("lambda windows: Delta()", "Delta", "the task's default_encoder is <class .*; give a fun"),
-        ("Recipe()", "None", "the task's recipe is None; give a Recipe"),
-        ("Recipe()", "Recipe(epochs=0)", "fails with InputError: epochs is 0; give a whole number"),
+        ("TrainConfig()", "None", "the task's config is None; give a TrainConfig"),
+        (
+            "TrainConfig()",
+            "TrainConfig(epochs=0)",
+            "fails with InputError: epochs is 0; give a whole number",
+        ),
         ('Origin("d", "l", "c", "o")', "None", "the task's origin is None; give an Origin"),
         *(
             ("))", f"), {others})", "the task's other_encoders is .*; give a dict of functions as")
@@ -266,8 +270,8 @@ def test_an_augmentation_that_fails_is_one_sentence(
     augment: str, message: str, write: Callable[..., Path], workplace: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    recipe = f"Recipe(hidden=(4,), epochs=1, batch=8, augment={augment})"
-    path = write(with_task(("Recipe()", recipe)))
+    recipe = f"TrainConfig(hidden=(4,), epochs=1, batch_size=8, augment={augment})"
+    path = write(with_task(("TrainConfig()", recipe)))
     assert train.main(["--task", "own", "--data", "x", "--threads", "1"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f"error: {path}: augment ")
@@ -285,12 +289,12 @@ def test_a_fetch_that_fails_is_one_sentence(
 def test_an_augmentation_stays_what_a_benchmark_describes(write: Callable[..., Path]) -> None:
     from neurodeploy.tasks.augment import VaryImages
 
-    write(with_task(("Recipe()", "Recipe(augment=read)")))
-    assert tasks.get("own").recipe.augment.__name__ == "read"  # type: ignore[union-attr]
+    write(with_task(("TrainConfig()", "TrainConfig(augment=read)")))
+    assert tasks.get("own").config.augment.__name__ == "read"  # type: ignore[union-attr]
     own._task_of.cache_clear()
     vary = "__import__('neurodeploy.tasks.augment', fromlist=['x']).VaryImages((8, 8))"
-    write(with_task(("Recipe()", f"Recipe(augment={vary})")))
-    assert tasks.get("own").recipe.augment == VaryImages((8, 8))
+    write(with_task(("TrainConfig()", f"TrainConfig(augment={vary})")))
+    assert tasks.get("own").config.augment == VaryImages((8, 8))
 
 
 def test_a_learning_rate_that_is_no_float32_is_one_sentence(

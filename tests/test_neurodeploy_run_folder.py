@@ -69,7 +69,8 @@ def test_resuming_a_run_of_another_version_is_refused(tiny_training: Make, tmp_p
     with pytest.raises(InputError) as caught:
         folder.resume(tiny_training())
     assert str(caught.value) == (
-        f"{folder.state} has version 1 and this program reads 2; train again, or use the program "
+        f"{folder.state} has version 1 and this program reads 2; {folder.model} is whole and holds "
+        "its best epoch: export that, or start anew without --resume, or use the program "
         "that wrote it"
     )
 

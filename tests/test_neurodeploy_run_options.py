@@ -37,12 +37,11 @@ def of_each_layer(options: Any, **values: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"epochs": 9}, "--epochs 4 instead of 9"),
         ({"learning_rate": 0.5}, "--learning-rate 0.001 instead of 0.5"),
-        ({"batch": 4}, "--batch 8 instead of 4"),
+        ({"batch_size": 4}, "--batch 8 instead of 4"),
         ({"seed": 7}, "--seed 0 instead of 7"),
         ({"hidden": (5, 5)}, "--hidden 6 instead of 5 5"),
-        ({"seed": 7, "batch": 4}, "--seed 0 instead of 7, --batch 8 instead of 4"),
+        ({"seed": 7, "batch_size": 4}, "--seed 0 instead of 7, --batch 8 instead of 4"),
     ],
 )
 def test_resuming_with_other_options_is_refused_and_names_them(
@@ -85,7 +84,7 @@ def test_resuming_with_other_options_is_refused_and_names_them(
         (lambda kept: of_each_layer(kept, bias=True), "another --network (bias of layer 0 True"),
         (
             lambda kept: kept["architecture"].update(longest_start=3.0),
-            "another --network (longest_start 3.0 instead of 30.0)",
+            "another --network (longest_start 3.0 instead of 16)",
         ),
     ],
 )

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from neurodeploy import tasks
-from neurodeploy.learning.chosen_network import architecture_of
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Delta, SigmaDelta
 from neurodeploy.tasks.origin import HOME_VARIABLE, Origin, home
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.task import Task, describe, matching_encoder
+from neurodeploy.tasks.task import Task, TaskData, matching_encoder
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, digest
 
 
@@ -118,31 +117,31 @@ def test_the_digest_tells_parts_apart() -> None:
 
 def test_an_image_takes_no_certain_time() -> None:
     windows, encoder = images(), SigmaDelta(0.5)
-    described = describe(tasks.get("har"), windows, encoder)
+    described = TaskData(tasks.get("har"), windows, split(windows), encoder).describe()
     assert described.dt_ms is None
     assert matching_encoder(described, windows) == encoder
 
 
 def test_convolutions_take_images_and_other_networks_channels() -> None:
-    recipe = Recipe(hidden=(8,))
+    config = TrainConfig(hidden=(8,))
     values: dict[str, Any] = {"channels": 24, "classes": 2, "grid": (3, 4)}
-    assert architecture_of(recipe, network="conv", **values).input_shape == (2, 3, 4)
-    assert architecture_of(recipe, **values).input_shape == (24,)
+    assert config.with_network("conv").architecture(**values).input_shape == (2, 3, 4)
+    assert config.architecture(**values).input_shape == (24,)
 
 
 def test_a_recipe_names_its_network_and_delays() -> None:
-    recipe = Recipe(network="recurrent", delays="none", hidden=(8, 4), dropout=0.1)
-    made = architecture_of(recipe, channels=3, classes=2)
+    config = TrainConfig(network="recurrent", delays="none", hidden=(8, 4), dropout=0.1)
+    made = config.architecture(channels=3, classes=2)
     assert [layer.kind for layer in made.layers] == ["recurrent", "dense", "dense"]
     assert [layer.delays for layer in made.layers] == ["none"] * 3
     assert [layer.dropout for layer in made.layers] == [0.0, 0.1, 0.1]
-    other = architecture_of(recipe, channels=3, classes=2, network="dense", delays="axonal")
+    other = replace(config, network="dense", delays="axonal").architecture(channels=3, classes=2)
     assert [layer.delays for layer in other.layers] == ["axonal", "axonal", "none"]
 
 
 @pytest.mark.parametrize(("steps", "longest", "start"), [(12, 6, 3), (128, 62, 30.0), (1, 1, 0)])
 def test_delays_leave_room_in_a_sample(steps: int, longest: int, start: float) -> None:
-    made = architecture_of(Recipe(hidden=(8,)), channels=3, classes=2, steps=steps)
+    made = TrainConfig(hidden=(8,)).architecture(channels=3, classes=2, steps=steps)
     assert [layer.longest_delay for layer in made.layers] == [longest] * 2
     assert made.longest_start == start
 
@@ -154,7 +153,7 @@ def made_up_task(**changes: Any) -> Task:
         "description": "made up",
         "read": lambda path: replace(images(), source=str(path)),
         "default_encoder": lambda windows: SigmaDelta(0.5),
-        "recipe": Recipe(),
+        "config": TrainConfig(),
         "origin": Origin("24 images", "none", "nobody", "make them up", places=("first", "second")),
         "other_encoders": {"moves": lambda windows: Delta(0.1)},
     }
@@ -167,7 +166,9 @@ def test_a_task_gives_the_encoder_that_is_asked_for() -> None:
     assert task.encoder(images(), "moves") == Delta(0.1)
     with pytest.raises(InputError, match="made-up has no encoder 'rate'; it has moves"):
         task.encoder(images(), "rate")
-    with pytest.raises(InputError, match="has no encoder 'moves'; it has none, so leave --enc"):
+    with pytest.raises(
+        InputError, match="has no encoder 'moves'; it has its own alone, so name none"
+    ):
         made_up_task(other_encoders={}).encoder(images(), "moves")
 
 

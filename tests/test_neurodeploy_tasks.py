@@ -14,9 +14,9 @@ import pytest
 from neurodeploy import tasks
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.tasks.encoders.registry import Delta
-from neurodeploy.tasks.split import split_by_subject, validation_subjects
-from neurodeploy.tasks.task import describe, encode_windows, matching_encoder, step_ms
+from neurodeploy.tasks.encoders.registry import Delta, Encoder
+from neurodeploy.tasks.split import Split, split_by_subject, validation_subjects
+from neurodeploy.tasks.task import TaskData, encode_windows, matching_encoder, step_ms
 from neurodeploy.tasks.windows import Windows
 
 
@@ -164,9 +164,14 @@ def test_a_step_of_delta_lasts_one_sample() -> None:
     assert step_ms(windows_of(range(4), rate_hz=20.0), Delta()) == 50.0
 
 
+def described_by(windows: Windows, encoder: Encoder) -> TaskDescription:
+    nobody = np.zeros(0, np.int64)
+    return TaskData(tasks.get("har"), windows, Split(nobody, nobody, nobody), encoder).describe()
+
+
 def test_a_network_finds_its_encoder_again_from_its_description() -> None:
     windows, encoder = windows_of(range(4)), Delta((0.1, 0.2))
-    described = describe(tasks.get("har"), windows, encoder)
+    described = described_by(windows, encoder)
     assert (described.name, described.steps, described.dt_ms) == ("har", 8, 20.0)
     assert described.class_names == ("rest", "move")
     stored = replace(described, encoder=json.loads(json.dumps(dict(described.encoder))))
@@ -194,7 +199,7 @@ def test_a_network_finds_its_encoder_again_from_its_description() -> None:
 )
 def test_a_network_of_other_data_is_refused(changes: dict[str, Any], message: str) -> None:
     windows = windows_of(range(4))
-    described = replace(describe(tasks.get("har"), windows, Delta()), **changes)
+    described = replace(described_by(windows, Delta()), **changes)
     with pytest.raises(InputError, match=message):
         matching_encoder(described, windows)
 

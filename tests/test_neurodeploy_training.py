@@ -58,8 +58,7 @@ def test_each_epoch_has_an_order_and_a_variation_of_its_own(tiny_training: Make)
 
     started = tiny_training(augment=vary)
     first, again, second = (
-        next(loop.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=epoch))
-        for epoch in (1, 1, 2)
+        next(loop.epoch_parts(started.data, started.config, epoch)) for epoch in (1, 1, 2)
     )
     assert np.array_equal(first.spikes, again.spikes)
     assert not np.array_equal(first.spikes, second.spikes)
@@ -69,10 +68,10 @@ def test_each_epoch_has_an_order_and_a_variation_of_its_own(tiny_training: Make)
 def test_parts_of_an_epoch_are_whole_batches_of_all_windows(
     tiny_training: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = tiny_training(batch=3)
-    whole = list(loop.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
+    started = tiny_training(batch_size=3)
+    whole = list(loop.epoch_parts(started.data, started.config, 1))
     monkeypatch.setattr(loop, "PART_WINDOWS", 7)
-    parts = list(loop.epoch_parts(started.data, started.settings.recipe, seed=0, epoch=1))
+    parts = list(loop.epoch_parts(started.data, started.config, 1))
     assert len(whole) == 1
     assert [len(part.labels) for part in parts[:-1]] == [6] * (len(parts) - 1)
     assert np.array_equal(np.concatenate([part.spikes for part in parts]), whole[0].spikes)
@@ -82,10 +81,10 @@ def test_parts_of_an_epoch_are_whole_batches_of_all_windows(
 def test_a_training_in_parts_is_the_training_in_one(
     tiny_training: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = tiny_training(batch=4)
+    whole = tiny_training(batch_size=4)
     list(loop.run(whole))
     monkeypatch.setattr(loop, "PART_WINDOWS", 9)
-    parts = tiny_training(batch=4)
+    parts = tiny_training(batch_size=4)
     list(loop.run(parts))
     assert same(whole.network.state_dict(), parts.network.state_dict())
 
@@ -93,10 +92,7 @@ def test_a_training_in_parts_is_the_training_in_one(
 def test_varied_windows_keep_their_labels(tiny_training: Make) -> None:
     plain, varied = tiny_training(), tiny_training(augment=lambda signals, rng: signals)
     for epoch in (1, 2):
-        one, other = (
-            next(loop.epoch_parts(t.data, t.settings.recipe, seed=0, epoch=epoch))
-            for t in (plain, varied)
-        )
+        one, other = (next(loop.epoch_parts(t.data, t.config, epoch)) for t in (plain, varied))
         assert np.array_equal(one.spikes, other.spikes)
         assert np.array_equal(one.labels, other.labels)
 
@@ -207,15 +203,15 @@ def test_a_network_with_a_threshold_out_of_reach_is_warned_about(tiny_training: 
 
 
 def test_a_batch_larger_than_the_data_is_refused(tiny_training: Make) -> None:
-    message = "the batch is 25 but there are 24 training windows; give a smaller --batch"
+    message = "the batch is 25 but there are 24 training windows; give a smaller batch"
     with pytest.raises(InputError, match=message):
-        tiny_training(batch=25)
-    assert len(list(loop.run(tiny_training(batch=24, epochs=1)))) == 1
+        tiny_training(batch_size=25)
+    assert len(list(loop.run(tiny_training(batch_size=24, epochs=1)))) == 1
 
 
 def test_windows_left_over_by_the_batch_are_another_epochs(tiny_training: Make) -> None:
     calls: list[tuple[int, int]] = []
-    list(loop.run(tiny_training(batch=10, epochs=1), lambda *call: calls.append(call)))
+    list(loop.run(tiny_training(batch_size=10, epochs=1), lambda *call: calls.append(call)))
     assert calls == [(10, 20), (20, 20)]
 
 

@@ -35,11 +35,11 @@ KINDS = {
 @pytest.fixture(params=KINDS)
 def start(request: Any, tiny_training: Callable[..., Any]) -> Callable[[], training.Training]:
     """Return a function that starts the same training anew."""
-    plain = tiny_training(batch=12)
-    channels = plain.settings.architecture.sizes[0]
+    plain = tiny_training(batch_size=12)
+    channels = plain.network.architecture.sizes[0]
     shape = (1, channels, 1) if request.param == "images" else (channels,)
     low = tuple(replace(layer, threshold=0.4) for layer in KINDS[request.param])
-    settings = replace(plain.settings, architecture=Architecture(shape, low, 12.0))
+    settings = plain.config.with_network(Architecture(shape, low, 12.0))
     return lambda: training.start(plain.data, settings)
 
 
@@ -57,7 +57,7 @@ def test_everything_that_learns_has_a_rate_and_moves(start):
         assert (name in rates) == values.requires_grad
         assert torch.equal(values, before[name]) != values.requires_grad, name
         if "decay" in name and values.requires_grad:
-            assert rates[name] == started.settings.recipe.decay_rate
+            assert rates[name] == started.config.decay_rate
 
 
 def test_an_interrupted_training_comes_to_the_same_weights(start):
@@ -77,7 +77,7 @@ def test_an_interrupted_training_comes_to_the_same_weights(start):
 def test_a_checkpoint_answers_as_the_network_in_training_did(start, tmp_path):
     started = start()
     list(loop.run(started))
-    architecture = started.settings.architecture
+    architecture = started.network.architecture
     save(Checkpoint(architecture, started.best, TaskDescription(), {}), tmp_path / "model.pt")
     kept = load(tmp_path / "model.pt")
     assert kept.architecture == architecture

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from neurodeploy.learning import loop, training
-from neurodeploy.learning.budget import Budget
 from neurodeploy.learning.pruning import ARRIVED, BEGIN, WeightPruning, _rounded_down, share_at
 from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.models.architecture import Architecture
@@ -114,7 +113,7 @@ def test_a_training_ends_with_the_share_at_zero_in_the_integer_network(
     tiny_training: Make,
 ) -> None:
     plain = tiny_training(hidden=(20,), epochs=10)
-    started = training.start(plain.data, replace(plain.settings, prune=0.6))
+    started = training.start(plain.data, replace(plain.config, prune=0.6))
     for epoch in loop.run(started):
         done = epoch.epoch / 10
         weight = started.network.layers[0].synapse.weight.data
@@ -125,7 +124,7 @@ def test_a_training_ends_with_the_share_at_zero_in_the_integer_network(
 
 def test_weights_are_pruned_beside_a_budget(tiny_training: Make) -> None:
     plain = tiny_training(hidden=(20, 20), epochs=30, learning_rate=5e-3)
-    settings = replace(plain.settings, prune=0.5, budget=Budget(2000.0))
+    settings = replace(plain.config, prune=0.5, synop_budget=2000.0)
     started = training.start(plain.data, settings)
     list(loop.run(started))
     kept = best_checkpoint(started)

@@ -70,10 +70,8 @@ def facts_of(name: str) -> Facts:
     data = train.load_data(_options(name))
     windows, split = data.windows, data.split
     spiking = {model.name: model for model in MODELS.values() if model.spiking}
-    networks = {
-        model: _settings(name, each.words, data).architecture for model, each in spiking.items()
-    }
-    own = _settings(name, (), data).architecture
+    networks = {model: _network(name, each.words, data) for model, each in spiking.items()}
+    own = _network(name, (), data)
     same = [model for model, network in networks.items() if network == own]
     if not same:
         raise InputError(
@@ -122,7 +120,7 @@ def _options(task: str, words: Sequence[str] = ()) -> argparse.Namespace:
     return options.parse_args(["--task", task, *words])
 
 
-def _settings(task: str, words: Sequence[str], data: Any) -> Any:
+def _network(task: str, words: Sequence[str], data: Any) -> Any:
     from neurodeploy import train
 
-    return train.settings_of(_options(task, words), data)
+    return data.architecture(train.config_of(_options(task, words)))

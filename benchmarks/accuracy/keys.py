@@ -28,6 +28,16 @@ TOLERANCE: Final = 2e-3
 SKETCHES: Final = ("varied", "encoded", "levels")
 """What of a key is a sketch."""
 
+RECIPE: Final = (
+    "network", "delays", "hidden", "threshold", "current_decay", "voltage_decay", "tau_grad",
+    "dropout", "epochs", "batch_size", "learning_rate", "delay_rate", "decay_rate", "logit_scale",
+    "max_grad_norm",
+)  # fmt: skip
+RECORDED: Final = {
+    "batch_size": "batch", "logit_scale": "count_scale", "max_grad_norm": "gradient_limit",
+}  # fmt: skip
+"""Fields of a task's configuration, and how the records name them."""
+
 SPIKING: Final = ("recipe", "encoder", "encoded")
 """What of a task's key decides about spiking networks alone."""
 
@@ -37,28 +47,34 @@ def key_of_task(name: str, data: Any) -> dict[str, Any]:
 
     Args:
         name: of the task.
-        data: its `neurodeploy.learning.training.TrainingData`.
+        data: its `neurodeploy.tasks.task.TaskData`.
     """
     from benchmarks.ann import inputs
     from neurodeploy.tasks import get, windows
 
-    recipe = get(name).recipe
+    config = get(name).config
     rows = data.split.train[np.linspace(0, len(data.split.train) - 1, LOOKED_AT).astype(int)]
     signals = data.windows.signals[rows]
     rng = np.random.default_rng(0)
-    varied = signals if recipe.augment is None else recipe.augment(signals, rng)
+    varied = signals if config.augment is None else config.augment(signals, rng)
     levels = getattr(data.encoder, "levels", None)
     return {
         "task": name,
         "data_sha256": windows.digest(data.windows),
         "split_sha256": _sha256(data.split.train, data.split.validation, data.split.test),
-        "recipe": {**vars(recipe), "hidden": list(recipe.hidden), "augment": None},
-        "augment": described(recipe.augment),
+        "recipe": {**recorded(config), "augment": None},
+        "augment": described(config.augment),
         "encoder": data.encoder.as_dict(),
         "varied": sketch(varied),
         "encoded": sketch(data.encoder.encode(signals)),
         "levels": None if levels is None else sketch(inputs.seen(levels, signals)),
     }
+
+
+def recorded(config: Any) -> dict[str, Any]:
+    """Return a configuration as JSON values, by the names of the records."""
+    values = {RECORDED.get(name, name): getattr(config, name) for name in RECIPE}
+    return {**values, "hidden": list(config.hidden or ())}
 
 
 def key_of(

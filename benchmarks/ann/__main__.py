@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan,
         seed=given.seed,
         rates=given.rates or training.RATES,
-        augment=get(given.task).recipe.augment,
+        augment=get(given.task).config.augment,
         epochs=given.epochs,
     )
     with replacing(given.out) as temporary:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ann.sizes import Shape
-from neurodeploy.learning.training import TrainingData
-from neurodeploy.tasks.recipe import Augment
+from neurodeploy.learning.config import Augment
+from neurodeploy.tasks.task import TaskData
 
 BATCH: Final = 64
 """Windows of a step."""
@@ -43,7 +43,7 @@ class View:
     spread: Values
     kept: Values | None = None
 
-    def rows(self, data: TrainingData, at: NDArray[np.int64]) -> Values:
+    def rows(self, data: TaskData, at: NDArray[np.int64]) -> Values:
         """Return windows of a task, not varied, as the network sees them."""
         if self.kept is None:
             return self(data.windows.signals[at])
@@ -64,7 +64,7 @@ def seen(levels: Callable[[NDArray[Any]], NDArray[Any]] | None, signals: NDArray
     return np.asarray(signals if levels is None else levels(signals), np.float32)
 
 
-def view_of(data: TrainingData) -> View:
+def view_of(data: TaskData) -> View:
     """Return how the windows of a task are shown, standardised by the training windows."""
     levels = getattr(data.encoder, "levels", None)
     kept = None if levels is None else seen(levels, data.windows.signals)
@@ -83,7 +83,7 @@ def view_of(data: TrainingData) -> View:
     return View(levels, columns[0], columns[1], kept)
 
 
-def shape_of(data: TrainingData) -> Shape:
+def shape_of(data: TaskData) -> Shape:
     """Return what a network sees and says."""
     windows = data.windows
     levels = getattr(data.encoder, "levels", None)
@@ -91,7 +91,7 @@ def shape_of(data: TrainingData) -> Shape:
     return Shape(channels, samples, len(windows.class_names), windows.grid)
 
 
-def parts(data: TrainingData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def parts(data: TaskData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Yield rows some whole batches at a time, so that not all windows are in memory as floats."""
     values = data.windows.signals[0].size
     most = max(1, min(PART_WINDOWS, PART_VALUES // values) // BATCH) * BATCH
@@ -100,7 +100,7 @@ def parts(data: TrainingData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.in
 
 
 def epoch(
-    data: TrainingData, view: View, augment: Augment | None, rng: np.random.Generator
+    data: TaskData, view: View, augment: Augment | None, rng: np.random.Generator
 ) -> Iterator[tuple[Values, NDArray[np.int64]]]:
     """Yield the training windows in random order, varied where the recipe varies them, and their
     labels, some thousands at a time."""

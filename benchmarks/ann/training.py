@@ -24,9 +24,9 @@ from benchmarks.ann.inputs import BATCH, View, epoch, parts, view_of
 from benchmarks.ann.networks import DROPOUT, Network, logits_of
 from benchmarks.ann.sizes import Plan
 from neurodeploy.hw_sim.readout import Score, score
-from neurodeploy.learning.training import TrainingData
+from neurodeploy.learning.config import Augment
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.recipe import Augment
+from neurodeploy.tasks.task import TaskData
 
 WARM_UP: Final = 0.05
 GRADIENT_LIMIT: Final = 1.0
@@ -83,7 +83,7 @@ def epochs_for(windows: int) -> int:
 
 
 def run(
-    data: TrainingData,
+    data: TaskData,
     plan: Plan,
     *,
     seed: int,
@@ -137,7 +137,7 @@ def run(
 
 
 def train(
-    data: TrainingData,
+    data: TaskData,
     view: View,
     plan: Plan,
     *,
@@ -195,7 +195,7 @@ def _steps(network: Network, optimizer: Any, schedule: Any, values: Tensor, trut
 
 
 def shown_to(
-    network: Network, view: View, data: TrainingData, rows: NDArray[np.int64]
+    network: Network, view: View, data: TaskData, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return the logits (rows, classes) of windows."""
     found = [logits_of(network, torch.from_numpy(view.rows(data, at))) for at in parts(data, rows)]

@@ -14,7 +14,7 @@ from neurodeploy.tasks.encoders.registry import Pixels
 FOLDS = (0, 2, 4)
 ALL = range(5)
 HIGHEST = 16
-START = replace(DIGITS.recipe, epochs=40, learning_rate=2e-3, count_scale=0.6)
+START = replace(DIGITS.config, epochs=40, learning_rate=2e-3, logit_scale=0.6)
 """What the first trials differ from."""
 
 STRONG = VaryImages(SHAPE[1:], rotation_deg=12.0, stretch=0.12, shift=0.5)
@@ -35,7 +35,7 @@ TWICE: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def search() -> Search:
     """Return the trials: one change each, then more changes of the best."""
-    best = {"count_scale": 1.2}
+    best = {"logit_scale": 1.2}
     trials = (
         Trial("start", folds=FOLDS),
         Trial("no variation", {"augment": None}, folds=FOLDS),
@@ -43,7 +43,7 @@ def search() -> Search:
         Trial("learning rate 1e-3", {"learning_rate": 1e-3}, folds=FOLDS),
         Trial("learning rate 4e-3", {"learning_rate": 4e-3}, folds=FOLDS),
         Trial("20 epochs", {"epochs": 20}, folds=FOLDS),
-        Trial("count scale 0.3", {"count_scale": 0.3}, folds=FOLDS),
+        Trial("count scale 0.3", {"logit_scale": 0.3}, folds=FOLDS),
         Trial("count scale 1.2", best, folds=FOLDS),
         Trial("dropout 0.2", {"dropout": 0.2}, folds=FOLDS),
         Trial("no delays", {"delays": "none"}, folds=FOLDS),
@@ -58,7 +58,7 @@ def search() -> Search:
         Trial(
             "1.2, varied more, 80 epochs", {**best, "augment": STRONG, "epochs": 80}, folds=FOLDS
         ),
-        Trial("count scale 2.4", {"count_scale": 2.4}, folds=FOLDS),
+        Trial("count scale 2.4", {"logit_scale": 2.4}, folds=FOLDS),
         *(Trial(name, {**best, **changes}, folds=ALL, seeds=(0, 1)) for name, changes in TWICE),
     )
     return Search(DIGITS, START, lambda windows: stretches(windows, 5), trials)

@@ -13,7 +13,7 @@ FOLD = (2,)
 FEW = 12_000
 """Windows that some trials train on."""
 
-START = replace(FASHION.recipe, hidden=(256,), epochs=8)
+START = replace(FASHION.config, hidden=(256,), epochs=8)
 """What the trials differ from."""
 
 
@@ -37,9 +37,9 @@ def search() -> Search:
             folds=FOLD,
         ),
         Trial("few", **few),
-        Trial("count scale 0.3", {"count_scale": 0.3}, **few),
-        Trial("count scale 0.6", {"count_scale": 0.6}, **few),
-        Trial("count scale 2", {"count_scale": 2.0}, **few),
+        Trial("count scale 0.3", {"logit_scale": 0.3}, **few),
+        Trial("count scale 0.6", {"logit_scale": 0.6}, **few),
+        Trial("count scale 2", {"logit_scale": 2.0}, **few),
         Trial("no delays", {"delays": "none"}, **few),
         Trial("8 steps", encoder=Pixels(8), **few),
         Trial("16 steps", encoder=Pixels(16), **few),

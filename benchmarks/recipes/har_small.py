@@ -19,4 +19,4 @@ def search() -> Search:
         Trial("120, no delays", {"hidden": (120,), "delays": "none"}, folds=FOLDS),
         Trial("120, 24 epochs", {"hidden": (120,), "epochs": 24}, folds=FOLDS),
     )
-    return Search(HAR, HAR.recipe, lambda windows: by_subject(windows, 5), trials, "small")
+    return Search(HAR, HAR.config, lambda windows: by_subject(windows, 5), trials, "small")

@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.keys import described
+from benchmarks.accuracy.keys import described, recorded
 from benchmarks.recipes.folds import Rows, not_tested, thinned
 from neurodeploy.learning import loop, training
-from neurodeploy.learning.chosen_network import architecture_of
-from neurodeploy.learning.training import Settings, TrainingData
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.registry import Encoder
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.split import Split
-from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.task import Task, TaskData
 from neurodeploy.tasks.windows import Windows, digest
 
 
@@ -63,7 +61,7 @@ class Search:
     """
 
     task: Task
-    recipe: Recipe
+    recipe: TrainConfig
     folds: Callable[[Windows], Sequence[Rows]]
     trials: Sequence[Trial]
     network: str | None = None
@@ -79,14 +77,12 @@ class Job:
     seed: int
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> TrainConfig:
         """The recipe that it follows."""
-        return replace(self.search.recipe, **self.trial.changes)
-
-    @property
-    def network(self) -> str | None:
-        """The preset that it trains, None for that of the recipe."""
-        return self.trial.network or self.search.network
+        config, network = self.search.recipe, self.trial.network or self.search.network
+        if network is not None:
+            config = replace(config.with_network(network), delays=config.delays)
+        return replace(config, **self.trial.changes)
 
     def encoder(self, windows: Windows) -> Encoder:
         """Return the encoder that it takes."""
@@ -108,7 +104,7 @@ class Job:
 
     def check(self, windows: Windows) -> None:
         """Raise InputError where too little of the windows is left to train or to validate on."""
-        split, batch = self.split(windows), self.recipe.batch
+        split, batch = self.split(windows), self.recipe.batch_size
         what = f"{windows.source}: trial {self.trial.name!r}, fold {self.fold},"
         for does, rows in (("trains", split.train), ("validates", split.validation)):
             there = set(windows.labels[rows].tolist())
@@ -125,24 +121,18 @@ class Job:
 
     def architecture(self, windows: Windows) -> Architecture:
         """Return the network that it trains."""
-        encoder = self.encoder(windows)
-        return architecture_of(
-            self.recipe,
-            channels=encoder.channels(len(windows.channel_names)),
-            steps=encoder.steps(windows.samples),
-            grid=windows.grid,
-            classes=len(windows.class_names),
-            network=self.network,
-            hidden=self.trial.changes.get("hidden"),
-            delays=self.recipe.delays,
-        )
+        return self.task_data(windows).architecture(self.recipe)
+
+    def task_data(self, windows: Windows) -> TaskData:
+        """Return the windows as it splits and encodes them."""
+        return TaskData(self.search.task, windows, self.split(windows), self.encoder(windows))
 
     def settings(self, windows: Windows) -> dict[str, Any]:
         """Return all else that decides about it but code, as JSON values."""
         recipe = self.recipe
         return {
-            **vars(recipe),
-            "hidden": list(recipe.hidden),
+            **recorded(self.search.recipe),
+            **recorded(recipe),
             "network": self.architecture(windows).as_dict(),
             "augment": described(recipe.augment),
             "encoder": self.encoder(windows).as_dict(),
@@ -165,10 +155,8 @@ def train(job: Job, windows: Windows) -> dict[str, Any]:
         job: what to train.
         windows: of the task.
     """
-    name, encoder = job.search.task.name, job.encoder(windows)
-    data = TrainingData(name, windows, job.split(windows), encoder)
     began = time.process_time()
-    started = training.start(data, Settings(job.architecture(windows), job.recipe, job.seed))
+    started = training.start(job.task_data(windows), replace(job.recipe, seed=job.seed))
     history = list(loop.run(started))
     last, best = history[-1], history[started.best_epoch - 1]
     return {

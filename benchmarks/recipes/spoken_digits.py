@@ -24,8 +24,8 @@ def search() -> Search:
         Trial("range of 60 dB", encoder=Bands(code=BOTH, range_db=60.0), folds=FOLD),
         Trial("no variation", {"augment": None}, folds=FOLD),
         Trial("learning rate 1e-3", {"learning_rate": 1e-3}, folds=FOLD),
-        Trial("count scale 0.3", {"count_scale": 0.3}, folds=FOLD),
+        Trial("count scale 0.3", {"logit_scale": 0.3}, folds=FOLD),
         Trial("256-256", {"hidden": (256, 256)}, folds=FOLD),
         Trial("no delays", {"delays": "none"}, folds=FOLD),
     )
-    return Search(SPOKEN_DIGITS, SPOKEN_DIGITS.recipe, lambda each: in_turn(each, 5), trials)
+    return Search(SPOKEN_DIGITS, SPOKEN_DIGITS.config, lambda each: in_turn(each, 5), trials)

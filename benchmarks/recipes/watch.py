@@ -35,4 +35,4 @@ def search() -> Search:
         Trial("signed, no delays", {"delays": "none"}, folds=FOLDS),
         Trial("signed, dropout 0.2", {"dropout": 0.2}, folds=FOLDS),
     )
-    return Search(WATCH, WATCH.recipe, lambda windows: by_subject(windows, 4), trials)
+    return Search(WATCH, WATCH.config, lambda windows: by_subject(windows, 4), trials)

@@ -27,8 +27,8 @@ class HarTrainer:
     leaves_out: tuple[str, ...] = ()
     steps_to_restart = EPOCHS
 
-    def __init__(self, data: Any, settings: Any) -> None:
-        self.training = training.start(data, settings)
+    def __init__(self, data: Any, config: Any) -> None:
+        self.training = training.start(data, config)
         self.epochs = loop.run(self.training)
 
     def restart(self) -> None:
@@ -45,8 +45,7 @@ def make(variant: str) -> HarTrainer:
     train.add_options(arguments)
     given = arguments.parse_args(["--task", "har", "--kernels", variant])
     data = train.load_data(given)
-    settings = train.settings_of(given, data)
-    return HarTrainer(data, replace(settings, recipe=replace(settings.recipe, epochs=EPOCHS)))
+    return HarTrainer(data, replace(train.config_of(given), epochs=EPOCHS))
 
 
 def main() -> None:

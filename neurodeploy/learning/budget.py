@@ -28,11 +28,12 @@ import torch
 from torch import Tensor
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.chips.chip import Chip, chip
 from neurodeploy.hw_sim.chips.cost import exactly
 from neurodeploy.hw_sim.estimates.energy import sample_energy
 from neurodeploy.hw_sim.estimates.meter import Meter, operation
 from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
@@ -102,6 +103,20 @@ class Budget:
         """Return everything that decides about weights as JSON values."""
         chip = None if self.chip is None else [self.chip.name, self.chip.digest]
         return {"amount": self.amount, "chip": chip}
+
+
+def budget_of(config: TrainConfig) -> Budget | None:
+    """Return the budget of a configuration, or None.
+
+    Raises:
+        InputError: when there is no such chip.
+    """
+    if config.synop_budget is not None:
+        return Budget(config.synop_budget)
+    if config.energy_budget_uj is None:
+        return None
+    chosen = config.chip
+    return Budget(config.energy_budget_uj, chip(chosen) if isinstance(chosen, str) else chosen)
 
 
 @dataclass
@@ -408,6 +423,21 @@ class Thrift:
         for index in removable_layers(self._network):
             alive[index][1:] = 0
         return float(self._spending.of(counts, alive, samples.spikes.shape[2]))
+
+    def check_reachable(self, samples: Samples) -> None:
+        """Raise InputError when what no training can save is over the budget.
+
+        Args:
+            samples: to validate.
+        """
+        budget, least = self.law.budget, self.least(samples)
+        if least > budget.amount:
+            name = "synop_budget" if budget.chip is None else "energy_budget_uj"
+            raise InputError(
+                f"{name} is {budget.words()} per sample, and the input alone takes "
+                f"{budget.words(least)} where every layer that can has one neuron; give at least "
+                "that"
+            )
 
     def deployed(self) -> SlayerNetwork:
         """Return the network without the neurons that have gone."""

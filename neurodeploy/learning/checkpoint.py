@@ -62,6 +62,7 @@ class Checkpoint:
         for name, values in network.state_dict().items():
             if not bool(torch.isfinite(values).all()):
                 raise InputError(f"{name} holds a value that is not finite; train again")
+        network.task, network.provenance = self.task, self.training
         return network.eval()
 
 
@@ -121,8 +122,16 @@ def _ask_the_system(path: Path) -> None:
         file.write(bytes(PROBE_BYTES))
 
 
-def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
+def load_values(
+    path: Path, kind: str, version: int, *, way_out: str = "train again"
+) -> dict[str, Any]:
     """Read what `save_values` wrote and check that it says it is `kind` of that version.
+
+    Args:
+        path: of the file.
+        kind: that the file says it is.
+        version: that it says it has.
+        way_out: what to do with a file that cannot be used, for the message.
 
     Raises:
         InputError: when the file is missing, unreadable, unsafe or of another kind or version.
@@ -133,7 +142,7 @@ def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # torch's about files that it then refuses
             values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # on a damaged file torch raises whatever it stumbles on
-        reason = "it cannot be read; train again"
+        reason = f"it cannot be read; {way_out}"
         said = str(error).lower()
         if "unsupported global" in said or "unsupported class" in said:
             reason = "it holds code, which is not run; give a file that train wrote"
@@ -145,7 +154,7 @@ def load_values(path: Path, kind: str, version: int) -> dict[str, Any]:
         )
     if values.get("version") != version:
         raise InputError(
-            f"{path} has version {values.get('version')} and this program reads {version}; train "
-            "again, or use the program that wrote it"
+            f"{path} has version {values.get('version')} and this program reads {version}; "
+            f"{way_out}, or use the program that wrote it"
         )
     return values

@@ -21,15 +21,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurodeploy.learning.budget import ARRIVED, BAND, BATCH
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.distributed import ALONE, Team
-from neurodeploy.learning.training import Epoch, Training, TrainingData
+from neurodeploy.learning.training import Epoch, Training
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.memory import keep_freed_memory
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Samples
-from neurodeploy.tasks.recipe import Recipe
-from neurodeploy.tasks.task import encode_windows
+from neurodeploy.tasks.task import TaskData, encode_windows
 
 SILENT_RATE = 1e-4
 SATURATED_RATE = 0.5
@@ -100,15 +99,14 @@ def train_epoch(
         number: of the epoch, from 1.
         advance: called with the windows seen and the windows in all.
     """
-    recipe, seed = training.settings.recipe, training.settings.seed
-    batch = recipe.batch
+    config, batch = training.config, training.config.batch_size
     steps = len(training.data.split.train) // batch
     loss, right, done = 0.0, 0, (number - 1) * steps
     rows = training.team.share(batch)
-    _seed_torch(seed, number)
+    _seed_torch(config.seed, number)
     training.network.part = (rows.start, batch)
     training.network.train()
-    whole = recipe.epochs * steps
+    whole = config.epochs * steps
     for spikes, labels in _batches(parts, batch, rows):
         added = _step(training, spikes, labels, done, whole)
         done += 1
@@ -156,7 +154,7 @@ def _step(
     Returns:
         This process's part of the mean loss over the batch, and its number of right answers.
     """
-    recipe, device, position = training.settings.recipe, training.network.device, done / steps
+    config, device, position = training.config, training.network.device, done / steps
     training.network.set_progress(position)
     for group in training.optimizer.param_groups:
         group["lr"] = group["highest"] * rate_share(position)
@@ -164,16 +162,16 @@ def _step(
     inputs = torch.from_numpy(spikes).to(device).float()
     found = training.forward(inputs)
     counts = (found if training.thrift is None else found[-1]).sum(2)
-    logits = recipe.count_scale * counts
-    loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / recipe.batch
+    logits = config.logit_scale * counts
+    loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / config.batch_size
     wanted = loss
     if training.thrift is not None:
         wanted = loss + training.thrift.penalty(
-            inputs, found, batch=recipe.batch, position=position, steps=steps
+            inputs, found, batch=config.batch_size, position=position, steps=steps
         )
     training.optimizer.zero_grad()
     (wanted * training.team.size).backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), recipe.gradient_limit)
+    norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), config.max_grad_norm)
     # Weights that are no numbers still give spikes of 0 or 1, so the loss alone does not tell.
     for name, value in (("loss", loss), ("gradient", norm)):
         if not bool(torch.isfinite(value)):
@@ -200,7 +198,7 @@ PART_WINDOWS: Final = 8192
 
 
 def run(training: Training, advance: Callable[[int, int], None] | None = None) -> Iterator[Epoch]:
-    """Train epoch after epoch until the recipe's number is done, yielding each.
+    """Train epoch after epoch until the configured number is done, yielding each.
 
     Args:
         training: it is changed in place, also when the caller stops early.
@@ -209,12 +207,11 @@ def run(training: Training, advance: Callable[[int, int], None] | None = None) -
     Raises:
         InputError: when the loss is no longer a finite number.
     """
-    keep_freed_memory()
-    data, recipe, thrift = training.data, training.settings.recipe, training.thrift
+    data, config, thrift = training.data, training.config, training.thrift
     validation = encode_windows(data.windows, data.encoder, data.split.validation)
-    for number in range(len(training.history) + 1, recipe.epochs + 1):
+    for number in range(len(training.history) + 1, config.epochs + 1):
         began = time.monotonic()
-        parts = epoch_parts(data, recipe, seed=training.settings.seed, epoch=number)
+        parts = epoch_parts(data, config, number)
         trained = train_epoch(training, parts, number, advance)
         network = training.network if thrift is None else thrift.deployed()
         validated = evaluate(network, validation, training.team)
@@ -261,7 +258,7 @@ def _rank(training: Training, epoch: Epoch) -> tuple[bool, bool, float]:
     """Return what the best epoch has the most of. To a budget one is better that meets it, then one
     that makes use of it where the limit has arrived, then the more accurate one; where none meets
     it, the thriftier one."""
-    budget, position = training.settings.budget, epoch.epoch / training.settings.recipe.epochs
+    budget, position = training.budget, epoch.epoch / training.config.epochs
     if budget is None or epoch.spent is None:
         return True, True, epoch.validation_accuracy
     if not budget.met(epoch.spent):
@@ -274,16 +271,16 @@ def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:
     return tuple(float(each.detach().mean()) / one for each in values)
 
 
-def epoch_parts(data: TrainingData, recipe: Recipe, *, seed: int, epoch: int) -> Iterator[Samples]:
+def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Samples]:
     """Yield the training windows of one epoch, varied and in random order, some batches at a time,
     so that not all spikes of a large data set are in memory."""
-    rng = np.random.default_rng([seed, epoch])
+    rng = np.random.default_rng([config.seed, epoch])
     order = rng.permutation(data.split.train)
-    most = max(1, PART_WINDOWS // recipe.batch) * recipe.batch
+    most = max(1, PART_WINDOWS // config.batch_size) * config.batch_size
     for start in range(0, len(order), most):
         chosen = order[start : start + most]
-        if recipe.augment is None:
+        if config.augment is None:
             yield encode_windows(data.windows, data.encoder, chosen)
         else:
-            signals = recipe.augment(data.windows.signals[chosen], rng)
+            signals = config.augment(data.windows.signals[chosen], rng)
             yield Samples.of(data.encoder.encode(signals), data.windows.labels[chosen])

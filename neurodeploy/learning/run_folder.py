@@ -26,14 +26,14 @@ import torch
 
 from neurodeploy.hw_sim.reports.report import versions
 from neurodeploy.learning import checkpoint, tensorboard, training
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.training import Training
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing, temporary_pattern
 from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
-from neurodeploy.tasks import get, windows
-from neurodeploy.tasks.task import describe
+from neurodeploy.tasks import windows
 
 TAKEN: Final = (errno.EAGAIN, errno.EACCES)
 
@@ -109,11 +109,25 @@ class RunLock:
             self._handle = None
 
 
+RECIPE = (
+    "network", "delays", "threshold", "current_decay", "voltage_decay", "tau_grad", "dropout",
+    "epochs", "batch_size", "learning_rate", "delay_rate", "decay_rate", "logit_scale",
+    "max_grad_norm",
+)  # fmt: skip
+"""Fields of a configuration that a run is kept with."""
+
+OLD_NAMES = {
+    "batch": "batch_size", "count_scale": "logit_scale", "gradient_limit": "max_grad_norm",
+}  # fmt: skip
+"""What runs of earlier versions call these fields."""
+
 OPTIONS = (
-    "task", "hidden", "epochs", "batch", "learning_rate", "seed", "kernels", "device", "prune",
+    "task", "hidden", "epochs", "batch_size", "learning_rate", "seed", "kernels", "device", "prune",
     "threads",
 )  # fmt: skip
 """What options say of a run, by their names with "_" for "-"."""
+
+OPTION_NAMES = {"batch_size": "batch"}
 
 OF_NETWORK = ("input_shape", "longest_start")
 OF_LAYERS = {"weight_bits": "--weight-bits", "delays": "--delays", "longest_delay": "--delays"}
@@ -138,29 +152,38 @@ def options_of(started: Training) -> dict[str, Any]:
 
     The data counts by what it holds, not by where it lies.
     """
-    settings, data = started.settings, started.data
-    recipe = {k: v for k, v in vars(settings.recipe).items() if k != "augment"}
+    config, data = started.config, started.data
     return {
-        "task": data.task_name,
+        "task": data.name,
         "data_sha256": windows.digest(data.windows),
         "encoder": data.encoder.as_dict(),
-        "architecture": settings.architecture.as_dict(),
-        "recipe": {**recipe, "hidden": list(settings.recipe.hidden)},
-        "seed": settings.seed,
-        "kernels": settings.kernels,
-        "budget": None if settings.budget is None else settings.budget.as_dict(),
-        "prune": settings.prune,
-        "device": settings.device,
+        "architecture": started.network.architecture.as_dict(),
+        "recipe": _recipe(config),
+        "seed": config.seed,
+        "kernels": config.kernels,
+        "budget": None if started.budget is None else started.budget.as_dict(),
+        "prune": config.prune,
+        "device": config.device,
         "processes": started.team.size,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
     }
 
 
+def _recipe(config: TrainConfig) -> dict[str, Any]:
+    """Return what else of a configuration decides, as JSON values."""
+    values = {name: getattr(config, name) for name in RECIPE}
+    network = config.network
+    values["network"] = network if isinstance(network, str) else "described"
+    values["hidden"] = None if config.hidden is None else list(config.hidden)
+    return values
+
+
 def differences(kept: Any, asked: dict[str, Any]) -> list[str]:
     """Return in words what differs from what a run was started with: the first few of it."""
     before, now = _flat(kept), _flat(asked)
     found = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    found = [name for name in found if name != "epochs"]  # a run may go on for longer
     words: dict[str, str] = {}
     for name in found:
         option = _option(name, found)
@@ -195,7 +218,7 @@ def _words(name: str, option: str, before: Any, now: Any) -> str:
     if isinstance(now, dict):
         return f"another {name}"
     if name in OPTIONS:
-        option = f"--{name.replace('_', '-')}"
+        option = f"--{OPTION_NAMES.get(name, name).replace('_', '-')}"
     return f"{option} {_shown(before)} instead of {_shown(now)}"
 
 
@@ -211,7 +234,7 @@ def _flat(options: Any) -> dict[str, Any]:
     nested = ("recipe", "architecture")
     flat = {name: value for name, value in options.items() if name not in nested}
     for name in nested:
-        flat.update(options.get(name) or {})
+        flat.update({OLD_NAMES.get(k, k): v for k, v in (options.get(name) or {}).items()})
     layers = flat.pop("layers", None)
     if isinstance(layers, list):
         flat[LAYERS] = len(layers)
@@ -235,9 +258,11 @@ class RunFolder:
         self.picture = path / "history.png"
         self.events = path / "tensorboard"
         self.previous = path / "previous"
+        self._made: list[Path] = []
 
     def check_writable(self) -> None:
         """Raise InputError when nothing can be written there, before time is spent on training."""
+        self._made = [each for each in (self.path, *self.path.parents) if not each.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
@@ -246,6 +271,14 @@ class RunFolder:
             raise InputError(
                 f"{self.path} cannot be written ({error.strerror}); choose another output folder"
             ) from None
+
+    def remove_if_empty(self) -> None:
+        """Remove the folders that `check_writable` made, where nothing was written into them."""
+        for folder in self._made:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
 
     def remove_leftovers(self) -> None:
         """Remove the unfinished files that a training left which was killed while it wrote.
@@ -283,19 +316,30 @@ class RunFolder:
             ) from None
         return kept
 
-    def resume(self, started: training.Training) -> None:
+    def resume(self, started: training.Training) -> int:
         """Bring a started training to where the run in this folder stopped.
 
         Of several processes the leader reads the run and tells the others.
 
+        Returns:
+            The number of epochs that were planned.
+
         Raises:
-            InputError: when there is no such run or it was started with other options.
+            InputError: when there is no such run, it was started with other options, or more
+                epochs are done than asked for.
         """
         team = started.team
         values = team.from_leader(self._read(started) if team.leads else None)
         training.restore(started, values)
+        done = len(started.history)
+        if started.config.epochs < done:
+            raise InputError(
+                f"the run in {self.path} has {done} epochs and {started.config.epochs} are asked "
+                f"for; give {done} or more"
+            )
         if team.leads:
             self._write_results(started)
+        return int(_flat(values["options"]).get("epochs") or started.config.epochs)
 
     def check_holds_run(self) -> None:
         """Raise InputError when there is no run to resume."""
@@ -308,7 +352,7 @@ class RunFolder:
     def _read(self, started: training.Training) -> dict[str, Any]:
         """Return the state that was kept, if it is of a run with the same options."""
         self.check_holds_run()
-        values = checkpoint.load_values(self.state, FORMAT, VERSION)
+        values = checkpoint.load_values(self.state, FORMAT, VERSION, way_out=self._way_out())
         wrong = differences(values.get("options"), options_of(started))
         if wrong:
             raise InputError(
@@ -316,6 +360,15 @@ class RunFolder:
                 "was started with, or start anew without --resume"
             )
         return values
+
+    def _way_out(self) -> str:
+        """Return what to do where the run cannot be resumed."""
+        anew = "start anew without --resume"
+        try:
+            checkpoint.load(self.model)
+        except InputError:
+            return anew
+        return f"{self.model} is whole and holds its best epoch: export that, or {anew}"
 
     def save(self, started: training.Training) -> None:
         """Keep everything after an epoch; each file is replaced whole."""
@@ -346,8 +399,7 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
 
     Its `training_rates` are the spikes a neuron and step of each layer on the validation windows.
     """
-    data, settings = started.data, started.settings
-    architecture, weights = settings.architecture, started.best
+    architecture, weights = started.network.architecture, started.best
     if started.thrift is not None:  # without the neurons that have gone
         network = SlayerNetwork(architecture)
         network.load_state_dict(weights)
@@ -356,12 +408,12 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
     return checkpoint.Checkpoint(
         architecture,
         weights,
-        describe(get(data.task_name), data.windows, data.encoder),
+        started.data.describe(),
         {
             "epoch": started.best_epoch,
             "validation_accuracy": started.best_accuracy,
             "training_rates": list(started.history[started.best_epoch - 1].rates),
-            "data": data.windows.source,
+            "data": started.data.windows.source,
             "options": options_of(started),
             "versions": versions(),
         },

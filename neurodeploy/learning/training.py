@@ -1,4 +1,4 @@
-"""What a training is: its data, its settings, the epochs done; start one, keep it and restore it.
+"""What a training is: its data, its configuration, the epochs done; start one, keep and restore it.
 
 `loop` trains it.
 """
@@ -9,58 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from neurodeploy.learning import distributed
-from neurodeploy.learning.budget import Budget, EveryLayer, Thrift
+from neurodeploy.learning.budget import Budget, EveryLayer, Thrift, budget_of
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.learning.pruning import WeightPruning
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.snn import Architecture, SlayerNetwork
-from neurodeploy.tasks.encoders.registry import Encoder
-from neurodeploy.tasks.recipe import Recipe
-from neurodeploy.tasks.split import Split
-from neurodeploy.tasks.windows import Windows
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """The windows of a task, who is in which part, and how they become spikes."""
-
-    task_name: str
-    windows: Windows
-    split: Split
-    encoder: Encoder
-
-    def majority_share(self) -> float:
-        """Return the share of the validation windows that the most frequent class has."""
-        labels = self.windows.labels[self.split.validation]
-        return float(np.bincount(labels).max() / len(labels))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a training needs beside the data.
-
-    Attributes:
-        architecture: the network to train.
-        recipe: rates, batch, epochs, augmentation.
-        seed: of weights, order and augmentation, 0 or more.
-        device: "cpu" or a torch device with a GPU.
-        kernels: see `models.snn.KERNELS`.
-        budget: that the network keeps to, or None.
-        prune: share of the weights of each layer that are zero in the end, 0 to below 1.
-    """
-
-    architecture: Architecture
-    recipe: Recipe
-    seed: int = 0
-    device: str = "cpu"
-    kernels: str = "compiled"
-    budget: Budget | None = None
-    prune: float = 0.0
+from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.tasks.task import TaskData
 
 
 @dataclass(frozen=True)
@@ -103,6 +62,7 @@ class Training:
         forward: returns the spikes of every layer (the last alone without a budget), so that
             gradients are those of all processes.
         team: the processes that train it.
+        budget: that it keeps to, or None.
         thrift: what keeps it to its budget, or None.
         pruning: what prunes its weights, or None.
         history: the epochs done.
@@ -110,12 +70,13 @@ class Training:
         best_epoch: its number, 0 before the first.
     """
 
-    data: TrainingData
-    settings: Settings
+    data: TaskData
+    config: TrainConfig
     network: SlayerNetwork
     optimizer: torch.optim.Optimizer
     forward: Callable[[Tensor], Any]
     team: Team = ALONE
+    budget: Budget | None = None
     thrift: Thrift | None = None
     pruning: WeightPruning | None = None
     history: list[Epoch] = field(default_factory=list)
@@ -129,46 +90,46 @@ class Training:
 
 
 def start(
-    data: TrainingData, settings: Settings, team: Team = ALONE, device_name: str | None = None
+    data: TaskData, config: TrainConfig, team: Team = ALONE, device_name: str | None = None
 ) -> Training:
     """Return a training before its first epoch.
 
     Args:
         data: to train on.
-        settings: how.
+        config: how.
         team: the processes that train together.
-        device_name: of this process, where that is not the one in the settings.
+        device_name: of this process, where that is not the one in the configuration.
 
     Raises:
-        InputError: when the batch is larger than the data or has less windows than there are
-            processes, or the device or what it needs is not there.
+        InputError: when the network does not fit the data, the batch is larger than the data or
+            has less windows than there are processes, or the device or what it needs is not there.
     """
-    check_batch(settings.recipe.batch, len(data.split.train), team.size)
-    device = find_device(device_name or settings.device)
-    torch.manual_seed(settings.seed)
-    network = SlayerNetwork(settings.architecture, settings.kernels).to(device)
-    rates = settings.recipe.rates
+    check_batch(config.batch_size, len(data.split.train), team.size)
+    device, budget = find_device(device_name or config.device), budget_of(config)
+    architecture = data.architecture(config)
+    torch.manual_seed(config.seed)
+    network = SlayerNetwork(architecture, config.kernels).to(device)
     groups: list[dict[str, Any]] = [
-        {"name": name, "params": parameters, "lr": rates[name], "highest": rates[name]}
+        {"name": name, "params": parameters, "lr": rate, "highest": rate}
         for name, parameters in network.parameter_groups().items()
+        for rate in [config.rates[name]]
     ]
-    budget, share = settings.budget, settings.prune
     forward = team.wrap(network if budget is None else EveryLayer(network))
     thrift = None if budget is None else Thrift(budget, network, team)
-    pruning = WeightPruning(network, share) if share else None
+    pruning = WeightPruning(network, config.prune) if config.prune else None
     optimizer = torch.optim.Adam(groups)
-    return Training(data, settings, network, optimizer, forward, team, thrift, pruning)
+    return Training(data, config, network, optimizer, forward, team, budget, thrift, pruning)
 
 
 def check_batch(batch: int, windows: int, processes: int) -> None:
     """Raise InputError when there is no batch that large, or too little of it for a process."""
     if windows < batch:
         raise InputError(
-            f"the batch is {batch} but there are {windows} training windows; give a smaller --batch"
+            f"the batch is {batch} but there are {windows} training windows; give a smaller batch"
         )
     if batch < processes:
         raise InputError(
-            f"the batch is {batch} but {processes} processes share it; give a larger --batch or "
+            f"the batch is {batch} but {processes} processes share it; give a larger batch or "
             "fewer processes"
         )
 

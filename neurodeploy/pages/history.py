@@ -27,6 +27,11 @@ ABOVE: Final[dict[str, Any]] = {
 
 def draw(history: Sequence[Epoch], path: Path) -> None:
     """Draw what became of loss, accuracy and every layer over the epochs into a PNG file."""
+    figure(history).savefig(path, format="png", dpi=120)
+
+
+def figure(history: Sequence[Epoch]) -> Figure:
+    """Return the curves of loss, accuracy and every layer over the epochs."""
     figure = Figure(figsize=(13, 7), layout="constrained")
     loss, accuracy, rates, synops, delays, decays = figure.subplots(2, 3, sharex=True).flat
     _lines(loss, history, lambda e: {"": e.loss})
@@ -46,7 +51,7 @@ def draw(history: Sequence[Epoch], path: Path) -> None:
     for axes in (synops, delays, decays):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
-    figure.savefig(path, format="png", dpi=120)
+    return figure
 
 
 def _lines(

@@ -1,55 +1,44 @@
 """Tasks: labelled signals, how they are split by subject, and how they become spikes.
 
-    readers/     files of a data set to labelled signal windows
-    encoders/    signal windows to spikes
-    windows      labelled signal windows, what every reader returns; fixed_arrays their types
-    split        train, validation and test
-    augment/     varied copies of signals, to train on
-    recipe       the numbers of a training
-    task         the Task type; encode windows, describe a task in a network
-    own          tasks in files of the user's own; own_checks what is refused of them
-    cache        arrays kept on disk, so that they are made once; kept_spikes uses it
-    download     a published file, whole or not at all; idx_downloads lists those of MNIST and
-                 Fashion-MNIST, unpack opens archives
-    inventory    which data are there, what they hold; download them
-    origin       where data come from, on which terms, where they are looked for
-    har          human activity recognition: which data set a folder holds
-    watch        shoulder exercises from a watch
-    spoken_digits  digits that six speakers say
-    digits       small handwritten digits
-    mnist        handwritten digits; fashion pictures of clothes
-    nmnist       handwritten digits before an event camera; dvsgesture gestures
-    shd          spoken digits through a model of the inner ear; ssc words
-    ntidigits    spoken digits before a silicon cochlea
-    reading      how far a reader has come
-
-To add a task, write one file with a `Task` (docs/own-task.md shows how) and name it in `TASKS`, or,
+To add a task, write one file with a `Task` (docs/own-task.md shows how) and name it in `NAMES`, or,
 without a change here, in the environment variable NEURODEPLOY_TASKS.
 """
 
 from __future__ import annotations
 
-from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.digits import DIGITS
-from neurodeploy.tasks.dvsgesture import DVSGESTURE
-from neurodeploy.tasks.fashion import FASHION
-from neurodeploy.tasks.har import HAR
-from neurodeploy.tasks.mnist import MNIST
-from neurodeploy.tasks.nmnist import NMNIST
-from neurodeploy.tasks.ntidigits import NTIDIGITS
-from neurodeploy.tasks.own import own_tasks
-from neurodeploy.tasks.shd import SHD
-from neurodeploy.tasks.spoken_digits import SPOKEN_DIGITS
-from neurodeploy.tasks.ssc import SSC
-from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.watch import WATCH
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        HAR, WATCH, DIGITS, MNIST, FASHION, SPOKEN_DIGITS, NMNIST, SHD, SSC, NTIDIGITS, DVSGESTURE,
-    )
-}  # fmt: skip
+from neurodeploy.models.errors import InputError
+
+if TYPE_CHECKING:
+    from neurodeploy.tasks.task import Task
+
+NAMES: Final = (
+    "har", "watch", "digits", "mnist", "fashion", "spoken-digits", "nmnist", "shd", "ssc",
+    "ntidigits", "dvsgesture",
+)  # fmt: skip
+
+
+class _Installed(Mapping[str, "Task"]):
+    """The tasks by name; the file of one is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Task:
+        if name not in NAMES:
+            raise KeyError(name)
+        word = name.replace("-", "_")
+        task: Task = getattr(importlib.import_module(f"neurodeploy.tasks.{word}"), word.upper())
+        return task
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+TASKS: Mapping[str, Task] = _Installed()
 
 
 def known() -> dict[str, Task]:
@@ -58,7 +47,16 @@ def known() -> dict[str, Task]:
     Raises:
         InputError: when one of these files cannot be used.
     """
-    return {**TASKS, **own_tasks(TASKS)}
+    return {**TASKS, **_own()}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all tasks, without importing the installed ones.
+
+    Raises:
+        InputError: when one of the user's own files cannot be used.
+    """
+    return (*TASKS, *_own())
 
 
 def get(name: str) -> Task:
@@ -67,7 +65,15 @@ def get(name: str) -> Task:
     Raises:
         InputError: when there is none.
     """
-    tasks = known()
-    if name not in tasks:
-        raise InputError(f"{name!r} is no task; the tasks are {', '.join(tasks)}")
-    return tasks[name]
+    if name in TASKS:
+        return TASKS[name]
+    own = _own()
+    if name not in own:
+        raise InputError(f"{name!r} is no task; the tasks are {', '.join((*TASKS, *own))}")
+    return own[name]
+
+
+def _own() -> dict[str, Task]:
+    from neurodeploy.tasks.own import own_tasks
+
+    return own_tasks(TASKS)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers.images import image_windows
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import VALIDATION, Windows
 
@@ -39,12 +39,12 @@ HIGHEST = 16
 
 TIME_STEPS = 16
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(256,),
     epochs=80,
-    batch=16,
+    batch_size=16,
     learning_rate=1e-3,
-    count_scale=1.2,
+    logit_scale=1.2,
     augment=VaryImages(SHAPE[1:]),
 )
 """`docs/recipes/digits.md` tells how it was chosen."""
@@ -138,7 +138,7 @@ DIGITS = Task(
     description="handwritten digits in 8 x 8 pixels (scikit-learn)",
     read=read,
     default_encoder=rate_encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
     other_encoders={"latency": latency_encoder},
 )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Files, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
@@ -50,12 +50,12 @@ COLLECTION = Collection(
     raw=tonic_events.gestures,
 )
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     network="conv",
     hidden=(128,),
     dropout=0.1,
     epochs=30,
-    batch=16,
+    batch_size=16,
     learning_rate=2e-3,
     augment=Shift(BINS.grid, rows=3, columns=3, steps=4),
 )
@@ -86,6 +86,6 @@ DVSGESTURE = Task(
     description="gestures of hands and arms before an event camera (DVS Gesture)",
     read=read,
     default_encoder=encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.idx_downloads import FASHION_DOWNLOADS
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import mnist_like
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
@@ -17,7 +17,7 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 TIME_STEPS = 12
 
-RECIPE = Recipe(hidden=(256,), epochs=16, batch=64, learning_rate=2e-3, count_scale=1.2)
+CONFIG = TrainConfig(hidden=(256,), epochs=16, batch_size=64, learning_rate=2e-3, logit_scale=1.2)
 """`docs/recipes/fashion.md` tells how it was chosen."""
 
 
@@ -59,7 +59,7 @@ FASHION = Task(
     description="pictures of clothes in 28 x 28 pixels (Fashion-MNIST)",
     read=read,
     default_encoder=rate_encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
     other_encoders={"latency": latency_encoder},
 )

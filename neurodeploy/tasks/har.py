@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
@@ -13,7 +14,6 @@ from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER
 from neurodeploy.tasks.readers.search import check_nothing_locked, levels
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
@@ -27,12 +27,12 @@ DELTA_G, DELTA_RAD_S, COARSE = 0.1, 0.2, 3
 LEVEL_PER_G, TURNING_PER_RAD_S = 0.5, 2.5
 """Thresholds and gains of the encoder; `docs/recipes/har.md` tells how they were chosen."""
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(128, 128),
     epochs=16,
-    batch=32,
+    batch_size=32,
     learning_rate=3e-3,
-    count_scale=0.15,
+    logit_scale=0.15,
     augment=vary_wearing,
 )
 
@@ -157,6 +157,6 @@ HAR = Task(
     description="human activities from a worn accelerometer and gyroscope (HAPT, UCI HAR, WISDM)",
     read=read,
     default_encoder=default_encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )

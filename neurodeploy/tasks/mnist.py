@@ -32,7 +32,7 @@ MNIST = Task(
     description="handwritten digits in 28 x 28 pixels (MNIST)",
     read=read,
     default_encoder=fashion.rate_encoder,
-    recipe=fashion.RECIPE,
+    config=fashion.CONFIG,
     origin=ORIGIN,
     other_encoders={"latency": fashion.latency_encoder},
 )

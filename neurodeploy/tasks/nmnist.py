@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
@@ -11,7 +12,6 @@ from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import nmnist_small, tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Files, Part, find_homes
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
@@ -31,11 +31,11 @@ COLLECTION = Collection(
     class_names=tuple("0123456789"),
 )
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     network="conv",
     hidden=(128,),
     epochs=20,
-    batch=32,
+    batch_size=32,
     learning_rate=4e-3,
     augment=Shift(BINS.grid, rows=1, columns=1),
 )
@@ -86,6 +86,6 @@ NMNIST = Task(
     description="handwritten digits before an event camera (N-MNIST)",
     read=read,
     default_encoder=encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )

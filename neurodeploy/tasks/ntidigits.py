@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
@@ -35,11 +35,11 @@ COLLECTION = Collection(
     raw=tonic_events.cochlea,
 )
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(256, 256),
     dropout=0.1,
     epochs=30,
-    batch=32,
+    batch_size=32,
     learning_rate=2e-3,
     delay_rate=0.2,
     augment=Shift(BINS.grid, columns=1, steps=4),
@@ -72,6 +72,6 @@ NTIDIGITS = Task(
     description="spoken digits before a silicon cochlea (N-TIDIGITS18)",
     read=read,
     default_encoder=encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )

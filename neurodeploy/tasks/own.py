@@ -8,19 +8,19 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from neurodeploy.learning.config import Checks, TrainConfig, check_fields, is_function
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.recipe import Checks, Recipe, check_fields, is_function
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import NUMBERS, shown
 
@@ -68,7 +68,7 @@ _TASK: Final[Checks] = {
         is_function,
         "give a function that returns the encoder of windows, as `lambda windows: Delta()` does",
     ),
-    "recipe": (lambda value: isinstance(value, Recipe), "give a Recipe"),
+    "config": (lambda value: isinstance(value, TrainConfig), "give a TrainConfig"),
     "origin": (lambda value: isinstance(value, Origin), "give an Origin"),
     "other_encoders": (
         _are_encoders,
@@ -93,11 +93,11 @@ VARIABLE: Final = "NEURODEPLOY_TASKS"
 """Paths of Python files, parted as PATH is: by `:`, on Windows by `;`."""
 
 
-def own_tasks(taken: Mapping[str, Task]) -> dict[str, Task]:
+def own_tasks(taken: Collection[str]) -> dict[str, Task]:
     """Return the tasks of the files that the environment names, by name.
 
     Args:
-        taken: tasks whose names are taken.
+        taken: names that are taken.
 
     Raises:
         InputError: when a file is missing, cannot be run, has no `TASK`, or its task has the name
@@ -106,7 +106,7 @@ def own_tasks(taken: Mapping[str, Task]) -> dict[str, Task]:
     found: dict[str, Task] = {}
     for path in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         task = _task_of(Path(path).absolute())
-        if task.name in {**taken, **found}:
+        if task.name in taken or task.name in found:
             raise InputError(
                 f"{path}, which {VARIABLE} lists, calls its task {task.name!r} as another is "
                 "called; give it a name of its own"
@@ -132,12 +132,12 @@ def _task_of(path: Path) -> Task:
 
 def _guarded(task: Task, path: Path) -> Task:
     """Return the task with functions that raise nothing but sentences; see `_guard`."""
-    recipe, origin = task.recipe, task.origin
+    config, origin = task.config, task.origin
     encoder: dict[str, Any] = {"is_right": _is_encoder, "words": "an encoder, such as Delta()"}
-    if recipe.augment is not None and not is_dataclass(recipe.augment):  # those show their fields
+    if config.augment is not None and not is_dataclass(config.augment):  # those show their fields
         words = "an array of numbers of the same shape as the signals"
-        augment = _guard(recipe.augment, path, "augment", is_right=_is_varied, words=words)
-        recipe = replace(recipe, augment=augment)
+        augment = _guard(config.augment, path, "augment", is_right=_is_varied, words=words)
+        config = replace(config, augment=augment)
     find = _guard(origin.find, path, "find", is_right=_is_path_or_none, words="a Path, or None")
     fetch = None if origin.fetch is None else _guard(origin.fetch, path, "fetch")
     return replace(
@@ -148,7 +148,7 @@ def _guarded(task: Task, path: Path) -> Task:
             name: _guard(call, path, f"the encoder {name}", **encoder)
             for name, call in task.other_encoders.items()
         },
-        recipe=recipe,
+        config=config,
         origin=replace(origin, find=find, fetch=fetch),
     )
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
@@ -32,11 +32,11 @@ COLLECTION = Collection(
     raw=tonic_events.inner_ear,
 )
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(256, 256),
     dropout=0.2,
     epochs=30,
-    batch=64,
+    batch_size=64,
     learning_rate=2e-3,
     delay_rate=0.2,
     augment=Shift(BINS.grid, columns=4, steps=4),
@@ -69,6 +69,6 @@ SHD = Task(
     description="spoken digits through a model of the inner ear (SHD)",
     read=read,
     default_encoder=encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )

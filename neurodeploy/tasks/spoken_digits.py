@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import vary_speaking
 from neurodeploy.tasks.encoders.registry import Bands, Delta, Encoder, Lif, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import fsdd
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(128, 128),
     epochs=20,
-    batch=32,
+    batch_size=32,
     learning_rate=3e-3,
-    count_scale=0.15,
+    logit_scale=0.15,
     augment=vary_speaking,
 )
 
@@ -51,7 +51,7 @@ SPOKEN_DIGITS = Task(
     description="digits from zero to nine, said by six speakers",
     read=fsdd.read,
     default_encoder=_bands("log-mel", BOTH),
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
     other_encoders={
         "log-mel-delta": _bands("log-mel", DELTA),

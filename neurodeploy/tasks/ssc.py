@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import Shift
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
@@ -32,11 +32,11 @@ COLLECTION = Collection(
     raw=tonic_events.inner_ear,
 )
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(512, 512),
     dropout=0.1,
     epochs=20,
-    batch=128,
+    batch_size=128,
     learning_rate=2e-3,
     delay_rate=0.2,
     augment=Shift(BINS.grid, columns=4, steps=4),
@@ -69,6 +69,6 @@ SSC = Task(
     description="35 spoken words through a model of the inner ear (SSC)",
     read=read,
     default_encoder=encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurodeploy.learning.config import TrainConfig
+from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.samples import Samples
-from neurodeploy.tasks import cache
+from neurodeploy.samples import Samples, spread
+from neurodeploy.tasks import cache, get
 from neurodeploy.tasks.encoders.registry import Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.recipe import Recipe
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.split import Split, split
+from neurodeploy.tasks.windows import Signal, Windows
 
 MS_PER_S = 1000.0
 
@@ -30,16 +32,16 @@ class Task:
         description: one line for help texts.
         read: reads the windows from a folder or file; raises InputError.
         default_encoder: chooses the encoder for the channels that the windows have.
-        recipe: how to train its network well.
+        config: how to train its network well.
         origin: where the data come from, and where they are looked for.
-        other_encoders: by name, encoders to choose with `--encoder` instead of the default.
+        other_encoders: by name, encoders to choose instead of the default.
     """
 
     name: str
     description: str
     read: Callable[[Path], Windows]
     default_encoder: Callable[[Windows], Encoder]
-    recipe: Recipe
+    config: TrainConfig
     origin: Origin
     other_encoders: Mapping[str, Callable[[Windows], Encoder]] = field(default_factory=dict)
 
@@ -72,10 +74,153 @@ class Task:
         """
         if name is None:
             return self.default_encoder(windows)
-        if name not in self.other_encoders:
-            names = ", ".join(self.other_encoders) or "none, so leave --encoder out"
-            raise InputError(f"the task {self.name} has no encoder {name!r}; it has {names}")
+        self.check_encoder(name)
         return self.other_encoders[name](windows)
+
+    def check_encoder(self, name: str) -> None:
+        """Raise InputError when the task has no other encoder of that name."""
+        if name not in self.other_encoders:
+            names = ", ".join(self.other_encoders) or "its own alone, so name none"
+            raise InputError(f"the task {self.name} has no encoder {name!r}; it has {names}")
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """A task with its data: `neurodeploy.task("har")`.
+
+    Attributes:
+        task: what is learned.
+        windows: all labelled windows of the data.
+        split: which of them train, validate and test.
+        encoder: makes them spikes.
+        notes: one sentence for each thing that was dropped or chosen while reading.
+    """
+
+    task: Task
+    windows: Windows
+    split: Split
+    encoder: Encoder
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name per label."""
+        return self.windows.class_names
+
+    @property
+    def config(self) -> TrainConfig:
+        """How to train the task's network well, chosen on validation data."""
+        return self.task.config
+
+    @property
+    def train(self) -> Samples:
+        """The samples to learn from, encoded when they are read."""
+        return self.samples("train")
+
+    @property
+    def validation(self) -> Samples:
+        """The samples that choose the best epoch."""
+        return self.samples("validation")
+
+    @property
+    def test(self) -> Samples:
+        """The samples to report on."""
+        return self.samples("test")
+
+    def samples(self, part: str, count: int | None = None) -> Samples:
+        """Return "train", "validation" or "test", or `count` of its samples, spread evenly."""
+        windows, encoder, rows = self.windows, self.encoder, getattr(self.split, part)
+        numbers = spread(len(rows), count)
+        chosen = rows[numbers]
+        return Samples(
+            numbers=numbers,
+            num_steps=encoder.steps(windows.samples),
+            part=lambda start, stop: encode_windows(windows, encoder, chosen[start:stop]).spikes,
+            labels=windows.labels[chosen],
+            source=windows.source,
+            split=windows.test_words if part == "test" else f"{part} samples",
+            signal=lambda at: Signal(
+                windows.signals[chosen[at]], windows.channel_names, windows.grid
+            ),
+        )
+
+    def architecture(self, config: TrainConfig) -> Architecture:
+        """Return the network that a configuration describes, for this data.
+
+        Raises:
+            InputError: when it does not fit the channels and classes.
+        """
+        return config.architecture(
+            channels=self.encoder.channels(len(self.windows.channel_names)),
+            classes=len(self.class_names),
+            steps=self.encoder.steps(self.windows.samples),
+            grid=self.windows.grid,
+        )
+
+    def majority_share(self) -> float:
+        """Return the share of the validation windows that the most frequent class has."""
+        labels = self.windows.labels[self.split.validation]
+        return float(np.bincount(labels).max() / len(labels))
+
+    def describe(self) -> TaskDescription:
+        """Return what a network trained on these windows must carry to read new ones."""
+        return TaskDescription(
+            name=self.name,
+            encoder=self.encoder.as_dict(),
+            class_names=self.class_names,
+            steps=self.encoder.steps(self.windows.samples),
+            dt_ms=step_ms(self.windows, self.encoder),
+        )
+
+    def __repr__(self) -> str:
+        split = self.split
+        parts = {"train": split.train, "validation": split.validation, "test": split.test}
+        counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
+        channels = self.encoder.channels(len(self.windows.channel_names))
+        return (
+            f"{self.name}: {self.windows.source}\n"
+            f"  {counts}; {len(self.class_names)} classes: {', '.join(self.class_names)}\n"
+            f"  spikes of {channels} channels in {self.encoder.steps(self.windows.samples)} steps"
+        )
+
+
+def load_task(task: Task, path: Path | None = None, *, encoder: str | None = None) -> TaskData:
+    """Read the data of a task, and encode what takes long to encode.
+
+    Args:
+        task: one of `neurodeploy.tasks`.
+        path: folder or file of the data; None where the task looks for them.
+        encoder: name of another of the task's encoders.
+
+    Raises:
+        InputError: when the data are missing or malformed, or there is no such encoder.
+    """
+    windows = task.load(path)
+    chosen = task.encoder(windows, encoder)
+    notes = (*windows.notes, *cache.prepare(windows, chosen))
+    return TaskData(task, windows, split(windows), chosen, notes)
+
+
+def load_like(description: TaskDescription, path: Path | None = None) -> TaskData:
+    """Read the data of the task that a network was trained for, with its own encoder.
+
+    Raises:
+        InputError: when the network names no task, or the data are missing or of another kind.
+    """
+    if not description.name:
+        raise InputError(
+            "the network names no task, so there are no samples to run; give some with "
+            "--input spikes.npy (see docs/any-network.md)"
+        )
+    task = get(description.name)
+    windows = task.load(path)
+    encoder = matching_encoder(description, windows)
+    return TaskData(task, windows, split(windows), encoder, windows.notes)
 
 
 def encode_windows(windows: Windows, encoder: Encoder, chosen: ArrayLike) -> Samples:
@@ -91,17 +236,6 @@ def step_ms(windows: Windows, encoder: Encoder) -> float | None:
     if windows.rate_hz is None:
         return None
     return MS_PER_S / windows.rate_hz * windows.samples / encoder.steps(windows.samples)
-
-
-def describe(task: Task, windows: Windows, encoder: Encoder) -> TaskDescription:
-    """Return what a network trained on these windows must carry to read new ones."""
-    return TaskDescription(
-        name=task.name,
-        encoder=encoder.as_dict(),
-        class_names=windows.class_names,
-        steps=encoder.steps(windows.samples),
-        dt_ms=step_ms(windows, encoder),
-    )
 
 
 def matching_encoder(description: TaskDescription, windows: Windows) -> Encoder:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import vary_wrist
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.har import COARSE, DELTA_G, DELTA_RAD_S, LEVEL_PER_G
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import seglearn_watch
-from neurodeploy.tasks.recipe import Recipe
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.windows import Windows
 
 MOVEMENT = Delta((DELTA_G,) * 3 + (DELTA_RAD_S,) * 3, coarse=COARSE)
 TURNING_PER_RAD_S = 2.0
 
-RECIPE = Recipe(
+CONFIG = TrainConfig(
     hidden=(128, 128),
     epochs=16,
-    batch=32,
+    batch_size=32,
     learning_rate=3e-3,
-    count_scale=0.15,
+    logit_scale=0.15,
     augment=vary_wrist,
 )
 """`docs/recipes/watch.md` tells how the numbers were chosen."""
@@ -48,6 +48,6 @@ WATCH = Task(
     description="seven shoulder exercises from a watch's accelerometer and gyroscope (seglearn)",
     read=seglearn_watch.read,
     default_encoder=default_encoder,
-    recipe=RECIPE,
+    config=CONFIG,
     origin=ORIGIN,
 )
