@@ -12,7 +12,7 @@ from neurodeploy import cli
 COMMANDS = {
     "deploy": "train, export, check and report in a row: the first thing to run",
     "train": "train a network for a task and write model.pt",
-    "export": "turn model.pt into model.net and prove that it spikes alike",
+    "export": "turn model.pt into model.net and check that it spikes as the trained network",
     "report": "run model.net and report accuracy, spikes, energy and latency",
     "data": "list the data of the tasks, show or download them",
 }
@@ -27,17 +27,23 @@ def module(name: str) -> Any:
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named first in `argv`, or list the commands."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    name = arguments[0] if arguments else "--help"
+    name, *words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name == "help" and words and words[0] in COMMANDS:
+        name, words = words[0], ["--help"]
     if name in COMMANDS:
-        return int(module(name).main(arguments[1:]))
-    listing = "\n".join(f"  {name:8}{text}" for name, text in COMMANDS.items())
-    text = f"usage: neurodeploy COMMAND [OPTIONS], or python -m neurodeploy.COMMAND\n\n{listing}"
-    if name in ("-h", "--help"):
-        print(text)
-        return 0
+        return int(module(name).main(words))
+    if name in ("-V", "--version"):
+        print(f"neurodeploy {cli.version()}")
+        return cli.DONE
+    if name in ("help", "-h", "--help"):
+        listing = "\n".join(f"  {each:8}{text}" for each, text in COMMANDS.items())
+        print(
+            "usage: neurodeploy COMMAND [OPTIONS], or python -m neurodeploy.COMMAND\n\n"
+            f"{listing}\n\nneurodeploy help COMMAND lists the options of one; --version the version"
+        )
+        return cli.DONE
     print(f"error: {name!r} is no command; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
-    return 2
+    return cli.IMPOSSIBLE
 
 
 def run() -> None:

@@ -15,12 +15,15 @@ import shlex
 import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 
 from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from neurodeploy.hw_sim.chips.chip import Chip
@@ -58,7 +61,17 @@ def next_command(name: str, *words: str | Path, data: Path | None = None) -> str
     """Return a command as a person would type it, on the same data as the one that names it."""
     given = [] if data is None else ["--data", str(data)]
     runner = ["uv", "run"] if "UV" in os.environ else []  # uv sets it for what it runs
-    return shlex.join([*runner, "python", "-m", f"neurodeploy.{name}", *map(str, words), *given])
+    return shlex.join([*runner, *program(name), *map(str, words), *given])
+
+
+def program(name: str) -> list[str]:
+    """Return the words that start a command, as the person typed those of this one."""
+    typed = Path(sys.argv[0])
+    if typed.name == "neurodeploy":
+        return ["neurodeploy", name]
+    if typed.parts[-2:] == ("neurodeploy", "__main__.py"):
+        return ["python", "-m", "neurodeploy", name]
+    return ["python", "-m", f"neurodeploy.{name}"]
 
 
 def command(main: Main) -> Main:
@@ -66,8 +79,7 @@ def command(main: Main) -> Main:
 
     @functools.wraps(main)
     def guarded(argv: Sequence[str] | None = None) -> int:
-        if hasattr(signal, "SIGPIPE"):  # end like other tools when `| head` has read enough
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        _prepare_process()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # names of files hold what the terminal may not
                 stream.reconfigure(errors="backslashreplace")
@@ -82,6 +94,19 @@ def command(main: Main) -> Main:
             return IMPOSSIBLE
 
     return guarded
+
+
+def _prepare_process() -> None:
+    """Set what makes a command behave and run fast, which a library must leave alone."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if hasattr(signal, "SIGPIPE") and in_main_thread:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end like other tools after `| head`
+    # OpenMP threads that wait by spinning make two thread pools (torch's and numba's) slow each
+    # other down tenfold on a busy machine. It counts only when set before the first of them starts.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # But waking a thread takes longer than a small layer: GNU's wait for some microseconds.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    keep_freed_memory()
 
 
 def _code_of(main: Main, argv: Sequence[str] | None) -> int:
@@ -167,14 +192,29 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
         return textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False)
 
 
-def parser(name: str, description: str) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and how to see the options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and exit with 2."""
+        self.exit(IMPOSSIBLE, f"error: {message}\nsee: {self.prog} --help\n")
+
+
+def parser(name: str, description: str) -> Parser:
     """Return an argument parser that shows defaults in its help."""
-    return argparse.ArgumentParser(
-        prog=f"python -m neurodeploy.{name}",
+    made = Parser(
+        prog=shlex.join(program(name)),
         description=description,
         formatter_class=_Help,
         allow_abbrev=False,
     )
+    made.add_argument("--version", action="version", version=f"neurodeploy {version()}")
+    return made
+
+
+def version() -> str:
+    """Return the version of the installed package."""
+    return metadata.version("neurodeploy")
 
 
 def add_data_option(options: argparse.ArgumentParser) -> None:

@@ -15,12 +15,14 @@ from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
 from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.models.memory import keep_freed_memory
 
 
 class Fast:
     """`hw_sim.simulators.fast` as a `measuring.SampleSimulator`."""
 
     def __init__(self, workload: Workload, threads: int) -> None:
+        keep_freed_memory()  # as the commands do
         self.network = network_of(workload)
         self.options = RunOptions(threads=threads)
 

@@ -28,7 +28,6 @@ from neurodeploy.models.layers import (
     Shape,
     each_neuron,
 )
-from neurodeploy.models.memory import keep_freed_memory
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif, Delta, SigmaDelta
 
@@ -50,7 +49,6 @@ def run(
     """
     inputs = check_input(network, spikes)
     voltage = network.answer_kind == "voltage"
-    keep_freed_memory()
     side_by_side = len(inputs) * max(map(dense_cuba.parts, network.layers))
     with limited_to(options.threads, side_by_side):
         runs, shape = [], network.layers[0].input_shape
