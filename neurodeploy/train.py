@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
 from neurodeploy.learning import budget_options, distributed
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, require
 
 if TYPE_CHECKING:
     from neurodeploy.learning.distributed import Team
@@ -123,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(given: argparse.Namespace) -> tuple[Path, int]:
     """Train as the options say and return the path of the checkpoint, and the exit code: 1 where
     the budget was not met."""
+    require("training", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
         from neurodeploy.learning import tensorboard
         from neurodeploy.learning.run_folder import RunFolder

@@ -2,6 +2,7 @@
 
 `loop` trains it.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -10,6 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from neurodeploy.models.errors import require
+
+require("training", "torch", "lava.lib.dl.slayer")  # before they are imported
+
 import torch
 from torch import Tensor
 
