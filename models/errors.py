@@ -75,7 +75,7 @@ def require(purpose: str, *modules: str) -> None:
         if not is_installed(module):
             raise MissingPackageError(
                 f"{purpose} needs {module}, which is not installed; install it with "
-                f"{install_commands(f'neurodeploy[{EXTRAS[module]}]')}",
+                f"{extra_commands(EXTRAS[module])}",
                 name=module,
             )
 
@@ -93,8 +93,24 @@ def is_installed(module: str) -> bool:
 def install_commands(requirement: str, *options: str) -> str:
     """Return the commands that install a requirement with pip and with uv, joined by "or"."""
     words = shlex.join([*options, requirement])
-    if requirement != "neurodeploy[lava]":
-        return f"`pip install {words}` or `uv pip install {words}`"
+    return f"`pip install {words}` or `uv pip install {words}`"
+
+
+def extra_commands(extra: str) -> str:
+    """Return the commands that add an extra to the installed neurodeploy, joined by "or".
+
+    They name its version: PyPI has another project called neurodeploy, which pip and uv would
+    install instead of this one where they find no other way.
+    """
+    from importlib import metadata  # takes as long as all else here
+
+    try:
+        wanted = f"neurodeploy[{extra}]=={metadata.version('neurodeploy')}"
+    except metadata.PackageNotFoundError:  # it is run from its folder
+        wanted = f"{OVERRIDES.parents[1]}[{extra}]"
+    if extra != "lava":
+        return install_commands(wanted)
+    words = shlex.quote(wanted)
     with_uv = f"`uv pip install --override {shlex.quote(str(OVERRIDES))} {words}`"
     if sys.version_info >= (3, 11):
         return f"{with_uv} (pip refuses Lava on Python 3.11 and later; `pip install uv` brings uv)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from neurodeploy.models.errors import (
     OVERRIDES,
     InputError,
     MissingPackageError,
-    install_commands,
+    extra_commands,
     require,
 )
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
@@ -222,7 +223,16 @@ def test_a_missing_package_is_an_input_error_and_an_import_error(
 
 def test_the_commands_for_lava_name_the_file_that_is_shipped() -> None:
     assert OVERRIDES.is_file()
-    assert str(OVERRIDES) in install_commands("neurodeploy[lava]")
+    assert f"--override {OVERRIDES} " in extra_commands("lava")
+
+
+def test_the_commands_cannot_bring_the_other_project_of_that_name() -> None:
+    version = PROJECT["project"]["version"]
+    for extra in set(EXTRAS.values()):
+        commands = re.findall("`([^`]*install.*?)`", extra_commands(extra))
+        named = [each for each in commands if "neurodeploy[" in each]
+        assert named
+        assert all(f"'neurodeploy[{extra}]=={version}'" in each for each in named)
 
 
 def test_the_shipped_overrides_are_those_of_the_project() -> None:

@@ -97,7 +97,7 @@ def test_without_the_package_it_is_said_before_anything_is_read_or_written(
     assert train.main(["--data", str(tmp_path), "--out", str(out), "--tensorboard"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: writing TensorBoard's event files needs tensorboard, ")
-    assert "pip install 'neurodeploy[tensorboard]'" in said
+    assert "pip install 'neurodeploy[tensorboard]==" in said
     assert not out.exists()
 
 

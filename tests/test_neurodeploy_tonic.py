@@ -166,7 +166,7 @@ def test_a_folder_without_the_data_is_refused(tmp_path: Path) -> None:
 
 def test_without_tonic_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tonic", None)
-    message = r"needs tonic, which is not installed; .*`pip install 'neurodeploy\[events\]'`"
+    message = r"needs tonic, which is not installed; .*`pip install 'neurodeploy\[events\]=="
     with pytest.raises(MissingPackageError, match=message):
         get("ntidigits").load(folder)
     with pytest.raises(MissingPackageError, match=message):
