@@ -28,7 +28,7 @@ from neurodeploy.models.errors import (
 )
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.running import trained_network
-from neurodeploy.running.evaluation import Inputs
+from neurodeploy.samples import Samples
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -182,9 +182,8 @@ def test_a_trace_says_what_keeps_it_from_the_trained_network(
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "model.pt").write_bytes(b"is not read")
     network = QuantizedNetwork((DenseLayer(np.ones((1, 1)), CubaLif([0], [0], 1)),))
-    spikes = np.zeros((1, 1, 2), np.uint8)
-    inputs = Inputs(np.arange(1), 2, lambda a, b: spikes[a:b], None, "drawn", "given")
-    compared, why = trained_network.compare(tmp_path / "model.net", network, inputs)
+    samples = Samples.of(np.zeros((1, 1, 2), np.uint8))
+    compared, why = trained_network.compare(tmp_path / "model.net", network, samples)
     assert compared is None
     assert why.startswith(f"{tmp_path / 'model.pt'} cannot be compared with: it needs torch, ")
     assert "neurodeploy[lava]" in why
