@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
 from neurodeploy.models import files
-from neurodeploy.models.errors import DesignRuleError, InputError
+from neurodeploy.models.errors import DesignRuleError, InputError, require
 
 if TYPE_CHECKING:  # it needs numpy
     from neurodeploy.hw_sim.chips.chip import Chip
@@ -77,6 +77,7 @@ def export(
     threads: int | None = None,
 ) -> int:
     """Write the network of a checkpoint to `path` and prove it; return the exit code."""
+    require("exporting a checkpoint", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
         from neurodeploy.export import netx
         from neurodeploy.learning import checkpoint

@@ -6,11 +6,42 @@ print it and exit with 2; any other exception is a bug and shows its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.util
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+OVERRIDES: Final = Path(__file__).parents[1] / "lava-overrides.txt"
+"""What `uv pip install --override` needs to install Lava beside current packages."""
+
+EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "torch": "lava",
+        "lava.magma": "lava",
+        "lava.lib.dl.slayer": "lava",
+        "tonic": "events",
+        "tensorboard": "tensorboard",
+    }
+)
+"""The extra that brings a module which the core goes without."""
 
 
 class InputError(ValueError):
     """Say what is wrong with a file, an option, an array or a network that came from outside."""
+
+
+class MissingPackageError(InputError, ImportError):
+    """Say which package is not installed, what needs it, and the commands that install it.
+
+    Attributes:
+        name: the module or package that is missing.
+    """
+
+    def __init__(self, message: str, name: str | None = None) -> None:
+        ImportError.__init__(self, message, name=name)
 
 
 class DesignRuleError(InputError):
@@ -28,3 +59,59 @@ class DesignRuleError(InputError):
 
 class BackendError(RuntimeError):
     """Say why a backend could not run: missing hardware, a time limit, its own error."""
+
+
+def require(purpose: str, *modules: str) -> None:
+    """Check that modules are installed, without importing them.
+
+    Args:
+        purpose: what needs them, the start of a sentence.
+        modules: keys of `EXTRAS`.
+
+    Raises:
+        MissingPackageError: names the first that is not installed, and how to install it.
+    """
+    for module in modules:
+        if not is_installed(module):
+            raise MissingPackageError(
+                f"{purpose} needs {module}, which is not installed; install it with "
+                f"{extra_commands(EXTRAS[module])}",
+                name=module,
+            )
+
+
+def is_installed(module: str) -> bool:
+    """Return whether a module can be found; only the packages above it are imported."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is missing
+        return False
+
+
+def install_commands(requirement: str, *options: str) -> str:
+    """Return the commands that install a requirement with pip and with uv, joined by "or"."""
+    words = shlex.join([*options, requirement])
+    return f"`pip install {words}` or `uv pip install {words}`"
+
+
+def extra_commands(extra: str) -> str:
+    """Return the commands that add an extra to the installed neurodeploy, joined by "or".
+
+    They name its version: PyPI has another project called neurodeploy, which pip and uv would
+    install instead of this one where they find no other way.
+    """
+    from importlib import metadata  # takes as long as all else here
+
+    try:
+        wanted = f"neurodeploy[{extra}]=={metadata.version('neurodeploy')}"
+    except metadata.PackageNotFoundError:  # it is run from its folder
+        wanted = f"{OVERRIDES.parents[1]}[{extra}]"
+    if extra != "lava":
+        return install_commands(wanted)
+    words = shlex.quote(wanted)
+    with_uv = f"`uv pip install --override {shlex.quote(str(OVERRIDES))} {words}`"
+    if sys.version_info >= (3, 11):
+        return f"{with_uv} (pip refuses Lava on Python 3.11 and later; `pip install uv` brings uv)"
+    return f"`pip install {words}` or {with_uv}"

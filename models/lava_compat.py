@@ -13,11 +13,18 @@ import sys
 from functools import wraps
 from typing import Any
 
+from neurodeploy.models.errors import require
+
 _MODULE = "lava.magma.compiler.var_model"
 
 
 def prepare() -> None:
-    """Import the module that Python 3.11 refuses; call this before any import of Lava."""
+    """Import the module that Python 3.11 refuses; call this before any import of Lava.
+
+    Raises:
+        MissingPackageError: when Lava is not installed.
+    """
+    require("Lava's process graph", "lava.magma")
     if sys.version_info < (3, 11) or _MODULE in sys.modules:
         return
     original = dataclasses.dataclass

@@ -5,6 +5,7 @@ they stand for, and a value that has no such integer is refused. An axonal delay
 that receives: it becomes a column of that layer's delay, so that a layer's spikes are what its
 neurons emit. Synaptic delays are rounded, as they are outside training, and add to those.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from neurodeploy.models.errors import require
+
+require("quantizing a SLAYER network", "torch", "lava.lib.dl.slayer")  # before they are imported
+
 import torch
 
 from neurodeploy.models.blocks import lava_dl

@@ -4,6 +4,7 @@ The blocks, their parameters and their meaning are lava-dl's; on a CPU they run 
 which give the same spikes. What lava-dl lacks is added as blocks of the same kind: synaptic delays,
 learned biases, weights of few bits. `compacted` leaves out neurons that no longer matter.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -14,6 +15,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from neurodeploy.models.errors import require
+
+require("a SLAYER network", "torch", "lava.lib.dl.slayer")  # before they are imported
+
 import torch
 from torch import Tensor
 

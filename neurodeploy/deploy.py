@@ -17,7 +17,7 @@ from neurodeploy.export import __main__ as export_command
 from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import distributed
 from neurodeploy.models import files
-from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.errors import BackendError, InputError, require
 
 if TYPE_CHECKING:
     from neurodeploy.hw_sim.reports.report import Report
@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "to check and estimate for; when none is given, loihi2 is checked and all are estimated",
     )
     given = options.parse_args(argv)
+    require("training", "torch", "lava.lib.dl.slayer")
     if distributed.place()[1] > 1:
         raise InputError(
             "deploy was started as one of several processes and needs one; give torchrun "

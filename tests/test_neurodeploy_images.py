@@ -180,8 +180,8 @@ def test_digits_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits.importlib.util, "find_spec", lambda name: None)
     with refused(
         "the data of the task digits are missing (1,797 images of handwritten digits that come "
-        "with scikit-learn); install scikit-learn with `pip install scikit-learn`, or say where "
-        "they are with --data"
+        "with scikit-learn); install scikit-learn with `pip install scikit-learn` or `uv pip "
+        "install scikit-learn`, or say where they are with --data"
     ):
         tasks.get("digits").load(None)
 

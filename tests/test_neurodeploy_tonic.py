@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import dvsgesture, get, nmnist, ntidigits, reading, shd, ssc
 from neurodeploy.tasks.readers import events, tonic_events
 
@@ -166,10 +166,10 @@ def test_a_folder_without_the_data_is_refused(tmp_path: Path) -> None:
 
 def test_without_tonic_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tonic", None)
-    message = r"read by tonic, which cannot be imported .* `uv sync --extra events` or `pip install"
-    with pytest.raises(InputError, match=message):
+    message = r"needs tonic, which is not installed; .*`pip install 'neurodeploy\[events\]=="
+    with pytest.raises(MissingPackageError, match=message):
         get("ntidigits").load(folder)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(MissingPackageError, match=message):
         tonic_events.fetch(ntidigits.COLLECTION)(folder)
 
 

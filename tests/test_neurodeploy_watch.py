@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import get
 from neurodeploy.tasks.readers import seglearn_watch
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
@@ -111,7 +111,7 @@ def test_the_package_is_found_without_being_imported() -> None:
 def test_an_absent_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        InputError, match=r"task watch are missing \(.*\); install it with `uv sync --group data` "
+        MissingPackageError, match=r"task watch are missing \(.*\); install it with `pip install "
     ):
         get("watch").load(None)
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import shlex
+import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_commands_in_the_readme_take_their_options(
 def test_the_readme_names_the_two_commands() -> None:
     assert "pip install uv && uv run python -m neurodeploy.deploy --task har" in README
     assert "uv run pytest" in README
+
+
+def test_the_script_in_the_readme_is_a_whole_program(tmp_path: Path) -> None:
+    (script,) = re.findall(r"^<!-- script -->\n```python\n(.*?)^```$", README, re.S | re.M)
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout
 
 
 def test_no_placeholder_is_left_in_the_readme() -> None:

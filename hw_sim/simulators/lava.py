@@ -13,7 +13,7 @@ from neurodeploy.export.lava_order import from_lava
 from neurodeploy.hw_sim.activity import Activity, States, check_input
 from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
-from neurodeploy.models.errors import BackendError
+from neurodeploy.models.errors import BackendError, require
 from neurodeploy.models.network import QuantizedNetwork
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -37,9 +37,11 @@ def run(
 
     Raises:
         InputError: when the spikes do not fit the network.
+        MissingPackageError: when Lava is not installed.
         BackendError: when Lava raises, dies, exceeds the time limit, or has no shared memory left.
     """
     inputs = check_input(network, spikes)
+    require("the backend lava", "lava.magma")
     refuse_empty(inputs)
     check_shared_memory(network)
     steps = inputs.shape[0] * inputs.shape[2]

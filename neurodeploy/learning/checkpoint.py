@@ -3,6 +3,7 @@
 A checkpoint holds tensors and plain values only and is read with torch's `weights_only`, so a
 file with code in it is refused, not run.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from neurodeploy.models.errors import require
+
+require("reading model.pt", "torch", "lava.lib.dl.slayer")  # before they are imported
 
 import torch
 

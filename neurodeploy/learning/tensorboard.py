@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -10,19 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from neurodeploy.learning.training import Epoch
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, require
 
 LAYERED = ("rates", "delays", "current_decays", "voltage_decays", "synops")
 """Parts of an epoch with a value for each layer."""
 
 
 def check_installed() -> None:
-    """Raise InputError unless torch can write event files."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise InputError(
-            "TensorBoard's event files need the package tensorboard, which is not installed; run "
-            "uv sync --extra tensorboard (or pip install tensorboard), or leave out --tensorboard"
-        )
+    """Raise MissingPackageError unless torch can write event files."""
+    require("writing TensorBoard's event files", "tensorboard")
 
 
 def check_writable(folder: Path) -> None:

@@ -2,12 +2,17 @@
 
 `loop` trains it.
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from neurodeploy.models.errors import require
+
+require("training", "torch", "lava.lib.dl.slayer")  # before they are imported
 
 import torch
 from torch import Tensor

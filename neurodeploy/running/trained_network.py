@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from neurodeploy import cli
 from neurodeploy.models import files
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, MissingPackageError, require
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.running.comparison import Comparison, place_of
 from neurodeploy.samples import Samples
@@ -38,6 +38,10 @@ def compare(
         return None, str(error)
     if not there:
         return None, f"there is no {file} to compare with, and --compare names no backend"
+    try:
+        require("it", "torch", "lava.lib.dl.slayer")
+    except MissingPackageError as error:
+        return None, f"{file} cannot be compared with: {error}"
     with cli.status("loading SLAYER"):
         from neurodeploy.learning import checkpoint
         from neurodeploy.models.quantize import quantize

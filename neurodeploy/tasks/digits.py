@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.learning.config import TrainConfig
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, install_commands
 from neurodeploy.tasks.augment import VaryImages
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin
@@ -60,7 +60,8 @@ ORIGIN = Origin(
     data="1,797 images of handwritten digits that come with scikit-learn",
     licence="CC BY 4.0, as UCI's page says",
     citation="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits (UCI 80), 1998",
-    obtain="install scikit-learn with `pip install scikit-learn`",
+    obtain=f"install scikit-learn with {install_commands('scikit-learn')}",
+    package="scikit-learn",
     find=package_folder,
 )
 

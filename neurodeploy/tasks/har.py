@@ -43,6 +43,7 @@ ORIGIN = Origin(
     "Neurocomputing 171, 2016 (UCI 341)",
     obtain=hapt.INSTALL,
     places=("har",),
+    package=hapt.PACKAGE,
     find=hapt.package_file,
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from neurodeploy.models import files
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks.download import Download
 
 HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
@@ -25,6 +25,7 @@ class Origin:
         citation: what to cite.
         obtain: one clause that says how to get them, such as "install it with `...`".
         places: names in the data home where they are looked for, the first to be found counts.
+        package: name of the Python package that brings them, "" when none does.
         find: looks elsewhere, such as in an installed package; returns None when they are absent.
         downloads: files that `python -m neurodeploy.data --get` puts into the task's folder.
         unpacked: whether the one download is an archive, whose content is put there instead.
@@ -36,6 +37,7 @@ class Origin:
     citation: str
     obtain: str
     places: tuple[str, ...] = ()
+    package: str = ""
     find: Callable[[], Path | None] = lambda: None
     downloads: tuple[Download, ...] = ()
     unpacked: bool = False
@@ -63,14 +65,17 @@ class Origin:
         """Return the folder or file that holds the data.
 
         Raises:
-            InputError: when they are absent.
+            InputError: when they are absent, MissingPackageError when a package would bring them.
         """
         path = self.where()
         if path is None:
-            raise InputError(
+            message = (
                 f"the data of the task {task} are missing ({self.data}); {self.obtain}, or say "
                 "where they are with --data"
             )
+            if self.package:
+                raise MissingPackageError(message, self.package)
+            raise InputError(message)
         return path
 
 

@@ -31,6 +31,7 @@ ORIGIN = Origin(
     "Inertial Signals from a Smartwatch, Physiological Measurement 39, 2018",
     obtain=seglearn_watch.INSTALL,
     places=("watch",),
+    package=seglearn_watch.PACKAGE,
     find=seglearn_watch.package_file,
 )
 

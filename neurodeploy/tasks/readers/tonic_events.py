@@ -23,7 +23,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, require
 from neurodeploy.tasks import cache, reading
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.collection import Collection, Part, find_files, find_home
@@ -139,7 +139,6 @@ def shortages(collection: Collection, official: NDArray[Any]) -> Iterator[str]:
             )
 
 
-INSTALL: Final = "install it with `uv sync --extra events` or `pip install 'neurodeploy[events]'`"
 PROBLEMS: Final = (
     OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
     RuntimeError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile, tarfile.TarError,
@@ -225,15 +224,12 @@ def _tonic(collection: Collection) -> Any:
     """Return tonic's class.
 
     Raises:
-        InputError: when tonic is not installed.
+        MissingPackageError: when tonic is not installed.
     """
-    try:
-        import numpy.lib.recfunctions  # noqa: F401 (tonic takes it for loaded)
-        import tonic
-    except ImportError as error:
-        raise InputError(
-            f"{collection.title} is read by tonic, which cannot be imported ({error}); {INSTALL}"
-        ) from None
+    require(f"reading {collection.title}", "tonic")
+    import numpy.lib.recfunctions  # noqa: F401 (tonic takes it for loaded)
+    import tonic
+
     return getattr(tonic.datasets, collection.kind)
 
 
