@@ -1,14 +1,114 @@
-"""What a person runs: train a network, export it, run it, and read what it would cost on Loihi.
+"""neurodeploy: spiking networks to Intel's Loihi through Lava, and what they cost there.
 
-train, export, report, deploy   the commands; `python -m neurodeploy` lists them; data shows what
-                                there is to train on
-cli                             what the commands share: errors, exit codes, progress; progress_bar;
-                                paths what lies at a path that a person gave
-tasks/                          data, its split and how it becomes spikes
-learning/                       train a network for a task, and keep it
-running/                        run a network, compare what it does, make a report of it
-support                         what runs where, as the README shows it
-pages/                          reports and histories as text and pictures
+    import neurodeploy as nd
+
+    task = nd.task("har")                            # .train .validation .test
+    run = nd.fit(task, nd.TrainConfig(epochs=16))    # .model .history .plot()
+    network = nd.quantize(run.model)                 # integers, as the chip has them
+    print(nd.check_equivalence(run.model, network, task.test))
+    report = nd.evaluate(network, task.test)         # accuracy, spikes, energy, latency
+    nd.save(network, "har.net")
+    report.save("report.html")
+
+Importing neurodeploy imports nothing else: each name is imported when it is first used. Training,
+quantizing and Lava need the extra `lava`; all else does not.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from importlib import metadata
+
+    from neurodeploy.export.lava_graph import build as to_lava
+    from neurodeploy.files import load, load_model, save
+    from neurodeploy.hw_sim.activity import Activity
+    from neurodeploy.hw_sim.chips.chip import read_chip_file as load_chip
+    from neurodeploy.hw_sim.placement.place import Placement, place
+    from neurodeploy.hw_sim.reports.estimated import estimate
+    from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.learning.fit import TrainedRun, fit
+    from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
+    from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+    from neurodeploy.models.network import QuantizedNetwork, TaskDescription
+    from neurodeploy.models.neurons import CubaLif
+    from neurodeploy.models.quantize import quantize
+    from neurodeploy.progress import progress_bar
+    from neurodeploy.running.comparison import Comparison, check_equivalence, compare
+    from neurodeploy.running.evaluation import Report, evaluate
+    from neurodeploy.running.exporting import check_rules
+    from neurodeploy.running.side_by_side import compare_networks
+    from neurodeploy.running.simulation import simulate
+    from neurodeploy.samples import Samples
+    from neurodeploy.tasks.task import TaskData, task_from_arrays
+    from neurodeploy.tasks.task import load_task as task
+
+    __version__ = metadata.version("neurodeploy")
+
+__all__ = [
+    "Activity", "BackendError", "Comparison", "ConvLayer", "CubaLif", "DenseLayer",
+    "DesignRuleError", "InputError", "InputLayer", "Placement", "QuantizedNetwork",
+    "RecurrentLayer", "Report", "Samples", "TaskData", "TaskDescription", "TrainConfig",
+    "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
+    "evaluate", "fit", "load", "load_chip", "load_model", "place", "progress_bar", "quantize",
+    "save", "simulate", "task", "task_from_arrays", "to_lava",
+]  # fmt: skip
+
+_HOMES: Final = {
+    "export.lava_graph": {"to_lava": "build"},
+    "files": ("load", "load_model", "save"),
+    "hw_sim.activity": ("Activity",),
+    "hw_sim.chips.chip": {"load_chip": "read_chip_file"},
+    "hw_sim.placement.place": ("Placement", "place"),
+    "hw_sim.reports.estimated": ("estimate",),
+    "learning.config": ("TrainConfig",),
+    "learning.fit": ("TrainedRun", "fit"),
+    "models.errors": ("BackendError", "DesignRuleError", "InputError"),
+    "models.layers": ("ConvLayer", "DenseLayer", "InputLayer", "RecurrentLayer"),
+    "models.network": ("QuantizedNetwork", "TaskDescription"),
+    "models.neurons": ("CubaLif",),
+    "models.quantize": ("quantize",),
+    "progress": ("progress_bar",),
+    "running.comparison": ("Comparison", "check_equivalence", "compare"),
+    "running.evaluation": ("Report", "evaluate"),
+    "running.exporting": ("check_rules",),
+    "running.side_by_side": ("compare_networks",),
+    "running.simulation": ("simulate",),
+    "samples": ("Samples",),
+    "tasks.task": {
+        "TaskData": "TaskData",
+        "task": "load_task",
+        "task_from_arrays": "task_from_arrays",
+    },
+}
+"""The module of each name, and what the name is called there."""
+
+_NEED_LAVA: Final = {
+    "to_lava": ("the Lava process graph", "lava.proc"),
+    "fit": ("training", "torch", "lava.lib.dl.slayer"),
+    "TrainedRun": ("training", "torch", "lava.lib.dl.slayer"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("neurodeploy")
+    for home, names in _HOMES.items():
+        if name in names:
+            if name in _NEED_LAVA:
+                from neurodeploy.models.errors import require
+
+                require(*_NEED_LAVA[name])
+            called = names[name] if isinstance(names, dict) else name
+            found = getattr(import_module(f"neurodeploy.{home}"), called)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module 'neurodeploy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__, "__version__"]

@@ -153,9 +153,9 @@ def progress(description: str) -> Iterator[Advance]:
 
     Yields a function to call with what is done and the whole, in any unit.
     """
-    from neurodeploy import progress_bar
+    from neurodeploy.progress import progress_bar
 
-    with progress_bar.shown(description) as advance:
+    with progress_bar(description) as advance:
         yield advance
 
 

@@ -56,12 +56,11 @@ class Samples:
             source: where they come from, for reports.
 
         Raises:
-            InputError: when the shapes do not fit one another, or there is no sample.
+            InputError: when the shapes do not fit one another.
         """
-        if spikes.ndim != 3 or not spikes.size:
+        if spikes.ndim != 3:
             raise InputError(
-                f"the spikes have shape {spikes.shape}; give (samples, channels, time), none of "
-                "them 0"
+                f"the spikes have shape {spikes.shape}; give (samples, channels, time)"
             )
         known = None if labels is None else np.asarray(labels)
         if known is not None and (known.dtype.kind not in "ui" or known.shape != spikes.shape[:1]):

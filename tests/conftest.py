@@ -365,7 +365,8 @@ def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """Return a function that registers a task of 12 windows as the only one, and says of its origin
     what it is told."""
     from neurodeploy import tasks
-    from neurodeploy.tasks import origin, recipe, task, windows
+    from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.tasks import origin, task, windows
     from neurodeploy.tasks.encoders.registry import Delta
 
     def read(path: Path) -> Any:
@@ -379,7 +380,7 @@ def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     def register(**changes: Any) -> Any:
         words = ("12 made-up windows", "CC0", "Nobody, Nothing, 2020", "get them with `cp`")
         came = replace(origin.Origin(*words, ("toy",)), **changes)
-        made = task.Task("toy", "a toy", read, lambda _: Delta(), recipe.TrainConfig(), came)
+        made = task.Task("toy", "a toy", read, lambda _: Delta(), TrainConfig(), came)
         monkeypatch.setattr(tasks, "TASKS", {"toy": made})
         return made
 

@@ -16,7 +16,7 @@ from neurodeploy.tasks import get
 from neurodeploy.tasks.encoders.registry import Bands, from_dict
 from neurodeploy.tasks.readers import fsdd
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.task import describe
+from neurodeploy.tasks.task import TaskData
 from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 Key = tuple[int, str, int]
@@ -316,7 +316,7 @@ def test_every_encoder_of_the_task_takes_the_recordings(repository: Path) -> Non
     }  # fmt: skip
     for name in (None, *task.other_encoders):
         encoder = task.encoder(windows, name)
-        description = describe(task, windows, encoder)
+        description = TaskData(task, windows, split(windows), encoder).describe()
         assert description.steps == encoder.steps(8000)
         assert description.dt_ms == pytest.approx(8000 / 8 / encoder.steps(8000))
         assert from_dict(description.encoder) == encoder

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.chips.chip import chip as find_chip
 from neurodeploy.hw_sim.placement.blocks import Blocks, Readers, readers_of, receivers, whole
 from neurodeploy.hw_sim.placement.budgets import (
     BudgetUse,
@@ -170,11 +171,24 @@ class Placement:
                 )
 
 
-def place(network: QuantizedNetwork, chip: Chip) -> Placement:
+def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
     """Return where `network` goes on chips of this kind.
 
     Nothing is refused here: `design_rules.check` says whether the placement can be.
+
+    Args:
+        network: to place.
+        chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
+
+    Raises:
+        InputError: when there is no such chip.
+
+    Example:
+        >>> neurodeploy.place(network, "loihi2").neurocores
+        1
     """
+    if isinstance(chip, str):
+        chip = find_chip(chip)
     layers: list[LayerPlacement] = []
     readers = Readers(1, convolve=False)  # what reads the last layer's spikes is one place
     for layer in reversed(network.layers):

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.chips.chip import Chip
 from neurodeploy.hw_sim.chips.cost import Estimate, exactly, largest
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimates.energy import (
@@ -24,10 +26,11 @@ from neurodeploy.hw_sim.estimates.latency import (
     real_time,
     sample_latency,
 )
-from neurodeploy.hw_sim.estimates.meter import Workload
+from neurodeploy.hw_sim.estimates.meter import Workload, measure
 from neurodeploy.hw_sim.placement.budgets import BudgetUse
 from neurodeploy.hw_sim.placement.design_rules import advice, check
-from neurodeploy.hw_sim.placement.place import Core, LayerPlacement, Placement
+from neurodeploy.hw_sim.placement.place import Core, LayerPlacement, Placement, place
+from neurodeploy.models.network import QuantizedNetwork
 
 MICRO: Final = 1e6
 MILLI: Final = 1e3
@@ -294,6 +297,31 @@ class Estimated:
 def power(energy: Energy, duration_s: Estimate) -> Estimate:
     """Return the watts of a sample's events over its time, and so the joules of one second."""
     return energy.dynamic * duration_s.inverse()
+
+
+def estimate(
+    network: QuantizedNetwork, activity: Activity, chip: Chip | str = "loihi2"
+) -> Estimated:
+    """Return what a run of a network would take on a chip: neurocores, energy, latency.
+
+    Args:
+        network: that ran.
+        activity: what it did, one sample or more.
+        chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
+
+    Returns:
+        Energy in J and latency in s of the mean sample, each with its low and high bound.
+
+    Raises:
+        InputError: when there is no such chip.
+
+    Example:
+        >>> activity = neurodeploy.simulate(network, spikes)
+        >>> energy = neurodeploy.estimate(network, activity, "loihi1").energy
+        >>> energy.dynamic.low <= energy.dynamic.value <= energy.dynamic.high
+        True
+    """
+    return estimated(measure(activity, place(network, chip)), dt_ms=network.task.dt_ms)
 
 
 def estimated(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.samples import Samples, spread
 from neurodeploy.tasks import cache, get
-from neurodeploy.tasks.encoders.registry import Encoder, from_dict
+from neurodeploy.tasks.encoders.registry import Counts, Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.split import Split, split
-from neurodeploy.tasks.windows import Signal, Windows
+from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Signal, Windows
 
 MS_PER_S = 1000.0
 
@@ -189,21 +189,92 @@ class TaskData:
         )
 
 
-def load_task(task: Task, path: Path | None = None, *, encoder: str | None = None) -> TaskData:
+def load_task(
+    task: Task | str, path: str | Path | None = None, *, encoder: str | None = None
+) -> TaskData:
     """Read the data of a task, and encode what takes long to encode.
 
     Args:
-        task: one of `neurodeploy.tasks`.
+        task: a task or its name; `python -m neurodeploy.data` lists them.
         path: folder or file of the data; None where the task looks for them.
         encoder: name of another of the task's encoders.
 
     Raises:
-        InputError: when the data are missing or malformed, or there is no such encoder.
+        InputError: when there is no such task or encoder, or the data are missing or malformed.
+
+    Example:
+        >>> task = neurodeploy.task("digits")
+        >>> len(task.train), len(task.test), task.test.spikes.shape
+        (1078, 450, (450, 64, 16))
     """
-    windows = task.load(path)
+    task = get(task) if isinstance(task, str) else task
+    windows = task.load(None if path is None else Path(path))
     chosen = task.encoder(windows, encoder)
     notes = (*windows.notes, *cache.prepare(windows, chosen))
     return TaskData(task, windows, split(windows), chosen, notes)
+
+
+def task_from_arrays(
+    train: tuple[ArrayLike, ArrayLike],
+    validation: tuple[ArrayLike, ArrayLike],
+    test: tuple[ArrayLike, ArrayLike],
+    *,
+    class_names: Sequence[str] | None = None,
+    dt_ms: float | None = None,
+    config: TrainConfig | None = None,
+) -> TaskData:
+    """Return spikes of your own as data to train on, without a task in the registry.
+
+    Args:
+        train: spikes, integers (samples, channels, time) of 0 and 1, and labels, integers
+            (samples,) from 0.
+        validation: the same, to choose the best epoch by.
+        test: the same, to report on.
+        class_names: one name per label; numbers when not given.
+        dt_ms: milliseconds of one time step, where it stands for a certain time.
+        config: how to train; that of `TrainConfig()` when not given.
+
+    Raises:
+        InputError: when shapes disagree, or a part has no sample of some class.
+
+    Example:
+        >>> spikes = np.random.default_rng(0).integers(0, 2, (30, 8, 20), dtype=np.uint8)
+        >>> labels = np.arange(30) % 3
+        >>> parts = [(spikes[k::3], labels[::3] * 0 + np.arange(10) % 3) for k in range(3)]
+        >>> neurodeploy.task_from_arrays(*parts).class_names
+        ('0', '1', '2')
+    """
+    pairs = [
+        (np.asarray(spikes), np.asarray(labels)) for spikes, labels in (train, validation, test)
+    ]
+    parts = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.uint8), [len(p[1]) for p in pairs])
+    labels = np.concatenate([each for _, each in pairs])
+    names = class_names or [str(label) for label in range(int(labels.max()) + 1)]
+    spikes = np.concatenate([each for each, _ in pairs])
+    if spikes.dtype.kind not in "bui" or spikes.min() < 0 or spikes.max() > 1:
+        raise InputError(
+            f"the spikes are {spikes.dtype} from {spikes.min()} to {spikes.max()}; give integers "
+            "of 0 and 1"
+        )
+    windows = Windows(
+        signals=spikes.astype(np.uint8),
+        labels=labels,
+        subjects=None,
+        class_names=tuple(names),
+        channel_names=tuple(f"channel {index}" for index in range(spikes.shape[1])),
+        rate_hz=None if dt_ms is None else MS_PER_S / dt_ms,
+        source="arrays",
+        parts=parts,
+    )
+    task = Task(
+        name="",
+        description="arrays of spikes",
+        read=lambda path: windows,
+        default_encoder=lambda windows: Counts(),
+        config=config or TrainConfig(),
+        origin=Origin("arrays", "yours", "you", "they are in memory"),
+    )
+    return TaskData(task, windows, split(windows), Counts())
 
 
 def load_like(description: TaskDescription, path: Path | None = None) -> TaskData:

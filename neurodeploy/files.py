@@ -1,0 +1,81 @@
+"""Networks in files: load and save them, whatever kind of file it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neurodeploy.export import netx
+from neurodeploy.models import files
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
+
+if TYPE_CHECKING:  # it needs torch
+    from neurodeploy.models.snn import SlayerNetwork
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP = b"PK"
+"""How netx files and torch's checkpoints begin."""
+
+
+def load(path: str | Path) -> QuantizedNetwork:
+    """Return the quantized network of a file; its content tells what it is.
+
+    Args:
+        path: a netx file (HDF5) of neurodeploy or lava-dl, or a checkpoint `model.pt` that `fit`
+            or `python -m neurodeploy.train` wrote, which is quantized.
+
+    Raises:
+        InputError: when the file is missing, damaged or of another kind.
+
+    Example:
+        >>> neurodeploy.save(network, "example.net")
+        >>> neurodeploy.load("example.net").inputs
+        4
+    """
+    path = Path(path)
+    files.check_file(path, "give the path of a .net file, or of a model.pt")
+    start = path.open("rb").read(len(HDF5))
+    if start == HDF5:
+        return netx.read(path)
+    if start.startswith(ZIP):
+        from neurodeploy.models.quantize import quantize
+
+        return quantize(load_model(path))
+    raise InputError(
+        f"{path} is neither a netx file (HDF5) nor a checkpoint of torch; give a .net file, or the "
+        "model.pt that train wrote"
+    )
+
+
+def load_model(path: str | Path) -> SlayerNetwork:
+    """Return the trained network of a checkpoint `model.pt`, in evaluation mode.
+
+    Nothing in the file is run. The network knows its task, which `quantize` hands on.
+
+    Raises:
+        InputError: when the file is missing, damaged or no checkpoint of neurodeploy.
+
+    Example:
+        >>> run.save("example.pt")
+        >>> neurodeploy.load_model("example.pt").task.name
+        'digits'
+    """
+    from neurodeploy.learning import checkpoint
+
+    return checkpoint.load(Path(path)).network()
+
+
+def save(network: QuantizedNetwork, path: str | Path) -> None:
+    """Write a network to a netx file, which lava-dl reads too; the file is replaced whole.
+
+    Raises:
+        InputError: when the name does not end in .net, or the file cannot be written.
+
+    Example:
+        >>> neurodeploy.save(network, "example.net")
+    """
+    path = Path(path)
+    if path.suffix != ".net":
+        raise InputError(f"{path} is no name for a netx file; end it in .net")
+    netx.write(network, path)

@@ -1,0 +1,64 @@
+"""Progress bars, on a terminal and in a notebook: `fit(..., advance=progress_bar("training"))`."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+
+class progress_bar:
+    """A bar with a time estimate, for any function that takes `advance`.
+
+    It is drawn on stderr where that is a terminal, and in a notebook; elsewhere nothing is. It
+    closes when all is done, or at the end of a `with` block.
+
+    Args:
+        description: what is being done, in front of the bar.
+    """
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` is done, in any unit."""
+        if self._bar is None:
+            self._bar = _bar(self._description, done, total)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """Remove the bar; the next call draws a new one."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> progress_bar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _bar(description: str, done: int, total: int) -> Any:
+    from tqdm.auto import tqdm  # it takes longer to import than a command to start
+
+    in_notebook = "ipykernel" in sys.modules
+    return tqdm(
+        total=total,
+        initial=done,  # a resumed run starts far from 0: no speed in that
+        desc=description,
+        disable=False if in_notebook else None,  # None: where stderr is no terminal
+        leave=in_notebook,
+        unit_scale=True,
+        dynamic_ncols=True,
+        bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} elapsed, {remaining} to go",
+    )
