@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from types import TracebackType
 from typing import Any
@@ -59,6 +60,6 @@ def _bar(description: str, done: int, total: int) -> Any:
         disable=False if in_notebook else None,  # None: where stderr is no terminal
         leave=in_notebook,
         unit_scale=True,
-        dynamic_ncols=True,
+        ncols=None if in_notebook else min(shutil.get_terminal_size().columns, 100),
         bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} elapsed, {remaining} to go",
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
@@ -256,16 +257,7 @@ def task_from_arrays(
             f"the spikes are {spikes.dtype} from {spikes.min()} to {spikes.max()}; give integers "
             "of 0 and 1"
         )
-    windows = Windows(
-        signals=spikes.astype(np.uint8),
-        labels=labels,
-        subjects=None,
-        class_names=tuple(names),
-        channel_names=tuple(f"channel {index}" for index in range(spikes.shape[1])),
-        rate_hz=None if dt_ms is None else MS_PER_S / dt_ms,
-        source="arrays",
-        parts=parts,
-    )
+    windows = _spike_windows(spikes.astype(np.uint8), labels, parts, tuple(names), dt_ms)
     task = Task(
         name="",
         description="arrays of spikes",
@@ -275,6 +267,25 @@ def task_from_arrays(
         origin=Origin("arrays", "yours", "you", "they are in memory"),
     )
     return TaskData(task, windows, split(windows), Counts())
+
+
+def _spike_windows(
+    spikes: NDArray[np.uint8],
+    labels: NDArray[Any],
+    parts: NDArray[np.uint8],
+    class_names: tuple[str, ...],
+    dt_ms: float | None,
+) -> Windows:
+    return Windows(
+        signals=spikes,
+        labels=labels,
+        subjects=None,
+        class_names=class_names,
+        channel_names=tuple(f"channel {index}" for index in range(spikes.shape[1])),
+        rate_hz=None if dt_ms is None else MS_PER_S / dt_ms,
+        source="arrays",
+        parts=parts,
+    )
 
 
 def load_like(description: TaskDescription, path: Path | None = None) -> TaskData:
