@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from neurodeploy import cli, report, train
 from neurodeploy.export import __main__ as export_command
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.learning import budget_options, distributed
 from neurodeploy.models import files
 from neurodeploy.models.errors import BackendError, InputError

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.decisions import (
     DecisionMeter,
     Decisions,
@@ -16,7 +17,6 @@ from neurodeploy.hw_sim.decisions import (
     way_steps,
 )
 from neurodeploy.hw_sim.readout import outputs, score
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError

@@ -17,8 +17,8 @@ import pytest
 
 from neurodeploy.hw_sim import backends
 from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured, count
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.reports.report import MEASURED_CAVEATS, build
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast, loihi
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork

@@ -22,8 +22,8 @@ from neurobench.models import SNNTorchModel
 from torch.nn.functional import conv2d, linear
 from torch.utils.data import DataLoader, TensorDataset
 
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench, NeurobenchMeter, footprint
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.layers import RecurrentLayer, each_neuron
 from neurodeploy.models.network import (

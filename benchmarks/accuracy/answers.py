@@ -39,9 +39,8 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     import torch
 
     from neurodeploy.export import netx
-    from neurodeploy.hw_sim.backends import BACKENDS
+    from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
     from neurodeploy.hw_sim.readout import outputs
-    from neurodeploy.hw_sim.run_options import RunOptions
     from neurodeploy.learning import checkpoint
     from neurodeploy.models.blocks.spikes import layer_spikes
     from neurodeploy.running import evaluation

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.backends import Backend
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import Backend, RunOptions
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork

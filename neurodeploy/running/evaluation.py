@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.activity import Activity, LayerCounts, Measured, count, join
-from neurodeploy.hw_sim.backends import Backend
+from neurodeploy.hw_sim.backends import Backend, RunOptions
 from neurodeploy.hw_sim.memory import Need
 from neurodeploy.hw_sim.readout import Score, outputs, score
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.samples import Advance, Samples, spread

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.backends import BACKENDS
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.models.blocks.spikes import layer_spikes
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.comparison import Divergence, Proof, compare

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from neurodeploy import cli
-from neurodeploy.hw_sim import backend_names
+from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.models import loihi
 
 
@@ -67,7 +67,7 @@ def _add_input_options(options: argparse.ArgumentParser) -> None:
 
 
 def _add_run_options(options: argparse.ArgumentParser) -> None:
-    names = sorted(backend_names.DESCRIPTIONS)
+    names = sorted(BACKENDS)
     options.add_argument("--backend", choices=names, default="fast", help="what runs it")
     options.add_argument(
         "--compare",

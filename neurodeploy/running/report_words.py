@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
-from neurodeploy.hw_sim import backend_names
+from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.models.errors import InputError
 
 OF_ONE: Final = ("spikes", "trace", "html", "plots", "raster")
@@ -27,8 +27,8 @@ def sort_out(network: Path | None, words: Sequence[str]) -> tuple[tuple[Path, ..
         InputError: when the words name both, or too many or too few of one.
     """
     own = () if network is None else (network,)
-    backends = [word for word in words if word in backend_names.DESCRIPTIONS]
-    files = [Path(word) for word in words if word not in backend_names.DESCRIPTIONS]
+    backends = [word for word in words if word in BACKENDS]
+    files = [Path(word) for word in words if word not in BACKENDS]
     if backends and files:
         raise InputError(
             f"--compare takes a backend or networks, and it took {' and '.join(words)}; name the "
@@ -63,7 +63,7 @@ def _check(networks: Sequence[Path]) -> None:
     for path in networks:
         if path.suffix != ".net" and not files.kind(path):
             raise InputError(
-                f"--compare takes netx files, or a backend ({', '.join(backend_names.DESCRIPTIONS)}"
+                f"--compare takes netx files, or a backend ({', '.join(BACKENDS)}"
                 f"), and {path} is neither; name one that is there"
             )
     if len(networks) < 2:
