@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from neurodeploy import cli, report, train
 from neurodeploy.export import __main__ as export_command
-from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.learning import budget_options, distributed
 from neurodeploy.models import files
 from neurodeploy.models.errors import BackendError, InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.hw_sim.reports.report import Report
+    from neurodeploy.running.evaluation import Report
 
 DESCRIPTION = (
     "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     model, met = train.train(given)
     network = model.with_suffix(".net")
-    code = export_command.export(model, network, data=given.data, onto=onto, threads=given.threads)
+    code = export_command.export(model, network, data=given.data, chips=onto, threads=given.threads)
     if code != cli.DONE:
         return code
     try:
@@ -73,49 +72,46 @@ def main(argv: Sequence[str] | None = None) -> int:
 def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
     """Run some test samples on Lava and on our simulator; return the exit code."""
     from neurodeploy.export import netx
-    from neurodeploy.hw_sim.backends import BACKENDS
-    from neurodeploy.running import proof
-    from neurodeploy.running.evaluation import load_test_samples
+    from neurodeploy.running.comparison import compare
+    from neurodeploy.running.inputs import task_samples
 
     network = netx.read(path)
-    spikes = load_test_samples(network.task, given.data, given.lava_samples)[0].spikes
+    samples = task_samples(network.task, given.data, count=given.lava_samples)
     with cli.progress("running on Lava's simulator") as advance:
-        on_lava = BACKENDS["lava"].run(network, spikes, RunOptions(progress=advance))
-    ours = BACKENDS["fast"].run(network, spikes, RunOptions())
-    compared = proof.compare(on_lava.spikes, ours.spikes)
+        compared = compare(network, samples, backends=("lava", "fast"), advance=advance)
+    over = cli.number_of(compared.num_samples, "sample")
     if not compared.equal:
         print(
-            f"Lava and our simulator differ in {cli.number_of(compared.different, 'spike')} of "
-            f"{cli.number_of(compared.samples, 'sample')}, first in {compared.first}"
+            f"Lava and our simulator differ in {cli.number_of(compared.num_different, 'spike')} of "
+            f"{over}, first in {compared.first}"
         )
         return cli.CHECK_FAILED
     print(
-        f"Lava and our simulator agree in all {cli.number_of(compared.spikes, 'spike')} of "
-        f"{cli.number_of(len(network.layers), 'layer')} over "
-        f"{cli.number_of(compared.samples, 'sample')} in one run"
+        f"Lava and our simulator agree in all {cli.number_of(compared.num_spikes, 'spike')} of "
+        f"{cli.number_of(compared.num_layers, 'layer')} over {over} in one run"
     )
     return cli.DONE
 
 
 def _report(network: Path, given: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
+    from neurodeploy.export import netx
+    from neurodeploy.hw_sim.chips import chip
     from neurodeploy.pages.terminal import report as terminal
-    from neurodeploy.running.report_request import Request
-    from neurodeploy.running.report_run import carry_out
+    from neurodeploy.running.evaluation import evaluate
+    from neurodeploy.running.inputs import task_samples
 
-    request = Request(
-        network,
-        data=given.data,
-        chips=given.chip or (),
-        costs=given.costs or (),
-        html=network.with_name(files.REPORT_PAGE),
-        options=RunOptions(threads=given.threads),
-    )
-    outcome = carry_out(request)
-    terminal.show(outcome.report)
-    for line in report.write_pages(request, outcome):
+    loaded = netx.read(network)
+    with cli.reading():
+        samples = task_samples(loaded.task, given.data)
+    chips = chip.choose(given.chip or (), given.costs or ())
+    with cli.progress("running on fast") as advance:
+        made = evaluate(loaded, samples, chips=chips, threads=given.threads, advance=advance)
+    terminal.show(made)
+    page = network.with_name(files.REPORT_PAGE)
+    for line in report.write_pages(made, page=page, figures=None):
         print(line)
-    return outcome.report
+    return made
 
 
 def _show_end(given: argparse.Namespace, model: Path, seconds: float) -> None:

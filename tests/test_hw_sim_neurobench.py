@@ -197,7 +197,7 @@ def by_us(
 
 
 def assert_equal(ours: Neurobench, theirs: Neurobench) -> None:
-    assert ours.as_json() == pytest.approx(theirs.as_json(), rel=1e-12)
+    assert ours.to_dict() == pytest.approx(theirs.to_dict(), rel=1e-12)
 
 
 def pruned(network: QuantizedNetwork, rng: np.random.Generator, *, even: bool) -> QuantizedNetwork:
