@@ -43,11 +43,11 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     from neurodeploy.hw_sim.readout import outputs
     from neurodeploy.learning import checkpoint
     from neurodeploy.models.blocks.spikes import layer_spikes
-    from neurodeploy.running import evaluation
+    from neurodeploy.running.inputs import task_samples
 
     cli.use_threads(threads)
     floating, network = checkpoint.load(trained).network("stock"), netx.read(path)
-    inputs = evaluation.of_task(network.task, None)
+    inputs = task_samples(network.task)
     answers: dict[str, list[int]] = {"trained": [], "deployed": []}
     different = 0
     for start in range(0, len(inputs), BATCH):
