@@ -260,16 +260,17 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Return whether a file begins as HDF5 files do.
+    """Return whether a file is one of HDF5, or begins as one that is cut short.
 
     Raises:
         InputError: when it may not be read.
     """
     try:
         with path.open("rb") as file:
-            return file.read(len(HDF5)) == HDF5
+            begins = file.read(len(HDF5)) == HDF5
     except OSError as error:
         raise InputError(f"{path} may not be read ({error.strerror})") from None
+    return begins or bool(h5py.is_hdf5(path))  # it may begin later, behind a user block
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:

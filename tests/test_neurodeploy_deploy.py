@@ -190,7 +190,7 @@ def test_a_difference_to_lava_is_named(
     def flipped(network: Any, spikes: Any, options: Any) -> Activity:
         activity = BACKENDS["fast"].run(network, spikes, options)
         last = activity.spikes[-1].copy()
-        last[1, 3, 20] ^= 1
+        last[-1, 3, 20] ^= 1
         return replace(activity, spikes=(*activity.spikes[:-1], last))
 
     other = {**BACKENDS, "lava": replace(BACKENDS["lava"], run=flipped)}

@@ -137,13 +137,9 @@ def test_one_weight_changed_by_two_is_found(trained, draw_spikes, layer):
     assert found.first.layer == layer
     one, other = found.sides
     assert {one.spike, other.spike} == {0, 1}
-    at, sample, where = (
-        found.first.layer,
-        found.first.sample,
-        (found.first.neuron, found.first.step),
-    )
-    states = fast.run(changed, spikes, RunOptions(states=True)).states[at]
-    assert other.voltage == states.voltage[sample][where]
+    first = found.first
+    states = fast.run(changed, spikes, RunOptions(states=True)).states[first.layer]
+    assert other.voltage == states.voltage[first.sample, first.neuron, first.step]
     assert (one.voltage, other.backend) == (None, "fast")
 
 
