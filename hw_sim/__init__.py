@@ -5,7 +5,8 @@ simulators/    what the table names: fast, lava, loihi; process runs the last tw
 kernels/       the compiled kernels of fast
 activity       the input of a run, checked; the spikes of every layer; what is counted from them
 memory         how much memory a run needs, and how many samples fit
-readout        the outputs of a network; score their accuracy; decisions after how many steps
+readout        the outputs of a network, and their score
+decisions      after how many steps the answers hold
 neurobench_metrics   NeuroBench's metrics of a network and a run
 chips/         limits and costs of chips, read from cost files
 placement/     from layers to neurocores, tiles and chips

@@ -13,7 +13,7 @@ import pytest
 from neurodeploy import report
 from neurodeploy.export import netx
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.report import sort_out
+from neurodeploy.report_options import sort_out
 from neurodeploy.running import side_by_side
 
 A, B, C = Path("a.net"), Path("b.net"), Path("c.net")

@@ -183,8 +183,8 @@ def test_a_checkpoint_of_other_shapes_is_named(trained, random_network):
     found, note = report.compare_with_trained(Path("model.net"), other, inputs)
     assert found is None
     assert note == (
-        "model.pt cannot be compared with: it is another network, 6-8-2 and not 6-9-2; train and "
-        "export anew"
+        "model.pt cannot be compared with: the trained model.pt is another network, with 8-2 "
+        "neurons and not 9-2; quantize it again"
     )
 
 

@@ -361,10 +361,19 @@ def _check_batch(
     fast = get("fast")
     activity = fast.run(network, spikes, RunOptions())
     device = next(model.parameters()).device
-    with torch.no_grad():
-        values = spikes.reshape(len(spikes), *network.input_shape, spikes.shape[2])
-        trained = layer_spikes(model, torch.from_numpy(values.astype(np.float32)).to(device))
+    values = spikes.reshape(len(spikes), *network.input_shape, spikes.shape[2])
+    try:
+        with torch.no_grad():
+            trained = layer_spikes(model, torch.from_numpy(values.astype(np.float32)).to(device))
+    except RuntimeError as error:  # weights for an input of another size
+        raise InputError(f"{names[0]} cannot run on these samples ({error})") from None
     expected = [layer.cpu().numpy() for layer in trained]
+    sizes = [[layer.shape[1] for layer in side] for side in (expected, activity.spikes)]
+    if sizes[0] != sizes[1]:
+        one, other = ("-".join(map(str, side)) for side in sizes)
+        raise InputError(
+            f"{names[0]} is another network, with {one} neurons and not {other}; quantize it again"
+        )
     overflows = sum(int((each.wraps + each.clips).sum()) for each in activity.overflows)
     found = compare_spikes(expected, activity.spikes, names=names)
     found = replace(found, num_overflows=overflows)
