@@ -91,7 +91,7 @@ def compare(cases: Path, folder: Path) -> dict[str, Any]:
             for name in (
                 "neurodeploy.hw_sim.simulators.fast",
                 "neurodeploy.export.netx",
-                "neurodeploy.hw_sim.run_options",
+                "neurodeploy.hw_sim.backends",
             )
         )
     finally:

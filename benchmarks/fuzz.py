@@ -27,7 +27,7 @@ from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import LENGTH, Case, case
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 
 PROGRESS_NETWORKS = 50

@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import (

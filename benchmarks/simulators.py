@@ -35,7 +35,7 @@ from benchmarks.peers.workload_file import Workload
 from benchmarks.results import Result, best_time, result_of
 from neurodeploy.export import netx
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.running.evaluation import load_test_samples
+from neurodeploy.running.inputs import task_samples
 
 OURS = ("fast", "lava")
 """What `--peers none` measures: our simulator and the one that all ratios refer to."""
@@ -212,7 +212,7 @@ def _model_name(path: Path) -> str:
 def _model(path: Path) -> Made:
     """Return the network of a file, and all test samples of its task."""
     network = netx.read(path)
-    return network, load_test_samples(network.task, None)[0].spikes
+    return network, task_samples(network.task).spikes
 
 
 def _told(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurodeploy import cli
 from neurodeploy.models import files
@@ -15,10 +15,12 @@ from neurodeploy.models.errors import DesignRuleError, InputError, require
 if TYPE_CHECKING:  # it needs numpy
     from neurodeploy.hw_sim.chips.chip import Chip
     from neurodeploy.models.network import QuantizedNetwork
+    from neurodeploy.models.snn import SlayerNetwork
+    from neurodeploy.samples import Samples
 
 DESCRIPTION = (
-    "Turn a checkpoint into an integer network, check it against Loihi, write model.net and prove "
-    "that it spikes as the trained network does."
+    "Quantize a trained network, check it against Loihi, check that it spikes as the trained "
+    "network does, and write model.net."
 )
 
 
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(options)
     given = options.parse_args(argv)
     path = given.out or given.model.parent / f"{given.model.stem}.net"
-    onto = cli.chosen_chips(given, "loihi2")
+    chips = cli.chosen_chips(given, "loihi2")
     for costs in given.costs or ():
         if files.same_file(costs, path):
             raise InputError(f"--out would write over {costs}; give it another name")
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         path,
         data=given.data,
         samples=given.samples,
-        onto=onto,
+        chips=chips,
         threads=given.threads,
     )
     if code == cli.DONE:
@@ -73,95 +75,98 @@ def export(
     *,
     data: Path | None = None,
     samples: int | None = None,
-    onto: Sequence[Chip],
+    chips: Sequence[Chip],
     threads: int | None = None,
 ) -> int:
-    """Write the network of a checkpoint to `path` and prove it; return the exit code."""
+    """Export the network of a checkpoint to `path`, print what came of it, return the exit code."""
+    check_paths(model, path)
     require("exporting a checkpoint", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
-        from neurodeploy.export import netx
         from neurodeploy.learning import checkpoint
-        from neurodeploy.models.network import digest
         from neurodeploy.models.quantize import quantize
+        from neurodeploy.running.inputs import task_samples
 
     cli.use_threads(threads)
-    kept = checkpoint.load(model)
+    trained = checkpoint.load(model).network()
+    network = quantize(trained)
+    if not fits(network, chips):
+        return cli.CHECK_FAILED
+    with cli.reading():
+        tested = task_samples(network.task, data, count=samples)
+    for note in tested.notes:
+        cli.say(f"note: {note}")
+    return write_checked(trained, network, tested, path, f"{model} was")
+
+
+def check_paths(model: Path, path: Path) -> None:
+    """Raise InputError where the model is a network already, or `path` no name for one."""
+    from neurodeploy.export import netx
+
+    if files.kind(model) == "file" and netx.is_hdf5(model):
+        raise InputError(
+            f"{model} is a netx file, which is exported already; report on it with "
+            f"{cli.next_command('report', model)}"
+        )
     if path.suffix != ".net" or files.kind(path) == "folder":
         raise InputError(f"{path} is no name for a netx file; give --out one that ends in .net")
     if files.same_file(model, path):
         raise InputError(f"--out would write over {model}; give it another name")
-    trained = kept.network()
-    network = quantize(trained, task=kept.task, provenance=kept.training)
-    if not fits(network, onto):
-        return cli.CHECK_FAILED
-    spikes = load_spikes(network, data, samples)
-    proof = prove(trained, network, spikes)
-    if not proof.equal:
-        print(
-            f"{model} was not exported: {proof.different} of its spikes differ between "
-            f"SLAYER and the simulator over {cli.number_of(proof.samples, 'sample')}, first in "
-            f"{proof.first}" + (f"; {_overflows(proof)}" if proof.wraps else "")
-        )
-        return cli.CHECK_FAILED
-    if not proof.spikes:
-        cli.say(
-            f"warning: no neuron fired in {cli.number_of(proof.samples, 'sample')}, so their "
-            "equality says little"
-        )
-    if proof.wraps:
-        cli.say(f"warning: {_overflows(proof)}; the chip wraps or clips it")
-    netx.write(network, path)
-    check_written(network, path)
-    print(
-        f"Wrote {path} (sha256 {digest(network)[:12]}): SLAYER and the simulator agree in all "
-        f"{cli.number_of(proof.spikes, 'spike')} of {cli.number_of(len(network.layers), 'layer')} "
-        f"over {cli.number_of(proof.samples, 'sample')}"
-    )
-    return cli.DONE
 
 
-def _overflows(proof: Any) -> str:
-    return f"a state left its width {cli.number_of(proof.wraps, 'time')}"
-
-
-def fits(network: QuantizedNetwork, onto: Sequence[Chip]) -> bool:
+def fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
     """Return whether the network fits the chips and the file format; print every problem if not."""
-    from neurodeploy.export import rules
-    from neurodeploy.hw_sim.placement import design_rules
-    from neurodeploy.hw_sim.placement.place import place
+    from neurodeploy.running.exporting import check_rules
 
-    held = True
-    for chip in onto:
-        problems = (*rules.check(network), *design_rules.check(network, place(network, chip)))
-        if problems:
-            print(DesignRuleError(f"the network for {chip.title}", problems))
-            held = False
-    return held
+    found = check_rules(network, chips)
+    for chip in chips:
+        if chip.name in found:
+            print(DesignRuleError(f"the network for {chip.title}", found[chip.name]))
+    return not found
 
 
-def load_spikes(network: QuantizedNetwork, data: Path | None, samples: int | None) -> Any:
-    """Return the encoded test samples of the network's task, as many as asked for."""
-    from neurodeploy.running.evaluation import load_test_samples
+def write_checked(
+    trained: SlayerNetwork, network: QuantizedNetwork, samples: Samples, path: Path, what: str
+) -> int:
+    """Write a network if it spikes as the trained one does, print that, return the exit code.
 
-    with cli.reading():
-        return load_test_samples(network.task, data, samples)[0].spikes
+    Args:
+        trained: network.
+        network: the quantized one.
+        samples: to compare every spike on.
+        path: of the file to write.
+        what: is not exported where the two differ, as in "model.pt was".
 
-
-def prove(trained: Any, network: QuantizedNetwork, spikes: Any) -> Any:
-    """Return the comparison of both networks, with a progress bar."""
-    from neurodeploy.running import proof
-
-    with cli.progress("comparing spikes") as advance:
-        return proof.prove(trained, network, spikes, advance=advance)
-
-
-def check_written(network: QuantizedNetwork, path: Path) -> None:
-    """Raise InputError unless the file reads back as the network that was written."""
+    Raises:
+        InputError: when the file cannot be written, or reads back otherwise.
+    """
     from neurodeploy.export import netx
     from neurodeploy.models.network import digest
+    from neurodeploy.running.comparison import check_equivalence
 
+    with cli.progress("comparing spikes") as advance:
+        comparison = check_equivalence(trained, network, samples, name="SLAYER", advance=advance)
+    over = cli.number_of(comparison.num_samples, "sample")
+    overflows = cli.number_of(comparison.num_overflows, "time")
+    if not comparison.equal:
+        end = f"; a state left its width {overflows}" if comparison.num_overflows else ""
+        print(
+            f"{what} not exported: {comparison.num_different} of its spikes differ between "
+            f"SLAYER and the simulator over {over}, first in {comparison.first}{end}"
+        )
+        return cli.CHECK_FAILED
+    if not comparison.num_spikes:
+        cli.say(f"warning: no neuron fired in {over}, so their equality says little")
+    if comparison.num_overflows:
+        cli.say(f"warning: a state left its width {overflows}; the chip wraps or clips it")
+    netx.write(network, path)
     if digest(netx.read(path)) != digest(network):
         raise InputError(f"{path} reads back otherwise than it was written; check the disk")
+    print(
+        f"Wrote {path} (sha256 {digest(network)[:12]}): SLAYER and the simulator agree in all "
+        f"{cli.number_of(comparison.num_spikes, 'spike')} of "
+        f"{cli.number_of(comparison.num_layers, 'layer')} over {over}"
+    )
+    return cli.DONE
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from neurodeploy.export.netx_read import (
 )
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import replacing
+from neurodeploy.models.files import check_file, replacing
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
@@ -154,6 +154,8 @@ NEURON_FIELDS: Final[dict[type[Neuron], Callable[[Any], dict[str, Any]]]] = {
 
 GROUP = "neurodeploy"
 FORMAT_VERSION = 2
+HDF5: Final = b"\x89HDF\r\n\x1a\n"
+"""How every HDF5 file begins."""
 
 
 @dataclass(frozen=True)
@@ -234,18 +236,22 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
         InputError: when the file is missing, unreadable, truncated or holds what is not supported.
     """
     path = Path(path)
-    _check_is_file(path)
+    check_file(path, "give the path of a .net file")
     if path.suffix == ".pt":
         raise InputError(
-            f"{path} is a checkpoint by its name; export it and give the .net file that comes of it"
+            f"{path} is a checkpoint by its name; export it first (python -m neurodeploy.export "
+            f"{path}) and give the .net file that comes of it"
+        )
+    if not is_hdf5(path):
+        raise InputError(
+            f"{path} is no HDF5 file, as netx files are; give a .net file that "
+            "`python -m neurodeploy.export` or lava-dl wrote"
         )
     try:
         with h5py.File(path, "r") as file:
             return _read_file(file, defaults)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read ({error.strerror})") from None
     except (
         OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
         ArithmeticError,
@@ -253,14 +259,18 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
         raise InputError(f"{path} is no readable netx file ({error}); export it again") from None
 
 
-def _check_is_file(path: Path) -> None:
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file is one of HDF5, or begins as one that is cut short.
+
+    Raises:
+        InputError: when it may not be read.
+    """
     try:
-        is_file, there = path.is_file(), path.exists()
-    except OSError as error:  # a name too long, a folder that may not be looked into
-        raise InputError(f"{str(path)[:200]} cannot be read ({error.strerror})") from None
-    if not is_file:
-        wrong = "is no regular file" if there else "does not exist"
-        raise InputError(f"{path} {wrong}; give the path of a .net file")
+        with path.open("rb") as file:
+            begins = file.read(len(HDF5)) == HDF5
+    except OSError as error:
+        raise InputError(f"{path} may not be read ({error.strerror})") from None
+    return begins or bool(h5py.is_hdf5(path))  # it may begin later, behind a user block
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:

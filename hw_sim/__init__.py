@@ -1,14 +1,12 @@
 """The integer network at work: run it, place it on neurocores, and estimate what it costs.
 
-backends       the table of what runs a network: fast, lava_backend, loihi_backend;
-               backend_names their names alone
+backends       the table of what runs a network, and the options of a run
+simulators/    what the table names: fast, lava, loihi; process runs the last two in child processes
 kernels/       the compiled kernels of fast
-lava_process   child processes that run Lava; lava_worker and loihi_worker are what they run,
-               lava_child what these two share
-run_options    what a backend may be told; inputs what it is given, activity what it yields;
-               threads limits the cores
-memory_limit   what there is of memory, and how many samples fit; memory_need what a run takes
-answers        the outputs of a network; score their accuracy; decisions after how many steps
+activity       the input of a run, checked; the spikes of every layer; what is counted from them
+memory         how much memory a run needs, and how many samples fit
+readout        the outputs of a network, and their score
+decisions      after how many steps the answers hold
 neurobench_metrics   NeuroBench's metrics of a network and a run
 chips/         limits and costs of chips, read from cost files
 placement/     from layers to neurocores, tiles and chips

@@ -1,20 +1,39 @@
-"""The backends: ways to run a network, behind one signature, in one table."""
+"""The backends: ways to run a network, behind one signature, in one table.
+
+The table imports a simulator only when it is used, so that help texts cost nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import NDArray
-
-from neurodeploy.hw_sim import memory
-from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.backend_names import DESCRIPTIONS
-from neurodeploy.hw_sim.memory import Estimator
-from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.hw_sim.simulators import fast, lava, loihi
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import QuantizedNetwork
+
+if TYPE_CHECKING:  # numba and Lava take long to import
+    from numpy.typing import NDArray
+
+    from neurodeploy.hw_sim.activity import Activity
+    from neurodeploy.hw_sim.memory import Need
+    from neurodeploy.models.network import QuantizedNetwork
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run; a backend ignores what does not concern it.
+
+    Attributes:
+        states: also return u and v of every layer, where the backend can read them.
+        threads: processor cores to use (`fast`); all by default.
+        time_limit_s: seconds after which a run of another process is ended (`lava`, `loihi2`).
+        progress: called with the time steps done and the time steps in all (`lava`).
+    """
+
+    states: bool = False
+    threads: int | None = None
+    time_limit_s: float | None = None
+    progress: Callable[[int, int], None] | None = None
 
 
 class Run(Protocol):
@@ -23,7 +42,7 @@ class Run(Protocol):
     def __call__(
         self, network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = ...
     ) -> Activity:
-        """Return what the network did with its input (batch, channels, time); see `inputs`."""
+        """Return what the network did with its input (batch, channels, time)."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +51,10 @@ class Backend:
 
     Attributes:
         name: as the option `--backend` takes it.
-        description: one line, from `backend_names`.
+        description: one line, for help texts.
         batch: samples that one call takes at most, or None for as many as memory allows.
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
-        memory: estimates what a run takes.
+        memory: estimates what a run of so many time steps takes.
         timed: whether it runs in a process of its own, which a time limit can end.
     """
 
@@ -43,37 +62,56 @@ class Backend:
     description: str
     batch: int | None
     run: Run
-    memory: Estimator
+    memory: Callable[[QuantizedNetwork, int], Need]
     timed: bool
 
+
+def _run_fast(
+    network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
+) -> Activity:
+    from neurodeploy.hw_sim.simulators import fast
+
+    return fast.run(network, spikes, options)
+
+
+def _run_lava(
+    network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
+) -> Activity:
+    from neurodeploy.hw_sim.simulators import lava
+
+    return lava.run(network, spikes, options)
+
+
+def _run_loihi(
+    network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
+) -> Activity:
+    from neurodeploy.hw_sim.simulators import loihi
+
+    return loihi.run(network, spikes, options)
+
+
+def _fast_memory(network: QuantizedNetwork, steps: int) -> Need:
+    from neurodeploy.hw_sim import memory
+
+    return memory.fast(network, steps)
+
+
+def _lava_memory(network: QuantizedNetwork, steps: int) -> Need:
+    from neurodeploy.hw_sim import memory
+
+    return memory.lava(network, steps)
+
+
+FAST = "our own simulator, bit-exact with Lava"
+LAVA = "Lava's process graph on Lava's CPU simulator"
+LOIHI2 = "a Loihi 2, where Intel's hardware packages are"
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend(
-            "fast",
-            DESCRIPTIONS["fast"],
-            512,
-            fast.run,
-            memory.fast,
-            timed=False,
-        ),
-        Backend(
-            "lava",
-            DESCRIPTIONS["lava"],
-            None,
-            lava.run,
-            memory.lava,
-            timed=True,
-        ),
-        Backend(
-            "loihi2",
-            DESCRIPTIONS["loihi2"],
-            None,
-            loihi.run,
-            memory.lava,
-            timed=True,
-        ),
+        Backend("fast", FAST, 512, _run_fast, _fast_memory, timed=False),
+        Backend("lava", LAVA, None, _run_lava, _lava_memory, timed=True),
+        Backend("loihi2", LOIHI2, None, _run_loihi, _lava_memory, timed=True),
     )
 }
 

@@ -51,7 +51,7 @@ class Decisions:
         """T, the time steps of a sample."""
         return len(self.agreement_by_step)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         accuracy = self.accuracy_by_step
         return {

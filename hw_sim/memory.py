@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import numba
 
@@ -37,10 +37,6 @@ class Need:
 
     fixed: int
     sample: int
-
-
-Estimator: TypeAlias = Callable[[QuantizedNetwork, int], Need]
-"""Returns what a network and a number of time steps take."""
 
 
 def fast(network: QuantizedNetwork, steps: int) -> Need:

@@ -88,7 +88,7 @@ class Neurobench:
     effective_neuron_operations: float | None
     dense_neuron_operations: float | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
 

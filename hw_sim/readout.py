@@ -42,23 +42,36 @@ class Readout:
         kind: see `models.network.QuantizedNetwork.answer_kind`.
         how: the same in words.
         outputs: array (samples, outputs), integers; means where neurons answer together.
+        labels: the correct class of each, int64 (samples,), or None.
+        class_names: one per output, or ().
     """
 
     samples: tuple[int, ...]
     kind: AnswerKind
     how: str
     outputs: NDArray[Any]
+    labels: NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the answers as JSON values."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answers as JSON values, with the names of classes where these are known."""
         largest = self.outputs.argmax(1).tolist()
+        labels = None if self.labels is None else self.labels.tolist()
         return {
             "kind": self.kind,
             "how": self.how,
             "samples": list(self.samples),
             "outputs": self.outputs.tolist(),
             "largest": largest,
+            "predictions": self._names(largest),
+            "labels": labels,
+            "label_names": self._names(labels),
         }
+
+    def _names(self, classes: list[int] | None) -> list[str] | None:
+        if classes is None or not self.class_names:
+            return None
+        return [self.class_names[each] for each in classes]
 
 
 HOW: dict[AnswerKind, str] = {
@@ -73,7 +86,11 @@ HOW: dict[AnswerKind, str] = {
 
 
 def readout(
-    network: QuantizedNetwork, found: NDArray[np.int64], numbers: NDArray[np.int64]
+    network: QuantizedNetwork,
+    found: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    *,
+    labels: NDArray[np.int64] | None = None,
 ) -> Readout:
     """Return the answers to show: means where neurons answer together.
 
@@ -81,13 +98,16 @@ def readout(
         network: that ran.
         found: what `outputs` gave for some samples.
         numbers: of these samples where they come from, int64 (samples,).
+        labels: the correct class of each, int64 (samples,), or None.
     """
     how, group = HOW[network.answer_kind], network.group
-    samples = tuple(numbers.tolist())
-    if group == 1:
-        return Readout(samples, network.answer_kind, how, found)
-    how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
-    return Readout(samples, network.answer_kind, how, found / group)
+    shown: NDArray[Any] = found
+    if group > 1:
+        how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
+        shown = found / group
+    return Readout(
+        tuple(numbers.tolist()), network.answer_kind, how, shown, labels, network.task.class_names
+    )
 
 
 @dataclass(frozen=True, eq=False)

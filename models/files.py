@@ -7,8 +7,8 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, Final
@@ -55,6 +55,27 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_all(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all of them are replaced, or none.
+
+    Raises:
+        InputError: when one cannot be written; the message names it and how many are left out.
+    """
+    try:
+        with ExitStack() as stack:
+            for path, content in contents.items():
+                temporary = stack.enter_context(replacing(path))
+                temporary.write_bytes(content)
+                _flush(temporary)  # a full disk shows before the first is renamed
+    except InputError as error:
+        if len(contents) == 1:
+            raise
+        others = ", ".join(sorted({str(path.parent / f"*{path.suffix}") for path in contents}))
+        raise InputError(
+            f"{error}; none of the {len(contents)} files was written ({others})"
+        ) from None
 
 
 def temporary_pattern(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The whole way in one command: `python -m neurodeploy.deploy --task har`.
 
-Train, export, prove, compare with Lava, and report.
+The data are read once; the trained network, the quantized one and the samples are handed on as
+objects.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING
 
 from neurodeploy import cli, report, train
 from neurodeploy.export import __main__ as export_command
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import distributed
 from neurodeploy.models import files
 from neurodeploy.models.errors import BackendError, InputError, require
 
 if TYPE_CHECKING:
-    from neurodeploy.hw_sim.reports.report import Report
+    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.learning.fit import TrainedRun
+    from neurodeploy.models.network import QuantizedNetwork
+    from neurodeploy.running.evaluation import Report
 
 DESCRIPTION = (
     "Train a network for a task, export it, check it on Lava and report its cost on Loihi."
@@ -44,88 +47,95 @@ def main(argv: Sequence[str] | None = None) -> int:
         options,
         "to check and estimate for; when none is given, loihi2 is checked and all are estimated",
     )
-    given = options.parse_args(argv)
+    args = options.parse_args(argv)
     require("training", "torch", "lava.lib.dl.slayer")
     if distributed.place()[1] > 1:
         raise InputError(
             "deploy was started as one of several processes and needs one; give torchrun "
             "-m neurodeploy.train, then export and report"
         )
-    onto = cli.chosen_chips(given, "loihi2")  # before it trains for an hour
-    train.config_of(given)
+    onto = cli.chosen_chips(args, "loihi2")  # before it trains for an hour
     began = time.monotonic()
-    run = train.train(given)
-    assert run.folder is not None
-    model, met = run.folder / "model.pt", cli.CHECK_FAILED if run.failures else cli.DONE
-    network = model.with_suffix(".net")
-    code = export_command.export(model, network, data=given.data, onto=onto, threads=given.threads)
+    run = train.train(args)
+    cli.use_threads(args.threads)
+    code, network = _export(run, onto)
     if code != cli.DONE:
         return code
     try:
-        compared = compare_with_lava(network, given) if given.lava_samples else cli.DONE
-        if compared != cli.DONE:
-            return compared
+        agree = not args.lava_samples or _agrees_with_lava(network, run, args.lava_samples)
     except BackendError as error:  # the report does not need Lava
         cli.say(f"error: {error}")
         compared = cli.CHECK_FAILED
-    made = _report(network, given)
-    _show_end(given, model, time.monotonic() - began)
+    else:
+        if not agree:
+            return cli.CHECK_FAILED
+        compared = cli.DONE
+    made = _report(network, run, args)
+    _show_end(args, _model(run), time.monotonic() - began)
+    met = cli.CHECK_FAILED if run.failures else cli.DONE
     return max(met, compared, report.exit_code(made))
 
 
-def compare_with_lava(path: Path, given: argparse.Namespace) -> int:
-    """Run some test samples on Lava and on our simulator; return the exit code."""
-    from neurodeploy.export import netx
-    from neurodeploy.hw_sim.backends import BACKENDS
-    from neurodeploy.running import proof
-    from neurodeploy.running.evaluation import load_test_samples
+def _model(run: TrainedRun) -> Path:
+    """Return the checkpoint of a run, beside which all else is written."""
+    assert run.folder is not None
+    return run.folder / "model.pt"
 
-    network = netx.read(path)
-    spikes = load_test_samples(network.task, given.data, given.lava_samples)[0].spikes
+
+def _export(run: TrainedRun, onto: Sequence[Chip]) -> tuple[int, QuantizedNetwork]:
+    """Quantize the trained network, check it and write it; return the exit code and the network."""
+    from neurodeploy.models.quantize import quantize
+
+    network, model = quantize(run.model), _model(run)
+    if not export_command.fits(network, onto):
+        return cli.CHECK_FAILED, network
+    path, what = model.with_suffix(".net"), f"{model} was"
+    code = export_command.write_checked(run.model, network, run.data.test, path, what)
+    return code, network
+
+
+def _agrees_with_lava(network: QuantizedNetwork, run: TrainedRun, count: int) -> bool:
+    """Run some test samples on Lava and on our simulator, and print whether every spike agrees."""
+    from neurodeploy.running.comparison import compare
+
+    samples = run.data.samples("test", count)
     with cli.progress("running on Lava's simulator") as advance:
-        on_lava = BACKENDS["lava"].run(network, spikes, RunOptions(progress=advance))
-    ours = BACKENDS["fast"].run(network, spikes, RunOptions())
-    compared = proof.compare(on_lava.spikes, ours.spikes)
+        compared = compare(network, samples, backends=("lava", "fast"), advance=advance)
+    over = cli.number_of(compared.num_samples, "sample")
     if not compared.equal:
         print(
-            f"Lava and our simulator differ in {cli.number_of(compared.different, 'spike')} of "
-            f"{cli.number_of(compared.samples, 'sample')}, first in {compared.first}"
+            f"Lava and our simulator differ in {cli.number_of(compared.num_different, 'spike')} of "
+            f"{over}, first in {compared.first}"
         )
-        return cli.CHECK_FAILED
+        return False
     print(
-        f"Lava and our simulator agree in all {cli.number_of(compared.spikes, 'spike')} of "
-        f"{cli.number_of(len(network.layers), 'layer')} over "
-        f"{cli.number_of(compared.samples, 'sample')} in one run"
+        f"Lava and our simulator agree in all {cli.number_of(compared.num_spikes, 'spike')} of "
+        f"{cli.number_of(compared.num_layers, 'layer')} over {over} in one run"
     )
-    return cli.DONE
+    return True
 
 
-def _report(network: Path, given: argparse.Namespace) -> Report:
+def _report(network: QuantizedNetwork, run: TrainedRun, args: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
+    from neurodeploy.hw_sim.chips import chip
     from neurodeploy.pages.terminal import report as terminal
-    from neurodeploy.running.report_request import Request
-    from neurodeploy.running.report_run import carry_out
+    from neurodeploy.running.evaluation import evaluate
 
-    request = Request(
-        network,
-        data=given.data,
-        chips=given.chip or (),
-        costs=given.costs or (),
-        html=network.with_name(files.REPORT_PAGE),
-        options=RunOptions(threads=given.threads),
-    )
-    outcome = carry_out(request)
-    terminal.show(outcome.report)
-    for line in report.write_pages(request, outcome):
+    chips = chip.choose(args.chip or (), args.costs or ())
+    with cli.progress("running on fast") as advance:
+        made = evaluate(network, run.data.test, chips=chips, threads=args.threads, advance=advance)
+    terminal.show(made)
+    page = _model(run).with_name(files.REPORT_PAGE)
+    for line in report.write_pages(made, page=page, figures=None):
         print(line)
-    return outcome.report
+    return made
 
 
-def _show_end(given: argparse.Namespace, model: Path, seconds: float) -> None:
+def _show_end(args: argparse.Namespace, model: Path, seconds: float) -> None:
     network = model.with_suffix(".net")
     print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next:")
-    words = [*cli.chip_words(given.chip, given.costs), "--json"]
-    print(f"  {cli.next_command('report', network, *words, data=given.data)}")
+    words = [*cli.chip_words(args.chip, args.costs), "--json"]
+    print(f"  {cli.next_command('report', network, *words, data=args.data)}")
     print(f"  {cli.next_command('train', '--help')}")
 
 

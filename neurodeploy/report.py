@@ -10,13 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
-from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.running import report_words
-from neurodeploy.running.report_options import add_options
+from neurodeploy.models import files
+from neurodeploy.models.errors import InputError
+from neurodeploy.report_options import (
+    USAGE,
+    add_options,
+    check_files,
+    check_options,
+    checkpoint_of,
+    network_file,
+    sort_out,
+)
 
-if TYPE_CHECKING:
-    from neurodeploy.running.report_request import Request
-    from neurodeploy.running.report_run import Outcome
+if TYPE_CHECKING:  # what takes long to import, help texts do without
+    from neurodeploy.models.network import QuantizedNetwork
+    from neurodeploy.running.comparison import Comparison
+    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.side_by_side import SideBySide
+    from neurodeploy.samples import Samples
 
 DESCRIPTION = (
     "Run a network on its task's test samples, or on given ones, and report accuracy, spikes, "
@@ -28,113 +39,237 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = cli.parser("report", DESCRIPTION)
+    options.usage = USAGE
     add_options(options)
-    given = options.parse_args(argv)
-    networks, given.compare = report_words.sort_out(given.network, given.compare or ())
+    args = options.parse_args(argv)
+    networks, args.compare = sort_out(args.network, args.compare or ())
     if not networks:
         options.error("the following arguments are required: model.net")
-    if len(networks) > 1:
-        report_words.check_options(given, networks)
-        return _side_by_side(given, networks)
-    from neurodeploy.running import report_run
-
-    request = request_of(given)
-    outcome = report_run.carry_out(request)
-    written = write_pages(request, outcome)
-    if given.json:
-        cli.print_json(outcome.as_json())
+    paths = [network_file(path) for path in networks]
+    check_options(args, paths)
+    check_files(args, paths)
+    if len(paths) > 1:
+        return _side_by_side(args, paths)
+    made = _report(args, paths[0])
+    lines = write_pages(made, page=args.html, figures=args.plots)
+    if args.json:
+        cli.print_json(made.to_dict())
     else:
-        from neurodeploy.pages.terminal import checks
-        from neurodeploy.pages.terminal import report as terminal
-
-        terminal.show(outcome.report)
-        checks.show(outcome)
-        if request.spikes is not None:
-            print(f"Wrote {request.spikes}: the spikes of every layer, layer_0, layer_1, ...")
-        for line in written:
-            print(line)
-        _print_next(request, outcome.report.counted.samples)
-    asked = tuple(outcome.report.estimated) if request.chips or request.costs else ()
-    code = exit_code(outcome.report, asked=asked)
-    differs = outcome.comparison is not None and not outcome.comparison.equal
+        _print_report(args, paths[0], made, lines)
+    code = exit_code(made, asked=tuple(made.estimated) if args.chip or args.costs else ())
+    differs = made.comparison is not None and not made.comparison.equal
     return cli.CHECK_FAILED if differs else code
 
 
-def _side_by_side(given: argparse.Namespace, networks: Sequence[Path]) -> int:
-    """Run several networks, print them side by side and return the exit code."""
-    from neurodeploy.running import side_by_side
+def _print_report(args: argparse.Namespace, path: Path, made: Report, lines: Sequence[str]) -> None:
+    from neurodeploy.pages.terminal import checks
+    from neurodeploy.pages.terminal import report as terminal
 
-    requests = [replace(request_of(given), network=path) for path in networks]
-    found = side_by_side.compare(requests)
-    if given.json:
-        cli.print_json(found.as_json())
+    terminal.show(made, brief=args.brief)
+    checks.show(made)
+    if args.spikes is not None:
+        print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
+    for line in lines:
+        print(line)
+    if not args.brief:
+        _print_next(args, path, made.counted.samples)
+
+
+def _report(args: argparse.Namespace, path: Path) -> Report:
+    """Run one network on what the options name."""
+    from neurodeploy.running.evaluation import evaluate
+
+    network = read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+    samples = _samples(args, network)
+    names = " and ".join(filter(None, [args.backend, args.compare]))
+    with cli.progress(f"running on {names}") as advance:
+        made = evaluate(
+            network, samples, chips=_chips(args), backend=args.backend, compare=args.compare,
+            trace=args.trace, keep_sample=args.raster or 0, threads=args.threads,
+            time_limit_s=args.time_limit, advance=advance, spikes_to=args.spikes,
+        )  # fmt: skip
+    if made.trace is None or made.comparison is not None or args.input is not None:
+        return made
+    comparison, note = compare_with_trained(path, network, samples)
+    trace = replace(made.trace, notes=(*made.trace.notes, *filter(None, [note])))
+    return replace(made, comparison=comparison, trace=trace)
+
+
+def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
+    """Return the samples that the options name, and say what is to be known about them."""
+    from neurodeploy.running.inputs import load_input, task_samples
+
+    if args.input is not None:
+        samples = load_input(
+            args.input, network, labels=args.labels, transformed=args.transformed,
+            count=args.samples,
+        )  # fmt: skip
     else:
-        from neurodeploy.pages.terminal import beside
+        with cli.reading():
+            samples = task_samples(network.task, args.data, count=args.samples)
+    for note in samples.notes:
+        cli.say(f"note: {note}")
+    return samples
 
-        beside.show(found)
-        print("Next, all about one of them:")
-        print(f"  {cli.next_command('report', *_words(requests[0]), data=given.data)}")
-    reports = [entry.report for entry in found.entries]
-    asked = tuple(reports[0].estimated) if given.chip or given.costs else ()
+
+def _chips(args: argparse.Namespace) -> Any:
+    from neurodeploy.hw_sim.chips import chip
+
+    return chip.choose(args.chip or (), args.costs or ())
+
+
+def read_network(
+    path: Path, *, message_bits: int | None = None, spike_exp: int | None = None
+) -> QuantizedNetwork:
+    """Return the network in a file, which lava-dl's files leave open in two points.
+
+    Raises:
+        InputError: when it cannot be read, or says otherwise than --message-bits or --spike-exp.
+    """
+    from neurodeploy.export import netx
+    from neurodeploy.models.network import InputLayer
+
+    asked = {"message_bits": message_bits, "spike_exp": spike_exp}
+    given = {name: value for name, value in asked.items() if value is not None}
+    network = netx.read(path, replace(netx.Defaults(), **given))
+    if "message_bits" in given and isinstance(network.layers[0], InputLayer):
+        raise InputError(
+            f"{path}: its first layer is an input with neurons, which takes values and no graded "
+            "spikes; leave --message-bits out"
+        )
+    exponents = {
+        layer.neuron.spike_exp for layer in network.layers if hasattr(layer.neuron, "spike_exp")
+    }
+    if "spike_exp" in given and not exponents:
+        raise InputError(f"{path} has no sigma-delta neurons; leave --spike-exp out")
+    for name, carried in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
+        if name in given and carried != {given[name]}:
+            raise InputError(
+                f"{path} says itself that {name} is {', '.join(map(str, sorted(carried)))} and "
+                f"--{name.replace('_', '-')} {given[name]}; leave the option out"
+            )
+    return network
+
+
+def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> list[str]:
+    """Write the page and the figures that were asked for; return what to say of them."""
+    if page is None and figures is None:
+        return []
+    with cli.status("drawing"):
+        made.save_pages(page=page, figures=figures)
+    lines = []
+    if page is not None:
+        lines.append(f"Wrote {page}: the report as a page")
+    if figures is not None:
+        lines.append(f"Wrote {figures}: its figures as PNG and SVG")
+    return lines
+
+
+# Several networks
+
+
+def _side_by_side(args: argparse.Namespace, paths: Sequence[Path]) -> int:
+    """Run several networks, print them side by side and return the exit code."""
+    from neurodeploy.running.side_by_side import Entry, SideBySide, short_names
+
+    for path in paths:  # before the first takes its time
+        read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+    reports = []
+    for path in paths:
+        try:
+            reports.append(_report(args, path))
+        except InputError as error:
+            if str(path) in str(error):
+                raise
+            raise InputError(f"{path}: {error}") from None
+    rows = zip(short_names(paths), reports, paths, strict=True)
+    found = SideBySide.of([Entry(name, made, str(path)) for name, made, path in rows])
+    _print_side_by_side(args, paths[0], found)
+    asked = tuple(reports[0].estimated) if args.chip or args.costs else ()
     return max(exit_code(made, asked=asked) for made in reports)
 
 
-def write_pages(request: Request, outcome: Outcome) -> list[str]:
-    """Write the page and the figures that were asked for; return what to say of them."""
-    if request.html is None and request.plots is None:
-        return []
-    with cli.status("drawing"):
+def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide) -> None:
+    from neurodeploy.pages import beside
+    from neurodeploy.pages.terminal import beside as terminal
+
+    if args.html is not None:
         from neurodeploy.pages.html import page
-        from neurodeploy.pages.view import View
 
-        view = View(outcome.report, outcome.sample)
-        page.write(view, page=request.html, plots=request.plots)
-    said = []
-    if request.html is not None:
-        said.append(f"Wrote {request.html}: the report as a page")
-    if request.plots is not None:
-        said.append(f"Wrote {request.plots}: its figures as PNG and SVG")
-    return said
-
-
-def request_of(given: argparse.Namespace) -> Request:
-    """Return what the options ask for."""
-    from neurodeploy.running.report_request import Request
-
-    same = (
-        "network", "data", "samples", "backend", "compare", "input", "transformed", "labels",
-        "message_bits", "spike_exp", "spikes", "trace", "html", "plots", "raster",
-    )  # fmt: skip
-    return Request(
-        **{name: getattr(given, name) for name in same},
-        chips=given.chip or (),
-        costs=given.costs or (),
-        options=RunOptions(threads=given.threads, time_limit_s=given.time_limit),
-    )
+        with cli.status("drawing"):
+            page.write_comparison(found, args.html)
+    if args.json:
+        cli.print_json(found.to_dict())
+    elif args.csv:
+        print(beside.csv_text(found), end="")
+    else:
+        terminal.show(found)
+        if args.html is not None:
+            print(f"Wrote {args.html}: the networks side by side as a page")
+        if not args.brief:
+            print("Next, all about one of them:")
+            print(f"  {cli.next_command('report', *_words(args, path), data=args.data)}")
 
 
-def _words(request: Request) -> list[str | Path]:
+# The trained network beside the file
+
+
+def compare_with_trained(
+    path: Path, network: QuantizedNetwork, samples: Samples
+) -> tuple[Comparison | None, str]:
+    """Return the comparison with the checkpoint of the same name, or None and why there is none.
+
+    Args:
+        path: of the network's file; the checkpoint is looked for beside it.
+        network: the quantized network.
+        samples: spikes of 0 or 1.
+    """
+    file = checkpoint_of(path)
+    try:
+        if not files.kind(file):
+            return None, f"there is no {file} to compare with, and --compare names no backend"
+        with cli.status("loading SLAYER"):
+            from neurodeploy.learning import checkpoint
+            from neurodeploy.models.network import digest
+            from neurodeploy.models.quantize import quantize
+            from neurodeploy.running.comparison import check_equivalence
+        loaded = checkpoint.load(file)
+        trained = loaded.network()
+        quantized = quantize(trained, task=loaded.task)
+        name = f"the trained {file.name}"
+        with cli.progress("comparing with the trained network") as advance:
+            found = check_equivalence(trained, network, samples, name=name, advance=advance)
+    except (InputError, ValueError) as error:
+        return None, f"{file} cannot be compared with: {error}"
+    if digest(quantized) != digest(network):
+        found = replace(found, note=f"{file} quantizes to another network than {path.name}")
+    return found, ""
+
+
+# What to type next, and how it ended
+
+
+def _words(args: argparse.Namespace, path: Path) -> list[str | Path]:
     """Return the words of a command that gives the same network, input and chips."""
-    words: list[str | Path] = [request.network]
-    if request.input is not None:
-        words += ["--input", request.input, *["--transformed"] * request.transformed]
+    words: list[str | Path] = [path]
+    if args.input is not None:
+        words += ["--input", args.input, *["--transformed"] * args.transformed]
     for option in ("message_bits", "spike_exp"):
-        if getattr(request, option) is not None:
-            words += [f"--{option.replace('_', '-')}", str(getattr(request, option))]
-    return words + cli.chip_words(request.chips, request.costs)
+        if getattr(args, option) is not None:
+            words += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
+    return words + cli.chip_words(args.chip, args.costs)
 
 
-def _print_next(request: Request, samples: int) -> None:
-    words = _words(request)
-    few = request.samples is not None or samples > 16
+def _print_next(args: argparse.Namespace, path: Path, samples: int) -> None:
+    few = args.samples is not None or samples > 16
     compare = ["--compare", "lava", *["--samples", str(min(samples, 16))] * few]
-    nexts = [["--json"]] if request.compare else [compare, ["--json"]]
+    nexts = [["--json"]] if args.compare else [compare, ["--json"]]
     print("Next, " + "side by side with Lava's simulator, or " * (len(nexts) > 1) + "as JSON:")
     for more in nexts:
-        print(f"  {cli.next_command('report', *words, *more, data=request.data)}")
+        print(f"  {cli.next_command('report', *_words(args, path), *more, data=args.data)}")
 
 
-def exit_code(report: Any, *, asked: Sequence[str] = ()) -> int:
+def exit_code(report: Report, *, asked: Sequence[str] = ()) -> int:
     """Return CHECK_FAILED unless each chip asked for, or any when none was, holds the network."""
     fits = {name: not each.problems for name, each in report.estimated.items()}
     held = all(fits[name] for name in asked) if asked else any(fits.values())

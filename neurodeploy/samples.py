@@ -33,6 +33,9 @@ class Samples:
         value_bytes: memory that reading one value takes.
         signal: returns what the sensor gave for the sample with a number in the run, from 0; None
             where no sensor is known.
+        transformed: whether the values are what the neurons of an input layer take, its scale and
+            offset applied.
+        notes: what to know about them, one sentence each.
     """
 
     numbers: NDArray[np.int64]
@@ -44,6 +47,8 @@ class Samples:
     leading: bool = True
     value_bytes: int = 1
     signal: Callable[[int], Signal] | None = None
+    transformed: bool = False
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def of(spikes: NDArray[Any], labels: ArrayLike | None = None, *, source: str = "") -> Samples:
@@ -101,7 +106,7 @@ class Samples:
         chosen = spread(len(self), count)
         whole, signal = self.part, self.signal
         if len(chosen) == len(self):
-            return self
+            return replace(self, notes=(*self.notes, *shortfall(len(self), count)))
 
         def part(start: int, stop: int) -> NDArray[Any]:
             return np.concatenate([whole(k, k + 1) for k in chosen[start:stop]])
@@ -126,3 +131,10 @@ def spread(samples: int, count: int | None) -> NDArray[np.int64]:
     if count is None or count >= samples:
         return np.arange(samples)
     return np.linspace(0, samples - 1, count).astype(np.int64)
+
+
+def shortfall(available: int, count: int | None) -> tuple[str, ...]:
+    """Return a note that `count` samples were asked for and fewer are available, () if not."""
+    if count is None or count <= available:
+        return ()
+    return (f"{count:,} samples were asked for and there are {available:,}; all of them run",)

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurodeploy import report
 from neurodeploy.hw_sim import memory
-from neurodeploy.running.given_input import layout
+from neurodeploy.running.inputs import layout
 
 PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")
 (PREPARE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

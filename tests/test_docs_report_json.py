@@ -15,9 +15,8 @@ import pytest
 from neurodeploy import report as command
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import Breakdown, Measured
-from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.hw_sim.reports import report
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 

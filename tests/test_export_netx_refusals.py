@@ -13,6 +13,7 @@ import pytest
 
 from neurodeploy.export import netx
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import digest
 
 
 def refused(path: Path, *parts: str) -> None:
@@ -31,10 +32,28 @@ def test_what_is_no_file_is_refused(tmp_path):
     refused(tmp_path, "give the path of a .net file")
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"# A readme", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_hdf5_is_refused(content, tmp_path):
     (tmp_path / "model.net").write_bytes(content)
+    refused(tmp_path / "model.net", "is no HDF5 file", "give a .net file")
+
+
+def test_what_begins_as_hdf5_and_is_none_is_refused(tmp_path):
+    (tmp_path / "model.net").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     refused(tmp_path / "model.net", "is no readable netx file", "export it again")
+
+
+def test_links_in_a_circle_are_not_said_to_be_missing(tmp_path):
+    (tmp_path / "loop.net").symlink_to(tmp_path / "loop.net")
+    refused(tmp_path / "loop.net", "symbolic links")
+
+
+def test_hdf5_behind_a_user_block_is_read(network_file, tmp_path):
+    target = h5py.File(tmp_path / "behind.net", "w", userblock_size=512)
+    with target, h5py.File(network_file) as source:
+        for name in source:
+            source.copy(name, target)
+    assert digest(netx.read(tmp_path / "behind.net")) == digest(netx.read(network_file))
 
 
 def test_truncated_files_are_refused_at_every_length(network_file):

@@ -24,8 +24,8 @@ from neurodeploy.export import netx
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.learning import checkpoint
 from neurodeploy.models.blocks.spikes import layer_spikes
-from neurodeploy.running import proof
-from neurodeploy.running.evaluation import load_test_samples
+from neurodeploy.running.comparison import check_equivalence
+from neurodeploy.running.inputs import task_samples
 
 TEST_WINDOWS = 2996
 COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted",
@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     exported = run(export.main, str(folder / "model.pt"))
     reported = run(report.main, str(folder / "model.net"), "--json")
     kept = checkpoint.load(folder / "model.pt")
-    samples, _ = load_test_samples(kept.task, None)
+    samples = task_samples(kept.task)
     yield SimpleNamespace(
         folder=folder,
         exported=exported,
@@ -77,7 +77,7 @@ def test_two_epochs_of_the_default_recipe_learn_the_task(made: SimpleNamespace) 
 def test_our_simulator_equals_stock_slayer_in_every_layer_over_all_test_windows(
     made: SimpleNamespace,
 ) -> None:
-    found = proof.prove(made.checkpoint.network("stock"), made.network, made.samples.spikes)
+    found = check_equivalence(made.checkpoint.network("stock"), made.network, made.samples.spikes)
     assert found.samples == TEST_WINDOWS
     assert found.first is None
     assert found.wraps == 0

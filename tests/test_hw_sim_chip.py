@@ -228,7 +228,7 @@ def test_an_unknown_set_is_refused_with_the_known_ones():
 
 def test_a_row_as_json_is_the_row_of_the_file_and_its_ends():
     row = chip("loihi1").limits["population_axon_entries"]
-    assert row.as_json() == {
+    assert row.to_dict() == {
         "low": 1, "high": 2, "value": 2, "unit": "output axons", "source": row.source,
         "grade": "code", "set": "", "alternatives": [
             {"value": 1, "source": row.alternatives[0].source, "grade": "code", "set": ""},

@@ -60,9 +60,9 @@ def test_rows_state_their_sources() -> None:
 
 def test_json_says_which_figure_fits_when() -> None:
     found = conventional(QuantizedNetwork((dense(1, 1),)), 2)
-    content = json.loads(json.dumps(found.as_json()))
+    content = json.loads(json.dumps(found.to_dict()))
     assert set(content["when"]) == {"one_pass", "every_step"}
     assert content["spiking"] is None
     assert {f"{name}_j" for name in content["when"]} < set(content["processors"][0])
-    with_spikes = conventional(QuantizedNetwork((dense(1, 1),)), 2, 0.0).as_json()
+    with_spikes = conventional(QuantizedNetwork((dense(1, 1),)), 2, 0.0).to_dict()
     assert with_spikes["spiking"]["synops_j"] == 0.0

@@ -7,9 +7,9 @@ import platform
 import numpy as np
 import pytest
 
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import convolution, event_sums, frames
 from neurodeploy.hw_sim.kernels.convolution import layout
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, fan_out

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.decisions import (
     DecisionMeter,
     Decisions,
@@ -16,7 +17,6 @@ from neurodeploy.hw_sim.decisions import (
     way_steps,
 )
 from neurodeploy.hw_sim.readout import outputs, score
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
@@ -114,7 +114,7 @@ def test_without_labels_the_agreement_counts() -> None:
     assert found.accuracy_by_step is None
     assert found.agreement_by_step.tolist() == [0.0, 0.0, 0.5, 1.0]  # 0001 and 0011
     assert (found.earliest_step, found.stable_step_mean) == (4, 3.5)
-    assert found.as_json()["kept"] == "agreement"
+    assert found.to_dict()["kept"] == "agreement"
 
 
 @pytest.mark.parametrize("sizes", [(40,), (1, 30, 9), (20, 20)])
@@ -128,8 +128,8 @@ def test_the_last_accuracy_is_the_score(sizes: tuple[int, ...], draw_spikes: Any
     assert found.accuracy_by_step is not None
     assert found.accuracy_by_step[-1] == score(outputs(net, whole), labels).accuracy
     assert found.agreement_by_step[-1] == 1.0
-    same = decide(net, whole, labels=labels).as_json()
-    assert found.as_json() == same
+    same = decide(net, whole, labels=labels).to_dict()
+    assert found.to_dict() == same
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_one_output_decides_nothing(draw_spikes: Any) -> None:
 
 def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
     found = decide(network(2), spiking("000 000"), labels=[1])
-    assert found.as_json() == {
+    assert found.to_dict() == {
         "samples": 1,
         "steps": 3,
         "accuracy_by_step": [0.0, 0.0, 0.0],

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast, lava, process
 from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.errors import BackendError, InputError

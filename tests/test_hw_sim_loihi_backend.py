@@ -17,8 +17,8 @@ import pytest
 
 from neurodeploy.hw_sim import backends
 from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured, count
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.reports.report import MEASURED_CAVEATS, build
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast, loihi
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
@@ -262,10 +262,10 @@ def test_a_report_has_measured_figures_only_from_hardware(network, spikes):
     activity = fast.run(network, spikes)
     assert activity.measured is None
     counts = count(network, Activity(activity.inputs, activity.spikes))
-    assert "measured" not in build(network, counts, workloads=[]).as_json()
+    assert "measured" not in build(network, counts, workloads=[]).to_dict()
     six = Breakdown(0.5, 0.3, 0.2, 0.25, 0.15, 0.1)
     measured = Measured(samples=2, power_w=six, energy_uj=six, time_per_step_us=10.0)
-    section = build(network, counts, workloads=[], measured=measured).as_json()["measured"]
+    section = build(network, counts, workloads=[], measured=measured).to_dict()["measured"]
     assert section["power_w"] == {
         "total": 0.5, "dynamic": 0.3, "static": 0.2, "vdd": 0.25, "vdd_m": 0.15, "vdd_io": 0.1
     }  # fmt: skip

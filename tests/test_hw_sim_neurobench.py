@@ -22,8 +22,8 @@ from neurobench.models import SNNTorchModel
 from torch.nn.functional import conv2d, linear
 from torch.utils.data import DataLoader, TensorDataset
 
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench, NeurobenchMeter, footprint
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.layers import RecurrentLayer, each_neuron
 from neurodeploy.models.network import (
@@ -197,7 +197,7 @@ def by_us(
 
 
 def assert_equal(ours: Neurobench, theirs: Neurobench) -> None:
-    assert ours.as_json() == pytest.approx(theirs.as_json(), rel=1e-12)
+    assert ours.to_dict() == pytest.approx(theirs.to_dict(), rel=1e-12)
 
 
 def pruned(network: QuantizedNetwork, rng: np.random.Generator, *, even: bool) -> QuantizedNetwork:

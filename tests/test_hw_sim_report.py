@@ -63,7 +63,7 @@ def workloads(network, activity):
 @pytest.fixture
 def report(network, counts, workloads):
     found = score([[1, 0], [0, 1]], [0, 0])
-    return build(network, counts, workloads=workloads, score=found).as_json()
+    return build(network, counts, workloads=workloads, score=found).to_dict()
 
 
 def with_limits(chip: Chip, **values: int) -> Chip:
@@ -75,7 +75,7 @@ def estimate_of(network: QuantizedNetwork, activity: Activity, chip: Chip, **opt
     """Return the estimated part of one chip."""
     workload = measure(activity, place(network, chip))
     built = build(network, count(network, activity), workloads=[workload], **options)
-    return built.as_json()["estimated"][chip.name]
+    return built.to_dict()["estimated"][chip.name]
 
 
 def keys_of(value) -> list[str]:
@@ -200,7 +200,7 @@ def test_stopping_early_costs_what_the_first_steps_cost(network, activity, count
     """Both samples answer in the third of four steps, and stay at that."""
     meter = DecisionMeter(network, np.array([0, 1]))
     meter.add(activity)
-    found = build(network, counts, workloads=workloads, decisions=meter.result()).as_json()
+    found = build(network, counts, workloads=workloads, decisions=meter.result()).to_dict()
     for estimate in found["estimated"].values():
         early, whole = estimate["decision"], estimate["full_speed"]
         assert early["steps"] == 3
@@ -225,7 +225,7 @@ def test_stopping_early_at_the_sensor_s_pace_takes_its_steps_or_the_chip_s_where
         assert found.pace_s == (exactly(0.060) if waits else found.latency_s)
         assert found.pace_energy.static.value == pytest.approx(static.value * found.pace_s.value)
         assert found.pace_energy.dynamic == found.energy.dynamic
-        told = each.as_json()["decision"]["at_pace"]
+        told = each.to_dict()["decision"]["at_pace"]
         assert told["latency_ms"]["value"] == pytest.approx(found.pace_s.value * 1e3, rel=1e-3)
         assert told["energy_uj"]["total"]["value"] == pytest.approx(
             found.pace_energy.total.value * 1e6, rel=1e-3
@@ -237,7 +237,7 @@ def test_without_a_pace_stopping_early_is_told_at_full_speed_alone(network, acti
     meter = DecisionMeter(bare, None)
     meter.add(activity)
     workload = measure(activity, place(bare, CHIPS["loihi1"]))
-    found = estimated(workload, decisions=meter.result()).as_json()["decision"]
+    found = estimated(workload, decisions=meter.result()).to_dict()["decision"]
     assert found["steps"] == 3
     assert found["at_pace"] is None
 
@@ -262,7 +262,7 @@ def test_a_pace_of_no_time_is_refused(network, counts, workloads):
 
 
 def test_without_labels_there_is_no_accuracy(counts, network):
-    counted = build(network, counts, workloads=[]).as_json()["counted"]
+    counted = build(network, counts, workloads=[]).to_dict()["counted"]
     assert counted["accuracy"] is None
     assert counted["macro_f1"] is None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import stat
 
 import pytest
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import check_writable, replacing
+from neurodeploy.models.files import check_writable, replace_all, replacing
 
 
 def test_the_file_is_there_only_when_it_is_complete(tmp_path):
@@ -91,3 +92,18 @@ def test_it_has_the_permissions_of_a_file_written_plainly(tmp_path):
     (tmp_path / "plain.txt").write_text("")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("out.txt", "plain.txt")]
     assert modes[0] == modes[1]
+
+
+def test_files_that_belong_together_are_all_replaced_or_none(tmp_path):
+    small, large = tmp_path / "small.txt", tmp_path / "large.txt"
+    replace_all({small: b"old", large: b"old"})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(InputError) as caught:
+            replace_all({small: b"new", large: bytes(2000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(large) in str(caught.value)
+    assert "none of the 2 files" in str(caught.value)
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"old"}

@@ -16,7 +16,7 @@ from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import Architecture, SlayerNetwork
-from neurodeploy.running.proof import prove
+from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),
@@ -88,9 +88,9 @@ def test_integers_spike_as_slayer_does(user_network, draw_spikes, variant, neuro
     assert all(torch.equal(v, before[name]) for name, v in network.state_dict().items())
     assert before.keys() == network.state_dict().keys()
     assert network.blocks[0].synapse.weight_norm_enabled == (variant == "weight_norm")
-    proof = prove(network, quantized, draw_spikes(6, 7, 100))
-    assert proof.equal, proof.first
-    assert proof.spikes > 500
+    found = check_equivalence(network, quantized, draw_spikes(6, 7, 100))
+    assert found.equal, found.first
+    assert found.num_spikes > 500
 
 
 def test_integers_are_64_times_slayers_values(user_network):
@@ -142,9 +142,9 @@ def test_our_networks_spike_as_slayer_does(draw_spikes, seed):
             voltage_decay=float(rng.uniform(0, 0.3)),
         )
     )
-    proof = prove(network, quantize(network), draw_spikes(4, 9, 120, seed=seed))
-    assert proof.equal, proof.first
-    assert proof.spikes > 500
+    found = check_equivalence(network, quantize(network), draw_spikes(4, 9, 120, seed=seed))
+    assert found.equal, found.first
+    assert found.num_spikes > 500
 
 
 def huge(weight: torch.Tensor, descale: bool = False) -> torch.Tensor:
@@ -323,7 +323,7 @@ def test_from_64_on_slayer_fires_at_the_threshold_itself(stack, threshold, slaye
     assert not fast.run(integer, spikes).spikes[0].any()
 
 
-def test_a_current_beyond_24_bits_makes_the_proof_unequal_and_is_counted(stack):
+def test_a_current_beyond_24_bits_makes_the_networks_differ_and_is_counted(stack):
     """64 weights of 254 add 64 * 254 << 6 a step to a current that never decays.
 
     Eight steps bring it to 8323072; the ninth, step 9 of the layer, wraps it at 2^23.
@@ -331,9 +331,9 @@ def test_a_current_beyond_24_bits_makes_the_proof_unequal_and_is_counted(stack):
     network = stack(Dense({"threshold": 1, "current_decay": 0, "voltage_decay": 0}, 64, 2))
     network.blocks[0].synapse.weight.data[:] = 254 / 64
     quantized, spikes = quantize(network), np.ones((1, 64, 12), np.uint8)
-    within = prove(network, quantized, spikes[:, :, :9])
-    assert (within.equal, within.wraps, within.spikes) == (True, 0, 2 * 8)
-    beyond = prove(network, quantized, spikes)
+    within = check_equivalence(network, quantized, spikes[:, :, :9])
+    assert (within.equal, within.num_overflows, within.num_spikes) == (True, 0, 2 * 8)
+    beyond = check_equivalence(network, quantized, spikes)
     assert not beyond.equal
-    assert beyond.wraps >= 2
+    assert beyond.num_overflows >= 2
     assert (beyond.first.layer, beyond.first.step) == (0, 9)

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.chips.cost import exactly
 from neurodeploy.hw_sim.estimates.energy import sample_energy
 from neurodeploy.hw_sim.estimates.meter import measure
 from neurodeploy.hw_sim.placement.place import place
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
 from neurodeploy.learning.run_folder import best_checkpoint

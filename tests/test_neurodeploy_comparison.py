@@ -11,8 +11,7 @@ import pytest
 from neurodeploy import report
 from neurodeploy.export import netx
 from neurodeploy.hw_sim import memory
-from neurodeploy.hw_sim.backends import BACKENDS
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.network import ConvLayer, CubaLif, QuantizedNetwork

@@ -19,7 +19,8 @@ from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.network import digest
-from neurodeploy.running import proof
+from neurodeploy.running import comparison
+from neurodeploy.running.comparison import Comparison, Divergence
 
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
 Command = Callable[..., tuple[int, str, str]]
@@ -172,8 +173,8 @@ def test_a_network_that_spikes_otherwise_is_not_exported(
     command: Command, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files(work)
-    found = proof.Proof(12, 900, 3, proof.Divergence(1, 4, 17, 2), wraps=5)
-    monkeypatch.setattr(proof, "prove", lambda *_, **__: found)
+    found = Comparison(("SLAYER", "fast"), 2, 12, 900, 3, Divergence(1, 4, 17, 2), 5)
+    monkeypatch.setattr(comparison, "check_equivalence", lambda *_, **__: found)
     code, out, _ = command("export", "runs/har/model.pt", "--data", "data")
     assert code == 1
     assert out.startswith(
@@ -189,7 +190,7 @@ def test_a_difference_to_lava_is_named(
     def flipped(network: Any, spikes: Any, options: Any) -> Activity:
         activity = BACKENDS["fast"].run(network, spikes, options)
         last = activity.spikes[-1].copy()
-        last[1, 3, 20] ^= 1
+        last[-1, 3, 20] ^= 1
         return replace(activity, spikes=(*activity.spikes[:-1], last))
 
     other = {**BACKENDS, "lava": replace(BACKENDS["lava"], run=flipped)}
@@ -228,17 +229,17 @@ def test_deploy_needs_no_lava_when_no_sample_is_to_run_on_it(
     assert "Lava and our simulator" not in out
 
 
-def test_every_sample_of_the_proof_is_a_test_sample(
+def test_every_sample_of_the_equivalence_check_is_a_test_sample(
     command: Command, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Any] = []
-    prove = proof.prove
+    check = comparison.check_equivalence
 
-    def seen(trained: Any, network: Any, spikes: Any, **more: Any) -> Any:
-        given.append(spikes)
-        return prove(trained, network, spikes, **more)
+    def seen(trained: Any, network: Any, samples: Any, **more: Any) -> Any:
+        given.append(samples.spikes)
+        return check(trained, network, samples, **more)
 
-    monkeypatch.setattr(proof, "prove", seen)
+    monkeypatch.setattr(comparison, "check_equivalence", seen)
     command("export", "runs/har/model.pt", "--data", "data")
     from neurodeploy.tasks import har
 

@@ -14,7 +14,7 @@ from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 from neurodeploy.models.neurons import Delta, Sigma
-from neurodeploy.running.given_input import Layout, layout, open_input
+from neurodeploy.running.inputs import Layout, for_samples, layout, load_input
 
 ALONE, SEVERAL = Layout(1, 9, leading=False), Layout(5, 9, leading=True)
 LIF = CubaLif(np.array([1024]), np.array([512]), 60)
@@ -70,8 +70,8 @@ def test_flat_samples_and_images_are_the_same_neurons(driven, images, leading):
     values = np.random.default_rng(1).integers(0, 15, (4 if leading else 1, 12, 9))
     shown = values.reshape(-1, 1, 3, 4, 9) if images else values
     np.save("input.npy", shown if leading else shown[0])
-    network, inputs = open_input(driven, "input.npy")
-    assert network is driven
+    inputs = load_input("input.npy", driven)
+    assert for_samples(driven, inputs) is driven
     assert (len(inputs), inputs.num_steps, inputs.leading) == (len(values), 9, leading)
     assert np.array_equal(inputs.part(0, len(values)), values)
 
@@ -81,7 +81,7 @@ def test_samples_are_spread_evenly_and_labels_with_them(dense):
     values[:, 0, 0] = np.arange(9) % 2
     np.save("input.npy", values)
     np.save("labels.npy", np.arange(9) % 3)
-    _, inputs = open_input(dense, "input.npy", samples=3, labels="labels.npy")
+    inputs = load_input("input.npy", dense, count=3, labels="labels.npy")
     assert np.array_equal(inputs.labels, [0, 1, 2])
     assert np.array_equal(inputs.part(1, 3), values[[4, 8]])
 
@@ -123,7 +123,7 @@ def test_floating_point_is_taken_where_it_is_whole(dense):
     spikes = np.random.default_rng(1).integers(0, 2, (4, 9))
     for values in (spikes + 9e-4, spikes.astype(np.float32), spikes.astype(bool), spikes * 1.0):
         np.save("input.npy", values)
-        assert np.array_equal(open_input(dense, "input.npy")[1].part(0, 1)[0], spikes)
+        assert np.array_equal(load_input("input.npy", dense).part(0, 1)[0], spikes)
 
 
 # The spikes in a file

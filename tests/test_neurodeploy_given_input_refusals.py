@@ -15,7 +15,7 @@ from neurodeploy.export import netx
 from neurodeploy.hw_sim import memory
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import CubaLif
-from neurodeploy.running.given_input import open_input
+from neurodeploy.running.inputs import load_input
 
 LIF = CubaLif(np.array([1024]), np.array([512]), 60)
 
@@ -141,16 +141,16 @@ def test_what_cannot_go_in_is_refused_in_one_sentence(dense, capsys, make, said)
 def test_an_npz_with_one_array_is_read(dense):
     spikes = np.random.default_rng(1).integers(0, 2, (4, 9))
     np.savez_compressed("input.npz", spikes=np.asfortranarray(spikes))
-    assert np.array_equal(open_input(dense, "input.npz")[1].part(0, 1)[0], spikes)
+    assert np.array_equal(load_input("input.npz", dense).part(0, 1)[0], spikes)
 
 
 def test_lava_s_order_of_axes_is_recognised(driven):
     np.save("input.npy", np.zeros((4, 3, 1, 9), int))
     with pytest.raises(InputError, match=r"looks like Lava's order.*\.transpose\(2, 1, 0, 3\)"):
-        open_input(driven, "input.npy")
+        load_input("input.npy", driven)
     np.save("input.npy", np.zeros((6, 4, 3, 1, 9), int))
     with pytest.raises(InputError, match=r"\.transpose\(0, 3, 2, 1, 4\)"):
-        open_input(driven, "input.npy")
+        load_input("input.npy", driven)
 
 
 def test_values_that_do_not_fit_a_bias_are_refused(driven, capsys):
@@ -175,13 +175,13 @@ INPUT = ["--input", "input.npy"]
         ([*INPUT, "--transformed"], "--transformed leaves out the scale and offset of an input"),
         ([*INPUT, "--data", "x"], "--data is for the task's samples and --input brings others"),
         ([*INPUT, "--compare", "fast"], "--compare and --backend are both fast; name two that"),
-        ([*INPUT, "--time-limit", "9"], "--time-limit ends runs on Lava or Loihi, and --backend "
-                                        "fast has none; leave it out"),
+        ([*INPUT, "--time-limit", "9"], "--time-limit (time_limit_s) ends runs on lava or loihi2, "
+                                        "and the backend is fast; leave it out"),
         ([*INPUT, "--spikes", "out.npy"], "out.npy is no name for a file of arrays; give --spikes"),
         ([*INPUT, "--spikes", "a/b/../c.net"], "c.net is no name for a file of arrays"),
         ([*INPUT, "--spikes", "dense.net/x.npz"], "dense.net/x.npz cannot be written"),
         ([*INPUT, "--labels", "none.npy"], "none.npy does not exist"),
-        ([*INPUT, "--labels", "input.npy"], "labels are integers of shape (2,), one a sample"),
+        ([*INPUT, "--labels", "input.npy"], "labels are integers of shape (2,), one per sample"),
         ([*INPUT, "--labels", "high.npy"], "high.npy holds a label 3 for 3 outputs; labels go"),
         ([*INPUT, "--message-bits", "8"], "dense.net says itself that message_bits is 0 and "
                                           "--message-bits 8; leave the option out"),

@@ -23,9 +23,7 @@ from neurodeploy.pages import wording
 from neurodeploy.pages.html import tables
 from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.view import View
-from neurodeploy.running import provenance
-from neurodeploy.running.report_request import Request
-from neurodeploy.running.report_run import carry_out
+from neurodeploy.running.evaluation import evaluate, other_dataset, seed_of
 from neurodeploy.samples import Samples
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
@@ -69,7 +67,7 @@ def refuse(name):
 
 
 def test_what_matters_fits_one_screen(network):
-    made = carry_out(Request(Path("edge.net"), input=Path("x.npy"), labels=Path("y.npy"))).report
+    made = evaluate(network, np.load("x.npy"), labels=np.load("y.npy"))
     out = io.StringIO()
     terminal.show(made, Console(file=out, width=80, height=24, force_terminal=True, no_color=True,
                                 highlight=False))  # fmt: skip
@@ -185,7 +183,7 @@ def test_outputs_that_never_fire_are_read_from_v(network, run):
     for name, voltages in (("v.net", 4), ("edge.net", 0)):
         load = json.loads(run("--json", network=name)[1])["estimated"]["loihi2"]["load"]
         assert load["voltages_read_per_sample"] == voltages
-    made = carry_out(Request(Path("v.net"), input=Path("x.npy"))).report
+    made = evaluate(netx.read(Path("v.net")), np.load("x.npy"))
     (load,) = tables.load(View(made))
     assert [[cell.text for cell in row] for row in load.rows][-1] == ["and v of neurons", "4", "4"]
 
@@ -246,12 +244,12 @@ def inputs(source, signal=lambda at: None):
 
 
 def test_another_data_set_than_that_of_the_training_is_said():
-    assert provenance.notes(inputs("UCI HAR (UCI 240) in /a"), "HAPT (UCI 341) in b") == [
+    assert other_dataset(inputs("UCI HAR (UCI 240) in /a"), "HAPT (UCI 341) in b") == [
         "trained on HAPT (UCI 341) and run on UCI HAR (UCI 240), another data set"
     ]
-    assert provenance.notes(inputs("HAPT (UCI 341) in /a"), "HAPT (UCI 341) in b") == []
-    assert provenance.notes(inputs("HAPT (UCI 341) in /a"), None) == []
-    assert provenance.notes(inputs("x.npy", signal=None), "HAPT (UCI 341) in b") == []
+    assert other_dataset(inputs("HAPT (UCI 341) in /a"), "HAPT (UCI 341) in b") == []
+    assert other_dataset(inputs("HAPT (UCI 341) in /a"), None) == []
+    assert other_dataset(inputs("x.npy", signal=None), "HAPT (UCI 341) in b") == []
 
 
 @pytest.mark.parametrize(
@@ -266,7 +264,7 @@ def test_another_data_set_than_that_of_the_training_is_said():
     ],
 )
 def test_the_seed_is_taken_where_a_network_names_one(kept, seed):
-    assert provenance.seed_of(kept) == seed
+    assert seed_of(kept) == seed
 
 
 def test_a_report_says_where_it_comes_from(network, run):
@@ -315,7 +313,7 @@ def test_a_unit_is_one_in_which_the_largest_value_is_one_or_more():
 
 
 def test_advice_is_shown_where_there_is_some(network):
-    made = carry_out(Request(Path("edge.net"), input=Path("x.npy"))).report
+    made = evaluate(network, np.load("x.npy"))
     each = replace(made.estimated["loihi1"], advice=("layer 0 needs 9 [neurocores]",))
     out = io.StringIO()
     terminal.show(replace(made, estimated={"loihi1": each}), Console(file=out, width=80))

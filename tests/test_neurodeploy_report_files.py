@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 from neurodeploy import report
-from neurodeploy.models.errors import InputError
+from neurodeploy.export import netx
 from neurodeploy.pages.figures.drawing import FIGURES
 from neurodeploy.pages.html import page as html
-from neurodeploy.running import report_files
-from neurodeploy.running.report_request import Request
-from neurodeploy.running.report_run import carry_out
+from neurodeploy.running.evaluation import evaluate
 
 
 @pytest.fixture(autouse=True)
@@ -62,23 +60,22 @@ def test_a_page_is_the_same_every_time(capsys):
 
 def test_a_page_that_cannot_be_finished_leaves_the_old_one(monkeypatch):
     Path("page.html").write_text("old")
-    request = Request(Path("dense.net"), input=Path("input.npy"), html=Path("page.html"))
-    outcome = carry_out(request)
+    made = evaluate(netx.read(Path("dense.net")), np.load("input.npy"))
 
     def fail(*_: object) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(html, "render", fail)
     with pytest.raises(KeyboardInterrupt):
-        html.write(html.View(outcome.report, outcome.sample), page=request.html, plots=None)
+        made.save("page.html")
     assert Path("page.html").read_text() == "old"
     assert not list(Path().glob(".*"))
 
 
 REFUSED = {
     "--raster 1": "--raster chooses the sample that --html and --plots show; give one too",
-    "--html p.html --raster 3": "--raster asks for sample 3 of a run of 3; they are numbered from "
-    "0 to 2",
+    "--html p.html --raster 3": "there is no sample 3 to record (keep_sample, on the command line "
+    "--raster); the run has 3, numbered from 0 to 2",
     "--html page.txt": "page.txt is no name for a page; give --html one ending in .html",
     "--html folder.html": "folder.html is no name for a page; give --html one ending in .html",
     "--html link.html": "--html would write over dense.net; give it another name",
@@ -98,12 +95,12 @@ def test_what_cannot_be_written_is_refused_before_the_run(capsys, words, said):
     assert (code, out, err) == (2, "", f"error: {said}\n")
 
 
-def test_figures_do_not_replace_what_is_read():
+def test_figures_do_not_replace_what_is_read(capsys):
     Path("plots").mkdir()
     Path("dense.net").rename("plots/energy.svg")
-    asked = Request(Path("plots/energy.svg"), input=Path("input.npy"), plots=Path("plots"))
-    with pytest.raises(InputError, match=r"--plots would write over plots/energy\.svg"):
-        report_files.check(asked)
+    code = report.main(["plots/energy.svg", "--input", "input.npy", "--plots", "plots"])
+    assert code == 2
+    assert "--plots would write over plots/energy.svg" in capsys.readouterr().err
 
 
 def test_figures_are_not_even_imported_where_none_is_asked_for():

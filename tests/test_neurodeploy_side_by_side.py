@@ -12,10 +12,9 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
+from neurodeploy.report_options import sort_out
 from neurodeploy.running import side_by_side
-from neurodeploy.running.report_words import sort_out
 
 A, B, C = Path("a.net"), Path("b.net"), Path("c.net")
 
@@ -76,9 +75,8 @@ def test_words_are_backends_or_files(network, words, networks, backend):
         (["a.net", "--compare", "none.net"], "none.net does not exist; give the path of a .net"),
         (["a.net", "--compare", "lavaa"], "--compare takes netx files, or a backend (fast, lava, "
                                           "loihi2), and lavaa is neither; name one that is there"),
-        (["a.net", "--compare", "b.net", "--html", "x.html"], "--html is about one network and "
-                                                              "--compare puts 2 side by side"),
-        (["a.net", "--compare", "b.net", "--plots", "x"], "--plots is about one network"),
+        (["a.net", "--compare", "b.net", "--plots", "x"], "--plots is about one network and "
+                                                          "--compare puts 2 side by side"),
         (["a.net", "--compare", "b.net", "--raster", "0"], "--raster is about one network"),
         (["a.net", "--compare", "b.net", "--trace"], "--trace is about one network"),
         (["a.net", "--compare", "b.net", "--spikes", "s.npz"], "--spikes is about one network"),
@@ -159,7 +157,7 @@ def test_many_networks_stand_below_one_another(networks, run):
 
 
 def test_different_tasks_samples_and_steps_are_said(networks):
-    made = side_by_side.compare([request("a.net", "x.npy"), request("b.net", "x.npy")])
+    made = compared(networks)
     one, other = made.entries
     task = replace(other.report.network, task=TaskDescription("gestures"))
     counted = replace(other.report.counted, samples=9, steps=2)
@@ -170,10 +168,10 @@ def test_different_tasks_samples_and_steps_are_said(networks):
     assert notes[2].startswith("the numbers of time steps differ (a.net 30, b.net 2)")
 
 
-def request(network, given):
-    from neurodeploy.running.report_request import Request
-
-    return Request(Path(network), input=Path(given))
+def compared(network):
+    """Return two networks side by side on the samples in x.npy."""
+    pair = {"a.net": network, "b.net": netx.read(B)}
+    return side_by_side.compare_networks(pair, np.load("x.npy"))
 
 
 def test_names_are_as_long_as_it_takes_to_tell_them_apart():
@@ -192,8 +190,7 @@ def test_a_network_that_does_not_fit_fails_the_check(networks, random_network, r
     assert "wide.net does not fit loihi1: layer 0 needs 5,000 input axons" in out
 
 
-def test_a_file_of_no_network_is_refused_before_anything_runs(networks, monkeypatch):
+def test_a_file_of_no_network_is_refused_before_anything_runs(networks, run, monkeypatch):
     Path("b.net").write_bytes(b"no network")
-    monkeypatch.setattr("neurodeploy.running.report_run.carry_out", None)
-    with pytest.raises(InputError, match=r"b\.net is no readable netx file"):
-        side_by_side.compare([request("a.net", "x.npy"), request("b.net", "x.npy")])
+    monkeypatch.setattr("neurodeploy.running.evaluation.evaluate", None)
+    assert "b.net is no HDF5 file" in run(A, "--compare", B, "--input", "x.npy")[2]

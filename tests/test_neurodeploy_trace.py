@@ -11,12 +11,10 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim import backends
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
-from neurodeploy.running import trained_network
 from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.trace import NO_RATES, Tracer, training_rates
+from neurodeploy.running.recording import NO_RATES, Tracer, training_rates
 from neurodeploy.samples import Samples
 
 
@@ -28,9 +26,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def inputs_of(spikes):
-    return Samples(
-        np.arange(len(spikes)), spikes.shape[2], lambda a, b: spikes[a:b], None, "drawn", "given"
-    )
+    return Samples.of(spikes)
 
 
 def extremes(provenance=None):
@@ -43,11 +39,9 @@ def extremes(provenance=None):
 
 
 def test_neurons_at_the_ends_and_overflows_are_counted():
-    network, tracer = extremes(), None
+    network = extremes()
     spikes = np.ones((3, 1, 1000), np.uint8)
-    tracer = Tracer(network)
-    evaluate(network, inputs_of(spikes), backends.get("fast"), watches=[tracer.add])
-    (row,) = tracer.result().layers
+    (row,) = evaluate(network, spikes, trace=True).trace.layers
     activity = fast.run(network, spikes)
     assert (row.neurons, row.kind, row.silent) == (4, "dense", 1)
     fired = activity.spikes[0].sum((0, 2))
@@ -157,11 +151,11 @@ def trained(one_torch_thread):
 
 def test_the_trained_network_is_compared_with(trained):
     network, inputs = trained
-    found, note = trained_network.compare(Path("model.net"), network, inputs)
+    found, note = report.compare_with_trained(Path("model.net"), network, inputs)
     assert note == ""
     assert found.equal
-    assert found.proof.spikes > 50
-    assert found.backends == ("the trained model.pt", "fast")
+    assert found.num_spikes > 50
+    assert found.names == ("the trained model.pt", "fast")
     assert found.note == ""
 
 
@@ -170,7 +164,7 @@ def test_a_network_that_is_another_than_the_trained_one_is_shown_where(trained):
     first = network.layers[0]
     weight = np.where(np.arange(8)[:, None] == 2, -first.weight, first.weight)
     other = replace(network, layers=(replace(first, weight=weight), *network.layers[1:]))
-    found, _ = trained_network.compare(Path("model.net"), other, inputs)
+    found, _ = report.compare_with_trained(Path("model.net"), other, inputs)
     assert not found.equal
     assert found.place.startswith("layer 0, sample 0, time step ")
     assert found.place.endswith("neuron 2")
@@ -178,7 +172,7 @@ def test_a_network_that_is_another_than_the_trained_one_is_shown_where(trained):
 
 
 def test_without_a_checkpoint_it_is_said_why_there_is_no_comparison(trained):
-    found, note = trained_network.compare(Path("no.net"), *trained)
+    found, note = report.compare_with_trained(Path("no.net"), *trained)
     assert found is None
     assert note == "there is no no.pt to compare with, and --compare names no backend"
 
@@ -186,16 +180,16 @@ def test_without_a_checkpoint_it_is_said_why_there_is_no_comparison(trained):
 def test_a_checkpoint_of_other_shapes_is_named(trained, random_network):
     _, inputs = trained
     other = random_network(np.random.default_rng(0), (6, 9, 2))
-    found, note = trained_network.compare(Path("model.net"), other, inputs)
+    found, note = report.compare_with_trained(Path("model.net"), other, inputs)
     assert found is None
     assert note == (
-        "model.pt cannot be compared with: it is another network, 6-8-2 and not 6-9-2; train and "
-        "export anew"
+        "model.pt cannot be compared with: the trained model.pt is another network, with 8-2 "
+        "neurons and not 9-2; quantize it again"
     )
 
 
 def test_a_damaged_checkpoint_does_not_stop_the_report(trained):
     Path("model.pt").write_text("nothing")
-    found, note = trained_network.compare(Path("model.net"), *trained)
+    found, note = report.compare_with_trained(Path("model.net"), *trained)
     assert found is None
     assert note.startswith("model.pt cannot be compared with: ")

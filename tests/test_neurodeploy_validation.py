@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from neurodeploy.hw_sim.activity import count
-from neurodeploy.hw_sim.backends import BACKENDS
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.learning import loop
 from neurodeploy.learning.distributed import Team
 from neurodeploy.learning.loop import evaluate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.export import netx
+from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.chips.cost import Estimate, exactly
 from neurodeploy.models.network import (
     CubaLif,
@@ -29,9 +30,8 @@ from neurodeploy.pages.figures.drawing import FIGURES, Drawn
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View, core_parts
-from neurodeploy.running import evaluation
-from neurodeploy.running.report_request import Request
-from neurodeploy.running.report_run import carry_out
+from neurodeploy.running.evaluation import evaluate
+from neurodeploy.running.inputs import task_samples
 from neurodeploy.tasks.windows import Signal
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -48,15 +48,16 @@ def network_of(*sizes: int, threshold: int = 60, **task: Any) -> QuantizedNetwor
     return QuantizedNetwork(layers, TaskDescription(**task))
 
 
-def view_of(network: QuantizedNetwork, spikes: np.ndarray, labels: Any = None, **more: Any) -> View:
-    netx.write(network, Path("model.net"))
-    np.save("input.npy", spikes)
-    if labels is not None:
-        np.save("labels.npy", np.array(labels))
-        more["labels"] = Path("labels.npy")
-    asked = Request(Path("model.net"), input=Path("input.npy"), html=Path("page.html"), **more)
-    outcome = carry_out(asked)
-    return View(outcome.report, outcome.sample)
+def view_of(
+    network: QuantizedNetwork,
+    spikes: np.ndarray,
+    labels: Any = None,
+    *,
+    chips: Sequence[str] = (),
+    costs: Sequence[Path] = (),
+) -> View:
+    made = evaluate(network, spikes, labels=labels, chips=chip.choose(chips, costs))
+    return View(made, made.sample)
 
 
 def drawn_of(view: View) -> tuple[dict[str, Drawn], str]:
@@ -330,7 +331,7 @@ def test_nothing_has_no_mark_on_a_scale_without_zero():
 
 def test_a_task_s_sample_has_the_sensor_s_signal(uci_har_folder):
     encoder = {"name": "sigma-delta", "gain": [1.0] * 6, "rectified": False}
-    inputs = evaluation.of_task(TaskDescription("har", encoder), uci_har_folder, 3)
+    inputs = task_samples(TaskDescription("har", encoder), uci_har_folder, count=3)
     assert inputs.signal is not None
     signal = inputs.signal(2)
     assert signal.names[0].startswith("acc-x")

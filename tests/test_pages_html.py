@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.export import netx
+from neurodeploy.hw_sim.chips.chip import choose
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages.figures.drawing import FIGURES
 from neurodeploy.pages.html import page as html
 from neurodeploy.pages.view import View
-from neurodeploy.running.report_request import Request
-from neurodeploy.running.report_run import carry_out
+from neurodeploy.running.evaluation import evaluate
 from neurodeploy.tasks.windows import Signal
 
 EVIL = "<script>alert(1)</script>"
@@ -62,19 +61,14 @@ def run(folder: Path, *, chips: int = 2) -> View:
     neuron = CubaLif(np.array([1024]), np.array([512]), 90)
     layers = tuple(DenseLayer(rng.integers(-60, 120, s), neuron) for s in ((12, 4), (3, 12)))
     described = TaskDescription(f"a task {EVIL}", class_names=CLASSES, dt_ms=20.0)
-    netx.write(QuantizedNetwork(layers, described), folder / "model.net")
-    np.save(folder / "input.npy", (rng.random((9, 4, 40)) < 0.4).astype(np.uint8))
-    np.save(folder / "labels.npy", np.arange(9) % 3)
-    page = folder / "page.html"
-    asked = Request(
-        folder / "model.net", input=folder / "input.npy", labels=folder / "labels.npy", html=page,
-        chips=("loihi1", "loihi2"), costs=more_chips(folder, chips - 2),
-    )  # fmt: skip
-    outcome = carry_out(asked)
-    assert outcome.sample is not None
+    spikes = (rng.random((9, 4, 40)) < 0.4).astype(np.uint8)
+    onto = choose(("loihi1", "loihi2"), more_chips(folder, chips - 2))
+    network = QuantizedNetwork(layers, described)
+    made = evaluate(network, spikes, labels=np.arange(9) % 3, chips=onto)
+    assert made.sample is not None
     values = rng.normal(size=(3, 50)).astype(np.float32)
     signal = Signal(values, ("acc-x (g)", "acc-y (g)", f"{EVIL} (V)"))
-    return View(outcome.report, replace(outcome.sample, signal=signal))
+    return View(made, replace(made.sample, signal=signal))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from neurodeploy.export import netx
 from neurodeploy.export.lava_order import from_lava, to_lava
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.network import InputLayer

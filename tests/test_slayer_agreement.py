@@ -15,7 +15,7 @@ from neurodeploy.models.blocks.lava_dl import slayer
 from neurodeploy.models.blocks.spikes import layer_spikes
 from neurodeploy.models.layers import ConvLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.quantize import quantize
-from neurodeploy.running.proof import prove
+from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),
@@ -146,9 +146,9 @@ def values_for(network, steps=40, samples=4):
 def test_slayer_and_fast_agree_in_every_spike_of_every_layer(name, trained):
     network, twin = trained(NETWORKS[name][0], NETWORKS[name][1]())
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    proof = prove(network, twin, values_for(twin))
-    assert proof.equal, proof.first
-    assert proof.wraps == 0
+    found = check_equivalence(network, twin, values_for(twin))
+    assert found.equal, found.first
+    assert found.num_overflows == 0
     activity = fast.run(twin, values_for(twin))
     assert all(0.005 < spikes.mean() < 0.9 for spikes in activity.spikes)
     assert all(torch.equal(v, before[key]) for key, v in network.state_dict().items())
@@ -159,7 +159,7 @@ def test_lava_agrees_with_both(trained):
     for name in ("convolutions with biases and a delay", "input neurons"):
         network, twin = trained(NETWORKS[name][0], NETWORKS[name][1]())
         values = values_for(twin, steps=25, samples=2)
-        assert prove(network, twin, values).equal
+        assert check_equivalence(network, twin, values).equal
         lavas, ours = lava.run(twin, values), fast.run(twin, values)
         for index, spikes in enumerate(ours.spikes):
             np.testing.assert_array_equal(spikes, lavas.spikes[index], f"{name} {index}")
@@ -224,7 +224,7 @@ def test_feedback_arrives_one_step_later_in_both(trained):
     assert layer_spikes(network, torch.ones(1, 1, 7))[0].tolist() == spikes.tolist()
 
 
-def test_slayers_recurrent_block_keeps_its_state_between_batches_and_the_proof_does_not(trained):
+def test_slayers_recurrent_block_keeps_its_state_between_batches_and_the_check_does_not(trained):
     """lava-dl sets persistent_state in every recurrent block; a batch of another size clears it."""
     shape, blocks = NETWORKS["recurrent"]
     network, twin = trained(shape, blocks())
@@ -234,7 +234,7 @@ def test_slayers_recurrent_block_keeps_its_state_between_batches_and_the_proof_d
     assert torch.equal(layer_spikes(network, values)[-1], layer_spikes(network, values)[-1])
     kept = network.blocks[1].neuron.voltage_state.clone()
     assert kept.any()
-    assert prove(network, twin, values_for(twin)).equal
+    assert check_equivalence(network, twin, values_for(twin)).equal
     assert torch.equal(network.blocks[1].neuron.voltage_state, kept)
 
 
@@ -243,20 +243,20 @@ def test_one_weight_of_the_feedback_changed_is_found(trained):
     network, twin = trained(shape, blocks())
     with torch.no_grad():
         network.blocks[1].recurrent_synapse.weight[:, 3] += 4 / loihi.SLAYER_SCALE
-    proof = prove(network, twin, values_for(twin))
-    assert proof.first.layer == 1
+    found = check_equivalence(network, twin, values_for(twin))
+    assert found.first.layer == 1
 
 
 def test_one_bias_changed_is_found(trained):
     network, twin = trained(*[NETWORKS["dense with biases"][0], NETWORKS["dense with biases"][1]()])
     network.blocks[2].neuron.norm.running_mean[1] -= 8 / loihi.SLAYER_SCALE
-    assert prove(network, twin, values_for(twin)).first.layer == 2
+    assert check_equivalence(network, twin, values_for(twin)).first.layer == 2
 
 
 def test_input_neurons_take_no_more_than_slayer_holds(trained):
     """SLAYER quantizes the input like a weight, to -4..254/64: 5 is taken for 254/64, here for 5;
-    the proof finds it."""
+    the check finds it."""
     network, twin = trained((3,), [cuba.Input(neuron(current_decay=1, threshold=0.4), weight=0.1)])
     values = np.full((1, 3, 12), 5, np.int32)
-    assert prove(network, twin, np.full_like(values, 3)).equal
-    assert not prove(network, twin, values).equal
+    assert check_equivalence(network, twin, np.full_like(values, 3)).equal
+    assert not check_equivalence(network, twin, values).equal

@@ -17,7 +17,7 @@ from neurodeploy.models.architecture_json import PRESETS
 from neurodeploy.models.network import digest
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.running.proof import prove
+from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -99,8 +99,8 @@ def trained(request) -> SlayerNetwork:
 def test_slayer_and_fast_agree_in_every_spike(trained):
     twin = quantize(trained)
     spikes = spikes_for(trained.architecture, 8, 60)
-    proof = prove(trained, twin, spikes)
-    assert proof.equal, proof.first
+    found = check_equivalence(trained, twin, spikes)
+    assert found.equal, found.first
     activity = fast.run(twin, spikes)
     assert all(layer.mean() > 0.005 for layer in activity.spikes[:-1])
     with torch.no_grad():

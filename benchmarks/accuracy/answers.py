@@ -39,16 +39,15 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     import torch
 
     from neurodeploy.export import netx
-    from neurodeploy.hw_sim.backends import BACKENDS
+    from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
     from neurodeploy.hw_sim.readout import outputs
-    from neurodeploy.hw_sim.run_options import RunOptions
     from neurodeploy.learning import checkpoint
     from neurodeploy.models.blocks.spikes import layer_spikes
-    from neurodeploy.running import evaluation
+    from neurodeploy.running.inputs import task_samples
 
     cli.use_threads(threads)
     floating, network = checkpoint.load(trained).network("stock"), netx.read(path)
-    inputs = evaluation.of_task(network.task, None)
+    inputs = task_samples(network.task)
     answers: dict[str, list[int]] = {"trained": [], "deployed": []}
     different = 0
     for start in range(0, len(inputs), BATCH):

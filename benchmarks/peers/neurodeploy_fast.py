@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.peers import measuring
 from benchmarks.peers.own_network import network_of
 from benchmarks.peers.workload_file import Workload
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.memory import keep_freed_memory
 

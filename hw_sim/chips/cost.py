@@ -131,7 +131,7 @@ class Cost:
         of_set = (reading for reading in self.readings if reading.set == set_name)
         return replace(self, **next(of_set, self.readings[0])._asdict(), alternatives=())
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the row as JSON values: as in the cost file, and its ends."""
         return {
             "low": self.low,

@@ -55,7 +55,7 @@ class Operation:
     grade: str
     caveat: str
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return {
             "name": self.name,
@@ -82,10 +82,10 @@ class Processor:
     one_pass_j: float
     every_step_j: float
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         own = {"one_pass_j": self.one_pass_j, "every_step_j": self.every_step_j}
-        return self.operation.as_json() | own
+        return self.operation.to_dict() | own
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Conventional:
         """Energy of the spiking network's additions a sample in conventional arithmetic, in J."""
         return None if self.synops is None else self.synops * self.accumulate.energy_j
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         own = {"synops": self.synops, "synops_j": self.synops_j}
         return {
@@ -124,8 +124,8 @@ class Conventional:
             "one_pass_macs": self.one_pass_macs,
             "every_step_macs": self.every_step_macs,
             "when": dict(WHEN),
-            "processors": [each.as_json() for each in self.processors],
-            "spiking": None if self.synops is None else self.accumulate.as_json() | own,
+            "processors": [each.to_dict() for each in self.processors],
+            "spiking": None if self.synops is None else self.accumulate.to_dict() | own,
         }
 
 

@@ -153,7 +153,7 @@ class Decision:
     pace_s: Estimate | None = None
     pace_energy: Energy | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         pace = None
         if self.pace_s is not None and self.pace_energy is not None:
@@ -186,7 +186,7 @@ class Power:
         """All of it."""
         return self.static + self.dynamic
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the parts in milliwatts as JSON values."""
         parts = {"static": self.static, "dynamic": self.dynamic, "total": self.total}
         return {name: band_as_json(part, MILLI) for name, part in parts.items()}
@@ -239,7 +239,7 @@ class Estimated:
     def _power(self, energy: Energy, duration_s: Estimate) -> Power:
         return Power(static_power(self.placement), power(energy, duration_s))
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the chip's entry in the section `estimated` of the report as JSON values."""
         chip = self.placement.chip
         return {
@@ -251,7 +251,7 @@ class Estimated:
             "placement": placement_as_json(self.placement),
             "load": load_as_json(self.workload),
             "full_speed": self._full_speed(),
-            "decision": None if self.decision is None else self.decision.as_json(),
+            "decision": None if self.decision is None else self.decision.to_dict(),
             "real_time": self._real_time(),
             "energy_rows": {
                 part: [r for r in rows if r in chip.costs] for part, rows in ROWS.items()
@@ -278,7 +278,7 @@ class Estimated:
             "energy_by_constants_uj": {
                 name: values_as_json(energy) for name, energy in self.energies.items()
             },
-            "power_mw": self.power.as_json(),
+            "power_mw": self.power.to_dict(),
         }
 
     def _real_time(self) -> dict[str, Any] | None:
@@ -290,7 +290,7 @@ class Estimated:
             "headroom": band_as_json(self.pace.headroom),
             "sample_ms": band_as_json(self.pace.sample_s, MILLI),
             "energy_uj": energy_as_json(self.pace_energy),
-            "power_mw": self.pace_power.as_json(),
+            "power_mw": self.pace_power.to_dict(),
         }
 
 

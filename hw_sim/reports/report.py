@@ -87,7 +87,7 @@ class Counted:
     way_steps: int
     delay_steps: int
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the section `counted` of the report as JSON values."""
         layers = [{**vars(layer), "shape": list(layer.shape)} for layer in self.layers]
         summed = [k for k in layers[0] if k in ("neurons", "synapses") or k.endswith("_per_sample")]
@@ -224,7 +224,7 @@ class Report:
     conventional: Conventional | None = None
     neurobench: Neurobench | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; keys end in their unit."""
         chips = [each.placement.chip for each in self.estimated.values()]
         return {
@@ -233,16 +233,16 @@ class Report:
             "network": _network_as_json(self.network, self.digest),
             "versions": dict(self.versions),
             "provenance": dict(self.provenance),
-            "counted": self.counted.as_json(),
-            "answers": as_json(self.answers),
-            "decisions": as_json(self.decisions),
-            "neurobench": as_json(self.neurobench),
-            "estimated": {name: each.as_json() for name, each in self.estimated.items()},
-            "conventional": as_json(self.conventional),
+            "counted": self.counted.to_dict(),
+            "answers": section(self.answers),
+            "decisions": section(self.decisions),
+            "neurobench": section(self.neurobench),
+            "estimated": {name: each.to_dict() for name, each in self.estimated.items()},
+            "conventional": section(self.conventional),
             **_measured_as_json(self.measured),
             "not_modelled": list(NOT_MODELLED),
             "sources": [
-                {"chip": chip.name, "name": name, **row.as_json()}
+                {"chip": chip.name, "name": name, **row.to_dict()}
                 for chip in chips
                 for name, row in chip.rows().items()
             ],
@@ -319,9 +319,9 @@ def _check_workloads(workloads: Sequence[Workload], samples: int, steps: int) ->
             )
 
 
-def as_json(part: Any) -> Any:
+def section(part: Any) -> Any:
     """Return a part of a report as JSON values, None for a part that is missing."""
-    return None if part is None else part.as_json()
+    return None if part is None else part.to_dict()
 
 
 def versions() -> dict[str, str]:

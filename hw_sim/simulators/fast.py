@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, driven
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import convolution, dense_cuba, event_sums, frames, neuron_scans
 from neurodeploy.hw_sim.kernels.convolution import layout
 from neurodeploy.hw_sim.kernels.shared import limited_to, once_a_layer
-from neurodeploy.hw_sim.run_options import RunOptions
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import (

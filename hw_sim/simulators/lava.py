@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.export.lava_order import from_lava
 from neurodeploy.hw_sim.activity import Activity, States, check_input
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
 from neurodeploy.models.errors import BackendError, require
 from neurodeploy.models.network import QuantizedNetwork

@@ -17,7 +17,7 @@ from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
 from neurodeploy.pages.wording import clean
-from neurodeploy.running.kept_sample import KeptSample
+from neurodeploy.running.recording import RecordedSample
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class View:
     """A report and the sample whose raster is drawn, if one was kept."""
 
     report: Report
-    sample: KeptSample | None = None
+    sample: RecordedSample | None = None
 
     @property
     def chips(self) -> list[Estimated]:

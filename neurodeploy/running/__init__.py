@@ -1,13 +1,10 @@
-"""Run a network on samples, compare what it does, and make a report of it.
+"""Run a network on samples, compare what it does, and make a report of it: objects, no files.
 
-evaluation                      run a network over a task's samples, or those in a given_input;
-                                array_file opens one, measures what a report measures of a run
-report_request                  what a person asks report for
-report_run, report_files        what report does before it prints, and the files it may write
-report_options, report_words    the options of report, and what --compare names
-side_by_side                    networks side by side
-comparison, proof               compare two runs and two backends; a network with its integer twin
-trained_network                 compare with the trained network beside a file
-provenance                      where a report comes from
-kept_sample, spike_file, trace  what is kept of a run: one sample, all spikes, what explains a drop
+inputs          the samples that a network runs on: arrays, files of arrays, a task's test samples
+simulation      run a network a batch at a time
+comparison      two backends, or a trained network and its quantized one, spike by spike
+recording       what a run records beside its counts: one sample, all spikes, a trace of the layers
+evaluation      run a network over samples and make a report
+side_by_side    reports of several networks
+exporting       quantize a trained network, and check it
 """

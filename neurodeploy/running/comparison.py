@@ -6,19 +6,29 @@ right; within it of the earliest sample, then time step, then neuron.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.backends import Backend
-from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.models.errors import BackendError
+from neurodeploy.hw_sim.backends import Backend, RunOptions, get
+from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.running.inputs import as_samples, for_samples
+from neurodeploy.running.simulation import choose_backends, run_batches
 from neurodeploy.samples import Advance, Samples
+
+if TYPE_CHECKING:  # it takes seconds to import
+    import torch
+
+BATCH: Final = 128
+"""Samples that a trained network runs at a time."""
 
 
 @dataclass(frozen=True, order=True)
@@ -37,93 +47,51 @@ class Divergence:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What a comparison of two runs of one network found.
-
-    Attributes:
-        samples: how many were compared.
-        spikes: how many spikes both sides emitted in all layers, where they agree.
-        different: neuron steps that differ.
-        first: the first of them, or None.
-        wraps: how often u wrapped and v was clipped in the integer run.
-    """
-
-    samples: int
-    spikes: int
-    different: int
-    first: Divergence | None
-    wraps: int = 0
-
-    @property
-    def equal(self) -> bool:
-        """Whether every spike is equal."""
-        return self.different == 0
-
-    def __add__(self, other: Proof) -> Proof:
-        """Return both comparisons as one, the samples of `other` after these."""
-        found = [] if self.first is None else [self.first]
-        if other.first is not None:
-            found.append(replace(other.first, sample=other.first.sample + self.samples))
-        return Proof(
-            self.samples + other.samples,
-            self.spikes + other.spikes,
-            self.different + other.different,
-            min(found, default=None),
-            self.wraps + other.wraps,
-        )
-
-
-def compare(expected: Any, given: Any) -> Proof:
-    """Compare two runs, each a sequence of arrays (samples, neurons, time), one a layer."""
-    spikes, different, first = 0, 0, None
-    for index, (one, other) in enumerate(zip(expected, given, strict=True)):
-        wrong = one != other
-        count = int(wrong.sum())
-        spikes += int(((one != 0) & ~wrong).sum())
-        different += count
-        if count and first is None:
-            sample, step, neuron = np.argwhere(wrong.transpose(0, 2, 1))[0]
-            first = Divergence(index, int(sample), int(step), int(neuron))
-    return Proof(len(given[0]), spikes, different, first)
-
-
-@dataclass(frozen=True)
 class Side:
-    """What one backend had at a place of a network.
+    """What one side had at the first place where the spikes differ.
 
     Attributes:
-        backend: its name.
+        backend: its name, or that of a trained network.
         spike: what the neuron sent in this step.
-        weighted: its weighted input of the step, or None where the backend does not tell.
+        weighted: its weighted input of the step, or None where it is not known.
         current: u after the step, or None.
         voltage: v after the step, or None.
     """
 
     backend: str
     spike: int
-    weighted: int | None
-    current: int | None
-    voltage: int | None
+    weighted: int | None = None
+    current: int | None = None
+    voltage: int | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two backends gave for the same input.
+    """What two sides gave for the same input.
 
     Attributes:
-        backends: their names.
-        layers: how many layers were compared.
-        proof: the spikes that agree and those that differ.
-        voltages: answers that are read from v and differ.
+        names: of both: backends, or a trained network and the backend of the quantized one.
+        num_layers: how many layers were compared.
+        num_samples: how many samples were compared.
+        num_spikes: spikes that both sides emitted in all layers, where they agree.
+        num_different: places (layer, sample, time step, neuron) that differ.
+        first: the first of them, or None.
+        num_overflows: how often a state of the quantized network wrapped or was clipped, where a
+            trained network is compared.
+        num_answers_different: answers that are read from v and differ.
         place: of the first difference in words, or "".
-        sides: what each backend had there when the sample was run once more, or ().
+        sides: what each side had there when the sample was run once more, or ().
         note: what else is to be known about the sides, or "".
     """
 
-    backends: tuple[str, str]
-    layers: int
-    proof: Proof
-    voltages: int = 0
+    names: tuple[str, str]
+    num_layers: int
+    num_samples: int = 0
+    num_spikes: int = 0
+    num_different: int = 0
+    first: Divergence | None = None
+    num_overflows: int = 0
+    num_answers_different: int = 0
     place: str = ""
     sides: tuple[Side, ...] = ()
     note: str = ""
@@ -131,41 +99,148 @@ class Comparison:
     @property
     def equal(self) -> bool:
         """Whether every spike and every answer is equal."""
-        return self.proof.equal and not self.voltages
+        return not self.num_different and not self.num_answers_different
 
-    def as_json(self) -> dict[str, Any]:
+    def __add__(self, other: Comparison) -> Comparison:
+        """Return both as one, the samples of `other` after these."""
+        found = [] if self.first is None else [self.first]
+        if other.first is not None:
+            found.append(replace(other.first, sample=other.first.sample + self.num_samples))
+        counts = (
+            "num_samples", "num_spikes", "num_different", "num_overflows", "num_answers_different",
+        )  # fmt: skip
+        sums = {name: getattr(self, name) + getattr(other, name) for name in counts}
+        return replace(self, **sums, first=min(found, default=None))
+
+    def __str__(self) -> str:
+        """Return the verdict and the first difference."""
+        one, other = self.names
+        over = f"{number_of(self.num_layers, 'layer')} over {number_of(self.num_samples, 'sample')}"
+        spikes = number_of(self.num_spikes, "spike")
+        if self.equal:
+            return f"{one} and {other} agree in all {spikes} of {over}"
+        lines = [
+            f"{one} and {other} differ in {number_of(self.num_different, 'place')}; they agree in "
+            f"{spikes} of {over}"
+        ]
+        if self.num_answers_different:
+            answers = number_of(self.num_answers_different, "answer")
+            lines.append(f"they also differ in {answers} read from v")
+        if self.first is not None:
+            place = self.place or self.first
+            lines.append(f"first, by layer, sample, time step and neuron: {place}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""
-        return {"equal": self.equal, **asdict(self)}
+        return {
+            "equal": self.equal,
+            "backends": list(self.names),
+            "layers": self.num_layers,
+            "proof": {
+                "samples": self.num_samples,
+                "spikes": self.num_spikes,
+                "different": self.num_different,
+                "first": None if self.first is None else asdict(self.first),
+                "wraps": self.num_overflows,
+            },
+            "voltages": self.num_answers_different,
+            "place": self.place,
+            "sides": [asdict(side) for side in self.sides],
+            "note": self.note,
+        }
+
+
+def compare_spikes(
+    expected: Sequence[NDArray[Any]],
+    found: Sequence[NDArray[Any]],
+    *,
+    names: tuple[str, str] = ("expected", "found"),
+) -> Comparison:
+    """Compare the spikes of two runs, each one array (samples, neurons, time) per layer."""
+    spikes, different, first = 0, 0, None
+    for index, (one, other) in enumerate(zip(expected, found, strict=True)):
+        wrong = one != other
+        count = int(wrong.sum())
+        spikes += int(((one != 0) & ~wrong).sum())
+        different += count
+        if count and first is None:
+            sample, step, neuron = np.argwhere(wrong.transpose(0, 2, 1))[0]
+            first = Divergence(index, int(sample), int(step), int(neuron))
+    return Comparison(names, len(found), len(found[0]), spikes, different, first)
+
+
+# Two backends
+
+
+def compare(
+    network: QuantizedNetwork,
+    samples: Samples | ArrayLike,
+    *,
+    backends: tuple[str, str] = ("fast", "lava"),
+    threads: int | None = None,
+    time_limit_s: float | None = None,
+    advance: Advance | None = None,
+) -> Comparison:
+    """Run the same samples on two backends and compare the spikes of every layer.
+
+    Args:
+        network: what runs.
+        samples: samples, or an array as `simulate` takes it.
+        backends: names of both.
+        threads: processor cores to use; all by default.
+        time_limit_s: seconds after which a run on Lava or Loihi is ended.
+        advance: called with the time steps done and the time steps in all.
+
+    Raises:
+        InputError: when the samples do not fit the network or the memory.
+        BackendError: when a backend cannot run.
+    """
+    first, second = choose_backends(backends, time_limit_s)
+    samples = as_samples(samples, network)
+    options = RunOptions(threads=threads, time_limit_s=time_limit_s)
+    runs = for_samples(network, samples)
+    found = BackendComparison(runs, (first, second), options, samples, advance)
+    for activity in run_batches(
+        runs, samples, first, options=options, advance=advance, others=[second]
+    ):
+        found.add(activity)
+        del activity  # before the next batch takes as much
+    return found.result()
 
 
 class BackendComparison:
-    """Run a second backend on what the first has run, part by part, and keep what differs."""
+    """Run a second backend on what the first has run, batch by batch, and count what differs."""
 
     def __init__(
         self,
         network: QuantizedNetwork,
         backends: tuple[Backend, Backend],
         options: RunOptions,
-        inputs: Samples,
+        samples: Samples,
         advance: Advance | None = None,
     ) -> None:
         self._network, self._backends, self._options = network, backends, options
-        self._inputs, self._advance = inputs, advance
-        self._proof, self._voltages = Proof(0, 0, 0, None), 0
+        self._samples, self._advance = samples, advance
+        self._found = Comparison((backends[0].name, backends[1].name), len(network.layers))
         self._input: NDArray[Any] | None = None
 
     def add(self, activity: Activity) -> None:
         """Run the other backend on the input of `activity`, the next samples, and compare."""
-        progress = self._inputs.progress_from(self._proof.samples, self._advance)
+        progress = self._samples.progress_from(self._found.num_samples, self._advance)
         asked = replace(self._options, progress=progress)
         other = self._backends[1].run(self._network, activity.inputs, asked)
-        proof = self._proof + compare(activity.spikes, other.spikes)
-        if proof.first is not None and proof.first != self._proof.first:
-            sample = proof.first.sample - self._proof.samples
-            self._input = activity.inputs[sample : sample + 1].copy()
+        new = compare_spikes(activity.spikes, other.spikes)
         if activity.last_voltage is not None and other.last_voltage is not None:
-            self._voltages += int((activity.last_voltage != other.last_voltage).sum())
-        self._proof = proof
+            different = int((activity.last_voltage != other.last_voltage).sum())
+            new = replace(new, num_answers_different=different)
+        found = self._found + new
+        if found.first is not None and found.first != self._found.first:
+            sample = found.first.sample - self._found.num_samples
+            self._input = activity.inputs[sample : sample + 1].copy()
+        self._found = found
 
     def result(self) -> Comparison:
         """Return what was found; where spikes differ, that sample is run once more for its states.
@@ -173,38 +248,45 @@ class BackendComparison:
         Raises:
             InputError, BackendError: as the backends do.
         """
-        names = (self._backends[0].name, self._backends[1].name)
-        found = Comparison(names, len(self._network.layers), self._proof, self._voltages)
-        first = self._proof.first
+        first = self._found.first
         if first is None:
-            return found
-        shape = self._network.layers[first.layer].shape
-        found = replace(found, place=place_of(first, shape, self._inputs))
+            return self._found
+        assert self._input is not None
+        found = replace(self._found, place=place_of(first, self._network, self._samples))
         try:
-            sides = tuple(self._side(backend, first) for backend in self._backends)
+            sides = tuple(
+                side_of(backend, first, self._network, self._input, self._options)
+                for backend in self._backends
+            )
         except BackendError as error:
             return replace(found, note=f"its states are not known, for {error}")
         note = "" if sides[0].spike != sides[1].spike else "run alone, the sample does not differ"
         return replace(found, sides=sides, note=note)
 
-    def _side(self, backend: Backend, place: Divergence) -> Side:
-        assert self._input is not None
-        asked = replace(self._options, states=True, progress=None)
-        activity = backend.run(self._network, self._input, asked)
-        where = (0, place.neuron, place.step)
-        spike = int(activity.spikes[place.layer][where])
-        if not activity.states:
-            return Side(backend.name, spike, None, None, None)
-        states = activity.states[place.layer]
-        values = (states.weighted, states.current, states.voltage)
-        return Side(backend.name, spike, *(int(each[where]) for each in values))
+
+def side_of(
+    backend: Backend,
+    place: Divergence,
+    network: QuantizedNetwork,
+    spikes: NDArray[Any],
+    options: RunOptions = RunOptions(),
+) -> Side:
+    """Return what a backend has at a place when that sample, (1, channels, time), runs alone."""
+    activity = backend.run(network, spikes, replace(options, states=True, progress=None))
+    where = (0, place.neuron, place.step)
+    spike = int(activity.spikes[place.layer][where])
+    if not activity.states:
+        return Side(backend.name, spike)
+    states = activity.states[place.layer]
+    values = (states.weighted, states.current, states.voltage)
+    return Side(backend.name, spike, *(int(each[where]) for each in values))
 
 
-def place_of(first: Divergence, shape: Shape, inputs: Samples) -> str:
-    """Return in words where a difference is, in a layer of some shape and samples of some input."""
-    number = int(inputs.numbers[first.sample])
+def place_of(first: Divergence, network: QuantizedNetwork, samples: Samples) -> str:
+    """Return in words where a difference is."""
+    number = int(samples.numbers[first.sample])
     among = "" if number == first.sample else f"; it is sample {number} of the whole input"
-    return f"{first}{position(first.neuron, shape)}{among}"
+    return f"{first}{position(first.neuron, network.layers[first.layer].shape)}{among}"
 
 
 def position(neuron: int, shape: Shape) -> str:
@@ -214,3 +296,102 @@ def position(neuron: int, shape: Shape) -> str:
         return ""
     places = np.unravel_index(neuron, shape)
     return f" ({', '.join(f'{name} {int(at)}' for name, at in zip(names, places))})"
+
+
+# A trained network and its quantized one
+
+
+def check_equivalence(
+    model: torch.nn.Module,
+    network: QuantizedNetwork,
+    samples: Samples | ArrayLike,
+    *,
+    name: str = "the trained network",
+    advance: Advance | None = None,
+) -> Comparison:
+    """Compare the spikes of every layer of a trained network and of its quantized one.
+
+    The trained side runs lava-dl's own dynamics, not our compiled kernels, so that the two sides
+    share no code.
+
+    Args:
+        model: torch module with a list `blocks` that `models.quantize.quantize` takes, through
+            which its input passes in order; it runs in evaluation mode.
+        network: what `models.quantize.quantize` made of it.
+        samples: samples, or an array as `simulate` takes it; spikes of 0 or 1, or the integers that
+            drive input neurons.
+        name: of the model, for the result.
+        advance: called with the samples done and the samples in all.
+
+    Raises:
+        InputError: when the samples do not fit the network.
+    """
+    samples, fast = as_samples(samples, network), get("fast")
+    if for_samples(network, samples) is not network:
+        raise InputError(
+            "the values are what input neurons take, scale and offset applied, which SLAYER does "
+            "not run; give the integers that go into the input layer"
+        )
+    found = Comparison((name, fast.name), len(network.layers))
+    with _evaluating(model):
+        for start in range(0, len(samples), BATCH):
+            batch = samples.part(start, min(start + BATCH, len(samples)))
+            new = _check_batch(model, network, batch, found.names)
+            total = found + new
+            sides = found.sides if total.first == found.first else new.sides
+            found = replace(total, sides=sides)
+            if advance is not None:
+                advance(found.num_samples, len(samples))
+    if found.first is None:
+        return found
+    return replace(found, place=place_of(found.first, network, samples))
+
+
+def _check_batch(
+    model: torch.nn.Module,
+    network: QuantizedNetwork,
+    spikes: NDArray[Any],
+    names: tuple[str, str],
+) -> Comparison:
+    """Compare both networks on a batch (batch, channels, time), with both sides of a difference."""
+    import torch
+
+    from neurodeploy.models.blocks.spikes import layer_spikes
+
+    fast = get("fast")
+    activity = fast.run(network, spikes, RunOptions())
+    device = next(model.parameters()).device
+    values = spikes.reshape(len(spikes), *network.input_shape, spikes.shape[2])
+    try:
+        with torch.no_grad():
+            trained = layer_spikes(model, torch.from_numpy(values.astype(np.float32)).to(device))
+    except RuntimeError as error:  # weights for an input of another size
+        raise InputError(f"{names[0]} cannot run on these samples ({error})") from None
+    expected = [layer.cpu().numpy() for layer in trained]
+    sizes = [[layer.shape[1] for layer in side] for side in (expected, activity.spikes)]
+    if sizes[0] != sizes[1]:
+        one, other = ("-".join(map(str, side)) for side in sizes)
+        raise InputError(
+            f"{names[0]} is another network, with {one} neurons and not {other}; quantize it again"
+        )
+    overflows = sum(int((each.wraps + each.clips).sum()) for each in activity.overflows)
+    found = compare_spikes(expected, activity.spikes, names=names)
+    found = replace(found, num_overflows=overflows)
+    if found.first is None:
+        return found
+    first = found.first
+    spike = int(expected[first.layer][first.sample, first.neuron, first.step])
+    alone = side_of(fast, first, network, spikes[first.sample : first.sample + 1])
+    return replace(found, sides=(Side(names[0], spike), alone))
+
+
+@contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put a torch module into evaluation mode, and each of its parts back as it was."""
+    before = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part, training in before:
+            part.training = training

@@ -1,169 +1,439 @@
-"""Run a network over samples in batches, and count.
-
-The samples are those of a task, or given ones (`given_input`). Memory stays flat: a batch is as
-large as `hw_sim.memory` allows, and whoever wants more of a batch than its counts watches it.
-"""
+"""Evaluate a network: run it over samples and make a report of what it did and would cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from neurodeploy.hw_sim import memory
+from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity, LayerCounts, Measured, count, join
-from neurodeploy.hw_sim.backends import Backend
-from neurodeploy.hw_sim.memory import Need
-from neurodeploy.hw_sim.readout import Score, outputs, score
-from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.hw_sim.backends import Backend, RunOptions
+from neurodeploy.hw_sim.chips import chip as chips_module
+from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.decisions import DecisionMeter
+from neurodeploy.hw_sim.estimates.meter import Meter
+from neurodeploy.hw_sim.neurobench_metrics import NeurobenchMeter
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.readout import outputs, readout, score
+from neurodeploy.hw_sim.reports import report as reports
+from neurodeploy.hw_sim.reports.estimated import Estimated, rounded
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import QuantizedNetwork, TaskDescription
-from neurodeploy.samples import Advance, Samples, spread
-from neurodeploy.tasks import get
-from neurodeploy.tasks.encoders.registry import Encoder
-from neurodeploy.tasks.split import split
-from neurodeploy.tasks.task import encode_windows, matching_encoder
-from neurodeploy.tasks.windows import Signal, Windows
+from neurodeploy.models.files import replace_all
+from neurodeploy.models.network import QuantizedNetwork, digest
+from neurodeploy.running.comparison import BackendComparison, Comparison
+from neurodeploy.running.inputs import as_samples, for_samples
+from neurodeploy.running.recording import (
+    RecordedSample,
+    SampleRecorder,
+    Trace,
+    Tracer,
+    spike_file,
+)
+from neurodeploy.running.simulation import choose_backends, run_batches
+from neurodeploy.samples import Advance, Samples
 
-OUTPUTS_KEPT: Final = 100
-"""Samples whose outputs are kept to be shown."""
+OUTPUTS_REPORTED: Final = 100
+"""Samples whose outputs are in a report."""
 
-Watch: TypeAlias = Callable[[Activity], None]
-"""Is given what each batch did, in order."""
+PAGES: Final = (".html", ".htm")
+"""Ends of names of pages."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What a network did over samples.
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(reports.Report):
+    """What a run of a network shows and what it would cost; all that `evaluate` was asked for.
 
     Attributes:
-        counts: spikes, SynOps and updates of every layer and sample.
-        outputs: of the first `OUTPUTS_KEPT` samples, int64 (samples, outputs).
-        score: its answers against the labels, None without labels.
-        overflows: how often a state left its width, or None when the backend does not count it.
-        measured: what hardware measured, or None.
+        comparison: with another backend, or with the trained network; None when not asked for.
+        trace: of the layers, None when not asked for.
+        sample: the one that page and figures show, None when not asked for.
     """
 
-    counts: tuple[LayerCounts, ...]
-    outputs: NDArray[np.int64]
-    score: Score | None
-    overflows: int | None
-    measured: Measured | None = None
+    comparison: Comparison | None = None
+    trace: Trace | None = None
+    sample: RecordedSample | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Fraction of the samples with the correct class, None without labels."""
+        return None if self.counted.score is None else self.counted.score.accuracy
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values; see docs/report-json.md."""
+        found = {"comparison": self.comparison, "trace": self.trace}
+        asked = {name: each.to_dict() for name, each in found.items() if each is not None}
+        return {**super().to_dict(), **asked}
+
+    def to_rows(self, per: Literal["chip", "layer"] = "chip") -> list[dict[str, Any]]:
+        """Return flat rows, as for `pandas.DataFrame`: one per chip, or one per layer.
+
+        Rows per chip hold what was counted and the likely, low and high ends of what is estimated;
+        names end in their unit.
+        """
+        if per == "layer":
+            return [dict(vars(layer)) for layer in self.counted.layers]
+        counted = self._counted_row()
+        return [{**counted, **_chip_row(each)} for each in self.estimated.values()] or [counted]
+
+    def _counted_row(self) -> dict[str, Any]:
+        scored, total = self.counted.score, self.counted.to_dict()["total"]
+        return {
+            "sha256": self.digest,
+            "task": self.network.task.name,
+            "backend": self.provenance.get("backend"),
+            "samples": self.counted.samples,
+            "steps": self.counted.steps,
+            "accuracy": self.accuracy,
+            "macro_f1": None if scored is None else scored.macro_f1,
+            **total,
+        }
+
+    def to_html(self) -> str:
+        """Return the report as one page that needs no other file."""
+        from neurodeploy.pages.figures import drawing
+        from neurodeploy.pages.html import page
+        from neurodeploy.pages.view import View
+
+        view = View(self, self.sample)
+        return page.render(view, drawing.draw_all(view))
+
+    def save(self, path: Path | str) -> None:
+        """Write the report to a page (.html) or a JSON file (.json), which is replaced whole.
+
+        Raises:
+            InputError: when the name ends otherwise or the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() in PAGES:
+            self.save_pages(page=path)
+        elif path.suffix.lower() == ".json":
+            text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
+            replace_all({path: f"{text}\n".encode()})
+        else:
+            raise InputError(f"{path} is no name for a report; give one ending in .html or .json")
+
+    def save_figures(self, folder: Path | str) -> None:
+        """Write the page's figures into a folder as PNG and SVG, all of them or none.
+
+        Raises:
+            InputError: when they cannot be written.
+        """
+        self.save_pages(figures=Path(folder))
+
+    def save_pages(self, *, page: Path | None = None, figures: Path | None = None) -> None:
+        """Draw once, and write the page, the folder of figures, or both: all files or none."""
+        from neurodeploy.pages.figures import drawing
+        from neurodeploy.pages.html.page import render
+        from neurodeploy.pages.view import View
+
+        view = View(self, self.sample)
+        drawn = drawing.draw_all(view, png=figures is not None)
+        contents: dict[Path, bytes] = {}
+        for name, each in drawn.items() if figures is not None else ():
+            if each.svg and figures is not None:
+                contents[figures / f"{name}.svg"] = each.svg.encode()
+                contents[figures / f"{name}.png"] = each.png
+        if page is not None:
+            contents[page] = render(view, drawn).encode()
+        replace_all(contents)
+
+    def _repr_html_(self) -> str:
+        """Return the first screen for a notebook."""
+        notebook = importlib.import_module("neurodeploy.pages.notebook")
+        return str(notebook.report_html(self))
+
+    def __repr__(self) -> str:
+        """Return a headline of a few lines."""
+        counted, total = self.counted, self.counted.to_dict()["total"]
+        name = self.network.task.name or "a network"
+        accuracy = "no labels" if self.accuracy is None else f"accuracy {self.accuracy:.2%}"
+        lines = [
+            f"{name} sha256 {self.digest[:12]}: {number_of(counted.samples, 'sample')} of "
+            f"{number_of(counted.steps, 'time step')} on {self.provenance.get('backend')}",
+            f"{accuracy}, {total['spikes_per_sample']:,.1f} spikes and "
+            f"{total['synops_per_sample']:,.1f} SynOps per sample",
+            *map(_headline, self.estimated.values()),
+        ]
+        if self.comparison is not None:
+            lines.append(str(self.comparison))
+        return "\n".join(lines)
 
 
-def of_task(task: TaskDescription, folder: Path | None, count: int | None = None) -> Samples:
-    """Return the test samples of a network's task; see `load_test_samples`."""
-    windows, encoder, test = _test_windows(task, folder)
-    numbers = spread(len(test), count)
-    chosen = test[numbers]
-    return Samples(
-        numbers=numbers,
-        num_steps=encoder.steps(windows.samples),
-        part=lambda start, stop: encode_windows(windows, encoder, chosen[start:stop]).spikes,
-        labels=windows.labels[chosen],
-        source=windows.source,
-        split=windows.test_words,
-        signal=lambda at: Signal(windows.signals[chosen[at]], windows.channel_names, windows.grid),
+def _headline(each: Estimated) -> str:
+    placement = each.placement
+    if each.problems:
+        return f"{placement.chip.title}: does not fit, {each.problems[0]}"
+    return (
+        f"{placement.chip.title}: {number_of(placement.neurocores, 'neurocore')}, about "
+        f"{each.energy.total.value * 1e6:,.3g} uJ and {each.latency.sample_s.value * 1e3:,.3g} ms "
+        "per sample (estimated)"
     )
 
 
-def load_test_samples(
-    task: TaskDescription, folder: Path | None, count: int | None = None
-) -> tuple[Samples, str]:
-    """Return the test samples of a network's task, encoded as it was trained, and their source.
-
-    Args:
-        task: what the network carries.
-        folder: of the data set, or None for the installed data package.
-        count: how many, spread evenly over the test samples; all by default.
-
-    Raises:
-        InputError: when the network names no task, or the data is missing or of another kind.
-    """
-    windows, encoder, test = _test_windows(task, folder)
-    return encode_windows(windows, encoder, test[spread(len(test), count)]), windows.source
-
-
-def _test_windows(
-    task: TaskDescription, folder: Path | None
-) -> tuple[Windows, Encoder, NDArray[np.int64]]:
-    """Return the windows, the encoder that the network was trained with, and which test."""
-    if not task.name:
-        raise InputError(
-            "the network names no task, so there are no samples to run; give some with "
-            "--input spikes.npy (see docs/any-network.md)"
-        )
-    windows = get(task.name).load(folder)
-    return windows, matching_encoder(task, windows), split(windows).test
+def _chip_row(each: Estimated) -> dict[str, Any]:
+    placement = each.placement
+    row: dict[str, Any] = {
+        "chip": placement.chip.name,
+        "fits": not each.problems,
+        "neurocores": placement.neurocores,
+        "chips": placement.chips,
+    }
+    for stem, unit, band, factor in (
+        ("energy", "uj", each.energy.total, 1e6),
+        ("dynamic_energy", "uj", each.energy.dynamic, 1e6),
+        ("latency", "ms", each.latency.sample_s, 1e3),
+    ):
+        row[f"{stem}_{unit}"] = rounded(band.value * factor)
+        row[f"{stem}_low_{unit}"] = rounded(band.low * factor)
+        row[f"{stem}_high_{unit}"] = rounded(band.high * factor)
+    row["keeps_real_time"] = None if each.pace is None else each.pace.keeps_up
+    row["decision_steps"] = None if each.decision is None else each.decision.steps
+    return row
 
 
 def evaluate(
     network: QuantizedNetwork,
-    inputs: Samples,
-    backend: Backend,
+    samples: Samples | ArrayLike,
     *,
-    options: RunOptions = RunOptions(),
+    labels: ArrayLike | None = None,
+    chips: Sequence[str | Chip] = ("loihi1", "loihi2"),
+    backend: str = "fast",
+    compare: str | None = None,
+    trace: bool = False,
+    keep_sample: int | None = 0,
+    threads: int | None = None,
+    time_limit_s: float | None = None,
     advance: Advance | None = None,
-    watches: Sequence[Watch] = (),
-    others: Sequence[Backend] = (),
-) -> Evaluation:
-    """Run all samples on the backend and return what can be counted.
+    spikes_to: Path | str | None = None,
+) -> Report:
+    """Run a network over samples and report accuracy, spikes, placement, energy and latency.
 
     Args:
         network: what runs.
-        inputs: the samples.
-        backend: runs them.
-        options: how.
+        samples: samples, or integers (batch, neurons, time); see `load_input`.
+        labels: the correct class of each sample, integers (samples,), instead of the samples' own.
+        chips: for which to estimate, by name or as objects.
+        backend: name of what runs it.
+        compare: name of another backend that runs the same samples, or None.
+        trace: whether to record rates, silent and saturated neurons of every layer.
+        keep_sample: number of the sample in the run that page and figures show, or None.
+        threads: processor cores to use; all by default.
+        time_limit_s: seconds after which a run on Lava or Loihi is ended.
         advance: called with the time steps done and the time steps in all.
-        watches: called with the activity of each batch.
-        others: backends that a watch runs on each batch as well, so that the memory counts.
+        spikes_to: an .npz file for the spikes of every layer, or None.
 
     Raises:
-        InputError: when the samples do not fit the network, or one not into the memory.
-        BackendError: when the backend cannot run.
+        InputError: when samples or labels do not fit the network, or one sample not the memory.
+        BackendError: when a backend cannot run.
     """
-    batch = batch_size(network, inputs, (backend, *others))
-    counts: list[tuple[LayerCounts, ...]] = []
-    answers: list[NDArray[np.int64]] = []
-    overflows: list[int] = []
-    measured = None
-    for start in range(0, len(inputs), batch):
-        stop = min(start + batch, len(inputs))
-        asked = replace(options, progress=inputs.progress_from(start, advance))
-        activity = backend.run(network, inputs.part(start, stop), asked)
-        counts.append(count(network, activity))
-        if inputs.labels is not None or start < OUTPUTS_KEPT:
-            answers.append(outputs(network, activity))
-        overflows += [int((o.wraps + o.clips).sum()) for o in activity.overflows]
-        measured = activity.measured
-        for watch in watches:
-            watch(activity)
-        if advance is not None:
-            advance(stop * inputs.num_steps, len(inputs) * inputs.num_steps)
+    samples = as_samples(samples, network, labels)
+    backends = choose_backends([backend, *filter(None, [compare])], time_limit_s)
+    onto = choose_chips(chips)
+    runs = for_samples(network, samples)
+    options = RunOptions(threads=threads, time_limit_s=time_limit_s)
+    observers = _Observers(runs, samples, onto, trace=trace, keep_sample=keep_sample)
+    compared = None
+    if len(backends) == 2:
+        compared = BackendComparison(runs, backends, options, samples, advance)
+        observers.also.append(compared.add)
+    with ExitStack() as stack:
+        if spikes_to is not None:
+            writer = spike_file(Path(spikes_to), runs, samples)
+            observers.also.append(stack.enter_context(writer))
+        _observe(runs, samples, backends, options, advance, observers)
+        comparison = None if compared is None else compared.result()
+    made = _build(network, samples, observers, onto, backend)
+    return Report(**vars(made), comparison=comparison, **observers.extras())
+
+
+def choose_chips(chips: Sequence[str | Chip]) -> tuple[Chip, ...]:
+    """Return chips by name or as they are; a single one may stand alone.
+
+    Raises:
+        InputError: when there is no such chip, or two are called alike.
+    """
+    listed = [chips] if isinstance(chips, (str, Chip)) else list(chips)
+    found = [chips_module.chip(each) if isinstance(each, str) else each for each in listed]
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"the chip {name} is given twice; give each once")
+    return tuple(found)
+
+
+def _observe(
+    network: QuantizedNetwork,
+    samples: Samples,
+    backends: Sequence[Backend],
+    options: RunOptions,
+    advance: Advance | None,
+    observers: _Observers,
+) -> None:
+    """Run all samples once and let every observer see each batch."""
+    first, *others = backends
+    for activity in run_batches(
+        network, samples, first, options=options, advance=advance, others=others
+    ):
+        observers.add(activity)
         del activity  # before the next batch takes as much
-    given = np.concatenate(answers)
-    return Evaluation(
-        join(counts),
-        given[:OUTPUTS_KEPT],
-        None if inputs.labels is None else score(given, inputs.labels),
-        sum(overflows) if overflows else None,
-        measured,
+
+
+class _Observers:
+    """What a report needs to see of each batch."""
+
+    def __init__(
+        self,
+        network: QuantizedNetwork,
+        samples: Samples,
+        chips: Sequence[Chip],
+        *,
+        trace: bool,
+        keep_sample: int | None,
+    ) -> None:
+        self._network, self._labelled = network, samples.labels is not None
+        self._meters = [Meter(place(network, chip)) for chip in chips]
+        self._decisions = DecisionMeter(network, samples.labels)
+        self._neurobench = NeurobenchMeter(network)
+        self._tracer = Tracer(network) if trace else None
+        self._sample = (
+            None if keep_sample is None else SampleRecorder(network, samples, keep_sample)
+        )
+        self._counts: list[tuple[LayerCounts, ...]] = []
+        self._outputs: list[NDArray[np.int64]] = []
+        self._seen = 0
+        self.overflows: int | None = None
+        self.measured: Measured | None = None
+        self.also: list[Callable[[Activity], None]] = []
+
+    def add(self, activity: Activity) -> None:
+        """Look at the next samples."""
+        self._counts.append(count(self._network, activity))
+        if self._labelled or self._seen < OUTPUTS_REPORTED:
+            self._outputs.append(outputs(self._network, activity))
+        self._seen += len(activity.inputs)
+        for each in activity.overflows:
+            self.overflows = (self.overflows or 0) + int((each.wraps + each.clips).sum())
+        self.measured = activity.measured
+        for meter in (*self._meters, self._decisions, self._neurobench, self._tracer, self._sample):
+            if meter is not None:
+                meter.add(activity)
+        for add in self.also:
+            add(activity)
+
+    @property
+    def counts(self) -> tuple[LayerCounts, ...]:
+        """What each layer did, one entry per sample."""
+        return join(self._counts)
+
+    @property
+    def outputs(self) -> NDArray[np.int64]:
+        """Outputs of the network, int64 (samples, outputs): all with labels, else the first."""
+        return np.concatenate(self._outputs)
+
+    def measures(self) -> dict[str, Any]:
+        """Return what was measured, as `hw_sim.reports.report.build` takes it."""
+        return {
+            "workloads": [meter.result() for meter in self._meters],
+            "decisions": self._decisions.result(),
+            "neurobench": self._neurobench.result(),
+            "measured": self.measured,
+        }
+
+    def extras(self) -> dict[str, Any]:
+        """Return what only some runs record, by the fields of `Report`."""
+        return {
+            "trace": None if self._tracer is None else self._tracer.result(),
+            "sample": None if self._sample is None else self._sample.result(),
+        }
+
+
+def _build(
+    network: QuantizedNetwork,
+    samples: Samples,
+    observers: _Observers,
+    chips: Sequence[Chip],
+    backend: str,
+) -> reports.Report:
+    found, labels = observers.outputs, samples.labels
+    shown = min(len(found), OUTPUTS_REPORTED)
+    return reports.build(
+        network,
+        observers.counts,
+        **observers.measures(),
+        score=None if labels is None else score(found, labels),
+        provenance=provenance(network, samples, observers.overflows, backend=backend, chips=chips),
+        answers=readout(
+            network,
+            found[:shown],
+            samples.numbers[:shown],
+            labels=None if labels is None else labels[:shown],
+        ),
     )
 
 
-def batch_size(network: QuantizedNetwork, inputs: Samples, backends: Sequence[Backend]) -> int:
-    """Return how many samples to run at a time.
+# Where a report comes from
 
-    Raises:
-        InputError: when the memory does not suffice for the network or for one sample.
+
+def provenance(
+    network: QuantizedNetwork,
+    samples: Samples,
+    overflows: int | None,
+    *,
+    backend: str,
+    chips: Sequence[Chip],
+) -> dict[str, Any]:
+    """Return the provenance of a report, as JSON values.
+
+    Args:
+        network: that ran, as its file has it.
+        samples: what it ran on.
+        overflows: how often a state left its width, None where that is not counted.
+        backend: what ran them.
+        chips: for which it is estimated.
     """
-    reading = Need(0, inputs.value_bytes * network.inputs * inputs.num_steps)
-    needs = [backend.memory(network, inputs.num_steps) for backend in backends]
-    most = [backend.batch for backend in backends if backend.batch is not None]
-    return memory.batch_size(
-        [reading, *needs], steps=inputs.num_steps, most=min([len(inputs), *most])
-    )
+    trained_on = network.provenance.get("data")
+    trained_on = trained_on if isinstance(trained_on, str) and trained_on else None
+    return {
+        "sha256": digest(network),
+        "backend": backend,
+        "data": samples.source,
+        "split": samples.split,
+        "dt_ms": None if network.task.dt_ms is None else float(network.task.dt_ms),
+        "seed": seed_of(network.provenance),
+        "trained_on": trained_on,
+        "cost_files_sha256": {chip.name: chip.digest for chip in chips},
+        "overflows": overflows,
+        "notes": [*other_dataset(samples, trained_on), *samples.notes],
+    }
+
+
+def seed_of(provenance: Mapping[str, Any]) -> int | None:
+    """Return the seed of the training that a network's provenance names, None where it does not.
+
+    `train` writes it among its options; networks of one's own may have it at the top.
+    """
+    options = provenance.get("options")
+    for values in (provenance, options if isinstance(options, Mapping) else {}):
+        seed = values.get("seed")
+        if isinstance(seed, int) and not isinstance(seed, bool):
+            return seed
+    return None
+
+
+def other_dataset(samples: Samples, trained_on: str | None) -> list[str]:
+    """Return a note that another dataset is run than was trained on, [] for the same.
+
+    Samples of one's own (`samples.signal` is None) name no dataset.
+    """
+    if trained_on is None or samples.signal is None:
+        return []
+    trained, run = (source.partition(" in ")[0] for source in (trained_on, samples.source))
+    return [] if trained == run else [f"trained on {trained} and run on {run}, another data set"]

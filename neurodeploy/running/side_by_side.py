@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from neurodeploy.hw_sim.reports.report import Report
+from numpy.typing import ArrayLike
+
+from neurodeploy.hw_sim.chips.chip import Chip
 from neurodeploy.models.errors import InputError
-from neurodeploy.running import report_run
-from neurodeploy.running.report_request import Request
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.running.evaluation import Report, evaluate
+from neurodeploy.samples import Advance, Samples
 
 SCHEMA: Final = "neurodeploy.running.comparison"
 VERSION: Final = 1
@@ -22,14 +25,14 @@ class Entry:
     """One of the networks.
 
     Attributes:
-        file: where it is.
-        name: the shortest end of the path that tells it from the others.
+        name: tells it from the others.
         report: on its run.
+        file: where it was read from, "" for one that was not.
     """
 
-    file: Path
     name: str
     report: Report
+    file: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +47,17 @@ class SideBySide:
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    @staticmethod
+    def of(entries: Sequence[Entry]) -> SideBySide:
+        """Return reports side by side, with notes on what differs in their runs."""
+        return SideBySide(tuple(entries), tuple(notes(entries)))
+
+    def to_dict(self) -> dict[str, Any]:
         """Return the reports in one JSON object."""
-        networks = [{"file": str(e.file), "report": e.report.as_json()} for e in self.entries]
+        networks = [
+            {"file": each.file, "name": each.name, "report": each.report.to_dict()}
+            for each in self.entries
+        ]
         return {
             "schema": SCHEMA,
             "version": VERSION,
@@ -54,34 +65,64 @@ class SideBySide:
             "networks": networks,
         }
 
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return flat rows, one per network and chip, as for `pandas.DataFrame`."""
+        return [
+            {"network": each.name, **row} for each in self.entries for row in each.report.to_rows()
+        ]
 
-def compare(requests: Sequence[Request]) -> SideBySide:
-    """Run networks one after the other, once all of them are read.
+    def __repr__(self) -> str:
+        """Return the headline of each report, and the notes."""
+        parts = [f"{each.name}: {each.report!r}" for each in self.entries]
+        return "\n".join([*parts, *self.notes])
+
+
+def compare_networks(
+    networks: Mapping[str, QuantizedNetwork] | Sequence[QuantizedNetwork],
+    samples: Samples | ArrayLike | Mapping[str, Samples],
+    *,
+    labels: ArrayLike | None = None,
+    chips: Sequence[str | Chip] = ("loihi1", "loihi2"),
+    backend: str = "fast",
+    threads: int | None = None,
+    time_limit_s: float | None = None,
+    advance: Advance | None = None,
+) -> SideBySide:
+    """Evaluate several networks one after the other.
 
     Args:
-        requests: one for each network.
+        networks: two or more by name; without names they are called "network 0" and so on.
+        samples: for all of them, or by name those of each.
+        labels: the correct class of each sample, instead of the samples' own.
+        chips: for which to estimate, by name or as objects.
+        backend: name of what runs them.
+        threads: processor cores to use; all by default.
+        time_limit_s: seconds after which a run on Lava or Loihi is ended.
+        advance: called with the time steps done and the time steps in all, of each network anew.
 
     Raises:
-        InputError: when files or options do not fit one another or the machine.
-        BackendError: when a backend cannot run.
+        InputError: when fewer than two networks are given, or one does not fit its samples.
+        BackendError: when the backend cannot run.
     """
-    for request in requests:  # before the first takes its time
-        report_run.check(request)
-        report_run.read(request)
-    reports = [_report(request) for request in requests]
-    files = [request.network for request in requests]
-    pairs = zip(files, short_names(files), reports, strict=True)
-    entries = tuple(Entry(file, name, made) for file, name, made in pairs)
-    return SideBySide(entries, tuple(notes(entries)))
-
-
-def _report(request: Request) -> Report:
-    try:
-        return report_run.carry_out(request).report
-    except InputError as error:
-        if str(request.network) in str(error):
-            raise
-        raise InputError(f"{request.network}: {error}") from None
+    if not isinstance(networks, Mapping):
+        networks = {f"network {index}": each for index, each in enumerate(networks)}
+    if len(networks) < 2:
+        raise InputError(f"{len(networks)} networks cannot be compared; give two or more")
+    own = samples if isinstance(samples, Mapping) else dict.fromkeys(networks, samples)
+    missing = [name for name in networks if name not in own]
+    if missing:
+        raise InputError(f"there are no samples for {', '.join(missing)}; give some for each")
+    entries = []
+    for name, network in networks.items():
+        try:
+            report = evaluate(
+                network, own[name], labels=labels, chips=chips, backend=backend, threads=threads,
+                time_limit_s=time_limit_s, advance=advance,
+            )  # fmt: skip
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        entries.append(Entry(name, report))
+    return SideBySide.of(entries)
 
 
 def short_names(files: Sequence[Path]) -> list[str]:

@@ -14,7 +14,7 @@ from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.samples import Samples, spread
+from neurodeploy.samples import Samples, shortfall, spread
 from neurodeploy.tasks import cache, get
 from neurodeploy.tasks.encoders.registry import Counts, Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
@@ -148,6 +148,7 @@ class TaskData:
             signal=lambda at: Signal(
                 windows.signals[chosen[at]], windows.channel_names, windows.grid
             ),
+            notes=shortfall(len(rows), count),
         )
 
     def architecture(self, config: TrainConfig) -> Architecture:

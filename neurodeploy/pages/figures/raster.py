@@ -21,7 +21,7 @@ from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
-from neurodeploy.running.kept_sample import KeptSample, KeptSpikes
+from neurodeploy.running.recording import RecordedSample, RecordedSpikes
 from neurodeploy.tasks.windows import Signal
 
 LINES, GROUPS, FRAMES = 3, 4, 8
@@ -257,7 +257,7 @@ class _Raster:
             style.write(axes, 4, place, style.shorten(name, 15), size=SMALL - 1, color=INK)
 
 
-def _left_out(sample: KeptSample) -> Iterator[tuple[str, int, list[Any]]]:
+def _left_out(sample: RecordedSample) -> Iterator[tuple[str, int, list[Any]]]:
     """Yield what is drawn as lines: in words, how many there are, and those that are drawn."""
     if sample.signal is not None and sample.signal.grid is None:
         drawn = [line for panel in signal_panels(sample.signal) for line in panel.values]
@@ -267,7 +267,7 @@ def _left_out(sample: KeptSample) -> Iterator[tuple[str, int, list[Any]]]:
         yield "input values", sample.inputs.neurons, list(panel.values)
 
 
-def _inputs(sample: KeptSample) -> list[Any]:
+def _inputs(sample: RecordedSample) -> list[Any]:
     kept = sample.inputs
     if _binary(kept):
         return [_Raster(("input", *_amounts(kept)), _rows(kept))]
@@ -277,15 +277,15 @@ def _inputs(sample: KeptSample) -> list[Any]:
     return [Lines(title, kept.values[some], names)]
 
 
-def _binary(kept: KeptSpikes) -> bool:
+def _binary(kept: RecordedSpikes) -> bool:
     return bool(((kept.values == 0) | (kept.values == 1)).all())
 
 
-def _amounts(kept: KeptSpikes) -> tuple[str, str]:
+def _amounts(kept: RecordedSpikes) -> tuple[str, str]:
     return number_of(kept.neurons, "neuron"), number_of(kept.spikes, "spike")
 
 
-def _rows(kept: KeptSpikes) -> _Rows:
+def _rows(kept: RecordedSpikes) -> _Rows:
     """Return what is drawn of a layer: columns joined, then neurons left out for `MARKS`."""
     sent = kept.values != 0
     steps = sent.shape[1]
@@ -300,6 +300,6 @@ def _rows(kept: KeptSpikes) -> _Rows:
     return _Rows(kept.neurons, kept.rows[some], sent[some])
 
 
-def _sample(view: View) -> KeptSample:
+def _sample(view: View) -> RecordedSample:
     assert view.sample is not None
     return view.sample

@@ -21,8 +21,14 @@ from neurodeploy.pages.figures.drawing import Drawn
 from neurodeploy.pages.html import tables, texts
 from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
+from neurodeploy.running.side_by_side import SideBySide
 
 TEMPLATE: Final = "report.html.j2"
+COMPARISON: Final = """<!doctype html><meta charset="utf-8"><title>Networks side by side</title>
+<table><tr>{% for key in rows[0] %}<th>{{ key }}{% endfor %}
+{% for row in rows %}<tr>{% for value in row.values() %}<td>{{ value }}{% endfor %}
+{% endfor %}</table>{% for note in notes %}<p>{{ note }}{% endfor %}
+"""
 
 
 def write(view: View, *, page: Path | None, plots: Path | None) -> list[Path]:
@@ -48,6 +54,17 @@ def write(view: View, *, page: Path | None, plots: Path | None) -> list[Path]:
 def _write(path: Path, content: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_comparison(found: SideBySide, path: Path) -> None:
+    """Write networks side by side as a page.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    rows = found.to_rows()
+    text = _environment().from_string(COMPARISON).render(rows=rows, notes=found.notes)
+    _write(path, text.encode())
 
 
 def render(view: View, drawn: Mapping[str, Drawn]) -> str:
@@ -96,7 +113,10 @@ def _figure(drawn: Drawn) -> dict[str, Any]:
 @cache
 def _template() -> Any:
     text = resources.files("neurodeploy.pages.html").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(
+    return _environment().from_string(text)
+
+
+def _environment() -> Environment:
+    return Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(text)

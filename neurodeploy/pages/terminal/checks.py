@@ -8,25 +8,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from neurodeploy.cli import number_of
 from neurodeploy.pages.terminal.tables import add_numbers, print_list, print_table
 from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.running.comparison import Comparison, Side
-from neurodeploy.running.report_run import Outcome
-from neurodeploy.running.trace import SATURATED, Trace
+from neurodeploy.running.evaluation import Report
+from neurodeploy.running.recording import SATURATED, Trace
 
 COLUMNS: Final = (
     "layer", "training", "integers", "neurons", "silent", "saturated", "wraps", "clips",
 )  # fmt: skip
 
 
-def show(outcome: Outcome, console: Console | None = None) -> None:
+def show(report: Report, console: Console | None = None) -> None:
     """Print the trace and the comparison on stdout, where they were asked for."""
     out = console or stdout()
-    if outcome.trace is not None:
-        _show_trace(out, outcome.trace)
-    if outcome.comparison is not None:
-        _show_comparison(out, outcome.comparison)
+    if report.trace is not None:
+        _show_trace(out, report.trace)
+    if report.comparison is not None:
+        _show_comparison(out, report.comparison)
 
 
 def _show_trace(out: Console, trace: Trace) -> None:
@@ -58,24 +57,11 @@ def _show_trace(out: Console, trace: Trace) -> None:
 
 
 def _show_comparison(out: Console, found: Comparison) -> None:
-    one, other = map(escape, found.backends)
-    proof = found.proof
-    over = f"of {number_of(found.layers, 'layer')} over {number_of(proof.samples, 'sample')}"
-    spikes = number_of(proof.spikes, "spike")
-    if found.equal:
-        text = f"[bold]{one} and {other} agree in all {spikes} {over}[/]"
-    else:
-        text = (
-            f"[bold red]{one} and {other} differ[/] in {number_of(proof.different, 'place')}; "
-            f"they agree in {spikes} {over}"
-        )
-    out.print(text, soft_wrap=True)
-    if found.voltages:
-        out.print(f"they also differ in {number_of(found.voltages, 'answer')} read from v")
-    if found.place:
-        out.print(
-            f"first, by layer, sample, time step and neuron: {escape(found.place)}", soft_wrap=True
-        )
+    verdict, *rest = str(found).splitlines()
+    style = "bold" if found.equal else "bold red"
+    out.print(f"[{style}]{escape(verdict)}[/]", soft_wrap=True)
+    for line in rest:
+        out.print(escape(line), soft_wrap=True)
     if found.sides:
         print_table(out, _sides(found.sides))
     if found.note:

@@ -302,11 +302,13 @@ def _conventional(report: Report) -> Text | None:
     )
 
 
-def show(report: Report, console: Console | None = None) -> None:
-    """Print the report on stdout."""
+def show(report: Report, console: Console | None = None, *, brief: bool = False) -> None:
+    """Print the report on stdout; its first screen alone where `brief`."""
     out = console or stdout()
     show_summary(report, out)
     _show_problems(report, out)
+    if brief:
+        return
     _show_counted(report, out)
     _show_estimated(report, out)
     _show_elsewhere(report, out)

@@ -1,4 +1,4 @@
-"""The comparison of a trained network with its integer twin."""
+"""The equivalence check: a trained network and its quantized one, spike by spike."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import Architecture, SlayerNetwork
-from neurodeploy.running.proof import BATCH, Divergence, Proof, compare, prove
+from neurodeploy.running.comparison import (
+    BATCH,
+    Comparison,
+    Divergence,
+    check_equivalence,
+    compare_spikes,
+)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -39,6 +46,9 @@ def busiest_synapse(network: QuantizedNetwork, layer: int, spikes: np.ndarray) -
     return neuron, sender
 
 
+NAMES = ("a", "b")
+
+
 def silence() -> list[np.ndarray]:
     return [np.zeros((3, neurons, 5), np.uint8) for neurons in (4, 2)]
 
@@ -46,9 +56,10 @@ def silence() -> list[np.ndarray]:
 def test_equal_runs_are_equal_and_their_spikes_are_counted():
     runs = silence()
     runs[0][1, 2, 3] = runs[1][:, 0, 4] = 1
-    proof = compare(runs, [layer.copy() for layer in runs])
-    assert proof == Proof(samples=3, spikes=4, different=0, first=None)
-    assert proof.equal
+    found = compare_spikes(runs, [layer.copy() for layer in runs], names=NAMES)
+    assert found == Comparison(NAMES, 2, num_samples=3, num_spikes=4)
+    assert found.equal
+    assert str(found) == "a and b agree in all 4 spikes of 2 layers over 3 samples"
 
 
 @pytest.mark.parametrize(
@@ -66,9 +77,10 @@ def test_the_first_divergence_is_the_earliest_by(places, first):
     other = silence()
     for layer, *place in places:
         other[layer][tuple(place)] = 1
-    for proof in (compare(silence(), other), compare(other, silence())):
-        assert (proof.different, proof.first, proof.spikes) == (2, first, 0)
-        assert not proof.equal
+    for found in (compare_spikes(silence(), other), compare_spikes(other, silence())):
+        assert (found.num_different, found.first, found.num_spikes) == (2, first, 0)
+        assert not found.equal
+        assert str(first) in str(found)
 
 
 def test_a_divergence_reads_as_a_place():
@@ -78,14 +90,15 @@ def test_a_divergence_reads_as_a_place():
 
 def test_runs_of_unequal_depth_are_no_comparison():
     with pytest.raises(ValueError, match="shorter"):
-        compare(silence(), silence()[:1])
+        compare_spikes(silence(), silence()[:1])
 
 
-def test_proofs_add_up_and_samples_count_on():
-    one = Proof(128, 1000, 0, None, wraps=2)
-    other = Proof(30, 200, 3, Divergence(1, 4, 9, 0), wraps=1)
-    assert one + other == Proof(158, 1200, 3, Divergence(1, 132, 9, 0), wraps=3)
-    assert other + one == Proof(158, 1200, 3, Divergence(1, 4, 9, 0), wraps=3)
+def test_comparisons_add_up_and_samples_count_on():
+    one = Comparison(NAMES, 2, 128, 1000, 0, None, num_overflows=2)
+    other = Comparison(NAMES, 2, 30, 200, 3, Divergence(1, 4, 9, 0), num_overflows=1)
+    summed = Comparison(NAMES, 2, 158, 1200, 3, Divergence(1, 132, 9, 0), num_overflows=3)
+    assert one + other == summed
+    assert other + one == replace(summed, first=Divergence(1, 4, 9, 0))
 
 
 @pytest.mark.parametrize(
@@ -96,17 +109,19 @@ def test_proofs_add_up_and_samples_count_on():
     ],
 )
 def test_the_first_divergence_of_a_sum_is_of_the_earliest_layer(later, first):
-    total = Proof(10, 0, 1, Divergence(1, 4, 9, 0)) + Proof(10, 0, 1, later)
-    assert total.first == first
+    one = Comparison(NAMES, 2, 10, 0, 1, Divergence(1, 4, 9, 0))
+    assert (one + replace(one, first=later)).first == first
 
 
 def test_a_network_equals_its_quantization_over_several_batches(trained, draw_spikes):
     seen = []
     spikes = draw_spikes(BATCH + 7, 6, 40)
-    proof = prove(trained, quantize(trained), spikes, advance=lambda *counts: seen.append(counts))
-    assert proof.equal
-    assert proof.samples == len(spikes)
-    assert proof.spikes > 5000
+    found = check_equivalence(
+        trained, quantize(trained), spikes, advance=lambda *counts: seen.append(counts)
+    )
+    assert found.equal
+    assert found.num_samples == len(spikes)
+    assert found.num_spikes > 5000
     assert seen == [(BATCH, len(spikes)), (len(spikes), len(spikes))]
 
 
@@ -115,21 +130,28 @@ def test_one_weight_changed_by_two_is_found(trained, draw_spikes, layer):
     network, spikes = quantize(trained), draw_spikes(8, 6, 100)
     weight = network.layers[layer].weight.copy()
     weight[busiest_synapse(network, layer, spikes)] -= 2
-    proof = prove(trained, with_layer(network, layer, weight=weight), spikes)
-    assert not proof.equal
-    assert proof.different > 0
-    assert proof.first.layer == layer
+    changed = with_layer(network, layer, weight=weight)
+    found = check_equivalence(trained, changed, spikes)
+    assert not found.equal
+    assert found.num_different > 0
+    assert found.first.layer == layer
+    one, other = found.sides
+    assert {one.spike, other.spike} == {0, 1}
+    first = found.first
+    states = fast.run(changed, spikes, RunOptions(states=True)).states[first.layer]
+    assert other.voltage == states.voltage[first.sample, first.neuron, first.step]
+    assert (one.voltage, other.backend) == (None, "fast")
 
 
 def test_one_delay_changed_by_one_is_found(trained, draw_spikes):
     network, spikes = quantize(trained), draw_spikes(8, 6, 100)
     delay = network.layers[1].delay.copy()
     delay[0, busiest_synapse(network, 1, spikes)[1]] += 1
-    proof = prove(trained, with_layer(network, 1, delay=delay), spikes)
-    assert proof.first.layer == 1
+    found = check_equivalence(trained, with_layer(network, 1, delay=delay), spikes)
+    assert found.first.layer == 1
 
 
-def test_dropout_takes_no_part_in_a_proof(stack, draw_spikes):
+def test_dropout_takes_no_part_and_stays_as_it_was(stack, draw_spikes):
     from neurodeploy.models.blocks.lava_dl import slayer
 
     neuron = {"threshold": 0.3, "current_decay": 0.25, "voltage_decay": 0.05}
@@ -138,12 +160,13 @@ def test_dropout_takes_no_part_in_a_proof(stack, draw_spikes):
         slayer.block.cuba.Dense({**neuron, "dropout": torch.nn.Dropout(0.5)}, 6, 9),
         slayer.block.cuba.Dense(neuron, 9, 3),
     ).train()
-    proof = prove(network, quantize(network), draw_spikes(4, 6, 50))
-    assert proof.equal
-    assert proof.spikes > 200
+    found = check_equivalence(network, quantize(network), draw_spikes(4, 6, 50))
+    assert found.equal
+    assert found.num_spikes > 200
+    assert all(part.training for part in network.modules())
 
 
 def test_spikes_of_another_width_are_refused(trained, draw_spikes):
-    message = "the input has shape (2, 5, 9); the network takes (batch, 6, time)"
+    message = "the input has shape (2, 5, 9); the network takes (6, time) or (samples, 6, time)"
     with pytest.raises(InputError, match=re.escape(message)):
-        prove(trained, quantize(trained), draw_spikes(2, 5, 9))
+        check_equivalence(trained, quantize(trained), draw_spikes(2, 5, 9))

@@ -1,0 +1,371 @@
+"""The samples that a network runs on: arrays, files of arrays, or the test samples of its task.
+
+An array is (neurons, time) or, for images, (channel, height, width, time), and has one axis more in
+front when it holds several samples. The number of axes alone decides which; see `layout`. Nothing
+in a file is executed, and a .npy file is mapped, not read.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurodeploy.hw_sim import memory
+from neurodeploy.models import files
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import Shape
+from neurodeploy.models.network import InputLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.samples import Samples, shortfall, spread
+
+WHOLE: Final = 1e-3
+"""How far from a whole number a value in floating point may be."""
+
+LARGEST: Final = (1 << 31) - 1
+"""The largest value that goes in; what a network takes is checked in `hw_sim.activity`."""
+
+NPY: Final = b"\x93NUMPY"
+ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+KINDS: Final = "buif"
+"""What numpy calls the kinds of real numbers."""
+
+Source: TypeAlias = "Path | str | ArrayLike"
+"""A .npy file, an .npz file with one array, or an array."""
+
+
+def load_input(
+    source: Source,
+    network: QuantizedNetwork,
+    *,
+    labels: Source | None = None,
+    transformed: bool = False,
+    count: int | None = None,
+) -> Samples:
+    """Return the samples in a file or array, for a network of any kind.
+
+    Args:
+        source: (neurons, time) or (channel, height, width, time), or several of these; integers,
+            or floats that are whole once scale and offset of an input layer are applied.
+        network: that takes them.
+        labels: the correct class of each sample, integers (samples,).
+        transformed: the values are what the neurons of an input layer take, so scale and offset
+            are left out.
+        count: how many samples to take, spread evenly; all by default.
+
+    Raises:
+        InputError: when a file cannot be read, or shape, type or values do not fit the network.
+    """
+    if transformed and not isinstance(network.layers[0], InputLayer):
+        raise InputError(
+            "--transformed leaves out the scale and offset of an input layer with neurons, and "
+            "this network has none; leave it out"
+        )
+    name = _name_of(source, "the input")
+    values = _array_of(source, name)
+    found = _layout(values.shape, network, name)
+    whole = values.dtype.kind != "f"
+    scale, offset = (1, 0) if whole or transformed else _transform(network)
+    known = None if labels is None else load_labels(labels, network, found.samples)
+    chosen = spread(found.samples, count)
+
+    def part(start: int, stop: int) -> NDArray[Any]:
+        at = chosen[start:stop]
+        taken = np.asarray(values[at] if found.leading else values[None])
+        flat = taken.reshape(len(at), network.inputs, found.steps)
+        return flat if whole and flat.dtype.kind == "b" else _integers(flat, scale, offset, name)
+
+    return Samples(
+        numbers=chosen,
+        num_steps=found.steps,
+        part=part,
+        labels=None if known is None else known[chosen],
+        source=Path(source).name if isinstance(source, (str, Path)) else "an array",
+        split="given",
+        leading=found.leading,
+        value_bytes=4 if whole else 32,
+        transformed=transformed or not whole,
+        notes=shortfall(found.samples, count),
+    )
+
+
+def as_samples(
+    given: Samples | ArrayLike, network: QuantizedNetwork, labels: ArrayLike | None = None
+) -> Samples:
+    """Return samples as they are, with other labels if some are given, or those of an array.
+
+    Raises:
+        InputError: when an array or the labels do not fit the network.
+    """
+    if not isinstance(given, Samples):
+        return load_input(given, network, labels=labels)
+    if labels is None:
+        return given
+    return replace(given, labels=load_labels(labels, network, len(given)))
+
+
+def task_samples(
+    task: TaskDescription, folder: Path | None = None, *, count: int | None = None
+) -> Samples:
+    """Return the test samples of a network's task, encoded as it was trained.
+
+    Args:
+        task: what the network carries.
+        folder: of the dataset, or None for where the task looks for it.
+        count: how many, spread evenly over the test samples; all by default.
+
+    Raises:
+        InputError: when the network names no task, or the data is missing or of another kind.
+    """
+    from neurodeploy.tasks.task import load_like
+
+    return load_like(task, folder).samples("test", count)
+
+
+def for_samples(network: QuantizedNetwork, samples: Samples) -> QuantizedNetwork:
+    """Return the network that takes the samples as they come: its input layer has scale 1 and
+    offset 0 where these are applied already."""
+    first = network.layers[0]
+    if not samples.transformed or not isinstance(first, InputLayer):
+        return network
+    return replace(network, layers=(replace(first, scale=1, offset=0), *network.layers[1:]))
+
+
+def _transform(network: QuantizedNetwork) -> tuple[int, int]:
+    first = network.layers[0]
+    return (first.scale, first.offset) if isinstance(first, InputLayer) else (1, 0)
+
+
+def _integers(values: NDArray[Any], scale: int, offset: int, name: str) -> NDArray[Any]:
+    """Return scale * value + offset as integers.
+
+    Raises:
+        InputError: when a value is not finite, beyond 32 bits, or not whole to within `WHOLE`.
+    """
+    if values.dtype.kind == "f":
+        values = scale * values.astype(np.float64) + offset
+        if not np.isfinite(values).all():
+            raise InputError(f"{name} holds values that are not finite; give whole numbers")
+    low, high = values.min(), values.max()
+    if low < -LARGEST or high > LARGEST:
+        raise InputError(f"{name} reaches from {low} to {high}; 32 bits hold {LARGEST} at most")
+    if values.dtype.kind != "f":
+        return values
+    nearest = np.rint(values)
+    wrong = np.abs(values - nearest) > WHOLE
+    if wrong.any():
+        value = float(values[wrong][0])
+        how = "" if (scale, offset) == (1, 0) else f"after {scale} * x + {offset} "
+        raise InputError(
+            f"{name} holds {value:.6g} {how}where whole numbers go in; round it, or scale it so "
+            f"that every value is whole to within {WHOLE}"
+        )
+    integers: NDArray[np.int32] = nearest.astype(np.int32)
+    return integers
+
+
+def load_labels(source: Source, network: QuantizedNetwork, samples: int) -> NDArray[np.int64]:
+    """Return the correct class of each sample from a file or array, int64 (samples,).
+
+    Raises:
+        InputError: when a file cannot be read, or labels do not fit samples and network.
+    """
+    name = _name_of(source, "the labels")
+    labels = _array_of(source, name)
+    if labels.dtype.kind not in "ui" or labels.shape != (samples,):
+        raise InputError(
+            f"{name} holds {labels.dtype} of shape {labels.shape}; labels are integers of shape "
+            f"({samples},), one per sample"
+        )
+    for extreme in (int(labels.min()), int(labels.max())):
+        if not 0 <= extreme < network.outputs:
+            raise InputError(
+                f"{name} holds a label {extreme} for {network.outputs} outputs; labels go from 0 "
+                f"to {network.outputs - 1}"
+            )
+    return np.asarray(labels).astype(np.int64)
+
+
+# The shape of an array
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array holds samples.
+
+    Attributes:
+        samples: how many.
+        steps: time steps of each.
+        leading: whether the first axis counts them.
+    """
+
+    samples: int
+    steps: int
+    leading: bool
+
+
+def layout(shape: Shape, takes: Shape) -> Layout | None:
+    """Return how an array of `shape` holds samples of an input of shape `takes`, None if it cannot.
+
+    With the input's own axes and time it is one sample, with one axis more several. Otherwise it
+    may be flat: (neurons, time) for any input, (samples, neurons, time) unless that has the axes
+    of one sample (an input of two axes); and images for a flat input, with 4 or 5 axes.
+    """
+    axes = len(takes)
+    inner, flat = shape[:-1], (math.prod(takes),)
+    if not inner:
+        return None
+    if len(inner) == axes:
+        return Layout(1, shape[-1], leading=False) if inner == takes else None
+    if len(inner) == axes + 1:
+        fits = inner[1:] == takes
+        return Layout(shape[0], shape[-1], leading=True) if fits else None
+    if len(inner) in (1, 3):  # one sample: flat, or images
+        return Layout(1, shape[-1], leading=False) if (math.prod(inner),) == flat else None
+    if len(inner) in (2, 4):
+        fits = (math.prod(inner[1:]),) == flat
+        return Layout(shape[0], shape[-1], leading=True) if fits else None
+    return None
+
+
+def _layout(shape: Shape, network: QuantizedNetwork, name: str) -> Layout:
+    found = layout(shape, network.input_shape)
+    if found is None:
+        axes = ", ".join(map(str, network.input_shape))
+        raise InputError(
+            f"{name} has shape {shape}; the network takes ({axes}, time) or (samples, {axes}, time)"
+            + _hint(shape, network.input_shape)
+        )
+    if not math.prod(shape):
+        raise InputError(f"{name} has shape {shape}, which holds nothing; give one step at least")
+    return found
+
+
+def _hint(given: Shape, takes: Shape) -> str:
+    """Return what is probably wrong, as words to add."""
+    if given in (takes, (math.prod(takes),)):
+        return ", so the axis of time is missing: repeat the values along a last axis"
+    if len(takes) == 3 and given[-4:-1] == takes[::-1]:
+        before = ", ".join(map(str, range(len(given) - 4)))
+        order = [len(given) - 4 + axis for axis in (2, 1, 0, 3)]
+        axes = ", ".join([*filter(None, [before]), *map(str, order)])
+        return f"; this looks like Lava's order, so turn it with .transpose({axes})"
+    return ""
+
+
+# Arrays in files
+
+
+def _name_of(source: Source, otherwise: str) -> str:
+    return str(source) if isinstance(source, (str, Path)) else otherwise
+
+
+def _array_of(source: Source, name: str) -> NDArray[Any]:
+    if isinstance(source, (str, Path)):
+        return open_array(Path(source))
+    try:
+        values = np.asarray(source)
+    except ValueError as error:  # lists of unequal length
+        raise InputError(f"{name} is no array ({error}); give one of numbers") from None
+    _check_numbers(values.dtype, name)
+    return values
+
+
+def open_array(path: Path) -> NDArray[Any]:
+    """Return the array of numbers in a .npy file, or the only one in an .npz file, read-only.
+
+    Raises:
+        InputError: when the file is missing, cut short, of another kind, or holds no array or
+            several, or other things than real numbers.
+    """
+    files.check_file(path, "give the path of a .npy file")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(NPY))
+        if start.startswith(ZIP):
+            return _only_array(path)
+        if start != NPY:
+            raise InputError(f"{path} is no .npy file; write it with numpy.save")
+        return _mapped(path)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+            RuntimeError) as error:  # fmt: skip
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} cannot be read ({reason}); write it anew with numpy.save") from (
+            None
+        )
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        shape, fortran, dtype = _header(file)
+        _check_numbers(dtype, str(path))
+        size, start = math.prod(shape) * dtype.itemsize, file.tell()
+        file.seek(0, 2)
+        if file.tell() - start < size:
+            raise InputError(
+                f"{path} is cut short: its array of shape {shape} takes {size:,} bytes and there "
+                f"are {file.tell() - start:,}; copy it again"
+            )
+    if not size:  # nothing that could be mapped
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+
+
+def _only_array(path: Path) -> NDArray[Any]:
+    """Return the one array of an .npz file, which cannot be mapped; its size is checked first."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            listed = ", ".join(name.removesuffix(".npy") for name in names[:5])
+            raise InputError(
+                f"{path} holds {len(names)} arrays{f' ({listed})' if names else ''}; give a file "
+                "with one"
+            )
+        with archive.open(names[0]) as file:
+            shape, fortran, dtype = _header(file)
+            _check_numbers(dtype, str(path))
+            size = math.prod(shape) * dtype.itemsize
+            free = memory.available()
+            way_out = "save the array with numpy.save, which need not be read at once"
+            memory.check(2 * size, free, f"{path} takes", way_out)
+            data = file.read(size)
+    if len(data) < size:
+        raise InputError(f"{path} is cut short: its array needs {size:,} bytes; copy it again")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether in Fortran's order, and dtype."""
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ValueError(f"version {version} of the format holds no plain numbers")
+    try:
+        shape, fortran, dtype = readers[version](file)  # type: ignore[no-untyped-call]
+    except Exception as error:  # numpy's parser raises whatever it stumbles on
+        raise ValueError(f"its header is damaged: {error}") from None
+    if any(type(size) is not int or size < 0 for size in shape):  # True is a size to the parser
+        raise ValueError(f"its shape is {shape}")
+    return shape, fortran, dtype
+
+
+def _check_numbers(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.hasobject:
+        raise InputError(
+            f"{name} holds Python objects, which could run code and are not read; save an array "
+            "of numbers"
+        )
+    if dtype.kind not in KINDS:
+        raise InputError(
+            f"{name} holds {dtype}; the input must be numbers, so save an array of them"
+        )

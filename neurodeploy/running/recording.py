@@ -1,0 +1,295 @@
+"""What a run records beside its counts, batch by batch, so that memory stays flat.
+
+One sample, to draw what every layer did in it (`report --html FILE --raster N`); all spikes, in an
+.npz file (`report --spikes out.npz`); and what explains an accuracy that dropped, layer by layer
+(`report --trace`): rates in training and in integers, neurons that never or nearly always fire, and
+states that leave their width, which SLAYER's do not.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.readout import outputs
+from neurodeploy.models import files
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
+from neurodeploy.models.layers import LAYERS
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.samples import Samples, spread
+from neurodeploy.tasks.windows import Signal
+
+# One sample
+
+ROWS: Final = 128
+"""Neurons of a layer that are recorded; of a larger one every so many."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSpikes:
+    """What the input or one layer sent in the sample.
+
+    Attributes:
+        neurons: how many there are.
+        rows: which of them are recorded, int64, ascending, `ROWS` at most.
+        values: what those sent, integers (rows, steps), 0 where nothing.
+        spikes: how many all neurons sent.
+    """
+
+    neurons: int
+    rows: NDArray[np.int64]
+    values: NDArray[Any]
+    spikes: int
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSample:
+    """One sample of a run.
+
+    Attributes:
+        number: among the samples that ran, from 0.
+        source_number: where the samples come from, from 0.
+        signal: what the sensor gave, where the samples come from one.
+        inputs: what was sent in.
+        layers: an entry a layer.
+        outputs: of the network, int64 (outputs,).
+        label: the correct class, where it is known.
+    """
+
+    number: int
+    source_number: int
+    signal: Signal | None
+    inputs: RecordedSpikes
+    layers: tuple[RecordedSpikes, ...]
+    outputs: NDArray[np.int64]
+    label: int | None
+
+
+class SampleRecorder:
+    """Record one sample of a run, thinned.
+
+    Args:
+        network: what runs.
+        inputs: the samples.
+        number: which one, from 0.
+
+    Raises:
+        InputError: when there is no such sample.
+    """
+
+    def __init__(self, network: QuantizedNetwork, inputs: Samples, number: int) -> None:
+        if not 0 <= number < len(inputs):
+            raise InputError(
+                f"there is no sample {number} to record (keep_sample, on the command line "
+                f"--raster); the run has {len(inputs)}, numbered from 0 to {len(inputs) - 1}"
+            )
+        self._network, self._inputs, self._number = network, inputs, number
+        self._seen = 0
+        self._recorded: RecordedSample | None = None
+
+    def add(self, activity: Activity) -> None:
+        """Record the sample if this batch holds it."""
+        at = self._number - self._seen
+        self._seen += len(activity.inputs)
+        if not 0 <= at < len(activity.inputs):
+            return
+        inputs = self._inputs
+        self._recorded = RecordedSample(
+            number=self._number,
+            source_number=int(inputs.numbers[self._number]),
+            signal=None if inputs.signal is None else inputs.signal(self._number),
+            inputs=_thinned(activity.inputs[at]),
+            layers=tuple(_thinned(spikes[at]) for spikes in activity.spikes),
+            outputs=outputs(self._network, activity)[at].copy(),
+            label=None if inputs.labels is None else int(inputs.labels[self._number]),
+        )
+
+    def result(self) -> RecordedSample:
+        """Return the sample, once all have run."""
+        assert self._recorded is not None
+        return self._recorded
+
+
+def _thinned(sent: NDArray[Any]) -> RecordedSpikes:
+    rows = spread(len(sent), ROWS)
+    return RecordedSpikes(len(sent), rows, sent[rows].copy(), int(np.count_nonzero(sent)))
+
+
+# All spikes
+
+
+@contextmanager
+def spike_file(
+    path: Path, network: QuantizedNetwork, inputs: Samples
+) -> Iterator[Callable[[Activity], None]]:
+    """Yield what to give each batch's activity to; the file is there when the block succeeds.
+
+    The arrays are `layer_0`, `layer_1`, ...: what each layer's neurons emit (Lava's `s_out`), from
+    cleared state, (neurons, time) or (channel, height, width, time), with an axis of samples in
+    front where the input had one; uint8 for spikes of 0 or 1, int32 for graded ones. Each layer
+    goes into a file of its own beside `path` until all samples have run.
+
+    Raises:
+        InputError: when `path` is no name for such a file or cannot be written.
+    """
+    check_spike_file(path)
+    with replacing(path) as temporary, ExitStack() as stack:
+        made = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.")
+        folder = Path(stack.enter_context(made))
+        names = [f"layer_{index}.npy" for index in range(len(network.layers))]
+        opened = [stack.enter_context((folder / name).open("wb")) for name in names]
+        for file, layer in zip(opened, network.layers):
+            _write_header(file, layer, inputs)
+
+        def add(activity: Activity) -> None:
+            for file, layer, spikes in zip(opened, network.layers, activity.spikes):
+                np.ascontiguousarray(spikes, _dtype(layer)).tofile(file)
+
+        yield add
+        for file in opened:
+            file.flush()
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name in names:
+                with (
+                    (folder / name).open("rb") as written,
+                    archive.open(name, "w", force_zip64=True) as entry,
+                ):
+                    shutil.copyfileobj(written, entry, 1 << 20)
+
+
+def check_spike_file(path: Path) -> None:
+    """Raise InputError unless `path` is a name for an .npz file."""
+    if path.suffix != ".npz" or files.kind(path) == "folder":
+        raise InputError(
+            f"{path} is no name for a file of arrays; give --spikes one ending in .npz"
+        )
+
+
+def _dtype(layer: Any) -> type[np.generic]:
+    return np.int32 if layer.neuron.graded else np.uint8
+
+
+def _write_header(file: IO[bytes], layer: Any, inputs: Samples) -> None:
+    samples = (len(inputs),) if inputs.leading else ()
+    header = {
+        "descr": np.dtype(_dtype(layer)).str,
+        "fortran_order": False,
+        "shape": (*samples, *layer.shape, inputs.num_steps),
+    }
+    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
+
+
+# Layer by layer
+
+SATURATED: Final = 0.9
+"""A neuron that fires in a larger share of the steps than this says hardly anything."""
+
+NO_RATES: Final = (
+    "the file holds no rates of its training; `train` and `export` of this version write them"
+)
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What one layer did over all samples.
+
+    Attributes:
+        layer: its place in the network, from 0.
+        kind: of the layer, in words.
+        neurons: of the layer.
+        training_rate: spikes per neuron and step on the validation samples in training, or None.
+        rate: spikes per neuron and step in this run.
+        silent: neurons that never fired.
+        saturated: neurons that fired in more than `SATURATED` of the steps.
+        wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, or None when the
+            backend does not count them.
+        clips: steps of a neuron in which a state was clipped, such as v of CUBA LIF, or None.
+    """
+
+    layer: int
+    kind: str
+    neurons: int
+    training_rate: float | None
+    rate: float
+    silent: int
+    saturated: int
+    wraps: int | None
+    clips: int | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The layers, and what is to be said about the figures.
+
+    Attributes:
+        layers: one entry per layer.
+        notes: one sentence each.
+    """
+
+    layers: tuple[LayerTrace, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the trace as JSON values."""
+        return {"layers": [dict(vars(layer)) for layer in self.layers], "notes": list(self.notes)}
+
+
+class Tracer:
+    """Count what each neuron does, batch by batch."""
+
+    def __init__(self, network: QuantizedNetwork) -> None:
+        self._network = network
+        self._fired = [np.zeros(layer.neurons, np.int64) for layer in network.layers]
+        self._overflows: NDArray[np.int64] | None = None
+        self._steps = 0
+
+    def add(self, activity: Activity) -> None:
+        """Count the next samples."""
+        for index, spikes in enumerate(activity.spikes):
+            sent = spikes if spikes.dtype == np.uint8 else spikes != 0
+            self._fired[index] += sent.sum((0, 2), dtype=np.int64)
+        samples, _, steps = activity.spikes[0].shape
+        self._steps += samples * steps
+        if activity.overflows:
+            found = np.array([(o.wraps.sum(), o.clips.sum()) for o in activity.overflows])
+            self._overflows = found if self._overflows is None else self._overflows + found
+
+    def result(self) -> Trace:
+        """Return what was counted."""
+        rates = training_rates(self._network.provenance, len(self._fired))
+        notes = () if rates else (NO_RATES,)
+        return Trace(tuple(self._layer(i, rates) for i in range(len(self._fired))), notes)
+
+    def _layer(self, index: int, rates: Sequence[float]) -> LayerTrace:
+        layer, fired = self._network.layers[index], self._fired[index]
+        counted = None if self._overflows is None else self._overflows[index].tolist()
+        return LayerTrace(
+            index,
+            LAYERS[type(layer)],
+            layer.neurons,
+            rates[index] if rates else None,
+            float(fired.sum() / (layer.neurons * self._steps)),
+            int((fired == 0).sum()),
+            int((fired > SATURATED * self._steps).sum()),
+            *(counted or (None, None)),
+        )
+
+
+def training_rates(provenance: Mapping[str, Any], layers: int) -> tuple[float, ...]:
+    """Return the rates of every layer in training, () where the network does not carry them."""
+    rates = provenance.get("training_rates")
+    if not isinstance(rates, list) or len(rates) != layers:
+        return ()
+    sound = all(type(rate) in (int, float) and 0 <= rate <= 1 for rate in rates)
+    return tuple(map(float, rates)) if sound else ()

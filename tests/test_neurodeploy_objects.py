@@ -1,0 +1,246 @@
+"""What the commands do, from Python with objects in memory and no file."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurodeploy.hw_sim.activity import count
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.placement import design_rules
+from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
+from neurodeploy.running.comparison import compare
+from neurodeploy.running.evaluation import evaluate
+from neurodeploy.running.exporting import check_rules, export_network
+from neurodeploy.running.inputs import load_input
+from neurodeploy.running.side_by_side import compare_networks
+from neurodeploy.running.simulation import simulate
+from neurodeploy.samples import Samples
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+NAMES = ("walk", "sit", "lie")
+
+
+@pytest.fixture
+def network(random_network) -> QuantizedNetwork:
+    drawn = random_network(np.random.default_rng(4), (6, 8, 3), delays=["axonal"])
+    even = tuple(replace(layer, weight=layer.weight & ~1) for layer in drawn.layers)
+    return QuantizedNetwork(even, TaskDescription("x", class_names=NAMES, dt_ms=20))
+
+
+@pytest.fixture
+def spikes() -> np.ndarray:
+    return (np.random.default_rng(5).random((7, 6, 40)) < 0.3).astype(np.uint8)
+
+
+# simulate
+
+
+def test_a_simulation_takes_arrays_and_samples_and_gives_the_same_spikes(network, spikes):
+    expected = fast.run(network, spikes).spikes
+    for given in (spikes, spikes.astype(float), spikes.tolist(), Samples.of(spikes)):
+        found = simulate(network, given).spikes
+        assert all(np.array_equal(one, two) for one, two in zip(found, expected, strict=True))
+    assert np.array_equal(simulate(network, spikes[3]).spikes[1][0], expected[1][3])
+
+
+def test_a_simulation_of_more_than_a_batch_is_whole(network):
+    many = (np.random.default_rng(5).random((600, 6, 9)) < 0.3).astype(np.uint8)
+    seen: list[tuple[int, int]] = []
+    found = simulate(network, many, states=True, advance=lambda *n: seen.append(n))
+    expected = simulate(network, many[570:], states=True)
+    assert np.array_equal(found.spikes[1][570:], expected.spikes[1])
+    assert np.array_equal(found.states[0].voltage[570:], expected.states[0].voltage)
+    assert found.overflows[0].wraps.shape == (600,)
+    assert seen[-1] == (5400, 5400)
+
+
+def test_simulations_run_side_by_side_in_threads(network, spikes):
+    expected = fast.run(network, spikes).spikes[1]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: simulate(network, one).spikes[1][0], spikes))
+    assert np.array_equal(np.stack(found), expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (np.zeros((2, 5, 9), int), "(2, 5, 9); the network takes (6, time) or (samples, 6, time)"),
+        (np.zeros((6, 9)) + 0.5, "0.5 where whole numbers go in"),
+        (np.full((6, 9), 2), "they must be 0 or 1"),
+        ("none.npy", "none.npy does not exist"),
+        ([[1, 2], [3]], "the input is no array"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_refused_in_one_sentence(network, wrong, said):
+    with pytest.raises(InputError) as caught:
+        simulate(network, wrong)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_backend_that_is_not_there_or_a_limit_on_none_is_refused(network, spikes):
+    with pytest.raises(InputError, match="'gpu' is no backend"):
+        simulate(network, spikes, backend="gpu")
+    with pytest.raises(InputError, match="time_limit_s"):
+        simulate(network, spikes, time_limit_s=3)
+
+
+def test_values_that_an_input_layer_transforms_may_be_an_array(driven):
+    values = np.random.default_rng(1).integers(0, 15, (12, 9))
+    plain = simulate(driven, values).spikes
+    taken = simulate(driven, load_input(3 * values + 2, driven, transformed=True)).spikes
+    assert all(np.array_equal(one, two) for one, two in zip(plain, taken, strict=True))
+
+
+# compare
+
+
+def test_backends_are_compared_in_memory(network, spikes):
+    found = compare(network, spikes[:2])
+    total = sum(int(layer.sum()) for layer in fast.run(network, spikes[:2]).spikes)
+    assert found.equal
+    assert (found.num_spikes, found.num_samples, found.first) == (total, 2, None)
+    assert str(found) == f"fast and lava agree in all {total} spikes of 2 layers over 2 samples"
+
+
+# evaluate
+
+
+def test_a_report_has_what_was_counted_and_estimated_without_a_file(network, spikes):
+    labels = np.arange(7) % 3
+    made = evaluate(network, spikes, labels=labels, trace=True, chips="loihi1")
+    counts = fast.run(network, spikes).spikes[-1].sum(2)
+    assert made.accuracy == (counts.argmax(1) == labels).mean()
+    assert list(made.estimated) == ["loihi1"]
+    assert made.trace is not None
+    assert made.sample is not None
+    assert made.digest == digest(network)
+    assert not list(Path().iterdir())
+    headline = repr(made)
+    for part in ("accuracy", made.digest[:12], "7 samples", "Intel Loihi 1"):
+        assert part in headline
+    assert len(headline.splitlines()) < 6
+
+
+def test_answers_carry_the_names_of_classes(network, spikes):
+    answers = evaluate(network, spikes, labels=np.arange(7) % 3).to_dict()["answers"]
+    assert answers["predictions"] == [NAMES[each] for each in answers["largest"]]
+    assert answers["labels"] == [0, 1, 2, 0, 1, 2, 0]
+    assert answers["label_names"][:3] == list(NAMES)
+    nameless = QuantizedNetwork(network.layers)
+    answers = evaluate(nameless, spikes).to_dict()["answers"]
+    assert (answers["predictions"], answers["labels"], answers["label_names"]) == (None,) * 3
+
+
+def test_rows_are_flat_and_one_per_chip_or_layer(network, spikes):
+    made = evaluate(network, spikes)
+    rows = made.to_rows()
+    assert [row["chip"] for row in rows] == ["loihi1", "loihi2"]
+    energy = made.to_dict()["estimated"]["loihi2"]["full_speed"]["energy_uj"]["total"]
+    band = (rows[1]["energy_low_uj"], rows[1]["energy_uj"], rows[1]["energy_high_uj"])
+    assert band == (energy["low"], energy["value"], energy["high"])
+    counts = count(network, fast.run(network, spikes))
+    layers = made.to_rows("layer")
+    assert [row["synops_per_sample"] for row in layers] == [c.synops.mean() for c in counts]
+    flat = (str, int, float, bool, tuple, type(None))
+    assert all(isinstance(value, flat) for row in rows + layers for value in row.values())
+
+
+def test_a_report_is_saved_by_the_end_of_its_name(network, spikes):
+    made = evaluate(network, spikes)
+    made.save("report.json")
+    assert json.loads(Path("report.json").read_text()) == json.loads(json.dumps(made.to_dict()))
+    made.save("report.html")
+    assert made.digest[:12] in Path("report.html").read_text()
+    assert Path("report.html").read_text() == made.to_html()
+    made.save_figures("figures")
+    assert Path("figures/energy.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match=r"report\.txt"):
+        made.save("report.txt")
+
+
+def test_spikes_may_go_to_a_file(network, spikes):
+    evaluate(network, spikes, spikes_to="out.npz")
+    with np.load("out.npz") as file:
+        assert np.array_equal(file["layer_1"], fast.run(network, spikes).spikes[1])
+
+
+def test_a_second_backend_may_run_along(network, spikes):
+    made = evaluate(network, spikes[:2], compare="lava")
+    assert made.comparison is not None
+    assert made.comparison.names == ("fast", "lava")
+    assert made.to_dict()["comparison"]["equal"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"labels": [0, 1]}, r"\(7,\), one per sample"),
+        ({"labels": [3] * 7}, "a label 3 for 3 outputs"),
+        ({"chips": ["loihi3"]}, "no chip 'loihi3'"),
+        ({"chips": ["loihi1", "loihi1"]}, "loihi1 is given twice"),
+        ({"compare": "fast"}, "both fast"),
+        ({"keep_sample": 7}, "no sample 7"),
+        ({"spikes_to": "out.npy"}, r"out\.npy"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(network, spikes, options, said):
+    with pytest.raises(InputError, match=said):
+        evaluate(network, spikes, **options)
+
+
+# Several networks
+
+
+def test_networks_are_compared_by_name(network, spikes):
+    wide = replace(network, layers=(network.layers[0], replace(network.layers[1], delay=[[0]])))
+    found = compare_networks({"a": network, "b": wide}, spikes, chips=["loihi2"])
+    rows = found.to_rows()
+    assert [(row["network"], row["chip"]) for row in rows] == [("a", "loihi2"), ("b", "loihi2")]
+    assert rows[0]["sha256"] != rows[1]["sha256"]
+    assert [each["name"] for each in found.to_dict()["networks"]] == ["a", "b"]
+    with pytest.raises(InputError, match="1 networks"):
+        compare_networks([network], spikes)
+    own = {"a": Samples.of(spikes), "b": Samples.of(spikes[:, :5])}
+    with pytest.raises(InputError, match=r"^b: "):
+        compare_networks({"a": network, "b": network}, own)
+
+
+# export
+
+
+def test_a_trained_network_is_exported_in_memory(one_torch_thread, draw_spikes, monkeypatch):
+    import torch
+
+    from neurodeploy.models.snn import Architecture, SlayerNetwork
+
+    torch.manual_seed(2)
+    model = SlayerNetwork(Architecture.dense((6, 9, 4), threshold=0.3))
+    made = export_network(model, draw_spikes(5, 6, 60), chips=["loihi1", "loihi2"])
+    assert made.passed
+    assert made.comparison.num_spikes > 50
+    assert not check_rules(made.network, [chip.chip("loihi1")])
+    broken = (lambda *_: ["too wide"], lambda *_: ["too long"])
+    monkeypatch.setattr(design_rules, "RULES", broken)
+    refused = export_network(model, draw_spikes(5, 6, 60))
+    assert dict(refused.problems) == {"loihi2": ("too wide", "too long")}
+    assert not refused.passed
+    assert refused.comparison is None
+
+
+def test_nothing_is_printed(network, spikes, capsys):
+    compare_networks([network, network], spikes)
+    compare(network, spikes[:1])
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "")
+    assert not re.search("argparse|print\\(", Path(evaluate.__code__.co_filename).read_text())
