@@ -66,6 +66,11 @@ def build(network: QuantizedNetwork, *, sample_steps: int) -> tuple[LavaLayer, .
     Args:
         network: what to build.
         sample_steps: time steps of one sample, at least 1.
+
+    Example:
+        >>> layers = neurodeploy.to_lava(network, sample_steps=30)
+        >>> [layer.neuron.s_out.shape for layer in layers]
+        [(3,), (2,)]
     """
     bits, built = network.message_bits, []
     for layer in network.layers:

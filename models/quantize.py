@@ -58,6 +58,11 @@ def quantize(
     Raises:
         DesignRuleError: when a block holds what integers, Lava or netx cannot; names every one.
         InputError: when the module has no blocks, or a convolution does not know its input.
+
+    Example:
+        >>> network = neurodeploy.quantize(run.model)
+        >>> [layer.shape for layer in network.layers], network.layers[0].weight.dtype
+        ([(16,), (10,)], dtype('int16'))
     """
     if isinstance(network, SlayerNetwork):
         task = network.task if task is None else task

@@ -62,6 +62,11 @@ class Samples:
 
         Raises:
             InputError: when the shapes do not fit one another.
+
+        Example:
+            >>> samples = neurodeploy.Samples.of(spikes, [0, 1, 1, 0, 1])
+            >>> len(samples), samples.num_steps
+            (5, 30)
         """
         if spikes.ndim != 3:
             raise InputError(

@@ -140,6 +140,13 @@ def fit(
     Raises:
         InputError: when something does not fit, or the loss is no longer finite.
         KeyboardInterrupt: on Ctrl-C, with a sentence on what was kept.
+
+    Example:
+        >>> task = neurodeploy.task("digits")
+        >>> config = neurodeploy.TrainConfig(hidden=(16,), epochs=1)
+        >>> run = neurodeploy.fit(task, config)
+        >>> len(run.history), run.best_epoch, run.model.architecture.sizes
+        (1, 1, (64, 16, 10))
     """
     config = data.config if config is None else config
     check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
