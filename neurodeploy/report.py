@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurodeploy import cli
 from neurodeploy.models import files
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, require
 from neurodeploy.report_options import (
     USAGE,
     add_options,
@@ -228,6 +228,7 @@ def compare_with_trained(
     try:
         if not files.kind(file):
             return None, f"there is no {file} to compare with, and --compare names no backend"
+        require("it", "torch", "lava.lib.dl.slayer")
         with cli.status("loading SLAYER"):
             from neurodeploy.learning import checkpoint
             from neurodeploy.models.network import digest

@@ -83,7 +83,9 @@ def test_our_simulator_equals_stock_slayer_in_every_layer_over_all_test_windows(
     assert found.num_overflows == 0
     counted = made.report["counted"]
     assert found.num_spikes == round(TEST_WINDOWS * counted["total"]["spikes_per_sample"])
-    assert f"agree in all {found.num_spikes:,} spikes of 3 layers over 2,996 samples" in made.exported
+    assert (
+        f"agree in all {found.num_spikes:,} spikes of 3 layers over 2,996 samples" in made.exported
+    )
 
 
 def test_the_reported_accuracy_is_that_of_slayers_answers(made: SimpleNamespace) -> None:

@@ -27,7 +27,7 @@ from neurodeploy.models.errors import (
     require,
 )
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.running import trained_network
+from neurodeploy.report import compare_with_trained
 from neurodeploy.samples import Samples
 
 if sys.version_info >= (3, 11):
@@ -183,7 +183,7 @@ def test_a_trace_says_what_keeps_it_from_the_trained_network(
     (tmp_path / "model.pt").write_bytes(b"is not read")
     network = QuantizedNetwork((DenseLayer(np.ones((1, 1)), CubaLif([0], [0], 1)),))
     samples = Samples.of(np.zeros((1, 1, 2), np.uint8))
-    compared, why = trained_network.compare(tmp_path / "model.net", network, samples)
+    compared, why = compare_with_trained(tmp_path / "model.net", network, samples)
     assert compared is None
     assert why.startswith(f"{tmp_path / 'model.pt'} cannot be compared with: it needs torch, ")
     assert "neurodeploy[lava]" in why

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import Backend, RunOptions, get
-from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.errors import BackendError, InputError, require
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.inputs import as_samples, for_samples
@@ -325,7 +325,9 @@ def check_equivalence(
 
     Raises:
         InputError: when the samples do not fit the network.
+        MissingPackageError: when torch or lava-dl is not installed.
     """
+    require("the equivalence check", "torch", "lava.lib.dl.slayer")
     samples, fast = as_samples(samples, network), get("fast")
     if for_samples(network, samples) is not network:
         raise InputError(

@@ -13,6 +13,7 @@ from neurodeploy.export import rules
 from neurodeploy.hw_sim.chips.chip import Chip
 from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.models.errors import require
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.running.comparison import Comparison, check_equivalence
@@ -68,6 +69,7 @@ def export_network(
         DesignRuleError: when the network has no quantized one; it names every problem.
         InputError: when the samples do not fit the network.
     """
+    require("exporting a network", "torch", "lava.lib.dl.slayer")
     from neurodeploy.models.quantize import quantize
 
     network = quantize(model, task=task, provenance=provenance, input_shape=input_shape)
