@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 HTML: Final[dict[str, str]] = {}
 """By the name of a type: "module:function", which takes an object and returns its HTML."""
@@ -38,7 +39,7 @@ def value_text(value: Any) -> str:
     >>> value_text(np.array([[-3, 5]], np.int8))
     'int8 (1, 2) -3..5'
     """
-    if isinstance(value, np.ndarray):
+    if type(value).__module__ == "numpy" and hasattr(value, "shape"):
         return array_text(value)
     if isinstance(value, Mapping):
         names = ", ".join(map(str, list(value)[:ITEMS])) + ", ..." * (len(value) > ITEMS)

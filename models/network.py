@@ -136,7 +136,8 @@ class QuantizedNetwork(Shown):
     def __repr__(self) -> str:
         """Return a line on the network and one on each of its first layers."""
         shape = "x".join(map(str, self.input_shape))
-        neurons, weights = (sum(getattr(x, n) for x in self.layers) for n in ("neurons", "synapses"))
+        neurons = sum(layer.neurons for layer in self.layers)
+        weights = sum(layer.synapses for layer in self.layers)
         name = f"{self.task.name}, " if self.task.name else ""
         lines = [
             f"QuantizedNetwork({name}input {shape}, {self.outputs:,} outputs, {neurons:,} neurons, "

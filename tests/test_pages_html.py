@@ -62,7 +62,8 @@ def run(folder: Path, *, chips: int = 2) -> View:
     neuron = CubaLif(np.array([1024]), np.array([512]), 90)
     layers = tuple(DenseLayer(rng.integers(-60, 120, s), neuron) for s in ((12, 4), (3, 12)))
     described = TaskDescription(f"a task {EVIL}", class_names=CLASSES, dt_ms=20.0)
-    netx.write(QuantizedNetwork(layers, described), folder / "model.net")
+    trained = {"options": {"recipe": {"epochs": 3, "hidden": [12]}, "seed": 4}}
+    netx.write(QuantizedNetwork(layers, described, trained), folder / "model.net")
     np.save(folder / "input.npy", (rng.random((9, 4, 40)) < 0.4).astype(np.uint8))
     np.save(folder / "labels.npy", np.arange(9) % 3)
     page = folder / "page.html"
@@ -128,6 +129,43 @@ def test_nothing_is_wrong_and_nothing_is_wider_than_the_screen(browser, page, wi
     content, screen = browser.execute_script(sizes)
     assert content <= screen
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("chips", [2, 4])
+def test_no_column_is_cut_on_a_phone(browser, tmp_path, chips):
+    html.write(run(tmp_path, chips=chips), page=tmp_path / "page.html", plots=None)
+    show(browser, tmp_path / "page.html", width=PHONE)
+    cut = """const cut = [];
+    for (const table of document.querySelectorAll('.scroll'))
+      if (table.scrollWidth > table.clientWidth) cut.push(table.getAttribute('aria-label'));
+    for (const cell of document.querySelectorAll('section :is(td, th)'))
+      if (cell.checkVisibility() && cell.getBoundingClientRect().right > innerWidth + 1)
+        cut.push(cell.textContent);
+    return cut"""
+    assert browser.execute_script(cut) == []
+
+
+def test_the_first_screen_says_why_a_loihi_2_shows_more_energy(browser, page):
+    from neurodeploy.hw_sim.chips.chip import CHIPS
+
+    show(browser, page)
+    why = browser.execute_script("return document.querySelector('header .why').textContent")
+    for chip in CHIPS.values():
+        assert chip.costs["static_power"].source in why
+
+
+def test_the_page_says_when_with_what_and_how_it_came_about(browser, page):
+    from datetime import date
+
+    show(browser, page)
+    names, values = browser.execute_script(
+        "return ['dt', 'dd'].map(t => [...document.querySelectorAll('.origin ' + t)]"
+        ".map(e => e.textContent))"
+    )
+    said = dict(zip(names, values))
+    assert (date.today() - date.fromisoformat(said["date"])).days in (0, 1)
+    assert said["numpy"] == np.__version__
+    assert said["recipe"] == "epochs 3, hidden 12"
 
 
 def test_every_figure_is_there_and_shows_something(browser, page):

@@ -26,7 +26,7 @@ def missing(view: View) -> str:
 
 
 def describe(view: View) -> str:
-    """Return what the figure shows, for who cannot see it."""
+    """Return what the figure shows, in words for a screen reader."""
     layers = view.report.counted.layers[:MOST]
     each = (f"layer {x.layer} {wording.count(x.spikes_per_sample)}" for x in layers)
     return f"Spikes that each layer emits in the mean sample: {', '.join(each)}; and its SynOps"

@@ -71,7 +71,7 @@ def _show_comparison(out: Console, found: Comparison) -> None:
         )
     out.print(text, soft_wrap=True)
     if found.voltages:
-        out.print(f"they also differ in {number_of(found.voltages, 'answer')} read from v")
+        out.print(f"they also differ in {number_of(found.voltages, 'output')} read from v")
     if found.place:
         out.print(
             f"first, by layer, sample, time step and neuron: {escape(found.place)}", soft_wrap=True
