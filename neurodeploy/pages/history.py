@@ -138,8 +138,7 @@ def _draw(axes: Axes, panel: Panel, history: Sequence[Epoch]) -> None:
         axes.plot(epochs, values, "o-", ms=3, color=colour)
     every = [value for values in lines.values() for value in values]
     axes.set_ylim(*(accuracy_span(every) if panel is ACCURACY else _from_zero(every, panel.least)))
-    if len(lines) > 1:
-        _name(axes, {name: values[-1] for name, values in lines.items()})
+    _name(axes, {name: values[-1] for name, values in lines.items() if name})
     if not lines:
         axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", color=SOFT)
 
