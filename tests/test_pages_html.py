@@ -31,11 +31,14 @@ PHONE, DESK = 380, 1280
 
 CONTRAST = """
 function channel(c) { c /= 255; return c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4 }
-function light(text) {
-  const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
+const sheet = getComputedStyle(document.body).backgroundColor;
+const pixel = new OffscreenCanvas(1, 1).getContext('2d');
+function light(text) {  // of a colour, which may let the paper through
+  for (const each of [sheet, text]) { pixel.fillStyle = each; pixel.fillRect(0, 0, 1, 1) }
+  const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;
   return .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
 }
-const paper = light(getComputedStyle(document.body).backgroundColor);
+const paper = light(sheet);
 const found = {};
 for (const each of document.querySelectorAll('h1, h2, p, td, th, caption, dt, dd, li, svg text')) {
   const style = getComputedStyle(each), ink = light(each.closest('svg') ? style.fill : style.color);
@@ -207,6 +210,25 @@ def test_text_is_readable_in_light_and_in_dark(browser, page):
         assert {"H1", "P", "TD", "text"} <= set(found)
         assert min(found.values()) >= 4.5, found
     assert len(papers) == 2
+
+
+def test_what_a_notebook_shows_is_readable_in_light_and_in_dark(browser, tmp_path):
+    from neurodeploy.learning.training import Epoch
+    from neurodeploy.pages import notebook
+
+    report = run(tmp_path).report
+    shown = (
+        notebook.network_html(report.network),
+        notebook.report_html(report),
+        notebook.history_html([Epoch(1, 1.0, 0.5, 0.5, (0.1, 0.2), (1.0, 2.0))]),
+    )
+    style = "<style>:root{color-scheme:light dark} body{background:Canvas;color:CanvasText}</style>"
+    (tmp_path / "notebook.html").write_text(f"<!doctype html>{style}{''.join(shown)}")
+    for dark in (False, True):
+        show(browser, tmp_path / "notebook.html", dark=dark)
+        found = browser.execute_script(CONTRAST)
+        assert {"P", "TD", "TH", "text"} <= set(found)
+        assert min(found.values()) >= 4.5, found
 
 
 def test_the_page_needs_no_other_file(browser, page):

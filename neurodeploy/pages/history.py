@@ -25,7 +25,7 @@ LEAST_ACCURACY: Final = 20.0
 COLOURS: Final = (
     "#2e7fc4", "#c4661a", "#3a9150", "#b0549c", "#8a7a2c", "#5a6fd0", "#c24a4a", "#2f9190",
 )  # fmt: skip
-"""Of layers, legible on light and dark."""
+"""Of lines, distinct on light and dark; text beside them is in ink."""
 APART: Final = 0.055
 """Of the height of the axes, between the names of two lines."""
 
@@ -155,11 +155,24 @@ def accuracy_span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _name(axes: Axes, ends: dict[str, float]) -> None:
-    """Write the names of lines beside their ends, from below, none over another."""
+    """Write the names of lines beside their ends, none over another."""
     low, high = axes.get_ylim()
-    free = 0.0
-    for name, value in sorted(ends.items(), key=lambda end: end[1]):
-        free = max(free, (value - low) / (high - low))
-        colour = COLOURS[list(ends).index(name) % len(COLOURS)]
-        axes.text(1.02, free, name, transform=axes.transAxes, va="center", size=9, color=colour)
-        free += APART
+    places = _apart([(value - low) / (high - low) for value in ends.values()])
+    for index, (name, y) in enumerate(zip(ends, places)):
+        how = {"transform": axes.transAxes, "clip_on": False}
+        axes.scatter([1.03], [y], s=16, color=COLOURS[index % len(COLOURS)], **how)
+        axes.text(1.05, y, name, va="center", size=9, color=INK, **how)
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Return heights, 0 to 1, moved until they are `APART`: up, and down from the top again."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    found, free = list(heights), 0.0
+    for index in order:
+        found[index] = max(free, found[index])
+        free = found[index] + APART
+    free = 1.0
+    for index in reversed(order):
+        found[index] = min(free, found[index])
+        free = found[index] - APART
+    return found
