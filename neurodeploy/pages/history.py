@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -159,7 +159,7 @@ def _name(axes: Axes, ends: dict[str, float]) -> None:
     low, high = axes.get_ylim()
     places = _apart([(value - low) / (high - low) for value in ends.values()])
     for index, (name, y) in enumerate(zip(ends, places)):
-        how = {"transform": axes.transAxes, "clip_on": False}
+        how: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
         axes.scatter([1.03], [y], s=16, color=COLOURS[index % len(COLOURS)], **how)
         axes.text(1.05, y, name, va="center", size=9, color=INK, **how)
 
