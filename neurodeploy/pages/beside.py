@@ -7,14 +7,16 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from neurodeploy.hw_sim.chips.cost import Estimate
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
 from neurodeploy.pages.listings import NONE, Listing
-from neurodeploy.running.side_by_side import Entry, SideBySide
+
+if TYPE_CHECKING:
+    from neurodeploy.running.side_by_side import Entry, SideBySide
 
 Value: TypeAlias = "Estimate | float | int | bool | None"
 CSV_UNITS: Final = {"J": ("uj", 1e6), "s": ("ms", 1e3), "": ("", 1.0)}

@@ -9,15 +9,17 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from neurodeploy.learning.training import Epoch
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import INK, SOFT
+
+if TYPE_CHECKING:
+    from neurodeploy.learning.training import Epoch
 
 PERCENT: Final = 100
 LEAST_ACCURACY: Final = 20.0
@@ -111,18 +113,25 @@ def svg(history: Sequence[Epoch], *, best: int | None = None) -> str:
 
 
 def figure(history: Sequence[Epoch], *, best: int | None = None, named: bool = True) -> Figure:
-    """Return the picture: six panels over the epochs, the best epoch marked in each."""
-    made = Figure(figsize=(13, 7.4))
-    made.subplots_adjust(0.05, 0.07, 0.93, 0.86 if named else 0.95, wspace=0.45, hspace=0.28)
-    if named:
-        made.text(0.05, 0.945, title(history, best=best), size=14, weight="bold", color=INK)
+    """Return the picture: six panels over the epochs, the best epoch marked in each.
+
+    Args:
+        history: one epoch or more.
+        best: as `draw` takes it.
+        named: whether the picture has its title.
+    """
     mark = history[_best(history, best)].epoch
-    for panel, axes in zip(PANELS, made.subplots(2, 3, sharex=True).flat):
-        _draw(axes, panel, history)
-        axes.axvline(mark, color=SOFT, linewidth=0.8, dashes=(3, 3), zorder=0)
-    for axes in made.axes[3:]:
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    with style.look():
+        made = Figure(figsize=(13, 7.4))
+        made.subplots_adjust(0.05, 0.07, 0.93, 0.86 if named else 0.95, wspace=0.45, hspace=0.28)
+        if named:
+            made.text(0.05, 0.945, title(history, best=best), size=14, weight="bold", color=INK)
+        for panel, axes in zip(PANELS, made.subplots(2, 3, sharex=True).flat):
+            _draw(axes, panel, history)
+            axes.axvline(mark, color=SOFT, linewidth=0.8, dashes=(3, 3), zorder=0)
+        for axes in made.axes[3:]:
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     return made
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -23,7 +23,9 @@ from neurodeploy.pages.html import tables, texts
 from neurodeploy.pages.listings import Listing
 from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
-from neurodeploy.running.side_by_side import SideBySide
+
+if TYPE_CHECKING:
+    from neurodeploy.running.side_by_side import SideBySide
 
 PHONE: Final = 46
 """Characters that a table on a phone has room for, with two between columns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -13,7 +13,9 @@ from neurodeploy.pages import beside, wording
 from neurodeploy.pages.listings import Listing
 from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.pages.terminal.tables import plain, print_list, print_listing
-from neurodeploy.running.side_by_side import Entry, SideBySide
+
+if TYPE_CHECKING:
+    from neurodeploy.running.side_by_side import Entry, SideBySide
 
 FRAME: Final = 3
 """Characters of a terminal that a column takes beside its text."""
