@@ -265,7 +265,7 @@ def test_every_line_is_named_and_the_picture_has_a_title(tmp_path):
     for axes in made.axes:
         lines = len(axes.lines) - 1  # the last one marks the best epoch
         names = [text.get_text() for text in axes.texts]
-        assert len(set(names)) == (0 if axes.get_title() == "training loss" else lines)
+        assert len(set(names)) == (0 if axes.get_title("left") == "training loss" else lines)
         places = sorted(text.get_position()[1] for text in axes.texts)
         assert all(after - before > 0.05 for before, after in pairwise(places))
     history.draw(epochs(1), tmp_path / "history.png")
