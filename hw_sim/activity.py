@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models import loihi
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import InputLayer, RecurrentLayer, fan_out
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
@@ -74,8 +75,8 @@ def driven(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
     return values.astype(np.int32) * np.int32(layer.scale) + np.int32(layer.offset)
 
 
-@dataclass(frozen=True)
-class States:
+@dataclass(frozen=True, repr=False)
+class States(Shown):
     """The state of one layer after every step, int32 arrays (batch, neurons, time).
 
     Attributes:
@@ -89,8 +90,8 @@ class States:
     weighted: NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Overflows:
+@dataclass(frozen=True, repr=False)
+class Overflows(Shown):
     """How often a state of one layer left its width, an entry a sample.
 
     SLAYER's do not: a network that overflows does not spike as it was trained. In a layer with
@@ -143,8 +144,8 @@ class Measured:
     time_per_step_us: float | None
 
 
-@dataclass(frozen=True)
-class Activity:
+@dataclass(frozen=True, repr=False)
+class Activity(Shown):
     """The spikes of every layer in a run that started from cleared state.
 
     Attributes:
@@ -167,8 +168,8 @@ class Activity:
     last_voltage: NDArray[np.int32] | None = None
 
 
-@dataclass(frozen=True)
-class LayerCounts:
+@dataclass(frozen=True, repr=False)
+class LayerCounts(Shown):
     """What one layer did, counted, an entry a sample.
 
     Attributes:

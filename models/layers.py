@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray, check_range, read_only, whole
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
 
@@ -80,7 +81,7 @@ def _no_delay() -> IntArray:
     return np.zeros((1, 1), np.int8)
 
 
-class _Layer:
+class _Layer(Shown):
     """What every kind of layer has; `shape` and `input_shape` are its own."""
 
     neuron: Any
@@ -135,7 +136,7 @@ class _MatrixLayer(_Layer):
         return int(self.weight.size)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InputLayer(_Layer):
     """Neurons that the input drives: CUBA LIF through their bias, delta neurons as their input.
 
@@ -171,7 +172,7 @@ class InputLayer(_Layer):
         return self.shape
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DenseLayer(_MatrixLayer):
     """Neurons that every sender of the layer before reaches through one weight and one delay.
 
@@ -194,7 +195,7 @@ class DenseLayer(_MatrixLayer):
         check_neuron(self.neuron, self.shape)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RecurrentLayer(_MatrixLayer):
     """A dense layer whose neurons also reach one another, one step later.
 
@@ -237,7 +238,7 @@ class RecurrentLayer(_MatrixLayer):
         return int(self.weight.size + self.recurrent.size)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConvLayer(_Layer):
     """Neurons in images that a shared kernel reaches: a 2-D correlation, as in PyTorch.
 

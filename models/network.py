@@ -13,20 +13,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import whole
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import (
+    LAYERS,
     ConvLayer,
     DenseLayer,
     InputLayer,
     Layer,
     RecurrentLayer,
     Shape,
+    longest_delay,
+    weights_of,
 )
 from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
 
@@ -34,6 +38,9 @@ __all__ = [
     "AnswerKind", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
     "QuantizedNetwork", "RecurrentLayer", "Sigma", "SigmaDelta", "TaskDescription", "digest",
 ]  # fmt: skip
+
+LAYERS_SHOWN: Final = 8
+"""Layers that the text of a network shows."""
 
 AnswerKind: TypeAlias = Literal["spikes", "voltage", "values"]
 
@@ -92,8 +99,8 @@ class TaskDescription:
         return task
 
 
-@dataclass(frozen=True, eq=False)
-class QuantizedNetwork:
+@dataclass(frozen=True, eq=False, repr=False)
+class QuantizedNetwork(Shown):
     """A spiking network of integers whose layers follow one another.
 
     Attributes:
@@ -125,6 +132,20 @@ class QuantizedNetwork:
         group = whole(self.group, 1, self.layers[-1].neurons, "group")
         object.__setattr__(self, "group", group)
         self._check_ends()
+
+    def __repr__(self) -> str:
+        """Return a line on the network and one on each of its first layers."""
+        shape = "x".join(map(str, self.input_shape))
+        neurons = sum(layer.neurons for layer in self.layers)
+        weights = sum(layer.synapses for layer in self.layers)
+        name = f"{self.task.name}, " if self.task.name else ""
+        lines = [
+            f"QuantizedNetwork({name}input {shape}, {self.outputs:,} outputs, {neurons:,} neurons, "
+            f"{weights:,} weights)",
+            *(f"  {index} {line_of(x)}" for index, x in enumerate(self.layers[:LAYERS_SHOWN])),
+        ]
+        more = len(self.layers) - LAYERS_SHOWN
+        return "\n".join([*lines, *[f"  ... {more} more layers"] * (more > 0)])
 
     def _check_ends(self) -> None:
         if math.prod(self.input_shape) != self.inputs:
@@ -166,6 +187,20 @@ class QuantizedNetwork:
         if not isinstance(neuron, CubaLif):
             return "values"
         return "voltage" if neuron.threshold == loihi.THRESHOLD_NEVER else "spikes"
+
+
+def line_of(layer: Layer) -> str:
+    """Return a layer in a line: kind, neurons, shape, range of the weights, delays."""
+    shape = "x".join(map(str, layer.shape))
+    neurons = f"{LAYERS[type(layer)]}: {shape} {NEURONS[type(layer.neuron)]}"
+    arrays = weights_of(layer)
+    weights = []
+    if arrays:
+        low, high = min(w.min() for w in arrays), max(w.max() for w in arrays)
+        weights = [f"{layer.synapses:,} weights {low}..{high}"]
+    longest = longest_delay(layer)
+    delays = [f"{layer.delay_kind} delays to {longest}"] if longest else []
+    return ", ".join([neurons, *weights, *delays])
 
 
 def _check_chain(layers: Sequence[Layer]) -> None:

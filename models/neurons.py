@@ -13,14 +13,15 @@ import numpy as np
 
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray, one_or_each, whole
+from neurodeploy.models.display import Shown
 
 
 def _zero() -> IntArray:
     return np.zeros(1, np.int32)
 
 
-@dataclass(frozen=True, eq=False)
-class CubaLif:
+@dataclass(frozen=True, eq=False, repr=False)
+class CubaLif(Shown):
     """Current-based leaky integrate-and-fire neurons, which emit spikes of 0 or 1.
 
     u[t] = decay(u[t-1], current_decay) + (input << 6),
@@ -51,8 +52,8 @@ class CubaLif:
         object.__setattr__(self, "bias", bias if bias.any() else bias[:1])
 
 
-@dataclass(frozen=True, eq=False)
-class Delta:
+@dataclass(frozen=True, eq=False, repr=False)
+class Delta(Shown):
     """Sigma-delta input neurons: they emit changes of their input that reach the threshold.
 
     x[t] = input << (spike_exp + state_exp), delta = x[t] - x[t-1] + residue,
@@ -77,8 +78,8 @@ class Delta:
         _check_exponents(self)
 
 
-@dataclass(frozen=True, eq=False)
-class SigmaDelta:
+@dataclass(frozen=True, eq=False, repr=False)
+class SigmaDelta(Shown):
     """Sigma-delta neurons with ReLU: they add up what arrives and emit changes of their activation.
 
     sigma[t] = sigma[t-1] + input, x[t] = max(sigma[t] + (bias << (spike_exp + state_exp)), 0), and
@@ -107,8 +108,8 @@ class SigmaDelta:
         _check_exponents(self)
 
 
-@dataclass(frozen=True, eq=False)
-class Sigma:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sigma(Shown):
     """Neurons that add up what arrives and send the sum in every step: the last of sigma-delta.
 
     Source: `lava.proc.sdn.models.PySigmaModelFixed` (lava-nc 0.10.0).

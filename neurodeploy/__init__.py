@@ -19,6 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from neurodeploy.models.display import HTML as _HTML
+
 if TYPE_CHECKING:
     from importlib import metadata
 
@@ -90,6 +92,20 @@ _NEED_LAVA: Final = {
     "fit": ("training", "torch", "lava.lib.dl.slayer"),
     "TrainedRun": ("training", "torch", "lava.lib.dl.slayer"),
 }
+
+_HTML.update(
+    {
+        kind: f"neurodeploy.pages.notebook:{function}"
+        for kind, function in (
+            ("QuantizedNetwork", "network_html"),
+            ("Placement", "placement_html"),
+            ("Chip", "chip_html"),
+            ("Activity", "activity_html"),
+            ("Report", "report_html"),
+            ("Comparison", "comparison_html"),
+        )
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -77,8 +77,8 @@ import neurodeploy
 heavy = [m for m in ("numpy", "torch", "lava", "matplotlib", "rich") if m in sys.modules]
 assert state() == before
 import numpy as np
-network = neurodeploy.QuantizedNetwork([neurodeploy.DenseLayer([[200]], neurodeploy.CubaLif(0, 0, 9))])
-filters = list(map(str, warnings.filters))
+layer = neurodeploy.DenseLayer([[200]], neurodeploy.CubaLif(0, 0, 9))
+network = neurodeploy.QuantizedNetwork([layer])
 neurodeploy.evaluate(network, np.ones((2, 1, 9), np.uint8))
 print(json.dumps([heavy, state()[:2] == before[:2]]))
 """

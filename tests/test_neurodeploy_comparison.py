@@ -209,7 +209,7 @@ def test_answers_that_are_read_from_v_are_compared_too(network, spikes, other, c
     code, out, _ = run(capsys)
     assert code == 1
     expected = fast.run(network, spikes).last_voltage != fast.run(changed, spikes).last_voltage
-    assert f"they also differ in {expected.sum()} answers read from v\n" in out
+    assert f"they also differ in {expected.sum()} outputs read from v\n" in out
 
 
 def test_a_backend_without_states_and_one_that_fails_are_no_obstacle(

@@ -90,23 +90,25 @@ def test_with_labels_nothing_is_missing():
     view = view_of(network_of(4, 9, 3, dt_ms=20.0), spikes_of(6, 4, 30), [0, 1, 2, 0, 1, 2])
     drawn, page = drawn_of(view)
     assert missing(drawn) == set()
-    assert "Counted, a class, in per cent" in page
+    assert "Counted, per class, in percent" in page
     found = view.report.neurobench
     assert found is not None
     assert f"{found.effective_neuron_operations:,.0f}" in page
     assert f"{found.dense_neuron_operations:,.0f}" in page
     assert "sigma-delta neurons take beyond" in page
     assert "sensor&#39;s 20 ms steps" in page
-    for name in ("  between chips", "  at most in a step", "host reads", "steps"):
+    for name in ("  between chips", "  at most per step", "host reads", "steps"):
         assert f">{name.strip()}<" in page
 
 
 def test_without_labels_accuracy_is_not_known_and_the_page_says_why():
-    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
+    view = view_of(network_of(4, 9, 3), spikes_of(6, 4, 30))
+    drawn, page = drawn_of(view)
     assert missing(drawn) == {"confusion"}
     assert "The samples have no labels" in page
-    assert "agreement with the last answer stays within one point" in page
-    assert "no pace of a sensor is given" in page
+    assert "agreement with the last prediction stays within one point" in page
+    assert "not known" not in page.partition("</dl>")[0]
+    assert {tile.title for tile in texts.tiles(view)}.isdisjoint({"Accuracy", "Real time kept"})
 
 
 def test_a_network_that_never_fires_is_drawn_without_bars_of_nothing():
@@ -114,7 +116,7 @@ def test_a_network_that_never_fires_is_drawn_without_bars_of_nothing():
     drawn, page = drawn_of(view)
     assert missing(drawn) == {"spikes"}
     assert "No neuron fired in this sample." in page
-    assert "In 2 samples no output neuron spiked; class 0 counts as their answer." in page
+    assert "In 2 samples no output neuron spiked; class 0 counts as their prediction." in page
 
 
 def test_real_time_is_answered_with_the_slowest_of_the_longest_step():
@@ -122,16 +124,16 @@ def test_real_time_is_answered_with_the_slowest_of_the_longest_step():
     peak = view.chips[0].latency.peak_step_s
     assert peak.high > peak.value
     kept = next(tile for tile in texts.tiles(view) if tile.title == "Real time kept")
-    most = wording.printed(peak.high, "s")
-    assert kept.entries[0].note == f"up to {most} of 20 ms a step"
+    most = wording.amount(peak.high, "s")
+    assert kept.entries[0].note == f"up to {most} of 20 ms per step"
     assert kept.entries[0].value == "yes"
 
 
 def test_an_answer_that_equals_the_last_one_is_not_said_to_be_final():
     drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
-    assert "answer is the last one" in drawn["steps"].svg
+    assert "equal to the last prediction" in drawn["steps"].svg
     assert "no longer changes" not in drawn["steps"].svg
-    assert "in the mean, an answer no longer changes after step" in page
+    assert "in the mean, a prediction no longer changes after step" in page
 
 
 def test_what_a_neurocore_does_adds_up_to_its_time_at_both_ends():

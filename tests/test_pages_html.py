@@ -30,11 +30,14 @@ PHONE, DESK = 380, 1280
 
 CONTRAST = """
 function channel(c) { c /= 255; return c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4 }
-function light(text) {
-  const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
+const sheet = getComputedStyle(document.body).backgroundColor;
+const pixel = new OffscreenCanvas(1, 1).getContext('2d');
+function light(text) {  // of a colour, which may let the paper through
+  for (const each of [sheet, text]) { pixel.fillStyle = each; pixel.fillRect(0, 0, 1, 1) }
+  const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;
   return .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
 }
-const paper = light(getComputedStyle(document.body).backgroundColor);
+const paper = light(sheet);
 const found = {};
 for (const each of document.querySelectorAll('h1, h2, p, td, th, caption, dt, dd, li, svg text')) {
   const style = getComputedStyle(each), ink = light(each.closest('svg') ? style.fill : style.color);
@@ -63,7 +66,8 @@ def run(folder: Path, *, chips: int = 2) -> View:
     described = TaskDescription(f"a task {EVIL}", class_names=CLASSES, dt_ms=20.0)
     spikes = (rng.random((9, 4, 40)) < 0.4).astype(np.uint8)
     onto = choose(("loihi1", "loihi2"), more_chips(folder, chips - 2))
-    network = QuantizedNetwork(layers, described)
+    trained = {"options": {"recipe": {"epochs": 3, "hidden": [12]}, "seed": 4}}
+    network = QuantizedNetwork(layers, described, trained)
     made = evaluate(network, spikes, labels=np.arange(9) % 3, chips=onto)
     assert made.sample is not None
     values = rng.normal(size=(3, 50)).astype(np.float32)
@@ -124,6 +128,43 @@ def test_nothing_is_wrong_and_nothing_is_wider_than_the_screen(browser, page, wi
     assert browser.get_log("browser") == []
 
 
+@pytest.mark.parametrize("chips", [2, 4])
+def test_no_column_is_cut_on_a_phone(browser, tmp_path, chips):
+    html.write(run(tmp_path, chips=chips), page=tmp_path / "page.html", plots=None)
+    show(browser, tmp_path / "page.html", width=PHONE)
+    cut = """const cut = [];
+    for (const table of document.querySelectorAll('.scroll'))
+      if (table.scrollWidth > table.clientWidth) cut.push(table.getAttribute('aria-label'));
+    for (const cell of document.querySelectorAll('section :is(td, th)'))
+      if (cell.checkVisibility() && cell.getBoundingClientRect().right > innerWidth + 1)
+        cut.push(cell.textContent);
+    return cut"""
+    assert browser.execute_script(cut) == []
+
+
+def test_the_first_screen_says_why_a_loihi_2_shows_more_energy(browser, page):
+    from neurodeploy.hw_sim.chips.chip import CHIPS
+
+    show(browser, page)
+    why = browser.execute_script("return document.querySelector('header .why').textContent")
+    for chip in CHIPS.values():
+        assert chip.costs["static_power"].source in why
+
+
+def test_the_page_says_when_with_what_and_how_it_came_about(browser, page):
+    from datetime import date
+
+    show(browser, page)
+    names, values = browser.execute_script(
+        "return ['dt', 'dd'].map(t => [...document.querySelectorAll('.origin ' + t)]"
+        ".map(e => e.textContent))"
+    )
+    said = dict(zip(names, values))
+    assert (date.today() - date.fromisoformat(said["date"])).days in (0, 1)
+    assert said["numpy"] == np.__version__
+    assert said["recipe"] == "epochs 3, hidden 12"
+
+
 def test_every_figure_is_there_and_shows_something(browser, page):
     show(browser, page, width=PHONE)
     for name in FIGURES:
@@ -163,6 +204,25 @@ def test_text_is_readable_in_light_and_in_dark(browser, page):
         assert {"H1", "P", "TD", "text"} <= set(found)
         assert min(found.values()) >= 4.5, found
     assert len(papers) == 2
+
+
+def test_what_a_notebook_shows_is_readable_in_light_and_in_dark(browser, tmp_path):
+    from neurodeploy.learning.training import Epoch
+    from neurodeploy.pages import notebook
+
+    report = run(tmp_path).report
+    shown = (
+        notebook.network_html(report.network),
+        notebook.report_html(report),
+        notebook.history_html([Epoch(1, 1.0, 0.5, 0.5, (0.1, 0.2), (1.0, 2.0))]),
+    )
+    style = "<style>:root{color-scheme:light dark} body{background:Canvas;color:CanvasText}</style>"
+    (tmp_path / "notebook.html").write_text(f"<!doctype html>{style}{''.join(shown)}")
+    for dark in (False, True):
+        show(browser, tmp_path / "notebook.html", dark=dark)
+        found = browser.execute_script(CONTRAST)
+        assert {"P", "TD", "TH", "text"} <= set(found)
+        assert min(found.values()) >= 4.5, found
 
 
 def test_the_page_needs_no_other_file(browser, page):

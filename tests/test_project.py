@@ -76,6 +76,7 @@ def test_no_test_imports_another() -> None:
         ("neurodeploy.export.netx", ("torch", "lava", "numba")),
         ("neurodeploy.hw_sim.reports.report", ("torch", "lava", "matplotlib")),
         ("neurodeploy.export.lava_graph", ("torch",)),
+        ("neurodeploy.pages.notebook", ("torch", "lava")),
     ],
 )
 def test_importing_stays_light(module: str, absent: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from neurodeploy.hw_sim.chips import cost_file
 from neurodeploy.hw_sim.chips.cost import GRADES, SI_FACTORS, Cost, Estimate, Reading, around
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 
 __all__ = [
@@ -28,8 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Chip:
+@dataclass(frozen=True, eq=False, repr=False)
+class Chip(Shown):
     """What a network meets on one kind of chip.
 
     Attributes:
@@ -49,6 +50,10 @@ class Chip:
     barrier: tuple[tuple[int, Cost], ...]
     caveats: tuple[str, ...]
     digest: str
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.limits)} limits, {len(self.costs)} costs"
+        return f"Chip({self.name!r}, {self.title!r}, {rows}, sha256 {self.digest[:12]})"
 
     def limit(self, name: str) -> int:
         """Return the limit `name`, which must have a row."""

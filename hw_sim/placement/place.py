@@ -27,6 +27,7 @@ from neurodeploy.hw_sim.placement.budgets import (
     weight_format,
 )
 from neurodeploy.hw_sim.placement.mesh import Places, places_of
+from neurodeploy.models.display import ITEMS, Shown
 from neurodeploy.models.layers import Layer, Shape
 from neurodeploy.models.network import QuantizedNetwork
 
@@ -117,8 +118,8 @@ class Core:
     full: float
 
 
-@dataclass(frozen=True)
-class Placement:
+@dataclass(frozen=True, repr=False)
+class Placement(Shown):
     """The neurocores of a network on chips of one kind.
 
     Attributes:
@@ -130,6 +131,14 @@ class Placement:
     chip: Chip
     network: QuantizedNetwork
     layers: tuple[LayerPlacement, ...]
+
+    def __repr__(self) -> str:
+        each = ", ".join(f"{layer.neurocores:,}" for layer in self.layers[:ITEMS])
+        more = ", ..." * (len(self.layers) > ITEMS)
+        return (
+            f"Placement({self.chip.title}: {self.neurocores:,} neurocores on {self.chips:,} "
+            f"chip{'s' * (self.chips != 1)}; by layer {each}{more})"
+        )
 
     @property
     def neurocores(self) -> int:

@@ -91,8 +91,8 @@ class TrainedRun:
 
         if path is not None:
             with replacing(Path(path)) as temporary:
-                history.draw(self.history, temporary)
-        return history.figure(self.history)
+                history.draw(self.history, temporary, best=self.best_epoch)
+        return history.figure(self.history, best=self.best_epoch)
 
     def __repr__(self) -> str:
         best = self.best
@@ -105,7 +105,7 @@ class TrainedRun:
     def _repr_html_(self) -> str:
         from neurodeploy.pages import notebook
 
-        return notebook.history_html(self.history)
+        return notebook.history_html(self.history, best=self.best_epoch)
 
 
 def fit(

@@ -1,10 +1,10 @@
-"""The tables of a report as titles, heads and rows, which the terminal and the page both show."""
+"""The tables of a report as titles, heads and rows, which terminal, page and notebook show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from neurodeploy.hw_sim.activity import Breakdown, Measured
 from neurodeploy.hw_sim.chips.cost import Estimate
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimates.conventional import WHEN, Conventional
-from neurodeploy.hw_sim.estimates.energy import ROWS, Energy
+from neurodeploy.hw_sim.estimates.energy import Energy
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
-from neurodeploy.hw_sim.readout import Score
-from neurodeploy.hw_sim.reports.estimated import Decision, Estimated, decide, tiles_of
+from neurodeploy.hw_sim.readout import Readout, Score
+from neurodeploy.hw_sim.reports.estimated import Decision, decide, tiles_of
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
 
@@ -76,36 +76,70 @@ def layers(report: Report) -> Listing:
         )
         for row in report.counted.layers
     )
-    title = "Counted, a sample: spikes, SynOps and their share of dense"
+    title = "Counted, per sample: spikes, SynOps and their share of dense"
     return Listing(title, head, rows, ())
 
 
 def classes(score: Score, names: Sequence[str]) -> Listing:
     """Return how well each class is recognised, and what it is most often taken for."""
     confusion = score.confusion
-    right, labelled, answered = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    correct, labelled, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
     others = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
     rows = tuple(
         (
-            str(i) if names[i] == str(i) else f"{i} {names[i]}",
+            numbered(i, names),
             f"{labelled[i]:,}",
-            _ratio(right[i], labelled[i]),
-            _ratio(right[i], answered[i]),
-            _ratio(2 * right[i], labelled[i] + answered[i]),
+            _ratio(correct[i], labelled[i]),
+            _ratio(correct[i], predicted[i]),
+            _ratio(2 * correct[i], labelled[i] + predicted[i]),
             f"{others[i].max():,} as {others[i].argmax()}" if others[i].any() else NONE,
         )
         for i in range(len(confusion))
     )
     head = ("class", "samples", "recall", "precision", "F1", "mistaken")
     return Listing(
-        "Counted, a class, in per cent; how it is mistaken most often",
+        "Counted, per class, in percent; what it is mistaken for",
         head,
         rows,
     )
 
 
+def numbered(index: int, names: Sequence[str]) -> str:
+    """Return the number of a class and its name, where it has one."""
+    return str(index) if names[index] == str(index) else f"{index} {names[index]}"
+
+
 def _ratio(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}" if whole else NONE
+
+
+SAMPLES_SHOWN: Final = 10
+OUTPUTS_SHOWN: Final = 10
+
+
+def predictions(report: Report, found: Readout) -> Listing:
+    """Return what the first samples are predicted as, and the outputs that say so."""
+    names, outputs = wording.classes(report), found.outputs
+    some = min(outputs.shape[1], OUTPUTS_SHOWN)
+    several = outputs.shape[1] > 1
+    rows = []
+    for sample, row in zip(found.samples, outputs[:SAMPLES_SHOWN]):
+        best = int(row.argmax())
+        predicted = [numbered(best, names), _output(row[best])] if several else []
+        listed = ", ".join(map(_output, row[:some])) + ", ..." * (len(row) > some)
+        rows.append((str(sample), *predicted, listed))
+    head = ("sample", *(["predicted", "its output"] if several else []))
+    last = f"outputs 0 to {some - 1}" if several else "output"
+    more = report.counted.samples - len(rows)
+    notes = [f"{more:,} more; --json has those of the first {len(outputs):,}"] if more > 0 else []
+    words = (1, 3) if several else (1,)
+    return Listing(
+        f"Predictions (counted): {found.how}", (*head, last), tuple(rows), words, tuple(notes)
+    )
+
+
+def _output(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value.item(), float) else str(value)
 
 
 def neurocores(report: Report) -> Listing:
@@ -128,17 +162,17 @@ def neurocores(report: Report) -> Listing:
     return Listing(title, head, rows, (0, 6))
 
 
-def constants(report: Report, micro: str = "u") -> Listing:
+def constants(report: Report) -> Listing:
     """Return the energy that each set of published constants alone leads to, by its parts."""
     energies = [energy for each in report.estimated.values() for energy in each.energies.values()]
-    scale = wording.scale((energy.total.value for energy in energies), "J", micro)
+    scale = wording.scale((energy.total.value for energy in energies), "J")
     parts = [*(name for name in wording.PARTS if name != "static"), "dynamic", "static"]
     rows: list[tuple[str, ...]] = []
     for each in report.estimated.values():
         rows += [(each.placement.chip.title,)] if each.energies else []
         for source, energy in each.energies.items():
             rows.append((source, *(scale.number(getattr(energy, part).value) for part in parts)))
-    title = f"Energy of a sample ({scale.unit}) with the constants of one source alone"
+    title = f"Energy per sample ({scale.unit}) with the constants of one source alone"
     return Listing(title, ("", *(wording.PARTS.get(part, part) for part in parts)), tuple(rows))
 
 
@@ -158,13 +192,13 @@ def neurobench(found: Neurobench) -> Listing:
         ("activation sparsity", f"{found.activation_sparsity:.1%}"),
         *((name, NONE if v is None else f"{v:,.0f}") for name, v in operations.items()),
     )
-    return Listing("NeuroBench's metrics, operations a sample", ("metric", "value"), rows)
+    return Listing("NeuroBench's metrics, operations per sample", ("metric", "value"), rows)
 
 
-def measured(found: Measured, micro: str = "u") -> Listing:
+def measured(found: Measured) -> Listing:
     """Return what real hardware measured: the power of a run and the energy of an inference."""
     time = found.time_per_step_us
-    step = "" if time is None else f", {wording.amount(time * 1e-6, 's', micro)} a step"
+    step = "" if time is None else f", {wording.amount(time * 1e-6, 's')} per step"
     rows = tuple(
         (
             wording.SUPPLIES.get(field.name, field.name),
@@ -173,16 +207,16 @@ def measured(found: Measured, micro: str = "u") -> Listing:
         for field in fields(Breakdown)
     )
     title = f"Measured on hardware, {number_of(found.samples, 'sample')}{step}"
-    return Listing(title, ("", "power (W)", f"energy ({micro}J)"), rows)
+    return Listing(title, ("", "power (W)", f"energy ({wording.MICRO}J)"), rows)
 
 
-def conventional(report: Report, found: Conventional, micro: str = "u") -> Listing:
+def conventional(report: Report, found: Conventional) -> Listing:
     """Return what an artificial network of the same size takes on other hardware."""
     rows = [
         (
             each.operation.title,
             *(
-                wording.amount(energy, "J", micro)
+                wording.amount(energy, "J")
                 for energy in (each.operation.energy_j, each.one_pass_j, each.every_step_j)
             ),
         )
@@ -192,19 +226,19 @@ def conventional(report: Report, found: Conventional, micro: str = "u") -> Listi
         parts = {"without static power": chip.energy.dynamic, "with it": chip.energy.total}
         for name, energy in parts.items():
             title = f"{chip.placement.chip.title}, {name}"
-            rows.append((title, "", "", wording.amount(energy.value, "J", micro)))
+            rows.append((title, "", "", wording.amount(energy.value, "J")))
     title = "Conventional hardware: an artificial network of this size, arithmetic alone"
     head = ("hardware", "operation", "one pass", "every step")
     return Listing(title, head, tuple(rows), notes=tuple(WHEN.values()))
 
 
 POINTS: Final = 8
-"""Numbers of steps that are shown, beside the earliest at which answers hold."""
+"""Numbers of steps that are shown, beside the earliest at which predictions hold."""
 
 Cost: TypeAlias = "tuple[Estimate, Energy]"
 
 
-def decisions(report: Report, found: Decisions, micro: str = "u") -> list[Listing]:
+def decisions(report: Report, found: Decisions) -> list[Listing]:
     """Return what steps cost at full speed, and at the sensor's pace where that is known."""
     points = shown_steps(found)
     costs = {
@@ -213,11 +247,11 @@ def decisions(report: Report, found: Decisions, micro: str = "u") -> list[Listin
     }
     fast = {name: [(c.latency_s, c.energy) for c in of] for name, of in costs.items()}
     title = "Steps to a decision: time and energy at full speed"
-    made = [_listing(title, found, fast, micro)]
+    made = [_listing(title, found, fast)]
     paced = {name: cells for name, of in costs.items() if (cells := _paced(of))}
     if paced:
         pace = wording.pace(list(report.estimated.values()))
-        made.append(_listing(f"The same at the sensor's pace, {pace}", found, paced, micro))
+        made.append(_listing(f"The same at the sensor's pace, {pace}", found, paced))
     last = made.pop()
     notes = _notes(report, found)
     return [*made, Listing(last.title, last.head, last.rows, last.words, notes)]
@@ -232,16 +266,16 @@ def _paced(costs: Sequence[Decision]) -> list[Cost]:
 
 
 def _notes(report: Report, found: Decisions) -> tuple[str, ...]:
-    """Return what the mark in the table of steps means, and what an answer waits for."""
-    what = "accuracy" if found.accuracy_by_step is not None else "share of final answers"
+    """Return what the mark in the table of steps means, and what a prediction waits for."""
+    what = "accuracy" if found.accuracy_by_step is not None else "share of final predictions"
     return (
         f"*: the fewest steps from which on the {what} stays within one point of its last value",
-        f"the mean sample's answer no longer changes after {found.stable_step_mean:.1f} steps",
+        f"the mean sample's prediction no longer changes after {found.stable_step_mean:.1f} steps",
         wording.way(report.counted),
     )
 
 
-def _listing(title: str, found: Decisions, costs: dict[str, list[Cost]], micro: str) -> Listing:
+def _listing(title: str, found: Decisions, costs: dict[str, list[Cost]]) -> Listing:
     accuracy = found.accuracy_by_step
     head = ["steps", "as at the end" if accuracy is None else "accuracy"]
     shares = found.agreement_by_step if accuracy is None else accuracy
@@ -250,8 +284,8 @@ def _listing(title: str, found: Decisions, costs: dict[str, list[Cost]], micro: 
         for step in shown_steps(found)
     ]
     for name, cells in costs.items():
-        second = wording.scale((time.value for time, _ in cells), "s", micro)
-        joule = wording.scale((energy.total.value for _, energy in cells), "J", micro)
+        second = wording.scale((time.value for time, _ in cells), "s")
+        joule = wording.scale((energy.total.value for _, energy in cells), "J")
         head += [f"{name} ({second.unit})", f"({joule.unit})"]
         for row, (time, energy) in zip(rows, cells):
             row += [second.number(time.value), joule.number(energy.total.value)]
@@ -263,131 +297,3 @@ def shown_steps(found: Decisions) -> list[int]:
     parts = min(POINTS, found.steps)
     evenly = {round(found.steps * part / parts) for part in range(1, parts + 1)}
     return sorted(evenly | {found.earliest_step})
-
-
-Value: TypeAlias = "Estimate | str | None"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table with a column a chip.
-
-    Attributes:
-        label: what it is of; two spaces before it stand for a part of what is above.
-        read: its value, an `Estimate` in SI units or a text; None where there is none.
-        unit: of the estimate, "" for a bare number.
-        rests_on: rows of the cost file that it rests on, in words.
-    """
-
-    label: str
-    read: Callable[[Estimated], Value]
-    unit: str = ""
-    rests_on: str = ""
-
-
-Group: TypeAlias = tuple[Row, ...]
-"""Rows that may share a unit."""
-
-
-def _part(name: str) -> Row:
-    rows = ", ".join(ROWS[name]).replace("_", " ")
-    return Row(f"  {wording.PARTS[name]}", lambda e: getattr(e.energy, name), "J", rows)
-
-
-SIZE: Final[tuple[Group, ...]] = (
-    (Row("neurocores", lambda e: f"{e.placement.neurocores:,}"),),
-    (Row("chips", lambda e: f"{e.placement.chips:,}"),),
-)
-
-TIME: Final[tuple[Group, ...]] = (
-    (
-        Row("mean step", lambda e: e.latency.step_s, "s"),
-        Row("  busiest core", lambda e: e.latency.busy_s, "s"),
-        Row("  longest way", lambda e: e.latency.way_s, "s"),
-        Row("  barrier", lambda e: e.latency.barrier_s, "s"),
-        Row("longest step", lambda e: e.latency.peak_step_s, "s"),
-    ),
-    (Row("latency", lambda e: e.latency.sample_s, "s"),),
-    (Row("samples a second", lambda e: e.latency.samples_per_s),),
-)
-"""At full speed."""
-
-ENERGY: Final[tuple[Group, ...]] = (
-    (Row("energy", lambda e: e.energy.total, "J"), *map(_part, wording.PARTS)),
-    (Row("  dynamic", lambda e: e.energy.dynamic, "J"),),
-    (Row("power", lambda e: e.power.total, "W"),),
-    (Row("  static", lambda e: e.power.static, "W"),),
-)
-"""At full speed."""
-
-PACE_TIME: Final[tuple[Group, ...]] = (
-    (Row("real time", wording.keeps_up),),
-    (Row("a sample", lambda e: e.pace.sample_s if e.pace else None, "s"),),
-)
-PACE_ENERGY: Final[tuple[Group, ...]] = (
-    (Row("energy", lambda e: e.pace_energy.total if e.pace_energy else None, "J"),),
-    (Row("  dynamic", lambda e: e.pace_energy.dynamic if e.pace_energy else None, "J"),),
-    (Row("power", lambda e: e.pace_power.total if e.pace_power else None, "W"),),
-    (Row("  dynamic", lambda e: e.pace_power.dynamic if e.pace_power else None, "W"),),
-)
-"""At the sensor's pace."""
-
-
-def _decided(read: Callable[[Decision], Value]) -> Callable[[Estimated], Value]:
-    return lambda each: None if each.decision is None else read(each.decision)
-
-
-DECISION: Final[tuple[Group, ...]] = (
-    (Row("steps", _decided(lambda d: f"{d.steps:,}")),),
-    (Row("at full speed", _decided(lambda d: d.latency_s), "s"),),
-    (Row("  energy", _decided(lambda d: d.energy.total), "J"),),
-    (Row("in real time", _decided(lambda d: d.pace_s), "s"),),
-    (Row("  energy", _decided(lambda d: d.pace_energy.total if d.pace_energy else None), "J"),),
-)
-"""Until the answers hold."""
-
-
-def _longest(each: Estimated) -> str:
-    peak = each.workload.peak
-    return f"{peak.step:,} of sample {peak.sample:,}"
-
-
-def _peak_core(each: Estimated) -> str:
-    peak = each.workload.peak
-    return f"{peak.neurocore:,}: {peak.synops:,} SynOps"
-
-
-def _mean_core(each: Estimated) -> str:
-    core = each.latency.busiest_core
-    synops = float(each.workload.core_synops[core]) / each.workload.steps
-    return f"{core:,}: {wording.count(synops)} SynOps"
-
-
-def _hops(each: Estimated) -> str:
-    traffic = each.workload.traffic
-    return wording.count(traffic.east_west + traffic.north_south)
-
-
-def _voltages(each: Estimated) -> str | None:
-    """Return of how many neurons the host reads v after the last step, None where of none."""
-    return wording.count(each.workload.voltages_read) if each.workload.voltages_read else None
-
-
-def _exchange(label: str, name: str) -> tuple[Group, ...]:
-    mean = Row(label, lambda e: wording.count(getattr(e.workload, name).per_sample))
-    most = Row("  at most in a step", lambda e: f"{getattr(e.workload, name).peak_step:,}")
-    return (mean,), (most,)
-
-
-LOAD: Final[tuple[Group, ...]] = (
-    (Row("longest step", _longest),),
-    (Row("  its neurocore", _peak_core),),
-    (Row("mean step, neurocore", _mean_core),),
-    (Row("messages of spikes", lambda e: wording.count(e.workload.traffic.messages)),),
-    (Row("  hops", _hops),),
-    (Row("  between chips", lambda e: wording.count(e.workload.traffic.between_chips)),),
-    *_exchange("host sends", "injected"),
-    *_exchange("host reads", "read"),
-    (Row("  and v of neurons", _voltages),),
-)
-"""The longest step beside the mean one, and what passes between neurocores and host."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.hw_sim.chips.cost import Cost, Estimate
 from neurodeploy.hw_sim.estimates.latency import Latency
 from neurodeploy.hw_sim.placement.place import Placement
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Counted, Report
 
-PREFIXES: Final = {"": 1.0, "m": 1e3, "u": 1e6, "n": 1e9, "p": 1e12}
+MICRO: Final = "\N{MICRO SIGN}"
+PREFIXES: Final = {"": 1.0, "m": 1e3, MICRO: 1e6, "n": 1e9, "p": 1e12}
 """From large units to small, with the factor from the SI unit."""
 THOUSANDS: Final = {"k": 1e3, "M": 1e6, "G": 1e9}
 """Behind numbers that are too long otherwise."""
 LONG: Final = 1e4
 """From here on a number is so long."""
-MICRO: Final = "\N{MICRO SIGN}"
 
 
 def number(value: float) -> str:
@@ -94,22 +94,17 @@ class Scale:
         return f"{value} ({ends})" if ends else value
 
 
-def scale(values: Iterable[float], unit: str, micro: str = "u") -> Scale:
+def scale(values: Iterable[float], unit: str) -> Scale:
     """Return the unit in which the largest of `values`, in SI units, is 1 or more, if any is."""
     largest = max(values, default=0.0)
     fitting = (name for name, factor in PREFIXES.items() if largest * factor >= 1)
     prefix = next(fitting, "" if largest == 0 else "p") if unit else ""
-    return Scale(prefix.replace("u", micro) + unit, PREFIXES[prefix])
+    return Scale(prefix + unit, PREFIXES[prefix])
 
 
-def amount(value: float, unit: str, micro: str = "u") -> str:
-    """Return a value in SI units with the unit that fits, "380 us"."""
-    return scale([value], unit, micro).amount(value)
-
-
-def printed(value: float, unit: str) -> str:
-    """Return the same as a page has it."""
-    return amount(value, unit, MICRO)
+def amount(value: float, unit: str) -> str:
+    """Return a value in SI units with the unit that fits, "380 ms"."""
+    return scale([value], unit).amount(value)
 
 
 PARTS: Final = {
@@ -155,6 +150,43 @@ def pace(chips: Sequence[Estimated]) -> str:
     return f"{paces[0].dt_s * 1e3:.4g} ms steps" if paces else ""
 
 
+def why_more(chips: Sequence[Estimated]) -> tuple[Estimated, Estimated] | None:
+    """Return the chips of the most and the least energy where static power makes the difference.
+
+    None for one chip, or where more than half of the difference has another reason.
+    """
+    ordered = sorted(chips, key=lambda each: each.energy.total.value)
+    if len(ordered) < 2:
+        return None
+    least, most = ordered[0], ordered[-1]
+    more = most.energy.total.value - least.energy.total.value
+    static = most.energy.static.value - least.energy.static.value
+    return (most, least) if more > 0 and static > more / 2 else None
+
+
+def static_power(each: Estimated) -> Cost:
+    """Return the row of the cost file that the static power of a chip rests on."""
+    return each.placement.chip.costs["static_power"]
+
+
+def why_more_briefly(chips: Sequence[Estimated]) -> str:
+    """Return in a line why one chip shows more energy than another, "" where it has other
+    reasons."""
+    found = why_more(chips)
+    if found is None:
+        return ""
+    each = (
+        f"{amount(static_power(e).si.value, 'W')} ({source_name(static_power(e))})" for e in found
+    )
+    most, least = (e.placement.chip.name for e in found)
+    return clean(f"More energy on {most} than on {least}: static power {' against '.join(each)}")
+
+
+def source_name(row: Cost) -> str:
+    """Return the name of a source, without where in it the value stands."""
+    return min((row.source.partition(mark)[0] for mark in (",", ":")), key=len)
+
+
 def keeps_up(each: Estimated) -> str | None:
     """Return whether the sensor's pace is kept, None without one."""
     if each.pace is None:
@@ -164,10 +196,11 @@ def keeps_up(each: Estimated) -> str | None:
 
 
 def holds(reports: Sequence[Report]) -> str:
-    """Return what holds from the earliest step on: accuracy where all have labels, else answers."""
+    """Return what holds from the earliest step on: accuracy where all have labels, else
+    predictions."""
     found = [report.decisions for report in reports]
     labelled = all(each is not None and each.accuracy_by_step is not None for each in found)
-    return "accuracy holds" if labelled else "answers hold"
+    return "accuracy holds" if labelled else "predictions hold"
 
 
 def busiest(latency: Latency) -> str:

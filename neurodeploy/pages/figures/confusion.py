@@ -1,4 +1,4 @@
-"""Which answers the network gave to which classes."""
+"""Which classes the network predicted for samples of which class."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ WEAKEST, STRONGEST = 0.12, 0.55
 def missing(view: View) -> str:
     """Return why there is nothing to draw, or ""."""
     if view.report.counted.score is None:
-        return "The samples have no labels, so which answers are right is not known."
+        return "The samples have no labels, so which predictions are correct is not known."
     return ""
 
 
 def describe(view: View) -> str:
-    """Return what the figure shows, for who cannot see it."""
+    """Return what the figure shows, in words for a screen reader."""
     score = view.report.counted.score
     assert score is not None
     return (
@@ -35,13 +35,14 @@ def describe(view: View) -> str:
 
 
 def draw(view: View) -> Figure:
-    """Draw the confusion matrix: a row a class, a column an answer, shaded by share of the row."""
+    """Draw the confusion matrix: a row per class, a column per prediction, shaded by the
+    share of the row."""
     score = view.report.counted.score
     assert score is not None
     confusion, classes = score.confusion, len(score.confusion)
     names = [style.shorten(name) for name in view.classes]
     named = classes <= NAMED
-    left = min(12 + 6.0 * max(map(len, names)) + 18, 140.0) if named else 24.0
+    left = min(max(12 + 6.0 * max(map(len, names)) + 18, 52.0), 140.0) if named else 24.0
     cell = min((WIDTH - left - 6) / classes, 36.0)
     side, top = cell * classes, 34.0
     figure = style.canvas(top + side + 6)
@@ -54,11 +55,11 @@ def draw(view: View) -> Figure:
     )
     share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     for row, column in np.argwhere(confusion):
-        right = row == column
+        correct = row == column
         axes.add_patch(
             Rectangle(
                 (column + 0.03, row + 0.03), 0.94, 0.94, linewidth=0,
-                facecolor=ACCENT if right else SECOND,
+                facecolor=ACCENT if correct else SECOND,
                 alpha=WEAKEST + (STRONGEST - WEAKEST) * float(share[row, column]),
             )
         )  # fmt: skip
@@ -70,7 +71,7 @@ def draw(view: View) -> Figure:
                 va="center_baseline", size=_size(cell, int(confusion.max())),
                 color=INK if found else SOFT, weight="bold" if row == column else "normal",
             )  # fmt: skip
-    style.write(axes, left, 10, "answer", size=SMALL, color=SOFT)
+    style.write(axes, left, 10, "prediction", size=SMALL, color=SOFT)
     if named:
         size = min(SMALL, cell * 0.8)
         for index, name in enumerate(names):

@@ -46,7 +46,7 @@ def missing(view: View) -> str:
 
 
 def describe(view: View) -> str:
-    """Return what the figure shows, for who cannot see it."""
+    """Return what the figure shows, in words for a screen reader."""
     each = (f"{title}: {taken(chip)}" for title, chip in zip(view.titles, view.chips))
     return f"Map of the neurocores in use, filled as far as each is full; {'; '.join(each)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 
 from neurodeploy.pages.figures import (
     confusion,
-    conventional,
     cores,
-    energy,
-    latency,
+    ranges,
     raster,
     spikes,
     steps,
@@ -32,7 +30,7 @@ class Drawing:
     Attributes:
         draw: returns it.
         missing: returns why it cannot be drawn, a sentence, or "".
-        describe: returns what it shows, for who cannot see it; only where it can be drawn.
+        describe: returns what it shows, in words for a screen reader; only where it can be drawn.
     """
 
     draw: Callable[[View], Figure]
@@ -43,12 +41,14 @@ class Drawing:
 FIGURES: Final[dict[str, Drawing]] = {
     "confusion": Drawing(confusion.draw, confusion.missing, confusion.describe),
     "steps": Drawing(steps.draw, steps.missing, steps.describe),
-    "energy": Drawing(energy.draw, energy.missing, energy.describe),
-    "latency": Drawing(latency.draw, latency.missing, latency.describe),
+    "energy": Drawing(ranges.draw_energy, ranges.chips_missing, ranges.describe_energy),
+    "latency": Drawing(ranges.draw_latency, ranges.chips_missing, ranges.describe_latency),
     "cores": Drawing(cores.draw, cores.missing, cores.describe),
     "spikes": Drawing(spikes.draw, spikes.missing, spikes.describe),
     "raster": Drawing(raster.draw, raster.missing, raster.describe),
-    "conventional": Drawing(conventional.draw, conventional.missing, conventional.describe),
+    "conventional": Drawing(
+        ranges.draw_conventional, ranges.conventional_missing, ranges.describe_conventional
+    ),
 }
 """The names are those of the files that `--plots` writes."""
 
@@ -78,17 +78,21 @@ class Drawn:
     png: bytes = b""
 
 
-def draw_all(view: View, *, png: bool = False) -> dict[str, Drawn]:
-    """Draw every figure once and return them by name.
+def draw_all(
+    view: View, *, png: bool = False, names: Iterable[str] = tuple(FIGURES)
+) -> dict[str, Drawn]:
+    """Draw figures once each and return them by name.
 
     Args:
         view: what they show.
+        names: of the figures, every one by default.
         png: whether to make PNG files as well.
     """
     drawn = {}
     with style.look(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        for name, kind in FIGURES.items():
+        for name in names:
+            kind = FIGURES[name]
             why = kind.missing(view)
             if why:
                 drawn[name] = Drawn(name, why)
@@ -112,12 +116,14 @@ def _png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def within_page(drawn: Drawn) -> str:
+def within_page(drawn: Drawn, mark: str = "") -> str:
     """Return the SVG of a figure as an element of a page.
 
     Its colours become the page's variables, its font the page's, its numbers shorter, and its ids
-    differ from those of other figures. It is an image to who cannot see it, with its description.
+    differ from those of other figures, and with `mark` from those of other pages. A screen reader
+    has its description.
     """
+    name = f"{mark}{drawn.name}"
     svg = drawn.svg[drawn.svg.index("<svg") :]
     head, body = svg.split(">", 1)
     box = re.search(r'viewBox="([^"]*)"', head)
@@ -127,10 +133,10 @@ def within_page(drawn: Drawn) -> str:
     named = set(re.findall(r'(?:href="|url\()#([^")]+)', body))
     body = re.sub(
         r'\s+id="([^"]*)"',
-        lambda found: f' id="{drawn.name}-{found[1]}"' if found[1] in named else "",
+        lambda found: f' id="{name}-{found[1]}"' if found[1] in named else "",
         body,
     )
-    body = re.sub(r'(href="|url\()#', rf"\g<1>#{drawn.name}-", body)
+    body = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", body)
     body = re.sub(r"font: ([^;\"]*?)px [^;\"]*", _font, body)
     body = re.sub(r"(\d+\.\d\d)\d+", r"\1", body)
     for colour, role in style.ROLES.items():

@@ -1,6 +1,5 @@
-"""Estimates as ranges on one scale of powers of ten, the likely value as a mark.
-
-Energy, time and the comparison with conventional hardware are drawn so.
+"""Estimates as ranges on one scale of powers of ten, the likely value as a mark: what spends the
+energy of a sample, what a time step waits for, and the energy beside conventional hardware.
 """
 
 from __future__ import annotations
@@ -13,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.hw_sim.chips.cost import Estimate, exactly
+from neurodeploy.hw_sim.estimates.energy import Energy
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH, shorten
+from neurodeploy.pages.view import View, core_parts, energy_parts, processors
 
 LEGEND, HEAD, LINE, GAP, AXIS = 22.0, 17.0, 13.0, 5.0, 22.0
 """Heights in points: of the legend, of a row's name, of a range, between rows, of the scale."""
@@ -83,11 +84,11 @@ def draw(rows: Sequence[Row], *, series: Sequence[str], unit: str) -> Figure:
 
 
 def _amount(value: float, unit: str) -> str:
-    return wording.printed(value, unit)
+    return wording.amount(value, unit)
 
 
 def _tick(value: float, unit: str) -> str:
-    scale = wording.scale([value * 1.001], unit, wording.MICRO)
+    scale = wording.scale([value * 1.001], unit)
     return f"{value * scale.factor:g} {scale.unit}"
 
 
@@ -153,3 +154,107 @@ def _legend(axes: Axes, series: Sequence[str]) -> None:
         frameon=False, borderpad=0.2, handletextpad=0.2, columnspacing=1.4, fontsize=SMALL,
         labelcolor=SOFT, handlelength=1.4, borderaxespad=0.2,
     )  # fmt: skip
+
+
+def chips_missing(view: View) -> str:
+    """Return why there is nothing to draw, or ""."""
+    return "" if view.chips else "No chip was asked for."
+
+
+def describe_energy(view: View) -> str:
+    """Return what the figure shows, in words for a screen reader."""
+    totals = (
+        f"{title} {wording.amount(each.energy.total.value, 'J')}"
+        for title, each in zip(view.titles, view.chips)
+    )
+    return f"Energy per sample at full speed by what spends it; in all {', '.join(totals)}"
+
+
+def draw_energy(view: View) -> Figure:
+    """Draw the parts of a sample's energy at full speed, then their sums."""
+    energies = [each.energy for each in view.chips]
+    rows = [
+        Row(part[0].name, tuple(Line(i, each.band) for i, each in enumerate(part)))
+        for part in zip(*map(energy_parts, energies))
+    ]
+    rows.append(_sum("all dynamic", [each.dynamic for each in energies]))
+    rows.append(_sum("total at full speed", [each.total for each in energies]))
+    paced = [
+        (i, each.pace_energy) for i, each in enumerate(view.chips) if each.pace_energy is not None
+    ]
+    if paced:
+        rows.append(_paced("total at the sensor's pace", paced))
+    return draw(rows, series=view.titles, unit="J")
+
+
+def _sum(name: str, bands: list[Estimate]) -> Row:
+    return _row(name, bands, strong=True)
+
+
+def _paced(name: str, energies: list[tuple[int, Energy]]) -> Row:
+    return Row(name, tuple(Line(i, each.total) for i, each in energies), strong=True)
+
+
+def describe_latency(view: View) -> str:
+    """Return what the figure shows, in words for a screen reader."""
+    steps = (
+        f"{title} {wording.amount(step.value, 's')}, bound by neurocore "
+        f"{each.latency.busiest_core} of layer {each.latency.busiest_layer}"
+        for title, each in zip(view.titles, view.chips)
+        for step in [each.latency.step_s]
+    )
+    return f"Time of a step at full speed by what takes it; {'; '.join(steps)}"
+
+
+def draw_latency(view: View) -> Figure:
+    """Draw the work of the binding neurocore, then what a step is made of, then steps."""
+    latencies = [each.latency for each in view.chips]
+    rows = [
+        _row(f"{parts[0].name}", [part.band for part in parts])
+        for parts in zip(*(core_parts(each) for each in view.chips))
+        if any(part.band.high for part in parts)
+    ]
+    rows.append(_row("busiest neurocore of a step", [each.busy_s for each in latencies]))
+    rows.append(_row("longest way of a spike", [each.way_s for each in latencies]))
+    rows.append(_row("barrier", [each.barrier_s for each in latencies]))
+    rows.append(_row("mean time step", [each.step_s for each in latencies], strong=True))
+    rows.append(_row("longest time step", [each.peak_step_s for each in latencies], strong=True))
+    return draw(rows, series=view.titles, unit="s")
+
+
+def _row(name: str, bands: Sequence[Estimate], *, strong: bool = False) -> Row:
+    return Row(name, tuple(Line(i, band) for i, band in enumerate(bands)), strong)
+
+
+def conventional_missing(view: View) -> str:
+    """Return why there is nothing to draw, or ""."""
+    if not processors(view.report):
+        return "What conventional hardware would take was not worked out in this run."
+    return ""
+
+
+def describe_conventional(view: View) -> str:
+    """Return what the figure shows, in words for a screen reader."""
+    each = (
+        f"{machine.operation.title} {wording.amount(machine.one_pass_j, 'J')}"
+        for machine in processors(view.report)
+    )
+    return (
+        f"Energy per sample on Loihi beside a network of the same size on conventional hardware, "
+        f"evaluated once: {', '.join(each)}"
+    )
+
+
+def draw_conventional(view: View) -> Figure:
+    """Draw the chips' energies, then each machine's for one pass and for a pass every step."""
+    rows = []
+    for title, each in zip(view.titles, view.chips):
+        energy = each.energy
+        rows.append(Row(f"{title}, dynamic", (Line(0, energy.dynamic),)))
+        rows.append(Row(f"{title}, total at full speed", (Line(0, energy.total),)))
+    for machine in processors(view.report):
+        bands = (machine.one_pass_j, machine.every_step_j)
+        lines = tuple(Line(i, exactly(joules)) for i, joules in enumerate(bands, 1))
+        rows.append(Row(shorten(machine.operation.title, 48), lines))
+    series = ("this network", "dense network, once per sample", "every time step")
+    return draw(rows, series=series, unit="J")

@@ -1,4 +1,4 @@
-"""One sample from the sensor's signal to the answer: every spike of every layer."""
+"""One sample from the sensor's signal to the prediction: every spike of every layer."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def missing(view: View) -> str:
 
 
 def describe(view: View) -> str:
-    """Return what the figure shows, for who cannot see it."""
+    """Return what the figure shows, in words for a screen reader."""
     sample = _sample(view)
     each = (f"layer {i} {layer.spikes:,}" for i, layer in enumerate(sample.layers))
     return (
@@ -198,8 +198,8 @@ def draw(view: View) -> Figure:
     panels = [*signal_panels(sample.signal), *_inputs(sample)]
     last = len(sample.layers) - 1
     for index, layer in enumerate(sample.layers):
-        answers = index == last and len(view.classes) == layer.neurons > 1
-        names = view.classes if answers else ()
+        named = index == last and len(view.classes) == layer.neurons > 1
+        names = view.classes if named else ()
         panels.append(_Raster((f"layer {index}", *_amounts(layer)), _rows(layer), names, ACCENT))
     steps = sample.inputs.values.shape[1]
     figure = style.canvas(sum(p.height + GAP for p in panels) + TOP + AXIS - GAP)

@@ -26,7 +26,7 @@ def missing(view: View) -> str:
 
 
 def describe(view: View) -> str:
-    """Return what the figure shows, for who cannot see it."""
+    """Return what the figure shows, in words for a screen reader."""
     layers = view.report.counted.layers[:MOST]
     each = (f"layer {x.layer} {wording.count(x.spikes_per_sample)}" for x in layers)
     return f"Spikes that each layer emits in the mean sample: {', '.join(each)}; and its SynOps"
@@ -73,7 +73,7 @@ def _bars(
         axes.barh(y + 20, max(values, default=1) or 1, height=3.2, color=FAINT, linewidth=0)
         axes.barh(y + 20, value, height=3.2, color=ACCENT, linewidth=0)
         text = wording.count(value)
-        label = f"{names[index]}  {text}" if names[index] else text
+        label = f"{names[index]}: {text}" if names[index] else text
         style.write(axes, left, TOP + y + 14, label, size=SMALL, color=INK)
         style.write(
             axes, left + width, TOP + y + 14, notes[index], size=SMALL, ha="right", color=SOFT

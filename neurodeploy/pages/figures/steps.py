@@ -27,17 +27,19 @@ def missing(view: View) -> str:
     if network.outputs == 1:
         return "The network has one output, so it decides nothing."
     if found is None:
-        return "How the answers come about step by step was not looked at in this run."
+        return "How the predictions come about step by step was not looked at in this run."
     if len(found.agreement_by_step) == 1:
         return "A sample has one time step, so there is nothing to leave out."
     return ""
 
 
 def describe(view: View) -> str:
-    """Return what the figure shows, for who cannot see it."""
+    """Return what the figure shows, in words for a screen reader."""
     found = view.report.decisions
     assert found is not None
-    what = "Accuracy" if found.accuracy_by_step is not None else "Agreement with the last answer"
+    what = (
+        "Accuracy" if found.accuracy_by_step is not None else "Agreement with the last prediction"
+    )
     return (
         f"{what} against the time steps run; from step {found.earliest_step} of "
         f"{len(found.agreement_by_step)} on it stays within one point of its last value"
@@ -62,10 +64,12 @@ def draw(view: View) -> Figure:
     axes.grid(visible=True, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.plot(steps, 100 * found.agreement_by_step, color=SOFT, linewidth=1, dashes=(4, 2))
-    entries: list[tuple[str, str, tuple[int, ...]]] = [("answer is the last one", SOFT, (4, 2))]
+    entries: list[tuple[str, str, tuple[int, ...]]] = [
+        ("equal to the last prediction", SOFT, (4, 2))
+    ]
     if found.accuracy_by_step is not None:
         axes.plot(steps, 100 * found.accuracy_by_step, color=ACCENT, linewidth=1.8)
-        entries.insert(0, ("answer is right", ACCENT, ()))
+        entries.insert(0, ("prediction is correct", ACCENT, ()))
     _legend(axes, entries)
     _mark(axes, found)
     style.write(
@@ -98,7 +102,7 @@ def _legend(axes: Axes, entries: Sequence[tuple[str, str, tuple[int, ...]]]) -> 
 
 
 def _rulers(title: str, each: Estimated) -> list[tuple[str, float, str]]:
-    """Return what a step takes in time and energy at full speed: name, amount a step, unit."""
+    """Return what a step takes in time and energy at full speed: name, amount per step, unit."""
     steps = each.latency.steps
     name = title.removeprefix("Intel ")
     return [
@@ -112,7 +116,7 @@ def _ruler(
 ) -> None:
     """Draw a scale below the curve that reads steps as another quantity."""
     whole = per_step * steps
-    scale = wording.scale([whole], unit, wording.MICRO)
+    scale = wording.scale([whole], unit)
     top = TOP + HEIGHT + 50 + RULER * index
     axes = style.place(figure, LEFT, top, WIDTH - LEFT - RIGHT, 1)
     axes.set_xlim(0, max(whole * scale.factor, 1e-12))

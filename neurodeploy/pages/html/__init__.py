@@ -1,6 +1,6 @@
-"""A report as one page, and its figures as files.
+"""Reports as pages, and their figures as files.
 
-page     fills in the template report.html.j2
+page     fills in the templates *.html.j2: report, comparison and notebook
 texts    headline figures and sentences
-tables   tables as text in rows and columns
+tables   which tables each part of a report's page shows
 """

@@ -9,26 +9,29 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED
 from neurodeploy.models.files import replacing
+from neurodeploy.pages import beside
 from neurodeploy.pages.figures import drawing
 from neurodeploy.pages.figures.drawing import Drawn
 from neurodeploy.pages.html import tables, texts
+from neurodeploy.pages.listings import Listing
 from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
 from neurodeploy.running.side_by_side import SideBySide
 
-TEMPLATE: Final = "report.html.j2"
-COMPARISON: Final = """<!doctype html><meta charset="utf-8"><title>Networks side by side</title>
-<table><tr>{% for key in rows[0] %}<th>{{ key }}{% endfor %}
-{% for row in rows %}<tr>{% for value in row.values() %}<td>{{ value }}{% endfor %}
-{% endfor %}</table>{% for note in notes %}<p>{{ note }}{% endfor %}
-"""
+if TYPE_CHECKING:
+    from neurodeploy.running.side_by_side import SideBySide
+
+PHONE: Final = 46
+"""Characters that a table on a phone has room for, with two between columns."""
+MARKS: Final = (" (", ": ", ", ")
+"""What a note begins with."""
 
 
 def write(view: View, *, page: Path | None, plots: Path | None) -> list[Path]:
@@ -57,14 +60,33 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def write_comparison(found: SideBySide, path: Path) -> None:
-    """Write networks side by side as a page.
+    """Write networks side by side as a page, which looks like that of a report.
 
     Raises:
         InputError: when the file cannot be written.
     """
-    rows = found.to_rows()
-    text = _environment().from_string(COMPARISON).render(rows=rows, notes=found.notes)
-    _write(path, text.encode())
+    _write(path, render_comparison(found).encode())
+
+
+def render_comparison(found: SideBySide) -> str:
+    """Return the page of networks side by side."""
+    networks = [
+        {
+            "name": clean(entry.name),
+            "digest": entry.report.digest[:12],
+            "summary": texts.summary(View(entry.report)),
+            "training": texts.training(entry.report.network.provenance),
+            "problems": texts.problems(View(entry.report)),
+        }
+        for entry in found.entries
+    ]
+    return template("comparison").render(
+        networks=networks,
+        tables=list(beside.listings(found.entries).values()),
+        notes=list(map(clean, found.notes)),
+        why=texts.why_more(View(found.entries[0].report)),
+        versions=texts.versions(found.entries[0].report),
+    )
 
 
 def render(view: View, drawn: Mapping[str, Drawn]) -> str:
@@ -74,49 +96,77 @@ def render(view: View, drawn: Mapping[str, Drawn]) -> str:
         view: what it shows.
         drawn: every figure by its name.
     """
-    page: str = _template().render(content(view, drawn))
-    return page
+    return template("report").render(content(view, drawn))
 
 
 def content(view: View, drawn: Mapping[str, Drawn]) -> dict[str, Any]:
     """Return what the template fills in: texts, tables and figures by the template's names."""
     caveats = [clean(c) for each in view.chips for c in each.placement.chip.caveats]
     return {
-        "figures": {name: _figure(each) for name, each in drawn.items()},
+        "figures": {name: figure(each) for name, each in drawn.items()},
         "title": texts.title(view),
         "summary": texts.summary(view),
         "digest": view.report.digest[:12],
         "tiles": texts.tiles(view),
+        "why": texts.why_more(view),
         "problems": texts.problems(view),
         "texts": {
             name: getattr(texts, name)(view)
             for name in ("accuracy", "steps", "load", "places", "sample")
         },
-        "tables": {each.__name__: each(view) for each in tables.TABLES},
+        "tables": {t.__name__: [made for made in t(view) if made.rows] for t in tables.TABLES},
         "hardware": texts.hardware_sources(view),
         "sources": texts.sources(view),
         "provenance": texts.provenance(view),
+        "training": texts.training(view.report.network.provenance),
         "caveats": list(dict.fromkeys(caveats)),
         "not_modelled": NOT_MODELLED,
     }
 
 
-def _figure(drawn: Drawn) -> dict[str, Any]:
+def figure(drawn: Drawn, mark: str = "") -> dict[str, Any]:
+    """Return what the templates show of a figure; `mark` tells its ids from another page's."""
     return {
+        "id": f"{mark}{drawn.name}",
         "name": drawn.name,
         "missing": drawn.why_missing,
         "description": drawn.description,
-        "svg": Markup(drawing.within_page(drawn)) if drawn.svg else "",  # escaped by matplotlib
+        # matplotlib escapes what it writes
+        "svg": Markup(drawing.within_page(drawn, mark)) if drawn.svg else "",
     }
 
 
 @cache
-def _template() -> Any:
-    text = resources.files("neurodeploy.pages.html").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return _environment().from_string(text)
+def template(name: str) -> Template:
+    """Return the template of that name."""
+    return _environment().get_template(f"{name}.html.j2")
 
 
+@cache
 def _environment() -> Environment:
-    return Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    folder = resources.files("neurodeploy.pages.html")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+    )  # fmt: skip
+    environment.filters.update(clean=clean, parts=parts)
+    environment.tests["broad"] = broad
+    return environment
+
+
+def parts(text: str) -> dict[str, str]:
+    """Return a cell as its value and the softer note below it: "2 (1 to 3)" is 2 and "1 to 3"."""
+    first, _, more = clean(text).partition(next((m for m in MARKS if m in text), "\n"))
+    return {"text": first, "note": more.removesuffix(")") if " (" in text else more}
+
+
+def broad(table: Listing) -> bool:
+    """Return whether a table is too wide for a phone, where its rows become blocks then."""
+    rows = [table.head, *(row for row in table.rows if len(row) > 1)]
+    return sum(max(map(_narrowest, column)) + 2 for column in zip(*rows)) > PHONE
+
+
+def _narrowest(text: str) -> int:
+    """Return the characters of the longest piece of a cell that is not broken."""
+    found = parts(text)
+    return max(map(len, [*found["text"].split(), *found["note"].split(), ""]))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import date
+from typing import Any, TypeAlias
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.chips.cost import Cost, Estimate
 from neurodeploy.hw_sim.estimates.energy import Energy
 from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.figures import steps as steps_figure
 from neurodeploy.pages.view import View, processors
 from neurodeploy.pages.wording import clean
 
-NOT_KNOWN: Final = ("not known", "")
+Shown: TypeAlias = "tuple[str, str, bool]"
+"""A value, a note and whether it is bad."""
 
 
 @dataclass(frozen=True)
@@ -50,85 +54,99 @@ def summary(view: View) -> str:
 
 
 def tiles(view: View) -> list[Tile]:
-    """Return the headline figures."""
-    return [
-        Tile("Accuracy", (_accuracy(view),)),
-        Tile("SynOps a sample", (_synops(view),)),
+    """Return the headline figures, of what is known."""
+    made = [
+        Tile("Accuracy", _accuracy(view)),
+        Tile("SynOps per sample", _synops(view)),
         _of_chips(view, "Neurocores", _neurocores),
-        _of_chips(view, "Energy a sample", lambda e: _band(e.energy.total, "J")),
-        _of_chips(view, "Latency a sample", lambda e: _band(e.latency.sample_s, "s")),
+        _of_chips(view, "Energy per sample", lambda e: _band(e.energy.total, "J")),
+        _of_chips(view, "Latency per sample", lambda e: _band(e.latency.sample_s, "s")),
         _of_chips(view, "Real time kept", _kept),
-        Tile(f"Steps until {wording.holds([view.report])}", (_steps(view),)),
+        Tile(f"Steps until {wording.holds([view.report])}", _steps(view)),
         _of_chips(view, "Until then, full speed", _decision),
         _of_chips(view, "Until then, in real time", _decision_in_real_time),
     ]
+    return [tile for tile in made if tile.entries]
 
 
-def _accuracy(view: View) -> Entry:
-    score = view.report.counted.score
-    if score is None:
-        return Entry("", "not known", "the samples have no labels")
-    silent = number_of(score.silent_samples, "sample")
-    return Entry("", f"{score.accuracy:.2%}", f"macro F1 {score.macro_f1:.3f}, {silent} silent")
-
-
-def _synops(view: View) -> Entry:
-    layers = view.report.counted.layers
-    synops = sum(layer.synops_per_sample for layer in layers)
-    dense = sum(layer.dense_synops_per_sample for layer in layers)
-    return Entry("", wording.count(synops), f"{wording.share(synops / max(dense, 1))} of dense")
-
-
-def _of_chips(view: View, name: str, read: Any) -> Tile:
-    return Tile(
-        name,
-        tuple(Entry(chip, *read(each)) for chip, each in zip(view.titles, view.chips)),
+def why_more(view: View) -> str:
+    """Return why one chip shows more energy than another, with the sources; "" for no such pair."""
+    found = wording.why_more(view.chips)
+    if found is None:
+        return ""
+    rows = [wording.static_power(each) for each in found]
+    most, least = (clean(each.placement.chip.title) for each in found)
+    power = [wording.amount(row.si.value, "W") for row in rows]
+    dynamic = [wording.amount(each.energy.dynamic.value, "J") for each in found]
+    return clean(
+        f"Why {most} shows more energy than {least}: static power. It is set to {power[0]} for "
+        f"{most} ({rows[0].source}) and to {power[1]} for {least} ({rows[1].source}), which are "
+        f"different measurements. Without static power it is {dynamic[0]} against {dynamic[1]}."
     )
 
 
-def _band(band: Estimate, unit: str) -> tuple[str, str]:
-    scale = wording.scale([band.value or band.high], unit, wording.MICRO)
-    return scale.amount(band.value), scale.ends(band)
+def _accuracy(view: View) -> tuple[Entry, ...]:
+    score = view.report.counted.score
+    if score is None:
+        return ()
+    silent = number_of(score.silent_samples, "sample")
+    return (Entry("", f"{score.accuracy:.2%}", f"macro F1 {score.macro_f1:.3f}, {silent} silent"),)
 
 
-def _neurocores(each: Estimated) -> tuple[str, str, bool]:
+def _synops(view: View) -> tuple[Entry, ...]:
+    layers = view.report.counted.layers
+    synops = sum(layer.synops_per_sample for layer in layers)
+    dense = sum(layer.dense_synops_per_sample for layer in layers)
+    share = wording.share(synops / max(dense, 1))
+    return (Entry("", wording.count(synops), f"{share} of dense"),)
+
+
+def _of_chips(view: View, name: str, read: Callable[[Estimated], Shown | None]) -> Tile:
+    found = ((chip, read(each)) for chip, each in zip(view.titles, view.chips))
+    return Tile(name, tuple(Entry(chip, *shown) for chip, shown in found if shown is not None))
+
+
+def _band(band: Estimate, unit: str) -> Shown:
+    scale = wording.scale([band.value or band.high], unit)
+    return scale.amount(band.value), scale.ends(band), False
+
+
+def _neurocores(each: Estimated) -> Shown:
     cores = f"{each.placement.neurocores:,}"
     if each.problems:
         return cores, "does not fit", True
     return cores, wording.on_chips(each.placement), False
 
 
-def _steps(view: View) -> Entry:
+def _steps(view: View) -> tuple[Entry, ...]:
     found = view.report.decisions
     if found is None:
-        return Entry("", "not known")
-    return Entry("", f"{found.earliest_step:,}", f"of {found.steps:,}, within one point")
+        return ()
+    return (Entry("", f"{found.earliest_step:,}", f"of {found.steps:,}, within one point"),)
 
 
-def _decision(each: Estimated) -> tuple[str, str]:
+def _decision(each: Estimated) -> Shown | None:
     found = each.decision
-    return NOT_KNOWN if found is None else _cost(found.latency_s, found.energy)
+    return None if found is None else _cost(found.latency_s, found.energy)
 
 
-def _decision_in_real_time(each: Estimated) -> tuple[str, str]:
+def _decision_in_real_time(each: Estimated) -> Shown | None:
     found = each.decision
     if found is None or found.pace_s is None or found.pace_energy is None:
-        return NOT_KNOWN
+        return None
     return _cost(found.pace_s, found.pace_energy)
 
 
-def _cost(time: Estimate, energy: Energy) -> tuple[str, str]:
-    return wording.printed(time.value, "s"), wording.printed(energy.total.value, "J")
+def _cost(time: Estimate, energy: Energy) -> Shown:
+    return wording.amount(time.value, "s"), wording.amount(energy.total.value, "J"), False
 
 
-def _kept(each: Estimated) -> tuple[str, str, bool]:
+def _kept(each: Estimated) -> Shown | None:
     if each.pace is None:
-        return "not known", "no pace of a sensor is given", False
-    slowest = each.latency.peak_step_s.high  # which the answer rests on
-    most = wording.printed(slowest, "s")
-    answer = "yes" if each.pace.keeps_up else "no"
-    note = f"up to {most} of {each.pace.dt_s * 1e3:g} ms a step"
-    return answer, note, not each.pace.keeps_up
+        return None
+    slowest = each.latency.peak_step_s.high  # which decides it
+    note = f"up to {wording.amount(slowest, 's')} of {each.pace.dt_s * 1e3:g} ms per step"
+    return "yes" if each.pace.keeps_up else "no", note, not each.pace.keeps_up
 
 
 def problems(view: View) -> list[str]:
@@ -140,7 +158,7 @@ def problems(view: View) -> list[str]:
     ]
     if found:
         found.insert(
-            0, "What is said of a chip that cannot hold the network is what it would take."
+            0, "The figures of a chip that cannot hold the network say what it would take."
         )
     return found
 
@@ -151,13 +169,14 @@ def accuracy(view: View) -> list[str]:
     if score is None:
         return []
     found = [
-        f"Counted: {score.accuracy:.2%} of {number_of(score.samples, 'sample')} are answered right."
+        f"Counted: {score.accuracy:.2%} of {number_of(score.samples, 'sample')} are predicted "
+        "correctly."
     ]
     if score.samples == 1:
-        found.append("One sample says little about how often answers are right.")
+        found.append("One sample says little about how often predictions are correct.")
     if score.silent_samples:
         silent = number_of(score.silent_samples, "sample")
-        found.append(f"In {silent} no output neuron spiked; class 0 counts as their answer.")
+        found.append(f"In {silent} no output neuron spiked; class 0 counts as their prediction.")
     return found
 
 
@@ -166,12 +185,14 @@ def steps(view: View) -> list[str]:
     found = view.report.decisions
     if found is None:
         return []
-    what = "accuracy" if found.accuracy_by_step is not None else "agreement with the last answer"
+    what = (
+        "accuracy" if found.accuracy_by_step is not None else "agreement with the last prediction"
+    )
     drawn = view.titles[: steps_figure.CHIPS]
     of = f" of {' and '.join(drawn)}" if len(drawn) < len(view.titles) else ""
     return [
         f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
-        f"its last value; in the mean, an answer no longer changes after step "
+        f"its last value; in the mean, a prediction no longer changes after step "
         f"{found.stable_step_mean:.1f}; {wording.way(view.report.counted)}.",
         f"The rulers below the curve read a step as time and energy at full speed{of}, in "
         "proportion; the table has the figures of the first steps themselves.",
@@ -183,7 +204,7 @@ def load(view: View) -> list[str]:
     found: dict[str, list[str]] = {}
     for chip, each in zip(view.titles, view.chips):
         latency = each.latency
-        alone = wording.printed(latency.busiest_core_s, "s")
+        alone = wording.amount(latency.busiest_core_s, "s")
         sentence = (
             f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest over "
             f"all steps, with {alone} in the mean one."
@@ -225,10 +246,10 @@ def sample(view: View) -> list[str]:
     )
     found = [f"Sample {kept.number} of the run{among}, numbered from 0."]
     if len(kept.outputs) > 1:
-        answer = f"The answer is {view.classes[int(kept.outputs.argmax())]}"
+        predicted = f"The prediction is {view.classes[int(kept.outputs.argmax())]}"
         found.append(
-            f"{answer}." if kept.label is None
-            else f"{answer}, the label {view.classes[kept.label]}."
+            f"{predicted}." if kept.label is None
+            else f"{predicted}, the label {view.classes[kept.label]}."
         )  # fmt: skip
     if not any(layer.spikes for layer in kept.layers):
         found.append("No neuron fired in this sample.")
@@ -282,12 +303,40 @@ def provenance(view: View) -> list[tuple[str, str]]:
         "backend": ran.get("backend"),
         "samples": f"{report.counted.samples:,} of {report.counted.steps:,} time steps",
         "time step": f"{pace:g} ms" if pace else "no duration given",
-        "training seed": ran.get("seed"),
         "states that left their width": None if overflows is None else f"{overflows:,}",
         **{
             f"cost file of {e.placement.chip.name}, sha256": e.placement.chip.digest
             for e in view.chips
         },
-        **report.versions,
     }
-    return [(clean(name), clean(str(v))) for name, v in found.items() if v is not None]
+    rows = [(clean(name), clean(str(v))) for name, v in found.items() if v is not None]
+    return [*versions(report), *rows]
+
+
+def versions(report: Report) -> list[tuple[str, str]]:
+    """Return the day and the versions of what made a report."""
+    day = report.provenance.get("date") or date.today().isoformat()
+    return [("date", clean(str(day))), *report.versions.items()]
+
+
+def training(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return how a network was trained, as its provenance has it: names and values."""
+    options = provenance.get("options")
+    said = {k: v for k, v in provenance.items() if k not in ("options", "training_rates")}
+    said.update(options if isinstance(options, Mapping) else {})
+    rows = ((name.replace("_", " "), _listed(value)) for name, value in said.items())
+    return [(clean(name), clean(text)) for name, text in rows if text]
+
+
+def _listed(value: Any) -> str:
+    """Return a JSON value as words: of an object its plain values by name, "" for nothing."""
+    if isinstance(value, Mapping):
+        named = ((name.replace("_", " "), _listed(each)) for name, each in value.items())
+        return ", ".join(f"{name} {text}" for name, text in named if text)
+    if isinstance(value, (list, tuple)):
+        return (
+            str(len(value))
+            if any(isinstance(v, Mapping) for v in value)
+            else "x".join(map(str, value))
+        )
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

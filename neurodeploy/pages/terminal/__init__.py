@@ -1,10 +1,8 @@
-"""A report in a terminal.
+"""What commands print.
 
-report       all of it; summary is its first screen
-chip_tables  tables with a column a chip, of which chip_columns knows the form
-answers      outputs of the first samples
-tables       prints tables and lists, and the listings that a page has too
-checks       what --compare and --trace found
+report       a report: its first screen, then its tables
 beside       networks side by side
-data_sets    the data of the tasks, not of a report
+checks       what --compare and --trace found
+data_sets    the data of the tasks
+tables       how tables and lists are printed
 """

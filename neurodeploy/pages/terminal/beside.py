@@ -1,24 +1,24 @@
-"""Networks side by side, as a table in a terminal."""
+"""Networks side by side in a terminal: one table, or as many as its width asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.reports.estimated import Estimated
-from neurodeploy.hw_sim.reports.report import Counted
-from neurodeploy.pages import wording
-from neurodeploy.pages.terminal.report import Columns, groups
+from neurodeploy.pages import beside, wording
+from neurodeploy.pages.listings import Listing
 from neurodeploy.pages.terminal.tables import console as stdout
-from neurodeploy.pages.terminal.tables import plain, print_list, print_table
-from neurodeploy.running.side_by_side import Entry, SideBySide
+from neurodeploy.pages.terminal.tables import plain, print_list, print_listing
 
-OnChip: TypeAlias = Callable[[Entry], Estimated]
+if TYPE_CHECKING:
+    from neurodeploy.running.side_by_side import Entry, SideBySide
+
+FRAME: Final = 3
+"""Characters of a terminal that a column takes beside its text."""
 
 
 def show(found: SideBySide, console: Console | None = None) -> None:
@@ -29,64 +29,54 @@ def show(found: SideBySide, console: Console | None = None) -> None:
         line = f"{entry.name} sha256 {entry.report.digest[:12]}, {said['data']}"
         run = f"{wording.ran(counted)}, run on {said['backend']}"
         out.print(plain(f"{line}, {run}"), soft_wrap=True)
-    for entries in groups(found.entries, out):
-        out.print()
-        print_table(out, _table(entries))
-    for entry in found.entries:
-        for name, each in entry.report.estimated.items():
-            for problem in each.problems:
-                out.print(
-                    f"[bold red]{escape(entry.name)} does not fit {escape(name)}:[/] "
-                    f"{escape(problem)}",
-                    soft_wrap=True,
-                )
+    for listing in fitting(beside.listings(found.entries), out.width):
+        print_listing(out, listing)
+    _show_problems(found.entries, out)
     print_list(out, found.notes)
 
 
-def _table(entries: Sequence[Entry]) -> Table:
-    table = Table(title="Counted, and estimated: likely (low to high)", title_justify="left")
-    columns = Columns(table, entries, lambda e: e.name)
-    columns.words("samples", lambda e: f"{e.report.counted.samples:,}")
-    columns.words("accuracy", lambda e: _scored(e, "accuracy", "{:.2%}"))
-    columns.words("macro F1", lambda e: _scored(e, "macro_f1", "{:.3f}"))
-    columns.words("neurons", lambda e: f"{_sum(e.report.counted, 'neurons'):,.0f}")
-    columns.words("weights", lambda e: f"{_sum(e.report.counted, 'synapses'):,.0f}")
-    for label, name in (
-        ("spikes a sample", "spikes_per_sample"),
-        ("SynOps a sample", "synops_per_sample"),
-        ("neuron updates", "neuron_updates_per_sample"),
-    ):
-        columns.words(label, lambda e, name=name: wording.count(_sum(e.report.counted, name)))  # type: ignore[misc]
-    for name in entries[0].report.estimated:
-        _add_chip(columns, entries, name)
-    return table
+def _show_problems(entries: Sequence[Entry], out: Console) -> None:
+    for entry in entries:
+        for name, each in entry.report.estimated.items():
+            for problem in each.problems:
+                start = f"{escape(entry.name)} does not fit {escape(name)}:"
+                out.print(f"[bold red]{start}[/] {escape(problem)}", soft_wrap=True)
 
 
-def _scored(entry: Entry, name: str, form: str) -> str | None:
-    score = entry.report.counted.score
-    return None if score is None else form.format(getattr(score, name))
+def fitting(parts: Mapping[str, Listing], width: int) -> Iterator[Listing]:
+    """Yield tables of the same rows as one where that fits `width`, else as few as possible.
+
+    A part that is too wide is split between its columns. Heads are broken into lines.
+    """
+    whole = _broken(beside.joined(parts))
+    if _width(whole) <= width:
+        yield whole
+        return
+    for part in map(_broken, parts.values()):
+        start = 1
+        for end in range(2, len(part.head) + 1):
+            last = end == len(part.head)
+            if last or _width(_cut(part, start, end + 1)) > width:
+                yield _cut(part, start, end)
+                start = end
 
 
-def _sum(counted: Counted, name: str) -> float:
-    return float(sum(getattr(layer, name) for layer in counted.layers))
+def _cut(listing: Listing, start: int, end: int) -> Listing:
+    """Return the columns from `start` to before `end`, after the first."""
+    rows = tuple((row[0], *row[start:end]) for row in listing.rows)
+    return Listing(listing.title, (listing.head[0], *listing.head[start:end]), rows)
 
 
-def _add_chip(columns: Columns[Entry], entries: Sequence[Entry], name: str) -> None:
-    def on(entry: Entry) -> Estimated:
-        return entry.report.estimated[name]
-
-    columns.heading(on(entries[0]).placement.chip.title)
-    columns.words("neurocores", lambda e: f"{on(e).placement.neurocores:,}")
-    columns.words(
-        "chips", lambda e: "does not fit" if on(e).problems else f"{on(e).placement.chips:,}"
-    )
-    columns.bands("J", ("energy a sample", lambda e: on(e).energy.total))
-    columns.bands("J", ("  without static", lambda e: on(e).energy.dynamic))
-    columns.bands("s", ("latency", lambda e: on(e).latency.sample_s))
-    pace = wording.pace([on(e) for e in entries])
-    columns.words(f"real time, {pace}", lambda e: wording.keeps_up(on(e)))
-    columns.words(f"{wording.holds([e.report for e in entries])} after", lambda e: _steps(on(e)))
+def _broken(listing: Listing) -> Listing:
+    """Return a table whose heads are a word a line."""
+    head = tuple(name.replace(" ", "\n") for name in listing.head)
+    return Listing(listing.title, head, listing.rows)
 
 
-def _steps(each: Estimated) -> str | None:
-    return None if each.decision is None else number_of(each.decision.steps, "step")
+def _width(listing: Listing) -> int:
+    """Return the characters of a terminal that a table takes."""
+    widest = [
+        max(cell_len(line) for line in (*name.split("\n"), *(row[place] for row in listing.rows)))
+        for place, name in enumerate(listing.head)
+    ]
+    return sum(width + FRAME for width in widest) + 1

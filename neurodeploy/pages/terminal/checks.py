@@ -30,7 +30,7 @@ def show(report: Report, console: Console | None = None) -> None:
 
 def _show_trace(out: Console, trace: Trace) -> None:
     table = Table(
-        title="Traced: spikes a neuron and step in training and in integers, extremes",
+        title="Traced: spikes per neuron and step in training and in integers, extremes",
         title_justify="left",
     )
     for name in COLUMNS:

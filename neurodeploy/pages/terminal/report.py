@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips.cost import Estimate
-from neurodeploy.hw_sim.estimates.energy import Energy
-from neurodeploy.hw_sim.readout import Readout
-from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED, Report
-from neurodeploy.pages import listings, wording
-from neurodeploy.pages.listings import Group
-from neurodeploy.pages.terminal.tables import (
-    add_numbers,
-    plain,
-    print_list,
-    print_listing,
-    print_table,
-)
+from neurodeploy.pages import listings, per_chip, wording
 from neurodeploy.pages.terminal.tables import console as stdout
+from neurodeploy.pages.terminal.tables import plain, print_list, print_listing
 
 LABEL: Final = 24
 """Characters of the labels."""
 COLUMN: Final = 28
 """Characters of one column, about."""
-SMALL: Final = 0.01
-"""Of the unit that rows share: below it a row has a unit of its own."""
 
 Item = TypeVar("Item")
 
@@ -42,125 +28,6 @@ def groups(items: Sequence[Item], out: Console) -> Iterator[Sequence[Item]]:
     size = max(1, (out.width - LABEL) // COLUMN)
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-class Columns(Generic[Item]):
-    """A table in the making: a row a label, a column an item."""
-
-    def __init__(
-        self, table: Table, items: Sequence[Item], title: Callable[[Item], str], corner: str = ""
-    ) -> None:
-        """Give `table` its columns; `corner` stands above the labels."""
-        self.table, self.items = table, items
-        table.add_column(plain(corner), no_wrap=True)
-        for item in items:
-            add_numbers(table, plain(title(item)))
-
-    def words(self, label: str, read: Callable[[Item], str | None]) -> None:
-        """Add a row of texts, "-" for None; no row where all are None."""
-        self._row(label, [read(item) for item in self.items])
-
-    def bands(self, unit: str, *rows: tuple[str, Callable[[Item], Estimate | None]]) -> None:
-        """Add rows of estimates in SI units, in the one unit that fits the largest value.
-
-        A row that is too small for that unit has one of its own, which its label names.
-
-        Args:
-            unit: named after each label that is not indented, with the prefix that fits.
-            rows: label and what to read of an item.
-        """
-        found = [(label, [read(item) for item in self.items]) for label, read in rows]
-        shared = wording.scale((c.value for _, cells in found for c in cells if c), unit)
-        for place, (label, cells) in enumerate(found):
-            largest = max((cell.value for cell in cells if cell is not None), default=0.0)
-            small = 0 < largest * shared.factor < SMALL
-            scale = wording.scale([largest], unit) if small else shared
-            own = unit and (small or not (place and label.startswith(" ")))
-            named = f"{label} ({scale.unit})" if own else label
-            self._row(named, [None if cell is None else scale.band(cell) for cell in cells])
-
-    def heading(self, label: str) -> None:
-        """Add a row that says what those below it are."""
-        self.table.add_row(plain(label, "bold"), *("" for _ in self.items))
-
-    def _row(self, label: str, cells: Sequence[str | None]) -> None:
-        if any(cell is not None for cell in cells):
-            self.table.add_row(plain(label), *(plain("-" if c is None else c) for c in cells))
-
-
-Band: TypeAlias = "Callable[[Estimated], Estimate | None]"
-Words: TypeAlias = "Callable[[Estimated], str | None]"
-
-
-def estimates(chips: Sequence[Estimated], holds: str) -> Table:
-    """Return time and energy of a sample and until the answers hold, and power, at both paces.
-
-    Args:
-        chips: one column each.
-        holds: which words say of what an earliest step is known.
-    """
-    table = Table(title="Estimated, a sample: likely (low to high)", title_justify="left")
-    columns = Columns(table, chips, lambda e: e.placement.chip.title)
-    _add(columns, listings.SIZE)
-    columns.heading("at full speed")
-    _add(columns, listings.TIME + listings.ENERGY)
-    if wording.pace(chips):
-        columns.heading(f"sensor's {wording.pace(chips)}")
-        _add(columns, listings.PACE_TIME + listings.PACE_ENERGY)
-    if any(each.decision for each in chips):
-        columns.heading(f"until {holds}")
-        _add(columns, listings.DECISION)
-    return table
-
-
-def load(chips: Sequence[Estimated]) -> Table:
-    """Return the longest step beside the mean one, and what passes between cores and host."""
-    table = Table(title="Load, a sample: mean and peak, numbered from 0", title_justify="left")
-    _add(Columns(table, chips, lambda e: e.placement.chip.title), listings.LOAD)
-    return table
-
-
-def _add(columns: Columns[Estimated], groups: Iterable[Group]) -> None:
-    for group in groups:
-        if any(isinstance(row.read(each), Estimate) for row in group for each in columns.items):
-            bands = [
-                (row.label, cast("Callable[[Estimated], Estimate]", row.read)) for row in group
-            ]
-            columns.bands(group[0].unit, *bands)
-        else:
-            for row in group:
-                columns.words(row.label, cast("Words", row.read))
-
-
-SAMPLES_SHOWN: Final = 10
-OUTPUTS_SHOWN: Final = 10
-
-
-def show_readout(answers: Readout, samples: int, out: Console) -> None:
-    """Print the outputs of the first samples, and how they were read."""
-    outputs = answers.outputs
-    out.print(f"[bold]Answers[/] (counted): {escape(answers.how)}")
-    table = Table()
-    add_numbers(table, "sample")
-    if outputs.shape[1] > 1:
-        add_numbers(table, "largest output")
-    some = min(outputs.shape[1], OUTPUTS_SHOWN)
-    table.add_column(f"outputs 0 to {some - 1}" if some > 1 else "output", justify="left")
-    for sample, row in zip(answers.samples, outputs[:SAMPLES_SHOWN]):
-        best = int(row.argmax())
-        largest = [f"{best}: {_number(row[best])}"] if len(row) > 1 else []
-        listed = ", ".join(map(_number, row[:some])) + ", ..." * (len(row) > some)
-        table.add_row(str(sample), *largest, listed)
-    print_table(out, table)
-    if samples > SAMPLES_SHOWN:
-        out.print(
-            f"  and {samples - SAMPLES_SHOWN:,} more; --json has those of the first "
-            f"{len(outputs):,}"
-        )
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value.item(), float) else str(value)
 
 
 NAMES: Final = {
@@ -176,12 +43,12 @@ def show_summary(report: Report, out: Console) -> None:
     """Print what ran, how well, what it would take on each chip, and what it would elsewhere."""
     for line in headline(report):
         out.print(line, soft_wrap=not out.is_terminal)
-    out.print()
-    for chips in groups(list(report.estimated.values()), out):
-        print_table(out, _chips(report, chips))
-    conventional = _conventional(report)
-    if conventional is not None:
-        out.print(conventional, soft_wrap=not out.is_terminal)
+    chips = list(report.estimated.values())
+    for some in groups(chips, out):
+        print_listing(out, per_chip.first_screen(report, some), framed=False)
+    for sentence in (wording.why_more_briefly(chips), _conventional(report)):
+        if sentence:
+            out.print(plain(sentence), soft_wrap=not out.is_terminal)
 
 
 def headline(report: Report) -> list[Text]:
@@ -220,7 +87,7 @@ def _seed(report: Report) -> list[str]:
 def _accuracy(report: Report) -> Text:
     score = report.counted.score
     if score is None:
-        return Text("no labels, so no accuracy; the answers are below")
+        return Text("no labels, so no accuracy; the predictions are below")
     how = f"{number_of(score.silent_samples, 'sample')} without an output spike"
     if report.network.answer_kind != "spikes" and report.answers is not None:
         how = f"read from {report.answers.how}"
@@ -228,82 +95,23 @@ def _accuracy(report: Report) -> Text:
     return Text.assemble((figures, "bold"), f" (counted; {how})")
 
 
-def _chips(report: Report, chips: Sequence[Estimated]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    columns = Columns(table, chips, lambda e: e.placement.chip.title, "likely (low to high)")
-    columns.words("neurocores", _neurocores)
-    columns.words("fullest layer", _fullest)
-    columns.bands("J", ("energy a sample", lambda e: e.energy.total))
-    columns.bands("J", ("  without static", lambda e: e.energy.dynamic))
-    columns.words("  largest parts", _largest_parts)
-    columns.bands("s", ("latency", lambda e: e.latency.sample_s))
-    columns.words("  busiest neurocore", lambda e: wording.busiest(e.latency))
-    columns.words(f"real time, {wording.pace(chips)}", wording.keeps_up)
-    columns.bands("W", ("  power then", lambda e: e.pace_power.total if e.pace_power else None))
-    columns.words(f"{wording.holds([report])} after", _decision)
-    columns.words("  in real time", _decision_in_real_time)
-    return table
-
-
-def _neurocores(each: Estimated) -> str:
-    if each.problems:
-        return "does not fit, see below"
-    return f"{each.placement.neurocores:,} {wording.on_chips(each.placement)}"
-
-
-def _fullest(each: Estimated) -> str:
-    layers = each.placement.layers
-    index = max(range(len(layers)), key=lambda i: layers[i].fullest.full)
-    fullest = layers[index].fullest
-    return f"{index}: {fullest.name} {wording.share(fullest.full)}"
-
-
-def _largest_parts(each: Estimated) -> str | None:
-    """Return the shares of the static part and of the largest other one, the larger first."""
-    total = each.energy.total.value
-    if not total:
-        return None
-    shares = {name: getattr(each.energy, name).value / total for name in wording.PARTS}
-    other = max((name for name in shares if name != "static"), key=shares.__getitem__)
-    both = sorted(("static", other), key=shares.__getitem__, reverse=True)
-    return ", ".join(f"{wording.PARTS[name]} {wording.share(shares[name])}" for name in both)
-
-
-def _decision(each: Estimated) -> str | None:
-    found = each.decision
-    if found is None:
-        return None
-    return f"{number_of(found.steps, 'step')}: {_cost(found.latency_s, found.energy)}"
-
-
-def _decision_in_real_time(each: Estimated) -> str | None:
-    found = each.decision
-    if found is None or found.pace_s is None or found.pace_energy is None:
-        return None
-    return _cost(found.pace_s, found.pace_energy)
-
-
-def _cost(time: Estimate, energy: Energy) -> str:
-    return f"{wording.amount(time.value, 's')}, {wording.amount(energy.total.value, 'J')}"
-
-
-def _conventional(report: Report) -> Text | None:
+def _conventional(report: Report) -> str:
     """Return what a dense network of the same size takes on other hardware, in a sentence."""
     if report.conventional is None:
-        return None
+        return ""
     found = []
     for each in report.conventional.processors:
         name = NAMES.get(each.operation.name, each.operation.title)
         every, once = (wording.amount(value, "J") for value in (each.every_step_j, each.one_pass_j))
         found.append(f"{name} {every} ({once})")
-    return Text(
+    return (
         "Elsewhere, an artificial network of this size, arithmetic alone, every step (one pass): "
         + ", ".join(found)
     )
 
 
 def show(report: Report, console: Console | None = None, *, brief: bool = False) -> None:
-    """Print the report on stdout; its first screen alone where `brief`."""
+    """Print the report on stdout; when `brief`, its first screen and why chips cannot hold it."""
     out = console or stdout()
     show_summary(report, out)
     _show_problems(report, out)
@@ -316,11 +124,6 @@ def show(report: Report, console: Console | None = None, *, brief: bool = False)
         print_listing(out, listings.measured(report.measured))
     _show_advice(report, out)
     _show_caveats(report, out)
-
-
-def _table(out: Console, table: Table) -> None:
-    out.print()
-    print_table(out, table)
 
 
 def _show_problems(report: Report, out: Console) -> None:
@@ -338,15 +141,15 @@ def _show_counted(report: Report, out: Console) -> None:
     if score is not None:
         print_listing(out, listings.classes(score, wording.classes(report)))
     elif report.answers is not None:
-        out.print()
-        show_readout(report.answers, report.counted.samples, out)
+        print_listing(out, listings.predictions(report, report.answers))
 
 
 def _show_estimated(report: Report, out: Console) -> None:
-    for chips in groups(list(report.estimated.values()), out):
-        _table(out, estimates(chips, wording.holds([report])))
-    for chips in groups(list(report.estimated.values()), out):
-        _table(out, load(chips))
+    chips = list(report.estimated.values())
+    for some in groups(chips, out):
+        print_listing(out, per_chip.estimates(report, some))
+    for some in groups(chips, out):
+        print_listing(out, per_chip.load(some))
     print_listing(out, listings.neurocores(report))
     print_listing(out, listings.constants(report))
     if report.decisions is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from typing import Final
+from typing import IO, Any, Final, cast
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neurodeploy.pages.listings import Listing
-from neurodeploy.pages.wording import clean
+from neurodeploy.pages.wording import MICRO, clean
 
 WIDEST: Final = 1000
 """No table takes more columns of a terminal."""
@@ -21,7 +22,26 @@ WIDEST: Final = 1000
 
 def console() -> Console:
     """Return stdout as it is: nothing coloured by guesses, no `:name:` turned into a picture."""
-    return Console(highlight=False, emoji=False)
+    file = sys.stdout if _can_print(MICRO, sys.stdout) else cast("IO[str]", _WithoutMicro())
+    return Console(file=file, highlight=False, emoji=False)
+
+
+def _can_print(text: str, file: IO[str]) -> bool:
+    try:
+        text.encode(getattr(file, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+class _WithoutMicro:
+    """stdout whose encoding lacks the micro sign: u stands for it."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text.replace(MICRO, "u"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
 
 
 def plain(text: object, style: str = "") -> Text:
@@ -37,18 +57,23 @@ def add_numbers(table: Table, name: str | Text) -> None:
     table.add_column(name, justify="right", no_wrap=True)
 
 
-def print_listing(out: Console, listing: Listing) -> None:
-    """Print a table and its notes, after an empty line."""
-    table = Table(title=plain(listing.title), title_justify="left")
+def print_listing(out: Console, listing: Listing, *, framed: bool = True) -> None:
+    """Print a table and its notes, after an empty line.
+
+    Without a frame the title stands above the labels.
+    """
+    if framed:
+        table = Table(title=plain(listing.title), title_justify="left")
+    else:
+        table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    corner = "" if framed else listing.title
     for place, name in enumerate(listing.head):
         justify: JustifyMethod = "left" if place in listing.words else "right"
-        table.add_column(plain(name), justify=justify, no_wrap=True)
-    groups = any(len(row) == 1 for row in listing.rows)
+        head = Text("\n").join(map(plain, (name or corner).split("\n")))
+        table.add_column(head, justify=justify, no_wrap=True)
     for row in listing.rows:
-        marked = row[0].startswith("*")
-        style = "bold" if marked or len(row) == 1 else ""
-        indent = "  " * (groups and len(row) > 1)
-        table.add_row(plain(indent + row[0]), *map(plain, row[1:]), style=style)
+        style = "bold" if row[0].startswith("*") or len(row) == 1 else ""
+        table.add_row(*map(plain, row), style=style)
     out.print()
     print_table(out, table)
     print_list(out, listing.notes)
@@ -57,7 +82,7 @@ def print_listing(out: Console, listing: Listing) -> None:
 def print_table(out: Console, table: Table) -> None:
     """Print a table, wider than a narrow terminal where its numbers and words take that."""
     for column in table.columns:
-        texts = [str(text) for text in (column.header, *column.cells)]
+        texts = [line for text in (column.header, *column.cells) for line in str(text).split("\n")]
         whole = texts if column.no_wrap else [word for text in texts for word in text.split()]
         column.min_width = max(map(cell_len, whole), default=1)
     least = Measurement.get(out, out.options.update(width=WIDEST), table).minimum

@@ -1,0 +1,272 @@
+"""What objects show of themselves in a notebook and at a prompt, against the values they show."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from neurodeploy.hw_sim.run_options import RunOptions
+from neurodeploy.running.report_request import Request
+from neurodeploy.running.report_run import carry_out
+
+from neurodeploy.export import netx
+from neurodeploy.hw_sim import backends
+from neurodeploy.hw_sim.chips.chip import CHIPS
+from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.learning.training import Epoch
+from neurodeploy.models import display
+from neurodeploy.models.network import (
+    ConvLayer,
+    CubaLif,
+    DenseLayer,
+    QuantizedNetwork,
+    RecurrentLayer,
+    TaskDescription,
+)
+from neurodeploy.pages import history, notebook, wording
+from neurodeploy.running.comparison import Comparison, Divergence, Proof, Side
+
+EVIL = "<script>alert(1)</script>"
+VOID = {"br", "hr", "img", "meta", "link", "input"}
+
+
+class Reader(HTMLParser):
+    """Collects texts and refuses tags that do not close, scripts and what is loaded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.cells: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+        assert self.open == []
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        assert tag != "script"
+        named = dict(attrs)
+        assert not {"src", "onclick", "onload"} & set(named)
+        assert (named.get("href") or "#").startswith("#")
+        self.ids += [named["id"]] if "id" in named else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th", "span", "p", "dt", "text") and data.strip():
+            self.cells.append(data.strip())
+
+
+def read(text: str) -> Reader:
+    ET.fromstring(text)  # well-formed as XML too
+    return Reader(text)
+
+
+@pytest.fixture(scope="module")
+def network() -> QuantizedNetwork:
+    rng = np.random.default_rng(1)
+    neuron = CubaLif(np.array([1024]), np.arange(300) + 100, 60)
+    first = DenseLayer(rng.integers(-60, 120, (300, 40)), neuron, rng.integers(0, 9, (1, 40)))
+    last = DenseLayer(rng.integers(-60, 120, (3, 300)), replace(neuron, voltage_decay=[9]))
+    task = TaskDescription(f"task {EVIL}", class_names=("a", EVIL, "c"), dt_ms=20.0)
+    return QuantizedNetwork((first, last), task)
+
+
+@pytest.fixture
+def outcome(network: QuantizedNetwork, workplace: object) -> Any:
+    netx.write(network, Path("model.net"))
+    spikes = np.random.default_rng(2).random((6, 40, 30)) < 0.4
+    np.save("input.npy", spikes.astype(np.uint8))
+    np.save("labels.npy", np.arange(6) % 3)
+    return carry_out(Request(Path("model.net"), input=Path("input.npy"), labels=Path("labels.npy")))
+
+
+def run(network: QuantizedNetwork) -> Any:
+    spikes = (np.random.default_rng(2).random((4, 40, 25)) < 0.4).astype(np.uint8)
+    return backends.get("fast").run(network, spikes, RunOptions(states=True))
+
+
+def epochs(count: int) -> list[Epoch]:
+    return [
+        Epoch(i + 1, 2 / (i + 1), 0.9, 0.93 - abs(i - 4) / 100, (0.1, 0.05), (3.0,), (0.25,) * 2,
+              (0.1, 0.2), (800.0, 90.0))
+        for i in range(count)
+    ]  # fmt: skip
+
+
+# Text
+
+
+def test_a_network_shows_itself_in_a_few_lines_with_a_line_per_layer(network):
+    lines = repr(network).splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 120
+    assert "303 neurons" in lines[0]
+    assert f"{40 * 300 + 300 * 3:,} weights" in lines[0]
+    weight = network.layers[0].weight
+    assert f"12,000 weights {weight.min()}..{weight.max()}" in lines[1]
+    assert "axonal delays to 8" in lines[1]
+
+
+def test_a_deep_network_shows_its_first_layers_and_counts_the_others(network):
+    last = DenseLayer(np.eye(3, dtype=int), CubaLif([1], [1], 1))
+    lines = repr(replace(network, layers=(*network.layers, *(last,) * 20))).splitlines()
+    assert len(lines) < 12
+    assert lines[-1].strip() == "... 14 more layers"
+
+
+def test_the_text_of_a_network_names_the_chip_and_the_share_of_its_neurocores(network):
+    placement = place(network, CHIPS["loihi2"])
+    text = notebook.network_text(network)
+    assert len(text.splitlines()) <= 6
+    assert CHIPS["loihi2"].title in text
+    for layer in placement.layers:
+        assert wording.share(layer.fullest.full) in text
+
+
+def test_what_holds_arrays_shows_their_shape_and_range(network):
+    neuron = CubaLif([1024], [512], 60)
+    recurrent = RecurrentLayer(np.ones((9, 4)), np.full((9, 9), -7), neuron)
+    convolution = ConvLayer(np.full((2, 1, 3, 3), 5), (1, 28, 28), neuron)
+    found = {
+        "int16 (300, 40)": network.layers[0], "100..399": network.layers[0].neuron,
+        "int16 (9, 9) -7..-7": recurrent, "int16 (2, 1, 3, 3) 5..5": convolution,
+        "uint8 (4, 300, 25) 0..1": run(network), "current_decay=1024": neuron,
+        "Intel Loihi 2": CHIPS["loihi2"], "neurocores on 1 chip": place(network, CHIPS["loihi2"]),
+    }  # fmt: skip
+    for words, item in found.items():
+        assert words in repr(item)
+        assert len(repr(item)) < 1200, type(item)
+
+
+# HTML
+
+
+def test_a_network_is_a_table_of_layers_with_bits_delays_and_share_of_a_neurocore(network):
+    found = read(notebook.network_html(network))
+    placement = place(network, CHIPS["loihi2"])
+    for layer, placed in zip(network.layers, placement.layers):
+        for text in (f"{layer.synapses:,}", str(placed.weights.bits), f"{placed.neurocores:,}",
+                     f"{wording.share(placed.fullest.full)} {placed.fullest.name}"):  # fmt: skip
+            assert text in found.cells
+    assert "axonal, to 8" in found.cells
+    assert f"Layers, on neurocores of {CHIPS['loihi2'].title}" in notebook.network_html(network)
+
+
+def test_a_placement_is_shown_for_its_own_chip(network):
+    found = read(notebook.placement_html(place(network, CHIPS["loihi1"])))
+    assert any(CHIPS["loihi1"].title in text for text in found.cells)
+
+
+def test_a_report_is_its_first_screen_with_figures(outcome):
+    report = outcome.report
+    text = notebook.report_html(report)
+    found = read(text)
+    assert f"{report.counted.score.accuracy:.2%}" in found.cells
+    for each in report.estimated.values():
+        assert wording.amount(each.energy.total.value, "J") in found.cells
+        assert wording.amount(each.latency.sample_s.value, "s") in found.cells
+    assert text.count("<svg") == len(notebook.FIGURES)
+    assert len(found.ids) == len(set(found.ids))
+    assert len(text) < 200_000
+
+
+def test_two_reports_in_one_notebook_share_no_ids(outcome, network):
+    other = replace(outcome.report, digest="0" * 64)
+    ids = [read(notebook.report_html(each)).ids for each in (outcome.report, other)]
+    assert not set(ids[0]) & set(ids[1])
+
+
+def test_a_comparison_is_its_verdict_and_the_first_spike_that_differs():
+    proof = Proof(6, 1234, 5, Divergence(1, 2, 3, 4))
+    sides = (Side("fast", 1, 640, 700, 0), Side("lava", 0, 641, 701, 65))
+    found = Comparison(("fast", "lava"), 2, proof, 0, str(proof.first), sides)
+    shown = read(notebook.comparison_html(found)).cells
+    assert "fast and lava differ" in shown
+    assert any("layer 1, sample 2, time step 3, neuron 4" in text for text in shown)
+    for value in ("640", "641", "700", "701", "65"):
+        assert value in shown
+    same = Comparison(("fast", "lava"), 2, Proof(6, 1234, 0, None))
+    shown = read(notebook.comparison_html(same)).cells
+    assert shown == ["fast and lava agree", "All 1,234 spikes of 2 layers, 6 samples."]
+
+
+def test_a_training_is_its_curves_and_best_epoch():
+    text = notebook.history_html(epochs(9))
+    found = read(text)
+    assert any("best is epoch 5: 93.0%" in cell for cell in found.cells)
+    for name in ("training", "validation", "layer 0", "layer 1", "delays 0", "current 1"):
+        assert name in found.cells
+    assert "best is epoch 2: 90.0%" in notebook.history_html(epochs(9), best=2)
+    read(notebook.history_html([]))
+
+
+def test_an_activity_is_its_spikes_per_layer_and_rate(network):
+    activity = run(network)
+    found = read(notebook.activity_html(activity)).cells
+    for spikes in activity.spikes:
+        assert f"{int(spikes.sum()):,}" in found
+        assert wording.share(float(spikes.mean())) in found
+
+
+def test_a_chip_is_its_rows_with_sources():
+    text = notebook.chip_html(CHIPS["loihi2"])
+    found = read(text).cells
+    for row in CHIPS["loihi2"].rows().values():
+        assert row.source in found
+
+
+def test_each_object_shows_itself_and_what_has_no_html_falls_back_to_text(network, outcome):
+    shown = [network, place(network, CHIPS["loihi2"]), CHIPS["loihi2"], run(network)]
+    for item in (*shown, *network.layers, network.layers[0].neuron):
+        made = item._repr_html_()
+        assert (made is None) == (type(item).__name__ not in display.HTML)
+        if made is not None:
+            read(made)
+    assert read(outcome.report._repr_html_()).ids
+    assert len(repr(outcome.report).splitlines()) == 3
+    assert set(display.HTML) >= {"QuantizedNetwork", "Placement", "Chip", "Activity", "Report"}
+
+
+# The picture of a history
+
+
+def test_noise_does_not_fill_an_axis():
+    made = history.figure(epochs(9))
+    limits = [axes.get_ylim() for axes in made.axes]
+    low, high = limits[1]
+    assert high - low >= history.LEAST_ACCURACY
+    assert 0 <= low < high <= 100
+    for each in (0, 2, 3, 4, 5):
+        assert limits[each][0] == 0
+        values = [v for line in made.axes[each].lines[:-1] for v in line.get_ydata()]
+        assert limits[each][1] >= max(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "span"),
+    [([99.5, 99.9], (80, 100)), ([0.0, 3.0], (0, 20)), ([50, 51], (32, 52)), ([10, 95], (9, 96))],
+)
+def test_accuracies_span_twenty_points_at_least(values, span):
+    assert history.accuracy_span(values) == pytest.approx(span, abs=1)
+
+
+def test_every_line_is_named_and_the_picture_has_a_title(tmp_path):
+    made = history.figure(epochs(9))
+    assert history.title(epochs(9)) in [text.get_text() for text in made.texts]
+    for axes in made.axes:
+        lines = len(axes.lines) - 1  # the last one marks the best epoch
+        names = [text.get_text() for text in axes.texts]
+        assert len(set(names)) == (0 if axes.get_title("left") == "training loss" else lines)
+        places = sorted(text.get_position()[1] for text in axes.texts)
+        assert all(after - before > 0.05 for before, after in pairwise(places))
+    history.draw(epochs(1), tmp_path / "history.png")
+    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
