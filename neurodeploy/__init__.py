@@ -103,6 +103,9 @@ _HTML.update(
             ("Activity", "activity_html"),
             ("Report", "report_html"),
             ("Comparison", "comparison_html"),
+            ("SideBySide", "networks_html"),
+            ("TaskData", "data_html"),
+            ("TrainedRun", "run_html"),
         )
     }
 )

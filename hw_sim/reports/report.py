@@ -23,7 +23,7 @@ from neurodeploy.hw_sim.estimates.latency import steps_of
 from neurodeploy.hw_sim.estimates.meter import Workload
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Readout, Score
-from neurodeploy.hw_sim.reports.estimated import MICRO, MILLI, Estimated, estimated
+from neurodeploy.hw_sim.reports.estimated import Estimated, estimated
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, longest_delay
@@ -224,23 +224,6 @@ class Report(Shown):
     decisions: Decisions | None = None
     conventional: Conventional | None = None
     neurobench: Neurobench | None = None
-
-    def __repr__(self) -> str:
-        """Return a line on what ran and one on each chip."""
-        ran, score = self.counted, self.counted.score
-        name = self.network.task.name or "network"
-        accuracy = "" if score is None else f", accuracy {score.accuracy:.2%}"
-        lines = [
-            f"Report({name}, sha256 {self.digest[:12]}: {ran.samples:,} samples of {ran.steps:,} "
-            f"steps{accuracy})",
-            *(
-                f"  {chip}: {each.placement.neurocores:,} neurocores, "
-                f"{each.energy.total.value * MICRO:.3g} uJ and "
-                f"{each.latency.sample_s.value * MILLI:.3g} ms per sample"
-                for chip, each in self.estimated.items()
-            ),
-        ]
-        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; keys end in their unit."""

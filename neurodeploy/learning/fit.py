@@ -25,6 +25,7 @@ from neurodeploy.learning.run_folder import (
     options_of,
 )
 from neurodeploy.learning.training import Epoch, Training
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
 from neurodeploy.models.snn import SlayerNetwork
@@ -50,8 +51,8 @@ def log(message: str) -> None:
     (logger.warning if message.startswith("warning") else logger.info)(message)
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedRun(Shown):
     """A finished training: `neurodeploy.fit(task, config)`.
 
     Attributes:
@@ -101,11 +102,6 @@ class TrainedRun:
             f"best\n  validation accuracy {best.validation_accuracy:.1%}, loss {best.loss:.3f}, "
             f"{sum(best.synops):,.0f} SynOps per sample"
         )
-
-    def _repr_html_(self) -> str:
-        from neurodeploy.pages import notebook
-
-        return notebook.history_html(self.history, best=self.best_epoch)
 
 
 def fit(

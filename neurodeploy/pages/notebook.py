@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
@@ -16,11 +18,15 @@ from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.models.layers import LAYERS, longest_delay
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.models.neurons import NEURONS
-from neurodeploy.pages import history, wording
+from neurodeploy.pages import beside, history, wording
 from neurodeploy.pages.figures import drawing
 from neurodeploy.pages.html import page, texts
 from neurodeploy.pages.listings import NONE, Listing
 from neurodeploy.pages.view import View
+
+if TYPE_CHECKING:  # torch is imported with tasks to train on
+    from neurodeploy.running.side_by_side import SideBySide
+    from neurodeploy.tasks.task import TaskData
 
 CHIP: Final = "loihi2"
 """The chip on whose neurocores a network is shown."""
@@ -178,6 +184,38 @@ def history_html(epochs: Sequence[Any], *, best: int | None = None) -> str:
     mark = f"n{abs(hash(svg)):x}-"
     return _shown(
         "Training", f"{history.title(epochs, best=best)}.", figures=[page.figure(drawn, mark)]
+    )
+
+
+def run_html(run: Any) -> str:
+    """Return the curves of a finished training, a `neurodeploy.learning.fit.TrainedRun`."""
+    return history_html(run.history, best=run.best_epoch)
+
+
+def networks_html(found: SideBySide) -> str:
+    """Return networks side by side, one per row."""
+    tables = list(beside.listings(found.entries).values())
+    return _shown("Networks side by side", "", sentences=list(found.notes), tables=tables)
+
+
+def data_html(data: TaskData) -> str:
+    """Return how many samples of each class a task's data have."""
+    labels = {
+        part: np.bincount(data.windows.labels[rows], minlength=len(data.class_names))
+        for part, rows in vars(data.split).items()
+    }
+    rows = tuple(
+        (name, *(f"{counts[label]:,}" for counts in labels.values()))
+        for label, name in enumerate(data.class_names)
+    )
+    total = ("all", *(f"{counts.sum():,}" for counts in labels.values()))
+    channels = data.encoder.channels(len(data.windows.channel_names))
+    steps = data.encoder.steps(data.windows.samples)
+    return _shown(
+        data.name or "Data",
+        f"{data.windows.source}; spikes of {channels:,} channels in {steps:,} time steps.",
+        sentences=list(data.notes),
+        tables=[Listing("Samples", ("class", *labels), (*rows, total))],
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import Backend, RunOptions, get
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import BackendError, InputError, require
 from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork
@@ -65,8 +66,8 @@ class Side:
     voltage: int | None = None
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """What two sides gave for the same input.
 
     Attributes:

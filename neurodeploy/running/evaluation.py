@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -144,11 +143,6 @@ class Report(reports.Report):
         if page is not None:
             contents[page] = render(view, drawn).encode()
         replace_all(contents)
-
-    def _repr_html_(self) -> str:
-        """Return the first screen for a notebook."""
-        notebook = importlib.import_module("neurodeploy.pages.notebook")
-        return str(notebook.report_html(self))
 
     def __repr__(self) -> str:
         """Return a headline of a few lines."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from numpy.typing import ArrayLike
 
 from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Report, evaluate
@@ -35,8 +36,8 @@ class Entry:
     file: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class SideBySide:
+@dataclass(frozen=True, eq=False, repr=False)
+class SideBySide(Shown):
     """Networks side by side.
 
     Attributes:

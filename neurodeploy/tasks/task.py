@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.samples import Samples, shortfall, spread
@@ -85,8 +86,8 @@ class Task:
             raise InputError(f"the task {self.name} has no encoder {name!r}; it has {names}")
 
 
-@dataclass(frozen=True, eq=False)
-class TaskData:
+@dataclass(frozen=True, eq=False, repr=False)
+class TaskData(Shown):
     """A task with its data: `neurodeploy.task("har")`.
 
     Attributes:
