@@ -125,7 +125,7 @@ _CHECKS: Final[Checks] = {
 class TrainConfig:
     """How to train a network: `neurodeploy.fit(task, TrainConfig(epochs=16))`.
 
-    A task's own, chosen on validation data, is `task.config`; `dataclasses.replace` changes it.
+    A task's own, chosen on validation data, is `task.config`.
 
     Attributes:
         network: name of a preset (see `models.architecture_json.PRESETS`), path of a JSON file as
@@ -156,6 +156,13 @@ class TrainConfig:
 
     Raises:
         InputError: when a value is of another type or out of range, or two contradict.
+
+    Example:
+        >>> neurodeploy.TrainConfig(epochs=4).replace(batch_size=8).batch_size
+        8
+        >>> neurodeploy.TrainConfig(epochs=0)
+        Traceback (most recent call last):
+        neurodeploy.models.errors.InputError: epochs is 0; give a whole number from 1 to 2147483647
     """
 
     network: str | Path | Architecture = "dense"
@@ -234,6 +241,10 @@ class TrainConfig:
             "delays": self.delay_rate,
             "decays": self.decay_rate,
         }
+
+    def replace(self, **changes: Any) -> TrainConfig:
+        """Return the same configuration with some fields changed."""
+        return replace(self, **changes)
 
     def with_network(self, network: str | Path | Architecture) -> TrainConfig:
         """Return the same training of another network, with that network's own delays; its own
