@@ -6,17 +6,11 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from neurodeploy.hw_sim.run_options import RunOptions
-from neurodeploy.running.report_request import Request
-from neurodeploy.running.report_run import carry_out
 
-from neurodeploy.export import netx
-from neurodeploy.hw_sim import backends
 from neurodeploy.hw_sim.chips.chip import CHIPS
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.learning.training import Epoch
@@ -30,7 +24,10 @@ from neurodeploy.models.network import (
     TaskDescription,
 )
 from neurodeploy.pages import history, notebook, wording
-from neurodeploy.running.comparison import Comparison, Divergence, Proof, Side
+from neurodeploy.running.comparison import Comparison, Divergence, Side
+from neurodeploy.running.evaluation import evaluate
+from neurodeploy.running.side_by_side import compare_networks
+from neurodeploy.running.simulation import simulate
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"br", "hr", "img", "meta", "link", "input"}
@@ -80,18 +77,15 @@ def network() -> QuantizedNetwork:
     return QuantizedNetwork((first, last), task)
 
 
-@pytest.fixture
-def outcome(network: QuantizedNetwork, workplace: object) -> Any:
-    netx.write(network, Path("model.net"))
-    spikes = np.random.default_rng(2).random((6, 40, 30)) < 0.4
-    np.save("input.npy", spikes.astype(np.uint8))
-    np.save("labels.npy", np.arange(6) % 3)
-    return carry_out(Request(Path("model.net"), input=Path("input.npy"), labels=Path("labels.npy")))
+@pytest.fixture(scope="module")
+def report(network: QuantizedNetwork) -> Any:
+    spikes = (np.random.default_rng(2).random((6, 40, 30)) < 0.4).astype(np.uint8)
+    return evaluate(network, spikes, labels=np.arange(6) % 3)
 
 
 def run(network: QuantizedNetwork) -> Any:
     spikes = (np.random.default_rng(2).random((4, 40, 25)) < 0.4).astype(np.uint8)
-    return backends.get("fast").run(network, spikes, RunOptions(states=True))
+    return simulate(network, spikes, states=True)
 
 
 def epochs(count: int) -> list[Epoch]:
@@ -166,8 +160,7 @@ def test_a_placement_is_shown_for_its_own_chip(network):
     assert any(CHIPS["loihi1"].title in text for text in found.cells)
 
 
-def test_a_report_is_its_first_screen_with_figures(outcome):
-    report = outcome.report
+def test_a_report_is_its_first_screen_with_figures(report):
     text = notebook.report_html(report)
     found = read(text)
     assert f"{report.counted.score.accuracy:.2%}" in found.cells
@@ -179,24 +172,24 @@ def test_a_report_is_its_first_screen_with_figures(outcome):
     assert len(text) < 200_000
 
 
-def test_two_reports_in_one_notebook_share_no_ids(outcome, network):
-    other = replace(outcome.report, digest="0" * 64)
-    ids = [read(notebook.report_html(each)).ids for each in (outcome.report, other)]
+def test_two_reports_in_one_notebook_share_no_ids(report, network):
+    other = replace(report, digest="0" * 64)
+    ids = [read(notebook.report_html(each)).ids for each in (report, other)]
     assert not set(ids[0]) & set(ids[1])
 
 
 def test_a_comparison_is_its_verdict_and_the_first_spike_that_differs():
-    proof = Proof(6, 1234, 5, Divergence(1, 2, 3, 4))
+    first = Divergence(1, 2, 3, 4)
     sides = (Side("fast", 1, 640, 700, 0), Side("lava", 0, 641, 701, 65))
-    found = Comparison(("fast", "lava"), 2, proof, 0, str(proof.first), sides)
+    found = Comparison(("fast", "lava"), 2, 6, 1234, 5, first, sides=sides)
     shown = read(notebook.comparison_html(found)).cells
     assert "fast and lava differ" in shown
     assert any("layer 1, sample 2, time step 3, neuron 4" in text for text in shown)
     for value in ("640", "641", "700", "701", "65"):
         assert value in shown
-    same = Comparison(("fast", "lava"), 2, Proof(6, 1234, 0, None))
-    shown = read(notebook.comparison_html(same)).cells
-    assert shown == ["fast and lava agree", "All 1,234 spikes of 2 layers, 6 samples."]
+    same = Comparison(("fast", "lava"), 2, 6, 1234)
+    shown = read(same._repr_html_()).cells
+    assert shown == ["fast and lava agree", f"{same}."]
 
 
 def test_a_training_is_its_curves_and_best_epoch():
@@ -224,16 +217,26 @@ def test_a_chip_is_its_rows_with_sources():
         assert row.source in found
 
 
-def test_each_object_shows_itself_and_what_has_no_html_falls_back_to_text(network, outcome):
+def test_each_object_shows_itself_and_what_has_no_html_falls_back_to_text(network, report):
     shown = [network, place(network, CHIPS["loihi2"]), CHIPS["loihi2"], run(network)]
     for item in (*shown, *network.layers, network.layers[0].neuron):
         made = item._repr_html_()
         assert (made is None) == (type(item).__name__ not in display.HTML)
         if made is not None:
             read(made)
-    assert read(outcome.report._repr_html_()).ids
-    assert len(repr(outcome.report).splitlines()) == 3
+    assert read(report._repr_html_()).ids
+    assert len(repr(report).splitlines()) <= 5
     assert set(display.HTML) >= {"QuantizedNetwork", "Placement", "Chip", "Activity", "Report"}
+
+
+def test_networks_side_by_side_are_rows_with_one_unit_per_column(network, report):
+    spikes = (np.random.default_rng(2).random((2, 40, 30)) < 0.4).astype(np.uint8)
+    found = compare_networks({"one": network, "other": network}, spikes)
+    shown = read(found._repr_html_()).cells
+    for entry in found.entries:
+        assert entry.name in shown
+    assert any(text.startswith("energy per sample (") for text in shown)
+    assert "one and other hold the same network" in shown
 
 
 # The picture of a history

@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from neurodeploy.running.report_request import Request
 from rich.console import Console
 
-from neurodeploy.export import netx
 from neurodeploy.hw_sim.chips.chip import CHIPS
 from neurodeploy.hw_sim.chips.cost import exactly
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
@@ -26,24 +24,23 @@ from neurodeploy.pages.html import page
 from neurodeploy.pages.terminal import beside as terminal_beside
 from neurodeploy.pages.terminal import report as terminal
 from neurodeploy.pages.terminal import tables
-from neurodeploy.running import side_by_side
+from neurodeploy.running.side_by_side import compare_networks
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
 
 @pytest.fixture
-def found(workplace: object) -> Any:
+def found() -> Any:
     """Run a network of 6-8-3 and one of 6-900-3, whose energies differ a thousandfold in part."""
-    np.save("x.npy", (np.random.default_rng(3).random((5, 6, 20)) < 0.4).astype(np.uint8))
-    rng = np.random.default_rng(1)
-    for name, hidden in (("small", 8), ("large", 900)):
+    spikes = (np.random.default_rng(3).random((5, 6, 20)) < 0.4).astype(np.uint8)
+    rng, networks = np.random.default_rng(1), {}
+    for name, hidden in (("small.net", 8), ("large.net", 900)):
         neuron = CubaLif([1024], [512], 60)
         shapes = ((hidden, 6), (3, hidden))
         layers = tuple(DenseLayer(rng.integers(-60, 120, shape), neuron) for shape in shapes)
         task = TaskDescription("t", class_names=("up", "do\x1bwn", "[b]left[/b]"))
-        netx.write(QuantizedNetwork(layers, task), Path(f"{name}.net"))
-    requests = [Request(Path(f"{name}.net"), input=Path("x.npy")) for name in ("small", "large")]
-    return side_by_side.compare(requests)
+        networks[name] = QuantizedNetwork(layers, task)
+    return compare_networks(networks, spikes)
 
 
 def printed(width: int, show: Any, *args: Any, **named: Any) -> str:

@@ -25,6 +25,7 @@ from neurodeploy.pages.listings import NONE, Listing
 from neurodeploy.pages.view import View
 
 if TYPE_CHECKING:  # torch is imported with tasks to train on
+    from neurodeploy.running.comparison import Comparison, Side
     from neurodeploy.running.side_by_side import SideBySide
     from neurodeploy.tasks.task import TaskData
 
@@ -145,22 +146,19 @@ def report_html(report: Report) -> str:
     )
 
 
-def comparison_html(comparison: Any) -> str:
-    """Return the verdict of a comparison of two runs, and the first spike that differs.
-
-    Args:
-        comparison: a `neurodeploy.running.comparison.Comparison`.
-    """
+def comparison_html(comparison: Comparison) -> str:
+    """Return the verdict of a comparison of two runs, and the first spike that differs."""
     verdict, *rest = str(comparison).splitlines()
+    one, other = comparison.names
     return _shown(
-        "The same" if comparison.equal else "Not the same",
+        f"{one} and {other} {'agree' if comparison.equal else 'differ'}",
         f"{verdict}.",
-        sentences=[each for each in (*rest, comparison.note) if each],
+        sentences=[*(f"{line}." for line in rest), comparison.note],
         tables=[_sides(comparison.sides)] if comparison.sides else [],
     )
 
 
-def _sides(sides: Sequence[Any]) -> Listing:
+def _sides(sides: Sequence[Side]) -> Listing:
     names = {"spike": "spike", "weighted input": "weighted", "u": "current", "v": "voltage"}
     values = {label: [getattr(side, name) for side in sides] for label, name in names.items()}
     rows = tuple(

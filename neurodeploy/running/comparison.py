@@ -125,8 +125,8 @@ class Comparison(Shown):
             f"{spikes} of {over}"
         ]
         if self.num_answers_different:
-            answers = number_of(self.num_answers_different, "answer")
-            lines.append(f"they also differ in {answers} read from v")
+            outputs = number_of(self.num_answers_different, "output")
+            lines.append(f"they also differ in {outputs} read from v")
         if self.first is not None:
             place = self.place or self.first
             lines.append(f"first, by layer, sample, time step and neuron: {place}")

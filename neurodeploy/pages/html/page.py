@@ -23,7 +23,6 @@ from neurodeploy.pages.html import tables, texts
 from neurodeploy.pages.listings import Listing
 from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
-from neurodeploy.running.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from neurodeploy.running.side_by_side import SideBySide
