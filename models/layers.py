@@ -7,11 +7,12 @@ flattened layer is the same neurons in the same order.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray, check_range, read_only, whole
@@ -183,7 +184,17 @@ class DenseLayer(_MatrixLayer):
             every layer takes. (1, 1) and 0: none; (1, senders): axonal, one delay a sender;
             (neurons, 1): dendritic, one delay for all that a neuron receives;
             (neurons, senders): synaptic.
+
+    Example:
+        >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
+        >>> layer = neurodeploy.DenseLayer([[80, -12], [0, 34], [6, 6]], neuron, delay=[[0, 5]])
+        >>> layer.shape, layer.input_shape, layer.delay_kind
+        ((3,), (2,), 'axonal')
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, weight: ArrayLike, neuron: Neuron, delay: ArrayLike = 0) -> None: ...
 
     weight: IntArray
     neuron: Neuron
@@ -206,6 +217,17 @@ class RecurrentLayer(_MatrixLayer):
         delay: of the spikes that arrive, as in `DenseLayer`.
         recurrent_delay: of the layer's own spikes, int8 array that broadcasts to `recurrent`.
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            weight: ArrayLike,
+            recurrent: ArrayLike,
+            neuron: Neuron,
+            delay: ArrayLike = 0,
+            recurrent_delay: ArrayLike = 0,
+        ) -> None: ...
 
     weight: IntArray
     recurrent: IntArray
@@ -252,6 +274,19 @@ class ConvLayer(_Layer):
         dilation: distance of the kernel's rows and columns, (height, width).
         groups: parts that input and output channels fall into; each part sees only its own.
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            weight: ArrayLike,
+            input_shape: Sequence[int],
+            neuron: Neuron,
+            stride: int | Sequence[int] = 1,
+            padding: int | Sequence[int] = 0,
+            dilation: int | Sequence[int] = 1,
+            groups: int = 1,
+        ) -> None: ...
 
     weight: IntArray
     input_shape: Shape

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -112,7 +112,33 @@ class QuantizedNetwork(Shown):
         message_bits: of the input's graded spikes, 0 for spikes of 0 or 1, up to 24.
         group: consecutive output neurons that answer together; lava-dl's `average` layer, whose
             outputs are the means of such groups.
+
+    A time step is what `task.dt_ms` says, in milliseconds; without it, figures per second are not
+    known. Each layer takes one step.
+
+    Example:
+        By hand, from arrays:
+
+        >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)
+        >>> hidden = neurodeploy.DenseLayer([[70, 0], [0, 70], [40, 40]], neuron)
+        >>> output = neurodeploy.DenseLayer([[90, 0, 20], [0, 90, 20]], neuron, delay=[[0, 3, 1]])
+        >>> about = neurodeploy.TaskDescription(class_names=("left", "right"), dt_ms=10.0)
+        >>> network = neurodeploy.QuantizedNetwork([hidden, output], about)
+        >>> network.inputs, network.outputs, [layer.delay_kind for layer in network.layers]
+        (2, 2, ['none', 'axonal'])
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            layers: Sequence[Layer],
+            task: TaskDescription = ...,
+            provenance: Mapping[str, Any] = ...,
+            input_shape: Sequence[int] = (),
+            message_bits: int = 0,
+            group: int = 1,
+        ) -> None: ...
 
     layers: tuple[Layer, ...]
     task: TaskDescription = TaskDescription()

@@ -7,9 +7,10 @@ layer of images one a channel; the layer checks which.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray, one_or_each, whole
@@ -33,7 +34,25 @@ class CubaLif(Shown):
         voltage_decay: the same for the voltage.
         threshold: mantissa, 0..131071, or THRESHOLD_NEVER, which no voltage exceeds.
         bias: mantissa added to the voltage in every step from the first, int32 array, -4096..4095.
+
+    Decays and biases are one number for all neurons, or one per neuron. A threshold is in the unit
+    of the weights: with decays of 4096, nothing is left of the step before, and a neuron fires when
+    the weights of the spikes that arrive in one step sum up to more than its threshold.
+
+    Example:
+        >>> neurodeploy.CubaLif(current_decay=1024, voltage_decay=[128, 256], threshold=64)
+        CubaLif(current_decay=1024, voltage_decay=int32 (2,) 128..256, threshold=64, bias=0)
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            current_decay: ArrayLike,
+            voltage_decay: ArrayLike,
+            threshold: int,
+            bias: ArrayLike = 0,
+        ) -> None: ...
 
     graded: ClassVar[bool] = False
 

@@ -22,9 +22,9 @@ EXEMPT = {"load_chip"}
 """Its file is described by docs/cost-files.md, which has a test of its own."""
 
 
-def a_network() -> Any:
+def a_network(seed: int = 0) -> Any:
     """Return a network by hand: 4 channels, 3 hidden neurons, 2 classes."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     neuron = nd.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
     layers = [
         nd.DenseLayer(weight=2 * rng.integers(-30, 90, (3, 4)), neuron=neuron),
@@ -44,9 +44,9 @@ def trained() -> dict[str, Any]:
 @pytest.fixture
 def names(trained: dict[str, Any]) -> dict[str, Any]:
     """Return the names that examples use without saying where they come from."""
-    network = a_network()
     spikes = np.random.default_rng(1).integers(0, 2, (5, 4, 30), dtype=np.uint8)
-    return {"neurodeploy": nd, "np": np, "network": network, "spikes": spikes, **trained}
+    networks = {"network": a_network(), "other": a_network(9)}
+    return {"neurodeploy": nd, "np": np, "spikes": spikes, **networks, **trained}
 
 
 @pytest.mark.parametrize("name", sorted(set(nd.__all__) - EXEMPT))

@@ -194,7 +194,7 @@ def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
 
     Example:
         >>> neurodeploy.place(network, "loihi2").neurocores
-        1
+        2
     """
     if isinstance(chip, str):
         chip = find_chip(chip)

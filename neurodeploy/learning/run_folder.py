@@ -388,10 +388,10 @@ class RunFolder:
             lines = [json.dumps(vars(epoch)) for epoch in started.history]
             temporary.write_text("\n".join(lines) + "\n")
 
-    def draw(self, epochs: Sequence[training.Epoch]) -> None:
-        """Draw the history of one epoch or more."""
+    def draw(self, epochs: Sequence[training.Epoch], best: int) -> None:
+        """Draw the history of one epoch or more, of which `best` is the number of the best."""
         with replacing(self.picture) as temporary:
-            history.draw(epochs, temporary)
+            history.draw(epochs, temporary, best=best)
 
 
 def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
@@ -481,7 +481,8 @@ class Keeper:
         """
         if not self.kept:
             return
-        self.folder.draw(self.training.history[: self.kept])
+        best = min(self.training.best_epoch, self.kept)
+        self.folder.draw(self.training.history[: self.kept], best)
         if self._events_folder is not None and self._events is None:
             self._write_events()  # of a training that was resumed when all was done
         if self._events is not None:

@@ -198,6 +198,11 @@ def compare(
     Raises:
         InputError: when the samples do not fit the network or the memory.
         BackendError: when a backend cannot run.
+
+    Example:
+        >>> found = neurodeploy.compare(network, spikes, backends=("fast", "lava"))
+        >>> print(found)
+        fast and lava agree in all ... spikes of 2 layers over 5 samples
     """
     first, second = choose_backends(backends, time_limit_s)
     samples = as_samples(samples, network)
@@ -327,6 +332,11 @@ def check_equivalence(
     Raises:
         InputError: when the samples do not fit the network.
         MissingPackageError: when torch or lava-dl is not installed.
+
+    Example:
+        >>> found = neurodeploy.check_equivalence(run.model, neurodeploy.quantize(run.model), task.test)
+        >>> found.equal, found.num_different, found.first
+        (True, 0, None)
     """
     require("the equivalence check", "torch", "lava.lib.dl.slayer")
     samples, fast = as_samples(samples, network), get("fast")

@@ -227,6 +227,13 @@ def evaluate(
     Raises:
         InputError: when samples or labels do not fit the network, or one sample not the memory.
         BackendError: when a backend cannot run.
+
+    Example:
+        >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
+        >>> 0 <= report.accuracy <= 1, sorted(report.estimated)
+        (True, ['loihi1', 'loihi2'])
+        >>> report.to_rows()[0]["neurocores"]
+        2
     """
     samples = as_samples(samples, network, labels)
     backends = choose_backends([backend, *filter(None, [compare])], time_limit_s)

@@ -86,6 +86,10 @@ def check_rules(
 
     Raises:
         InputError: when there is no such chip.
+
+    Example:
+        >>> neurodeploy.check_rules(network, ["loihi1", "loihi2"])
+        {}
     """
     found = {}
     for chip in choose_chips(chips):

@@ -104,6 +104,11 @@ def compare_networks(
     Raises:
         InputError: when fewer than two networks are given, or one does not fit its samples.
         BackendError: when the backend cannot run.
+
+    Example:
+        >>> found = neurodeploy.compare_networks({"a": network, "b": other}, spikes)
+        >>> [(row["network"], row["chip"]) for row in found.to_rows()]
+        [('a', 'loihi1'), ('a', 'loihi2'), ('b', 'loihi1'), ('b', 'loihi2')]
     """
     if not isinstance(networks, Mapping):
         networks = {f"network {index}": each for index, each in enumerate(networks)}

@@ -51,6 +51,11 @@ def simulate(
         InputError: when the spikes do not fit the network or the memory, or no backend is called
             so.
         BackendError: when the backend cannot run.
+
+    Example:
+        >>> activity = neurodeploy.simulate(network, spikes, states=True)
+        >>> [each.shape for each in activity.spikes], activity.states[0].voltage.dtype
+        ([(5, 3, 30), (5, 2, 30)], dtype('int32'))
     """
     samples = as_samples(spikes, network)
     (chosen,) = choose_backends([backend], time_limit_s)
