@@ -121,7 +121,7 @@ def _add_output_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--csv",
         action="store_true",
-        help="of networks side by side: print one row of CSV per network and chip instead of text",
+        help="of networks side by side: print one row of CSV per network instead of text",
     )
     options.add_argument(
         "--spikes", type=Path, metavar="FILE", help="write every layer's spikes to this .npz file"
@@ -238,7 +238,7 @@ def check_options(args: argparse.Namespace, networks: Sequence[Path]) -> None:
             )
     if args.csv and (len(networks) < 2 or args.json):
         raise InputError(
-            "--csv prints one row per network and chip, of networks that --compare names, and no "
+            "--csv prints one row per network, of networks that --compare names, and no "
             "--json; give --compare a.net b.net --csv"
         )
     if args.input is None:

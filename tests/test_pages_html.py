@@ -78,7 +78,7 @@ def run(folder: Path, *, chips: int = 2) -> View:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    html.write(run(folder), page=folder / "page.html", plots=None)
+    html.write(run(folder), folder / "page.html")
     return folder / "page.html"
 
 
@@ -130,7 +130,7 @@ def test_nothing_is_wrong_and_nothing_is_wider_than_the_screen(browser, page, wi
 
 @pytest.mark.parametrize("chips", [2, 4])
 def test_no_column_is_cut_on_a_phone(browser, tmp_path, chips):
-    html.write(run(tmp_path, chips=chips), page=tmp_path / "page.html", plots=None)
+    html.write(run(tmp_path, chips=chips), tmp_path / "page.html")
     show(browser, tmp_path / "page.html", width=PHONE)
     cut = """const cut = [];
     for (const table of document.querySelectorAll('.scroll'))
@@ -304,7 +304,7 @@ def test_paper_is_used_to_the_full_and_no_figure_is_cut(browser, page):
 
 
 def test_names_of_rows_are_not_broken_within_words_on_a_phone(browser, tmp_path):
-    html.write(run(tmp_path, chips=4), page=tmp_path / "four.html", plots=None)
+    html.write(run(tmp_path, chips=4), tmp_path / "four.html")
     show(browser, tmp_path / "four.html", width=PHONE)
     broken = browser.execute_script(
         """const found = [];

@@ -33,24 +33,13 @@ MARKS: Final = (" (", ": ", ", ")
 """What a note begins with."""
 
 
-def write(view: View, *, page: Path | None, plots: Path | None) -> list[Path]:
-    """Write the page, the figures, or both, and return what was written.
+def write(view: View, path: Path) -> None:
+    """Write the page.
 
     Raises:
-        InputError: when a file or folder cannot be written.
+        InputError: when the file cannot be written.
     """
-    drawn = drawing.draw_all(view, png=plots is not None)
-    written = []
-    if page is not None:
-        _write(page, render(view, drawn).encode())
-        written.append(page)
-    for name, each in drawn.items() if plots is not None else ():
-        if each.svg:
-            assert plots is not None
-            _write(plots / f"{name}.svg", each.svg.encode())
-            _write(plots / f"{name}.png", each.png)
-            written += [plots / f"{name}.svg", plots / f"{name}.png"]
-    return written
+    _write(path, render(view, drawing.draw_all(view)).encode())
 
 
 def _write(path: Path, content: bytes) -> None:
