@@ -21,6 +21,7 @@ import numpy as np
 
 STATES = ("current", "voltage", "weighted")
 PACKAGES = ("models", "export", "hw_sim")
+"""The folders that fast is made of."""
 INTACT = "intact"
 
 
@@ -81,7 +82,7 @@ def load(path: Path) -> tuple[Any, Any]:
 
 def compare(cases: Path, folder: Path) -> dict[str, Any]:
     """Return how many cases differ with fast as it stands in `folder`, and where the first does."""
-    for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "neurodeploy"]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))
     try:

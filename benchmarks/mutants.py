@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.differences import INTACT, PACKAGES
+from benchmarks.differences import INTACT
 
 ROOT: Final = Path(__file__).parent.parent
 LIMIT_S: Final = 3000
@@ -255,10 +255,10 @@ def verdicts(cases: Path, copies: Path) -> dict[str, int]:
 
 def copy_packages(folder: Path) -> Path:
     """Copy what fast is made of, with plain lanes, into a folder, which is returned."""
-    for name in PACKAGES:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    shutil.copy(ROOT / "benchmarks" / "plain_lanes.py", folder / KERNELS / "lanes.py")
+    ignored = shutil.ignore_patterns("__pycache__", "tasks", "pages", "learning", "running")
+    shutil.copytree(ROOT / "neurodeploy", folder / "neurodeploy", ignore=ignored)
+    plain = ROOT / "benchmarks" / "plain_lanes.py"
+    shutil.copy(plain, folder / "neurodeploy" / KERNELS / "lanes.py")
     return folder
 
 
@@ -268,7 +268,7 @@ def make(mutant: Mutant, folder: Path) -> Path:
     Raises:
         ValueError: unless the old text stands exactly once in the file.
     """
-    path = copy_packages(folder) / mutant.file
+    path = copy_packages(folder) / "neurodeploy" / mutant.file
     text = path.read_text()
     if text.count(mutant.old) != 1:
         times = text.count(mutant.old)

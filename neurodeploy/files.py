@@ -35,7 +35,8 @@ def load(path: str | Path) -> QuantizedNetwork:
     """
     path = Path(path)
     files.check_file(path, "give the path of a .net file, or of a model.pt")
-    start = path.open("rb").read(len(HDF5))
+    with path.open("rb") as file:
+        start = file.read(len(HDF5))
     if start == HDF5:
         return netx.read(path)
     if start.startswith(ZIP):

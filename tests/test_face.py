@@ -119,10 +119,10 @@ def test_training_leaves_torch_as_it_was(trained: dict[str, Any]) -> None:
 def test_spikes_of_ones_own_are_trained_quantized_and_checked() -> None:
     rng = np.random.default_rng(3)
     labels = np.arange(120) % 2
-    spikes = (rng.random((120, 6, 30)) < np.array([0.05, 0.5])[labels, None, None]).astype(np.uint8)
+    spikes = (rng.random((120, 8, 40)) < np.array([0.1, 0.5])[labels, None, None]).astype(np.uint8)
     parts = [(spikes[k::3], labels[k::3]) for k in range(3)]
     task = nd.task_from_arrays(*parts, class_names=("few", "many"), dt_ms=5.0)
-    run = nd.fit(task, nd.TrainConfig(hidden=(8,), epochs=8, batch_size=8, learning_rate=0.02))
+    run = nd.fit(task, nd.TrainConfig(hidden=(16,), epochs=25, batch_size=4, learning_rate=0.02))
     network = nd.quantize(run.model)
     assert nd.check_equivalence(run.model, network, task.test).equal
     report = nd.evaluate(network, task.test)

@@ -88,7 +88,7 @@ def check_rules(
         InputError: when there is no such chip.
 
     Example:
-        >>> neurodeploy.check_rules(network, ["loihi1", "loihi2"])
+        >>> dict(neurodeploy.check_rules(network, ["loihi1", "loihi2"]))
         {}
     """
     found = {}

@@ -208,7 +208,7 @@ def load_task(
     Example:
         >>> task = neurodeploy.task("digits")
         >>> len(task.train), len(task.test), task.test.spikes.shape
-        (1078, 450, (450, 64, 16))
+        (1077, 450, (450, 64, 16))
     """
     task = get(task) if isinstance(task, str) else task
     windows = task.load(None if path is None else Path(path))
