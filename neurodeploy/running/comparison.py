@@ -334,7 +334,8 @@ def check_equivalence(
         MissingPackageError: when torch or lava-dl is not installed.
 
     Example:
-        >>> found = neurodeploy.check_equivalence(run.model, neurodeploy.quantize(run.model), task.test)
+        >>> quantized = neurodeploy.quantize(run.model)
+        >>> found = neurodeploy.check_equivalence(run.model, quantized, task.test)
         >>> found.equal, found.num_different, found.first
         (True, 0, None)
     """
