@@ -52,7 +52,7 @@ class progress_bar:
 def _bar(description: str, done: int, total: int) -> Any:
     from tqdm.auto import tqdm  # it takes longer to import than a command to start
 
-    in_notebook = "ipykernel" in sys.modules
+    in_notebook, size = "ipykernel" in sys.modules, shutil.get_terminal_size()
     return tqdm(
         total=total,
         initial=done,  # a resumed run starts far from 0: no speed in that
@@ -60,6 +60,7 @@ def _bar(description: str, done: int, total: int) -> Any:
         disable=False if in_notebook else None,  # None: where stderr is no terminal
         leave=in_notebook,
         unit_scale=True,
-        ncols=None if in_notebook else min(shutil.get_terminal_size().columns, 100),
+        ncols=None if in_notebook else min(size.columns, 100),
+        nrows=None if in_notebook else size.lines,
         bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} elapsed, {remaining} to go",
     )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurodeploy import cli
 from neurodeploy.models import files
@@ -23,6 +23,7 @@ from neurodeploy.report_options import (
 )
 
 if TYPE_CHECKING:  # what takes long to import, help texts do without
+    from neurodeploy.hw_sim.chips.chip import Chip
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.running.comparison import Comparison
     from neurodeploy.running.evaluation import Report
@@ -45,12 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     networks, args.compare = sort_out(args.network, args.compare or ())
     if not networks:
         options.error("the following arguments are required: model.net")
+    from neurodeploy.hw_sim.chips import chip
+
+    chips = chip.choose(args.chip or (), args.costs or ())  # before anything else is read
     paths = [network_file(path) for path in networks]
     check_options(args, paths)
     check_files(args, paths)
     if len(paths) > 1:
-        return _side_by_side(args, paths)
-    made = _report(args, paths[0])
+        return _side_by_side(args, paths, chips)
+    made = _report(args, paths[0], chips)
     lines = write_pages(made, page=args.html, figures=args.plots)
     if args.json:
         cli.print_json(made.to_dict())
@@ -75,7 +79,7 @@ def _print_report(args: argparse.Namespace, path: Path, made: Report, lines: Seq
         _print_next(args, path, made.counted.samples)
 
 
-def _report(args: argparse.Namespace, path: Path) -> Report:
+def _report(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> Report:
     """Run one network on what the options name."""
     from neurodeploy.running.evaluation import evaluate
 
@@ -84,7 +88,7 @@ def _report(args: argparse.Namespace, path: Path) -> Report:
     names = " and ".join(filter(None, [args.backend, args.compare]))
     with cli.progress(f"running on {names}") as advance:
         made = evaluate(
-            network, samples, chips=_chips(args), backend=args.backend, compare=args.compare,
+            network, samples, chips=chips, backend=args.backend, compare=args.compare,
             trace=args.trace, keep_sample=args.raster or 0, threads=args.threads,
             time_limit_s=args.time_limit, advance=advance, spikes_to=args.spikes,
         )  # fmt: skip
@@ -110,12 +114,6 @@ def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
     for note in samples.notes:
         cli.say(f"note: {note}")
     return samples
-
-
-def _chips(args: argparse.Namespace) -> Any:
-    from neurodeploy.hw_sim.chips import chip
-
-    return chip.choose(args.chip or (), args.costs or ())
 
 
 def read_network(
@@ -168,7 +166,7 @@ def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> lis
 # Several networks
 
 
-def _side_by_side(args: argparse.Namespace, paths: Sequence[Path]) -> int:
+def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run several networks, print them side by side and return the exit code."""
     from neurodeploy.running.side_by_side import Entry, SideBySide, short_names
 
@@ -177,7 +175,7 @@ def _side_by_side(args: argparse.Namespace, paths: Sequence[Path]) -> int:
     reports = []
     for path in paths:
         try:
-            reports.append(_report(args, path))
+            reports.append(_report(args, path, chips))
         except InputError as error:
             if str(path) in str(error):
                 raise

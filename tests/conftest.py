@@ -346,7 +346,7 @@ def work(
     uci_har_folder.rename(folder / "data")
     small = ("--epochs", "1", "--hidden", "8", "--batch", "6")
     with monkeypatch.context() as patched:
-        patched.setattr(history, "draw", lambda _, path: path.write_bytes(b"a picture"))
+        patched.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
         assert command("train", "--data", "data", *small)[0] == 0
     assert command("export", "runs/har/model.pt", "--data", "data")[0] == 0
     return folder

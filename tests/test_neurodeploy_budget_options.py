@@ -34,7 +34,7 @@ def run(
 ) -> Run:
     """Return a function that trains in an empty folder and gives exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(history, "draw", lambda _, path: path.write_bytes(b"a picture"))
+    monkeypatch.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
 
     def command(*words: object, epochs: int = 1) -> tuple[int, str, str]:
         capsys.readouterr()

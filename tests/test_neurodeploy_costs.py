@@ -183,7 +183,7 @@ def test_spikes_are_not_written_over_a_cost_file(run: Run) -> None:
 @pytest.fixture
 def model(uci_har_folder: Path, workplace: None, run: Run, monkeypatch: Any) -> Path:
     """Train for an epoch on the data in `data` and return the checkpoint."""
-    monkeypatch.setattr(history, "draw", lambda _, path: path.write_bytes(b"a picture"))
+    monkeypatch.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
     uci_har_folder.rename("data")
     assert run("train", "--data", "data", *SMALL, "--out", "trained")[0] == 0
     return Path("trained/model.pt")

@@ -186,7 +186,7 @@ def test_answers_are_in_the_report_with_how_they_were_read(dense, capsys):
     assert (answers["kind"], answers["how"]) == ("spikes", "the spikes of the last layer, counted")
     shown = run(capsys, "dense.net", "--input", "input.npy")[1]
     assert ", ".join(map(str, counts[3])) in shown
-    assert "and 2 more; --json has those of the first 12" in shown
+    assert "2 more; --json has those of the first 12" in shown
 
 
 def test_a_layer_that_never_fires_answers_with_v(dense, capsys):
@@ -200,7 +200,7 @@ def test_a_layer_that_never_fires_answers_with_v(dense, capsys):
     assert answers["kind"] == "voltage"
     assert answers["outputs"] == fast.run(network, spikes).last_voltage.tolist()
     shown = run(capsys, "voltage.net", "--input", "input.npy")[1]
-    assert "v of the last layer after the last step" in shown
+    assert "v of the last layer after the last step" in " ".join(shown.split())
 
 
 def test_an_average_answers_with_means(random_network, capsys):

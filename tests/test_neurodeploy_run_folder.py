@@ -105,7 +105,7 @@ def test_resuming_from_a_damaged_state_is_refused(
 def test_a_run_that_dies_at_any_write_resumes_to_the_same_weights(
     tiny_training: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    monkeypatch.setattr(history, "draw", lambda _, path: path.write_bytes(b"a picture"))
+    monkeypatch.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
     whole = RunFolder(tmp_path / "whole")
     train(tiny_training(epochs=3), whole)
     replace = Path.replace

@@ -388,8 +388,8 @@ class RunFolder:
             lines = [json.dumps(vars(epoch)) for epoch in started.history]
             temporary.write_text("\n".join(lines) + "\n")
 
-    def draw(self, epochs: Sequence[training.Epoch], best: int) -> None:
-        """Draw the history of one epoch or more, of which `best` is the number of the best."""
+    def draw(self, epochs: Sequence[training.Epoch], best: int | None = None) -> None:
+        """Draw the history of one epoch or more; the best is marked, by its number or by accuracy."""
         with replacing(self.picture) as temporary:
             history.draw(epochs, temporary, best=best)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED, Report
 from neurodeploy.pages import listings, per_chip, wording
+from neurodeploy.pages.listings import Listing
 from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.pages.terminal.tables import plain, print_list, print_listing
 
@@ -146,15 +149,28 @@ def _show_counted(report: Report, out: Console) -> None:
 
 def _show_estimated(report: Report, out: Console) -> None:
     chips = list(report.estimated.values())
-    for some in groups(chips, out):
-        print_listing(out, per_chip.estimates(report, some))
-    for some in groups(chips, out):
-        print_listing(out, per_chip.load(some))
+    _print_fitting(out, lambda some: per_chip.estimates(report, some), chips)
+    _print_fitting(out, per_chip.load, chips)
     print_listing(out, listings.neurocores(report))
     print_listing(out, listings.constants(report))
     if report.decisions is not None:
         for listing in listings.decisions(report, report.decisions):
             print_listing(out, listing)
+
+
+def _print_fitting(
+    out: Console, make: Callable[[Sequence[Estimated]], Listing], chips: Sequence[Estimated]
+) -> None:
+    """Print a table of chips, or several where one would be wider than the terminal."""
+    listing = make(chips)
+    columns = zip(*(row for row in (listing.head, *listing.rows) if len(row) > 1))
+    width = 1 + sum(max(map(cell_len, column)) + 3 for column in columns)
+    if len(chips) == 1 or width <= out.width:
+        print_listing(out, listing)
+        return
+    middle = (len(chips) + 1) // 2
+    for some in (chips[:middle], chips[middle:]):
+        _print_fitting(out, make, some)
 
 
 def _show_elsewhere(report: Report, out: Console) -> None:
