@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -88,6 +89,33 @@ print(json.dumps([heavy, state()[:2] == before[:2]]))
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == [[], True]
+
+
+THREADS = """
+import sys, threading
+import numpy as np
+import neurodeploy as nd
+layer = nd.DenseLayer(np.full((64, 32), 3), nd.CubaLif(1024, 128, 64))
+network = nd.QuantizedNetwork([layer])
+spikes = np.random.default_rng(2).integers(0, 2, (64, 32, 300), dtype=np.uint8)
+found = []
+threads = [
+    threading.Thread(target=lambda: found.append(nd.simulate(network, spikes))) for _ in range(8)
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len({each.spikes[0].tobytes() for each in found}), len(found))
+"""
+
+
+def test_threads_share_the_simulator_where_numba_has_only_its_own_pool() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=600, cwd=ROOT,
+        env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue"}, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (0, "1 8\n"), ran.stderr
 
 
 def test_simulations_run_in_threads() -> None:

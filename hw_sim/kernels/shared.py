@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -36,14 +37,25 @@ def limited_to(threads: int | None, parts: int) -> Iterator[None]:
     the work: waking a thread that finds nothing to do takes longer than a small network."""
     before = numba.get_num_threads()
     threads = max(1, min(threads or before, parts))
-    if threads >= before:
-        yield
-        return
-    numba.set_num_threads(threads)
+    with _one_at_a_time():
+        numba.set_num_threads(min(threads, before))
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
+
+
+_RUNNING = threading.RLock()
+
+
+def _one_at_a_time() -> AbstractContextManager[Any]:
+    """Return a lock where numba has but its own pool of threads, which ends the process when two
+    threads of Python use it at once; OpenMP's and TBB's may be shared."""
     try:
-        yield
-    finally:
-        numba.set_num_threads(before)
+        shared = numba.threading_layer() != "workqueue"
+    except ValueError:  # which one it is shows with the first kernel
+        shared = False
+    return nullcontext() if shared else _RUNNING
 
 
 def products_alike() -> AbstractContextManager[Any]:

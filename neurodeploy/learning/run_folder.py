@@ -389,7 +389,7 @@ class RunFolder:
             temporary.write_text("\n".join(lines) + "\n")
 
     def draw(self, epochs: Sequence[training.Epoch], best: int | None = None) -> None:
-        """Draw the history of one epoch or more; the best is marked, by its number or by accuracy."""
+        """Draw the history of one epoch or more, and mark the best (by accuracy if not named)."""
         with replacing(self.picture) as temporary:
             history.draw(epochs, temporary, best=best)
 
