@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numba
+from numba.np.ufunc.parallel import threading_layer
 
 from neurodeploy.models.layers import Layer
 
@@ -52,7 +53,7 @@ def _one_at_a_time() -> AbstractContextManager[Any]:
     """Return a lock where numba has but its own pool of threads, which ends the process when two
     threads of Python use it at once; OpenMP's and TBB's may be shared."""
     try:
-        shared = numba.threading_layer() != "workqueue"
+        shared = threading_layer() != "workqueue"
     except ValueError:  # which one it is shows with the first kernel
         shared = False
     return nullcontext() if shared else _RUNNING
