@@ -101,6 +101,7 @@ _HTML.update(
             ("Placement", "placement_html"),
             ("Chip", "chip_html"),
             ("Activity", "activity_html"),
+            ("Estimated", "estimated_html"),
             ("Report", "report_html"),
             ("Comparison", "comparison_html"),
             ("SideBySide", "networks_html"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 from types import TracebackType
@@ -49,18 +50,41 @@ class progress_bar:
         self.close()
 
 
+class _Cell(io.StringIO):
+    """Text that a notebook shows below the cell, each line in place of the one before.
+
+    It needs no widgets, and a notebook that is saved holds the last line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._display: Any = None
+
+    def write(self, text: str) -> int:
+        from IPython.display import display
+
+        if line := text.strip():
+            shown = {"text/plain": line}
+            if self._display is None:
+                self._display = display(shown, raw=True, display_id=True)
+            else:
+                self._display.update(shown, raw=True)
+        return len(text)
+
+
 def _bar(description: str, done: int, total: int) -> Any:
-    from tqdm.auto import tqdm  # it takes longer to import than a command to start
+    from tqdm import tqdm  # it takes longer to import than a command to start
 
     in_notebook, size = "ipykernel" in sys.modules, shutil.get_terminal_size()
     return tqdm(
         total=total,
         initial=done,  # a resumed run starts far from 0: no speed in that
         desc=description,
+        file=_Cell() if in_notebook else None,
         disable=False if in_notebook else None,  # None: where stderr is no terminal
         leave=in_notebook,
         unit_scale=True,
-        ncols=None if in_notebook else min(size.columns, 100),
+        ncols=80 if in_notebook else min(size.columns, 100),
         nrows=None if in_notebook else size.lines,
         bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} elapsed, {remaining} to go",
     )

@@ -30,6 +30,7 @@ from neurodeploy.hw_sim.estimates.meter import Workload, measure
 from neurodeploy.hw_sim.placement.budgets import BudgetUse
 from neurodeploy.hw_sim.placement.design_rules import advice, check
 from neurodeploy.hw_sim.placement.place import Core, LayerPlacement, Placement, place
+from neurodeploy.models.display import Shown
 from neurodeploy.models.network import QuantizedNetwork
 
 MICRO: Final = 1e6
@@ -192,8 +193,8 @@ class Power:
         return {name: band_as_json(part, MILLI) for name, part in parts.items()}
 
 
-@dataclass(frozen=True)
-class Estimated:
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimated(Shown):
     """What a network would take on one kind of chip.
 
     Attributes:
@@ -235,6 +236,18 @@ class Estimated:
         if self.pace is None or self.pace_energy is None:
             return None
         return self._power(self.pace_energy, self.pace.sample_s)
+
+    def __repr__(self) -> str:
+        """Return neurocores, energy and latency in a line, or why the network does not fit."""
+        title = self.placement.chip.title
+        if self.problems:
+            return f"{title}: does not fit, {self.problems[0]}"
+        cores = self.placement.neurocores
+        return (
+            f"{title}: {cores:,} neurocore{'s' * (cores != 1)}, about "
+            f"{self.energy.total.value * MICRO:,.3g} uJ and "
+            f"{self.latency.sample_s.value * MILLI:,.3g} ms per sample (estimated)"
+        )
 
     def _power(self, energy: Energy, duration_s: Estimate) -> Power:
         return Power(static_power(self.placement), power(energy, duration_s))

@@ -14,11 +14,12 @@ from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips.chip import CHIPS, Chip
 from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement, place
+from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.models.layers import LAYERS, longest_delay
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.models.neurons import NEURONS
-from neurodeploy.pages import beside, history, wording
+from neurodeploy.pages import beside, history, per_chip, wording
 from neurodeploy.pages.figures import drawing
 from neurodeploy.pages.html import page, texts
 from neurodeploy.pages.listings import NONE, Listing
@@ -130,6 +131,22 @@ def activity_html(activity: Activity) -> str:
     head = ("layer", "neurons", "spikes", "per sample", "rate per neuron and step")
     what = f"{number_of(samples, 'sample')} of {number_of(steps, 'time step')}, {channels:,} inputs"
     return _shown("Activity", f"{what}.", tables=[Listing("Spikes, counted", head, rows)])
+
+
+def estimated_html(estimated: Estimated) -> str:
+    """Return time, energy and power of the mean sample on one kind of chip, with bands."""
+    workload = estimated.workload
+    parts = [("at full speed", (*per_chip.SIZE, *per_chip.TIME, *per_chip.ENERGY))]
+    if estimated.pace is not None:
+        parts.append((f"at {wording.pace([estimated])}", per_chip.PACE_TIME + per_chip.PACE_ENERGY))
+    title = "Estimated, per sample: likely (low to high)"
+    return _shown(
+        f"Estimate for {estimated.placement.chip.title}",
+        f"The mean of {number_of(workload.samples, 'sample')} of "
+        f"{number_of(workload.steps, 'time step')}.",
+        sentences=list(estimated.problems),
+        tables=[per_chip.table([estimated], title, parts)],
+    )
 
 
 def report_html(report: Report) -> str:

@@ -154,22 +154,11 @@ class Report(reports.Report):
             f"{number_of(counted.steps, 'time step')} on {self.provenance.get('backend')}",
             f"{accuracy}, {total['spikes_per_sample']:,.1f} spikes and "
             f"{total['synops_per_sample']:,.1f} SynOps per sample",
-            *map(_headline, self.estimated.values()),
+            *map(repr, self.estimated.values()),
         ]
         if self.comparison is not None:
             lines.append(str(self.comparison))
         return "\n".join(lines)
-
-
-def _headline(each: Estimated) -> str:
-    placement = each.placement
-    if each.problems:
-        return f"{placement.chip.title}: does not fit, {each.problems[0]}"
-    return (
-        f"{placement.chip.title}: {number_of(placement.neurocores, 'neurocore')}, about "
-        f"{each.energy.total.value * 1e6:,.3g} uJ and {each.latency.sample_s.value * 1e3:,.3g} ms "
-        "per sample (estimated)"
-    )
 
 
 def _chip_row(each: Estimated) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 
 NUMBERS: Final = "buif"
@@ -162,8 +163,8 @@ class Windows:
         return "test subjects" if self.parts is None else "test samples"
 
 
-@dataclass(frozen=True, eq=False)
-class Signal:
+@dataclass(frozen=True, eq=False, repr=False)
+class Signal(Shown):
     """One window as the sensor gave it.
 
     Attributes:
