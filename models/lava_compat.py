@@ -1,14 +1,18 @@
-"""Make Lava importable on Python 3.11 and later.
+"""Make Lava importable on Python 3.11 and later, and after other users of processes.
 
 `lava.magma.compiler.var_model` (lava-nc 0.10.0) has a dataclass whose default is an instance of
 another dataclass. Python 3.11 refuses such a default unless its class can be hashed, so that one
-module is imported with `dataclass(unsafe_hash=True)`. Python 3.10 needs nothing.
+module is imported with `dataclass(unsafe_hash=True)`. Python 3.10 does not need this.
+
+`lava.magma.runtime.message_infrastructure.multiprocessing` sets the start method of processes to
+"fork" while it is imported, and fails where that is done already: a progress bar of tqdm is enough.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import multiprocessing
 import sys
 from functools import wraps
 from typing import Any
@@ -16,17 +20,34 @@ from typing import Any
 from neurodeploy.models.errors import require
 
 _MODULE = "lava.magma.compiler.var_model"
+_PROCESSES = "lava.magma.runtime.message_infrastructure.multiprocessing"
 
 
 def prepare() -> None:
-    """Import the module that Python 3.11 refuses; call this before any import of Lava.
+    """Import the modules that fail without help; call this before any import of Lava.
 
     Raises:
         MissingPackageError: when Lava is not installed.
     """
     require("Lava's process graph", "lava.magma")
-    if sys.version_info < (3, 11) or _MODULE in sys.modules:
-        return
+    if _PROCESSES not in sys.modules and multiprocessing.get_start_method(True) == "fork":
+        _import_processes()
+    if sys.version_info >= (3, 11) and _MODULE not in sys.modules:
+        _import_compiler()
+
+
+def _import_processes() -> None:
+    """Import the module that sets the start method, which already is what it sets it to."""
+    original = multiprocessing.set_start_method
+    multiprocessing.set_start_method = lambda *args, **kwargs: None
+    try:
+        importlib.import_module(_PROCESSES)
+    finally:
+        multiprocessing.set_start_method = original
+
+
+def _import_compiler() -> None:
+    """Import the module that Python 3.11 refuses."""
     original = dataclasses.dataclass
 
     @wraps(original)

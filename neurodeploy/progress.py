@@ -61,12 +61,13 @@ class _Cell(io.StringIO):
         self._display: Any = None
 
     def write(self, text: str) -> int:
-        from IPython.display import display
+        from IPython import display
 
+        show: Any = display.display
         if line := text.strip():
             shown = {"text/plain": line}
             if self._display is None:
-                self._display = display(shown, raw=True, display_id=True)
+                self._display = show(shown, raw=True, display_id=True)
             else:
                 self._display.update(shown, raw=True)
         return len(text)

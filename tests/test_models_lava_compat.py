@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import multiprocessing
 import subprocess
 import sys
 
@@ -12,6 +13,12 @@ import pytest
 from neurodeploy.models import lava_compat
 
 MODULE = "lava.magma.compiler.var_model"
+
+
+@pytest.fixture(autouse=True)
+def no_start_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ran in this process before, as where no start method is set."""
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: None)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +36,23 @@ def test_lava_s_compiler_can_be_imported_after_it():
         "assert not hasattr(dataclasses.dataclass, '__wrapped__')\n"
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_lava_can_be_imported_after_a_progress_bar() -> None:
+    """tqdm makes a lock of `multiprocessing`, which fixes the start method."""
+    done = run_python(
+        "import multiprocessing\n"
+        "multiprocessing.set_start_method('fork')\n"
+        "from neurodeploy.models import lava_compat; lava_compat.prepare()\n"
+        "from lava.magma.core.run_configs import Loihi2SimCfg\n"
+        "from lava.proc.dense.process import DelayDense\n"
+        "try:\n"
+        "    multiprocessing.set_start_method('fork')\n"
+        "except RuntimeError:\n"
+        "    print('put back')\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "put back" in done.stdout
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 accepts that module")
