@@ -79,7 +79,9 @@ def test_kept_output_is_complete(name: str) -> None:
     check_outputs(name, notebook)
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize(
+    "name", [pytest.param("first-network", marks=pytest.mark.long), "own-network"]
+)
 def test_it_runs_on_a_small_configuration(name: str, tmp_path: Path) -> None:
     notebook = copy.deepcopy(read(name))
     (parameters,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
