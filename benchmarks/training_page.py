@@ -34,7 +34,7 @@ What differs: lava-dl and ours round weights to 8 bits in every step and states 
 compute with floats, and lack the step that a layer takes on Loihi and learned delays. They run in
 the way that is fastest for them, one matrix product a layer over all steps; their surrogate
 gradients are their defaults. All processes keep freed memory instead of returning it to the kernel
-(`models/memory.py`), which stock lava-dl and the others would not do by themselves.
+(`neurodeploy/cli.py`), which stock lava-dl and the others would not do by themselves.
 """
 
 HAR = """\

@@ -38,7 +38,7 @@ from torch import Tensor
 
 from benchmarks.peers.measuring import count_different, peak_mb
 from benchmarks.trainers.training_file import LEARNING_RATE, RATE_SCALE, TrainingWorkload, read
-from neurodeploy.models.memory import keep_freed_memory
+from neurodeploy.cli import keep_freed_memory
 
 WARM_UP = 2
 
