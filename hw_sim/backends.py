@@ -35,6 +35,13 @@ class RunOptions:
     time_limit_s: float | None = None
     progress: Callable[[int, int], None] | None = None
 
+    def __post_init__(self) -> None:
+        threads, limit = self.threads, self.time_limit_s
+        if threads is not None and not (type(threads) is int and threads >= 1):
+            raise InputError(f"threads is {threads!r}; give a whole number from 1, or None for all")
+        if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+            raise InputError(f"time_limit_s is {limit!r}; give a number of seconds over 0")
+
 
 class Run(Protocol):
     """Run every sample from cleared state for its whole length."""

@@ -18,7 +18,11 @@ def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> Int
     Raises:
         InputError: when a value is not a whole number or does not fit `dtype`.
     """
-    given = np.asarray(values)
+    try:
+        given = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{name} cannot be read as an array of numbers ({reason})") from None
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {given.dtype}; it must hold whole numbers")
     with np.errstate(invalid="ignore"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ class Shown:
         values = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
         shown = ", ".join(f"{name}={value_text(value)}" for name, value in values.items())
         return f"{type(self).__name__}({shown})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make copies and pickles by the constructor, so that they are checked and read-only."""
+        values = (getattr(self, each.name) for each in fields(self))  # type: ignore[arg-type]
+        plain = (dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+        return type(self), tuple(plain)
 
     def _repr_html_(self) -> str | None:
         return html_of(self)

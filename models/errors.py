@@ -21,6 +21,7 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "torch": "lava",
         "lava.magma": "lava",
+        "lava.proc": "lava",
         "lava.lib.dl.slayer": "lava",
         "tonic": "events",
         "tensorboard": "tensorboard",

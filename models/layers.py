@@ -40,8 +40,14 @@ def check_senders(senders: int) -> None:
 
 def checked_delay(values: IntArray, shape: tuple[int, ...], name: str) -> IntArray:
     delay = read_only(values, np.int64, name)
+    if delay.ndim < 2:  # one for all, or one per sender
+        delay = np.atleast_2d(delay)
     if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, shape)):
-        raise InputError(f"{name} has shape {delay.shape}; it must broadcast to {shape}")
+        raise InputError(
+            f"{name} has shape {delay.shape}; it must broadcast to "
+            f"{shape}: give one number, ({shape[1]},) or (1, {shape[1]}) for one delay per sender, "
+            f"({shape[0]}, 1) for one per neuron"
+        )
     check_range(delay, 0, loihi.DELAY_MAX, name)
     if not delay.any():
         delay = delay[:1, :1]
@@ -181,7 +187,7 @@ class DenseLayer(_MatrixLayer):
         weight: int16 array (neurons, senders), -256..255.
         neuron: what the weighted spikes drive.
         delay: int8 array that broadcasts to `weight`, 0..62 time steps beside the one step that
-            every layer takes. (1, 1) and 0: none; (1, senders): axonal, one delay a sender;
+            every layer takes. 0: none; (1, senders) or (senders,): axonal, one delay a sender;
             (neurons, 1): dendritic, one delay for all that a neuron receives;
             (neurons, senders): synaptic.
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -45,8 +46,8 @@ LAYERS_SHOWN: Final = 8
 AnswerKind: TypeAlias = Literal["spikes", "voltage", "values"]
 
 
-@dataclass(frozen=True)
-class TaskDescription:
+@dataclass(frozen=True, repr=False)
+class TaskDescription(Shown):
     """What a network was made for: enough to encode new signals and to read its answers.
 
     Attributes:
@@ -148,7 +149,17 @@ class QuantizedNetwork(Shown):
     group: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layers, (list, tuple)):
+            raise InputError(
+                f"the layers are a {type(self.layers).__name__}; give a list of layers, as in "
+                "QuantizedNetwork([layer])"
+            )
         object.__setattr__(self, "layers", tuple(self.layers))
+        for index, layer in enumerate(self.layers):
+            if not isinstance(layer, tuple(LAYERS)):
+                raise InputError(f"layer {index} is a {type(layer).__name__}; give layers alone")
+        if not isinstance(self.task, TaskDescription):
+            raise InputError(f"the task is {self.task!r}; give a TaskDescription")
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
         _check_chain(self.layers)
         shape = tuple(self.input_shape) or tuple(self.layers[0].input_shape)
@@ -195,6 +206,11 @@ class QuantizedNetwork(Shown):
             )
 
     @property
+    def digest(self) -> str:
+        """The sha256 of the layers, input and task, 64 hexadecimal digits."""
+        return digest(self)
+
+    @property
     def inputs(self) -> int:
         """Number of input channels."""
         return self.layers[0].senders
@@ -227,6 +243,21 @@ def line_of(layer: Layer) -> str:
     longest = longest_delay(layer)
     delays = [f"{layer.delay_kind} delays to {longest}"] if longest else []
     return ", ".join([neurons, *weights, *delays])
+
+
+def check_network(network: Any) -> None:
+    """Raise InputError for what is no quantized network, with the way to one."""
+    if isinstance(network, QuantizedNetwork):
+        return
+    kind = type(network).__name__
+    way = "give a QuantizedNetwork"
+    if hasattr(network, "blocks"):
+        way = "quantize it first, with neurodeploy.quantize(model)"
+    elif hasattr(network, "model"):
+        way = "quantize its model first, with neurodeploy.quantize(run.model)"
+    elif isinstance(network, (str, PurePath)):
+        way = "load it first, with neurodeploy.load(path)"
+    raise InputError(f"the network is a {kind}; {way}")
 
 
 def _check_chain(layers: Sequence[Layer]) -> None:

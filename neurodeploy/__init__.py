@@ -119,15 +119,29 @@ def __getattr__(name: str) -> Any:
         return metadata.version("neurodeploy")
     for home, names in _HOMES.items():
         if name in names:
-            if name in _NEED_LAVA:
-                from neurodeploy.models.errors import require
-
-                require(*_NEED_LAVA[name])
             called = names[name] if isinstance(names, dict) else name
-            found = getattr(import_module(f"neurodeploy.{home}"), called)
+            found = _found(name, home, called)
             globals()[name] = found
             return found
     raise AttributeError(f"module 'neurodeploy' has no attribute {name!r}")
+
+
+def _found(name: str, home: str, called: str) -> Any:
+    """Return a name, or for one that needs the extra `lava`, which is missing, what says so when it
+    is called: `hasattr` and `from neurodeploy import *` work without it."""
+    from neurodeploy.models.errors import MissingPackageError, require
+
+    try:
+        if name in _NEED_LAVA:
+            require(*_NEED_LAVA[name])
+        return getattr(import_module(f"neurodeploy.{home}"), called)
+    except MissingPackageError as error:
+        missing = error
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise missing
+
+        return refuse
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neurodeploy.export import netx
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.network import QuantizedNetwork, check_network
 
 if TYPE_CHECKING:  # it needs torch
     from neurodeploy.models.snn import SlayerNetwork
@@ -23,7 +23,8 @@ def load(path: str | Path) -> QuantizedNetwork:
 
     Args:
         path: a netx file (HDF5) of neurodeploy or lava-dl, or a checkpoint `model.pt` that `fit`
-            or `python -m neurodeploy.train` wrote, which is quantized.
+            or `python -m neurodeploy.train` wrote, which is quantized; or a run's folder that holds
+            `model.net`.
 
     Raises:
         InputError: when the file is missing, damaged or of another kind.
@@ -34,6 +35,8 @@ def load(path: str | Path) -> QuantizedNetwork:
         4
     """
     path = Path(path)
+    if path.is_dir() and (path / "model.net").is_file():
+        path = path / "model.net"
     files.check_file(path, "give the path of a .net file, or of a model.pt")
     with path.open("rb") as file:
         start = file.read(len(HDF5))
@@ -76,6 +79,7 @@ def save(network: QuantizedNetwork, path: str | Path) -> None:
     Example:
         >>> neurodeploy.save(network, "example.net")
     """
+    check_network(network)
     path = Path(path)
     if path.suffix != ".net":
         raise InputError(f"{path} is no name for a netx file; end it in .net")

@@ -18,7 +18,7 @@ Advance: TypeAlias = Callable[[int, int], None]
 """Is called with what is done and the whole."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples:
     """Samples to run; `Samples.of(spikes, labels)` makes them from arrays.
 
@@ -51,7 +51,7 @@ class Samples:
     notes: tuple[str, ...] = ()
 
     @staticmethod
-    def of(spikes: NDArray[Any], labels: ArrayLike | None = None, *, source: str = "") -> Samples:
+    def of(spikes: ArrayLike, labels: ArrayLike | None = None, *, source: str = "") -> Samples:
         """Return samples of arrays.
 
         Args:
@@ -68,9 +68,11 @@ class Samples:
             >>> len(samples), samples.num_steps
             (5, 30)
         """
-        if spikes.ndim != 3:
+        spikes = np.asarray(spikes)
+        if spikes.ndim != 3 or spikes.dtype.kind not in "bui":
             raise InputError(
-                f"the spikes have shape {spikes.shape}; give (samples, channels, time)"
+                f"the spikes are {spikes.dtype} of shape {spikes.shape}; give integers (samples, "
+                "channels, time)"
             )
         known = None if labels is None else np.asarray(labels)
         if known is not None and (known.dtype.kind not in "ui" or known.shape != spikes.shape[:1]):
@@ -78,6 +80,8 @@ class Samples:
                 f"the labels are {known.dtype} of shape {known.shape}; give integers of shape "
                 f"({len(spikes)},), one per sample"
             )
+        if known is not None and known.min(initial=0) < 0:
+            raise InputError(f"the labels hold {known.min()}; give integers from 0")
         return Samples(
             numbers=np.arange(len(spikes)),
             num_steps=spikes.shape[2],
@@ -106,8 +110,26 @@ class Samples:
             raise InputError(f"the samples of {self.source} have no labels; give one per sample")
         return self.labels
 
+    def __getitem__(self, number: int) -> tuple[NDArray[Any], int | None]:
+        """Return the spikes (channels, time) and the label of one sample, like torch's datasets."""
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"there is no sample {number} of {len(self)}")
+        number %= len(self)
+        label = None if self.labels is None else int(self.labels[number])
+        return self.part(number, number + 1)[0], label
+
+    def __repr__(self) -> str:
+        labels = "labelled" if self.labels is not None else "without labels"
+        return f"{len(self):,} samples of {self.num_steps:,} steps, {labels}, from {self.source}"
+
     def take(self, count: int | None) -> Samples:
-        """Return `count` of the samples, spread evenly; all of them for None."""
+        """Return `count` of the samples, spread evenly; all of them for None.
+
+        Raises:
+            InputError: when `count` is below 1.
+        """
+        if count is not None and count < 1:
+            raise InputError(f"count is {count}; give 1 or more, or None for all")
         chosen = spread(len(self), count)
         whole, signal = self.part, self.signal
         if len(chosen) == len(self):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 import inspect
 import json
 import os
+import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -157,6 +160,134 @@ def test_spikes_of_ones_own_are_trained_quantized_and_checked() -> None:
     assert report.accuracy > 0.9, "the classes differ in nothing but their number of spikes"
     assert network.task.class_names == ("few", "many")
     assert network.task.dt_ms == 5.0
+
+
+SPIKES = np.ones((2, 4, 9), np.uint8)
+PARTS = [(np.ones((4, 3, 9), np.uint8), [0, 1, 0, 1])] * 3
+MISTAKES = {
+    "a path for a network": (lambda net: nd.simulate("model.net", SPIKES), "neurodeploy.load"),
+    "a torch module for a network": (
+        lambda net: nd.evaluate(type("Module", (), {"blocks": []})(), SPIKES),
+        "neurodeploy.quantize",
+    ),
+    "a network for a model": (lambda net: nd.check_equivalence(net, net, SPIKES), "blocks"),
+    "a task for its samples": (
+        lambda net: nd.evaluate(net, nd.task_from_arrays(*PARTS)), "task.test"
+    ),
+    "a name for a task": (lambda net: nd.fit("digits"), "neurodeploy.task"),
+    "a dict for a configuration": (
+        lambda net: nd.fit(nd.task_from_arrays(*PARTS), {"epochs": 1}), "TrainConfig"
+    ),
+    "activity of another network": (
+        lambda net: nd.estimate(
+            net, nd.simulate(nd.QuantizedNetwork([nd.DenseLayer([[1, 2]], NEURON)]), [[[1], [0]]])
+        ),
+        "2-1 and the network placed is 4-3-2",
+    ),
+    "no chip": (lambda net: nd.place(net, None), "the chip is None"),
+    "no chips": (lambda net: nd.evaluate(net, SPIKES, chips=None), "the chips are None"),
+    "no threads": (lambda net: nd.simulate(net, SPIKES, threads=0), "threads is 0"),
+    "a layer for layers": (lambda net: nd.QuantizedNetwork(net.layers[0]), "list of layers"),
+    "a text among layers": (lambda net: nd.QuantizedNetwork([net.layers[0], "x"]), "layer 1"),
+    "ragged weights": (lambda net: nd.DenseLayer([[1, 2], [3]], NEURON), "weight cannot be read"),
+    "delays of another size": (
+        lambda net: nd.DenseLayer([[1, 2], [3, 4]], NEURON, delay=[1, 2, 3]), "per sender"
+    ),
+    "spikes that are no numbers": (lambda net: nd.Samples.of(["a"]), "give integers"),
+    "labels below 0": (lambda net: nd.Samples.of(SPIKES, [0, -1]), "-1"),
+    "no sample": (lambda net: nd.Samples.of(SPIKES).take(0), "count is 0"),
+    "labels of another part": (
+        lambda net: nd.task_from_arrays((PARTS[0][0], [0, 1]), *PARTS[1:]), "train: the labels"
+    ),
+    "parts of other channels": (
+        lambda net: nd.task_from_arrays((SPIKES, [0, 1]), *PARTS[1:]), "parts differ"
+    ),
+    "too few class names": (
+        lambda net: nd.task_from_arrays(*PARTS, class_names=["one"]), "label 1 for 1 class names"
+    ),
+    "an unknown network": (lambda net: nd.TrainConfig(network="resnet"), "no network 'resnet'"),
+    "rows of nothing": (
+        lambda net: nd.evaluate(net, SPIKES).to_rows("layers"), "'chip' or 'layer'"
+    ),
+}  # fmt: skip
+NEURON = nd.CubaLif(1024, 128, 64)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_natural_mistake_is_one_sentence_with_a_way_out(name: str) -> None:
+    mistake, said = MISTAKES[name]
+    with pytest.raises(nd.InputError, match=re.escape(said)) as caught:
+        mistake(a_network())
+    assert "\n" not in str(caught.value)
+
+
+def test_delays_and_sizes_are_taken_as_people_write_them() -> None:
+    layer = nd.DenseLayer(np.ones((3, 2)), NEURON, delay=[4, 5])
+    assert (layer.delay_kind, layer.delay.tolist()) == ("axonal", [[4, 5]])
+    assert nd.DenseLayer(np.ones((3, 2)), NEURON, delay=7).delay.tolist() == [[7]]
+    assert nd.TrainConfig(hidden=[np.int64(16)]).hidden == (16,)
+
+
+def test_networks_and_reports_are_copied_and_pickled() -> None:
+    network = a_network()
+    report = nd.evaluate(network, SPIKES)
+    for again in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert again.digest == network.digest
+        assert not again.layers[0].weight.flags.writeable
+    assert pickle.loads(pickle.dumps(report)).to_dict() == report.to_dict()
+
+
+def test_samples_are_like_a_dataset_of_torch() -> None:
+    samples = nd.Samples.of(np.arange(24).reshape(2, 3, 4) % 2, [5, 7])
+    spikes, label = samples[-1]
+    assert (spikes.shape, label, len(samples)) == ((3, 4), 7, 2)
+    with pytest.raises(IndexError):
+        samples[2]
+
+
+def test_without_lava_names_are_there_and_say_what_is_missing_when_called() -> None:
+    code = """
+import sys
+sys.modules["torch"] = sys.modules["lava"] = sys.modules["lava.proc"] = None
+from neurodeploy import *
+import neurodeploy as nd
+for name in ("fit", "quantize", "to_lava"):
+    assert hasattr(nd, name)
+    try:
+        getattr(nd, name)(None)
+    except nd.InputError as error:
+        print(type(error).__name__, "pip install" in str(error))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT,
+        check=False,
+    )  # fmt: skip
+    assert ran.stdout.splitlines() == ["MissingPackageError True"] * 3, ran.stderr
+
+
+def test_trainings_in_threads_come_to_the_weights_of_one(trained: dict[str, Any]) -> None:
+    import torch
+
+    config = nd.TrainConfig(hidden=(4,), epochs=1, threads=1)
+    alone = nd.fit(trained["task"], config).checkpoint.weights
+    found: list[Any] = []
+    fit = lambda: found.append(nd.fit(trained["task"], config).checkpoint.weights)  # noqa: E731
+    threads = [threading.Thread(target=fit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=600)
+    assert len(found) == 2
+    assert all(torch.equal(each[name], alone[name]) for each in found for name in alone)
+
+
+def test_an_interruption_says_what_is_lost(trained: dict[str, Any]) -> None:
+    def interrupt(epoch: Any) -> None:
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="2 finished epochs are lost, since no folder"):
+        nd.fit(trained["task"], nd.TrainConfig(hidden=(4,), epochs=3), on_epoch=interrupt)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

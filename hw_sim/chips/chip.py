@@ -144,12 +144,13 @@ def choose(names: Sequence[str] = (), files: Sequence[Path] = ()) -> tuple[Chip,
     return tuple(chosen.values())
 
 
-def read_chip_file(path: Path) -> Chip:
-    """Return the chip that the cost file at `path` describes.
+def read_chip_file(path: Path | str) -> Chip:
+    """Return the chip that the cost file at `path` describes; see docs/cost-files.md.
 
     Raises:
         InputError: one sentence on the first fault of the file.
     """
+    path = Path(path)
     return read_chip(cost_file.read_text(path), path)
 
 

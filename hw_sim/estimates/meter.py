@@ -286,8 +286,10 @@ class Meter:
         """Add the next samples.
 
         Raises:
-            InputError: when they have another number of steps than those before.
+            InputError: when they are of another network, or have another number of steps than those
+                before.
         """
+        _check_sizes(activity, self._placement)
         samples, _, steps = activity.inputs.shape
         if self._steps is None:
             self._steps = _Steps(self._placement, steps)
@@ -370,6 +372,19 @@ class Meter:
         ]
         longest = max((longest_way(*each) for each in found), key=sum)
         return sum((traffic(*each) for each in found), NO_TRAFFIC), longest
+
+
+def _check_sizes(activity: Activity, placement: Placement) -> None:
+    """Raise InputError for the activity of a network of other sizes than the one placed."""
+    layers = placement.network.layers
+    ran = [array.shape[1] for array in (activity.inputs, *activity.spikes)]
+    placed = [layers[0].senders, *(layer.neurons for layer in layers)]
+    if ran != placed:
+        one, other = ("-".join(map(str, sizes)) for sizes in (ran, placed))
+        raise InputError(
+            f"the activity is of a network {one} and the network placed is {other}; give the "
+            "network that ran"
+        )
 
 
 @dataclass

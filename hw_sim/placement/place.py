@@ -28,8 +28,9 @@ from neurodeploy.hw_sim.placement.budgets import (
 )
 from neurodeploy.hw_sim.placement.mesh import Places, places_of
 from neurodeploy.models.display import ITEMS, Shown
+from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import Layer, Shape
-from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.network import QuantizedNetwork, check_network
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,11 @@ def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
         >>> neurodeploy.place(network, "loihi2").neurocores
         2
     """
+    check_network(network)
     if isinstance(chip, str):
         chip = find_chip(chip)
+    if not isinstance(chip, Chip):
+        raise InputError(f"the chip is {chip!r}; give the name of one, or a Chip")
     layers: list[LayerPlacement] = []
     readers = Readers(1, convolve=False)  # what reads the last layer's spikes is one place
     for layer in reversed(network.layers):

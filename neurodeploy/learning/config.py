@@ -113,6 +113,7 @@ _CHECKS: Final[Checks] = {
     "max_grad_norm": _OVER_0,
     "augment": (lambda x: x is None or is_function(x), "give a function, or None"),
     "seed": (lambda x: _is_whole(x, 0), f"give a whole number from 0 to {WHOLE_MAX}"),
+    "device": (lambda x: isinstance(x, str) and bool(x), "give 'cpu', or a GPU such as 'cuda'"),
     "kernels": (KERNELS.__contains__, f"choose {' or '.join(KERNELS)}"),
     "threads": (lambda x: x is None or _is_whole(x), "give a whole number from 1, or None"),
     "synop_budget": _BUDGET,
@@ -195,9 +196,10 @@ class TrainConfig:
         for name, value in vars(self).items():
             if isinstance(value, np.number):
                 object.__setattr__(self, name, value.item())
+        if isinstance(self.hidden, (list, tuple)):
+            sizes = (n.item() if isinstance(n, np.integer) else n for n in self.hidden)
+            object.__setattr__(self, "hidden", tuple(sizes))
         check_fields(self, _CHECKS)
-        if self.hidden is not None:
-            object.__setattr__(self, "hidden", tuple(self.hidden))
         LayerSpec("dense", 1, dropout=self.dropout, **self._of_layers())
         self._check_network()
         if self.synop_budget is not None and self.energy_budget_uj is not None:
@@ -207,6 +209,8 @@ class TrainConfig:
             )
 
     def _check_network(self) -> None:
+        if isinstance(self.network, str) and not self.is_preset:
+            check_name(self.network)
         if not self.is_preset:
             for name in ("hidden", "delays", "weight_bits"):
                 if getattr(self, name) is not None:
@@ -345,13 +349,18 @@ def read_network(network: str | Path | Architecture, channels: int = 1) -> Archi
     if isinstance(network, Architecture):
         return network
     path = Path(network)
-    if not path.suffix and not path.exists():
-        names = ", ".join(PRESETS)
-        raise InputError(f"there is no network {str(path)!r}; choose {names}, or give a JSON file")
+    check_name(str(path))
     try:
         return read_architecture(path, (channels,))
     except InputError as error:
         raise InputError(f"the network {error}") from None
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for what is neither a preset nor looks like a file."""
+    if name not in PRESETS and not Path(name).suffix and not Path(name).exists():
+        names = ", ".join(PRESETS)
+        raise InputError(f"there is no network {name!r}; choose {names}, or give a JSON file")
 
 
 TOLD_FROM: Final = 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ ZEROS_ARE_STORED = (
     "energy of a report count them, only its effective operations do not; a budget leaves out "
     "whole neurons instead"
 )
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""torch's random state is one for all threads, so that trainings in threads wait for each other."""
 
 
 def log(message: str) -> None:
@@ -87,19 +92,25 @@ class TrainedRun(Shown):
         checkpoint.save(self.checkpoint, Path(path))
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Return the curves of the training as a figure, and write them to `path` if given."""
+        """Return the curves of the training as a figure, and write them to a .png if given.
+
+        Raises:
+            InputError: when the name ends otherwise, or the file cannot be written.
+        """
         from neurodeploy.pages import history
 
         if path is not None:
+            if Path(path).suffix.lower() != ".png":
+                raise InputError(f"{path} is no name for a picture; end it in .png")
             with replacing(Path(path)) as temporary:
                 history.draw(self.history, temporary, best=self.best_epoch)
         return history.figure(self.history, best=self.best_epoch)
 
     def __repr__(self) -> str:
-        best = self.best
+        best, name = self.best, self.data.name or "arrays"
         return (
-            f"TrainedRun of {self.data.name}: epoch {best.epoch} of {len(self.history)} is the "
-            f"best\n  validation accuracy {best.validation_accuracy:.1%}, loss {best.loss:.3f}, "
+            f"TrainedRun of {name}: epoch {best.epoch} of {len(self.history)} is the best\n"
+            f"  validation accuracy {best.validation_accuracy:.1%}, loss {best.loss:.3f}, "
             f"{sum(best.synops):,.0f} SynOps per sample"
         )
 
@@ -144,11 +155,17 @@ def fit(
         >>> len(run.history), run.best_epoch, run.model.architecture.sizes
         (1, 1, (64, 16, 10))
     """
+    if not isinstance(data, TaskData):
+        raise InputError(
+            f"the data are a {type(data).__name__}; give what neurodeploy.task or "
+            "neurodeploy.task_from_arrays returned"
+        )
     config = data.config if config is None else config
     check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
     folder = None if out is None else RunFolder(Path(out))
     events = None if tensorboard_folder is None else Path(tensorboard_folder)
     with ExitStack() as held:
+        held.enter_context(_ONE_AT_A_TIME)
         held.enter_context(_torch_left_alone(config))
         team = held.enter_context(distributed.joined())
         lock = None
@@ -172,6 +189,8 @@ def check(
     tensorboard_folder: str | Path | None = None,
 ) -> None:
     """Raise InputError for what `fit` would refuse whatever the data are, before they are read."""
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"the configuration is a {type(config).__name__}; give a TrainConfig")
     if out is None and (resume or tensorboard_folder is not None):
         what = "resume goes on with" if resume else "TensorBoard's event files belong to"
         raise InputError(f"{what} a run in a folder; give `out` as well")
@@ -260,18 +279,26 @@ def _run(
             for sentence in loop.layer_warnings(epoch.rates, epoch.epoch):
                 notify(f"warning: {sentence}")
     except KeyboardInterrupt:
-        kept = _finish_early(keeper)
-        raise KeyboardInterrupt(
-            f"{kept}; go on with --resume"
-            if kept
-            else "no epoch was finished, so nothing was written"
-        ) from None
+        raise KeyboardInterrupt(_interrupted(started, keeper)) from None
     except InputError:
         if kept := _finish_early(keeper):
             notify(f"note: {kept}")
         raise
     if keeper is not None:
-        keeper.finish()
+        try:
+            keeper.finish()
+        except InputError as error:  # a picture is not worth a run
+            notify(f"warning: {error}; the run itself is whole in {keeper.folder.path}")
+
+
+def _interrupted(started: Training, keeper: Keeper | None) -> str:
+    """Return a sentence on what an interruption leaves."""
+    if kept := _finish_early(keeper):
+        return f"{kept}; go on with --resume (from Python: resume=True)"
+    done = len(started.history)
+    if keeper is None and done:
+        return f"{done} finished epochs are lost, since no folder `out` was given to keep them"
+    return "no epoch was finished, so nothing was written"
 
 
 def _finish_early(keeper: Keeper | None) -> str:

@@ -340,6 +340,11 @@ def check_equivalence(
         (True, 0, None)
     """
     require("the equivalence check", "torch", "lava.lib.dl.slayer")
+    if not hasattr(model, "blocks"):
+        raise InputError(
+            f"the model is a {type(model).__name__} without blocks; give the trained torch module "
+            "first, then the network that quantize made of it"
+        )
     samples, fast = as_samples(samples, network), get("fast")
     if for_samples(network, samples) is not network:
         raise InputError(

@@ -77,6 +77,8 @@ class Report(reports.Report):
         Rows per chip hold what was counted and the likely, low and high ends of what is estimated;
         names end in their unit.
         """
+        if per not in ("chip", "layer"):
+            raise InputError(f"per is {per!r}; give 'chip' or 'layer'")
         if per == "layer":
             return [dict(vars(layer)) for layer in self.counted.layers]
         counted = self._counted_row()
@@ -250,7 +252,10 @@ def choose_chips(chips: Sequence[str | Chip]) -> tuple[Chip, ...]:
     Raises:
         InputError: when there is no such chip, or two are called alike.
     """
-    listed = [chips] if isinstance(chips, (str, Chip)) else list(chips)
+    listed = [chips] if isinstance(chips, (str, Chip)) else list(chips or ())
+    wrong = [each for each in listed if not isinstance(each, (str, Chip))]
+    if wrong or not listed:
+        raise InputError(f"the chips are {chips!r}; give names of chips or Chip objects, in a list")
     found = [chips_module.chip(each) if isinstance(each, str) else each for each in listed]
     names = [each.name for each in found]
     for name in names:

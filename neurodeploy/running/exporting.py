@@ -15,7 +15,7 @@ from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.models.errors import require
 from neurodeploy.models.layers import Shape
-from neurodeploy.models.network import QuantizedNetwork, TaskDescription
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription, check_network
 from neurodeploy.running.comparison import Comparison, check_equivalence
 from neurodeploy.running.evaluation import choose_chips
 from neurodeploy.samples import Advance, Samples
@@ -91,6 +91,7 @@ def check_rules(
         >>> dict(neurodeploy.check_rules(network, ["loihi1", "loihi2"]))
         {}
     """
+    check_network(network)
     found = {}
     for chip in choose_chips(chips):
         problems = (*rules.check(network), *design_rules.check(network, place(network, chip)))

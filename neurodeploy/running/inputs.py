@@ -21,7 +21,7 @@ from neurodeploy.hw_sim import memory
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import Shape
-from neurodeploy.models.network import InputLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.models.network import InputLayer, QuantizedNetwork, TaskDescription, check_network
 from neurodeploy.samples import Samples, shortfall, spread
 
 WHOLE: Final = 1e-3
@@ -100,8 +100,11 @@ def as_samples(
     """Return samples as they are, with other labels if some are given, or those of an array.
 
     Raises:
-        InputError: when an array or the labels do not fit the network.
+        InputError: when an array or the labels do not fit the network, or it is no quantized one.
     """
+    check_network(network)
+    if hasattr(given, "test") and hasattr(given, "train"):
+        raise InputError("the samples are a whole task; give one part of it, such as task.test")
     if not isinstance(given, Samples):
         return load_input(given, network, labels=labels)
     if labels is None:

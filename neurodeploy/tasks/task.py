@@ -186,7 +186,7 @@ class TaskData(Shown):
         counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
         channels = self.encoder.channels(len(self.windows.channel_names))
         return (
-            f"{self.name}: {self.windows.source}\n"
+            f"{self.name or 'data'}: {self.windows.source}\n"
             f"  {counts}; {len(self.class_names)} classes: {', '.join(self.class_names)}\n"
             f"  spikes of {channels} channels in {self.encoder.steps(self.windows.samples)} steps"
         )
@@ -241,25 +241,30 @@ def task_from_arrays(
         InputError: when shapes disagree, or a part has no sample of some class.
 
     Example:
-        >>> spikes = np.random.default_rng(0).integers(0, 2, (30, 8, 20), dtype=np.uint8)
-        >>> labels = np.arange(30) % 3
-        >>> parts = [(spikes[k::3], labels[::3] * 0 + np.arange(10) % 3) for k in range(3)]
-        >>> neurodeploy.task_from_arrays(*parts).class_names
-        ('0', '1', '2')
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.array([0, 1, 2] * 4)
+        >>> parts = [(rng.integers(0, 2, (12, 8, 20)), labels) for _ in range(3)]
+        >>> data = neurodeploy.task_from_arrays(*parts, class_names=("low", "mid", "high"))
+        >>> len(data.train), data.test.spikes.shape
+        (12, (12, 8, 20))
     """
-    pairs = [
-        (np.asarray(spikes), np.asarray(labels)) for spikes, labels in (train, validation, test)
-    ]
-    parts = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.uint8), [len(p[1]) for p in pairs])
-    labels = np.concatenate([each for _, each in pairs])
-    names = class_names or [str(label) for label in range(int(labels.max()) + 1)]
-    spikes = np.concatenate([each for each, _ in pairs])
-    if spikes.dtype.kind not in "bui" or spikes.min() < 0 or spikes.max() > 1:
-        raise InputError(
-            f"the spikes are {spikes.dtype} from {spikes.min()} to {spikes.max()}; give integers "
-            "of 0 and 1"
-        )
-    windows = _spike_windows(spikes.astype(np.uint8), labels, parts, tuple(names), dt_ms)
+    given = {"train": train, "validation": validation, "test": test}
+    checked = {name: _checked_part(name, part) for name, part in given.items()}
+    shapes = {name: each.spikes.shape[1:] for name, each in checked.items()}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise InputError(f"parts differ in (channels, time): {listed}; give all of one shape")
+    labels = np.concatenate([each.targets for each in checked.values()])
+    names = tuple(class_names or map(str, range(int(labels.max()) + 1)))
+    if labels.max() >= len(names):
+        raise InputError(f"there is a label {labels.max()} for {len(names)} class names; name each")
+    if dt_ms is not None and not dt_ms > 0:
+        raise InputError(f"dt_ms is {dt_ms}; give milliseconds over 0, or None")
+    parts = np.repeat(
+        np.array([TRAIN, VALIDATION, TEST], np.uint8), [len(each) for each in checked.values()]
+    )
+    spikes = np.concatenate([each.spikes for each in checked.values()])
+    windows = _spike_windows(spikes.astype(np.uint8), labels, parts, names, dt_ms)
     task = Task(
         name="",
         description="arrays of spikes",
@@ -269,6 +274,23 @@ def task_from_arrays(
         origin=Origin("arrays", "yours", "you", "they are in memory"),
     )
     return TaskData(task, windows, split(windows), Counts())
+
+
+def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
+    """Return one part of data from arrays, once its spikes and labels fit each other."""
+    try:
+        spikes, labels = part
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is no pair; give (spikes, labels)") from None
+    try:
+        samples = Samples.of(spikes, labels)
+        samples.targets  # noqa: B018  raises where there are none
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    found = samples.spikes
+    if not found.size or found.min() < 0 or found.max() > 1:
+        raise InputError(f"{name}: the spikes must be 0 or 1, and one at least must be given")
+    return samples
 
 
 def _spike_windows(
