@@ -32,7 +32,7 @@ class CubaLif(Shown):
     Attributes:
         current_decay: int32 array, 0..4096, fraction lost a step in 1/4096.
         voltage_decay: the same for the voltage.
-        threshold: mantissa, 0..131071, or THRESHOLD_NEVER, which no voltage exceeds.
+        threshold: mantissa, 0..131071, or THRESHOLD_NEVER (131072), which no voltage exceeds.
         bias: mantissa added to the voltage in every step from the first, int32 array, -4096..4095.
 
     Decays and biases are one number for all neurons, or one per neuron. A threshold is in the unit

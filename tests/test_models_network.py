@@ -88,7 +88,7 @@ REFUSED = {
         lambda: layer(weight=np.zeros((1, loihi.SENDERS_MAX + 1))),
         "the layer has 65536 senders; sums stay exact up to 65535, so split it",
     ),
-    "a vector of delays": (lambda: layer(delay=[1, 2]), r"delay has shape \(2,\)"),
+    "delays of other senders": (lambda: layer(delay=[1, 2, 3]), r"delay has shape \(1, 3\)"),
     "delays of other neurons": (
         lambda: layer(delay=np.ones((2, 2))),
         r"delay has shape \(2, 2\); it must broadcast to \(3, 2\)",

@@ -136,7 +136,7 @@ def asked(*words: str) -> argparse.Namespace:
         ),
         (
             ("--task", "digits", "--encoder", "log-mel-lif"),
-            "the task digits has no encoder 'log-mel-lif'; it has latency",
+            "the task digits has no other encoder 'log-mel-lif'; beside its own it has latency",
         ),
         (
             ("--energy-budget-uj", "1", "--costs", "none.json"),

@@ -174,10 +174,10 @@ INPUT = ["--input", "input.npy"]
         (["--labels", "x.npy"], "--labels says more about --input, which is missing; give both"),
         ([*INPUT, "--transformed"], "--transformed leaves out the scale and offset of an input"),
         ([*INPUT, "--data", "x"], "--data is for the task's samples and --input brings others"),
-        ([*INPUT, "--compare", "fast"], "--compare and --backend are both fast; name two that"),
-        ([*INPUT, "--time-limit", "9"], "--time-limit (time_limit_s) ends runs on lava or loihi2, "
+        ([*INPUT, "--compare", "fast"], "the backends are fast and fast; name two that"),
+        ([*INPUT, "--time-limit", "9"], "a time limit ends runs on lava or loihi2, "
                                         "and the backend is fast; leave it out"),
-        ([*INPUT, "--spikes", "out.npy"], "out.npy is no name for a file of arrays; give --spikes"),
+        ([*INPUT, "--spikes", "out.npy"], "out.npy is no name for a file of arrays; give one"),
         ([*INPUT, "--spikes", "a/b/../c.net"], "c.net is no name for a file of arrays"),
         ([*INPUT, "--spikes", "dense.net/x.npz"], "dense.net/x.npz cannot be written"),
         ([*INPUT, "--labels", "none.npy"], "none.npy does not exist"),

@@ -26,6 +26,7 @@ from neurodeploy.learning.run_folder import (
     options_of,
 )
 from neurodeploy.learning.training import Epoch, Training
+from neurodeploy.models import files
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
@@ -199,6 +200,8 @@ def check(
         events = Path(tensorboard_folder)
         if resume or events != RunFolder(Path(out)).events:
             tensorboard.check_writable(events)  # else it is set aside with the earlier run
+    if out is not None and files.kind(Path(out)) not in ("", "folder"):
+        raise InputError(f"{out} cannot be written (it is no folder); choose another output folder")
     if resume and out is not None:
         RunFolder(Path(out)).check_holds_run()
     if not config.is_preset:
@@ -294,7 +297,7 @@ def _run(
 def _interrupted(started: Training, keeper: Keeper | None) -> str:
     """Return a sentence on what an interruption leaves."""
     if kept := _finish_early(keeper):
-        return f"{kept}; go on with --resume (from Python: resume=True)"
+        return f"{kept}; go on with --resume"
     done = len(started.history)
     if keeper is None and done:
         return f"{done} finished epochs are lost, since no folder `out` was given to keep them"

@@ -150,8 +150,10 @@ def find_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].partition(". ")[0]
+        if reason.startswith("Expected one of"):  # torch lists all kinds that there are
+            reason = "torch knows no device of that name"
         raise InputError(
-            f"the device {name!r} cannot be used ({reason}); use --device cpu"
+            f"the device {name!r} cannot be used ({reason}); use the device cpu"
         ) from None
     if device.type == "cuda":
         distributed.check_compilers(name)

@@ -171,9 +171,7 @@ def spike_file(
 def check_spike_file(path: Path) -> None:
     """Raise InputError unless `path` is a name for an .npz file."""
     if path.suffix != ".npz" or files.kind(path) == "folder":
-        raise InputError(
-            f"{path} is no name for a file of arrays; give --spikes one ending in .npz"
-        )
+        raise InputError(f"{path} is no name for a file of arrays; give one ending in .npz")
 
 
 def _dtype(layer: Any) -> type[np.generic]:

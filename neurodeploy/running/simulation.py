@@ -119,14 +119,13 @@ def choose_backends(names: Sequence[str], time_limit_s: float | None) -> tuple[B
     chosen = tuple(map(backends.get, names))
     if len(set(names)) < len(names):
         raise InputError(
-            f"two runs on one backend cannot differ: --compare and --backend are both {names[0]}; "
-            "name two that differ"
+            f"two runs on one backend cannot differ: the backends are {' and '.join(names)}; name "
+            "two that differ"
         )
     if time_limit_s is not None and not any(each.timed for each in chosen):
         timed = " or ".join(name for name, each in backends.BACKENDS.items() if each.timed)
         raise InputError(
-            f"--time-limit (time_limit_s) ends runs on {timed}, and the backend is {names[0]}; "
-            "leave it out"
+            f"a time limit ends runs on {timed}, and the backend is {names[0]}; leave it out"
         )
     return chosen
 

@@ -82,8 +82,12 @@ class Task:
     def check_encoder(self, name: str) -> None:
         """Raise InputError when the task has no other encoder of that name."""
         if name not in self.other_encoders:
-            names = ", ".join(self.other_encoders) or "its own alone, so name none"
-            raise InputError(f"the task {self.name} has no encoder {name!r}; it has {names}")
+            others = ", ".join(self.other_encoders)
+            has = f"beside its own it has {others}" if others else "it has its own alone"
+            raise InputError(
+                f"the task {self.name} has no other encoder {name!r}; {has}, which is used where "
+                "none is named"
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
