@@ -74,7 +74,7 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (nothing, ("report", NETWORK, "--backend", "loihi2"), "Intel's hardware packages are not"),
         (nothing, ("train", "--data", "no"), "no is not a folder; unpack a data set and give its"),
         (nothing, ("train", "--out", "data/train/y_train.txt"), "data/train/y_train.txt cannot be"),
-        (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (it is no folder);"),
+        (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (it is no"),
         (nothing, ("train",), "the batch is 32 but there are 12 training windows; give a"),
         (nothing, ("train", *SMALL, "--device", "gpu"), "the device 'gpu' cannot be used ("),
         (

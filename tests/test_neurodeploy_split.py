@@ -165,7 +165,7 @@ def test_a_task_gives_the_encoder_that_is_asked_for() -> None:
     assert task.encoder(images()) == SigmaDelta(0.5)
     assert task.encoder(images(), "moves") == Delta(0.1)
     with pytest.raises(
-        InputError, match="made-up has no other encoder 'rate'; beside its own it has moves"
+        InputError, match="no other encoder 'rate'; beside its own it has moves"
     ):
         task.encoder(images(), "rate")
     with pytest.raises(InputError, match="has no other encoder 'moves'; it has its own alone"):
