@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from neurodeploy.hw_sim import memory
 from neurodeploy.running.inputs import layout
 
 PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")
-(PREPARE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PREPARE, IN_PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"```sh\npython -m neurodeploy\.report (.*?)\n```", PAGE)
 
 
@@ -38,6 +39,10 @@ def test_the_example_runs_as_the_page_says(tmp_path, monkeypatch, capsys, shippe
     assert report.main([*compare, "--time-limit", "100"]) == 0
     (said,) = re.findall(r"It ends with `(.*)`", PAGE)
     assert said in capsys.readouterr().out
+    names: dict[str, Any] = {}
+    exec(compile(IN_PYTHON, "any-network.md", "exec"), names)
+    assert said == str(names["comparison"]) == capsys.readouterr().out.splitlines()[0]
+    assert np.array_equal(names["activity"].spikes[0][0], input_spikes.reshape(768, 16))
     assert report.main(draw) == 0
     assert "Sample 0 of the run" in Path("page.html").read_text(encoding="utf-8")
     drawn = {path.suffix for path in Path("figures").iterdir()}
