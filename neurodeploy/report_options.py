@@ -215,6 +215,12 @@ def network_file(path: Path) -> Path:
     Raises:
         InputError: when a folder holds none, or a checkpoint is given.
     """
+    if path.name == "resume.pt" and files.kind(path) == "file":
+        model = path.with_name("model.pt")
+        raise InputError(
+            f"{path} is the state of a training and no network; export {model} beside it with "
+            f"{cli.next_command('export', model)}, then report on {model.with_suffix('.net')}"
+        )
     if path.suffix == ".pt" and files.kind(path) == "file":
         raise InputError(
             f"{path} is a checkpoint; export it first with {cli.next_command('export', path)}, "
