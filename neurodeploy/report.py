@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run a network, print its report, write the files and return the exit code."""
-    made = _report(args, paths[0], chips)
+    made = _report(args, paths[0], chips, say_notes=args.json)
     if args.json:
         cli.print_json(made.to_dict())
     else:
@@ -86,12 +86,16 @@ def _print_report(args: argparse.Namespace, made: Report) -> None:
         print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
 
 
-def _report(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> Report:
-    """Run one network on what the options name."""
+def _report(
+    args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, say_notes: bool
+) -> Report:
+    """Run one network on what the options name; say the notes of its samples where no text will."""
     from neurodeploy.running.evaluation import evaluate
 
     network = read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     samples = _samples(args, network)
+    for note in samples.notes if say_notes else ():
+        cli.say(f"note: {note}")
     names = " and ".join(filter(None, [args.backend, args.compare]))
     with cli.progress(f"running on {names}") as advance:
         made = evaluate(
@@ -107,7 +111,7 @@ def _report(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> Repo
 
 
 def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
-    """Return the samples that the options name, and say what is to be known about them."""
+    """Return the samples that the options name."""
     from neurodeploy.running.inputs import load_input, task_samples
 
     if args.input is not None:
@@ -118,8 +122,6 @@ def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
     else:
         with cli.reading():
             samples = task_samples(network.task, args.data, count=args.samples)
-    for note in samples.notes:
-        cli.say(f"note: {note}")
     return samples
 
 
@@ -180,9 +182,10 @@ def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequen
     for path in paths:  # before the first takes its time
         read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     reports = []
+    say_notes = args.json or args.csv or args.brief
     for path in paths:
         try:
-            reports.append(_report(args, path, chips))
+            reports.append(_report(args, path, chips, say_notes=say_notes))
         except InputError as error:
             if str(path) in str(error):
                 raise

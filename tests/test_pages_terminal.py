@@ -18,6 +18,7 @@ from rich.console import Console
 
 from neurodeploy.hw_sim.chips.chip import CHIPS
 from neurodeploy.hw_sim.chips.cost import exactly
+from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import beside, per_chip, wording
 from neurodeploy.pages.html import page
@@ -141,6 +142,30 @@ def test_the_page_of_networks_holds_the_cells_of_the_tables(found):
 
 
 # A report
+
+
+HAR = ("WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_of_classes_names_what_a_class_is_mistaken_for(found, width):
+    confusion = np.diag([40] * 6)
+    confusion[0, 1], confusion[1, 2], confusion[3, 4] = 10, 5, 7
+    names = {0: "WALKING_U", 1: "WALKING_D", 3: "STANDING"}
+    outputs = np.eye(6, dtype=np.int64)[np.repeat(np.indices((6, 6))[1].ravel(), confusion.ravel())]
+    labels = np.repeat(np.indices((6, 6))[0].ravel(), confusion.ravel())
+    report = found.entries[0].report
+    scored = replace(report.counted, score=score(outputs, labels))
+    task = TaskDescription("t", class_names=HAR)
+    neuron = CubaLif([1024], [512], 60)
+    network = QuantizedNetwork((DenseLayer(np.ones((6, 6), np.int64) * 2, neuron),), task)
+    out = printed(width, terminal.show, replace(report, counted=scored, network=network))
+    rows = [row for row in cells(out) if re.fullmatch(r"\d [A-Z_]+…?", row[0])]
+    assert len(rows) == 6
+    for place, row in enumerate(rows):
+        assert names.get(place, "-") in row[-1]
+    (line,) = [each for each in out.splitlines() if each.startswith("│ 0 WALKING")]
+    assert len(line) <= width
 
 
 def test_brief_is_the_first_screen_alone(found):

@@ -191,7 +191,7 @@ def load_values(
             f"{path} is the state of a training and no network; give {path.with_name(MODEL)}, "
             "which train wrote beside it"
         )
-    if found != kind:
+    if not isinstance(values, dict) or found != kind:
         raise InputError(
             f"{path} is no checkpoint of neurodeploy; for a network of your own see "
             "docs/own-network.md"
