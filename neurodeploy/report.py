@@ -20,6 +20,7 @@ from neurodeploy.report_options import (
     checkpoint_of,
     network_file,
     sort_out,
+    without_empty_folders,
 )
 
 if TYPE_CHECKING:  # what takes long to import, help texts do without
@@ -51,21 +52,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     chips = chip.choose(args.chip or (), args.costs or ())  # before anything else is read
     paths = [network_file(path) for path in networks]
     check_options(args, paths)
-    check_files(args, paths)
-    if len(paths) > 1:
-        return _side_by_side(args, paths, chips)
-    made = _report(args, paths[0], chips)
-    lines = write_pages(made, page=args.html, figures=args.plots)
+    with without_empty_folders(args):
+        check_files(args, paths)
+        return (_one if len(paths) == 1 else _side_by_side)(args, paths, chips)
+
+
+def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
+    """Run a network, print its report, write the files and return the exit code."""
+    made = _report(args, paths[0], chips, say_notes=args.json)
     if args.json:
         cli.print_json(made.to_dict())
     else:
-        _print_report(args, paths[0], made, lines)
+        _print_report(args, made)
+    sys.stdout.flush()  # a long run's result is out before a file fails
+    lines = write_pages(made, page=args.html, figures=args.plots)
+    if not args.json:
+        for line in lines:
+            print(line)
+        if not args.brief:
+            _print_next(args, paths[0], made.counted.samples)
     code = exit_code(made, asked=tuple(made.estimated) if args.chip or args.costs else ())
     differs = made.comparison is not None and not made.comparison.equal
     return cli.CHECK_FAILED if differs else code
 
 
-def _print_report(args: argparse.Namespace, path: Path, made: Report, lines: Sequence[str]) -> None:
+def _print_report(args: argparse.Namespace, made: Report) -> None:
     from neurodeploy.pages.terminal import checks
     from neurodeploy.pages.terminal import report as terminal
 
@@ -73,18 +84,18 @@ def _print_report(args: argparse.Namespace, path: Path, made: Report, lines: Seq
     checks.show(made)
     if args.spikes is not None:
         print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
-    for line in lines:
-        print(line)
-    if not args.brief:
-        _print_next(args, path, made.counted.samples)
 
 
-def _report(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> Report:
-    """Run one network on what the options name."""
+def _report(
+    args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, say_notes: bool
+) -> Report:
+    """Run one network on what the options name; say the notes of its samples where no text will."""
     from neurodeploy.running.evaluation import evaluate
 
     network = read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     samples = _samples(args, network)
+    for note in samples.notes if say_notes else ():
+        cli.say(f"note: {note}")
     names = " and ".join(filter(None, [args.backend, args.compare]))
     with cli.progress(f"running on {names}") as advance:
         made = evaluate(
@@ -100,7 +111,7 @@ def _report(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> Repo
 
 
 def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
-    """Return the samples that the options name, and say what is to be known about them."""
+    """Return the samples that the options name."""
     from neurodeploy.running.inputs import load_input, task_samples
 
     if args.input is not None:
@@ -111,8 +122,6 @@ def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
     else:
         with cli.reading():
             samples = task_samples(network.task, args.data, count=args.samples)
-    for note in samples.notes:
-        cli.say(f"note: {note}")
     return samples
 
 
@@ -173,9 +182,10 @@ def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequen
     for path in paths:  # before the first takes its time
         read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     reports = []
+    say_notes = args.json or args.csv or args.brief
     for path in paths:
         try:
-            reports.append(_report(args, path, chips))
+            reports.append(_report(args, path, chips, say_notes=say_notes))
         except InputError as error:
             if str(path) in str(error):
                 raise
@@ -188,25 +198,28 @@ def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequen
 
 
 def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide) -> None:
+    """Print the networks side by side, then write their page."""
     from neurodeploy.pages import beside
     from neurodeploy.pages.terminal import beside as terminal
 
-    if args.html is not None:
-        from neurodeploy.pages.html import page
-
-        with cli.status("drawing"):
-            page.write_comparison(found, args.html)
+    as_text = not (args.json or args.csv)
     if args.json:
         cli.print_json(found.to_dict())
     elif args.csv:
         print(beside.csv_text(found), end="")
     else:
-        terminal.show(found)
-        if args.html is not None:
+        terminal.show(found, brief=args.brief)
+    sys.stdout.flush()
+    if args.html is not None:
+        from neurodeploy.pages.html import page
+
+        with cli.status("drawing"):
+            page.write_comparison(found, args.html)
+        if as_text:
             print(f"Wrote {args.html}: the networks side by side as a page")
-        if not args.brief:
-            print("Next, all about one of them:")
-            print(f"  {cli.next_command('report', *_words(args, path), data=args.data)}")
+    if as_text and not args.brief:
+        print("Next, all about one of them:")
+        print(f"  {cli.next_command('report', *_words(args, path), data=args.data)}")
 
 
 # The trained network beside the file

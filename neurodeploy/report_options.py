@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,9 @@ USAGE: Final = (
 )
 OF_ONE: Final = ("spikes", "trace", "plots", "raster")
 """Options that show one network, and so none of several."""
+
+FORMS: Final = ("json", "csv", "brief")
+"""Options that say what stdout has, of which one is possible."""
 
 PICTURES: Final = (".svg", ".png")
 
@@ -210,6 +215,12 @@ def network_file(path: Path) -> Path:
     Raises:
         InputError: when a folder holds none, or a checkpoint is given.
     """
+    if path.name == "resume.pt" and files.kind(path) == "file":
+        model = path.with_name("model.pt")
+        raise InputError(
+            f"{path} is the state of a training and no network; export {model} beside it with "
+            f"{cli.next_command('export', model)}, then report on {model.with_suffix('.net')}"
+        )
     if path.suffix == ".pt" and files.kind(path) == "file":
         raise InputError(
             f"{path} is a checkpoint; export it first with {cli.next_command('export', path)}, "
@@ -236,10 +247,15 @@ def check_options(args: argparse.Namespace, networks: Sequence[Path]) -> None:
                 f"--{name} is about one network and --compare puts {len(networks)} side by side; "
                 "leave one of the two out"
             )
-    if args.csv and (len(networks) < 2 or args.json):
+    asked = [f"--{name}" for name in FORMS if getattr(args, name)]
+    if len(asked) > 1:
         raise InputError(
-            "--csv prints one row per network, of networks that --compare names, and no "
-            "--json; give --compare a.net b.net --csv"
+            f"{' and '.join(asked)} are two forms of one output, of which stdout has one; give one"
+        )
+    if args.csv and len(networks) < 2:
+        raise InputError(
+            "--csv prints one row per network, of networks that --compare names; give "
+            "--compare a.net b.net --csv"
         )
     if args.input is None:
         for name in ("transformed", "labels"):
@@ -277,6 +293,22 @@ def check_files(args: argparse.Namespace, networks: Sequence[Path]) -> None:
         for name in (each.name for each in read if each.suffix in PICTURES):
             _refuse_to_replace(read, args.plots / name, "--plots")
         check_writable(args.plots / f"figure{PICTURES[0]}")
+
+
+@contextmanager
+def without_empty_folders(args: argparse.Namespace) -> Iterator[None]:
+    """Remove the folders made for files that an error or Ctrl-C then left unwritten."""
+    files_of = [path.parent for path in (args.html, args.spikes) if path is not None]
+    folders = [*files_of, *filter(None, [args.plots])]
+    every = {each for folder in folders for each in (folder, *folder.parents)}
+    made = [folder for folder in every if not os.path.lexists(folder)]
+    try:
+        yield
+    except BaseException:
+        for folder in sorted(made, key=lambda each: len(each.parts), reverse=True):
+            with suppress(OSError):  # it holds files, or was not made
+                folder.rmdir()
+        raise
 
 
 def _read(args: argparse.Namespace, networks: Sequence[Path]) -> Iterator[Path]:

@@ -21,6 +21,7 @@ from neurodeploy.models.snn import Architecture, SlayerNetwork
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 UNREADABLE = "is no checkpoint of neurodeploy: it cannot be read; train again"
+ANOTHER = "is no checkpoint of neurodeploy; give the model.pt that train wrote"
 CODE = (
     "is no checkpoint of neurodeploy: it holds code, which is not run; give a file that train wrote"
 )
@@ -91,14 +92,52 @@ def test_a_folder_is_refused(tmp_path):
     assert refusal(tmp_path) == "is a folder; give the path of a .pt file that train wrote"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"accuracy,0.9\n", b"\x80\x04", b"\x80\x02}q\x00(", b"PK\x03\x04", bytes(range(256))],
-)
-def test_what_is_no_torch_file_is_refused(tmp_path, content):
+@pytest.mark.parametrize("content", [b"\x80\x04", b"\x80\x02}q\x00(", b"PK\x03\x04"])
+def test_what_begins_as_a_torch_file_and_is_none_is_refused(tmp_path, content):
     path = tmp_path / "model.pt"
     path.write_bytes(content)
     assert refusal(path) == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"accuracy,0.9\n", b"# Read me\n", b"\x89PNG\r\n\x1a\n", bytes(range(256))]
+)
+def test_a_file_of_another_kind_asks_for_the_model_and_no_training(tmp_path, content):
+    path = tmp_path / "other.txt"
+    path.write_bytes(content)
+    text = refusal(path)
+    assert "no checkpoint" in text
+    assert "model.pt" in text
+    assert "train again" not in text
+
+
+def test_a_netx_file_is_named_and_how_it_is_read(dense):
+    text = refusal(Path("dense.net"))
+    assert "netx" in text
+    assert "neurodeploy.load" in text
+    assert "neurodeploy.report dense.net" in text
+
+
+def whole_state(path: Path) -> None:
+    checkpoint.save_values({"format": checkpoint.STATE_FORMAT, "version": 2}, path)
+
+
+@pytest.mark.parametrize("length", [0, 10, 2000])
+def test_a_broken_model_beside_a_whole_state_is_written_anew_from_it(saved, length):
+    state = saved.with_name("resume.pt")
+    whole_state(state)
+    saved.write_bytes(saved.read_bytes()[:length])
+    text = refusal(saved)
+    assert f"train --resume writes it anew from {state}" in text
+    assert "train again" not in text
+    state.write_bytes(state.read_bytes()[:-40])  # which is broken as well
+    assert "--resume" not in refusal(saved)
+
+
+def test_the_state_of_a_training_names_the_model_beside_it(saved):
+    state = saved.with_name("resume.pt")
+    whole_state(state)
+    assert str(saved) in refusal(state)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -109,7 +148,7 @@ def test_a_file_cut_short_is_refused(saved, legacy):
     content = saved.read_bytes()
     for length in (1, 10, 100, 500, len(content) // 2, len(content) - 100, len(content) - 1):
         saved.write_bytes(content[:length])
-        assert refusal(saved) in (UNREADABLE, CODE)
+        assert refusal(saved) in (UNREADABLE, CODE, ANOTHER)
 
 
 def test_a_file_with_flipped_bytes_is_loaded_or_refused(saved):

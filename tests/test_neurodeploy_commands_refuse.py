@@ -145,3 +145,29 @@ def test_a_network_without_a_task_has_no_samples_to_run(command: Command, work: 
     code, out, err = command("report", NETWORK, "--data", "data")
     assert (code, out) == (2, "")
     assert err.startswith("error: the network names no task, so there are no samples to run;")
+
+
+@pytest.mark.parametrize("name", ["history.jsonl", "history.png", "empty"])
+def test_a_file_that_is_no_model_is_not_to_be_trained_again(
+    command: Command, work: Path, name: str
+) -> None:
+    Path("runs/har/empty").touch()
+    code, out, err = command("export", f"runs/har/{name}")
+    assert (code, out) == (2, "")
+    assert f"runs/har/{name}" in err
+    assert "model.pt" in err
+    assert "train again" not in err
+
+
+def test_a_state_names_the_model_and_a_broken_model_the_state(command: Command, work: Path) -> None:
+    for name in ("export", "report"):
+        code, _, err = command(name, "runs/har/resume.pt")
+        assert code == 2
+        assert "runs/har/model.pt" in err
+        assert "export runs/har/resume.pt" not in err
+    whole = MODEL.read_bytes()
+    cut_short(MODEL)
+    assert "train --resume" in command("export", MODEL)[2]
+    assert command("train", "--data", "data", *SMALL, "--resume")[0] == 0
+    assert len(MODEL.read_bytes()) == len(whole)
+    assert command("export", MODEL, "--data", "data")[0] == 0

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +74,54 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(monkeypatch):
         made.save("page.html")
     assert Path("page.html").read_text() == "old"
     assert not list(Path().glob(".*"))
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Let no file grow to the size of a page or a figure."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_loses_no_report_and_leaves_no_folder(capsys):
+    plain = run(capsys)[1]
+    code, out, err = run(capsys, "--html", "new/page.html", "--plots", "new/plots")
+    assert code == 2
+    assert "File too large" in err
+    assert len(out) > 1000
+    assert plain.startswith(out)
+    assert not Path("new").exists()
+    code, out, _ = run(capsys, "--plots", "plots", "--json")
+    assert code == 2
+    assert json.loads(out)["counted"]["samples"] == 3
+    assert not Path("plots").exists()
+
+
+@pytest.fixture
+def other() -> None:
+    """Write the network once more."""
+    shutil.copy("dense.net", "other.net")
+
+
+@pytest.mark.usefixtures("other", "full_disk")
+@pytest.mark.parametrize("words", [(), ("--csv",), ("--json",)])
+def test_a_full_disk_loses_no_comparison(capsys, words):
+    _, whole, _ = run(capsys, "--compare", "other.net", *words)
+    code, out, err = run(capsys, "--compare", "other.net", *words, "--html", "page.html")
+    assert code == 2
+    assert "page.html" in err
+    assert len(out) > 500
+    assert whole.startswith(out)
+
+
+def test_a_folder_that_was_there_stays(capsys):
+    Path("plots").mkdir()
+    assert run(capsys, "--plots", "plots/new", "--samples", "1", "--raster", "5")[0] == 2
+    assert Path("plots").is_dir()
+    assert not Path("plots/new").exists()
 
 
 REFUSED = {

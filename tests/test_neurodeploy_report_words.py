@@ -83,6 +83,14 @@ def test_fewer_samples_than_asked_for_are_said(command):
     assert said in made["provenance"]["notes"]
 
 
+@pytest.mark.parametrize("words", [(), ("--brief",), ("--json",), ("--compare", "b.net"),
+                                   ("--compare", "b.net", "--brief")])  # fmt: skip
+def test_a_note_on_samples_is_shown_once_for_each_network(command, other, words):
+    _, out, err = command("report", "dense.net", *INPUT, "--samples", "500", *words)
+    shown = (err if "--json" in words else out + err).count("500 samples were asked for")
+    assert shown == 1 + ("--compare" in words)
+
+
 def test_a_full_disk_leaves_no_half_of_the_figures(capsys):
     report.main(["dense.net", *INPUT, "--plots", "plots"])
     before = {path.name: path.read_bytes() for path in Path("plots").iterdir()}

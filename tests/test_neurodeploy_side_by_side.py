@@ -130,19 +130,34 @@ def test_the_network_may_stand_before_the_option(networks, run):
     assert one == other
 
 
-def test_the_text_shows_both_in_80_columns(networks, run):
+def test_the_text_shows_both_in_one_table(networks, run):
     np.save("y.npy", np.array([0, 1, 2]))
     code, out, err = run(A, "--compare", B, "--input", "x.npy", "--labels", "y.npy")
     assert (code, err) == (0, "")
     table = [line for line in out.splitlines() if line[:1] in ("┏", "┃", "│", "└")]
-    assert max(map(len, table)) <= 80
     rows = [line.split("│")[1].strip() for line in table if line.startswith("│")]
-    assert set(rows) == {"a.net", "b.net"}
+    assert rows == ["a.net", "b.net"]
     heads = " ".join(word for line in table if line.startswith("┃") for word in line.split())
     for word in ("accuracy", "macro", "SynOps", "updates", "spikes", "weights", "neurocores",
                  "chips", "latency", "energy", "decision"):  # fmt: skip
         assert word in heads
     assert out.splitlines()[-1].strip() == "python -m neurodeploy.report a.net --input x.npy"
+
+
+def test_in_brief_there_is_no_next_command(networks, run):
+    code, out, err = run("--compare", A, B, "--input", "x.npy", "--brief")
+    assert (code, err) == (0, "")
+    assert "python -m" not in out
+    assert "sha256" not in out
+
+
+@pytest.mark.parametrize(
+    "words", [("--json", "--brief"), ("--json", "--csv"), ("--csv", "--brief")]
+)
+def test_two_forms_of_output_are_refused(networks, run, words):
+    code, out, err = run("--compare", A, B, "--input", "x.npy", *words)
+    assert (code, out) == (2, "")
+    assert all(word in err for word in words)
 
 
 def test_many_networks_stand_below_one_another(networks, run):

@@ -291,6 +291,16 @@ def test_any_number_of_classes_is_drawn(classes):
     assert missing(drawn) == set()
 
 
+@pytest.mark.parametrize(("classes", "times"), [(6, 2), (45, 1)])
+def test_the_columns_of_the_confusion_matrix_have_names_where_there_is_room(classes, times):
+    names = tuple(f"class of {index}" for index in range(classes))
+    labels = np.arange(12) % classes
+    network = network_of(4, 9, classes, class_names=names)
+    drawn, _ = drawn_of(view_of(network, spikes_of(12, 4, 30), labels))
+    texts = [each.text or "" for each in ET.fromstring(drawn["confusion"].svg).iter(f"{SVG}text")]
+    assert {texts.count(name) for name in names} == {times}
+
+
 def test_names_of_any_kind_come_out_as_text():
     names = ("<i>$a_1$</i>", "\x1b[31mred\x00", "a" * 300)
     view = view_of(network_of(4, 9, 3, class_names=names), spikes_of(6, 4, 30), [0, 1, 2] * 2)

@@ -18,8 +18,9 @@ from rich.console import Console
 
 from neurodeploy.hw_sim.chips.chip import CHIPS
 from neurodeploy.hw_sim.chips.cost import exactly
+from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import beside, wording
+from neurodeploy.pages import beside, per_chip, wording
 from neurodeploy.pages.html import page
 from neurodeploy.pages.terminal import beside as terminal_beside
 from neurodeploy.pages.terminal import report as terminal
@@ -43,26 +44,58 @@ def found() -> Any:
     return compare_networks(networks, spikes)
 
 
-def printed(width: int, show: Any, *args: Any, **named: Any) -> str:
+def printed(width: int, show: Any, *args: Any, terminal: bool = False, **named: Any) -> str:
     out = io.StringIO()
-    show(*args, Console(file=out, width=width, highlight=False), **named)
-    return out.getvalue()
+    how: dict[str, Any] = {"force_terminal": terminal, "color_system": None, "highlight": False}
+    show(*args, Console(file=out, width=width, **how), **named)
+    return re.sub(r"\x1b\[\d*m", "", out.getvalue())
 
 
 # Networks side by side
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 400])
-def test_networks_are_rows_and_a_column_has_one_unit_at_any_width(found, width):
-    out = printed(width, terminal_beside.show, found)
+def cells(out: str) -> list[list[str]]:
+    """Return the rows of the printed tables, an estimate and its ends in one cell again."""
+    found: list[list[str]] = []
+    for line in out.splitlines():
+        row = [cell.strip() for cell in line.split("│")[1:-1]] if line.startswith("│") else []
+        if row and not row[0]:
+            found[-1] = [f"{one} {more}".strip() for one, more in zip(found[-1], row)]
+        elif row:
+            found.append(row)
+    return found
+
+
+@pytest.mark.parametrize(("width", "most"), [(60, 7), (80, 5), (120, 3), (160, 2), (400, 1)])
+def test_networks_are_rows_of_as_few_tables_as_a_terminal_has_room_for(found, width, most):
+    out = printed(width, terminal_beside.show, found, terminal=True)
     lines = [line for line in out.splitlines() if line.startswith(("┏", "┃", "│", "└"))]
     assert max(map(len, lines)) <= width
-    rows = [re.split(r"\s*│\s*", line)[1] for line in lines if line.startswith("│")]
-    assert rows == ["small.net", "large.net"] * (len(rows) // 2)
-    assert (len(rows) == 2) == (width == 400)
-    joined = beside.joined(beside.listings(found.entries))
-    shown = {cell for line in lines if line[0] == "│" for cell in re.split(r"\s*│\s*", line)}
-    assert {cell for row in joined.rows for cell in row} <= shown
+    rows = cells(out)
+    assert [row[0] for row in rows] == ["small.net", "large.net"] * (len(rows) // 2)
+    assert len(rows) // 2 <= most
+    titles = [text for text in out.split("\n\n") if text.startswith("Counted")]
+    titles = [" ".join(text.partition("┏")[0].split()) for text in titles]
+    assert len(set(titles)) == len(titles) == len(rows) // 2
+    joined = beside.joined(beside.listings(found.entries))  # the same units, whatever the width
+    for place, row in enumerate(joined.rows):
+        assert [cell for part in rows[place::2] for cell in part[1:]] == list(row[1:])
+
+
+def test_a_pipe_has_room_for_one_table(found):
+    rows = cells(printed(80, terminal_beside.show, found))
+    assert [tuple(row) for row in rows] == list(beside.joined(beside.listings(found.entries)).rows)
+
+
+def test_networks_in_brief_are_tables_alone(found):
+    noted = replace(found, notes=("they differ",))
+    whole, brief = (
+        printed(80, terminal_beside.show, noted, brief=brief) for brief in (False, True)
+    )
+    assert "they differ" in whole
+    assert "they differ" not in brief
+    assert all(line[:1] in ("", "┏", "┃", "┡", "│", "└", "C", " ") for line in brief.splitlines())
+    assert cells(brief) == cells(whole)
 
 
 def test_a_cell_is_the_report_s_value_in_the_unit_of_the_head(found):
@@ -111,6 +144,30 @@ def test_the_page_of_networks_holds_the_cells_of_the_tables(found):
 # A report
 
 
+HAR = ("WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_of_classes_names_what_a_class_is_mistaken_for(found, width):
+    confusion = np.diag([40] * 6)
+    confusion[0, 1], confusion[1, 2], confusion[3, 4] = 10, 5, 7
+    names = {0: "WALKING_U", 1: "WALKING_D", 3: "STANDING"}
+    outputs = np.eye(6, dtype=np.int64)[np.repeat(np.indices((6, 6))[1].ravel(), confusion.ravel())]
+    labels = np.repeat(np.indices((6, 6))[0].ravel(), confusion.ravel())
+    report = found.entries[0].report
+    scored = replace(report.counted, score=score(outputs, labels))
+    task = TaskDescription("t", class_names=HAR)
+    neuron = CubaLif([1024], [512], 60)
+    network = QuantizedNetwork((DenseLayer(np.ones((6, 6), np.int64) * 2, neuron),), task)
+    out = printed(width, terminal.show, replace(report, counted=scored, network=network))
+    rows = [row for row in cells(out) if re.fullmatch(r"\d [A-Z_]+…?", row[0])]
+    assert len(rows) == 6
+    for place, row in enumerate(rows):
+        assert names.get(place, "-") in row[-1]
+    (line,) = [each for each in out.splitlines() if each.startswith("│ 0 WALKING")]
+    assert len(line) <= width
+
+
 def test_brief_is_the_first_screen_alone(found):
     report = found.entries[0].report
     whole, brief = (
@@ -129,6 +186,16 @@ def test_brief_says_why_a_chip_cannot_hold_the_network(found):
     each = replace(report.estimated["loihi1"], problems=("layer 0 is too big",))
     report = replace(report, estimated={"loihi1": each})
     assert "layer 0 is too big" in printed(80, terminal.show, report, brief=True)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_columns_of_the_first_screen_stand_apart(found, width):
+    report = found.entries[0].report
+    out = printed(width, terminal.show, report, brief=True)
+    table = out[out.index("likely") : out.index("More energy")].splitlines()
+    cells = [per_chip.first_screen(report, list(report.estimated.values())).rows]
+    for line, row in zip(table[1:], *cells):
+        assert re.split(r"\s{2,}", line.strip()) == [cell.strip() for cell in row]
 
 
 def test_predictions_name_their_class(found):

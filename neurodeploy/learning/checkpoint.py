@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ require("reading model.pt", "torch", "lava.lib.dl.slayer")  # before they are im
 
 import torch
 
+from neurodeploy import cli
 from neurodeploy.models import architecture_json, files
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
@@ -29,6 +31,13 @@ from neurodeploy.models.snn import SlayerNetwork
 
 FORMAT = "neurodeploy.learning.checkpoint"
 VERSION = 2
+
+MODEL, STATE = "model.pt", "resume.pt"
+"""The network of a run and the state of its training, which stand in one folder."""
+STATE_FORMAT = "neurodeploy.resume"
+
+HDF5, ZIP, PICKLE = b"\x89HDF\r\n\x1a\n", b"PK", b"\x80"
+"""How netx files begin, and torch's."""
 
 PROBE_BYTES = 1 << 20
 """More than is left where a file of less could not be written."""
@@ -97,7 +106,9 @@ def load(path: Path) -> Checkpoint:
     Raises:
         InputError: when the file is missing, no checkpoint of neurodeploy, cut short or unsafe.
     """
-    values = load_values(path, FORMAT, VERSION)
+    files.check_file(path, "give the path of a .pt file that train wrote")
+    _check_begin(path)
+    values = load_values(path, FORMAT, VERSION, way_out=_way_out(path))
     try:
         json.dumps(values["training"])
         return Checkpoint(
@@ -108,7 +119,29 @@ def load(path: Path) -> Checkpoint:
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise InputError(f"{path} is a damaged checkpoint ({reason}); train again") from None
+        raise InputError(f"{path} is a damaged checkpoint ({reason}); {_way_out(path)}") from None
+
+
+def _check_begin(path: Path) -> None:
+    """Raise InputError unless the file begins as torch's do, in an archive or a pickle."""
+    with path.open("rb") as file:
+        start = file.read(len(HDF5))
+    if start == HDF5:
+        raise InputError(
+            f"{path} is a netx file (HDF5) and no checkpoint; read it with neurodeploy.load, or "
+            f"run it with {cli.next_command('report', path)}"
+        )
+    if not start.startswith((ZIP, PICKLE)):
+        way_out = _way_out(path, otherwise="give the model.pt that train wrote")
+        raise InputError(f"{path} is no checkpoint of neurodeploy; {way_out}")
+
+
+def _way_out(path: Path, *, otherwise: str = "train again") -> str:
+    """Return what to do for a checkpoint: go on where its run was left, if that state is whole."""
+    state = path.with_name(STATE)
+    if path.name == MODEL and files.kind(state) == "file" and zipfile.is_zipfile(state):
+        return f"train --resume writes it anew from {state}"
+    return otherwise
 
 
 def save_values(values: dict[str, Any], path: Path) -> None:
@@ -152,7 +185,13 @@ def load_values(
         if "unsupported global" in said or "unsupported class" in said:
             reason = "it holds code, which is not run; give a file that train wrote"
         raise InputError(f"{path} is no checkpoint of neurodeploy: {reason}") from None
-    if not isinstance(values, dict) or values.get("format") != kind:
+    found = values.get("format") if isinstance(values, dict) else None
+    if found == STATE_FORMAT != kind:
+        raise InputError(
+            f"{path} is the state of a training and no network; give {path.with_name(MODEL)}, "
+            "which train wrote beside it"
+        )
+    if not isinstance(values, dict) or found != kind:
         raise InputError(
             f"{path} is no checkpoint of neurodeploy; for a network of your own see "
             "docs/own-network.md"

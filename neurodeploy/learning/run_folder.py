@@ -243,7 +243,7 @@ def _flat(options: Any) -> dict[str, Any]:
     return flat
 
 
-FORMAT = "neurodeploy.resume"
+FORMAT = checkpoint.STATE_FORMAT
 VERSION = 2
 
 

@@ -80,19 +80,29 @@ def layers(report: Report) -> Listing:
     return Listing(title, head, rows, ())
 
 
-def classes(score: Score, names: Sequence[str]) -> Listing:
-    """Return how well each class is recognised, and what it is most often taken for."""
+def classes(score: Score, names: Sequence[str], *, most: int | None = None) -> Listing:
+    """Return how well each class is recognised, and what it is most often taken for.
+
+    Args:
+        score: what was counted.
+        names: of the classes.
+        most: characters of a name; the class's own is whole by default. The number stands for the
+            name of the other class where shortened names are alike.
+    """
+    short = [wording.shorten(name, most or 18) for name in names]
+    others_are = short if len(set(short)) == len(short) else list(map(str, range(len(names))))
+    own = names if most is None else short
     confusion = score.confusion
     correct, labelled, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
     others = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
     rows = tuple(
         (
-            numbered(i, names),
+            numbered(i, own),
             f"{labelled[i]:,}",
             _ratio(correct[i], labelled[i]),
             _ratio(correct[i], predicted[i]),
             _ratio(2 * correct[i], labelled[i] + predicted[i]),
-            f"{others[i].max():,} as {others[i].argmax()}" if others[i].any() else NONE,
+            f"{others[i].max():,} as {others_are[others[i].argmax()]}" if others[i].any() else NONE,
         )
         for i in range(len(confusion))
     )

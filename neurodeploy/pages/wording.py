@@ -124,6 +124,11 @@ def clean(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
+def shorten(text: str, most: int = 18) -> str:
+    """Return `text` in `most` characters or fewer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def classes(report: Report) -> tuple[str, ...]:
     """Return a name for each output."""
     network = report.network

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View
 
 NUMBERED, NAMED = 16, 48
 """Most classes whose cells hold numbers, and whose rows hold names."""
+
+UPRIGHT = 14.0
+"""Points of a column whose name fits above it."""
 
 WEAKEST, STRONGEST = 0.12, 0.55
 """Opacity of a cell that holds few or all samples of its class; text on it stays legible."""
@@ -40,11 +46,13 @@ def draw(view: View) -> Figure:
     score = view.report.counted.score
     assert score is not None
     confusion, classes = score.confusion, len(score.confusion)
-    names = [style.shorten(name) for name in view.classes]
+    names = [wording.shorten(name) for name in view.classes]
     named = classes <= NAMED
     left = min(max(12 + 6.0 * max(map(len, names)) + 18, 52.0), 140.0) if named else 24.0
     cell = min((WIDTH - left - 6) / classes, 36.0)
     side, top = cell * classes, 34.0
+    over = 8 + 5.6 * max(map(len, names)) if _columns_named(names, cell) else 0.0
+    top += over
     figure = style.canvas(top + side + 6)
     axes = style.place(figure, left, top, side, side)
     axes.set_xlim(0, classes)
@@ -79,11 +87,28 @@ def draw(view: View) -> Figure:
             style.write(axes, left - 20, y, name, size=size, ha="right", color=INK)
             if name != str(index):
                 style.write(axes, left - 6, y, str(index), size=size, ha="right", color=SOFT)
+            x = left + cell * (index + 0.5)
+            if over:
+                style.write(
+                    axes,
+                    x,
+                    top - 18,
+                    name,
+                    size=size,
+                    ha="center",
+                    va="bottom",
+                    rotation=90,
+                    color=INK,
+                )
             if cell >= 9:
-                x = left + cell * (index + 0.5)
                 style.write(axes, x, top - 6, str(index), size=size, ha="center", color=SOFT)
         style.write(axes, left - 20, top - 6, "class", size=SMALL, ha="right", color=SOFT)
     return figure
+
+
+def _columns_named(names: Sequence[str], cell: float) -> bool:
+    """Return whether the columns have names and room for them, upright."""
+    return cell >= UPRIGHT and any(name != str(index) for index, name in enumerate(names))
 
 
 def _size(cell: float, largest: int) -> float:

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.placement.place import Core
 from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import (
     ACCENT,
@@ -99,7 +100,7 @@ def draw(view: View) -> Figure:
         axes.set_xlim(0, plan.width)
         axes.set_ylim(plan.height, 0)
         style.write(
-            axes, LEFT, top + 11, style.shorten(title, 20), size=SIZE, weight="bold", color=INK
+            axes, LEFT, top + 11, wording.shorten(title, 20), size=SIZE, weight="bold", color=INK
         )
         note = {"size": SMALL, "ha": "right", "color": SOFT}
         style.write(axes, WIDTH - LEFT, top + 11, taken(each), **note)

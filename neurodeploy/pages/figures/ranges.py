@@ -16,7 +16,7 @@ from neurodeploy.hw_sim.chips.cost import Estimate, exactly
 from neurodeploy.hw_sim.estimates.energy import Energy
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH, shorten
+from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH
 from neurodeploy.pages.view import View, core_parts, energy_parts, processors
 
 LEGEND, HEAD, LINE, GAP, AXIS = 22.0, 17.0, 13.0, 5.0, 22.0
@@ -135,7 +135,7 @@ def _range(axes: Axes, line: Line, y: float, *, floor: float) -> None:
 
 def _beside(series: Sequence[str]) -> int:
     """Return how many names stand beside one another in the legend: all, or two where too long."""
-    width = sum(22 + 5.2 * len(style.shorten(name, 30)) for name in series)
+    width = sum(22 + 5.2 * len(wording.shorten(name, 30)) for name in series)
     return len(series) if width <= WIDTH else 2
 
 
@@ -144,7 +144,7 @@ def _legend(axes: Axes, series: Sequence[str]) -> None:
         axes.plot(
             [], [], marker=style.MARKERS[i % len(style.MARKERS)], linestyle="none",
             color=style.SERIES[i % len(style.SERIES)],
-            markersize=6, label=style.shorten(name, 30),
+            markersize=6, label=wording.shorten(name, 30),
         )[0]
         for i, name in enumerate(series)
     ]  # fmt: skip
@@ -255,6 +255,6 @@ def draw_conventional(view: View) -> Figure:
     for machine in processors(view.report):
         bands = (machine.one_pass_j, machine.every_step_j)
         lines = tuple(Line(i, exactly(joules)) for i, joules in enumerate(bands, 1))
-        rows.append(Row(shorten(machine.operation.title, 48), lines))
+        rows.append(Row(wording.shorten(machine.operation.title, 48), lines))
     series = ("this network", "dense network, once per sample", "every time step")
     return draw(rows, series=series, unit="J")

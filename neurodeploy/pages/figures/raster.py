@@ -48,7 +48,7 @@ def signal_panels(signal: Signal | None) -> list[Any]:
         some = members[:LINES]
         title = (f"{stem or 'signal'}{unit}",)
         short = tuple(
-            style.shorten(names[i].removeprefix(stem).removesuffix(unit).lstrip("-_ "), 14)
+            wording.shorten(names[i].removeprefix(stem).removesuffix(unit).lstrip("-_ "), 14)
             for i in some
         )
         made.append(Lines(title, signal.values[some], short))
@@ -254,7 +254,7 @@ class _Raster:
             return
         for index, name in enumerate(self.names):
             place = top + each * (index + 0.5) + 3
-            style.write(axes, 4, place, style.shorten(name, 15), size=SMALL - 1, color=INK)
+            style.write(axes, 4, place, wording.shorten(name, 15), size=SMALL - 1, color=INK)
 
 
 def _left_out(sample: RecordedSample) -> Iterator[tuple[str, int, list[Any]]]:

@@ -84,11 +84,6 @@ def bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def shorten(text: str, most: int = 18) -> str:
-    """Return `text` in `most` characters or fewer."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def line(left: float, right: float, y: float, *, color: str, dashes: Sequence[int] = ()) -> Line2D:
     """Return a level line in fractions of the figure, for legends."""
     drawn = Line2D([left, right], [y, y], color=color, linewidth=1.6)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.readout import Score
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED, Report
 from neurodeploy.pages import listings, per_chip, wording
@@ -142,9 +143,25 @@ def _show_counted(report: Report, out: Console) -> None:
     print_listing(out, listings.layers(report))
     score = report.counted.score
     if score is not None:
-        print_listing(out, listings.classes(score, wording.classes(report)))
+        print_listing(out, _classes(score, wording.classes(report), out.width))
     elif report.answers is not None:
         print_listing(out, listings.predictions(report, report.answers))
+
+
+def _classes(score: Score, names: Sequence[str], width: int) -> Listing:
+    """Return the table of classes with names as long as this terminal has room for."""
+    made = listings.classes(score, names)
+    for most in range(18, 3, -1):
+        if _width(made) <= width:
+            break
+        made = listings.classes(score, names, most=most)
+    return made
+
+
+def _width(listing: Listing) -> int:
+    """Return the characters of a terminal that a table takes."""
+    columns = zip(*(row for row in (listing.head, *listing.rows) if len(row) > 1))
+    return 1 + sum(max(map(cell_len, column)) + 3 for column in columns)
 
 
 def _show_estimated(report: Report, out: Console) -> None:
@@ -163,9 +180,7 @@ def _print_fitting(
 ) -> None:
     """Print a table of chips, or several where one would be wider than the terminal."""
     listing = make(chips)
-    columns = zip(*(row for row in (listing.head, *listing.rows) if len(row) > 1))
-    width = 1 + sum(max(map(cell_len, column)) + 3 for column in columns)
-    if len(chips) == 1 or width <= out.width:
+    if len(chips) == 1 or _width(listing) <= out.width:
         print_listing(out, listing)
         return
     middle = (len(chips) + 1) // 2

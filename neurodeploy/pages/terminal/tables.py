@@ -65,7 +65,7 @@ def print_listing(out: Console, listing: Listing, *, framed: bool = True) -> Non
     if framed:
         table = Table(title=plain(listing.title), title_justify="left")
     else:
-        table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     corner = "" if framed else listing.title
     for place, name in enumerate(listing.head):
         justify: JustifyMethod = "left" if place in listing.words else "right"
@@ -73,10 +73,16 @@ def print_listing(out: Console, listing: Listing, *, framed: bool = True) -> Non
         table.add_column(head, justify=justify, no_wrap=True)
     for row in listing.rows:
         style = "bold" if row[0].startswith("*") or len(row) == 1 else ""
-        table.add_row(*map(plain, row), style=style)
+        table.add_row(*map(_cell, row), style=style)
     out.print()
     print_table(out, table)
     print_list(out, listing.notes)
+
+
+def _cell(text: str) -> Text:
+    """Return a cell, whose ends of an estimate may stand on a line of their own."""
+    value, below, ends = text.partition("\n(")
+    return Text("\n").join([plain(value), plain(f"({ends}")]) if below else plain(text)
 
 
 def print_table(out: Console, table: Table) -> None:
