@@ -147,8 +147,9 @@ def test_beside_conventional_hardware_stands_energy_with_static_power_too(networ
 
 
 def test_a_sample_lasts_as_long_as_the_sensor_takes(network, run):
-    (row,) = (line for line in run()[1].splitlines() if line.startswith("│ time per sample (s)"))
-    assert row.replace("│", " ").split() == ["time", "per", "sample", "(s)", "1.00", "1.00"]
+    rows = [line for line in run()[1].splitlines() if line.startswith("│ time per sample (s)")]
+    values = [value for row in rows for value in row.replace("│", " ").split()[4:]]
+    assert values == ["1.00", "1.00"], "one per chip, in one table or two"
 
 
 def test_what_a_decision_costs_is_told_at_both_paces(network, run):

@@ -164,9 +164,7 @@ def test_a_task_gives_the_encoder_that_is_asked_for() -> None:
     task = made_up_task()
     assert task.encoder(images()) == SigmaDelta(0.5)
     assert task.encoder(images(), "moves") == Delta(0.1)
-    with pytest.raises(
-        InputError, match="no other encoder 'rate'; beside its own it has moves"
-    ):
+    with pytest.raises(InputError, match="no other encoder 'rate'; beside its own it has moves"):
         task.encoder(images(), "rate")
     with pytest.raises(InputError, match="has no other encoder 'moves'; it has its own alone"):
         made_up_task(other_encoders={}).encoder(images(), "moves")
