@@ -1,12 +1,10 @@
 """The integer network in other people's formats.
 
-    netx         lava-dl's HDF5 files; netx_read and netx_write their layers, netx_fields their data
-    lava_graph   Lava's process graph; lava_order its order of axes
-    synapse_models, neuron_models   Lava's models on a CPU with the reset that they lack;
-                 lava_model what these share
-    rules        what lava-dl's netx gets wrong about a network
-
-The command that exports is `neurodeploy/export.py`.
+netx         lava-dl's HDF5 files; netx_read reads their layers
+rules        what lava-dl's netx gets wrong about a network
+lava_graph   Lava's process graph; lava_order its order of axes
+lava_models  Lava's models on a CPU, with the reset that they lack
+__main__     the command `python -m neurodeploy.export`
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from neurodeploy.running.comparison import Comparison, check_equivalence, compare
     from neurodeploy.running.evaluation import Report, evaluate
     from neurodeploy.running.exporting import check_rules
+    from neurodeploy.running.inputs import load_input
     from neurodeploy.running.side_by_side import compare_networks
     from neurodeploy.running.simulation import simulate
     from neurodeploy.samples import Samples
@@ -54,8 +55,8 @@ __all__ = [
     "DesignRuleError", "InputError", "InputLayer", "Placement", "QuantizedNetwork",
     "RecurrentLayer", "Report", "Samples", "TaskData", "TaskDescription", "TrainConfig",
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
-    "evaluate", "fit", "load", "load_chip", "load_model", "place", "progress_bar", "quantize",
-    "save", "simulate", "task", "task_from_arrays", "to_lava",
+    "evaluate", "fit", "load", "load_chip", "load_input", "load_model", "place", "progress_bar",
+    "quantize", "save", "simulate", "task", "task_from_arrays", "to_lava",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -76,6 +77,7 @@ _HOMES: Final = {
     "running.comparison": ("Comparison", "check_equivalence", "compare"),
     "running.evaluation": ("Report", "evaluate"),
     "running.exporting": ("check_rules",),
+    "running.inputs": ("load_input",),
     "running.side_by_side": ("compare_networks",),
     "running.simulation": ("simulate",),
     "samples": ("Samples",),

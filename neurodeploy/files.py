@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurodeploy.export import netx
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import QuantizedNetwork, check_network
 
 if TYPE_CHECKING:  # it needs torch
@@ -18,13 +20,18 @@ ZIP = b"PK"
 """How netx files and torch's checkpoints begin."""
 
 
-def load(path: str | Path) -> QuantizedNetwork:
+def load(
+    path: str | Path, *, message_bits: int | None = None, spike_exp: int | None = None
+) -> QuantizedNetwork:
     """Return the quantized network of a file; its content tells what it is.
 
     Args:
         path: a netx file (HDF5) of neurodeploy or lava-dl, or a checkpoint `model.pt` that `fit`
             or `python -m neurodeploy.train` wrote, which is quantized; or a run's folder that holds
             `model.net`.
+        message_bits: of graded input spikes, where a file of lava-dl's does not say; 0 for spikes
+            of 0 or 1.
+        spike_exp: binary places of sigma-delta spikes, where a file of lava-dl's does not say.
 
     Raises:
         InputError: when the file is missing, damaged or of another kind.
@@ -41,7 +48,7 @@ def load(path: str | Path) -> QuantizedNetwork:
     with path.open("rb") as file:
         start = file.read(len(HDF5))
     if start == HDF5:
-        return netx.read(path)
+        return load_netx(path, message_bits=message_bits, spike_exp=spike_exp)
     if start.startswith(ZIP):
         from neurodeploy.models.quantize import quantize
 
@@ -50,6 +57,36 @@ def load(path: str | Path) -> QuantizedNetwork:
         f"{path} is neither a netx file (HDF5) nor a checkpoint of torch; give a .net file, or the "
         "model.pt that train wrote"
     )
+
+
+def load_netx(
+    path: Path, *, message_bits: int | None = None, spike_exp: int | None = None
+) -> QuantizedNetwork:
+    """Return the network in a netx file, which lava-dl's files leave open in two points.
+
+    Raises:
+        InputError: when it cannot be read, or says otherwise than what is given.
+    """
+    asked = {"message_bits": message_bits, "spike_exp": spike_exp}
+    given = {name: value for name, value in asked.items() if value is not None}
+    network = netx.read(path, replace(netx.Defaults(), **given))
+    if "message_bits" in given and isinstance(network.layers[0], InputLayer):
+        raise InputError(
+            f"{path}: its first layer is an input with neurons, which takes values and no graded "
+            "spikes; leave --message-bits out"
+        )
+    exponents = {
+        layer.neuron.spike_exp for layer in network.layers if hasattr(layer.neuron, "spike_exp")
+    }
+    if "spike_exp" in given and not exponents:
+        raise InputError(f"{path} has no sigma-delta neurons; leave --spike-exp out")
+    for name, carried in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
+        if name in given and carried != {given[name]}:
+            raise InputError(
+                f"{path} says itself that {name} is {', '.join(map(str, sorted(carried)))} and "
+                f"--{name.replace('_', '-')} {given[name]}; leave the option out"
+            )
+    return network
 
 
 def load_model(path: str | Path) -> SlayerNetwork:

@@ -90,9 +90,10 @@ def _report(
     args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, say_notes: bool
 ) -> Report:
     """Run one network on what the options name; say the notes of its samples where no text will."""
+    from neurodeploy.files import load_netx
     from neurodeploy.running.evaluation import evaluate
 
-    network = read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+    network = load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     samples = _samples(args, network)
     for note in samples.notes if say_notes else ():
         cli.say(f"note: {note}")
@@ -125,39 +126,6 @@ def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
     return samples
 
 
-def read_network(
-    path: Path, *, message_bits: int | None = None, spike_exp: int | None = None
-) -> QuantizedNetwork:
-    """Return the network in a file, which lava-dl's files leave open in two points.
-
-    Raises:
-        InputError: when it cannot be read, or says otherwise than --message-bits or --spike-exp.
-    """
-    from neurodeploy.export import netx
-    from neurodeploy.models.network import InputLayer
-
-    asked = {"message_bits": message_bits, "spike_exp": spike_exp}
-    given = {name: value for name, value in asked.items() if value is not None}
-    network = netx.read(path, replace(netx.Defaults(), **given))
-    if "message_bits" in given and isinstance(network.layers[0], InputLayer):
-        raise InputError(
-            f"{path}: its first layer is an input with neurons, which takes values and no graded "
-            "spikes; leave --message-bits out"
-        )
-    exponents = {
-        layer.neuron.spike_exp for layer in network.layers if hasattr(layer.neuron, "spike_exp")
-    }
-    if "spike_exp" in given and not exponents:
-        raise InputError(f"{path} has no sigma-delta neurons; leave --spike-exp out")
-    for name, carried in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
-        if name in given and carried != {given[name]}:
-            raise InputError(
-                f"{path} says itself that {name} is {', '.join(map(str, sorted(carried)))} and "
-                f"--{name.replace('_', '-')} {given[name]}; leave the option out"
-            )
-    return network
-
-
 def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> list[str]:
     """Write the page and the figures that were asked for; return what to say of them."""
     if page is None and figures is None:
@@ -177,10 +145,11 @@ def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> lis
 
 def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run several networks, print them side by side and return the exit code."""
+    from neurodeploy.files import load_netx
     from neurodeploy.running.side_by_side import Entry, SideBySide, short_names
 
     for path in paths:  # before the first takes its time
-        read_network(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+        load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     reports = []
     say_notes = args.json or args.csv or args.brief
     for path in paths:

@@ -60,7 +60,13 @@ def load_input(
 
     Raises:
         InputError: when a file cannot be read, or shape, type or values do not fit the network.
+
+    Example:
+        >>> np.save("spikes.npy", spikes)
+        >>> neurodeploy.load_input("spikes.npy", network, labels=[0, 1, 1, 0, 1])
+        5 samples of 30 steps, labelled, from spikes.npy
     """
+    check_network(network)
     if transformed and not isinstance(network.layers[0], InputLayer):
         raise InputError(
             "--transformed leaves out the scale and offset of an input layer with neurons, and "
