@@ -43,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser("report", DESCRIPTION)
     options.usage = USAGE
     add_options(options)
-    args = options.parse_args(argv)
+    args, more = options.parse_known_args(argv)
+    if more:
+        hint = "" if more[0].startswith("-") else "; to put networks side by side, use --compare"
+        options.error(f"unrecognized arguments: {' '.join(more)}{hint}")
     networks, args.compare = sort_out(args.network, args.compare or ())
     if not networks:
         options.error("the following arguments are required: model.net")
