@@ -28,7 +28,9 @@ def module(name: str) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named first in `argv`, or list the commands."""
     name, *words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    if name == "help" and words and words[0] in COMMANDS:
+    if name == "help" and len(words) > 1:
+        return _refuse(f"help takes one command and is given {len(words)}: {' '.join(words)}")
+    if name == "help" and words:
         name, words = words[0], ["--help"]
     if name in COMMANDS:
         return int(module(name).main(words))
@@ -42,7 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{listing}\n\nneurodeploy help COMMAND lists the options of one; --version the version"
         )
         return cli.DONE
-    print(f"error: {name!r} is no command; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+    return _refuse(f"{name!r} is no command; the commands are {', '.join(COMMANDS)}")
+
+
+def _refuse(why: str) -> int:
+    cli.say(f"error: {why}")
     return cli.IMPOSSIBLE
 
 

@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser("report", DESCRIPTION)
     options.usage = USAGE
     add_options(options)
+    _, more = options.parse_known_args(argv)
+    if more and not more[0].startswith("-"):
+        words = " ".join(more)
+        options.error(f"unrecognized arguments: {words}; --compare puts networks side by side")
     args = options.parse_args(argv)
     networks, args.compare = sort_out(args.network, args.compare or ())
     if not networks:

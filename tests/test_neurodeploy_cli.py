@@ -358,3 +358,26 @@ def test_whole_numbers_are_parsed_within_their_range() -> None:
     for text in ("0", "21", "", "1e1", "+1", " 1"):
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
+
+
+@pytest.mark.parametrize("words", [("nope",), ("train", "extra"), ("train", "--epochs", "3")])
+def test_help_refuses_what_is_no_command(capsys, words):
+    from neurodeploy.__main__ import main
+
+    assert main(["help", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words[-1] in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("word", "hinted"), [("b.net", True), ("--colour", False)])
+def test_a_second_network_without_compare_is_told_of_it(capsys, word, hinted):
+    from neurodeploy import report
+
+    with pytest.raises(SystemExit) as ended:
+        report.main(["a.net", word])
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert f"unrecognized arguments: {word}" in err
+    assert ("--compare" in err) == hinted

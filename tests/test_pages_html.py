@@ -17,9 +17,12 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.chips.chip import choose
+from neurodeploy.hw_sim.chips.cost import around, exactly
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.pages import wording
 from neurodeploy.pages.figures.drawing import FIGURES
 from neurodeploy.pages.html import page as html
+from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View
 from neurodeploy.running.evaluation import evaluate
 from neurodeploy.tasks.windows import Signal
@@ -163,6 +166,38 @@ def test_the_page_says_when_with_what_and_how_it_came_about(browser, page):
     assert (date.today() - date.fromisoformat(said["date"])).days in (0, 1)
     assert said["numpy"] == np.__version__
     assert said["recipe"] == "epochs 3, hidden 12"
+
+
+def test_a_tile_has_one_unit(tmp_path):
+    for made in texts.tiles(run(tmp_path)):
+        units = {re.sub(r"[\d.,<kMG%]+ ?", "", entry.value) for entry in made.entries}
+        assert len(units) == 1
+    small = View(replace_energy(run(tmp_path).report))
+    (energy,) = [made for made in texts.tiles(small) if made.title == "Energy per sample"]
+    assert [entry.value.split()[1] for entry in energy.entries] == ["µJ", "µJ"]
+    assert [entry.note for entry in energy.entries] == ["0.800 to 1.00", "20.0 to 40.0"]
+
+
+def replace_energy(report):
+    """Return a report of 0.9 uJ on one chip and 30 uJ on the other."""
+    ends = ((0.9e-6, 0.8e-6, 1e-6), (30e-6, 20e-6, 40e-6))
+    none = exactly(0.0)
+    made = {}
+    for (name, each), (value, low, high) in zip(report.estimated.items(), ends):
+        parts = dict.fromkeys(wording.PARTS, none) | {"synaptic": around(value, low, high)}
+        made[name] = replace(each, energy=replace(each.energy, **parts))
+    return replace(report, estimated=made)
+
+
+def test_how_a_network_was_trained_is_in_plain_words():
+    options = {"longest_start": 8, "neurons": {"tau_grad": 0.02}, "epochs": 3}
+    rows = dict(texts.training({"validation_accuracy": 0.6, "options": options}))
+    assert rows["validation accuracy"] == "60.00%"
+    shown = " ".join([*rows, *rows.values()])
+    assert "surrogate gradient" in shown
+    assert "longest delay before training" in shown
+    assert "tau" not in shown
+    assert rows["epochs"] == "3"
 
 
 def test_every_figure_is_there_and_shows_something(browser, page):

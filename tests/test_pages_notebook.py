@@ -262,6 +262,25 @@ def test_accuracies_span_twenty_points_at_least(values, span):
     assert history.accuracy_span(values) == pytest.approx(span, abs=1)
 
 
+def test_delays_are_named_by_the_layer_that_a_report_says_has_them(random_network):
+    from neurodeploy.models.architecture import Architecture
+    from neurodeploy.models.quantize import quantize
+    from neurodeploy.models.snn import SlayerNetwork
+
+    for kind, receivers in (("axonal", ["1"]), ("synaptic", ["0", "1"])):
+        architecture = Architecture.dense((6, 9, 3), threshold=0.5).with_delays(kind)
+        names = history.delay_names(architecture.layers)
+        assert [name.split()[-1] for name in names] == receivers
+        network = SlayerNetwork(architecture)
+        for delays in network.delay_parameters():
+            delays.data.fill_(3)
+        kinds = [layer.delay_kind for layer in quantize(network.eval()).layers]
+        assert [str(i) for i, found in enumerate(kinds) if found != "none"] == receivers
+        one = replace(epochs(1)[0], delays=tuple(1.5 * place for place in range(len(names))))
+        axes = history.figure([one], layers=architecture.layers).axes[4]
+        assert sorted(text.get_text() for text in axes.texts) == sorted(names)
+
+
 def test_every_line_is_named_and_the_picture_has_a_title(tmp_path):
     made = history.figure(epochs(9))
     assert history.title(epochs(9)) in [text.get_text() for text in made.texts]

@@ -29,6 +29,7 @@ from neurodeploy.learning import checkpoint, tensorboard, training
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.training import Training
 from neurodeploy.models import files
+from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing, temporary_pattern
 from neurodeploy.models.snn import SlayerNetwork, compacted
@@ -388,10 +389,18 @@ class RunFolder:
             lines = [json.dumps(vars(epoch)) for epoch in started.history]
             temporary.write_text("\n".join(lines) + "\n")
 
-    def draw(self, epochs: Sequence[training.Epoch], best: int | None = None) -> None:
-        """Draw the history of one epoch or more, and mark the best (by accuracy if not named)."""
+    def draw(
+        self,
+        epochs: Sequence[training.Epoch],
+        best: int | None = None,
+        layers: Sequence[LayerSpec] = (),
+    ) -> None:
+        """Draw the history of one epoch or more, and mark the best (by accuracy if not named).
+
+        The layers name the delays.
+        """
         with replacing(self.picture) as temporary:
-            history.draw(epochs, temporary, best=best)
+            history.draw(epochs, temporary, best=best, layers=layers)
 
 
 def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
@@ -482,7 +491,8 @@ class Keeper:
         if not self.kept:
             return
         best = min(self.training.best_epoch, self.kept)
-        self.folder.draw(self.training.history[: self.kept], best)
+        layers = self.training.network.architecture.layers
+        self.folder.draw(self.training.history[: self.kept], best, layers)
         if self._events_folder is not None and self._events is None:
             self._write_events()  # of a training that was resumed when all was done
         if self._events is not None:

@@ -20,6 +20,7 @@ from neurodeploy.pages.figures.style import INK, SOFT
 
 if TYPE_CHECKING:
     from neurodeploy.learning.training import Epoch
+    from neurodeploy.models.architecture import LayerSpec
 
 PERCENT: Final = 100
 LEAST_ACCURACY: Final = 20.0
@@ -65,13 +66,25 @@ def _decays(epoch: Epoch) -> dict[str, float]:
     }
 
 
+def delay_names(layers: Sequence[LayerSpec]) -> tuple[str, ...]:
+    """Return a name for each layer's learned delays: by the layer that their spikes arrive at, as
+    in a report."""
+    receiver = {"axonal": 1, "synaptic": 0}  # axonal ones belong to the sender
+    return tuple(
+        f"into layer {index + receiver[layer.delays]}"
+        for index, layer in enumerate(layers)
+        if layer.delays in receiver
+    )
+
+
 ACCURACY: Final = Panel("accuracy (%)", _accuracies, 0)
+DELAYS: Final = Panel("mean delay (time steps)", lambda e: _by_layer(e.delays, "delays"), 4)
 PANELS: Final = (
     Panel("training loss", lambda e: {"": e.loss}, 0.5),
     ACCURACY,
     Panel("neurons that fire per step (%)", lambda e: _by_layer(e.rates, factor=PERCENT), 5),
     Panel("SynOps per sample, validation", lambda e: _by_layer(e.synops), 10),
-    Panel("mean delay (time steps)", lambda e: _by_layer(e.delays, "delays"), 4),
+    DELAYS,
     Panel("mean decay (fraction lost per step)", _decays, 0.2),
 )
 
@@ -91,16 +104,23 @@ def _best(history: Sequence[Epoch], best: int | None) -> int:
     return max(range(len(history)), key=lambda place: history[place].validation_accuracy)
 
 
-def draw(history: Sequence[Epoch], path: Path, *, best: int | None = None) -> None:
+def draw(
+    history: Sequence[Epoch],
+    path: Path,
+    *,
+    best: int | None = None,
+    layers: Sequence[LayerSpec] = (),
+) -> None:
     """Draw what became of loss, accuracy and every layer over the epochs into a PNG file.
 
     Args:
         history: one epoch or more.
         path: of the file.
         best: number of the best epoch, from 1; that of the best validation accuracy by default.
+        layers: of the network, by which delays are named; they are numbered without.
     """
     with style.look():
-        figure(history, best=best).savefig(path, format="png", dpi=120)
+        figure(history, best=best, layers=layers).savefig(path, format="png", dpi=120)
 
 
 def svg(history: Sequence[Epoch], *, best: int | None = None) -> str:
@@ -112,13 +132,20 @@ def svg(history: Sequence[Epoch], *, best: int | None = None) -> str:
     return text.getvalue()
 
 
-def figure(history: Sequence[Epoch], *, best: int | None = None, named: bool = True) -> Figure:
+def figure(
+    history: Sequence[Epoch],
+    *,
+    best: int | None = None,
+    named: bool = True,
+    layers: Sequence[LayerSpec] = (),
+) -> Figure:
     """Return the picture: six panels over the epochs, the best epoch marked in each.
 
     Args:
         history: one epoch or more.
         best: as `draw` takes it.
         named: whether the picture has its title.
+        layers: as `draw` takes them.
     """
     mark = history[_best(history, best)].epoch
     with style.look():
@@ -127,7 +154,7 @@ def figure(history: Sequence[Epoch], *, best: int | None = None, named: bool = T
         if named:
             made.text(0.05, 0.945, title(history, best=best), size=14, weight="bold", color=INK)
         for panel, axes in zip(PANELS, made.subplots(2, 3, sharex=True).flat):
-            _draw(axes, panel, history)
+            _draw(axes, panel, history, delay_names(layers) if panel is DELAYS else ())
             axes.axvline(mark, color=SOFT, linewidth=0.8, dashes=(3, 3), zorder=0)
         for axes in made.axes[3:]:
             axes.set_xlabel("epoch")
@@ -135,11 +162,13 @@ def figure(history: Sequence[Epoch], *, best: int | None = None, named: bool = T
     return made
 
 
-def _draw(axes: Axes, panel: Panel, history: Sequence[Epoch]) -> None:
-    """Draw a line for each value of a panel and name it where it ends."""
+def _draw(axes: Axes, panel: Panel, history: Sequence[Epoch], names: Sequence[str] = ()) -> None:
+    """Draw a line for each value of a panel and name it where it ends, as `names` has it if any."""
     epochs = [epoch.epoch for epoch in history]
     read = [panel.read(epoch) for epoch in history]
     lines = {name: [values[name] for values in read] for name in read[-1]}
+    if names:
+        lines = dict(zip(names, lines.values(), strict=True))
     axes.set_title(panel.title)
     axes.grid(visible=True, axis="y")
     for index, values in enumerate(lines.values()):

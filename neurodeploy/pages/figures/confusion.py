@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -81,29 +83,28 @@ def draw(view: View) -> Figure:
             )  # fmt: skip
     style.write(axes, left, 10, "prediction", size=SMALL, color=SOFT)
     if named:
-        size = min(SMALL, cell * 0.8)
-        for index, name in enumerate(names):
-            y = top + cell * (index + 0.5) + size * 0.35
-            style.write(axes, left - 20, y, name, size=size, ha="right", color=INK)
-            if name != str(index):
-                style.write(axes, left - 6, y, str(index), size=size, ha="right", color=SOFT)
-            x = left + cell * (index + 0.5)
-            if over:
-                style.write(
-                    axes,
-                    x,
-                    top - 18,
-                    name,
-                    size=size,
-                    ha="center",
-                    va="bottom",
-                    rotation=90,
-                    color=INK,
-                )
-            if cell >= 9:
-                style.write(axes, x, top - 6, str(index), size=size, ha="center", color=SOFT)
-        style.write(axes, left - 20, top - 6, "class", size=SMALL, ha="right", color=SOFT)
+        _write_names(axes, names, (left, top), cell, upright=over > 0)
     return figure
+
+
+def _write_names(
+    axes: Axes, names: Sequence[str], corner: tuple[float, float], cell: float, *, upright: bool
+) -> None:
+    """Write the classes beside the rows, and above the columns, upright, where there is room."""
+    left, top = corner
+    size = min(SMALL, cell * 0.8)
+    above: dict[str, Any] = {"size": size, "ha": "center"}
+    for index, name in enumerate(names):
+        y = top + cell * (index + 0.5) + size * 0.35
+        style.write(axes, left - 20, y, name, size=size, ha="right", color=INK)
+        if name != str(index):
+            style.write(axes, left - 6, y, str(index), size=size, ha="right", color=SOFT)
+        x = left + cell * (index + 0.5)
+        if upright:
+            style.write(axes, x, top - 18, name, va="bottom", rotation=90, color=INK, **above)
+        if cell >= 9:
+            style.write(axes, x, top - 6, str(index), color=SOFT, **above)
+    style.write(axes, left - 20, top - 6, "class", size=SMALL, ha="right", color=SOFT)
 
 
 def _columns_named(names: Sequence[str], cell: float) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.chips.cost import Cost, Estimate
-from neurodeploy.hw_sim.estimates.energy import Energy
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
-from neurodeploy.pages import wording
+from neurodeploy.pages import listings, wording
 from neurodeploy.pages.figures import cores, raster
 from neurodeploy.pages.figures import steps as steps_figure
 from neurodeploy.pages.view import View, processors
@@ -20,6 +19,13 @@ from neurodeploy.pages.wording import clean
 
 Shown: TypeAlias = "tuple[str, str, bool]"
 """A value, a note and whether it is bad."""
+
+PLAIN: Final = {
+    "longest_start": "longest delay before training (steps)",
+    "tau_grad": "width of the surrogate gradient (thresholds)",
+    "scale_grad": "scale of the surrogate gradient",
+}
+"""Options of a training whose names do not say what they are."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,12 @@ def tiles(view: View) -> list[Tile]:
         Tile("Accuracy", _accuracy(view)),
         Tile("SynOps per sample", _synops(view)),
         _of_chips(view, "Neurocores", _neurocores),
-        _of_chips(view, "Energy per sample", lambda e: _band(e.energy.total, "J")),
-        _of_chips(view, "Latency per sample", lambda e: _band(e.latency.sample_s, "s")),
+        _bands(view, "Energy per sample", lambda e: e.energy.total, "J"),
+        _bands(view, "Latency per sample", lambda e: e.latency.sample_s, "s"),
         _of_chips(view, "Real time kept", _kept),
         Tile(f"Steps until {wording.holds([view.report])}", _steps(view)),
-        _of_chips(view, "Until then, full speed", _decision),
-        _of_chips(view, "Until then, in real time", _decision_in_real_time),
+        _costs(view, "Until then, full speed", _decision),
+        _costs(view, "Until then, in real time", _decision_in_real_time),
     ]
     return [tile for tile in made if tile.entries]
 
@@ -106,9 +112,30 @@ def _of_chips(view: View, name: str, read: Callable[[Estimated], Shown | None]) 
     return Tile(name, tuple(Entry(chip, *shown) for chip, shown in found if shown is not None))
 
 
-def _band(band: Estimate, unit: str) -> Shown:
-    scale = wording.scale([band.value or band.high], unit)
-    return scale.amount(band.value), scale.ends(band), False
+def _bands(view: View, name: str, read: Callable[[Estimated], Estimate], unit: str) -> Tile:
+    """Return an estimate on each chip, all in one unit."""
+    scale = wording.scale((read(e).value or read(e).high for e in view.chips), unit)
+
+    def shown(each: Estimated) -> Shown:
+        return scale.amount(read(each).value), scale.ends(read(each)), False
+
+    return _of_chips(view, name, shown)
+
+
+def _costs(view: View, name: str, read: Callable[[Estimated], listings.Cost | None]) -> Tile:
+    """Return a time and an energy on each chip, all in one unit of each."""
+    found = [cost for cost in map(read, view.chips) if cost is not None]
+    second = wording.scale((time.value for time, _ in found), "s")
+    joule = wording.scale((energy.total.value for _, energy in found), "J")
+
+    def shown(each: Estimated) -> Shown | None:
+        cost = read(each)
+        if cost is None:
+            return None
+        time, energy = cost
+        return second.amount(time.value), joule.amount(energy.total.value), False
+
+    return _of_chips(view, name, shown)
 
 
 def _neurocores(each: Estimated) -> Shown:
@@ -125,20 +152,16 @@ def _steps(view: View) -> tuple[Entry, ...]:
     return (Entry("", f"{found.earliest_step:,}", f"of {found.steps:,}, within one point"),)
 
 
-def _decision(each: Estimated) -> Shown | None:
+def _decision(each: Estimated) -> listings.Cost | None:
     found = each.decision
-    return None if found is None else _cost(found.latency_s, found.energy)
+    return None if found is None else (found.latency_s, found.energy)
 
 
-def _decision_in_real_time(each: Estimated) -> Shown | None:
+def _decision_in_real_time(each: Estimated) -> listings.Cost | None:
     found = each.decision
     if found is None or found.pace_s is None or found.pace_energy is None:
         return None
-    return _cost(found.pace_s, found.pace_energy)
-
-
-def _cost(time: Estimate, energy: Energy) -> Shown:
-    return wording.amount(time.value, "s"), wording.amount(energy.total.value, "J"), False
+    return found.pace_s, found.pace_energy
 
 
 def _kept(each: Estimated) -> Shown | None:
@@ -324,19 +347,28 @@ def training(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     options = provenance.get("options")
     said = {k: v for k, v in provenance.items() if k not in ("options", "training_rates")}
     said.update(options if isinstance(options, Mapping) else {})
-    rows = ((name.replace("_", " "), _listed(value)) for name, value in said.items())
+    rows = ((_named(name), _listed(value, name)) for name, value in said.items())
     return [(clean(name), clean(text)) for name, text in rows if text]
 
 
-def _listed(value: Any) -> str:
-    """Return a JSON value as words: of an object its plain values by name, "" for nothing."""
+def _named(name: str) -> str:
+    return PLAIN.get(name, name.replace("_", " "))
+
+
+def _listed(value: Any, name: str = "") -> str:
+    """Return a JSON value as words: of an object its plain values by name, "" for nothing.
+
+    What is called an accuracy is in percent.
+    """
     if isinstance(value, Mapping):
-        named = ((name.replace("_", " "), _listed(each)) for name, each in value.items())
-        return ", ".join(f"{name} {text}" for name, text in named if text)
+        named = ((_named(each), _listed(of, each)) for each, of in value.items())
+        return ", ".join(f"{each} {text}" for each, text in named if text)
     if isinstance(value, (list, tuple)):
         return (
             str(len(value))
             if any(isinstance(v, Mapping) for v in value)
             else "x".join(map(str, value))
         )
+    if name.endswith("accuracy") and isinstance(value, (int, float)):
+        return f"{value:.2%}"
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
