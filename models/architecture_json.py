@@ -55,6 +55,10 @@ def read_architecture(path: Path, input_shape: tuple[int, ...] = ()) -> Architec
             f"{path} cannot be read ({error.strerror}); give a JSON file, as docs/networks.md "
             "describes"
         ) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path} is no text, so no JSON; give a JSON file, as docs/networks.md describes"
+        ) from None
     except ValueError as error:
         raise InputError(f"{path} is no JSON ({error}); correct it there") from None
     except RecursionError:

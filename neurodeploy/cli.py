@@ -215,6 +215,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and exit with 2."""
+        stray = message.removeprefix("unrecognized arguments: ")
+        if stray != message and not stray.startswith("-") and "--task" in self.format_usage():
+            message += f"; a task is named with --task {stray.split()[0]}"
         self.exit(IMPOSSIBLE, f"error: {message}\nsee: {self.prog} --help\n")
 
 

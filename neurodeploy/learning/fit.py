@@ -88,6 +88,10 @@ class TrainedRun(Shown):
         """The best epoch by validation accuracy."""
         return self.history[self.best_epoch - 1]
 
+    @property
+    def _layers(self) -> Any:
+        return self.checkpoint.architecture.layers
+
     def save(self, path: str | Path) -> None:
         """Write the best epoch's network to a checkpoint, `model.pt`; replaced whole."""
         checkpoint.save(self.checkpoint, Path(path))
@@ -104,8 +108,8 @@ class TrainedRun(Shown):
             if Path(path).suffix.lower() != ".png":
                 raise InputError(f"{path} is no name for a picture; end it in .png")
             with replacing(Path(path)) as temporary:
-                history.draw(self.history, temporary, best=self.best_epoch)
-        return history.figure(self.history, best=self.best_epoch)
+                history.draw(self.history, temporary, best=self.best_epoch, layers=self._layers)
+        return history.figure(self.history, best=self.best_epoch, layers=self._layers)
 
     def __repr__(self) -> str:
         best, name = self.best, self.data.name or "arrays"
@@ -156,11 +160,7 @@ def fit(
         >>> len(run.history), run.best_epoch, run.model.architecture.sizes
         (1, 1, (64, 16, 10))
     """
-    if not isinstance(data, TaskData):
-        raise InputError(
-            f"the data are a {type(data).__name__}; give what neurodeploy.task or "
-            "neurodeploy.task_from_arrays returned"
-        )
+    check_data(data)
     config = data.config if config is None else config
     check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
     folder = None if out is None else RunFolder(Path(out))
@@ -180,6 +180,15 @@ def fit(
             keeper = Keeper(started, folder, lock, events)
         _run(started, keeper, notify, on_epoch, advance)
         return _result(started, folder, notify)
+
+
+def check_data(data: Any) -> None:
+    """Raise InputError for what is no data to train on."""
+    if not isinstance(data, TaskData):
+        raise InputError(
+            f"the data are a {type(data).__name__}; give what neurodeploy.task or "
+            "neurodeploy.task_from_arrays returned"
+        )
 
 
 def check(
