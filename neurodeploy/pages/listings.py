@@ -89,7 +89,7 @@ def classes(score: Score, names: Sequence[str], *, most: int | None = None) -> L
         most: characters of a name; the class's own is whole by default. The number stands for the
             name of the other class where shortened names are alike.
     """
-    short = [wording.shorten(name, most or 18) for name in names]
+    short = [wording.shorten(name, most or 10) for name in names]
     others_are = short if len(set(short)) == len(short) else list(map(str, range(len(names))))
     own = names if most is None else short
     confusion = score.confusion

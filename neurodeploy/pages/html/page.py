@@ -143,7 +143,11 @@ def _environment() -> Environment:
 
 
 def parts(text: str) -> dict[str, str]:
-    """Return a cell as its value and the softer note below it: "2 (1 to 3)" is 2 and "1 to 3"."""
+    """Return a cell as its value and the softer note below it: "2 (1 to 3)" is 2 and "1 to 3",
+    "9 as RUNNING" is 9 and "as RUNNING"."""
+    number, _, name = clean(text).partition(" as ")
+    if name and number.replace(",", "").isdecimal():
+        return {"text": number, "note": f"as {name}"}
     first, _, more = clean(text).partition(next((m for m in MARKS if m in text), "\n"))
     return {"text": first, "note": more.removesuffix(")") if " (" in text else more}
 
