@@ -158,6 +158,11 @@ class Activity(Shown):
         measured: power, energy and time from real hardware (`loihi2`), else None.
         last_voltage: v of the last layer after the last step, int32 array (batch, neurons), where
             the network answers with it, else None.
+
+    Example:
+        >>> activity = neurodeploy.simulate(network, spikes)
+        >>> int(activity.spikes[-1].sum()) == int(activity.spikes[-1].sum((0, 2)).sum())
+        True
     """
 
     inputs: NDArray[Any]

@@ -31,7 +31,13 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class InputError(ValueError):
-    """Say what is wrong with a file, an option, an array or a network that came from outside."""
+    """Say what is wrong with a file, an option, an array or a network that came from outside.
+
+    Example:
+        >>> neurodeploy.simulate(network, spikes[:, :2])
+        Traceback (most recent call last):
+        neurodeploy.models.errors.InputError: the input has shape (5, 2, 30); ...
+    """
 
 
 class MissingPackageError(InputError, ImportError):
@@ -50,6 +56,11 @@ class DesignRuleError(InputError):
 
     Attributes:
         problems: one sentence a broken rule.
+
+    Example:
+        >>> error = neurodeploy.DesignRuleError("the network", ["layer 0 is too large"])
+        >>> error.problems
+        ('layer 0 is too large',)
     """
 
     def __init__(self, subject: str, problems: Sequence[str]) -> None:
@@ -59,7 +70,13 @@ class DesignRuleError(InputError):
 
 
 class BackendError(RuntimeError):
-    """Say why a backend could not run: missing hardware, a time limit, its own error."""
+    """Say why a backend could not run: missing hardware, a time limit, its own error.
+
+    Example:
+        >>> neurodeploy.simulate(network, spikes, backend="loihi2")
+        Traceback (most recent call last):
+        neurodeploy.models.errors.BackendError: ...
+    """
 
 
 def require(purpose: str, *modules: str) -> None:

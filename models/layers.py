@@ -155,6 +155,11 @@ class InputLayer(_Layer):
         shape: (neurons,), (height, width) or (channels, height, width).
         scale: factor of the input values.
         offset: added to them.
+
+    Example:
+        >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)
+        >>> neurodeploy.InputLayer(neuron, (1, 28, 28), scale=2).neurons
+        784
     """
 
     neuron: CubaLif | Delta
@@ -222,6 +227,12 @@ class RecurrentLayer(_MatrixLayer):
         neuron: what the weighted spikes drive.
         delay: of the spikes that arrive, as in `DenseLayer`.
         recurrent_delay: of the layer's own spikes, int8 array that broadcasts to `recurrent`.
+
+    Example:
+        >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
+        >>> layer = neurodeploy.RecurrentLayer([[80], [34]], [[0, -20], [-20, 0]], neuron)
+        >>> layer.neurons, layer.synapses
+        (2, 6)
     """
 
     if TYPE_CHECKING:
@@ -279,6 +290,12 @@ class ConvLayer(_Layer):
         padding: rows and columns of zeros around the input, (height, width).
         dilation: distance of the kernel's rows and columns, (height, width).
         groups: parts that input and output channels fall into; each part sees only its own.
+
+    Example:
+        >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
+        >>> kernel = np.full((8, 2, 3, 3), 10)
+        >>> neurodeploy.ConvLayer(kernel, (2, 16, 16), neuron, stride=2, padding=1).shape
+        (8, 8, 8)
     """
 
     if TYPE_CHECKING:

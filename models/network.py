@@ -56,6 +56,10 @@ class TaskDescription(Shown):
         class_names: one name an output neuron.
         steps: time steps of one sample.
         dt_ms: duration of one time step in milliseconds.
+
+    Example:
+        >>> neurodeploy.TaskDescription(class_names=("rest", "move"), dt_ms=20.0).dt_ms
+        20.0
     """
 
     name: str = ""

@@ -17,6 +17,10 @@ class progress_bar:
 
     Args:
         description: what is being done, in front of the bar.
+
+    Example:
+        >>> bar = neurodeploy.progress_bar("running")
+        >>> activity = neurodeploy.simulate(network, spikes, advance=bar)
     """
 
     def __init__(self, description: str) -> None:

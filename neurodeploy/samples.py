@@ -36,6 +36,11 @@ class Samples:
         transformed: whether the values are what the neurons of an input layer take, its scale and
             offset applied.
         notes: what to know about them, one sentence each.
+
+    Example:
+        >>> samples = neurodeploy.Samples.of(spikes, [0, 1, 1, 0, 1])
+        >>> samples.take(2).labels.tolist(), samples[0][0].shape
+        ([0, 1], (4, 30))
     """
 
     numbers: NDArray[np.int64]

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import threading
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,6 @@ import pytest
 import neurodeploy as nd
 
 ROOT = Path(__file__).parent.parent
-FUNCTIONS = [name for name in nd.__all__ if inspect.isfunction(getattr(nd, name))]
-EXEMPT = {"load_chip"}
-"""Its file is described by docs/cost-files.md, which has a test of its own."""
 
 
 def a_network(seed: int = 0) -> Any:
@@ -50,10 +48,17 @@ def names(trained: dict[str, Any]) -> dict[str, Any]:
     """Return the names that examples use without saying where they come from."""
     spikes = np.random.default_rng(1).integers(0, 2, (5, 4, 30), dtype=np.uint8)
     networks = {"network": a_network(), "other": a_network(9)}
-    return {"neurodeploy": nd, "np": np, "spikes": spikes, **networks, **trained}
+    return {
+        "neurodeploy": nd,
+        "np": np,
+        "resources": resources,
+        "spikes": spikes,
+        **networks,
+        **trained,
+    }
 
 
-@pytest.mark.parametrize("name", sorted(set(nd.__all__) - EXEMPT))
+@pytest.mark.parametrize("name", nd.__all__)
 def test_examples_of_docstrings_hold(
     name: str, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,8 +66,7 @@ def test_examples_of_docstrings_hold(
     thing = getattr(nd, name)
     assert inspect.getdoc(thing), f"{name} says what it is"
     found = doctest.DocTestFinder(recurse=False).find(thing, name, globs=names)
-    if name in FUNCTIONS:
-        assert any(test.examples for test in found), f"{name} has an example"
+    assert any(test.examples for test in found), f"{name} has an example"
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     for test in found:
         runner.run(test)

@@ -149,6 +149,11 @@ def read_chip_file(path: Path | str) -> Chip:
 
     Raises:
         InputError: one sentence on the first fault of the file.
+
+    Example:
+        >>> costs = resources.files("neurodeploy.hw_sim.chips") / "costs"
+        >>> neurodeploy.load_chip(costs / "loihi2.json").title
+        'Intel Loihi 2'
     """
     path = Path(path)
     return read_chip(cost_file.read_text(path), path)

@@ -127,6 +127,11 @@ class Placement(Shown):
         chip: of which kind.
         network: what is placed.
         layers: one entry a layer.
+
+    Example:
+        >>> placement = neurodeploy.place(network, "loihi1")
+        >>> [layer.neurocores for layer in placement.layers], placement.chips
+        ([1, 1], 1)
     """
 
     chip: Chip

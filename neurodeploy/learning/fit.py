@@ -71,6 +71,11 @@ class TrainedRun(Shown):
         folder: where its files are, or None.
         notes: what to know about it, a sentence each.
         failures: checks that failed, such as a budget that was not met, a sentence each.
+
+    Example:
+        >>> run.best.epoch == run.best_epoch, run.model.task.name
+        (True, 'digits')
+        >>> figure = run.plot("history.png")
     """
 
     config: TrainConfig

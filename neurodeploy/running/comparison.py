@@ -83,6 +83,10 @@ class Comparison(Shown):
         place: of the first difference in words, or "".
         sides: what each side had there when the sample was run once more, or ().
         note: what else is to be known about the sides, or "".
+
+    Example:
+        >>> neurodeploy.compare(network, spikes, backends=("fast", "lava")).equal
+        True
     """
 
     names: tuple[str, str]

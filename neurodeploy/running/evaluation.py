@@ -54,6 +54,12 @@ class Report(reports.Report):
         comparison: with another backend, or with the trained network; None when not asked for.
         trace: of the layers, None when not asked for.
         sample: the one that page and figures show, None when not asked for.
+
+    Example:
+        >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
+        >>> report.save("report.html")
+        >>> report.counted.samples, report.estimated["loihi2"].placement.neurocores
+        (5, 2)
     """
 
     comparison: Comparison | None = None

@@ -100,6 +100,10 @@ class TaskData(Shown):
         split: which of them train, validate and test.
         encoder: makes them spikes.
         notes: one sentence for each thing that was dropped or chosen while reading.
+
+    Example:
+        >>> task.name, len(task.validation), task.test.spikes.shape, task.config.epochs
+        ('digits', 270, (450, 64, 16), 80)
     """
 
     task: Task
