@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HTML: Final[dict[str, str]] = {}
 """By the name of a type: "module:function", which takes an object and returns its HTML."""
+SAVE: Final[list[str]] = []
+"""The "module:function" that writes a network to a file, once it is known."""
 ITEMS: Final = 6
 """Items of a sequence or mapping that a text shows."""
 LETTERS: Final = 200
@@ -29,9 +31,14 @@ def html_of(item: Any) -> str | None:
     path = HTML.get(type(item).__name__)
     if path is None:
         return None
-    module, _, function = path.partition(":")
-    html: str = getattr(import_module(module), function)(item)
+    html: str = named(path)(item)
     return html
+
+
+def named(path: str) -> Any:
+    """Return the function that "module:function" names."""
+    module, _, function = path.partition(":")
+    return getattr(import_module(module), function)
 
 
 def value_text(value: Any) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from neurodeploy.models import loihi
+from neurodeploy.models import display, loihi
 from neurodeploy.models.arrays import whole
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
@@ -208,6 +208,10 @@ class QuantizedNetwork(Shown):
                 f"the network has {self.outputs} outputs for {len(self.task.class_names)} "
                 "classes; the numbers must agree"
             )
+
+    def save(self, path: str | PurePath) -> None:
+        """Write the network to a netx file, as `neurodeploy.save` does."""
+        display.named(display.SAVE[0])(self, path)
 
     @property
     def digest(self) -> str:

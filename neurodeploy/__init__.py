@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from neurodeploy.models.display import HTML as _HTML
+from neurodeploy.models.display import SAVE as _SAVE
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -112,6 +113,9 @@ _HTML.update(
         )
     }
 )
+
+
+_SAVE[:] = ["neurodeploy.files:save"]
 
 
 def __getattr__(name: str) -> Any:

@@ -115,6 +115,7 @@ def save(network: QuantizedNetwork, path: str | Path) -> None:
 
     Example:
         >>> neurodeploy.save(network, "example.net")
+        >>> network.save("example.net")
     """
     check_network(network)
     path = Path(path)
