@@ -16,7 +16,7 @@ import numpy as np
 from neurodeploy.export.lava_order import to_lava
 from neurodeploy.models import lava_compat, loihi
 from neurodeploy.models.arrays import IntArray
-from neurodeploy.models.errors import BackendError
+from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,
@@ -25,7 +25,7 @@ from neurodeploy.models.layers import (
     Shape,
     each_neuron,
 )
-from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 lava_compat.prepare()
@@ -56,22 +56,31 @@ class LavaLayer:
         return self.neuron.a_in if self.synapse is None else self.synapse.s_in
 
 
-def build(network: QuantizedNetwork, *, sample_steps: int) -> tuple[LavaLayer, ...]:
-    """Return the connected processes of every layer.
+def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tuple[LavaLayer, ...]:
+    """Return Lava's connected processes of every layer.
 
     All layers clear their state together at the first of every `sample_steps` steps, so that
     samples follow one another in one run, each from cleared state (with the models of
-    `export.lava_models` and `export.lava_models`, which clear what Lava's leave).
+    `export.lava_models`, which clear what Lava's leave). Spikes go in at `layers[0].inp` and come
+    out of `layers[-1].neuron.s_out`; `hw_sim.simulators.lava_worker` runs a graph like this.
 
     Args:
         network: what to build.
-        sample_steps: time steps of one sample, at least 1.
+        sample_steps: time steps of one sample, at least 1; what `network.task.steps` says when not
+            given.
+
+    Raises:
+        InputError: when neither says how many steps a sample has.
 
     Example:
         >>> layers = neurodeploy.to_lava(network, sample_steps=30)
         >>> [layer.neuron.s_out.shape for layer in layers]
         [(3,), (2,)]
     """
+    check_network(network)
+    sample_steps = sample_steps or network.task.steps
+    if sample_steps is None:
+        raise InputError("the network does not say how long a sample is; give sample_steps")
     bits, built = network.message_bits, []
     for layer in network.layers:
         built.append(_build_layer(layer, bits, sample_steps))
