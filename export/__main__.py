@@ -115,7 +115,7 @@ def check_paths(model: Path, path: Path) -> None:
 
 def fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
     """Return whether the network fits the chips and the file format; print every problem if not."""
-    from neurodeploy.running.exporting import check_rules
+    from neurodeploy.running.evaluation import check_rules
 
     found = check_rules(network, chips)
     for chip in chips:

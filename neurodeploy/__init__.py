@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from importlib import metadata
 
     from neurodeploy.export.lava_graph import build as to_lava
-    from neurodeploy.files import load, load_model, save
     from neurodeploy.hw_sim.activity import Activity
     from neurodeploy.hw_sim.chips.chip import read_chip_file as load_chip
     from neurodeploy.hw_sim.placement.place import Placement, place
@@ -38,10 +37,10 @@ if TYPE_CHECKING:
     from neurodeploy.models.network import QuantizedNetwork, TaskDescription
     from neurodeploy.models.neurons import CubaLif
     from neurodeploy.models.quantize import quantize
+    from neurodeploy.network_files import load, load_model, save
     from neurodeploy.progress import progress_bar
     from neurodeploy.running.comparison import Comparison, check_equivalence, compare
-    from neurodeploy.running.evaluation import Report, evaluate
-    from neurodeploy.running.exporting import check_rules
+    from neurodeploy.running.evaluation import Report, check_rules, evaluate
     from neurodeploy.running.inputs import load_input
     from neurodeploy.running.side_by_side import compare_networks
     from neurodeploy.running.simulation import simulate
@@ -62,7 +61,7 @@ __all__ = [
 
 _HOMES: Final = {
     "export.lava_graph": {"to_lava": "build"},
-    "files": ("load", "load_model", "save"),
+    "network_files": ("load", "load_model", "save"),
     "hw_sim.activity": ("Activity",),
     "hw_sim.chips.chip": {"load_chip": "read_chip_file"},
     "hw_sim.placement.place": ("Placement", "place"),
@@ -76,8 +75,7 @@ _HOMES: Final = {
     "models.quantize": ("quantize",),
     "progress": ("progress_bar",),
     "running.comparison": ("Comparison", "check_equivalence", "compare"),
-    "running.evaluation": ("Report", "evaluate"),
-    "running.exporting": ("check_rules",),
+    "running.evaluation": ("Report", "check_rules", "evaluate"),
     "running.inputs": ("load_input",),
     "running.side_by_side": ("compare_networks",),
     "running.simulation": ("simulate",),
@@ -115,7 +113,7 @@ _HTML.update(
 )
 
 
-_SAVE[:] = ["neurodeploy.files:save"]
+_SAVE[:] = ["neurodeploy.network_files:save"]
 
 
 def __getattr__(name: str) -> Any:

@@ -94,7 +94,7 @@ def _report(
     args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, say_notes: bool
 ) -> Report:
     """Run one network on what the options name; say the notes of its samples where no text will."""
-    from neurodeploy.files import load_netx
+    from neurodeploy.network_files import load_netx
     from neurodeploy.running.evaluation import evaluate
 
     network = load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
@@ -149,7 +149,7 @@ def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> lis
 
 def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run several networks, print them side by side and return the exit code."""
-    from neurodeploy.files import load_netx
+    from neurodeploy.network_files import load_netx
     from neurodeploy.running.side_by_side import Entry, SideBySide, short_names
 
     for path in paths:  # before the first takes its time

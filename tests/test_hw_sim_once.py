@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 
-from neurodeploy.hw_sim.kernels.shared import once_a_layer
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer
 from neurodeploy.models.network import CubaLif, DenseLayer
 
 
@@ -17,14 +17,14 @@ def layer() -> DenseLayer:
 
 def test_it_is_made_once_for_each_layer_and_values():
     made = []
-    make = once_a_layer(lambda *given: made.append(given) or len(made))
+    make = cache_per_layer(lambda *given: made.append(given) or len(made))
     one, other = layer(), layer()
     given = [make(one, 1), make(one, 1), make(one, 2), make(other, 1), make(one, 2)]
     assert given == [1, 1, 2, 3, 2]
 
 
 def test_nothing_keeps_a_layer_alive():
-    make = once_a_layer(lambda layer: np.zeros(3))
+    make = cache_per_layer(lambda layer: np.zeros(3))
     one = layer()
     kept = weakref.ref(make(one))
     gone = weakref.ref(one)

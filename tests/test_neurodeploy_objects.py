@@ -17,9 +17,8 @@ from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
-from neurodeploy.running.comparison import compare
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.exporting import check_rules, export_network
+from neurodeploy.running.comparison import check_equivalence, compare
+from neurodeploy.running.evaluation import check_rules, evaluate
 from neurodeploy.running.inputs import load_input
 from neurodeploy.running.side_by_side import compare_networks
 from neurodeploy.running.simulation import simulate
@@ -222,20 +221,19 @@ def test_networks_are_compared_by_name(network, spikes):
 def test_a_trained_network_is_exported_in_memory(one_torch_thread, draw_spikes, monkeypatch):
     import torch
 
+    from neurodeploy.models.quantize import quantize
     from neurodeploy.models.snn import Architecture, SlayerNetwork
 
     torch.manual_seed(2)
     model = SlayerNetwork(Architecture.dense((6, 9, 4), threshold=0.3))
-    made = export_network(model, draw_spikes(5, 6, 60), chips=["loihi1", "loihi2"])
-    assert made.passed
-    assert made.comparison.num_spikes > 50
-    assert not check_rules(made.network, [chip.chip("loihi1")])
+    made = quantize(model)
+    found = check_equivalence(model, made, draw_spikes(5, 6, 60))
+    assert found.equal
+    assert found.num_spikes > 50
+    assert not check_rules(made, ["loihi1", chip.chip("loihi2")])
     broken = (lambda *_: ["too wide"], lambda *_: ["too long"])
     monkeypatch.setattr(design_rules, "RULES", broken)
-    refused = export_network(model, draw_spikes(5, 6, 60))
-    assert dict(refused.problems) == {"loihi2": ("too wide", "too long")}
-    assert not refused.passed
-    assert refused.comparison is None
+    assert dict(check_rules(made, ["loihi2"])) == {"loihi2": ("too wide", "too long")}
 
 
 def test_nothing_is_printed(network, spikes, capsys):

@@ -16,12 +16,12 @@ from numba import prange
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.kernels.event_sums import parallel
-from neurodeploy.hw_sim.kernels.shared import once_a_layer, products_alike
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer, products_alike
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import ConvLayer
 
 
-@once_a_layer
+@cache_per_layer
 def layout(layer: ConvLayer) -> tuple[Any, ...]:
     """Return kernel, rows, runs and sizes as `hw_sim.kernels.event_sums.conv_sums` takes them.
 
@@ -125,7 +125,7 @@ def may_leave_32_bits(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
     return largest * _largest_sum(layer) > _WORD_MAX
 
 
-@once_a_layer
+@cache_per_layer
 def _largest_sum(layer: ConvLayer) -> int:
     return int(np.abs(layer.weight, dtype=np.int64).sum((1, 2, 3)).max())
 
@@ -166,7 +166,7 @@ def _fill(images, places, patches):
                 patches[frame, place, k] = images[frame, sender] if sender >= 0 else 0
 
 
-@once_a_layer
+@cache_per_layer
 def _groups(layer: ConvLayer) -> tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...]:
     """Return for each group the senders that its output places see, (P, K), and its kernel (K, O).
 

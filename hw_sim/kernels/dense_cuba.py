@@ -17,7 +17,7 @@ from neurodeploy.hw_sim.activity import Overflows
 from neurodeploy.hw_sim.kernels.cuba_layer import run_layer
 from neurodeploy.hw_sim.kernels.frames import channels_last, late
 from neurodeploy.hw_sim.kernels.lanes import LANES
-from neurodeploy.hw_sim.kernels.shared import once_a_layer
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import DenseLayer, Layer, Shape, each_neuron
@@ -27,12 +27,12 @@ TILE = 1024
 """The most neurons that are worked off at once."""
 
 CROWD = {np.dtype(np.int16): 64, np.dtype(np.int32): 16}
-"""From so many spikes a step on, rows are summed in registers, by the type of the totals.
+"""From so many spikes per step on, rows are summed in registers, by the type of the totals.
 
 Billions of SynOps a second, neuron updates included, one thread of an AMD EPYC with AVX-512 that
 had other work too, no delays, best of three; the product is the best of 1024 and 2048 senders:
 
-    spikes a step       of 1024 senders, 32 bits: 21, 51, 102, 512, 1024    of 256, 16 bits: 26, 128
+    spikes per step     of 1024 senders, 32 bits: 21, 51, 102, 512, 1024    of 256, 16 bits: 26, 128
     add_rows                                      22, 24,  26,  28,   21                     28,  37
     sum_rows                                      32, 49,  60,  86,   98                     29,  49
     float32 product                                1,  3,   6,  30,   60                      6,  26
@@ -67,7 +67,7 @@ class LayerPlan(NamedTuple):
         ring: steps of future input that are kept, a power of two.
         stretch: steps that are worked off at once; ring minus 1 minus the longest delay.
         summed: so many rows of weights can be added in 16 bits.
-        crowd: from so many spikes a step on, sum their rows in registers.
+        crowd: from so many spikes per step on, sum their rows in registers.
     """
 
     weights: NDArray[Any]
@@ -207,7 +207,7 @@ def run(
     return spikes, seen, Overflows(*overflows.sum(1))
 
 
-@once_a_layer
+@cache_per_layer
 def _plan(layer: DenseLayer, before: Shape) -> tuple[LayerPlan, IntArray | None]:
     """Return how the kernel works the layer off, and what its neurons' delays are afterwards."""
     if len(before) == 3:

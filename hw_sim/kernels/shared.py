@@ -17,7 +17,7 @@ from neurodeploy.models.layers import Layer
 Made = TypeVar("Made")
 
 
-def once_a_layer(make: Callable[..., Made]) -> Callable[..., Made]:
+def cache_per_layer(make: Callable[..., Made]) -> Callable[..., Made]:
     """Return `make`, a function of a layer and hashable values, so that it keeps what it returns
     for as long as the layer lives."""
     kept: WeakKeyDictionary[Layer, dict[Any, Made]] = WeakKeyDictionary()

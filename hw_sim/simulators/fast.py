@@ -17,7 +17,7 @@ from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import convolution, dense_cuba, event_sums, frames, neuron_scans
 from neurodeploy.hw_sim.kernels.convolution import layout
-from neurodeploy.hw_sim.kernels.shared import limited_to, once_a_layer
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limited_to
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import (
@@ -142,7 +142,7 @@ def _received(
     return received
 
 
-@once_a_layer
+@cache_per_layer
 def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
     """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
     weight = frames.channels_last(layer.weight, before)
@@ -152,7 +152,7 @@ def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
     return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
 
 
-@once_a_layer
+@cache_per_layer
 def _feedback(layer: Layer) -> tuple[Any, Any]:
     """Return rows and delays of a layer's own spikes, empty where it is not recurrent."""
     if not isinstance(layer, RecurrentLayer):
@@ -196,7 +196,7 @@ def _scan(
     return sent, Overflows(*counts)
 
 
-@once_a_layer
+@cache_per_layer
 def _cuba(layer: Layer) -> tuple[Any, ...]:
     """Return what `neuron_scans.scan_cuba` takes of a layer's neurons."""
     neuron: Any = layer.neuron

@@ -422,7 +422,7 @@ class Thrift:
         alive = [each.clone() for each in self.alive]
         for index in removable_layers(self._network):
             alive[index][1:] = 0
-        return float(self._spending.of(counts, alive, samples.spikes.shape[2]))
+        return float(self._spending.of(counts, alive, samples.num_steps))
 
     def check_reachable(self, samples: Samples) -> None:
         """Raise InputError when what no training can save is over the budget.

@@ -29,7 +29,6 @@ from neurodeploy.learning.training import Epoch, Training
 from neurodeploy.models import files
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import replacing
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Advance
 from neurodeploy.tasks.task import TaskData
@@ -93,10 +92,6 @@ class TrainedRun(Shown):
         """The best epoch by validation accuracy."""
         return self.history[self.best_epoch - 1]
 
-    @property
-    def _layers(self) -> Any:
-        return self.checkpoint.architecture.layers
-
     def save(self, path: str | Path) -> None:
         """Write the best epoch's network to a checkpoint, `model.pt`; replaced whole."""
         checkpoint.save(self.checkpoint, Path(path))
@@ -109,12 +104,14 @@ class TrainedRun(Shown):
         """
         from neurodeploy.pages import history
 
+        if path is not None and Path(path).suffix.lower() != ".png":
+            raise InputError(f"{path} is no name for a picture; end it in .png")
+        layers = self.checkpoint.architecture.layers
+        figure = history.figure(self.history, best=self.best_epoch, layers=layers)
         if path is not None:
-            if Path(path).suffix.lower() != ".png":
-                raise InputError(f"{path} is no name for a picture; end it in .png")
-            with replacing(Path(path)) as temporary:
-                history.draw(self.history, temporary, best=self.best_epoch, layers=self._layers)
-        return history.figure(self.history, best=self.best_epoch, layers=self._layers)
+            with files.replacing(Path(path)) as temporary:
+                figure.savefig(temporary, format="png", dpi=history.DPI)
+        return figure
 
     def __repr__(self) -> str:
         best, name = self.best, self.data.name or "arrays"

@@ -66,6 +66,9 @@ def _decays(epoch: Epoch) -> dict[str, float]:
     }
 
 
+DPI: Final = 120
+
+
 def delay_names(layers: Sequence[LayerSpec]) -> tuple[str, ...]:
     """Return a name for each layer's learned delays: by the layer that their spikes arrive at, as
     in a report."""
@@ -120,7 +123,7 @@ def draw(
         layers: of the network, by which delays are named; they are numbered without.
     """
     with style.look():
-        figure(history, best=best, layers=layers).savefig(path, format="png", dpi=120)
+        figure(history, best=best, layers=layers).savefig(path, format="png", dpi=DPI)
 
 
 def svg(history: Sequence[Epoch], *, best: int | None = None) -> str:

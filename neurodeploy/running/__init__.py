@@ -4,7 +4,6 @@ inputs          the samples that a network runs on: arrays, files of arrays, a t
 simulation      run a network a batch at a time
 comparison      two backends, or a trained network and its quantized one, spike by spike
 recording       what a run records beside its counts: one sample, all spikes, a trace of the layers
-evaluation      run a network over samples and make a report
+evaluation      run a network over samples and make a report; check it against the rules of chips
 side_by_side    reports of several networks
-exporting       quantize a trained network, and check it
 """

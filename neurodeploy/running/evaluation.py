@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.cli import number_of
+from neurodeploy.export import rules
 from neurodeploy.hw_sim.activity import Activity, LayerCounts, Measured, count, join
 from neurodeploy.hw_sim.backends import Backend, RunOptions
 from neurodeploy.hw_sim.chips import chip as chips_module
@@ -20,13 +22,14 @@ from neurodeploy.hw_sim.chips.chip import Chip
 from neurodeploy.hw_sim.decisions import DecisionMeter
 from neurodeploy.hw_sim.estimates.meter import Meter
 from neurodeploy.hw_sim.neurobench_metrics import NeurobenchMeter
+from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.hw_sim.readout import outputs, readout, score
 from neurodeploy.hw_sim.reports import report as reports
 from neurodeploy.hw_sim.reports.estimated import Estimated, rounded
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
-from neurodeploy.models.network import QuantizedNetwork, digest
+from neurodeploy.models.network import QuantizedNetwork, check_network, digest
 from neurodeploy.running.comparison import BackendComparison, Comparison
 from neurodeploy.running.inputs import as_samples, for_samples
 from neurodeploy.running.recording import (
@@ -268,6 +271,27 @@ def choose_chips(chips: Sequence[str | Chip]) -> tuple[Chip, ...]:
         if names.count(name) > 1:
             raise InputError(f"the chip {name} is given twice; give each once")
     return tuple(found)
+
+
+def check_rules(
+    network: QuantizedNetwork, chips: Sequence[str | Chip] = ("loihi2",)
+) -> Mapping[str, tuple[str, ...]]:
+    """Return every problem with the file format and each chip, by chip; empty if all is well.
+
+    Raises:
+        InputError: when there is no such chip.
+
+    Example:
+        >>> dict(neurodeploy.check_rules(network, ["loihi1", "loihi2"]))
+        {}
+    """
+    check_network(network)
+    found = {}
+    for chip in choose_chips(chips):
+        problems = (*rules.check(network), *design_rules.check(network, place(network, chip)))
+        if problems:
+            found[chip.name] = problems
+    return MappingProxyType(found)
 
 
 def _observe(
