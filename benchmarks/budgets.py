@@ -1,7 +1,7 @@
 """Accuracy against SynOps and energy of networks that were trained to budgets.
 
     python -m benchmarks.budgets [--task har] [--shares 0.75 0.5 0.35 0.25 0.18 0.125] [--seeds 0]
-        [--markdown docs/budgets.md]
+        [--markdown docs/benchmarks/budgets.md]
 
 The first point is the task's own network, 8-bit and without a budget; budgets are shares of what it
 takes on the validation windows. Every point is trained, exported and reported by the commands that

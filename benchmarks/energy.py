@@ -1,7 +1,7 @@
 """Our energy and speed beside what others measured on Loihi, untuned.
 
-    python -m benchmarks.energy [--markdown docs/energy-validation.md]
-        [--plot docs/energy-validation.png] [--json]
+    python -m benchmarks.energy [--markdown docs/benchmarks/energy-validation.md]
+        [--plot docs/benchmarks/energy-validation.png] [--json]
 
 PilotNet on Loihi 2 beside Intel's measurement (`benchmarks.pilotnet_energy`), and a keyword spotter
 on Loihi 1 beside its authors' (`benchmarks.keyword_energy`). The published figures stand in

@@ -1,6 +1,7 @@
 """Random networks through fast and Lava, which must agree in every spike and state.
 
-    python -m benchmarks.fuzz --networks 1000 --seed 0 [--out docs/fuzz.md] [--keep runs/fuzz]
+    python -m benchmarks.fuzz --networks 1000 --seed 0 [--out docs/benchmarks/fuzz.md]
+        [--keep runs/fuzz]
 
 Prints what differs and a census of what the networks exercised; exit code 1 when anything differs.
 --keep saves networks that differ (a .net and a .npy each) in a folder.

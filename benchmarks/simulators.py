@@ -1,7 +1,7 @@
 """Our simulator and others on the same networks, side by side in one run.
 
     python -m benchmarks.simulators [runs/har/model.net] [--peers all] [--threads 1,2]
-        [--markdown docs/speed.md] [--plot docs/speed.png]
+        [--markdown docs/benchmarks/speed.md] [--plot docs/benchmarks/speed.png]
 
 For each network one table: microseconds a time step and sample, one sample at a time (another each
 time, so that no branch predictor learns it) and, where a simulator can, all at once; start and stop

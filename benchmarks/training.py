@@ -1,7 +1,7 @@
 """Training of one network by stock lava-dl, by ours and by other libraries, side by side.
 
     python -m benchmarks.training [--peers all] [--threads 1 2] [--har]
-        [--markdown docs/training-speed.md] [--json FILE]
+        [--markdown docs/benchmarks/training-speed.md] [--json FILE]
 
 The same network, data and batch for all, with axonal delays (lava-dl and ours alone) and without.
 Ours must equal stock lava-dl in spikes and gradients before anything is timed. `--har` adds an

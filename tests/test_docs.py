@@ -16,7 +16,7 @@ from neurodeploy.export import netx
 from neurodeploy.models.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "own-network.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "own-network.md").read_text(encoding="utf-8")
 DEFINITION, FROM_CHECKPOINT, FROM_FILE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -13,7 +13,8 @@ from neurodeploy import report
 from neurodeploy.hw_sim import memory
 from neurodeploy.running.inputs import layout
 
-PAGE = (Path(__file__).parent.parent / "docs" / "any-network.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "how-to" / "any-network.md").read_text(encoding="utf-8")
 PREPARE, IN_PYTHON = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"```sh\npython -m neurodeploy\.report (.*?)\n```", PAGE)
 

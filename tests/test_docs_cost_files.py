@@ -17,7 +17,8 @@ from neurodeploy.hw_sim.chips.chip import CHIPS, Cost, choose, read_chip
 from neurodeploy.hw_sim.chips.cost import GRADES
 from neurodeploy.models.errors import InputError
 
-PAGE = (Path(__file__).parent.parent / "docs" / "cost-files.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "reference" / "cost-files.md").read_text(encoding="utf-8")
 MAKE, READ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 PRINTED, REFUSED = re.findall(r"(?<=\n\n)```\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"^python -m (.*)$", PAGE, re.MULTILINE)

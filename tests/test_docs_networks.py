@@ -17,7 +17,7 @@ from neurodeploy.models.snn import NARROWEST, WIDEST, SlayerNetwork
 from neurodeploy.running.comparison import check_equivalence
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "networks.md").read_text(encoding="utf-8")
 EXAMPLE = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
 
 

@@ -15,7 +15,7 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import own
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "own-task.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "own-task.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (COMMANDS,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 

@@ -20,7 +20,8 @@ from neurodeploy.hw_sim.reports import report
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 
-PAGE = (Path(__file__).parent.parent / "docs" / "report-json.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "reference" / "report-json.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \|[^|]*\|[^|]*\|$", re.MULTILINE)
 PLAIN: dict[str, Any] = {"string": str, "boolean": bool, "any": object}
 

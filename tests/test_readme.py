@@ -89,7 +89,7 @@ def test_the_accuracies_in_the_readme_are_those_of_the_records() -> None:
     models = ("no-delays", "axonal", "synaptic", "dense", "cnn", "gru")
     section = README.partition("\n## Accuracy\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([\w-]+)`.*?\| .*? \| (.*) \|$", section, re.MULTILINE)
-    records = ROOT / "docs" / "benchmark"
+    records = ROOT / "docs" / "benchmarks" / "records"
     assert {task for task, _ in rows} == {path.stem for path in records.glob("*.jsonl")}
     for task, cells in rows:
         found: dict[str, list[float]] = {}

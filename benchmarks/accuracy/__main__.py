@@ -1,7 +1,7 @@
 """Accuracy of spiking networks without and with delays, and of artificial ones of the same size.
 
     python -m benchmarks.accuracy [--task har ...] [--seeds 0 1 2] [--jobs 2]
-        [--records docs/benchmark] [--kept] [--markdown docs/benchmark.md]
+        [--records docs/benchmarks/records] [--kept] [--markdown docs/benchmarks/accuracy.md]
 
 Every spiking network is trained, exported and reported by the commands that a person would type,
 on one thread, in a folder of its own under `runs/accuracy`. What is there already is not done
@@ -129,7 +129,7 @@ def _tasks(
             if origin.where() is None and not has_facts(name):
                 raise InputError(
                     f"the data of the task {name} are missing ({origin.data}); {origin.obtain}, or "
-                    "look at recorded figures with --kept and --records docs/benchmark"
+                    "look at recorded figures with --kept and --records docs/benchmarks/records"
                 )
         return list(dict.fromkeys(asked))
     there = []
