@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.tasks.windows import Signal
+    from neurodeploy.tasks.dataset import Signal
 
 Advance: TypeAlias = Callable[[int, int], None]
 """Is called with what is done and the whole."""

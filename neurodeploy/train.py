@@ -260,7 +260,7 @@ def _introduction(started: Training) -> str:
     done = f" ({len(started.history)} of them done)" if started.history else ""
     by = f" by {started.team.size} processes" if started.team.size > 1 else ""
     return (
-        f"Training {sizes} on {len(data.split.train)} windows of {data.windows.source}, "
+        f"Training {sizes} on {len(data.split.train)} windows of {data.dataset.source}, "
         f"{len(data.split.validation)} to validate, epochs: {started.config.epochs}{done}{by}"
     )
 

@@ -245,17 +245,17 @@ def tiny_training() -> Callable[..., Any]:
     from neurodeploy.learning import training
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.tasks import get
+    from neurodeploy.tasks.dataset import Dataset
     from neurodeploy.tasks.encoders.registry import SigmaDelta
     from neurodeploy.tasks.split import split_by_subject
     from neurodeploy.tasks.task import TaskData
-    from neurodeploy.tasks.windows import Windows
 
     count = 6 * 8
     labels = np.arange(count) % 2
     noise = np.random.default_rng(1).normal(0, 0.5, (count, 3, 64))
     signals = noise + np.array([-0.6, 0.6])[labels, None, None]
     signals[:, 0, 0] = np.arange(count) / 1000
-    windows = Windows(
+    dataset = Dataset(
         signals.astype(np.float32),
         labels.astype(np.int64),
         np.repeat(np.arange(1, 7), 8),
@@ -269,7 +269,7 @@ def tiny_training() -> Callable[..., Any]:
     def make(*, encoder: Any = None, seed: int = 0, device: str = "cpu", **recipe: Any) -> Any:
         values = {"hidden": (6,), "epochs": 4, "batch_size": 8, **recipe}
         chosen = TrainConfig(**values, seed=seed, device=device)
-        data = TaskData(get("har"), windows, split_by_subject(windows), encoder or SigmaDelta(0.8))
+        data = TaskData(get("har"), dataset, split_by_subject(dataset), encoder or SigmaDelta(0.8))
         return training.start(data, chosen)
 
     return make
@@ -366,14 +366,14 @@ def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     what it is told."""
     from neurodeploy import tasks
     from neurodeploy.learning.config import TrainConfig
-    from neurodeploy.tasks import origin, task, windows
+    from neurodeploy.tasks import dataset, origin, task
     from neurodeploy.tasks.encoders.registry import Delta
 
     def read(path: Path) -> Any:
-        return windows.Windows(
+        return dataset.Dataset(
             np.zeros((12, 3, 8), np.float32), np.arange(12) % 2, None, ("no", "[yes]"),
             ("x (g)", "y (g)", "z (g)"), 50.0, f"made up from {path.name}",
-            parts=np.repeat([windows.TRAIN, windows.TEST], [10, 2]),
+            parts=np.repeat([dataset.TRAIN, dataset.TEST], [10, 2]),
             notes=("one thing was left out",),
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ from neurodeploy.tasks.encoders.registry import SigmaDelta
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.dataset import Windows
 
 def read(path):
     labels = np.arange(72) % 2
@@ -156,7 +156,7 @@ def data_of(tiny: Path) -> Any:
 
 def test_signals_are_standardised_by_the_training_windows(tiny: Path) -> None:
     data = data_of(tiny)
-    shown = inputs.view_of(data)(data.windows.signals[data.split.train])
+    shown = inputs.view_of(data)(data.dataset.signals[data.split.train])
     assert shown.mean(axis=(0, 2)) == pytest.approx(np.zeros(3), abs=1e-5)
     assert shown.std(axis=(0, 2)) == pytest.approx(np.ones(3), abs=1e-5)
 
@@ -171,7 +171,7 @@ def test_a_network_sees_the_levels_of_an_encoder_that_has_them(tiny: Path) -> No
     object.__setattr__(data, "encoder", Banded())
     assert inputs.shape_of(data) == Shape(2, 8, 2)
     view, rows = inputs.view_of(data), np.arange(5)
-    shown = view(data.windows.signals[:5])
+    shown = view(data.dataset.signals[:5])
     assert shown.shape == (5, 2, 8)
     assert (view.rows(data, rows) == shown).all()
     assert len(list(inputs.epoch(data, view, None, np.random.default_rng(0)))) == 1

@@ -18,19 +18,19 @@ from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import TASKS
 from neurodeploy.tasks.augment import VaryImages
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 from neurodeploy.tasks.encoders.registry import Delta, Lif
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 
-def windows(*, parts: bool = False) -> Windows:
+def windows(*, parts: bool = False) -> Dataset:
     """Return 60 windows of two classes by six subjects, of whom 5 and 6 test."""
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
     signals = rng.normal(size=(60, 2, 16)) + labels[:, None, None]
     given = {"parts": np.repeat([TRAIN, VALIDATION, TEST], 20)} if parts else {}
-    return Windows(
+    return Dataset(
         signals, labels, np.repeat(np.arange(1, 7), 10), ("a", "b"), ("x", "y"), 10.0, "made up",
         (5, 6), **given,
     )  # fmt: skip
@@ -256,7 +256,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_first_training(
 def test_an_interruption_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(job: Job, windows: Windows) -> None:
+    def interrupted(job: Job, windows: Dataset) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(recipes, "SEARCHES", {"made": lambda: a_search(Trial("one"))})

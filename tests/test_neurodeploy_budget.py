@@ -22,7 +22,7 @@ from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PU
 from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
-from neurodeploy.tasks.task import encode_windows
+from neurodeploy.tasks.task import encode_samples
 
 Make = Callable[..., training.Training]
 LOIHI2 = chip.choose(("loihi2",), ())[0]
@@ -58,7 +58,7 @@ def reported(started: training.Training) -> tuple[Any, Any]:
     """Return the integer network of the best epoch and its run on the validation windows."""
     network = quantize(best_checkpoint(started).network())
     data = started.data
-    spikes = encode_windows(data.windows, data.encoder, data.split.validation).spikes
+    spikes = encode_samples(data.dataset, data.encoder, data.split.validation).spikes
     return network, BACKENDS["fast"].run(network, spikes, RunOptions())
 
 
@@ -163,7 +163,7 @@ def test_the_network_without_the_neurons_that_left_answers_as_it_was_validated(
     started = trained(to_budget(Budget(0.3 * free)))
     network, activity = reported(started)
     assert all(layer.neurons < 20 for layer in network.layers)
-    labels = started.data.windows.labels[started.data.split.validation]
+    labels = started.data.dataset.labels[started.data.split.validation]
     right = activity.spikes[-1].sum(2).argmax(1) == labels
     assert float(np.mean(right)) == started.best_accuracy
 
@@ -199,7 +199,7 @@ def test_what_no_training_saves_is_known_beforehand(to_budget: Make) -> None:
     started = to_budget(Budget(1.0))
     data, thrift = started.data, started.thrift
     assert thrift is not None
-    samples = encode_windows(data.windows, data.encoder, data.split.validation)
+    samples = encode_samples(data.dataset, data.encoder, data.split.validation)
     arriving = samples.spikes.sum() / len(samples.labels)
     assert thrift.least(samples) == pytest.approx(arriving)  # on one neuron
 

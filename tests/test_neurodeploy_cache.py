@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import cache
+from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
 from neurodeploy.tasks.encoders.registry import Delta
-from neurodeploy.tasks.task import encode_windows
-from neurodeploy.tasks.windows import TEST, TRAIN, Windows
+from neurodeploy.tasks.task import encode_samples
 
 KEY = {"files": "abc", "bins": 10, "version": 1}
 
@@ -279,14 +279,14 @@ def test_a_fingerprint_of_a_missing_file_is_one_sentence(tmp_path: Path) -> None
         cache.fingerprint([tmp_path / "gone"], tmp_path)
 
 
-def windows_of(count: int, **changes: Any) -> Windows:
+def dataset_of(count: int, **changes: Any) -> Dataset:
     """Return windows of 3 channels and 5 samples, 15 bits each: no whole number of bytes."""
     values = np.random.default_rng(1).normal(0, 1, (count, 3, 5)).astype(np.float32)
     parts = np.resize([TRAIN, TEST], count)
     names = ("x", "y", "z")
     labels = np.zeros(count, np.int64)
     given = (values, labels, None, ("one",), names, None, "made up")
-    return Windows(*given, parts=parts, **changes)
+    return Dataset(*given, parts=parts, **changes)
 
 
 @pytest.fixture
@@ -311,49 +311,49 @@ def forget() -> None:
 
 
 def test_kept_spikes_are_those_of_the_encoder_and_made_once(slow: type[Any]) -> None:
-    windows, encoder, chosen = windows_of(300), slow((0.3,)), np.array([299, 4, 4, 0, 256])
-    plain = Delta((0.3,)).encode(windows.signals)
+    dataset, encoder, chosen = dataset_of(300), slow((0.3,)), np.array([299, 4, 4, 0, 256])
+    plain = Delta((0.3,)).encode(dataset.signals)
     for _ in range(2):
-        samples = encode_windows(windows, encoder, chosen)
+        samples = encode_samples(dataset, encoder, chosen)
         np.testing.assert_array_equal(samples.spikes, plain[chosen])
         assert samples.spikes.dtype == np.uint8
-        encode_windows(windows, encoder, chosen[:2])
+        encode_samples(dataset, encoder, chosen[:2])
         forget()
-    assert encode_windows(windows, encoder, []).spikes.shape == (0, 6, 5)
+    assert encode_samples(dataset, encoder, []).spikes.shape == (0, 6, 5)
     assert slow.encoded == 300
 
 
 def test_equal_windows_share_their_spikes_and_others_do_not(slow: type[Any]) -> None:
-    encode_windows(windows_of(4), slow((0.3,)), [0])
+    encode_samples(dataset_of(4), slow((0.3,)), [0])
     forget()
-    encode_windows(windows_of(4, notes=("read again",)), slow((0.3,)), [0])
+    encode_samples(dataset_of(4, notes=("read again",)), slow((0.3,)), [0])
     assert slow.encoded == 4
-    encode_windows(windows_of(5), slow((0.3,)), [0])
+    encode_samples(dataset_of(5), slow((0.3,)), [0])
     assert slow.encoded == 9
 
 
 def test_another_threshold_or_version_is_encoded_anew(
     slow: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    windows = windows_of(4)
+    dataset = dataset_of(4)
     for threshold in (0.3, 0.4, 0.3):
-        encode_windows(windows, slow((threshold,)), [0])
+        encode_samples(dataset, slow((threshold,)), [0])
     assert slow.encoded == 8
     monkeypatch.setattr(slow, "version", 2)
-    encode_windows(windows, slow((0.3,)), [0])
+    encode_samples(dataset, slow((0.3,)), [0])
     assert slow.encoded == 12
 
 
 def test_spikes_of_fast_encoders_are_not_kept(make: Maker) -> None:
-    assert cache.prepare(windows_of(4), Delta()) == ()
-    encode_windows(windows_of(4), Delta(), [0, 1])
+    assert cache.prepare(dataset_of(4), Delta()) == ()
+    encode_samples(dataset_of(4), Delta(), [0, 1])
     assert not cache.folder().exists()
 
 
 def test_preparing_says_what_is_wrong_with_the_cache(slow: type[Any], tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file in place of the folder")
-    (note,) = cache.prepare(windows_of(4), slow())
+    (note,) = cache.prepare(dataset_of(4), slow())
     assert "delta-spikes-" in note
     assert "cannot be written (Not a directory)" in note
-    encode_windows(windows_of(4), slow(), [0])
+    encode_samples(dataset_of(4), slow(), [0])
     assert slow.encoded == 4

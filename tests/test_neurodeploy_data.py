@@ -14,9 +14,9 @@ from neurodeploy import data, tasks
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
 
 TWO = tuple(
     Download((f"http://127.0.0.1/{name}",), name, 10, "sha256:" + "0" * 64)
@@ -61,7 +61,7 @@ def test_the_list_as_json_is_one_object(
 ) -> None:
     assert data.main(["--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert (values["schema"], values["version"]) == ("neurodeploy.data", 1)
+    assert (values["schema"], values["version"]) == ("neurodeploy.data", 2)
     assert values["home"] == str(data_home)
     assert [each["name"] for each in values["tasks"]] == list(tasks.TASKS)
     assert all("contents" not in each for each in values["tasks"])
@@ -201,7 +201,8 @@ def test_one_task_as_json_holds_what_its_data_hold(
     assert found["downloads"][0]["size_bytes"] == 10
     held = found["contents"]
     assert held["classes"][0] == {"name": "no", "train": 4, "validation": 1, "test": 1}
-    assert (held["windows"], held["channels"], held["samples"], held["rate_hz"]) == (12, 3, 8, 50)
+    keys = ("num_samples", "channels", "num_steps", "rate_hz")
+    assert [held[key] for key in keys] == [12, 3, 8, 50]
 
 
 @pytest.mark.parametrize(
@@ -218,11 +219,11 @@ def test_pixels_are_told_as_such(
 ) -> None:  # fmt: skip
     names = tuple(map(str, range(shape[1])))
     subjects = np.arange(4)
-    windows = Windows(
+    dataset = Dataset(
         np.zeros(shape, np.uint8), np.zeros(4, int), subjects, ("a",), names, None, "", (2, 3),
         grid=grid,
     )  # fmt: skip
-    made = replace(toy_task(), read=lambda path: windows)
+    made = replace(toy_task(), read=lambda path: dataset)
     monkeypatch.setattr(tasks, "TASKS", {"toy": made})
     assert data.main(["--task", "toy", "--data", "x"]) == 0
     flat = " ".join(capsys.readouterr().out.split())

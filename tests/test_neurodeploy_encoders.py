@@ -26,9 +26,9 @@ def delta_by_its_equation(
     signals: NDArray[np.float32], thresholds: list[float], coarse: int = 0
 ) -> NDArray[Any]:
     """Follow the equation of `Delta` one window, channel and step at a time."""
-    windows, channels, samples = signals.shape
-    spikes = np.zeros((windows, (4 if coarse else 2) * channels, samples), np.uint8)
-    for n in range(windows):
+    dataset, channels, samples = signals.shape
+    spikes = np.zeros((dataset, (4 if coarse else 2) * channels, samples), np.uint8)
+    for n in range(dataset):
         for c, d in enumerate(thresholds):
             k = 0
             for t in range(samples):
@@ -48,10 +48,10 @@ def sigma_delta_by_its_equation(
     signals: NDArray[np.float32], gains: list[float], *, rectified: bool
 ) -> NDArray[Any]:
     """Follow the equation of `SigmaDelta` one window, channel and step at a time."""
-    windows, _, samples = signals.shape
+    dataset, _, samples = signals.shape
     used = [c for c, gain in enumerate(gains) if gain]
-    spikes = np.zeros((windows, len(used) * (1 if rectified else 2), samples), np.uint8)
-    for n in range(windows):
+    spikes = np.zeros((dataset, len(used) * (1 if rectified else 2), samples), np.uint8)
+    for n in range(dataset):
         for place, c in enumerate(used):
             charge = 0.0
             for t in range(samples):
@@ -306,8 +306,8 @@ def test_each_encoder_gives_binary_spikes_of_the_shape_it_declares(
 ) -> None:
     signals = signals_for(encoder, signals)
     spikes = encoder.encode(signals)
-    windows, channels, samples = signals.shape
-    assert spikes.shape == (windows, encoder.channels(channels), encoder.steps(samples))
+    dataset, channels, samples = signals.shape
+    assert spikes.shape == (dataset, encoder.channels(channels), encoder.steps(samples))
     assert spikes.dtype == np.uint8
     assert set(np.unique(spikes)) <= {0, 1}
 

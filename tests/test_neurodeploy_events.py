@@ -16,11 +16,11 @@ from neurodeploy import cli
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get, reading
 from neurodeploy.tasks.augment import Shift
+from neurodeploy.tasks.dataset import TEST, TRAIN
 from neurodeploy.tasks.encoders.registry import Counts, from_dict
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.events import Bins, Events
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import TEST, TRAIN
 
 BINS = Bins(height=5, width=4, polarities=2, pool=(2, 2), step_us=1000, steps=3)
 
@@ -262,16 +262,16 @@ def test_the_small_nmnist_is_read_without_tonic(
     written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tonic", None)
-    windows = get("nmnist").load(written())
-    assert windows.signals.dtype == np.uint8
-    assert windows.grid == (17, 17)
-    assert windows.labels.tolist() == [i % 10 for i in range(60)] + [i % 10 for i in range(20)]
-    assert windows.parts is not None
-    assert windows.parts.tolist() == [TRAIN] * 60 + [TEST] * 20
-    on = windows.signals.reshape(80, 2, 17, 17, -1)
+    dataset = get("nmnist").load(written())
+    assert dataset.signals.dtype == np.uint8
+    assert dataset.grid == (17, 17)
+    assert dataset.labels.tolist() == [i % 10 for i in range(60)] + [i % 10 for i in range(20)]
+    assert dataset.parts is not None
+    assert dataset.parts.tolist() == [TRAIN] * 60 + [TEST] * 20
+    on = dataset.signals.reshape(80, 2, 17, 17, -1)
     assert on[13].sum() == on[13, 1, 3, 1].sum() == 6
-    assert "12 of 80 samples have no event" in windows.notes
-    assert get("nmnist").encoder(windows) == Counts()
+    assert "12 of 80 samples have no event" in dataset.notes
+    assert get("nmnist").encoder(dataset) == Counts()
 
 
 def test_the_folder_of_the_small_nmnist_will_do(written: Callable[..., Path]) -> None:
@@ -334,11 +334,11 @@ def test_the_real_samples_have_all_classes_in_every_part(
     shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEURODEPLOY_DATA", str(shared_data))
-    windows = get("nmnist").load(None)
-    assert len(windows) == 1100
-    parts = split(windows)
+    dataset = get("nmnist").load(None)
+    assert len(dataset) == 1100
+    parts = split(dataset)
     assert [len(rows) for rows in (parts.train, parts.validation, parts.test)] == [801, 199, 100]
-    share = windows.signals.astype(bool).mean()
+    share = dataset.signals.astype(bool).mean()
     assert 0.01 < share < 0.3
     # Every recording is three sweeps of about 100 ms, after each of which the camera rests.
-    assert windows.signals.sum(axis=(1, 2)).min() > 500
+    assert dataset.signals.sum(axis=(1, 2)).min() > 500

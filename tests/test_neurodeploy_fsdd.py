@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 from neurodeploy.tasks.encoders.registry import Bands, from_dict
 from neurodeploy.tasks.readers import fsdd
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.task import TaskData
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 Key = tuple[int, str, int]
 
@@ -87,22 +87,22 @@ def wrong_wav(repository: Path, **how: Any) -> Path:
 
 
 def test_labels_speakers_and_parts_are_those_of_the_names(repository: Path) -> None:
-    windows = fsdd.read(repository)
-    assert len(windows) == 60
-    rows = zip(sorted(KEYS), windows.labels, windows.subjects, windows.parts, strict=True)
+    dataset = fsdd.read(repository)
+    assert len(dataset) == 60
+    rows = zip(sorted(KEYS), dataset.labels, dataset.subjects, dataset.parts, strict=True)
     part = {0: TEST, 7: VALIDATION, 12: TRAIN}
     for (digit, speaker, index), label, subject, found in rows:
         assert (label, found) == (digit, part[index])
         assert subject == ("jackson", "theo").index(speaker)
-    assert windows.rate_hz == 8000
-    assert windows.class_names[7] == "seven"
+    assert dataset.rate_hz == 8000
+    assert dataset.class_names[7] == "seven"
 
 
 def test_signals_are_shares_of_full_scale_with_silence_behind(repository: Path) -> None:
-    windows = fsdd.read(repository)
-    assert windows.signals.dtype == np.float32
-    assert windows.signals.shape == (60, 1, 8000)
-    for signal, key in zip(windows.signals[:, 0], sorted(KEYS), strict=True):
+    dataset = fsdd.read(repository)
+    assert dataset.signals.dtype == np.float32
+    assert dataset.signals.shape == (60, 1, 8000)
+    for signal, key in zip(dataset.signals[:, 0], sorted(KEYS), strict=True):
         assert np.array_equal(signal[:900] * 32768, sound_of(key))
         assert not signal[900:].any()
 
@@ -113,18 +113,18 @@ def test_the_folder_of_recordings_and_the_compact_file_give_the_same(
     whole = fsdd.read(repository)
     path = compact()
     for same in (repository / "recordings", path, path.parent):
-        windows = fsdd.read(same)
+        dataset = fsdd.read(same)
         for name in ("signals", "labels", "subjects", "parts"):
-            assert np.array_equal(getattr(windows, name), getattr(whole, name))
-        assert windows.notes == whole.notes
+            assert np.array_equal(getattr(dataset, name), getattr(whole, name))
+        assert dataset.notes == whole.notes
 
 
 def test_a_recording_over_a_second_is_cut_and_a_note_says_so(repository: Path) -> None:
     wrong_wav(repository, samples=np.arange(8100, dtype="<i2"))
-    windows = fsdd.read(repository)
+    dataset = fsdd.read(repository)
     row = sorted(KEYS).index((0, "theo", 0))
-    assert np.array_equal(windows.signals[row, 0] * 32768, np.arange(8000))
-    assert windows.notes[0] == "1 recordings last over 1 s and were cut to it"
+    assert np.array_equal(dataset.signals[row, 0] * 32768, np.arange(8000))
+    assert dataset.notes[0] == "1 recordings last over 1 s and were cut to it"
 
 
 def test_full_scale_is_minus_one(repository: Path) -> None:
@@ -310,17 +310,17 @@ def test_a_compact_file_with_a_byte_changed_is_refused(compact: Callable[..., Pa
 
 def test_every_encoder_of_the_task_takes_the_recordings(repository: Path) -> None:
     task = get("spoken-digits")
-    windows = task.load(repository)
+    dataset = task.load(repository)
     assert set(task.other_encoders) == {
         "log-mel-delta", "log-mel-lif", "cochlea-delta", "cochlea-lif",
     }  # fmt: skip
     for name in (None, *task.other_encoders):
-        encoder = task.encoder(windows, name)
-        description = TaskData(task, windows, split(windows), encoder).describe()
+        encoder = task.encoder(dataset, name)
+        description = TaskData(task, dataset, split(dataset), encoder).describe()
         assert description.steps == encoder.steps(8000)
         assert description.dt_ms == pytest.approx(8000 / 8 / encoder.steps(8000))
         assert from_dict(description.encoder) == encoder
-        spikes = encoder.encode(windows.signals[:2])
+        spikes = encoder.encode(dataset.signals[:2])
         assert spikes.shape == (2, encoder.channels(1), description.steps)
 
 
@@ -328,12 +328,12 @@ def test_every_encoder_of_the_task_takes_the_recordings(repository: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def real(shared_data: Path) -> Windows:
+def real(shared_data: Path) -> Dataset:
     """Return the real recordings."""
     return get("spoken-digits").load(shared_data / fsdd.COMPACT_FILE)
 
 
-def test_the_real_recordings_are_the_official_ones(real: Windows) -> None:
+def test_the_real_recordings_are_the_official_ones(real: Dataset) -> None:
     assert real.notes == ("20 recordings last over 1 s and were cut to it",)
     parts = split(real)
     assert [len(rows) for rows in (parts.train, parts.validation, parts.test)] == [2400, 300, 300]
@@ -354,7 +354,7 @@ def test_the_real_recordings_as_wav_files_have_the_official_digest(
     assert fsdd.read(tmp_path).notes == ("20 recordings last over 1 s and were cut to it",)
 
 
-def test_every_real_recording_has_spikes(real: Windows) -> None:
+def test_every_real_recording_has_spikes(real: Dataset) -> None:
     encoder = get("spoken-digits").encoder(real)
     assert isinstance(encoder, Bands)
     levels = encoder.levels(real.signals[::50])

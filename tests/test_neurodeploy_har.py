@@ -51,18 +51,18 @@ def test_a_layout_is_found_in_its_folder_and_from_above(
 
 
 def test_the_phone_of_wisdm_2019_is_read_when_its_folder_is_given(wisdm_2019_folder: Path) -> None:
-    windows = har.HAR.load(wisdm_2019_folder / "raw" / "phone")
-    assert windows.source.startswith("WISDM 2019 phone")
+    dataset = har.HAR.load(wisdm_2019_folder / "raw" / "phone")
+    assert dataset.source.startswith("WISDM 2019 phone")
 
 
 def test_every_layout_can_be_split_and_encoded(
     uci_har_folder: Path, hapt_folder: Path, wisdm_folder: Path, wisdm_2019_folder: Path
 ) -> None:
     for folder in (uci_har_folder, hapt_folder, wisdm_folder, wisdm_2019_folder):
-        windows = har.HAR.load(folder)
-        split = split_by_subject(windows)
-        spikes = har.default_encoder(windows).encode(windows.signals[split.test])
-        channels = {3: 4 * 3 + 2 * 3, 6: 4 * 6 + 2 * 3 + 3}[len(windows.channel_names)]
+        dataset = har.HAR.load(folder)
+        split = split_by_subject(dataset)
+        spikes = har.default_encoder(dataset).encode(dataset.signals[split.test])
+        channels = {3: 4 * 3 + 2 * 3, 6: 4 * 6 + 2 * 3 + 3}[len(dataset.channel_names)]
         assert spikes.shape == (len(split.test), channels, 128)
 
 
@@ -167,13 +167,13 @@ def test_of_many_data_sets_some_are_named_and_the_others_counted(
 
 
 def test_uci_har_gives_both_parts_in_file_order(uci_har_folder: Path) -> None:
-    windows = har.HAR.load(uci_har_folder)
-    assert windows.signals.shape == (30, 6, 128)
-    assert windows.test_subjects == (2, 4)
-    assert windows.labels.tolist() == [i % 6 for i in (*range(18), *range(12))]
-    assert windows.subjects.tolist() == [1] * 6 + [3] * 6 + [5] * 6 + [2] * 6 + [4] * 6
-    assert windows.signals[17, 4, 100] == pytest.approx(17 + 0.4 + 0.1)
-    assert windows.signals[18, 0, 127] == pytest.approx(0.127)
+    dataset = har.HAR.load(uci_har_folder)
+    assert dataset.signals.shape == (30, 6, 128)
+    assert dataset.test_subjects == (2, 4)
+    assert dataset.labels.tolist() == [i % 6 for i in (*range(18), *range(12))]
+    assert dataset.subjects.tolist() == [1] * 6 + [3] * 6 + [5] * 6 + [2] * 6 + [4] * 6
+    assert dataset.signals[17, 4, 100] == pytest.approx(17 + 0.4 + 0.1)
+    assert dataset.signals[18, 0, 127] == pytest.approx(0.127)
 
 
 @pytest.mark.parametrize(
@@ -275,20 +275,20 @@ def test_raw_hapt_of_less_recordings_says_so(
 def test_hapt_raw_windows_lie_inside_one_label_and_transitions_are_left_out(
     hapt_folder: Path,
 ) -> None:
-    windows = har.HAR.load(hapt_folder)
-    assert windows.signals.shape == (3 * 6 * 2, 6, 128)
-    assert windows.labels.tolist() == [label for _ in range(3) for label in range(6) for _ in "ab"]
-    starts = windows.signals[:12, 0, 0]
+    dataset = har.HAR.load(hapt_folder)
+    assert dataset.signals.shape == (3 * 6 * 2, 6, 128)
+    assert dataset.labels.tolist() == [label for _ in range(3) for label in range(6) for _ in "ab"]
+    starts = dataset.signals[:12, 0, 0]
     assert starts.tolist() == [10 + 200 * k + s for k in range(6) for s in (0, 64)]
-    assert np.allclose(windows.signals[0, :, 5], 15 + np.arange(6) / 10)
-    assert "labels 7 to 12" in windows.notes[0]
+    assert np.allclose(dataset.signals[0, :, 5], 15 + np.arange(6) / 10)
+    assert "labels 7 to 12" in dataset.notes[0]
 
 
 def test_segments_shorter_than_a_window_are_counted(hapt_folder: Path) -> None:
     replace_in(hapt_folder / "labels.txt", "1 1 1 10 209", "1 1 1 10 136")
-    windows = har.HAR.load(hapt_folder)
-    assert len(windows) == 34
-    assert windows.notes[-1] == "segments left out, shorter than 128 samples: 1 of 18"
+    dataset = har.HAR.load(hapt_folder)
+    assert len(dataset) == 34
+    assert dataset.notes[-1] == "segments left out, shorter than 128 samples: 1 of 18"
 
 
 @pytest.mark.parametrize(

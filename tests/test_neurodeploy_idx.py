@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import fashion, mnist
+from neurodeploy.tasks.dataset import TEST, TRAIN
 from neurodeploy.tasks.readers import mnist_like
 from neurodeploy.tasks.readers.mnist_like import read_idx
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import TEST, TRAIN
 
 MAGIC = {1: 2049, 3: 2051}
 """What a file of labels and one of images begin with, as LeCun's page has it."""
@@ -64,15 +64,15 @@ def refused(message: str):
 def test_the_official_names_are_read_packed_or_not(
     make: Callable[..., Path], mark: str, packed: str
 ) -> None:
-    windows = mnist.read(make("{part}-{kind}" + mark + "idx{n}-ubyte" + packed))
-    assert windows.signals.shape == (80, 784, 1)
-    assert windows.signals.dtype == np.uint8
-    assert windows.grid == (28, 28)
-    assert windows.signals[2, 28 * 3 + 5, 0] == 28 * 3 + 5 + 2
-    assert windows.channel_names[28 * 3 + 5] == "pixel 5, 3 (0..255)"
-    assert windows.labels.tolist() == [i % 10 for i in (*range(60), *range(20))]
-    assert windows.parts is not None
-    assert windows.parts.tolist() == [TRAIN] * 60 + [TEST] * 20
+    dataset = mnist.read(make("{part}-{kind}" + mark + "idx{n}-ubyte" + packed))
+    assert dataset.signals.shape == (80, 784, 1)
+    assert dataset.signals.dtype == np.uint8
+    assert dataset.grid == (28, 28)
+    assert dataset.signals[2, 28 * 3 + 5, 0] == 28 * 3 + 5 + 2
+    assert dataset.channel_names[28 * 3 + 5] == "pixel 5, 3 (0..255)"
+    assert dataset.labels.tolist() == [i % 10 for i in (*range(60), *range(20))]
+    assert dataset.parts is not None
+    assert dataset.parts.tolist() == [TRAIN] * 60 + [TEST] * 20
 
 
 def test_images_of_the_test_files_test_and_no_others(make: Callable[..., Path]) -> None:
@@ -305,11 +305,11 @@ def test_the_fashion_mnist_of_debian_is_read_whole_and_is_refused_as_mnist() -> 
     if folder is None:
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
     assert fashion.ORIGIN.find() == folder
-    windows = fashion.read(folder)
-    assert windows.notes == ()
-    assert windows.signals.shape == (70_000, 784, 1)
-    assert np.bincount(windows.labels).tolist() == [7000] * 10
-    parts = split(windows)
+    dataset = fashion.read(folder)
+    assert dataset.notes == ()
+    assert dataset.signals.shape == (70_000, 784, 1)
+    assert np.bincount(dataset.labels).tolist() == [7000] * 10
+    parts = split(dataset)
     assert [len(parts.train), len(parts.validation), len(parts.test)] == [48_000, 12_000, 10_000]
     with refused(
         f"{folder}/train-labels-idx1-ubyte.gz is of Fashion-MNIST, not of MNIST; give the folder "

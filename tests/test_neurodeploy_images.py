@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from neurodeploy import tasks
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import digits, fashion
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.encoders.pixels import CODES
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, Pixels, SigmaDelta, Together
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import Windows
 
 
 def refused(message: str):
@@ -139,11 +139,11 @@ def test_wrong_parameters_are_refused(parameters: dict[str, object], said: str) 
 
 
 @pytest.fixture(scope="module")
-def digits_windows() -> Windows:
+def digits_windows() -> Dataset:
     return tasks.get("digits").load(None)
 
 
-def test_digits_come_with_scikit_learn_the_first_1347_to_train(digits_windows: Windows) -> None:
+def test_digits_come_with_scikit_learn_the_first_1347_to_train(digits_windows: Dataset) -> None:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -173,7 +173,7 @@ def test_other_digits_than_those_known_are_refused(change: str) -> None:
         f"scikit-learn gives digits of shape {images.shape}, up to {images.max():g}; known are "
         "(1797, 8, 8) of 0..16, so install scikit-learn 1.5 to 1.9"
     ):
-        digits.windows_of(images, labels)
+        digits.dataset_of(images, labels)
 
 
 def test_digits_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_without_its_data_fashion_says_where_to_get_them(
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion"])
 def test_each_task_of_images_has_a_rate_code_and_a_latency_code(
-    digits_windows: Windows, name: str
+    digits_windows: Dataset, name: str
 ) -> None:
     task = tasks.get(name)
     rate, latency = task.encoder(digits_windows), task.encoder(digits_windows, "latency")

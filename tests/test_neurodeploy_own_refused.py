@@ -18,14 +18,14 @@ from neurodeploy.tasks.encoders.registry import Delta
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.dataset import Dataset
 
 def read(path):
     signals = np.zeros((24, 2, 16))
     labels, subjects = np.arange(24) % 2, np.arange(24) // 4
     test_subjects = (0,)
     CHANGE
-    return Windows(signals, labels, subjects, ("rest", "move"), ("x", "y"), 50.0, f"own in {path}",
+    return Dataset(signals, labels, subjects, ("rest", "move"), ("x", "y"), 50.0, f"own in {path}",
                    test_subjects)
 
 TASK = Task("own", "a", read, lambda windows: Delta(), TrainConfig(), Origin("d", "l", "c", "o"))
@@ -118,7 +118,7 @@ def test_what_is_no_python_file_is_refused(
             "open(path / 'absent.csv')",
             "absent.csv cannot be read (No such file or directory); ch",
         ),
-        ("return signals", "as ndarray; its `read` must return Windows"),
+        ("return signals", "as ndarray; its `read` must return a Dataset"),
         ("raise ValueError('one\\ntwo')", "own.py: read fails with ValueError: one (line 12); cor"),
         ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12); correct it, or what it was"),
         ("1 / 0", "read fails with ZeroDivisionError: division by zero (line 12); correct it"),
@@ -191,7 +191,7 @@ def with_task(*changes: tuple[str, str]) -> str:
         ),
         ('"own"', '"har"', "calls its task 'har' as another is called; give it a name of its own"),
         ('"a"', "5", "the task's description is 5; give a text"),
-        (" read,", " None,", "the task's read is None; give a function that returns the Windows"),
+        (" read,", " None,", "the task's read is None; give a function that returns the Datas"),
         ("lambda windows: Delta()", "3", "default_encoder is 3; give a function that returns the"),
         ("lambda windows: Delta()", "Delta", "the task's default_encoder is <class .*; give a fun"),
         ("TrainConfig()", "None", "the task's config is None; give a TrainConfig"),

@@ -12,14 +12,14 @@ import pytest
 from neurodeploy import tasks
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, digest
 from neurodeploy.tasks.encoders.registry import Delta, SigmaDelta
 from neurodeploy.tasks.origin import HOME_VARIABLE, Origin, home
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.task import Task, TaskData, matching_encoder
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, digest
 
 
-def images(**changes: Any) -> Windows:
+def images(**changes: Any) -> Dataset:
     """Return 24 images of 2 planes, 3 high and 4 wide, of 2 classes; the last 4 test."""
     values: dict[str, Any] = {
         "signals": np.arange(24 * 24, dtype=np.int64).reshape(24, 24, 1).astype(np.uint8),
@@ -32,7 +32,7 @@ def images(**changes: Any) -> Windows:
         "parts": np.repeat([TRAIN, TEST], [20, 4]),
         "grid": (3, 4),
     }
-    return Windows(**(values | changes))
+    return Dataset(**(values | changes))
 
 
 def test_whole_numbers_stay_such() -> None:
@@ -53,9 +53,9 @@ def test_a_read_only_view_of_writable_memory_is_copied() -> None:
     signals = np.zeros((24, 24, 1), np.uint8)
     view = signals[:]
     view.setflags(write=False)
-    windows = images(signals=view)
+    dataset = images(signals=view)
     signals[0, 0, 0] = 9
-    assert windows.signals[0, 0, 0] == 0
+    assert dataset.signals[0, 0, 0] == 0
 
 
 def test_without_validation_the_third_of_every_five_windows_of_a_class_validates() -> None:
@@ -73,9 +73,9 @@ def test_validation_that_the_data_set_lays_down_is_taken() -> None:
 
 
 def test_subjects_do_not_count_where_parts_are_laid_down() -> None:
-    windows = images(subjects=np.arange(24), test_subjects=(0,))
-    assert split(windows).test.tolist() == [20, 21, 22, 23]
-    assert windows.test_words == "test samples"
+    dataset = images(subjects=np.arange(24), test_subjects=(0,))
+    assert split(dataset).test.tolist() == [20, 21, 22, 23]
+    assert dataset.test_words == "test samples"
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ def test_the_digest_tells_parts_apart() -> None:
 
 
 def test_an_image_takes_no_certain_time() -> None:
-    windows, encoder = images(), SigmaDelta(0.5)
-    described = TaskData(tasks.get("har"), windows, split(windows), encoder).describe()
+    dataset, encoder = images(), SigmaDelta(0.5)
+    described = TaskData(tasks.get("har"), dataset, split(dataset), encoder).describe()
     assert described.dt_ms is None
-    assert matching_encoder(described, windows) == encoder
+    assert matching_encoder(described, dataset) == encoder
 
 
 def test_convolutions_take_images_and_other_networks_channels() -> None:
@@ -152,10 +152,10 @@ def made_up_task(**changes: Any) -> Task:
         "name": "made-up",
         "description": "made up",
         "read": lambda path: replace(images(), source=str(path)),
-        "default_encoder": lambda windows: SigmaDelta(0.5),
+        "default_encoder": lambda dataset: SigmaDelta(0.5),
         "config": TrainConfig(),
         "origin": Origin("24 images", "none", "nobody", "make them up", places=("first", "second")),
-        "other_encoders": {"moves": lambda windows: Delta(0.1)},
+        "other_encoders": {"moves": lambda dataset: Delta(0.1)},
     }
     return Task(**(values | changes))
 

@@ -14,13 +14,13 @@ import pytest
 from neurodeploy import tasks
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.encoders.registry import Delta, Encoder
 from neurodeploy.tasks.split import Split, split_by_subject, validation_subjects
-from neurodeploy.tasks.task import TaskData, encode_windows, matching_encoder, step_ms
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.task import TaskData, encode_samples, matching_encoder, step_ms
 
 
-def windows_of(people: range, **changes: Any) -> Windows:
+def dataset_of(people: range, **changes: Any) -> Dataset:
     """Return 2 windows of each of 2 classes for each person; the two highest subjects test."""
     count = 4 * len(people)
     values: dict[str, Any] = {
@@ -33,7 +33,7 @@ def windows_of(people: range, **changes: Any) -> Windows:
         "source": "made up",
         "test_subjects": tuple(people)[-2:],
     }
-    return Windows(**(values | changes))
+    return Dataset(**(values | changes))
 
 
 def test_get_names_the_known_tasks_when_given_another() -> None:
@@ -55,12 +55,12 @@ def test_tasks_work_without_torch() -> None:
 
 def test_windows_are_read_only_copies_of_fixed_type() -> None:
     labels = np.zeros(8, np.int32)
-    windows = windows_of(range(2), labels=labels)
+    dataset = dataset_of(range(2), labels=labels)
     labels[0] = 1
-    assert windows.labels[0] == 0
-    assert [windows.signals.dtype.name, windows.labels.dtype.name] == ["float32", "int64"]
+    assert dataset.labels[0] == 0
+    assert [dataset.signals.dtype.name, dataset.labels.dtype.name] == ["float32", "int64"]
     with pytest.raises(ValueError, match="read-only"):
-        windows.signals[0, 0, 0] = 1
+        dataset.signals[0, 0, 0] = 1
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def test_windows_are_read_only_copies_of_fixed_type() -> None:
 )
 def test_windows_refuse_what_disagrees(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        windows_of(range(2), **changes)
+        dataset_of(range(2), **changes)
 
 
 def test_split_puts_each_window_and_each_subject_into_one_part() -> None:
-    windows = windows_of(range(1, 13))
-    split = split_by_subject(windows)
+    dataset = dataset_of(range(1, 13))
+    split = split_by_subject(dataset)
     parts = [split.train, split.validation, split.test]
-    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(windows)))
-    people = [set(windows.subjects[part].tolist()) for part in parts]
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(dataset)))
+    people = [set(dataset.subjects[part].tolist()) for part in parts]
     assert people == [{1, 2, 4, 5, 6, 7, 9, 10}, {3, 8}, {11, 12}]
 
 
@@ -109,15 +109,15 @@ def test_a_fifth_of_the_training_subjects_validates_evenly_spread(
 
 
 def test_split_takes_the_subjects_it_is_given() -> None:
-    windows = windows_of(range(5))
-    split = split_by_subject(windows, test=[0], validation=[4, 3])
-    assert set(windows.subjects[split.test]) == {0}
-    assert set(windows.subjects[split.validation]) == {3, 4}
+    dataset = dataset_of(range(5))
+    split = split_by_subject(dataset, test=[0], validation=[4, 3])
+    assert set(dataset.subjects[split.test]) == {0}
+    assert set(dataset.subjects[split.validation]) == {3, 4}
 
 
 def test_split_ignores_official_test_subjects_that_are_absent() -> None:
-    windows = windows_of(range(5), test_subjects=(4, 77))
-    assert set(windows.subjects[split_by_subject(windows).test]) == {4}
+    dataset = dataset_of(range(5), test_subjects=(4, 77))
+    assert set(dataset.subjects[split_by_subject(dataset).test]) == {4}
 
 
 @pytest.mark.parametrize(
@@ -141,41 +141,41 @@ def test_split_refuses_subjects_that_leave_a_part_empty(
     chosen: dict[str, list[int]], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        split_by_subject(windows_of(range(4)), **chosen)
+        split_by_subject(dataset_of(range(4)), **chosen)
 
 
 def test_split_refuses_a_part_without_a_class() -> None:
-    windows = windows_of(range(4))
-    labels = np.where(windows.subjects == 3, 0, windows.labels)
+    dataset = dataset_of(range(4))
+    labels = np.where(dataset.subjects == 3, 0, dataset.labels)
     with pytest.raises(
         InputError, match="the test split, subjects 3, has no window of move; every"
     ):
-        split_by_subject(replace(windows, labels=labels), test=[3])
+        split_by_subject(replace(dataset, labels=labels), test=[3])
 
 
 def test_encode_windows_encodes_the_chosen_in_order() -> None:
-    windows = windows_of(range(4))
-    samples = encode_windows(windows, Delta((0.1,)), [5, 2])
-    assert np.array_equal(samples.spikes, Delta((0.1,)).encode(windows.signals[[5, 2]]))
+    dataset = dataset_of(range(4))
+    samples = encode_samples(dataset, Delta((0.1,)), [5, 2])
+    assert np.array_equal(samples.spikes, Delta((0.1,)).encode(dataset.signals[[5, 2]]))
     assert samples.labels.tolist() == [1, 0]
 
 
 def test_a_step_of_delta_lasts_one_sample() -> None:
-    assert step_ms(windows_of(range(4), rate_hz=20.0), Delta()) == 50.0
+    assert step_ms(dataset_of(range(4), rate_hz=20.0), Delta()) == 50.0
 
 
-def described_by(windows: Windows, encoder: Encoder) -> TaskDescription:
+def described_by(dataset: Dataset, encoder: Encoder) -> TaskDescription:
     nobody = np.zeros(0, np.int64)
-    return TaskData(tasks.get("har"), windows, Split(nobody, nobody, nobody), encoder).describe()
+    return TaskData(tasks.get("har"), dataset, Split(nobody, nobody, nobody), encoder).describe()
 
 
 def test_a_network_finds_its_encoder_again_from_its_description() -> None:
-    windows, encoder = windows_of(range(4)), Delta((0.1, 0.2))
-    described = described_by(windows, encoder)
+    dataset, encoder = dataset_of(range(4)), Delta((0.1, 0.2))
+    described = described_by(dataset, encoder)
     assert (described.name, described.steps, described.dt_ms) == ("har", 8, 20.0)
     assert described.class_names == ("rest", "move")
     stored = replace(described, encoder=json.loads(json.dumps(dict(described.encoder))))
-    assert matching_encoder(stored, windows) == encoder
+    assert matching_encoder(stored, dataset) == encoder
 
 
 @pytest.mark.parametrize(
@@ -198,12 +198,12 @@ def test_a_network_finds_its_encoder_again_from_its_description() -> None:
     ],
 )
 def test_a_network_of_other_data_is_refused(changes: dict[str, Any], message: str) -> None:
-    windows = windows_of(range(4))
-    described = replace(described_by(windows, Delta()), **changes)
+    dataset = dataset_of(range(4))
+    described = replace(described_by(dataset, Delta()), **changes)
     with pytest.raises(InputError, match=message):
-        matching_encoder(described, windows)
+        matching_encoder(described, dataset)
 
 
 def test_parts_that_a_network_does_not_know_are_not_compared() -> None:
     described = TaskDescription(encoder={"name": "delta", "threshold": 0.3})
-    assert matching_encoder(described, windows_of(range(4))) == Delta((0.3,))
+    assert matching_encoder(described, dataset_of(range(4))) == Delta((0.3,))

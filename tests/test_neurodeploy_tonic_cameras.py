@@ -11,7 +11,7 @@ import pytest
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get, nmnist
-from neurodeploy.tasks.windows import TEST, VALIDATION
+from neurodeploy.tasks.dataset import TEST, VALIDATION
 
 tonic = pytest.importorskip("tonic", reason="tonic is not installed: uv sync --extra events")
 pytestmark = pytest.mark.usefixtures("offline_events")
@@ -78,9 +78,9 @@ def dvsgesture_folder(tmp_path: Path) -> Path:
 
 
 def test_nmnist_is_read_in_the_order_of_its_files(nmnist_folder: Path) -> None:
-    windows = get("nmnist").load(nmnist_folder)
-    assert windows.labels.tolist() == [k for k in range(10) for _ in range(5)] + [*range(10)]
-    planes = windows.signals.reshape(60, 2, 17, 17, -1)
+    dataset = get("nmnist").load(nmnist_folder)
+    assert dataset.labels.tolist() == [k for k in range(10) for _ in range(5)] + [*range(10)]
+    planes = dataset.signals.reshape(60, 2, 17, 17, -1)
     for digit in range(10):
         seen = planes[50 + digit]
         bins = 20 // (nmnist.BINS.step_us // 1000)
@@ -88,22 +88,22 @@ def test_nmnist_is_read_in_the_order_of_its_files(nmnist_folder: Path) -> None:
         for k in range(digit + 1):
             expected[k % 2, 16, 3 * digit // 2, bins * k] = 1
         assert np.array_equal(seen, expected)
-    assert "the test part has 10 samples where the published one has 10,000" in windows.notes
+    assert "the test part has 10 samples where the published one has 10,000" in dataset.notes
 
 
 def test_dvsgesture_divides_by_people(dvsgesture_folder: Path) -> None:
-    windows = get("dvsgesture").load(dvsgesture_folder)
-    assert windows.signals.shape == (220, 2048, 60)
-    assert windows.grid == (32, 32)
-    assert windows.subjects is not None
-    assert windows.parts is not None
-    assert set(windows.subjects[windows.parts == VALIDATION]) == {3, 8}
-    assert min(windows.subjects[windows.parts == TEST]) == 24
-    eighth = np.flatnonzero(windows.labels == 8)[0]
-    planes = windows.signals[eighth].reshape(2, 32, 32, 60)
+    dataset = get("dvsgesture").load(dvsgesture_folder)
+    assert dataset.signals.shape == (220, 2048, 60)
+    assert dataset.grid == (32, 32)
+    assert dataset.subjects is not None
+    assert dataset.parts is not None
+    assert set(dataset.subjects[dataset.parts == VALIDATION]) == {3, 8}
+    assert min(dataset.subjects[dataset.parts == TEST]) == 24
+    eighth = np.flatnonzero(dataset.labels == 8)[0]
+    planes = dataset.signals[eighth].reshape(2, 32, 32, 60)
     assert planes[1, 1, 20].sum() == planes.sum() == 18
     assert planes[1, 1, 20, :4].tolist() == [6, 4, 6, 2]  # from the first event, 25 ms each
-    assert get("dvsgesture").encoder(windows).encode(windows.signals[:3]).max() == 1
+    assert get("dvsgesture").encoder(dataset).encode(dataset.signals[:3]).max() == 1
 
 
 def test_the_command_trains_an_epoch(
@@ -171,9 +171,9 @@ def test_a_damaged_nmnist_is_refused(nmnist_folder: Path, content: bytes, messag
 
 def test_an_nmnist_sample_without_events_is_kept_and_said(nmnist_folder: Path) -> None:
     (nmnist_folder / "Train" / "3" / "00002.bin").write_bytes(b"")
-    windows = get("nmnist").load(nmnist_folder)
-    assert windows.signals[17].sum() == 0
-    assert "1 of 60 samples have no event" in windows.notes
+    dataset = get("nmnist").load(nmnist_folder)
+    assert dataset.signals[17].sum() == 0
+    assert "1 of 60 samples have no event" in dataset.notes
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION
 
 tonic = pytest.importorskip("tonic", reason="tonic is not installed: uv sync --extra events")
 pytestmark = pytest.mark.usefixtures("offline_events")
@@ -85,55 +85,55 @@ def ntidigits_folder(tmp_path: Path) -> Path:
 def test_shd_keeps_the_official_test_and_validates_on_people_of_their_own(
     shd_folder: Path,
 ) -> None:
-    windows = get("shd").load(shd_folder)
-    assert windows.signals.shape == (140, 140, 100)
-    assert windows.class_names == tuple(SHD_WORDS)
-    assert windows.parts is not None
-    assert windows.subjects is not None
-    assert set(windows.subjects[windows.parts == TEST]) == {4, 5}
-    assert set(windows.subjects[windows.parts == VALIDATION]) == {2}
-    assert set(windows.subjects[windows.parts == TRAIN]) == {0, 1, 3, 4}
-    assert windows.signals.sum(axis=(1, 2)).tolist() == [40] * 140
-    assert windows.signals[:, 139].sum(axis=1).min() >= 2  # unit 699 is in the last square
-    assert windows.signals[45, 35 : 35 + 4].sum() == 38  # word 5 is at units 175 to 194
-    assert windows.signals[:, :, 51:].sum() == 0  # nothing after 0.5 s
-    assert "the training part has 100 samples where the published one has 8,156" in windows.notes
-    split(windows)
+    dataset = get("shd").load(shd_folder)
+    assert dataset.signals.shape == (140, 140, 100)
+    assert dataset.class_names == tuple(SHD_WORDS)
+    assert dataset.parts is not None
+    assert dataset.subjects is not None
+    assert set(dataset.subjects[dataset.parts == TEST]) == {4, 5}
+    assert set(dataset.subjects[dataset.parts == VALIDATION]) == {2}
+    assert set(dataset.subjects[dataset.parts == TRAIN]) == {0, 1, 3, 4}
+    assert dataset.signals.sum(axis=(1, 2)).tolist() == [40] * 140
+    assert dataset.signals[:, 139].sum(axis=1).min() >= 2  # unit 699 is in the last square
+    assert dataset.signals[45, 35 : 35 + 4].sum() == 38  # word 5 is at units 175 to 194
+    assert dataset.signals[:, :, 51:].sum() == 0  # nothing after 0.5 s
+    assert "the training part has 100 samples where the published one has 8,156" in dataset.notes
+    split(dataset)
 
 
 def test_shd_times_keep_more_than_float16_has(shd_folder: Path) -> None:
     with h5py.File(shd_folder / "shd_train.h5", "r+") as file:
         file["spikes/times"][0] = np.full(40, 0.999, np.float16)  # as microseconds over 65,504
-    windows = get("shd").load(shd_folder)
-    assert windows.signals[0].sum(axis=0).tolist() == [0] * 99 + [40]
+    dataset = get("shd").load(shd_folder)
+    assert dataset.signals[0].sum(axis=0).tolist() == [0] * 99 + [40]
 
 
 def test_a_note_says_that_one_person_trains_and_validates(shd_folder: Path) -> None:
     said = "the training part is of one person, whose samples both train and validate"
     assert said not in get("shd").load(shd_folder).notes
     change_hdf5(shd_folder / "shd_train.h5", "extra/speaker", np.zeros(100, int))
-    windows = get("shd").load(shd_folder)
-    assert said in windows.notes
-    split(windows)
+    dataset = get("shd").load(shd_folder)
+    assert said in dataset.notes
+    split(dataset)
 
 
 def test_ssc_keeps_its_three_parts(ssc_folder: Path) -> None:
-    windows = get("ssc").load(ssc_folder.parent)
-    parts = split(windows)
+    dataset = get("ssc").load(ssc_folder.parent)
+    parts = split(dataset)
     assert [len(rows) for rows in (parts.train, parts.validation, parts.test)] == [70, 35, 35]
-    assert windows.subjects is None
-    assert len(windows.class_names) == 35
+    assert dataset.subjects is None
+    assert len(dataset.class_names) == 35
 
 
 def test_ntidigits_are_the_single_digits_from_their_first_event_on(ntidigits_folder: Path) -> None:
-    windows = get("ntidigits").load(ntidigits_folder)
-    assert windows.signals.shape == (66, 64, 100)
-    assert windows.class_names[0] == "oh"
-    assert windows.class_names[-1] == "zero"
-    assert sorted(windows.labels) == sorted([*range(11)] * 6)
-    assert windows.signals.sum() > 60 * 28
-    assert windows.signals[:, :, 0].any(axis=1).all()
-    assert "sequences of several digits are left out" in windows.notes
+    dataset = get("ntidigits").load(ntidigits_folder)
+    assert dataset.signals.shape == (66, 64, 100)
+    assert dataset.class_names[0] == "oh"
+    assert dataset.class_names[-1] == "zero"
+    assert sorted(dataset.labels) == sorted([*range(11)] * 6)
+    assert dataset.signals.sum() > 60 * 28
+    assert dataset.signals[:, :, 0].any(axis=1).all()
+    assert "sequences of several digits are left out" in dataset.notes
 
 
 def test_the_command_trains_an_epoch(

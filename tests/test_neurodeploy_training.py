@@ -110,16 +110,16 @@ def test_training_sees_training_windows_validation_its_own_and_nobody_the_test(
     validation, *epochs = spy.seen
     assert validation == data.split.validation.tolist()
     assert [sorted(epoch) for epoch in epochs] == [data.split.train.tolist()] * 2
-    people = [set(data.windows.subjects[p]) for p in (data.split.train, data.split.validation)]
+    people = [set(data.dataset.subjects[p]) for p in (data.split.train, data.split.validation)]
     assert not people[0] & people[1]
     assert not (people[0] | people[1]) & {5, 6}
 
 
 def test_the_test_windows_change_nothing(tiny_training: Make) -> None:
     one, other = tiny_training(), tiny_training()
-    signals = other.data.windows.signals.copy()
+    signals = other.data.dataset.signals.copy()
     signals[other.data.split.test] = 1e30
-    other.data = replace(other.data, windows=replace(other.data.windows, signals=signals))
+    other.data = replace(other.data, windows=replace(other.data.dataset, signals=signals))
     assert list(loop.run(one)) == list(loop.run(other))
     assert same(one.best, other.best)
 

@@ -17,10 +17,10 @@ import pytest
 
 from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import get
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.readers import seglearn_watch
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import Windows
 
 needs_package = pytest.mark.skipif(
     importlib.util.find_spec("seglearn") is None,
@@ -29,13 +29,13 @@ needs_package = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def package() -> Windows:
+def package() -> Dataset:
     """Return the data as installed."""
     return get("watch").load(None)
 
 
 @needs_package
-def test_the_watch_data_have_the_published_people_exercises_and_windows(package: Windows) -> None:
+def test_the_watch_data_have_the_published_people_exercises_and_windows(package: Dataset) -> None:
     assert package.signals.shape == (3_605, 6, 128)
     assert package.subjects is not None
     assert sorted(set(package.subjects.tolist())) == list(range(1, 11))
@@ -47,7 +47,7 @@ def test_the_watch_data_have_the_published_people_exercises_and_windows(package:
 
 
 @needs_package
-def test_the_accelerometer_gives_g_so_that_a_still_arm_has_about_one(package: Windows) -> None:
+def test_the_accelerometer_gives_g_so_that_a_still_arm_has_about_one(package: Dataset) -> None:
     size = np.linalg.norm(package.signals[:, :3].mean(axis=2), axis=1)
     still = package.signals[:, :3].std(axis=2).max(axis=1) < 0.1
     assert still.sum() > 100
@@ -56,7 +56,7 @@ def test_the_accelerometer_gives_g_so_that_a_still_arm_has_about_one(package: Wi
 
 @needs_package
 def test_the_gyroscope_gives_rad_s_so_that_acceleration_turns_about_as_fast(
-    package: Windows,
+    package: Dataset,
 ) -> None:
     gravity, turning = (np.moveaxis(package.signals[:, at : at + 3], 1, 2) for at in (0, 3))
     measured = np.linalg.norm(gravity[:, 2:] - gravity[:, :-2], axis=2) * 50 / 2
@@ -65,7 +65,7 @@ def test_the_gyroscope_gives_rad_s_so_that_acceleration_turns_about_as_fast(
 
 
 @needs_package
-def test_the_windows_are_those_that_numpy_reads_from_the_file(package: Windows) -> None:
+def test_the_windows_are_those_that_numpy_reads_from_the_file(package: Dataset) -> None:
     path = seglearn_watch.package_file()
     assert path is not None
     raw = np.load(path, allow_pickle=True).item()  # the published file: its checksum was compared
@@ -78,7 +78,7 @@ def test_the_windows_are_those_that_numpy_reads_from_the_file(package: Windows) 
 
 
 @needs_package
-def test_three_of_ten_people_test_and_nobody_is_in_two_parts(package: Windows) -> None:
+def test_three_of_ten_people_test_and_nobody_is_in_two_parts(package: Dataset) -> None:
     assert package.subjects is not None
     parts = split(package)
     people = [
@@ -90,7 +90,7 @@ def test_three_of_ten_people_test_and_nobody_is_in_two_parts(package: Windows) -
 
 @needs_package
 def test_a_file_and_its_folder_given_by_hand_are_read_alike(
-    package: Windows, tmp_path: Path
+    package: Dataset, tmp_path: Path
 ) -> None:
     path = seglearn_watch.package_file()
     assert path is not None
@@ -158,12 +158,12 @@ def test_series_are_cut_into_windows_that_overlap_by_half(
 ) -> None:
     content = made_up()
     publish(write(file, content), monkeypatch)
-    windows = get("watch").load(file)
-    assert windows.signals.shape == (5 * 7 * 2 * 2, 6, 128)
+    dataset = get("watch").load(file)
+    assert dataset.signals.shape == (5 * 7 * 2 * 2, 6, 128)
     series = content["X"][0].T.astype(np.float32)
-    assert np.array_equal(windows.signals[:2], [series[:, :128], series[:, 64:192]])
-    assert windows.labels[:5].tolist() == [0, 0, 0, 0, 1]
-    assert windows.test_subjects == (3,)
+    assert np.array_equal(dataset.signals[:2], [series[:, :128], series[:, 64:192]])
+    assert dataset.labels[:5].tolist() == [0, 0, 0, 0, 1]
+    assert dataset.test_subjects == (3,)
 
 
 def changed(name: str, change: Callable[[Any], Any]) -> Callable[[], dict[str, Any]]:

@@ -18,11 +18,11 @@ from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(
     wisdm_folder: Path,
 ) -> None:
-    windows = har.HAR.load(wisdm_folder)
-    assert windows.signals.shape == (3 * 6 * 2, 3, 128)
-    assert windows.channel_names == ACCELEROMETER
-    assert windows.rate_hz == 20.0
-    assert windows.notes == (
+    dataset = har.HAR.load(wisdm_folder)
+    assert dataset.signals.shape == (3 * 6 * 2, 3, 128)
+    assert dataset.channel_names == ACCELEROMETER
+    assert dataset.rate_hz == 20.0
+    assert dataset.notes == (
         "malformed records left out: 1",
         "records left out, without a time: 1",
         "3601 of the 1098207 official records are in the file",
@@ -31,9 +31,9 @@ def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(
 
 
 def test_wisdm_values_are_in_g(wisdm_folder: Path) -> None:
-    windows = har.HAR.load(wisdm_folder)
-    assert np.allclose(windows.signals[:, 0, 0], windows.subjects)
-    assert np.allclose(windows.signals[:, 1:, 0], [0, 1])
+    dataset = har.HAR.load(wisdm_folder)
+    assert np.allclose(dataset.signals[:, 0, 0], dataset.subjects)
+    assert np.allclose(dataset.signals[:, 1:, 0], [0, 1])
 
 
 def test_wisdm_tests_on_every_subject_whose_number_is_a_multiple_of_four() -> None:
@@ -45,9 +45,9 @@ def test_a_gap_in_time_ends_a_wisdm_segment(wisdm_folder: Path) -> None:
     lines = path.read_text().splitlines(keepends=True)
     del lines[-140:-110]  # 1.5 seconds of the last activity
     path.write_text("".join(lines))
-    windows = har.HAR.load(wisdm_folder)
-    assert len(windows) == 34
-    assert "segments left out, shorter than 128 samples: 2 of 19" in windows.notes
+    dataset = har.HAR.load(wisdm_folder)
+    assert len(dataset) == 34
+    assert "segments left out, shorter than 128 samples: 2 of 19" in dataset.notes
 
 
 def test_an_unknown_wisdm_activity_is_counted(wisdm_folder: Path) -> None:
@@ -84,15 +84,15 @@ def test_a_wisdm_file_of_something_else_is_refused(
 
 
 def test_wisdm_2019_brings_both_sensors_to_one_grid(wisdm_2019_folder: Path) -> None:
-    windows = har.HAR.load(wisdm_2019_folder)
-    assert windows.class_names == ("walking", "jogging", "stairs", "sitting", "standing")
-    assert windows.channel_names == ACCELEROMETER + GYROSCOPE
-    assert windows.signals.shape == (3 * 5 * 2, 6, 128)
-    assert windows.test_subjects == (1600,)
+    dataset = har.HAR.load(wisdm_2019_folder)
+    assert dataset.class_names == ("walking", "jogging", "stairs", "sitting", "standing")
+    assert dataset.channel_names == ACCELEROMETER + GYROSCOPE
+    assert dataset.signals.shape == (3 * 5 * 2, 6, 128)
+    assert dataset.test_subjects == (1600,)
     seconds = 0.02 + np.arange(128) / 20
-    assert np.allclose(windows.signals[0, 0], seconds / 9.80665, atol=1e-6)
-    assert np.allclose(windows.signals[0, 3], seconds, atol=1e-6)
-    assert np.allclose(windows.signals[0, [1, 2, 4, 5], 0], [0, 1, 0, 2])
+    assert np.allclose(dataset.signals[0, 0], seconds / 9.80665, atol=1e-6)
+    assert np.allclose(dataset.signals[0, 3], seconds, atol=1e-6)
+    assert np.allclose(dataset.signals[0, [1, 2, 4, 5], 0], [0, 1, 0, 2])
 
 
 def test_wisdm_2019_notes_what_it_chose_and_left_out(wisdm_2019_folder: Path) -> None:
@@ -115,9 +115,9 @@ def test_a_gap_in_one_sensor_ends_a_wisdm_2019_segment(wisdm_2019_folder: Path) 
     lines = path.read_text().splitlines(keepends=True)
     del lines[140:170]  # 1.5 seconds of walking; 140 records before, 40 after
     path.write_text("".join(lines))
-    windows = har.HAR.load(wisdm_2019_folder)
-    assert len(windows) == 29
-    assert "segments left out, shorter than 128 samples: 1 of 16" in windows.notes
+    dataset = har.HAR.load(wisdm_2019_folder)
+    assert len(dataset) == 29
+    assert "segments left out, shorter than 128 samples: 1 of 16" in dataset.notes
 
 
 def test_wisdm_2019_without_a_sensor_is_refused(wisdm_2019_folder: Path) -> None:

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 import neurodeploy as nd
 from neurodeploy.hw_sim.chips.chip import CHIPS
-from neurodeploy.tasks.windows import Signal
+from neurodeploy.tasks.dataset import Signal
 
 LETTERS = 400
 

@@ -32,7 +32,7 @@ from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View, core_parts
 from neurodeploy.running.evaluation import evaluate
 from neurodeploy.running.inputs import task_samples
-from neurodeploy.tasks.windows import Signal
+from neurodeploy.tasks.dataset import Signal
 
 pytestmark = pytest.mark.usefixtures("workplace")
 

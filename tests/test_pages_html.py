@@ -25,7 +25,7 @@ from neurodeploy.pages.html import page as html
 from neurodeploy.pages.html import texts
 from neurodeploy.pages.view import View
 from neurodeploy.running.evaluation import evaluate
-from neurodeploy.tasks.windows import Signal
+from neurodeploy.tasks.dataset import Signal
 
 EVIL = "<script>alert(1)</script>"
 CLASSES = (EVIL, '<b class="evil">&amp;', "$x^2$ \N{ZERO WIDTH SPACE}\N{GRINNING FACE}")

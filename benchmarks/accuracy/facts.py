@@ -68,7 +68,7 @@ def facts_of(name: str) -> Facts:
     from neurodeploy import train
 
     data = train.load_data(_options(name))
-    windows, split = data.windows, data.split
+    windows, split = data.dataset, data.split
     spiking = {model.name: model for model in MODELS.values() if model.spiking}
     networks = {model: _network(name, each.words, data) for model, each in spiking.items()}
     own = _network(name, (), data)
@@ -95,7 +95,7 @@ def facts_of(name: str) -> Facts:
         subjects=subjects,
         unseen=subjects is not None and _unseen(windows, split),
         classes=len(windows.class_names),
-        steps=data.encoder.steps(windows.samples),
+        steps=data.encoder.steps(windows.num_steps),
     )
 
 

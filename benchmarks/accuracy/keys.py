@@ -50,17 +50,18 @@ def key_of_task(name: str, data: Any) -> dict[str, Any]:
         data: its `neurodeploy.tasks.task.TaskData`.
     """
     from benchmarks.ann import inputs
-    from neurodeploy.tasks import get, windows
+    from neurodeploy.tasks import get
+    from neurodeploy.tasks.dataset import digest
 
     config = get(name).config
     rows = data.split.train[np.linspace(0, len(data.split.train) - 1, LOOKED_AT).astype(int)]
-    signals = data.windows.signals[rows]
+    signals = data.dataset.signals[rows]
     rng = np.random.default_rng(0)
     varied = signals if config.augment is None else config.augment(signals, rng)
     levels = getattr(data.encoder, "levels", None)
     return {
         "task": name,
-        "data_sha256": windows.digest(data.windows),
+        "data_sha256": digest(data.dataset),
         "split_sha256": _sha256(data.split.train, data.split.validation, data.split.test),
         "recipe": {**recorded(config), "augment": None},
         "augment": described(config.augment),

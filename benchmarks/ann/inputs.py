@@ -46,7 +46,7 @@ class View:
     def rows(self, data: TaskData, at: NDArray[np.int64]) -> Values:
         """Return windows of a task, not varied, as the network sees them."""
         if self.kept is None:
-            return self(data.windows.signals[at])
+            return self(data.dataset.signals[at])
         return self._standardised(self.kept[at])
 
     def __call__(self, signals: NDArray[Any]) -> Values:
@@ -67,12 +67,12 @@ def seen(levels: Callable[[NDArray[Any]], NDArray[Any]] | None, signals: NDArray
 def view_of(data: TaskData) -> View:
     """Return how the windows of a task are shown, standardised by the training windows."""
     levels = getattr(data.encoder, "levels", None)
-    kept = None if levels is None else seen(levels, data.windows.signals)
-    together = data.windows.grid is not None or data.windows.signals.dtype == np.uint8
+    kept = None if levels is None else seen(levels, data.dataset.signals)
+    together = data.dataset.grid is not None or data.dataset.signals.dtype == np.uint8
     axes = (0, 1, 2) if together else (0, 2)
     count, total, squares = 0, np.zeros(1), np.zeros(1)
     for at in parts(data, data.split.train):
-        values = data.windows.signals[at] if kept is None else kept[at]
+        values = data.dataset.signals[at] if kept is None else kept[at]
         shown = values.astype(np.float64)
         count += shown.size if together else shown.shape[0] * shown.shape[2]
         total = total + shown.sum(axis=axes)
@@ -85,7 +85,7 @@ def view_of(data: TaskData) -> View:
 
 def shape_of(data: TaskData) -> Shape:
     """Return what a network sees and says."""
-    windows = data.windows
+    windows = data.dataset
     levels = getattr(data.encoder, "levels", None)
     _, channels, samples = seen(levels, windows.signals[:1]).shape
     return Shape(channels, samples, len(windows.class_names), windows.grid)
@@ -93,7 +93,7 @@ def shape_of(data: TaskData) -> Shape:
 
 def parts(data: TaskData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Yield rows some whole batches at a time, so that not all windows are in memory as floats."""
-    values = data.windows.signals[0].size
+    values = data.dataset.signals[0].size
     most = max(1, min(PART_WINDOWS, PART_VALUES // values) // BATCH) * BATCH
     for start in range(0, len(rows), most):
         yield rows[start : start + most]
@@ -108,5 +108,5 @@ def epoch(
         if augment is None:
             shown = view.rows(data, at)
         else:
-            shown = view(augment(data.windows.signals[at], rng))
-        yield shown, data.windows.labels[at]
+            shown = view(augment(data.dataset.signals[at], rng))
+        yield shown, data.dataset.labels[at]

@@ -122,7 +122,7 @@ def run(
     network = Network(plan)
     network.load_state_dict(best.weights)
     logits = shown_to(network, view, data, data.split.test)
-    labels = data.windows.labels[data.split.test]
+    labels = data.dataset.labels[data.split.test]
     found: Score = score(logits, labels)
     return {
         "plan": plan.as_dict(),
@@ -156,7 +156,7 @@ def train(
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     steps = epochs * -(-len(data.split.train) // BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: share(done / steps))
-    labels = data.windows.labels[data.split.validation]
+    labels = data.dataset.labels[data.split.validation]
     accuracies: list[float] = []
     best: dict[str, Tensor] = {}
     for number in range(1, epochs + 1):

@@ -22,7 +22,7 @@ from benchmarks.recipes import digits, fashion, har_small, record, spoken_digits
 from benchmarks.recipes.search import Job, Search, jobs_of, train
 from neurodeploy import cli
 from neurodeploy.models.files import check_writable
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.dataset import Dataset
 
 SEARCHES: Final[dict[str, Callable[[], Search]]] = {
     "digits": digits.search,
@@ -58,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return cli.DONE
 
 
-def _asked(job: Job, windows: Windows) -> dict[str, Any]:
+def _asked(job: Job, windows: Dataset) -> dict[str, Any]:
     """Return what tells a training from all others."""
     return {"seed": job.seed, "data": job.data(windows), "settings": job.settings(windows)}
 
 
 def _rows(
-    jobs: Mapping[Job, Mapping[str, Any]], windows: Windows, out: Path, console: Console
+    jobs: Mapping[Job, Mapping[str, Any]], windows: Dataset, out: Path, console: Console
 ) -> Iterator[record.Row]:
     """Yield the row of each training, which is done where the record lacks it, and tell of it."""
     for number, (job, asked) in enumerate(jobs.items(), 1):

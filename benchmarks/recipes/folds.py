@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.tasks.windows import TEST, Windows
+from neurodeploy.tasks.dataset import TEST, Dataset
 
 Rows = NDArray[np.int64]
 
 
-def not_tested(windows: Windows) -> Rows:
+def not_tested(windows: Dataset) -> Rows:
     """Return the indices of the windows that may be looked at before the test, in order."""
     if windows.parts is not None:
         return np.flatnonzero(windows.parts != TEST)
@@ -18,7 +18,7 @@ def not_tested(windows: Windows) -> Rows:
     return np.flatnonzero(~np.isin(windows.subjects, windows.test_subjects))
 
 
-def by_subject(windows: Windows, count: int) -> list[Rows]:
+def by_subject(windows: Dataset, count: int) -> list[Rows]:
     """Return `count` folds of whole subjects: in ascending order, fold i has i, i + count, ..."""
     rows = not_tested(windows)
     assert windows.subjects is not None
@@ -26,14 +26,14 @@ def by_subject(windows: Windows, count: int) -> list[Rows]:
     return [rows[np.isin(windows.subjects[rows], subjects[i::count])] for i in range(count)]
 
 
-def in_turn(windows: Windows, count: int) -> list[Rows]:
+def in_turn(windows: Dataset, count: int) -> list[Rows]:
     """Return `count` folds in which window i, i + count, ... of each class validate."""
     rows = not_tested(windows)
     classes = [rows[windows.labels[rows] == label] for label in np.unique(windows.labels)]
     return [np.sort(np.concatenate([each[i::count] for each in classes])) for i in range(count)]
 
 
-def stretches(windows: Windows, count: int) -> list[Rows]:
+def stretches(windows: Dataset, count: int) -> list[Rows]:
     """Return `count` folds, each a stretch of windows that follow each other."""
     return list(np.array_split(not_tested(windows), count))
 

@@ -19,10 +19,10 @@ from neurodeploy.learning import loop, training
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import Dataset, digest
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.split import Split
 from neurodeploy.tasks.task import Task, TaskData
-from neurodeploy.tasks.windows import Windows, digest
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Search:
 
     task: Task
     recipe: TrainConfig
-    folds: Callable[[Windows], Sequence[Rows]]
+    folds: Callable[[Dataset], Sequence[Rows]]
     trials: Sequence[Trial]
     network: str | None = None
 
@@ -84,17 +84,17 @@ class Job:
             config = replace(config.with_network(network), delays=config.delays)
         return replace(config, **self.trial.changes)
 
-    def encoder(self, windows: Windows) -> Encoder:
+    def encoder(self, windows: Dataset) -> Encoder:
         """Return the encoder that it takes."""
         return self.trial.encoder or self.search.task.default_encoder(windows)
 
-    def split(self, windows: Windows) -> Split:
+    def split(self, windows: Dataset) -> Split:
         """Return what it trains on and the fold that validates; nothing tests."""
         validation = self.search.folds(windows)[self.fold]
         rest = np.setdiff1d(not_tested(windows), validation)
         return Split(thinned(rest, self.trial.windows), validation, np.empty(0, np.int64))
 
-    def data(self, windows: Windows) -> str:
+    def data(self, windows: Dataset) -> str:
         """Return a digest of the windows and of its split."""
         split = self.split(windows)
         sha = hashlib.sha256(digest(windows).encode())
@@ -102,7 +102,7 @@ class Job:
             sha.update(np.ascontiguousarray(rows, np.int64).tobytes() + b"|")
         return sha.hexdigest()[:16]
 
-    def check(self, windows: Windows) -> None:
+    def check(self, windows: Dataset) -> None:
         """Raise InputError where too little of the windows is left to train or to validate on."""
         split, batch = self.split(windows), self.recipe.batch_size
         what = f"{windows.source}: trial {self.trial.name!r}, fold {self.fold},"
@@ -119,15 +119,15 @@ class Job:
                 "whole data set"
             )
 
-    def architecture(self, windows: Windows) -> Architecture:
+    def architecture(self, windows: Dataset) -> Architecture:
         """Return the network that it trains."""
         return self.task_data(windows).architecture(self.recipe)
 
-    def task_data(self, windows: Windows) -> TaskData:
+    def task_data(self, windows: Dataset) -> TaskData:
         """Return the windows as it splits and encodes them."""
         return TaskData(self.search.task, windows, self.split(windows), self.encoder(windows))
 
-    def settings(self, windows: Windows) -> dict[str, Any]:
+    def settings(self, windows: Dataset) -> dict[str, Any]:
         """Return all else that decides about it but code, as JSON values."""
         recipe = self.recipe
         return {
@@ -148,7 +148,7 @@ def jobs_of(search: Search) -> Iterator[Job]:
                 yield Job(search, trial, fold, seed)
 
 
-def train(job: Job, windows: Windows) -> dict[str, Any]:
+def train(job: Job, windows: Dataset) -> dict[str, Any]:
     """Train on all but the job's fold and return what it came to on that.
 
     Args:

@@ -55,7 +55,7 @@ def check_fields(thing: object, checks: Checks, *, of: str = "") -> None:
         checks: of its fields.
         of: whose fields they are, which the message starts with.
     """
-    from neurodeploy.tasks.windows import shown
+    from neurodeploy.tasks.dataset import shown
 
     for name, (will_do, way_out) in checks.items():
         value = getattr(thing, name)

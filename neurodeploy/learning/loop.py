@@ -28,7 +28,7 @@ from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Samples
-from neurodeploy.tasks.task import TaskData, encode_windows
+from neurodeploy.tasks.task import TaskData, encode_samples
 
 SILENT_RATE = 1e-4
 SATURATED_RATE = 0.5
@@ -208,7 +208,7 @@ def run(training: Training, advance: Callable[[int, int], None] | None = None) -
         InputError: when the loss is no longer a finite number.
     """
     data, config, thrift = training.data, training.config, training.thrift
-    validation = encode_windows(data.windows, data.encoder, data.split.validation)
+    validation = encode_samples(data.dataset, data.encoder, data.split.validation)
     for number in range(len(training.history) + 1, config.epochs + 1):
         began = time.monotonic()
         parts = epoch_parts(data, config, number)
@@ -280,7 +280,7 @@ def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Sam
     for start in range(0, len(order), most):
         chosen = order[start : start + most]
         if config.augment is None:
-            yield encode_windows(data.windows, data.encoder, chosen)
+            yield encode_samples(data.dataset, data.encoder, chosen)
         else:
-            signals = config.augment(data.windows.signals[chosen], rng)
-            yield Samples.of(data.encoder.encode(signals), data.windows.labels[chosen])
+            signals = config.augment(data.dataset.signals[chosen], rng)
+            yield Samples.of(data.encoder.encode(signals), data.dataset.labels[chosen])

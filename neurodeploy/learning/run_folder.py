@@ -34,7 +34,7 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing, temporary_pattern
 from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
-from neurodeploy.tasks import windows
+from neurodeploy.tasks.dataset import digest as data_digest
 
 TAKEN: Final = (errno.EAGAIN, errno.EACCES)
 
@@ -156,7 +156,7 @@ def options_of(started: Training) -> dict[str, Any]:
     config, data = started.config, started.data
     return {
         "task": data.name,
-        "data_sha256": windows.digest(data.windows),
+        "data_sha256": data_digest(data.dataset),
         "encoder": data.encoder.as_dict(),
         "architecture": started.network.architecture.as_dict(),
         "recipe": _recipe(config),
@@ -422,7 +422,7 @@ def best_checkpoint(started: training.Training) -> checkpoint.Checkpoint:
             "epoch": started.best_epoch,
             "validation_accuracy": started.best_accuracy,
             "training_rates": list(started.history[started.best_epoch - 1].rates),
-            "data": started.data.windows.source,
+            "data": started.data.dataset.source,
             "options": options_of(started),
             "versions": versions(),
         },

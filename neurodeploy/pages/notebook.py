@@ -216,7 +216,7 @@ def networks_html(found: SideBySide) -> str:
 def data_html(data: TaskData) -> str:
     """Return how many samples of each class a task's data have."""
     labels = {
-        part: np.bincount(data.windows.labels[rows], minlength=len(data.class_names))
+        part: np.bincount(data.dataset.labels[rows], minlength=len(data.class_names))
         for part, rows in vars(data.split).items()
     }
     rows = tuple(
@@ -224,11 +224,11 @@ def data_html(data: TaskData) -> str:
         for label, name in enumerate(data.class_names)
     )
     total = ("all", *(f"{counts.sum():,}" for counts in labels.values()))
-    channels = data.encoder.channels(len(data.windows.channel_names))
-    steps = data.encoder.steps(data.windows.samples)
+    channels = data.encoder.channels(len(data.dataset.channel_names))
+    steps = data.encoder.steps(data.dataset.num_steps)
     return _shown(
         data.name or "Data",
-        f"{data.windows.source}; spikes of {channels:,} channels in {steps:,} time steps.",
+        f"{data.dataset.source}; spikes of {channels:,} channels in {steps:,} time steps.",
         sentences=list(data.notes),
         tables=[Listing("Samples", ("class", *labels), (*rows, total))],
     )

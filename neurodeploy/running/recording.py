@@ -28,7 +28,7 @@ from neurodeploy.models.files import replacing
 from neurodeploy.models.layers import LAYERS
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.samples import Samples, spread
-from neurodeploy.tasks.windows import Signal
+from neurodeploy.tasks.dataset import Signal
 
 # One sample
 

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
 from neurodeploy.tasks import origin
+from neurodeploy.tasks.dataset import Dataset, digest
 from neurodeploy.tasks.encoders.encoder import Encoder
-from neurodeploy.tasks.windows import Windows, digest
 
 FORMAT: Final = 1
 ABOUT: Final = "about.json"
@@ -271,51 +271,51 @@ class _Packed:
 
 
 _last: list[_Packed] = []  # one at most
-_digests: weakref.WeakKeyDictionary[Windows, str] = weakref.WeakKeyDictionary()
+_digests: weakref.WeakKeyDictionary[Dataset, str] = weakref.WeakKeyDictionary()
 
 
-def prepare(windows: Windows, encoder: Encoder) -> tuple[str, ...]:
+def prepare(dataset: Dataset, encoder: Encoder) -> tuple[str, ...]:
     """Encode all windows unless that is done already; return what there is to say of the cache.
 
     Only encoders whose class has `kept` are slow enough for that; for others nothing is done.
     """
-    return _packed(windows, encoder).notes if encoder.kept else ()
+    return _packed(dataset, encoder).notes if encoder.kept else ()
 
 
-def spikes(windows: Windows, encoder: Encoder, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+def spikes(dataset: Dataset, encoder: Encoder, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the spikes of some windows, the same that `encoder.encode` returns.
 
     Args:
-        windows: the data set; all of it is encoded where its spikes are not kept yet.
+        dataset: the data set; all of it is encoded where its spikes are not kept yet.
         encoder: of a class that has `kept`.
         indices: which windows.
 
     Returns:
         uint8 array (indices, channels, steps) of 0 and 1.
     """
-    shape = (encoder.channels(windows.signals.shape[1]), encoder.steps(windows.samples))
-    rows = _packed(windows, encoder).bits[indices]
+    shape = (encoder.channels(dataset.signals.shape[1]), encoder.steps(dataset.num_steps))
+    rows = _packed(dataset, encoder).bits[indices]
     return np.unpackbits(rows, axis=1, count=shape[0] * shape[1]).reshape(len(rows), *shape)
 
 
-def _packed(windows: Windows, encoder: Encoder) -> _Packed:
-    if windows not in _digests:
-        _digests[windows] = digest(windows)
+def _packed(dataset: Dataset, encoder: Encoder) -> _Packed:
+    if dataset not in _digests:
+        _digests[dataset] = digest(dataset)
     key = {
-        "windows": _digests[windows],
+        "windows": _digests[dataset],
         "encoder": encoder.as_dict(),
         "versions": encoder.versions(),
     }
     if not _last or _last[0].key != key:
         _last.clear()  # before others are made: they need the memory
-        found = kept(f"{encoder.name}-spikes", key, lambda: {"bits": _make(windows, encoder)})
+        found = kept(f"{encoder.name}-spikes", key, lambda: {"bits": _make(dataset, encoder)})
         _last.append(_Packed(key, found["bits"], found.notes))
     return _last[0]
 
 
-def _make(windows: Windows, encoder: Encoder) -> NDArray[np.uint8]:
+def _make(dataset: Dataset, encoder: Encoder) -> NDArray[np.uint8]:
     parts = []
-    for start in range(0, max(len(windows), 1), PART_WINDOWS):
-        encoded = encoder.encode(windows.signals[start : start + PART_WINDOWS])
+    for start in range(0, max(len(dataset), 1), PART_WINDOWS):
+        encoded = encoder.encode(dataset.signals[start : start + PART_WINDOWS])
         parts.append(np.packbits(encoded.reshape(len(encoded), -1), axis=1))
     return np.concatenate(parts)

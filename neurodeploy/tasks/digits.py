@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError, install_commands
 from neurodeploy.tasks.augment import VaryImages
+from neurodeploy.tasks.dataset import VALIDATION, Dataset
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.readers.images import image_windows
+from neurodeploy.tasks.readers.images import image_dataset
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import VALIDATION, Windows
 
 SHAPE = (1797, 8, 8)
 """Images, height, width."""
@@ -66,7 +66,7 @@ ORIGIN = Origin(
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read the digits that come with scikit-learn.
 
     Args:
@@ -83,10 +83,10 @@ def read(path: Path) -> Windows:
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
     found = load_digits()
-    return windows_of(found.images, found.target)
+    return dataset_of(found.images, found.target)
 
 
-def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
+def dataset_of(images: ArrayLike, labels: ArrayLike) -> Dataset:
     """Return what scikit-learn gives as windows, the first images to train on.
 
     Raises:
@@ -95,7 +95,7 @@ def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
     pixels, answers = np.asarray(images), np.asarray(labels)
     _check(pixels, answers)
     pixels, answers = pixels.astype(np.uint8), answers.astype(np.uint8)
-    windows = image_windows(
+    dataset = image_dataset(
         (pixels[:TRAIN_IMAGES], answers[:TRAIN_IMAGES]),
         (pixels[TRAIN_IMAGES:], answers[TRAIN_IMAGES:]),
         class_names=tuple(str(digit) for digit in range(10)),
@@ -103,9 +103,9 @@ def windows_of(images: ArrayLike, labels: ArrayLike) -> Windows:
         highest=HIGHEST,
         notes=[NOTE],
     )
-    parts = np.array(windows.parts)
+    parts = np.array(dataset.parts)
     parts[TRAIN_IMAGES - VALIDATION_IMAGES : TRAIN_IMAGES] = VALIDATION
-    return replace(windows, parts=parts)
+    return replace(dataset, parts=parts)
 
 
 def _check(pixels: NDArray[Any], answers: NDArray[Any]) -> None:
@@ -124,12 +124,12 @@ def _check(pixels: NDArray[Any], answers: NDArray[Any]) -> None:
         )
 
 
-def rate_encoder(windows: Windows) -> Encoder:
+def rate_encoder(dataset: Dataset) -> Encoder:
     """Return the code in which a pixel fires the oftener the brighter it is."""
     return Pixels(TIME_STEPS, HIGHEST)
 
 
-def latency_encoder(windows: Windows) -> Encoder:
+def latency_encoder(dataset: Dataset) -> Encoder:
     """Return the code in which each pixel fires once, the earlier the brighter it is."""
     return Pixels(TIME_STEPS, HIGHEST, "latency")
 

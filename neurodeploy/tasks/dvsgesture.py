@@ -9,13 +9,13 @@ from pathlib import Path
 
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import Shift
+from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Files, Part
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
 BINS = Bins(
     height=128, width=128, polarities=2, pool=(4, 4), step_us=25_000, steps=60, from_first=True
@@ -71,12 +71,12 @@ ORIGIN = Origin(
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read DVS Gesture through tonic; see `tonic_events.read`."""
     return tonic_events.read(COLLECTION, path)
 
 
-def encoder(windows: Windows) -> Encoder:
+def encoder(dataset: Dataset) -> Encoder:
     """Return a spike for every bin with two events or more."""
     return Counts(2)
 

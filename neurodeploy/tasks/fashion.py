@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurodeploy.learning.config import TrainConfig
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.encoders.registry import Encoder, Pixels
 from neurodeploy.tasks.idx_downloads import FASHION_DOWNLOADS
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import mnist_like
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the files."""
@@ -39,17 +39,17 @@ ORIGIN = Origin(
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read Fashion-MNIST from the folder of its four IDX files; see `mnist_like.read`."""
     return mnist_like.read(path, mnist_like.FASHION)
 
 
-def rate_encoder(windows: Windows) -> Encoder:
+def rate_encoder(dataset: Dataset) -> Encoder:
     """Return the code in which a pixel fires the oftener the brighter it is."""
     return Pixels(TIME_STEPS)
 
 
-def latency_encoder(windows: Windows) -> Encoder:
+def latency_encoder(dataset: Dataset) -> Encoder:
     """Return the code in which each pixel fires once, the earlier the brighter it is."""
     return Pixels(TIME_STEPS, code="latency")
 

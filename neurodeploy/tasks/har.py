@@ -9,13 +9,13 @@ from pathlib import Path
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import vary_wearing
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER
 from neurodeploy.tasks.readers.search import check_nothing_locked, levels
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
 
 SEARCH_DEPTH = 3
 """How many levels below the given folder a data set may lie."""
@@ -60,7 +60,7 @@ class Layout:
 
     name: str
     marker: str
-    read: Callable[[Path], Windows]
+    read: Callable[[Path], Dataset]
 
 
 WATCH_2019 = Layout("WISDM 2019 watch", "*/data_*_watch.txt", wisdm_2019.read_watch)
@@ -74,7 +74,7 @@ LAYOUTS = (
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read the data set in a folder, or HAPT from its package's file.
 
     Args:
@@ -135,14 +135,14 @@ def _found(folder: Path) -> list[tuple[Layout, Path]]:
     ]
 
 
-def default_encoder(windows: Windows) -> Encoder:
+def default_encoder(dataset: Dataset) -> Encoder:
     """Return three codes side by side: movement, the level of gravity, and the size of turning.
 
     A delta code with coarse spikes conveys movement. It says little about a person at rest, whose
     posture only gravity tells, so the accelerometer has a level code too; how much a gyroscope
     turns has a third, without the sign.
     """
-    sensors = [name in ACCELEROMETER for name in windows.channel_names]
+    sensors = [name in ACCELEROMETER for name in dataset.channel_names]
     thresholds = tuple(DELTA_G if acc else DELTA_RAD_S for acc in sensors)
     parts: list[Encoder] = [Delta(thresholds, coarse=COARSE)]
     if any(sensors):

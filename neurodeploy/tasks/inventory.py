@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import known
+from neurodeploy.tasks.dataset import Dataset, digest
 from neurodeploy.tasks.download import fetch
 from neurodeploy.tasks.origin import home, is_empty
 from neurodeploy.tasks.reading import Advance
 from neurodeploy.tasks.split import split
 from neurodeploy.tasks.task import Task
 from neurodeploy.tasks.unpack import unpack
-from neurodeploy.tasks.windows import Windows, digest
 
 SCHEMA: Final = "neurodeploy.data"
-VERSION: Final = 1
+VERSION: Final = 2
 
 PARTS: Final = ("train", "validation", "test")
 
@@ -85,30 +85,30 @@ class Contents:
     """What data hold once they are read.
 
     Attributes:
-        windows: all of them.
+        dataset: all samples.
         counts: windows of each class, int64 array (classes,), by part: train, validation, test.
     """
 
-    windows: Windows
+    dataset: Dataset
     counts: dict[str, NDArray[np.int64]]
 
     def as_json(self) -> dict[str, Any]:
         """Return what they hold as JSON values."""
-        windows = self.windows
+        dataset = self.dataset
         return {
-            "source": windows.source,
-            "sha256": digest(windows),
-            "windows": len(windows),
-            "channels": len(windows.channel_names),
-            "samples": windows.samples,
-            "rate_hz": windows.rate_hz,
-            "test": windows.test_words,
-            "test_subjects": list(windows.test_subjects),
+            "source": dataset.source,
+            "sha256": digest(dataset),
+            "num_samples": len(dataset),
+            "channels": len(dataset.channel_names),
+            "num_steps": dataset.num_steps,
+            "rate_hz": dataset.rate_hz,
+            "test": dataset.test_words,
+            "test_subjects": list(dataset.test_subjects),
             "classes": [
                 {"name": name, **{part: int(self.counts[part][at]) for part in PARTS}}
-                for at, name in enumerate(windows.class_names)
+                for at, name in enumerate(dataset.class_names)
             ],
-            "notes": list(windows.notes),
+            "notes": list(dataset.notes),
         }
 
 
@@ -150,13 +150,13 @@ def contents(task: Task, path: Path) -> Contents:
     Raises:
         InputError: when they are malformed or cannot be split.
     """
-    windows = task.load(path)
-    parts = split(windows)
-    classes = len(windows.class_names)
+    dataset = task.load(path)
+    parts = split(dataset)
+    classes = len(dataset.class_names)
     counts = {
-        part: np.bincount(windows.labels[getattr(parts, part)], minlength=classes) for part in PARTS
+        part: np.bincount(dataset.labels[getattr(parts, part)], minlength=classes) for part in PARTS
     }
-    return Contents(windows, counts)
+    return Contents(dataset, counts)
 
 
 def target(task: Task) -> Path:

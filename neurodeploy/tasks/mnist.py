@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurodeploy.tasks import fashion
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.idx_downloads import MNIST_DOWNLOADS
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import mnist_like
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
 
 ORIGIN = Origin(
     data="MNIST, 70,000 images of handwritten digits",
@@ -22,7 +22,7 @@ ORIGIN = Origin(
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read MNIST from the folder of its four IDX files; see `mnist_like.read`."""
     return mnist_like.read(path, mnist_like.MNIST)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import Shift
+from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import nmnist_small, tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Files, Part, find_homes
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import TEST, TRAIN, Windows
 
 BINS = Bins(height=34, width=34, polarities=2, pool=(2, 2), step_us=10_000, steps=32)
 
@@ -52,7 +52,7 @@ ORIGIN = Origin(
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read N-MNIST through tonic, or a small part of it from its one file; see `nmnist_small`.
 
     Args:
@@ -72,11 +72,11 @@ def read(path: Path) -> Windows:
     return _read_small(small)
 
 
-def _read_small(path: Path) -> Windows:
+def _read_small(path: Path) -> Dataset:
     return nmnist_small.read(path, BINS, COLLECTION.class_names)
 
 
-def encoder(windows: Windows) -> Encoder:
+def encoder(dataset: Dataset) -> Encoder:
     """Return a spike for every bin with an event."""
     return Counts()
 

@@ -18,11 +18,11 @@ import numpy as np
 from neurodeploy.learning.config import Checks, TrainConfig, check_fields, is_function
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import NUMBERS, shown
 from neurodeploy.tasks.download import Download
 from neurodeploy.tasks.encoders.registry import Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import NUMBERS, shown
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 """What names a folder of runs and an option's choice."""
@@ -63,7 +63,7 @@ _TEXT: Final = (_is_text, "give a text")
 _TASK: Final[Checks] = {
     "name": (_is_name, f"give {NAME_WORDS}"),
     "description": _TEXT,
-    "read": (is_function, "give a function that returns the Windows of a path"),
+    "read": (is_function, "give a function that returns the Dataset at a path"),
     "default_encoder": (
         is_function,
         "give a function that returns the encoder of windows, as `lambda windows: Delta()` does",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 
 VALIDATION_ONE_IN = 5
 """One of so many training subjects, or training windows of each class, validates."""
@@ -33,21 +33,21 @@ class Split:
     test: NDArray[np.int64]
 
 
-def split(windows: Windows) -> Split:
+def split(dataset: Dataset) -> Split:
     """Divide the windows as their data set lays down: by its parts, or else by subject.
 
     Raises:
         InputError: when a split has no window of some class.
     """
-    if windows.parts is None:
-        return split_by_subject(windows)
-    parts = windows.parts
+    if dataset.parts is None:
+        return split_by_subject(dataset)
+    parts = dataset.parts
     if not (parts == VALIDATION).any():
         parts = parts.copy()
-        parts[validation_windows(windows.labels, parts)] = VALIDATION
+        parts[validation_windows(dataset.labels, parts)] = VALIDATION
     named = (("train", TRAIN), ("validation", VALIDATION), ("test", TEST))
     rows = {name: np.flatnonzero(parts == part) for name, part in named}
-    return Split(**{name: _checked(windows, f"{name} split", at) for name, at in rows.items()})
+    return Split(**{name: _checked(dataset, f"{name} split", at) for name, at in rows.items()})
 
 
 def validation_windows(labels: NDArray[np.int64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -72,7 +72,7 @@ def validation_subjects(train_subjects: Sequence[int]) -> tuple[int, ...]:
 
 
 def split_by_subject(
-    windows: Windows,
+    dataset: Dataset,
     *,
     test: Sequence[int] | None = None,
     validation: Sequence[int] | None = None,
@@ -80,7 +80,7 @@ def split_by_subject(
     """Divide the windows by subject.
 
     Args:
-        windows: all windows of a data set.
+        dataset: all samples of a data set.
         test: subjects to test on; the data set's own when None.
         validation: subjects to validate on; `validation_subjects` chooses when None.
 
@@ -88,19 +88,19 @@ def split_by_subject(
         InputError: when a subject is in two splits or not in the data, or when a split has no
             window of some class.
     """
-    if windows.subjects is None:
-        raise InputError(f"{windows.source} names no subjects to divide it by; give its parts")
-    present = sorted({int(subject) for subject in windows.subjects})
-    tested = [s for s in windows.test_subjects if s in present] if test is None else list(test)
+    if dataset.subjects is None:
+        raise InputError(f"{dataset.source} names no subjects to divide it by; give its parts")
+    present = sorted({int(subject) for subject in dataset.subjects})
+    tested = [s for s in dataset.test_subjects if s in present] if test is None else list(test)
     rest = [subject for subject in present if subject not in tested]
     if validation is None:
         if len(rest) < 2:
             raise InputError(
-                f"{windows.source}: when subjects {_listed(tested)} test, {_listed(rest)} is left "
+                f"{dataset.source}: when subjects {_listed(tested)} test, {_listed(rest)} is left "
                 "to train and to validate; at least 2 are needed, so give data of more subjects"
             )
         validation = validation_subjects(rest)
-    _check_subjects(windows, present, test=tested, validation=validation)
+    _check_subjects(dataset, present, test=tested, validation=validation)
     groups = {
         "train": [subject for subject in rest if subject not in validation],
         "validation": list(validation),
@@ -109,9 +109,9 @@ def split_by_subject(
     return Split(
         **{
             part: _checked(
-                windows,
+                dataset,
                 f"{part} split, subjects {_listed(chosen)},",
-                np.flatnonzero(np.isin(windows.subjects, chosen)),
+                np.flatnonzero(np.isin(dataset.subjects, chosen)),
             )
             for part, chosen in groups.items()
         }
@@ -119,7 +119,7 @@ def split_by_subject(
 
 
 def _check_subjects(
-    windows: Windows, present: Sequence[int], *, test: Sequence[int], validation: Sequence[int]
+    dataset: Dataset, present: Sequence[int], *, test: Sequence[int], validation: Sequence[int]
 ) -> None:
     both = sorted(set(test) & set(validation))
     if both:
@@ -130,19 +130,19 @@ def _check_subjects(
     absent = sorted((set(test) | set(validation)) - set(present))
     if absent:
         raise InputError(
-            f"{windows.source} has no subject numbered {_listed(absent)}; choose among "
+            f"{dataset.source} has no subject numbered {_listed(absent)}; choose among "
             f"{_listed(present)}"
         )
 
 
-def _checked(windows: Windows, what: str, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+def _checked(dataset: Dataset, what: str, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """Return the indices of a split, read-only, when it has windows of every class."""
     chosen = rows.astype(np.int64)
-    counts = np.bincount(windows.labels[chosen], minlength=len(windows.class_names))
-    missing = [name for name, count in zip(windows.class_names, counts, strict=True) if not count]
+    counts = np.bincount(dataset.labels[chosen], minlength=len(dataset.class_names))
+    missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
     if missing:
         raise InputError(
-            f"{windows.source}: the {what} has no window of {', '.join(missing)}; every split "
+            f"{dataset.source}: the {what} has no window of {', '.join(missing)}; every split "
             "needs every class, so give the whole data set"
         )
     chosen.setflags(write=False)

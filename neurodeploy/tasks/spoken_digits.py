@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import vary_speaking
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.encoders.registry import Bands, Delta, Encoder, Lif, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import fsdd
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
 
 CONFIG = TrainConfig(
     hidden=(128, 128),
@@ -39,10 +39,10 @@ RANGE_DB, LIF_RANGE_DB = 40.0, 60.0
 and a leaky neuron by itself is silent there anyway. `docs/recipes/` tells how they were chosen."""
 
 
-def _bands(kind: str, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Windows], Encoder]:
+def _bands(kind: str, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Dataset], Encoder]:
     """Return what makes the encoder of the levels of that kind."""
-    return lambda windows: Bands(
-        kind, rate_hz=windows.rate_hz or fsdd.RATE_HZ, range_db=range_db, code=code
+    return lambda dataset: Bands(
+        kind, rate_hz=dataset.rate_hz or fsdd.RATE_HZ, range_db=range_db, code=code
     )
 
 

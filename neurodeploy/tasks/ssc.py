@@ -9,13 +9,13 @@ from pathlib import Path
 
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import Shift
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 from neurodeploy.tasks.encoders.registry import Counts, Encoder
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import tonic_events
 from neurodeploy.tasks.readers.collection import Collection, Part
 from neurodeploy.tasks.readers.events import Bins
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 BINS = Bins(height=1, width=700, polarities=1, pool=(1, 5), step_us=10_000, steps=100)
 
@@ -54,12 +54,12 @@ ORIGIN = Origin(
 )
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read Spiking Speech Commands through tonic; see `tonic_events.read`."""
     return tonic_events.read(COLLECTION, path)
 
 
-def encoder(windows: Windows) -> Encoder:
+def encoder(dataset: Dataset) -> Encoder:
     """Return a spike for every bin with an event."""
     return Counts()
 

@@ -17,10 +17,10 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.samples import Samples, shortfall, spread
 from neurodeploy.tasks import cache, get
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, Signal
 from neurodeploy.tasks.encoders.registry import Counts, Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.split import Split, split
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Signal, Windows
 
 MS_PER_S = 1000.0
 
@@ -41,13 +41,13 @@ class Task:
 
     name: str
     description: str
-    read: Callable[[Path], Windows]
-    default_encoder: Callable[[Windows], Encoder]
+    read: Callable[[Path], Dataset]
+    default_encoder: Callable[[Dataset], Encoder]
     config: TrainConfig
     origin: Origin
-    other_encoders: Mapping[str, Callable[[Windows], Encoder]] = field(default_factory=dict)
+    other_encoders: Mapping[str, Callable[[Dataset], Encoder]] = field(default_factory=dict)
 
-    def load(self, path: Path | None) -> Windows:
+    def load(self, path: Path | None) -> Dataset:
         """Read the windows from a folder or file, or from where the data are found when None.
 
         Raises:
@@ -55,29 +55,29 @@ class Task:
         """
         place = self.origin.found(self.name) if path is None else path
         try:
-            windows = self.read(place)
+            dataset = self.read(place)
         except OSError as error:
             raise InputError(
                 f"{error.filename or place} cannot be read ({error.strerror or error}); check that "
                 "it is there and its rights"
             ) from error
-        if not isinstance(windows, Windows):
+        if not isinstance(dataset, Dataset):
             raise InputError(
-                f"the task {self.name} reads {place} as {type(windows).__name__}; its `read` must "
-                "return Windows"
+                f"the task {self.name} reads {place} as {type(dataset).__name__}; its `read` must "
+                "return a Dataset"
             )
-        return windows
+        return dataset
 
-    def encoder(self, windows: Windows, name: str | None = None) -> Encoder:
+    def encoder(self, dataset: Dataset, name: str | None = None) -> Encoder:
         """Return the encoder of that name, or the default.
 
         Raises:
             InputError: when the task has none of that name.
         """
         if name is None:
-            return self.default_encoder(windows)
+            return self.default_encoder(dataset)
         self.check_encoder(name)
-        return self.other_encoders[name](windows)
+        return self.other_encoders[name](dataset)
 
     def check_encoder(self, name: str) -> None:
         """Raise InputError when the task has no other encoder of that name."""
@@ -96,7 +96,7 @@ class TaskData(Shown):
 
     Attributes:
         task: what is learned.
-        windows: all labelled windows of the data.
+        dataset: all labelled samples of the data.
         split: which of them train, validate and test.
         encoder: makes them spikes.
         notes: one sentence for each thing that was dropped or chosen while reading.
@@ -107,7 +107,7 @@ class TaskData(Shown):
     """
 
     task: Task
-    windows: Windows
+    dataset: Dataset
     split: Split
     encoder: Encoder
     notes: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class TaskData(Shown):
     @property
     def class_names(self) -> tuple[str, ...]:
         """One name per label."""
-        return self.windows.class_names
+        return self.dataset.class_names
 
     @property
     def config(self) -> TrainConfig:
@@ -144,18 +144,18 @@ class TaskData(Shown):
 
     def samples(self, part: str, count: int | None = None) -> Samples:
         """Return "train", "validation" or "test", or `count` of its samples, spread evenly."""
-        windows, encoder, rows = self.windows, self.encoder, getattr(self.split, part)
+        dataset, encoder, rows = self.dataset, self.encoder, getattr(self.split, part)
         numbers = spread(len(rows), count)
         chosen = rows[numbers]
         return Samples(
             numbers=numbers,
-            num_steps=encoder.steps(windows.samples),
-            part=lambda start, stop: encode_windows(windows, encoder, chosen[start:stop]).spikes,
-            labels=windows.labels[chosen],
-            source=windows.source,
-            split=windows.test_words if part == "test" else f"{part} samples",
+            num_steps=encoder.steps(dataset.num_steps),
+            part=lambda start, stop: encode_samples(dataset, encoder, chosen[start:stop]).spikes,
+            labels=dataset.labels[chosen],
+            source=dataset.source,
+            split=dataset.test_words if part == "test" else f"{part} samples",
             signal=lambda at: Signal(
-                windows.signals[chosen[at]], windows.channel_names, windows.grid
+                dataset.signals[chosen[at]], dataset.channel_names, dataset.grid
             ),
             notes=shortfall(len(rows), count),
         )
@@ -167,15 +167,15 @@ class TaskData(Shown):
             InputError: when it does not fit the channels and classes.
         """
         return config.architecture(
-            channels=self.encoder.channels(len(self.windows.channel_names)),
+            channels=self.encoder.channels(len(self.dataset.channel_names)),
             classes=len(self.class_names),
-            steps=self.encoder.steps(self.windows.samples),
-            grid=self.windows.grid,
+            steps=self.encoder.steps(self.dataset.num_steps),
+            grid=self.dataset.grid,
         )
 
     def majority_share(self) -> float:
         """Return the share of the validation windows that the most frequent class has."""
-        labels = self.windows.labels[self.split.validation]
+        labels = self.dataset.labels[self.split.validation]
         return float(np.bincount(labels).max() / len(labels))
 
     def describe(self) -> TaskDescription:
@@ -184,19 +184,19 @@ class TaskData(Shown):
             name=self.name,
             encoder=self.encoder.as_dict(),
             class_names=self.class_names,
-            steps=self.encoder.steps(self.windows.samples),
-            dt_ms=step_ms(self.windows, self.encoder),
+            steps=self.encoder.steps(self.dataset.num_steps),
+            dt_ms=step_ms(self.dataset, self.encoder),
         )
 
     def __repr__(self) -> str:
         split = self.split
         parts = {"train": split.train, "validation": split.validation, "test": split.test}
         counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
-        channels = self.encoder.channels(len(self.windows.channel_names))
+        channels = self.encoder.channels(len(self.dataset.channel_names))
         return (
-            f"{self.name or 'data'}: {self.windows.source}\n"
+            f"{self.name or 'data'}: {self.dataset.source}\n"
             f"  {counts}; {len(self.class_names)} classes: {', '.join(self.class_names)}\n"
-            f"  spikes of {channels} channels in {self.encoder.steps(self.windows.samples)} steps"
+            f"  spikes of {channels} channels in {self.encoder.steps(self.dataset.num_steps)} steps"
         )
 
 
@@ -219,10 +219,10 @@ def load_task(
         (1077, 450, (450, 64, 16))
     """
     task = get(task) if isinstance(task, str) else task
-    windows = task.load(None if path is None else Path(path))
-    chosen = task.encoder(windows, encoder)
-    notes = (*windows.notes, *cache.prepare(windows, chosen))
-    return TaskData(task, windows, split(windows), chosen, notes)
+    dataset = task.load(None if path is None else Path(path))
+    chosen = task.encoder(dataset, encoder)
+    notes = (*dataset.notes, *cache.prepare(dataset, chosen))
+    return TaskData(task, dataset, split(dataset), chosen, notes)
 
 
 def task_from_arrays(
@@ -272,16 +272,16 @@ def task_from_arrays(
         np.array([TRAIN, VALIDATION, TEST], np.uint8), [len(each) for each in checked.values()]
     )
     spikes = np.concatenate([each.spikes for each in checked.values()])
-    windows = _spike_windows(spikes.astype(np.uint8), labels, parts, names, dt_ms)
+    dataset = _spike_dataset(spikes.astype(np.uint8), labels, parts, names, dt_ms)
     task = Task(
         name="",
         description="arrays of spikes",
-        read=lambda path: windows,
-        default_encoder=lambda windows: Counts(),
+        read=lambda path: dataset,
+        default_encoder=lambda dataset: Counts(),
         config=config or TrainConfig(),
         origin=Origin("arrays", "yours", "you", "they are in memory"),
     )
-    return TaskData(task, windows, split(windows), Counts())
+    return TaskData(task, dataset, split(dataset), Counts())
 
 
 def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
@@ -301,14 +301,14 @@ def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
     return samples
 
 
-def _spike_windows(
+def _spike_dataset(
     spikes: NDArray[np.uint8],
     labels: NDArray[Any],
     parts: NDArray[np.uint8],
     class_names: tuple[str, ...],
     dt_ms: float | None,
-) -> Windows:
-    return Windows(
+) -> Dataset:
+    return Dataset(
         signals=spikes,
         labels=labels,
         subjects=None,
@@ -332,32 +332,32 @@ def load_like(description: TaskDescription, path: Path | None = None) -> TaskDat
             "--input spikes.npy (see docs/any-network.md)"
         )
     task = get(description.name)
-    windows = task.load(path)
-    encoder = matching_encoder(description, windows)
-    return TaskData(task, windows, split(windows), encoder, windows.notes)
+    dataset = task.load(path)
+    encoder = matching_encoder(description, dataset)
+    return TaskData(task, dataset, split(dataset), encoder, dataset.notes)
 
 
-def encode_windows(windows: Windows, encoder: Encoder, chosen: ArrayLike) -> Samples:
+def encode_samples(dataset: Dataset, encoder: Encoder, chosen: ArrayLike) -> Samples:
     """Encode the windows at the indices `chosen`, such as one part of a `Split`."""
     indices = np.asarray(chosen, dtype=np.int64)
     if encoder.kept:
-        return Samples.of(cache.spikes(windows, encoder, indices), windows.labels[indices])
-    return Samples.of(encoder.encode(windows.signals[indices]), windows.labels[indices])
+        return Samples.of(cache.spikes(dataset, encoder, indices), dataset.labels[indices])
+    return Samples.of(encoder.encode(dataset.signals[indices]), dataset.labels[indices])
 
 
-def step_ms(windows: Windows, encoder: Encoder) -> float | None:
+def step_ms(dataset: Dataset, encoder: Encoder) -> float | None:
     """Return the milliseconds of signal that one time step stands for, None for no certain time."""
-    if windows.rate_hz is None:
+    if dataset.rate_hz is None:
         return None
-    return MS_PER_S / windows.rate_hz * windows.samples / encoder.steps(windows.samples)
+    return MS_PER_S / dataset.rate_hz * dataset.num_steps / encoder.steps(dataset.num_steps)
 
 
-def matching_encoder(description: TaskDescription, windows: Windows) -> Encoder:
+def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
     """Return the encoder that a network was trained with, when it fits the windows.
 
     Args:
         description: what the network carries; parts that it does not know are not compared.
-        windows: the data to run the network on.
+        dataset: the data to run the network on.
 
     Raises:
         InputError: when no encoder is known, or when class names, time steps or their duration
@@ -370,20 +370,20 @@ def matching_encoder(description: TaskDescription, windows: Windows) -> Encoder:
         )
     encoder = from_dict(description.encoder)
     try:
-        encoder.channels(len(windows.channel_names))
+        encoder.channels(len(dataset.channel_names))
     except InputError as error:
         raise InputError(
-            f"{windows.source} has other channels than the network was trained on ({error})"
+            f"{dataset.source} has other channels than the network was trained on ({error})"
         ) from None
     pairs = (
-        ("class names", description.class_names or windows.class_names, windows.class_names),
-        ("time steps", description.steps, encoder.steps(windows.samples)),
-        ("milliseconds a step", description.dt_ms, step_ms(windows, encoder)),
+        ("class names", description.class_names or dataset.class_names, dataset.class_names),
+        ("time steps", description.steps, encoder.steps(dataset.num_steps)),
+        ("milliseconds a step", description.dt_ms, step_ms(dataset, encoder)),
     )
     for what, trained, given in pairs:
         if trained is not None and trained != given:
             raise InputError(
-                f"{windows.source}: {what} are {_shown(given)} but the network was trained with "
+                f"{dataset.source}: {what} are {_shown(given)} but the network was trained with "
                 f"{_shown(trained)}; give data of the kind it was trained on"
             )
     return encoder

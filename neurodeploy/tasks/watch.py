@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.augment import vary_wrist
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.har import COARSE, DELTA_G, DELTA_RAD_S, LEVEL_PER_G
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import seglearn_watch
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.windows import Windows
 
 MOVEMENT = Delta((DELTA_G,) * 3 + (DELTA_RAD_S,) * 3, coarse=COARSE)
 TURNING_PER_RAD_S = 2.0
@@ -36,7 +36,7 @@ ORIGIN = Origin(
 )
 
 
-def default_encoder(windows: Windows) -> Encoder:
+def default_encoder(dataset: Dataset) -> Encoder:
     """Return two codes side by side: movement, and the level of gravity and of turning.
 
     Unlike that of `har` the level of turning has a sign, which tells turning in from turning out.

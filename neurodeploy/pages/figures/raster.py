@@ -22,7 +22,7 @@ from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WI
 from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
 from neurodeploy.running.recording import RecordedSample, RecordedSpikes
-from neurodeploy.tasks.windows import Signal
+from neurodeploy.tasks.dataset import Signal
 
 LINES, GROUPS, FRAMES = 3, 4, 8
 """Channels in one panel of lines, panels, and images of a sample that is not one image."""

@@ -13,8 +13,8 @@ from neurodeploy.cli import number_of
 from neurodeploy.pages.terminal.tables import add_numbers, plain, print_list, print_table
 from neurodeploy.pages.terminal.tables import console as stdout
 from neurodeploy.pages.wording import clean
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.inventory import PARTS, Contents, Entry
-from neurodeploy.tasks.windows import Windows
 
 NAME_WIDTH: Final = 9
 STYLES: Final = {"found": "green", "incomplete": "yellow", "missing": "dim"}
@@ -95,39 +95,39 @@ def _sentences(out: Console, title: str, texts: Mapping[str, str]) -> None:
 
 
 def _show_contents(contents: Contents, out: Console) -> None:
-    windows = contents.windows
-    _row(out, "holds", _words(windows))
-    _row(out, "source", windows.source)
-    _row(out, "test on", _test_words(windows))
+    dataset = contents.dataset
+    _row(out, "holds", _words(dataset))
+    _row(out, "source", dataset.source)
+    _row(out, "test on", _test_words(dataset))
     out.print()
     table = Table(title="By class", title_justify="left")
     table.add_column("class", no_wrap=True)
     for part in PARTS:
         add_numbers(table, part)
-    for at, name in enumerate(windows.class_names):
+    for at, name in enumerate(dataset.class_names):
         table.add_row(plain(name), *(f"{contents.counts[part][at]:,}" for part in PARTS))
     table.add_section()
     table.add_row("all", *(f"{contents.counts[part].sum():,}" for part in PARTS), style="bold")
     print_table(out, table)
-    print_list(out, windows.notes)
+    print_list(out, dataset.notes)
 
 
-def _words(windows: Windows) -> str:
+def _words(dataset: Dataset) -> str:
     """Return the shape of windows in words."""
-    channels = number_of(len(windows.channel_names), "channel")
-    if windows.grid is not None:
-        planes = len(windows.channel_names) // (windows.grid[0] * windows.grid[1])
-        sides = (planes, *windows.grid) if planes > 1 else windows.grid
+    channels = number_of(len(dataset.channel_names), "channel")
+    if dataset.grid is not None:
+        planes = len(dataset.channel_names) // (dataset.grid[0] * dataset.grid[1])
+        sides = (planes, *dataset.grid) if planes > 1 else dataset.grid
         channels = f"{' x '.join(map(str, sides))} pixels"
-    if windows.samples == 1:
-        return f"{number_of(len(windows), 'image')} of {channels}"
-    rate = "" if windows.rate_hz is None else f" at {windows.rate_hz:g} Hz"
-    samples = number_of(windows.samples, "sample")
-    return f"{number_of(len(windows), 'window')} of {channels} and {samples}{rate}"
+    if dataset.num_steps == 1:
+        return f"{number_of(len(dataset), 'image')} of {channels}"
+    rate = "" if dataset.rate_hz is None else f" at {dataset.rate_hz:g} Hz"
+    samples = number_of(dataset.num_steps, "sample")
+    return f"{number_of(len(dataset), 'window')} of {channels} and {samples}{rate}"
 
 
-def _test_words(windows: Windows) -> str:
+def _test_words(dataset: Dataset) -> str:
     """Return in words what the test is on."""
-    if windows.parts is not None:
-        return windows.test_words
-    return f"subjects {', '.join(map(str, windows.test_subjects))}"
+    if dataset.parts is not None:
+        return dataset.test_words
+    return f"subjects {', '.join(map(str, dataset.test_subjects))}"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.windows import check_finite
+from neurodeploy.tasks.dataset import check_finite
 
 
 class Encoder(ABC):

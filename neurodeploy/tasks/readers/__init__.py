@@ -1,4 +1,4 @@
-"""Readers: files of a data set to `neurodeploy.tasks.windows.Windows`.
+"""Readers: files of a data set to `neurodeploy.tasks.dataset.Dataset`.
 
     hapt, uci_har, wisdm, wisdm_2019, seglearn_watch   worn sensors; inertial what these share
     fsdd         the Free Spoken Digit Dataset

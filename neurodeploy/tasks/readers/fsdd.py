@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 from neurodeploy.tasks.readers.npz import read_npz
 from neurodeploy.tasks.readers.text import check_rights
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows
 
 BYTES = 2
 """Of one sample: 16 bits, signed."""
@@ -119,7 +119,7 @@ class Recording:
     wave: NDArray[np.int16]
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read the recordings.
 
     Args:
@@ -139,7 +139,7 @@ def read(path: Path) -> Windows:
     digits, speakers, indices = zip(*(recording.key for recording in recordings), strict=True)
     names = sorted(set(speakers))
     index = np.array(indices)
-    return Windows(
+    return Dataset(
         _signals(recordings),
         np.array(digits),
         np.array([names.index(speaker) for speaker in speakers]),

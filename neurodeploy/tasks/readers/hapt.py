@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError, install_commands
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers.allow_list import ARRAYS, load
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
 from neurodeploy.tasks.readers.text import read_numbers
-from neurodeploy.tasks.windows import Windows
 
 Frame: TypeAlias = dict[str, NDArray[Any]]
 """Columns by name, each an array (rows,)."""
@@ -118,7 +118,7 @@ _SIGNAL_COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
 _UNLABELLED = -1
 
 
-def read_package(path: Path) -> Windows:
+def read_package(path: Path) -> Dataset:
     """Read HAPT from the file of the data package, without importing it.
 
     Raises:
@@ -140,7 +140,7 @@ def package_file() -> Path | None:
     return Path(spec.origin).parent / "res" / PACKAGE_FILE
 
 
-def read_raw(folder: Path) -> Windows:
+def read_raw(folder: Path) -> Dataset:
     """Read the official raw layout.
 
     Args:
@@ -156,7 +156,7 @@ def read_raw(folder: Path) -> Windows:
     return _windows(segments, f"HAPT (UCI 341) in {folder}", _raw_notes(folder, rows))
 
 
-def _windows(segments: Iterable[Segment], source: str, notes: Sequence[str] = ()) -> Windows:
+def _windows(segments: Iterable[Segment], source: str, notes: Sequence[str] = ()) -> Dataset:
     return cut_windows(
         segments,
         class_names=CLASS_NAMES,

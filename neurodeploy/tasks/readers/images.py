@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.tasks.windows import TEST, TRAIN, Windows
+from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
 
 
-def image_windows(
+def image_dataset(
     train: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     test: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     *,
@@ -18,7 +18,7 @@ def image_windows(
     source: str,
     highest: int = 255,
     notes: Sequence[str] = (),
-) -> Windows:
+) -> Dataset:
     """Return the images to train on, then those to test on.
 
     Args:
@@ -32,7 +32,7 @@ def image_windows(
     height, width = train[0].shape[1:]
     images = np.concatenate([train[0], test[0]]).reshape(-1, height * width, 1)
     counts = [len(train[1]), len(test[1])]
-    return Windows(
+    return Dataset(
         signals=images,
         labels=np.concatenate([train[1], test[1]]).astype(np.int64),
         subjects=None,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.windows import Windows
+from neurodeploy.tasks.dataset import Dataset
 
 WINDOW_SAMPLES = 128
 """Samples of a window in every layout, so that each gives as many time steps: 2.56 s at 50 Hz
@@ -62,7 +62,7 @@ def cut_windows(
     source: str,
     test_subjects: Sequence[int],
     notes: Sequence[str] = (),
-) -> Windows:
+) -> Dataset:
     """Cut segments into windows of 128 samples that overlap by half; none crosses a segment's end.
 
     Segments shorter than a window give none and are counted in the notes.
@@ -81,7 +81,7 @@ def cut_windows(
     counts = [len(part) for part in cut]
     short = len(given) - len(whole)
     left_out = f"segments left out, shorter than {WINDOW_SAMPLES} samples: {short} of {len(given)}"
-    return Windows(
+    return Dataset(
         signals=np.concatenate(cut),
         labels=np.repeat([segment.label for segment in whole], counts),
         subjects=np.repeat([segment.subject for segment in whole], counts),

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.readers.images import image_windows
+from neurodeploy.tasks.dataset import Dataset, check_labels
+from neurodeploy.tasks.readers.images import image_dataset
 from neurodeploy.tasks.readers.search import check_nothing_locked, nearest
 from neurodeploy.tasks.readers.text import require_file
-from neurodeploy.tasks.windows import Windows, check_labels
 
 UNSIGNED_BYTES = 8
 AGAIN = "download it again"
@@ -158,7 +158,7 @@ FASHION: Final = Collection(
 KNOWN: Final = (MNIST, FASHION)
 
 
-def read(path: Path, collection: Collection) -> Windows:
+def read(path: Path, collection: Collection) -> Dataset:
     """Read a data set from the folder of its files, or from one up to two levels above it.
 
     Raises:
@@ -166,7 +166,7 @@ def read(path: Path, collection: Collection) -> Windows:
     """
     folder = _folder(path)
     parts = {part: _read_part(folder, part, collection) for part in OFFICIAL}
-    return image_windows(
+    return image_dataset(
         parts["train"],
         parts["t10k"],
         class_names=collection.class_names,

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import reading
+from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset, check_labels
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.events import Bins, Events
 from neurodeploy.tasks.readers.npz import read_npz
-from neurodeploy.tasks.windows import TEST, TRAIN, Windows, check_labels
 
 FILE: Final = "nmnist_small.npz"
 PARTS: Final = (("train", TRAIN), ("test", TEST))
@@ -30,7 +30,7 @@ WRONG: Final = "cannot be read as a small N-MNIST"
 ANOTHER: Final = "give another, or the folder of the whole data set"
 
 
-def read(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Windows:
+def read(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Dataset:
     """Read the file and count its events.
 
     Raises:
@@ -43,7 +43,7 @@ def read(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Windows:
     labels = [fields["label"] for fields in arrays.values()]
     total = sum(len(each) for each in labels)
     binned = events.count_all(samples, total, bins, advance=reading.tell)
-    return Windows(
+    return Dataset(
         signals=binned.counts,
         labels=np.concatenate(labels).astype(np.int64),
         subjects=None,

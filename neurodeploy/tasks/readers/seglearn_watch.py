@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError, install_commands
+from neurodeploy.tasks.dataset import Dataset, check_labels, shown
 from neurodeploy.tasks.download import check_published
 from neurodeploy.tasks.readers import allow_list
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
 from neurodeploy.tasks.readers.text import check_rights
-from neurodeploy.tasks.windows import Windows, check_labels, shown
 
 CLASS_NAMES = (
     "pendulum", "abduction", "forward elevation", "internal rotation", "external rotation",
@@ -51,7 +51,7 @@ def package_file() -> Path | None:
     return Path(spec.origin).parent / "data" / FILE
 
 
-def read(path: Path) -> Windows:
+def read(path: Path) -> Dataset:
     """Read the published file, without importing its package.
 
     What is wrong with the content is said before the checksum is compared, since it tells more.

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError, require
 from neurodeploy.tasks import cache, reading
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, check_labels, whole_numbers
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.collection import Collection, Part, find_files, find_home
 from neurodeploy.tasks.readers.events import US_PER_S, Bins, Events
 from neurodeploy.tasks.readers.npz import map_npy
 from neurodeploy.tasks.split import validation_subjects
-from neurodeploy.tasks.windows import TEST, TRAIN, VALIDATION, Windows, check_labels, whole_numbers
 
 REAL: Final = "iuf"
 """Kinds of numpy's numbers: whole with and without sign, floating."""
@@ -150,7 +150,7 @@ KEPT: Final = ("counts", "tally", "labels", "official", "class_names")
 """Arrays that are kept of every data set."""
 
 
-def read(collection: Collection, path: Path) -> Windows:
+def read(collection: Collection, path: Path) -> Dataset:
     """Read all parts of a data set and count its events; what was counted before is kept.
 
     Args:
@@ -177,7 +177,7 @@ def read(collection: Collection, path: Path) -> Windows:
     subjects = made["subjects"] if collection.subjects else None
     if collection.apart:
         check_apart(home, made["official"], made["subjects"])
-    return Windows(
+    return Dataset(
         signals=binned.counts,
         labels=made["labels"],
         subjects=subjects,

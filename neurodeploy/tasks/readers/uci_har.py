@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import Dataset, check_labels
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, WINDOW_SAMPLES
 from neurodeploy.tasks.readers.text import read_numbers
-from neurodeploy.tasks.windows import Windows, check_labels
 
 CLASS_NAMES = (
     "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING",
@@ -29,7 +29,7 @@ SIGNALS = (
 )  # fmt: skip
 
 
-def read(folder: Path) -> Windows:
+def read(folder: Path) -> Dataset:
     """Read the official layout.
 
     Args:
@@ -46,7 +46,7 @@ def read(folder: Path) -> Windows:
             f"{test.path('subject')} names subject {both[0]}, who is in train too; each belongs to "
             "one part, so download the data set again"
         )
-    return Windows(
+    return Dataset(
         signals=np.concatenate([train.signals, test.signals]),
         labels=np.concatenate([train.labels, test.labels]) - 1,
         subjects=np.concatenate([train.subjects, test.subjects]),

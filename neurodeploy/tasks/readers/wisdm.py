@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.readers.inertial import (
     ACCELEROMETER,
     STANDARD_GRAVITY,
@@ -27,7 +28,6 @@ from neurodeploy.tasks.readers.inertial import (
     stretches,
 )
 from neurodeploy.tasks.readers.text import read_text
-from neurodeploy.tasks.windows import Windows
 
 FILE = "WISDM_ar_v1.1_raw.txt"
 CLASS_NAMES = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Standing")
@@ -106,7 +106,7 @@ def chosen_test_subjects(subjects: Iterable[int]) -> tuple[int, ...]:
     return tuple(sorted({int(s) for s in subjects if s % TEST_ONE_IN == 0}))
 
 
-def read(folder: Path) -> Windows:
+def read(folder: Path) -> Dataset:
     """Read the official layout.
 
     Args:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.readers.inertial import (
     ACCELEROMETER,
     GYROSCOPE,
@@ -38,7 +39,6 @@ from neurodeploy.tasks.readers.wisdm import (
     chosen_test_subjects,
     read_records,
 )
-from neurodeploy.tasks.windows import Windows
 
 CLASSES = {"A": "walking", "B": "jogging", "C": "stairs", "D": "sitting", "E": "standing"}
 """Code in the files, name here; see `activity_key.txt` of the data set for the others."""
@@ -50,17 +50,17 @@ SENSORS = ("accel", "gyro")
 _Pair: TypeAlias = tuple[Records, Records]
 
 
-def read_watch(folder: Path) -> Windows:
+def read_watch(folder: Path) -> Dataset:
     """Read the folder `raw/watch`; see `_read`."""
     return _read(folder, "watch")
 
 
-def read_phone(folder: Path) -> Windows:
+def read_phone(folder: Path) -> Dataset:
     """Read the folder `raw/phone`; see `_read`."""
     return _read(folder, "phone")
 
 
-def _read(folder: Path, device: str) -> Windows:
+def _read(folder: Path, device: str) -> Dataset:
     """Read the official layout of one device.
 
     Args:

@@ -1,7 +1,7 @@
-"""What a task's data is once it is read: labelled windows of a signal with many channels.
+"""A task's data once it is read: labelled samples, each a signal of many channels and time steps.
 
-An image is a window of one sample whose channels are its pixels; events are counted in bins of
-time, which are the samples.
+An image is a sample of one time step whose channels are its pixels. Events are counted in time
+bins, one per step.
 """
 
 from __future__ import annotations
@@ -85,29 +85,29 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
 TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
-"""Parts of a data set that lays them down a window; see `Windows.parts`."""
+"""Parts of a data set that lays them down a window; see `Dataset.parts`."""
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
-    """Labelled windows of a multichannel signal; arrays are read-only.
+class Dataset:
+    """Labelled samples of a multichannel signal; arrays are read-only.
 
-    Which windows test is said by `test_subjects`, or window by window in `parts`.
+    `test_subjects` tells which samples test, or `parts`, sample by sample.
 
     Attributes:
-        signals: array (windows, channels, samples), in units of `channel_names`: float32, finite,
-            or uint8 where the data are such, as pixels and counts of events are.
-        labels: int64 array (windows,), 0 to the number of classes minus 1.
-        subjects: int64 array (windows,), number of the person whom the window is of, or None.
+        signals: array (num_samples, channels, num_steps), in units of `channel_names`: finite
+            float32, or uint8 where the data are, such as pixels and counts of events.
+        labels: int64 array (num_samples,), 0 to the number of classes minus 1.
+        subjects: int64 array (num_samples,), the person each sample is of, or None.
         class_names: one name a label.
         channel_names: one name with its unit a channel, such as "acc-x (g)".
         rate_hz: samples a second, or None where a sample takes no certain time.
         source: data set and reader, for reports.
         test_subjects: subjects kept for the test, as the data set or its reader lays down.
         notes: one sentence for each thing that the reader dropped or chose.
-        parts: uint8 array (windows,) of `TRAIN`, `VALIDATION`, `TEST` as the data set or its reader
-            lays down, or None where whole subjects are divided; without any `VALIDATION`, windows
-            of `TRAIN` are chosen to validate.
+        parts: uint8 array (num_samples,) of `TRAIN`, `VALIDATION`, `TEST`, as the data set or its
+            reader defines them, or None where whole subjects are divided; without any
+            `VALIDATION`, some samples of `TRAIN` validate.
         grid: (height, width) where channels are pixels: channel (k * height + y) * width + x is
             pixel x, y of plane k.
 
@@ -130,7 +130,7 @@ class Windows:
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str):
-            raise InputError(f"the source of windows is {shown(self.source)}; give a text")
+            raise InputError(f"the source of the dataset is {shown(self.source)}; give a text")
         fixed = {
             "signals": fixed_signals(self.signals, f"{self.source}: signals"),
             "test_subjects": _subjects(self),
@@ -153,8 +153,13 @@ class Windows:
         return len(self.labels)
 
     @property
-    def samples(self) -> int:
-        """Samples of one window."""
+    def num_samples(self) -> int:
+        """Number of samples, the same as `len(dataset)`."""
+        return len(self.labels)
+
+    @property
+    def num_steps(self) -> int:
+        """Time steps of one sample, before it is encoded."""
         return int(self.signals.shape[2])
 
     @property
@@ -170,7 +175,7 @@ class Signal(Shown):
     Attributes:
         values: float32 or uint8 array (channels, samples).
         names: one name with its unit a channel.
-        grid: (height, width) where the channels are pixels; see `Windows.grid`.
+        grid: (height, width) where the channels are pixels; see `Dataset.grid`.
     """
 
     values: NDArray[Any]
@@ -178,14 +183,14 @@ class Signal(Shown):
     grid: tuple[int, int] | None = None
 
 
-def digest(windows: Windows) -> str:
+def digest(dataset: Dataset) -> str:
     """Return the sha256 of what the windows hold, wherever they come from.
 
     Their source and the reader's notes do not count.
     """
-    names = [windows.class_names, windows.channel_names, windows.rate_hz, windows.test_subjects]
-    sha = hashlib.sha256(json.dumps([*names, windows.signals.shape]).encode())
-    for values in (windows.signals, windows.labels, windows.subjects, windows.parts):
+    names = [dataset.class_names, dataset.channel_names, dataset.rate_hz, dataset.test_subjects]
+    sha = hashlib.sha256(json.dumps([*names, dataset.signals.shape]).encode())
+    for values in (dataset.signals, dataset.labels, dataset.subjects, dataset.parts):
         if values is not None:
             sha.update(values.data)
     return sha.hexdigest()
@@ -205,85 +210,85 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.number) else value
 
 
-def _texts(windows: Windows, name: str) -> tuple[str, ...]:
+def _texts(dataset: Dataset, name: str) -> tuple[str, ...]:
     """Return a field of texts as a tuple; raise InputError when it is something else."""
-    values = getattr(windows, name)
+    values = getattr(dataset, name)
     if not isinstance(values, (tuple, list)) or not all(isinstance(each, str) for each in values):
-        raise InputError(f"{windows.source}: {name} are {shown(values)}; give a tuple of texts")
+        raise InputError(f"{dataset.source}: {name} are {shown(values)}; give a tuple of texts")
     return tuple(values)
 
 
-def _subjects(windows: Windows) -> tuple[int, ...]:
+def _subjects(dataset: Dataset) -> tuple[int, ...]:
     """Return the test subjects as plain numbers; raise InputError when they are none."""
-    what = f"{windows.source}: test_subjects"
-    numbers = whole_numbers(windows.test_subjects, np.int64, what)
+    what = f"{dataset.source}: test_subjects"
+    numbers = whole_numbers(dataset.test_subjects, np.int64, what)
     if numbers.ndim != 1:
-        raise InputError(f"{what} are {shown(windows.test_subjects)}; give a tuple of numbers")
+        raise InputError(f"{what} are {shown(dataset.test_subjects)}; give a tuple of numbers")
     return tuple(numbers.tolist())
 
 
-def _check_signals(windows: Windows) -> None:
-    signals = windows.signals
-    if signals.ndim != 3 or signals.shape[1:] != (len(windows.channel_names), signals.shape[-1]):
+def _check_signals(dataset: Dataset) -> None:
+    signals = dataset.signals
+    if signals.ndim != 3 or signals.shape[1:] != (len(dataset.channel_names), signals.shape[-1]):
         raise InputError(
-            f"{windows.source}: signals have shape {signals.shape}; they must be (windows, "
-            f"{len(windows.channel_names)} channels, samples)"
+            f"{dataset.source}: signals have shape {signals.shape}; they must be (windows, "
+            f"{len(dataset.channel_names)} channels, samples)"
         )
     if not signals.shape[2]:
-        raise InputError(f"{windows.source}: windows have 0 samples; give windows of 1 or more")
+        raise InputError(f"{dataset.source}: windows have 0 samples; give windows of 1 or more")
 
 
-def _check_rows(windows: Windows) -> None:
-    count = len(windows.signals)
+def _check_rows(dataset: Dataset) -> None:
+    count = len(dataset.signals)
     for name in ("labels", "subjects", "parts"):
-        values = getattr(windows, name)
+        values = getattr(dataset, name)
         shape = (count,) if values is None else values.shape
         if shape != (count,):
             raise InputError(
-                f"{windows.source}: {name} have shape {shape} for {count} windows; give one "
+                f"{dataset.source}: {name} have shape {shape} for {count} windows; give one "
                 "a window"
             )
-    check_labels(windows.labels, windows.class_names, windows.source)
+    check_labels(dataset.labels, dataset.class_names, dataset.source)
 
 
-def _check_parts(windows: Windows) -> None:
+def _check_parts(dataset: Dataset) -> None:
     """Raise InputError for a part that is none: its windows would be in no split."""
-    if windows.parts is None:
-        if windows.subjects is None:
-            raise InputError(f"{windows.source} has neither subjects nor parts; give one of them")
+    if dataset.parts is None:
+        if dataset.subjects is None:
+            raise InputError(f"{dataset.source} has neither subjects nor parts; give one of them")
         return
-    wrong = windows.parts[windows.parts > TEST]
+    wrong = dataset.parts[dataset.parts > TEST]
     if wrong.size:
         raise InputError(
-            f"{windows.source}: parts hold {wrong[0]}; give each window {TRAIN} to train, "
+            f"{dataset.source}: parts hold {wrong[0]}; give each window {TRAIN} to train, "
             f"{VALIDATION} to validate or {TEST} to test"
         )
 
 
-def _check_rate(windows: Windows) -> None:
-    rate = windows.rate_hz
+def _check_rate(dataset: Dataset) -> None:
+    rate = dataset.rate_hz
     if rate is None:
         return
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
         raise InputError(
-            f"{windows.source} has {shown(rate)} samples a second; give a number over 0, or None "
+            f"{dataset.source} has {shown(rate)} samples a second; give a number over 0, or None "
             "where a sample takes no certain time"
         )
 
 
-def _check_grid(windows: Windows) -> None:
-    grid = windows.grid
+def _check_grid(dataset: Dataset) -> None:
+    grid = dataset.grid
     if grid is None:
         return
     whole = isinstance(grid, tuple) and all(type(each) is int for each in grid)
     if not whole or len(grid) != 2:
         raise InputError(
-            f"{windows.source} has the grid {shown(grid)}; give (height, width) in whole numbers, "
+            f"{dataset.source} has the grid {shown(grid)}; give (height, width) in whole numbers, "
             "or None where channels are no pixels"
         )
-    if min(grid) < 1 or len(windows.channel_names) % math.prod(grid):
+    if min(grid) < 1 or len(dataset.channel_names) % math.prod(grid):
         raise InputError(
-            f"{windows.source} has {len(windows.channel_names)} channels, which is no multiple of "
+            f"{dataset.source} has {len(dataset.channel_names)} channels, which is no multiple of "
             f"the pixels of its grid {grid}; give the grid of one plane"
         )
 

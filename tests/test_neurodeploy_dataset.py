@@ -13,11 +13,11 @@ import pytest
 from neurodeploy import data
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import digits, inventory, origin
+from neurodeploy.tasks.dataset import Dataset, digest
 from neurodeploy.tasks.split import split
-from neurodeploy.tasks.windows import Windows, digest
 
 
-def windows_of(**changes: Any) -> Windows:
+def dataset_of(**changes: Any) -> Dataset:
     """Return 4 windows of 2 channels and 8 samples, with changes."""
     values = {
         "signals": np.zeros((4, 2, 8), np.float32),
@@ -28,7 +28,7 @@ def windows_of(**changes: Any) -> Windows:
         "rate_hz": 50.0,
         "source": "made up",
     }
-    return Windows(**(values | changes))  # type: ignore[arg-type]
+    return Dataset(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -72,38 +72,38 @@ def windows_of(**changes: Any) -> Windows:
 )
 def test_windows_refuse_what_they_cannot_hold(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
-        windows_of(**changes)
+        dataset_of(**changes)
     assert str(raised.value).startswith("made up")
     assert "\n" not in str(raised.value)
 
 
 def test_the_source_of_windows_is_a_text() -> None:
-    with pytest.raises(InputError, match="the source of windows is 3; give a text"):
-        windows_of(source=3)
+    with pytest.raises(InputError, match="the source of the dataset is 3; give a text"):
+        dataset_of(source=3)
 
 
 @pytest.mark.parametrize("kind", [list, np.array])
 def test_windows_of_numpy_or_lists_are_those_of_tuples_and_plain_numbers(kind: Any) -> None:
-    given = windows_of(
+    given = dataset_of(
         rate_hz=np.float32(50.0), test_subjects=kind([2]), class_names=["rest", "move"],
         channel_names=["x", "y"], notes=["one"], grid=[np.int64(1), np.int64(2)],
     )  # fmt: skip
     assert (given.test_subjects, given.class_names) == ((2,), ("rest", "move"))
     assert given.grid == (1, 2)
-    assert digest(given) == digest(windows_of(test_subjects=(2,), grid=(1, 2)))
+    assert digest(given) == digest(dataset_of(test_subjects=(2,), grid=(1, 2)))
 
 
 def test_whole_numbers_of_any_type_are_taken_as_they_are() -> None:
-    windows = windows_of(labels=np.array([0.0, 1.0, 0.0, 1.0]), subjects=np.uint8([1, 1, 2, 2]))
-    assert windows.labels.tolist() == [0, 1, 0, 1]
-    assert windows.labels.dtype == np.int64
-    assert windows_of(labels=np.array([False, True] * 2)).labels.tolist() == [0, 1, 0, 1]
+    dataset = dataset_of(labels=np.array([0.0, 1.0, 0.0, 1.0]), subjects=np.uint8([1, 1, 2, 2]))
+    assert dataset.labels.tolist() == [0, 1, 0, 1]
+    assert dataset.labels.dtype == np.int64
+    assert dataset_of(labels=np.array([False, True] * 2)).labels.tolist() == [0, 1, 0, 1]
 
 
 def test_an_array_of_another_type_is_copied_and_read_only_too() -> None:
     labels = np.array([0, 1, 0, 1], np.int32)
     labels.setflags(write=False)
-    assert not windows_of(labels=labels).labels.flags.writeable
+    assert not dataset_of(labels=labels).labels.flags.writeable
 
 
 @pytest.mark.parametrize(
@@ -115,16 +115,16 @@ def test_an_array_of_another_type_is_copied_and_read_only_too() -> None:
 )
 def test_no_window_at_all_cannot_be_split(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        split(windows_of(signals=np.zeros((0, 2, 8)), labels=[], **changes))
+        split(dataset_of(signals=np.zeros((0, 2, 8)), labels=[], **changes))
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(256, "256"), (1.5, "1.5"), (np.nan, "nan")])
 def test_digits_of_other_labels_are_refused(wrong: float, said: str) -> None:
     labels = np.where(np.arange(1797) == 5, wrong, 0)
     with pytest.raises(InputError, match=f"gives a digit the label {said}.*; known are 0..9, so"):
-        digits.windows_of(np.zeros((1797, 8, 8)), labels)
+        digits.dataset_of(np.zeros((1797, 8, 8)), labels)
     with pytest.raises(InputError, match=r"gives digits of shape \(0, 8, 8\), up to 0; known"):
-        digits.windows_of(np.zeros((0, 8, 8)), labels)
+        digits.dataset_of(np.zeros((0, 8, 8)), labels)
 
 
 # Places
@@ -164,7 +164,7 @@ def test_a_user_without_a_home_is_told_to_name_a_folder(monkeypatch: pytest.Monk
 def test_what_the_system_cannot_read_is_one_sentence(
     toy_task: Callable[..., Any], tmp_path: Path
 ) -> None:
-    def forbidden(path: Path) -> Windows:
+    def forbidden(path: Path) -> Dataset:
         raise PermissionError(13, "Permission denied", f"{path}/file")
 
     message = r"/file cannot be read \(Permission denied\); check that it is there and its rights"
