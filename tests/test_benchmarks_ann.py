@@ -42,7 +42,7 @@ from neurodeploy.tasks.encoders.registry import SigmaDelta
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.dataset import Windows
+from neurodeploy.tasks.dataset import Dataset
 
 def read(path):
     labels = np.arange(72) % 2
@@ -50,7 +50,7 @@ def read(path):
     signals = (noise + np.array([-0.5, 0.5])[labels, None, None]).astype(np.float32)
     names = ("acc-x (g)", "acc-y (g)", "acc-z (g)")
     people = np.repeat(np.arange(1, 7), 12)
-    return Windows(signals, labels, people, ("low", "high"), names, 50.0, "made up", (5, 6))
+    return Dataset(signals, labels, people, ("low", "high"), names, 50.0, "made up", (5, 6))
 
 def vary(signals, rng):
     return signals + np.float32(0.1) * rng.normal(size=signals.shape).astype(np.float32)
