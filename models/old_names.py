@@ -1,0 +1,58 @@
+"""Names that released files use and this version does not.
+
+Every format that a release wrote stays readable: a reader passes what it read through `renamed`
+before it checks anything. Add a row here when a name in a file changes, never remove one.
+`tests/released/` holds files of each release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+from neurodeploy.models.errors import InputError
+
+Format: TypeAlias = Literal["network", "net", "checkpoint", "run", "costs"]
+
+OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
+    {
+        # network JSON, and the architecture in a checkpoint
+        "network": {},
+        # attributes of the group `neurodeploy` of a .net file, and the task in it
+        "net": {},
+        # model.pt, but for its architecture
+        "checkpoint": {},
+        # resume.pt and history.jsonl, but for the architecture
+        "run": {"batch": "batch_size", "count_scale": "logit_scale",
+                "gradient_limit": "max_grad_norm"},
+        # cost files of chips
+        "costs": {},
+    }
+)  # fmt: skip
+"""Old name -> new name, for each format."""
+
+
+def renamed(values: Any, *formats: Format) -> Any:
+    """Return plain data with today's names for the keys of its dicts, at every depth.
+
+    Args:
+        values: dicts and lists of them; other values are returned as they are.
+        formats: keys of `OLD_NAMES` whose names apply.
+
+    Raises:
+        InputError: when a dict has a value under the old name and the new one.
+    """
+    names = {old: new for each in formats for old, new in OLD_NAMES[each].items()}
+    return _renamed(values, names)
+
+
+def _renamed(values: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(values, list):
+        return [_renamed(each, names) for each in values]
+    if not isinstance(values, dict):
+        return values
+    for old, new in names.items():
+        if old in values and new in values:
+            raise InputError(f"{old!r} is the old name of {new!r}; leave {old!r} out")
+    return {names.get(key, key): _renamed(each, names) for key, each in values.items()}

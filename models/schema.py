@@ -1,0 +1,344 @@
+"""Data from outside as typed objects: JSON is parsed, checked against a type and described.
+
+A type is a `msgspec.Struct` or a dataclass whose annotations hold ranges and descriptions
+(`Annotated[int, msgspec.Meta(ge=1, le=8, description="...")]`). `decode` and `convert` turn plain
+data into it, `check_fields` checks a dataclass that Python code made, and `json_schema` returns
+the schema that editors use to complete and check such files.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import inspect
+
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import check_file
+
+T = TypeVar("T")
+
+BYTES_MAX: Final = 1_000_000
+"""Size limit of a JSON file."""
+
+DIGITS_MAX: Final = 30
+"""Longer integers are out of every range; Python would refuse to print them."""
+
+SHOWN_MAX: Final = 60
+"""Length limit of a value in a message."""
+
+
+def read(path: Path, kind: type[T], *, way_out: str) -> T:
+    """Read a JSON file as `kind`; see `parse` and `convert`.
+
+    Args:
+        path: of the file, UTF-8, at most 1 MB.
+        kind: a type.
+        way_out: ends the message about a file that cannot be read, such as "give a cost file".
+
+    Raises:
+        InputError: names the file, the place in it, the value and what is allowed there.
+    """
+    return decode(read_text(path, way_out=way_out), kind, str(path))
+
+
+def read_text(path: Path, *, way_out: str) -> str:
+    """Return the text of a UTF-8 file of at most 1 MB, without its byte order mark.
+
+    Raises:
+        InputError: when there is no such file, or it cannot be read, is too large or not UTF-8.
+    """
+    check_file(path, way_out)
+    try:
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); {way_out}") from None
+    if len(content) > BYTES_MAX:
+        raise InputError(f"{path} has more than {BYTES_MAX:,} bytes; {way_out}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start}); {way_out}") from None
+
+
+def decode(content: str | bytes, kind: type[T], where: str) -> T:
+    """Parse JSON and convert it to `kind`; see `parse` and `convert`."""
+    return convert(parse(content, where), kind, where)
+
+
+def parse(content: str | bytes, where: str) -> Any:
+    """Return the value of a JSON text.
+
+    Args:
+        content: the text, with or without a byte order mark.
+        where: how messages name it, such as its path.
+
+    Raises:
+        InputError: when it is not JSON, is nested too deeply, has a key twice or holds NaN.
+    """
+    text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+    try:
+        values = json.loads(
+            text.removeprefix("\ufeff"),
+            object_pairs_hook=_Object,
+            parse_int=lambda digits: int(digits) if len(digits) <= DIGITS_MAX else float(digits),
+            parse_float=_finite,
+            parse_constant=_refuse,
+        )
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{where} is not JSON ({error.msg}, line {error.lineno}, column {error.colno}); "
+            "correct it there"
+        ) from None
+    except _Constant as error:
+        raise InputError(f"{where} holds {error}; give a finite number") from None
+    except RecursionError:
+        raise InputError(f"{where} is nested too deeply; write it with fewer levels") from None
+    _check_keys(values, where, "")
+    return values
+
+
+class _Constant(Exception):
+    """What Python's parser accepts as a number and JSON has not: NaN, infinities, 1e999."""
+
+
+def _refuse(name: str) -> Any:
+    raise _Constant(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits[:SHOWN_MAX])
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers a key which it has twice."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        super().__init__(pairs)
+        self.twice = next((key for key in self if keys.count(key) > 1), None)
+
+
+def _check_keys(value: Any, where: str, path: str) -> None:
+    if isinstance(value, _Object):
+        if value.twice is not None:
+            raise InputError(f"{_place(where, path)} has {value.twice!r} twice; leave one of them")
+        for key, each in value.items():
+            _check_keys(each, where, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            _check_keys(each, where, f"{path}[{index}]")
+
+
+def convert(values: Any, kind: type[T], where: str = "") -> T:
+    """Return plain data as an object of `kind`.
+
+    Args:
+        values: dicts, lists, texts and numbers.
+        kind: a type; fields that it does not have are refused.
+        where: how messages name the data, such as the path of a file.
+
+    Raises:
+        InputError: names the place, the value and what is allowed there.
+    """
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(_sentence(error, values, kind, where)) from None
+
+
+def check_fields(thing: Any) -> None:
+    """Check the fields of a frozen dataclass against their annotations; call it in `__post_init__`.
+
+    Lists become the tuples that the annotations ask for.
+
+    Raises:
+        InputError: names the field, its value and what is allowed.
+    """
+    kind: Any = type(thing)
+    struct: Any = fields_of(kind)
+    checked = convert({name: getattr(thing, name) for name in struct.__struct_fields__}, struct)
+    for name in struct.__struct_fields__:
+        object.__setattr__(thing, name, getattr(checked, name))
+
+
+@lru_cache
+def fields_of(kind: Any, *, optional: bool = False) -> type[msgspec.Struct]:
+    """Return a Struct with the fields of a dataclass.
+
+    Args:
+        kind: the dataclass.
+        optional: every field may be left out, and is then `msgspec.UNSET`.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    names = [each.name for each in dataclasses.fields(kind)]
+    fields: list[Any] = [(name, hints[name]) for name in names]
+    if optional:
+        fields = [(name, hints[name] | msgspec.UnsetType, msgspec.UNSET) for name in names]
+    return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, frozen=True)
+
+
+def json_schema(kind: type, *, title: str, description: str = "") -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a type, with ranges and descriptions."""
+    schema = msgspec.json.schema(kind)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return {**head, **({"description": description} if description else {}), **schema}
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: JSON where possible, and short."""
+    if isinstance(value, (dict, list, tuple)) and len(value) > 3:
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
+
+
+def _place(where: str, path: str) -> str:
+    return ": ".join(part for part in (where, path.removeprefix(".")) if part) or "it"
+
+
+_PATH: Final = re.compile(r"( - at )?(?P<key>`key` in )?`\$(?P<path>.*)`$")
+_TOKEN: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+def _sentence(error: msgspec.ValidationError, values: Any, kind: Any, where: str) -> str:
+    """Return what is wrong, in one sentence."""
+    text = str(error)
+    found = _PATH.search(text)
+    of_key = bool(found and found["key"])
+    steps = _steps(found["path"] if found else "", values, kind, of_key=of_key)
+    if of_key:
+        *steps, key = steps
+    value, node = values, inspect.type_info(kind)
+    for step in steps:
+        value, node = value[step], _inner(node, step)
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    place = _place(where, path)
+    if isinstance(error.__cause__, InputError):
+        return f"{place}: {error.__cause__}" if place != "it" else str(error.__cause__)
+    if of_key:
+        return f"{place} has the key {shown(key)}; give {allowed(_plain(node).key_type)}"
+    if field := re.match(r"Object contains unknown field `(.*?)`", text):
+        known = [each.encode_name for each in _plain(node).fields]
+        close = get_close_matches(field[1], known, 1)
+        way_out = f"did you mean {close[0]!r}?" if close else f"the fields are {', '.join(known)}"
+        return f"{place} has the unknown field {field[1]!r}; {way_out}"
+    if field := re.match(r"Object missing required field `(.*?)`", text):
+        needed = allowed(_inner(node, field[1]))
+        return f"{place} has no {field[1]!r}; give {needed}"
+    return f"{place} is {shown(value)}; give {allowed(node)}"
+
+
+def _steps(path: str, values: Any, kind: Any, *, of_key: bool) -> list[Any]:
+    """Return the keys and indices of a path of msgspec, which hides the keys of dicts as [...].
+
+    A hidden key is found by converting the data with each of the keys alone.
+    """
+    steps: list[Any] = []
+    trial, names = copy.deepcopy(values), _TOKEN.findall(path) + [("", "")] * of_key
+    for name, index in names:
+        if name or index:
+            steps.append(name or int(index))
+            continue
+        inner = trial
+        for step in steps:
+            inner = inner[step]
+        items = dict(inner)
+        for key, value in items.items():
+            inner.clear()
+            inner[key] = value
+            try:
+                msgspec.convert(trial, kind)
+            except msgspec.ValidationError:
+                break
+        steps.append(key)
+    return steps
+
+
+def _plain(node: Any) -> Any:
+    """Return a type without its metadata and, of a union, the one part that has parts."""
+    while isinstance(node, inspect.Metadata):
+        node = node.type
+    if isinstance(node, inspect.UnionType):
+        parts = [_plain(each) for each in node.types]
+        node = next((each for each in parts if not _is_simple(each)), node)
+    return node
+
+
+def _is_simple(node: Any) -> bool:
+    return not isinstance(
+        node,
+        (inspect.StructType, inspect.DataclassType, inspect.DictType, inspect.CollectionType,
+         inspect.TupleType),
+    )  # fmt: skip
+
+
+def _inner(node: Any, step: Any) -> Any:
+    """Return the type of one field, item or value of a type."""
+    node = _plain(node)
+    if isinstance(node, inspect.DictType):
+        return node.value_type
+    if isinstance(node, inspect.TupleType):
+        return node.item_types[step]
+    if isinstance(node, inspect.CollectionType):
+        return node.item_type
+    return next(each.type for each in node.fields if each.encode_name == step)
+
+
+def allowed(node: Any) -> str:
+    """Return what a type of `msgspec.inspect` allows, in words."""
+    while isinstance(node, inspect.Metadata):
+        node = node.type
+    words = next((words for kind, words in _WORDS.items() if isinstance(node, kind)), None)
+    return "an object" if words is None else words(node)
+
+
+def _number(node: Any) -> str:
+    low = f" from {node.ge:,}" if node.ge is not None else ""
+    low = f" over {node.gt:,}" if node.gt is not None else low
+    high = f" to {node.le:,}" if node.le is not None else ""
+    high = f" to below {node.lt:,}" if node.lt is not None else high
+    return ("an integer" if isinstance(node, inspect.IntType) else "a number") + low + high
+
+
+def _text(node: Any) -> str:
+    lengths = f" of {node.min_length or 0} to {node.max_length} characters" * bool(node.max_length)
+    lengths = lengths or " that is not empty" * bool(node.min_length)
+    return f"a text{lengths}" + (f" that matches {node.pattern}" if node.pattern else "")
+
+
+def _list(node: Any) -> str:
+    least = f" of at least {node.min_length}" if node.min_length else ""
+    return f"a list{least}, each {allowed(node.item_type)}"
+
+
+_WORDS: Final[dict[type, Callable[[Any], str]]] = {
+    inspect.UnionType: lambda node: " or ".join(map(allowed, node.types)),
+    inspect.IntType: _number,
+    inspect.FloatType: _number,
+    inspect.StrType: _text,
+    inspect.LiteralType: lambda node: f"one of {', '.join(map(str, node.values))}",
+    inspect.TupleType: lambda node: (
+        f"a list of {len(node.item_types)}, each {allowed(node.item_types[0])}"
+    ),
+    inspect.CollectionType: _list,
+    inspect.BoolType: lambda _: "true or false",
+    inspect.NoneType: lambda _: "null",
+    inspect.StructType: lambda node: (
+        f"an object with {', '.join(each.encode_name for each in node.fields)}"
+    ),
+}
