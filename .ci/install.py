@@ -135,7 +135,7 @@ def report_on_files(python: Path, place: Path) -> None:
     found = json.loads(module(python, "report", "a.net", *given, "--json", cwd=place))
     check(found["schema"] == "neurodeploy.report", f"the schema is {found['schema']!r}")
     check(set(found["estimated"]) >= {"loihi1", "loihi2"}, "a chip is missing in the JSON")
-    check(found["counted"]["samples"] == 3, "the JSON does not count three samples")
+    check(found["counted"]["num_samples"] == 3, "the JSON does not count three samples")
     beside = module(python, "report", "--compare", "a.net", "b.net", *given, cwd=place)
     check("a.net" in beside and "b.net" in beside, f"the comparison reads {beside!r}")
     module(python, "data", cwd=place)

@@ -85,9 +85,9 @@ class Point:
     @property
     def energy_uj(self) -> dict[str, float]:
         """Dynamic energy of the mean test sample: value, low and high."""
-        found: dict[str, float] = self.report["estimated"]["loihi2"]["full_speed"]["energy_uj"][
-            "dynamic"
-        ]
+        found: dict[str, float] = self.report["estimated"]["loihi2"]["full_speed"][
+            "energy_per_sample_uj"
+        ]["dynamic"]
         return found
 
     @property

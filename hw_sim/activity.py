@@ -132,15 +132,15 @@ class Measured:
     """What Intel's profiler measured on real hardware, means over samples; nothing else fills it.
 
     Attributes:
-        samples: how many were measured, each in a run of its own.
+        num_samples: how many were measured, each in a run of its own.
         power_w: power of a run, in W.
-        energy_uj: energy of one inference, in uJ.
+        energy_per_sample_uj: energy of one inference, in µJ.
         time_per_step_us: duration of a time step in us; None where the power is not positive.
     """
 
-    samples: int
+    num_samples: int
     power_w: Breakdown
-    energy_uj: Breakdown
+    energy_per_sample_uj: Breakdown
     time_per_step_us: float | None
 
 

@@ -28,7 +28,7 @@ class Decisions:
     """How the answers of a run come about, step by step; T steps were run.
 
     Attributes:
-        samples: how many ran, 1 or more.
+        num_samples: how many ran, 1 or more.
         accuracy_by_step: fraction of right answers after 1 to T steps, float64 (T,), the last one
             that of `hw_sim.readout`; None without labels.
         agreement_by_step: fraction of answers that equal the same sample's last one, float64 (T,).
@@ -36,18 +36,18 @@ class Decisions:
             `TOLERANCE` below the last; without labels the agreement. Never fewer than
             `steps_to_answer`, or T where that is less: an answer that was there before saw none of
             the sample.
-        stable_step_mean: mean over samples of the steps, 1..T, after which its answer no longer
+        mean_stable_step: mean over samples of the steps, 1..T, after which its answer no longer
             changes.
     """
 
-    samples: int
+    num_samples: int
     accuracy_by_step: NDArray[np.float64] | None
     agreement_by_step: NDArray[np.float64]
     earliest_step: int
-    stable_step_mean: float
+    mean_stable_step: float
 
     @property
-    def steps(self) -> int:
+    def num_steps(self) -> int:
         """T, the time steps of a sample."""
         return len(self.agreement_by_step)
 
@@ -55,18 +55,18 @@ class Decisions:
         """Return the fields as JSON values."""
         accuracy = self.accuracy_by_step
         return {
-            "samples": self.samples,
-            "steps": self.steps,
+            "num_samples": self.num_samples,
+            "num_steps": self.num_steps,
             "accuracy_by_step": None if accuracy is None else accuracy.tolist(),
             "agreement_by_step": self.agreement_by_step.tolist(),
-            "kept": "agreement" if accuracy is None else "accuracy",
+            "criterion": "agreement" if accuracy is None else "accuracy",
             "tolerance": TOLERANCE,
             "earliest_step": self.earliest_step,
-            "stable_step_mean": self.stable_step_mean,
+            "mean_stable_step": self.mean_stable_step,
         }
 
 
-def way_steps(network: QuantizedNetwork) -> int:
+def propagation_steps(network: QuantizedNetwork) -> int:
     """Return the steps that a spike takes at least from the input through all layers: one each.
 
     An input layer is driven in the very step, and takes none.
@@ -75,12 +75,12 @@ def way_steps(network: QuantizedNetwork) -> int:
 
 
 def steps_to_answer(network: QuantizedNetwork) -> int:
-    """Return the fewest steps after which an answer can depend on the input: way_steps + 1.
+    """Return the fewest steps after which a prediction can depend on the input.
 
-    What the input sends in the first step reaches the last layer `way_steps` steps later, and its
-    voltage, the spike that follows and the value it sends alike are of that step.
+    What the input sends in the first step reaches the last layer `propagation_steps` steps later;
+    its voltage, its spike and the value that it sends all belong to that step.
     """
-    return way_steps(network) + 1
+    return propagation_steps(network) + 1
 
 
 class DecisionMeter:
@@ -133,13 +133,13 @@ class DecisionMeter:
             return None
         counted = self._agreed if self._labels is None else self._right
         return Decisions(
-            samples=self._samples,
+            num_samples=self._samples,
             accuracy_by_step=None if self._labels is None else self._right / self._samples,
             agreement_by_step=self._agreed / self._samples,
             earliest_step=max(
                 _earliest(counted, self._samples), min(steps_to_answer(self._network), len(counted))
             ),
-            stable_step_mean=self._stable / self._samples,
+            mean_stable_step=self._stable / self._samples,
         )
 
 

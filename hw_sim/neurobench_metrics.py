@@ -64,7 +64,7 @@ class Neurobench:
     """NeuroBench's metrics; operations and updates are means over samples.
 
     Attributes:
-        samples: how many ran, 1 or more.
+        num_samples: how many ran, 1 or more.
         footprint_bytes: what the network's numbers take.
         connection_sparsity: fraction of weights that are zero, four places; 0 without weights.
         activation_sparsity: fraction of neurons and steps without a spike.
@@ -77,7 +77,7 @@ class Neurobench:
         dense_neuron_operations: operations if every step were one, or None.
     """
 
-    samples: int
+    num_samples: int
     footprint_bytes: int
     connection_sparsity: float
     activation_sparsity: float
@@ -148,7 +148,7 @@ class NeurobenchMeter:
         all_updates = neurons * self._sample_steps
         updates = self._updates / self._samples if self._counts_updates else None
         return Neurobench(
-            samples=self._samples,
+            num_samples=self._samples,
             footprint_bytes=footprint(self._network),
             connection_sparsity=connection_sparsity(self._network),
             activation_sparsity=(all_updates - self._spikes) / all_updates if all_updates else 0.0,

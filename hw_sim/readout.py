@@ -34,21 +34,21 @@ def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Readout:
+class Predictions:
     """The outputs of the first samples of a run, and how they were read.
 
     Attributes:
-        samples: their numbers where they come from.
-        kind: see `models.network.QuantizedNetwork.answer_kind`.
-        how: the same in words.
+        sample_indices: their numbers where they come from.
+        read_from: see `models.network.QuantizedNetwork.answer_kind`.
+        description: the same in words.
         outputs: array (samples, outputs), integers; means where neurons answer together.
         labels: the correct class of each, int64 (samples,), or None.
         class_names: one per output, or ().
     """
 
-    samples: tuple[int, ...]
-    kind: AnswerKind
-    how: str
+    sample_indices: tuple[int, ...]
+    read_from: AnswerKind
+    description: str
     outputs: NDArray[Any]
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
@@ -58,12 +58,12 @@ class Readout:
         largest = self.outputs.argmax(1).tolist()
         labels = None if self.labels is None else self.labels.tolist()
         return {
-            "kind": self.kind,
-            "how": self.how,
-            "samples": list(self.samples),
+            "read_from": self.read_from,
+            "description": self.description,
+            "sample_indices": list(self.sample_indices),
             "outputs": self.outputs.tolist(),
-            "largest": largest,
-            "predictions": self._names(largest),
+            "predicted": largest,
+            "predicted_names": self._names(largest),
             "labels": labels,
             "label_names": self._names(labels),
         }
@@ -91,7 +91,7 @@ def readout(
     numbers: NDArray[np.int64],
     *,
     labels: NDArray[np.int64] | None = None,
-) -> Readout:
+) -> Predictions:
     """Return the answers to show: means where neurons answer together.
 
     Args:
@@ -105,7 +105,7 @@ def readout(
     if group > 1:
         how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
         shown = found / group
-    return Readout(
+    return Predictions(
         tuple(numbers.tolist()), network.answer_kind, how, shown, labels, network.task.class_names
     )
 
@@ -115,7 +115,7 @@ class Score:
     """The answers of a run against the labels.
 
     Attributes:
-        samples: how many were scored, 1 or more.
+        num_samples: how many were scored, 1 or more.
         accuracy: fraction with the right answer.
         macro_f1: mean over classes of F1 = 2 * right / (labelled + answered); classes that are
             neither labelled nor answered do not count.
@@ -124,7 +124,7 @@ class Score:
             (column).
     """
 
-    samples: int
+    num_samples: int
     accuracy: float
     macro_f1: float
     silent_samples: int
@@ -158,7 +158,7 @@ def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
     _check(spikes, truth)
     confusion = confusion_matrix(truth, predictions(spikes), classes=spikes.shape[1])
     return Score(
-        samples=len(truth),
+        num_samples=len(truth),
         accuracy=float(confusion.trace() / len(truth)),
         macro_f1=macro_f1(confusion),
         silent_samples=int((spikes.sum(axis=1) == 0).sum()),

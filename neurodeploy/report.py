@@ -74,7 +74,7 @@ def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip])
         for line in lines:
             print(line)
         if not args.brief:
-            _print_next(args, paths[0], made.counted.samples)
+            _print_next(args, paths[0], made.counted.num_samples)
     code = exit_code(made, asked=tuple(made.estimated) if args.chip or args.costs else ())
     differs = made.comparison is not None and not made.comparison.equal
     return cli.CHECK_FAILED if differs else code

@@ -197,7 +197,7 @@ def test_the_rate_and_the_epoch_are_chosen_on_validation_windows(
     assert found["accuracy"] > 0.9
     assert looked_at == [data.split.validation.tolist()] * 12 + [data.split.test.tolist()]
     again = training.run(data, plan, seed=0, rates=[1e-2], augment=None, epochs=6)
-    assert again["answers"] == found["answers"]
+    assert again["predictions"] == found["predictions"]
 
 
 def test_the_facts_of_a_task_change_with_what_its_code_does(tiny: Path, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def point(name: str, *, accuracy: float, synops: float, budget: float | None = N
             "layers": [{"neurons": 8}, {"neurons": 6}],
             "total": {"synops_per_sample": synops},
         },
-        "estimated": {"loihi2": {"full_speed": {"energy_uj": {"dynamic": energy}}}},
+        "estimated": {"loihi2": {"full_speed": {"energy_per_sample_uj": {"dynamic": energy}}}},
         "neurobench": {"effective_acs": synops * 0.9},
     }
     epoch = {"synops": [synops / 2, synops / 4], "validation_accuracy": accuracy + 0.01}

@@ -29,7 +29,7 @@ from neurodeploy.running.inputs import task_samples
 
 TEST_WINDOWS = 2996
 COUNTED_AND_ESTIMATED = {"schema", "version", "network", "versions", "provenance", "counted",
-                         "answers", "decisions", "neurobench", "estimated", "conventional",
+                         "predictions", "decisions", "neurobench", "estimated", "conventional",
                          "not_modelled", "sources"}  # fmt: skip
 
 
@@ -104,8 +104,8 @@ def test_the_json_report_says_what_is_counted_and_what_is_estimated(made: Simple
     values = made.report
     assert set(values) == COUNTED_AND_ESTIMATED  # "measured" is for hardware alone
     assert (values["schema"], values["version"]) == ("neurodeploy.report", 2)
-    assert values["counted"]["samples"] == TEST_WINDOWS
-    assert values["counted"]["steps"] == 128
+    assert values["counted"]["num_samples"] == TEST_WINDOWS
+    assert values["counted"]["num_steps"] == 128
     assert [layer["neurons"] for layer in values["counted"]["layers"]] == [128, 128, 6]
     assert len(values["network"]["class_names"]) == 6
     assert len(values["network"]["sha256"]) == 64

@@ -13,8 +13,8 @@ from neurodeploy.hw_sim.decisions import (
     DecisionMeter,
     Decisions,
     answers_by_step,
+    propagation_steps,
     steps_to_answer,
-    way_steps,
 )
 from neurodeploy.hw_sim.readout import outputs, score
 from neurodeploy.hw_sim.simulators import fast
@@ -67,7 +67,7 @@ def test_answers_are_counted_after_every_step_and_the_lowest_of_equals_answers()
     assert found.accuracy_by_step.tolist() == [0.0, 0.5, 1.0, 1.0, 1.0]
     assert found.agreement_by_step.tolist() == [0.0, 0.5, 1.0, 1.0, 1.0]
     assert found.earliest_step == 3
-    assert found.stable_step_mean == 2.5
+    assert found.mean_stable_step == 2.5
 
 
 def test_the_earliest_step_keeps_accuracy_to_the_end_within_one_point() -> None:
@@ -85,7 +85,7 @@ def test_no_answer_counts_before_a_spike_can_pass_all_layers() -> None:
     assert decide(network(2), silent).earliest_step == 3
     driven = network(2)
     driven = QuantizedNetwork((InputLayer(NEURON, (5,)), *driven.layers))
-    assert (way_steps(driven), steps_to_answer(driven)) == (2, 3)
+    assert (propagation_steps(driven), steps_to_answer(driven)) == (2, 3)
     two_steps = spiking("00 00")
     assert decide(network(2), two_steps, labels=[0]).earliest_step == 2
 
@@ -113,8 +113,8 @@ def test_without_labels_the_agreement_counts() -> None:
     found = decide(network(2), spiking("0100 0011", "0000 0010"))
     assert found.accuracy_by_step is None
     assert found.agreement_by_step.tolist() == [0.0, 0.0, 0.5, 1.0]  # 0001 and 0011
-    assert (found.earliest_step, found.stable_step_mean) == (4, 3.5)
-    assert found.to_dict()["kept"] == "agreement"
+    assert (found.earliest_step, found.mean_stable_step) == (4, 3.5)
+    assert found.to_dict()["criterion"] == "agreement"
 
 
 @pytest.mark.parametrize("sizes", [(40,), (1, 30, 9), (20, 20)])
@@ -163,20 +163,20 @@ def test_one_output_decides_nothing(draw_spikes: Any) -> None:
 def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
     found = decide(network(2), spiking("000 000"), labels=[1])
     assert found.to_dict() == {
-        "samples": 1,
-        "steps": 3,
+        "num_samples": 1,
+        "num_steps": 3,
         "accuracy_by_step": [0.0, 0.0, 0.0],
         "agreement_by_step": [1.0, 1.0, 1.0],
-        "kept": "accuracy",
+        "criterion": "accuracy",
         "tolerance": 0.01,
         "earliest_step": 3,
-        "stable_step_mean": 1.0,
+        "mean_stable_step": 1.0,
     }
 
 
 def test_one_step_is_the_earliest() -> None:
     found = decide(network(2), spiking("0 1"), labels=[1])
-    assert (found.steps, found.earliest_step, found.stable_step_mean) == (1, 1, 1.0)
+    assert (found.num_steps, found.earliest_step, found.mean_stable_step) == (1, 1, 1.0)
 
 
 def test_nothing_ran_is_nothing() -> None:

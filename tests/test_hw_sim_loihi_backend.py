@@ -194,9 +194,9 @@ def test_on_stand_ins_it_spikes_as_fast_does_and_brings_what_the_profiler_measur
         np.testing.assert_array_equal(found, right)
     assert seen[-1] == (32, 32)
     measured = activity.measured
-    assert measured.samples == 2
+    assert measured.num_samples == 2
     assert measured.power_w == Breakdown(0.5, 0.3, 0.2, 0.25, 0.15, 0.1)
-    assert measured.energy_uj.total == pytest.approx(0.5 * 10 * 16)
+    assert measured.energy_per_sample_uj.total == pytest.approx(0.5 * 10 * 16)
     assert measured.time_per_step_us == pytest.approx(10)
 
 
@@ -249,7 +249,7 @@ def test_measured_figures_are_means_over_samples():
     ]
     measured = loihi.summarize(runs, steps=16)
     assert measured.power_w.total == pytest.approx(0.6)
-    assert measured.energy_uj.dynamic == pytest.approx(64)
+    assert measured.energy_per_sample_uj.dynamic == pytest.approx(64)
     assert measured.time_per_step_us == pytest.approx(10)
 
 
@@ -264,7 +264,7 @@ def test_a_report_has_measured_figures_only_from_hardware(network, spikes):
     counts = count(network, Activity(activity.inputs, activity.spikes))
     assert "measured" not in build(network, counts, workloads=[]).to_dict()
     six = Breakdown(0.5, 0.3, 0.2, 0.25, 0.15, 0.1)
-    measured = Measured(samples=2, power_w=six, energy_uj=six, time_per_step_us=10.0)
+    measured = Measured(num_samples=2, power_w=six, energy_per_sample_uj=six, time_per_step_us=10.0)
     section = build(network, counts, workloads=[], measured=measured).to_dict()["measured"]
     assert section["power_w"] == {
         "total": 0.5, "dynamic": 0.3, "static": 0.2, "vdd": 0.25, "vdd_m": 0.15, "vdd_io": 0.1

@@ -91,24 +91,24 @@ def test_a_report_survives_json(report):
 
 
 def test_a_report_says_what_it_is_and_of_what(report, network):
-    assert (report["schema"], report["version"]) == ("neurodeploy.report", 2)
+    assert (report["schema"], report["version"]) == ("neurodeploy.report", 3)
     assert report["network"]["sha256"] == digest(network)
     assert report["versions"]["numpy"] == np.__version__
 
 
 def test_counted_figures_are_means_over_samples(report):
     counted = report["counted"]
-    assert (counted["samples"], counted["steps"]) == (2, 4)
+    assert (counted["num_samples"], counted["num_steps"]) == (2, 4)
     assert (counted["accuracy"], counted["confusion"]) == (0.5, [[1, 1], [0, 0]])
     assert counted["layers"][0] == {
         "layer": 0,
         "kind": "dense",
-        "neuron": "CUBA LIF",
+        "neuron_model": "CUBA LIF",
         "neurons": 3,
         "shape": [3],
-        "senders": 2,
+        "inputs": 2,
         "synapses": 6,
-        "delays": "none",
+        "delay_kind": "none",
         "spikes_in_per_sample": 4.0,
         "spikes_per_sample": 2.0,
         "synops_per_sample": 12.0,
@@ -125,18 +125,18 @@ def test_every_chip_is_estimated(report):
         assert estimate["fits"] is True
         assert estimate["placement"]["neurocores"] == 2
         for pace in ("full_speed", "real_time"):
-            dynamic = estimate[pace]["energy_uj"]["dynamic"]
+            dynamic = estimate[pace]["energy_per_sample_uj"]["dynamic"]
             assert 0 < dynamic["low"] < dynamic["value"] < dynamic["high"]
-            assert dynamic["value"] < estimate[pace]["energy_uj"]["total"]["value"]
+            assert dynamic["value"] < estimate[pace]["energy_per_sample_uj"]["total"]["value"]
 
 
 def test_energies_are_in_microjoules_and_times_in_milliseconds(report):
     """16 SynOps of 23.6 pJ; four steps of 20 ms at 29 mW are 2320 uJ."""
     loihi1 = report["estimated"]["loihi1"]
-    synaptic = loihi1["full_speed"]["energy_uj"]["synaptic"]
+    synaptic = loihi1["full_speed"]["energy_per_sample_uj"]["synaptic"]
     assert synaptic["value"] == pytest.approx(16 * 23.6e-6, rel=1e-3)
-    assert loihi1["real_time"]["sample_ms"]["value"] == pytest.approx(80)
-    assert loihi1["real_time"]["energy_uj"]["static"]["value"] == pytest.approx(2320)
+    assert loihi1["real_time"]["latency_ms"]["value"] == pytest.approx(80)
+    assert loihi1["real_time"]["energy_per_sample_uj"]["static"]["value"] == pytest.approx(2320)
     step = loihi1["full_speed"]["step_us"]["value"]
     assert loihi1["full_speed"]["latency_ms"]["value"] == pytest.approx(4 * step / 1000, rel=1e-3)
 
@@ -149,7 +149,7 @@ def test_the_longest_step_is_reported_with_its_place(report):
     assert (peak["sample"], peak["step"], peak["neurocore"], peak["synops"]) == (0, 0, 0, 6)
     busy = 6 * 3.5 + 3 * 8.4 + 2 * 2.1
     assert peak["busy_us"]["value"] == pytest.approx(busy / 1000)
-    assert loihi1["full_speed"]["peak_step_us"]["value"] == pytest.approx(busy / 1000 + 0.6)
+    assert loihi1["full_speed"]["max_step_us"]["value"] == pytest.approx(busy / 1000 + 0.6)
     expected = 20000 / (busy / 1000 + 0.6)
     assert loihi1["real_time"]["headroom"]["value"] == pytest.approx(expected, rel=1e-3)
 
@@ -158,14 +158,17 @@ def test_messages_and_what_host_and_chip_exchange_are_means_over_samples(report)
     """Spikes in, hidden and out go to one neurocore or the host each: 8 + 4 + 2 of two samples."""
     load = report["estimated"]["loihi2"]["load"]
     assert load["messages_per_sample"] == 7
-    assert (load["injected_per_sample"], load["injected_peak_step"]) == (4, 2)
-    assert (load["read_per_sample"], load["read_peak_step"]) == (1, 1)
+    assert (load["input_spikes_per_sample"], load["peak_input_spikes_per_step"]) == (4, 2)
+    assert (load["output_spikes_per_sample"], load["peak_output_spikes_per_step"]) == (1, 1)
     assert load["hops_east_west_per_sample"] == load["messages_between_chips_per_sample"] == 0
 
 
 def test_dynamic_energy_is_the_same_at_any_pace(report):
     loihi2 = report["estimated"]["loihi2"]
-    full, slow = loihi2["full_speed"]["energy_uj"], loihi2["real_time"]["energy_uj"]
+    full, slow = (
+        loihi2["full_speed"]["energy_per_sample_uj"],
+        loihi2["real_time"]["energy_per_sample_uj"],
+    )
     assert full["dynamic"] == slow["dynamic"]
     assert full["static"]["value"] < slow["static"]["value"]
 
@@ -173,16 +176,16 @@ def test_dynamic_energy_is_the_same_at_any_pace(report):
 def test_power_is_energy_over_time_and_so_that_of_a_second(report):
     for estimate in report["estimated"].values():
         slow = estimate["real_time"]
-        seconds = slow["sample_ms"]["value"] / 1000
+        seconds = slow["latency_ms"]["value"] / 1000
         for part in ("static", "dynamic", "total"):
-            microwatts = slow["energy_uj"][part]["value"] / seconds
+            microwatts = slow["energy_per_sample_uj"][part]["value"] / seconds
             assert slow["power_mw"][part]["value"] == pytest.approx(microwatts / 1000, rel=2e-3)
 
 
 def test_every_constant_set_has_an_energy_within_the_band(report):
     for estimate in report["estimated"].values():
-        band = estimate["full_speed"]["energy_uj"]
-        sets = estimate["full_speed"]["energy_by_constants_uj"]
+        band = estimate["full_speed"]["energy_per_sample_uj"]
+        sets = estimate["full_speed"]["energy_per_sample_by_constants_uj"]
         assert {"Davies 2018", "SANA-FE", "KerasSpiking"} <= sets.keys()
         for energies in sets.values():
             for part, value in energies.items():
@@ -192,7 +195,7 @@ def test_every_constant_set_has_an_energy_within_the_band(report):
 def test_the_rows_of_an_energy_are_rows_of_the_report(report):
     names = {(row["chip"], row["name"]) for row in report["sources"]}
     for chip, estimate in report["estimated"].items():
-        rows = [row for part in estimate["energy_rows"].values() for row in part]
+        rows = [row for part in estimate["energy_cost_rows"].values() for row in part]
         assert {(chip, row) for row in rows} <= names
 
 
@@ -203,11 +206,16 @@ def test_stopping_early_costs_what_the_first_steps_cost(network, activity, count
     found = build(network, counts, workloads=workloads, decisions=meter.result()).to_dict()
     for estimate in found["estimated"].values():
         early, whole = estimate["decision"], estimate["full_speed"]
-        assert early["steps"] == 3
+        assert early["num_steps"] == 3
         assert early["latency_ms"]["value"] < whole["latency_ms"]["value"]
         for part in ("neuron", "static", "total"):
-            assert early["energy_uj"][part]["value"] < whole["energy_uj"][part]["value"]
-        assert early["energy_uj"]["synaptic"] == whole["energy_uj"]["synaptic"]
+            assert (
+                early["energy_per_sample_uj"][part]["value"]
+                < whole["energy_per_sample_uj"][part]["value"]
+            )
+        assert (
+            early["energy_per_sample_uj"]["synaptic"] == whole["energy_per_sample_uj"]["synaptic"]
+        )
 
 
 @pytest.mark.parametrize(("dt_ms", "waits"), [(20.0, True), (1e-6, False)])
@@ -222,13 +230,15 @@ def test_stopping_early_at_the_sensor_s_pace_takes_its_steps_or_the_chip_s_where
     ).estimated
     for each in made.values():
         found, static = each.decision, each.power.static
-        assert found.pace_s == (exactly(0.060) if waits else found.latency_s)
-        assert found.pace_energy.static.value == pytest.approx(static.value * found.pace_s.value)
-        assert found.pace_energy.dynamic == found.energy.dynamic
-        told = each.to_dict()["decision"]["at_pace"]
-        assert told["latency_ms"]["value"] == pytest.approx(found.pace_s.value * 1e3, rel=1e-3)
-        assert told["energy_uj"]["total"]["value"] == pytest.approx(
-            found.pace_energy.total.value * 1e6, rel=1e-3
+        assert found.real_time_s == (exactly(0.060) if waits else found.latency_s)
+        assert found.real_time_energy.static.value == pytest.approx(
+            static.value * found.real_time_s.value
+        )
+        assert found.real_time_energy.dynamic == found.energy.dynamic
+        told = each.to_dict()["decision"]["real_time"]
+        assert told["latency_ms"]["value"] == pytest.approx(found.real_time_s.value * 1e3, rel=1e-3)
+        assert told["energy_per_sample_uj"]["total"]["value"] == pytest.approx(
+            found.real_time_energy.total.value * 1e6, rel=1e-3
         )
 
 
@@ -238,8 +248,8 @@ def test_without_a_pace_stopping_early_is_told_at_full_speed_alone(network, acti
     meter.add(activity)
     workload = measure(activity, place(bare, CHIPS["loihi1"]))
     found = estimated(workload, decisions=meter.result()).to_dict()["decision"]
-    assert found["steps"] == 3
-    assert found["at_pace"] is None
+    assert found["num_steps"] == 3
+    assert found["real_time"] is None
 
 
 def test_without_decisions_there_is_no_early_stop(report):
@@ -299,7 +309,7 @@ def test_one_silent_sample_is_reported(network, steps):
     for chip in CHIPS.values():
         found = estimate_of(network, silent, chip)
         json.dumps(found, allow_nan=False)
-        energy = found["full_speed"]["energy_uj"]
+        energy = found["full_speed"]["energy_per_sample_uj"]
         assert energy["synaptic"] == energy["within_tiles"] == {"low": 0, "value": 0, "high": 0}
         assert energy["neuron"]["value"] > 0
         assert found["load"]["peak"]["synops"] == 0
@@ -324,7 +334,7 @@ def test_a_network_of_several_chips_is_told_what_would_lessen_them(network, acti
         "layer 0 needs 3 neurocores for neurons: half as many neurons would need 2",
         "layer 1 needs 2 neurocores for neurons: half as many neurons would need 1",
     ]
-    cores = found["placement"]["neurocores_listed"]
+    cores = found["placement"]["neurocore_list"]
     assert [(core["layer"], core["chip"]) for core in cores] == [
         (0, 0), (0, 0), (0, 0), (1, 1), (1, 1),
     ]  # fmt: skip
@@ -366,4 +376,4 @@ def test_a_spike_s_way_is_a_step_a_layer_and_the_longest_delays():
     network = QuantizedNetwork(layers)
     activity = fast.run(network, np.ones((1, 2, 4), np.int32))
     made = build(network, count(network, activity), workloads=[]).counted
-    assert (made.way_steps, made.delay_steps) == (2, 65)
+    assert (made.propagation_steps, made.max_delay_steps) == (2, 65)

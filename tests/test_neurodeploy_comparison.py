@@ -91,7 +91,7 @@ def test_equal_backends_agree_in_all_spikes(network, spikes, other, capsys):
     assert f"fast and lava agree in all {sent:,} spikes of 3 layers over 7 samples\n" in out
     assert out.splitlines()[-2] == "Next, as JSON:"
     found = json.loads(run(capsys, "--json")[1])["comparison"]
-    assert (found["equal"], found["proof"]["spikes"], found["sides"]) == (True, sent, [])
+    assert (found["equal"], found["num_spikes"], found["sides"]) == (True, sent, [])
 
 
 def test_one_is_not_many_and_a_line_in_a_pipe_is_whole(random_network, other, capsys, monkeypatch):
@@ -131,9 +131,9 @@ def test_the_first_difference_is_shown_with_both_sides(
     code, out, _ = run(capsys, "--json")
     found = json.loads(out)["comparison"]
     assert code == 1
-    assert tuple(found["proof"]["first"].values()) == place
+    assert tuple(found["first"].values()) == place
     different = sum(int((a != b).sum()) for a, b in zip(right.spikes, wrong.spikes))
-    assert found["proof"]["different"] == different
+    assert found["num_different"] == different
     at, _, step, neuron = place
     where = (place[1], neuron, step)
     for side, ran in zip(found["sides"], (right, wrong), strict=True):
@@ -179,7 +179,9 @@ def test_a_sample_keeps_the_number_that_it_has_in_the_input(network, spikes, oth
     out = run(capsys, "--samples", "2")[1]
     assert "layer 0, sample 1, time step" in out
     assert "; it is sample 6 of the whole input\n" in out
-    assert json.loads(run(capsys, "--samples", "2", "--json")[1])["answers"]["samples"] == [0, 6]
+    assert json.loads(run(capsys, "--samples", "2", "--json")[1])["predictions"][
+        "sample_indices"
+    ] == [0, 6]
 
 
 def test_a_place_in_an_image_has_channel_y_and_x(spikes, other, capsys):

@@ -89,7 +89,7 @@ def test_json_is_one_object_and_nothing_else(command: Command, work: Path) -> No
     assert (code, err) == (0, "")
     report = json.loads(out)
     assert (report["schema"], report["version"]) == ("neurodeploy.report", 2)
-    assert report["counted"]["samples"] == 12
+    assert report["counted"]["num_samples"] == 12
     assert sorted(report["estimated"]) == ["loihi1", "loihi2"]
 
 

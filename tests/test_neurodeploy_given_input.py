@@ -179,11 +179,14 @@ def test_answers_are_in_the_report_with_how_they_were_read(dense, capsys):
     np.save("input.npy", spikes)
     counts = fast.run(dense, spikes).spikes[-1].sum(2)
     code, out, _ = run(capsys, "dense.net", "--input", "input.npy", "--json")
-    answers = json.loads(out)["answers"]
+    answers = json.loads(out)["predictions"]
     assert code == 0
     assert answers["outputs"] == counts.tolist()
-    assert answers["largest"] == counts.argmax(1).tolist()
-    assert (answers["kind"], answers["how"]) == ("spikes", "the spikes of the last layer, counted")
+    assert answers["predicted"] == counts.argmax(1).tolist()
+    assert (answers["read_from"], answers["description"]) == (
+        "spikes",
+        "the spikes of the last layer, counted",
+    )
     shown = run(capsys, "dense.net", "--input", "input.npy")[1]
     assert ", ".join(map(str, counts[3])) in shown
     assert "2 more; --json has those of the first 12" in shown
@@ -196,8 +199,8 @@ def test_a_layer_that_never_fires_answers_with_v(dense, capsys):
     spikes = np.random.default_rng(1).integers(0, 2, (2, 4, 40))
     np.save("input.npy", spikes)
     out = run(capsys, "voltage.net", "--input", "input.npy", "--json")[1]
-    answers = json.loads(out)["answers"]
-    assert answers["kind"] == "voltage"
+    answers = json.loads(out)["predictions"]
+    assert answers["read_from"] == "voltage"
     assert answers["outputs"] == fast.run(network, spikes).last_voltage.tolist()
     shown = run(capsys, "voltage.net", "--input", "input.npy")[1]
     assert "v of the last layer after the last step" in " ".join(shown.split())
@@ -210,7 +213,7 @@ def test_an_average_answers_with_means(random_network, capsys):
     np.save("input.npy", spikes)
     out = run(capsys, "average.net", "--input", "input.npy", "--json")[1]
     expected = fast.run(network, spikes).spikes[-1].sum(2).reshape(2, 2, 3).mean(2)
-    assert np.allclose(json.loads(out)["answers"]["outputs"], expected)
+    assert np.allclose(json.loads(out)["predictions"]["outputs"], expected)
     shown = run(capsys, "average.net", "--input", "input.npy")[1]
     assert "mean of 3 consecutive neurons" in " ".join(shown.split())
 

@@ -132,21 +132,25 @@ def test_a_report_has_what_was_counted_and_estimated_without_a_file(network, spi
 
 
 def test_answers_carry_the_names_of_classes(network, spikes):
-    answers = evaluate(network, spikes, labels=np.arange(7) % 3).to_dict()["answers"]
-    assert answers["predictions"] == [NAMES[each] for each in answers["largest"]]
+    answers = evaluate(network, spikes, labels=np.arange(7) % 3).to_dict()["predictions"]
+    assert answers["predicted_names"] == [NAMES[each] for each in answers["predicted"]]
     assert answers["labels"] == [0, 1, 2, 0, 1, 2, 0]
     assert answers["label_names"][:3] == list(NAMES)
     nameless = QuantizedNetwork(network.layers)
-    answers = evaluate(nameless, spikes).to_dict()["answers"]
-    assert (answers["predictions"], answers["labels"], answers["label_names"]) == (None,) * 3
+    answers = evaluate(nameless, spikes).to_dict()["predictions"]
+    assert (answers["predicted_names"], answers["labels"], answers["label_names"]) == (None,) * 3
 
 
 def test_rows_are_flat_and_one_per_chip_or_layer(network, spikes):
     made = evaluate(network, spikes)
     rows = made.to_rows()
     assert [row["chip"] for row in rows] == ["loihi1", "loihi2"]
-    energy = made.to_dict()["estimated"]["loihi2"]["full_speed"]["energy_uj"]["total"]
-    band = (rows[1]["energy_low_uj"], rows[1]["energy_uj"], rows[1]["energy_high_uj"])
+    energy = made.to_dict()["estimated"]["loihi2"]["full_speed"]["energy_per_sample_uj"]["total"]
+    band = (
+        rows[1]["energy_per_sample_low_uj"],
+        rows[1]["energy_per_sample_uj"],
+        rows[1]["energy_per_sample_high_uj"],
+    )
     assert band == (energy["low"], energy["value"], energy["high"])
     counts = count(network, fast.run(network, spikes))
     layers = made.to_rows("layer")

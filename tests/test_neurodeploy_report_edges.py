@@ -100,10 +100,10 @@ def test_zero_spikes_are_a_warning_and_figures(network, run):
     assert "accuracy 33.33%" in out
     assert "3 samples without an output spike" in out
     made = json.loads(run("--json")[1], parse_constant=refuse)
-    energy = made["estimated"]["loihi1"]["full_speed"]["energy_uj"]
+    energy = made["estimated"]["loihi1"]["full_speed"]["energy_per_sample_uj"]
     assert energy["synaptic"]["value"] == energy["over_hops"]["value"] == 0
     assert energy["neuron"]["value"] > 0
-    assert made["decisions"]["earliest_step"] == made["counted"]["way_steps"] + 1 == 3
+    assert made["decisions"]["earliest_step"] == made["counted"]["propagation_steps"] + 1 == 3
 
 
 def test_one_sample_of_one_step_is_enough(network, run):
@@ -139,7 +139,7 @@ def test_a_part_too_small_for_the_unit_of_the_whole_has_one_of_its_own(network, 
 
 def test_beside_conventional_hardware_stands_energy_with_static_power_too(network, run):
     made = json.loads(run("--json", "--chip", "loihi1")[1])
-    energy = made["estimated"]["loihi1"]["full_speed"]["energy_uj"]
+    energy = made["estimated"]["loihi1"]["full_speed"]["energy_per_sample_uj"]
     out = run("--chip", "loihi1")[1]
     for words, part in (("without static power", "dynamic"), ("with it", "total")):
         (row,) = (line for line in out.splitlines() if f"Intel Loihi 1, {words}" in line)
@@ -155,7 +155,7 @@ def test_a_sample_lasts_as_long_as_the_sensor_takes(network, run):
 def test_what_a_decision_costs_is_told_at_both_paces(network, run):
     made = json.loads(run("--labels", "y.npy", "--json")[1])
     for name in ("loihi1", "loihi2"):
-        at_pace = made["estimated"][name]["decision"]["at_pace"]
+        at_pace = made["estimated"][name]["decision"]["real_time"]
         assert at_pace["latency_ms"]["value"] == made["decisions"]["earliest_step"] * 20
     lines = run("--labels", "y.npy")[1].splitlines()
     time = wording.amount(made["decisions"]["earliest_step"] * 20e-3, "s")
@@ -183,7 +183,7 @@ def test_outputs_that_never_fire_are_read_from_v(network, run):
     assert "and v of neurons" not in run()[1]
     for name, voltages in (("v.net", 4), ("edge.net", 0)):
         load = json.loads(run("--json", network=name)[1])["estimated"]["loihi2"]["load"]
-        assert load["voltages_read_per_sample"] == voltages
+        assert load["output_voltages_per_sample"] == voltages
     made = evaluate(netx.read(Path("v.net")), np.load("x.npy"))
     (load,) = tables.load(View(made))
     assert load.rows[-1] == ("  and v of neurons", "4", "4")

@@ -96,7 +96,7 @@ def test_a_full_disk_loses_no_report_and_leaves_no_folder(capsys):
     assert not Path("new").exists()
     code, out, _ = run(capsys, "--plots", "plots", "--json")
     assert code == 2
-    assert json.loads(out)["counted"]["samples"] == 3
+    assert json.loads(out)["counted"]["num_samples"] == 3
     assert not Path("plots").exists()
 
 

@@ -79,7 +79,7 @@ def test_fewer_samples_than_asked_for_are_said(command):
     said = "500 samples were asked for and there are 3; all of them run"
     assert err == f"note: {said}\n"
     made = json.loads(out)
-    assert made["counted"]["samples"] == 3
+    assert made["counted"]["num_samples"] == 3
     assert said in made["provenance"]["notes"]
 
 

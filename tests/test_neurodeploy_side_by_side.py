@@ -108,7 +108,7 @@ def test_networks_stand_side_by_side_with_the_figures_of_their_own_reports(netwo
     code, out, err = run("--compare", A, B, "--input", "x.npy", "--json")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert (found["schema"], found["version"]) == ("neurodeploy.running.comparison", 1)
+    assert (found["schema"], found["version"]) == ("neurodeploy.comparison", 3)
     assert [each["file"] for each in found["networks"]] == ["a.net", "b.net"]
     assert found["notes"] == []
     for each in found["networks"]:
@@ -173,7 +173,7 @@ def test_different_tasks_samples_and_steps_are_said(networks):
     made = compared(networks)
     one, other = made.entries
     task = replace(other.report.network, task=TaskDescription("gestures"))
-    counted = replace(other.report.counted, samples=9, steps=2)
+    counted = replace(other.report.counted, num_samples=9, num_steps=2)
     changed = replace(other, report=replace(other.report, network=task, counted=counted))
     notes = list(side_by_side.notes([one, changed]))
     assert notes[0].startswith("the tasks differ (a.net no task, b.net gestures), so figures")

@@ -43,16 +43,16 @@ def test_neurons_at_the_ends_and_overflows_are_counted():
     spikes = np.ones((3, 1, 1000), np.uint8)
     (row,) = evaluate(network, spikes, trace=True).trace.layers
     activity = fast.run(network, spikes)
-    assert (row.neurons, row.kind, row.silent) == (4, "dense", 1)
+    assert (row.neurons, row.kind, row.silent_neurons) == (4, "dense", 1)
     fired = activity.spikes[0].sum((0, 2))
     assert fired[0] == 0
     assert fired[1] == 3 * 999
     assert 0.3 < fired[2] / 3000 < 0.7
-    assert row.saturated == int((fired > 2700).sum())
+    assert row.saturated_neurons == int((fired > 2700).sum())
     assert row.rate == pytest.approx(fired.sum() / 12_000)
     overflows = activity.overflows[0]
-    assert row.wraps == overflows.wraps.sum() > 0
-    assert row.clips == overflows.clips.sum()
+    assert row.num_wraps == overflows.wraps.sum() > 0
+    assert row.num_clips == overflows.clips.sum()
 
 
 def test_a_neuron_that_fires_in_nine_of_ten_steps_is_not_yet_saturated():
@@ -61,7 +61,7 @@ def test_a_neuron_that_fires_in_nine_of_ten_steps_is_not_yet_saturated():
     sent[0, 0, :18] = sent[0, 1, :19] = 1
     activity = replace(fast.run(extremes(), np.ones((1, 1, 20), np.uint8)), spikes=(sent,))
     tracer.add(activity)
-    assert tracer.result().layers[0].saturated == 1
+    assert tracer.result().layers[0].saturated_neurons == 1
 
 
 def test_a_backend_that_counts_no_overflows_shows_none():
@@ -69,7 +69,7 @@ def test_a_backend_that_counts_no_overflows_shows_none():
     activity = fast.run(extremes(), np.ones((1, 1, 20), np.uint8))
     tracer.add(replace(activity, overflows=()))
     row = tracer.result().layers[0]
-    assert (row.wraps, row.clips) == (None, None)
+    assert (row.num_wraps, row.num_clips) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_text_shows_the_trace_and_json_holds_it(capsys):
     assert "silent: never fired; saturated: fired in more than 90% of the steps" in out
     report.main([*words, "--json"])
     (layer,) = json.loads(capsys.readouterr().out)["trace"]["layers"]
-    assert (layer["silent"], layer["training_rate"]) == (1, 0.125)
+    assert (layer["silent_neurons"], layer["training_rate"]) == (1, 0.125)
 
 
 # The trained network beside the file

@@ -202,7 +202,7 @@ def test_predictions_name_their_class(found):
     report = found.entries[0].report
     out = printed(80, terminal.show, report)
     names = ("up", "do\N{REPLACEMENT CHARACTER}wn", "[b]left[/b]")
-    for outputs in report.answers.outputs:
+    for outputs in report.predictions.outputs:
         best = int(outputs.argmax())
         assert f"{best} {names[best]} " in out
 

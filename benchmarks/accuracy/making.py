@@ -102,8 +102,8 @@ def spiking_figures(
         "answers": answers["deployed"],
         "parameters": parameters,
         "operations": counted["total"]["synops_per_sample"],
-        "epoch": report["network"]["provenance"]["epoch"],
-        "validation": report["network"]["provenance"]["validation_accuracy"],
+        "epoch": report["network"]["metadata"]["epoch"],
+        "validation": report["network"]["metadata"]["validation_accuracy"],
         "chips": {name: _on_chip(each) for name, each in report["estimated"].items()},
     }
 
@@ -112,7 +112,7 @@ def _on_chip(estimated: Mapping[str, Any]) -> dict[str, Any]:
     speed = estimated["full_speed"]
     return {
         "fits": estimated["fits"],
-        "dynamic_uj": speed["energy_uj"]["dynamic"],
+        "dynamic_uj": speed["energy_per_sample_uj"]["dynamic"],
         "latency_ms": speed["latency_ms"],
     }
 

@@ -49,9 +49,9 @@ def placement_as_json(placement: Placement) -> dict[str, Any]:
         "neurocores_per_chip": placement.chip.limit("cores_per_chip"),
         "tiles": placement.tiles,
         "chips": placement.chips,
-        "chips_limit": placement.chip.limit("chips_max"),
+        "max_chips": placement.chip.limit("chips_max"),
         "layers": [_layer_as_json(i, placement) for i in range(len(placement.layers))],
-        "neurocores_listed": [_core_as_json(core) for core in placement.cores()] if few else None,
+        "neurocore_list": [_core_as_json(core) for core in placement.cores()] if few else None,
     }
 
 
@@ -71,8 +71,8 @@ def _layer_as_json(index: int, placement: Placement) -> dict[str, Any]:
         "tiles": tiles,
         "chips": chips,
         "first_neurocore": layer.first,
-        "neurons_per_core": layer.neurons_per_core,
-        "block": list(layer.blocks.size),
+        "neurons_per_neurocore": layer.neurons_per_core,
+        "block_shape": list(layer.blocks.size),
         "weight_bits": layer.weights.bits,
         "binding_budget": layer.binding.name,
         "budgets": {budget.name: _budget_as_json(budget) for budget in layer.budgets},
@@ -81,11 +81,13 @@ def _layer_as_json(index: int, placement: Placement) -> dict[str, Any]:
 
 def _budget_as_json(budget: BudgetUse) -> dict[str, Any]:
     full = rounded(budget.full)
-    return {"used": budget.used, "limit": budget.limit, "unit": budget.unit, "full": full}
+    return {"used": budget.used, "limit": budget.limit, "unit": budget.unit, "utilization": full}
 
 
 def _core_as_json(core: Core) -> dict[str, Any]:
-    return {**vars(core), "full": rounded(core.full)}
+    values = {**vars(core), "index": core.number, "fullest_budget": core.budget}
+    del values["number"], values["budget"], values["full"]
+    return {**values, "utilization": rounded(core.full)}
 
 
 def load_as_json(workload: Workload) -> dict[str, Any]:
@@ -104,12 +106,12 @@ def load_as_json(workload: Workload) -> dict[str, Any]:
         "hops_east_west_per_sample": ways.east_west,
         "hops_north_south_per_sample": ways.north_south,
         "messages_between_chips_per_sample": ways.between_chips,
-        "longest_way_hops": sum(workload.longest_way),
-        "injected_per_sample": workload.injected.per_sample,
-        "injected_peak_step": workload.injected.peak_step,
-        "read_per_sample": workload.read.per_sample,
-        "read_peak_step": workload.read.peak_step,
-        "voltages_read_per_sample": workload.voltages_read,
+        "longest_route_hops": sum(workload.longest_way),
+        "input_spikes_per_sample": workload.injected.per_sample,
+        "peak_input_spikes_per_step": workload.injected.peak_step,
+        "output_spikes_per_sample": workload.read.per_sample,
+        "peak_output_spikes_per_step": workload.read.peak_step,
+        "output_voltages_per_sample": workload.voltages_read,
     }
 
 
@@ -140,34 +142,37 @@ class Decision:
     """What it costs to stop at the earliest step at which the answers hold.
 
     Attributes:
-        steps: run until then.
+        num_steps: run until then.
         latency_s: seconds at full speed.
         energy: of the mean sample until then, at full speed.
-        pace_s: seconds at the pace of the sensor, or at the chip's where that is slower; None where
-            no pace is known.
-        pace_energy: of the mean sample until then at that pace.
+        real_time_s: seconds at the pace of the sensor, or of the chip where that is slower; None
+            where no pace is known.
+        real_time_energy: of the mean sample until then at that pace.
     """
 
-    steps: int
+    num_steps: int
     latency_s: Estimate
     energy: Energy
-    pace_s: Estimate | None = None
-    pace_energy: Energy | None = None
+    real_time_s: Estimate | None = None
+    real_time_energy: Energy | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         pace = None
-        if self.pace_s is not None and self.pace_energy is not None:
-            pace = _cost_as_json(self.pace_s, self.pace_energy)
+        if self.real_time_s is not None and self.real_time_energy is not None:
+            pace = _cost_as_json(self.real_time_s, self.real_time_energy)
         return {
-            "steps": self.steps,
+            "num_steps": self.num_steps,
             **_cost_as_json(self.latency_s, self.energy),
-            "at_pace": pace,
+            "real_time": pace,
         }
 
 
 def _cost_as_json(latency_s: Estimate, energy: Energy) -> dict[str, Any]:
-    return {"latency_ms": band_as_json(latency_s, MILLI), "energy_uj": energy_as_json(energy)}
+    return {
+        "latency_ms": band_as_json(latency_s, MILLI),
+        "energy_per_sample_uj": energy_as_json(energy),
+    }
 
 
 @dataclass(frozen=True)
@@ -206,8 +211,8 @@ class Estimated(Shown):
         energy: of the mean sample at full speed.
         energies: the same with each constant set of the cost file alone.
         decision: the same up to the earliest step at which the answers hold, where that is known.
-        pace: at the pace of the sensor, where that is known.
-        pace_energy: of the mean sample at that pace.
+        real_time: at the pace of the sensor, where that is known.
+        real_time_energy: of the mean sample at that pace.
     """
 
     workload: Workload
@@ -217,8 +222,8 @@ class Estimated(Shown):
     energy: Energy
     energies: Mapping[str, Energy]
     decision: Decision | None = None
-    pace: RealTime | None = None
-    pace_energy: Energy | None = None
+    real_time: RealTime | None = None
+    real_time_energy: Energy | None = None
 
     @property
     def placement(self) -> Placement:
@@ -231,11 +236,11 @@ class Estimated(Shown):
         return self._power(self.energy, self.latency.sample_s)
 
     @property
-    def pace_power(self) -> Power | None:
+    def real_time_power(self) -> Power | None:
         """At the pace of the sensor, where that is known."""
-        if self.pace is None or self.pace_energy is None:
+        if self.real_time is None or self.real_time_energy is None:
             return None
-        return self._power(self.pace_energy, self.pace.sample_s)
+        return self._power(self.real_time_energy, self.real_time.sample_s)
 
     def __repr__(self) -> str:
         """Return neurocores, energy and latency in a line, or why the network does not fit."""
@@ -266,7 +271,7 @@ class Estimated(Shown):
             "full_speed": self._full_speed(),
             "decision": None if self.decision is None else self.decision.to_dict(),
             "real_time": self._real_time(),
-            "energy_rows": {
+            "energy_cost_rows": {
                 part: [r for r in rows if r in chip.costs] for part, rows in ROWS.items()
             },
             "caveats": list(chip.caveats),
@@ -276,10 +281,10 @@ class Estimated(Shown):
         latency = self.latency
         return {
             "step_us": band_as_json(latency.step_s, MICRO),
-            "peak_step_us": band_as_json(latency.peak_step_s, MICRO),
+            "max_step_us": band_as_json(latency.peak_step_s, MICRO),
             "step_parts_us": {
                 "busiest_neurocore": band_as_json(latency.busy_s, MICRO),
-                "longest_way": band_as_json(latency.way_s, MICRO),
+                "longest_route": band_as_json(latency.way_s, MICRO),
                 "barrier": band_as_json(latency.barrier_s, MICRO),
             },
             "latency_ms": band_as_json(latency.sample_s, MILLI),
@@ -287,23 +292,23 @@ class Estimated(Shown):
             "busiest_layer": latency.busiest_layer,
             "busiest_neurocore": latency.busiest_core,
             "busiest_neurocore_us": rounded(latency.busiest_core_s * MICRO),
-            "energy_uj": energy_as_json(self.energy),
-            "energy_by_constants_uj": {
+            "energy_per_sample_uj": energy_as_json(self.energy),
+            "energy_per_sample_by_constants_uj": {
                 name: values_as_json(energy) for name, energy in self.energies.items()
             },
             "power_mw": self.power.to_dict(),
         }
 
     def _real_time(self) -> dict[str, Any] | None:
-        if self.pace is None or self.pace_energy is None or self.pace_power is None:
+        if self.real_time is None or self.real_time_energy is None or self.real_time_power is None:
             return None
         return {
-            "dt_ms": float(f"{self.pace.dt_s * MILLI:.12g}"),
-            "keeps_up": self.pace.keeps_up,
-            "headroom": band_as_json(self.pace.headroom),
-            "sample_ms": band_as_json(self.pace.sample_s, MILLI),
-            "energy_uj": energy_as_json(self.pace_energy),
-            "power_mw": self.pace_power.to_dict(),
+            "dt_ms": float(f"{self.real_time.dt_s * MILLI:.12g}"),
+            "keeps_up": self.real_time.keeps_up,
+            "headroom": band_as_json(self.real_time.headroom),
+            "latency_ms": band_as_json(self.real_time.sample_s, MILLI),
+            "energy_per_sample_uj": energy_as_json(self.real_time_energy),
+            "power_mw": self.real_time_power.to_dict(),
         }
 
 
@@ -363,8 +368,10 @@ def estimated(
         decision=None
         if decisions is None
         else decide(workload, latency, steps=decisions.earliest_step, pace=pace),
-        pace=pace,
-        pace_energy=None if pace is None else sample_energy(workload, duration_s=pace.sample_s),
+        real_time=pace,
+        real_time_energy=None
+        if pace is None
+        else sample_energy(workload, duration_s=pace.sample_s),
     )
 
 
@@ -378,4 +385,4 @@ def decide(
         return made
     waited = largest([duration, exactly(pace.dt_s * steps)])
     energy = sample_energy(workload, duration_s=waited, steps=steps)
-    return replace(made, pace_s=waited, pace_energy=energy)
+    return replace(made, real_time_s=waited, real_time_energy=energy)

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import LayerCounts, Measured
-from neurodeploy.hw_sim.decisions import Decisions, way_steps
+from neurodeploy.hw_sim.decisions import Decisions, propagation_steps
 from neurodeploy.hw_sim.estimates.conventional import Conventional, conventional
 from neurodeploy.hw_sim.estimates.latency import steps_of
 from neurodeploy.hw_sim.estimates.meter import Workload
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
-from neurodeploy.hw_sim.readout import Readout, Score
+from neurodeploy.hw_sim.readout import Predictions, Score
 from neurodeploy.hw_sim.reports.estimated import Estimated, estimated
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
@@ -39,11 +39,11 @@ class CountedLayer:
         layer: its place in the network, from 0.
         neurons: of the layer.
         shape: in which they are arranged, (neurons,) or (channels, height, width).
-        senders: neurons or channels that send to it.
+        inputs: neurons or channels that send to it.
         kind: of the layer, in words.
-        neuron: kind of its neurons, in words.
+        neuron_model: kind of its neurons, in words.
         synapses: stored weights, zeros too; those of a shared kernel count once.
-        delays: which kind it has.
+        delay_kind: which kind it has.
         spikes_in_per_sample: spikes that arrived.
         spikes_per_sample: spikes that it emitted.
         synops_per_sample: stored weights added because a spike arrived.
@@ -55,11 +55,11 @@ class CountedLayer:
     layer: int
     neurons: int
     shape: tuple[int, ...]
-    senders: int
+    inputs: int
     kind: str
-    neuron: str
+    neuron_model: str
     synapses: int
-    delays: str
+    delay_kind: str
     spikes_in_per_sample: float
     spikes_per_sample: float
     synops_per_sample: float
@@ -73,30 +73,30 @@ class Counted:
     """What was counted in a run.
 
     Attributes:
-        samples: how many ran.
-        steps: time steps of each.
+        num_samples: how many ran.
+        num_steps: time steps of each.
         score: the answers against labels, where there were labels.
         layers: an entry a layer.
-        way_steps: steps that a spike takes at least from the input through all layers: one each.
-        delay_steps: steps that delays add at most: the longest delay of each layer, summed.
+        propagation_steps: fewest steps from the input through all layers, one per layer.
+        max_delay_steps: steps that delays add at most: the longest delay of each layer, summed.
     """
 
-    samples: int
-    steps: int
+    num_samples: int
+    num_steps: int
     score: Score | None
     layers: tuple[CountedLayer, ...]
-    way_steps: int
-    delay_steps: int
+    propagation_steps: int
+    max_delay_steps: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the section `counted` of the report as JSON values."""
         layers = [{**vars(layer), "shape": list(layer.shape)} for layer in self.layers]
         summed = [k for k in layers[0] if k in ("neurons", "synapses") or k.endswith("_per_sample")]
         return {
-            "samples": self.samples,
-            "steps": self.steps,
-            "way_steps": self.way_steps,
-            "delay_steps": self.delay_steps,
+            "num_samples": self.num_samples,
+            "num_steps": self.num_steps,
+            "propagation_steps": self.propagation_steps,
+            "max_delay_steps": self.max_delay_steps,
             **_score_as_json(self.score),
             "layers": layers,
             "total": {key: sum(layer[key] for layer in layers) for key in summed},
@@ -125,8 +125,8 @@ def counted(
         steps,
         score,
         layers,
-        way_steps=way_steps(network),
-        delay_steps=sum(map(longest_delay, network.layers)),
+        propagation_steps=propagation_steps(network),
+        max_delay_steps=sum(map(longest_delay, network.layers)),
     )
 
 
@@ -138,11 +138,11 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
         layer=index,
         neurons=layer.neurons,
         shape=layer.shape,
-        senders=layer.senders,
+        inputs=layer.senders,
         kind=LAYERS[type(layer)],
-        neuron=NEURONS[type(layer.neuron)],
+        neuron_model=NEURONS[type(layer.neuron)],
         synapses=layer.synapses,
-        delays=layer.delay_kind,
+        delay_kind=layer.delay_kind,
         spikes_in_per_sample=mean(did.spikes_in),
         spikes_per_sample=mean(did.spikes),
         synops_per_sample=mean(did.synops),
@@ -169,7 +169,7 @@ def _score_as_json(score: Score | None) -> dict[str, Any]:
 
 
 SCHEMA: Final = "neurodeploy.report"
-VERSION: Final = 2
+VERSION: Final = 3
 PACKAGES: Final = ("neurodeploy", "lava-nc", "lava-dl", "numpy")
 """Packages whose versions a report names."""
 
@@ -207,7 +207,7 @@ class Report(Shown):
         versions: of Python and the packages that matter.
         provenance: what else was given about the run (backend, data, split), as JSON values.
         measured: what real hardware gave, None without it.
-        answers: the outputs of the first samples, None where they were not kept.
+        predictions: the outputs of the first samples, None where they were not kept.
         decisions: how the answers came about step by step, None where that was not followed.
         conventional: what a network of the same size would take on other hardware.
         neurobench: the metrics of NeuroBench, None where they were not counted.
@@ -220,7 +220,7 @@ class Report(Shown):
     versions: Mapping[str, str]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     measured: Measured | None = None
-    answers: Readout | None = None
+    predictions: Predictions | None = None
     decisions: Decisions | None = None
     conventional: Conventional | None = None
     neurobench: Neurobench | None = None
@@ -235,7 +235,7 @@ class Report(Shown):
             "versions": dict(self.versions),
             "provenance": dict(self.provenance),
             "counted": self.counted.to_dict(),
-            "answers": section(self.answers),
+            "predictions": section(self.predictions),
             "decisions": section(self.decisions),
             "neurobench": section(self.neurobench),
             "estimated": {name: each.to_dict() for name, each in self.estimated.items()},
@@ -259,7 +259,7 @@ def build(
     dt_ms: float | None = None,
     provenance: Mapping[str, Any] | None = None,
     measured: Measured | None = None,
-    answers: Readout | None = None,
+    predictions: Predictions | None = None,
     decisions: Decisions | None = None,
     neurobench: Neurobench | None = None,
 ) -> Report:
@@ -273,7 +273,7 @@ def build(
         dt_ms: milliseconds of one time step of the sensor; the network's own where not given.
         provenance: what else to say about the run, as JSON values.
         measured: what the run's `Activity` has from real hardware, if anything.
-        answers: the outputs of the first samples.
+        predictions: the outputs of the first samples.
         decisions: how the answers came about step by step.
         neurobench: the metrics of NeuroBench.
 
@@ -283,9 +283,9 @@ def build(
     """
     steps = steps_of(counts, [layer.neurons for layer in network.layers])
     samples = len(counts[0].spikes)
-    if score is not None and score.samples != samples:
+    if score is not None and score.num_samples != samples:
         raise InputError(
-            f"{score.samples} samples are scored and {samples} are counted; give the same run"
+            f"{score.num_samples} samples are scored and {samples} are counted; give the same run"
         )
     _check_workloads(workloads, samples, steps)
     pace = network.task.dt_ms if dt_ms is None else dt_ms
@@ -304,7 +304,7 @@ def build(
         versions=MappingProxyType(versions()),
         provenance=MappingProxyType(dict(provenance or {})),
         measured=measured,
-        answers=answers,
+        predictions=predictions,
         decisions=decisions,
         conventional=conventional(network, steps, synops),
         neurobench=neurobench,
@@ -342,7 +342,7 @@ def _network_as_json(network: QuantizedNetwork, sha256: str) -> dict[str, Any]:
         "task": network.task.name,
         "class_names": list(network.task.class_names),
         "input_shape": list(network.input_shape),
-        "provenance": dict(network.provenance),
+        "metadata": dict(network.provenance),
     }
 
 

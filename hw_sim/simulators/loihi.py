@@ -155,8 +155,8 @@ def summarize(samples: Sequence[dict[str, Any]], *, steps: int) -> Measured:
     energy = np.array([sample["energy_uj"] for sample in samples])
     timed = bool((power[:, 0] > 0).all())
     return Measured(
-        samples=len(samples),
+        num_samples=len(samples),
         power_w=Breakdown(*power.mean(axis=0).tolist()),
-        energy_uj=Breakdown(*energy.mean(axis=0).tolist()),
+        energy_per_sample_uj=Breakdown(*energy.mean(axis=0).tolist()),
         time_per_step_us=float((energy[:, 0] / power[:, 0]).mean() / steps) if timed else None,
     )

@@ -68,8 +68,12 @@ _ON_CHIP: Final[dict[str, tuple[Callable[[Estimated], Value], Callable[[Any], st
     "fits": (lambda e: not e.problems, _yes_no, ""),
     "neurocores": (lambda e: e.placement.neurocores, "{:,}".format, ""),
     "chips": (lambda e: e.placement.chips, "{:,}".format, ""),
-    "real time kept": (lambda e: e.pace.keeps_up if e.pace else None, _yes_no, ""),
-    "steps to decision": (lambda e: e.decision.steps if e.decision else None, "{:,}".format, ""),
+    "real time kept": (lambda e: e.real_time.keeps_up if e.real_time else None, _yes_no, ""),
+    "steps to decision": (
+        lambda e: e.decision.num_steps if e.decision else None,
+        "{:,}".format,
+        "",
+    ),
     "energy per sample": (lambda e: e.energy.total, str, "J"),
     "dynamic energy": (lambda e: e.energy.dynamic, str, "J"),
     "latency": (lambda e: e.latency.sample_s, str, "s"),
@@ -148,7 +152,7 @@ def csv_text(found: SideBySide) -> str:
 def _fields(entry: Entry) -> Iterator[tuple[str, Any]]:
     report = entry.report
     yield from (("network", entry.name), ("file", str(entry.file)), ("sha256", report.digest))
-    yield from (("samples", report.counted.samples), ("steps", report.counted.steps))
+    yield from (("samples", report.counted.num_samples), ("steps", report.counted.num_steps))
     for chip, columns in columns_of([report]).items():
         for column in columns:
             name = f"{chip} {column.label}".strip().replace(" ", "_").lower()

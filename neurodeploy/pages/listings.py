@@ -15,7 +15,7 @@ from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimates.conventional import WHEN, Conventional
 from neurodeploy.hw_sim.estimates.energy import Energy
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
-from neurodeploy.hw_sim.readout import Readout, Score
+from neurodeploy.hw_sim.readout import Predictions, Score
 from neurodeploy.hw_sim.reports.estimated import Decision, decide, tiles_of
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
@@ -50,10 +50,10 @@ def network(report: Report) -> Listing:
         (
             str(row.layer),
             row.kind,
-            row.neuron,
+            row.neuron_model,
             "x".join(map(str, row.shape)),
             f"{row.synapses:,}",
-            row.delays,
+            row.delay_kind,
         )
         for row in report.counted.layers
     )
@@ -127,24 +127,28 @@ SAMPLES_SHOWN: Final = 10
 OUTPUTS_SHOWN: Final = 10
 
 
-def predictions(report: Report, found: Readout) -> Listing:
+def predictions(report: Report, found: Predictions) -> Listing:
     """Return what the first samples are predicted as, and the outputs that say so."""
     names, outputs = wording.classes(report), found.outputs
     some = min(outputs.shape[1], OUTPUTS_SHOWN)
     several = outputs.shape[1] > 1
     rows = []
-    for sample, row in zip(found.samples, outputs[:SAMPLES_SHOWN]):
+    for sample, row in zip(found.sample_indices, outputs[:SAMPLES_SHOWN]):
         best = int(row.argmax())
         predicted = [numbered(best, names), _output(row[best])] if several else []
         listed = ", ".join(map(_output, row[:some])) + ", ..." * (len(row) > some)
         rows.append((str(sample), *predicted, listed))
     head = ("sample", *(["predicted", "its output"] if several else []))
     last = f"outputs 0 to {some - 1}" if several else "output"
-    more = report.counted.samples - len(rows)
+    more = report.counted.num_samples - len(rows)
     notes = [f"{more:,} more; --json has those of the first {len(outputs):,}"] if more > 0 else []
     words = (1, 3) if several else (1,)
     return Listing(
-        f"Predictions (counted): {found.how}", (*head, last), tuple(rows), words, tuple(notes)
+        f"Predictions (counted): {found.description}",
+        (*head, last),
+        tuple(rows),
+        words,
+        tuple(notes),
     )
 
 
@@ -212,11 +216,14 @@ def measured(found: Measured) -> Listing:
     rows = tuple(
         (
             wording.SUPPLIES.get(field.name, field.name),
-            *(wording.number(getattr(of, field.name)) for of in (found.power_w, found.energy_uj)),
+            *(
+                wording.number(getattr(of, field.name))
+                for of in (found.power_w, found.energy_per_sample_uj)
+            ),
         )
         for field in fields(Breakdown)
     )
-    title = f"Measured on hardware, {number_of(found.samples, 'sample')}{step}"
+    title = f"Measured on hardware, {number_of(found.num_samples, 'sample')}{step}"
     return Listing(title, ("", "power (W)", f"energy ({wording.MICRO}J)"), rows)
 
 
@@ -252,7 +259,7 @@ def decisions(report: Report, found: Decisions) -> list[Listing]:
     """Return what steps cost at full speed, and at the sensor's pace where that is known."""
     points = shown_steps(found)
     costs = {
-        name: [decide(each.workload, each.latency, steps=s, pace=each.pace) for s in points]
+        name: [decide(each.workload, each.latency, steps=s, pace=each.real_time) for s in points]
         for name, each in report.estimated.items()
     }
     fast = {name: [(c.latency_s, c.energy) for c in of] for name, of in costs.items()}
@@ -269,9 +276,9 @@ def decisions(report: Report, found: Decisions) -> list[Listing]:
 
 def _paced(costs: Sequence[Decision]) -> list[Cost]:
     return [
-        (each.pace_s, each.pace_energy)
+        (each.real_time_s, each.real_time_energy)
         for each in costs
-        if each.pace_s is not None and each.pace_energy is not None
+        if each.real_time_s is not None and each.real_time_energy is not None
     ]
 
 
@@ -280,7 +287,7 @@ def _notes(report: Report, found: Decisions) -> tuple[str, ...]:
     what = "accuracy" if found.accuracy_by_step is not None else "share of final predictions"
     return (
         f"*: the fewest steps from which on the {what} stays within one point of its last value",
-        f"the mean sample's prediction no longer changes after {found.stable_step_mean:.1f} steps",
+        f"the mean sample's prediction no longer changes after {found.mean_stable_step:.1f} steps",
         wording.way(report.counted),
     )
 
@@ -304,6 +311,6 @@ def _listing(title: str, found: Decisions, costs: dict[str, list[Cost]]) -> List
 
 def shown_steps(found: Decisions) -> list[int]:
     """Return about `POINTS` numbers of steps, evenly, with the earliest that holds and the last."""
-    parts = min(POINTS, found.steps)
-    evenly = {round(found.steps * part / parts) for part in range(1, parts + 1)}
+    parts = min(POINTS, found.num_steps)
+    evenly = {round(found.num_steps * part / parts) for part in range(1, parts + 1)}
     return sorted(evenly | {found.earliest_step})

@@ -137,7 +137,7 @@ def estimated_html(estimated: Estimated) -> str:
     """Return time, energy and power of the mean sample on one kind of chip, with bands."""
     workload = estimated.workload
     parts = [("at full speed", (*per_chip.SIZE, *per_chip.TIME, *per_chip.ENERGY))]
-    if estimated.pace is not None:
+    if estimated.real_time is not None:
         parts.append((f"at {wording.pace([estimated])}", per_chip.PACE_TIME + per_chip.PACE_ENERGY))
     title = "Estimated, per sample: likely (low to high)"
     return _shown(
@@ -153,7 +153,7 @@ def report_html(report: Report) -> str:
     """Return the first screen of a report: headline figures, and figures of `FIGURES`."""
     view = View(report)
     drawn = drawing.draw_all(view, names=FIGURES)
-    mark = f"n{report.digest[:8]}{report.counted.samples}-"
+    mark = f"n{report.digest[:8]}{report.counted.num_samples}-"
     return _shown(
         texts.title(view),
         f"{texts.summary(view)} Network sha256 {report.digest[:12]}.",

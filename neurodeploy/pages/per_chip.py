@@ -120,13 +120,19 @@ ENERGY: Final[tuple[Group, ...]] = (
 
 PACE_TIME: Final[tuple[Group, ...]] = (
     (Row("real time", wording.keeps_up),),
-    (Row("time per sample", lambda e: e.pace.sample_s if e.pace else None, "s"),),
+    (Row("time per sample", lambda e: e.real_time.sample_s if e.real_time else None, "s"),),
 )
 PACE_ENERGY: Final[tuple[Group, ...]] = (
-    (Row("energy per sample", lambda e: e.pace_energy.total if e.pace_energy else None, "J"),),
-    (Row("  dynamic", lambda e: e.pace_energy.dynamic if e.pace_energy else None, "J"),),
-    (Row("power", lambda e: e.pace_power.total if e.pace_power else None, "W"),),
-    (Row("  dynamic", lambda e: e.pace_power.dynamic if e.pace_power else None, "W"),),
+    (
+        Row(
+            "energy per sample",
+            lambda e: e.real_time_energy.total if e.real_time_energy else None,
+            "J",
+        ),
+    ),
+    (Row("  dynamic", lambda e: e.real_time_energy.dynamic if e.real_time_energy else None, "J"),),
+    (Row("power", lambda e: e.real_time_power.total if e.real_time_power else None, "W"),),
+    (Row("  dynamic", lambda e: e.real_time_power.dynamic if e.real_time_power else None, "W"),),
 )
 """At the sensor's pace."""
 
@@ -136,11 +142,17 @@ def _decided(read: Callable[[Decision], Value]) -> Callable[[Estimated], Value]:
 
 
 DECISION: Final[tuple[Group, ...]] = (
-    (Row("steps", _decided(lambda d: f"{d.steps:,}")),),
+    (Row("steps", _decided(lambda d: f"{d.num_steps:,}")),),
     (Row("at full speed", _decided(lambda d: d.latency_s), "s"),),
     (Row("  energy", _decided(lambda d: d.energy.total), "J"),),
-    (Row("in real time", _decided(lambda d: d.pace_s), "s"),),
-    (Row("  energy", _decided(lambda d: d.pace_energy.total if d.pace_energy else None), "J"),),
+    (Row("in real time", _decided(lambda d: d.real_time_s), "s"),),
+    (
+        Row(
+            "  energy",
+            _decided(lambda d: d.real_time_energy.total if d.real_time_energy else None),
+            "J",
+        ),
+    ),
 )
 """Until the predictions hold."""
 
@@ -218,9 +230,15 @@ def first_screen(report: Report, chips: Sequence[Estimated]) -> Listing:
         (Row("latency", lambda e: e.latency.sample_s, "s"),),
         (Row("  busiest neurocore", lambda e: wording.busiest(e.latency)),),
         (Row(f"real time, {wording.pace(chips)}", wording.keeps_up),),
-        (Row("  power then", lambda e: e.pace_power.total if e.pace_power else None, "W"),),
+        (
+            Row(
+                "  power then",
+                lambda e: e.real_time_power.total if e.real_time_power else None,
+                "W",
+            ),
+        ),
         (Row(f"{wording.holds([report])} after", _steps_and_cost),),
-        (Row("  in real time", _decided(lambda d: _cost(d.pace_s, d.pace_energy))),),
+        (Row("  in real time", _decided(lambda d: _cost(d.real_time_s, d.real_time_energy))),),
     )
     return table(chips, "likely (low to high)", [("", groups)])
 
@@ -253,7 +271,7 @@ def _steps_and_cost(each: Estimated) -> str | None:
     found = each.decision
     if found is None:
         return None
-    return f"{number_of(found.steps, 'step')}: {_cost(found.latency_s, found.energy)}"
+    return f"{number_of(found.num_steps, 'step')}: {_cost(found.latency_s, found.energy)}"
 
 
 def _cost(time: Estimate | None, energy: Energy | None) -> str | None:

@@ -138,20 +138,24 @@ def classes(report: Report) -> tuple[str, ...]:
 
 def ran(counted: Counted) -> str:
     """Return how much ran."""
-    return f"{number_of(counted.samples, 'sample')} of {number_of(counted.steps, 'time step')}"
+    return (
+        f"{number_of(counted.num_samples, 'sample')} of {number_of(counted.num_steps, 'time step')}"
+    )
 
 
 def way(counted: Counted) -> str:
     """Return how long a spike is on its way through the network."""
     delays = ""
-    if counted.delay_steps:
-        delays = f", and delays add up to {number_of(counted.delay_steps, 'step')}"
-    return f"a spike takes {number_of(counted.way_steps, 'step')} through the layers{delays}"
+    if counted.max_delay_steps:
+        delays = f", and delays add up to {number_of(counted.max_delay_steps, 'step')}"
+    return (
+        f"a spike takes {number_of(counted.propagation_steps, 'step')} through the layers{delays}"
+    )
 
 
 def pace(chips: Sequence[Estimated]) -> str:
     """Return what the pace of the sensor is, "" where none is known."""
-    paces = [each.pace for each in chips if each.pace is not None]
+    paces = [each.real_time for each in chips if each.real_time is not None]
     return f"{paces[0].dt_s * 1e3:.4g} ms steps" if paces else ""
 
 
@@ -194,10 +198,10 @@ def source_name(row: Cost) -> str:
 
 def keeps_up(each: Estimated) -> str | None:
     """Return whether the sensor's pace is kept, None without one."""
-    if each.pace is None:
+    if each.real_time is None:
         return None
-    times = number(each.pace.headroom.low)
-    return f"kept, {times} times faster" if each.pace.keeps_up else f"not kept, {times} of it"
+    times = number(each.real_time.headroom.low)
+    return f"kept, {times} times faster" if each.real_time.keeps_up else f"not kept, {times} of it"
 
 
 def holds(reports: Sequence[Report]) -> str:

@@ -79,7 +79,7 @@ class Comparison(Shown):
         first: the first of them, or None.
         num_overflows: how often a state of the quantized network wrapped or was clipped, where a
             trained network is compared.
-        num_answers_different: answers that are read from v and differ.
+        num_outputs_different: answers that are read from v and differ.
         place: of the first difference in words, or "".
         sides: what each side had there when the sample was run once more, or ().
         note: what else is to be known about the sides, or "".
@@ -96,7 +96,7 @@ class Comparison(Shown):
     num_different: int = 0
     first: Divergence | None = None
     num_overflows: int = 0
-    num_answers_different: int = 0
+    num_outputs_different: int = 0
     place: str = ""
     sides: tuple[Side, ...] = ()
     note: str = ""
@@ -104,7 +104,7 @@ class Comparison(Shown):
     @property
     def equal(self) -> bool:
         """Whether every spike and every answer is equal."""
-        return not self.num_different and not self.num_answers_different
+        return not self.num_different and not self.num_outputs_different
 
     def __add__(self, other: Comparison) -> Comparison:
         """Return both as one, the samples of `other` after these."""
@@ -112,7 +112,7 @@ class Comparison(Shown):
         if other.first is not None:
             found.append(replace(other.first, sample=other.first.sample + self.num_samples))
         counts = (
-            "num_samples", "num_spikes", "num_different", "num_overflows", "num_answers_different",
+            "num_samples", "num_spikes", "num_different", "num_overflows", "num_outputs_different",
         )  # fmt: skip
         sums = {name: getattr(self, name) + getattr(other, name) for name in counts}
         return replace(self, **sums, first=min(found, default=None))
@@ -128,8 +128,8 @@ class Comparison(Shown):
             f"{one} and {other} differ in {number_of(self.num_different, 'place')}; they agree in "
             f"{spikes} of {over}"
         ]
-        if self.num_answers_different:
-            outputs = number_of(self.num_answers_different, "output")
+        if self.num_outputs_different:
+            outputs = number_of(self.num_outputs_different, "output")
             lines.append(f"they also differ in {outputs} read from v")
         if self.first is not None:
             place = self.place or self.first
@@ -143,15 +143,13 @@ class Comparison(Shown):
         return {
             "equal": self.equal,
             "backends": list(self.names),
-            "layers": self.num_layers,
-            "proof": {
-                "samples": self.num_samples,
-                "spikes": self.num_spikes,
-                "different": self.num_different,
-                "first": None if self.first is None else asdict(self.first),
-                "wraps": self.num_overflows,
-            },
-            "voltages": self.num_answers_different,
+            "num_layers": self.num_layers,
+            "num_samples": self.num_samples,
+            "num_spikes": self.num_spikes,
+            "num_different": self.num_different,
+            "num_outputs_different": self.num_outputs_different,
+            "num_overflows": self.num_overflows,
+            "first": None if self.first is None else asdict(self.first),
             "place": self.place,
             "sides": [asdict(side) for side in self.sides],
             "note": self.note,
@@ -245,7 +243,7 @@ class BackendComparison:
         new = compare_spikes(activity.spikes, other.spikes)
         if activity.last_voltage is not None and other.last_voltage is not None:
             different = int((activity.last_voltage != other.last_voltage).sum())
-            new = replace(new, num_answers_different=different)
+            new = replace(new, num_outputs_different=different)
         found = self._found + new
         if found.first is not None and found.first != self._found.first:
             sample = found.first.sample - self._found.num_samples

@@ -61,7 +61,7 @@ class Report(reports.Report):
     Example:
         >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
         >>> report.save("report.html")
-        >>> report.counted.samples, report.estimated["loihi2"].placement.neurocores
+        >>> report.counted.num_samples, report.estimated["loihi2"].placement.neurocores
         (5, 2)
     """
 
@@ -99,8 +99,8 @@ class Report(reports.Report):
             "sha256": self.digest,
             "task": self.network.task.name,
             "backend": self.provenance.get("backend"),
-            "samples": self.counted.samples,
-            "steps": self.counted.steps,
+            "num_samples": self.counted.num_samples,
+            "num_steps": self.counted.num_steps,
             "accuracy": self.accuracy,
             "macro_f1": None if scored is None else scored.macro_f1,
             **total,
@@ -161,8 +161,8 @@ class Report(reports.Report):
         name = self.network.task.name or "a network"
         accuracy = "no labels" if self.accuracy is None else f"accuracy {self.accuracy:.2%}"
         lines = [
-            f"{name} sha256 {self.digest[:12]}: {number_of(counted.samples, 'sample')} of "
-            f"{number_of(counted.steps, 'time step')} on {self.provenance.get('backend')}",
+            f"{name} sha256 {self.digest[:12]}: {number_of(counted.num_samples, 'sample')} of "
+            f"{number_of(counted.num_steps, 'time step')} on {self.provenance.get('backend')}",
             f"{accuracy}, {total['spikes_per_sample']:,.1f} spikes and "
             f"{total['synops_per_sample']:,.1f} SynOps per sample",
             *map(repr, self.estimated.values()),
@@ -181,15 +181,15 @@ def _chip_row(each: Estimated) -> dict[str, Any]:
         "chips": placement.chips,
     }
     for stem, unit, band, factor in (
-        ("energy", "uj", each.energy.total, 1e6),
-        ("dynamic_energy", "uj", each.energy.dynamic, 1e6),
+        ("energy_per_sample", "uj", each.energy.total, 1e6),
+        ("dynamic_energy_per_sample", "uj", each.energy.dynamic, 1e6),
         ("latency", "ms", each.latency.sample_s, 1e3),
     ):
         row[f"{stem}_{unit}"] = rounded(band.value * factor)
         row[f"{stem}_low_{unit}"] = rounded(band.low * factor)
         row[f"{stem}_high_{unit}"] = rounded(band.high * factor)
-    row["keeps_real_time"] = None if each.pace is None else each.pace.keeps_up
-    row["decision_steps"] = None if each.decision is None else each.decision.steps
+    row["keeps_real_time"] = None if each.real_time is None else each.real_time.keeps_up
+    row["decision_steps"] = None if each.decision is None else each.decision.num_steps
     return row
 
 
@@ -395,7 +395,7 @@ def _build(
         **observers.measures(),
         score=None if labels is None else score(found, labels),
         provenance=provenance(network, samples, observers.overflows, backend=backend, chips=chips),
-        answers=readout(
+        predictions=readout(
             network,
             found[:shown],
             samples.numbers[:shown],
@@ -429,13 +429,13 @@ def provenance(
     return {
         "sha256": digest(network),
         "backend": backend,
-        "data": samples.source,
+        "dataset": samples.source,
         "split": samples.split,
         "dt_ms": None if network.task.dt_ms is None else float(network.task.dt_ms),
         "seed": seed_of(network.provenance),
         "trained_on": trained_on,
         "cost_files_sha256": {chip.name: chip.digest for chip in chips},
-        "overflows": overflows,
+        "num_overflows": overflows,
         "notes": [*other_dataset(samples, trained_on), *samples.notes],
     }
 

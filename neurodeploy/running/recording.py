@@ -208,11 +208,11 @@ class LayerTrace:
         neurons: of the layer.
         training_rate: spikes per neuron and step on the validation samples in training, or None.
         rate: spikes per neuron and step in this run.
-        silent: neurons that never fired.
-        saturated: neurons that fired in more than `SATURATED` of the steps.
-        wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, or None when the
-            backend does not count them.
-        clips: steps of a neuron in which a state was clipped, such as v of CUBA LIF, or None.
+        silent_neurons: neurons that never fired.
+        saturated_neurons: neurons that fired in more than `SATURATED` of the steps.
+        num_wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, or None when
+            the backend does not count them.
+        num_clips: steps of a neuron in which a state was clipped, such as v of CUBA LIF, or None.
     """
 
     layer: int
@@ -220,10 +220,10 @@ class LayerTrace:
     neurons: int
     training_rate: float | None
     rate: float
-    silent: int
-    saturated: int
-    wraps: int | None
-    clips: int | None
+    silent_neurons: int
+    saturated_neurons: int
+    num_wraps: int | None
+    num_clips: int | None
 
 
 @dataclass(frozen=True)

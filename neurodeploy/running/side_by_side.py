@@ -17,8 +17,8 @@ from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.evaluation import Report, evaluate
 from neurodeploy.samples import Advance, Samples
 
-SCHEMA: Final = "neurodeploy.running.comparison"
-VERSION: Final = 1
+SCHEMA: Final = "neurodeploy.comparison"
+VERSION: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +147,9 @@ def notes(entries: Sequence[Entry]) -> Iterator[str]:
     reports = {entry.name: entry.report for entry in entries}
     asked = {
         "tasks": {name: made.network.task.name or "no task" for name, made in reports.items()},
-        "data sets": {name: str(made.provenance["data"]) for name, made in reports.items()},
-        "numbers of samples": {n: f"{made.counted.samples:,}" for n, made in reports.items()},
-        "numbers of time steps": {n: f"{made.counted.steps:,}" for n, made in reports.items()},
+        "data sets": {name: str(made.provenance["dataset"]) for name, made in reports.items()},
+        "numbers of samples": {n: f"{made.counted.num_samples:,}" for n, made in reports.items()},
+        "numbers of time steps": {n: f"{made.counted.num_steps:,}" for n, made in reports.items()},
     }
     for what, found in asked.items():
         if len(set(found.values())) > 1:

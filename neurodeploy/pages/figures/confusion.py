@@ -38,7 +38,7 @@ def describe(view: View) -> str:
     assert score is not None
     return (
         f"Confusion matrix of {len(score.confusion)} classes; {score.accuracy:.2%} of "
-        f"{score.samples:,} samples lie on its diagonal"
+        f"{score.num_samples:,} samples lie on its diagonal"
     )
 
 

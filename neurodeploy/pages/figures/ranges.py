@@ -180,7 +180,9 @@ def draw_energy(view: View) -> Figure:
     rows.append(_sum("all dynamic", [each.dynamic for each in energies]))
     rows.append(_sum("total at full speed", [each.total for each in energies]))
     paced = [
-        (i, each.pace_energy) for i, each in enumerate(view.chips) if each.pace_energy is not None
+        (i, each.real_time_energy)
+        for i, each in enumerate(view.chips)
+        if each.real_time_energy is not None
     ]
     if paced:
         rows.append(_paced("total at the sensor's pace", paced))

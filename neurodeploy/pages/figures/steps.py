@@ -81,7 +81,7 @@ def draw(view: View) -> Figure:
 
 
 def _mark(axes: Axes, found: Decisions) -> None:
-    step, last = found.earliest_step, found.steps
+    step, last = found.earliest_step, found.num_steps
     axes.axvline(step, color=SECOND, linewidth=1, ymax=0.96)
     right = step > last / 2
     axes.text(

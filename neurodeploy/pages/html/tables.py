@@ -67,10 +67,10 @@ def activity(view: View) -> list[Listing]:
 
 def outputs(view: View) -> list[Listing]:
     """Return what each output of the network gave for the sample that is drawn."""
-    answers, kept = view.report.answers, view.sample
+    answers, kept = view.report.predictions, view.sample
     if kept is None or len(kept.outputs) > OUTPUTS:
         return []
-    how = "the outputs" if answers is None else answers.how
+    how = "the outputs" if answers is None else answers.description
     rows = tuple(zip(view.classes, (f"{value:,}" for value in kept.outputs.tolist())))
     return [Listing(f"What it predicts: {how}", ("output", "value"), rows)]
 

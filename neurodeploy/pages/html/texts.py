@@ -54,7 +54,7 @@ def title(view: View) -> str:
 def summary(view: View) -> str:
     """Return what ran, in a sentence."""
     counted, provenance = view.report.counted, view.report.provenance
-    data = clean(str(provenance.get("data", "given spikes")))
+    data = clean(str(provenance.get("dataset", "given spikes")))
     backend = provenance.get("backend", "an unnamed backend")
     return f"{wording.ran(counted)} from {data}, run on {backend}."
 
@@ -149,7 +149,7 @@ def _steps(view: View) -> tuple[Entry, ...]:
     found = view.report.decisions
     if found is None:
         return ()
-    return (Entry("", f"{found.earliest_step:,}", f"of {found.steps:,}, within one point"),)
+    return (Entry("", f"{found.earliest_step:,}", f"of {found.num_steps:,}, within one point"),)
 
 
 def _decision(each: Estimated) -> listings.Cost | None:
@@ -159,17 +159,17 @@ def _decision(each: Estimated) -> listings.Cost | None:
 
 def _decision_in_real_time(each: Estimated) -> listings.Cost | None:
     found = each.decision
-    if found is None or found.pace_s is None or found.pace_energy is None:
+    if found is None or found.real_time_s is None or found.real_time_energy is None:
         return None
-    return found.pace_s, found.pace_energy
+    return found.real_time_s, found.real_time_energy
 
 
 def _kept(each: Estimated) -> Shown | None:
-    if each.pace is None:
+    if each.real_time is None:
         return None
     slowest = each.latency.peak_step_s.high  # which decides it
-    note = f"up to {wording.amount(slowest, 's')} of {each.pace.dt_s * 1e3:g} ms per step"
-    return "yes" if each.pace.keeps_up else "no", note, not each.pace.keeps_up
+    note = f"up to {wording.amount(slowest, 's')} of {each.real_time.dt_s * 1e3:g} ms per step"
+    return "yes" if each.real_time.keeps_up else "no", note, not each.real_time.keeps_up
 
 
 def problems(view: View) -> list[str]:
@@ -192,10 +192,10 @@ def accuracy(view: View) -> list[str]:
     if score is None:
         return []
     found = [
-        f"Counted: {score.accuracy:.2%} of {number_of(score.samples, 'sample')} are predicted "
+        f"Counted: {score.accuracy:.2%} of {number_of(score.num_samples, 'sample')} are predicted "
         "correctly."
     ]
-    if score.samples == 1:
+    if score.num_samples == 1:
         found.append("One sample says little about how often predictions are correct.")
     if score.silent_samples:
         silent = number_of(score.silent_samples, "sample")
@@ -214,9 +214,9 @@ def steps(view: View) -> list[str]:
     drawn = view.titles[: steps_figure.CHIPS]
     of = f" of {' and '.join(drawn)}" if len(drawn) < len(view.titles) else ""
     return [
-        f"From step {found.earliest_step} of {found.steps} on, {what} stays within one point of "
-        f"its last value; in the mean, a prediction no longer changes after step "
-        f"{found.stable_step_mean:.1f}; {wording.way(view.report.counted)}.",
+        f"From step {found.earliest_step} of {found.num_steps} on, {what} stays within one point "
+        f"of its last value; in the mean, a prediction no longer changes after step "
+        f"{found.mean_stable_step:.1f}; {wording.way(view.report.counted)}.",
         f"The rulers below the curve read a step as time and energy at full speed{of}, in "
         "proportion; the table has the figures of the first steps themselves.",
     ]
@@ -318,13 +318,13 @@ def provenance(view: View) -> list[tuple[str, str]]:
     report = view.report
     network, ran = report.network, report.provenance
     pace = network.task.dt_ms
-    overflows = ran.get("overflows")
+    overflows = ran.get("num_overflows")
     found = {
         "network, sha256": report.digest,
-        "data": ran.get("data"),
+        "data": ran.get("dataset"),
         "split": ran.get("split"),
         "backend": ran.get("backend"),
-        "samples": f"{report.counted.samples:,} of {report.counted.steps:,} time steps",
+        "samples": f"{report.counted.num_samples:,} of {report.counted.num_steps:,} time steps",
         "time step": f"{pace:g} ms" if pace else "no duration given",
         "states that left their width": None if overflows is None else f"{overflows:,}",
         **{

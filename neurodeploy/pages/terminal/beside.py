@@ -31,7 +31,7 @@ def show(found: SideBySide, console: Console | None = None, *, brief: bool = Fal
     out = console or stdout()
     for entry in () if brief else found.entries:
         said, counted = entry.report.provenance, entry.report.counted
-        line = f"{entry.name} sha256 {entry.report.digest[:12]}, {said['data']}"
+        line = f"{entry.name} sha256 {entry.report.digest[:12]}, {said['dataset']}"
         run = f"{wording.ran(counted)}, run on {said['backend']}"
         out.print(plain(f"{line}, {run}"), soft_wrap=True)
     width = out.width if out.is_terminal else None  # what reads a pipe has room

@@ -41,10 +41,10 @@ def _show_trace(out: Console, trace: Trace) -> None:
             "-" if row.training_rate is None else f"{row.training_rate:.2%}",
             f"{row.rate:.2%}",
             f"{row.neurons:,}",
-            f"{row.silent:,}",
-            f"{row.saturated:,}",
-            _number(row.wraps),
-            _number(row.clips),
+            f"{row.silent_neurons:,}",
+            f"{row.saturated_neurons:,}",
+            _number(row.num_wraps),
+            _number(row.num_clips),
         )
     print_table(out, table)
     sentences = [

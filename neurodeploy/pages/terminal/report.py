@@ -62,7 +62,7 @@ def headline(report: Report) -> list[Text]:
     lines = [
         Text.assemble(*first, ", ".join([_sizes(report), *_seed(report)])),
         Text.assemble(
-            plain(said.get("data", "given spikes")),
+            plain(said.get("dataset", "given spikes")),
             f", run on {said.get('backend', '?')}: {wording.ran(counted)}",
         ),
         _accuracy(report),
@@ -70,8 +70,8 @@ def headline(report: Report) -> list[Text]:
     lines += [plain(f"note: {note}") for note in said.get("notes", ())]
     if not any(row.spikes_per_sample for row in counted.layers):
         lines.append(Text("warning: no neuron fired in any sample", "bold red"))
-    if said.get("overflows"):
-        times = number_of(said["overflows"], "time")
+    if said.get("num_overflows"):
+        times = number_of(said["num_overflows"], "time")
         lines.append(Text(f"warning: a state left its width {times}", "bold red"))
     return lines
 
@@ -93,8 +93,8 @@ def _accuracy(report: Report) -> Text:
     if score is None:
         return Text("no labels, so no accuracy; the predictions are below")
     how = f"{number_of(score.silent_samples, 'sample')} without an output spike"
-    if report.network.answer_kind != "spikes" and report.answers is not None:
-        how = f"read from {report.answers.how}"
+    if report.network.answer_kind != "spikes" and report.predictions is not None:
+        how = f"read from {report.predictions.description}"
     figures = f"accuracy {score.accuracy:.2%}, macro F1 {score.macro_f1:.3f}"
     return Text.assemble((figures, "bold"), f" (counted; {how})")
 
@@ -144,8 +144,8 @@ def _show_counted(report: Report, out: Console) -> None:
     score = report.counted.score
     if score is not None:
         print_listing(out, _classes(score, wording.classes(report), out.width))
-    elif report.answers is not None:
-        print_listing(out, listings.predictions(report, report.answers))
+    elif report.predictions is not None:
+        print_listing(out, listings.predictions(report, report.predictions))
 
 
 def _classes(score: Score, names: Sequence[str], width: int) -> Listing:
