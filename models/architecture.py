@@ -232,7 +232,7 @@ class Architecture:
 
     @property
     def has_biases(self) -> bool:
-        """Whether some layer has, so that its first step counts (see `models.blocks.spikes`)."""
+        """Whether some layer has, so that its first step counts (see `models.blocks`)."""
         return any(layer.bias for layer in self.layers)
 
     def _check_synapses(self) -> None:

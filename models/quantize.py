@@ -21,9 +21,9 @@ require("quantizing a SLAYER network", "torch", "lava.lib.dl.slayer")  # before 
 
 import torch
 
-from neurodeploy.models.blocks import lava_dl
-from neurodeploy.models.blocks.rules import check_blocks
-from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models import blocks as slayer_blocks
+from neurodeploy.models.block_rules import check_blocks
+from neurodeploy.models.blocks import SynapticDense
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.layers import (
     ConvLayer,
@@ -75,7 +75,7 @@ def quantize(
         )
     if problems := check_blocks(blocks):
         raise DesignRuleError("the trained network", problems)
-    if isinstance(blocks[0], lava_dl.INPUT):
+    if isinstance(blocks[0], slayer_blocks.INPUT):
         input_shape = tuple(blocks[0].input_shape)
     if not input_shape and isinstance(network, SlayerNetwork):
         input_shape = network.architecture.input_shape
@@ -83,7 +83,7 @@ def quantize(
     if not layers:
         raise InputError(f"{type(network).__name__} has no block with neurons")
     last = blocks[-1]
-    group = layers[-1].neurons // last.num_outputs if isinstance(last, lava_dl.AVERAGE) else 1
+    group = layers[-1].neurons // last.num_outputs if isinstance(last, slayer_blocks.AVERAGE) else 1
     return QuantizedNetwork(
         layers, task or TaskDescription(), provenance or {}, input_shape, group=group
     )
@@ -93,9 +93,9 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     shape, delay = input_shape, _no_delay()
     for block in blocks:
-        if isinstance(block, lava_dl.FLATTEN):
+        if isinstance(block, slayer_blocks.FLATTEN):
             shape = (math.prod(shape),) if shape else ()
-        elif lava_dl.has_neurons(block):
+        elif slayer_blocks.has_neurons(block):
             layers.append(_layer(block, shape, delay))
             shape = layers[-1].shape
             delay = _delay_of_senders(block, layers[-1])
@@ -105,15 +105,15 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
 def _layer(block: Any, before: Shape, delay: Any) -> Layer:
     """Return the layer of a block with neurons after one of a shape, whose spikes have a delay."""
     neuron = _neuron(block)
-    if isinstance(block, lava_dl.INPUT):
-        scale, offset = lava_dl.input_transform(block)
+    if isinstance(block, slayer_blocks.INPUT):
+        scale, offset = slayer_blocks.input_transform(block)
         return InputLayer(neuron, before, int(scale), int(offset))
-    weight, *recurrent = lava_dl.integer_weights(block)
-    if isinstance(block, lava_dl.RECURRENT):
+    weight, *recurrent = slayer_blocks.integer_weights(block)
+    if isinstance(block, slayer_blocks.RECURRENT):
         return RecurrentLayer(weight, recurrent[0], neuron, delay)
     if isinstance(block, SynapticDense):
         return DenseLayer(weight, neuron, delay + block.whole_delays())
-    if not isinstance(block, lava_dl.CONV):
+    if not isinstance(block, slayer_blocks.CONV):
         return DenseLayer(weight, neuron, delay)
     if len(before) != 3:
         raise InputError(
@@ -128,14 +128,14 @@ def _layer(block: Any, before: Shape, delay: Any) -> Layer:
 
 
 def _neuron(block: Any) -> CubaLif:
-    bias = lava_dl.scaled_bias(block).astype(np.int32)
-    return CubaLif(*lava_dl.decays(block), block.neuron.v_th_mant, bias)
+    bias = slayer_blocks.scaled_bias(block).astype(np.int32)
+    return CubaLif(*slayer_blocks.decays(block), block.neuron.v_th_mant, bias)
 
 
 def _delay_of_senders(block: Any, layer: Layer) -> Any:
     """Return the axonal delays of a layer's neurons as a row, int64 (1, neurons), one a channel in
     images; (1, 1) where it has none."""
-    delays = lava_dl.axonal_delays(block)
+    delays = slayer_blocks.axonal_delays(block)
     if delays is None:
         return _no_delay()
     return np.repeat(delays, layer.neurons // len(delays))[None, :]

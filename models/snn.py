@@ -1,8 +1,8 @@
 """Trainable spiking networks: lava-dl's own CUBA LIF blocks, and what is built on them.
 
-The blocks, their parameters and their meaning are lava-dl's; on a CPU they run in compiled kernels,
-which give the same spikes. What lava-dl lacks is added as blocks of the same kind: synaptic delays,
-learned biases, weights of few bits. `compacted` leaves out neurons that no longer matter.
+The blocks and their parameters are lava-dl's; on a CPU they run in compiled kernels, which give the
+same spikes. `models.blocks` adds what lava-dl lacks: synaptic delays, learned biases, weights of
+few bits. `compacted` removes neurons that have no effect.
 """
 # ruff: noqa: E402
 
@@ -24,13 +24,24 @@ import torch
 from torch import Tensor
 
 from neurodeploy.models import loihi
-from neurodeploy.models.architecture import Architecture
-from neurodeploy.models.blocks.builder import Part, build_blocks, drop_senders
-from neurodeploy.models.blocks.lava_dl import FLATTEN
-from neurodeploy.models.blocks.spikes import emit
-from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.architecture import Architecture, LayerSpec, Shape
+from neurodeploy.models.blocks import (
+    CONV,
+    FLATTEN,
+    RECURRENT,
+    Part,
+    SynapticDense,
+    build_blocks,
+    decays,
+    drop_senders,
+    emit,
+    slayer,
+    synapse_weights,
+    synapses,
+)
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.kernels.runs import run_compiled
+from neurodeploy.models.kernels.neurons import AxonalShift, CubaNeurons, Dynamics
+from neurodeploy.models.kernels.sums import dense_sums, synaptic_sums
 from neurodeploy.models.layers import ConvLayer, fan_out
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.neurons import CubaLif
@@ -38,42 +49,42 @@ from neurodeploy.models.neurons import CubaLif
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 
 KERNELS = ("compiled", "stock")
-"""Ways to compute the dynamics: ours on a CPU, or lava-dl's (always used on a GPU)."""
+"""Ways to compute the dynamics: our kernels on a CPU, or lava-dl's (always used on a GPU)."""
 
 WIDEST, NARROWEST = 5.0, 0.3
 """Widths of the Gaussians of synaptic delays in steps, when training begins and before delays are
 rounded."""
 
 ROUNDED_FROM = 0.75
-"""From here on in a training, 0..1, synaptic delays are whole numbers and learn no more."""
+"""From this position in a training, 0..1, synaptic delays are whole numbers and no longer learn."""
 
 
 class SlayerNetwork(torch.nn.Module):
     """A feed-forward stack of blocks with rounded weights in the loop.
 
-    In evaluation mode it spikes as its integer twin; while training, dropout leaves out senders and
-    synaptic delays are spread. Networks with biases run one silent step before the input, whose
-    output is left out, as `models.blocks.spikes` explains.
+    In evaluation mode it spikes exactly as its quantized network. In training mode, dropout removes
+    senders and synaptic delays are spread over time. A network with biases runs one silent step
+    before the input and removes it from the output; see `models.blocks.layer_spikes`.
 
     Attributes:
         blocks: in order, with lava-dl's `Flatten` between images and dense layers.
-        part: of a batch that several processes share, so that they drop what a single one would.
-        task: what it was trained for, which `quantize` hands on.
-        provenance: how it was trained, as JSON values, which `quantize` hands on.
+        part: of a batch that several processes share, so that their dropout is that of one process.
+        task: what it was trained for; `quantize` passes it on.
+        provenance: how it was trained, as JSON values; `quantize` passes it on.
     """
 
     def __init__(self, architecture: Architecture, kernels: str = "compiled") -> None:
         super().__init__()
         if kernels not in KERNELS:
-            raise InputError(f"{kernels!r} is no kind of kernels; choose {' or '.join(KERNELS)}")
+            raise InputError(f"kernels is {kernels!r}; choose {' or '.join(KERNELS)}")
         self.architecture = architecture
         self.kernels = kernels
         self.part: Part | None = None
         self.task = TaskDescription()
         self.provenance: Mapping[str, Any] = {}
         self.blocks = torch.nn.ModuleList(build_blocks(architecture))
-        for decays in self.parameter_groups().get("decays", ()):
-            decays.register_hook(self._corrected)  # type: ignore[no-untyped-call]
+        for each in self.parameter_groups().get("decays", ()):
+            each.register_hook(self._corrected)  # type: ignore[no-untyped-call]
         self.set_progress(0.0)
 
     @property
@@ -83,7 +94,7 @@ class SlayerNetwork(torch.nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the parameters."""
         return next(self.parameters()).device
 
     @property
@@ -104,29 +115,34 @@ class SlayerNetwork(torch.nn.Module):
         """
         first = int(self.architecture.has_biases)
         arriving = torch.nn.functional.pad(spikes, (first, 0)) if first else spikes
-        if self.runs_compiled:
-            layers = run_compiled(self, arriving, delayed)
-        else:
-            layers = self._run_stock(arriving, delayed)
-        return [layer[..., first:] for layer in layers]
+        run = self._run_compiled if self.runs_compiled else self._run_stock
+        return [layer[..., first:] for layer in run(arriving, delayed)]
 
     def _run_stock(self, arriving: Tensor, delayed: bool) -> Iterator[Tensor]:
-        shapes, layers = self.architecture.shapes, self.architecture.layers
-        for index, block in enumerate(self.layers):
-            if self.training and layers[index].dropout:
-                arriving = drop_senders(arriving, layers[index].dropout, self.part)
-            if layers[index].kind == "conv":
-                arriving = arriving.reshape(len(arriving), *shapes[index], -1)
+        for block, layer, shape in self._layers():
+            if self.training and layer.dropout:
+                arriving = drop_senders(arriving, layer.dropout, self.part)
+            if layer.kind == "conv":
+                arriving = arriving.reshape(len(arriving), *shape, -1)
             emitted, arriving = emit(block, arriving)
             emitted, arriving = emitted.flatten(1, -2), arriving.flatten(1, -2)
             yield arriving if delayed else emitted
 
-    def synops(self, spikes: Tensor, layers: Sequence[Tensor]) -> Tensor:
-        """Return the SynOps of every sample, float (batch,); see `layer_synops`."""
-        return self.layer_synops(spikes, layers).sum(0)
+    def _run_compiled(self, spikes: Tensor, delayed: bool) -> Iterator[Tensor]:
+        arriving = spikes.transpose(1, 2).contiguous()  # the kernels take (batch, time, neurons)
+        for block, layer, shape in self._layers():
+            if self.training and layer.dropout:
+                arriving = drop_senders(arriving.transpose(1, 2), layer.dropout, self.part)
+                arriving = arriving.transpose(1, 2)
+            arriving, emitted = _fired(block, _weighted(block, arriving, shape), delayed)
+            yield (arriving if delayed else emitted).transpose(1, 2)
+
+    def _layers(self) -> Iterator[tuple[Any, LayerSpec, Shape]]:
+        """Yield each block with neurons, its description and the shape of its input."""
+        return zip(self.layers, self.architecture.layers, self.architecture.shapes)
 
     def layer_synops(self, spikes: Tensor, layers: Sequence[Tensor]) -> Tensor:
-        """Return the SynOps of every layer and sample as a report counts them, with gradient.
+        """Return the SynOps per layer and sample as a report counts them, with a gradient.
 
         Args:
             spikes: the input, (batch, inputs, time).
@@ -144,20 +160,20 @@ class SlayerNetwork(torch.nn.Module):
         return torch.stack(counts)
 
     def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
-        """Return what is learned by the kind of its learning rate, none empty.
+        """Return the trainable parameters by learning rate, without empty groups.
 
-        "weights" (biases too), "delays" in time steps, "decays" in 1/4096.
+        The groups are "weights" (with biases), "delays" in time steps and "decays" in 1/4096.
         """
         delays = self.delay_parameters()
-        decays = [
+        of_neurons = [
             each
             for block in self.layers
             for each in (block.neuron.current_decay, block.neuron.voltage_decay)
             if each.requires_grad
         ]
-        others = {id(each) for each in (*delays, *decays)}
+        others = {id(each) for each in (*delays, *of_neurons)}
         weights = [p for p in self.parameters() if p.requires_grad and id(p) not in others]
-        groups = {"weights": weights, "delays": delays, "decays": decays}
+        groups = {"weights": weights, "delays": delays, "decays": of_neurons}
         return {name: each for name, each in groups.items() if each}
 
     def delay_parameters(self) -> list[torch.nn.Parameter]:
@@ -166,7 +182,7 @@ class SlayerNetwork(torch.nn.Module):
         return [delays for delays, _ in self._delays()]
 
     def _delays(self) -> Iterator[tuple[Any, int]]:
-        """Yield learned delays with the longest that they may be."""
+        """Yield learned delays with their upper limit."""
         for block, layer in zip(self.layers, self.architecture.layers):
             if block.delay is not None:
                 yield block.delay.delay, layer.longest_delay
@@ -174,7 +190,7 @@ class SlayerNetwork(torch.nn.Module):
                 yield block.synaptic_delay, layer.longest_delay
 
     def after_step(self) -> None:
-        """Bring what an optimizer's step moved back to where it means something."""
+        """Clamp delays and decays to their ranges after a step of the optimizer."""
         for delays, longest in self._delays():
             delays.data.clamp_(0, longest)
         for block in self.layers:
@@ -182,7 +198,7 @@ class SlayerNetwork(torch.nn.Module):
                 block.neuron.clamp()
 
     def set_progress(self, position: float) -> None:
-        """Tell how much of a training is done, 0..1: the Gaussians of synaptic delays shrink."""
+        """Set the position in the training, 0..1, with which the Gaussians of delays shrink."""
         share = position / ROUNDED_FROM
         width = WIDEST * (NARROWEST / WIDEST) ** share if share < 1 else 0.0
         for block in self.layers:
@@ -190,9 +206,69 @@ class SlayerNetwork(torch.nn.Module):
                 block.width = width
 
     def _corrected(self, grad: Tensor) -> Tensor:
-        """Correct the gradient that lava-dl's own dynamics give for decays: they lack the sign and
-        the unit of 1/4096."""
+        """Correct the sign and the unit (1/4096) of lava-dl's own gradient of decays."""
         return grad if self.runs_compiled else grad / -loihi.DECAY_ONE
+
+
+def _weighted(block: Any, arriving: Tensor, shape: Shape) -> Tensor:
+    """Return the weighted sums of spikes (batch, time, senders) as (batch, time, neurons)."""
+    if isinstance(block, SynapticDense):
+        return synaptic_sums(block, arriving)
+    synapse = next(iter(synapses(block).values()))
+    weight = synapse.pre_hook_fx(synapse.weight)
+    if not isinstance(block, CONV):
+        return dense_sums(arriving, weight.flatten(1))
+    batch, steps, _ = arriving.shape
+    sums = torch.nn.functional.conv2d(
+        arriving.reshape(batch * steps, *shape),  # every step is a sample
+        weight.squeeze(-1),
+        stride=synapse.stride[:2],
+        padding=synapse.padding[:2],
+        groups=synapse.groups,
+    )
+    # Sums of multiples of 1/64, which a convolution may compute inexactly.
+    exact: Tensor = slayer.utils.quantize(sums, step=1 / loihi.SLAYER_SCALE)
+    return exact.reshape(batch, steps, -1)
+
+
+def _fired(block: Any, inputs: Tensor, delayed: bool) -> tuple[Tensor, Tensor]:
+    """Return the spikes (batch, time, neurons) after and before the axonal delays."""
+    neuron, neurons = block.neuron, inputs.shape[2]
+    delays = feedback = None
+    if block.delay is not None:
+        block.delay.clamp()
+        delays = _each_neuron(block.delay.delay, neurons)
+    if isinstance(block, RECURRENT):
+        own = block.recurrent_synapse
+        feedback = own.pre_hook_fx(own.weight).flatten(1)
+    bias = None if neuron.norm is None else _each_neuron(neuron.norm.rounded, neurons)
+    learned = (neuron.current_decay, neuron.voltage_decay) if neuron.requires_grad else ()
+    of_decays = [_each_neuron(d, neurons) for d in learned] or [None, None]
+    plain = feedback is None and bias is None and not learned
+    at_once = delays if plain and delayed else None
+    dynamics = dynamics_of(block, neurons)
+    emitted: Tensor = CubaNeurons.apply(inputs, at_once, feedback, bias, *of_decays, dynamics)
+    if delays is None or at_once is not None:
+        return emitted, emitted
+    return AxonalShift.apply(emitted, delays), emitted
+
+
+def _each_neuron(values: Tensor, neurons: int) -> Tensor:
+    """Return one value per neuron of one for all or one per channel."""
+    return values if len(values) == neurons else values.repeat_interleave(neurons // len(values))
+
+
+def dynamics_of(block: Any, neurons: int) -> Dynamics:
+    """Return the constants of a block's neurons as the kernels take them."""
+    neuron = block.neuron
+    retained = (np.repeat(loihi.DECAY_ONE - d, neurons // len(d)) for d in decays(block))
+    return Dynamics(
+        *retained,
+        neuron.v_th_mant,
+        centre=neuron.threshold + neuron.threshold_eps,
+        slope=neuron.tau_rho * slayer.neuron.cuba.TAU_RHO_MULT,
+        height=neuron.scale_rho * slayer.neuron.cuba.SCALE_RHO_MULT,
+    )
 
 
 def removable_layers(network: SlayerNetwork) -> list[int]:
@@ -201,21 +277,17 @@ def removable_layers(network: SlayerNetwork) -> list[int]:
     return [index for index, pair in enumerate(pairwise(kinds)) if "conv" not in pair]
 
 
-def weights_into(block: Any) -> list[Tensor]:
-    """Return the weights of what arrives at a block, and of its own spikes if it is recurrent."""
-    if hasattr(block, "recurrent_synapse"):
-        return [block.input_synapse.weight, block.recurrent_synapse.weight]
-    return [block.synapse.weight]
-
-
 def needed_neurons(network: SlayerNetwork) -> list[Tensor]:
-    """Return for each layer which neurons are needed, bool (neurons,), one at the least."""
+    """Return which neurons of each layer have an effect, bool (neurons,), at least one."""
     removable = removable_layers(network)
     found = []
     for index, (block, shape) in enumerate(zip(network.layers, network.architecture.shapes[1:])):
         needed = torch.ones(math.prod(shape), dtype=torch.bool)
         if index in removable:
-            arriving, leaving = weights_into(block)[0], weights_into(network.layers[index + 1])[0]
+            arriving, leaving = (
+                synapse_weights(block)[0],
+                synapse_weights(network.layers[index + 1])[0],
+            )
             reached = (arriving.detach().flatten(1) != 0).any(1)
             if block.neuron.norm is not None:
                 reached |= block.neuron.norm.values.detach() != 0
@@ -227,9 +299,9 @@ def needed_neurons(network: SlayerNetwork) -> list[Tensor]:
 
 
 def compacted(network: SlayerNetwork) -> SlayerNetwork:
-    """Return the network without the neurons that are not needed, in evaluation mode.
+    """Return the network without neurons that have no effect, in evaluation mode.
 
-    It shares no weights with `network`, and gives the same answers.
+    It shares no memory with `network` and makes the same predictions.
     """
     needed = needed_neurons(network)
     removable = removable_layers(network)
@@ -253,12 +325,12 @@ _OF_SENDERS = ("synapse.weight", "input_synapse.weight", "mask", "synaptic_delay
 
 
 def _pairs(old: Any, new: Any, kept: Tensor, senders: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield each number of a new block and what is to be copied into it."""
+    """Yield each tensor of a new block and the values to copy into it."""
     values, everything = old.state_dict(), bool(kept.all() and senders.all())
     for name, to in new.state_dict().items():
         value = values[name].cpu()
         if name == "spike_state":
-            continue  # what a recurrent block sent last, which every run starts without
+            continue  # the last spikes of a recurrent block, from which no run starts
         if not everything and name in _OF_SENDERS:
             value = value[kept][:, senders]
         elif not everything and name == "recurrent_synapse.weight":
@@ -269,8 +341,8 @@ def _pairs(old: Any, new: Any, kept: Tensor, senders: Tensor) -> Iterator[tuple[
 
 
 def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:
-    """Return for each layer the SynOps of a spike of each sender, int64 (senders,), and of a spike
-    of its own that comes back to it; zeros among the weights count, as in a report."""
+    """Return for each layer the SynOps of a spike of each sender, int64 (senders,), and of one of
+    its own spikes that returns to it; zero weights count, as in a report."""
     found = []
     for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
         own = after[0] if layer.kind == "recurrent" else 0

@@ -15,7 +15,7 @@ from neurodeploy.export import netx, rules
 from neurodeploy.export.lava_order import from_lava, to_lava
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.simulators.process import Job, run_job
-from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks import slayer
 from neurodeploy.models.layers import ConvLayer, DenseLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 from neurodeploy.models.quantize import quantize
@@ -54,7 +54,7 @@ import numpy as np
 
 from neurodeploy.hw_sim.simulators.process import work
 from neurodeploy.models import lava_compat
-from neurodeploy.models.blocks.lava_dl import slayer  # in half the time that netx would take for it
+from neurodeploy.models.blocks import slayer  # in half the time that netx would take for it
 
 lava_compat.prepare()
 

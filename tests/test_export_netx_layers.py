@@ -11,7 +11,7 @@ import torch
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks import slayer
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest

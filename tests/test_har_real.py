@@ -23,7 +23,7 @@ from neurodeploy.export import __main__ as export
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.learning import checkpoint
-from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.blocks import layer_spikes
 from neurodeploy.running.comparison import check_equivalence
 from neurodeploy.running.inputs import task_samples
 

@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 import torch
 
-from neurodeploy.models.blocks.lava_dl import slayer
-from neurodeploy.models.blocks.synaptic_dense import SynapticDense
+from neurodeploy.models.blocks import SynapticDense, slayer
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.quantize import quantize
 
@@ -94,7 +93,7 @@ REFUSED = {
     ),
     "biases between the integers": (
         lambda: [rough(Dense(biased(), 7, 4))],
-        "its biases are no multiples of 1/64",
+        "its biases are not multiples of 1/64",
     ),
     "biases too large": (
         lambda: [wide(Dense(biased(), 7, 4))],

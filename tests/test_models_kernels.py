@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.kernels.cuba_block import CubaBlock, Dynamics
+from neurodeploy.models.kernels.neurons import CubaNeurons, Dynamics
 from neurodeploy.models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -141,7 +141,7 @@ def test_the_reset_takes_no_part_in_the_gradient():
         threshold=64, centre=1.0, slope=2.0, height=3.0,
     )  # fmt: skip
     inputs = torch.tensor([2.0, 0, 0, 0, 1.0, 0]).reshape(1, 6, 1).requires_grad_()
-    spikes = CubaBlock.apply(inputs, None, dynamics)
+    spikes = CubaNeurons.apply(inputs, None, None, None, None, None, dynamics)
     assert spikes.flatten().tolist() == [0, 1, 0, 0, 0, 1]
     spikes[0, 5, 0].backward()
     v = voltage_before_reset(inputs.detach().flatten().tolist(), kept_u, kept_v)[4]

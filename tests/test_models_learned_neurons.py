@@ -11,8 +11,7 @@ import torch
 
 from neurodeploy.models import loihi
 from neurodeploy.models.architecture import Architecture, LayerSpec
-from neurodeploy.models.kernels.cuba_block import Dynamics
-from neurodeploy.models.kernels.learned_neurons import LearnedNeurons
+from neurodeploy.models.kernels.neurons import CubaNeurons, Dynamics
 from neurodeploy.models.snn import SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -172,7 +171,7 @@ def test_all_gradients_are_those_of_a_loop_over_time(seed):
     expected = by_loop(*given, dynamics)
     (expected * weights).sum().backward()
     single = [each.detach().float().requires_grad_() for each in given]
-    found = LearnedNeurons.apply(*single, dynamics)
+    found = CubaNeurons.apply(single[0], None, *single[1:], dynamics)
     (found * weights).sum().backward()
     assert torch.equal(found.double(), expected)
     assert 0.05 < found.detach().mean() < 0.6
@@ -204,8 +203,8 @@ def test_gradients_of_decays_are_finite_differences():
         return total
 
     parameters = [each.clone().requires_grad_() for each in decays]
-    spikes = LearnedNeurons.apply(
-        torch.from_numpy(inputs).float().requires_grad_(), None, None, *parameters, dynamics
+    spikes = CubaNeurons.apply(
+        torch.from_numpy(inputs).float().requires_grad_(), None, None, None, *parameters, dynamics
     )
     assert not spikes.any()
     (spikes * torch.from_numpy(weights)).sum().backward()

@@ -10,8 +10,7 @@ import torch
 
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.lava_dl import slayer
-from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.blocks import layer_spikes, slayer
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.models.quantize import quantize
@@ -177,8 +176,8 @@ REFUSED = {
     ),
     "unquantized weights": (
         lambda: Dense(NEURON, 7, 4, pre_hook_fx=None),
-        "its weights are no multiples of 1/64, so they are not quantized; leave pre_hook_fx at the "
-        "block's default",
+        "its weights are not multiples of 1/64, so they are not quantized; leave pre_hook_fx at "
+        "the block's default",
     ),
     "no number": (
         lambda: no_number(NEURON, 7, 4),
@@ -284,7 +283,7 @@ def test_all_problems_are_reported_at_once(stack):
         quantize(network)
     starts = [problem.split(";")[0] for problem in error.value.problems]
     assert starts == [
-        "block 0: its weights are no multiples of 1/64, so they are not quantized",
+        "block 0: its weights are not multiples of 1/64, so they are not quantized",
         "block 0: its threshold is 70",
         "block 1: its spikes are graded",
         "block 1: its state persists between batches",

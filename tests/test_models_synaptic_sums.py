@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neurodeploy.models.architecture import Architecture
-from neurodeploy.models.blocks.synaptic_dense import gaussians, split_delays
+from neurodeploy.models.blocks import gaussians, split_delays
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.kernels.sums import synaptic_sums
 from neurodeploy.models.snn import ROUNDED_FROM, SlayerNetwork

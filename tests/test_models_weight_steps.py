@@ -9,7 +9,7 @@ from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement.budgets import weight_format
 from neurodeploy.models.architecture import WEIGHT_BITS
 from neurodeploy.models.architecture_json import PRESETS
-from neurodeploy.models.blocks.builder import WeightSteps
+from neurodeploy.models.blocks import WeightSteps
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
 

@@ -127,7 +127,7 @@ def test_synaptic_delays_decays_and_dropout_are_those_of_one_process(
 
 
 def test_processes_drop_the_senders_that_one_drops() -> None:
-    from neurodeploy.models.blocks.builder import drop_senders
+    from neurodeploy.models.blocks import drop_senders
 
     spikes = torch.ones(7, 20, 3)
     torch.manual_seed(0)

@@ -152,7 +152,7 @@ def test_one_delay_changed_by_one_is_found(trained, draw_spikes):
 
 
 def test_dropout_takes_no_part_and_stays_as_it_was(stack, draw_spikes):
-    from neurodeploy.models.blocks.lava_dl import slayer
+    from neurodeploy.models.blocks import slayer
 
     neuron = {"threshold": 0.3, "current_decay": 0.25, "voltage_decay": 0.05}
     torch.manual_seed(4)

@@ -25,7 +25,7 @@ import numpy as np
 
 from neurodeploy.hw_sim.simulators.process import work
 from neurodeploy.models import lava_compat
-from neurodeploy.models.blocks.lava_dl import slayer  # in half the time that netx would take for it
+from neurodeploy.models.blocks import slayer  # in half the time that netx would take for it
 
 lava_compat.prepare()
 

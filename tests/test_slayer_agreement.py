@@ -11,8 +11,7 @@ import torch
 
 from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.lava_dl import slayer
-from neurodeploy.models.blocks.spikes import layer_spikes
+from neurodeploy.models.blocks import layer_spikes, slayer
 from neurodeploy.models.layers import ConvLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.quantize import quantize
 from neurodeploy.running.comparison import check_equivalence

@@ -105,7 +105,7 @@ def test_slayer_and_fast_agree_in_every_spike(trained):
     assert all(layer.mean() > 0.005 for layer in activity.spikes[:-1])
     with torch.no_grad():
         own = trained.layer_spikes(torch.from_numpy(spikes).float())
-        synops = trained.synops(torch.from_numpy(spikes).float(), own)
+        synops = trained.layer_synops(torch.from_numpy(spikes).float(), own).sum(0)
     assert all(np.array_equal(a, b) for a, b in zip(own, activity.spikes))
     assert synops.tolist() == sum(layer.synops for layer in count(twin, activity)).tolist()
 

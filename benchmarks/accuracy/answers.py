@@ -42,7 +42,7 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
     from neurodeploy.hw_sim.readout import outputs
     from neurodeploy.learning import checkpoint
-    from neurodeploy.models.blocks.spikes import layer_spikes
+    from neurodeploy.models.blocks import layer_spikes
     from neurodeploy.running.inputs import task_samples
 
     cli.use_threads(threads)

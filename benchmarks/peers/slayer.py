@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks.peers import measuring
 from benchmarks.peers.workload_file import LayerArrays, Workload
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.lava_dl import slayer
+from neurodeploy.models.blocks import slayer
 
 
 def block(layer: LayerArrays, following: LayerArrays | None) -> Any:

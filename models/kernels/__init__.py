@@ -1,7 +1,6 @@
-"""The dynamics of blocks in compiled kernels, which train on a CPU.
+"""Compiled kernels that train blocks on a CPU.
 
-runs             runs a block in them, forward and backward
-cuba_block       neurons of given decays, and axonal delays; learned_neurons of learned decays
-sums             weighted sums of a layer, with delays of synapses too
-threads          shares a batch among cores
+neurons         neurons with biases, feedback and learned decays, and axonal delays
+sums            weighted sums of a layer, also with delays of synapses
+threads         splits a batch over cores
 """

@@ -1,4 +1,4 @@
-"""What the neurons of a dense layer receive, with gradients: plain and with synaptic delays."""
+"""Weighted sums of a dense layer, with gradients: plain and with synaptic delays."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ from numba import float32, uint64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurodeploy.models.blocks.synaptic_dense import (
-    SynapticDense,
-    gaussian,
-    level_at,
-    levels_of,
-    split_delays,
-)  # fmt: skip
+from neurodeploy.models.blocks import SynapticDense, gaussian, split_delays, width_index, widths
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.kernels.threads import over_samples
 
 
 class DenseSums(torch.autograd.Function):
-    """`torch.nn.functional.linear` without a bias, of a batch that is shared among threads."""
+    """`torch.nn.functional.linear` without a bias, with the batch split over threads."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, weight: Tensor) -> Tensor:
@@ -68,12 +62,12 @@ _SUMS = {"fastmath": {"reassoc", "contract", "nsz"}}
 
 @dataclass(frozen=True)
 class Rows:
-    """Where the spread spikes of one sender stand in a buffer, a stretch for each width.
+    """Where the spread spikes of one sender are in a buffer, a stretch for each width.
 
     Attributes:
         taps: of the Gaussian of every width, float32 (widths, taps), the middle one in the middle.
         reach: taps on either side of it that count, uint64 (widths,).
-        middle: where the first step stands in each stretch, uint64 (widths,).
+        middle: index of the first step in each stretch, uint64 (widths,).
         start: of the row of each whole delay, uint64 (rows,).
         size: of the buffer.
     """
@@ -86,17 +80,17 @@ class Rows:
 
 
 def rows_of(block: SynapticDense, steps: int) -> Rows:
-    """Return the rows for samples of so many steps."""
-    levels, count = levels_of(0.0 if block.whole else block.width), block.longest + 2
+    """Return the rows for samples of this many steps."""
+    levels, count = widths(0.0 if block.whole else block.width), block.longest + 2
     kernels = [gaussian(width) for width in levels]
     reach = np.array([len(kernel) // 2 for kernel in kernels])
     taps = np.zeros((len(levels), 2 * reach[0] + 1), np.float32)
     for own, kernel, ahead in zip(taps, kernels, reach):
         own[reach[0] - ahead : reach[0] + ahead + 1] = kernel
-    before = count + int(reach[0])  # room for late rows, and for what looks ahead
+    before = count + int(reach[0])  # room for late rows, and for taps before the middle
     size = before + steps + int(reach[0])
     middle = np.arange(len(levels)) * size + before
-    start = np.array([middle[level_at(levels, m)] - m for m in range(count)])
+    start = np.array([middle[width_index(levels, m)] - m for m in range(count)])
     return Rows(
         taps, reach.astype(np.uint64), middle.astype(np.uint64), start.astype(np.uint64),
         size * len(levels),
@@ -105,12 +99,12 @@ def rows_of(block: SynapticDense, steps: int) -> Rows:
 
 @dataclass(frozen=True)
 class Synapses:
-    """The synapses that there are, sorted by their sender.
+    """The existing synapses, sorted by their sender.
 
     Attributes:
-        place: of each in a matrix (neurons, senders), int64.
-        first: of each sender, uint64 (senders + 1,).
-        target: neuron of each, uint64.
+        place: flat index of each in a matrix (neurons, senders), int64.
+        first: index of the first synapse of each sender, uint64 (senders + 1,).
+        target: neuron that each reaches, uint64.
     """
 
     place: NDArray[np.int64]
@@ -119,7 +113,7 @@ class Synapses:
 
 
 def synapses_of(block: SynapticDense) -> Synapses:
-    """Return the synapses that the block's mask leaves."""
+    """Return the synapses that the block's mask keeps."""
     neurons, senders = block.synaptic_delay.shape
     exists = np.ones((senders, neurons), bool)
     if block.mask is not None:
@@ -161,7 +155,7 @@ def _forward(spikes, first, target, row, near, far, taps, reach, middle, start, 
     """spikes float32 (B, I, T) -> out float32 (B, J, T).
 
     row, near and far of each synapse: the row before its delay, and its weight there and in the row
-    after. Indices are uint64: numba would look whether others are negative in every step.
+    after. Indices are uint64, since numba checks the sign of others in every step.
     """
     batch, senders, steps = spikes.shape
     buffer = np.empty(size, np.float32)
@@ -187,7 +181,7 @@ def _backward(
 ):
     """grad float32 (B, J, T) -> out float32 (B, I, T) of the spikes, or of no samples.
 
-    found float32 (2, synapses) takes the products of the gradient with both rows of each synapse.
+    found float32 (2, synapses) receives the products of the gradient with both rows of a synapse.
     """
     batch, senders, steps = spikes.shape
     buffer, back = np.empty(size, np.float32), np.empty(size, np.float32)
@@ -221,7 +215,7 @@ _compiled_backward = compile_kernel(_backward, **_SUMS)
 
 
 class SynapticSums(torch.autograd.Function):
-    """The sums as one operation."""
+    """The sums of synapses with delays, as one operation."""
 
     @staticmethod
     def forward(
@@ -234,10 +228,10 @@ class SynapticSums(torch.autograd.Function):
             spikes: float, 0 where there is none.
             weight: rounded, (neurons, senders).
             delays: in steps, (neurons, senders).
-            block: whose mask and width hold.
+            block: with the mask and the width.
 
         Raises:
-            InputError: when a delay is not finite.
+            InputError: if a delay is not finite.
         """
         if not bool(torch.isfinite(delays).all()):
             raise InputError("a delay is not finite; train with a lower learning rate")

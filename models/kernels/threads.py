@@ -1,8 +1,8 @@
 """Split the samples of a batch over threads that sleep, not spin, while they wait.
 
-torch and numba each have a pool of threads, whose waiting ones spin. Used in turn on all cores they
-slow each other down, tenfold where another program runs as well. These threads run compiled code
-and matrix products of their own part of a batch, each on one thread.
+torch and numba each have a pool of threads that spin while they wait. Used in turn on all cores
+they slow each other down, tenfold on a busy machine. Each of these threads runs the compiled code
+and matrix products of its part of a batch.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 def over_samples(samples: int, work: Callable[[slice], T]) -> list[T]:
-    """Return what `work` makes of each part of a batch, on as many threads as torch has.
+    """Return the result of `work` for each part of a batch, on as many threads as torch has.
 
     Args:
-        samples: in the batch; the parts follow each other and differ by one sample at most.
-        work: is given the part; it must release Python's lock where it takes time.
+        samples: in the batch; the parts are in order and differ by one sample at most.
+        work: is called with each part; its slow operations must release Python's lock.
     """
     count = min(torch.get_num_threads(), samples)
     if count <= 1:
@@ -35,7 +35,7 @@ def over_samples(samples: int, work: Callable[[slice], T]) -> list[T]:
 
 @lru_cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    """Return so many threads, on each of which torch computes on that thread alone."""
+    """Return `count` threads on which torch uses a single thread."""
     before = torch.get_num_threads()
     all_started = Barrier(count)
 
@@ -50,6 +50,6 @@ def _pool(count: int) -> ThreadPoolExecutor:
     return pool
 
 
-# A forked process has no threads but one.
+# A forked process has only one thread.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)

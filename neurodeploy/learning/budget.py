@@ -35,6 +35,7 @@ from neurodeploy.hw_sim.estimates.meter import Meter, operation
 from neurodeploy.hw_sim.placement.place import place
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.distributed import ALONE, Team
+from neurodeploy.models.blocks import synapse_weights
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import (
@@ -42,7 +43,6 @@ from neurodeploy.models.snn import (
     compacted,
     fan_outs,
     removable_layers,
-    weights_into,
 )
 from neurodeploy.samples import Samples
 
@@ -355,8 +355,8 @@ class Thrift:
         """Follow how much each neuron matters, from the gradient of a step."""
         rate = max(1 / self._seen, min(CHECKS / steps, 1.0))
         for index in removable_layers(self._network):
-            sent = weights_into(self._network.layers[index + 1])[0]
-            own = weights_into(self._network.layers[index])[1:]
+            sent = synapse_weights(self._network.layers[index + 1])[0]
+            own = synapse_weights(self._network.layers[index])[1:]
             change = torch.stack([_change(each) for each in (sent, *own)]).sum(0)
             self._matter[index] += rate * (change.square() - self._matter[index])
 
@@ -407,9 +407,9 @@ class Thrift:
             gone = self.alive[index] == 0
             if not gone.any():
                 continue
-            weights_into(blocks[index])[0].data[gone] = 0
-            weights_into(blocks[index + 1])[0].data[:, gone] = 0
-            for own in weights_into(blocks[index])[1:]:
+            synapse_weights(blocks[index])[0].data[gone] = 0
+            synapse_weights(blocks[index + 1])[0].data[:, gone] = 0
+            for own in synapse_weights(blocks[index])[1:]:
                 own.data[gone], own.data[:, gone] = 0, 0
             if blocks[index].neuron.norm is not None:
                 blocks[index].neuron.norm.values.data[gone] = 0

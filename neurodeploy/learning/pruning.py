@@ -15,8 +15,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from neurodeploy.models.blocks import synapse_weights
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.snn import SlayerNetwork, removable_layers, weights_into
+from neurodeploy.models.snn import SlayerNetwork, removable_layers
 
 BEGIN: Final = 0.15
 ARRIVED: Final = 0.7
@@ -49,7 +50,7 @@ class WeightPruning:
     def _check_some_stay(self) -> None:
         """Raise InputError when none of the weights into a layer would stay."""
         for index, block in enumerate(self._blocks):
-            weight, mask = weights_into(block)[0], getattr(block, "mask", None)
+            weight, mask = synapse_weights(block)[0], getattr(block, "mask", None)
             there = weight.numel() if mask is None else int(mask.sum())
             if round(self._share * there) == there:
                 highest = (there - 1) / there
@@ -71,7 +72,7 @@ class WeightPruning:
         if not share:
             return
         for index, block in enumerate(self._blocks):
-            for own, weight in enumerate(weights_into(block)):
+            for own, weight in enumerate(synapse_weights(block)):
                 senders = index if own else index - 1
                 there = torch.ones_like(weight.data)
                 if getattr(block, "mask", None) is not None:

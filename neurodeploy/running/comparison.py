@@ -377,7 +377,7 @@ def _check_batch(
     """Compare both networks on a batch (batch, channels, time), with both sides of a difference."""
     import torch
 
-    from neurodeploy.models.blocks.spikes import layer_spikes
+    from neurodeploy.models.blocks import layer_spikes
 
     fast = get("fast")
     activity = fast.run(network, spikes, RunOptions())

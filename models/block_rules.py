@@ -1,4 +1,4 @@
-"""What lava-dl's blocks must hold to have an integer twin: small rules that all run."""
+"""Rules that lava-dl's blocks must meet to become an integer network; all of them run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import torch
 
 from neurodeploy.models import loihi
-from neurodeploy.models.blocks.builder import BiasedRecurrentNeuron
-from neurodeploy.models.blocks.lava_dl import (
+from neurodeploy.models.blocks import (
     AVERAGE,
     CONV,
     DENSE,
     FLATTEN,
     INPUT,
     RECURRENT,
+    BiasedRecurrentNeuron,
+    SynapticDense,
     axonal_delays,
     decays,
     has_neurons,
@@ -26,11 +27,13 @@ from neurodeploy.models.blocks.lava_dl import (
     slayer,
     synapses,
 )
-from neurodeploy.models.blocks.synaptic_dense import SynapticDense
 
 
 def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:
-    """Return a sentence for every rule that a block breaks; rules that need more come second."""
+    """Return a sentence for every rule that a block breaks.
+
+    The rules about numbers run only on blocks of a supported kind and place.
+    """
     found = []
     for index, block in enumerate(blocks):
         kinds = list(_unsupported(block)) or list(_misplaced(blocks, index))
@@ -106,7 +109,7 @@ def _misplaced(blocks: Sequence[Any], index: int) -> Iterator[str]:
     if isinstance(block, INPUT) and block.input_shape is None:
         yield "its shape was never set; run one forward pass before loading the weights"
     if isinstance(block, AVERAGE) and index != len(blocks) - 1:
-        yield "it is an Average block before the last; averages are answers, no spikes"
+        yield "it is an Average block before the last; averages are a readout, not spikes"
 
 
 def weights_have_integers(block: Any) -> Iterator[str]:
@@ -115,7 +118,7 @@ def weights_have_integers(block: Any) -> Iterator[str]:
         scaled = scaled_weight(block, synapse)
         if not np.array_equal(scaled, np.round(scaled)):
             yield (
-                f"its {name} are no multiples of 1/64, so they are not quantized; leave "
+                f"its {name} are not multiples of 1/64, so they are not quantized; leave "
                 "pre_hook_fx at the block's default"
             )
         low, high = scaled.min(), scaled.max()
@@ -131,7 +134,7 @@ def biases_have_integers(block: Any) -> Iterator[str]:
     """Biases must be multiples of 1/64 that fit 13 bits, as SLAYER's own 8 bits give."""
     scaled = scaled_bias(block)
     if not np.isfinite(scaled).all() or not np.array_equal(scaled, np.round(scaled)):
-        yield "its biases are no multiples of 1/64; leave the norm's pre_hook_fx at its default"
+        yield "its biases are not multiples of 1/64; leave the norm's pre_hook_fx at its default"
     elif scaled.min() < loihi.BIAS_MIN or scaled.max() > loihi.BIAS_MAX:
         yield (
             f"its biases reach from {scaled.min():.0f} to {scaled.max():.0f} in integers; Lava's "
@@ -140,21 +143,21 @@ def biases_have_integers(block: Any) -> Iterator[str]:
 
 
 def input_drives_the_voltage(block: Any) -> Iterator[str]:
-    """Input neurons must have a current that is the input of the step, and no more: Lava's input
-    is added to the voltage."""
+    """The current of input neurons must be the input of the same step alone, since Lava adds the
+    input to the voltage."""
     if not isinstance(block, INPUT):
         return
     if (decays(block)[0] != loihi.DECAY_ONE).any():
         yield "it takes the input and its current decays slowly; Lava's has none, set it to 1"
     if any(value != round(float(value)) for value in input_transform(block)):
-        yield "weight and bias of the input are no multiples of 1/64; leave pre_hook_fx alone"
+        yield "weight and bias of the input are not multiples of 1/64; leave pre_hook_fx alone"
     if scaled_bias(block).any():
         yield "it takes the input and its norm adds biases; give the block a bias instead"
 
 
 def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
-    """A recurrent block's biases must not leak into its current: it keeps its current from step to
-    step as the norm left it, so that a bias adds up there unless the current decays at once."""
+    """A recurrent block's biases must not accumulate in its current, which lava-dl stores after the
+    norm; they do unless the current decays at once."""
     keeps_it = isinstance(block, RECURRENT) and not isinstance(block.neuron, BiasedRecurrentNeuron)
     recurrent_bias = keeps_it and scaled_bias(block).any()
     if recurrent_bias and (decays(block)[0] != loihi.DECAY_ONE).any():
@@ -165,7 +168,7 @@ def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
 
 
 def threshold_fits(block: Any) -> Iterator[str]:
-    """The threshold must be below 64, where float32 still holds SLAYER's epsilon, and over 0."""
+    """The threshold must be from 0 to below 64, where float32 still holds SLAYER's epsilon."""
     threshold = block.neuron.threshold
     if threshold >= loihi.SLAYER_THRESHOLD_LIMIT:
         yield (
@@ -177,7 +180,7 @@ def threshold_fits(block: Any) -> Iterator[str]:
 
 
 def delays_fit(block: Any) -> Iterator[str]:
-    """Axonal delays must be 62 steps or less; SLAYER's forward pass brings them to 0 or more."""
+    """Axonal delays must be 62 steps or less; SLAYER's forward pass clamps them to 0 or more."""
     if block.delay is None:
         return
     if not block.delay.init:
@@ -192,7 +195,7 @@ def delays_fit(block: Any) -> Iterator[str]:
 
 
 def sums_are_exact(block: Any) -> Iterator[str]:
-    """A layer's weighted sums must be exact in float32, where SLAYER computes them."""
+    """A layer's weighted sums must be exact in float32, in which SLAYER computes them."""
     sums = [
         np.abs(scaled_weight(block, synapse)).reshape(len(synapse.weight), -1).sum(axis=1)
         for synapse in synapses(block).values()
@@ -214,11 +217,11 @@ RULES = (
     delays_fit,
     sums_are_exact,
 )
-"""What each block with neurons must hold; every rule runs, every problem is reported."""
+"""Rules of each block with neurons; every rule runs, every problem is reported."""
 
 
 def _delays_have_a_receiver(later: Sequence[Any], block: Any) -> Iterator[str]:
-    """An axonal delay belongs to the layer that receives, which must be able to have delays."""
+    """Axonal delays become delays of the receiving layer, which must be able to have them."""
     if block.delay is None or not axonal_delays(block).any():
         return
     receivers = [each for each in later if not isinstance(each, (FLATTEN, AVERAGE))]
