@@ -1,4 +1,4 @@
-"""What runs where, as the README shows it: made from the tables that decide it."""
+"""What runs where, as docs/reference/supported.md shows it: made from the tables that decide it."""
 
 from __future__ import annotations
 

@@ -397,3 +397,24 @@ def offline_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("tonic.dataset.download_and_extract_archive", no_download)
     monkeypatch.setattr("requests.get", no_download)
+
+
+@pytest.fixture
+def run_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_torch_thread: None
+) -> Callable[[str], dict[str, Any]]:
+    """Return a function that executes the Python of a page, what stands in its comments too, in an
+    empty folder, and returns the names that it defines."""
+    from sybil import Sybil
+    from sybil.parsers.markdown import PythonCodeBlockParser
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(page: str) -> dict[str, Any]:
+        root = Path(__file__).resolve().parent.parent
+        document = Sybil(parsers=[PythonCodeBlockParser()]).parse(root / page)
+        for example in document.examples():
+            example.evaluate()
+        return dict(document.namespace)
+
+    return run

@@ -1,138 +1,143 @@
-"""The page on users' own networks does what it says, on a network and a file of lava-dl's own."""
+"""Every page: its Python runs, its commands and options exist, its links lead somewhere."""
 
 from __future__ import annotations
 
-import json
+import importlib
+import importlib.util
 import re
-import subprocess
-import sys
+import shlex
+from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import nbformat
 import pytest
 
-from neurodeploy.export import netx
-from neurodeploy.models.errors import InputError
+import neurodeploy as nd
+from neurodeploy.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "how-to" / "own-network.md").read_text(encoding="utf-8")
-DEFINITION, FROM_CHECKPOINT, FROM_FILE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
-
-def run(block: str, names: dict[str, Any]) -> dict[str, Any]:
-    """Execute a block of the page with and into these names."""
-    exec(compile(block, "own-network.md", "exec"), names)
-    return names
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch, draw_spikes) -> dict[str, Any]:
-    """Enter a folder with all that the page takes for granted; return the names defined so far.
-
-    The network has been through one optimizer step, and its delays are spread.
-    """
-    import torch
-
-    monkeypatch.chdir(tmp_path)
-    np.save("my_spikes.npy", draw_spikes(9, 12, 60))
-    torch.manual_seed(8)
-    names = run(DEFINITION, {})
-    network = names["MyNetwork"]()
-    spikes = torch.from_numpy(np.load("my_spikes.npy")).float()
-    network(spikes)
-    for block in network.blocks[:2]:
-        block.delay.delay.data = 20 * torch.rand(block.delay.delay.shape)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    (network(spikes).sum() - 100).square().backward()
-    optimizer.step()
-    torch.save(network.state_dict(), "my_network.pt")
-    names["slayers"] = [network]
-    names["delayed"] = delayed_spikes(network, spikes)
-    network.export_hdf5("exported.net")
-    return names
+DOCS = ROOT / "docs"
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+}
+for each in sorted(DOCS.rglob("*.ipynb")):
+    cells = nbformat.read(each, as_version=4).cells
+    PAGES[str(each.relative_to(ROOT))] = "\n\n".join(
+        cell.source for cell in cells if cell.cell_type == "markdown"
+    )
+OLD_NAMES = ("CHANGELOG.md", "docs/changes-in-0.2.md")
+"""Pages that name options of earlier versions."""
+OWN_TEST = (
+    "docs/how-to/any-network.md", "docs/how-to/own-network.md", "docs/how-to/own-task.md",
+    "docs/reference/cost-files.md",
+)  # fmt: skip
+"""Pages that a test of their own runs."""
+NOT_OURS = {
+    "--all-extras", "--build", "--check", "--cpu", "--dev", "--dist", "--extra", "--group", "--no-deps",
+    "--no-group", "--no-sync", "--nproc-per-node", "--override", "--override-dependencies",
+    "--python", "--site-dir", "--strict", "--torch-backend",
+}  # fmt: skip
+"""Options of uv, pip, pytest, mkdocs and torchrun that pages name."""
 
 
-def delayed_spikes(network: Any, spikes: Any) -> list[np.ndarray]:
-    """Return the spikes of every block after its delay, as the module itself computes them."""
-    arriving, found = spikes, []
-    for block in network.blocks:
-        arriving = block(arriving)
-        found.append(arriving.detach().numpy().astype(np.uint8))
+@cache
+def hooks() -> Any:
+    """Return the module that generates parts of the site."""
+    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def parser_of(module: str) -> ArgumentParser:
+    found = importlib.import_module(module)
+    if hasattr(found, "__path__"):
+        found = importlib.import_module(f"{module}.__main__")
+    parser: ArgumentParser = hooks().parser_of(found.main)
+    return parser
+
+
+def code_of(page: str) -> list[str]:
+    """Return the lines of a page's code and its code in the text, Python and JSON left out."""
+    text = re.sub(r"^```(?:python|json)\n.*?^```$", "", PAGES[page], flags=re.M | re.S)
+    fences = re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S)
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    indented = re.findall(r"^(?: {4}|\t)(.*)$", text, re.M)
+    inline = [" ".join(each.split()) for each in re.findall(r"`([^`]+)`", text)]
+    lines = [line for block in [*fences, "\n".join(indented)] for line in block.splitlines()]
+    return [line.strip() for line in lines] + inline
+
+
+def commands_of(page: str) -> set[tuple[str, str]]:
+    """Return the modules that a page runs, each with its arguments."""
+    found = set()
+    short = rf"(?:neurodeploy )?({'|'.join(COMMANDS)})((?: --?[\w-]+.*| \S+[./]\S*.*))"
+    for line in code_of(page):
+        for match in re.finditer(r"-m ((?:neurodeploy|benchmarks)[\w.]*)([^`|&;#]*)", line):
+            found.add((match[1], match[2].strip()))
+        if match := re.fullmatch(short, line):
+            found.add((f"neurodeploy.{match[1]}", match[2].strip()))
     return found
 
 
-def test_a_checkpoint_is_quantized_checked_compared_and_written(workplace, capsys):
-    names = run(FROM_CHECKPOINT, workplace)
-    assert not names["problems"]
-    assert names["comparison"].equal
-    assert names["comparison"].num_spikes > 1000
-    assert capsys.readouterr().out.startswith(
-        "no problem on Loihi 1 and Loihi 2\nthe trained network and fast agree in all "
-    )
-    assert [layer.delay_kind for layer in names["network"].layers] == ["none", "axonal", "axonal"]
-    assert netx.read(Path("my_network.net")).inputs == 12
-
-
-def test_a_file_of_lava_dl_spikes_as_its_network_did(workplace, capsys):
-    names = run(FROM_FILE, workplace)
-    expected = names["delayed"]
-    assert all(layer.sum() > 100 for layer in expected[:2])
-    assert all(np.array_equal(a, b) for a, b in zip(names["activity"].spikes, expected))
-    kinds = [layer.delay_kind for layer in names["network"].layers]
-    assert kinds == ["dendritic", "dendritic", "none"]
-    assert f"predictions: {expected[-1].sum(2).argmax(1)}" in capsys.readouterr().out
-
-
-def test_stock_netx_gives_the_same_output_from_the_same_file(workplace):
-    """Lava runs in a process of its own, which a time limit ends if it hangs."""
-    expected = workplace["delayed"][-1][0]
-    with open("out.txt", "w") as out, open("err.txt", "w") as err:
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks.stock_lava", *map(str, files_for_stock()), "1"],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=600, check=True,
-        )  # fmt: skip
-    given = json.loads(Path("out.txt").read_text().splitlines()[-1])["first_output"]
-    assert expected.sum() > 0
-    assert np.array_equal(given, expected)
-
-
-def files_for_stock() -> tuple[Path, Path]:
-    return Path("exported.net").resolve(), Path("my_spikes.npy").resolve()
-
-
-def recurrent(layer: Any) -> None:
-    put(layer, "type", np.array([b"dense_rec"]))
-    put(layer, "weight_rec", np.ones((32, 32)))
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda layer: put(layer, "type", np.array([b"pool"])), "the layer is pooling ('pool')"),
-        (lambda layer: put(layer, "type", np.array([b"concat"])), "is concatenation ('concat')"),
-        (lambda layer: put(layer, "type", np.array([b"conv"])), "the convolution has delays"),
-        (recurrent, "the recurrent layer has delays and weights of shape (32, 64)"),
-        (lambda layer: put(layer["neuron"], "type", np.array([b"ALIF"])), "type is 'ALIF'"),
-        (lambda layer: put(layer["neuron"], "refDelay", 2), "refDelay is 2"),
-        (lambda layer: put(layer["neuron"], "gradedSpike", True), "gradedSpike is set"),
-        (lambda layer: put(layer, "delay", np.full(32, 63)), "the range is 0 to 62"),
-        (lambda layer: put(layer, "weight", layer["weight"][()] * 300), "-256 to 255"),
-    ],
+COMMAND_LINES = sorted(
+    {each for page in PAGES if "own-task" not in page for each in commands_of(page)}
 )
-def test_what_the_page_calls_refused_is_refused_by_name(workplace, change, said):
-    import h5py
-
-    with h5py.File("exported.net", "r+") as file:
-        change(file["layer/1"])
-    with pytest.raises(InputError, match=re.escape(said)) as error:
-        netx.read(Path("exported.net"))
-    assert "layer 1" in str(error.value)
 
 
-def put(group: Any, name: str, value: Any) -> None:
-    if name in group:
-        del group[name]
-    group.create_dataset(name, data=value)
+@pytest.mark.parametrize(("module", "words"), COMMAND_LINES)
+def test_a_command_on_a_page_takes_its_options(module: str, words: str) -> None:
+    if module == "neurodeploy":  # it lists the commands
+        return
+    parser = parser_of(module)
+    if re.fullmatch(r"--[\w-]+", words):  # an option by itself, as text names it
+        assert words in parser._option_string_actions
+    elif words:
+        parser.parse_args(shlex.split(words))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in OLD_NAMES])
+def test_options_that_a_page_names_exist(page: str) -> None:
+    modules = [f"neurodeploy.{name}" for name in COMMANDS]
+    modules += [module for module, _ in COMMAND_LINES if module.startswith("benchmarks")]
+    known = {word for module in modules for word in parser_of(module)._option_string_actions}
+    named = set(re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w-])", "\n".join(code_of(page))))
+    assert named <= known | NOT_OURS
+
+
+def test_the_reference_has_every_name_of_the_library() -> None:
+    pages = "".join(text for page, text in PAGES.items() if "reference/api" in page)
+    missing = [name for name in nd.__all__ if f"\n::: neurodeploy.{name}\n" not in pages + "\n"]
+    assert not missing
+
+
+def test_the_site_lists_every_option_and_every_field() -> None:
+    commands = hooks().commands()
+    for name in COMMANDS:
+        options = parser_of(f"neurodeploy.{name}")._option_string_actions
+        section = commands.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        assert all(f"`{option}" in section for option in options)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_to_files(page: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", PAGES[page])
+    missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
+    assert not missing
+
+
+WITH_PYTHON = [
+    page for page, text in PAGES.items() if "```python\n" in text and page not in OWN_TEST
+]
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON)
+def test_the_python_of_a_page_runs(page: str, run_page: Callable[[str], Any]) -> None:
+    run_page(page)

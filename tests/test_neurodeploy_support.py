@@ -1,4 +1,4 @@
-"""The README's table of what runs is the one that the registries give, and it holds."""
+"""The documentation's table of what runs is the one that the registries give, and it holds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from neurodeploy.models.neurons import NEURONS
 KINDS = [*LAYERS, *NEURONS]
 
 
-def test_the_readme_has_the_table_that_the_registries_give():
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    found = readme[readme.index(support.BEGIN) : readme.index(support.END) + len(support.END)]
-    assert found == support.markdown(), "put this into README.md:\n" + support.markdown()
+def test_the_page_has_the_table_that_the_registries_give():
+    page = (Path(__file__).parent.parent / "docs" / "reference" / "supported.md").read_text()
+    found = page[page.index(support.BEGIN) : page.index(support.END) + len(support.END)]
+    assert found == support.markdown(), "put this into supported.md:\n" + support.markdown()
 
 
 def test_every_kind_and_every_refusal_is_in_the_table():
