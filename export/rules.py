@@ -17,7 +17,7 @@ import numpy as np
 
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
-from neurodeploy.models.layers import ConvLayer, RecurrentLayer, longest_delay, weights_of
+from neurodeploy.models.layers import ConvLayer, RecurrentLayer, max_delay, weights_of
 from neurodeploy.models.network import QuantizedNetwork
 
 Rule: TypeAlias = Callable[[QuantizedNetwork], Iterator[str]]
@@ -112,7 +112,7 @@ def weights_of_delayed_recurrent_layers_unscaled(network: QuantizedNetwork) -> I
     """
     low, high = loihi.WEIGHT_MIN // 2, loihi.WEIGHT_MAX // 2
     for index, layer in enumerate(network.layers):
-        if not isinstance(layer, RecurrentLayer) or not longest_delay(layer):
+        if not isinstance(layer, RecurrentLayer) or not max_delay(layer):
             continue
         weight = np.hstack(weights_of(layer))
         if low <= weight.min() and weight.max() <= high:

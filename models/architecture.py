@@ -1,47 +1,56 @@
-"""The description of a network to train, layer by layer, checked when made."""
+"""The description of a network to train, in Python or as JSON: layers, their checks, the presets.
+
+`LayerSpec` and `Architecture` are checked when constructed. `read_architecture` reads the JSON file
+that `train --network` takes, whose schema is docs/schemas/network.json; `PRESETS` are the networks
+that `--network` knows by name.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
-from typing import Any, Final, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
 
-from neurodeploy.models import loihi
+import msgspec
+from msgspec import Meta
+
+from neurodeploy.models import loihi, schema
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.old_names import renamed
 
 Kind: TypeAlias = Literal["dense", "recurrent", "conv"]
 Delays: TypeAlias = Literal["none", "axonal", "synaptic"]
 LearnDecays: TypeAlias = Literal["no", "shared", "neuron"]
+WeightBits: TypeAlias = Literal[8, 6, 4]
 
-KINDS: Final = ("dense", "recurrent", "conv")
-DELAYS: Final = ("none", "axonal", "synaptic")
-LEARN_DECAYS: Final = ("no", "shared", "neuron")
-WEIGHT_BITS: Final = (8, 6, 4)
+KINDS: Final = get_args(Kind)
+DELAYS: Final = get_args(Delays)
+WEIGHT_BITS: Final = get_args(WeightBits)
 
-_ONLY_CONV: Final = ("channels", "kernel", "stride", "padding", "groups")
+_ONLY_CONV: Final = ("channels", "kernel_size", "stride", "padding", "groups")
 _ONLY: Final = {
     **dict.fromkeys(_ONLY_CONV, ("conv",)),
     "neurons": ("dense", "recurrent"),
-    "connections": ("dense",),
+    "density": ("dense",),
 }
 """Fields that only some kinds of layers have."""
 
 _STEP: Final = 1 / loihi.SLAYER_SCALE
-_RANGES: Final[dict[str, tuple[float, float]]] = {
-    "threshold": (_STEP, loihi.SLAYER_THRESHOLD_LIMIT - _STEP),
-    "current_decay": (0.0, 1.0),
-    "voltage_decay": (0.0, 1.0),
-    "tau_grad": (1e-6, 1e6),
-    "scale_grad": (1e-6, 1e6),
-}
-_CHOICES: Final[dict[str, tuple[Any, ...]]] = {
-    "kind": KINDS,
-    "delays": DELAYS,
-    "learn_decays": LEARN_DECAYS,
-    "weight_bits": WEIGHT_BITS,
-}
+
+Size: TypeAlias = Annotated[int, Meta(ge=1, le=loihi.SENDERS_MAX)]
+Decay: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Gradient: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e6)]
+From0: TypeAlias = Annotated[int, Meta(ge=0)]
+From1: TypeAlias = Annotated[int, Meta(ge=1)]
+if TYPE_CHECKING:  # one number stands for both; once checked it is a tuple
+    Pair: TypeAlias = Any
+    Padding: TypeAlias = Any
+else:
+    Pair = From1 | Annotated[tuple[From1, ...], Meta(min_length=2, max_length=2)]
+    Padding = From0 | Annotated[tuple[From0, ...], Meta(min_length=2, max_length=2)]
 
 
 @dataclass(frozen=True)
@@ -49,141 +58,99 @@ class LayerSpec:
     """One layer of an untrained network; every field but the kind and the size has a default.
 
     Attributes:
-        kind: "dense", "recurrent" (a dense layer whose neurons also reach one another) or "conv".
-        neurons: of a dense or recurrent layer, 1 to 65535.
-        channels: of a convolution.
-        kernel: height and width of a convolution's kernel; one number stands for both.
-        stride: its steps, height and width.
-        padding: rows and columns of zeros around the images, height and width.
-        groups: parts that input and output channels fall into.
-        delays: learned delays: "axonal", one a neuron (or channel) for the spikes that it sends, or
-            "synaptic", one for each synapse of the spikes that arrive at a dense layer.
-        longest_delay: time steps that no delay of the layer exceeds, 1 to 62.
-        bias: learn what every neuron (or channel) adds to its voltage in every step.
-        dropout: share of the senders whose spikes are left out, for a whole sample, in training.
-        connections: share of the synapses that a dense layer has; every neuron has as many, the
-            whole number next to it and one at least.
-        threshold: in SLAYER's units, 1.0 is the mantissa 64; below 64, in steps of 1/64.
-        current_decay, voltage_decay: fraction lost a step, 0 to 1.
-        tau_grad, scale_grad: width (relative to the threshold) and scale of the surrogate gradient.
-        learn_decays: "no", "shared" by all neurons of the layer, or one a "neuron".
-        weight_bits: bits of a weight, its sign among them: 8, 6 or 4.
+        kind: "dense", "recurrent" (dense, with synapses from the layer to itself) or "conv".
+        neurons: number of neurons of a dense or recurrent layer, 1 to 65535.
+        channels: number of output channels of a convolution, 1 to 65535.
+        kernel_size: height and width of a convolution's kernel; one number stands for both.
+        stride: steps of the kernel, height and width.
+        padding: rows and columns of zeros around the image, height and width.
+        groups: number of groups of input and output channels.
+        delays: learned delays: "none", "axonal" (one per neuron or channel, for the spikes that it
+            sends) or "synaptic" (one per synapse into a dense layer).
+        max_delay: upper limit of the layer's delays in time steps, 1 to 62.
+        bias: learn a bias per neuron (or channel), added to its voltage in every step.
+        dropout: fraction of the inputs that are dropped for a whole sample in training, 0 to below
+            1.
+        density: fraction of the synapses that a dense layer has, over 0 to 1. Every neuron has the
+            same number, rounded, at least one.
+        threshold: in SLAYER's units, where 1.0 is a mantissa of 64; 1/64 to below 64.
+        current_decay: fraction of the current that is lost per step, 0 to 1.
+        voltage_decay: fraction of the voltage that is lost per step, 0 to 1.
+        tau_grad: width of the surrogate gradient, relative to the threshold.
+        scale_grad: scale of the surrogate gradient.
+        learn_decays: "no", "shared" (one pair for the layer) or "neuron" (one pair per neuron).
+        weight_bits: bits of a weight, sign included: 8, 6 or 4.
+
+    Raises:
+        InputError: when a field has the wrong type, is out of range or does not fit the kind.
     """
 
     kind: Kind
-    neurons: int | None = None
-    channels: int | None = None
-    kernel: Any = (3, 3)
-    stride: Any = (1, 1)
-    padding: Any = (0, 0)
-    groups: int = 1
+    neurons: Size | None = None
+    channels: Size | None = None
+    kernel_size: Pair = (3, 3)
+    stride: Pair = (1, 1)
+    padding: Padding = (0, 0)
+    groups: Size = 1
     delays: Delays = "none"
-    longest_delay: int = loihi.DELAY_MAX
+    max_delay: Annotated[int, Meta(ge=1, le=loihi.DELAY_MAX)] = loihi.DELAY_MAX
     bias: bool = False
-    dropout: float = 0.0
-    connections: float = 1.0
-    threshold: float = 1.25
-    current_decay: float = 0.25
-    voltage_decay: float = 0.05
-    tau_grad: float = 0.02
-    scale_grad: float = 1.0
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    density: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    threshold: Annotated[float, Meta(ge=_STEP, le=loihi.SLAYER_THRESHOLD_LIMIT - _STEP)] = 1.25
+    current_decay: Decay = 0.25
+    voltage_decay: Decay = 0.05
+    tau_grad: Gradient = 0.02
+    scale_grad: Gradient = 1.0
     learn_decays: LearnDecays = "no"
-    weight_bits: int = 8
+    weight_bits: WeightBits = 8
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
+        schema.check_fields(self)
+        for name in ("kernel_size", "stride", "padding"):
             value = getattr(self, name)
-            if isinstance(value, bool) or value not in choices:
-                words = ", ".join(str(each) for each in choices)
-                raise InputError(f"{name} is {value!r}; it is one of {words}")
-        self._check_fields_of_kind()
-        for name, lowest in (("kernel", 1), ("stride", 1), ("padding", 0)):
-            object.__setattr__(self, name, _pair(getattr(self, name), lowest, name))
-        size = "channels" if self.kind == "conv" else "neurons"
-        for name, limit in (
-            (size, loihi.SENDERS_MAX),
-            ("groups", loihi.SENDERS_MAX),
-            ("longest_delay", loihi.DELAY_MAX),
-        ):
-            _check_whole(getattr(self, name), limit, name)
-        self._check_numbers()
-        self._check_together()
-
-    def _check_fields_of_kind(self) -> None:
+            object.__setattr__(self, name, (value, value) if isinstance(value, int) else value)
         for each in fields(self):
             kinds = _ONLY.get(each.name, KINDS)
             if self.kind not in kinds and getattr(self, each.name) != each.default:
                 raise InputError(
-                    f"{each.name} is given for a {self.kind} layer; only {' and '.join(kinds)} "
+                    f"{each.name} is set for a {self.kind} layer; only {' and '.join(kinds)} "
                     "layers have it"
                 )
-
-    def _check_numbers(self) -> None:
-        if not isinstance(self.bias, bool):
-            raise InputError(f"bias is {self.bias!r}; give true or false")
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not _is_number(value) or not low <= value <= high:
-                raise InputError(f"{name} is {value!r}; the range is {low:g} to {high:g}")
-        if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
-            raise InputError(f"dropout is {self.dropout!r}; it is a share from 0 to below 1")
-        if not _is_number(self.connections) or not 0 < self.connections <= 1:
-            raise InputError(f"connections is {self.connections!r}; it is a share over 0 up to 1")
-
-    def _check_together(self) -> None:
+        size = "channels" if self.kind == "conv" else "neurons"
+        if getattr(self, size) is None:
+            raise InputError(
+                f"a {self.kind} layer needs {size}, an integer from 1 to {loihi.SENDERS_MAX}"
+            )
         if self.delays == "synaptic" and self.kind != "dense":
             raise InputError(
-                f"delays is 'synaptic' for a {self.kind} layer, for which netx has none; only "
-                "dense layers have them"
+                f"delays is 'synaptic' for a {self.kind} layer; netx has synaptic delays in dense "
+                "layers only"
             )
         if self.learn_decays == "neuron" and self.kind == "conv":
             raise InputError(
-                "learn_decays is 'neuron' for a conv layer, whose decays lava-dl takes for those "
-                "of columns; use 'shared'"
+                "learn_decays is 'neuron' for a conv layer, whose decays lava-dl would apply per "
+                "column; use 'shared'"
             )
 
-    def connected(self, senders: int) -> int:
-        """Return how many of so many senders reach each neuron of a dense layer, one at least."""
-        return max(round(self.connections * senders), 1)
+    def synapses_per_neuron(self, inputs: int) -> int:
+        """Return how many of the inputs reach each neuron of a dense layer, at least one."""
+        return max(round(self.density * inputs), 1)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields that the layer's kind has as JSON values."""
+        """Return the fields of the layer's kind as JSON values."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
             if self.kind in _ONLY.get(name, KINDS)
         }
 
-    @staticmethod
-    def has_default(name: str) -> bool:
-        """Tell whether a field of that name may be left out."""
-        return {f.name: f.default for f in fields(LayerSpec)}[name] is not MISSING
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _check_whole(value: Any, limit: int, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
-        raise InputError(f"{name} is {value!r}; give a whole number from 1 to {limit}")
-
-
-def _pair(values: Any, lowest: int, name: str) -> tuple[int, int]:
-    pair = (values, values) if isinstance(values, int) else values
-    valid = isinstance(pair, (list, tuple)) and len(pair) == 2
-    if not valid or any(isinstance(v, bool) or not isinstance(v, int) or v < lowest for v in pair):
-        raise InputError(
-            f"{name} is {values!r}; give a height and a width, whole numbers from {lowest}"
-        )
-    return int(pair[0]), int(pair[1])
-
 
 SYNAPSES_MAX: Final = 1 << 27
-"""A network of more would fit no chip and hardly a machine's memory."""
+"""More synapses fit no chip, and hardly the memory of a computer."""
 
-SYNAPTIC_LONGEST: Final = 30
-"""The longest synaptic delay where nobody says otherwise."""
+SYNAPTIC_DELAY_MAX: Final = 30
+"""The default `max_delay` of synaptic delays."""
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -195,26 +162,32 @@ class Architecture:
     Attributes:
         input_shape: (channels,) or, for images, (channels, height, width).
         layers: in the order of the data, output neurons last.
-        longest_start: delays start uniformly between 0 and this many steps, or the layer's longest.
+        delay_init_max: delays are initialized uniformly between 0 and this many time steps (or the
+            layer's `max_delay` if that is less), 0 to 62.
+
+    Raises:
+        InputError: when a layer cannot follow the one before, or a limit is exceeded.
     """
 
-    input_shape: Shape
+    input_shape: tuple[From1, ...]
     layers: tuple[LayerSpec, ...]
-    longest_start: float = 30.0
+    delay_init_max: Annotated[float, Meta(ge=0, le=loihi.DELAY_MAX)] = 30.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
-        object.__setattr__(self, "layers", tuple(self.layers))
+        schema.check_fields(self)
+        if len(self.input_shape) not in (1, 3) or math.prod(self.input_shape) > loihi.SENDERS_MAX:
+            raise InputError(
+                f"input_shape is {self.input_shape}; give (channels,) or (channels, height, "
+                f"width), at most {loihi.SENDERS_MAX} in total"
+            )
         if not self.layers:
             raise InputError("the network has no layers; give at least one")
-        start, limit = self.longest_start, loihi.DELAY_MAX
-        if (
-            isinstance(start, bool)
-            or not isinstance(start, (int, float))
-            or not 0 <= start <= limit
-        ):
-            raise InputError(f"longest_start is {start!r}; the range is 0 to {limit}")
-        self._check_synapses()
+        total = sum(self.synapses)
+        if total > SYNAPSES_MAX:
+            raise InputError(
+                f"sizes {self.sizes} make {total:,} synapses; the limit is {SYNAPSES_MAX:,}, "
+                "about what a Loihi 2 holds, so give smaller layers"
+            )
         self._check_delays()
 
     @property
@@ -227,29 +200,21 @@ class Architecture:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Input channels, then neurons a layer, output neurons last."""
+        """Input channels, then neurons per layer, output neurons last."""
         return tuple(math.prod(shape) for shape in self.shapes)
 
     @property
     def has_biases(self) -> bool:
-        """Whether some layer has, so that its first step counts (see `models.blocks`)."""
+        """Whether a layer has biases, which act from the first step; see `models.blocks`."""
         return any(layer.bias for layer in self.layers)
-
-    def _check_synapses(self) -> None:
-        total = sum(stored for stored in self.synapses)
-        if total > SYNAPSES_MAX:
-            raise InputError(
-                f"sizes {self.sizes} make {total:,} synapses; the limit is {SYNAPSES_MAX:,}, "
-                "about what a Loihi 2 holds, so give smaller layers"
-            )
 
     @property
     def synapses(self) -> tuple[int, ...]:
-        """Weights that each layer has, those that a mask leaves out too."""
+        """Number of weights of each layer, masked ones included."""
         counts = []
         for layer, (before, after) in zip(self.layers, pairwise(self.shapes)):
             if layer.kind == "conv":
-                counts.append(after[0] * before[0] // layer.groups * math.prod(layer.kernel))
+                counts.append(after[0] * before[0] // layer.groups * math.prod(layer.kernel_size))
             else:
                 own = after[0] if layer.kind == "recurrent" else 0
                 counts.append(after[0] * (math.prod(before) + own))
@@ -259,7 +224,7 @@ class Architecture:
         if self.layers[-1].delays == "axonal":
             raise InputError(
                 f"layer {len(self.layers) - 1} is the last and has axonal delays, which no layer "
-                "receives; leave them out"
+                "receives; set its delays to 'none'"
             )
         for index, (layer, after) in enumerate(pairwise(self.layers)):
             if layer.delays != "axonal":
@@ -267,32 +232,32 @@ class Architecture:
             if after.kind != "dense":
                 raise InputError(
                     f"layer {index} has axonal delays and layer {index + 1} is {after.kind}, into "
-                    "which netx has no delays; leave them out"
+                    "which netx has no delays; set its delays to 'none'"
                 )
-            longest = layer.longest_delay + after.longest_delay
+            longest = layer.max_delay + after.max_delay
             if after.delays == "synaptic" and longest > loihi.DELAY_MAX:
                 raise InputError(
-                    f"delays of layer {index} and of the synapses of layer {index + 1} can add up "
-                    f"to {longest} steps; the longest is {loihi.DELAY_MAX}, so give both a lower "
-                    "longest_delay"
+                    f"axonal delays of layer {index} and synaptic delays of layer {index + 1} can "
+                    f"add up to {longest} steps; the limit is {loihi.DELAY_MAX}, so give both a "
+                    "lower max_delay"
                 )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values; `architecture_json.from_dict` reads them."""
+        """Return everything as JSON values, which `from_dict` reads."""
         return {
             "input_shape": list(self.input_shape),
-            "longest_start": self.longest_start,
+            "delay_init_max": self.delay_init_max,
             "layers": [layer.as_dict() for layer in self.layers],
         }
 
     def changed(self, **values: Any) -> Architecture:
-        """Return the same network with these fields in every layer."""
+        """Return the network with these fields in every layer."""
         return replace(self, layers=tuple(replace(each, **values) for each in self.layers))
 
     def with_delays(self, delays: Delays) -> Architecture:
-        """Return the same network with delays of that kind wherever it can have them.
+        """Return the network with delays of a kind wherever it can have them.
 
-        Axonal: on every layer before a dense one. Synaptic: on every dense layer.
+        Axonal delays go on every layer before a dense one, synaptic delays on every dense layer.
         """
         if delays not in DELAYS:
             raise InputError(f"delays is {delays!r}; choose {', '.join(DELAYS)}")
@@ -311,86 +276,216 @@ class Architecture:
         sizes: Sequence[int],
         *,
         delays: Delays = "axonal",
-        longest_start: float = 30.0,
+        delay_init_max: float = 30.0,
         **values: Any,
     ) -> Architecture:
-        """Return a network of dense layers, all alike.
+        """Return a network of dense layers with the same fields.
 
         Args:
-            sizes: input channels, then neurons a layer, output neurons last; 1 to 65535 each.
+            sizes: input channels, then neurons per layer, output neurons last; 1 to 65535 each.
             delays: see `with_delays`.
-            longest_start: see the class.
+            delay_init_max: see `Architecture`.
             values: other fields of every layer.
         """
         sizes = tuple(sizes)
-        valid = [isinstance(n, int) and 1 <= n <= loihi.SENDERS_MAX for n in sizes]
-        if len(valid) < 2 or not all(valid):
-            raise InputError(
-                f"sizes are {sizes}; give two or more whole numbers from 1 to {loihi.SENDERS_MAX}"
-            )
+        if len(sizes) < 2:
+            raise InputError(f"sizes are {sizes}; give at least an input and an output size")
         layers = tuple(LayerSpec("dense", neurons, **values) for neurons in sizes[1:])
-        return Architecture(sizes[:1], layers, longest_start).with_delays(delays)
+        return Architecture(sizes[:1], layers, delay_init_max).with_delays(delays)
 
 
 def _delay_fields(delays: Delays) -> dict[str, Any]:
-    longest = SYNAPTIC_LONGEST if delays == "synaptic" else loihi.DELAY_MAX
-    return {"delays": delays, "longest_delay": longest}
-
-
-def _checked_shape(values: Any) -> Shape:
-    shape = tuple(values) if isinstance(values, (list, tuple)) else (values,)
-    whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in shape)
-    if len(shape) not in (1, 3) or not whole or math.prod(shape) > loihi.SENDERS_MAX:
-        raise InputError(
-            f"input_shape is {values!r}; give (channels,) or (channels, height, width), together "
-            f"{loihi.SENDERS_MAX} at most"
-        )
-    return shape
+    longest = SYNAPTIC_DELAY_MAX if delays == "synaptic" else loihi.DELAY_MAX
+    return {"delays": delays, "max_delay": longest}
 
 
 def _shape_after(before: Shape, layer: LayerSpec, index: int) -> Shape:
-    """Return the shape of a layer after one of shape `before`, or say why it cannot be there."""
+    """Return the shape of a layer after one of shape `before`.
+
+    Raises:
+        InputError: when the layer cannot follow it.
+    """
     if layer.kind != "conv":
         return (layer.neurons or 0,)
     if len(before) != 3:
-        raise InputError(f"layer {index} is a convolution {_no_images(index)}")
-    if before[0] % layer.groups or (layer.channels or 0) % layer.groups:
         raise InputError(
-            f"layer {index} has {layer.groups} groups, into which {before[0]} input and "
-            f"{layer.channels} output channels do not fall evenly"
+            f"layer {index} is a convolution after layer {index - 1}, whose output is not an "
+            "image; put it before"
+            if index
+            else f"layer {index} is a convolution and the input is not an image; give input_shape "
+            "as [channels, height, width]"
+        )
+    channels = layer.channels or 0
+    if before[0] % layer.groups or channels % layer.groups:
+        raise InputError(
+            f"layer {index} has {layer.groups} groups, which do not divide {before[0]} input and "
+            f"{channels} output channels"
         )
     padded = [size + 2 * pad for size, pad in zip(before[1:], layer.padding)]
-    if any(kernel > size for kernel, size in zip(layer.kernel, padded)):
+    kernel = _product(layer.kernel_size)
+    if any(width > size for width, size in zip(layer.kernel_size, padded)):
         raise InputError(
-            f"layer {index} has a kernel of {_product(layer.kernel)} and takes images of "
-            f"{_product(padded)}, padding included (height x width); give a smaller kernel or more "
-            "padding"
+            f"layer {index} has a kernel of {kernel} and images of {_product(padded)} with padding "
+            "(height x width); give a smaller kernel or more padding"
         )
-    sizes = [
-        (size - kernel) // step + 1
-        for size, kernel, step in zip(padded, layer.kernel, layer.stride)
-    ]
-    shape = (layer.channels or 0, *sizes)
-    fan_in = before[0] // layer.groups * math.prod(layer.kernel)
+    sizes = zip(padded, layer.kernel_size, layer.stride)
+    shape = (channels, *((size - width) // step + 1 for size, width, step in sizes))
+    fan_in = before[0] // layer.groups * math.prod(layer.kernel_size)
     for count, what, way_out in (
         (math.prod(shape), "neurons", "fewer channels or a larger stride"),
-        (fan_in, "synapses a neuron", "a smaller kernel or more groups"),
+        (fan_in, "synapses per neuron", "a smaller kernel or more groups"),
     ):
         if count > loihi.SENDERS_MAX:
             raise InputError(
                 f"layer {index} makes images of {_product(shape)} (channels x height x width) from "
-                f"{_product(before)} with a kernel of {_product(layer.kernel)}, {count:,} {what}; "
-                f"the limit is {loihi.SENDERS_MAX:,}, so give {way_out}"
+                f"{_product(before)} with a kernel of {kernel}, {count:,} {what}; the limit is "
+                f"{loihi.SENDERS_MAX:,}, so give {way_out}"
             )
     return shape
 
 
-def _no_images(index: int) -> str:
-    """Return why a layer takes no images, and the way out."""
-    if index:
-        return f"after layer {index - 1}, which makes no images; put it before"
-    return "and the input is no image; give input_shape as [channels, height, width]"
-
-
 def _product(sizes: Sequence[int]) -> str:
-    return " x ".join(str(size) for size in sizes)
+    return " x ".join(map(str, sizes))
+
+
+if TYPE_CHECKING:
+    LayerFields: TypeAlias = Any
+else:
+    LayerFields = schema.fields_of(LayerSpec, optional=True)
+
+
+class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A network to train, as `train --network` takes it.
+
+    Attributes:
+        layers: in the order of the data; the last has one neuron per class.
+        input_shape: [channels], or [channels, height, width] for a convolution; the task's
+            channels when not given.
+        delay_init_max: delays are initialized uniformly between 0 and this many time steps.
+        defaults: fields for every layer that does not set them itself.
+    """
+
+    layers: Annotated[tuple[LayerFields, ...], Meta(min_length=1)]
+    input_shape: Annotated[tuple[From1, ...], Meta(min_length=1, max_length=3)] | None = None
+    delay_init_max: Annotated[float, Meta(ge=0, le=loihi.DELAY_MAX)] = 30.0
+    defaults: LayerFields = LayerFields()
+
+
+def from_dict(values: Any, input_shape: Shape = (), *, where: str = "") -> Architecture:
+    """Return the architecture that a JSON object describes.
+
+    Args:
+        values: as docs/schemas/network.json describes them; old names are read too.
+        input_shape: used where the object has none.
+        where: how messages name the object, such as its path.
+
+    Raises:
+        InputError: names the field that is missing, unknown or out of range.
+    """
+    file = schema.convert(renamed(values, "network", where=where), NetworkFile, where)
+    shape, place = file.input_shape or input_shape, f"{where}: " if where else ""
+    if not shape:
+        raise InputError(f"{place}a network needs input_shape, such as [33] or [2, 34, 34]")
+    try:
+        layers = tuple(_layer(each, file, index) for index, each in enumerate(file.layers))
+        return Architecture(tuple(shape), layers, file.delay_init_max)
+    except InputError as error:
+        raise InputError(f"{place}{error}") from None
+
+
+def _layer(layer: Any, file: NetworkFile, index: int) -> LayerSpec:
+    merged = {**schema.given(file.defaults), **schema.given(layer)}
+    try:
+        if "kind" not in merged:
+            raise InputError(f"it has no 'kind'; give one of {', '.join(KINDS)}")
+        return LayerSpec(**merged)
+    except InputError as error:
+        raise InputError(f"layers[{index}]: {error}") from None
+
+
+def read_architecture(path: Path, input_shape: Shape = ()) -> Architecture:
+    """Read the architecture of a JSON file; see `from_dict`.
+
+    Raises:
+        InputError: when the file cannot be read or does not describe a network.
+    """
+    text = schema.read_text(path, way_out="give a JSON file, as docs/networks.md describes")
+    return from_dict(schema.parse(text, str(path)), input_shape, where=str(path))
+
+
+Preset: TypeAlias = Callable[..., Architecture]
+
+SYNAPTIC_DENSITY: Final = 0.25
+"""Density of the hidden layers of the preset with synaptic delays."""
+
+
+def dense(
+    input_shape: Shape, classes: int, *, hidden: Sequence[int] = (128, 128), **values: Any
+) -> Architecture:
+    """Return dense layers with axonal delays, the default of `train`."""
+    layers = tuple(LayerSpec("dense", neurons, **values) for neurons in (*hidden, classes))
+    return Architecture(input_shape, layers).with_delays("axonal")
+
+
+def dense_bias(input_shape: Shape, classes: int, **values: Any) -> Architecture:
+    """Return dense layers with axonal delays, learned biases and shared learned decays."""
+    return dense(input_shape, classes, **{"bias": True, "learn_decays": "shared", **values})
+
+
+def recurrent(
+    input_shape: Shape, classes: int, *, hidden: Sequence[int] = (128, 128), **values: Any
+) -> Architecture:
+    """Return a recurrent first layer, then dense ones, with axonal delays into those."""
+    first, *rest = hidden
+    dense_layers = (LayerSpec("dense", neurons, **values) for neurons in (*rest, classes))
+    layers = (LayerSpec("recurrent", first, **values), *dense_layers)
+    return Architecture(input_shape, layers).with_delays("axonal")
+
+
+def conv(
+    input_shape: Shape, classes: int, *, hidden: Sequence[int] = (128,), **values: Any
+) -> Architecture:
+    """Return two convolutions, a dense layer and the output.
+
+    Input channels that are not an image become a column of pixels.
+    """
+    shape = tuple(input_shape) if len(input_shape) == 3 else (1, int(input_shape[0]), 1)
+    kernel = tuple(min(3, size) for size in shape[1:])
+    images: dict[str, Any] = {
+        "kernel_size": kernel,
+        "stride": tuple(2 if size > 3 else 1 for size in shape[1:]),
+        "padding": tuple(size // 2 for size in kernel),
+    }
+    layers = (
+        LayerSpec("conv", channels=8, **images, **values),
+        LayerSpec("conv", channels=16, **images, **values),
+        LayerSpec("dense", hidden[-1], **values),
+        LayerSpec("dense", classes, **values),
+    )
+    return Architecture(shape, layers).with_delays("axonal")
+
+
+def synaptic(input_shape: Shape, classes: int, **values: Any) -> Architecture:
+    """Return dense layers with a quarter of the synapses, each with its own delay."""
+    network = dense(input_shape, classes, **values).with_delays("synaptic")
+    density = values.get("density", SYNAPTIC_DENSITY)
+    sparse = tuple(replace(layer, density=density) for layer in network.layers[:-1])
+    return replace(network, layers=(*sparse, network.layers[-1]))
+
+
+def small(
+    input_shape: Shape, classes: int, *, hidden: Sequence[int] = (), **values: Any
+) -> Architecture:
+    """Return one hidden layer of 64 neurons with axonal delays."""
+    return dense(input_shape, classes, hidden=hidden or (64,), **values)
+
+
+PRESETS: Final[dict[str, Preset]] = {
+    "dense": dense,
+    "dense-bias": dense_bias,
+    "recurrent": recurrent,
+    "conv": conv,
+    "synaptic": synaptic,
+    "small": small,
+}
+"""By the names that `train --network` takes."""

@@ -400,11 +400,11 @@ def _block(architecture: Architecture, layer: LayerSpec, before: Shape, after: S
     axonal = layer.delays == "axonal"
     block = _MAKERS[layer.kind](layer, before, after)
     if axonal:
-        block.delay.max_delay = layer.longest_delay
+        block.delay.max_delay = layer.max_delay
     taken = before if layer.kind == "conv" else (math.prod(before),)
     with torch.no_grad():
         block(torch.zeros(1, *taken, 1))
-    start = min(architecture.longest_start, layer.longest_delay)
+    start = min(architecture.delay_init_max, layer.max_delay)
     if axonal:
         block.delay.delay.data = start * torch.rand(after[0])
     if isinstance(block, SynapticDense):
@@ -439,11 +439,11 @@ def _neuron(layer: LayerSpec, channels: int) -> dict[str, Any]:
 def _dense(layer: LayerSpec, before: Shape, after: Shape) -> Any:
     senders, neurons = math.prod(before), after[0]
     parameters: dict[str, Any] = {"delay": layer.delays == "axonal"}
-    if layer.connections < 1:
-        parameters["mask"] = _mask(layer.connected(senders), senders, neurons)
+    if layer.density < 1:
+        parameters["mask"] = _mask(layer.synapses_per_neuron(senders), senders, neurons)
     neuron = _neuron(layer, neurons)
     if layer.delays == "synaptic":
-        block = SynapticDense(neuron, senders, neurons, longest=layer.longest_delay, **parameters)
+        block = SynapticDense(neuron, senders, neurons, longest=layer.max_delay, **parameters)
     else:
         block = DENSE(neuron, senders, neurons, **parameters)
     if block.mask is not None:
@@ -474,7 +474,7 @@ def _conv(layer: LayerSpec, before: Shape, after: Shape) -> Any:
         _neuron(layer, after[0]),
         before[0],
         after[0],
-        layer.kernel,
+        layer.kernel_size,
         stride=layer.stride,
         padding=layer.padding,
         groups=layer.groups,

@@ -397,7 +397,7 @@ def weights_of(layer: Layer) -> tuple[IntArray, ...]:
     return (layer.weight, layer.recurrent) if isinstance(layer, RecurrentLayer) else (layer.weight,)
 
 
-def longest_delay(layer: Layer) -> int:
+def max_delay(layer: Layer) -> int:
     """Return the longest delay of a spike that reaches the layer, in time steps."""
     if isinstance(layer, RecurrentLayer):
         return int(max(layer.delay.max(), layer.recurrent_delay.max()))

@@ -30,7 +30,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
-    longest_delay,
+    max_delay,
     weights_of,
 )
 from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
@@ -248,7 +248,7 @@ def line_of(layer: Layer) -> str:
     if arrays:
         low, high = min(w.min() for w in arrays), max(w.max() for w in arrays)
         weights = [f"{layer.synapses:,} weights {low}..{high}"]
-    longest = longest_delay(layer)
+    longest = max_delay(layer)
     delays = [f"{layer.delay_kind} delays to {longest}"] if longest else []
     return ", ".join([neurons, *weights, *delays])
 

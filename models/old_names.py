@@ -18,41 +18,50 @@ Format: TypeAlias = Literal["network", "net", "checkpoint", "run", "costs"]
 OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
     {
         # network JSON, and the architecture in a checkpoint
-        "network": {},
+        "network": {
+            "connections": "density",
+            "kernel": "kernel_size",
+            "longest_delay": "max_delay",
+            "longest_start": "delay_init_max",
+        },
         # attributes of the group `neurodeploy` of a .net file, and the task in it
         "net": {},
         # model.pt, but for its architecture
         "checkpoint": {},
         # resume.pt and history.jsonl, but for the architecture
-        "run": {"batch": "batch_size", "count_scale": "logit_scale",
-                "gradient_limit": "max_grad_norm"},
+        "run": {
+            "batch": "batch_size",
+            "count_scale": "logit_scale",
+            "gradient_limit": "max_grad_norm",
+        },
         # cost files of chips
         "costs": {},
     }
-)  # fmt: skip
+)
 """Old name -> new name, for each format."""
 
 
-def renamed(values: Any, *formats: Format) -> Any:
+def renamed(values: Any, *formats: Format, where: str = "") -> Any:
     """Return plain data with today's names for the keys of its dicts, at every depth.
 
     Args:
         values: dicts and lists of them; other values are returned as they are.
         formats: keys of `OLD_NAMES` whose names apply.
+        where: how messages name the data, such as the path of a file.
 
     Raises:
         InputError: when a dict has a value under the old name and the new one.
     """
     names = {old: new for each in formats for old, new in OLD_NAMES[each].items()}
-    return _renamed(values, names)
+    return _renamed(values, names, f"{where}: " if where else "")
 
 
-def _renamed(values: Any, names: Mapping[str, str]) -> Any:
+def _renamed(values: Any, names: Mapping[str, str], where: str) -> Any:
     if isinstance(values, list):
-        return [_renamed(each, names) for each in values]
+        return [_renamed(each, names, where) for each in values]
     if not isinstance(values, dict):
         return values
     for old, new in names.items():
         if old in values and new in values:
-            raise InputError(f"{old!r} is the old name of {new!r}; leave {old!r} out")
-    return {names.get(key, key): _renamed(each, names) for key, each in values.items()}
+            raise InputError(f"{where}{old!r} is the old name of {new!r}; leave {old!r} out")
+    return {names.get(key, key): _renamed(each, names, where) for key, each in values.items()}

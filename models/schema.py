@@ -4,6 +4,10 @@ A type is a `msgspec.Struct` or a dataclass whose annotations hold ranges and de
 (`Annotated[int, msgspec.Meta(ge=1, le=8, description="...")]`). `decode` and `convert` turn plain
 data into it, `check_fields` checks a dataclass that Python code made, and `json_schema` returns
 the schema that editors use to complete and check such files.
+
+Never join a tuple of fixed length with a type that has a range, as in `Annotated[int, Meta(ge=1)] |
+tuple[int, int]`: msgspec (0.22) crashes at the next garbage collection. Give a tuple of any length
+a `Meta(min_length=2, max_length=2)` instead.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -145,13 +149,15 @@ def convert(values: Any, kind: type[T], where: str = "") -> T:
     """Return plain data as an object of `kind`.
 
     Args:
-        values: dicts, lists, texts and numbers.
+        values: dicts, lists, texts and numbers; the key "$schema" of the outermost is ignored.
         kind: a type; fields that it does not have are refused.
         where: how messages name the data, such as the path of a file.
 
     Raises:
         InputError: names the place, the value and what is allowed there.
     """
+    if isinstance(values, dict) and "$schema" in values:
+        values = {key: value for key, value in values.items() if key != "$schema"}
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
@@ -173,6 +179,9 @@ def check_fields(thing: Any) -> None:
         object.__setattr__(thing, name, getattr(checked, name))
 
 
+_NO_DEFAULT: Final = (None, dataclasses.MISSING)
+
+
 @lru_cache
 def fields_of(kind: Any, *, optional: bool = False) -> type[msgspec.Struct]:
     """Return a Struct with the fields of a dataclass.
@@ -182,18 +191,51 @@ def fields_of(kind: Any, *, optional: bool = False) -> type[msgspec.Struct]:
         optional: every field may be left out, and is then `msgspec.UNSET`.
     """
     hints = get_type_hints(kind, include_extras=True)
-    names = [each.name for each in dataclasses.fields(kind)]
-    fields: list[Any] = [(name, hints[name]) for name in names]
-    if optional:
-        fields = [(name, hints[name] | msgspec.UnsetType, msgspec.UNSET) for name in names]
-    return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, frozen=True)
+    fields: list[Any] = []
+    for each in dataclasses.fields(kind):
+        hint: Any = hints[each.name]
+        if optional:
+            meta = msgspec.Meta(extra_json_schema={"default": each.default})
+            hint = Annotated[hint, meta] if each.default not in _NO_DEFAULT else hint
+            fields.append((each.name, hint | msgspec.UnsetType, msgspec.UNSET))
+        else:
+            fields.append((each.name, hint))
+    return msgspec.defstruct(
+        kind.__name__, fields, namespace={"__doc__": kind.__doc__}, forbid_unknown_fields=True,
+        frozen=True,
+    )  # fmt: skip
 
 
-def json_schema(kind: type, *, title: str, description: str = "") -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a type, with ranges and descriptions."""
+def given(struct: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields of a Struct that are not left out."""
+    values = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    return {name: value for name, value in values.items() if value is not msgspec.UNSET}
+
+
+def json_schema(kind: type) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a type.
+
+    Descriptions come from docstrings: a type's from the first line, a field's from "Attributes".
+    """
     schema = msgspec.json.schema(kind)
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
-    return {**head, **({"description": description} if description else {}), **schema}
+    for each in schema["$defs"].values():
+        attributes = _attributes(each.get("description", ""))
+        each["description"] = each.get("description", "").partition("\n")[0]
+        for name, field in each.get("properties", {}).items():
+            if name in attributes:
+                field.setdefault("description", attributes[name])
+    root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    root["properties"]["$schema"] = {"type": "string", "description": "Where this schema is."}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Return the descriptions in the section "Attributes" of a docstring by name."""
+    _, _, section = docstring.partition("Attributes:\n")
+    section = re.split(r"\n\s*\n", section)[0]
+    entries = re.split(r"^ {4,8}(?=\w+: )", section, flags=re.MULTILINE)
+    pairs = (" ".join(entry.split()).partition(": ") for entry in entries)
+    return {name: f"{text[:1].upper()}{text[1:]}" for name, _, text in pairs if name}
 
 
 def shown(value: Any) -> str:
@@ -308,11 +350,13 @@ def allowed(node: Any) -> str:
 
 
 def _number(node: Any) -> str:
-    low = f" from {node.ge:,}" if node.ge is not None else ""
-    low = f" over {node.gt:,}" if node.gt is not None else low
-    high = f" to {node.le:,}" if node.le is not None else ""
-    high = f" to below {node.lt:,}" if node.lt is not None else high
-    return ("an integer" if isinstance(node, inspect.IntType) else "a number") + low + high
+    whole = isinstance(node, inspect.IntType)
+    form = "," if whole else "g"
+    low = f" from {node.ge:{form}}" if node.ge is not None else ""
+    low = f" over {node.gt:{form}}" if node.gt is not None else low
+    high = f" to {node.le:{form}}" if node.le is not None else ""
+    high = f" to below {node.lt:{form}}" if node.lt is not None else high
+    return ("an integer" if whole else "a number") + low + high
 
 
 def _text(node: Any) -> str:
@@ -323,7 +367,15 @@ def _text(node: Any) -> str:
 
 def _list(node: Any) -> str:
     least = f" of at least {node.min_length}" if node.min_length else ""
-    return f"a list{least}, each {allowed(node.item_type)}"
+    exact = (
+        f" of {node.min_length}" if node.min_length and node.min_length == node.max_length else ""
+    )
+    return f"a list{exact or least}, each {allowed(node.item_type)}"
+
+
+def _object(node: Any) -> str:
+    names = ", ".join(each.encode_name for each in node.fields)
+    return f"an object with {names}" if len(names) < SHOWN_MAX else "an object"
 
 
 _WORDS: Final[dict[type, Callable[[Any], str]]] = {
@@ -338,7 +390,6 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     inspect.CollectionType: _list,
     inspect.BoolType: lambda _: "true or false",
     inspect.NoneType: lambda _: "null",
-    inspect.StructType: lambda node: (
-        f"an object with {', '.join(each.encode_name for each in node.fields)}"
-    ),
+    inspect.StructType: _object,
+    inspect.DataclassType: _object,
 }

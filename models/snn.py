@@ -185,9 +185,9 @@ class SlayerNetwork(torch.nn.Module):
         """Yield learned delays with their upper limit."""
         for block, layer in zip(self.layers, self.architecture.layers):
             if block.delay is not None:
-                yield block.delay.delay, layer.longest_delay
+                yield block.delay.delay, layer.max_delay
             if isinstance(block, SynapticDense):
-                yield block.synaptic_delay, layer.longest_delay
+                yield block.synaptic_delay, layer.max_delay
 
     def after_step(self) -> None:
         """Clamp delays and decays to their ranges after a step of the optimizer."""
@@ -347,7 +347,7 @@ def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:
     for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
         own = after[0] if layer.kind == "recurrent" else 0
         if layer.kind == "conv":
-            shape = (after[0], before[0] // layer.groups, *layer.kernel)
+            shape = (after[0], before[0] // layer.groups, *layer.kernel_size)
             neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 1)
             image = ConvLayer(
                 np.zeros(shape, np.int16), before, neuron, layer.stride, layer.padding,

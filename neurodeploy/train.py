@@ -81,8 +81,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
 
 def _add_network_options(options: argparse.ArgumentParser) -> None:
     from neurodeploy.models import loihi
-    from neurodeploy.models.architecture import DELAYS, WEIGHT_BITS
-    from neurodeploy.models.architecture_json import PRESETS
+    from neurodeploy.models.architecture import DELAYS, PRESETS, WEIGHT_BITS
 
     options.add_argument(
         "--network",

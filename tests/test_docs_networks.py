@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from neurodeploy.models.architecture import LayerSpec
-from neurodeploy.models.architecture_json import FIELDS, LAYER_FIELDS, PRESETS, from_dict
+from neurodeploy.models.architecture import PRESETS, LayerSpec, NetworkFile, from_dict
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import NARROWEST, WIDEST, SlayerNetwork
 from neurodeploy.running.comparison import check_equivalence
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "reference" / "networks.md").read_text(encoding="utf-8")
+FIELDS = NetworkFile.__struct_fields__
+LAYER_FIELDS = [each.name for each in fields(LayerSpec)]
 EXAMPLE = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
 
 

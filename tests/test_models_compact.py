@@ -13,7 +13,7 @@ from neurodeploy.models.snn import SlayerNetwork, compacted, needed_neurons, rem
 def made(*layers: LayerSpec, shape: tuple[int, ...] = (6,)) -> SlayerNetwork:
     """Return a network whose neurons fire."""
     torch.manual_seed(1)
-    network = SlayerNetwork(Architecture(shape, layers, longest_start=10)).eval()
+    network = SlayerNetwork(Architecture(shape, layers, delay_init_max=10)).eval()
     for values in network.parameters():
         if values.ndim > 1:
             values.data *= 3
@@ -27,8 +27,8 @@ def kinds() -> dict[str, tuple[LayerSpec, ...]]:
         "dense": (LayerSpec("dense", 9), LayerSpec("dense", 8), last),
         "axonal delays": (LayerSpec("dense", 9, delays="axonal"), LayerSpec("dense", 8), last),
         "synaptic delays": (
-            LayerSpec("dense", 9, delays="synaptic", longest_delay=9),
-            LayerSpec("dense", 8, delays="synaptic", longest_delay=9, connections=0.5),
+            LayerSpec("dense", 9, delays="synaptic", max_delay=9),
+            LayerSpec("dense", 8, delays="synaptic", max_delay=9, density=0.5),
             last,
         ),
         "recurrent": (LayerSpec("recurrent", 9), LayerSpec("dense", 8), last),

@@ -76,7 +76,7 @@ def test_spikes_equal_stock_at_every_threshold(spikes, threshold):
 
 @pytest.mark.parametrize(("batch", "steps"), [(1, 1), (1, 2), (4, 1), (1, 70)])
 def test_spikes_and_gradients_equal_stock_for_any_batch_and_length(draw_spikes, batch, steps):
-    compiled, stock = twins(plain(longest_start=3.0))
+    compiled, stock = twins(plain(delay_init_max=3.0))
     spikes = torch.from_numpy(draw_spikes(batch, 6, steps, rate=0.8)).float()
     one, other = compiled.layer_spikes(spikes), stock.layer_spikes(spikes)
     assert all(torch.equal(a, b) for a, b in zip(one, other))
@@ -87,7 +87,7 @@ def test_spikes_and_gradients_equal_stock_for_any_batch_and_length(draw_spikes, 
 @pytest.mark.parametrize(("current", "voltage"), DECAYS)
 def test_gradients_of_weights_and_delays_equal_stock(spikes, current, voltage, delays):
     architecture = plain(
-        current_decay=current, voltage_decay=voltage, delays=delays, longest_start=9.0
+        current_decay=current, voltage_decay=voltage, delays=delays, delay_init_max=9.0
     )
     one, other = (gradients(network, spikes) for network in twins(architecture))
     names = {"blocks.0.delay.delay", "blocks.1.delay.delay"} if delays == "axonal" else set()
@@ -104,7 +104,7 @@ def test_gradients_equal_stock_for_any_width_of_the_surrogate(spikes, tau_grad):
 
 
 def test_training_stays_with_stock_for_several_steps(spikes):
-    networks = twins(plain(longest_start=9.0))
+    networks = twins(plain(delay_init_max=9.0))
     optimizers = [
         torch.optim.Adam(
             [

@@ -29,11 +29,13 @@ RECURRENT = Architecture(
 IMAGES = Architecture(
     (2, 5, 4),
     (
-        LayerSpec("conv", channels=4, kernel=(3, 2), padding=1, stride=(1, 2), groups=2, **NEURON),
-        LayerSpec("conv", channels=3, kernel=2, delays="axonal", **NEURON),
+        LayerSpec(
+            "conv", channels=4, kernel_size=(3, 2), padding=1, stride=(1, 2), groups=2, **NEURON
+        ),
+        LayerSpec("conv", channels=3, kernel_size=2, delays="axonal", **NEURON),
         LayerSpec("dense", 4, **NEURON),
     ),
-    longest_start=5,
+    delay_init_max=5,
 )
 KINDS = {
     "biases": BIASED,
@@ -45,7 +47,7 @@ KINDS = {
     "decays a neuron": RECURRENT.changed(learn_decays="neuron"),
     "everything": replace(
         RECURRENT.changed(bias=True, learn_decays="neuron", dropout=0.3, weight_bits=6),
-        longest_start=9,
+        delay_init_max=9,
     ),
 }
 

@@ -54,7 +54,7 @@ def test_unknown_kernels_are_refused():
 
 
 def test_delays_start_spread_over_the_range():
-    delays = made(Architecture.dense((5, 400, 300, 3), longest_start=20.0)).delay_parameters()
+    delays = made(Architecture.dense((5, 400, 300, 3), delay_init_max=20.0)).delay_parameters()
     assert [each.shape for each in delays] == [(400,), (300,)]
     for each in delays:
         assert 0 <= each.min() < 1
@@ -115,8 +115,8 @@ def test_object_detection_of_slayer_loads_only_when_asked_for():
 FULL = Architecture(
     (1, 6, 5),
     (
-        LayerSpec("conv", channels=3, kernel=3, bias=True, threshold=0.4),
-        LayerSpec("dense", 9, delays="synaptic", longest_delay=8, connections=0.5, threshold=0.4),
+        LayerSpec("conv", channels=3, kernel_size=3, bias=True, threshold=0.4),
+        LayerSpec("dense", 9, delays="synaptic", max_delay=8, density=0.5, threshold=0.4),
         LayerSpec("recurrent", 7, learn_decays="neuron", dropout=0.4, threshold=0.4),
         LayerSpec("dense", 4, learn_decays="shared", weight_bits=6),
     ),
@@ -185,7 +185,7 @@ def test_synapses_that_do_not_exist_stay_at_zero(draw_spikes):
 
 def test_fewer_synapses_have_larger_weights():
     """The sums keep their size: weights grow with one over the root of the share."""
-    sparse = made(Architecture.dense((400, 50, 3)).changed(connections=0.25)).layers[0]
+    sparse = made(Architecture.dense((400, 50, 3)).changed(density=0.25)).layers[0]
     full = made(Architecture.dense((400, 50, 3))).layers[0]
     kept = sparse.synapse.weight.detach()[sparse.mask != 0]
     assert float(kept.std() / full.synapse.weight.detach().std()) == pytest.approx(2, rel=0.02)

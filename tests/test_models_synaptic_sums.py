@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 def made(kernels: str = "compiled", *, share: float = 1.0, longest: int = 20) -> SlayerNetwork:
     torch.manual_seed(2)
     architecture = Architecture.dense((7, 9, 8, 4), delays="synaptic", threshold=0.4)
-    return SlayerNetwork(architecture.changed(connections=share, longest_delay=longest), kernels)
+    return SlayerNetwork(architecture.changed(density=share, max_delay=longest), kernels)
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import torch
 
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement.budgets import weight_format
-from neurodeploy.models.architecture import WEIGHT_BITS
-from neurodeploy.models.architecture_json import PRESETS
+from neurodeploy.models.architecture import PRESETS, WEIGHT_BITS
 from neurodeploy.models.blocks import WeightSteps
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork

@@ -12,8 +12,7 @@ import pytest
 
 from neurodeploy import train
 from neurodeploy.learning.config import TrainConfig, network_notes
-from neurodeploy.models.architecture import Architecture
-from neurodeploy.models.architecture_json import from_dict
+from neurodeploy.models.architecture import Architecture, from_dict
 from neurodeploy.models.errors import InputError
 
 CONFIG = TrainConfig(hidden=(20, 10), threshold=0.7, voltage_decay=0.1)
@@ -77,7 +76,7 @@ def test_an_unknown_name_is_refused():
     names = "dense, dense-bias, recurrent, conv, synaptic, small"
     with refused(f"there is no network 'dens'; choose {names}, or give a JSON file"):
         chosen(network="dens")
-    with pytest.raises(InputError, match=r"network none\.json cannot be read"):
+    with pytest.raises(InputError, match=r"network none\.json does not exist"):
         chosen(network="none.json")
 
 
@@ -103,17 +102,15 @@ def asked(*words: str) -> argparse.Namespace:
     [
         (
             ("--network", "none.json"),
-            "the network none.json cannot be read (No such file or directory); give a JSON file, "
-            "as docs/networks.md describes",
+            "the network none.json does not exist; give a JSON file",
         ),
         (
             ("--network", "bad.json"),
-            "the network bad.json is no JSON (Expecting value: line 1 column 1 (char 0)); correct "
-            "it there",
+            "the network bad.json is not JSON (Expecting value, line 1, column 1)",
         ),
         (
             ("--network", "odd.json"),
-            "the network odd.json: layer 0: neurons is '4'; give a whole number from 1 to 65535",
+            'the network odd.json: layers[0].neurons is "4"; give an integer from 1 to 65,535',
         ),
         (
             ("--network", "dens"),
@@ -177,13 +174,13 @@ def test_sizes_beyond_any_layer_are_refused_by_name(capsys):
 
 def test_a_share_of_synapses_that_is_not_whole_is_told_where_it_is_far_from_what_was_asked():
     layers = [
-        {"kind": "dense", "neurons": 40, "connections": 0.02},
-        {"kind": "dense", "neurons": 30, "connections": 0.26},
+        {"kind": "dense", "neurons": 40, "density": 0.02},
+        {"kind": "dense", "neurons": 30, "density": 0.26},
         {"kind": "dense", "neurons": 4},
     ]
     made = from_dict({"input_shape": [12], "layers": layers})
     assert network_notes(made) == [
-        "layer 0 has 1 of 12 synapses a neuron, a share of 0.083 where connections is 0.02, since "
+        "layer 0 has 1 of 12 synapses per neuron, a density of 0.083 instead of 0.02, since "
         "synapses are whole"
     ]
     assert network_notes(chosen(network="synaptic")) == []

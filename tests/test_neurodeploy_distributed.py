@@ -96,7 +96,7 @@ def test_two_processes_come_to_the_weights_of_one_also_when_one_fails_and_all_re
 
 NETWORK = {
     "input_shape": [33],
-    "longest_start": 5.0,
+    "delay_init_max": 5.0,
     "layers": [
         {"kind": "dense", "neurons": 12, "delays": "synaptic", "dropout": 0.3, "threshold": 0.5,
          "tau_grad": 0.1, "learn_decays": "neuron"},

@@ -78,13 +78,13 @@ def test_resuming_with_other_options_is_refused_and_names_them(
         ),
         (lambda kept: of_each_layer(kept, weight_bits=4), "--weight-bits 4 instead of 8"),
         (
-            lambda kept: of_each_layer(kept, delays="synaptic", longest_delay=30),
+            lambda kept: of_each_layer(kept, delays="synaptic", max_delay=30),
             "--delays synaptic instead of axonal",
         ),
         (lambda kept: of_each_layer(kept, bias=True), "another --network (bias of layer 0 True"),
         (
-            lambda kept: kept["architecture"].update(longest_start=3.0),
-            "another --network (longest_start 3.0 instead of 16)",
+            lambda kept: kept["architecture"].update(delay_init_max=3.0),
+            "another --network (delay_init_max 3.0 instead of 16.0)",
         ),
     ],
 )

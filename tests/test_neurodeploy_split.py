@@ -142,8 +142,8 @@ def test_a_recipe_names_its_network_and_delays() -> None:
 @pytest.mark.parametrize(("steps", "longest", "start"), [(12, 6, 3), (128, 62, 30.0), (1, 1, 0)])
 def test_delays_leave_room_in_a_sample(steps: int, longest: int, start: float) -> None:
     made = TrainConfig(hidden=(8,)).architecture(channels=3, classes=2, steps=steps)
-    assert [layer.longest_delay for layer in made.layers] == [longest] * 2
-    assert made.longest_start == start
+    assert [layer.max_delay for layer in made.layers] == [longest] * 2
+    assert made.delay_init_max == start
 
 
 def made_up_task(**changes: Any) -> Task:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 KINDS = {
     "synaptic": (
-        LayerSpec("dense", 8, delays="synaptic", longest_delay=20, connections=0.5, dropout=0.2),
+        LayerSpec("dense", 8, delays="synaptic", max_delay=20, density=0.5, dropout=0.2),
         LayerSpec("dense", 2, bias=True, weight_bits=6),
     ),
     "recurrent": (
@@ -26,7 +26,7 @@ KINDS = {
         LayerSpec("dense", 2, dropout=0.1),
     ),
     "images": (
-        LayerSpec("conv", channels=4, kernel=(3, 1), bias=True, learn_decays="shared"),
+        LayerSpec("conv", channels=4, kernel_size=(3, 1), bias=True, learn_decays="shared"),
         LayerSpec("dense", 2, delays="synaptic", weight_bits=4),
     ),
 }

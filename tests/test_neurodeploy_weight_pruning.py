@@ -52,7 +52,7 @@ def test_the_smallest_weights_of_each_layer_become_zero() -> None:
 
 
 def test_weights_that_a_mask_leaves_out_and_of_neurons_that_left_do_not_count() -> None:
-    network = SlayerNetwork(Architecture.dense((8, 10, 2), delays="none", connections=0.5))
+    network = SlayerNetwork(Architecture.dense((8, 10, 2), delays="none", density=0.5))
     alive = [torch.ones(10), torch.ones(2)]
     alive[0][:4] = 0
     WeightPruning(network, 0.5).after_step(1.0, alive)
@@ -84,7 +84,7 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
 def test_a_share_that_leaves_a_layer_without_a_weight_is_refused(
     share: float, sizes: tuple[int, ...], message: str
 ) -> None:
-    values = {"connections": 0.6} if sizes[0] == 24 else {}
+    values = {"density": 0.6} if sizes[0] == 24 else {}
     network = SlayerNetwork(Architecture.dense(sizes, delays="none", **values))
     if not message:
         WeightPruning(network, share)

@@ -190,7 +190,7 @@ def replace_energy(report):
 
 
 def test_how_a_network_was_trained_is_in_plain_words():
-    options = {"longest_start": 8, "neurons": {"tau_grad": 0.02}, "epochs": 3}
+    options = {"delay_init_max": 8, "neurons": {"tau_grad": 0.02}, "epochs": 3}
     rows = dict(texts.training({"validation_accuracy": 0.6, "options": options}))
     assert rows["validation accuracy"] == "60.00%"
     shown = " ".join([*rows, *rows.values()])

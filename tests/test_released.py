@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import neurodeploy as nd
-from neurodeploy.models.architecture_json import read_architecture
+from neurodeploy.models.architecture import read_architecture
 
 FOLDER = Path(__file__).parent / "released" / "0.1.0"
 INDEX = json.loads((FOLDER / "index.json").read_text())

@@ -12,8 +12,7 @@ import torch
 from neurodeploy.export import netx, rules
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.simulators import fast, lava
-from neurodeploy.models.architecture import Architecture, LayerSpec
-from neurodeploy.models.architecture_json import PRESETS
+from neurodeploy.models.architecture import PRESETS, Architecture, LayerSpec
 from neurodeploy.models.network import digest
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
@@ -26,8 +25,8 @@ NEURON = {"threshold": 0.6}
 
 def axonal_and_synaptic() -> Architecture:
     layers = (
-        LayerSpec("dense", 14, delays="axonal", longest_delay=32, **NEURON),
-        LayerSpec("dense", 12, delays="synaptic", connections=0.5, longest_delay=30, **NEURON),
+        LayerSpec("dense", 14, delays="axonal", max_delay=32, **NEURON),
+        LayerSpec("dense", 12, delays="synaptic", density=0.5, max_delay=30, **NEURON),
         LayerSpec("dense", 4, bias=True, **NEURON),
     )
     return Architecture((9,), layers)
@@ -35,13 +34,13 @@ def axonal_and_synaptic() -> Architecture:
 
 def images() -> Architecture:
     layers = (
-        LayerSpec("conv", channels=4, kernel=3, padding=1, stride=(1, 2), bias=True, **NEURON),
-        LayerSpec("conv", channels=4, kernel=(2, 1), groups=2, delays="axonal", **NEURON),
-        LayerSpec("dense", 10, delays="synaptic", longest_delay=20, **NEURON),
+        LayerSpec("conv", channels=4, kernel_size=3, padding=1, stride=(1, 2), bias=True, **NEURON),
+        LayerSpec("conv", channels=4, kernel_size=(2, 1), groups=2, delays="axonal", **NEURON),
+        LayerSpec("dense", 10, delays="synaptic", max_delay=20, **NEURON),
         LayerSpec("recurrent", 8, bias=True, learn_decays="neuron", **NEURON),
         LayerSpec("dense", 4, **NEURON),
     )
-    layers = (layers[0], replace(layers[1], longest_delay=40), *layers[2:])
+    layers = (layers[0], replace(layers[1], max_delay=40), *layers[2:])
     return Architecture((2, 6, 6), layers)
 
 

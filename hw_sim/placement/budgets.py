@@ -21,7 +21,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     each_neuron,
-    longest_delay,
+    max_delay,
     weights_of,
 )
 from neurodeploy.models.neurons import CubaLif
@@ -113,7 +113,7 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
 
 def synapse_format(layer: Layer, chip: Chip) -> SynapseFormat:
     """Return the bits of a synapse; a delay of any kind is stored with each, as Lava does it."""
-    return SynapseFormat(weight_format(layer, chip).bits, longest_delay(layer).bit_length())
+    return SynapseFormat(weight_format(layer, chip).bits, max_delay(layer).bit_length())
 
 
 def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Chip) -> int:

@@ -18,7 +18,7 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    longest_delay,
+    max_delay,
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS, CubaLif, arrays_of
@@ -53,10 +53,10 @@ def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     """Find layers with a delay that is longer than the chip's longest."""
     limit, name = placement.chip.limit("delay_max"), placement.chip.name
     return [
-        f"layer {index} has a delay of {longest_delay(layer)} steps; {name} delays a spike by at "
+        f"layer {index} has a delay of {max_delay(layer)} steps; {name} delays a spike by at "
         f"most {limit}; train with a maximum delay of {limit}"
         for index, layer in enumerate(network.layers)
-        if longest_delay(layer) > limit
+        if max_delay(layer) > limit
     ]
 
 
@@ -169,7 +169,7 @@ def shorter_delays(
 ) -> Iterator[tuple[str, int]]:
     """Try delays of half the bits, then none."""
     each = synapse_format(layer, placement.chip)
-    for bits in (each.delay // 2, 0) if longest_delay(layer) else ():
+    for bits in (each.delay // 2, 0) if max_delay(layer) else ():
         short = type(each)(each.weight, bits)
         tried = place_layer(layer, placed.readers, placement.chip, short)
         what = f"delays of at most {(1 << bits) - 1} steps" if bits else "no delays"

@@ -26,7 +26,7 @@ from neurodeploy.hw_sim.readout import Predictions, Score
 from neurodeploy.hw_sim.reports.estimated import Estimated, estimated
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, longest_delay
+from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, max_delay
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.models.neurons import NEURONS
 
@@ -126,7 +126,7 @@ def counted(
         score,
         layers,
         propagation_steps=propagation_steps(network),
-        max_delay_steps=sum(map(longest_delay, network.layers)),
+        max_delay_steps=sum(map(max_delay, network.layers)),
     )
 
 

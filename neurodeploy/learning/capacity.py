@@ -39,15 +39,15 @@ def capacity_problems(architecture: Architecture) -> tuple[str, ...]:
 
 def _delay(layer: LayerSpec, sender: LayerSpec | None) -> int:
     """Return the longest delay that a spike can have on its way to a layer."""
-    axonal = sender.longest_delay if sender and sender.delays == "axonal" else 0
-    return axonal + (layer.longest_delay if layer.delays == "synaptic" else 0)
+    axonal = sender.max_delay if sender and sender.delays == "axonal" else 0
+    return axonal + (layer.max_delay if layer.delays == "synaptic" else 0)
 
 
 def _largest(layer: LayerSpec, before: Shape, after: Shape, delay: int) -> Layer:
     """Return a layer whose weights need as many bits as they can and whose delays are longest."""
     neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 0)
     if layer.kind == "conv":
-        kernel = _weights((after[0], before[0] // layer.groups, *layer.kernel), layer)
+        kernel = _weights((after[0], before[0] // layer.groups, *layer.kernel_size), layer)
         return ConvLayer(kernel, before, neuron, layer.stride, layer.padding, groups=layer.groups)
     senders = int(np.prod(before))
     weight = _weights((after[0], senders), layer)

@@ -22,11 +22,12 @@ require("reading model.pt", "torch", "lava.lib.dl.slayer")  # before they are im
 import torch
 
 from neurodeploy import cli
-from neurodeploy.models import architecture_json, files
-from neurodeploy.models.architecture import Architecture
+from neurodeploy.models import files
+from neurodeploy.models.architecture import Architecture, from_dict
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
 from neurodeploy.models.network import TaskDescription
+from neurodeploy.models.old_names import renamed
 from neurodeploy.models.snn import SlayerNetwork
 
 FORMAT = "neurodeploy.learning.checkpoint"
@@ -112,10 +113,10 @@ def load(path: Path) -> Checkpoint:
     try:
         json.dumps(values["training"])
         return Checkpoint(
-            architecture_json.from_dict(values["architecture"]),
+            from_dict(values["architecture"]),
             dict(values["weights"]),
             TaskDescription.from_dict(values["task"]),
-            dict(values["training"]),
+            renamed(dict(values["training"]), "checkpoint", "run", "network"),
         )
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error

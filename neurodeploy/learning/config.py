@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from neurodeploy.models import loihi
 from neurodeploy.models.architecture import (
     DELAYS,
+    PRESETS,
     SYNAPSES_MAX,
     WEIGHT_BITS,
     Architecture,
     Delays,
     LayerSpec,
     Shape,
+    read_architecture,
 )
-from neurodeploy.models.architecture_json import PRESETS, read_architecture
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class TrainConfig:
     A task's own, chosen on validation data, is `task.config`.
 
     Attributes:
-        network: name of a preset (see `models.architecture_json.PRESETS`), path of a JSON file as
+        network: name of a preset (see `models.architecture.PRESETS`), path of a JSON file as
             docs/networks.md describes it, or an `Architecture`.
         hidden: neurons of each hidden layer of a preset; None for the preset's own.
         delays: which delays a preset learns, "none", "axonal" or "synaptic"; None for its own.
@@ -313,11 +314,9 @@ def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shap
 def with_room(network: Architecture, steps: int) -> Architecture:
     """Return the same network with delays that leave room in samples of so many steps: half of a
     sample at most, and a quarter at the start. A spike delayed beyond its sample is lost."""
-    most, start = max(1, steps // 2), min(network.longest_start, steps // 4)
-    layers = [
-        replace(layer, longest_delay=min(layer.longest_delay, most)) for layer in network.layers
-    ]
-    return replace(network, layers=tuple(layers), longest_start=start)
+    most, start = max(1, steps // 2), min(network.delay_init_max, steps // 4)
+    layers = [replace(layer, max_delay=min(layer.max_delay, most)) for layer in network.layers]
+    return replace(network, layers=tuple(layers), delay_init_max=start)
 
 
 def with_dropout(network: Architecture, share: float) -> Architecture:
@@ -364,7 +363,7 @@ def check_name(name: str) -> None:
 
 
 TOLD_FROM: Final = 0.1
-"""By what share the synapses of a layer differ from its `connections` to be told."""
+"""By what share the synapses of a layer differ from its `density` to be told."""
 
 
 def network_notes(architecture: Architecture) -> list[str]:
@@ -372,11 +371,11 @@ def network_notes(architecture: Architecture) -> list[str]:
     found = []
     pairs: Sequence[tuple[LayerSpec, int]] = list(zip(architecture.layers, architecture.sizes))
     for index, (layer, senders) in enumerate(pairs):
-        share = layer.connected(senders) / senders
-        if layer.kind == "dense" and abs(share / layer.connections - 1) > TOLD_FROM:
+        share = layer.synapses_per_neuron(senders) / senders
+        if layer.kind == "dense" and abs(share / layer.density - 1) > TOLD_FROM:
             found.append(
-                f"layer {index} has {layer.connected(senders)} of {senders:,} synapses a neuron, a "
-                f"share of {share:.2g} where connections is {layer.connections:g}, since synapses "
-                "are whole"
+                f"layer {index} has {layer.synapses_per_neuron(senders)} of {senders:,} synapses "
+                f"per neuron, a density of {share:.2g} instead of {layer.density:g}, since "
+                "synapses are whole"
             )
     return found

@@ -32,6 +32,7 @@ from neurodeploy.models import files
 from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing, temporary_pattern
+from neurodeploy.models.old_names import renamed
 from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
 from neurodeploy.tasks.dataset import digest as data_digest
@@ -117,11 +118,6 @@ RECIPE = (
 )  # fmt: skip
 """Fields of a configuration that a run is kept with."""
 
-OLD_NAMES = {
-    "batch": "batch_size", "count_scale": "logit_scale", "gradient_limit": "max_grad_norm",
-}  # fmt: skip
-"""What runs of earlier versions call these fields."""
-
 OPTIONS = (
     "task", "hidden", "epochs", "batch_size", "learning_rate", "seed", "kernels", "device", "prune",
     "threads",
@@ -130,8 +126,8 @@ OPTIONS = (
 
 OPTION_NAMES = {"batch_size": "batch"}
 
-OF_NETWORK = ("input_shape", "longest_start")
-OF_LAYERS = {"weight_bits": "--weight-bits", "delays": "--delays", "longest_delay": "--delays"}
+OF_NETWORK = ("input_shape", "delay_init_max")
+OF_LAYERS = {"weight_bits": "--weight-bits", "delays": "--delays", "max_delay": "--delays"}
 """Options that change every layer, by the fields of one."""
 
 WORDS = {
@@ -232,10 +228,10 @@ def _flat(options: Any) -> dict[str, Any]:
     """Return the options with those of the recipe and of each layer among them."""
     if not isinstance(options, dict):
         return {}
-    nested = ("recipe", "architecture")
+    options, nested = renamed(options, "run", "network"), ("recipe", "architecture")
     flat = {name: value for name, value in options.items() if name not in nested}
     for name in nested:
-        flat.update({OLD_NAMES.get(k, k): v for k, v in (options.get(name) or {}).items()})
+        flat.update(options.get(name) or {})
     layers = flat.pop("layers", None)
     if isinstance(layers, list):
         flat[LAYERS] = len(layers)

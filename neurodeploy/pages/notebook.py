@@ -16,7 +16,7 @@ from neurodeploy.hw_sim.chips.chip import CHIPS, Chip
 from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement, place
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
-from neurodeploy.models.layers import LAYERS, longest_delay
+from neurodeploy.models.layers import LAYERS, max_delay
 from neurodeploy.models.network import QuantizedNetwork, digest
 from neurodeploy.models.neurons import NEURONS
 from neurodeploy.pages import beside, history, per_chip, wording
@@ -82,7 +82,7 @@ def layers(placement: Placement) -> Listing:
             "x".join(map(str, layer.shape)),
             f"{layer.synapses:,}",
             str(placed.weights.bits) if layer.synapses else NONE,
-            f"{layer.delay_kind}, to {longest_delay(layer)}" if longest_delay(layer) else "none",
+            f"{layer.delay_kind}, to {max_delay(layer)}" if max_delay(layer) else "none",
             f"{placed.neurocores:,}",
             f"{wording.share(placed.fullest.full)} {placed.fullest.name}",
         )

@@ -21,7 +21,7 @@ Shown: TypeAlias = "tuple[str, str, bool]"
 """A value, a note and whether it is bad."""
 
 PLAIN: Final = {
-    "longest_start": "longest delay before training (steps)",
+    "delay_init_max": "longest delay before training (steps)",
     "tau_grad": "width of the surrogate gradient (thresholds)",
     "scale_grad": "scale of the surrogate gradient",
 }

@@ -1,0 +1,32 @@
+"""Write the JSON Schemas of files that people write: `uv run python .ci/schemas.py`.
+
+Editors complete and check a file that names its schema: `{"$schema": ".../network.json", ...}`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from neurodeploy.models import schema
+from neurodeploy.models.architecture import NetworkFile
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
+
+TYPES: Final[dict[str, type]] = {
+    "network.json": NetworkFile,
+}
+"""File in `FOLDER` -> the type that it describes."""
+
+
+def text_of(name: str) -> str:
+    """Return the text of the schema that belongs into a file."""
+    return json.dumps(schema.json_schema(TYPES[name]), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name in TYPES:
+        (FOLDER / name).write_text(text_of(name), encoding="utf-8")
+        print(f"wrote {FOLDER / name}")
