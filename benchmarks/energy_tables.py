@@ -6,8 +6,8 @@ from benchmarks import keyword_energy
 from benchmarks.pilotnet_energy import TUNED, Result, from_counters
 from benchmarks.published_energy import KEYWORDS, PILOTNET
 from benchmarks.tables import Cells, number, share
-from neurodeploy.hw_sim.chips.cost import Estimate
-from neurodeploy.hw_sim.estimates.energy import static_power
+from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.estimates import static_power
 from neurodeploy.hw_sim.reports.estimated import power
 
 COUNTERS = {

@@ -15,11 +15,16 @@ import numpy as np
 
 from benchmarks.published_energy import KEYWORDS
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import Chip, chip
-from neurodeploy.hw_sim.estimates.energy import Energy, by_constants, sample_energy
-from neurodeploy.hw_sim.estimates.latency import Latency, sample_latency
-from neurodeploy.hw_sim.estimates.meter import Workload, measure
-from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.hw_sim.chips import Chip, chip
+from neurodeploy.hw_sim.estimates import (
+    Energy,
+    Latency,
+    by_constants,
+    sample_energy,
+    sample_latency,
+)
+from neurodeploy.hw_sim.placement import Placement, place
+from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 CHIP = "loihi1"

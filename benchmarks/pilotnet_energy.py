@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 from benchmarks import workloads
 from benchmarks.published_energy import PILOTNET
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import Chip, chip
-from neurodeploy.hw_sim.estimates.energy import Energy, by_constants, neuron_energy, sample_energy
-from neurodeploy.hw_sim.estimates.latency import Latency, sample_latency
-from neurodeploy.hw_sim.estimates.meter import Workload, measure
+from neurodeploy.hw_sim.chips import Chip, chip
+from neurodeploy.hw_sim.estimates import (
+    Energy,
+    Latency,
+    by_constants,
+    neuron_energy,
+    sample_energy,
+    sample_latency,
+)
 from neurodeploy.hw_sim.neurobench_metrics import effective_fan_out
-from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import QuantizedNetwork, digest
 

@@ -13,7 +13,7 @@ from neurodeploy.models import files
 from neurodeploy.models.errors import DesignRuleError, InputError, require
 
 if TYPE_CHECKING:  # it needs numpy
-    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.models.snn import SlayerNetwork
     from neurodeploy.samples import Samples

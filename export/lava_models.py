@@ -117,7 +117,7 @@ class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
     """Send what arrived in the step before, and forget it when a sample starts.
 
     Weights are taken as they are, integers from -256 to 255; Lava's own model drops the lowest
-    bit of odd weights of mixed signs, which `hw_sim.placement.design_rules` reports for a chip.
+    bit of odd weights of mixed signs, which `hw_sim.design_rules` reports for a chip.
     """
 
     def run_spk(self) -> None:

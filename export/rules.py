@@ -2,7 +2,7 @@
 
 Our own Lava graph takes weights as they are and needs none of them; they are for who loads the
 `.net` file with stock lava-dl. Rules of one layer (ranges, shapes) live in `models.network`, rules
-of a chip in `hw_sim.placement.design_rules`.
+of a chip in `hw_sim.design_rules`.
 
 Source: `lava.lib.dl.netx.utils.optimize_weight_bits`, `lava.lib.dl.netx.blocks.process` (lava-dl
 0.6.0) and the clipping that follows in `lava.utils.weightutils.clip_weights` (lava-nc 0.10.0).

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.estimates.conventional import multiply_accumulates
+from neurodeploy.hw_sim.conventional import multiply_accumulates
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import (

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from neurodeploy.export.lava_graph import build as to_lava
     from neurodeploy.hw_sim.activity import Activity
-    from neurodeploy.hw_sim.chips.chip import read_chip_file as load_chip
-    from neurodeploy.hw_sim.placement.place import Placement, place
+    from neurodeploy.hw_sim.chips import read_chip_file as load_chip
+    from neurodeploy.hw_sim.placement import Placement, place
     from neurodeploy.hw_sim.reports.estimated import estimate
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun, fit
@@ -63,8 +63,8 @@ _HOMES: Final = {
     "export.lava_graph": {"to_lava": "build"},
     "network_files": ("load", "load_model", "save"),
     "hw_sim.activity": ("Activity",),
-    "hw_sim.chips.chip": {"load_chip": "read_chip_file"},
-    "hw_sim.placement.place": ("Placement", "place"),
+    "hw_sim.chips": {"load_chip": "read_chip_file"},
+    "hw_sim.placement": ("Placement", "place"),
     "hw_sim.reports.estimated": ("estimate",),
     "learning.config": ("TrainConfig",),
     "learning.fit": ("TrainedRun", "fit"),

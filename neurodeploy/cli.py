@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 from neurodeploy.models.errors import BackendError, InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.hw_sim.chips import Chip
 
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -251,11 +251,11 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
 
 def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
     """Add `--chip` and `--costs`, which name chips in every command; `what` says for what."""
-    from neurodeploy.hw_sim.chips import chip
+    from neurodeploy.hw_sim.chips import CHIPS
 
     options.add_argument(
         "--chip",
-        choices=sorted(chip.CHIPS),
+        choices=sorted(CHIPS),
         action="append",
         help=f"chip {what}; may be given again for another",
     )
@@ -274,10 +274,10 @@ def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
     Raises:
         InputError: when a file is no cost file, or calls its chip as another is called.
     """
-    from neurodeploy.hw_sim.chips import chip
+    from neurodeploy.hw_sim.chips import choose
 
     names, files = given.chip or (), given.costs or ()
-    return chip.choose(names if names or files else default, files)
+    return choose(names if names or files else default, files)
 
 
 def chip_words(names: Sequence[str] | None, files: Sequence[Path] | None) -> list[str | Path]:

@@ -20,7 +20,7 @@ from neurodeploy.models import files
 from neurodeploy.models.errors import BackendError, InputError, require
 
 if TYPE_CHECKING:
-    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.learning.fit import TrainedRun
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.running.evaluation import Report
@@ -117,11 +117,11 @@ def _agrees_with_lava(network: QuantizedNetwork, run: TrainedRun, count: int) ->
 
 def _report(network: QuantizedNetwork, run: TrainedRun, args: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
-    from neurodeploy.hw_sim.chips import chip
+    from neurodeploy.hw_sim.chips import choose
     from neurodeploy.pages.terminal import report as terminal
     from neurodeploy.running.evaluation import evaluate
 
-    chips = chip.choose(args.chip or (), args.costs or ())
+    chips = choose(args.chip or (), args.costs or ())
     with cli.progress("running on fast") as advance:
         made = evaluate(network, run.data.test, chips=chips, threads=args.threads, advance=advance)
     terminal.show(made)

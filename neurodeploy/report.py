@@ -24,7 +24,7 @@ from neurodeploy.report_options import (
 )
 
 if TYPE_CHECKING:  # what takes long to import, help texts do without
-    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.running.comparison import Comparison
     from neurodeploy.running.evaluation import Report
@@ -51,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     networks, args.compare = sort_out(args.network, args.compare or ())
     if not networks:
         options.error("the following arguments are required: model.net")
-    from neurodeploy.hw_sim.chips import chip
+    from neurodeploy.hw_sim.chips import choose
 
-    chips = chip.choose(args.chip or (), args.costs or ())  # before anything else is read
+    chips = choose(args.chip or (), args.costs or ())  # before anything else is read
     paths = [network_file(path) for path in networks]
     check_options(args, paths)
     with without_empty_folders(args):

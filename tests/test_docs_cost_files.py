@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from neurodeploy.__main__ import main
-from neurodeploy.hw_sim.chips import cost_file
-from neurodeploy.hw_sim.chips.chip import CHIPS, Cost, choose, read_chip
-from neurodeploy.hw_sim.chips.cost import GRADES
+from neurodeploy.hw_sim import chips
+from neurodeploy.hw_sim.chips import CHIPS, GRADES, Cost, choose, read_chip
 from neurodeploy.models.errors import InputError
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +47,7 @@ def test_the_table_of_limits_is_what_is_read():
     expected = [
         [f"`{name}`", *rule.units, f"{rule.low:,}, {rule.high:,}", yes_no[rule.required],
          cell(LOIHI1.limits.get(name)), cell(LOIHI2.limits.get(name))]
-        for name, rule in cost_file.LIMITS.items()
+        for name, rule in chips.LIMITS.items()
     ]  # fmt: skip
     assert [row[:-1] for row in table("Limits")] == expected
     assert all(row[-1] for row in table("Limits"))
@@ -57,12 +56,12 @@ def test_the_table_of_limits_is_what_is_read():
 def test_the_table_of_costs_is_what_is_read():
     expected = [
         [f"`{name}`", " or ".join(rule.units), cell(LOIHI1.costs[name]), cell(LOIHI2.costs[name])]
-        for name, rule in cost_file.COSTS.items()
+        for name, rule in chips.COSTS.items()
     ]
     assert [row[:-1] for row in table("Costs")] == expected
     assert all(row[-1] for row in table("Costs"))
-    assert all(rule.required and rule.low == 0 for rule in cost_file.COSTS.values())
-    assert f"Numbers from 0 to {cost_file.LARGEST_COST:,}, all required" in PAGE
+    assert all(rule.required and rule.low == 0 for rule in chips.COSTS.values())
+    assert f"Numbers from 0 to {chips.LARGEST_COST:,}, all required" in PAGE
 
 
 def test_the_table_of_the_barrier_is_what_is_read():
@@ -71,14 +70,14 @@ def test_the_table_of_the_barrier_is_what_is_read():
         for (tiles, one), (_, two) in zip(LOIHI1.barrier, LOIHI2.barrier, strict=True)
     ]
     assert table("The barrier") == expected
-    assert f"{cost_file.SHORTEST_BARRIER:f} of its unit" in PAGE
-    assert cost_file.BARRIER.units == ("ns", "us")
+    assert f"{chips.SHORTEST_BARRIER:f} of its unit" in PAGE
+    assert chips.BARRIER.units == ("ns", "us")
     assert LOIHI1.barrier_time(64).value == pytest.approx(3.36e-6, abs=0.005e-6)
     assert "log(64 / 32) / log(8192 / 32) = 3.36 us" in PAGE
 
 
 def test_the_tables_of_keys_and_grades_are_what_is_read():
-    assert [row[0] for row in table("The keys of a file")] == [f"`{k}`" for k in cost_file.SECTIONS]
+    assert [row[0] for row in table("The keys of a file")] == [f"`{k}`" for k in chips.SECTIONS]
     rows = table("The keys of a row")
     required = {row[0] for row in rows if row[1] == "yes"}
     assert required == {"`value`", "`unit`", "`source`", "`grade`"}
@@ -140,9 +139,9 @@ def test_every_sentence_that_the_page_shows_is_given(folder):
 
 
 def test_the_limit_of_bytes_is_that_of_the_page():
-    from neurodeploy.hw_sim.chips import cost_file
+    from neurodeploy.hw_sim import chips
 
-    assert f"more than {cost_file.BYTES_MAX:,} bytes" in PAGE
+    assert f"more than {chips.BYTES_MAX:,} bytes" in PAGE
 
 
 def test_the_page_reads_the_file_as_the_commands_do(folder):

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import Chip, chip
-from neurodeploy.hw_sim.placement.budgets import BUDGETS
-from neurodeploy.hw_sim.placement.design_rules import CHANGES, advice, first_part
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.blocks import BUDGETS
+from neurodeploy.hw_sim.chips import Chip, chip
+from neurodeploy.hw_sim.design_rules import CHANGES, advice, first_part
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork, SigmaDelta
 

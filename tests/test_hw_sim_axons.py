@@ -8,8 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import chip
-from neurodeploy.hw_sim.placement.blocks import (
+from neurodeploy.hw_sim.blocks import (
     Blocks,
     Readers,
     input_axons,
@@ -18,7 +17,8 @@ from neurodeploy.hw_sim.placement.blocks import (
     receivers,
     whole,
 )
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.placement.blocks import Blocks, axis_reach, reach, whole
+from neurodeploy.hw_sim.blocks import Blocks, axis_reach, reach, whole
 from neurodeploy.models.layers import ConvLayer, InputLayer, fan_out
 from neurodeploy.models.network import CubaLif
 

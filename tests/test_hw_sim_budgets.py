@@ -8,11 +8,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
-from neurodeploy.hw_sim.placement.blocks import Blocks, Readers, whole
-from neurodeploy.hw_sim.placement.budgets import (
+from neurodeploy.hw_sim.blocks import (
+    Blocks,
     BudgetUse,
     Cut,
+    Readers,
     SynapseFormat,
     WeightFormat,
     budgets_of,
@@ -20,7 +20,9 @@ from neurodeploy.hw_sim.placement.budgets import (
     synapse_format,
     synaptic_bits,
     weight_format,
+    whole,
 )
+from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, Delta, SigmaDelta
 

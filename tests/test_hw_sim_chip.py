@@ -9,7 +9,7 @@ from importlib import resources
 
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
+from neurodeploy.hw_sim.chips import CHIPS, GRADES, SI_FACTORS, Chip, chip, read_chip
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 

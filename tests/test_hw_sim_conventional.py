@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import GRADES
-from neurodeploy.hw_sim.estimates.conventional import conventional, multiply_accumulates, operations
+from neurodeploy.hw_sim.chips import GRADES
+from neurodeploy.hw_sim.conventional import conventional, multiply_accumulates, operations
 from neurodeploy.models.layers import RecurrentLayer
 from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from neurodeploy.hw_sim.chips import cost_file
-from neurodeploy.hw_sim.chips.chip import CHIPS, choose, read_chip, read_chip_file
-from neurodeploy.hw_sim.chips.cost import GRADES
+from neurodeploy.hw_sim import chips
+from neurodeploy.hw_sim.chips import CHIPS, GRADES, choose, read_chip, read_chip_file
 from neurodeploy.models.errors import InputError
 
 LOIHI1 = json.loads(
@@ -182,19 +181,19 @@ def test_a_fault_is_one_sentence_with_row_value_and_way_out(keys, value, sentenc
 @pytest.mark.parametrize("section", ["limits", "costs"])
 @pytest.mark.parametrize("change", [-1, "1", None, True, float("nan"), float("-inf"), 1e999])
 def test_no_row_takes_a_value_that_is_no_number_of_its_range(section, change):
-    rules = {**cost_file.LIMITS, **cost_file.COSTS}
+    rules = {**chips.LIMITS, **chips.COSTS}
     for name in LOIHI1[section]:
         if not (change == -1 and rules[name].low < 0):
             message = said(changed(section, name, "value", to=change))
             assert message.startswith(f"my.json: {section}.{name} has the value ")
 
 
-@pytest.mark.parametrize("name", cost_file.COSTS)
+@pytest.mark.parametrize("name", chips.COSTS)
 def test_every_cost_is_required(name):
     assert said(changed("costs", name, to=DELETE)).startswith(f"my.json: costs has no '{name}'")
 
 
-@pytest.mark.parametrize(("name", "rule"), cost_file.LIMITS.items())
+@pytest.mark.parametrize(("name", "rule"), chips.LIMITS.items())
 def test_a_limit_is_required_or_may_be_left_out(name, rule):
     text = changed("limits", name, to=DELETE)
     if rule.required or name == "population_axon_entries":

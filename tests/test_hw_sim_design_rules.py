@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
-from neurodeploy.hw_sim.placement.budgets import BudgetUse
-from neurodeploy.hw_sim.placement.design_rules import WAYS_OUT, check, layers_named
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.blocks import BudgetUse
+from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
+from neurodeploy.hw_sim.design_rules import WAYS_OUT, check, layers_named
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.models.layers import ConvLayer, InputLayer
 from neurodeploy.models.network import (
     CubaLif,

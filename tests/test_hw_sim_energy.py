@@ -11,19 +11,30 @@ import pytest
 
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, Cost, Reading, chip
-from neurodeploy.hw_sim.chips.cost import Estimate, around, exactly, largest
-from neurodeploy.hw_sim.estimates.energy import (
+from neurodeploy.hw_sim.chips import (
+    CHIPS,
+    Chip,
+    Cost,
+    Estimate,
+    Reading,
+    around,
+    chip,
+    exactly,
+    largest,
+)
+from neurodeploy.hw_sim.estimates import (
     ROWS,
     Energy,
     by_constants,
+    first_steps_s,
     neuron_energy,
+    real_time,
     sample_energy,
+    sample_latency,
     static_power,
 )
-from neurodeploy.hw_sim.estimates.latency import first_steps_s, real_time, sample_latency
-from neurodeploy.hw_sim.estimates.meter import measure, neuron_updates, operation
-from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.hw_sim.placement import Placement, place
+from neurodeploy.hw_sim.workload import measure, neuron_updates, operation
 from neurodeploy.models.layers import ConvLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 

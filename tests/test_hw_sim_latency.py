@@ -9,17 +9,16 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.activity import Activity, LayerCounts
-from neurodeploy.hw_sim.chips.chip import Chip, Cost, Reading, chip
-from neurodeploy.hw_sim.chips.cost import Estimate, exactly
-from neurodeploy.hw_sim.estimates.latency import (
+from neurodeploy.hw_sim.chips import Chip, Cost, Estimate, Reading, chip, exactly
+from neurodeploy.hw_sim.estimates import (
     Latency,
     first_steps_s,
     real_time,
     sample_latency,
     steps_of,
 )
-from neurodeploy.hw_sim.estimates.meter import Workload, measure
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.placement import place
+from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurodeploy.hw_sim.chips.chip import chip
-from neurodeploy.hw_sim.placement.links import counters
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.placement import place
+from neurodeploy.hw_sim.traffic import counters
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
-from neurodeploy.hw_sim.placement.mesh import (
+from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
+from neurodeploy.hw_sim.traffic import (
     NO_TRAFFIC,
     Places,
     Traffic,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurodeploy.hw_sim import workload
 from neurodeploy.hw_sim.activity import Activity, count
-from neurodeploy.hw_sim.chips.chip import Chip, chip
-from neurodeploy.hw_sim.estimates import meter
-from neurodeploy.hw_sim.estimates.meter import Meter, Workload, count_messages, measure, neurons_of
-from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.hw_sim.chips import Chip, chip
+from neurodeploy.hw_sim.placement import Placement, place
+from neurodeploy.hw_sim.workload import Meter, Workload, count_messages, measure, neurons_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
@@ -288,7 +288,7 @@ def test_batches_and_chunks_change_nothing(name, at_once, monkeypatch):
     """Samples come in threes, ones and twos, and are worked on in chunks of samples or steps."""
     placement = place(NETWORKS[name], CHIPS["chips"])
     activity = drawn(NETWORKS[name], samples=6, steps=9, seed=3)
-    monkeypatch.setattr(meter, "VALUES_AT_ONCE", at_once)
+    monkeypatch.setattr(workload, "VALUES_AT_ONCE", at_once)
     measuring = Meter(placement)
     for part in slices(activity, 3, 1, 2):
         measuring.add(part)

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip, chip
-from neurodeploy.hw_sim.placement.blocks import Blocks
-from neurodeploy.hw_sim.placement.budgets import Cut, budgets_of, synapse_format
-from neurodeploy.hw_sim.placement.place import Placement, place
+from neurodeploy.hw_sim.blocks import Blocks, Cut, budgets_of, synapse_format
+from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
+from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 

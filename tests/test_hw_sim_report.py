@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.activity import Activity, count
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip
-from neurodeploy.hw_sim.chips.cost import exactly
+from neurodeploy.hw_sim.chips import CHIPS, Chip, exactly
 from neurodeploy.hw_sim.decisions import DecisionMeter
-from neurodeploy.hw_sim.estimates.meter import measure
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.hw_sim.reports.estimated import estimated
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED, build
 from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.workload import measure
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import (

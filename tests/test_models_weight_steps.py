@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from neurodeploy.hw_sim.blocks import weight_format
 from neurodeploy.hw_sim.chips import chip
-from neurodeploy.hw_sim.placement.budgets import weight_format
 from neurodeploy.models.architecture import PRESETS, WEIGHT_BITS
 from neurodeploy.models.blocks import WeightSteps
 from neurodeploy.models.quantize import quantize
@@ -61,4 +61,4 @@ def test_a_chip_stores_a_layer_in_so_many_bits(preset, bits):
         if name.endswith("synapse.weight"):
             values.data *= 6
     for layer in quantize(network).layers:
-        assert weight_format(layer, chip.chip("loihi1")).bits <= bits
+        assert weight_format(layer, chip("loihi1")).bits <= bits

@@ -12,11 +12,10 @@ import pytest
 import torch
 
 from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
-from neurodeploy.hw_sim.chips import chip
-from neurodeploy.hw_sim.chips.cost import exactly
-from neurodeploy.hw_sim.estimates.energy import sample_energy
-from neurodeploy.hw_sim.estimates.meter import measure
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.chips import choose, exactly
+from neurodeploy.hw_sim.estimates import sample_energy
+from neurodeploy.hw_sim.placement import place
+from neurodeploy.hw_sim.workload import measure
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
 from neurodeploy.learning.run_folder import best_checkpoint
@@ -25,7 +24,7 @@ from neurodeploy.models.quantize import quantize
 from neurodeploy.tasks.task import encode_samples
 
 Make = Callable[..., training.Training]
-LOIHI2 = chip.choose(("loihi2",), ())[0]
+LOIHI2 = choose(("loihi2",), ())[0]
 
 
 def amount_of(budget: Budget | None) -> dict[str, Any]:

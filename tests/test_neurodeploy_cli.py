@@ -19,7 +19,7 @@ import pytest
 from neurodeploy import __main__ as listing
 from neurodeploy import cli, train
 from neurodeploy.hw_sim.backends import BACKENDS
-from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.tasks import TASKS
 
@@ -28,8 +28,8 @@ COMMANDS = tuple(listing.COMMANDS)
 CHOICES: dict[str, tuple[str, ...]] = {
     "train": tuple(TASKS),
     "deploy": tuple(TASKS),
-    "export": tuple(chip.CHIPS),
-    "report": (*chip.CHIPS, *BACKENDS),
+    "export": tuple(CHIPS),
+    "report": (*CHIPS, *BACKENDS),
     "data": tuple(TASKS),
 }
 

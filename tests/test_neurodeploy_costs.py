@@ -14,7 +14,7 @@ import pytest
 
 from neurodeploy import cli
 from neurodeploy.__main__ import main
-from neurodeploy.hw_sim.chips import cost_file
+from neurodeploy.hw_sim import chips
 from neurodeploy.pages import history
 
 INSTALLED = resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi2.json"
@@ -41,7 +41,7 @@ def write(path: str, name: str, **values: float) -> Path:
     data: dict[str, Any] = json.loads(INSTALLED.read_text(encoding="utf-8"))
     data["name"], data["title"], data["caveats"] = name, f"Chip {name}", [f"{name} is made up."]
     for row, value in values.items():
-        section = "limits" if row in cost_file.LIMITS else "costs"
+        section = "limits" if row in chips.LIMITS else "costs"
         data[section][row] = {**data[section][row], "value": value, "alternatives": []}
     Path(path).write_text(json.dumps(data))
     return Path(path)
@@ -98,13 +98,13 @@ def test_a_chip_of_a_file_that_does_not_hold_the_network_ends_with_1(run: Run) -
 def test_a_chip_at_the_ends_of_every_range_gives_finite_figures(run: Run, extreme: str) -> None:
     data = json.loads(INSTALLED.read_text(encoding="utf-8"))
     data["name"] = "extreme"
-    for section, rules in (("limits", cost_file.LIMITS), ("costs", cost_file.COSTS)):
+    for section, rules in (("limits", chips.LIMITS), ("costs", chips.COSTS)):
         data[section] = {
             name: {"value": getattr(rule, extreme), "unit": rule.units[-1], "source": "an end",
                    "grade": "memory"}
             for name, rule in rules.items()
         }  # fmt: skip
-    barrier = {"value": getattr(cost_file.BARRIER, extreme), "unit": "us"}
+    barrier = {"value": getattr(chips.BARRIER, extreme), "unit": "us"}
     data["barrier"] = {"1": {**barrier, "source": "an end", "grade": "memory"}}
     Path("extreme.json").write_text(json.dumps(data))
     code, out, err = run(*REPORT, "--json", "--costs", "extreme.json")

@@ -14,9 +14,9 @@ import pytest
 
 from neurodeploy import deploy
 from neurodeploy.export import netx
+from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import BACKENDS
-from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.network import digest
 from neurodeploy.running import comparison

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.chips import chip
-from neurodeploy.hw_sim.placement import design_rules
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
@@ -234,7 +234,7 @@ def test_a_trained_network_is_exported_in_memory(one_torch_thread, draw_spikes, 
     found = check_equivalence(model, made, draw_spikes(5, 6, 60))
     assert found.equal
     assert found.num_spikes > 50
-    assert not check_rules(made, ["loihi1", chip.chip("loihi2")])
+    assert not check_rules(made, ["loihi1", chip("loihi2")])
     broken = (lambda *_: ["too wide"], lambda *_: ["too long"])
     monkeypatch.setattr(design_rules, "RULES", broken)
     assert dict(check_rules(made, ["loihi2"])) == {"loihi2": ("too wide", "too long")}

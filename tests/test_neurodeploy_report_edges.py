@@ -16,7 +16,7 @@ from rich.console import Console
 
 from neurodeploy import report
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.hw_sim.chips import Estimate
 from neurodeploy.models import loihi
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import wording

@@ -9,7 +9,7 @@ import numpy as np
 from nbclient import NotebookClient
 
 import neurodeploy as nd
-from neurodeploy.hw_sim.chips.chip import CHIPS
+from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.tasks.dataset import Signal
 
 LETTERS = 400

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips import chip
-from neurodeploy.hw_sim.chips.cost import Estimate, exactly
+from neurodeploy.hw_sim.chips import Estimate, choose, exactly
 from neurodeploy.models.network import (
     CubaLif,
     DenseLayer,
@@ -56,7 +55,7 @@ def view_of(
     chips: Sequence[str] = (),
     costs: Sequence[Path] = (),
 ) -> View:
-    made = evaluate(network, spikes, labels=labels, chips=chip.choose(chips, costs))
+    made = evaluate(network, spikes, labels=labels, chips=choose(chips, costs))
     return View(made, made.sample)
 
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import choose
-from neurodeploy.hw_sim.chips.cost import around, exactly
+from neurodeploy.hw_sim.chips import around, choose, exactly
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures.drawing import FIGURES
@@ -146,7 +145,7 @@ def test_no_column_is_cut_on_a_phone(browser, tmp_path, chips):
 
 
 def test_the_first_screen_says_why_a_loihi_2_shows_more_energy(browser, page):
-    from neurodeploy.hw_sim.chips.chip import CHIPS
+    from neurodeploy.hw_sim.chips import CHIPS
 
     show(browser, page)
     why = browser.execute_script("return document.querySelector('header .why').textContent")
@@ -310,7 +309,7 @@ def test_details_are_open_on_paper(browser, page):
 
 
 def test_every_cost_row_stands_with_value_source_and_grade(browser, page):
-    from neurodeploy.hw_sim.chips.chip import CHIPS
+    from neurodeploy.hw_sim.chips import CHIPS
 
     show(browser, page)
     shown = browser.execute_script(

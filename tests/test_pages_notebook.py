@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips.chip import CHIPS
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.chips import CHIPS
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.learning.training import Epoch
 from neurodeploy.models import display
 from neurodeploy.models.network import (

@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from neurodeploy.hw_sim.chips.chip import CHIPS
-from neurodeploy.hw_sim.chips.cost import exactly
+from neurodeploy.hw_sim.chips import CHIPS, exactly
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import beside, per_chip, wording

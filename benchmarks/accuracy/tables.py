@@ -16,11 +16,11 @@ from benchmarks.accuracy.figures import (
 )
 from benchmarks.accuracy.models import MODELS
 from benchmarks.tables import Cells, number
-from neurodeploy.hw_sim.chips.chip import CHIPS
-from neurodeploy.hw_sim.estimates.conventional import Operation, operations
+from neurodeploy.hw_sim.chips import CHIPS
+from neurodeploy.hw_sim.conventional import Operation, operations
 
 PROCESSORS: Final = ("arm", "cmos45_fp32")
-"""On which the artificial networks' energy is shown, of `hw_sim.estimates.conventional`."""
+"""On which the artificial networks' energy is shown, of `hw_sim.conventional`."""
 TOLERANCE: Final = 0.1
 """A share by which parameters may differ before the page says it."""
 

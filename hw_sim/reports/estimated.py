@@ -9,27 +9,24 @@ from typing import Any, Final
 import numpy as np
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.chips.cost import Estimate, exactly, largest
+from neurodeploy.hw_sim.blocks import BudgetUse
+from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
 from neurodeploy.hw_sim.decisions import Decisions
-from neurodeploy.hw_sim.estimates.energy import (
+from neurodeploy.hw_sim.design_rules import advice, check
+from neurodeploy.hw_sim.estimates import (
     ROWS,
     Energy,
-    by_constants,
-    sample_energy,
-    static_power,
-)
-from neurodeploy.hw_sim.estimates.latency import (
     Latency,
     RealTime,
+    by_constants,
     first_steps_s,
     real_time,
+    sample_energy,
     sample_latency,
+    static_power,
 )
-from neurodeploy.hw_sim.estimates.meter import Workload, measure
-from neurodeploy.hw_sim.placement.budgets import BudgetUse
-from neurodeploy.hw_sim.placement.design_rules import advice, check
-from neurodeploy.hw_sim.placement.place import Core, LayerPlacement, Placement, place
+from neurodeploy.hw_sim.placement import Core, LayerPlacement, Placement, place
+from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.display import Shown
 from neurodeploy.models.network import QuantizedNetwork
 

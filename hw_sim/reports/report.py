@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import LayerCounts, Measured
+from neurodeploy.hw_sim.conventional import Conventional, conventional
 from neurodeploy.hw_sim.decisions import Decisions, propagation_steps
-from neurodeploy.hw_sim.estimates.conventional import Conventional, conventional
-from neurodeploy.hw_sim.estimates.latency import steps_of
-from neurodeploy.hw_sim.estimates.meter import Workload
+from neurodeploy.hw_sim.estimates import steps_of
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Predictions, Score
 from neurodeploy.hw_sim.reports.estimated import Estimated, estimated
+from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, max_delay

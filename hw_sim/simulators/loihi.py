@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured, check_input
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.chips.chip import CHIPS
-from neurodeploy.hw_sim.placement.design_rules import delays_fit, weights_fit
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.chips import CHIPS
+from neurodeploy.hw_sim.design_rules import delays_fit, weights_fit
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError

@@ -28,11 +28,10 @@ import torch
 from torch import Tensor
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import Chip, chip
-from neurodeploy.hw_sim.chips.cost import exactly
-from neurodeploy.hw_sim.estimates.energy import sample_energy
-from neurodeploy.hw_sim.estimates.meter import Meter, operation
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.chips import Chip, chip, exactly
+from neurodeploy.hw_sim.estimates import sample_energy
+from neurodeploy.hw_sim.placement import place
+from neurodeploy.hw_sim.workload import Meter, operation
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.distributed import ALONE, Team
 from neurodeploy.models.blocks import synapse_weights

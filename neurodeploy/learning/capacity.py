@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.chips import chip
-from neurodeploy.hw_sim.placement import design_rules
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.models import loihi
 from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.network import (
@@ -34,7 +34,7 @@ def capacity_problems(architecture: Architecture) -> tuple[str, ...]:
         for layer, sender, (before, after) in zip(architecture.layers, senders, pairwise(shapes))
     )
     network = QuantizedNetwork(layers, input_shape=architecture.input_shape)
-    return design_rules.check(network, place(network, chip.chip("loihi2")))
+    return design_rules.check(network, place(network, chip("loihi2")))
 
 
 def _delay(layer: LayerSpec, sender: LayerSpec | None) -> int:

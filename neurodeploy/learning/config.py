@@ -30,7 +30,7 @@ from neurodeploy.models.architecture import (
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.hw_sim.chips.chip import Chip
+    from neurodeploy.hw_sim.chips import Chip
 
 Augment: TypeAlias = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 """Returns varied copies of signals (windows, channels, samples); the labels stay."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.hw_sim.chips import Estimate
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording

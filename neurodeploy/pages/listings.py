@@ -10,10 +10,10 @@ import numpy as np
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Breakdown, Measured
-from neurodeploy.hw_sim.chips.cost import Estimate
+from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.conventional import WHEN, Conventional
 from neurodeploy.hw_sim.decisions import Decisions
-from neurodeploy.hw_sim.estimates.conventional import WHEN, Conventional
-from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Predictions, Score
 from neurodeploy.hw_sim.reports.estimated import Decision, decide, tiles_of

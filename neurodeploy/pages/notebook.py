@@ -12,8 +12,8 @@ import numpy as np
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import CHIPS, Chip
-from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement, place
+from neurodeploy.hw_sim.chips import CHIPS, Chip
+from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.models.layers import LAYERS, max_delay

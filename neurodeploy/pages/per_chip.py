@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips.cost import Estimate
-from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.hw_sim.reports.estimated import Decision, Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from neurodeploy.hw_sim.chips.cost import Estimate, around
-from neurodeploy.hw_sim.estimates.conventional import Processor
-from neurodeploy.hw_sim.estimates.energy import Energy
-from neurodeploy.hw_sim.estimates.meter import neurons_of, operation
+from neurodeploy.hw_sim.chips import Estimate, around
+from neurodeploy.hw_sim.conventional import Processor
+from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
+from neurodeploy.hw_sim.workload import neurons_of, operation
 from neurodeploy.pages import wording
 from neurodeploy.pages.wording import clean
 from neurodeploy.running.recording import RecordedSample

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips.cost import Cost, Estimate
-from neurodeploy.hw_sim.estimates.latency import Latency
-from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.chips import Cost, Estimate
+from neurodeploy.hw_sim.estimates import Latency
+from neurodeploy.hw_sim.placement import Placement
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Counted, Report
 
@@ -114,7 +114,7 @@ PARTS: Final = {
     "over_hops": "hops",
     "static": "static",
 }
-"""The parts of an energy, by their names in `hw_sim.estimates.energy`."""
+"""The parts of an energy, by their names in `hw_sim.estimates`."""
 SUPPLIES: Final = {"vdd": "supply VDD", "vdd_m": "supply VDDM", "vdd_io": "supply VDDIO"}
 """Parts of what is measured."""
 

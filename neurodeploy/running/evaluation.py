@@ -15,18 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.cli import number_of
 from neurodeploy.export import rules
+from neurodeploy.hw_sim import chips as chips_module
+from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.activity import Activity, LayerCounts, Measured, count, join
 from neurodeploy.hw_sim.backends import Backend, RunOptions
-from neurodeploy.hw_sim.chips import chip as chips_module
-from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.hw_sim.decisions import DecisionMeter
-from neurodeploy.hw_sim.estimates.meter import Meter
 from neurodeploy.hw_sim.neurobench_metrics import NeurobenchMeter
-from neurodeploy.hw_sim.placement import design_rules
-from neurodeploy.hw_sim.placement.place import place
+from neurodeploy.hw_sim.placement import place
 from neurodeploy.hw_sim.readout import outputs, readout, score
 from neurodeploy.hw_sim.reports import report as reports
 from neurodeploy.hw_sim.reports.estimated import Estimated, rounded
+from neurodeploy.hw_sim.workload import Meter
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
 from neurodeploy.models.network import QuantizedNetwork, check_network, digest

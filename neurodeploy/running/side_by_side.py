@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from numpy.typing import ArrayLike
 
-from neurodeploy.hw_sim.chips.chip import Chip
+from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.placement.place import Core
+from neurodeploy.hw_sim.placement import Core
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style

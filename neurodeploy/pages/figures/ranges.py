@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from neurodeploy.hw_sim.chips.cost import Estimate, exactly
-from neurodeploy.hw_sim.estimates.energy import Energy
+from neurodeploy.hw_sim.chips import Estimate, exactly
+from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import INK, SMALL, SOFT, WIDTH

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final, TypeAlias
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips.cost import Cost, Estimate
+from neurodeploy.hw_sim.chips import Cost, Estimate
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import listings, wording

@@ -1,7 +1,7 @@
-"""Who sends to which neurocores: the links between the layers of a placed network.
+"""The messages of a placed network: who sends to which neurocores, and how far messages go.
 
-Layer 0 listens to the host; what the host reads the last layer sends. The host is taken to sit at
-the first tile of the first chip.
+A message is a spike on its way to one neurocore. Layer 0 listens to the host; what the host reads
+the last layer sends. The host is taken to sit at the first tile of the first chip.
 """
 
 from __future__ import annotations
@@ -12,10 +12,73 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.placement.blocks import reach
-from neurodeploy.hw_sim.placement.mesh import Places
-from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement
+from neurodeploy.hw_sim.blocks import reach
+from neurodeploy.hw_sim.placement import LayerPlacement, Placement, Places
 from neurodeploy.models.layers import ConvLayer, InputLayer, Layer
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Messages, each a spike on its way to one neurocore, and the ways they take, for one sample.
+
+    Attributes:
+        messages: all of them.
+        east_west: hops from tile to tile along rows.
+        north_south: hops along columns.
+        between_chips: messages to another chip.
+    """
+
+    messages: float
+    east_west: float
+    north_south: float
+    between_chips: float
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(
+            self.messages + other.messages,
+            self.east_west + other.east_west,
+            self.north_south + other.north_south,
+            self.between_chips + other.between_chips,
+        )
+
+    def __mul__(self, factor: float) -> Traffic:
+        return Traffic(
+            self.messages * factor,
+            self.east_west * factor,
+            self.north_south * factor,
+            self.between_chips * factor,
+        )
+
+
+NO_TRAFFIC = Traffic(0.0, 0.0, 0.0, 0.0)
+
+
+def traffic(messages: NDArray[np.float64], sender: Places, reader: Places) -> Traffic:
+    """Return the ways of messages that go east-west, then north-south, as the mesh routes them.
+
+    Args:
+        messages: from each sender (row) to each reader (column), float (senders, readers).
+        sender: places of the senders.
+        reader: places of the readers.
+    """
+    across = np.abs(sender.x[:, None] - reader.x)
+    along = np.abs(sender.y[:, None] - reader.y)
+    other = sender.chip[:, None] != reader.chip
+    return Traffic(
+        float(messages.sum()),
+        float((messages * across).sum()),
+        float((messages * along).sum()),
+        float((messages * other).sum()),
+    )
+
+
+def longest_way(messages: NDArray[np.float64], sender: Places, reader: Places) -> tuple[int, int]:
+    """Return the hops (east-west, north-south) of the longest way that any message takes."""
+    across = np.abs(sender.x[:, None] - reader.x)
+    along = np.abs(sender.y[:, None] - reader.y)
+    hops = np.where(messages > 0, across + along, -1)
+    where = np.unravel_index(int(hops.argmax()), hops.shape)
+    return (int(across[where]), int(along[where])) if hops[where] > 0 else (0, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ class Operation:
         operation: "multiply-accumulate" or "accumulate".
         energy_j: of one operation, in joules.
         source: where it comes from.
-        grade: how well it is founded, see `hw_sim.chips.cost.GRADES`.
+        grade: how well it is founded, see `hw_sim.chips.GRADES`.
         caveat: what it leaves out.
     """
 
@@ -166,11 +166,7 @@ def multiply_accumulates(network: QuantizedNetwork) -> int:
 @lru_cache(maxsize=1)
 def operations() -> tuple[tuple[Operation, ...], Operation]:
     """Return the rows of `conventional.json`: the processors', and one for additions."""
-    text = (
-        resources.files("neurodeploy.hw_sim.estimates")
-        .joinpath("conventional.json")
-        .read_text("utf-8")
-    )
+    text = resources.files("neurodeploy.hw_sim").joinpath("conventional.json").read_text("utf-8")
     content = json.loads(text)
     return tuple(map(_operation, content["processors"])), _operation(content["spiking"])
 

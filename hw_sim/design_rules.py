@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from neurodeploy.hw_sim.placement.budgets import BudgetUse, synapse_format
-from neurodeploy.hw_sim.placement.place import LayerPlacement, Placement, place_layer
+from neurodeploy.hw_sim.blocks import BudgetUse, synapse_format
+from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place_layer
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import (
     ConvLayer,

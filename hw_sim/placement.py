@@ -2,11 +2,14 @@
 
 A layer is cut into blocks, one a neurocore, until every budget of a neurocore fits. Layers are cut
 from the last to the first, since a layer needs output axons to the neurocores of the next that it
-reaches. Neurocores of the first layer come first; they fill tiles, tiles chips, chips a square.
+reaches. Neurocores of the first layer come first. They fill tiles, tiles fill the mesh of a chip
+row by row, and chips fill a square row by row: n chips stand in rows of ceil(sqrt(n)). A message
+goes on from the mesh of one chip to that of the next.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,23 +17,72 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.chips.chip import chip as find_chip
-from neurodeploy.hw_sim.placement.blocks import Blocks, Readers, readers_of, receivers, whole
-from neurodeploy.hw_sim.placement.budgets import (
+from neurodeploy.hw_sim.blocks import (
+    Blocks,
     BudgetUse,
     Cut,
+    Readers,
     SynapseFormat,
     WeightFormat,
     budgets_of,
+    readers_of,
+    receivers,
     synapse_format,
     weight_format,
+    whole,
 )
-from neurodeploy.hw_sim.placement.mesh import Places, places_of
+from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.hw_sim.chips import chip as find_chip
 from neurodeploy.models.display import ITEMS, Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import Layer, Shape
 from neurodeploy.models.network import QuantizedNetwork, check_network
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The places of neurocores, one entry each, int64 arrays (neurocores,).
+
+    Attributes:
+        chip: number of the chip.
+        tile: number of the tile on its chip.
+        x: column of the tile, counted on over chips that stand side by side.
+        y: row of the tile, counted on over chips that stand below one another.
+    """
+
+    chip: NDArray[np.int64]
+    tile: NDArray[np.int64]
+    x: NDArray[np.int64]
+    y: NDArray[np.int64]
+
+    @property
+    def chips(self) -> int:
+        """Chips in use."""
+        return int(self.chip.max()) + 1
+
+    @property
+    def tiles(self) -> int:
+        """Tiles in use on the fullest chip."""
+        return int(self.tile.max()) + 1
+
+    def at(self, which: NDArray[np.int64] | slice) -> Places:
+        """Return the places of some of the neurocores."""
+        return Places(self.chip[which], self.tile[which], self.x[which], self.y[which])
+
+
+def places_of(neurocores: int, chip: Chip) -> Places:
+    """Return where so many neurocores lie, by their numbers from 0.
+
+    Args:
+        neurocores: 1 or more.
+        chip: of one kind, as many as it takes.
+    """
+    of_chip, on_chip = np.divmod(np.arange(neurocores), chip.limit("cores_per_chip"))
+    tile = on_chip // chip.limit("cores_per_tile")
+    row_of_chips, in_row = np.divmod(of_chip, math.isqrt(int(of_chip[-1])) + 1)
+    row, column = np.divmod(tile, chip.limit("tiles_east_west"))
+    x = in_row * chip.limit("tiles_east_west") + column
+    return Places(of_chip, tile, x, row_of_chips * chip.limit("tiles_north_south") + row)
 
 
 @dataclass(frozen=True)

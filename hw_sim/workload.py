@@ -14,11 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.chips.chip import Chip
-from neurodeploy.hw_sim.chips.cost import Estimate, around
-from neurodeploy.hw_sim.placement import links
-from neurodeploy.hw_sim.placement.mesh import NO_TRAFFIC, Traffic, longest_way, traffic
-from neurodeploy.hw_sim.placement.place import Placement
+from neurodeploy.hw_sim.chips import Chip, Estimate, around
+from neurodeploy.hw_sim.placement import Placement
+from neurodeploy.hw_sim.traffic import (
+    NO_TRAFFIC,
+    Traffic,
+    counters,
+    longest_way,
+    messages,
+    own_messages,
+    traffic,
+)
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer
@@ -275,7 +281,7 @@ class Meter:
     def __init__(self, placement: Placement) -> None:
         self._placement = placement
         layers = placement.network.layers
-        self._counters = [links.counters(placement, index) for index in range(len(layers) + 1)]
+        self._counters = [counters(placement, index) for index in range(len(layers) + 1)]
         self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._counters]
         self._times = core_times(placement)
         self._neurons = neurons_of(placement)[:, None]
@@ -325,13 +331,13 @@ class Meter:
         batch, _, steps = sent[0].shape
         shape = batch, self._placement.neurocores, steps
         work = Work(np.zeros(shape, np.int64), *np.zeros((2, *shape), np.int32))
-        for index, (spikes, counters) in enumerate(zip(sent, self._counters)):
-            if counters.count:
+        for index, (spikes, of) in enumerate(zip(sent, self._counters)):
+            if of.count:
                 counts, synapses = self._tally(index, spikes)
-                here, there = slice(counters.sending), slice(counters.sending, None)
+                here, there = slice(of.sending), slice(of.sending, None)
                 if index > 0:
                     self._emit(work, index - 1, counts[:, here])
-                if counters.count > counters.sending:
+                if of.count > of.sending:
                     self._receive(work, index, counts[:, there], synapses[:, there])
         return work
 
@@ -364,9 +370,9 @@ class Meter:
         work.synops[:, cores] += counts * self._neurons[cores] if dense else synapses
 
     def _ways(self) -> tuple[Traffic, tuple[int, int]]:
-        found = [links.messages(self._placement, i, sent) for i, sent in enumerate(self._sent)]
+        found = [messages(self._placement, i, sent) for i, sent in enumerate(self._sent)]
         found += [
-            links.own_messages(self._placement, index, self._sent[index + 1])
+            own_messages(self._placement, index, self._sent[index + 1])
             for index, layer in enumerate(self._placement.network.layers)
             if isinstance(layer, RecurrentLayer)
         ]
