@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
-from neurodeploy.hw_sim.traffic import (
-    NO_TRAFFIC,
-    Places,
-    Traffic,
-    longest_way,
-    places_of,
-    traffic,
-)
+from neurodeploy.hw_sim.placement import Places, places_of
+from neurodeploy.hw_sim.traffic import NO_TRAFFIC, Traffic, longest_way, traffic
 
 
 def with_limits(chip: Chip, **values: int) -> Chip:
