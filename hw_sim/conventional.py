@@ -1,27 +1,29 @@
-"""Conventional hardware: what an artificial network of the same size would take there.
+"""The energy of an artificial network of the same size on conventional hardware.
 
-It has the same connections, and every one of them is a multiply-accumulate in every pass; what one
-takes stands in `conventional.json`, each row with its source. An artificial network passes once
-over an input that stands still, and once a time step over a signal that it follows as the spiking
-network does: a report shows both, and `WHEN` says which one fits.
+It has the same connections, each a multiply-accumulate in every pass; `conventional.json` has the
+energy of one, each row with its source. An artificial network makes one pass over an input that
+stands still, and one per time step over a signal that it follows step by step, as the spiking
+network does. A report shows both, and `WHEN` says which one fits.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import msgspec
+
+from neurodeploy.hw_sim.chips import Grade
+from neurodeploy.models import schema
 from neurodeploy.models.layers import RecurrentLayer, fan_out
 from neurodeploy.models.network import QuantizedNetwork
 
 WHEN: Final = {
     "one_pass": (
-        "one pass a sample: for input that stands still, such as an image, which a spiking network "
-        "sees for several steps"
+        "one pass per sample: for input that stands still, such as an image, which a spiking "
+        "network sees for several steps"
     ),
     "every_step": (
         "a pass in every time step: for a signal in time that is followed step by step, as the "
@@ -33,15 +35,15 @@ WHEN: Final = {
 _JOULES: Final = {"nJ": 1e-9, "pJ": 1e-12}
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What one operation takes on a kind of hardware.
+class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one operation takes on a kind of hardware, a row of `conventional.json`.
 
     Attributes:
         name: a short key.
         title: the hardware in words.
         operation: "multiply-accumulate" or "accumulate".
-        energy_j: of one operation, in joules.
+        value: energy of one operation in `unit`.
+        unit: "nJ" or "pJ".
         source: where it comes from.
         grade: how well it is founded, see `hw_sim.chips.GRADES`.
         caveat: what it leaves out.
@@ -49,23 +51,29 @@ class Operation:
 
     name: str
     title: str
-    operation: str
-    energy_j: float
+    operation: Literal["multiply-accumulate", "accumulate"]
+    value: float
+    unit: Literal["nJ", "pJ"]
     source: str
-    grade: str
+    grade: Grade
     caveat: str
+
+    @property
+    def energy_j(self) -> float:
+        """Energy of one operation in joules."""
+        return self.value * _JOULES[self.unit]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "operation": self.operation,
-            "operation_j": self.energy_j,
-            "source": self.source,
-            "grade": self.grade,
-            "caveat": self.caveat,
-        }
+        fields = msgspec.structs.asdict(self)
+        del fields["value"], fields["unit"]
+        return fields | {"operation_j": self.energy_j}
+
+
+class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    title: str
+    processors: tuple[Operation, ...]
+    spiking: Operation
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class Conventional:
         one_pass_macs: multiply-accumulates of the artificial network in one pass.
         processors: what they take, a processor each.
         accumulate: what an addition of the spiking network would take in conventional arithmetic.
-        synops: synaptic operations of the spiking network a sample, a mean, or None.
+        synops: mean synaptic operations of the spiking network per sample, or None.
     """
 
     steps: int
@@ -113,7 +121,7 @@ class Conventional:
 
     @property
     def synops_j(self) -> float | None:
-        """Energy of the spiking network's additions a sample in conventional arithmetic, in J."""
+        """Energy of the spiking network's additions per sample in conventional arithmetic, in J."""
         return None if self.synops is None else self.synops * self.accumulate.energy_j
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,7 +145,7 @@ def conventional(
     Args:
         network: the spiking network.
         steps: time steps of a sample.
-        synops: its synaptic operations a sample, where it ran.
+        synops: its synaptic operations per sample, where it ran.
     """
     macs = multiply_accumulates(network)
     rows, accumulate = operations()
@@ -166,11 +174,6 @@ def multiply_accumulates(network: QuantizedNetwork) -> int:
 @lru_cache(maxsize=1)
 def operations() -> tuple[tuple[Operation, ...], Operation]:
     """Return the rows of `conventional.json`: the processors', and one for additions."""
-    text = resources.files("neurodeploy.hw_sim").joinpath("conventional.json").read_text("utf-8")
-    content = json.loads(text)
-    return tuple(map(_operation, content["processors"])), _operation(content["spiking"])
-
-
-def _operation(row: Mapping[str, Any]) -> Operation:
-    words = {key: row[key] for key in ("name", "title", "operation", "source", "grade", "caveat")}
-    return Operation(energy_j=row["value"] * _JOULES[row["unit"]], **words)
+    file = resources.files("neurodeploy.hw_sim") / "conventional.json"
+    content = schema.decode(file.read_bytes(), _Content, file.name)
+    return content.processors, content.spiking

@@ -350,7 +350,7 @@ def allowed(node: Any) -> str:
 
 
 def _number(node: Any) -> str:
-    whole = isinstance(node, inspect.IntType)
+    whole = isinstance(node, inspect.IntType) or node.multiple_of == 1
     form = "," if whole else "g"
     low = f" from {node.ge:{form}}" if node.ge is not None else ""
     low = f" over {node.gt:{form}}" if node.gt is not None else low

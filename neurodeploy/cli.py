@@ -264,7 +264,7 @@ def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
         type=Path,
         action="append",
         metavar="FILE",
-        help="cost file of another chip (see docs/cost-files.md); may be given again",
+        help="cost file of another chip (see docs/reference/cost-files.md); may be given again",
     )
 
 

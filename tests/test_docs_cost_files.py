@@ -12,12 +12,22 @@ from typing import Any
 import pytest
 
 from neurodeploy.__main__ import main
-from neurodeploy.hw_sim import chips
-from neurodeploy.hw_sim.chips import CHIPS, GRADES, Cost, choose, read_chip
+from neurodeploy.hw_sim.chips import (
+    BARRIER_MIN,
+    CHIPS,
+    COST_MAX,
+    COSTS,
+    GRADES,
+    LIMITS,
+    Cost,
+    choose,
+    cost_file_schema,
+    file_type,
+)
 from neurodeploy.models.errors import InputError
 
-ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "reference" / "cost-files.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "reference" / "cost-files.md").read_text(encoding="utf-8")
 MAKE, READ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 PRINTED, REFUSED = re.findall(r"(?<=\n\n)```\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = re.findall(r"^python -m (.*)$", PAGE, re.MULTILINE)
@@ -42,47 +52,42 @@ def cell(row: Cost | None) -> str:
     return value if low == high else f"{value} ({low} to {high})"
 
 
-def test_the_table_of_limits_is_what_is_read():
-    yes_no = {True: "yes", False: "no"}
-    expected = [
-        [f"`{name}`", *rule.units, f"{rule.low:,}, {rule.high:,}", yes_no[rule.required],
-         cell(LOIHI1.limits.get(name)), cell(LOIHI2.limits.get(name))]
-        for name, rule in chips.LIMITS.items()
+def test_the_tables_of_rows_are_what_is_read():
+    limits = [
+        [f"`{name}`", *rule.units, f"{rule.low:,}, {rule.high:,}", "yes" if rule.required else "no",
+         cell(LOIHI1.limits.get(name)), cell(LOIHI2.limits.get(name)), rule.about]
+        for name, rule in LIMITS.items()
     ]  # fmt: skip
-    assert [row[:-1] for row in table("Limits")] == expected
-    assert all(row[-1] for row in table("Limits"))
-
-
-def test_the_table_of_costs_is_what_is_read():
-    expected = [
-        [f"`{name}`", " or ".join(rule.units), cell(LOIHI1.costs[name]), cell(LOIHI2.costs[name])]
-        for name, rule in chips.COSTS.items()
-    ]
-    assert [row[:-1] for row in table("Costs")] == expected
-    assert all(row[-1] for row in table("Costs"))
-    assert all(rule.required and rule.low == 0 for rule in chips.COSTS.values())
-    assert f"Numbers from 0 to {chips.LARGEST_COST:,}, all required" in PAGE
-
-
-def test_the_table_of_the_barrier_is_what_is_read():
-    expected = [
+    assert table("Limits") == limits
+    costs = [
+        [f"`{name}`", " or ".join(rule.units), cell(LOIHI1.costs[name]), cell(LOIHI2.costs[name]),
+         rule.about]
+        for name, rule in COSTS.items()
+    ]  # fmt: skip
+    assert table("Costs") == costs
+    assert f"Numbers from 0 to {COST_MAX:,}, all required" in PAGE
+    barrier = [
         [f"`{tiles}`", "us", cell(one), cell(two)]
         for (tiles, one), (_, two) in zip(LOIHI1.barrier, LOIHI2.barrier, strict=True)
     ]
-    assert table("The barrier") == expected
-    assert f"{chips.SHORTEST_BARRIER:f} of its unit" in PAGE
-    assert chips.BARRIER.units == ("ns", "us")
-    assert LOIHI1.barrier_time(64).value == pytest.approx(3.36e-6, abs=0.005e-6)
-    assert "log(64 / 32) / log(8192 / 32) = 3.36 us" in PAGE
+    assert table("The barrier") == barrier
+    assert f"{BARRIER_MIN:f} of its unit" in PAGE
 
 
 def test_the_tables_of_keys_and_grades_are_what_is_read():
-    assert [row[0] for row in table("The keys of a file")] == [f"`{k}`" for k in chips.SECTIONS]
+    fields = file_type().__struct_fields__
+    assert [row[0] for row in table("The keys of a file")] == [f"`{k}`" for k in fields[1:]]
     rows = table("The keys of a row")
-    required = {row[0] for row in rows if row[1] == "yes"}
-    assert required == {"`value`", "`unit`", "`source`", "`grade`"}
-    assert {row[0] for row in rows if row[1] == "no"} == {"`set`", "`alternatives`"}
+    keys = {row[0].strip("`"): row[1] for row in rows if row[1] in ("yes", "no")}
+    row = CHIPS["loihi1"].limits["chips_max"]
+    assert keys.keys() == row.__dataclass_fields__.keys()
+    assert {key for key, required in keys.items() if required == "no"} == {"set", "alternatives"}
     assert [row[0] for row in rows if len(row) == 2][2:] == [f"`{grade}`" for grade in GRADES]
+
+
+def test_the_schema_for_editors_is_that_of_the_files():
+    found = json.loads((DOCS / "schemas" / "cost-file.json").read_text(encoding="utf-8"))
+    assert found == json.loads(json.dumps(cost_file_schema()))
 
 
 @pytest.fixture
@@ -136,14 +141,3 @@ def test_every_sentence_that_the_page_shows_is_given(folder):
         with pytest.raises(InputError) as error:
             choose((), [Path("half.json")])
         assert str(error.value) == line
-
-
-def test_the_limit_of_bytes_is_that_of_the_page():
-    from neurodeploy.hw_sim import chips
-
-    assert f"more than {chips.BYTES_MAX:,} bytes" in PAGE
-
-
-def test_the_page_reads_the_file_as_the_commands_do(folder):
-    text = Path("half.json").read_text(encoding="utf-8")
-    assert read_chip(text).cost("static_power").high == pytest.approx(0.15)

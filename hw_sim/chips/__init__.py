@@ -1,43 +1,42 @@
 """Chips: their limits and what an event costs on them, read from `costs/*.json`.
 
-A cost file is data: one row per limit or event, each with its value, unit, source and grade, and
-what other sources say of it. A new chip is a new file; docs/reference/cost-files.md describes them.
-The file's sha256 goes into every report.
+A cost file has one row per limit or event, with its value, unit, source and grade, and what other
+sources say. A new chip is a new file; docs/reference/cost-files.md describes them, and
+docs/schemas/cost-file.json lets editors check them. Every report names the sha256 of its files.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, TypedDict
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
+import msgspec
 import numpy as np
 
+from neurodeploy.models import schema
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import Object, object_of
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A value between the lowest and the highest that the sources allow, all in one unit.
 
-    Sums and products take the ends together: low with low, high with high. That is the widest
-    band, as if every source erred to the same side; all quantities here are 0 or more.
+    Sums and products combine low with low and high with high: the widest band, as if every source
+    erred to the same side. All quantities are 0 or more.
 
     Attributes:
-        low: what the most favourable source gives, 0 or more.
-        value: what the source that the cost file prefers gives.
-        high: what the least favourable source gives.
+        low: from the most favourable source, 0 or more.
+        value: from the source that the cost file prefers.
+        high: from the least favourable source.
     """
 
     low: float
@@ -55,14 +54,14 @@ class Estimate:
         return Estimate(self.low * by.low, self.value * by.value, self.high * by.high)
 
     def inverse(self) -> Estimate:
-        """Return 1 / x: the ends change places. No end may be 0."""
+        """Return 1 / x, with the ends swapped. No end may be 0."""
         return Estimate(1 / self.high, 1 / self.value, 1 / self.low)
 
 
 def around(value: float, low: float, high: float) -> Estimate:
-    """Return an estimate of ends that were computed another way than its value.
+    """Return an estimate whose ends were computed in another way than its value.
 
-    Rounding can put such an end on the wrong side of the value, by a digit of no meaning.
+    Rounding can put such an end on the wrong side of the value; the value then is the end.
     """
     return Estimate(min(low, value), value, max(high, value))
 
@@ -73,7 +72,7 @@ def exactly(value: float) -> Estimate:
 
 
 def largest(estimates: Sequence[Estimate]) -> Estimate:
-    """Return the band of the largest of `estimates`: the largest low, value and high."""
+    """Return the largest low, value and high of `estimates`."""
     return Estimate(
         max(e.low for e in estimates),
         max(e.value for e in estimates),
@@ -81,10 +80,11 @@ def largest(estimates: Sequence[Estimate]) -> Estimate:
     )
 
 
-GRADES: Final = ("code", "notebook", "abstract", "second-hand", "derived", "memory", "measured")
+Grade = Literal["code", "notebook", "abstract", "second-hand", "derived", "memory", "measured"]
+GRADES: Final = get_args(Grade)
 """How well a value is founded: read in public code; printed by Intel's benchmark notebook; from a
-paper's abstract; from somebody's note on a paper; arithmetic on other values; not confirmed; on the
-hardware itself by who gives the file, which is true of no installed one."""
+paper's abstract; from a note on a paper; computed from other values; not confirmed; measured on
+hardware by the author of the file, which no installed file has."""
 
 SI_FACTORS: Final = {"pJ": 1e-12, "ns": 1e-9, "us": 1e-6, "mW": 1e-3}
 """From the units of cost rows to joules, seconds and watts."""
@@ -97,7 +97,7 @@ class Reading(NamedTuple):
         value: in the row's unit.
         source: where it comes from.
         grade: one of `GRADES`.
-        set: the constant set that it belongs to, as "SANA-FE"; "" for none.
+        set: the constant set that it belongs to, such as "SANA-FE"; "" for none.
     """
 
     value: float
@@ -108,7 +108,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """A limit, or what one event costs.
+    """A row of a cost file: a limit, or what one event costs.
 
     Attributes:
         value: the value used.
@@ -128,7 +128,7 @@ class Cost:
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What every source says; the first is the one used."""
+        """What the sources say, the one used first."""
         return (Reading(self.value, self.source, self.grade, self.set), *self.alternatives)
 
     @property
@@ -147,7 +147,7 @@ class Cost:
         return Estimate(self.low, self.value, self.high) * SI_FACTORS[self.unit]
 
     def using(self, set_name: str) -> Cost:
-        """Return the row with the reading of a constant set alone, or the one used without it."""
+        """Return the row with the reading of one constant set alone, or the preferred one."""
         of_set = (reading for reading in self.readings if reading.set == set_name)
         return replace(self, **next(of_set, self.readings[0])._asdict(), alternatives=())
 
@@ -162,75 +162,14 @@ class Cost:
         }
 
 
-BYTES_MAX: Final = 1_000_000
-"""Of a cost file; the installed ones have 20 kB."""
-
-WAY_OUT: Final = "give a cost file, as docs/cost-files.md describes"
-
-
-def read_text(path: Path) -> str:
-    """Return the text of the file at `path`.
-
-    Raises:
-        InputError: when it is no regular file, cannot be read, is too large or not in UTF-8.
-    """
-    try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; {WAY_OUT}")
-        if not path.is_file():
-            what = "is no regular file" if path.exists() else "does not exist"
-            raise InputError(f"{path} {what}; {WAY_OUT}")
-        with path.open("rb") as file:
-            content = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise InputError(
-            f"{str(path)[:200]} cannot be read ({error.strerror}); {WAY_OUT}"
-        ) from None
-    if len(content) > BYTES_MAX:
-        raise InputError(f"{path} has more than {BYTES_MAX:,} bytes; {WAY_OUT}")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8 (byte {error.start}); {WAY_OUT}") from None
-
-
-def load(text: str, file: str | Path) -> Any:
-    """Return the JSON value of a text, objects as `Object`.
-
-    Raises:
-        InputError: when the text is no JSON, or nested without end.
-    """
-    try:
-        return json.loads(
-            text.removeprefix("\ufeff"), object_pairs_hook=object_of, parse_int=_whole_number
-        )
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{file} is no JSON ({error.msg}, line {error.lineno}, column {error.colno}); "
-            "correct it there"
-        ) from None
-    except RecursionError:
-        raise InputError(f"{file} is nested too deeply; {WAY_OUT}") from None
-
-
-def shown(value: Any) -> str:
-    """Return a value of a file as a message shows it: as JSON, and not too long."""
-    if isinstance(value, (dict, list)) and value:
-        return "a list" if isinstance(value, list) else "an object"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _whole_number(text: str) -> int | float:
-    """Return an int, or the float next to one that is too long to be in any range."""
-    return int(text) if len(text) <= 30 else float(text)
-
-
-LARGEST_COST: Final = 10**12
+COST_MAX: Final = 10**12
 """Of any cost in its unit: a joule, some minutes or a gigawatt for one event."""
 
-SHORTEST_BARRIER: Final = 1e-6
+BARRIER_MIN: Final = 1e-6
 """Of a barrier in its unit; no step of a chip takes no time at all."""
+
+TEXT_MAX: Final = 1000
+"""Characters of a title, caveat, source or set."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +180,7 @@ class Rule:
         units: those allowed.
         low: smallest value.
         high: largest value.
+        about: what the row is, for the JSON Schema; does not tell rules apart.
         whole: whether only whole numbers are allowed.
         required: whether every cost file has the row.
     """
@@ -248,262 +188,212 @@ class Rule:
     units: tuple[str, ...]
     low: float
     high: float
-    whole: bool
+    about: str = field(compare=False)
+    whole: bool = True
     required: bool = True
 
 
-def _limit(unit: str, low: int, high: int, *, required: bool = True) -> Rule:
-    return Rule((unit,), low, high, whole=True, required=required)
+def _limit(unit: str, low: int, high: int, about: str, *, required: bool = True) -> Rule:
+    return Rule((unit,), low, high, about, required=required)
 
 
-def _cost(*units: str, low: float = 0) -> Rule:
-    return Rule(units, low, LARGEST_COST, whole=False)
+def _cost(*units: str, about: str, low: float = 0) -> Rule:
+    return Rule(units, low, COST_MAX, about, whole=False)
 
 
 LIMITS: Final = {
-    "cores_per_chip": _limit("neurocores", 1, 10**6),
-    "chips_max": _limit("chips", 1, 10**6),
-    "neurons_per_core": _limit("neurons", 1, 10**9),
-    "synaptic_memory": _limit("bits", 1, 10**12),
-    "synapse_list_length": _limit("synapses", 1, 10**9, required=False),
-    "synapse_list_header": _limit("bits", 0, 10**6),
-    "synapse_list_word": _limit("bits", 1, 10**6),
-    "input_axons_per_core": _limit("axons", 1, 10**9, required=False),
-    "output_axons_per_core": _limit("axons", 1, 10**9, required=False),
-    "population_axon_entries": _limit("output axons", 1, 10**6, required=False),
-    "decay_settings_per_core": _limit("settings", 1, 10**9, required=False),
-    "delay_max": _limit("steps", 0, 10**6),
-    "graded_spike_bits_max": _limit("bits", 0, 64),
-    "weight_bits_small_max": _limit("bits", 0, 64),
-    "weight_bits_max": _limit("bits", 1, 64),
-    "weight_exponent_min": _limit("powers of two", -64, 0),
-    "cores_per_tile": _limit("neurocores", 1, 1024),
-    "tiles_east_west": _limit("tiles", 1, 1024),
-    "tiles_north_south": _limit("tiles", 1, 1024),
+    "cores_per_chip": _limit(
+        "neurocores", 1, 10**6, "neurocores of one chip, at most those of its tiles"
+    ),
+    "chips_max": _limit(
+        "chips", 1, 10**6, "chips of the largest system; 1 for a chip that stands alone"
+    ),
+    "neurons_per_core": _limit("neurons", 1, 10**9, "neurons of one neurocore"),
+    "synaptic_memory": _limit(
+        "bits", 1, 10**12, "memory of one neurocore for the synapses of its neurons"
+    ),
+    "synapse_list_length": _limit(
+        "synapses", 1, 10**9, "synapses of one list; a longer list is split", required=False
+    ),
+    "synapse_list_header": _limit("bits", 0, 10**6, "bits of a list beside its synapses"),
+    "synapse_list_word": _limit("bits", 1, 10**6, "a list takes whole words of this many bits"),
+    "input_axons_per_core": _limit(
+        "axons", 1, 10**9, "senders that one neurocore listens to", required=False
+    ),
+    "output_axons_per_core": _limit(
+        "axons", 1, 10**9, "pairs of a neuron and a neurocore that it sends to", required=False
+    ),
+    "population_axon_entries": _limit(
+        "output axons", 1, 10**6,
+        "output axons that one axon to a convolution takes; given with the row above",
+        required=False,
+    ),
+    "decay_settings_per_core": _limit(
+        "settings", 1, 10**9, "different pairs of decays in one neurocore", required=False
+    ),
+    "delay_max": _limit("steps", 0, 10**6, "longest delay of a spike"),
+    "graded_spike_bits_max": _limit(
+        "bits", 0, 64, "widest payload of a spike; 0 where spikes carry none"
+    ),
+    "weight_bits_small_max": _limit(
+        "bits", 0, 64,
+        "mantissas of weights have 1 to this many bits, or `weight_bits_max`; 0 where only that",
+    ),
+    "weight_bits_max": _limit(
+        "bits", 1, 64, "widest mantissa of a weight, with its sign where signs are mixed"
+    ),
+    "weight_exponent_min": _limit(
+        "powers of two", -64, 0, "smallest exponent of the power of two that scales mantissas"
+    ),
+    "cores_per_tile": _limit(
+        "neurocores", 1, 1024, "neurocores of one tile, between which a spike makes no hop"
+    ),
+    "tiles_east_west": _limit("tiles", 1, 1024, "width of the chip's mesh"),
+    "tiles_north_south": _limit("tiles", 1, 1024, "height of the chip's mesh"),
+}  # fmt: skip
+"""By name. A limit that is not required and has no row does not bind."""
+
+EVENTS: Final = {
+    "synaptic_operation": "one weight added, in a dense or recurrent layer",
+    "convolution_operation": "one weight added, in a convolution",
+    "neuron_update_active": "one step of a neuron with input, or with a state left to decay",
+    "neuron_update_inactive": "one step of a neuron at rest",
+    "spike_generation": "one spike of a neuron, beside its update",
+    "spike_message": "one spike that is sent to one neurocore, within a tile",
+    "hop_east_west": "one hop of a spike to the next tile of the row",
+    "hop_north_south": "one hop of a spike to the next tile of the column",
 }
-"""By name, in the order of docs/cost-files.md. A limit that is not required and has no row does not
-bind."""
+"""What energy and time is charged for."""
 
 COSTS: Final = {
-    "synaptic_operation_energy": _cost("pJ"),
-    "convolution_operation_energy": _cost("pJ"),
-    "neuron_update_active_energy": _cost("pJ"),
-    "neuron_update_inactive_energy": _cost("pJ"),
-    "spike_generation_energy": _cost("pJ"),
-    "spike_message_energy": _cost("pJ"),
-    "hop_east_west_energy": _cost("pJ"),
-    "hop_north_south_energy": _cost("pJ"),
-    "static_power": _cost("mW"),
-    "synaptic_operation_time": _cost("ns", "us"),
-    "convolution_operation_time": _cost("ns", "us"),
-    "neuron_update_active_time": _cost("ns", "us"),
-    "neuron_update_inactive_time": _cost("ns", "us"),
-    "spike_generation_time": _cost("ns", "us"),
-    "spike_message_time": _cost("ns", "us"),
-    "hop_east_west_time": _cost("ns", "us"),
-    "hop_north_south_time": _cost("ns", "us"),
+    **{f"{event}_energy": _cost("pJ", about=about) for event, about in EVENTS.items()},
+    "static_power": _cost("mW", about="one powered chip before any event"),
+    **{f"{event}_time": _cost("ns", "us", about=about) for event, about in EVENTS.items()},
 }
-"""By name, in the order of docs/cost-files.md."""
+"""By name; every cost file has all of them."""
 
-BARRIER: Final = _cost("ns", "us", low=SHORTEST_BARRIER)
+BARRIER: Final = _cost("ns", "us", about="the barrier over so many tiles", low=BARRIER_MIN)
 """Of each row of the section `barrier`, whose names are numbers of tiles."""
 
-TILES_MAX: Final = 10**9
-"""The most tiles that a row of the barrier may be for."""
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
+Tiles = Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,8}$")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
+        description="what reports call the chip; not the name of an installed chip",
+    ),
+]
 
 
-SECTIONS: Final = ("name", "title", "caveats", "limits", "costs", "barrier")
-"""The keys of a cost file; all are required."""
-
-READING: Final = ("value", "source", "grade")
-"""The keys of an alternative, beside the optional `set`; a row has `unit` and may have
-`alternatives` as well."""
-
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-TILES: Final = re.compile(r"[1-9][0-9]{0,9}")
-TEXT_MAX: Final = 1000
-"""Characters of a title, caveat, source or set."""
+def _check_texts(part: Any) -> None:
+    """Refuse text that a terminal would not print as it is, such as an escape sequence."""
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and text and (text.isspace() or not text.isprintable()):
+                raise InputError(f"{name} is {schema.shown(text)}; give printable characters")
 
 
-class Content(TypedDict):
-    """What a cost file holds: the fields of a `hw_sim.chips.Chip`."""
-
-    name: str
-    title: str
-    limits: Mapping[str, Cost]
-    costs: Mapping[str, Cost]
-    barrier: tuple[tuple[int, Cost], ...]
-    caveats: tuple[str, ...]
-    digest: str
+def _check_row(row: Any) -> None:
+    _check_texts(row)
+    sets = [reading.set for reading in (row, *row.alternatives) if reading.set]
+    twice = next((name for name in sets if sets.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two values belong to the set {schema.shown(twice)}; leave one of them")
 
 
-def parse(text: str, file: str | Path) -> Content:
-    """Return what the text of a cost file holds.
-
-    Args:
-        text: all of it.
-        file: what messages call it.
-
-    Raises:
-        InputError: names the file, the row, the value, what is allowed and the way out.
-    """
-    data = load(text, file)
-    _check_keys(data, f"{file}", SECTIONS)
-    name = _text(data["name"], f"{file}: name")
-    if not NAME.fullmatch(name):
-        fail(f"{file}: name", f"is {shown(name)}", "give 1 to 40 letters, digits, '.', '_' or '-'")
-    content = Content(
-        name=name,
-        title=_text(data["title"], f"{file}: title"),
-        limits=_section(data["limits"], LIMITS, f"{file}: limits"),
-        costs=_section(data["costs"], COSTS, f"{file}: costs"),
-        barrier=_barrier(data["barrier"], f"{file}: barrier"),
-        caveats=_caveats(data["caveats"], f"{file}: caveats"),
-        digest=hashlib.sha256(text.encode()).hexdigest(),
-    )
-    _check_together(content["limits"], f"{file}: limits")
-    return content
-
-
-def fail(where: str, what: str, way_out: str) -> NoReturn:
-    """Raise the InputError that says what is wrong where, and what to do about it."""
-    raise InputError(f"{where} {what}; {way_out}")
-
-
-def _check_keys(
-    value: Any, where: str, required: Sequence[str], optional: Sequence[str] = ()
-) -> None:
-    """Raise InputError unless `value` is an object with the required keys and no unknown one."""
-    known = (*required, *optional)
-    if not isinstance(value, Object):
-        fail(where, f"is {shown(value)}", f"give an object with {_listed(known)}")
-    for key in value.twice:
-        fail(where, f"has {shown(key)} twice", "leave one of them")
-    for key in value:
-        if key not in known:
-            close = get_close_matches(key, known, 1)
-            way_out = f"write {close[0]!r}" if close else f"use {_listed(known)}"
-            fail(where, f"has the unknown key {shown(key)}", way_out)
-    for key in required:
-        if key not in value:
-            fail(where, f"has no {key!r}", "add it, as docs/cost-files.md describes")
-
-
-def _listed(keys: Sequence[str]) -> str:
-    return f"the keys {', '.join(keys) if len(keys) < 9 else 'in docs/cost-files.md'}"
-
-
-def _section(value: Any, rules: Mapping[str, Rule], where: str) -> Mapping[str, Cost]:
-    required = [name for name, rule in rules.items() if rule.required]
-    _check_keys(value, where, required, [name for name in rules if name not in required])
-    return MappingProxyType(
-        {name: _row(row, rules[name], f"{where}.{name}") for name, row in value.items()}
-    )
-
-
-def _barrier(value: Any, where: str) -> tuple[tuple[int, Cost], ...]:
-    if not isinstance(value, Object) or not value:
-        fail(
-            where, f"is {shown(value)}", "give an object with a row for a number of tiles at least"
-        )
-    for tiles in value:
-        if not (TILES.fullmatch(tiles) and int(tiles) <= TILES_MAX):
-            way_out = f"give a whole number from 1 to {TILES_MAX:,} in digits alone"
-            fail(where, f"has a row for {shown(tiles)} tiles", way_out)
-    _check_keys(value, where, tuple(value))
-    rows = {int(tiles): _row(row, BARRIER, f"{where}.{tiles}") for tiles, row in value.items()}
-    return tuple(sorted(rows.items()))
-
-
-def _caveats(value: Any, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        fail(where, f"is {shown(value)}", "give a list of sentences, [] for none")
-    return tuple(_text(each, f"{where}[{index}]") for index, each in enumerate(value))
-
-
-def _row(value: Any, rule: Rule, where: str) -> Cost:
-    _check_keys(value, where, (*READING, "unit"), ("set", "alternatives"))
-    if value["unit"] not in rule.units:
-        fail(where, f"has the unit {shown(value['unit'])}", f"give it in {' or '.join(rule.units)}")
-    listed = value.get("alternatives", [])
-    if not isinstance(listed, list):
-        fail(where, f"has the alternatives {shown(listed)}", "give a list of objects")
-    first = _reading(value, rule, where)
-    others = []
-    for index, each in enumerate(listed):
-        place = f"{where}.alternatives[{index}]"
-        _check_keys(each, place, READING, ("set",))
-        others.append(_reading(each, rule, place))
-    sets = [reading.set for reading in (first, *others) if reading.set]
-    for name in sets:
-        if sets.count(name) > 1:
-            fail(where, f"has two values of the set {shown(name)}", "a set has one; leave one")
-    return Cost(unit=value["unit"], **first._asdict(), alternatives=tuple(others))
-
-
-def _reading(value: Mapping[str, Any], rule: Rule, where: str) -> Reading:
-    if value["grade"] not in GRADES:
-        fail(where, f"has the grade {shown(value['grade'])}", f"give one of {', '.join(GRADES)}")
-    return Reading(
-        value=_number(value["value"], rule, where),
-        source=_text(value["source"], f"{where}.source"),
-        grade=value["grade"],
-        set=_text(value["set"], f"{where}.set") if "set" in value else "",
-    )
-
-
-def _number(value: Any, rule: Rule, where: str) -> float:
-    """Return a number of the rule's range; bool is none, though Python takes it for one."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if number and rule.low <= value <= rule.high and (not rule.whole or value == int(value)):
-        return int(value) if rule.whole else float(value)
-    kind = "whole number" if rule.whole else "number"
-    fail(
-        where, f"has the value {shown(value)}", f"give a {kind} from {rule.low:,} to {rule.high:,}"
-    )
-
-
-def _text(value: Any, where: str) -> str:
-    """Return a text that a terminal can print: no control characters, no halves of a character."""
-    if isinstance(value, str) and value.strip() and len(value) <= TEXT_MAX and value.isprintable():
-        return value
-    fail(where, f"is {shown(value)}", f"give 1 to {TEXT_MAX} printable characters")
-
-
-def _check_together(limits: Mapping[str, Cost], where: str) -> None:
-    """Raise InputError where limits that are each in range contradict one another."""
-    cores, small = limits["cores_per_chip"].value, limits["weight_bits_small_max"].value
+def _check_limits(limits: Any) -> None:
+    """Refuse limits that are each in range and contradict one another."""
     mesh = [
-        limits[name].value for name in ("cores_per_tile", "tiles_east_west", "tiles_north_south")
+        int(getattr(limits, name).value)
+        for name in ("cores_per_tile", "tiles_east_west", "tiles_north_south")
     ]
-    if cores > math.prod(mesh):
-        fail(
-            f"{where}.cores_per_chip",
-            f"is {cores} and the tiles have {' x '.join(map(str, mesh))} = {math.prod(mesh)}",
-            "make the two fit",
+    cores, tiles = int(limits.cores_per_chip.value), math.prod(mesh)
+    if cores > tiles:
+        raise InputError(
+            f"cores_per_chip is {cores} and the tiles hold {' x '.join(map(str, mesh))} = {tiles}; "
+            "make the two fit"
         )
-    if small > limits["weight_bits_max"].value:
-        fail(
-            f"{where}.weight_bits_small_max",
-            f"is {small} and weight_bits_max {limits['weight_bits_max'].value}",
-            "give the smaller number of bits first",
+    small, wide = int(limits.weight_bits_small_max.value), int(limits.weight_bits_max.value)
+    if small > wide:
+        raise InputError(
+            f"weight_bits_small_max is {small} and weight_bits_max is {wide}; "
+            "give the smaller number of bits first"
         )
-    if "output_axons_per_core" in limits and "population_axon_entries" not in limits:
-        fail(
-            where,
-            "has 'output_axons_per_core' and no 'population_axon_entries'",
-            "give both or neither",
+    if limits.output_axons_per_core and not limits.population_axon_entries:
+        raise InputError(
+            "there is 'output_axons_per_core' without 'population_axon_entries'; give both or none"
         )
+
+
+def _struct(name: str, fields: list[Any], check: Any = _check_texts) -> Any:
+    return msgspec.defstruct(
+        name, fields, namespace={"__post_init__": check}, rename={"schema": "$schema"},
+        frozen=True, kw_only=True, forbid_unknown_fields=True,
+    )  # fmt: skip
+
+
+@lru_cache
+def _row_type(rule: Rule) -> Any:
+    """Return the type of a row with the units and the range of a rule."""
+    name = f"{' or '.join(rule.units)} from {rule.low:g} to {rule.high:g}"
+    step = 1 if rule.whole else None
+    value = "value", Annotated[float, msgspec.Meta(ge=rule.low, le=rule.high, multiple_of=step)]
+    reading: list[Any] = [value, ("source", Text), ("grade", Grade), ("set", Text, "")]
+    other = _struct(f"alternative: {name}", reading)
+    unit, others = ("unit", Literal[rule.units]), ("alternatives", tuple[other, ...], ())
+    return _struct(name, [value, unit, *reading[1:], others], _check_row)
+
+
+def _section_type(name: str, rules: Mapping[str, Rule], check: Any = _check_texts) -> Any:
+    fields: list[Any] = []
+    for row, rule in rules.items():
+        kind, about = _row_type(rule), msgspec.Meta(description=rule.about)
+        if rule.required:
+            fields.append((row, Annotated[kind, about]))
+        else:
+            fields.append((row, Annotated[kind | msgspec.UnsetType, about], msgspec.UNSET))
+    return _struct(name, fields, check)
+
+
+@lru_cache
+def file_type() -> Any:
+    """Return the type of a cost file, a `msgspec.Struct`."""
+    barrier = dict[Tiles, _row_type(BARRIER)]  # type: ignore[misc]
+    return _struct(
+        "CostFile",
+        [
+            ("schema", str, ""),
+            ("name", Name),
+            ("title", Annotated[Text, msgspec.Meta(description="the chip's full name")]),
+            ("caveats", Annotated[
+                tuple[Text, ...], msgspec.Meta(description="sentences that every report prints")
+            ]),
+            ("limits", _section_type("Limits", LIMITS, _check_limits)),
+            ("costs", _section_type("Costs", COSTS)),
+            ("barrier", Annotated[barrier, msgspec.Meta(
+                min_length=1, description="by the number of tiles in use"
+            )]),
+        ],
+    )  # fmt: skip
+
+
+def cost_file_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a cost file, as docs/schemas/cost-file.json publishes it."""
+    about = "Limits of a chip and what events cost on it, each value with its unit and source."
+    return schema.json_schema(file_type(), title="neurodeploy cost file", description=about)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Chip(Shown):
-    """What a network meets on one kind of chip.
+    """The limits and costs of one kind of chip.
 
     Attributes:
         name: key of `CHIPS`, as users type it.
         title: the chip's full name.
-        limits: by name, in whole things; a limit that does not bind has no row.
+        limits: by name, whole numbers; a limit that does not bind has no row.
         costs: by name, energy, time and power.
         barrier: time of the barrier between steps as (tiles in use, row), ascending.
         caveats: sentences that every report on this chip prints.
@@ -533,10 +423,10 @@ class Chip(Shown):
     def barrier_time(self, tiles: int) -> Estimate:
         """Return the seconds that a barrier over `tiles` tiles takes, each end by itself.
 
-        Between two tabulated sizes it is a straight line over the logarithm of tiles, as for a
-        signal that goes up and down a tree:
+        Between two tabulated sizes it is linear in the logarithm of tiles, as for a signal that
+        goes up and down a tree:
             below + (above - below) * log(tiles / tiles below) / log(tiles above / tiles below).
-        Below the first size and above the last it is what that one takes.
+        Below the first size and above the last it is constant.
         """
         sizes = np.log([size for size, _ in self.barrier])
         rows = [row.si for _, row in self.barrier]
@@ -553,17 +443,17 @@ class Chip(Shown):
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The constant sets that readings belong to, in the order of the file."""
+        """The constant sets that readings belong to, in the order of the rows."""
         readings = (reading for row in self.rows().values() for reading in row.readings)
         return tuple(dict.fromkeys(reading.set for reading in readings if reading.set))
 
     def using(self, set_name: str) -> Chip:
         """Return the chip with the costs of one constant set, without bands.
 
-        A row of which the set says nothing has the value used without it.
+        A row without a value of the set has the preferred value.
 
         Raises:
-            InputError: when no row has a value of the set; the message names the sets there are.
+            InputError: when no row has a value of the set; the message lists the sets.
         """
         if set_name not in self.sets:
             raise InputError(
@@ -576,10 +466,10 @@ class Chip(Shown):
 
 
 def chip(name: str) -> Chip:
-    """Return the chip called `name`.
+    """Return the installed chip called `name`.
 
     Raises:
-        InputError: when there is no such chip; the message names those there are.
+        InputError: when there is no such chip; the message lists the installed ones.
     """
     if name not in CHIPS:
         raise InputError(f"there is no chip {name!r}; choose one of {', '.join(CHIPS)}")
@@ -590,8 +480,8 @@ def choose(names: Sequence[str] = (), files: Sequence[Path] = ()) -> tuple[Chip,
     """Return the chips called `names` and those of the cost `files`; all installed ones for none.
 
     Raises:
-        InputError: when there is no such chip, a file is no cost file, is given twice, or calls its
-            chip as an installed one or another file's.
+        InputError: when there is no such chip, a file is not a cost file, is given twice, or has
+            the name of an installed chip or of another file's.
     """
     chosen = {name: chip(name) for name in sorted(names if names or files else CHIPS)}
     taken = dict.fromkeys(CHIPS, "an installed chip")
@@ -600,19 +490,19 @@ def choose(names: Sequence[str] = (), files: Sequence[Path] = ()) -> tuple[Chip,
         if os.path.realpath(file) in read:
             raise InputError(f"{file} is given twice; give each cost file once")
         read.add(os.path.realpath(file))
-        made = read_chip_file(file)
-        if made.name in taken:
+        found = read_chip_file(file)
+        if found.name in taken:
             raise InputError(
-                f"{file} calls its chip {made.name!r}, which is the name of {taken[made.name]}; "
+                f"{file} calls its chip {found.name!r}, which is the name of {taken[found.name]}; "
                 "give it a name of its own"
             )
-        taken[made.name] = f"the chip in {file}"
-        chosen[made.name] = made
+        taken[found.name] = f"the chip in {file}"
+        chosen[found.name] = found
     return tuple(chosen.values())
 
 
 def read_chip_file(path: Path | str) -> Chip:
-    """Return the chip that the cost file at `path` describes; see docs/cost-files.md.
+    """Return the chip that the cost file at `path` describes; see docs/reference/cost-files.md.
 
     Raises:
         InputError: one sentence on the first fault of the file.
@@ -623,12 +513,38 @@ def read_chip_file(path: Path | str) -> Chip:
         'Intel Loihi 2'
     """
     path = Path(path)
-    return read_chip(read_text(path), path)
+    text = schema.read_text(path, way_out="give a cost file (docs/reference/cost-files.md)")
+    return replace(read_chip(text, path), digest=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def read_chip(text: str, file: str | Path = "the cost file") -> Chip:
     """Return the chip that the cost file with this text describes; raises as `read_chip_file`."""
-    return Chip(**parse(text, file))
+    found = schema.decode(text, file_type(), str(file))
+    return Chip(
+        name=found.name,
+        title=found.title,
+        limits=_rows(found.limits, LIMITS),
+        costs=_rows(found.costs, COSTS),
+        barrier=tuple(sorted((int(tiles), _row(row)) for tiles, row in found.barrier.items())),
+        caveats=found.caveats,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _rows(section: Any, rules: Mapping[str, Rule]) -> Mapping[str, Cost]:
+    rows = {name: (getattr(section, name), rule.whole) for name, rule in rules.items()}
+    return MappingProxyType(
+        {name: _row(row, whole=whole) for name, (row, whole) in rows.items() if row}
+    )
+
+
+def _row(row: Any, *, whole: bool = False) -> Cost:
+    number = int if whole else float
+    readings = [
+        Reading(number(each.value), each.source, each.grade, each.set)
+        for each in (row, *row.alternatives)
+    ]
+    return Cost(unit=row.unit, **readings[0]._asdict(), alternatives=tuple(readings[1:]))
 
 
 def _read_all() -> Mapping[str, Chip]:
