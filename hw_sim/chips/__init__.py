@@ -343,7 +343,7 @@ def _row_type(rule: Rule) -> Any:
     value = "value", Annotated[float, msgspec.Meta(ge=rule.low, le=rule.high, multiple_of=step)]
     reading: list[Any] = [value, ("source", Text), ("grade", Grade), ("set", Text, "")]
     other = _struct(f"alternative: {name}", reading)
-    unit, others = ("unit", Literal[rule.units]), ("alternatives", tuple[other, ...], ())
+    unit, others = ("unit", Literal[rule.units]), ("alternatives", tuple[other, ...], ())  # type: ignore[valid-type]
     return _struct(name, [value, unit, *reading[1:], others], _check_row)
 
 
@@ -361,7 +361,7 @@ def _section_type(name: str, rules: Mapping[str, Rule], check: Any = _check_text
 @lru_cache
 def file_type() -> Any:
     """Return the type of a cost file, a `msgspec.Struct`."""
-    barrier = dict[Tiles, _row_type(BARRIER)]  # type: ignore[misc]
+    barrier = dict[Tiles, _row_type(BARRIER)]  # type: ignore[valid-type]
     return _struct(
         "CostFile",
         [
