@@ -9,12 +9,14 @@ import json
 from pathlib import Path
 from typing import Final
 
+from neurodeploy.hw_sim.chips import file_type
 from neurodeploy.models import schema
 from neurodeploy.models.architecture import NetworkFile
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
 TYPES: Final[dict[str, type]] = {
+    "cost-file.json": file_type(),
     "network.json": NetworkFile,
 }
 """File in `FOLDER` -> the type that it describes."""

@@ -21,7 +21,6 @@ from neurodeploy.hw_sim.chips import (
     LIMITS,
     Cost,
     choose,
-    cost_file_schema,
     file_type,
 )
 from neurodeploy.models.errors import InputError
@@ -83,11 +82,6 @@ def test_the_tables_of_keys_and_grades_are_what_is_read():
     assert keys.keys() == row.__dataclass_fields__.keys()
     assert {key for key, required in keys.items() if required == "no"} == {"set", "alternatives"}
     assert [row[0] for row in rows if len(row) == 2][2:] == [f"`{grade}`" for grade in GRADES]
-
-
-def test_the_schema_for_editors_is_that_of_the_files():
-    found = json.loads((DOCS / "schemas" / "cost-file.json").read_text(encoding="utf-8"))
-    assert found == json.loads(json.dumps(cost_file_schema()))
 
 
 @pytest.fixture

@@ -361,7 +361,7 @@ def _section_type(name: str, rules: Mapping[str, Rule], check: Any = _check_text
 @lru_cache
 def file_type() -> Any:
     """Return the type of a cost file, a `msgspec.Struct`."""
-    barrier = dict[Tiles, _row_type(BARRIER)]  # type: ignore[valid-type]
+    barrier = dict[Tiles, _row_type(BARRIER)]  # type: ignore[valid-type, misc]
     return _struct(
         "CostFile",
         [
@@ -378,12 +378,6 @@ def file_type() -> Any:
             )]),
         ],
     )  # fmt: skip
-
-
-def cost_file_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a cost file, as docs/schemas/cost-file.json publishes it."""
-    about = "Limits of a chip and what events cost on it, each value with its unit and source."
-    return schema.json_schema(file_type(), title="neurodeploy cost file", description=about)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
