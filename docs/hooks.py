@@ -84,15 +84,15 @@ def schema(name: str) -> str:
 
 
 def _tables(root: dict[str, Any]) -> Iterator[str]:
-    objects = {"": root} | root.get("$defs", {})
-    for title, each in objects.items():
+    for title, each in ({"": root} | root.get("$defs", {})).items():
         if "properties" not in each:
             continue
-        required = each.get("required", ())
         yield f"### {each.get('title', title)}\n\n{each.get('description', '')}\n"
         yield "| field | type | default | meaning |\n|---|---|---|---|"
         for field, value in each["properties"].items():
-            default = "required" if field in required else f"`{json.dumps(value.get('default'))}`"
+            default = "required" if field in each.get("required", ()) else ""
+            if "default" in value:
+                default = f"`{json.dumps(value['default'])}`"
             meaning = _cell(value.get("description", ""))
             yield f"| `{field}` | {_type(value)} | {default} | {meaning} |"
         yield ""

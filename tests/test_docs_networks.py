@@ -23,33 +23,9 @@ LAYER_FIELDS = [each.name for each in fields(LayerSpec)]
 EXAMPLE = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
 
 
-def rows(heading: str) -> list[list[str]]:
-    """Return the cells of the first table after a line."""
-    table = PAGE.split(f"\n{heading}\n", 1)[1].split("\n|---", 1)[1].split("\n\n", 1)[0]
-    return [[c.strip() for c in line.strip("|").split("|")] for line in table.split("\n")[1:]]
-
-
-def test_the_tables_name_every_field_and_preset_and_no_other():
-    assert {row[0].strip("`") for row in rows("The whole file:")} == set(FIELDS)
-    assert [row[0].strip("`") for row in rows("A layer:")] == list(LAYER_FIELDS)
-    assert [row[0].strip("`") for row in rows("## Presets")] == list(PRESETS)
-
-
-def test_the_defaults_are_those_of_the_program():
-    plain = {"dense": LayerSpec("dense", 3), "conv": LayerSpec("conv", channels=3)}
-    for name, _, default in rows("A layer:"):
-        field = name.strip("`")
-        if default == "must be given":
-            assert field in ("kind", "neurons", "channels")
-            continue
-        value = getattr(plain["conv"], field)
-        value = value[0] if isinstance(value, tuple) else value
-        assert json.loads(json.dumps(value)) == _value(default), field
-
-
-def _value(text: str) -> object:
-    text = text.strip("`")
-    return text if text in ("no", "none") else json.loads(text)
+def test_the_table_names_every_preset_and_no_other():
+    table = PAGE.partition("## Presets\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == list(PRESETS)
 
 
 def test_the_example_uses_every_field_and_fits_the_task():
