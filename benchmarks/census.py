@@ -131,7 +131,7 @@ def _features(case: Case) -> Iterator[str]:
     network = case.network
     yield f"{len(network.layers)} layers"
     yield f"{len(case.spikes)} samples"
-    yield f"answer from {network.answer_kind}"
+    yield f"answer from {network.readout}"
     if not case.spikes.any():
         yield "silent input"
     elif case.spikes.all():
@@ -140,7 +140,7 @@ def _features(case: Case) -> Iterator[str]:
         yield "graded input"
         if network.message_bits >= 16 and isinstance(network.layers[0], ConvLayer):
             yield "convolution of large graded input"
-    if network.group > 1:
+    if network.neurons_per_output > 1:
         yield "average of groups"
     before = network.input_shape
     for layer in network.layers:

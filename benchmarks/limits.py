@@ -189,7 +189,7 @@ def rates_of(network: QuantizedNetwork) -> Rates:
     layer = max(network.layers, key=lambda each: int(fan_out(each).sum()))
     senders, widths = sum(weight.size for weight in weights_of(layer)) // WIDE + 1, {WIDE}
     if not isinstance(layer, ConvLayer) and layer.neurons >= WIDE:
-        senders = layer.senders
+        senders = layer.inputs
         widths.add(min(layer.neurons // WIDE * WIDE, TILE))
     found = [synop_rate(senders, width, add) for width in widths for add in (add_bytes, add_narrow)]
     return Rates(update_rate(), max(found))

@@ -98,7 +98,7 @@ def case(data: bytes) -> Case:
         last = len(network.layers) == count - 1
         layer = _layer(draw, rng, network.shape, last=last)
         if _is_undefined(network, layer, spikes):
-            layer = _layer(draw, rng, (layer.senders,), last=last)
+            layer = _layer(draw, rng, (layer.inputs,), last=last)
         network = network.plus(layer)
         if tuned:
             network = _tuned(network, spikes, rate)
@@ -133,7 +133,10 @@ class _Unfinished:
 
     def finished(self, group: int = 1) -> QuantizedNetwork:
         return QuantizedNetwork(
-            self.layers, input_shape=self.input_shape, message_bits=self.message_bits, group=group
+            self.layers,
+            input_shape=self.input_shape,
+            message_bits=self.message_bits,
+            neurons_per_output=group,
         )
 
 

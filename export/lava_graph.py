@@ -66,8 +66,7 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
 
     Args:
         network: what to build.
-        sample_steps: time steps of one sample, at least 1; what `network.task.steps` says when not
-            given.
+        sample_steps: time steps of one sample, at least 1; `network.task.num_steps` by default.
 
     Raises:
         InputError: when neither says how many steps a sample has.
@@ -78,7 +77,7 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
         [(3,), (2,)]
     """
     check_network(network)
-    sample_steps = sample_steps or network.task.steps
+    sample_steps = sample_steps or network.task.num_steps
     if sample_steps is None:
         raise InputError("the network does not say how long a sample is; give sample_steps")
     bits, built = network.message_bits, []

@@ -35,6 +35,7 @@ from neurodeploy.models.files import check_file, replacing
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+from neurodeploy.models.old_names import renamed
 
 
 def write_layer(group: Any, layer: Layer) -> None:
@@ -78,7 +79,7 @@ def _write_input(group: Any, layer: InputLayer) -> None:
 
 def _write_dense(group: Any, layer: DenseLayer | RecurrentLayer) -> None:
     _write_type(group, "dense" if isinstance(layer, DenseLayer) else "dense_rec")
-    group.create_dataset("inFeatures", data=layer.senders)
+    group.create_dataset("inFeatures", data=layer.inputs)
     group.create_dataset("outFeatures", data=layer.neurons)
     group.create_dataset("weight", data=layer.weight.astype(np.int32))
     _write_delay(group, "delay", layer.delay, layer.weight.shape)
@@ -153,7 +154,9 @@ NEURON_FIELDS: Final[dict[type[Neuron], Callable[[Any], dict[str, Any]]]] = {
 
 
 GROUP = "neurodeploy"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+READABLE: Final = (2, 3)
+"""Versions that can be read; `models.old_names` has the names of the earlier ones."""
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
 """How every HDF5 file begins."""
 
@@ -204,10 +207,10 @@ def _entries(network: QuantizedNetwork) -> list[Layer | tuple[str, tuple[int, ..
         entries.append(("input", shape))
     for layer in network.layers:
         if len(shape) > 1 and isinstance(layer, (DenseLayer, RecurrentLayer)):
-            entries.append(("flatten", (layer.senders,)))
+            entries.append(("flatten", (layer.inputs,)))
         entries.append(layer)
         shape = layer.shape
-    if network.group > 1:
+    if network.neurons_per_output > 1:
         entries.append(("average", (network.outputs,)))
     return entries
 
@@ -275,10 +278,10 @@ def is_hdf5(path: Path) -> bool:
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
     own = file.get(GROUP)
-    if own and own.attrs["format_version"] != FORMAT_VERSION:
+    if own and own.attrs["format_version"] not in READABLE:
         raise InputError(
             f"the file has version {own.attrs['format_version']} and this program reads "
-            f"{FORMAT_VERSION}; export it again from its model.pt"
+            f"{' and '.join(map(str, READABLE))}; export it again from its model.pt"
         )
     layers, input_shape, group = _read_layers(file.get("layer"), defaults)
     if own:
@@ -286,7 +289,7 @@ def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
     network = QuantizedNetwork(
         layers,
         TaskDescription.from_dict(json_object(own.attrs["task"])) if own else TaskDescription(),
-        json_object(own.attrs["provenance"]) if own else {"source": "netx file without a task"},
+        _provenance(own.attrs["provenance"]) if own else {"source": "netx file without a task"},
         tuple(np.ravel(own.attrs["input_shape"]).tolist()) if own else input_shape,
         own.attrs["message_bits"] if own else defaults.message_bits,
         group,
@@ -294,6 +297,11 @@ def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
     if own and own.attrs["digest"] != digest(network):
         raise InputError("the content was changed, its digest does not match; export it again")
     return network
+
+
+def _provenance(content: str) -> dict[str, Any]:
+    values: dict[str, Any] = renamed(json_object(content), "checkpoint", "run", "network")
+    return values
 
 
 def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tuple[int, ...], int]:

@@ -95,7 +95,7 @@ def delays_of_recurrent_layers_alike(network: QuantizedNetwork) -> Iterator[str]
         delays = layer.delay, layer.recurrent_delay
         if not any(each.any() for each in delays):
             continue
-        square = layer.senders == layer.neurons
+        square = layer.inputs == layer.neurons
         full = [np.broadcast_to(each, layer.recurrent.shape) for each in delays] if square else []
         if not square or (full[0] != full[1]).any():
             yield (
@@ -125,10 +125,11 @@ def weights_of_delayed_recurrent_layers_unscaled(network: QuantizedNetwork) -> I
 
 def no_average(network: QuantizedNetwork) -> Iterator[str]:
     """Find an average layer, which netx refuses."""
-    if network.group > 1:
+    if network.neurons_per_output > 1:
         yield (
             "the average layer at the end is not built by lava-dl's netx; load the file there with "
-            f"num_layers={len(network.layers)} and average groups of {network.group} outputs"
+            f"num_layers={len(network.layers)} and average groups of {network.neurons_per_output} "
+            "outputs"
         )
 
 

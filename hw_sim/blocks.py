@@ -200,9 +200,9 @@ def input_axons(layer: Layer, blocks: Blocks) -> int:
     if isinstance(layer, InputLayer):
         return 0
     if isinstance(layer, RecurrentLayer):
-        return layer.senders + layer.neurons
+        return layer.inputs + layer.neurons
     if not isinstance(layer, ConvLayer):
-        return layer.senders
+        return layer.inputs
     seen = ((axis_reach(layer, blocks, axis) > 0).sum(0).max() for axis in (1, 2))
     return int(math.prod(seen))
 
@@ -363,7 +363,7 @@ def _lists(layer: Layer, blocks: Blocks) -> list[list[tuple[int, int]]]:
     """
     if not isinstance(layer, ConvLayer):
         own = layer.neurons if isinstance(layer, RecurrentLayer) else 0
-        return [[(layer.senders + own, blocks.neurons)]]
+        return [[(layer.inputs + own, blocks.neurons)]]
     channels, kernel = len(layer.weight), int(layer.weight[0].size)
     group = np.arange(channels) // (channels // layer.groups)
     parts = [group[start : start + blocks.size[0]] for start in range(0, channels, blocks.size[0])]

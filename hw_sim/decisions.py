@@ -1,7 +1,7 @@
 """Steps to decision: how many time steps a network must run until its answers hold.
 
 After t steps a network answers with what its last layer gave until then: spikes counted over these
-steps, the value sent in the last of them, or the voltage after it (`answer_kind`), so that after
+steps, the value sent in the last of them, or the voltage after it (`readout`), so that after
 all steps the answer is that of `hw_sim.readout`.
 """
 
@@ -161,13 +161,19 @@ def answers_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[np
 def _outputs_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[Any]:
     """Return the outputs after every step, integers (outputs, batch, time)."""
     sent: NDArray[Any] = activity.spikes[-1]
-    kind = network.answer_kind
+    kind = network.readout
     if kind == "voltage":
         sent = fast.voltages(network, activity, len(network.layers) - 1)
     batch, _, steps = sent.shape
     wide = np.int32 if kind == "spikes" else np.int64
-    by_output = sent.transpose(1, 0, 2).reshape(network.outputs, network.group, batch, steps)
-    grouped = by_output[:, 0].astype(wide) if network.group == 1 else by_output.sum(1, dtype=wide)
+    by_output = sent.transpose(1, 0, 2).reshape(
+        network.outputs, network.neurons_per_output, batch, steps
+    )
+    grouped = (
+        by_output[:, 0].astype(wide)
+        if network.neurons_per_output == 1
+        else by_output.sum(1, dtype=wide)
+    )
     outputs: NDArray[Any] = grouped.cumsum(2, dtype=wide) if kind == "spikes" else grouped
     return outputs
 

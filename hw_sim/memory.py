@@ -48,7 +48,7 @@ def fast(network: QuantizedNetwork, steps: int) -> Need:
         before, spare = spare, own if len(layer.shape) == 3 else 0
         kept.append(own)
         work.append(before + spare + _work(layer, numbers))
-    if network.answer_kind == "voltage":
+    if network.readout == "voltage":
         work[-1] += 4 * STATES * _frame(network.layers[-1], graded[-2])
     inputs = (network.inputs + frames.padded(network.inputs)) * (4 if graded[0] else 1)
     weights = sum(map(_weights, network.layers))
@@ -84,7 +84,7 @@ def _work(layer: Layer, numbers: bool) -> int:
 
 def _weights(layer: Layer) -> int:
     """Return the bytes of a layer's weights and delays, with what the kernels make of them."""
-    padded = 3 * _frame(layer, numbers=False) * layer.senders
+    padded = 3 * _frame(layer, numbers=False) * layer.inputs
     stored = sum(array.size for array in weights_of(layer))
     return 8 * stored + (padded if isinstance(layer, DenseLayer) else 0)
 
@@ -94,16 +94,16 @@ def _room(layer: Layer, numbers: bool) -> int:
     threads = numba.get_num_threads()
     if _in_one_kernel(layer, numbers):  # two lists of spikes and a ring of inputs
         width = min(_frame(layer, numbers), 2 * dense_cuba.TILE)
-        return threads * 4 * dense_cuba.RING * (2 * frames.padded(layer.senders) + width)
+        return threads * 4 * dense_cuba.RING * (2 * frames.padded(layer.inputs) + width)
     if not isinstance(layer, ConvLayer):
-        return threads * 4 * layer.senders
+        return threads * 4 * layer.inputs
     places, outputs = _places(layer) // layer.groups, layer.neurons // layer.groups
     if numbers:
         return 17 * places + 24 * outputs
     patches = max(PATCH_BYTES, 4 * places)
     product = -(-patches // (4 * places)) * 4 * outputs
     # the next patches are made while the last are still there
-    return max(8 * places, 2 * patches + product, threads * 4 * layer.senders)
+    return max(8 * places, 2 * patches + product, threads * 4 * layer.inputs)
 
 
 def _places(layer: Layer) -> int:
@@ -117,7 +117,7 @@ def _places(layer: Layer) -> int:
 def lava(network: QuantizedNetwork, steps: int) -> Need:
     """Return what Lava takes: its processes, and copies of spikes and input on their way."""
     sent = sum(layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers)
-    if network.answer_kind == "voltage":
+    if network.readout == "voltage":
         sent += 4 * STATES * network.layers[-1].neurons
     weights = sum(array.size for layer in network.layers for array in weights_of(layer))
     processes = 3 + 2 * len(network.layers)

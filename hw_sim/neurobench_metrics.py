@@ -209,7 +209,7 @@ def connection_sparsity(network: QuantizedNetwork) -> float:
 def effective_fan_out(layer: Layer) -> NDArray[np.int64]:
     """Return how many weights other than zero a spike of each sender meets, int64 (senders,)."""
     if isinstance(layer, InputLayer):
-        return np.zeros(layer.senders, np.int64)
+        return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
         return _nonzero(layer.weight)
     outputs, inputs, *kernel = layer.weight.shape

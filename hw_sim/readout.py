@@ -10,22 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import AnswerKind, QuantizedNetwork
+from neurodeploy.models.network import QuantizedNetwork, Readout
 
 
 def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
     """Return the outputs of every sample; the largest is the answer.
 
-    They are read as `network.answer_kind` says: spikes counted, the voltage after the last step, or
+    They are read as `network.readout` says: spikes counted, the voltage after the last step, or
     the value sent last. Neurons that answer together (lava-dl's average) are added up.
 
     Returns:
         int64 array (batch, outputs).
     """
     sent = activity.spikes[-1]
-    if network.answer_kind == "spikes":
+    if network.readout == "spikes":
         each = sent.sum(2, dtype=np.int64)
-    elif network.answer_kind == "voltage" and activity.last_voltage is not None:
+    elif network.readout == "voltage" and activity.last_voltage is not None:
         each = activity.last_voltage.astype(np.int64)
     else:
         each = sent[:, :, -1].astype(np.int64)
@@ -39,7 +39,7 @@ class Predictions:
 
     Attributes:
         sample_indices: their numbers where they come from.
-        read_from: see `models.network.QuantizedNetwork.answer_kind`.
+        read_from: see `models.network.QuantizedNetwork.readout`.
         description: the same in words.
         outputs: array (samples, outputs), integers; means where neurons answer together.
         labels: the correct class of each, int64 (samples,), or None.
@@ -47,7 +47,7 @@ class Predictions:
     """
 
     sample_indices: tuple[int, ...]
-    read_from: AnswerKind
+    read_from: Readout
     description: str
     outputs: NDArray[Any]
     labels: NDArray[np.int64] | None = None
@@ -74,7 +74,7 @@ class Predictions:
         return [self.class_names[each] for each in classes]
 
 
-HOW: dict[AnswerKind, str] = {
+HOW: dict[Readout, str] = {
     "spikes": "the spikes of the last layer, counted",
     "voltage": (
         "v of the last layer after the last step, since it has no neurons of its own and "
@@ -100,13 +100,13 @@ def readout(
         numbers: of these samples where they come from, int64 (samples,).
         labels: the correct class of each, int64 (samples,), or None.
     """
-    how, group = HOW[network.answer_kind], network.group
+    how, group = HOW[network.readout], network.neurons_per_output
     shown: NDArray[Any] = found
     if group > 1:
         how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
         shown = found / group
     return Predictions(
-        tuple(numbers.tolist()), network.answer_kind, how, shown, labels, network.task.class_names
+        tuple(numbers.tolist()), network.readout, how, shown, labels, network.task.class_names
     )
 
 

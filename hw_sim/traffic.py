@@ -121,7 +121,7 @@ def counters(placement: Placement, index: int) -> Counters:
         index: of the layer that reads, or the number of layers for the host.
     """
     layers = placement.network.layers
-    senders = layers[0].senders if index == 0 else layers[index - 1].neurons
+    senders = layers[0].inputs if index == 0 else layers[index - 1].neurons
     pairs = [np.zeros((3, 0), np.int64)]
     sending = count = 0
     if index > 0:

@@ -108,7 +108,7 @@ class Workload:
     def voltages_read(self) -> int:
         """Neurons of which the host reads v after the last step: outputs that never fire."""
         network = self.placement.network
-        return network.layers[-1].neurons if network.answer_kind == "voltage" else 0
+        return network.layers[-1].neurons if network.readout == "voltage" else 0
 
     @property
     def busiest_core(self) -> int:
@@ -384,7 +384,7 @@ def _check_sizes(activity: Activity, placement: Placement) -> None:
     """Raise InputError for the activity of a network of other sizes than the one placed."""
     layers = placement.network.layers
     ran = [array.shape[1] for array in (activity.inputs, *activity.spikes)]
-    placed = [layers[0].senders, *(layer.neurons for layer in layers)]
+    placed = [layers[0].inputs, *(layer.neurons for layer in layers)]
     if ran != placed:
         one, other = ("-".join(map(str, sizes)) for sizes in (ran, placed))
         raise InputError(

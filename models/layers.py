@@ -101,8 +101,8 @@ class _Layer(Shown):
         return math.prod(self.shape)
 
     @property
-    def senders(self) -> int:
-        """Number of neurons or input channels that send to this layer."""
+    def inputs(self) -> int:
+        """Number of neurons or input channels before this layer."""
         return math.prod(self.input_shape)
 
     @property
@@ -407,9 +407,9 @@ def max_delay(layer: Layer) -> int:
 def fan_out(layer: Layer) -> NDArray[np.int64]:
     """Return how many weights a spike of each sender is multiplied with, zeros too, (senders,)."""
     if isinstance(layer, InputLayer):
-        return np.zeros(layer.senders, np.int64)
+        return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
-        return np.full(layer.senders, layer.neurons, np.int64)
+        return np.full(layer.inputs, layer.neurons, np.int64)
     rows, columns = (_uses(layer, axis) for axis in (0, 1))
     places = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
     return np.tile(places, layer.input_shape[0])

@@ -34,16 +34,17 @@ from neurodeploy.models.layers import (
     weights_of,
 )
 from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
+from neurodeploy.models.old_names import renamed
 
 __all__ = [
-    "AnswerKind", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
+    "Readout", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
     "QuantizedNetwork", "RecurrentLayer", "Sigma", "SigmaDelta", "TaskDescription", "digest",
 ]  # fmt: skip
 
 LAYERS_SHOWN: Final = 8
 """Layers that the text of a network shows."""
 
-AnswerKind: TypeAlias = Literal["spikes", "voltage", "values"]
+Readout: TypeAlias = Literal["spikes", "voltage", "values"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +55,7 @@ class TaskDescription(Shown):
         name: key of the task registry, or "" when none is known.
         encoder: the spike encoder's name and parameters, as JSON values.
         class_names: one name an output neuron.
-        steps: time steps of one sample.
+        num_steps: time steps of one sample.
         dt_ms: duration of one time step in milliseconds.
 
     Example:
@@ -65,12 +66,12 @@ class TaskDescription(Shown):
     name: str = ""
     encoder: Mapping[str, Any] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
-    steps: int | None = None
+    num_steps: int | None = None
     dt_ms: float | None = None
 
     def __post_init__(self) -> None:
         texts = (self.name, *self.class_names)
-        numbers = (("steps", self.steps, int), ("dt_ms", self.dt_ms, (int, float)))
+        numbers = (("num_steps", self.num_steps, int), ("dt_ms", self.dt_ms, (int, float)))
         if isinstance(self.class_names, str) or not all(isinstance(t, str) for t in texts):
             raise InputError(f"the task's name and class names must be texts; they are {texts}")
         for name, value, kind in numbers:
@@ -85,19 +86,20 @@ class TaskDescription(Shown):
             "name": self.name,
             "encoder": dict(self.encoder),
             "class_names": list(self.class_names),
-            "steps": self.steps,
+            "num_steps": self.num_steps,
             "dt_ms": self.dt_ms,
         }
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> TaskDescription:
-        """Return the task that `as_dict` described.
+        """Return the task that `as_dict` described, in this release or an earlier one.
 
         Raises:
             InputError: when a field is missing, unknown or of another type.
         """
         try:
-            task = TaskDescription(**{**values, "class_names": values["class_names"]})
+            values = renamed({**values, "class_names": values["class_names"]}, "task")
+            task = TaskDescription(**values)
             json.dumps(task.as_dict(), allow_nan=False)
         except (TypeError, KeyError, ValueError) as error:
             raise InputError(f"the task description is damaged ({error})") from None
@@ -115,8 +117,8 @@ class QuantizedNetwork(Shown):
         input_shape: of the input in a file's order, (channels,) or (channels, height, width); the
             first layer's own where not given.
         message_bits: of the input's graded spikes, 0 for spikes of 0 or 1, up to 24.
-        group: consecutive output neurons that answer together; lava-dl's `average` layer, whose
-            outputs are the means of such groups.
+        neurons_per_output: consecutive output neurons whose mean is one output, as in lava-dl's
+            `average` layer.
 
     A time step is what `task.dt_ms` says, in milliseconds; without it, figures per second are not
     known. Each layer takes one step.
@@ -142,7 +144,7 @@ class QuantizedNetwork(Shown):
             provenance: Mapping[str, Any] = ...,
             input_shape: Sequence[int] = (),
             message_bits: int = 0,
-            group: int = 1,
+            neurons_per_output: int = 1,
         ) -> None: ...
 
     layers: tuple[Layer, ...]
@@ -150,7 +152,7 @@ class QuantizedNetwork(Shown):
     provenance: Mapping[str, Any] = field(default_factory=dict)
     input_shape: Shape = ()
     message_bits: int = 0
-    group: int = 1
+    neurons_per_output: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.layers, (list, tuple)):
@@ -170,8 +172,8 @@ class QuantizedNetwork(Shown):
         object.__setattr__(self, "input_shape", shape)
         bits = whole(self.message_bits, 0, loihi.MESSAGE_BITS_MAX, "message_bits")
         object.__setattr__(self, "message_bits", bits)
-        group = whole(self.group, 1, self.layers[-1].neurons, "group")
-        object.__setattr__(self, "group", group)
+        size = whole(self.neurons_per_output, 1, self.layers[-1].neurons, "neurons_per_output")
+        object.__setattr__(self, "neurons_per_output", size)
         self._check_ends()
 
     def __repr__(self) -> str:
@@ -201,8 +203,10 @@ class QuantizedNetwork(Shown):
                 "shapes must agree"
             )
         neurons = self.layers[-1].neurons
-        if neurons % self.group:
-            raise InputError(f"{neurons} output neurons do not fall into groups of {self.group}")
+        if neurons % self.neurons_per_output:
+            raise InputError(
+                f"{neurons} output neurons do not fall into groups of {self.neurons_per_output}"
+            )
         if self.task.class_names and len(self.task.class_names) != self.outputs:
             raise InputError(
                 f"the network has {self.outputs} outputs for {len(self.task.class_names)} "
@@ -221,15 +225,15 @@ class QuantizedNetwork(Shown):
     @property
     def inputs(self) -> int:
         """Number of input channels."""
-        return self.layers[0].senders
+        return self.layers[0].inputs
 
     @property
     def outputs(self) -> int:
         """Number of answers: output neurons, or groups of them."""
-        return self.layers[-1].neurons // self.group
+        return self.layers[-1].neurons // self.neurons_per_output
 
     @property
-    def answer_kind(self) -> AnswerKind:
+    def readout(self) -> Readout:
         """Where the answers are read: "spikes" counts the last layer's, "voltage" takes its v after
         the last step, since it never fires (netx's layer without neurons), "values" what its sigma
         or delta neurons sent last."""
@@ -274,9 +278,9 @@ def _check_chain(layers: Sequence[Layer]) -> None:
     for index, (before, after) in enumerate(pairwise(layers), start=1):
         if isinstance(after, InputLayer) or isinstance(after.neuron, Delta):
             raise InputError(f"layer {index} takes the input; only the first layer can")
-        if before.neurons != after.senders:
+        if before.neurons != after.inputs:
             raise InputError(
-                f"layer {index} expects {after.senders} senders but layer {index - 1} has "
+                f"layer {index} expects {after.inputs} senders but layer {index - 1} has "
                 f"{before.neurons} neurons; the sizes must agree"
             )
         if isinstance(after, ConvLayer) and before.shape != after.input_shape:
@@ -292,8 +296,12 @@ def digest(network: QuantizedNetwork) -> str:
     Returns:
         64 hexadecimal digits; networks with the same content have the same, and no others.
     """
-    sha = hashlib.sha256(json.dumps(network.task.as_dict(), sort_keys=True).encode())
-    sha.update(f"{network.input_shape} {network.message_bits} {network.group}".encode())
+    task = network.task.as_dict()
+    task["steps"] = task.pop("num_steps")  # as 0.1 called it: the same network, the same digest
+    sha = hashlib.sha256(json.dumps(task, sort_keys=True).encode())
+    sha.update(
+        f"{network.input_shape} {network.message_bits} {network.neurons_per_output}".encode()
+    )
     for layer in network.layers:
         _add_content(sha, layer)
     return sha.hexdigest()

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from neurodeploy.models.errors import InputError
 
-Format: TypeAlias = Literal["network", "net", "checkpoint", "run", "costs"]
+Format: TypeAlias = Literal["network", "task", "checkpoint", "run", "costs"]
 
 OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
     {
@@ -24,8 +24,8 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
             "longest_delay": "max_delay",
             "longest_start": "delay_init_max",
         },
-        # attributes of the group `neurodeploy` of a .net file, and the task in it
-        "net": {},
+        # the task that a network was trained for, in a checkpoint and a .net file
+        "task": {"steps": "num_steps"},
         # model.pt, but for its architecture
         "checkpoint": {},
         # resume.pt and history.jsonl, but for the architecture
@@ -43,6 +43,8 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
 
 def renamed(values: Any, *formats: Format, where: str = "") -> Any:
     """Return plain data with today's names for the keys of its dicts, at every depth.
+
+    The parameters of an encoder keep theirs.
 
     Args:
         values: dicts and lists of them; other values are returned as they are.
@@ -64,4 +66,7 @@ def _renamed(values: Any, names: Mapping[str, str], where: str) -> Any:
     for old, new in names.items():
         if old in values and new in values:
             raise InputError(f"{where}{old!r} is the old name of {new!r}; leave {old!r} out")
-    return {names.get(key, key): _renamed(each, names, where) for key, each in values.items()}
+    return {
+        names.get(key, key): each if key == "encoder" else _renamed(each, names, where)
+        for key, each in values.items()
+    }

@@ -83,9 +83,15 @@ def quantize(
     if not layers:
         raise InputError(f"{type(network).__name__} has no block with neurons")
     last = blocks[-1]
-    group = layers[-1].neurons // last.num_outputs if isinstance(last, slayer_blocks.AVERAGE) else 1
+    average = (
+        layers[-1].neurons // last.num_outputs if isinstance(last, slayer_blocks.AVERAGE) else 1
+    )
     return QuantizedNetwork(
-        layers, task or TaskDescription(), provenance or {}, input_shape, group=group
+        layers,
+        task or TaskDescription(),
+        provenance or {},
+        input_shape,
+        neurons_per_output=average,
     )
 
 

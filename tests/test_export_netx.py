@@ -133,7 +133,7 @@ def write_as_lava_dl(path: Path, network: QuantizedNetwork, delays: list[np.ndar
             group = file.create_group(f"layer/{index}")
             group.create_dataset("type", (1,), "S10", [b"dense"])
             group.create_dataset("shape", data=np.array([layer.neurons]))
-            group.create_dataset("inFeatures", data=layer.senders)
+            group.create_dataset("inFeatures", data=layer.inputs)
             group.create_dataset("outFeatures", data=layer.neurons)
             group.create_dataset("weight", data=layer.weight.astype(np.float32))
             if delay.size:

@@ -109,9 +109,9 @@ def test_an_average_and_an_image_into_a_dense_layer_come_back(tmp_path):
         (DenseLayer(np.ones((6, 60)), neuron),),
         TaskDescription(class_names=("a", "b")),
         input_shape=IMAGE,
-        group=3,
+        neurons_per_output=3,
     )
-    assert assert_comes_back(network, tmp_path / "model.net").group == 3
+    assert assert_comes_back(network, tmp_path / "model.net").neurons_per_output == 3
     with h5py.File(tmp_path / "model.net") as file:
         kinds = [file[f"layer/{i}/type"][0] for i in range(4)]
     assert kinds == [b"input", b"flatten", b"dense", b"average"]
@@ -181,7 +181,7 @@ def test_affine_blocks_are_read_as_integrators_that_never_fire(tmp_path):
         path = tmp_path / f"{index}.net"
         blocks = (cuba.Dense(CUBA, 3, 4), cuba.Affine(CUBA, 4, 2, dynamics=dynamics))
         found = exported(path, (3,), *blocks)
-        assert found.answer_kind == "voltage"
+        assert found.readout == "voltage"
         assert found.layers[1].neuron.threshold == loihi.THRESHOLD_NEVER
         assert found.layers[1].neuron.current_decay == (1024 if dynamics else 0)
 
@@ -195,7 +195,7 @@ def test_lava_dl_cannot_export_its_own_average(tmp_path):
     with h5py.File(tmp_path / "model.net", "r+") as file:
         file["layer/1/shape"] = np.array([2, 1, 1])
     found = netx.read(tmp_path / "model.net")
-    assert (found.outputs, found.group) == (2, 3)
+    assert (found.outputs, found.neurons_per_output) == (2, 3)
 
 
 def test_sigma_delta_blocks_are_read_as_lava_dl_exports_them(tmp_path):
@@ -215,7 +215,7 @@ def test_sigma_delta_blocks_are_read_as_lava_dl_exports_them(tmp_path):
     assert isinstance(dense.neuron, SigmaDelta)
     assert isinstance(last.neuron, Sigma)
     np.testing.assert_array_equal(last.weight, weights(blocks[4].synapse)[..., 0, 0])
-    assert found.answer_kind == "values"
+    assert found.readout == "values"
 
 
 def test_spike_exp_and_message_bits_of_a_foreign_file_are_the_reader_s_to_give(tmp_path):

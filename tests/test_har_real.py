@@ -132,7 +132,7 @@ def bands(values: Any) -> Iterator[dict[str, float]]:
 
 def test_the_network_carries_what_it_needs_to_read_new_windows(made: SimpleNamespace) -> None:
     task = made.network.task
-    assert (task.name, task.steps, task.dt_ms) == ("har", 128, 20.0)
+    assert (task.name, task.num_steps, task.dt_ms) == ("har", 128, 20.0)
     assert task == made.checkpoint.task
     assert made.network.provenance["options"]["recipe"]["epochs"] == 2
 

@@ -98,7 +98,7 @@ def test_what_a_spike_reaches_is_that_of_the_definition(seed):
 def test_the_weights_that_a_spike_meets_in_all_blocks_are_its_fan_out(seed):
     layer = drawn_convolution(seed)
     found = reach(layer, drawn_blocks(layer, seed))
-    total = np.bincount(found.sender, found.synapses, layer.senders)
+    total = np.bincount(found.sender, found.synapses, layer.inputs)
     assert total.tolist() == fan_out(layer).tolist()
 
 

@@ -75,7 +75,7 @@ def test_the_sparse_and_the_dense_way_are_chosen_by_the_firing_rate(rate, monkey
     taken = []
     monkeypatch.setattr(convolution, "conv_product", lambda *given: taken.append(given))
     layer = random_layer(np.random.default_rng(1))
-    spikes = np.random.default_rng(2).random((1, layer.senders, 9)) < rate
+    spikes = np.random.default_rng(2).random((1, layer.inputs, 9)) < rate
     fast.run(QuantizedNetwork((layer,)), spikes.astype(np.uint8))
     assert bool(taken) == (rate > convolution.DENSE_RATE)
 
@@ -125,8 +125,8 @@ def test_fan_out_counts_the_weights_that_a_spike_meets():
         layer = random_layer(rng)
         ones = ConvLayer(np.ones_like(layer.weight), layer.input_shape, NEURON, layer.stride,
                          layer.padding, layer.dilation, layer.groups)  # fmt: skip
-        image = np.zeros(layer.senders, np.int64)
-        for sender in range(layer.senders):
+        image = np.zeros(layer.inputs, np.int64)
+        for sender in range(layer.inputs):
             image[:] = 0
             image[sender] = 1
             met = correlate(ones, image.reshape(layer.input_shape)).sum()

@@ -136,10 +136,10 @@ def test_the_last_accuracy_is_the_score(sizes: tuple[int, ...], draw_spikes: Any
     ("net", "states"),
     [
         (network(4), False),
-        (network(6, group=2), False),
-        (network(6, Sigma(), group=3), False),
+        (network(6, neurons_per_output=2), False),
+        (network(6, Sigma(), neurons_per_output=3), False),
         (network(3, SILENT), False),
-        (network(6, SILENT, group=2), True),
+        (network(6, SILENT, neurons_per_output=2), True),
     ],
     ids=["spikes", "groups", "values in groups", "voltage", "voltage in groups"],
 )
@@ -154,7 +154,7 @@ def test_answers_by_step_are_those_of_shorter_runs(
 
 
 def test_one_output_decides_nothing(draw_spikes: Any) -> None:
-    net = network(2, group=2)
+    net = network(2, neurons_per_output=2)
     meter = DecisionMeter(net, np.zeros(3, np.int64))
     meter.add(fast.run(net, draw_spikes(3, 5, 6)))
     assert meter.result() is None

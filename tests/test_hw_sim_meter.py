@@ -124,7 +124,7 @@ class Slow:
         self.ways: list[tuple[int, int, bool]] = []
         self.reached = {
             index: [self._cores_of(index, weights_of_sender(layer, s)) for s in
-                    range(layer.senders)]
+                    range(layer.inputs)]
             for index, layer in enumerate(self.layers)
         }  # fmt: skip
         for index, sent in enumerate(self.senders):

@@ -66,7 +66,7 @@ def test_the_shape_of_a_delay_tells_its_kind(shape):
 def test_sizes_are_read_off_the_weights():
     made = QuantizedNetwork((layer(3, 2), layer(4, 3)))
     assert (made.inputs, made.outputs) == (2, 4)
-    assert (made.layers[1].neurons, made.layers[1].senders) == (4, 3)
+    assert (made.layers[1].neurons, made.layers[1].inputs) == (4, 3)
 
 
 def test_the_ends_of_every_range_are_accepted():

@@ -16,7 +16,7 @@ import torch
 from neurodeploy import deploy, train
 from neurodeploy.learning import checkpoint, distributed
 from neurodeploy.learning.distributed import ALONE, Team
-from neurodeploy.learning.run_folder import FORMAT, VERSION
+from neurodeploy.learning.run_folder import FORMAT, READABLE
 from neurodeploy.models.errors import BackendError, InputError
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +59,7 @@ def torchrun(*words: str) -> subprocess.CompletedProcess[str]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Return the weights after the last epoch of a run."""
-    return dict(checkpoint.load_values(folder / "resume.pt", FORMAT, VERSION)["network"])
+    return dict(checkpoint.load_values(folder / "resume.pt", FORMAT, READABLE)["network"])
 
 
 @pytest.mark.timeout(3 * LIMIT_S)

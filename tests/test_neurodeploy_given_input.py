@@ -208,7 +208,7 @@ def test_a_layer_that_never_fires_answers_with_v(dense, capsys):
 
 def test_an_average_answers_with_means(random_network, capsys):
     network = random_network(np.random.default_rng(0), (4, 6))
-    written(replace(network, group=3), "average.net")
+    written(replace(network, neurons_per_output=3), "average.net")
     spikes = np.random.default_rng(1).integers(0, 2, (2, 4, 50))
     np.save("input.npy", spikes)
     out = run(capsys, "average.net", "--input", "input.npy", "--json")[1]

@@ -18,7 +18,7 @@ import torch
 
 from neurodeploy import train
 from neurodeploy.learning import checkpoint
-from neurodeploy.learning.run_folder import FORMAT, VERSION, Keeper, RunLock
+from neurodeploy.learning.run_folder import FORMAT, READABLE, Keeper, RunLock
 
 EPOCHS = 5
 
@@ -49,7 +49,7 @@ def whole(run: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pat
 def contents(folder: Path) -> tuple[Any, ...]:
     """Return all that a run leaves for others and for its resumption, but for the seconds."""
     kept = checkpoint.load(folder / "model.pt")
-    state = checkpoint.load_values(folder / "resume.pt", FORMAT, VERSION)
+    state = checkpoint.load_values(folder / "resume.pt", FORMAT, READABLE)
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     for row in (*rows, *state["history"]):
         row["seconds"] = None

@@ -172,7 +172,7 @@ def described_by(dataset: Dataset, encoder: Encoder) -> TaskDescription:
 def test_a_network_finds_its_encoder_again_from_its_description() -> None:
     dataset, encoder = dataset_of(range(4)), Delta((0.1, 0.2))
     described = described_by(dataset, encoder)
-    assert (described.name, described.steps, described.dt_ms) == ("har", 8, 20.0)
+    assert (described.name, described.num_steps, described.dt_ms) == ("har", 8, 20.0)
     assert described.class_names == ("rest", "move")
     stored = replace(described, encoder=json.loads(json.dumps(dict(described.encoder))))
     assert matching_encoder(stored, dataset) == encoder
@@ -187,7 +187,7 @@ def test_a_network_finds_its_encoder_again_from_its_description() -> None:
             "made up: class names are rest, move but the network was trained with a, b; ",
         ),
         (
-            {"steps": 99},
+            {"num_steps": 99},
             "time steps are 8 but the network was trained with 99; give data of the kind",
         ),
         ({"dt_ms": 50.0}, "milliseconds a step are 20.0 but the network was trained with 50.0"),

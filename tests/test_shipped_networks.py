@@ -165,7 +165,7 @@ def test_pilotnet_lif_s_last_layer_was_stored_in_another_run(pilotnet):
 def test_ntidigits_gives_the_stored_spikes_one_step_earlier(shipped):
     """lava-dl's own test compares one neuron in one step; here all 3000 steps but the first."""
     network = netx.read(shipped("gts/ntidigits/ntidigits.net"))
-    assert (network.outputs, network.group) == (11, 22)
+    assert (network.outputs, network.neurons_per_output) == (11, 22)
     spikes = np.load(shipped("gts/ntidigits/input.npy")).astype(np.uint8)
     kept = np.load(shipped("gts/ntidigits/output.npy"))
     found = fast.run(network, spikes[None]).spikes[-1][0]
@@ -254,7 +254,7 @@ def test_mnist_net_answers_with_the_voltage_of_its_last_layer(shipped, draw_spik
     """Its last layer has no neurons: netx makes them integrators whose u never decays and whose v
     forgets, so that the last v is u, the weighted sum of all spikes that arrived, times 64."""
     network = netx.read(shipped("mnist.net"))
-    assert network.answer_kind == "voltage"
+    assert network.readout == "voltage"
     image = np.repeat(draw_spikes(1, 784, 1), 20, 2)
     run = fast.run(network, image)
     hidden = run.spikes[2][0, :, :-1].sum(1, dtype=int)

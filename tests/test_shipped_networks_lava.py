@@ -120,7 +120,7 @@ def test_fast_agrees_with_lava_in_every_spike_and_state(name, shipped, image):
         for field in ("current", "voltage", "weighted"):
             one, other = (getattr(run.states[index], field) for run in (ours, lavas))
             np.testing.assert_array_equal(one, other, f"{field} of layer {index}")
-    if network.answer_kind == "voltage":
+    if network.readout == "voltage":
         np.testing.assert_array_equal(ours.last_voltage, lavas.last_voltage)
 
 

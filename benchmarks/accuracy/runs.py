@@ -181,7 +181,7 @@ def _damage(folder: Path) -> str:
     from neurodeploy.learning import checkpoint, run_folder
 
     try:
-        checkpoint.load_values(state, run_folder.FORMAT, run_folder.VERSION)
+        checkpoint.load_values(state, run_folder.FORMAT, run_folder.READABLE)
     except InputError as error:
         return str(error).rpartition(";")[0]
     return ""

@@ -116,7 +116,7 @@ def plan_layer(
     return LayerPlan(
         weights=weights,
         width=width,
-        sender_delays=_row(layer.senders, layer.senders, layer.delay[0] if kind == "axonal" else 0),
+        sender_delays=_row(layer.inputs, layer.inputs, layer.delay[0] if kind == "axonal" else 0),
         synapse_delays=_blocks(
             np.broadcast_to(layer.delay, layer.weight.shape), tiles * width, np.int8
         )

@@ -138,7 +138,7 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
         layer=index,
         neurons=layer.neurons,
         shape=layer.shape,
-        inputs=layer.senders,
+        inputs=layer.inputs,
         kind=LAYERS[type(layer)],
         neuron_model=NEURONS[type(layer.neuron)],
         synapses=layer.synapses,

@@ -48,7 +48,7 @@ def run(
         InputError: when the spikes do not fit the network.
     """
     inputs = check_input(network, spikes)
-    voltage = network.answer_kind == "voltage"
+    voltage = network.readout == "voltage"
     side_by_side = len(inputs) * max(map(dense_cuba.parts, network.layers))
     with limited_to(options.threads, side_by_side):
         runs, shape = [], network.layers[0].input_shape

@@ -100,6 +100,6 @@ def collect(
         tuple(load(i, "spikes") for i in indices),
         tuple(States(*(load(i, name) for name in names)) for i in indices) if states else (),
         last_voltage=(
-            load(indices[-1], "voltage")[:, :, -1] if network.answer_kind == "voltage" else None
+            load(indices[-1], "voltage")[:, :, -1] if network.readout == "voltage" else None
         ),
     )

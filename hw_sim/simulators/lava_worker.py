@@ -163,7 +163,7 @@ def run(job: Path, watch: Watch) -> None:
     batch, channels, steps = values.shape
     layers = lava_graph.build(network, sample_steps=steps)
     np.save(job / "step.npy", np.zeros(1, np.int64))
-    voltage = network.answer_kind == "voltage"
+    voltage = network.readout == "voltage"
     for index, layer in enumerate(layers):
         layer.neuron.proc_params["record"] = {
             "steps": batch * steps,

@@ -90,7 +90,7 @@ def _is_present(name: str) -> bool:
 def check_binary(network: QuantizedNetwork) -> None:
     """Raise InputError unless every spike that goes to the chip or leaves it is 0 or 1."""
     graded = network.message_bits or any(layer.neuron.graded for layer in network.layers)
-    if graded or isinstance(network.layers[0], InputLayer) or network.answer_kind != "spikes":
+    if graded or isinstance(network.layers[0], InputLayer) or network.readout != "spikes":
         raise InputError(
             "on Loihi only networks run that take and send spikes of 0 or 1; run with --backend "
             "fast or lava"

@@ -31,7 +31,9 @@ from neurodeploy.models.old_names import renamed
 from neurodeploy.models.snn import SlayerNetwork
 
 FORMAT = "neurodeploy.learning.checkpoint"
-VERSION = 2
+VERSION = 3
+READABLE = (2, 3)
+"""Versions that can be read; `models.old_names` has the names of the earlier ones."""
 
 MODEL, STATE = "model.pt", "resume.pt"
 """The network of a run and the state of its training, which stand in one folder."""
@@ -109,7 +111,7 @@ def load(path: Path) -> Checkpoint:
     """
     files.check_file(path, "give the path of a .pt file that train wrote")
     _check_begin(path)
-    values = load_values(path, FORMAT, VERSION, way_out=_way_out(path))
+    values = load_values(path, FORMAT, READABLE, way_out=_way_out(path))
     try:
         json.dumps(values["training"])
         return Checkpoint(
@@ -162,14 +164,14 @@ def _ask_the_system(path: Path) -> None:
 
 
 def load_values(
-    path: Path, kind: str, version: int, *, way_out: str = "train again"
+    path: Path, kind: str, versions: tuple[int, ...], *, way_out: str = "train again"
 ) -> dict[str, Any]:
-    """Read what `save_values` wrote and check that it says it is `kind` of that version.
+    """Read what `save_values` wrote and check that it says it is `kind` of one of these versions.
 
     Args:
         path: of the file.
         kind: that the file says it is.
-        version: that it says it has.
+        versions: one of which it says it has.
         way_out: what to do with a file that cannot be used, for the message.
 
     Raises:
@@ -197,9 +199,10 @@ def load_values(
             f"{path} is no checkpoint of neurodeploy; for a network of your own see "
             "docs/own-network.md"
         )
-    if values.get("version") != version:
+    if values.get("version") not in versions:
         raise InputError(
-            f"{path} has version {values.get('version')} and this program reads {version}; "
+            f"{path} has version {values.get('version')} and this program reads "
+            f"{' and '.join(map(str, versions))}; "
             f"{way_out}, or use the program that wrote it"
         )
     return values

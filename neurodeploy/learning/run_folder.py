@@ -241,7 +241,8 @@ def _flat(options: Any) -> dict[str, Any]:
 
 
 FORMAT = checkpoint.STATE_FORMAT
-VERSION = 2
+VERSION = 3
+READABLE = (2, 3)
 
 
 class RunFolder:
@@ -349,7 +350,7 @@ class RunFolder:
     def _read(self, started: training.Training) -> dict[str, Any]:
         """Return the state that was kept, if it is of a run with the same options."""
         self.check_holds_run()
-        values = checkpoint.load_values(self.state, FORMAT, VERSION, way_out=self._way_out())
+        values = checkpoint.load_values(self.state, FORMAT, READABLE, way_out=self._way_out())
         wrong = differences(values.get("options"), options_of(started))
         if wrong:
             raise InputError(

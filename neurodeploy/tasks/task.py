@@ -184,7 +184,7 @@ class TaskData(Shown):
             name=self.name,
             encoder=self.encoder.as_dict(),
             class_names=self.class_names,
-            steps=self.encoder.steps(self.dataset.num_steps),
+            num_steps=self.encoder.steps(self.dataset.num_steps),
             dt_ms=step_ms(self.dataset, self.encoder),
         )
 
@@ -377,7 +377,7 @@ def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
         ) from None
     pairs = (
         ("class names", description.class_names or dataset.class_names, dataset.class_names),
-        ("time steps", description.steps, encoder.steps(dataset.num_steps)),
+        ("time steps", description.num_steps, encoder.steps(dataset.num_steps)),
         ("milliseconds a step", description.dt_ms, step_ms(dataset, encoder)),
     )
     for what, trained, given in pairs:

@@ -93,7 +93,7 @@ def _accuracy(report: Report) -> Text:
     if score is None:
         return Text("no labels, so no accuracy; the predictions are below")
     how = f"{number_of(score.silent_samples, 'sample')} without an output spike"
-    if report.network.answer_kind != "spikes" and report.predictions is not None:
+    if report.network.readout != "spikes" and report.predictions is not None:
         how = f"read from {report.predictions.description}"
     figures = f"accuracy {score.accuracy:.2%}, macro F1 {score.macro_f1:.3f}"
     return Text.assemble((figures, "bold"), f" (counted; {how})")
