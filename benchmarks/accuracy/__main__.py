@@ -3,12 +3,10 @@
     python -m benchmarks.accuracy [--task har ...] [--seeds 0 1 2] [--jobs 2]
         [--records docs/benchmarks/records] [--kept] [--markdown docs/benchmarks/accuracy.md]
 
-Every spiking network is trained, exported and reported by the commands that a person would type,
-on one thread, in a folder of its own under `runs/accuracy`. What is there already is not done
-again; interrupted at any time, it goes on where it was. Test windows are run for the figures of the
-finished network alone. With `--records`, what that folder tells of runs that were made before,
-here or elsewhere, counts as well, and what is made is added to it. With `--kept` nothing is made,
-and nothing but the page is written.
+Every spiking network is trained, exported and reported by the commands that a person types, on one
+thread, in its own folder under `runs/accuracy`. Runs that the records hold are not made again, and
+an interrupted benchmark continues where it stopped. Test samples are run only for the figures of
+the finished network. With `--kept` nothing is made, and nothing but the page is written.
 """
 
 from __future__ import annotations
@@ -17,89 +15,128 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
+import pandas as pd
 
-from benchmarks.accuracy import code, facts_file, page, records
-from benchmarks.accuracy.board import Board
-from benchmarks.accuracy.facts import Facts, facts_of
-from benchmarks.accuracy.figures import Outcome, Outcomes
-from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.runs import Place, Run, runs_of
-from benchmarks.accuracy.schedule import make_all
-from benchmarks.accuracy.tables import cells_of
-from benchmarks.tables import table_of
-from neurodeploy import cli
-from neurodeploy.models import files
+from benchmarks.accuracy import page, records
+from benchmarks.accuracy.figures import Results
+from benchmarks.accuracy.records import Records
+from benchmarks.accuracy.runner import Run, make_all
+from benchmarks.accuracy.setup import MODELS, Setup, setup_of
+from neurodeploy import cli, tasks
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import check_writable
 
 
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make all runs that are not there yet, and show them."""
+    """Make all runs that are not recorded, and show all."""
     words = sys.argv[1:] if argv is None else argv
-    given = _options().parse_args(words)
-    console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
+    args = _options().parse_args(words)
+    folder = args.records or args.runs
+    if args.markdown is not None:
+        check_writable(args.markdown)
+    known = records.read(folder)
+    setups = _setups(args, known)
+    runs = [run for setup in setups for run in _runs(setup, args)]
+    failures = {}
+    if not args.kept:
+        check_writable(folder / "runs.csv")
+        with _ended_by_sigterm():
+            failures = make_all(_missing(runs, known), folder, args.jobs)
+    found, absent = results_of(runs, records.read(folder), failures, set(setups.values()))
+    if not found:
+        raise InputError(f"{folder} has none of these runs; leave --kept out to make them")
+    for each in found:
+        for table in page.tables(each):
+            print(f"\n# {each.setup.task}", end="")
+            table.show()
+    if args.markdown is not None:
+        left_out = [] if args.task else sorted(set(tasks.known()) - {s.task for s in setups})
+        page.write(found, args.markdown, words, absent, left_out)
+        print(f"\nWrote {args.markdown}")
+    for name, reason in failures.items():
+        cli.say(f"failed: {name}: {reason}")
+    return cli.CHECK_FAILED if failures else cli.DONE
 
-    def say(line: str) -> None:
-        console.print(line, style="dim", soft_wrap=True)
 
-    _check_places(given)
-    board = Board(_runs(given, say), given.jobs, say)
-    with _told_to_end():
-        make_all(board, only_kept=given.kept)
-    if outcomes := outcomes_of(board):
-        _show(console, outcomes)
-        if given.markdown is not None:
-            left_out = [] if given.task else _left_out(board.runs)
-            page.write(outcomes, given.markdown, words, board.absent(), left_out)
-            console.print(f"Wrote {given.markdown}", style="dim")
-    for run, reason in board.failures.items():
-        cli.say(f"failed: {run.name}: {reason}")
-    return cli.CHECK_FAILED if board.failures else cli.DONE
+def _setups(args: argparse.Namespace, known: Records) -> dict[Setup, Setup | None]:
+    """Return the setup of each task; with it itself where it was read from the records.
 
-
-def _runs(given: argparse.Namespace, say: Callable[[str], None]) -> list[Run]:
-    """Return the runs that are asked for."""
-    for model in MODELS.values():
-        code.unchanged(model)  # what it is from now on
-    stored = given.records if given.kept else None
-    facts = [_read(name, stored, say) for name in _tasks(given.task, stored, say)]
-    if not facts:
-        raise InputError(
-            "no task has its data there; python -m neurodeploy.data says how to get it"
-        )
-    for each in facts if given.records else ():
-        if each.classes > len(records.DIGITS):
+    Those of the tasks asked for, or of all whose data, or with --kept records, are here.
+    """
+    recorded = {each.task: each for each in known.setups.values()} if args.kept else {}
+    setups: dict[Setup, Setup | None] = {}
+    for name in dict.fromkeys(args.task or tasks.known()):
+        origin = tasks.get(name).origin
+        if origin.where() is not None:
+            cli.say(f"{name}: reading the data")
+            setups[setup_of(name)] = None
+        elif name in recorded:
+            cli.say(f"{name}: shown as recorded, since its data are missing")
+            setups[recorded[name]] = recorded[name]
+        elif args.task:
             raise InputError(
-                f"{each.task} has {each.classes} classes and records hold answers of up to "
-                f"{len(records.DIGITS)}; leave --records out"
+                f"the data of the task {name} are missing ({origin.data}); {origin.obtain}, or "
+                "show recorded figures with --kept --records docs/benchmarks/records"
             )
-    place = Place(given.runs.resolve(), given.records and given.records.resolve())
-    seeds = list(dict.fromkeys(given.seeds))
-    return [run for each in facts for run in runs_of(each, place, seeds, given.models)]
+        else:
+            cli.say(f"{name}: left out, its data are missing ({origin.data})")
+    if not setups:
+        raise InputError("no task has its data; python -m neurodeploy.data says how to get them")
+    return setups
 
 
-def _check_places(given: argparse.Namespace) -> None:
-    """Raise InputError now rather than after hours when what is found has no place."""
-    page, folder = given.markdown, given.records
-    if page is not None:
-        if files.kind(page) not in ("", "file"):
-            raise InputError(f"--markdown {page} is no file; give the name of a page to write")
-        check_writable(page)
-    if folder is not None and not given.kept:
-        with records.alone(folder):
-            check_writable(folder / "TASK.jsonl")
+def _runs(setup: Setup, args: argparse.Namespace) -> Iterator[Run]:
+    """Yield the runs of a task: of the models asked for, or those it has by default."""
+    from benchmarks.ann import RATES
+
+    for name, model in MODELS.items():
+        default = not model.tasks or setup.task in model.tasks
+        if name in args.models if args.models else default:
+            for seed in dict.fromkeys(args.seeds):
+                first = model.kind and seed == args.seeds[0]
+                yield Run(setup, name, seed, args.runs.resolve(), RATES if first else ())
+
+
+def _missing(runs: Sequence[Run], known: Records) -> list[Run]:
+    """Return the runs of every model that has a run that is not recorded."""
+    return [run for run in runs if known.find(run.setup, run.model, run.seed)[0] is None]
+
+
+def results_of(
+    runs: Sequence[Run], known: Records, failures: dict[str, str], recorded: set[Setup | None]
+) -> tuple[list[Results], dict[str, str]]:
+    """Return the recorded runs of each task, and why runs are absent, by their names."""
+    found: dict[Setup, list[pd.Series]] = {}
+    absent: dict[str, str] = {}
+    chosen: dict[tuple[str, str], tuple[float, ...]] = {}
+    for run in runs:
+        model = (run.setup.task, run.model)
+        row, reason = known.find(run.setup, run.model, run.seed, run.rates or chosen.get(model))
+        if row is None:
+            absent[run.name] = failures.get(run.name, reason)
+            continue
+        chosen.setdefault(model, (float(row.learning_rate),))
+        found.setdefault(run.setup, []).append(row)
+    results = [
+        Results(
+            setup,
+            known.runs.loc[[row.name for row in rows]],
+            {(r.model, r.seed): (known.of(r) == setup.labels).astype(float) for r in rows},
+            setup in recorded,
+        )
+        for setup, rows in found.items()
+    ]
+    return results, absent
 
 
 @contextmanager
-def _told_to_end() -> Iterator[None]:
-    """Let SIGTERM end what was started as well, as Ctrl-C does."""
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end what was started, as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -107,84 +144,16 @@ def _told_to_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _show(console: Console, outcomes: Sequence[Outcomes]) -> None:
-    for each in outcomes:
-        for cells in cells_of(each):
-            console.print(table_of(cells))
-
-
-def _tasks(
-    asked: Sequence[str] | None, stored: Path | None, say: Callable[[str], None]
-) -> list[str]:
-    """Return the tasks to run: those asked for, or all whose data, or facts, are there; name the
-    others."""
-    from neurodeploy.tasks import get, known
-
-    def has_facts(name: str) -> bool:
-        return stored is not None and facts_file.path_of(stored, name).exists()
-
-    if asked:
-        for name in asked:
-            origin = get(name).origin
-            if origin.where() is None and not has_facts(name):
-                raise InputError(
-                    f"the data of the task {name} are missing ({origin.data}); {origin.obtain}, or "
-                    "look at recorded figures with --kept and --records docs/benchmarks/records"
-                )
-        return list(dict.fromkeys(asked))
-    there = []
-    for name, task in known().items():
-        if task.origin.where() is None and not has_facts(name):
-            missing = f"its data are missing ({task.origin.data})"
-            say(f"{name} is left out, {missing}; {task.origin.obtain}")
-        else:
-            there.append(name)
-    return there
-
-
-def _left_out(runs: Sequence[Run]) -> list[str]:
-    """Return the names of the tasks that have no runs."""
-    from neurodeploy.tasks import known
-
-    return [name for name in known() if name not in {run.facts.task for run in runs}]
-
-
-def _read(name: str, stored: Path | None, say: Callable[[str], None]) -> Facts:
-    """Return the facts of a task, of its data or as they are stored."""
-    from neurodeploy.tasks import get
-
-    recorded = None if stored is None else facts_file.read(stored, name)
-    if recorded is not None and get(name).origin.where() is None:
-        say(f"{name}: as it is recorded, since its data are missing")
-        return recorded
-    say(f"{name}: reading the data")
-    return facts_of(name)
-
-
-def outcomes_of(board: Board) -> list[dict[str, Outcome]]:
-    """Return the runs that have figures, a mapping of models for each task."""
-    found: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
-    facts = {run.facts.task: run.facts for run in board.runs}
-    for run in board.runs:
-        if run in board.results:
-            models = found.setdefault(run.facts.task, {})
-            models.setdefault(run.model.name, {})[run.seed] = board.results[run]
-    return [
-        {name: Outcome(facts[task], MODELS[name], seeds) for name, seeds in models.items()}
-        for task, models in found.items()
-    ]
-
-
 def _options() -> argparse.ArgumentParser:
     options = cli.parser("accuracy", (__doc__ or "").splitlines()[0])
     options.prog = "python -m benchmarks.accuracy"
     options.add_argument(
         "--task", action="append", metavar="NAME",
-        help="what to learn, may be given again; all tasks whose data are there when not given",
+        help="what to learn, may be given again; all tasks whose data are here when left out",
     )  # fmt: skip
     options.add_argument(
         "--models", nargs="+", choices=MODELS, metavar="NAME",
-        help=f"which of {', '.join(MODELS)}; those of the task when not given",
+        help=f"which of {', '.join(MODELS)}; those of the task when left out",
     )  # fmt: skip
     options.add_argument(
         "--seeds", type=cli.whole_number(0), nargs="+", default=[0, 1, 2], metavar="N",
@@ -195,16 +164,13 @@ def _options() -> argparse.ArgumentParser:
         help="trainings at a time, each on one thread",
     )  # fmt: skip
     options.add_argument(
-        "--runs", type=Path, default=Path("runs/accuracy"), metavar="FOLDER",
-        help="of the runs; what is there is not done again",
-    )  # fmt: skip
+        "--runs", type=Path, default=Path("runs/accuracy"), metavar="FOLDER", help="of the runs"
+    )
     options.add_argument(
         "--records", type=Path, metavar="FOLDER",
-        help="figures of every run, a file a task: what it tells is not done again",
+        help="of the records: runs in it are not made again; the folder of the runs if left out",
     )  # fmt: skip
-    options.add_argument(
-        "--kept", action="store_true", help="make no runs: show what is there of them"
-    )  # fmt: skip
+    options.add_argument("--kept", action="store_true", help="make no runs, show recorded ones")
     options.add_argument(
         "--markdown", type=Path, metavar="FILE", help="page to write, with pictures beside it"
     )

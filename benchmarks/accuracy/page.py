@@ -1,231 +1,352 @@
-"""The page of the benchmark of accuracy, with its pictures beside it."""
+"""The tables, the pictures and the page of the benchmark of accuracy."""
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.accuracy import code, plot
-from benchmarks.accuracy.figures import DELAYS, POINT, Outcome, Outcomes, compared, task_of
-from benchmarks.accuracy.models import MODELS
-from benchmarks.accuracy.tables import cells_of, processors, spread
-from benchmarks.accuracy.texts import ABOUT, ARTIFICIAL, COLUMNS, ENERGY
-from benchmarks.tables import Cells, markdown_rows
-from neurodeploy.models.files import replacing
+import pandas as pd
 
+from benchmarks import pages
+from benchmarks.accuracy.figures import DELAYS, POINT, Difference, Results, compared
+from benchmarks.accuracy.records import PACKAGES
+from benchmarks.accuracy.runner import ANN_CODE, CODE, code_digest
+from benchmarks.accuracy.setup import MODELS
+from benchmarks.pages import ROOT, Table, band, number
+from neurodeploy.hw_sim.chips.chip import CHIPS
+from neurodeploy.hw_sim.estimates.conventional import Operation, operations
+
+PROCESSORS: Final = ("arm", "cmos45_fp32")
+"""Rows of `conventional.json` that show the artificial networks' energy."""
+SIZE_TOLERANCE: Final = 0.1
+"""Parameters may differ by this share before the page says so."""
+SEEDS_MIN: Final = 3
+RECIPES: Final = ROOT / "docs" / "recipes"
 OTHER_PAGES: Final[dict[str, tuple[str, ...]]] = {
     "mnist": ("fashion",),
     **dict.fromkeys(("shd", "ssc", "ntidigits", "dvsgesture"), ("events",)),
 }
-"""Pages of docs/recipes that tell of a task under another name."""
-
-RECIPES: Final = code.ROOT / "docs" / "recipes"
-"""How each recipe was chosen."""
-
-SEEDS: Final = 3
-"""The fewest seeds of a model that the page takes without a word."""
+"""Pages of docs/recipes that describe a task under another name."""
+COLOURS: Final = {True: "#d55e00", False: "#0072b2"}
 
 
 def write(
-    outcomes: Sequence[Outcomes],
+    results: Sequence[Results],
     path: Path,
-    words: Sequence[str],
+    argv: Sequence[str],
     absent: Mapping[str, str],
     left_out: Sequence[str] = (),
 ) -> None:
     """Write the page, and the pictures beside it.
 
     Args:
-        outcomes: the models of each task.
+        results: of each task.
         path: of the page.
-        words: options of the command that made it.
-        absent: why runs that were asked for are missing, by their names.
-        left_out: tasks whose data are missing where the page is written.
+        argv: arguments of the command.
+        absent: why runs are missing, by their names.
+        left_out: tasks whose data are missing here.
     """
-    pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in plot.PICTURES}
+    pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in PANELS}
     for name, picture in pictures.items():
-        plot.PICTURES[name](outcomes, picture)
-    parts = ["# Accuracy: spiking networks without and with delays, and artificial ones\n"]
-    parts += [_origin(outcomes, words), *_absent(absent), _left_out(left_out)]
-    parts += [_recorded(outcomes)]
-    parts += [_few_seeds(outcomes), _other_code(outcomes)]
-    parts += [markdown_rows(summary(outcomes)), findings(outcomes)]
-    for name, picture in pictures.items():
-        parts.append(f"![{name}]({os.path.relpath(picture, path.parent)})\n")
-    parts += [ABOUT, _records(outcomes), ARTIFICIAL, COLUMNS, ENERGY + _sources()]
-    for each in outcomes:
-        parts += [_about_task(each, path.parent)]
-        for cells in cells_of(each):
-            title = cells.title.partition(": ")[2]
-            parts += [f"{title[:1].upper()}{title[1:]}:\n", markdown_rows(cells)]
-    with replacing(path) as temporary:
-        temporary.write_text("\n".join(part for part in parts if part))
+        draw(results, picture, PANELS[name])
+    pages.write(
+        path, "accuracy", argv, results=results, pictures=pictures, absent=absent,
+        left_out=left_out, summary=summary(results), findings=findings(results),
+        machines=machines(results), other_code=other_code(results), processors=processors(),
+        few=[each.setup.task for each in results if _few_seeds(each)],
+        recorded=[each.setup.task for each in results if each.recorded],
+        recipes={each.setup.task: recipes(each.setup.task) for each in results},
+        tables={each.setup.task: tables(each) for each in results},
+    )  # fmt: skip
 
 
-def summary(outcomes: Sequence[Outcomes]) -> Cells:
-    """Return a row for each task: its own network, and the artificial one that validates best."""
-    windows = ["train, validate", "test", "majority"]
-    headings = ["task", "data", *windows, "SNN", "ANN", "SNN less ANN", "shows"]
-    return Cells("Tasks", headings, [_summary_row(each) for each in outcomes])
+def tables(results: Results) -> list[Table]:
+    """Return the tables of one task."""
+    found = [_accuracy(results), _costs(results), _differences(results), _trainings(results)]
+    return [each for each in found if each.rows]
 
 
-def _summary_row(outcomes: Outcomes) -> list[str]:
-    facts, own, best = task_of(outcomes), "-", "-"
-    if facts.own in outcomes:
-        one = outcomes[facts.own]
-        own = f"{spread(one, 'accuracy')} ({one.model.title.partition(', ')[2]})"
-    other = best_artificial(outcomes)
-    if other is not None:
-        best = f"{spread(other, 'accuracy')} ({other.model.title})"
-    names = (facts.own, None if other is None else other.model.name)
-    found = next((each for each in compared(outcomes) if (each.one, each.other) == names), None)
+def _accuracy(results: Results) -> Table:
+    headings = ["model", "parameters", "accuracy", "macro F1", "trained", "equal to it", "seeds"]
+    rows = []
+    for name, runs in results.models.items():
+        spiking = not MODELS[name].kind
+        row = [MODELS[name].title, _parameters(results, name, runs), spread(runs.accuracy)]
+        row += [f"{runs.macro_f1.mean():.3f}"]
+        row += [spread(runs.trained_accuracy), _equal(runs)] if spiking else ["-", "-"]
+        rows.append([*row, ", ".join(map(str, runs.seed))])
+    return Table("Accuracy on the test", "", headings, rows)
+
+
+def _equal(runs: pd.DataFrame) -> str:
+    """Return in what the quantized networks equal the trained ones, on all test samples."""
+    same = int(runs.same_predictions.sum())
+    if same < len(runs):
+        return f"predictions of {same} of {len(runs)} seeds"
+    spikes = int(runs.different_spikes.sum())
+    return f"all predictions, {spikes:,} spikes differ" if spikes else "every spike"
+
+
+def _parameters(results: Results, name: str, runs: pd.DataFrame) -> str:
+    """Return the parameters, and how many times the task's own network's where far off."""
+    count = runs.parameters.mean()
+    times = count / results.setup.parameters[results.setup.own]
+    far = MODELS[name].kind and abs(times - 1) > SIZE_TOLERANCE
+    return f"{count:,.0f}{f' ({times:.2f} x)' if far else ''}"
+
+
+def spread(values: pd.Series) -> str:
+    """Return the mean in percent and the sample deviation of shares, over seeds."""
+    more = f" ± {100 * values.std():.1f}" if len(values) > 1 else ""
+    return f"{100 * values.mean():.1f}{more}"
+
+
+def processors() -> list[Operation]:
+    """Return the conventional hardware that is shown."""
+    return [each for each in operations()[0] if each.name in PROCESSORS]
+
+
+def _costs(results: Results) -> Table:
+    chips = sorted(CHIPS)
+    headings = ["model", "operations"]
+    headings += [f"{chip}, {unit}" for chip in chips for unit in ("µJ", "ms")]
+    headings += [f"{each.title}, µJ" for each in processors()]
+    rows = []
+    for name, runs in results.models.items():
+        ann, count = bool(MODELS[name].kind), runs.operations.mean()
+        row = [MODELS[name].title, f"{count:,.0f} {'MACs' if ann else 'SynOps'}"]
+        row += [cell for chip in chips for cell in (["-", "-"] if ann else _on_chip(runs, chip))]
+        row += [number(count * each.energy_j * 1e6) if ann else "-" for each in processors()]
+        rows.append(row)
+    return Table("Cost per sample", "", headings, rows)
+
+
+def _on_chip(runs: pd.DataFrame, chip: str) -> list[str]:
+    if f"{chip}_fits" not in runs or runs[f"{chip}_fits"].isna().any():
+        return ["-", "-"]
+    if not runs[f"{chip}_fits"].all():
+        return ["does not fit", "does not fit"]
+    return [
+        band({end: runs[f"{chip}_{unit}_{end}"].mean() for end in ("low", "value", "high")})
+        for unit in ("uj", "ms")
+    ]
+
+
+def _differences(results: Results) -> Table:
+    headings = ["difference", "points", "95% interval", "error of seeds", "error of the test"]
+    rows = [
+        [
+            f"{MODELS[each.one].title} minus {MODELS[each.other].title}",
+            _points(each.mean),
+            _interval(each),
+            "-" if math.isnan(each.of_seeds) else f"{each.of_seeds / POINT:.1f}",
+            f"{each.of_test / POINT:.1f}",
+            each.units,
+            each.words,
+        ]
+        for each in compared(results)
+    ]
+    return Table("Differences", "", [*headings, "test of", "shows"], rows)
+
+
+def _interval(each: Difference) -> str:
+    if math.isnan(each.half_width):
+        return "-"
+    ends = (each.mean - each.half_width, each.mean + each.half_width)
+    return " to ".join(map(_points, ends))
+
+
+def _points(share: float) -> str:
+    """Return a difference in points, with a digit more where it would round to zero."""
+    points = share / POINT
+    return f"{points:+.2f}" if 0 < abs(points) < 0.05 else f"{points:+.1f}"
+
+
+def _trainings(results: Results) -> Table:
+    headings = ["model", "network", "validation", "best epochs", "learning rate", "core minutes"]
+    rows = []
+    for name, runs in results.models.items():
+        network = results.setup.networks[name]
+        rates = sorted(set(runs.learning_rate))
+        rows.append([
+            MODELS[name].title,
+            plan_words(network) if MODELS[name].kind else network_words(network),
+            spread(runs.validation_accuracy),
+            ", ".join(f"{value:.0f}" for value in runs.best_epoch),
+            ", ".join(f"{rate:g}" for rate in rates),
+            f"{runs.core_seconds.mean() / 60:.1f}",
+        ])  # fmt: skip
+    return Table("Trainings", "", headings, rows)
+
+
+def network_words(network: Mapping[str, Any]) -> str:
+    """Return the sizes of a spiking network's layers."""
+    sizes = ["x".join(map(str, network["input_shape"]))]
+    for layer in network["layers"]:
+        conv = layer["kind"] == "conv"
+        sizes.append(f"{layer['channels']} channels" if conv else f"{layer['neurons']}")
+    return "-".join(sizes)
+
+
+def plan_words(plan: Mapping[str, Any]) -> str:
+    """Return the sizes of an artificial network's layers."""
+    width, shape, merged = plan["width"], plan["shape"], plan["merged"]
+    steps = -(-shape["samples"] // merged)
+    each = f", each {merged} time points averaged" if merged > 1 else ""
+    if plan["kind"] == "dense":
+        return f"{shape['channels'] * steps}-{width}-{width}-{shape['classes']}{each}"
+    if plan["kind"] == "gru":
+        return f"{width} units{each}"
+    if plan["hidden"]:
+        return f"{width} and {2 * width} channels of 3 x 3, {plan['hidden']} neurons{each}"
+    return f"3 times {width} channels of 5{each}"
+
+
+def summary(results: Sequence[Results]) -> Table:
+    """Return a row per task: its own network, and the artificial one that validates best."""
+    headings = ["task", "data", "train, validate", "test", "majority", "SNN", "ANN"]
+    return Table("Tasks", "", [*headings, "SNN minus ANN", "shows"], [_summary(r) for r in results])
+
+
+def _summary(results: Results) -> list[str]:
+    setup, models, cells = results.setup, results.models, ["-", "-"]
+    if setup.own in models:
+        kind = MODELS[setup.own].title.partition(", ")[2]
+        cells[0] = f"{spread(models[setup.own].accuracy)} ({kind})"
+    best = best_artificial(results)
+    if best is not None:
+        cells[1] = f"{spread(models[best].accuracy)} ({MODELS[best].title})"
+    found = next((e for e in compared(results) if (e.one, e.other) == (setup.own, best)), None)
     points = "-" if found is None else f"{found.mean / POINT:+.1f}"
     words = "-" if found is None else f"{'SNN ' if found.sign else ''}{found.words}"
-    source = facts.source.partition(" in ")[0]
-    counts = [f"{facts.counts[0] + facts.counts[1]:,}", f"{facts.counts[2]:,}"]
-    return [facts.task, source, *counts, f"{facts.majority:.1%}", own, best, points, words]
+    train, validation, test = setup.counts
+    counts = [f"{train + validation:,}", f"{test:,}", f"{setup.majority:.1%}"]
+    return [setup.task, setup.source, *counts, *cells, points, words]
 
 
-def best_artificial(outcomes: Outcomes) -> Outcome | None:
+def best_artificial(results: Results) -> str | None:
     """Return the artificial model of the best mean validation accuracy: not chosen on the test."""
-    found = [each for each in outcomes.values() if not each.model.spiking]
-    return max(found, key=lambda each: each.mean("validation"), default=None)
+    means = {
+        name: runs.validation_accuracy.mean()
+        for name, runs in results.models.items()
+        if MODELS[name].kind
+    }
+    return max(means, key=means.__getitem__, default=None)
 
 
-def findings(outcomes: Sequence[Outcomes]) -> str:
+def findings(results: Sequence[Results]) -> list[str]:
     """Return in words what delays did on every task."""
     lines = []
     for pair in DELAYS:
         tasks: dict[str, list[str]] = {}
-        for each in outcomes:
+        for each in results:
             for found in compared(each):
                 if (found.one, found.other) == pair:
-                    tasks.setdefault(found.words, []).append(task_of(each).task)
+                    tasks.setdefault(found.words, []).append(each.setup.task)
         one, other = (MODELS[name].title.partition(", ")[2] for name in pair)
         told = "; ".join(f"{words} on {', '.join(names)}" for words, names in tasks.items())
         if told:
-            lines.append(f"- {one[:1].upper()}{one[1:]} against {other}: {told}.")
-    return "\n".join(lines) + "\n" if lines else ""
+            lines.append(f"{one[:1].upper()}{one[1:]} against {other}: {told}.")
+    return lines
 
 
-def _origin(outcomes: Sequence[Outcomes], words: Sequence[str]) -> str:
-    command = shlex.join(["python", "-m", "benchmarks.accuracy", *words])
-    day = datetime.now(timezone.utc).date()
-    lines = [f"Written on {day} by\n\n    {command}\n\nfrom runs made on:\n"]
+def machines(results: Sequence[Results]) -> dict[str, float]:
+    """Return the hours of one core that each machine with its versions computed."""
     hours: dict[str, float] = {}
-    for result in _results(outcomes):
-        made_by = result["code"]
-        versions = ", ".join(f"{name} {version}" for name, version in made_by["versions"].items())
-        machine = f"{made_by['processor']}; {versions}"
-        hours[machine] = hours.get(machine, 0.0) + result["core_seconds"] / 3600
-    lines += [f"- {machine}: {spent:.1f} hours of one core" for machine, spent in hours.items()]
-    return "\n".join(lines) + "\n"
+    for row in pd.concat([each.runs for each in results]).to_dict("records"):
+        versions = ", ".join(f"{name} {row[name]}" for name in ("python", *PACKAGES))
+        machine = f"{row['processor']}; {versions}"
+        hours[machine] = hours.get(machine, 0.0) + row["core_seconds"] / 3600
+    return hours
 
 
-def _results(outcomes: Sequence[Outcomes]) -> Iterator[Mapping[str, Any]]:
-    """Yield the figures of every run."""
-    for each in outcomes:
-        for model in each.values():
-            yield from model.results.values()
+def other_code(results: Sequence[Results]) -> tuple[int, list[str]]:
+    """Return how many runs other code than that of now made, and at which commits."""
+    looked_at = [each.runs for each in results if not each.recorded]
+    runs = pd.concat(looked_at) if looked_at else pd.DataFrame({"model": [], "code_sha256": []})
+    now = {kind: code_digest(ANN_CODE if kind else CODE) for kind in (True, False)}
+    other = runs[runs.code_sha256 != runs.model.map(lambda name: now[bool(MODELS[name].kind)])]
+    if other.empty:
+        return 0, []
+    commits = other.commit + other.changed.map(lambda changed: " with changes" if changed else "")
+    return len(other), sorted(set(commits))
 
 
-def _few_seeds(outcomes: Sequence[Outcomes]) -> str:
-    """Return which tasks have a model of fewer than `SEEDS` seeds, "" for none."""
-    few = [
-        task_of(each).task
-        for each in outcomes
-        if any(len(model.results) < SEEDS for model in each.values())
-    ]
-    names = ", ".join(few)
-    return f"**Some models of {names} have fewer than {SEEDS} seeds.**\n" if few else ""
+def _few_seeds(results: Results) -> bool:
+    return any(len(runs) < SEEDS_MIN for runs in results.models.values())
 
 
-def _absent(absent: Mapping[str, str]) -> list[str]:
-    if not absent:
-        return []
-    lines = [f"- {name}: {reason}" for name, reason in absent.items()]
-    return ["**These runs are missing from the figures:**\n", "\n".join(lines) + "\n"]
-
-
-def _left_out(tasks: Sequence[str]) -> str:
-    """Return which tasks have no figures here, "" for none."""
-    return f"Left out, since their data were missing here: {', '.join(tasks)}.\n" if tasks else ""
-
-
-def _recorded(outcomes: Sequence[Outcomes]) -> str:
-    """Return which tasks are shown without their data, "" for none."""
-    tasks = [task_of(each).task for each in outcomes if task_of(each).recorded]
-    if not tasks:
-        return ""
-    return (
-        f"Shown as recorded, since their data were missing here: {', '.join(tasks)}. Whether data, "
-        "split, recipe, encoder, variation and network are those of now was not looked at for "
-        "these.\n"
-    )
-
-
-def _other_code(outcomes: Sequence[Outcomes]) -> str:
-    """Return which runs were made by other code than is here now, "" for none."""
-    commits: set[str] = set()
-    count = 0
-    now = {model: code.digest(code.places_of(model)) for model in MODELS.values()}
-    looked_at = (each for each in outcomes if not task_of(each).recorded)
-    for model in (model for each in looked_at for model in each.values()):
-        for result in model.results.values():
-            if result["code"]["sha256"] != [now[model.model]]:
-                count += 1
-                changes = " with changes" if result["code"]["changed"] else ""
-                commits.add(f"{result['code']['commit']}{changes}")
-    if not count:
-        return ""
-    return (
-        f"{count} of the runs were made by another state of the code or of the cost files, at "
-        f"commits {', '.join(sorted(commits))}; data, split, recipe, encoder, variation and "
-        "network are those of now.\n"
-    )
-
-
-def _records(outcomes: Sequence[Outcomes]) -> str:
-    """Return which tasks have no record of how their recipe was chosen, "" for none."""
-    without = [task_of(each).task for each in outcomes if not _recipe_files(task_of(each).task)]
-    if not without:
-        return ""
-    return f"There is no record of how the recipe of {', '.join(without)} was chosen.\n"
-
-
-def _recipe_files(task: str) -> list[Path]:
+def recipes(task: str) -> list[Path]:
+    """Return the pages and tables of docs/recipes about a task."""
     stems = (task, f"{task}-small", *OTHER_PAGES.get(task, ()))
     files = [RECIPES / f"{stem}{kind}" for stem in stems for kind in (".md", ".csv")]
     return [file for file in files if file.exists()]
 
 
-def _about_task(outcomes: Outcomes, folder: Path) -> str:
-    facts = task_of(outcomes)
-    train, validation, test = facts.counts
-    records = [
-        f"[{file.name}]({os.path.relpath(file, folder)})" for file in _recipe_files(facts.task)
-    ]
-    people = ""
-    if facts.subjects is not None:
-        known = "who take no part in training" if facts.unseen else "who train as well"
-        people = f" of {len(set(facts.subjects.tolist()))} subjects ({known})"
-    source = facts.source.partition(" in ")[0]
-    notes = "".join(f"{note[:1].upper()}{note[1:]}. " for note in facts.notes)
-    chosen = f"Of the recipe: {', '.join(records)}." if records else ""
-    return (
-        f"## {facts.task}\n\n{source}. {train:,} windows to train, {validation:,} to validate, "
-        f"{test:,} to test{people}; {facts.classes} classes, always giving the most frequent one "
-        f"is right in {facts.majority:.1%}. {facts.steps} time steps. {notes}{chosen}\n"
-    )
+def draw(results: Sequence[Results], path: Path, panel: Callable[[Any, Results], None]) -> None:
+    """Draw one panel per task into a PNG file."""
+    from matplotlib.figure import Figure
+
+    columns = min(len(results), 3)
+    rows = math.ceil(len(results) / columns)
+    figure = Figure(figsize=(max(4.4 * columns, 5.5), 3.4 * rows), layout="constrained")
+    grid: Any = figure.subplots(rows, columns, squeeze=False)
+    shown: dict[str, Any] = {}
+    for axes in grid.flat[len(results) :]:
+        axes.set_visible(False)
+    for axes, each in zip(grid.flat, results):
+        panel(axes, each)
+        axes.set_title(each.setup.task, fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.3, lw=0.6)
+        axes.tick_params(labelsize=8)
+        for handle, label in zip(*axes.get_legend_handles_labels()):
+            shown.setdefault(label, handle)
+    if shown:
+        figure.legend(
+            list(shown.values()), list(shown), loc="outside lower center", ncols=4, fontsize=8,
+            frameon=False,
+        )  # fmt: skip
+    for axes in grid[:, 0]:
+        axes.set_ylabel("test accuracy (%)\n(axis is cut)", fontsize=9)
+    figure.savefig(path, dpi=130, format="png")
 
 
-def _sources() -> str:
-    lines = [
-        f"- {each.title}: {each.energy_j * 1e12:g} pJ; {each.caveat} ({each.source})."
-        for each in processors()
+def _accuracy_panel(axes: Any, results: Results) -> None:
+    """Draw a dot per seed and a bar at their mean."""
+    for place, (name, runs) in enumerate(results.models.items()):
+        colour, values = COLOURS[bool(MODELS[name].kind)], 100 * runs.accuracy
+        across = [place + 0.12 * (index - (len(values) - 1) / 2) for index in range(len(values))]
+        axes.plot(across, values, "o", ms=4.5, color=colour, alpha=0.85, mew=0)
+        axes.plot([place - 0.3, place + 0.3], [values.mean()] * 2, "-", lw=1.6, color=colour)
+    names = [
+        MODELS[n].title.replace(", ", ",\n").replace(" ANN", "\nANN").replace(" delays", "\ndelays")
+        for n in results.models
     ]
-    return "\n" + "\n".join(lines) + "\n"
+    axes.set_xticks(range(len(names)), names)
+    axes.tick_params(axis="x", labelsize=6.5)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+
+
+def _operations_panel(axes: Any, results: Results) -> None:
+    """Draw accuracy against SynOps or MACs per sample."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    for name, runs in results.models.items():
+        axes.plot(
+            runs.operations, 100 * runs.accuracy, dict(zip(MODELS, "osD^vP*"))[name], ms=5,
+            alpha=0.8, mew=0, color=COLOURS[bool(MODELS[name].kind)], label=MODELS[name].title,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("SynOps (SNN) or MACs (ANN) per sample", fontsize=8)
+
+
+PANELS: Final[dict[str, Callable[[Any, Results], None]]] = {
+    "accuracy": _accuracy_panel,
+    "operations": _operations_panel,
+}

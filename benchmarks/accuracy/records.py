@@ -1,91 +1,202 @@
-"""The figures of every run, kept with the project: one file a task, one line a run.
+"""The recorded runs: figures and predictions of every run, kept with the project.
 
-A line is the JSON object of a run's figures with its key, so that everybody can see what each run
-answered to each test window, and the benchmark goes on on another machine. Answers are a text with
-a digit of base 36 for each window. Benchmarks that write into a folder of records at once wait for
-each other.
+runs.csv         one row per run: its figures, and the code, versions and processor it ran on
+trainings.csv    one row per learning rate that an artificial network tried
+setups.jsonl     the setups that the runs were made with, see `setup.Setup`
+predictions.npz  per setup the labels and subjects of the test samples, per run its predictions
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.accuracy.keys import differences
-from benchmarks.accuracy.rules import figures_of, parsed, text_of
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.setup import ARRAYS, MODELS, Setup, differences, from_dict
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
 
-DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-VALUES: Final = {digit: value for value, digit in enumerate(DIGITS)}
+RUN: Final = ["task", "model", "seed"]
+PACKAGES: Final = ("neurodeploy", "torch", "numpy", "lava-dl")
+"""Whose versions are recorded."""
+NEEDED: Final = (
+    *RUN, "setup", "accuracy", "macro_f1", "validation_accuracy", "best_epoch", "parameters",
+    "operations", "core_seconds", "code_sha256", "commit", "changed", "processor", "rates",
+    "learning_rate", "trained_accuracy", "same_predictions", "different_spikes",
+)  # fmt: skip
+
+TEXTS: Final = (
+    "task", "model", "setup", "rates", "validation_accuracies", "code_sha256", "commit",
+    "processor", "python", *PACKAGES,
+)  # fmt: skip
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the figures of all runs in a file, none where there is no file.
+@dataclass(frozen=True, eq=False)
+class Records:
+    """What a folder holds.
+
+    Attributes:
+        runs: one row per run.
+        trainings: one row per learning rate that an artificial network tried.
+        setups: by their keys.
+        predictions: uint8 arrays (test samples,), by "SETUP/MODEL/SEED".
+    """
+
+    runs: pd.DataFrame
+    trainings: pd.DataFrame
+    setups: Mapping[str, Setup]
+    predictions: Mapping[str, NDArray[np.uint8]]
+
+    def find(
+        self, now: Setup, model: str, seed: int, rates: Sequence[float] | None = None
+    ) -> tuple[pd.Series | None, str]:
+        """Return the row of a run, or None and why it does not count.
+
+        Args:
+            now: setup that the run must have been made with.
+            model: name of the model.
+            seed: of the training.
+            rates: learning rates that an artificial network must have tried; any when None.
+        """
+        rows = self.runs
+        rows = rows[(rows.task == now.task) & (rows.model == model) & (rows.seed == seed)]
+        if rows.empty:
+            return None, "not recorded"
+        row = rows.iloc[-1]
+        stale = differences(self.setups[row.setup], now, model)
+        if rates is not None and MODELS[model].kind and row.rates != words(rates):
+            stale.append("learning rates")
+        return (None, f"stale: recorded with other {', '.join(stale)}") if stale else (row, "")
+
+    def of(self, row: pd.Series) -> NDArray[np.uint8]:
+        """Return the predictions of a run."""
+        return self.predictions[f"{row.setup}/{row.model}/{row.seed}"]
+
+
+def words(rates: Sequence[float]) -> str:
+    """Return learning rates as the column `rates` has them."""
+    return " ".join(f"{rate:g}" for rate in rates)
+
+
+def read(folder: Path) -> Records:
+    """Read the records of a folder, which may be empty.
 
     Raises:
-        InputError: when it cannot be read, or a line is not one that `add` wrote.
+        InputError: when a file is damaged, or an accuracy is not that of its predictions.
     """
-    lines = (text_of(path) or "").splitlines()
-    return [_figures(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
-
-
-def _figures(line: str, where: str) -> dict[str, Any]:
-    found = parsed(line)
-    if isinstance(found, dict) and isinstance(found.get("answers"), str):
-        found["answers"] = [VALUES.get(digit) for digit in found["answers"]]
-    return figures_of(found, where, "the line")
-
-
-def add(figures: Mapping[str, Any], path: Path) -> None:
-    """Add a run's figures to a file, in place of those of the same key; others stay.
-
-    Raises:
-        InputError: when the file is malformed or cannot be written.
-    """
-    with alone(path.parent):
-        others = [each for each in read(path) if differences(each["key"], figures["key"])]
-        runs = sorted([*others, figures], key=_name)
-        with replacing(path) as temporary:
-            temporary.write_text("".join(f"{_line(each)}\n" for each in runs), encoding="utf-8")
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other benchmarks from writing into a folder, which is made, until the block ends.
-
-    Raises:
-        InputError: when it cannot be made or locked.
-    """
-    handle = _locked(folder)
+    if not (folder / "runs.csv").exists():
+        return Records(pd.DataFrame(columns=list(NEEDED)), pd.DataFrame(), {}, {})
     try:
-        yield
-    finally:
-        os.close(handle)
-
-
-def _locked(folder: Path) -> int:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        return handle
-    except OSError as error:
+        found = _read(folder)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"the folder of records {folder} cannot be made or locked ({error.strerror}); choose "
-            "another one with --records"
+            f"the records in {folder} are damaged ({error!s:.200}); restore them, or name another "
+            "folder with --records"
         ) from None
+    for row in found.runs.itertuples():
+        _check(row, found, folder)
+    return found
 
 
-def _name(figures: Mapping[str, Any]) -> tuple[str, int]:
-    return str(figures["key"]["model"]), int(figures["key"]["seed"])
+def _read(folder: Path) -> Records:
+    kinds = {**dict.fromkeys(TEXTS, str), "epochs": "Int64", "different_spikes": "Int64"}
+    frames = [
+        pd.read_csv(
+            folder / name, dtype=kinds, float_precision="round_trip", keep_default_na=False,
+            na_values=[""],
+        )
+        for name in ("runs.csv", "trainings.csv")
+    ]  # fmt: skip
+    flags = [name for name in frames[0] if name.endswith("_fits")]
+    frames[0] = frames[0].astype(dict.fromkeys(["same_predictions", *flags], "boolean"))
+    if missing := [name for name in NEEDED if name not in frames[0]]:
+        raise ValueError(f"runs.csv has no column {', '.join(missing)}")
+    with np.load(folder / "predictions.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    setups = {}
+    for line in (folder / "setups.jsonl").read_text(encoding="utf-8").splitlines():
+        values = json.loads(line)
+        key = values.pop("key")
+        setups[key] = from_dict(values, *(arrays.get(f"{key}/{name}") for name in ARRAYS))
+    return Records(*frames, setups, arrays)
 
 
-def _line(figures: Mapping[str, Any]) -> str:
-    answers = "".join(DIGITS[answer] for answer in figures["answers"])
-    return json.dumps({**figures, "answers": answers}, separators=(",", ":"))
+def _check(row: Any, records: Records, folder: Path) -> None:
+    """Raise InputError where a run's accuracy is not that of its predictions."""
+    labels, predictions = records.setups[row.setup].labels, records.of(row)
+    same = len(labels) == len(predictions)
+    correct = float((predictions == labels).mean()) if same else None
+    if correct is None or abs(correct - row.accuracy) > 1e-9:
+        raise InputError(
+            f"{folder / 'runs.csv'}: {row.task}, {row.model}, seed {row.seed}: accuracy is "
+            f"{row.accuracy}, but {correct} of its {len(predictions)} predictions are correct for "
+            f"{len(labels)} labels; delete the row, and the run is made again"
+        )
+
+
+def add(folder: Path, setup: Setup, figures: Mapping[str, Any]) -> None:
+    """Add a run, in place of an earlier one of the same task, model and seed.
+
+    Args:
+        folder: of the records; benchmarks that write into it wait for each other.
+        setup: of the run.
+        figures: columns of `runs.csv`, "predictions", and "tried" of an artificial network.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        known = read(folder)
+        row = {"task": setup.task, "setup": setup.key, **figures}
+        predictions, tried = row.pop("predictions"), row.pop("tried", [])
+        place = {name: row[name] for name in RUN}
+        trainings = pd.DataFrame([{**place, **each} for each in tried])
+        _write(
+            Records(
+                _with(known.runs, pd.DataFrame([row]), place),
+                _with(known.trainings, trainings, place),
+                {**known.setups, setup.key: setup},
+                {
+                    **known.predictions,
+                    f"{setup.key}/{row['model']}/{row['seed']}": np.array(predictions, np.uint8),
+                },
+            ),
+            folder,
+        )
+
+
+def _with(frame: pd.DataFrame, rows: pd.DataFrame, place: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a table with rows in place of those of the same run, in the order of runs."""
+    if not frame.empty:
+        same = (frame[list(place)] == pd.Series(place)).all(axis=1)
+        rows = pd.concat([frame[~same], rows])
+    order = {name: index for index, name in enumerate(MODELS)}
+    return rows.sort_values(
+        RUN, key=lambda each: each.map(order) if each.name == "model" else each, kind="stable"
+    ) if not rows.empty else rows  # fmt: skip
+
+
+def _write(records: Records, folder: Path) -> None:
+    used = set(records.runs.setup)
+    runs = {f"{row.setup}/{row.model}/{row.seed}" for row in records.runs.itertuples()}
+    arrays = {name: each for name, each in records.predictions.items() if name in runs}
+    lines = []
+    for key in sorted(used):
+        setup = records.setups[key]
+        lines.append(json.dumps({"key": key, **setup.as_dict()}, separators=(",", ":")) + "\n")
+        arrays[f"{key}/labels"] = setup.labels.astype(np.uint8)
+        if setup.subjects is not None:
+            arrays[f"{key}/subjects"] = setup.subjects
+    with replacing(folder / "predictions.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **dict(sorted(arrays.items())))
+    with replacing(folder / "setups.jsonl") as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+    for name, frame in (("trainings.csv", records.trainings), ("runs.csv", records.runs)):
+        with replacing(folder / name) as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n")

@@ -1,9 +1,9 @@
-"""Compare the answers of a trained network with those of its integer twin, on all test windows.
+"""Compare a trained network with its quantized one on all test samples.
 
-python -m benchmarks.accuracy.answers runs/har/model.pt runs/har/model.net
+    python -m benchmarks.accuracy.predictions runs/har/model.pt runs/har/model.net
 
-The trained network runs lava-dl's own dynamics, the integer one `fast`; one JSON object says what
-both answered and whether every spike of every layer is the same.
+The trained network runs lava-dl's own dynamics, the quantized one `fast`. Prints one JSON object:
+the predictions of both, the trained network's accuracy, and how many spikes of any layer differ.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("trained", type=Path, metavar="model.pt")
     options.add_argument("network", type=Path, metavar="model.net")
     cli.add_threads_option(options)
-    given = options.parse_args(argv)
-    print(json.dumps(compare(given.trained, given.network, given.threads)))
+    args = options.parse_args(argv)
+    print(json.dumps(compare(args.trained, args.network, args.threads)))
     return cli.DONE
 
 
 def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, Any]:
-    """Return what both networks answered, as JSON values."""
+    """Return what both networks predict, as JSON values."""
     import torch
 
     from neurodeploy.export import netx
@@ -47,22 +47,21 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
 
     cli.use_threads(threads)
     floating, network = checkpoint.load(trained).network("stock"), netx.read(path)
-    inputs = task_samples(network.task)
-    answers: dict[str, list[int]] = {"trained": [], "deployed": []}
+    samples = task_samples(network.task)
+    found: dict[str, list[int]] = {"trained": [], "quantized": []}
     different = 0
-    for start in range(0, len(inputs), BATCH):
-        chosen = inputs.part(start, min(start + BATCH, len(inputs)))
+    for start in range(0, len(samples), BATCH):
+        chosen = samples.part(start, min(start + BATCH, len(samples)))
         activity = BACKENDS["fast"].run(network, chosen, RunOptions(threads=threads))
         values = chosen.reshape(len(chosen), *network.input_shape, chosen.shape[2])
         with torch.no_grad():
             expected = layer_spikes(floating, torch.from_numpy(values).float())
-        answers["trained"] += expected[-1].sum(2).argmax(1).tolist()
-        answers["deployed"] += outputs(network, activity).argmax(1).tolist()
+        found["trained"] += expected[-1].sum(2).argmax(1).tolist()
+        found["quantized"] += outputs(network, activity).argmax(1).tolist()
         for one, other in zip(expected, activity.spikes, strict=True):
             different += int(np.count_nonzero(one.numpy() != other))
-    labels = np.asarray(inputs.labels)
-    right = float((np.asarray(answers["trained"]) == labels).mean())
-    return {**answers, "trained_accuracy": right, "different": different}
+    correct = float((np.asarray(found["trained"]) == np.asarray(samples.labels)).mean())
+    return {**found, "trained_accuracy": correct, "different_spikes": different}
 
 
 if __name__ == "__main__":
