@@ -1,184 +1,170 @@
-"""The benchmark of accuracy: its arithmetic, its page, and runs that go on where they were."""
+"""The benchmark of accuracy: its arithmetic, its records, and runs that continue."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks.accuracy import code
-from benchmarks.accuracy import figures as sums
-from benchmarks.accuracy import page as pages
-from benchmarks.accuracy.facts import Facts
-from benchmarks.accuracy.figures import Difference, Outcome
-from benchmarks.accuracy.models import MODELS, parameters
-from benchmarks.accuracy.tables import cells_of
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy import figures, page, predictions, records, runner, setup
+from benchmarks.accuracy.figures import Difference, Results
+from benchmarks.accuracy.setup import MODELS, Setup
+from neurodeploy.export import netx
 from neurodeploy.models.architecture import Architecture, LayerSpec
+from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.augment import VaryImages, vary_wearing, vary_wrist
 
-PARAMETERS = {"no-delays": 1000, "axonal": 1100, "synaptic": 2000, "small": 300}
-BAND = {"low": 1.0, "value": 2.0, "high": 4.0}
-
-
-@pytest.fixture(autouse=True)
-def _known_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take some digest for that of the code, since reading all of it takes long."""
-    monkeypatch.setattr(code, "digest", lambda places: f"{len(places)} places")
-    monkeypatch.setattr(code, "_git", lambda *words: "")
-
-
-def facts(*, labels: Sequence[int] = (0, 1, 0, 1), subjects: Any = (1, 1, 2, 2)) -> Facts:
-    """Return the facts of a made-up task whose own network has axonal delays."""
-    layers = [{"kind": "dense", "neurons": 8}, {"kind": "dense", "neurons": 2}]
-    shape = {"channels": 3, "samples": 32, "classes": 2, "grid": None}
-    plan = {"shape": shape, "merged": 2, "width": 8, "hidden": 0}
-    key = {"task": "made", "recipe": {"learning_rate": 0.003}, "encoder": {}}
-    return Facts(
-        task="made",
-        source="made up in /somewhere",
-        notes=("half of it was left out",),
-        key=key,
-        own="axonal",
-        parameters=PARAMETERS,
-        networks={
-            **{name: {"input_shape": [6], "layers": layers} for name in PARAMETERS},
-            **{name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
-        },
-        counts=(36, 12, len(labels)),
-        labels=np.array(labels),
-        subjects=None if subjects is None else np.array(subjects),
-        unseen=True,
-        classes=2,
-        steps=32,
-    )
-
-
-def figures(answers: Sequence[int], labels: Sequence[int] = (0, 1, 0, 1), **more: Any) -> Any:
-    """Return the figures of a run of either kind."""
-    made_by = code.makers(MODELS["dense" if "rate" in more else "axonal"])
-    made_by = {**made_by, "sha256": [made_by["sha256"]]}
-    right = float(np.mean(np.array(answers) == np.array(labels)))
-    chip = {"fits": True, "dynamic_uj": BAND, "latency_ms": BAND}
-    return {
-        "accuracy": right,
-        "macro_f1": right,
-        "trained_accuracy": right,
-        "same_answers": True,
-        "answers": list(answers),
-        "parameters": 1100,
-        "operations": 5000.0,
-        "epoch": 3,
-        "validation": 0.9,
-        "different_spikes": 0,
-        "core_seconds": 120.0,
-        "code": made_by,
-        "chips": {"loihi1": {**chip, "fits": False}, "loihi2": chip},
-        **more,
-    }
-
-
+RECORDS = Path(__file__).parents[1] / "docs/benchmarks/records"
+LABELS = np.array([0, 1, 0, 1])
 ALL, HALF, THREE = (0, 1, 0, 1), (0, 0, 0, 0), (0, 1, 0, 0)
 
 
-def outcomes() -> dict[str, Outcome]:
-    """Return three models of a made-up task, three seeds each."""
-    made = facts()
-    results: dict[str, Mapping[int, Any]] = {
-        "no-delays": {0: figures(HALF), 1: figures(THREE), 2: figures(THREE)},
-        "axonal": {0: figures(ALL), 1: figures(ALL), 2: figures(THREE)},
-        "gru": {seed: figures(ALL, rate=0.01, parameters=1500) for seed in range(3)},
+def a_setup(**changes: Any) -> Setup:
+    """Return the setup of a made-up task whose own network has axonal delays."""
+    layers = [{"kind": "dense", "neurons": 8}, {"kind": "dense", "neurons": 2}]
+    shape = {"channels": 3, "samples": 32, "classes": 2, "grid": None}
+    plan = {"shape": shape, "merged": 2, "width": 8, "hidden": 0, "parameters": 1500, "macs": 5000}
+    parameters = {"no-delays": 1000, "axonal": 1100, "synaptic": 2000, "small": 300}
+    values: dict[str, Any] = {
+        **{"task": "made", "source": "made up", "notes": ("half of it was left out",)},
+        **{"counts": (36, 12, 4), "classes": 2, "steps": 32, "unseen": True, "own": "axonal"},
+        **{"data_sha256": "d", "split_sha256": "s", "augment": None, "encoder": {"name": "e"}},
+        "config": {"learning_rate": 0.003},
+        "sketches": {"augment": [1.0, -2.0], "encoder": [3.0, 4.0], "levels": None},
+        "networks": {
+            **{name: {"input_shape": [6], "layers": layers} for name in parameters},
+            **{name: {**plan, "kind": name} for name in ("dense", "cnn", "gru")},
+        },
+        **{"parameters": parameters, "ann": {"batch_size": 64}, "labels": LABELS},
+        "subjects": np.array([1, 1, 2, 2]),
     }
-    return {name: Outcome(made, MODELS[name], seeds) for name, seeds in results.items()}
+    return Setup(**{**values, **changes})
 
 
-def test_means_and_deviations_are_those_of_hand_arithmetic() -> None:
-    none = outcomes()["no-delays"]  # 0.5, 0.75, 0.75
-    assert none.mean("accuracy") == pytest.approx(2 / 3)
-    assert none.deviation("accuracy") == pytest.approx(0.25 / 3**0.5)  # sqrt((1/36 + 2/144) / 2)
-    assert Outcome(none.facts, none.model, {0: none.results[0]}).deviation("accuracy") is None
+def a_run(model: str, seed: int, answers: Any = ALL, **changes: Any) -> dict[str, Any]:
+    """Return the figures of a run."""
+    correct, ann = float((np.array(answers) == LABELS).mean()), bool(MODELS[model].kind)
+    values: dict[str, Any] = {
+        **{"model": model, "seed": seed, "accuracy": correct, "macro_f1": correct},
+        **{"validation_accuracy": 0.9, "best_epoch": 3, "parameters": 1100, "operations": 5000.0},
+        **{"learning_rate": 0.01 if ann else 0.003, "core_seconds": 120.0, "code_sha256": "0"},
+        **{"commit": "030396447140", "changed": False, "processor": "one", "python": "3.11"},
+        **dict.fromkeys(records.PACKAGES, "2.0"),
+        "predictions": list(answers),
+    }
+    if ann:
+        values |= {"rates": "0.01", "epochs": 2, "parameters": 1500}
+        tried = {"learning_rate": 0.01, "seconds": 1.5, "validation_accuracies": "0.5 0.9"}
+        return {**values, "tried": [tried], **changes}
+    values |= {"trained_accuracy": correct, "same_predictions": True, "different_spikes": 0}
+    for chip, fits in (("loihi1", False), ("loihi2", True)):
+        ends = {"low": 1.0, "value": 2.0, "high": 4.0}
+        values |= {f"{chip}_{unit}_{end}": ends[end] for unit in ("uj", "ms") for end in ends}
+        values[f"{chip}_fits"] = fits
+    return {**values, **changes}
+
+
+def results(*runs: dict[str, Any], **changes: Any) -> Results:
+    """Return the results of runs."""
+    made = a_setup(**changes)
+    correct = {
+        (run["model"], run["seed"]): (np.array(run["predictions"]) == LABELS).astype(float)
+        for run in runs
+    }
+    return Results(made, pd.DataFrame(runs), correct)
+
+
+def three_models() -> Results:
+    """Return three models of a made-up task, three seeds each."""
+    return results(
+        *(a_run("no-delays", seed, each) for seed, each in enumerate((HALF, THREE, THREE))),
+        *(a_run("axonal", seed, each) for seed, each in enumerate((ALL, ALL, THREE))),
+        *(a_run("gru", seed) for seed in range(3)),
+    )
 
 
 def test_an_interval_of_one_error_is_students() -> None:
-    assert sums.half_width((0.5, 3)) == pytest.approx(4.302653 * 0.5)
-    assert sums.half_width((0.5, 3), (0.0, 9)) == pytest.approx(4.302653 * 0.5)
-    assert sums.half_width((0.0, 3), (0.0, 9)) == 0
-    assert sums.half_width((0.5, 3), (math.inf, 1)) == math.inf
-
-
-def test_an_interval_of_two_errors_holds_students_of_both() -> None:
-    found = sums.half_width((0.1, 3), (0.2, 9))
-    assert found == pytest.approx(((4.302653 * 0.1) ** 2 + (2.306004 * 0.2) ** 2) ** 0.5)
+    assert figures.half_width((0.5, 3)) == pytest.approx(4.302653 * 0.5)
+    assert figures.half_width((0.5, 3), (0.0, 9)) == pytest.approx(4.302653 * 0.5)
+    assert figures.half_width((0.5, 3), (math.inf, 1)) == math.inf
+    both = figures.half_width((0.1, 3), (0.2, 9))
+    assert both == pytest.approx(((4.302653 * 0.1) ** 2 + (2.306004 * 0.2) ** 2) ** 0.5)
 
 
 def test_the_error_of_the_test_counts_whole_subjects() -> None:
     values, groups = np.array([0.0, 0.0, 1.0, 1.0]), np.array([7, 7, 9, 9])
-    assert sums.error_of_test(values, groups) == pytest.approx(0.5)  # of two means, 0 and 1
-    assert sums.error_of_test(values, np.zeros(4, np.int64)) == math.inf
+    assert figures.error_of_test(values, groups) == pytest.approx(0.5)  # of two means, 0 and 1
+    assert figures.error_of_test(values, np.zeros(4, np.int64)) == math.inf
     many = np.random.default_rng(0).normal(0.1, 1.0, 400)
-    assert sums.error_of_test(many, np.arange(400)) == pytest.approx(many.std(ddof=1) / 20)
+    assert figures.error_of_test(many, np.arange(400)) == pytest.approx(many.std(ddof=1) / 20)
 
 
 @pytest.mark.parametrize("together", [0.0, 0.2])
 @pytest.mark.parametrize("of_seeds", [0.0, 0.02, 0.05])
 @pytest.mark.parametrize("subjects", [3, 9, 300])
-def test_intervals_hold_the_truth_as_often_as_they_say(
+def test_intervals_cover_the_truth_as_often_as_they_say(
     subjects: int, of_seeds: float, together: float
 ) -> None:
-    """Seeds, subjects, their windows, and each window of each seed differ at random around no
-    difference at all; of 1,000 intervals of 95% or more, 930 hold zero but not every one."""
+    """Seeds, subjects, their samples, and each sample of each seed differ at random around no
+    difference at all; of 500 intervals of 95% or more, 465 hold zero but not every one."""
     rng = np.random.default_rng(subjects)
     groups = np.repeat(np.arange(subjects), 5)
-    held, draws = 0, 1000
+    held, draws = 0, 500
     for _ in range(draws):
         people = rng.normal(0, 0.05, subjects)[groups] + rng.normal(0, 0.1, len(groups))
         seeds = rng.normal(0, of_seeds, (3, 1)) + rng.normal(0, together, (3, len(groups)))
         each = (people + seeds).mean(axis=1)
-        of_test = sums.error_of_test((people + seeds).mean(axis=0), groups)
-        half = sums.half_width((each.std(ddof=1) / 3**0.5, 3), (of_test, subjects))
+        of_test = figures.error_of_test((people + seeds).mean(axis=0), groups)
+        half = figures.half_width((each.std(ddof=1) / 3**0.5, 3), (of_test, subjects))
         held += abs(each.mean()) <= half
     assert 0.93 * draws <= held < draws
 
 
 def test_models_are_compared_seed_by_seed() -> None:
-    found = sums.compared(outcomes())
-    assert [(each.one, each.other) for each in found] == [
-        ("axonal", "no-delays"),
-        ("axonal", "gru"),
-    ]
-    delays = found[0]  # 0.5, 0.25 and 0: a mean of 0.25 and a deviation of 0.25
-    assert delays.mean == pytest.approx(0.25)
+    delays, artificial = figures.compared(three_models())
+    assert (delays.one, delays.other) == ("axonal", "no-delays")
+    assert delays.mean == pytest.approx(0.25)  # of 0.5, 0.25 and 0, whose deviation is 0.25
     assert delays.of_seeds == pytest.approx(0.25 / 3**0.5)
-    # windows gain (0, 1/3, 0, 2/3) in the mean: subjects 1/6 and 1/3, whose mean has this error
+    # samples gain (0, 1/3, 0, 2/3) in the mean: subjects 1/6 and 1/3, whose mean has this error
     assert delays.of_test == pytest.approx((1 / 3 - 1 / 6) / 2)
     assert (delays.words, delays.units) == ("no benefit shown", "2 subjects")
-    assert found[1].words == "no difference shown"
+    assert (artificial.other, artificial.words) == ("gru", "no difference shown")
 
 
 @pytest.mark.parametrize(
-    ("interval", "words"),
+    ("mean", "half", "words"),
     [
-        ((0.01, 0.05), "more accurate"),
-        ((-0.01, 0.05), "no benefit shown"),
-        ((-0.05, -0.01), "less accurate"),
-        ((-math.inf, math.inf), "no benefit shown"),
-        (None, "one seed shows nothing"),
+        (0.03, 0.02, "more accurate"),
+        (0.03, 0.04, "no benefit shown"),
+        (-0.03, 0.02, "less accurate"),
+        (0.03, math.inf, "no benefit shown"),
+        (0.03, math.nan, "one seed shows nothing"),
     ],
 )
-def test_only_an_interval_beside_zero_shows_something(interval: Any, words: str) -> None:
+def test_only_an_interval_beside_zero_shows_something(mean: float, half: float, words: str) -> None:
     found = Difference(
-        one="axonal", other="no-delays", mean=0.03, of_seeds=0.01, of_test=0.01,
-        interval=interval, units="2 subjects",
+        one="axonal", other="no-delays", mean=mean, of_seeds=0.01, of_test=0.01, half_width=half,
+        units="2 subjects",
     )  # fmt: skip
     assert found.words == words
 
 
-def test_rows_say_what_a_model_came_to() -> None:
-    accuracies, costs, _, trainings = cells_of(outcomes())
-    assert accuracies.rows[0] == [
+def test_rows_hold_means_deviations_and_costs() -> None:
+    accuracies, costs, _, trainings = page.tables(three_models())
+    assert accuracies.rows[0] == [  # 0.5, 0.75, 0.75: deviation sqrt((1/36 + 2/144) / 2)
         "SNN, no delays", "1,100", "66.7 ± 14.4", "0.667", "66.7 ± 14.4", "every spike", "0, 1, 2",
     ]  # fmt: skip
     assert accuracies.rows[2][1] == "1,500 (1.36 x)"
@@ -187,100 +173,304 @@ def test_rows_say_what_a_model_came_to() -> None:
     ]  # fmt: skip
     assert costs.rows[2][1:] == ["5,000 MACs", *["-"] * 4, "4.50", "0.0230"]  # 0.9 nJ, 4.6 pJ
     assert trainings.rows[2][1:] == [
-        "8 units, each 2 samples averaged", "90.0 ± 0.0", "3, 3, 3", "0.01", "2.0",
+        "8 units, each 2 time points averaged", "90.0 ± 0.0", "3, 3, 3", "0.01", "2.0",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"same_answers": False}, "answers of 2 of 3 seeds"),
-        ({"different_spikes": 7}, "all answers, 7 spikes differ"),
+        ({"same_predictions": False}, "predictions of 1 of 2 seeds"),
+        ({"different_spikes": 7}, "all predictions, 7 spikes differ"),
     ],
 )
-def test_what_differs_from_the_trained_network_is_said(change: Any, words: str) -> None:
-    made = outcomes()["axonal"]
-    results = {**made.results, 1: {**made.results[1], **change}}
-    rows = cells_of({"axonal": Outcome(made.facts, made.model, results)})[0].rows
-    assert rows[0][5] == words
+def test_what_differs_from_the_trained_network_is_shown(change: Any, words: str) -> None:
+    found = results(a_run("axonal", 0), a_run("axonal", 1, **change))
+    assert page.tables(found)[0].rows[0][5] == words
 
 
-def test_the_page_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = tmp_path / "pages" / "benchmark.md"
-    monkeypatch.setattr(pages, "RECIPES", tmp_path)
-    (tmp_path / "made.md").write_text("how")
-    absent = {"made, CNN, seed 1": "it broke"}
-    pages.write([outcomes()], page, ["--seeds", "0", "1", "2"], absent, ["other", "more"])
-    text = page.read_text()
-    assert "    python -m benchmarks.accuracy --seeds 0 1 2\n" in text
-    assert (
-        "| made | made up | 48 | 4 | 50.0% | 91.7 ± 14.4 (axonal delays) | 100.0 ± 0.0 (GRU) "
-        "| -8.3 | no difference shown |" in text
+def test_the_best_artificial_network_is_chosen_on_validation_samples() -> None:
+    found = results(
+        a_run("cnn", 0, HALF, validation_accuracy=0.95), a_run("gru", 0, validation_accuracy=0.9)
     )
-    assert "of 2 subjects (who take no part in training)" in text
-    assert "Half of it was left out." in text
+    assert page.best_artificial(found) == "cnn"
+
+
+def test_the_page_says_what_is_missing_and_by_which_code(tmp_path: Path) -> None:
+    path = tmp_path / "benchmark.md"
+    found = three_models()
+    page.write([found], path, ["--seeds", "0"], {"made, CNN, seed 1": "it broke"}, ["other"])
+    text = path.read_text()
+    for part in (
+        "    python -m benchmarks.accuracy --seeds 0\n", "of 2 subjects (who take no part in train",
+        "Half of it was left out.", "- made, CNN, seed 1: it broke", "missing here: other.",
+        "no record of how the configuration of made was chosen", "9 of the runs were made by anot",
+        "030396447140", "Axonal delays against no delays: no benefit shown on made.",
+    ):  # fmt: skip
+        assert part in text, part
     assert "fewer than 3 seeds" not in text
-    assert "no record" not in text
-    assert "[made.md](../made.md)" in text
-    assert "Left out, since their data were missing here: other, more." in text
-    assert "- Axonal delays against no delays: no benefit shown on made." in text
-    assert "- made, CNN, seed 1: it broke" in text
-    assert "another state of the code" not in text
-    assert "/somewhere" not in text
-    for name in ("accuracy", "operations"):
-        assert f"![{name}](benchmark-{name}.png)" in text
-        assert page.with_name(f"benchmark-{name}.png").stat().st_size > 1000
-
-
-def test_runs_of_other_code_are_said_to_be(tmp_path: Path) -> None:
-    made = outcomes()
-    other = {**code.makers(MODELS["gru"]), "sha256": ["0"], "commit": "abc", "changed": True}
-    results = {**made["gru"].results, 1: figures(ALL, rate=0.01, code=other)}
-    made["gru"] = Outcome(made["gru"].facts, made["gru"].model, results)
-    pages.write([made], tmp_path / "page.md", [], {})
-    text = (tmp_path / "page.md").read_text()
-    assert (
-        "1 of the runs were made by another state of the code or of the cost files, at commits abc "
-        "with changes" in text
-    )
-    assert "There is no record of how the recipe of made was chosen." in text
-
-
-def test_tasks_without_their_data_are_said_to_be(tmp_path: Path) -> None:
-    made = {
-        name: replace(each, facts=replace(each.facts, recorded=True))
-        for name, each in outcomes().items()
-    }
-    pages.write([made], tmp_path / "page.md", [], {})
-    assert (
-        "as recorded, since their data were missing here: made."
-        in (tmp_path / "page.md").read_text()
-    )
-
-
-def test_few_seeds_are_said(tmp_path: Path) -> None:
-    made = outcomes()
-    made["gru"] = Outcome(made["gru"].facts, made["gru"].model, {0: figures(ALL, rate=0.01)})
-    pages.write([made], tmp_path / "page.md", [], {})
-    assert "Some models of made have fewer than 3 seeds" in (tmp_path / "page.md").read_text()
-
-
-def test_the_best_artificial_network_is_chosen_on_validation_windows() -> None:
-    made = facts()
-    worse = {0: figures(HALF, rate=0.01, validation=0.95)}
-    better = {0: figures(ALL, rate=0.01, validation=0.9)}
-    found = {
-        "cnn": Outcome(made, MODELS["cnn"], worse),
-        "gru": Outcome(made, MODELS["gru"], better),
-    }
-    best = pages.best_artificial(found)
-    assert best is not None
-    assert best.model.name == "cnn"
+    few = replace(found, runs=found.runs[found.runs.seed == 0], recorded=True)
+    page.write([few], path, [], {})
+    assert "Some models of made have fewer than 3 seeds" in path.read_text()
+    assert "Shown as recorded, since their data are missing here: made." in path.read_text()
+    for name in page.PANELS:
+        assert path.with_name(f"benchmark-{name}.png").stat().st_size > 1000
 
 
 def test_weights_delays_and_biases_are_parameters() -> None:
-    layers = (LayerSpec("dense", 8, bias=True), LayerSpec("dense", 2))
-    network = Architecture((5,), layers)
-    assert parameters(network) == 5 * 8 + 8 + 8 * 2
-    assert parameters(network.with_delays("axonal")) == 5 * 8 + 8 + 8 * 2 + 8
-    assert parameters(network.with_delays("synaptic")) == 2 * (5 * 8 + 8 * 2) + 8
+    network = Architecture((5,), (LayerSpec("dense", 8, bias=True), LayerSpec("dense", 2)))
+    assert setup.parameters_of(network) == 5 * 8 + 8 + 8 * 2
+    assert setup.parameters_of(network.with_delays("axonal")) == 5 * 8 + 8 + 8 * 2 + 8
+    assert setup.parameters_of(network.with_delays("synaptic")) == 2 * (5 * 8 + 8 * 2) + 8
+
+
+def close(one: Any, other: Any) -> bool:
+    """Return whether two setups with these sketches of an encoder are the same to a network."""
+    setups = [a_setup(sketches={"encoder": setup.sketch(e), "augment": None, "levels": None})
+              for e in (one, other)]  # fmt: skip
+    return not setup.differences(*setups, "axonal")
+
+
+def test_a_sketch_ignores_the_last_digits_and_single_spikes() -> None:
+    signals = np.random.default_rng(0).normal(size=(64, 6, 50)).astype(np.float32)
+    spikes = (np.random.default_rng(1).random((64, 33, 128)) < 0.05).astype(np.uint8)
+    more, fewer = spikes.copy(), spikes.copy()
+    more[0, 0, 0] ^= 1
+    fewer[:, 3] = 0
+    assert close(signals, signals * np.float32(1 + 1e-6))
+    assert not close(signals, signals * np.float32(1.01))
+    assert not close(signals, np.roll(signals, 1, axis=2))
+    assert close(spikes, more)
+    assert not close(spikes, fewer)
+
+
+def test_augmentations_that_keep_the_size_of_signals_differ(monkeypatch: Any) -> None:
+    from neurodeploy.tasks import augment
+
+    signals = np.random.default_rng(0).normal(size=(64, 6, 50)).astype(np.float32)
+    askew, wrist = (f(signals, np.random.default_rng(0)) for f in (vary_wearing, vary_wrist))
+    monkeypatch.setattr(augment, "ROTATION_DEG", 21.0)
+    assert not close(askew, wrist)
+    assert not close(askew, vary_wearing(signals, np.random.default_rng(0)))
+    assert setup.described(vary_wrist) == "vary_wrist"
+    assert setup.described(VaryImages((8, 8), shift=0.5))["shift"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "spiking", "artificial"),
+    [
+        ({"config": {"learning_rate": 0.1}}, ["config"], []),
+        ({"encoder": {"name": "other"}}, ["encoder"], []),
+        ({"data_sha256": "x"}, ["data_sha256"], ["data_sha256"]),
+        ({"split_sha256": "x"}, ["split_sha256"], ["split_sha256"]),
+        ({"augment": "vary_wrist"}, ["augment"], ["augment"]),
+        ({"ann": {"batch_size": 32}}, [], ["ann"]),
+        ({"networks": {}}, ["network"], ["network"]),
+        ({"notes": (), "source": "elsewhere"}, [], []),
+    ],
+)
+def test_a_record_of_another_setup_is_stale(
+    tmp_path: Path, change: Any, spiking: list[str], artificial: list[str]
+) -> None:
+    for model in ("axonal", "gru"):
+        records.add(tmp_path, a_setup(), a_run(model, 0))
+    known, now = records.read(tmp_path), a_setup(**change)
+    for model, names in (("axonal", spiking), ("gru", artificial)):
+        row, reason = known.find(now, model, 0)
+        assert (row is None) == bool(names)
+        assert reason == (f"stale: recorded with other {', '.join(names)}" if names else "")
+    assert known.find(a_setup(), "gru", 0, [0.003])[0] is None  # tried another learning rate
+    assert known.find(a_setup(), "axonal", 1)[1] == "not recorded"
+
+
+def test_a_record_replaces_the_one_of_the_same_run_and_leaves_others(tmp_path: Path) -> None:
+    for model, seed in (("gru", 0), ("axonal", 1), ("axonal", 0)):
+        records.add(tmp_path, a_setup(), a_run(model, seed))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    records.add(tmp_path, a_setup(), a_run("axonal", 1))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    records.add(tmp_path, a_setup(data_sha256="x"), a_run("axonal", 1, THREE))
+    known = records.read(tmp_path)
+    assert known.runs.model.tolist() == ["axonal", "axonal", "gru"]
+    assert known.runs.accuracy.tolist() == [1.0, 0.75, 1.0]
+    assert known.of(known.runs.iloc[1]).tolist() == list(THREE)
+    assert known.runs.commit.tolist() == ["030396447140"] * 3  # no number
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "named"),
+    [
+        ("runs.csv", lambda t: t.replace(b"macro_f1", b"other"), "macro_f1"),
+        ("runs.csv", lambda t: t.replace(b",1.0,1.0,0.9", b",0.5,1.0,0.9"), "axonal, seed 0"),
+        ("runs.csv", lambda t: t.replace(b",1.0,1.0,0.9", b",many,1.0,0.9"), "accuracy"),
+        ("setups.jsonl", lambda t: b"{}\n", "key"),
+        ("setups.jsonl", lambda t: t[:50], "damaged"),
+        ("predictions.npz", lambda t: t[:50], "damaged"),
+        ("trainings.csv", lambda t: b"\xff\xfe", "damaged"),
+    ],
+)
+def test_damaged_records_are_refused_by_name(
+    tmp_path: Path, name: str, change: Any, named: str
+) -> None:
+    records.add(tmp_path, a_setup(), a_run("axonal", 0))
+    (tmp_path / name).write_bytes(change((tmp_path / name).read_bytes()))
+    with pytest.raises(InputError, match=str(tmp_path)) as error:
+        records.read(tmp_path)
+    assert named in str(error.value)
+
+
+def test_the_projects_records_are_whole() -> None:
+    known = records.read(RECORDS)
+    assert len(known.runs) == 111
+    assert len(known.trainings) == 126
+    for row in known.runs.itertuples():
+        assert known.find(known.setups[row.setup], row.model, row.seed)[0] is not None
+
+
+@pytest.mark.parametrize("task", ["digits", "har"])
+def test_the_projects_records_are_of_the_tasks_as_they_are(task: str) -> None:
+    known, now = records.read(RECORDS), setup.setup_of(task)
+    runs = known.runs[known.runs.task == task]
+    assert {known.find(now, row.model, row.seed)[1] for row in runs.itertuples()} == {""}
+    assert now.own == "axonal"
+
+
+def test_what_is_recorded_can_be_shown_without_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path))
+    words = ["--task", "nmnist", "--kept", "--records", str(RECORDS)]
+    assert accuracy.main([*words, "--seeds", "0", "7"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| GRU")]
+    assert rows[0].endswith(" 0 |")  # seed 7 is not recorded
+    assert accuracy.main(["--task", "nmnist", "--runs", str(tmp_path)]) == 2
+    assert "nmnist" in capsys.readouterr().err
+
+
+TINY = """
+from pathlib import Path
+import numpy as np
+from neurodeploy.tasks.encoders.registry import SigmaDelta
+from neurodeploy.tasks.origin import Origin
+from neurodeploy.learning.config import TrainConfig
+from neurodeploy.tasks.task import Task
+from neurodeploy.tasks.dataset import Dataset
+
+def read(path):
+    labels = np.arange(72) % 2
+    noise = np.random.default_rng(1).normal(0, 0.5, (72, 3, 32))
+    signals = (noise + np.array([-0.5, 0.5])[labels, None, None]).astype(np.float32)
+    names = ("acc-x (g)", "acc-y (g)", "acc-z (g)")
+    people = np.repeat(np.arange(1, 7), 12)
+    return Dataset(signals, labels, people, ("low", "high"), names, 50.0, "made up", (5, 6))
+
+CONFIG = TrainConfig(hidden=(8,), epochs=EPOCHS, batch_size=8, learning_rate=1e-2)
+ORIGIN = Origin("made up", "none", "none", "make it", find=lambda: Path("/"))
+TASK = Task("tiny", "two levels", read, lambda dataset: SigmaDelta(0.8), CONFIG, ORIGIN)
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a task `tiny`, two levels of a signal of six people, and let commands know it."""
+    path = tmp_path / "tiny_task.py"
+    path.write_text(TINY.replace("EPOCHS", "2"))
+    monkeypatch.setenv("NEURODEPLOY_TASKS", str(path))
+    return path
+
+
+@pytest.mark.long
+def test_runs_are_made_recorded_and_not_made_again(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The learning rate of a later seed is the first one's; a run that fails leaves the others."""
+    runs, path = tmp_path / "runs", tmp_path / "benchmark.md"
+    log = runs / "tiny" / "no-delays-seed-3" / "log.txt"
+    log.mkdir(parents=True)
+    words = ["--task", "tiny", "--seeds", "3", "4", "--runs", str(runs), "--markdown", str(path)]
+    words += ["--models", "no-delays", "dense"]
+    assert accuracy.main(words) == 1
+    assert f"tiny, SNN, no delays, seed 3: [Errno 21] Is a directory: '{log}'" in (
+        capsys.readouterr().err
+    )
+    assert "- tiny, SNN, no delays, seed 3: " in path.read_text()
+    row = next(line for line in path.read_text().splitlines() if line.startswith("| SNN, no del"))
+    cells = [cell.strip() for cell in row.split("|")]
+    assert cells[3] == cells[5]  # the quantized network is as accurate as the trained one
+    assert cells[6] == "every spike"
+    known = records.read(runs)
+    first, later = (known.find(setup.setup_of("tiny"), "dense", seed)[0] for seed in (3, 4))
+    assert first is not None
+    assert later is not None
+    assert later.rates == f"{first.learning_rate:g}"
+    assert len(first.rates.split()) == 5
+
+    before = (runs / "runs.csv").read_text().splitlines()
+    log.rmdir()
+    assert accuracy.main(words) == 0
+    after = (runs / "runs.csv").read_text().splitlines()
+    assert [line for line in after if "no-delays,3" not in line] == before
+    assert len(after) == 5
+
+    folder = log.parent
+    network = netx.read(folder / "model.net")
+    silent = replace(network.layers[-1], weight=np.zeros_like(network.layers[-1].weight))
+    netx.write(replace(network, layers=(*network.layers[:-1], silent)), tmp_path / "silent.net")
+    found = predictions.compare(folder / "model.pt", tmp_path / "silent.net", 1)
+    assert found["quantized"] == [0] * len(found["trained"])
+    assert found["different_spikes"] > 0
+
+
+@pytest.mark.long
+def test_an_interrupted_run_continues_and_another_setup_is_moved_aside(
+    tiny: Path, tmp_path: Path
+) -> None:
+    tiny.write_text(TINY.replace("EPOCHS", "4000"))
+    runs = tmp_path / "runs"
+    words = ["--task", "tiny", "--seeds", "0", "--models", "no-delays", "--runs", str(runs)]
+    state = runs / "tiny" / "no-delays-seed-0" / "resume.pt"
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.accuracy", *words])
+    try:
+        deadline = time.monotonic() + 300
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+    kept = json.loads((state.parent / "history.jsonl").read_text().splitlines()[0])
+    spent = json.loads((state.parent / "run.json").read_text())["core_seconds"]
+    assert spent > 0
+    run = runner.Run(setup.setup_of("tiny"), "no-delays", 0, runs)
+    assert runner.prepare(run) is None  # goes on there
+    assert kept == json.loads((state.parent / "history.jsonl").read_text().splitlines()[0])
+    other = replace(run, setup=a_setup(task="tiny"))
+    aside = runner.prepare(other)
+    assert aside is not None
+    assert (aside / "resume.pt").exists()
+    assert not state.exists()
+
+
+def test_a_program_that_fails_gives_its_last_line(tmp_path: Path) -> None:
+    run = runner.Run(a_setup(), "axonal", 0, tmp_path)
+    runner.prepare(run)
+    with pytest.raises(runner.RunFailed, match=r"no_such_module exited with 1 \(.*No module"):
+        runner.Programs().run(run, ["no_such_module"])
+    ended = runner.Programs(ended=True)
+    with pytest.raises(runner.RunFailed, match="interrupted"):
+        ended.run(run, ["this"])
+
+
+def test_code_and_costs_of_chips_are_part_of_the_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    (tmp_path / "folder" / "costs").mkdir(parents=True)
+    digests = set()
+    for name, text in (("a.py", "X = 1"), ("a.py", "X = 2"), ("costs/chip.json", "{}")):
+        (tmp_path / "folder" / name).write_text(text)
+        digests.add(runner.code_digest(("folder",)))
+    assert len(digests) == 3
+    assert os.path.exists(tmp_path)
+    shutil.rmtree(tmp_path / "folder")

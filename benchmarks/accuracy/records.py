@@ -27,12 +27,18 @@ from neurodeploy.models.files import replacing
 RUN: Final = ["task", "model", "seed"]
 PACKAGES: Final = ("neurodeploy", "torch", "numpy", "lava-dl")
 """Whose versions are recorded."""
-NEEDED: Final = (
-    *RUN, "setup", "accuracy", "macro_f1", "validation_accuracy", "best_epoch", "parameters",
-    "operations", "core_seconds", "code_sha256", "commit", "changed", "processor", "rates",
-    "learning_rate", "trained_accuracy", "same_predictions", "different_spikes",
+COLUMNS: Final = [
+    *RUN, "setup", "accuracy", "macro_f1", "validation_accuracy", "best_epoch", "epochs",
+    "learning_rate", "rates", "trained_accuracy", "same_predictions", "different_spikes",
+    "parameters", "operations", "core_seconds", "code_sha256", "commit", "changed", "processor",
+    "python", *PACKAGES,
+]  # fmt: skip
+"""Of `runs.csv`; costs on the chips follow."""
+TRAININGS: Final = [*RUN, "learning_rate", "seconds", "validation_accuracies"]
+NUMBERS: Final = (
+    "accuracy", "macro_f1", "validation_accuracy", "learning_rate", "trained_accuracy",
+    "operations", "core_seconds",
 )  # fmt: skip
-
 TEXTS: Final = (
     "task", "model", "setup", "rates", "validation_accuracies", "code_sha256", "commit",
     "processor", "python", *PACKAGES,
@@ -93,7 +99,8 @@ def read(folder: Path) -> Records:
         InputError: when a file is damaged, or an accuracy is not that of its predictions.
     """
     if not (folder / "runs.csv").exists():
-        return Records(pd.DataFrame(columns=list(NEEDED)), pd.DataFrame(), {}, {})
+        empty = (pd.DataFrame(columns=columns) for columns in (COLUMNS, TRAININGS))
+        return Records(*empty, {}, {})
     try:
         found = _read(folder)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -107,19 +114,23 @@ def read(folder: Path) -> Records:
 
 
 def _read(folder: Path) -> Records:
-    kinds = {**dict.fromkeys(TEXTS, str), "epochs": "Int64", "different_spikes": "Int64"}
+    kinds = {
+        **dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, float),
+        "epochs": "Int64", "different_spikes": "Int64",
+    }  # fmt: skip
     frames = [
         pd.read_csv(
-            folder / name, dtype=kinds, float_precision="round_trip", keep_default_na=False,
+            folder / name, dtype=kinds, engine="python", keep_default_na=False,
             na_values=[""],
         )
         for name in ("runs.csv", "trainings.csv")
     ]  # fmt: skip
+    if missing := [name for name in COLUMNS if name not in frames[0]]:
+        raise ValueError(f"runs.csv has no column {', '.join(missing)}")
     flags = [name for name in frames[0] if name.endswith("_fits")]
     frames[0] = frames[0].astype(dict.fromkeys(["same_predictions", *flags], "boolean"))
-    if missing := [name for name in NEEDED if name not in frames[0]]:
-        raise ValueError(f"runs.csv has no column {', '.join(missing)}")
-    with np.load(folder / "predictions.npz", allow_pickle=False) as file:
+    path = folder / "predictions.npz"
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         arrays = dict(file)
     setups = {}
     for line in (folder / "setups.jsonl").read_text(encoding="utf-8").splitlines():
@@ -197,6 +208,10 @@ def _write(records: Records, folder: Path) -> None:
         np.savez_compressed(file, **dict(sorted(arrays.items())))
     with replacing(folder / "setups.jsonl") as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
-    for name, frame in (("trainings.csv", records.trainings), ("runs.csv", records.runs)):
+    costs = [name for name in records.runs if name not in COLUMNS]
+    for name, frame, columns in (
+        ("trainings.csv", records.trainings, TRAININGS),
+        ("runs.csv", records.runs, [*COLUMNS, *costs]),
+    ):
         with replacing(folder / name) as temporary:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+            frame.reindex(columns=columns).to_csv(temporary, index=False, lineterminator="\n")

@@ -298,7 +298,10 @@ def _spiking(run: Run, programs: Programs) -> dict[str, Any]:
     for chip, estimated in report["estimated"].items():
         speed = estimated["full_speed"]
         figures[f"{chip}_fits"] = estimated["fits"]
-        for name, band in (("uj", speed["energy_per_sample_uj"]["dynamic"]), ("ms", speed["latency_ms"])):
+        for name, band in (
+            ("uj", speed["energy_per_sample_uj"]["dynamic"]),
+            ("ms", speed["latency_ms"]),
+        ):
             figures |= {f"{chip}_{name}_{end}": band[end] for end in ("low", "value", "high")}
     return figures
 
