@@ -15,8 +15,8 @@ from benchmarks.accuracy.records import PACKAGES
 from benchmarks.accuracy.runner import ANN_CODE, CODE, code_digest
 from benchmarks.accuracy.setup import MODELS
 from benchmarks.pages import ROOT, Table, band, number
-from neurodeploy.hw_sim.chips.chip import CHIPS
-from neurodeploy.hw_sim.estimates.conventional import Operation, operations
+from neurodeploy.hw_sim.chips import CHIPS
+from neurodeploy.hw_sim.conventional import Operation, operations
 
 PROCESSORS: Final = ("arm", "cmos45_fp32")
 """Rows of `conventional.json` that show the artificial networks' energy."""
