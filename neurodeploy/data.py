@@ -76,7 +76,7 @@ def _list(given: argparse.Namespace) -> int:
     if given.json:
         _print_json(found)
         return cli.DONE
-    from neurodeploy.pages.terminal import data_sets
+    from neurodeploy.pages import data_sets
     from neurodeploy.tasks.origin import home
 
     data_sets.show_all(found, home())
@@ -96,7 +96,7 @@ def _show(given: argparse.Namespace, task: Task) -> int:
     if given.json:
         _print_json([found], held)
         return cli.DONE
-    from neurodeploy.pages.terminal import data_sets
+    from neurodeploy.pages import data_sets
 
     data_sets.show_one(found, held)
     if held is not None:

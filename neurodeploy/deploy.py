@@ -118,13 +118,13 @@ def _agrees_with_lava(network: QuantizedNetwork, run: TrainedRun, count: int) ->
 def _report(network: QuantizedNetwork, run: TrainedRun, args: argparse.Namespace) -> Report:
     """Report on all test samples, in text and as a page beside the network."""
     from neurodeploy.hw_sim.chips import choose
-    from neurodeploy.pages.terminal import report as terminal
+    from neurodeploy.pages import terminal
     from neurodeploy.running.evaluation import evaluate
 
     chips = choose(args.chip or (), args.costs or ())
     with cli.progress("running on fast") as advance:
         made = evaluate(network, run.data.test, chips=chips, threads=args.threads, advance=advance)
-    terminal.show(made)
+    terminal.show_report(made)
     page = _model(run).with_name(files.REPORT_PAGE)
     for line in report.write_pages(made, page=page, figures=None):
         print(line)

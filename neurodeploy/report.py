@@ -81,11 +81,10 @@ def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip])
 
 
 def _print_report(args: argparse.Namespace, made: Report) -> None:
-    from neurodeploy.pages.terminal import checks
-    from neurodeploy.pages.terminal import report as terminal
+    from neurodeploy.pages import terminal
 
-    terminal.show(made, brief=args.brief)
-    checks.show(made)
+    terminal.show_report(made, brief=args.brief)
+    terminal.show_checks(made)
     if args.spikes is not None:
         print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
 
@@ -172,22 +171,21 @@ def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequen
 
 def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide) -> None:
     """Print the networks side by side, then write their page."""
-    from neurodeploy.pages import beside
-    from neurodeploy.pages.terminal import beside as terminal
+    from neurodeploy.pages import networks, terminal
 
     as_text = not (args.json or args.csv)
     if args.json:
         cli.print_json(found.to_dict())
     elif args.csv:
-        print(beside.csv_text(found), end="")
+        print(networks.csv_text(found), end="")
     else:
-        terminal.show(found, brief=args.brief)
+        terminal.show_networks(found, brief=args.brief)
     sys.stdout.flush()
     if args.html is not None:
-        from neurodeploy.pages.html import page
+        from neurodeploy.pages import page
 
         with cli.status("drawing"):
-            page.write_comparison(found, args.html)
+            page.write_networks(found, args.html)
         if as_text:
             print(f"Wrote {args.html}: the networks side by side as a page")
     if as_text and not args.brief:

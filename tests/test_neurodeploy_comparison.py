@@ -155,8 +155,8 @@ def test_a_person_reads_where_and_what(network, spikes, other, capsys):
         f"first, by layer, sample, time step and neuron: layer {layer}, sample {sample}, time step "
         f"{step}, neuron {neuron}\n"
     ) in out
-    table = out[out.index("at this place and step") :].splitlines()
-    assert [line.split()[1] for line in table[2:6]] == ["sent", "weighted", "u", "v"]
+    table = out[out.index("At the first difference") :].splitlines()
+    assert [line.split()[1] for line in table[4:8]] == ["spike", "weighted", "u", "v"]
 
 
 def test_samples_that_were_chosen_are_those_compared(network, spikes, other, capsys):

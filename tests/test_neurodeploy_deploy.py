@@ -51,7 +51,7 @@ def test_one_command_goes_the_whole_way_and_three_go_the_same(
     assert "SLAYER and the simulator agree in all" in lines[1]
     assert lines[2].startswith("Lava and our simulator agree in all ")
     assert lines[2].endswith(" spikes of 2 layers over 2 samples in one run")
-    assert "Estimated, per sample" in out
+    assert "Estimates per sample" in out
     assert lines[-3].startswith("Done in ")
     assert lines[-2].startswith("  python -m neurodeploy.report ")
     known = ("Training 33-8-6 on 12 windows of ", "epoch  1: loss ", "warning: ", "note: ")
@@ -77,7 +77,7 @@ def test_report_prints_counted_then_estimated_then_what_is_left_out(
 ) -> None:
     code, out, err = command("report", "runs/har/model.net", "--data", "data")
     assert (code, err) == (0, "")
-    parts = ("har sha256", "accuracy ", "Counted", "Estimated", "How to read", "Not modelled")
+    parts = ("har sha256", "accuracy ", "(counted)", "Estimates", "How to read", "Not modelled")
     places = [out.index(part) for part in parts]
     assert places == sorted(places)
     assert max(len(line) for line in out.splitlines() if line[:1] in "┏┃┡│└") <= 80
@@ -88,7 +88,7 @@ def test_json_is_one_object_and_nothing_else(command: Command, work: Path) -> No
     code, out, err = command("report", "runs/har/model.net", "--data", "data", "--json")
     assert (code, err) == (0, "")
     report = json.loads(out)
-    assert (report["schema"], report["version"]) == ("neurodeploy.report", 2)
+    assert (report["schema"], report["version"]) == ("neurodeploy.report", 3)
     assert report["counted"]["num_samples"] == 12
     assert sorted(report["estimated"]) == ["loihi1", "loihi2"]
 
@@ -216,7 +216,7 @@ def test_a_failing_lava_does_not_cost_the_report(
     code, out, err = command("deploy", *words)
     assert code == 1
     assert "error: Lava is not well\n" in err
-    assert "Estimated, per sample" in out
+    assert "Estimates per sample" in out
 
 
 def test_deploy_needs_no_lava_when_no_sample_is_to_run_on_it(

@@ -16,8 +16,8 @@ import pytest
 
 from neurodeploy import report
 from neurodeploy.export import netx
+from neurodeploy.pages import page as html
 from neurodeploy.pages.figures.drawing import FIGURES
-from neurodeploy.pages.html import page as html
 from neurodeploy.running.evaluation import evaluate
 
 

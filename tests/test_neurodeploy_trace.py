@@ -117,11 +117,11 @@ def test_the_text_shows_the_trace_and_json_holds_it(capsys):
     out = capsys.readouterr().out
     (row,) = (line.split() for line in out.splitlines() if "12.50%" in line)
     assert row[7:10:2] == ["4", "1"]
-    lines = out[out.index("Traced:") :].splitlines()
+    lines = out[out.index("Trace:") :].splitlines()
     assert max(len(line) for line in lines if line.startswith(("┃", "│", "┏"))) <= 80
-    assert "wraps, clips: steps in which a state left its width, as SLAYER's never do" in out
-    assert "warning: a state left its width " in out
-    assert "silent: never fired; saturated: fired in more than 90% of the steps" in out
+    assert "wraps, clips: " in out
+    assert "warning: neuron states overflowed " in out
+    assert "more than 90% of the steps" in out
     report.main([*words, "--json"])
     (layer,) = json.loads(capsys.readouterr().out)["trace"]["layers"]
     assert (layer["silent_neurons"], layer["training_rate"]) == (1, 0.125)

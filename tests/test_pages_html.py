@@ -18,12 +18,9 @@ import pytest
 
 from neurodeploy.hw_sim.chips import around, choose, exactly
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import wording
+from neurodeploy.pages import texts, wording
 from neurodeploy.pages.figures.drawing import FIGURES
-from neurodeploy.pages.html import page as html
-from neurodeploy.pages.html import texts
-from neurodeploy.pages.view import View
-from neurodeploy.running.evaluation import evaluate
+from neurodeploy.running.evaluation import Report, evaluate
 from neurodeploy.tasks.dataset import Signal
 
 EVIL = "<script>alert(1)</script>"
@@ -60,7 +57,7 @@ def more_chips(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def run(folder: Path, *, chips: int = 2) -> View:
+def run(folder: Path, *, chips: int = 2) -> Report:
     """Run a network of 4-12-3 with labels and odd class names, and return what a page shows."""
     rng = np.random.default_rng(3)
     neuron = CubaLif(np.array([1024]), np.array([512]), 90)
@@ -74,13 +71,13 @@ def run(folder: Path, *, chips: int = 2) -> View:
     assert made.sample is not None
     values = rng.normal(size=(3, 50)).astype(np.float32)
     signal = Signal(values, ("acc-x (g)", "acc-y (g)", f"{EVIL} (V)"))
-    return View(made, replace(made.sample, signal=signal))
+    return replace(made, sample=replace(made.sample, signal=signal))
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    html.write(run(folder), folder / "page.html")
+    run(folder).save(folder / "page.html")
     return folder / "page.html"
 
 
@@ -132,7 +129,7 @@ def test_nothing_is_wrong_and_nothing_is_wider_than_the_screen(browser, page, wi
 
 @pytest.mark.parametrize("chips", [2, 4])
 def test_no_column_is_cut_on_a_phone(browser, tmp_path, chips):
-    html.write(run(tmp_path, chips=chips), tmp_path / "page.html")
+    run(tmp_path, chips=chips).save(tmp_path / "page.html")
     show(browser, tmp_path / "page.html", width=PHONE)
     cut = """const cut = [];
     for (const table of document.querySelectorAll('.scroll'))
@@ -169,12 +166,12 @@ def test_the_page_says_when_with_what_and_how_it_came_about(browser, page):
 
 def test_a_tile_has_one_unit(tmp_path):
     for made in texts.tiles(run(tmp_path)):
-        units = {re.sub(r"[\d.,<kMG%]+ ?", "", entry.value) for entry in made.entries}
+        units = {re.sub(r"[\d.,<kMG%]+ ?", "", cell.text) for _, cell in made.entries}
         assert len(units) == 1
-    small = View(replace_energy(run(tmp_path).report))
+    small = replace_energy(run(tmp_path))
     (energy,) = [made for made in texts.tiles(small) if made.title == "Energy per sample"]
-    assert [entry.value.split()[1] for entry in energy.entries] == ["µJ", "µJ"]
-    assert [entry.note for entry in energy.entries] == ["0.800 to 1.00", "20.0 to 40.0"]
+    assert [cell.text.split()[1] for _, cell in energy.entries] == ["µJ", "µJ"]
+    assert [cell.note for _, cell in energy.entries] == ["0.800 to 1.00", "20.0 to 40.0"]
 
 
 def replace_energy(report):
@@ -244,7 +241,7 @@ def test_what_a_notebook_shows_is_readable_in_light_and_in_dark(browser, tmp_pat
     from neurodeploy.learning.training import Epoch
     from neurodeploy.pages import notebook
 
-    report = run(tmp_path).report
+    report = run(tmp_path)
     shown = (
         notebook.network_html(report.network),
         notebook.report_html(report),
@@ -338,7 +335,7 @@ def test_paper_is_used_to_the_full_and_no_figure_is_cut(browser, page):
 
 
 def test_names_of_rows_are_not_broken_within_words_on_a_phone(browser, tmp_path):
-    html.write(run(tmp_path, chips=4), tmp_path / "four.html")
+    run(tmp_path, chips=4).save(tmp_path / "four.html")
     show(browser, tmp_path / "four.html", width=PHONE)
     broken = browser.execute_script(
         """const found = [];

@@ -151,7 +151,7 @@ def test_a_network_is_a_table_of_layers_with_bits_delays_and_share_of_a_neurocor
         for text in (f"{layer.synapses:,}", str(placed.weights.bits), f"{placed.neurocores:,}",
                      f"{wording.share(placed.fullest.full)} {placed.fullest.name}"):  # fmt: skip
             assert text in found.cells
-    assert "axonal, to 8" in found.cells
+    assert "axonal, up to 8" in found.cells
     assert f"Layers, on neurocores of {CHIPS['loihi2'].title}" in notebook.network_html(network)
 
 

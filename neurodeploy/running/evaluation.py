@@ -108,12 +108,10 @@ class Report(reports.Report):
 
     def to_html(self) -> str:
         """Return the report as one page that needs no other file."""
+        from neurodeploy.pages import page
         from neurodeploy.pages.figures import drawing
-        from neurodeploy.pages.html import page
-        from neurodeploy.pages.view import View
 
-        view = View(self, self.sample)
-        return page.render(view, drawing.draw_all(view))
+        return page.render(self, drawing.draw_all(self))
 
     def save(self, path: Path | str) -> None:
         """Write the report to a page (.html) or a JSON file (.json), which is replaced whole.
@@ -141,18 +139,16 @@ class Report(reports.Report):
     def save_pages(self, *, page: Path | None = None, figures: Path | None = None) -> None:
         """Draw once, and write the page, the folder of figures, or both: all files or none."""
         from neurodeploy.pages.figures import drawing
-        from neurodeploy.pages.html.page import render
-        from neurodeploy.pages.view import View
+        from neurodeploy.pages.page import render
 
-        view = View(self, self.sample)
-        drawn = drawing.draw_all(view, png=figures is not None)
+        drawn = drawing.draw_all(self, png=figures is not None)
         contents: dict[Path, bytes] = {}
         for name, each in drawn.items() if figures is not None else ():
             if each.svg and figures is not None:
                 contents[figures / f"{name}.svg"] = each.svg.encode()
                 contents[figures / f"{name}.png"] = each.png
         if page is not None:
-            contents[page] = render(view, drawn).encode()
+            contents[page] = render(self, drawn).encode()
         replace_all(contents)
 
     def __repr__(self) -> str:

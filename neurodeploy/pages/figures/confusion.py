@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,9 @@ from matplotlib.patches import Rectangle
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH
-from neurodeploy.pages.view import View
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
 
 NUMBERED, NAMED = 16, 48
 """Most classes whose cells hold numbers, and whose rows hold names."""
@@ -25,16 +27,16 @@ WEAKEST, STRONGEST = 0.12, 0.55
 """Opacity of a cell that holds few or all samples of its class; text on it stays legible."""
 
 
-def missing(view: View) -> str:
+def missing(report: Report) -> str:
     """Return why there is nothing to draw, or ""."""
-    if view.report.counted.score is None:
+    if report.counted.score is None:
         return "The samples have no labels, so which predictions are correct is not known."
     return ""
 
 
-def describe(view: View) -> str:
+def describe(report: Report) -> str:
     """Return what the figure shows, in words for a screen reader."""
-    score = view.report.counted.score
+    score = report.counted.score
     assert score is not None
     return (
         f"Confusion matrix of {len(score.confusion)} classes; {score.accuracy:.2%} of "
@@ -42,13 +44,13 @@ def describe(view: View) -> str:
     )
 
 
-def draw(view: View) -> Figure:
+def draw(report: Report) -> Figure:
     """Draw the confusion matrix: a row per class, a column per prediction, shaded by the
     share of the row."""
-    score = view.report.counted.score
+    score = report.counted.score
     assert score is not None
     confusion, classes = score.confusion, len(score.confusion)
-    names = [wording.shorten(name) for name in view.classes]
+    names = [wording.shorten(name) for name in wording.classes(report)]
     named = classes <= NAMED
     left = min(max(12 + 6.0 * max(map(len, names)) + 18, 52.0), 140.0) if named else 24.0
     cell = min((WIDTH - left - 6) / classes, 36.0)

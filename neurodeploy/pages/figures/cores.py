@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,7 +25,9 @@ from neurodeploy.pages.figures.style import (
     THIRD,
     WIDTH,
 )
-from neurodeploy.pages.view import View
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
 
 SIDE: Final = 4
 """Chips of one kind that are drawn side by side, and below one another."""
@@ -39,16 +41,16 @@ TILE: Final = 41.0
 TOP, GAP, LEFT = 20.0, 10.0, 5.0
 
 
-def missing(view: View) -> str:
+def missing(report: Report) -> str:
     """Return why there is nothing to draw, or ""."""
-    if view.chips and not any(map(_is_drawn, view.chips)):
+    if report.estimated and not any(map(_is_drawn, report.estimated.values())):
         return f"A chip of more than {LARGEST:,} neurocores is too large to be drawn."
-    return "" if view.chips else "No chip was asked for."
+    return "" if report.estimated else "No chip was asked for."
 
 
-def describe(view: View) -> str:
+def describe(report: Report) -> str:
     """Return what the figure shows, in words for a screen reader."""
-    each = (f"{title}: {taken(chip)}" for title, chip in zip(view.titles, view.chips))
+    each = (f"{title}: {taken(chip)}" for title, chip in wording.chips(report))
     return f"Map of the neurocores in use, filled as far as each is full; {'; '.join(each)}"
 
 
@@ -62,10 +64,10 @@ def taken(each: Estimated) -> str:
     return f"{whole}, on {number_of(tiles, 'tile')}{on}"
 
 
-def drawn_in_part(view: View) -> list[str]:
+def drawn_in_part(report: Report) -> list[str]:
     """Return a sentence for each kind of chip of which not all are drawn."""
     found = []
-    for title, each in zip(view.titles, view.chips):
+    for title, each in wording.chips(report):
         chips = each.placement.chips
         if not _is_drawn(each):
             found.append(f"{title} has more than {LARGEST:,} neurocores and is not drawn.")
@@ -88,9 +90,9 @@ def _square(chips: int) -> dict[int, tuple[int, int]]:
     return {r * across + c: (r, c) for r in rows for c in columns if r * across + c < chips}
 
 
-def draw(view: View) -> Figure:
+def draw(report: Report) -> Figure:
     """Draw the chips in use of each kind, tile by tile."""
-    kinds = [kind for kind in zip(view.titles, view.chips) if _is_drawn(kind[1])]
+    kinds = [kind for kind in wording.chips(report) if _is_drawn(kind[1])]
     plans = [(title, each, _Plan(each)) for title, each in kinds]
     figure = style.canvas(sum(TOP + plan.height + GAP for _, _, plan in plans))
     top = 0.0

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.figure import Figure
 
@@ -20,7 +20,9 @@ from neurodeploy.pages.figures import (
     steps,
     style,
 )
-from neurodeploy.pages.view import View
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Drawing:
         describe: returns what it shows, in words for a screen reader; only where it can be drawn.
     """
 
-    draw: Callable[[View], Figure]
-    missing: Callable[[View], str]
-    describe: Callable[[View], str]
+    draw: Callable[[Report], Figure]
+    missing: Callable[[Report], str]
+    describe: Callable[[Report], str]
 
 
 FIGURES: Final[dict[str, Drawing]] = {
@@ -79,12 +81,12 @@ class Drawn:
 
 
 def draw_all(
-    view: View, *, png: bool = False, names: Iterable[str] = tuple(FIGURES)
+    report: Report, *, png: bool = False, names: Iterable[str] = tuple(FIGURES)
 ) -> dict[str, Drawn]:
     """Draw figures once each and return them by name.
 
     Args:
-        view: what they show.
+        report: what they show.
         names: of the figures, every one by default.
         png: whether to make PNG files as well.
     """
@@ -93,13 +95,13 @@ def draw_all(
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         for name in names:
             kind = FIGURES[name]
-            why = kind.missing(view)
+            why = kind.missing(report)
             if why:
                 drawn[name] = Drawn(name, why)
                 continue
-            figure = kind.draw(view)
+            figure = kind.draw(report)
             drawn[name] = Drawn(
-                name, "", kind.describe(view), _svg(figure), _png(figure) if png else b""
+                name, "", kind.describe(report), _svg(figure), _png(figure) if png else b""
             )
     return drawn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,10 +19,12 @@ from neurodeploy.cli import number_of
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
-from neurodeploy.pages.view import View
 from neurodeploy.pages.wording import clean
 from neurodeploy.running.recording import RecordedSample, RecordedSpikes
 from neurodeploy.tasks.dataset import Signal
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
 
 LINES, GROUPS, FRAMES = 3, 4, 8
 """Channels in one panel of lines, panels, and images of a sample that is not one image."""
@@ -153,14 +155,14 @@ class _Rows:
         return max(rows * 13.0, 40.0) if rows <= 12 else 40 + 0.55 * rows
 
 
-def missing(view: View) -> str:
+def missing(report: Report) -> str:
     """Return why there is nothing to draw, or ""."""
-    return "" if view.sample is not None else "No sample was kept to be drawn."
+    return "" if report.sample is not None else "No sample was kept to be drawn."
 
 
-def describe(view: View) -> str:
+def describe(report: Report) -> str:
     """Return what the figure shows, in words for a screen reader."""
-    sample = _sample(view)
+    sample = _sample(report)
     each = (f"layer {i} {layer.spikes:,}" for i, layer in enumerate(sample.layers))
     return (
         f"Spike raster of sample {sample.number}: {sample.inputs.spikes:,} input values or spikes; "
@@ -168,9 +170,9 @@ def describe(view: View) -> str:
     )
 
 
-def thinned(view: View) -> list[str]:
+def thinned(report: Report) -> list[str]:
     """Return a sentence for each thing that is not drawn in full."""
-    sample = _sample(view)
+    sample = _sample(report)
     found = []
     panels = [("the input", sample.inputs)] if _binary(sample.inputs) else []
     panels += [(f"layer {index}", layer) for index, layer in enumerate(sample.layers)]
@@ -192,14 +194,14 @@ def thinned(view: View) -> list[str]:
     return sentences
 
 
-def draw(view: View) -> Figure:
+def draw(report: Report) -> Figure:
     """Draw the signal, the input and the spikes of all layers over the time steps."""
-    sample = _sample(view)
+    sample = _sample(report)
     panels = [*signal_panels(sample.signal), *_inputs(sample)]
     last = len(sample.layers) - 1
     for index, layer in enumerate(sample.layers):
-        named = index == last and len(view.classes) == layer.neurons > 1
-        names = view.classes if named else ()
+        named = index == last and len(wording.classes(report)) == layer.neurons > 1
+        names = wording.classes(report) if named else ()
         panels.append(_Raster((f"layer {index}", *_amounts(layer)), _rows(layer), names, ACCENT))
     steps = sample.inputs.values.shape[1]
     figure = style.canvas(sum(p.height + GAP for p in panels) + TOP + AXIS - GAP)
@@ -213,7 +215,7 @@ def draw(view: View) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
         panel.draw(axes, steps, top)
         top += panel.height + GAP
-    dt_ms = view.report.network.task.dt_ms
+    dt_ms = report.network.task.dt_ms
     label = "time step" + (f" ({dt_ms:g} ms each)" if dt_ms else "")
     style.write(
         axes, WIDTH - RIGHT, top - GAP + AXIS - 2, label, size=SMALL, ha="right", color=SOFT
@@ -300,6 +302,6 @@ def _rows(kept: RecordedSpikes) -> _Rows:
     return _Rows(kept.neurons, kept.rows[some], sent[some])
 
 
-def _sample(view: View) -> RecordedSample:
-    assert view.sample is not None
-    return view.sample
+def _sample(report: Report) -> RecordedSample:
+    assert report.sample is not None
+    return report.sample

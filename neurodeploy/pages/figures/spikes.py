@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -9,7 +11,9 @@ from neurodeploy.hw_sim.reports.report import CountedLayer
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SIZE, SMALL, SOFT, WIDTH
-from neurodeploy.pages.view import View
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
 
 ROW, TOP, MOST = 30.0, 20.0, 40
 """Height of a layer and of the head in points, and the most layers that are drawn."""
@@ -17,24 +21,24 @@ ROW, TOP, MOST = 30.0, 20.0, 40
 LEFT, GAP = 5.0, 16.0
 
 
-def missing(view: View) -> str:
+def missing(report: Report) -> str:
     """Return why there is nothing to draw, or ""."""
-    layers = view.report.counted.layers
+    layers = report.counted.layers
     if not any(layer.spikes_per_sample or layer.synops_per_sample for layer in layers):
         return "No neuron fired and no spike arrived anywhere in the run: there is nothing to draw."
     return ""
 
 
-def describe(view: View) -> str:
+def describe(report: Report) -> str:
     """Return what the figure shows, in words for a screen reader."""
-    layers = view.report.counted.layers[:MOST]
+    layers = report.counted.layers[:MOST]
     each = (f"layer {x.layer} {wording.count(x.spikes_per_sample)}" for x in layers)
     return f"Spikes that each layer emits in the mean sample: {', '.join(each)}; and its SynOps"
 
 
-def draw(view: View) -> Figure:
+def draw(report: Report) -> Figure:
     """Draw spikes and SynOps of every layer as bars, side by side."""
-    layers = view.report.counted.layers[:MOST]
+    layers = report.counted.layers[:MOST]
     figure = style.canvas(TOP + ROW * len(layers) + 2)
     width = (WIDTH - 2 * LEFT - GAP) / 2
     spikes = [layer.spikes_per_sample for layer in layers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,16 +15,18 @@ from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH
-from neurodeploy.pages.view import View
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
 
 LEFT, TOP, RIGHT, HEIGHT, RULER = 38.0, 22.0, 14.0, 140.0, 34.0
 CHIPS = 2
 """For how many chips rulers of time and energy are drawn."""
 
 
-def missing(view: View) -> str:
+def missing(report: Report) -> str:
     """Return why there is nothing to draw, or ""."""
-    network, found = view.report.network, view.report.decisions
+    network, found = report.network, report.decisions
     if network.outputs == 1:
         return "The network has one output, so it decides nothing."
     if found is None:
@@ -33,9 +36,9 @@ def missing(view: View) -> str:
     return ""
 
 
-def describe(view: View) -> str:
+def describe(report: Report) -> str:
     """Return what the figure shows, in words for a screen reader."""
-    found = view.report.decisions
+    found = report.decisions
     assert found is not None
     what = (
         "Accuracy" if found.accuracy_by_step is not None else "Agreement with the last prediction"
@@ -46,15 +49,13 @@ def describe(view: View) -> str:
     )
 
 
-def draw(view: View) -> Figure:
+def draw(report: Report) -> Figure:
     """Draw accuracy and agreement against the steps, over rulers of time and energy."""
-    found = view.report.decisions
+    found = report.decisions
     assert found is not None
     steps = np.arange(1, len(found.agreement_by_step) + 1)
     rulers = [
-        ruler
-        for title, each in list(zip(view.titles, view.chips))[:CHIPS]
-        for ruler in _rulers(title, each)
+        ruler for title, each in wording.chips(report)[:CHIPS] for ruler in _rulers(title, each)
     ]
     figure = style.canvas(TOP + HEIGHT + 36 + RULER * len(rulers))
     axes = style.place(figure, LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT)

@@ -6,31 +6,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from neurodeploy.cli import number_of
-from neurodeploy.pages.terminal.tables import add_numbers, plain, print_list, print_table
-from neurodeploy.pages.terminal.tables import console as stdout
+from neurodeploy.pages.tables import Cell, Table, cell, rows_of
+from neurodeploy.pages.terminal import console as stdout
+from neurodeploy.pages.terminal import plain, print_list, print_table
 from neurodeploy.pages.wording import clean
 from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.inventory import PARTS, Contents, Entry
+from neurodeploy.tasks.inventory import Contents, Entry
 
 NAME_WIDTH: Final = 9
-STYLES: Final = {"found": "green", "incomplete": "yellow", "missing": "dim"}
+STYLES: Final = {"found": "good", "incomplete": "warn", "missing": "weak"}
 """By the state of an entry."""
 
 
 def show_all(entries: Sequence[Entry], home: Path, console: Console | None = None) -> None:
     """Print all tasks with the state of their data, and below where to find, get and cite them."""
     out = console or stdout()
-    table = Table(title="Tasks and their data", title_justify="left")
-    for name in ("task", "data", "state", "licence"):
-        table.add_column(name, no_wrap=name in ("task", "state"))
-    for each in entries:
-        origin, state = each.task.origin, plain(each.state, STYLES[each.state])
-        table.add_row(plain(each.task.name), plain(origin.data), state, plain(origin.licence))
-    print_table(out, table)
+    columns = {
+        "task": lambda each: each.task.name,
+        "data": lambda each: each.task.origin.data,
+        "state": lambda each: Cell(each.state, value=each.state, style=STYLES[each.state]),
+        "licence": lambda each: each.task.origin.licence,
+    }
+    print_table(out, rows_of("Tasks and their data", entries, columns))
     _show_places(entries, out)
     others = {e.task.name: _way(e) for e in entries if e.state != "found"}
     _sentences(out, "How to get the others", others)
@@ -72,7 +75,7 @@ def _row(out: Console, name: str, text: str) -> None:
     if not out.is_terminal or max(map(len, text.split()), default=0) > room:
         out.print(plain(f"{name:{NAME_WIDTH}}{text}"), soft_wrap=True)
         return
-    row = Table.grid()
+    row = RichTable.grid()
     row.add_column(width=NAME_WIDTH)
     row.add_row(plain(name), plain(text))
     out.print(row)
@@ -100,20 +103,25 @@ def _show_contents(contents: Contents, out: Console) -> None:
     _row(out, "source", dataset.source)
     _row(out, "test on", _test_words(dataset))
     out.print()
-    table = Table(title="By class", title_justify="left")
-    table.add_column("class", no_wrap=True)
-    for part in PARTS:
-        add_numbers(table, part)
-    for at, name in enumerate(dataset.class_names):
-        table.add_row(plain(name), *(f"{contents.counts[part][at]:,}" for part in PARTS))
-    table.add_section()
-    table.add_row("all", *(f"{contents.counts[part].sum():,}" for part in PARTS), style="bold")
-    print_table(out, table)
+    print_table(out, class_counts(dataset.class_names, contents.counts))
     print_list(out, dataset.notes)
 
 
+def class_counts(names: Sequence[str], counts: Mapping[str, NDArray[np.int64]]) -> Table:
+    """Return how many samples of each class the parts of a task's data have."""
+    rows = [
+        (cell(name), *(cell(int(of[at])) for of in counts.values()))
+        for at, name in enumerate(names)
+    ]
+    total = (
+        Cell("all", value="all", style="strong"),
+        *(cell(int(n.sum())) for n in counts.values()),
+    )
+    return Table("Samples by class", ("class", *counts), (*rows, total))
+
+
 def _words(dataset: Dataset) -> str:
-    """Return the shape of windows in words."""
+    """Return the shape of dataset in words."""
     channels = number_of(len(dataset.channel_names), "channel")
     if dataset.grid is not None:
         planes = len(dataset.channel_names) // (dataset.grid[0] * dataset.grid[1])

@@ -1,0 +1,119 @@
+"""Networks side by side: a row per network, a column per figure; as tables and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.reports.report import Report
+from neurodeploy.pages import wording
+from neurodeploy.pages.report_tables import ENERGY, LATENCY, SIZE, known
+from neurodeploy.pages.tables import Cell, Field, Table, Value, cell, count, read_fields
+
+if TYPE_CHECKING:
+    from neurodeploy.running.side_by_side import Entry, SideBySide
+
+CSV_UNITS: Final = {"J": ("uj", 1e6), "s": ("ms", 1e3)}
+"""The unit in the name of a column of the CSV, and the factor to it from the SI unit."""
+
+
+def _scored(name: str, text: str) -> Callable[[Report], Value]:
+    def read(report: Report) -> Cell | None:
+        value = getattr(report.counted.score, name, None)
+        return None if value is None else Cell(text.format(value), value=value)
+
+    return read
+
+
+def _sum(name: str, shown: Callable[[Any], Value] = cell) -> Callable[[Report], Value]:
+    return lambda report: shown(sum(getattr(layer, name) for layer in report.counted.layers))
+
+
+COUNTED: Final = (
+    Field("accuracy", _scored("accuracy", "{:.2%}")),
+    Field("macro F1", _scored("macro_f1", "{:.3f}")),
+    Field("neurons", _sum("neurons")),
+    Field("weights", _sum("synapses")),
+    Field("spikes per sample", _sum("spikes_per_sample", count)),
+    Field("SynOps per sample", _sum("synops_per_sample", count)),
+    Field("updates per sample", _sum("neuron_updates_per_sample", count)),
+)
+ON_CHIP: Final = (
+    Field("fits", lambda e: not e.problems),
+    *(field for group in SIZE for field in group),
+    Field("real time kept", known("real_time.keeps_up")),
+    Field("steps to decision", known("decision.num_steps")),
+    ENERGY,
+    Field("dynamic energy", lambda e: e.energy.dynamic, "J"),
+    LATENCY,
+)
+
+
+def tables(entries: Sequence[Entry]) -> dict[str, Table]:
+    """Return what was counted, by "", and what is estimated, by the name of the chip.
+
+    The tables have the same rows. A column has one unit, that of its largest value; columns without
+    a value are left out.
+    """
+    reports = [entry.report for entry in entries]
+    found = {"": _table(entries, "Counted", COUNTED, reports)}
+    for name, each in reports[0].estimated.items():
+        title = f"Estimated for {wording.clean(each.placement.chip.title)}: likely (low to high)"
+        items = [report.estimated[name] for report in reports]
+        found[name] = _table(entries, title, ON_CHIP, items)
+    return found
+
+
+def _table(
+    entries: Sequence[Entry], title: str, fields: Sequence[Field], items: Sequence[Any]
+) -> Table:
+    columns = [column for field in fields for column in read_fields((field,), items)]
+    names = [cell(entry.name) for entry in entries]
+    rows = tuple(zip(names, *(cells for _, cells in columns)))
+    return Table(title, ("network", *(label for label, _ in columns)), rows)
+
+
+def joined(entries: Sequence[Entry]) -> Table:
+    """Return `tables` as one, whose headings name the chip."""
+    parts = tables(entries)
+    columns = [
+        f"{chip} {each}".strip() for chip, part in parts.items() for each in part.columns[1:]
+    ]
+    together = zip(*(part.rows for part in parts.values()))
+    rows = tuple((rows[0][0], *(each for row in rows for each in row[1:])) for rows in together)
+    return Table("Counted, and estimated: likely (low to high)", ("network", *columns), rows)
+
+
+def csv_text(found: SideBySide) -> str:
+    """Return the networks as CSV: a row each, full precision, the unit at the end of a name.
+
+    An estimate has three columns, its value and its ends, low and high. An empty cell is a figure
+    that is not known.
+    """
+    text = io.StringIO()
+    rows = [dict(_csv_row(entry)) for entry in found.entries]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _csv_row(entry: Entry) -> Iterator[tuple[str, Any]]:
+    report = entry.report
+    yield from (("network", entry.name), ("file", str(entry.file)), ("sha256", report.digest))
+    yield from (("samples", report.counted.num_samples), ("steps", report.counted.num_steps))
+    chips = {name: (ON_CHIP, each) for name, each in report.estimated.items()}
+    for chip, (fields, item) in {"": (COUNTED, report), **chips}.items():
+        for field in fields:
+            name = f"{chip} {field.label}".strip().replace(" ", "_").lower()
+            value = field.read(item)
+            if isinstance(value, Estimate):
+                unit, factor = CSV_UNITS[field.unit]
+                yield f"{name}_{unit}", value.value * factor
+                yield f"{name}_low_{unit}", value.low * factor
+                yield f"{name}_high_{unit}", value.high * factor
+            else:
+                yield name, value.value if isinstance(value, Cell) else value

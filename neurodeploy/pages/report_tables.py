@@ -1,0 +1,571 @@
+"""The tables of a report, which terminal, page and notebook share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.activity import Breakdown, Measured
+from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.conventional import WHEN, Conventional
+from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.estimates import Energy
+from neurodeploy.hw_sim.neurobench_metrics import Neurobench
+from neurodeploy.hw_sim.readout import Predictions, Score
+from neurodeploy.hw_sim.reports.estimated import Decision, Estimated, decide, tiles_of
+from neurodeploy.hw_sim.reports.report import Report
+from neurodeploy.pages import wording
+from neurodeploy.pages.tables import (
+    NONE,
+    Cell,
+    Field,
+    Group,
+    Table,
+    Value,
+    amount,
+    cell,
+    chip_table,
+    count,
+    rows_of,
+    share,
+)
+
+Chips: TypeAlias = "Sequence[tuple[str, Estimated]]"
+"""Title and estimates of each chip."""
+
+# What was counted
+
+
+def network(report: Report) -> Table:
+    """Return the layers of the network."""
+    return rows_of(
+        f"Network, input {wording.shape_text(report.network.input_shape)}",
+        report.counted.layers,
+        {
+            "layer": lambda layer: layer.layer,
+            "kind": lambda layer: layer.kind,
+            "neurons": lambda layer: layer.neuron_model,
+            "shape": lambda layer: wording.shape_text(layer.shape),
+            "weights": lambda layer: layer.synapses,
+            "delays": lambda layer: layer.delay_kind,
+        },
+    )
+
+
+def activity(report: Report) -> Table:
+    """Return what each layer did in the mean sample."""
+    return rows_of(
+        "Activity per sample (counted)",
+        report.counted.layers,
+        {
+            "layer": lambda layer: layer.layer,
+            "neurons": lambda layer: layer.neurons,
+            "spikes in": lambda layer: count(layer.spikes_in_per_sample),
+            "spikes out": lambda layer: count(layer.spikes_per_sample),
+            "firing rate": lambda layer: share(layer.firing_rate_per_step),
+            "SynOps": lambda layer: count(layer.synops_per_sample),
+            "of dense": lambda layer: share(
+                layer.synops_per_sample / max(layer.dense_synops_per_sample, 1)
+            ),
+            "neuron updates": lambda layer: count(layer.neuron_updates_per_sample),
+        },
+        [
+            "firing rate: spikes per neuron and time step",
+            "of dense: SynOps divided by those of a spike from every neuron in every time step",
+        ],
+    )
+
+
+def classes(score: Score, names: Sequence[str]) -> Table:
+    """Return how well each class is recognized, and what it is most often mistaken for.
+
+    The number stands for the name of the other class where shortened names are alike.
+    """
+    short = [wording.shorten(name, 10) for name in names]
+    others = short if len(set(short)) == len(short) else list(map(str, range(len(names))))
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, score.confusion)
+    correct, labelled, predicted = (
+        each.tolist()
+        for each in (np.diag(score.confusion), score.confusion.sum(1), score.confusion.sum(0))
+    )
+
+    def mistaken(i: int) -> Cell:
+        most = int(wrong[i].argmax())
+        return Cell(others[most], f"{wrong[i, most]:,}", others[most]) if wrong[i].any() else NONE
+
+    return rows_of(
+        "Classes (counted); recall, precision and F1 in percent",
+        range(len(names)),
+        {
+            "class": lambda i: numbered(i, names),
+            "samples": lambda i: labelled[i],
+            "recall": lambda i: _percent(correct[i], labelled[i]),
+            "precision": lambda i: _percent(correct[i], predicted[i]),
+            "F1": lambda i: _percent(2 * correct[i], labelled[i] + predicted[i]),
+            "mistaken for": mistaken,
+        },
+    )
+
+
+def numbered(index: int, names: Sequence[str]) -> str:
+    """Return the number of a class and its name, where it has one."""
+    return str(index) if names[index] == str(index) else f"{index} {names[index]}"
+
+
+def _percent(part: int, whole: int) -> Cell:
+    return Cell(f"{100 * part / whole:.1f}", value=part / whole) if whole else NONE
+
+
+SAMPLES_SHOWN: Final = 10
+OUTPUTS_SHOWN: Final = 10
+
+
+def predictions(report: Report, found: Predictions) -> Table:
+    """Return the predictions of the first samples, and the outputs that they rest on."""
+    names, outputs = wording.classes(report), found.outputs
+    some = min(outputs.shape[1], OUTPUTS_SHOWN)
+    best: dict[str, Callable[[int], Value]] = {
+        "predicted": lambda i: numbered(int(outputs[i].argmax()), names),
+        "its output": lambda i: _output(outputs[i].max()),
+    }
+    several = outputs.shape[1] > 1
+    shown = range(min(len(outputs), SAMPLES_SHOWN))
+    more = report.counted.num_samples - len(shown)
+    return rows_of(
+        f"Predictions (counted), from {found.description}",
+        shown,
+        {
+            "sample": lambda i: Cell(str(found.sample_indices[i])),
+            **(best if several else {}),
+            f"outputs 0 to {some - 1}" if several else "output": lambda i: (
+                ", ".join(_output(value).text for value in outputs[i, :some])
+                + ", ..." * (outputs.shape[1] > some)
+            ),
+        },
+        [f"{more:,} more; --json has the first {len(outputs):,}"] if more > 0 else [],
+    )
+
+
+def _output(value: Any) -> Cell:
+    whole = value.item()
+    return Cell(f"{whole:.4g}" if isinstance(whole, float) else str(whole), value=whole)
+
+
+def sample_outputs(report: Any) -> list[Table]:
+    """Return the output of every class for the recorded sample, unless these are too many."""
+    sample = report.sample
+    if sample is None or len(sample.outputs) > 64:
+        return []
+    how = "the outputs" if report.predictions is None else report.predictions.description
+    pairs = list(zip(wording.classes(report), sample.outputs.tolist()))
+    columns: dict[str, Callable[[Any], Value]] = {
+        "output": lambda pair: pair[0],
+        "value": lambda pair: pair[1],
+    }
+    return [rows_of(f"Outputs of this sample, from {how}", pairs, columns)]
+
+
+def neurobench(found: Neurobench) -> Table:
+    """Return NeuroBench's metrics."""
+    metrics: dict[str, Value] = {
+        "connection sparsity": Cell(f"{found.connection_sparsity:.1%}"),
+        "activation sparsity": Cell(f"{found.activation_sparsity:.1%}"),
+        "footprint (bytes)": found.footprint_bytes,
+        "synaptic operations, accumulate": found.effective_acs,
+        "synaptic operations, multiply": found.effective_macs,
+        "synaptic operations, dense": found.dense_operations,
+        "membrane updates": found.membrane_updates,
+        "neuron operations": found.effective_neuron_operations,
+        "neuron operations, dense": found.dense_neuron_operations,
+    }
+    shown = {k: Cell(f"{v:,.0f}") if isinstance(v, float) else v for k, v in metrics.items()}
+    columns: dict[str, Callable[[str], Value]] = {"metric": str, "value": shown.__getitem__}
+    return rows_of("NeuroBench metrics, operations per sample", shown, columns)
+
+
+def measured(found: Measured) -> Table:
+    """Return what real hardware measured: the power of a run and the energy of an inference."""
+    supplies = {"vdd": "supply VDD", "vdd_m": "supply VDDM", "vdd_io": "supply VDDIO"}
+    time = found.time_per_step_us
+    step = "" if time is None else f", {wording.amount(time * 1e-6, 's')} per time step"
+    return rows_of(
+        f"Measured on hardware, {number_of(found.num_samples, 'sample')}{step}",
+        [field.name for field in fields(Breakdown)],
+        {
+            "": lambda name: supplies.get(name, name),
+            "power (W)": lambda name: float(getattr(found.power_w, name)),
+            f"energy ({wording.MICRO}J)": lambda name: float(
+                getattr(found.energy_per_sample_uj, name)
+            ),
+        },
+    )
+
+
+# What is estimated for each chip: fields, in groups that share a unit
+
+NEUROCORES: Final = Field("neurocores", lambda e: e.placement.neurocores)
+ENERGY: Final = Field("energy per sample", lambda e: e.energy.total, "J")
+DYNAMIC: Final = Field("  dynamic", lambda e: e.energy.dynamic, "J")
+LATENCY: Final = Field("latency", lambda e: e.latency.sample_s, "s")
+
+
+def _part(name: str) -> Field:
+    return Field(f"  {wording.PARTS[name]}", lambda e: getattr(e.energy, name), "J")
+
+
+def _keeps_up(each: Estimated) -> Cell | None:
+    """Return whether the chip keeps up with the sensor, None without a sensor's pace."""
+    if each.real_time is None:
+        return None
+    times, kept = wording.number(each.real_time.headroom.low), each.real_time.keeps_up
+    note = f"{times} times faster" if kept else f"{times} of the speed"
+    return Cell("yes" if kept else "no", note, kept, "bad" * (not kept))
+
+
+def known(path: str) -> Callable[[Estimated], Any]:
+    """Return a reader of an attribute of an attribute, None where one on the way is None."""
+
+    def read(each: Any) -> Any:
+        for name in path.split("."):
+            each = None if each is None else getattr(each, name)
+        return each
+
+    return read
+
+
+SIZE: Final[tuple[Group, ...]] = (
+    (NEUROCORES,),
+    (Field("chips", lambda e: e.placement.chips),),
+)
+TIME: Final[tuple[Group, ...]] = (
+    (
+        Field("mean time step", lambda e: e.latency.step_s, "s"),
+        Field("  busiest neurocore", lambda e: e.latency.busy_s, "s"),
+        Field("  longest route", lambda e: e.latency.way_s, "s"),
+        Field("  barrier", lambda e: e.latency.barrier_s, "s"),
+        Field("longest time step", lambda e: e.latency.peak_step_s, "s"),
+    ),
+    (LATENCY,),
+    (Field("samples per second", lambda e: e.latency.samples_per_s),),
+)
+ENERGIES: Final[tuple[Group, ...]] = (
+    (ENERGY, *map(_part, wording.PARTS)),
+    (DYNAMIC,),
+    (Field("power", lambda e: e.power.total, "W"),),
+    (Field("  static", lambda e: e.power.static, "W"),),
+)
+PACE_TIME: Final[tuple[Group, ...]] = (
+    (Field("keeps up", _keeps_up),),
+    (Field("time per sample", known("real_time.sample_s"), "s"),),
+)
+PACE_ENERGY: Final[tuple[Group, ...]] = (
+    (Field("energy per sample", known("real_time_energy.total"), "J"),),
+    (Field("  dynamic", known("real_time_energy.dynamic"), "J"),),
+    (Field("power", known("real_time_power.total"), "W"),),
+    (Field("  dynamic", known("real_time_power.dynamic"), "W"),),
+)
+DECISION: Final[tuple[Group, ...]] = (
+    (Field("time steps", known("decision.num_steps")),),
+    (Field("at full speed", known("decision.latency_s"), "s"),),
+    (Field("  energy", known("decision.energy.total"), "J"),),
+    (Field("in real time", known("decision.real_time_s"), "s"),),
+    (Field("  energy", known("decision.real_time_energy.total"), "J"),),
+)
+
+
+def _real_time(chips: Chips) -> str:
+    return f"real time, {wording.pace([each for _, each in chips])}"
+
+
+def estimates(chips: Chips, settles: str = "predictions settle") -> Table:
+    """Return time, energy and power of the mean sample, and until the predictions settle."""
+    sections = {
+        "": SIZE,
+        "at full speed": TIME + ENERGIES,
+        _real_time(chips): PACE_TIME + PACE_ENERGY,
+        f"until {settles}": DECISION,
+    }
+    return chip_table(chips, "Estimates per sample: likely value (low to high)", sections)
+
+
+def energies(chips: Chips) -> Table:
+    """Return energy and power of the mean sample."""
+    sections = {"at full speed": ENERGIES, _real_time(chips): PACE_ENERGY}
+    return chip_table(chips, "Energy per sample, and power", sections)
+
+
+def times(chips: Chips) -> Table:
+    """Return times and rates, and whether chips keep up with the sensor."""
+    sections = {"at full speed": TIME, _real_time(chips): PACE_TIME}
+    return chip_table(chips, "Time per time step and per sample", sections)
+
+
+def decision(report: Report, chips: Chips) -> Table:
+    """Return time and energy until the predictions settle."""
+    return chip_table(chips, f"Until {wording.settles([report])}", {"": DECISION})
+
+
+def size(chips: Chips) -> Table:
+    """Return neurocores and chips in use."""
+    return chip_table(chips, "Neurocores and chips in use", {"": SIZE})
+
+
+def _exchange(label: str, name: str) -> tuple[Group, ...]:
+    mean = Field(label, lambda e: count(getattr(e.workload, name).per_sample))
+    return (mean,), (Field("  peak per step", lambda e: getattr(e.workload, name).peak_step),)
+
+
+def _mean_core(each: Estimated) -> Cell:
+    core = each.latency.busiest_core
+    synops = float(each.workload.core_synops[core]) / each.workload.steps
+    return Cell(f"{core:,}", f"{wording.count(synops)} SynOps", core)
+
+
+def _peak(text: Callable[[Any], tuple[str, str]]) -> Callable[[Estimated], Cell]:
+    return lambda each: Cell(*text(each.workload.peak), each.workload.peak)
+
+
+def _hops(each: Estimated) -> Cell:
+    traffic = each.workload.traffic
+    return count(traffic.east_west + traffic.north_south)
+
+
+def _voltages(each: Estimated) -> int | None:
+    return each.workload.voltages_read or None
+
+
+LOAD: Final[tuple[Group, ...]] = (
+    (Field("longest time step", _peak(lambda p: (f"{p.step:,}", f"sample {p.sample:,}"))),),
+    (Field("  neurocore", _peak(lambda p: (f"{p.neurocore:,}", f"{p.synops:,} SynOps"))),),
+    (Field("mean step, neurocore", _mean_core),),
+    (Field("spike messages", lambda e: count(e.workload.traffic.messages)),),
+    (Field("  hops", _hops),),
+    (Field("  between chips", lambda e: count(e.workload.traffic.between_chips)),),
+    *_exchange("host sends", "injected"),
+    *_exchange("host reads", "read"),
+    (Field("  voltages", _voltages),),
+)
+
+
+def load(chips: Chips) -> Table:
+    """Return the longest step beside the mean one, and the traffic of neurocores and host."""
+    title = "Load per sample; steps, samples and neurocores count from 0"
+    return chip_table(chips, title, {"": LOAD})
+
+
+def neurocores(report: Report) -> Table:
+    """Return the neurocores of each layer, and the budget that limits them."""
+    found = [
+        (name, index, each.placement, layer)
+        for name, each in report.estimated.items()
+        for index, layer in enumerate(each.placement.layers)
+    ]
+    return rows_of(
+        "Neurocores per layer (estimated)",
+        found,
+        {
+            "chip": lambda row: row[0],
+            "layer": lambda row: row[1],
+            "cores": lambda row: row[3].neurocores,
+            "tiles": lambda row: tiles_of(row[2], row[3])[0],
+            "chips": lambda row: tiles_of(row[2], row[3])[1],
+            "neurons per core": lambda row: row[3].neurons_per_core,
+            "limited by": lambda row: row[3].binding.name,
+            "used": lambda row: share(row[3].binding.full),
+        },
+        ["neurons per core, limited by, used: of the layer's fullest neurocore"],
+    )
+
+
+def constants(report: Report) -> Table:
+    """Return the energy that each set of published constants alone leads to, by its parts."""
+    found = report.estimated.values()
+    energies = [energy for each in found for energy in each.energies.values()]
+    scale = wording.scale((energy.total.value for energy in energies), "J")
+    parts = [*(name for name in wording.PARTS if name != "static"), "dynamic", "static"]
+    rows: list[tuple[Cell, ...]] = []
+    for each in found:
+        rows += [(cell(each.placement.chip.title),)] if each.energies else []
+        for source, energy in each.energies.items():
+            values = (getattr(energy, part).value for part in parts)
+            rows.append((cell(source), *(Cell(scale.number(v), value=v) for v in values)))
+    title = f"Energy per sample ({scale.unit}) with the constants of one source alone"
+    return Table(title, ("source", *(wording.PARTS.get(p, p) for p in parts)), tuple(rows))
+
+
+def conventional(report: Report, found: Conventional) -> Table:
+    """Return what a dense network of the same size takes on other hardware."""
+    rows: list[tuple[str, float | None, float | None, float]] = [
+        (each.operation.title, each.operation.energy_j, each.one_pass_j, each.every_step_j)
+        for each in found.processors
+    ]
+    for title, each in wording.chips(report):
+        parts = {"dynamic": each.energy.dynamic, "total": each.energy.total}
+        rows += [(f"{title}, {name}", None, None, e.value) for name, e in parts.items()]
+
+    def energy(place: int) -> Callable[[Any], Value]:
+        return lambda row: cell("") if row[place] is None else amount(row[place], "J")
+
+    return rows_of(
+        "Energy per sample of a dense network of the same size, arithmetic only",
+        rows,
+        {
+            "hardware": lambda row: row[0],
+            "operation": energy(1),
+            "one pass": energy(2),
+            "every step": energy(3),
+        },
+        list(WHEN.values()),
+    )
+
+
+# What fewer time steps cost
+
+POINTS: Final = 8
+"""Numbers of steps that are shown, beside the earliest at which predictions settle."""
+Cost: TypeAlias = "tuple[Estimate, Energy]"
+
+
+def decisions(report: Report, found: Decisions) -> list[Table]:
+    """Return what steps cost at full speed, and in real time where the sensor's pace is known."""
+    parts = min(POINTS, found.num_steps)
+    evenly = {round(found.num_steps * part / parts) for part in range(1, parts + 1)}
+    points = sorted(evenly | {found.earliest_step})
+    fast: dict[str, list[Cost]] = {}
+    paced: dict[str, list[Cost]] = {}
+    for name, each in report.estimated.items():
+        costs = [decide(each.workload, each.latency, steps=s, pace=each.real_time) for s in points]
+        fast[name] = [(c.latency_s, c.energy) for c in costs]
+        if in_real_time := list(_paced(costs)):
+            paced[name] = in_real_time
+    tables = [_steps("Accuracy, time and energy by time steps, at full speed", found, points, fast)]
+    if paced:
+        title = f"The same in {_real_time(wording.chips(report))}"
+        tables.append(_steps(title, found, points, paced))
+    last = tables.pop()
+    return [*tables, Table(last.title, last.columns, last.rows, tuple(_settled(report, found)))]
+
+
+def _paced(costs: Sequence[Decision]) -> Iterator[Cost]:
+    for each in costs:
+        if each.real_time_s is not None and each.real_time_energy is not None:
+            yield each.real_time_s, each.real_time_energy
+
+
+def _settled(report: Report, found: Decisions) -> Iterator[str]:
+    """Yield what the mark in the table of steps means, and what a prediction waits for."""
+    what = "accuracy" if found.accuracy_by_step is not None else "share of final predictions"
+    yield f"*: from this step on, the {what} stays within one point of its final value"
+    yield f"a prediction no longer changes after {found.mean_stable_step:.1f} steps on average"
+    yield way(report)
+
+
+def way(report: Report) -> str:
+    """Return how many steps a spike takes through the network."""
+    counted = report.counted
+    delays = number_of(counted.max_delay_steps, "step")
+    added = f"; delays add up to {delays}" if counted.max_delay_steps else ""
+    return f"a spike takes {number_of(counted.propagation_steps, 'step')} through the layers{added}"
+
+
+def _steps(
+    title: str, found: Decisions, points: Sequence[int], costs: dict[str, list[Cost]]
+) -> Table:
+    accuracy = found.accuracy_by_step
+    shares = found.agreement_by_step if accuracy is None else accuracy
+    columns = ["steps", "final prediction" if accuracy is None else "accuracy"]
+    rows: list[list[Cell]] = []
+    for step in points:
+        mark = step == found.earliest_step
+        first = Cell("*" * mark + f"{step:,}", value=step, style="strong" * mark)
+        rows.append([first, Cell(f"{shares[step - 1]:.1%}", value=shares[step - 1])])
+    for name, pairs in costs.items():
+        second = wording.scale((time.value for time, _ in pairs), "s")
+        joule = wording.scale((energy.total.value for _, energy in pairs), "J")
+        columns += [f"{name} ({second.unit})", f"{name} ({joule.unit})"]
+        for row, (time, energy) in zip(rows, pairs):
+            row.append(Cell(second.number(time.value), value=time))
+            row.append(Cell(joule.number(energy.total.value), value=energy.total))
+    return Table(title, tuple(columns), tuple(map(tuple, rows)))
+
+
+# The first screen
+
+
+def first_screen(report: Report, chips: Chips) -> Table:
+    """Return what matters most of each chip, as the first screen of a terminal shows it."""
+    groups: tuple[Group, ...] = (
+        (Field("neurocores", neurocores_in_use),),
+        (Field("fullest layer", _fullest),),
+        (ENERGY,),
+        (DYNAMIC,),
+        (Field("  largest parts", _largest_parts),),
+        (LATENCY,),
+        (Field("  busiest neurocore", _busiest),),
+        (Field(_real_time(chips), _keeps_up),),
+        (Field("  power", known("real_time_power.total"), "W"),),
+        (Field(f"{wording.settles([report])} after", _settled_after),),
+        (Field("  at full speed", decision_cost),),
+        (Field("  in real time", decision_cost_in_real_time),),
+    )
+    return chip_table(chips, "likely (low to high)", {"": groups})
+
+
+def neurocores_in_use(each: Estimated) -> Cell:
+    """Return how many neurocores a network takes, and of how many."""
+    note = "does not fit" if each.problems else wording.on_chips(each.placement)
+    style = "bad" * bool(each.problems)
+    return Cell(f"{each.placement.neurocores:,}", note, each.placement.neurocores, style)
+
+
+def _fullest(each: Estimated) -> Cell:
+    layers = each.placement.layers
+    index = max(range(len(layers)), key=lambda i: layers[i].fullest.full)
+    fullest = layers[index].fullest
+    return Cell(f"{index}", f"{fullest.name} {wording.share(fullest.full)}", index)
+
+
+def _largest_parts(each: Estimated) -> str | None:
+    """Return the shares of the static part and of the largest other one, the larger first."""
+    total = each.energy.total.value
+    if not total:
+        return None
+    shares = {name: getattr(each.energy, name).value / total for name in wording.PARTS}
+    other = max((name for name in shares if name != "static"), key=shares.__getitem__)
+    both = sorted(("static", other), key=shares.__getitem__, reverse=True)
+    return ", ".join(f"{wording.PARTS[name]} {wording.share(shares[name])}" for name in both)
+
+
+def _busiest(each: Estimated) -> Cell:
+    """Return which neurocore takes longest, and its share of the mean step."""
+    latency, step = each.latency, each.latency.step_s.value
+    share = wording.share(latency.busiest_core_s / step if step else 0.0)
+    note = f"layer {latency.busiest_layer}, {share} of step"
+    return Cell(f"{latency.busiest_core:,}", note, latency.busiest_core)
+
+
+def _settled_after(each: Estimated) -> str | None:
+    return None if each.decision is None else number_of(each.decision.num_steps, "step")
+
+
+def decision_cost(each: Estimated) -> Cell | None:
+    """Return time and energy until the predictions settle, at full speed."""
+    found = each.decision
+    return None if found is None else _cost(found.latency_s, found.energy)
+
+
+def decision_cost_in_real_time(each: Estimated) -> Cell | None:
+    """Return time and energy until the predictions settle, at the sensor's pace."""
+    found = each.decision
+    return None if found is None else _cost(found.real_time_s, found.real_time_energy)
+
+
+def _cost(time: Estimate | None, energy: Energy | None) -> Cell | None:
+    if time is None or energy is None:
+        return None
+    joules = wording.amount(energy.total.value, "J")
+    return Cell(wording.amount(time.value, "s"), joules, time.value)

@@ -1,0 +1,391 @@
+"""Reports, networks side by side and checks as text in a terminal.
+
+Nothing is cut off: a table that is wider than the terminal is shown in several parts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.reports.report import NOT_MODELLED, Report
+from neurodeploy.pages import networks, report_tables, wording
+from neurodeploy.pages.tables import NONE, Cell, Table, rows_of
+from neurodeploy.pages.wording import MICRO, clean
+
+if TYPE_CHECKING:
+    from neurodeploy.running.comparison import Comparison
+    from neurodeploy.running.evaluation import Report as RunReport
+    from neurodeploy.running.recording import Trace
+    from neurodeploy.running.side_by_side import SideBySide
+
+STYLES: Final = {"good": "green", "weak": "dim", "bad": "bold red", "warn": "yellow"}
+"""By the style of a cell."""
+FOLDED: Final = 12
+"""Characters to which a column of words may be folded where room is short."""
+
+
+def console() -> Console:
+    """Return stdout as it is: nothing coloured by guesses, no `:name:` turned into a picture."""
+    file = sys.stdout if _can_print(MICRO, sys.stdout) else cast("IO[str]", _WithoutMicro())
+    return Console(file=file, highlight=False, emoji=False)
+
+
+def _can_print(text: str, file: IO[str]) -> bool:
+    try:
+        text.encode(getattr(file, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+class _WithoutMicro:
+    """stdout whose encoding lacks the micro sign: u stands for it."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text.replace(MICRO, "u"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Return text that comes from files, such as names of classes, to be shown as it is.
+
+    Markup in it is no markup, and control characters, which move the cursor, are replaced.
+    """
+    return Text(clean(text), style)
+
+
+def print_line(out: Console, text: str | Text) -> None:
+    """Print a sentence: wrapped on a terminal, elsewhere in one line."""
+    out.print(plain(text) if isinstance(text, str) else text, soft_wrap=not out.is_terminal)
+
+
+def print_list(out: Console, sentences: Iterable[str], title: str = "") -> None:
+    """Print sentences as a list, below a title if any; nothing without sentences."""
+    listed = RichTable.grid(padding=(0, 1))
+    for place, sentence in enumerate(sentences):
+        if title and not place:
+            out.print(f"\n[bold]{title}[/]")
+        if out.is_terminal:
+            listed.add_row("  -", plain(sentence))
+        else:
+            out.print(plain(f"  - {sentence}"), soft_wrap=True)
+    if listed.row_count:
+        out.print(listed)
+
+
+# Tables
+
+
+def print_table(out: Console, table: Table, *, framed: bool = True) -> None:
+    """Print a table and its notes, after an empty line.
+
+    Without a frame the title stands above the names of the rows.
+    """
+    parts = fitting(table, out.width, framed=framed, whole=not out.is_terminal)
+    for place, part in enumerate(parts, 1):
+        title = table.title + (f", part {place} of {len(parts)}" if len(parts) > 1 else "")
+        made = _rich(replace(part, title=title), framed=framed)
+        least = _width(part, framed=framed)
+        if least > out.width:
+            made.width = least
+        out.print()
+        out.print(made, crop=False)
+    print_list(out, table.notes)
+
+
+def _rich(table: Table, *, framed: bool) -> RichTable:
+    if framed:
+        made = RichTable(title=plain(table.title), title_justify="left")
+    else:
+        made = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name, words, least in zip(table.columns, table.words, _widths(table)):
+        made.add_column(
+            _lines(name or ("" if framed else table.title)), justify="left" if words else "right",
+            no_wrap=not words, overflow="fold", min_width=least,
+        )  # fmt: skip
+    for row in table.rows:
+        strong = row[0].style == "strong" or len(row) == 1
+        made.add_row(*map(_text, row), style="bold" if strong else "")
+    return made
+
+
+def _text(cell: Cell) -> Text:
+    return Text("\n").join(plain(line, STYLES.get(cell.style, "")) for line in _inline(cell))
+
+
+def _lines(text: str) -> Text:
+    return Text("\n").join(map(plain, text.split("\n")))
+
+
+def _inline(cell: Cell) -> list[str]:
+    """Return the lines of a cell: its note stands behind the text, or below where that ends so."""
+    text, below, note = cell.line.partition("\n ")
+    return [text, note] if below else [cell.line]
+
+
+def fitting(table: Table, width: int, *, framed: bool = True, whole: bool = False) -> list[Table]:
+    """Return the table, or parts of it that fit the width, all with the first column.
+
+    Where room is short, headings are broken into words, then notes stand below their values, and
+    what is wider still is divided. The columns keep their order and units. A `whole` table, for
+    what reads a pipe, has broken headings at most.
+    """
+    if _width(table, framed=framed) <= width:
+        return [table]
+    if framed:
+        table = replace(table, columns=tuple(name.replace(" ", "\n") for name in table.columns))
+    if whole or _width(table, framed=framed) <= width:
+        return [table]
+    below = [[replace(c, text=f"{c.text}\n") if c.note else c for c in row] for row in table.rows]
+    table = replace(table, rows=tuple(map(tuple, below)))
+    parts, start, last = [], 1, len(table.columns)
+    for end in range(2, last + 1):
+        if end == last or _width(_cut(table, start, end + 1), framed=framed) > width:
+            parts.append(_cut(table, start, end))
+            start = end
+    return parts
+
+
+def _cut(table: Table, start: int, end: int) -> Table:
+    """Return the columns from `start` to before `end`, after the first."""
+    rows = tuple((row[0], *row[start:end]) for row in table.rows)
+    return replace(table, columns=(table.columns[0], *table.columns[start:end]), rows=rows)
+
+
+def _widths(table: Table) -> list[int]:
+    """Return the characters that each column takes; words may be folded."""
+    rows = [list(map(_inline, row)) for row in table.rows if len(row) > 1]
+    widths = []
+    for place, (name, words) in enumerate(zip(table.columns, table.words)):
+        lines = [*name.split("\n"), *(line for row in rows for line in row[place])]
+        widest = max(map(cell_len, lines))
+        widths.append(min(widest, FOLDED) if words and place else widest)
+    return widths
+
+
+def _width(table: Table, *, framed: bool) -> int:
+    """Return the characters of a terminal that a table takes."""
+    widths = _widths(table)
+    return sum(widths) + (3 * len(widths) + 1 if framed else 2 * len(widths) - 2)
+
+
+# A report
+
+HARDWARE: Final = {
+    "cpu": "CPU", "gpu": "GPU", "arm": "ARM", "cmos45_fp32": "45 nm fp32",
+    "cmos45_int8": "45 nm int8",
+}  # fmt: skip
+"""Short names of conventional hardware."""
+LAYERS_SHOWN: Final = 6
+"""Layers of a network whose sizes stand in the first line."""
+
+
+def show_report(report: Report, out: Console | None = None, *, brief: bool = False) -> None:
+    """Print the report on stdout; when `brief`, its first screen and why chips cannot hold it."""
+    out = out or console()
+    for line in _headline(report):
+        print_line(out, line)
+    chips = wording.chips(report)
+    if chips:
+        print_table(out, report_tables.first_screen(report, chips), framed=False)
+    for sentence in (*_why_more(report), *_elsewhere(report)):
+        print_line(out, sentence)
+    _show_problems(report, out)
+    if brief:
+        return
+    for table in _tables(report):
+        print_table(out, table)
+    found = report.estimated
+    advice = [f"{name}: {sentence}" for name, each in found.items() for sentence in each.advice]
+    print_list(out, advice, "How to use fewer neurocores")
+    caveats = [c for each in found.values() for c in each.placement.chip.caveats]
+    print_list(out, dict.fromkeys(caveats), "How to read the estimates")
+    print_list(out, NOT_MODELLED, "Not modelled")
+
+
+def _headline(report: Report) -> Iterator[Text]:
+    """Yield what ran and how well, a line each."""
+    counted, network, run = report.counted, report.network, report.provenance
+    layers, seed = counted.layers, run.get("seed")
+    sizes = "-".join(str(size) for size in (network.inputs, *(row.neurons for row in layers)))
+    if len(layers) > LAYERS_SHOWN:
+        sizes = number_of(len(layers), "layer")
+    seeded = "" if seed is None else f", trained with seed {seed}"
+    name = plain(network.task.name or "network", "bold")
+    yield Text.assemble(name, f" sha256 {report.digest[:12]}, {sizes}{seeded}")
+    data = plain(run.get("dataset", "input spikes"))
+    yield Text.assemble(data, f", run on {run.get('backend', '?')}: {wording.ran(counted)}")
+    yield _accuracy(report)
+    for note in run.get("notes", ()):
+        yield plain(f"note: {note}")
+    if not any(row.spikes_per_sample for row in layers):
+        yield Text("warning: no neuron fired in any sample", "bold red")
+    if run.get("num_overflows"):
+        times = number_of(run["num_overflows"], "time")
+        yield Text(f"warning: neuron states overflowed {times}", "bold red")
+
+
+def _accuracy(report: Report) -> Text:
+    score = report.counted.score
+    if score is None:
+        return Text("no labels, so no accuracy; the predictions are below")
+    how = f"{number_of(score.silent_samples, 'sample')} without an output spike"
+    if report.network.readout != "spikes" and report.predictions is not None:
+        how = f"read from {report.predictions.description}"
+    figures = f"accuracy {score.accuracy:.2%}, macro F1 {score.macro_f1:.3f}"
+    return Text.assemble((figures, "bold"), f" (counted; {how})")
+
+
+def _why_more(report: Report) -> Iterator[str]:
+    """Yield why one chip shows more energy than another, if static power is the reason."""
+    found = wording.why_more(list(report.estimated.values()))
+    if found is not None:
+        rows = [wording.static_power(each) for each in found]
+        power = [f"{wording.amount(r.si.value, 'W')} ({wording.source_name(r)})" for r in rows]
+        most, least = (each.placement.chip.name for each in found)
+        start = f"{most} takes more energy than {least} because of static power"
+        yield f"{start}: {' vs. '.join(power)}"
+
+
+def _elsewhere(report: Report) -> Iterator[str]:
+    """Yield what a dense network of the same size takes on other hardware."""
+    if report.conventional is not None:
+        found = []
+        for each in report.conventional.processors:
+            name = HARDWARE.get(each.operation.name, each.operation.title)
+            every, once = (wording.amount(j, "J") for j in (each.every_step_j, each.one_pass_j))
+            found.append(f"{name} {every} ({once})")
+        yield (
+            "Dense network of the same size, arithmetic only, once per step (per sample): "
+            + ", ".join(found)
+        )
+
+
+def _show_problems(report: Report, out: Console, name: str = "") -> None:
+    """Print why chips cannot hold the network; `name` tells it from others."""
+    for chip, each in report.estimated.items():
+        for problem in each.problems:
+            start = plain(f"{name} does not fit {chip}:".strip(), "bold red")
+            out.print(Text.assemble(start, " ", plain(problem)), soft_wrap=True)
+
+
+def _tables(report: Report) -> Iterator[Table]:
+    """Yield the tables below the first screen."""
+    yield report_tables.network(report)
+    yield report_tables.activity(report)
+    score, chips = report.counted.score, wording.chips(report)
+    if score is not None:
+        yield report_tables.classes(score, wording.classes(report))
+    elif report.predictions is not None:
+        yield report_tables.predictions(report, report.predictions)
+    if chips:
+        yield report_tables.estimates(chips, wording.settles([report]))
+        yield report_tables.load(chips)
+        yield report_tables.neurocores(report)
+        yield report_tables.constants(report)
+    if report.decisions is not None:
+        yield from report_tables.decisions(report, report.decisions)
+    if report.conventional is not None:
+        yield report_tables.conventional(report, report.conventional)
+    if report.neurobench is not None:
+        yield report_tables.neurobench(report.neurobench)
+    if report.measured is not None:
+        yield report_tables.measured(report.measured)
+
+
+# Networks side by side
+
+
+def show_networks(found: SideBySide, out: Console | None = None, *, brief: bool = False) -> None:
+    """Print the networks side by side on stdout, and in what their runs differ.
+
+    When `brief`, the table alone and why a chip cannot hold a network.
+    """
+    out = out or console()
+    for entry in () if brief else found.entries:
+        report, run = entry.report, entry.report.provenance
+        line = (
+            f"{entry.name} sha256 {report.digest[:12]}, {run['dataset']}, run on {run['backend']}"
+        )
+        out.print(plain(f"{line}: {wording.ran(report.counted)}"), soft_wrap=True)
+    print_table(out, networks.joined(found.entries))
+    for entry in found.entries:
+        _show_problems(entry.report, out, entry.name)
+    if not brief:
+        print_list(out, found.notes)
+
+
+# What --trace and --compare found
+
+
+def show_checks(report: RunReport, out: Console | None = None) -> None:
+    """Print the trace and the comparison on stdout, where they were asked for."""
+    out = out or console()
+    if report.trace is not None:
+        print_table(out, _trace(report.trace))
+    found = report.comparison
+    if found is None:
+        return
+    verdict, *rest = str(found).splitlines()
+    out.print(plain(verdict, "bold" if found.equal else "bold red"), soft_wrap=True)
+    for line in rest:
+        out.print(plain(line), soft_wrap=True)
+    if found.sides:
+        print_table(out, sides(found))
+    if found.note:
+        print_list(out, [f"note: {found.note}"])
+
+
+def _trace(trace: Trace) -> Table:
+    from neurodeploy.running.recording import SATURATED
+
+    def rate(value: float | None) -> Cell:
+        return NONE if value is None else Cell(f"{value:.2%}", value=value)
+
+    notes = [
+        f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps",
+        "wraps, clips: steps in which a neuron state overflowed, which SLAYER's states never do",
+    ]
+    if any(row.training_rate is not None for row in trace.layers):
+        notes.append("training: on the validation samples, not on those of this run")
+    return rows_of(
+        "Trace: firing rate in training and quantized, silent and saturated neurons, overflows",
+        trace.layers,
+        {
+            "layer": lambda row: row.layer,
+            "training": lambda row: rate(row.training_rate),
+            "quantized": lambda row: rate(row.rate),
+            "neurons": lambda row: row.neurons,
+            "silent": lambda row: row.silent_neurons,
+            "saturated": lambda row: row.saturated_neurons,
+            "wraps": lambda row: row.num_wraps,
+            "clips": lambda row: row.num_clips,
+        },
+        [*notes, *(f"note: {note}" for note in trace.notes)],
+    )
+
+
+def sides(found: Comparison) -> Table:
+    """Return what each side had at the first spike that differs."""
+    names = {"spike": "spike", "weighted": "weighted input", "current": "u", "voltage": "v"}
+    columns: Sequence[str] = [side.backend for side in found.sides]
+    rows = [
+        (Cell(label, value=label), *(_whole(getattr(side, name)) for side in found.sides))
+        for name, label in names.items()
+    ]
+    return Table("At the first difference", ("", *columns), tuple(rows))
+
+
+def _whole(value: int | None) -> Cell:
+    return NONE if value is None else Cell(f"{value:,}", value=value)

@@ -1,0 +1,315 @@
+"""The headline figures and the sentences of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.chips import Cost, Estimate
+from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.pages import report_tables, wording
+from neurodeploy.pages.figures import cores, raster
+from neurodeploy.pages.figures import steps as steps_figure
+from neurodeploy.pages.tables import Cell
+from neurodeploy.pages.wording import chips, clean
+
+if TYPE_CHECKING:
+    from neurodeploy.running.evaluation import Report
+
+PLAIN: Final = {
+    "delay_init_max": "longest delay before training (steps)",
+    "tau_grad": "width of the surrogate gradient (thresholds)",
+    "scale_grad": "scale of the surrogate gradient",
+}
+"""Options of a training whose names do not say what they are."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Headline figures of one kind.
+
+    Attributes:
+        title: of what.
+        entries: name and cell of each: one with the name "", or one for each chip.
+    """
+
+    title: str
+    entries: tuple[tuple[str, Cell], ...]
+
+
+def title(report: Report) -> str:
+    """Return what the report is about."""
+    return clean(report.network.task.name) or "Spiking network"
+
+
+def summary(report: Report) -> str:
+    """Return what ran, in a sentence."""
+    run = report.provenance
+    data = clean(run.get("dataset", "input spikes"))
+    return f"{wording.ran(report.counted)} from {data}, run on {run.get('backend', 'a backend')}."
+
+
+def tiles(report: Report) -> list[Tile]:
+    """Return the headline figures that are known."""
+    settles = wording.settles([report])
+    made = [
+        *_counted(report),
+        _of_chips(report, "Neurocores", report_tables.neurocores_in_use),
+        _estimate(report, "Energy per sample", lambda each: each.energy.total, "J"),
+        _estimate(report, "Latency per sample", lambda each: each.latency.sample_s, "s"),
+        _of_chips(report, "Keeps up in real time", _keeps_up),
+        _steps(report, f"Steps until {settles}"),
+        _of_chips(report, "Until then, at full speed", report_tables.decision_cost),
+        _of_chips(report, "Until then, in real time", report_tables.decision_cost_in_real_time),
+    ]
+    return [tile for tile in made if tile.entries]
+
+
+def _counted(report: Report) -> list[Tile]:
+    score, layers = report.counted.score, report.counted.layers
+    synops = sum(layer.synops_per_sample for layer in layers)
+    dense = sum(layer.dense_synops_per_sample for layer in layers)
+    of_dense = f"{wording.share(synops / max(dense, 1))} of dense"
+    made = [Tile("SynOps per sample", (("", Cell(wording.count(synops), of_dense)),))]
+    if score is None:
+        return made
+    note = f"macro F1 {score.macro_f1:.3f}, {number_of(score.silent_samples, 'sample')} silent"
+    return [Tile("Accuracy", (("", Cell(f"{score.accuracy:.2%}", note)),)), *made]
+
+
+def _of_chips(report: Report, name: str, read: Callable[[Estimated], Cell | None]) -> Tile:
+    found = ((title, read(each)) for title, each in chips(report))
+    return Tile(name, tuple((title, cell) for title, cell in found if cell is not None))
+
+
+def _estimate(report: Report, name: str, read: Callable[[Estimated], Estimate], unit: str) -> Tile:
+    """Return an estimate for each chip, all in one unit."""
+    bands = [(title, read(each)) for title, each in chips(report)]
+    scale = wording.scale((band.value or band.high for _, band in bands), unit)
+    cells = ((title, Cell(scale.amount(band.value), scale.ends(band))) for title, band in bands)
+    return Tile(name, tuple(cells))
+
+
+def _keeps_up(each: Estimated) -> Cell | None:
+    if each.real_time is None:
+        return None
+    slowest = wording.amount(each.latency.peak_step_s.high, "s")  # which decides it
+    note = f"at most {slowest} of {each.real_time.dt_s * 1e3:g} ms per step"
+    kept = each.real_time.keeps_up
+    return Cell("yes" if kept else "no", note, kept, "bad" * (not kept))
+
+
+def _steps(report: Report, name: str) -> Tile:
+    found = report.decisions
+    if found is None:
+        return Tile(name, ())
+    return Tile(name, (("", Cell(f"{found.earliest_step:,}", f"of {found.num_steps:,}")),))
+
+
+def why_more(report: Report) -> str:
+    """Return why one chip shows more energy than another, with the sources; "" for no such pair."""
+    found = wording.why_more(list(report.estimated.values()))
+    if found is None:
+        return ""
+    rows = [wording.static_power(each) for each in found]
+    most, least = (each.placement.chip.title for each in found)
+    power = [f"{wording.amount(row.si.value, 'W')} ({row.source})" for row in rows]
+    dynamic = [wording.amount(each.energy.dynamic.value, "J") for each in found]
+    return clean(
+        f"{most} takes more energy than {least} because of static power: {' vs. '.join(power)}, "
+        f"from different measurements. Without static power: {dynamic[0]} vs. {dynamic[1]}."
+    )
+
+
+def problems(report: Report) -> list[str]:
+    """Return why chips cannot hold the network, a sentence each."""
+    found = [
+        f"Does not fit {chip}: {clean(problem).rstrip('.')}."
+        for chip, each in chips(report)
+        for problem in each.problems
+    ]
+    hypothetical = (
+        "Figures of a chip that cannot hold the network are what it would take if it could."
+    )
+    return [hypothetical, *found] if found else []
+
+
+def accuracy(report: Report) -> list[str]:
+    """Return what to say of the accuracy."""
+    score = report.counted.score
+    if score is None:
+        return []
+    found = [
+        f"Counted: {score.accuracy:.2%} of {number_of(score.num_samples, 'sample')} are predicted "
+        "correctly."
+    ]
+    if score.num_samples == 1:
+        found.append("One sample says little about the accuracy.")
+    if score.silent_samples:
+        silent = number_of(score.silent_samples, "sample")
+        found.append(f"In {silent} no output neuron spiked; the prediction is then class 0.")
+    return found
+
+
+def steps(report: Report) -> list[str]:
+    """Return what to say of the steps to decision."""
+    found = report.decisions
+    if found is None:
+        return []
+    what = "accuracy" if found.accuracy_by_step is not None else "agreement with the final one"
+    titles = [title for title, _ in chips(report)]
+    drawn = titles[: steps_figure.CHIPS]
+    of = f" of {' and '.join(drawn)}" if len(drawn) < len(titles) else ""
+    return [
+        f"From step {found.earliest_step} of {found.num_steps} on, {what} stays within one point "
+        "of its final value. On average, a prediction no longer changes after step "
+        f"{found.mean_stable_step:.1f}; {report_tables.way(report)}.",
+        f"The scales below the curve convert steps to time and energy at full speed{of}, "
+        "in proportion; the table has the exact figures for the first steps.",
+    ]
+
+
+def load(report: Report) -> list[str]:
+    """Return which neurocore is the busiest on each chip; chips that agree go together."""
+    found: dict[str, list[str]] = {}
+    for chip, each in chips(report):
+        latency = each.latency
+        sentence = (
+            f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest over "
+            f"all steps: {wording.amount(latency.busiest_core_s, 's')} per step on average."
+        )
+        found.setdefault(sentence, []).append(chip)
+    return [f"On {' and '.join(some)}, {sentence}" for sentence, some in found.items()]
+
+
+def hardware_sources(report: Report) -> list[tuple[str, str, list[str]]]:
+    """Return each source on conventional hardware: its grade, itself, and what it is about."""
+    found: dict[tuple[str, str], list[str]] = {}
+    processors = report.conventional.processors if report.conventional else ()
+    for each in (processor.operation for processor in processors):
+        named = f"{each.title} ({each.caveat})" if each.caveat else each.title
+        found.setdefault((each.grade, each.source), []).append(named)
+    return [(grade, source, names) for (grade, source), names in found.items()]
+
+
+def places(report: Report) -> list[str]:
+    """Return what to say of the map of neurocores, and how to use fewer of them."""
+    advice = [
+        f"{chip}: {clean(text).rstrip('.')}."
+        for chip, each in chips(report)
+        for text in each.advice
+    ]
+    return [
+        "Each square is a neurocore in use with the number of its layer, filled as far as its "
+        "fullest budget; blue and grey alternate between layers. Empty tiles are free.",
+        *cores.drawn_in_part(report),
+        *advice,
+    ]
+
+
+def sample(report: Report) -> list[str]:
+    """Return what to say of the sample whose raster is drawn."""
+    shown = report.sample
+    if shown is None:
+        return []
+    data = "" if shown.number == shown.source_number else f" ({shown.source_number} in the data)"
+    found = [f"Sample {shown.number} of the run{data}, counted from 0."]
+    if len(shown.outputs) > 1:
+        names = wording.classes(report)
+        label = "" if shown.label is None else f", the label {names[shown.label]}"
+        found.append(f"The prediction is {names[int(shown.outputs.argmax())]}{label}.")
+    if not any(layer.spikes for layer in shown.layers):
+        found.append("No neuron fired in this sample.")
+    return [*found, *raster.thinned(report)]
+
+
+def sources(report: Report) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the rows of each chip's cost file: its title, and what they say."""
+    return [
+        (
+            f"{title} (cost file sha256 {each.placement.chip.digest[:12]})",
+            [_row(name, row) for name, row in each.placement.chip.rows().items()],
+        )
+        for title, each in chips(report)
+    ]
+
+
+def _row(name: str, row: Cost) -> dict[str, Any]:
+    readings = [
+        {
+            "value": _exact(reading.value),
+            "source": clean(reading.source),
+            "grade": reading.grade,
+            "set": clean(reading.set),
+        }
+        for reading in row.readings
+    ]
+    return {
+        "name": clean(name).replace("_", " "),
+        "value": _exact(row.value),
+        "unit": clean(row.unit),
+        "ends": "" if row.low == row.high else f"{_exact(row.low)} to {_exact(row.high)}",
+        "readings": readings,
+    }
+
+
+def _exact(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
+
+
+def provenance(report: Report) -> list[tuple[str, str]]:
+    """Return where the report comes from: names and values."""
+    run, pace = report.provenance, report.network.task.dt_ms
+    overflows = run.get("num_overflows")
+    counted = report.counted
+    found = {
+        "network, sha256": report.digest,
+        "data": run.get("dataset"),
+        "split": run.get("split"),
+        "backend": run.get("backend"),
+        "samples": f"{counted.num_samples:,} of {number_of(counted.num_steps, 'time step')}",
+        "time step": f"{pace:g} ms" if pace else "no duration given",
+        "overflows of neuron states": None if overflows is None else f"{overflows:,}",
+    }
+    for each in report.estimated.values():
+        found[f"cost file of {each.placement.chip.name}, sha256"] = each.placement.chip.digest
+    rows = [(clean(name), clean(value)) for name, value in found.items() if value is not None]
+    return [*versions(report), *rows]
+
+
+def versions(report: Report) -> list[tuple[str, str]]:
+    """Return the date and the versions of what made a report."""
+    day = report.provenance.get("date") or date.today().isoformat()
+    return [("date", clean(day)), *report.versions.items()]
+
+
+def training(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return how a network was trained, as its provenance has it: names and values."""
+    options = provenance.get("options")
+    found = {k: v for k, v in provenance.items() if k not in ("options", "training_rates")}
+    found.update(options if isinstance(options, Mapping) else {})
+    rows = ((_name(name), _listed(value, name)) for name, value in found.items())
+    return [(clean(name), clean(text)) for name, text in rows if text]
+
+
+def _name(name: str) -> str:
+    return PLAIN.get(name, name.replace("_", " "))
+
+
+def _listed(value: Any, name: str = "") -> str:
+    """Return a JSON value as words: of an object its plain values by name, "" for nothing.
+
+    What is called an accuracy is in percent.
+    """
+    if isinstance(value, Mapping):
+        named = ((_name(each), _listed(of, each)) for each, of in value.items())
+        return ", ".join(f"{each} {text}" for each, text in named if text)
+    if isinstance(value, (list, tuple)):
+        objects = any(isinstance(v, Mapping) for v in value)
+        return str(len(value)) if objects else wording.shape_text(value)
+    if name.endswith("accuracy") and isinstance(value, (int, float)):
+        return f"{value:.2%}"
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
