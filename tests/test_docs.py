@@ -133,6 +133,13 @@ def test_links_of_a_page_lead_to_files(page: str) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in OLD_NAMES])
+def test_files_that_a_page_names_exist(page: str) -> None:
+    folders = r"(?:neurodeploy|models|export|hw_sim|benchmarks|docs|tests|\.ci)/"
+    named = [each for each in code_of(page) if re.fullmatch(rf"{folders}[\w/.-]+", each)]
+    assert not [each for each in named if not (ROOT / each).exists()]
+
+
 WITH_PYTHON = [
     page for page, text in PAGES.items() if "```python\n" in text and page not in OWN_TEST
 ]
