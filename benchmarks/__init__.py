@@ -18,6 +18,6 @@ training      lava-dl, ours and other libraries train: python -m benchmarks.trai
 training_workload   the network; training_runs how they take turns, trainers their programs;
               training_page what it shows
 accuracy/     networks with and without delays, and artificial ones: python -m benchmarks.accuracy
-ann/          these artificial ones: python -m benchmarks.ann
-recipes/      how recipes were chosen: python -m benchmarks.recipes --task digits
+ann           these artificial ones: python -m benchmarks.ann
+recipes       search for configurations: python -m benchmarks.recipes --task digits
 """
