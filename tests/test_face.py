@@ -58,6 +58,16 @@ def names(trained: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def python(code: str, **environment: str) -> str:
+    """Return what a program prints in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT,
+        env={**os.environ, **environment}, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 @pytest.mark.parametrize("name", nd.__all__)
 def test_examples_of_docstrings_hold(
     name: str, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -90,12 +100,7 @@ network = neurodeploy.QuantizedNetwork([layer])
 neurodeploy.evaluate(network, np.ones((2, 1, 9), np.uint8))
 print(json.dumps([heavy, state()[:2] == before[:2]]))
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT,
-        check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == [[], True]
+    assert json.loads(python(code)) == [[], True]
 
 
 THREADS = """
@@ -118,11 +123,7 @@ print(len({each.spikes[0].tobytes() for each in found}), len(found))
 
 
 def test_threads_share_the_simulator_where_numba_has_only_its_own_pool() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=600, cwd=ROOT,
-        env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue"}, check=False,
-    )  # fmt: skip
-    assert (ran.returncode, ran.stdout) == (0, "1 8\n"), ran.stderr
+    assert python(THREADS, NUMBA_THREADING_LAYER="workqueue") == "1 8\n"
 
 
 def test_simulations_run_in_threads() -> None:
@@ -262,11 +263,7 @@ for name in ("fit", "quantize", "to_lava"):
     except nd.InputError as error:
         print(type(error).__name__, "pip install" in str(error))
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT,
-        check=False,
-    )  # fmt: skip
-    assert ran.stdout.splitlines() == ["MissingPackageError True"] * 3, ran.stderr
+    assert python(code).splitlines() == ["MissingPackageError True"] * 3
 
 
 def test_trainings_in_threads_come_to_the_weights_of_one(trained: dict[str, Any]) -> None:
