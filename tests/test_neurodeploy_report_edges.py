@@ -116,7 +116,7 @@ def test_in_real_time_a_sample_and_a_decision_last_as_long_as_the_sensor_takes(n
 
 def test_beside_conventional_hardware_stand_dynamic_and_total_energy(network):
     made = evaluate(network, np.load("x.npy"), chips="loihi1")
-    rows = report_tables.conventional(made, made.conventional).rows[-2:]
+    rows = report_tables.conventional(made)[0].rows[-2:]
     energy = made.estimated["loihi1"].energy
     assert [row[-1].value for row in rows] == [energy.dynamic.value, energy.total.value]
 

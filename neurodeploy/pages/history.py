@@ -8,13 +8,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from neurodeploy.cli import number_of
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import INK, SOFT
 
@@ -29,8 +31,7 @@ COLOURS: Final = (
     "#2e7fc4", "#c4661a", "#3a9150", "#b0549c", "#8a7a2c", "#5a6fd0", "#c24a4a", "#2f9190",
 )  # fmt: skip
 """Of lines, distinct on light and dark; text beside them is in ink."""
-APART: Final = 0.055
-"""Of the height of the axes, between the names of two lines."""
+DPI: Final = 120
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,6 @@ def _decays(epoch: Epoch) -> dict[str, float]:
     }
 
 
-DPI: Final = 120
-
-
 def delay_names(layers: Sequence[LayerSpec]) -> tuple[str, ...]:
     """Return a name for each layer's learned delays: by the layer that their spikes arrive at, as
     in a report."""
@@ -95,9 +93,9 @@ PANELS: Final = (
 def title(history: Sequence[Epoch], *, best: int | None = None) -> str:
     """Return how many epochs there are and which is the best, in words."""
     shown = history[_best(history, best)]
-    epochs = f"{len(history):,} epoch{'s' * (len(history) != 1)}"
-    accuracy = f"{PERCENT * shown.validation_accuracy:.1f}% of the validation samples correct"
-    return f"Training of {epochs}, the best is epoch {shown.epoch}: {accuracy}"
+    epochs = number_of(len(history), "epoch")
+    accuracy = f"{PERCENT * shown.validation_accuracy:.1f}% validation accuracy"
+    return f"Training of {epochs}; best epoch {shown.epoch}: {accuracy}"
 
 
 def _best(history: Sequence[Epoch], best: int | None) -> int:
@@ -114,7 +112,7 @@ def draw(
     best: int | None = None,
     layers: Sequence[LayerSpec] = (),
 ) -> None:
-    """Draw what became of loss, accuracy and every layer over the epochs into a PNG file.
+    """Draw loss, accuracy and what became of every layer over the epochs into a PNG file.
 
     Args:
         history: one epoch or more.
@@ -166,7 +164,7 @@ def figure(
 
 
 def _draw(axes: Axes, panel: Panel, history: Sequence[Epoch], names: Sequence[str] = ()) -> None:
-    """Draw a line for each value of a panel and name it where it ends, as `names` has it if any."""
+    """Draw a line for each value of a panel; `names`, if any, replace those in the legend."""
     epochs = [epoch.epoch for epoch in history]
     read = [panel.read(epoch) for epoch in history]
     lines = {name: [values[name] for values in read] for name in read[-1]}
@@ -174,12 +172,15 @@ def _draw(axes: Axes, panel: Panel, history: Sequence[Epoch], names: Sequence[st
         lines = dict(zip(names, lines.values(), strict=True))
     axes.set_title(panel.title)
     axes.grid(visible=True, axis="y")
-    for index, values in enumerate(lines.values()):
-        colour = COLOURS[index % len(COLOURS)]
+    for values, colour in zip(lines.values(), cycle(COLOURS)):
         axes.plot(epochs, values, "o-", ms=3, color=colour)
     every = [value for values in lines.values() for value in values]
     axes.set_ylim(*(accuracy_span(every) if panel is ACCURACY else _from_zero(every, panel.least)))
-    _name(axes, {name: values[-1] for name, values in lines.items() if name})
+    if any(lines):
+        axes.legend(
+            lines, loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=9,
+            labelcolor=INK, handlelength=0.8, borderaxespad=0,
+        )  # fmt: skip
     if not lines:
         axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", color=SOFT)
 
@@ -193,27 +194,3 @@ def accuracy_span(values: Sequence[float]) -> tuple[float, float]:
     high = min(100.0, max(values) + 1)
     low = min(min(values) - 1, high - LEAST_ACCURACY)
     return max(0.0, low), max(high, LEAST_ACCURACY)
-
-
-def _name(axes: Axes, ends: dict[str, float]) -> None:
-    """Write the names of lines beside their ends, none over another."""
-    low, high = axes.get_ylim()
-    places = _apart([(value - low) / (high - low) for value in ends.values()])
-    for index, (name, y) in enumerate(zip(ends, places)):
-        how: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
-        axes.scatter([1.03], [y], s=16, color=COLOURS[index % len(COLOURS)], **how)
-        axes.text(1.05, y, name, va="center", size=9, color=INK, **how)
-
-
-def _apart(heights: Sequence[float]) -> list[float]:
-    """Return heights, 0 to 1, moved until they are `APART`: up, and down from the top again."""
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    found, free = list(heights), 0.0
-    for index in order:
-        found[index] = max(free, found[index])
-        free = found[index] + APART
-    free = 1.0
-    for index in reversed(order):
-        found[index] = min(free, found[index])
-        free = found[index] - APART
-    return found

@@ -1,7 +1,6 @@
 """A report, and networks side by side, as one HTML file that needs nothing else.
 
-`report --html page.html`. The templates hold the headings and whatever does not depend on the run;
-`texts` has the sentences that do.
+`report --html page.html`. The templates hold headings and sentences.
 """
 
 from __future__ import annotations
@@ -15,13 +14,22 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.reports.report import NOT_MODELLED
 from neurodeploy.models.files import replacing
 from neurodeploy.pages import networks, report_tables, texts
-from neurodeploy.pages.figures import drawing
+from neurodeploy.pages.figures import cores, drawing, raster, steps
 from neurodeploy.pages.figures.drawing import Drawn
-from neurodeploy.pages.tables import Cell, Table
-from neurodeploy.pages.wording import chips, classes, clean
+from neurodeploy.pages.report_tables import (
+    DECISION,
+    ENERGIES,
+    REAL_TIME_ENERGY,
+    REAL_TIME_TIME,
+    SIZE,
+    TIME,
+)
+from neurodeploy.pages.tables import Cell, Table, chip_table
+from neurodeploy.pages.wording import amount, chips, classes, clean, settles
 
 if TYPE_CHECKING:
     from neurodeploy.running.evaluation import Report
@@ -38,22 +46,25 @@ def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
         report: what it shows.
         drawn: every figure by its name.
     """
-    caveats = [clean(c) for _, each in chips(report) for c in each.placement.chip.caveats]
+    some = chips(report)
+    caveats = [clean(c) for _, each in some for c in each.placement.chip.caveats]
     return template("report").render(
+        report=report,
+        chips=some,
+        chips_drawn=steps.CHIPS,
+        classes=classes(report),
         figures={name: figure(each) for name, each in drawn.items()},
+        notes={
+            "cores": cores.drawn_in_part(report),
+            "raster": raster.thinned(report) if report.sample else [],
+            "way": report_tables.way(report),
+        },
         title=texts.title(report),
         summary=texts.summary(report),
-        digest=report.digest[:12],
         tiles=texts.tiles(report),
         why=texts.why_more(report),
         problems=texts.problems(report),
-        texts={
-            name: getattr(texts, name)(report)
-            for name in ("accuracy", "steps", "load", "places", "sample")
-        },
         tables=_tables(report),
-        hardware=texts.hardware_sources(report),
-        sources=texts.sources(report),
         provenance=texts.provenance(report),
         training=texts.training(report.network.provenance),
         caveats=list(dict.fromkeys(caveats)),
@@ -63,26 +74,32 @@ def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
 
 def _tables(report: Report) -> dict[str, list[Table]]:
     """Return the tables of each section of the page."""
-    score, found, some = report.counted.score, report.decisions, chips(report)
-    made: dict[str, list[Table]] = {
-        "network": [report_tables.network(report)],
-        "activity": [report_tables.activity(report)],
+    some, fast = chips(report), "at full speed"
+    real = report_tables.real_time(some)
+    energy = {fast: ENERGIES, real: REAL_TIME_ENERGY}
+    time = {fast: TIME, real: REAL_TIME_TIME}
+    decision = chip_table(some, f"Until {settles([report])}", {"": DECISION})
+    made = {
+        "accuracy": report_tables.classes(report),
+        "decisions": [decision, *report_tables.decisions(report)],
+        "energy": [
+            chip_table(some, "Energy per sample, and power", energy),
+            report_tables.constants(report),
+        ],
+        "time": [
+            chip_table(some, "Time per time step and per sample", time),
+            report_tables.load(some),
+        ],
+        "placement": [
+            chip_table(some, "Neurocores and chips in use", {"": SIZE}),
+            report_tables.neurocores(report),
+        ],
+        "activity": [report_tables.activity(report), *report_tables.neurobench(report)],
         "outputs": report_tables.sample_outputs(report),
-        "placement": [report_tables.size(some), report_tables.neurocores(report)],
-        "energy": [report_tables.energies(some), report_tables.constants(report)],
-        "time": [report_tables.times(some), report_tables.load(some)],
+        "conventional": report_tables.conventional(report),
+        "measured": report_tables.measured(report),
+        "network": [report_tables.network(report)],
     }
-    optional = {
-        "accuracy": score and [report_tables.classes(score, classes(report))],
-        "decisions": found
-        and [report_tables.decision(report, some), *report_tables.decisions(report, found)],
-        "conventional": report.conventional
-        and [report_tables.conventional(report, report.conventional)],
-        "measured": report.measured and [report_tables.measured(report.measured)],
-    }
-    made |= {name: tables or [] for name, tables in optional.items()}
-    if report.neurobench is not None:
-        made["activity"].append(report_tables.neurobench(report.neurobench))
     return {name: [table for table in tables if table.rows] for name, tables in made.items()}
 
 
@@ -138,9 +155,14 @@ def _environment() -> Environment:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
     )  # fmt: skip
-    environment.filters["clean"] = clean
+    environment.filters.update(clean=clean, of=number_of, amount=amount, exact=exact)
     environment.tests["broad"] = broad
     return environment
+
+
+def exact(value: float) -> str:
+    """Return a value of a cost file as it stands there."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
 def broad(table: Table) -> bool:

@@ -9,13 +9,12 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.activity import Breakdown, Measured
+from neurodeploy.hw_sim.activity import Breakdown
 from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.hw_sim.conventional import WHEN, Conventional
+from neurodeploy.hw_sim.conventional import WHEN
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimates import Energy
-from neurodeploy.hw_sim.neurobench_metrics import Neurobench
-from neurodeploy.hw_sim.readout import Predictions, Score
+from neurodeploy.hw_sim.readout import Score
 from neurodeploy.hw_sim.reports.estimated import Decision, Estimated, decide, tiles_of
 from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
@@ -80,7 +79,13 @@ def activity(report: Report) -> Table:
     )
 
 
-def classes(score: Score, names: Sequence[str]) -> Table:
+def classes(report: Report) -> list[Table]:
+    """Return how well each class is recognized; nothing without labels."""
+    score = report.counted.score
+    return [] if score is None else [class_table(score, wording.classes(report))]
+
+
+def class_table(score: Score, names: Sequence[str]) -> Table:
     """Return how well each class is recognized, and what it is most often mistaken for.
 
     The number stands for the name of the other class where shortened names are alike.
@@ -124,8 +129,11 @@ SAMPLES_SHOWN: Final = 10
 OUTPUTS_SHOWN: Final = 10
 
 
-def predictions(report: Report, found: Predictions) -> Table:
+def predictions(report: Report) -> list[Table]:
     """Return the predictions of the first samples, and the outputs that they rest on."""
+    found = report.predictions
+    if found is None:
+        return []
     names, outputs = wording.classes(report), found.outputs
     some = min(outputs.shape[1], OUTPUTS_SHOWN)
     best: dict[str, Callable[[int], Value]] = {
@@ -135,7 +143,7 @@ def predictions(report: Report, found: Predictions) -> Table:
     several = outputs.shape[1] > 1
     shown = range(min(len(outputs), SAMPLES_SHOWN))
     more = report.counted.num_samples - len(shown)
-    return rows_of(
+    table = rows_of(
         f"Predictions (counted), from {found.description}",
         shown,
         {
@@ -148,6 +156,7 @@ def predictions(report: Report, found: Predictions) -> Table:
         },
         [f"{more:,} more; --json has the first {len(outputs):,}"] if more > 0 else [],
     )
+    return [table]
 
 
 def _output(value: Any) -> Cell:
@@ -169,8 +178,11 @@ def sample_outputs(report: Any) -> list[Table]:
     return [rows_of(f"Outputs of this sample, from {how}", pairs, columns)]
 
 
-def neurobench(found: Neurobench) -> Table:
+def neurobench(report: Report) -> list[Table]:
     """Return NeuroBench's metrics."""
+    found = report.neurobench
+    if found is None:
+        return []
     metrics: dict[str, Value] = {
         "connection sparsity": Cell(f"{found.connection_sparsity:.1%}"),
         "activation sparsity": Cell(f"{found.activation_sparsity:.1%}"),
@@ -184,15 +196,19 @@ def neurobench(found: Neurobench) -> Table:
     }
     shown = {k: Cell(f"{v:,.0f}") if isinstance(v, float) else v for k, v in metrics.items()}
     columns: dict[str, Callable[[str], Value]] = {"metric": str, "value": shown.__getitem__}
-    return rows_of("NeuroBench metrics, operations per sample", shown, columns)
+    table = rows_of("NeuroBench metrics, operations per sample", shown, columns)
+    return [table]
 
 
-def measured(found: Measured) -> Table:
+def measured(report: Report) -> list[Table]:
     """Return what real hardware measured: the power of a run and the energy of an inference."""
+    found = report.measured
+    if found is None:
+        return []
     supplies = {"vdd": "supply VDD", "vdd_m": "supply VDDM", "vdd_io": "supply VDDIO"}
     time = found.time_per_step_us
     step = "" if time is None else f", {wording.amount(time * 1e-6, 's')} per time step"
-    return rows_of(
+    table = rows_of(
         f"Measured on hardware, {number_of(found.num_samples, 'sample')}{step}",
         [field.name for field in fields(Breakdown)],
         {
@@ -203,6 +219,7 @@ def measured(found: Measured) -> Table:
             ),
         },
     )
+    return [table]
 
 
 # What is estimated for each chip: fields, in groups that share a unit
@@ -258,11 +275,11 @@ ENERGIES: Final[tuple[Group, ...]] = (
     (Field("power", lambda e: e.power.total, "W"),),
     (Field("  static", lambda e: e.power.static, "W"),),
 )
-PACE_TIME: Final[tuple[Group, ...]] = (
+REAL_TIME_TIME: Final[tuple[Group, ...]] = (
     (Field("keeps up", _keeps_up),),
     (Field("time per sample", known("real_time.sample_s"), "s"),),
 )
-PACE_ENERGY: Final[tuple[Group, ...]] = (
+REAL_TIME_ENERGY: Final[tuple[Group, ...]] = (
     (Field("energy per sample", known("real_time_energy.total"), "J"),),
     (Field("  dynamic", known("real_time_energy.dynamic"), "J"),),
     (Field("power", known("real_time_power.total"), "W"),),
@@ -277,7 +294,8 @@ DECISION: Final[tuple[Group, ...]] = (
 )
 
 
-def _real_time(chips: Chips) -> str:
+def real_time(chips: Chips) -> str:
+    """Return the heading of what is at the sensor's pace."""
     return f"real time, {wording.pace([each for _, each in chips])}"
 
 
@@ -286,32 +304,10 @@ def estimates(chips: Chips, settles: str = "predictions settle") -> Table:
     sections = {
         "": SIZE,
         "at full speed": TIME + ENERGIES,
-        _real_time(chips): PACE_TIME + PACE_ENERGY,
+        real_time(chips): REAL_TIME_TIME + REAL_TIME_ENERGY,
         f"until {settles}": DECISION,
     }
     return chip_table(chips, "Estimates per sample: likely value (low to high)", sections)
-
-
-def energies(chips: Chips) -> Table:
-    """Return energy and power of the mean sample."""
-    sections = {"at full speed": ENERGIES, _real_time(chips): PACE_ENERGY}
-    return chip_table(chips, "Energy per sample, and power", sections)
-
-
-def times(chips: Chips) -> Table:
-    """Return times and rates, and whether chips keep up with the sensor."""
-    sections = {"at full speed": TIME, _real_time(chips): PACE_TIME}
-    return chip_table(chips, "Time per time step and per sample", sections)
-
-
-def decision(report: Report, chips: Chips) -> Table:
-    """Return time and energy until the predictions settle."""
-    return chip_table(chips, f"Until {wording.settles([report])}", {"": DECISION})
-
-
-def size(chips: Chips) -> Table:
-    """Return neurocores and chips in use."""
-    return chip_table(chips, "Neurocores and chips in use", {"": SIZE})
 
 
 def _exchange(label: str, name: str) -> tuple[Group, ...]:
@@ -397,8 +393,11 @@ def constants(report: Report) -> Table:
     return Table(title, ("source", *(wording.PARTS.get(p, p) for p in parts)), tuple(rows))
 
 
-def conventional(report: Report, found: Conventional) -> Table:
+def conventional(report: Report) -> list[Table]:
     """Return what a dense network of the same size takes on other hardware."""
+    found = report.conventional
+    if found is None:
+        return []
     rows: list[tuple[str, float | None, float | None, float]] = [
         (each.operation.title, each.operation.energy_j, each.one_pass_j, each.every_step_j)
         for each in found.processors
@@ -410,7 +409,7 @@ def conventional(report: Report, found: Conventional) -> Table:
     def energy(place: int) -> Callable[[Any], Value]:
         return lambda row: cell("") if row[place] is None else amount(row[place], "J")
 
-    return rows_of(
+    table = rows_of(
         "Energy per sample of a dense network of the same size, arithmetic only",
         rows,
         {
@@ -421,6 +420,7 @@ def conventional(report: Report, found: Conventional) -> Table:
         },
         list(WHEN.values()),
     )
+    return [table]
 
 
 # What fewer time steps cost
@@ -430,8 +430,11 @@ POINTS: Final = 8
 Cost: TypeAlias = "tuple[Estimate, Energy]"
 
 
-def decisions(report: Report, found: Decisions) -> list[Table]:
+def decisions(report: Report) -> list[Table]:
     """Return what steps cost at full speed, and in real time where the sensor's pace is known."""
+    found = report.decisions
+    if found is None:
+        return []
     parts = min(POINTS, found.num_steps)
     evenly = {round(found.num_steps * part / parts) for part in range(1, parts + 1)}
     points = sorted(evenly | {found.earliest_step})
@@ -444,7 +447,7 @@ def decisions(report: Report, found: Decisions) -> list[Table]:
             paced[name] = in_real_time
     tables = [_steps("Accuracy, time and energy by time steps, at full speed", found, points, fast)]
     if paced:
-        title = f"The same in {_real_time(wording.chips(report))}"
+        title = f"The same in {real_time(wording.chips(report))}"
         tables.append(_steps(title, found, points, paced))
     last = tables.pop()
     return [*tables, Table(last.title, last.columns, last.rows, tuple(_settled(report, found)))]
@@ -506,7 +509,7 @@ def first_screen(report: Report, chips: Chips) -> Table:
         (Field("  largest parts", _largest_parts),),
         (LATENCY,),
         (Field("  busiest neurocore", _busiest),),
-        (Field(_real_time(chips), _keeps_up),),
+        (Field(real_time(chips), _keeps_up),),
         (Field("  power", known("real_time_power.total"), "W"),),
         (Field(f"{wording.settles([report])} after", _settled_after),),
         (Field("  at full speed", decision_cost),),

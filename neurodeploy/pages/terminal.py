@@ -284,24 +284,16 @@ def _tables(report: Report) -> Iterator[Table]:
     """Yield the tables below the first screen."""
     yield report_tables.network(report)
     yield report_tables.activity(report)
-    score, chips = report.counted.score, wording.chips(report)
-    if score is not None:
-        yield report_tables.classes(score, wording.classes(report))
-    elif report.predictions is not None:
-        yield report_tables.predictions(report, report.predictions)
-    if chips:
+    yield from report_tables.classes(report) or report_tables.predictions(report)
+    if chips := wording.chips(report):
         yield report_tables.estimates(chips, wording.settles([report]))
         yield report_tables.load(chips)
         yield report_tables.neurocores(report)
         yield report_tables.constants(report)
-    if report.decisions is not None:
-        yield from report_tables.decisions(report, report.decisions)
-    if report.conventional is not None:
-        yield report_tables.conventional(report, report.conventional)
-    if report.neurobench is not None:
-        yield report_tables.neurobench(report.neurobench)
-    if report.measured is not None:
-        yield report_tables.measured(report.measured)
+    yield from report_tables.decisions(report)
+    yield from report_tables.conventional(report)
+    yield from report_tables.neurobench(report)
+    yield from report_tables.measured(report)
 
 
 # Networks side by side

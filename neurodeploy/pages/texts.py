@@ -1,4 +1,4 @@
-"""The headline figures and the sentences of a page."""
+"""The headline figures of a page, and where a report comes from."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.chips import Cost, Estimate
+from neurodeploy.hw_sim.chips import Estimate
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import report_tables, wording
-from neurodeploy.pages.figures import cores, raster
-from neurodeploy.pages.figures import steps as steps_figure
 from neurodeploy.pages.tables import Cell
 from neurodeploy.pages.wording import chips, clean
 
@@ -135,129 +133,6 @@ def problems(report: Report) -> list[str]:
         "Figures of a chip that cannot hold the network are what it would take if it could."
     )
     return [hypothetical, *found] if found else []
-
-
-def accuracy(report: Report) -> list[str]:
-    """Return what to say of the accuracy."""
-    score = report.counted.score
-    if score is None:
-        return []
-    found = [
-        f"Counted: {score.accuracy:.2%} of {number_of(score.num_samples, 'sample')} are predicted "
-        "correctly."
-    ]
-    if score.num_samples == 1:
-        found.append("One sample says little about the accuracy.")
-    if score.silent_samples:
-        silent = number_of(score.silent_samples, "sample")
-        found.append(f"In {silent} no output neuron spiked; the prediction is then class 0.")
-    return found
-
-
-def steps(report: Report) -> list[str]:
-    """Return what to say of the steps to decision."""
-    found = report.decisions
-    if found is None:
-        return []
-    what = "accuracy" if found.accuracy_by_step is not None else "agreement with the final one"
-    titles = [title for title, _ in chips(report)]
-    drawn = titles[: steps_figure.CHIPS]
-    of = f" of {' and '.join(drawn)}" if len(drawn) < len(titles) else ""
-    return [
-        f"From step {found.earliest_step} of {found.num_steps} on, {what} stays within one point "
-        "of its final value. On average, a prediction no longer changes after step "
-        f"{found.mean_stable_step:.1f}; {report_tables.way(report)}.",
-        f"The scales below the curve convert steps to time and energy at full speed{of}, "
-        "in proportion; the table has the exact figures for the first steps.",
-    ]
-
-
-def load(report: Report) -> list[str]:
-    """Return which neurocore is the busiest on each chip; chips that agree go together."""
-    found: dict[str, list[str]] = {}
-    for chip, each in chips(report):
-        latency = each.latency
-        sentence = (
-            f"neurocore {latency.busiest_core} (layer {latency.busiest_layer}) is the busiest over "
-            f"all steps: {wording.amount(latency.busiest_core_s, 's')} per step on average."
-        )
-        found.setdefault(sentence, []).append(chip)
-    return [f"On {' and '.join(some)}, {sentence}" for sentence, some in found.items()]
-
-
-def hardware_sources(report: Report) -> list[tuple[str, str, list[str]]]:
-    """Return each source on conventional hardware: its grade, itself, and what it is about."""
-    found: dict[tuple[str, str], list[str]] = {}
-    processors = report.conventional.processors if report.conventional else ()
-    for each in (processor.operation for processor in processors):
-        named = f"{each.title} ({each.caveat})" if each.caveat else each.title
-        found.setdefault((each.grade, each.source), []).append(named)
-    return [(grade, source, names) for (grade, source), names in found.items()]
-
-
-def places(report: Report) -> list[str]:
-    """Return what to say of the map of neurocores, and how to use fewer of them."""
-    advice = [
-        f"{chip}: {clean(text).rstrip('.')}."
-        for chip, each in chips(report)
-        for text in each.advice
-    ]
-    return [
-        "Each square is a neurocore in use with the number of its layer, filled as far as its "
-        "fullest budget; blue and grey alternate between layers. Empty tiles are free.",
-        *cores.drawn_in_part(report),
-        *advice,
-    ]
-
-
-def sample(report: Report) -> list[str]:
-    """Return what to say of the sample whose raster is drawn."""
-    shown = report.sample
-    if shown is None:
-        return []
-    data = "" if shown.number == shown.source_number else f" ({shown.source_number} in the data)"
-    found = [f"Sample {shown.number} of the run{data}, counted from 0."]
-    if len(shown.outputs) > 1:
-        names = wording.classes(report)
-        label = "" if shown.label is None else f", the label {names[shown.label]}"
-        found.append(f"The prediction is {names[int(shown.outputs.argmax())]}{label}.")
-    if not any(layer.spikes for layer in shown.layers):
-        found.append("No neuron fired in this sample.")
-    return [*found, *raster.thinned(report)]
-
-
-def sources(report: Report) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the rows of each chip's cost file: its title, and what they say."""
-    return [
-        (
-            f"{title} (cost file sha256 {each.placement.chip.digest[:12]})",
-            [_row(name, row) for name, row in each.placement.chip.rows().items()],
-        )
-        for title, each in chips(report)
-    ]
-
-
-def _row(name: str, row: Cost) -> dict[str, Any]:
-    readings = [
-        {
-            "value": _exact(reading.value),
-            "source": clean(reading.source),
-            "grade": reading.grade,
-            "set": clean(reading.set),
-        }
-        for reading in row.readings
-    ]
-    return {
-        "name": clean(name).replace("_", " "),
-        "value": _exact(row.value),
-        "unit": clean(row.unit),
-        "ends": "" if row.low == row.high else f"{_exact(row.low)} to {_exact(row.high)}",
-        "readings": readings,
-    }
-
-
-def _exact(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
 def provenance(report: Report) -> list[tuple[str, str]]:
