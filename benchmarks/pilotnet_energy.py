@@ -32,7 +32,7 @@ from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.layers import InputLayer
-from neurodeploy.models.network import QuantizedNetwork, digest
+from neurodeploy.models.network import QuantizedNetwork
 
 CHIP = "loihi2"
 TUNED = "PilotNet"
@@ -125,7 +125,7 @@ def run(shifted: int) -> Result:
         one = slice(index, index + 1)
         alone = Activity(found.inputs[one], tuple(each[one] for each in found.spikes))
         images.append(_image(name, network, alone, placement))
-    return Result(digest(network), tuple(images))
+    return Result(network.digest, tuple(images))
 
 
 def _image(name: str, network: QuantizedNetwork, activity: Activity, placement: Placement) -> Image:

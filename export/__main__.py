@@ -140,7 +140,6 @@ def write_checked(
         InputError: when the file cannot be written, or reads back otherwise.
     """
     from neurodeploy.export import netx
-    from neurodeploy.models.network import digest
     from neurodeploy.running.comparison import check_equivalence
 
     with cli.progress("comparing spikes") as advance:
@@ -159,10 +158,10 @@ def write_checked(
     if comparison.num_overflows:
         cli.say(f"warning: a state left its width {overflows}; the chip wraps or clips it")
     netx.write(network, path)
-    if digest(netx.read(path)) != digest(network):
+    if netx.read(path).digest != network.digest:
         raise InputError(f"{path} reads back otherwise than it was written; check the disk")
     print(
-        f"Wrote {path} (sha256 {digest(network)[:12]}): SLAYER and the simulator agree in all "
+        f"Wrote {path} (sha256 {network.digest[:12]}): SLAYER and the simulator agree in all "
         f"{cli.number_of(comparison.num_spikes, 'spike')} of "
         f"{cli.number_of(comparison.num_layers, 'layer')} over {over}"
     )

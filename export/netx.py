@@ -33,7 +33,7 @@ from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import check_file, replacing
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
-from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 from neurodeploy.models.old_names import renamed
 
@@ -191,7 +191,7 @@ def write(network: QuantizedNetwork, path: Path) -> None:
                 write_layer(group, entry)
         own = file.create_group(GROUP)
         own.attrs["format_version"] = FORMAT_VERSION
-        own.attrs["digest"] = digest(network)
+        own.attrs["digest"] = network.digest
         own.attrs["task"] = json.dumps(network.task.as_dict())
         own.attrs["provenance"] = json.dumps(dict(network.provenance))
         own.attrs["input_shape"] = network.input_shape
@@ -294,7 +294,7 @@ def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
         own.attrs["message_bits"] if own else defaults.message_bits,
         group,
     )
-    if own and own.attrs["digest"] != digest(network):
+    if own and own.attrs["digest"] != network.digest:
         raise InputError("the content was changed, its digest does not match; export it again")
     return network
 

@@ -40,7 +40,7 @@ _ONLY: Final = {
 
 _STEP: Final = 1 / loihi.SLAYER_SCALE
 
-Size: TypeAlias = Annotated[int, Meta(ge=1, le=loihi.SENDERS_MAX)]
+Size: TypeAlias = Annotated[int, Meta(ge=1, le=loihi.FAN_IN_MAX)]
 Decay: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Gradient: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e6)]
 From0: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -120,7 +120,7 @@ class LayerSpec:
         size = "channels" if self.kind == "conv" else "neurons"
         if getattr(self, size) is None:
             raise InputError(
-                f"a {self.kind} layer needs {size}, an integer from 1 to {loihi.SENDERS_MAX}"
+                f"a {self.kind} layer needs {size}, an integer from 1 to {loihi.FAN_IN_MAX}"
             )
         if self.delays == "synaptic" and self.kind != "dense":
             raise InputError(
@@ -175,10 +175,10 @@ class Architecture:
 
     def __post_init__(self) -> None:
         schema.check_fields(self)
-        if len(self.input_shape) not in (1, 3) or math.prod(self.input_shape) > loihi.SENDERS_MAX:
+        if len(self.input_shape) not in (1, 3) or math.prod(self.input_shape) > loihi.FAN_IN_MAX:
             raise InputError(
                 f"input_shape is {self.input_shape}; give (channels,) or (channels, height, "
-                f"width), at most {loihi.SENDERS_MAX} in total"
+                f"width), at most {loihi.FAN_IN_MAX} in total"
             )
         if not self.layers:
             raise InputError("the network has no layers; give at least one")
@@ -335,11 +335,11 @@ def _shape_after(before: Shape, layer: LayerSpec, index: int) -> Shape:
         (math.prod(shape), "neurons", "fewer channels or a larger stride"),
         (fan_in, "synapses per neuron", "a smaller kernel or more groups"),
     ):
-        if count > loihi.SENDERS_MAX:
+        if count > loihi.FAN_IN_MAX:
             raise InputError(
                 f"layer {index} makes images of {_product(shape)} (channels x height x width) from "
                 f"{_product(before)} with a kernel of {kernel}, {count:,} {what}; the limit is "
-                f"{loihi.SENDERS_MAX:,}, so give {way_out}"
+                f"{loihi.FAN_IN_MAX:,}, so give {way_out}"
             )
     return shape
 

@@ -13,45 +13,43 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 
 
 def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> IntArray:
-    """Return a contiguous read-only integer copy of `values`.
+    """Return a contiguous, read-only copy of `values` with an integer dtype.
 
     Raises:
-        InputError: when a value is not a whole number or does not fit `dtype`.
+        InputError: when a value is not an integer or does not fit `dtype`.
     """
     try:
-        given = np.asarray(values)
+        array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
         reason = str(error).splitlines()[0]
         raise InputError(f"{name} cannot be read as an array of numbers ({reason})") from None
-    if given.dtype.kind not in "biuf":
-        raise InputError(f"{name} has dtype {given.dtype}; it must hold whole numbers")
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} has dtype {array.dtype}; it must hold integers")
     with np.errstate(invalid="ignore"):
-        converted = given.astype(dtype, order="C", copy=True)
-    if not np.array_equal(converted, given):
-        wrong = given[converted != given].flat[0]
-        raise InputError(
-            f"{name} holds {wrong}; it must hold whole numbers that fit {dtype.__name__}"
-        )
+        converted = array.astype(dtype, order="C", copy=True)
+    if not np.array_equal(converted, array):
+        wrong = array[converted != array].flat[0]
+        raise InputError(f"{name} holds {wrong}; it must hold integers that fit {dtype.__name__}")
     converted.setflags(write=False)
     return converted
 
 
 def check_range(values: IntArray, low: int, high: int, name: str) -> None:
-    """Raise InputError unless every value lies in `low..high`."""
+    """Raise InputError unless every value is in `low..high`."""
     for extreme in (values.min(initial=low), values.max(initial=low)):
         if not low <= extreme <= high:
             raise InputError(f"{name} holds {extreme}; the range is {low} to {high}")
 
 
 def whole(value: ArrayLike, low: int, high: int, name: str) -> int:
-    """Return one whole number in `low..high`.
+    """Return one integer in `low..high`.
 
     Raises:
-        InputError: when there are several, or the number is not whole or out of range.
+        InputError: when `value` is an array, not an integer, or out of range.
     """
     number = read_only(value, np.int64, name)
     if number.ndim:
-        raise InputError(f"{name} has shape {number.shape}; give one value a layer")
+        raise InputError(f"{name} has shape {number.shape}; give one number for the layer")
     check_range(number, low, high, name)
     return int(number)
 
@@ -59,13 +57,13 @@ def whole(value: ArrayLike, low: int, high: int, name: str) -> int:
 def one_or_each(
     values: ArrayLike, dtype: type[np.integer[Any]], low: int, high: int, name: str
 ) -> IntArray:
-    """Return one value for all neurons, or one a neuron or channel, as an array of one dimension.
+    """Return one value for all neurons, or one per neuron or channel, as a 1-D array.
 
     Raises:
-        InputError: when a value is not whole or out of range, or the array has another shape.
+        InputError: when a value is not an integer or out of range, or the array is not 1-D.
     """
-    checked = read_only(np.atleast_1d(values), dtype, name)
-    if checked.ndim != 1 or not checked.size:
-        raise InputError(f"{name} has shape {checked.shape}; give one value or one a neuron")
-    check_range(checked, low, high, name)
-    return checked
+    array = read_only(np.atleast_1d(values), dtype, name)
+    if array.ndim != 1 or not array.size:
+        raise InputError(f"{name} has shape {array.shape}; give one number, or one per neuron")
+    check_range(array, low, high, name)
+    return array

@@ -1,8 +1,8 @@
-"""Compile functions with numba, and keep the result on disk until a source file changes.
+"""Compile functions with numba, and cache the result on disk until a source file changes.
 
-numba looks at the file of the function alone, not at those of the functions that it calls: after an
-update of one file it would run what it compiled of the old one. Here the contents of all files
-beside a function and in `models` decide.
+numba's own cache compares the file of the function only, not the files of the functions that it
+calls, so an update of one file could leave stale machine code in another. Here the contents of all
+files beside a function and in `models` count.
 """
 
 from __future__ import annotations
@@ -10,33 +10,36 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from numba import njit
 
+F = TypeVar("F")
 
-def compile_kernel(function: Any, **options: Any) -> Any:
-    """Return the function compiled on its first call, without bounds checks.
+
+def compile_kernel(function: F, **options: Any) -> F:
+    """Return the function, compiled on its first call and without bounds checks.
 
     Args:
-        function: what to compile.
-        options: of `numba.njit`, beside those that all kernels have.
+        function: to compile.
+        options: further options of `numba.njit`.
     """
-    dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-    # None where numba is told not to compile, or finds no place for its cache.
+    dispatcher: Any = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    # None where numba is told not to compile, or finds no folder for its cache.
     cache = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if cache is not None:  # its version is compared before anything else of a file is unpickled
-        sources = sources_digest(Path(function.__code__.co_filename).parent)
+    if cache is not None:  # its version is compared before the rest of a file is unpickled
+        sources = sources_digest(Path(dispatcher.py_func.__code__.co_filename).parent)
         cache._version = f"{cache._version}, {sources}"
-    return dispatcher
+    compiled: F = dispatcher
+    return compiled
 
 
 @lru_cache
 def sources_digest(folder: Path) -> str:
     """Return the sha256 of all Python files in `folder` and in `models`."""
     sha = hashlib.sha256()
-    for place in (Path(__file__).parent, folder):
-        for path in sorted(place.glob("*.py")):
+    for each in (Path(__file__).parent, folder):
+        for path in sorted(each.glob("*.py")):
             sha.update(path.name.encode())
             sha.update(path.read_bytes())
     return sha.hexdigest()

@@ -1,23 +1,20 @@
 """The equations of Loihi's current-based leaky integrate-and-fire neuron, in integers.
 
-Compiled by numba and used by the simulator and by the training kernels alike; called from plain
-Python they do the same on one number.
+Compiled by numba for the simulator and the training kernels; called from plain Python they work on
+single numbers.
 
-Source: `lava.proc.lif.models.PyLifModelBitAcc` (lava-nc 0.10.0), with which they agree bit for bit.
+Source: `lava.proc.lif.models.PyLifModelBitAcc` (lava-nc 0.10.0), which they match bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numba import int32
 
 from neurodeploy.models import loihi
 from neurodeploy.models.compiling import compile_kernel
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _SHIFT = loihi.DECAY_SHIFT
 _LOW = np.int32(loihi.DECAY_ONE - 1)
@@ -26,14 +23,9 @@ _CURRENT_SPAN = np.int32(2 * loihi.CURRENT_LIMIT)
 _VOLTAGE_MAX = np.int32(loihi.VOLTAGE_MAX)
 
 
-def compiled(function: F) -> F:
-    """Compile a function with numba; see `models.compiling`."""
-    return cast(F, compile_kernel(function))
-
-
-@compiled
+@compile_kernel
 def decay(state: Any, kept: Any) -> Any:
-    """Return sign(state) * ((|state| * kept) >> 12), rounding toward zero.
+    """Return sign(state) * ((|state| * kept) >> 12), rounded toward zero.
 
     The product of 24 and 13 bits would need 64; with |state| = high * 4096 + low it is
     high * kept + ((low * kept) >> 12), which fits 32.
@@ -49,9 +41,9 @@ def decay(state: Any, kept: Any) -> Any:
     return int32(int32(int32(high + low) ^ sign) - sign)
 
 
-@compiled
+@compile_kernel
 def wrap_current(current: Any) -> Any:
-    """Return the int32 current wrapped once into (-2^23, 2^23], as 24 bits hold it."""
+    """Return the int32 current wrapped once into (-2^23, 2^23], the range of 24 bits."""
     if current > _CURRENT_LIMIT:
         return int32(current - _CURRENT_SPAN)
     if current <= -_CURRENT_LIMIT:
@@ -59,7 +51,7 @@ def wrap_current(current: Any) -> Any:
     return int32(current)
 
 
-@compiled
+@compile_kernel
 def clip_voltage(voltage: Any) -> Any:
     """Return the int32 voltage clipped to +-(2^23 - 1)."""
     return int32(min(max(voltage, -_VOLTAGE_MAX), _VOLTAGE_MAX))

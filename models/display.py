@@ -1,6 +1,6 @@
 """How objects show themselves: short text, and HTML in a notebook.
 
-The HTML of a type is made by a function of a later folder. `HTML` names it as text, so that no
+The HTML of a type comes from a function in a later folder. `HTML` names it as text, so that no
 import points that way; `neurodeploy/__init__.py` fills it.
 """
 
@@ -10,29 +10,16 @@ from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    import numpy as np
+from typing import Any, Final
 
 HTML: Final[dict[str, str]] = {}
-"""By the name of a type: "module:function", which takes an object and returns its HTML."""
+"""Name of a type -> "module:function", which takes an object and returns its HTML."""
 SAVE: Final[list[str]] = []
-"""The "module:function" that writes a network to a file, once it is known."""
+"""The "module:function" that writes a network to a file."""
 ITEMS: Final = 6
 """Items of a sequence or mapping that a text shows."""
 LETTERS: Final = 200
-"""Characters that the text of one value takes at most."""
-
-
-def html_of(item: Any) -> str | None:
-    """Return the HTML of an object, or None where its type has none (a notebook then takes the
-    text)."""
-    path = HTML.get(type(item).__name__)
-    if path is None:
-        return None
-    html: str = named(path)(item)
-    return html
+"""Length limit of the text of one value."""
 
 
 def named(path: str) -> Any:
@@ -48,7 +35,10 @@ def value_text(value: Any) -> str:
     'int8 (1, 2) -3..5'
     """
     if type(value).__module__ == "numpy" and hasattr(value, "shape"):
-        return array_text(value)
+        if value.size == 1:
+            return str(value.item())
+        text = f"{value.dtype} {value.shape}"
+        return f"{text} {value.min()}..{value.max()}" if value.size else text
     if isinstance(value, Mapping):
         names = ", ".join(map(str, list(value)[:ITEMS])) + ", ..." * (len(value) > ITEMS)
         return f"{{{names}}}"
@@ -59,30 +49,25 @@ def value_text(value: Any) -> str:
     return text if len(text) <= LETTERS else f"{text[: LETTERS - 3]}..."
 
 
-def array_text(values: np.ndarray[Any, Any]) -> str:
-    """Return an array in words: one value as itself, others as dtype, shape and range."""
-    if values.size == 1:
-        return str(values.item())
-    what = f"{values.dtype} {values.shape}"
-    return f"{what} {values.min()}..{values.max()}" if values.size else what
-
-
 class Shown:
-    """A dataclass whose `repr` is short and that shows itself in a notebook.
+    """A dataclass with a short `repr` that shows itself in a notebook.
 
-    Give `repr=False` to `dataclass`, which writes a `__repr__` of its own otherwise.
+    Pass `repr=False` to `dataclass`, which otherwise writes a `__repr__` of its own.
     """
 
     def __repr__(self) -> str:
-        values = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
-        shown = ", ".join(f"{name}={value_text(value)}" for name, value in values.items())
+        shown = ", ".join(f"{name}={value_text(value)}" for name, value in self._values().items())
         return f"{type(self).__name__}({shown})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Make copies and pickles by the constructor, so that they are checked and read-only."""
-        values = (getattr(self, each.name) for each in fields(self))  # type: ignore[arg-type]
-        plain = (dict(v) if isinstance(v, MappingProxyType) else v for v in values)
-        return type(self), tuple(plain)
+        """Copy and unpickle through the constructor, so that copies are checked and read-only."""
+        values = self._values().values()
+        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
+    def _values(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
 
     def _repr_html_(self) -> str | None:
-        return html_of(self)
+        """Return the HTML of the type, None (a notebook then shows the text) where it has none."""
+        path = HTML.get(type(self).__name__)
+        return None if path is None else str(named(path)(self))

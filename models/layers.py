@@ -1,7 +1,7 @@
 """The layers of an integer network: synapses, delays and the neurons that they drive, as data.
 
-Neurons of a layer of images count through (channel, height, width), the last fastest, so that a
-flattened layer is the same neurons in the same order.
+Neurons of an image layer are numbered through (channel, height, width), the last fastest, so that a
+flattened layer has the same neurons in the same order.
 """
 
 from __future__ import annotations
@@ -20,41 +20,47 @@ from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
 
+DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
+Shape: TypeAlias = tuple[int, ...]
 
-def checked_matrix(values: IntArray, name: str) -> IntArray:
+
+def _set(thing: Any, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(thing, name, value)
+
+
+def _matrix(values: IntArray, name: str) -> IntArray:
     weight = read_only(values, np.int16, name)
     if weight.ndim != 2 or not weight.size:
-        raise InputError(f"{name} has shape {weight.shape}; it must be (neurons, senders)")
+        raise InputError(f"{name} has shape {weight.shape}; it must be (neurons, inputs)")
     check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, name)
-    check_senders(weight.shape[1])
+    _check_fan_in(weight.shape[1])
     return weight
 
 
-def check_senders(senders: int) -> None:
-    if senders > loihi.SENDERS_MAX:
+def _check_fan_in(inputs: int) -> None:
+    if inputs > loihi.FAN_IN_MAX:
         raise InputError(
-            f"the layer has {senders} senders; sums stay exact up to {loihi.SENDERS_MAX}, so "
-            "split it"
+            f"each neuron has {inputs} inputs; sums are exact up to {loihi.FAN_IN_MAX}, so split "
+            "the layer"
         )
 
 
-def checked_delay(values: IntArray, shape: tuple[int, ...], name: str) -> IntArray:
+def _delay(values: IntArray, shape: Shape, name: str) -> IntArray:
     delay = read_only(values, np.int64, name)
-    if delay.ndim < 2:  # one for all, or one per sender
+    if delay.ndim < 2:  # one for all, or one per input
         delay = np.atleast_2d(delay)
     if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, shape)):
         raise InputError(
-            f"{name} has shape {delay.shape}; it must broadcast to "
-            f"{shape}: give one number, ({shape[1]},) or (1, {shape[1]}) for one delay per sender, "
-            f"({shape[0]}, 1) for one per neuron"
+            f"{name} has shape {delay.shape}; it must broadcast to {shape}: give one number, "
+            f"({shape[1]},) or (1, {shape[1]}) for one delay per input, ({shape[0]}, 1) for one "
+            "per neuron"
         )
     check_range(delay, 0, loihi.DELAY_MAX, name)
-    if not delay.any():
-        delay = delay[:1, :1]
-    return read_only(delay, np.int8, name)
+    return read_only(delay if delay.any() else delay[:1, :1], np.int8, name)
 
 
-def check_neuron(neuron: Neuron, shape: tuple[int, ...]) -> None:
+def _check_neuron(neuron: Neuron, shape: Shape) -> None:
     if not isinstance(neuron, (CubaLif, Delta, SigmaDelta, Sigma)):
         raise InputError(
             f"the neuron is a {type(neuron).__name__}; give one of neurodeploy.models.neurons"
@@ -66,22 +72,18 @@ def check_neuron(neuron: Neuron, shape: tuple[int, ...]) -> None:
             raise InputError(f"{name} has {values.size} values for {neurons} neurons")
 
 
-def sizes(values: Any, dimensions: tuple[int, ...], name: str) -> tuple[int, ...]:
+def _shape(values: Any, dimensions: tuple[int, ...], name: str) -> Shape:
     sizes = np.atleast_1d(read_only(values, np.int64, name))
     if sizes.ndim != 1 or sizes.size not in dimensions or sizes.min(initial=1) < 1:
-        raise InputError(f"{name} is {values}; it has {dimensions[-1]} sizes from 1 at most")
+        raise InputError(f"{name} is {values}; give at most {dimensions[-1]} sizes from 1")
     return tuple(sizes.tolist())
 
 
-def pair(values: Any, lowest: int, name: str) -> tuple[int, ...]:
+def _pair(values: Any, lowest: int, name: str) -> Shape:
     pair = np.atleast_1d(read_only(values, np.int64, name))
     if pair.shape not in ((1,), (2,)) or pair.min() < lowest:
-        raise InputError(f"{name} is {values}; it needs a height and a width from {lowest}")
+        raise InputError(f"{name} is {values}; give a height and a width from {lowest}")
     return tuple(np.broadcast_to(pair, (2,)).tolist())
-
-
-DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
-Shape: TypeAlias = tuple[int, ...]
 
 
 def _no_delay() -> IntArray:
@@ -89,7 +91,7 @@ def _no_delay() -> IntArray:
 
 
 class _Layer(Shown):
-    """What every kind of layer has; `shape` and `input_shape` are its own."""
+    """What every kind of layer has beside its own `shape` and `input_shape`."""
 
     neuron: Any
     shape: Any
@@ -107,12 +109,12 @@ class _Layer(Shown):
 
     @property
     def delay_kind(self) -> DelayKind:
-        """Which delays the spikes have that arrive."""
+        """Kind of the delays of arriving spikes."""
         return "none"
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros too; those of a shared kernel count once."""
+        """Number of stored weights, zeros included; a shared kernel counts once."""
         return 0
 
 
@@ -129,32 +131,32 @@ class _MatrixLayer(_Layer):
 
     @property
     def input_shape(self) -> Shape:
-        """(senders,)."""
+        """(inputs,)."""
         return (int(self.weight.shape[1]),)
 
     @property
     def delay_kind(self) -> DelayKind:
-        """Which delays the spikes have that arrive; see `DenseLayer.delay`."""
+        """Kind of the delays of arriving spikes; see `DenseLayer.delay`."""
         return _kind(self.delay)
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros too."""
+        """Number of stored weights, zeros included."""
         return int(self.weight.size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class InputLayer(_Layer):
-    """Neurons that the input drives: CUBA LIF through their bias, delta neurons as their input.
+    """Neurons driven by the input: CUBA LIF neurons through their bias, delta neurons directly.
 
-    A value x of the input becomes scale * x + offset: netx's `weight` and `bias` of an input. A
-    layer like this takes no time step.
+    An input value x becomes scale * x + offset (netx's `weight` and `bias` of an input layer). The
+    layer adds no time step.
 
     Attributes:
-        neuron: CUBA LIF without a bias of its own, or delta neurons.
+        neuron: CUBA LIF neurons without a bias, or delta neurons.
         shape: (neurons,), (height, width) or (channels, height, width).
-        scale: factor of the input values.
-        offset: added to them.
+        scale: factor of the input values, -2^24..2^24.
+        offset: added to the scaled values, -2^24..2^24.
 
     Example:
         >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)
@@ -169,32 +171,36 @@ class InputLayer(_Layer):
 
     def __post_init__(self) -> None:
         if not isinstance(self.neuron, (CubaLif, Delta)):
-            raise InputError(f"an input layer has {type(self.neuron).__name__} neurons; it can not")
+            raise InputError(
+                f"an input layer has {type(self.neuron).__name__} neurons; give CubaLif or Delta"
+            )
         if isinstance(self.neuron, CubaLif) and self.neuron.bias.any():
             raise InputError("the input drives the bias of its neurons; give the layer an offset")
-        object.__setattr__(self, "shape", sizes(self.shape, (1, 2, 3), "shape"))
-        for name in ("scale", "offset"):
-            limit = 1 << loihi.MESSAGE_BITS_MAX
-            object.__setattr__(self, name, whole(getattr(self, name), -limit, limit, name))
-        check_neuron(self.neuron, self.shape)
+        limit = 1 << loihi.MESSAGE_BITS_MAX
+        _set(
+            self,
+            shape=_shape(self.shape, (1, 2, 3), "shape"),
+            scale=whole(self.scale, -limit, limit, "scale"),
+            offset=whole(self.offset, -limit, limit, "offset"),
+        )
+        _check_neuron(self.neuron, self.shape)
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of the input: that of the neurons."""
+        """Shape of the input, equal to `shape`."""
         return self.shape
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DenseLayer(_MatrixLayer):
-    """Neurons that every sender of the layer before reaches through one weight and one delay.
+    """A fully connected layer: one weight and one delay per input and neuron.
 
     Attributes:
-        weight: int16 array (neurons, senders), -256..255.
-        neuron: what the weighted spikes drive.
-        delay: int8 array that broadcasts to `weight`, 0..62 time steps beside the one step that
-            every layer takes. 0: none; (1, senders) or (senders,): axonal, one delay a sender;
-            (neurons, 1): dendritic, one delay for all that a neuron receives;
-            (neurons, senders): synaptic.
+        weight: int16 array (neurons, inputs), -256..255.
+        neuron: driven by the weighted spikes.
+        delay: int8 array that broadcasts to `weight`, 0..62 time steps on top of the one step that
+            every layer takes. 0: none; (1, inputs) or (inputs,): axonal, one per input;
+            (neurons, 1): dendritic, one per neuron; (neurons, inputs): synaptic, one per synapse.
 
     Example:
         >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
@@ -212,20 +218,20 @@ class DenseLayer(_MatrixLayer):
     delay: IntArray = field(default_factory=_no_delay)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", checked_matrix(self.weight, "weight"))
-        object.__setattr__(self, "delay", checked_delay(self.delay, self.weight.shape, "delay"))
-        check_neuron(self.neuron, self.shape)
+        _set(self, weight=_matrix(self.weight, "weight"))
+        _set(self, delay=_delay(self.delay, self.weight.shape, "delay"))
+        _check_neuron(self.neuron, self.shape)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RecurrentLayer(_MatrixLayer):
-    """A dense layer whose neurons also reach one another, one step later.
+    """A fully connected layer whose own spikes feed back to it one step later.
 
     Attributes:
-        weight: int16 array (neurons, senders), -256..255.
-        recurrent: int16 array (neurons, neurons), -256..255, from the layer's own spikes.
-        neuron: what the weighted spikes drive.
-        delay: of the spikes that arrive, as in `DenseLayer`.
+        weight: int16 array (neurons, inputs), -256..255.
+        recurrent: int16 array (neurons, neurons), -256..255, weights of the layer's own spikes.
+        neuron: driven by the weighted spikes.
+        delay: of arriving spikes, as in `DenseLayer`.
         recurrent_delay: of the layer's own spikes, int8 array that broadcasts to `recurrent`.
 
     Example:
@@ -254,42 +260,42 @@ class RecurrentLayer(_MatrixLayer):
 
     def __post_init__(self) -> None:
         for name, delays in (("weight", "delay"), ("recurrent", "recurrent_delay")):
-            matrix = checked_matrix(getattr(self, name), name)
-            object.__setattr__(self, name, matrix)
-            delay = checked_delay(getattr(self, delays), matrix.shape, delays)
-            object.__setattr__(self, delays, delay)
+            matrix = _matrix(getattr(self, name), name)
+            _set(
+                self, **{name: matrix, delays: _delay(getattr(self, delays), matrix.shape, delays)}
+            )
         neurons = len(self.weight)
         if self.recurrent.shape != (neurons, neurons):
             raise InputError(
                 f"recurrent has shape {self.recurrent.shape}; {neurons} neurons need "
                 f"{(neurons, neurons)}"
             )
-        check_neuron(self.neuron, self.shape)
+        _check_neuron(self.neuron, self.shape)
 
     @property
     def delay_kind(self) -> DelayKind:
-        """Which delays arriving spikes have; those of the layer's own where they have none."""
+        """Kind of the delays of arriving spikes, or of the layer's own where those have none."""
         return _kind(self.delay if self.delay.any() else self.recurrent_delay)
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros too."""
+        """Number of stored weights, zeros included."""
         return int(self.weight.size + self.recurrent.size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConvLayer(_Layer):
-    """Neurons in images that a shared kernel reaches: a 2-D correlation, as in PyTorch.
+    """A 2-D convolution (a correlation, as in PyTorch).
 
     Attributes:
         weight: int16 array (channels, input channels / groups, kernel height, kernel width),
             -256..255.
         input_shape: (input channels, height, width).
-        neuron: what the weighted spikes drive.
+        neuron: driven by the weighted spikes.
         stride: steps of the kernel, (height, width).
         padding: rows and columns of zeros around the input, (height, width).
-        dilation: distance of the kernel's rows and columns, (height, width).
-        groups: parts that input and output channels fall into; each part sees only its own.
+        dilation: spacing of the kernel's rows and columns, (height, width).
+        groups: number of groups of input and output channels, each connected only within itself.
 
     Example:
         >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
@@ -327,26 +333,30 @@ class ConvLayer(_Layer):
                 "groups, height, width)"
             )
         check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, "weight")
-        object.__setattr__(self, "weight", weight)
-        object.__setattr__(self, "input_shape", sizes(self.input_shape, (3,), "input_shape"))
-        for name, lowest in (("stride", 1), ("padding", 0), ("dilation", 1)):
-            object.__setattr__(self, name, pair(getattr(self, name), lowest, name))
-        object.__setattr__(self, "groups", whole(self.groups, 1, len(weight), "groups"))
+        _set(
+            self,
+            weight=weight,
+            input_shape=_shape(self.input_shape, (3,), "input_shape"),
+            stride=_pair(self.stride, 1, "stride"),
+            padding=_pair(self.padding, 0, "padding"),
+            dilation=_pair(self.dilation, 1, "dilation"),
+            groups=whole(self.groups, 1, len(weight), "groups"),
+        )
         self._check_channels()
         if min(self.shape) < 1:
             raise InputError(
                 f"the kernel {weight.shape[2:]} with dilation {self.dilation} does not fit the "
                 f"input {self.input_shape} with padding {self.padding}; make it smaller"
             )
-        check_senders(int(weight[0].size))
-        check_neuron(self.neuron, self.shape)
+        _check_fan_in(int(weight[0].size))
+        _check_neuron(self.neuron, self.shape)
 
     def _check_channels(self) -> None:
         channels, group_inputs = self.weight.shape[:2]
         if group_inputs * self.groups != self.input_shape[0] or channels % self.groups:
             raise InputError(
                 f"{self.input_shape[0]} input and {channels} output channels in {self.groups} "
-                f"groups do not fit a kernel for {group_inputs} input channels a group"
+                f"groups do not fit a kernel for {group_inputs} input channels per group"
             )
 
     @property
@@ -363,7 +373,7 @@ class ConvLayer(_Layer):
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights: those of the shared kernel."""
+        """Number of weights of the shared kernel."""
         return int(self.weight.size)
 
 
@@ -375,14 +385,14 @@ LAYERS: Final[dict[type[Layer], str]] = {
     RecurrentLayer: "recurrent dense",
     ConvLayer: "convolution",
 }
-"""Every kind of layer that has neurons, and how people call it."""
+"""Every kind of layer with neurons, and its name in texts."""
 
 
 def each_neuron(values: IntArray, shape: Shape) -> NDArray[Any]:
-    """Return a parameter of a layer's neurons as one value a neuron, (neurons,).
+    """Return a parameter of a layer's neurons as one value per neuron, (neurons,).
 
     Args:
-        values: one value for all, one a channel of a layer of images, or one a neuron.
+        values: one value for all, one per channel of an image layer, or one per neuron.
         shape: of the layer.
     """
     if values.size == shape[0]:
@@ -391,7 +401,7 @@ def each_neuron(values: IntArray, shape: Shape) -> NDArray[Any]:
 
 
 def weights_of(layer: Layer) -> tuple[IntArray, ...]:
-    """Return the arrays of weights that the layer stores; a recurrent layer has two."""
+    """Return the weight arrays of a layer; a recurrent layer has two."""
     if isinstance(layer, InputLayer):
         return ()
     return (layer.weight, layer.recurrent) if isinstance(layer, RecurrentLayer) else (layer.weight,)
@@ -405,18 +415,18 @@ def max_delay(layer: Layer) -> int:
 
 
 def fan_out(layer: Layer) -> NDArray[np.int64]:
-    """Return how many weights a spike of each sender is multiplied with, zeros too, (senders,)."""
+    """Return the number of synapses of each input, zero weights included, int64 (inputs,)."""
     if isinstance(layer, InputLayer):
         return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
         return np.full(layer.inputs, layer.neurons, np.int64)
     rows, columns = (_uses(layer, axis) for axis in (0, 1))
-    places = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
-    return np.tile(places, layer.input_shape[0])
+    pixels = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
+    return np.tile(pixels, layer.input_shape[0])
 
 
 def _uses(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
-    """Return how many pairs of kernel and output rows (or columns) read each input row."""
+    """Return how many pairs of a kernel row and an output row (or column) read each input row."""
     outputs = np.arange(layer.shape[1 + axis])[:, None] * layer.stride[axis] - layer.padding[axis]
     reads = outputs + np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]
     size = layer.input_shape[1 + axis]

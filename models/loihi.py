@@ -79,5 +79,5 @@ DELAY_MAX: Final = 62
 ACCUMULATOR_LIMIT: Final = 1 << 24
 """Weighted sums below this are exact in float32, where SLAYER computes them."""
 
-SENDERS_MAX: Final = ACCUMULATOR_LIMIT // -WEIGHT_MIN - 1
+FAN_IN_MAX: Final = ACCUMULATOR_LIMIT // -WEIGHT_MIN - 1
 """With so many senders no weighted sum can reach the accumulator's limit."""

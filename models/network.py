@@ -1,7 +1,7 @@
 """The integer network that every exporter, simulator and report reads.
 
-A `QuantizedNetwork` is data that does not change: frozen layers, integers only, arrays read-only,
-validated when made. It has no methods that simulate, export or plot.
+A `QuantizedNetwork` is immutable data: frozen layers, integers only, read-only arrays, validated at
+construction.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ from neurodeploy.models.old_names import renamed
 
 __all__ = [
     "Readout", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
-    "QuantizedNetwork", "RecurrentLayer", "Sigma", "SigmaDelta", "TaskDescription", "digest",
+    "QuantizedNetwork", "RecurrentLayer", "Sigma", "SigmaDelta", "TaskDescription",
 ]  # fmt: skip
 
 LAYERS_SHOWN: Final = 8
-"""Layers that the text of a network shows."""
+"""Layers in the `repr` of a network."""
 
 Readout: TypeAlias = Literal["spikes", "voltage", "values"]
 
 
 @dataclass(frozen=True, repr=False)
 class TaskDescription(Shown):
-    """What a network was made for: enough to encode new signals and to read its answers.
+    """What a network was trained for: enough to encode new signals and to read its predictions.
 
     Attributes:
-        name: key of the task registry, or "" when none is known.
+        name: key of the task registry, or "" when unknown.
         encoder: the spike encoder's name and parameters, as JSON values.
-        class_names: one name an output neuron.
-        num_steps: time steps of one sample.
-        dt_ms: duration of one time step in milliseconds.
+        class_names: one name per output.
+        num_steps: time steps per sample.
+        dt_ms: duration of a time step in milliseconds.
 
     Example:
         >>> neurodeploy.TaskDescription(class_names=("rest", "move"), dt_ms=20.0).dt_ms
@@ -73,10 +73,10 @@ class TaskDescription(Shown):
         texts = (self.name, *self.class_names)
         numbers = (("num_steps", self.num_steps, int), ("dt_ms", self.dt_ms, (int, float)))
         if isinstance(self.class_names, str) or not all(isinstance(t, str) for t in texts):
-            raise InputError(f"the task's name and class names must be texts; they are {texts}")
+            raise InputError(f"the task's name and class names are {texts}; give texts")
         for name, value, kind in numbers:
             if value is not None and not (isinstance(value, kind) and value > 0):
-                raise InputError(f"{name} is {value!r}; it must be a number over 0")
+                raise InputError(f"{name} is {value!r}; give a number over 0")
         object.__setattr__(self, "encoder", MappingProxyType(dict(self.encoder)))
         object.__setattr__(self, "class_names", tuple(self.class_names))
 
@@ -111,20 +111,19 @@ class QuantizedNetwork(Shown):
     """A spiking network of integers whose layers follow one another.
 
     Attributes:
-        layers: in the order of the data; each layer's senders are the neurons of the one before.
-        task: what the network was made for.
-        provenance: how it came to be (versions, seed, source), as JSON values; not in the digest.
-        input_shape: of the input in a file's order, (channels,) or (channels, height, width); the
-            first layer's own where not given.
-        message_bits: of the input's graded spikes, 0 for spikes of 0 or 1, up to 24.
+        layers: in the order of the data; the inputs of a layer are the neurons of the one before.
+        task: what the network was trained for.
+        provenance: how it was made (versions, seed, source), as JSON values; not in the digest.
+        input_shape: (channels,) or (channels, height, width); the first layer's by default.
+        message_bits: bits of graded input spikes, up to 24; 0 for binary spikes.
         neurons_per_output: consecutive output neurons whose mean is one output, as in lava-dl's
             `average` layer.
 
-    A time step is what `task.dt_ms` says, in milliseconds; without it, figures per second are not
-    known. Each layer takes one step.
+    Each layer takes one time step of `task.dt_ms` milliseconds; where that is None, figures per
+    second are unknown.
 
     Example:
-        By hand, from arrays:
+        From arrays:
 
         >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)
         >>> hidden = neurodeploy.DenseLayer([[70, 0], [0, 70], [40, 40]], neuron)
@@ -157,13 +156,13 @@ class QuantizedNetwork(Shown):
     def __post_init__(self) -> None:
         if not isinstance(self.layers, (list, tuple)):
             raise InputError(
-                f"the layers are a {type(self.layers).__name__}; give a list of layers, as in "
+                f"layers is a {type(self.layers).__name__}; give a list of layers, as in "
                 "QuantizedNetwork([layer])"
             )
         object.__setattr__(self, "layers", tuple(self.layers))
         for index, layer in enumerate(self.layers):
             if not isinstance(layer, tuple(LAYERS)):
-                raise InputError(f"layer {index} is a {type(layer).__name__}; give layers alone")
+                raise InputError(f"layer {index} is a {type(layer).__name__}; give layers only")
         if not isinstance(self.task, TaskDescription):
             raise InputError(f"the task is {self.task!r}; give a TaskDescription")
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
@@ -177,7 +176,7 @@ class QuantizedNetwork(Shown):
         self._check_ends()
 
     def __repr__(self) -> str:
-        """Return a line on the network and one on each of its first layers."""
+        """Return one line for the network and one per layer."""
         shape = "x".join(map(str, self.input_shape))
         neurons = sum(layer.neurons for layer in self.layers)
         weights = sum(layer.synapses for layer in self.layers)
@@ -194,7 +193,7 @@ class QuantizedNetwork(Shown):
         if math.prod(self.input_shape) != self.inputs:
             raise InputError(
                 f"the input has shape {self.input_shape} and the first layer {self.inputs} "
-                "senders; the numbers must agree"
+                "inputs; the numbers must agree"
             )
         first = self.layers[0].input_shape
         if len(first) > 1 and first != self.input_shape:
@@ -205,7 +204,8 @@ class QuantizedNetwork(Shown):
         neurons = self.layers[-1].neurons
         if neurons % self.neurons_per_output:
             raise InputError(
-                f"{neurons} output neurons do not fall into groups of {self.neurons_per_output}"
+                f"neurons_per_output is {self.neurons_per_output}, which does not divide the "
+                f"{neurons} output neurons"
             )
         if self.task.class_names and len(self.task.class_names) != self.outputs:
             raise InputError(
@@ -219,8 +219,18 @@ class QuantizedNetwork(Shown):
 
     @property
     def digest(self) -> str:
-        """The sha256 of the layers, input and task, 64 hexadecimal digits."""
-        return digest(self)
+        """The sha256 of the content, 64 hexadecimal digits.
+
+        Layers, input and task count; provenance and the bytes of a file do not. A release never
+        changes the digest of a network.
+        """
+        task = self.task.as_dict()
+        task["steps"] = task.pop("num_steps")  # its name when the digest was defined
+        sha = hashlib.sha256(json.dumps(task, sort_keys=True).encode())
+        sha.update(f"{self.input_shape} {self.message_bits} {self.neurons_per_output}".encode())
+        for layer in self.layers:
+            _add_content(sha, layer)
+        return sha.hexdigest()
 
     @property
     def inputs(self) -> int:
@@ -229,14 +239,17 @@ class QuantizedNetwork(Shown):
 
     @property
     def outputs(self) -> int:
-        """Number of answers: output neurons, or groups of them."""
+        """Number of outputs: output neurons, or groups of `neurons_per_output` of them."""
         return self.layers[-1].neurons // self.neurons_per_output
 
     @property
     def readout(self) -> Readout:
-        """Where the answers are read: "spikes" counts the last layer's, "voltage" takes its v after
-        the last step, since it never fires (netx's layer without neurons), "values" what its sigma
-        or delta neurons sent last."""
+        """How an output is read.
+
+        "spikes": the spikes of the last layer are counted. "voltage": its voltage after the last
+        step, since it never fires (netx's layer without neurons). "values": what its sigma or delta
+        neurons sent in the last step.
+        """
         neuron = self.layers[-1].neuron
         if not isinstance(neuron, CubaLif):
             return "values"
@@ -244,7 +257,7 @@ class QuantizedNetwork(Shown):
 
 
 def line_of(layer: Layer) -> str:
-    """Return a layer in a line: kind, neurons, shape, range of the weights, delays."""
+    """Return one line on a layer: kind, shape, neurons, range of the weights, delays."""
     shape = "x".join(map(str, layer.shape))
     neurons = f"{LAYERS[type(layer)]}: {shape} {NEURONS[type(layer.neuron)]}"
     arrays = weights_of(layer)
@@ -258,7 +271,7 @@ def line_of(layer: Layer) -> str:
 
 
 def check_network(network: Any) -> None:
-    """Raise InputError for what is no quantized network, with the way to one."""
+    """Raise InputError unless `network` is a QuantizedNetwork; the message says how to get one."""
     if isinstance(network, QuantizedNetwork):
         return
     kind = type(network).__name__
@@ -280,7 +293,7 @@ def _check_chain(layers: Sequence[Layer]) -> None:
             raise InputError(f"layer {index} takes the input; only the first layer can")
         if before.neurons != after.inputs:
             raise InputError(
-                f"layer {index} expects {after.inputs} senders but layer {index - 1} has "
+                f"layer {index} has {after.inputs} inputs but layer {index - 1} has "
                 f"{before.neurons} neurons; the sizes must agree"
             )
         if isinstance(after, ConvLayer) and before.shape != after.input_shape:
@@ -290,25 +303,8 @@ def _check_chain(layers: Sequence[Layer]) -> None:
             )
 
 
-def digest(network: QuantizedNetwork) -> str:
-    """Return the sha256 of the network's content: layers, input and task; not provenance or bytes.
-
-    Returns:
-        64 hexadecimal digits; networks with the same content have the same, and no others.
-    """
-    task = network.task.as_dict()
-    task["steps"] = task.pop("num_steps")  # as 0.1 called it: the same network, the same digest
-    sha = hashlib.sha256(json.dumps(task, sort_keys=True).encode())
-    sha.update(
-        f"{network.input_shape} {network.message_bits} {network.neurons_per_output}".encode()
-    )
-    for layer in network.layers:
-        _add_content(sha, layer)
-    return sha.hexdigest()
-
-
 def _add_content(sha: Any, item: Any) -> None:
-    """Add the kind of a layer or neuron and each of its fields, in order, to the hash."""
+    """Add the type of a layer or neuron and its fields, in order, to the hash."""
     sha.update(type(item).__name__.encode())
     for each in fields(item):
         value = getattr(item, each.name)

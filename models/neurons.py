@@ -1,7 +1,7 @@
-"""The neurons that a layer may have: what each does with its weighted input, as data.
+"""The neurons that a layer may have, as data.
 
-A parameter that is an array holds one value for all neurons of the layer, one a neuron, or in a
-layer of images one a channel; the layer checks which.
+An array parameter holds one value for all neurons of the layer, one per neuron, or one per channel
+of an image layer; the layer checks its size.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ def _zero() -> IntArray:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CubaLif(Shown):
-    """Current-based leaky integrate-and-fire neurons, which emit spikes of 0 or 1.
+    """Current-based leaky integrate-and-fire neurons with binary spikes.
 
     u[t] = decay(u[t-1], current_decay) + (input << 6),
     v[t] = decay(v[t-1], voltage_decay) + u[t] + (bias << 6),
     spike when v[t] > threshold << 6, then v[t] = 0; `models.cuba` holds the exact equations.
 
     Attributes:
-        current_decay: int32 array, 0..4096, fraction lost a step in 1/4096.
-        voltage_decay: the same for the voltage.
+        current_decay: int32 array, 0..4096, fraction of the current lost per step, in 1/4096.
+        voltage_decay: int32 array, 0..4096, the same for the voltage.
         threshold: mantissa, 0..131071, or THRESHOLD_NEVER (131072), which no voltage exceeds.
-        bias: mantissa added to the voltage in every step from the first, int32 array, -4096..4095.
+        bias: int32 array, -4096..4095, mantissa added to the voltage in every step.
 
-    Decays and biases are one number for all neurons, or one per neuron. A threshold is in the unit
-    of the weights: with decays of 4096, nothing is left of the step before, and a neuron fires when
-    the weights of the spikes that arrive in one step sum up to more than its threshold.
+    Decays and biases are one number for all neurons, or one per neuron. Thresholds and weights have
+    the same unit: with decays of 4096, which keep nothing from the step before, a neuron fires when
+    the weights of the spikes that arrive in one step add up to more than its threshold.
 
     Example:
         >>> neurodeploy.CubaLif(current_decay=1024, voltage_decay=[128, 256], threshold=64)
@@ -73,18 +73,18 @@ class CubaLif(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Delta(Shown):
-    """Sigma-delta input neurons: they emit changes of their input that reach the threshold.
+    """Sigma-delta input neurons, which send changes of their input that reach the threshold.
 
     x[t] = input << (spike_exp + state_exp), delta = x[t] - x[t-1] + residue,
     sent = delta where |delta| >= threshold << (spike_exp + state_exp), else 0,
-    residue = delta - sent; the graded spike is sent >> state_exp. All in int32, which wraps.
+    residue = delta - sent; the graded spike is sent >> state_exp. Everything is int32 and wraps.
 
     Source: `lava.proc.sdn.models.PyDeltaModelFixed` (lava-nc 0.10.0).
 
     Attributes:
         threshold: mantissa, 0..131071.
-        spike_exp: binary places of a graded spike, 0..7; netx takes 6.
-        state_exp: further binary places of the state, 0..7; netx takes 6.
+        spike_exp: binary places of a graded spike, 0..7; 6 in netx.
+        state_exp: further binary places of the state, 0..7; 6 in netx.
     """
 
     graded: ClassVar[bool] = True
@@ -99,18 +99,18 @@ class Delta(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SigmaDelta(Shown):
-    """Sigma-delta neurons with ReLU: they add up what arrives and emit changes of their activation.
+    """Sigma-delta neurons with ReLU, which sum their input and send changes of their activation.
 
-    sigma[t] = sigma[t-1] + input, x[t] = max(sigma[t] + (bias << (spike_exp + state_exp)), 0), and
-    from x on as `Delta`. What arrives is not shifted.
+    sigma[t] = sigma[t-1] + input, x[t] = max(sigma[t] + (bias << (spike_exp + state_exp)), 0), then
+    as `Delta`. The input is not shifted.
 
     Source: `lava.proc.sdn.models.PySigmaDeltaModelFixed` (lava-nc 0.10.0).
 
     Attributes:
         threshold: mantissa, 0..131071.
         bias: int32 array, -32768..32767.
-        spike_exp: binary places of a graded spike, 0..7; netx takes 6.
-        state_exp: further binary places of the state, 0..7; netx takes 6.
+        spike_exp: binary places of a graded spike, 0..7; 6 in netx.
+        state_exp: further binary places of the state, 0..7; 6 in netx.
     """
 
     graded: ClassVar[bool] = True
@@ -129,7 +129,7 @@ class SigmaDelta(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sigma(Shown):
-    """Neurons that add up what arrives and send the sum in every step: the last of sigma-delta.
+    """Output neurons of a sigma-delta network, which send the sum of their input in every step.
 
     Source: `lava.proc.sdn.models.PySigmaModelFixed` (lava-nc 0.10.0).
     """
@@ -153,10 +153,10 @@ NEURONS: Final[dict[type[Neuron], str]] = {
     SigmaDelta: "sigma-delta with ReLU",
     Sigma: "sigma (sigma-delta output)",
 }
-"""Every kind of neuron, and how people call it."""
+"""Every kind of neuron, and its name in texts."""
 
 
 def arrays_of(neuron: Neuron) -> dict[str, IntArray]:
-    """Return the parameters that are arrays, by name."""
+    """Return the array parameters by name."""
     values = {each.name: getattr(neuron, each.name) for each in fields(neuron)}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

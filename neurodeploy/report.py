@@ -213,7 +213,6 @@ def compare_with_trained(
         require("it", "torch", "lava.lib.dl.slayer")
         with cli.status("loading SLAYER"):
             from neurodeploy.learning import checkpoint
-            from neurodeploy.models.network import digest
             from neurodeploy.models.quantize import quantize
             from neurodeploy.running.comparison import check_equivalence
         loaded = checkpoint.load(file)
@@ -224,7 +223,7 @@ def compare_with_trained(
             found = check_equivalence(trained, network, samples, name=name, advance=advance)
     except (InputError, ValueError) as error:
         return None, f"{file} cannot be compared with: {error}"
-    if digest(quantized) != digest(network):
+    if quantized.digest != network.digest:
         found = replace(found, note=f"{file} quantizes to another network than {path.name}")
     return found, ""
 

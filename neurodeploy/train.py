@@ -91,7 +91,7 @@ def _add_network_options(options: argparse.ArgumentParser) -> None:
     )
     options.add_argument(
         "--hidden",
-        type=cli.whole_numbers(1, loihi.SENDERS_MAX),
+        type=cli.whole_numbers(1, loihi.FAN_IN_MAX),
         nargs="+",
         metavar="N",
         help="neurons of each hidden layer, as in --hidden 64 32; the task's own when not given",

@@ -19,7 +19,6 @@ from neurodeploy.models.network import (
     DenseLayer,
     InputLayer,
     QuantizedNetwork,
-    digest,
 )
 
 
@@ -187,7 +186,7 @@ def test_images_travel_as_a_netx_file(tmp_path):
     workload_file.write(own_network.workload_of("images", network, values), tmp_path / "w.npz")
     workload = workload_file.read(tmp_path / "w.npz")
     assert not workload.layers
-    assert digest(own_network.network_of(workload)) == digest(network)
+    assert own_network.network_of(workload).digest == network.digest
     assert np.array_equal(workload.spikes, values)
     assert np.array_equal(workload.stream, np.repeat(values[0][:, :1], 48, 1))
     for name in ("fast", "lava"):

@@ -17,7 +17,6 @@ from neurodeploy.models.network import (
     DenseLayer,
     QuantizedNetwork,
     TaskDescription,
-    digest,
 )
 
 KINDS = ("none", "axonal", "dendritic", "synaptic")
@@ -79,7 +78,7 @@ def test_every_delay_kind_comes_back_as_it_was(kind, shape, random_network, tmp_
     netx.write(network, tmp_path / "model.net")
     found = netx.read(tmp_path / "model.net")
     assert_same(found, network)
-    assert digest(found) == digest(network)
+    assert found.digest == network.digest
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 1), (5, 4)])

@@ -14,7 +14,7 @@ from neurodeploy.models import loihi
 from neurodeploy.models.blocks import slayer
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
-from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -77,7 +77,7 @@ def each_layer(neuron_kind: str) -> dict[str, tuple[Layer, ...]]:
 def assert_comes_back(network: QuantizedNetwork, path) -> QuantizedNetwork:
     netx.write(network, path)
     found = netx.read(path)
-    assert digest(found) == digest(network)
+    assert found.digest == network.digest
     assert (found.input_shape, found.message_bits) == (network.input_shape, network.message_bits)
     return found
 

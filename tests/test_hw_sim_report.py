@@ -26,7 +26,6 @@ from neurodeploy.models.network import (
     DenseLayer,
     QuantizedNetwork,
     TaskDescription,
-    digest,
 )
 
 
@@ -91,7 +90,7 @@ def test_a_report_survives_json(report):
 
 def test_a_report_says_what_it_is_and_of_what(report, network):
     assert (report["schema"], report["version"]) == ("neurodeploy.report", 3)
-    assert report["network"]["sha256"] == digest(network)
+    assert report["network"]["sha256"] == network.digest
     assert report["versions"]["numpy"] == np.__version__
 
 

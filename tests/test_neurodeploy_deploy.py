@@ -18,7 +18,6 @@ from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.models.errors import BackendError
-from neurodeploy.models.network import digest
 from neurodeploy.running import comparison
 from neurodeploy.running.comparison import Comparison, Divergence
 
@@ -69,7 +68,7 @@ def test_one_command_goes_the_whole_way_and_three_go_the_same(
     assert out.splitlines()[-1].startswith("Next: python -m neurodeploy.report ")
     assert (whole / "model.net").exists()
     one, other = netx.read(whole / "model.net"), netx.read(steps / "model.net")
-    assert digest(one) == digest(other)
+    assert one.digest == other.digest
 
 
 def test_report_prints_counted_then_estimated_then_what_is_left_out(
@@ -122,9 +121,8 @@ def test_export_writes_where_it_is_told_and_on_fewer_samples(command: Command, w
     assert code == 0
     assert "Wrote far/away/x.net" in out
     assert "over 3 samples" in out
-    assert digest(netx.read(Path("far/away/x.net"))) == digest(
-        netx.read(work / "runs/har/model.net")
-    )
+    written = netx.read(Path("far/away/x.net"))
+    assert written.digest == netx.read(work / "runs/har/model.net").digest
 
 
 def test_a_new_run_keeps_the_earlier_one(command: Command, work: Path) -> None:

@@ -16,7 +16,7 @@ from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import QuantizedNetwork, TaskDescription, digest
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.running.comparison import check_equivalence, compare
 from neurodeploy.running.evaluation import check_rules, evaluate
 from neurodeploy.running.inputs import load_input
@@ -123,7 +123,7 @@ def test_a_report_has_what_was_counted_and_estimated_without_a_file(network, spi
     assert list(made.estimated) == ["loihi1"]
     assert made.trace is not None
     assert made.sample is not None
-    assert made.digest == digest(network)
+    assert made.digest == network.digest
     assert not list(Path().iterdir())
     headline = repr(made)
     for part in ("accuracy", made.digest[:12], "7 samples", "Intel Loihi 1"):

@@ -13,7 +13,6 @@ from neurodeploy.export import netx, rules
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.models.architecture import PRESETS, Architecture, LayerSpec
-from neurodeploy.models.network import digest
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.running.comparison import check_equivalence
@@ -122,4 +121,4 @@ def test_the_file_holds_the_same_network_and_stock_netx_takes_it(trained, tmp_pa
     twin = quantize(trained)
     assert rules.check(twin) == ()
     netx.write(twin, tmp_path / "model.net")
-    assert digest(netx.read(tmp_path / "model.net")) == digest(twin)
+    assert netx.read(tmp_path / "model.net").digest == twin.digest

@@ -3,7 +3,7 @@ product where most senders fire.
 
 A product takes the same time for every image; adding weights spike by spike takes time per spike.
 Both give the same sums: single precision holds every whole number below 2^24, which no sum of
-binary spikes reaches (`models.loihi.SENDERS_MAX`). Graded spikes take a product of 64 bits where
+binary spikes reaches (`models.loihi.FAN_IN_MAX`). Graded spikes take a product of 64 bits where
 a sum could leave 32.
 """
 

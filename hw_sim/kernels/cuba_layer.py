@@ -28,7 +28,7 @@ from neurodeploy.hw_sim.kernels.lanes import (
     widen,
 )
 from neurodeploy.hw_sim.kernels.neuron_steps import advance, advance_counting
-from neurodeploy.models.cuba import compiled
+from neurodeploy.models.compiling import compile_kernel
 
 SENDER_BITS = 16
 OCTET = 8
@@ -185,7 +185,7 @@ class Scratch(NamedTuple):
     first: NDArray[np.int64]
 
 
-@compiled
+@compile_kernel
 def aligned_zeros(size, like):
     """Return zeros of the type of `like`, which start where a cache line starts."""
     spare = _CACHE_LINE // like.itemsize
@@ -194,7 +194,7 @@ def aligned_zeros(size, like):
     return room[skipped : skipped + size]
 
 
-@compiled
+@compile_kernel
 def make_scratch(plan, senders):
     """Return room for a tile and so many senders, padding included."""
     width, events = plan.width, plan.stretch * senders + SPARE

@@ -14,7 +14,6 @@ from numba import int32, int64, prange
 from neurodeploy.hw_sim.kernels.lanes import add_to, kernel, load, widen
 from neurodeploy.models import loihi
 from neurodeploy.models.compiling import compile_kernel
-from neurodeploy.models.cuba import compiled
 
 _LANES = 8
 _HALF_ACCUMULATOR = np.int32(1 << (loihi.STATE_BITS - 1))
@@ -26,7 +25,7 @@ def parallel(function):
     return compile_kernel(function, parallel=True)
 
 
-@compiled
+@compile_kernel
 def list_spikes(sent, senders):
     """List who sent a spike, in senders int32 (S,), and return how many there are; sent (S,).
 
@@ -39,7 +38,7 @@ def list_spikes(sent, senders):
     return count
 
 
-@compiled
+@compile_kernel
 def receive(received, rows, delays, sender, value, t):
     """Add one spike of `sender` that arrives in step t to what is received from t + 1 on.
 

@@ -15,7 +15,7 @@ from numba import prange, uint64
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.kernels.event_sums import parallel
-from neurodeploy.models.cuba import compiled
+from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.layers import Shape
 
 _BLOCK = 64
@@ -86,7 +86,7 @@ def _turn_bytes(values, words):
                 words[sample, t, k] = low | high << _32
 
 
-@compiled
+@compile_kernel
 def _row(values, sample, neuron, silent):
     return values[sample, neuron] if neuron < values.shape[1] else silent
 

@@ -14,13 +14,14 @@ from numba import int32, int64, prange
 
 from neurodeploy.hw_sim.kernels.event_sums import parallel, receive
 from neurodeploy.models import loihi
-from neurodeploy.models.cuba import clip_voltage, compiled, decay, wrap_current
+from neurodeploy.models.compiling import compile_kernel
+from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
 
 _ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
 _UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))
 
 
-@compiled
+@compile_kernel
 def step_cuba(weighted, kept_current, kept_voltage, threshold, bias, current, voltage, fired):
     """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
 
@@ -45,7 +46,7 @@ def step_cuba(weighted, kept_current, kept_voltage, threshold, bias, current, vo
     return wraps, clips
 
 
-@compiled
+@compile_kernel
 def feed_back(received, sent, rows, delays, t):
     """Let the neurons receive what they sent in step t, one step later and by their delays."""
     for neuron in range(rows.shape[0]):
@@ -75,7 +76,7 @@ def scan_cuba(
                 states[1, sample, t] = voltage
 
 
-@compiled
+@compile_kernel
 def send_change(activation, before, residue, threshold, state_exp):
     """Return the graded spike and the new residue of a sigma-delta neuron, int32 each.
 

@@ -27,7 +27,7 @@ from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, max_delay
-from neurodeploy.models.network import QuantizedNetwork, digest
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
 
 
@@ -293,7 +293,7 @@ def build(
     synops = sum(layer.synops_per_sample for layer in what.layers)
     return Report(
         network=network,
-        digest=digest(network),
+        digest=network.digest,
         counted=what,
         estimated=MappingProxyType(
             {

@@ -79,7 +79,7 @@ def _is_number(value: object) -> bool:
 
 def _are_sizes(value: object) -> bool:
     listed = value if isinstance(value, (tuple, list)) else ()
-    return bool(listed) and all(_is_whole(each, 1, loihi.SENDERS_MAX) for each in listed)
+    return bool(listed) and all(_is_whole(each, 1, loihi.FAN_IN_MAX) for each in listed)
 
 
 def _is_amount(value: object) -> bool:
@@ -103,7 +103,7 @@ _CHECKS: Final[Checks] = {
     ),
     "hidden": (
         lambda x: x is None or _are_sizes(x),
-        f"give a tuple of whole numbers from 1 to {loihi.SENDERS_MAX}, or None",
+        f"give a tuple of whole numbers from 1 to {loihi.FAN_IN_MAX}, or None",
     ),
     "epochs": _WHOLE,
     "batch_size": _WHOLE,

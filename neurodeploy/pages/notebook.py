@@ -16,7 +16,7 @@ from neurodeploy.hw_sim.chips import CHIPS, Chip
 from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.models.layers import LAYERS, max_delay
-from neurodeploy.models.network import QuantizedNetwork, digest
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
 from neurodeploy.pages import history, networks, page, report_tables, terminal, texts, wording
 from neurodeploy.pages.figures import drawing
@@ -60,7 +60,7 @@ def _placed(placement: Placement, title: str) -> str:
     summary = (
         f"Input {wording.shape_text(network.input_shape)}, {number_of(network.outputs, 'output')}, "
         f"{number_of(neurons, 'neuron')}; {number_of(placement.neurocores, 'neurocore')} "
-        f"{wording.on_chips(placement)} on {title_of_chip}. sha256 {digest(network)[:12]}."
+        f"{wording.on_chips(placement)} on {title_of_chip}. sha256 {network.digest[:12]}."
     )
     return _html(title, summary, tables=[layers(placement)])
 

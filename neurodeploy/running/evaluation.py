@@ -29,7 +29,7 @@ from neurodeploy.hw_sim.reports.estimated import Estimated, rounded
 from neurodeploy.hw_sim.workload import Meter
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
-from neurodeploy.models.network import QuantizedNetwork, check_network, digest
+from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.running.comparison import BackendComparison, Comparison
 from neurodeploy.running.inputs import as_samples, for_samples
 from neurodeploy.running.recording import (
@@ -423,7 +423,7 @@ def provenance(
     trained_on = network.provenance.get("data")
     trained_on = trained_on if isinstance(trained_on, str) and trained_on else None
     return {
-        "sha256": digest(network),
+        "sha256": network.digest,
         "backend": backend,
         "dataset": samples.source,
         "split": samples.split,
