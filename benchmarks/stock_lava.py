@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.export.lava_order import from_lava, to_lava
 from neurodeploy.models import lava_compat
+from neurodeploy.models.lava_compat import from_lava, to_lava
 
 lava_compat.prepare()
 

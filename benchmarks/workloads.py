@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.export import netx
-from neurodeploy.export.lava_order import from_lava
 from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.loihi import THRESHOLD_MAX
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 

@@ -1,9 +1,8 @@
 """The integer network in other people's formats.
 
-netx         lava-dl's HDF5 files; netx_read reads their layers
+netx         write lava-dl's HDF5 files; netx_read reads their layers
 rules        what lava-dl's netx gets wrong about a network
-lava_graph   Lava's process graph; lava_order its order of axes
-lava_models  Lava's models on a CPU, with the reset that they lack
+lava_graph   build a Lava process graph
 __main__     the command `python -m neurodeploy.export`
 """
 

@@ -1,9 +1,9 @@
 """The network as a Lava process graph, built from `lava.proc`.
 
-A synapse process and a neuron process a layer: `Dense`, `DelayDense` or `Conv`, then `LIFReset` or
-a sigma-delta neuron; a recurrent layer has a second synapse from its neurons to themselves, and an
-input layer none. Images are (width, height, channels) in Lava and (channels, height, width) here.
-The same graph runs on Lava's CPU simulator and on Loihi; only the run configuration differs.
+Each layer has a synapse process (`Dense`, `DelayDense` or `Conv`) and a neuron process (`LIFReset`
+or a sigma-delta neuron); a recurrent layer has a second synapse from its neurons to themselves, an
+input layer has none. The same graph runs on Lava's CPU simulator and on Loihi; only the run
+configuration differs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from neurodeploy.export.lava_order import to_lava
 from neurodeploy.models import lava_compat, loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.lava_compat import to_lava
 from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,
@@ -41,9 +41,9 @@ class LavaLayer:
     """The processes of one layer.
 
     Attributes:
-        neuron: whose spikes leave at neuron.s_out.
-        synapse: where spikes enter, at synapse.s_in; None for an input layer.
-        recurrent: the synapse from the neurons to themselves, None without one.
+        neuron: spikes leave at neuron.s_out.
+        synapse: spikes enter at synapse.s_in; None for an input layer.
+        recurrent: synapse from the neurons to themselves, or None.
     """
 
     neuron: Any
@@ -52,24 +52,24 @@ class LavaLayer:
 
     @property
     def inp(self) -> Any:
-        """The port where the layer takes what the layer before, or a source, sends."""
+        """The input port of the layer."""
         return self.neuron.a_in if self.synapse is None else self.synapse.s_in
 
 
 def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tuple[LavaLayer, ...]:
     """Return Lava's connected processes of every layer.
 
-    All layers clear their state together at the first of every `sample_steps` steps, so that
-    samples follow one another in one run, each from cleared state (with the models of
-    `export.lava_models`, which clear what Lava's leave). Spikes go in at `layers[0].inp` and come
-    out of `layers[-1].neuron.s_out`; `hw_sim.simulators.lava_worker` runs a graph like this.
+    All layers reset together at the first of every `sample_steps` steps, so that the samples of one
+    run each start from cleared state (with the models of `hw_sim.simulators.lava_worker`, which
+    clear what Lava's own keep). Connect the input to `layers[0].inp` and the output to
+    `layers[-1].neuron.s_out`.
 
     Args:
-        network: what to build.
-        sample_steps: time steps of one sample, at least 1; `network.task.num_steps` by default.
+        network: to build.
+        sample_steps: time steps per sample, at least 1; `network.task.num_steps` by default.
 
     Raises:
-        InputError: when neither says how many steps a sample has.
+        InputError: when the network does not know `num_steps` and `sample_steps` is not given.
 
     Example:
         >>> layers = neurodeploy.to_lava(network, sample_steps=30)
@@ -79,22 +79,17 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
     check_network(network)
     sample_steps = sample_steps or network.task.num_steps
     if sample_steps is None:
-        raise InputError("the network does not say how long a sample is; give sample_steps")
+        raise InputError("the network does not know how long a sample is; give sample_steps")
     bits, built = network.message_bits, []
     for layer in network.layers:
         built.append(_build_layer(layer, bits, sample_steps))
         bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
     for index in range(1, len(built)):
-        out = built[index - 1].neuron.s_out
-        flat = len(network.layers[index - 1].shape) > 1
-        if flat and not isinstance(network.layers[index], ConvLayer):
-            out = _flattened(out, network.layers[index - 1].shape)
+        out, axes = built[index - 1].neuron.s_out, len(network.layers[index - 1].shape)
+        if axes > 1 and not isinstance(network.layers[index], ConvLayer):
+            out = out.transpose(list(reversed(range(axes)))).flatten()
         out.connect(built[index].inp)
     return tuple(built)
-
-
-def _flattened(port: Any, shape: Shape) -> Any:
-    return port.transpose(list(reversed(range(len(shape))))).flatten()
 
 
 def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
@@ -115,7 +110,7 @@ def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
 def _synapse(layer: Any, bits: int, sample_steps: int) -> Any:
     if not isinstance(layer, ConvLayer):
         return _matrix(layer.weight, layer.delay, bits, sample_steps)
-    # Lava convolves where PyTorch correlates: the kernel is flipped, and its axes turned.
+    # Lava convolves where PyTorch correlates, so the kernel is flipped and its axes are reversed.
     kernel = layer.weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32)
     synapse = Conv(
         weight=kernel,
@@ -131,16 +126,16 @@ def _synapse(layer: Any, bits: int, sample_steps: int) -> Any:
 
 
 def _matrix(weight: IntArray, delay: IntArray, bits: int, sample_steps: int) -> Any:
-    given = {
+    params = {
         "weights": weight.astype(np.int32),
         "num_weight_bits": 8,
         "num_message_bits": bits,
         "sample_steps": sample_steps,
     }
     if not delay.any():
-        return Dense(**given)
+        return Dense(**params)
     delays = np.ascontiguousarray(np.broadcast_to(delay.astype(int), weight.shape))
-    return DelayDense(delays=delays, **given)
+    return DelayDense(delays=delays, **params)
 
 
 def _neuron(layer: Layer, sample_steps: int) -> Any:
@@ -149,7 +144,7 @@ def _neuron(layer: Layer, sample_steps: int) -> Any:
     if isinstance(neuron, CubaLif):
         return LIFReset(
             shape=shape,
-            # Lava adds one to the current decay (`ds_offset`), none to the voltage decay.
+            # Lava adds one to the current decay (`ds_offset`), but not to the voltage decay.
             du=_one_or_each(neuron.current_decay - 1, layer.shape),
             dv=_one_or_each(neuron.voltage_decay, layer.shape),
             vth=neuron.threshold,
@@ -168,20 +163,20 @@ def _sigma_delta(neuron: Neuron, own_shape: Shape, shape: Shape) -> Any:
         return sdn.process.Sigma(shape=shape)
     if not isinstance(neuron, (Delta, SigmaDelta)):
         raise BackendError(f"Lava has no process for {type(neuron).__name__} neurons")
-    given = {
+    params = {
         "shape": shape,
         "vth": neuron.threshold,
         "spike_exp": neuron.spike_exp,
         "state_exp": neuron.state_exp,
     }
     if isinstance(neuron, Delta):
-        return sdn.process.Delta(**given)
+        return sdn.process.Delta(**params)
     bias = to_lava(each_neuron(neuron.bias, own_shape), own_shape)
-    return sdn.process.SigmaDelta(bias=bias.astype(np.int32), **given)
+    return sdn.process.SigmaDelta(bias=bias.astype(np.int32), **params)
 
 
 def _one_or_each(values: IntArray, shape: Shape) -> Any:
-    """Return a scalar for one shared value, else one value a neuron, in Lava's order."""
+    """Return a scalar for a shared value, else one value per neuron, in Lava's order."""
     if values.size == 1:
         return int(values[0])
     return to_lava(each_neuron(values, shape), shape).astype(int)

@@ -10,28 +10,25 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from numba import njit
 
-F = TypeVar("F")
 
-
-def compile_kernel(function: F, **options: Any) -> F:
+def compile_kernel(function: Any, **options: Any) -> Any:
     """Return the function, compiled on its first call and without bounds checks.
 
     Args:
         function: to compile.
         options: further options of `numba.njit`.
     """
-    dispatcher: Any = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     # None where numba is told not to compile, or finds no folder for its cache.
     cache = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if cache is not None:  # its version is compared before the rest of a file is unpickled
-        sources = sources_digest(Path(dispatcher.py_func.__code__.co_filename).parent)
+        sources = sources_digest(Path(function.__code__.co_filename).parent)
         cache._version = f"{cache._version}, {sources}"
-    compiled: F = dispatcher
-    return compiled
+    return dispatcher
 
 
 @lru_cache

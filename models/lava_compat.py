@@ -1,11 +1,13 @@
-"""Make Lava importable on Python 3.11 and later, and after other users of processes.
+"""Import Lava on Python 3.11 and later, and turn arrays to its order of axes and back.
 
 `lava.magma.compiler.var_model` (lava-nc 0.10.0) has a dataclass whose default is an instance of
 another dataclass. Python 3.11 refuses such a default unless its class can be hashed, so that one
 module is imported with `dataclass(unsafe_hash=True)`. Python 3.10 does not need this.
 
 `lava.magma.runtime.message_infrastructure.multiprocessing` sets the start method of processes to
-"fork" while it is imported, and fails where that is done already: a progress bar of tqdm is enough.
+"fork" while it is imported, and fails where it is set already: a progress bar of tqdm sets it.
+
+Images are (width, height, channels) in Lava and (channels, height, width) here.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ import sys
 from functools import wraps
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neurodeploy.models.errors import require
 
 _MODULE = "lava.magma.compiler.var_model"
@@ -24,7 +29,7 @@ _PROCESSES = "lava.magma.runtime.message_infrastructure.multiprocessing"
 
 
 def prepare() -> None:
-    """Import the modules that fail without help; call this before any import of Lava.
+    """Import the modules of Lava that fail otherwise; call this before any other import of Lava.
 
     Raises:
         MissingPackageError: when Lava is not installed.
@@ -37,7 +42,7 @@ def prepare() -> None:
 
 
 def _import_processes() -> None:
-    """Import the module that sets the start method, which already is what it sets it to."""
+    """Import the module that sets the start method to what it already is."""
     original = multiprocessing.set_start_method
     multiprocessing.set_start_method = lambda *args, **kwargs: None
     try:
@@ -47,7 +52,7 @@ def _import_processes() -> None:
 
 
 def _import_compiler() -> None:
-    """Import the module that Python 3.11 refuses."""
+    """Import the module with the dataclass that Python 3.11 refuses."""
     original = dataclasses.dataclass
 
     @wraps(original)
@@ -59,3 +64,19 @@ def _import_compiler() -> None:
         importlib.import_module(_MODULE)
     finally:
         dataclasses.dataclass = original
+
+
+def to_lava(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return values (neurons, ...) of a layer of `shape` with Lava's axes first, then the rest."""
+    images = values.reshape(*shape, *values.shape[1:])
+    return np.ascontiguousarray(images.transpose(_reversed(len(shape), images.ndim)))
+
+
+def from_lava(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return values with Lava's axes for a layer of `shape` as (neurons, ...)."""
+    images = np.ascontiguousarray(values.transpose(_reversed(len(shape), values.ndim)))
+    return images.reshape(-1, *values.shape[len(shape) :])
+
+
+def _reversed(dimensions: int, axes: int) -> tuple[int, ...]:
+    return (*reversed(range(dimensions)), *range(dimensions, axes))

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from neurodeploy.export import netx, rules
-from neurodeploy.export.lava_order import from_lava, to_lava
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.blocks import slayer
+from neurodeploy.models.lava_compat import from_lava, to_lava
 from neurodeploy.models.layers import ConvLayer, DenseLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 from neurodeploy.models.quantize import quantize

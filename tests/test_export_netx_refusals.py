@@ -170,7 +170,7 @@ WRONG = {
             put("layer/1/inFeatures", 6)(file),
             drop("layer/1/delay")(file),
         ),
-        "layer 1 expects 6 senders but layer 0 has 5 neurons",
+        "layer 1 has 6 inputs but layer 0 has 5 neurons",
     ),
     "half a weight": (put("layer/0/weight", np.full((5, 4), 0.5)), "weight holds 0.5"),
     "a weight too large": (

@@ -1,24 +1,16 @@
-"""Lava's import on Python 3.11 and later: the one patch, and that nothing of it stays."""
+"""Lava is imported on Python 3.11 and later, and nothing of the patch stays."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import multiprocessing
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from neurodeploy.models import lava_compat
+from neurodeploy.models.lava_compat import from_lava, to_lava
 
 MODULE = "lava.magma.compiler.var_model"
-
-
-@pytest.fixture(autouse=True)
-def no_start_method(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever ran in this process before, as where no start method is set."""
-    monkeypatch.setattr(multiprocessing, "get_start_method", lambda allow_none: None)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -62,58 +54,10 @@ def test_without_it_the_import_fails():
     assert "mutable default" in done.stderr
 
 
-def test_python_3_10_is_left_alone(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 10, 14, "final", 0))
-    monkeypatch.delitem(sys.modules, MODULE, raising=False)
-    monkeypatch.setattr(
-        importlib, "import_module", lambda name: pytest.fail(f"{name} was imported")
-    )
-    lava_compat.prepare()
-
-
-@pytest.mark.parametrize("error", [ImportError, KeyboardInterrupt])
-def test_dataclass_is_put_back_when_the_import_fails(error, monkeypatch):
-    original = dataclasses.dataclass
-    seen = []
-
-    def fail(name: str) -> None:
-        seen.append(dataclasses.dataclass)
-        raise error(name)
-
-    monkeypatch.setattr(sys, "version_info", (3, 11, 0, "final", 0))
-    monkeypatch.delitem(sys.modules, MODULE, raising=False)
-    monkeypatch.setattr(importlib, "import_module", fail)
-    with pytest.raises(error):
-        lava_compat.prepare()
-    assert seen[0] is not original
-    assert dataclasses.dataclass is original
-
-
-def test_the_replacement_makes_dataclasses_that_can_be_hashed(monkeypatch):
-    """As a decorator with and without arguments, and not where the author chose otherwise."""
-    made = {}
-
-    def define(name: str) -> None:
-        @dataclasses.dataclass
-        class Plain:
-            x: int = 0
-
-        @dataclasses.dataclass(order=True)
-        class Ordered:
-            x: int = 0
-
-        @dataclasses.dataclass(unsafe_hash=False)
-        class Chosen:
-            x: int = 0
-
-        made.update(plain=Plain, ordered=Ordered, chosen=Chosen)
-
-    monkeypatch.setattr(sys, "version_info", (3, 11, 0, "final", 0))
-    monkeypatch.delitem(sys.modules, MODULE, raising=False)
-    monkeypatch.setattr(importlib, "import_module", define)
-    lava_compat.prepare()
-    assert hash(made["plain"]()) == hash(made["plain"]())
-    assert made["ordered"](1) < made["ordered"](2)
-    assert hash(made["ordered"]())
-    with pytest.raises(TypeError, match="unhashable"):
-        hash(made["chosen"]())
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4)])
+def test_axes_turn_to_lava_and_back(shape):
+    values = np.arange(np.prod(shape) * 6).reshape(-1, 6)
+    turned = to_lava(values, shape)
+    assert turned.shape == (*reversed(shape), 6)
+    assert (turned == values.reshape(*shape, 6).transpose(*reversed(range(len(shape))), -1)).all()
+    assert (from_lava(turned, shape) == values).all()

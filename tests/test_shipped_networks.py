@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.export.lava_order import from_lava
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import frames
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,

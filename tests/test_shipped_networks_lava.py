@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from neurodeploy.export import netx
-from neurodeploy.export.lava_order import from_lava, to_lava
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.hw_sim.simulators.process import Job, run_job
+from neurodeploy.models.lava_compat import from_lava, to_lava
 from neurodeploy.models.network import InputLayer
 
 STATES = RunOptions(states=True)
@@ -132,7 +132,7 @@ STOCK = {
 """What stock netx can run, the layers of the file up to which it does, and the time steps.
 
 It refuses the average layer of N-TIDIGITS. PilotNet LIF it cannot run: Lava's convolution keeps
-sizes in int8, which its image, 200 wide, overflows (ours does not, see `export.lava_models`).
+sizes in int8, which its image, 200 wide, overflows (ours does not).
 """
 
 

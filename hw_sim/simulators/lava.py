@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.export.lava_order import from_lava
 from neurodeploy.hw_sim.activity import Activity, States, check_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
 from neurodeploy.models.errors import BackendError, require
+from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.network import QuantizedNetwork
 
 SHARED_MEMORY = Path("/dev/shm")

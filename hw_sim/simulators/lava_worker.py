@@ -11,80 +11,134 @@ JOB is a folder with `network.net` and `spikes.npy`, (batch, channels, time). Th
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from neurodeploy.export import lava_graph, netx
 from neurodeploy.export.lava_graph import LavaLayer
-from neurodeploy.export.lava_models import (
-    REPLACEMENTS,
-    DrivenLif,
-    ResettableDelta,
-    ResettableSigma,
-    ResettableSigmaDelta,
-    fixed_point_model,
-)
-from neurodeploy.export.lava_order import to_lava
 from neurodeploy.hw_sim.activity import driven
 from neurodeploy.hw_sim.simulators.process import Watch, work
 from neurodeploy.models import lava_compat
+from neurodeploy.models.lava_compat import to_lava
 from neurodeploy.models.network import CubaLif, InputLayer, QuantizedNetwork
 
 lava_compat.prepare()
 
+from lava.magma.core.decorator import implements, requires, tag  # noqa: E402
+from lava.magma.core.model.py.type import LavaPyType  # noqa: E402
+from lava.magma.core.resources import CPU  # noqa: E402
 from lava.magma.core.run_conditions import RunSteps  # noqa: E402
 from lava.magma.core.run_configs import Loihi2SimCfg  # noqa: E402
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol  # noqa: E402
+from lava.proc.conv.models import PyConvModelFixed  # noqa: E402
+from lava.proc.conv.process import Conv  # noqa: E402
+from lava.proc.dense.models import PyDelayDenseModelBitAcc, PyDenseModelBitAcc  # noqa: E402
+from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
 from lava.proc.io.source import RingBuffer  # noqa: E402
+from lava.proc.lif.models import PyLifResetModelBitAcc  # noqa: E402
 from lava.proc.lif.process import LIFReset  # noqa: E402
+from lava.proc.sdn.models import (  # noqa: E402
+    PyDeltaModelFixed,
+    PySigmaDeltaModelFixed,
+    PySigmaModelFixed,
+)
 from lava.proc.sdn.process import Delta, Sigma, SigmaDelta  # noqa: E402
 
 PROGRESS_STEPS = 50
 
 
-class _Recording:
-    """Keep what the neurons of a model did, and save it after the last step.
+Model = TypeVar("Model", bound=type)
 
-    Reading a sink's buffer through `Var.get` would cost 16 microseconds an element.
+
+def fixed_point_model(process: type) -> Callable[[Model], Model]:
+    """Return a decorator that declares a class Lava's fixed-point CPU model of `process`."""
+
+    def declare(model: Model) -> Model:
+        tagged = tag("fixed_pt")(requires(CPU)(model))
+        declared: Model = implements(proc=process, protocol=LoihiProtocol)(tagged)
+        return declared
+
+    return declare
+
+
+def starts_sample(model: Any) -> bool:
+    """Return whether a sample starts at this step; Lava counts steps from 1.
+
+    `lava_graph.build` sets `sample_steps` on the process.
+    """
+    return bool((model.time_step - 1) % model.proc_params["sample_steps"] == 0)
+
+
+class _Resetting:
+    """Clear the variables in `cleared` when a sample starts, which Lava's models do not."""
+
+    cleared: tuple[str, ...] = ()
+    time_step: int
+    proc_params: Any
+
+    def run_spk(self) -> None:
+        if self.cleared and starts_sample(self):
+            for name in self.cleared:
+                setattr(self, name, np.zeros_like(getattr(self, name)))
+        super().run_spk()  # type: ignore[misc]
+
+
+class _Recording(_Resetting):
+    """Record what the neurons of a model do, and save it after the last step.
+
+    Reading a sink's buffer through `Var.get` would cost 16 microseconds per element.
     """
 
     sent: Any
     weighted: Any
-    proc_params: Any
-    time_step: int
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self.record = proc_params["record"]
-        self.kept: dict[str, Any] = {}
+        self.recorded: dict[str, Any] = {}
 
     def states(self) -> tuple[Any, Any]:
-        """Return what stands for u and v after this step."""
+        """Return u and v, or what a model has in their place, after this step."""
         raise NotImplementedError
 
     def run_spk(self) -> None:
-        super().run_spk()  # type: ignore[misc]
+        super().run_spk()
         step, steps = self.time_step, self.record["steps"]
         values = {"spikes": self.sent}
         if self.record["states"]:
             current, voltage = self.states()
             values |= {"current": current, "voltage": voltage, "weighted": self.weighted}
         for name, value in values.items():
-            if name not in self.kept:
-                self.kept[name] = np.zeros((*value.shape, steps), value.dtype)
-            self.kept[name][..., step - 1] = value
+            if name not in self.recorded:
+                self.recorded[name] = np.zeros((*value.shape, steps), value.dtype)
+            self.recorded[name][..., step - 1] = value
         if step == steps:
-            for name, value in self.kept.items():
+            for name, value in self.recorded.items():
                 np.save(f"{self.record['prefix']}_{name}.npy", value)
         if self.record["progress"] and step % PROGRESS_STEPS == 0:
             np.load(self.record["progress"], mmap_mode="r+")[0] = step
 
 
 @fixed_point_model(LIFReset)
-class RecordingLif(_Recording, DrivenLif):
-    """CUBA LIF: u, v, and spikes of 0 or 1."""
+class RecordingLif(_Recording, PyLifResetModelBitAcc):  # type: ignore[misc]
+    """CUBA LIF: u, v, and spikes of 0 or 1; its process resets it itself.
+
+    `proc_params["drive"]` names a file of bias mantissas, (neurons in Lava's order, steps), which
+    the bias follows, or is absent.
+    """
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        name = proc_params.get("drive")
+        self.drive = None if name is None else np.load(name, mmap_mode="r")
+
+    def run_spk(self) -> None:
+        if self.drive is not None:
+            self.bias_mant = np.asarray(self.drive[..., self.time_step - 1])
+        super().run_spk()
 
     def subthr_dynamics(self, activation_in: Any) -> None:
         self.weighted = np.array(activation_in, np.int32)
@@ -100,7 +154,7 @@ class RecordingLif(_Recording, DrivenLif):
 
 
 class _RecordingDelta(_Recording):
-    """What the sigma-delta neurons share: the change that they send, and the residue it leaves."""
+    """Record the change that a sigma-delta neuron sends."""
 
     state_exp: Any
 
@@ -111,8 +165,10 @@ class _RecordingDelta(_Recording):
 
 
 @fixed_point_model(Delta)
-class RecordingDelta(_RecordingDelta, ResettableDelta):
+class RecordingDelta(_RecordingDelta, PyDeltaModelFixed):  # type: ignore[misc]
     """Delta: its scaled input and its residue stand for u and v."""
+
+    cleared = ("act", "residue", "error")
 
     def delta_dynamics(self, act_data: Any) -> Any:
         self.weighted = np.right_shift(act_data, self.spike_exp + self.state_exp)
@@ -122,24 +178,31 @@ class RecordingDelta(_RecordingDelta, ResettableDelta):
         return self.act, self.residue
 
 
-@fixed_point_model(SigmaDelta)
-class RecordingSigmaDelta(_RecordingDelta, ResettableSigmaDelta):
-    """Sigma-delta: sigma and its residue stand for u and v."""
+class _RecordingSigma(_Recording):
+    """Record the input of a neuron with a sigma."""
 
     def sigma_dynamics(self, a_in_data: Any) -> Any:
         self.weighted = np.array(a_in_data, np.int32)
-        return super().sigma_dynamics(a_in_data)
+        return super().sigma_dynamics(a_in_data)  # type: ignore[misc]
+
+
+@fixed_point_model(SigmaDelta)
+class RecordingSigmaDelta(_RecordingSigma, _RecordingDelta, PySigmaDeltaModelFixed):  # type: ignore[misc]
+    """Sigma-delta: sigma and its residue stand for u and v."""
+
+    cleared = ("sigma", "act", "residue", "error")
 
     def states(self) -> tuple[Any, Any]:
         return self.sigma, self.residue
 
 
 @fixed_point_model(Sigma)
-class RecordingSigma(_Recording, ResettableSigma):
+class RecordingSigma(_RecordingSigma, PySigmaModelFixed):  # type: ignore[misc]
     """Sigma: it sends its sum, which stands for u; nothing stands for v."""
 
+    cleared = ("sigma",)
+
     def sigma_dynamics(self, a_in_data: Any) -> Any:
-        self.weighted = np.array(a_in_data, np.int32)
         self.sent = super().sigma_dynamics(a_in_data).astype(np.int32)
         return self.sent
 
@@ -147,8 +210,66 @@ class RecordingSigma(_Recording, ResettableSigma):
         return self.sigma, np.zeros_like(self.sigma)
 
 
+@fixed_point_model(Dense)
+class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
+    """Send what arrived in the step before.
+
+    Weights are used as they are, integers from -256 to 255; Lava's own model drops the lowest bit
+    of odd weights of mixed signs, which `hw_sim.design_rules` reports for a chip.
+    """
+
+    def run_spk(self) -> None:
+        if starts_sample(self):
+            self.a_buff = np.zeros_like(self.a_buff)  # type: ignore[has-type]
+        self.a_out.send(self.a_buff)
+        arrived = self.s_in.recv()
+        if self.num_message_bits.item() > 0:
+            self.a_buff = self.weights.dot(arrived.astype(np.int32))
+        else:
+            self.a_buff = self.weights[:, np.flatnonzero(arrived)].sum(axis=1)
+
+
+@fixed_point_model(DelayDense)
+class ResettableDelayDense(PyDelayDenseModelBitAcc):  # type: ignore[misc]
+    """Add the weights of arriving spikes to a buffer of future inputs.
+
+    a_buff int32 (neurons, max_delay + 1): column d is what the neurons receive in d steps. Weights
+    are used as they are, integers from -256 to 255.
+    """
+
+    def run_spk(self) -> None:
+        if starts_sample(self):
+            self.a_buff[:] = 0
+        self.a_out.send(self.a_buff[:, 0].copy())
+        arrived = self.s_in.recv()
+        graded = self.num_message_bits.item() > 0
+        self.a_buff[:, :-1] = self.a_buff[:, 1:]
+        self.a_buff[:, -1] = 0
+        neurons = np.arange(len(self.weights))
+        for index in np.flatnonzero(arrived):
+            payload = int(arrived[index]) if graded else 1
+            self.a_buff[neurons, self.delays[:, index]] += self.weights[:, index] * payload
+
+
+@fixed_point_model(Conv)
+class ResettableConv(_Resetting, PyConvModelFixed):  # type: ignore[misc]
+    """Lava's convolution, cleared between samples.
+
+    Its sizes are int32 here: Lava's int8 raises an error in numpy 2 for images wider than 127.
+    """
+
+    cleared = ("a_buf",)
+    kernel_size = LavaPyType(np.ndarray, np.int32, precision=8)
+    stride = LavaPyType(np.ndarray, np.int32, precision=8)
+    padding = LavaPyType(np.ndarray, np.int32, precision=8)
+    dilation = LavaPyType(np.ndarray, np.int32, precision=8)
+    groups = LavaPyType(np.ndarray, np.int32, precision=8)
+
+
 MODELS = {
-    **REPLACEMENTS,
+    Dense: ResettableDense,
+    DelayDense: ResettableDelayDense,
+    Conv: ResettableConv,
     LIFReset: RecordingLif,
     Delta: RecordingDelta,
     SigmaDelta: RecordingSigmaDelta,

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.export import lava_graph, netx
 from neurodeploy.export.lava_graph import LavaLayer
-from neurodeploy.export.lava_order import from_lava, to_lava
 from neurodeploy.hw_sim.simulators.process import Watch, work
 from neurodeploy.models import lava_compat
 from neurodeploy.models.errors import BackendError
+from neurodeploy.models.lava_compat import from_lava, to_lava
 from neurodeploy.models.network import QuantizedNetwork
 
 lava_compat.prepare()
