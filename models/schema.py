@@ -392,4 +392,5 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     inspect.NoneType: lambda _: "null",
     inspect.StructType: _object,
     inspect.DataclassType: _object,
+    inspect.CustomType: lambda node: f"an object of {node.cls.__name__}",
 }

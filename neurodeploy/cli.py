@@ -179,8 +179,8 @@ def progress(description: str) -> Iterator[Advance]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Show on a terminal that data are read, with a bar once the reader tells how far it is."""
-    from neurodeploy.tasks import reading as told_by_readers
+    """Show on a terminal that data are read, with a bar once the reader reports its progress."""
+    from neurodeploy.tasks.readers.files import progress_to
 
     with ExitStack() as bar, ExitStack() as waiting:
         waiting.enter_context(status("reading the data"))
@@ -192,7 +192,7 @@ def reading() -> Iterator[None]:
                 shown.append(bar.enter_context(progress("reading the data")))
             shown[0](done, total)
 
-        with told_by_readers.listening(advance):
+        with progress_to(advance):
             yield
 
 

@@ -246,7 +246,7 @@ def tiny_training() -> Callable[..., Any]:
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.tasks import get
     from neurodeploy.tasks.dataset import Dataset
-    from neurodeploy.tasks.encoders.registry import SigmaDelta
+    from neurodeploy.tasks.encoders import SigmaDelta
     from neurodeploy.tasks.split import split_by_subject
     from neurodeploy.tasks.task import TaskData
 
@@ -367,7 +367,7 @@ def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     from neurodeploy import tasks
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.tasks import dataset, origin, task
-    from neurodeploy.tasks.encoders.registry import Delta
+    from neurodeploy.tasks.encoders import Delta
 
     def read(path: Path) -> Any:
         return dataset.Dataset(

@@ -350,7 +350,7 @@ def test_what_is_recorded_can_be_shown_without_the_data(
 TINY = """
 from pathlib import Path
 import numpy as np
-from neurodeploy.tasks.encoders.registry import SigmaDelta
+from neurodeploy.tasks.encoders import SigmaDelta
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task

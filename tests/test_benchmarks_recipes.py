@@ -15,7 +15,7 @@ from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
-from neurodeploy.tasks.encoders.registry import Delta
+from neurodeploy.tasks.encoders import Delta
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.task import Task
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cmath
-import json
 import math
 from typing import Any
 
@@ -12,8 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders import bands
-from neurodeploy.tasks.encoders.registry import Bands, Delta, Lif, SigmaDelta, Together, from_dict
+from neurodeploy.tasks.encoders import Bands, Delta, Lif, Together, bands, from_dict
 
 RATE = 8000
 KINDS = ("log-mel", "cochlea")
@@ -188,26 +186,20 @@ def test_samples_after_the_last_whole_hop_are_not_heard(sounds: NDArray[np.float
 # Descriptions and refusals
 
 
-@pytest.mark.parametrize("code", [Delta((0.2,)), Lif(), Together((Delta(), SigmaDelta()))])
-def test_its_description_makes_it_again(code: Any) -> None:
-    encoder = Bands("cochlea", bands=24, range_db=50, code=code)
-    assert from_dict(json.loads(json.dumps(encoder.as_dict()))) == encoder
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"kind": "mfcc"}, "kind is 'mfcc'; it must be one of log-mel, cochlea"),
-        ({"bands": 0}, "bands is 0; it must be a whole number from 1 up"),
-        ({"bands": 20.0}, "bands is 20.0; it must be a whole number"),
-        ({"range_db": 0}, "range_db holds 0; it must be finite and over 0"),
-        ({"hop_ms": math.nan}, "hop_ms holds nan; it must be finite"),
+        ({"kind": "mfcc"}, 'kind is "mfcc"; give one of'),
+        ({"bands": 0}, "bands is 0; give an integer from 1"),
+        ({"bands": 20.0}, "bands is 20.0; give an integer"),
+        ({"range_db": 0}, "range_db is 0; give a number over 0"),
+        ({"hop_ms": math.nan}, "hop_ms is NaN; give a number over 0"),
         ({"hop_ms": 10.03}, "hop_ms is 10.03, which is 80.24 samples of 8000 Hz"),
         ({"frame_ms": 0.125}, "frame_ms is 0.125, which is 1 samples .* from 2 up"),
         ({"high_hz": 4100}, "bands lie from 100 to 4100 Hz; .* at most half of rate_hz, 4000"),
         ({"low_hz": 3800}, "bands lie from 3800 to 3800 Hz; low_hz must be below"),
         ({"kind": "cochlea", "high_hz": 4000}, "high_hz is 4000; a resonator must lie below half"),
-        ({"code": "delta"}, "code is 'delta'; it must be an encoder"),
+        ({"code": "delta"}, 'code is "delta"; give an object of Encoder'),
         ({"code": {"name": "nothing"}}, "'nothing' is no encoder"),
         ({"code": {"name": "bands"}}, "code is another 'bands'"),
     ],
@@ -230,17 +222,3 @@ def test_a_recording_shorter_than_a_hop_is_refused() -> None:
 def test_a_code_that_does_not_fit_the_bands_is_refused() -> None:
     with pytest.raises(InputError, match="2 values of threshold for 32 signal channels"):
         Bands(code=Delta((0.1, 0.2))).encode(np.zeros((1, 1, 800)))
-
-
-def test_versions_are_of_all_the_encoders_within(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = Bands(code=Together((Delta((0.1,)), Lif())))
-    assert encoder.versions() == {"bands": 1, "together": 1, "delta": 1, "lif": 1}
-    monkeypatch.setattr(Lif, "version", 2)
-    assert encoder.versions()["lif"] == 2
-
-
-def test_from_dict_refuses_what_is_nested_without_end() -> None:
-    values: dict[str, Any] = {"name": "together"}
-    values["parts"] = [values]
-    with pytest.raises(InputError, match="an encoder is nested too deeply"):
-        from_dict(values)

@@ -15,7 +15,7 @@ from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
 from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.download import Download
+from neurodeploy.tasks.origin import Download
 from neurodeploy.tasks.task import Task
 
 TWO = tuple(
@@ -163,7 +163,7 @@ def test_one_task_is_shown_with_its_classes_and_parts(
     flat = " ".join(out.replace("│", " ").split())
     for words in (
         "licence CC0", "to cite Nobody, Nothing, 2020", f"where {data_home}/toy",
-        "12 windows of 3 channels and 8 samples at 50 Hz", "source made up from toy",
+        "12 samples of 3 channels and 8 steps at 50 Hz", "source made up from toy",
         "test on test samples", "no 4 1 1", "[yes] 4 1 1", "all 8 2 2",
         "- one thing was left out", "Next: python -m neurodeploy.train --task toy",
     ):  # fmt: skip
@@ -209,7 +209,7 @@ def test_one_task_as_json_holds_what_its_data_hold(
     ("shape", "grid", "words"),
     [
         ((4, 6, 1), (2, 3), "4 images of 2 x 3 pixels"),
-        ((4, 12, 5), (2, 3), "4 windows of 2 x 2 x 3 pixels and 5 samples"),
+        ((4, 12, 5), (2, 3), "4 samples of 2 x 2 x 3 pixels and 5 steps"),
     ],
 )
 def test_pixels_are_told_as_such(
@@ -237,7 +237,7 @@ def test_malformed_data_are_one_sentence_and_end_with_2(
     assert data.main(["--task", "har", "--data", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith(f"error: {tmp_path} holds no known data set")
+    assert captured.err.startswith(f"error: {tmp_path} holds no known dataset")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,23 @@
-"""Downloads: whole and as published, or not at all, with one sentence that says why.
+"""Downloads and archives: whole and as published, or not at all, with one sentence that says why.
 
 The mirrors are servers on the loopback interface.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import json
 import os
+import signal
 import socket
+import subprocess
+import sys
+import tarfile
 import threading
+import time
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,70 +26,72 @@ from typing import Any
 
 import pytest
 
+from neurodeploy import data, tasks
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import download as downloading
-from neurodeploy.tasks.download import Download, fetch
-from neurodeploy.tasks.idx_downloads import FASHION_DOWNLOADS, MNIST_DOWNLOADS
+from neurodeploy.tasks import inventory, origin
+from neurodeploy.tasks.mnist import FASHION, MNIST
+from neurodeploy.tasks.origin import Download, Origin, fetch, unpack
+from neurodeploy.tasks.task import Task
 
 CONTENT = bytes(range(256)) * 5000
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
+UNCHECKED = {"checksum": None, "size": None, "unchecked": "it is packed anew for each download"}
 
 
 class Mirror(BaseHTTPRequestHandler):
     """Answers as the name of the file asks for."""
 
     asked: list[str]
+    files: dict[str, bytes]
 
     def do_GET(self) -> None:
         """Send the file, or what goes wrong."""
         self.asked.append(self.path)
         name = self.path.strip("/")
-        if name == "moved":
-            self.send_response(302)
-            self.send_header("Location", "/whole")
-        elif name == "ftp":
-            self.send_response(302)
-            self.send_header("Location", "ftp://127.0.0.1/whole")
-        elif name == "gone":
+        if name == "gone":
             self.send_error(404)
             return
-        else:
-            self.send_response(200)
-        content = {"other": CONTENT[::-1], "short": CONTENT[:-1], "long": CONTENT + b"x"}
-        sent = content.get(name, CONTENT) if name not in ("moved", "ftp") else b""
+        target = {"moved": "/whole", "ftp": "ftp://127.0.0.1/whole"}.get(name)
+        self.send_response(302 if target else 200)
+        if target:
+            self.send_header("Location", target)
+        sent = b"" if target else self.files.get(name, CONTENT)
         if name != "unsized":
             self.send_header("Content-Length", str(len(sent)))
         self.end_headers()
         if name == "silent":
             threading.Event().wait(2)
             return
-        self.wfile.write(sent[: len(sent) // 2] if name == "broken" else sent)
+        try:
+            self.wfile.write(sent[: len(sent) // 2] if name in ("broken", "slow") else sent)
+            if name == "slow":
+                self.wfile.flush()
+                threading.Event().wait(20)
+        except OSError:  # the other side has had enough
+            pass
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
-def mirror() -> Iterator[SimpleNamespace]:
-    """Serve on the loopback interface; return the address and what was asked for."""
-    asked: list[str] = []
-    handler = type("Handler", (Mirror,), {"asked": asked})
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """Serve on the loopback interface; return the address, the files and what was asked for."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    files = {"other": CONTENT[::-1], "short": CONTENT[:-1], "long": CONTENT * 2}
+    handler = type("Handler", (Mirror,), {"asked": [], "files": files})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}/", asked=asked)
+    url = f"http://127.0.0.1:{server.server_port}/"
+    yield SimpleNamespace(url=url, host=url.split("/")[2], asked=handler.asked, files=files)
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask the mirrors themselves."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def of(*urls: str, checksum: str | None = MD5, **changes: Any) -> Download:
@@ -88,168 +99,412 @@ def of(*urls: str, checksum: str | None = MD5, **changes: Any) -> Download:
     return Download(urls, "data.gz", changes.pop("size", len(CONTENT)), checksum, **changes)
 
 
-@pytest.mark.parametrize("checksum", [MD5, SHA256])
 @pytest.mark.parametrize("name", ["whole", "moved", "unsized"])
-def test_a_file_is_downloaded_whole(
-    name: str, checksum: str, mirror: SimpleNamespace, tmp_path: Path
+@pytest.mark.parametrize(
+    "checks", [{}, {"checksum": SHA256}, UNCHECKED], ids=["md5", "sha256", "none"]
+)
+def test_a_file_is_downloaded_whole_and_once(
+    name: str, checks: dict[str, Any], mirror: SimpleNamespace, tmp_path: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
     folder = tmp_path / "new" / "mnist"
-    path = fetch(of(mirror.url + name, checksum=checksum), folder, lambda *each: seen.append(each))
+    download = of(mirror.url + name, **checks)
+    path = fetch(download, folder, lambda *each: seen.append(each))
     assert path == folder / "data.gz"
     assert path.read_bytes() == CONTENT
     assert os.listdir(folder) == ["data.gz"]
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert path.stat().st_mode & 0o444 == folder.stat().st_mode & 0o444
     assert len(seen) > 2
+    if name != "unsized":
+        assert seen[-1] == (len(CONTENT), len(CONTENT))
+    asked = list(mirror.asked)
+    assert fetch(download, folder) == path
+    assert mirror.asked == asked
 
 
-def test_a_file_that_is_there_is_not_downloaded_again(
-    mirror: SimpleNamespace, tmp_path: Path
+@pytest.mark.parametrize("content", [CONTENT[:100], CONTENT[::-1], None])
+def test_what_lies_in_the_files_place_stays(
+    content: bytes | None, mirror: SimpleNamespace, tmp_path: Path
 ) -> None:
-    for _ in range(2):
+    path = tmp_path / "data.gz"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(InputError) as raised:
         fetch(of(mirror.url + "whole"), tmp_path)
-    assert mirror.asked == ["/whole"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (CONTENT[:100], "has 100 bytes, the published file 1,280,000"),
-        (CONTENT[::-1], f"has md5 {hashlib.md5(CONTENT[::-1]).hexdigest()}, the published file"),
-    ],
-    ids=["half", "other"],
-)
-def test_another_file_in_its_place_is_refused_and_kept(
-    content: bytes, words: str, mirror: SimpleNamespace, tmp_path: Path
-) -> None:
-    (tmp_path / "data.gz").write_bytes(content)
-    with pytest.raises(InputError, match=r"data\.gz is there already but") as raised:
-        fetch(of(mirror.url + "whole"), tmp_path)
-    assert words in str(raised.value)
-    assert str(raised.value).endswith("; move it away and try again, for nothing is overwritten")
-    assert (tmp_path / "data.gz").read_bytes() == content
+    assert str(path) in str(raised.value)
+    assert "move it away" in str(raised.value)
+    assert content is None or path.read_bytes() == content
     assert mirror.asked == []
 
 
-def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "data.gz").mkdir()
-    with pytest.raises(InputError, match=r"data\.gz is a folder; move it away and try again"):
-        fetch(of("http://127.0.0.1/x"), tmp_path)
-
-
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "words", "checks"),
     [
-        ("short", "sent a file that has 1,279,999 bytes, the published file 1,280,000"),
-        ("long", "sent more than the 1,280,000 bytes that there are"),
-        ("broken", "sent a file that has 640,000 bytes"),
-        ("other", f"sent a file that has md5 {hashlib.md5(CONTENT[::-1]).hexdigest()}, the "
-         f"published file {MD5[4:]}"),
-        ("gone", "answered 404 Not Found"),
-        ("silent", "gave no answer within 0.2 s"),
-        ("ftp", "unknown url type: ftp"),
+        ("short", "sent 1,279,999 of 1,280,000 bytes", {}),
+        ("long", "sent more than the 1,280,000 bytes", {}),
+        ("other", "another checksum", {}),
+        ("broken", "IncompleteRead", {}),
+        ("broken", "IncompleteRead", UNCHECKED),
+        ("gone", "answered 404", {}),
+        ("silent", "no answer within 0.2 s", {}),
+        ("ftp", "ftp://127.0.0.1/whole", {}),
     ],
-)  # fmt: skip
+)
 def test_what_a_mirror_does_wrong_is_one_sentence_and_leaves_nothing(
-    name: str, words: str, mirror: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(downloading, "TIMEOUT_S", 0.2)
-    with pytest.raises(InputError, match=r"^data\.gz could not be downloaded \(127\.") as raised:
-        fetch(of(mirror.url + name), tmp_path / "mnist")
-    assert words in str(raised.value)
-    assert str(raised.value).endswith(
-        f"try again later, or get it from elsewhere and place it at {tmp_path}/mnist/data.gz"
-    )
-    assert "\n" not in str(raised.value)
+    name: str, words: str, checks: dict[str, Any], mirror: SimpleNamespace, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(origin, "TIMEOUT_S", 0.2)
+    with pytest.raises(InputError) as raised:
+        fetch(of(mirror.url + name, **checks), tmp_path / "mnist")
+    message = str(raised.value)
+    assert f"({mirror.host} " in message
+    assert words in message
+    assert message.endswith(f"place it at {tmp_path}/mnist/data.gz")
+    assert "\n" not in message
     assert os.listdir(tmp_path / "mnist") == []
 
 
 def test_the_next_mirror_is_asked_and_all_are_named(
     mirror: SimpleNamespace, tmp_path: Path
 ) -> None:
-    fetch(of(mirror.url + "gone", mirror.url + "broken", mirror.url + "whole"), tmp_path / "a")
+    fetch(of(*(mirror.url + name for name in ("gone", "broken", "whole"))), tmp_path / "a")
     assert mirror.asked == ["/gone", "/broken", "/whole"]
-    host = mirror.url.split("/")[2]
-    with pytest.raises(InputError) as raised:
-        fetch(of(mirror.url + "gone", mirror.url + "other"), tmp_path / "b")
-    assert f"({host} answered 404 Not Found; {host} sent a file that has md5" in str(raised.value)
-
-
-def test_a_mirror_that_refuses_or_is_unknown_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(InputError, match=f"127.0.0.1:{port} failed .Connection refused."):
-        fetch(of(f"http://127.0.0.1:{port}/whole"), tmp_path)
-
-    def unknown(*_: Any, **__: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(InputError, match=r"data\.invalid failed \(Name or service not known\)"):
-        fetch(of("http://data.invalid/whole"), tmp_path)
-    assert os.listdir(tmp_path) == []
+        closed = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(InputError) as raised:
+        fetch(of(mirror.url + "gone", f"http://{closed}/whole"), tmp_path / "b")
+    assert f"{mirror.host} answered 404; {closed} failed" in str(raised.value)
+    assert "Connection refused" in str(raised.value)
 
 
-def test_what_has_no_checksum_must_still_be_whole(mirror: SimpleNamespace, tmp_path: Path) -> None:
-    why = {"checksum": None, "size": None, "unchecked": "it is packed anew for each download"}
-    assert fetch(of(mirror.url + "whole", **why), tmp_path).read_bytes() == CONTENT
-    with pytest.raises(InputError, match="broke off after 640,000 of 1,280,000 bytes"):
-        fetch(of(mirror.url + "broken", **why), tmp_path / "b")
-
-
-def test_ctrl_c_leaves_nothing(mirror: SimpleNamespace, tmp_path: Path) -> None:
+def test_interrupted_downloads_leave_no_file_of_that_name(
+    mirror: SimpleNamespace, tmp_path: Path
+) -> None:
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fetch(of(mirror.url + "whole"), tmp_path, interrupt)
     assert os.listdir(tmp_path) == []
+    code = f"""
+from pathlib import Path
+from neurodeploy.tasks.origin import Download, fetch
+fetch(Download(({mirror.url + "slow"!r},), "data.gz", {len(CONTENT)}, {MD5!r}),
+      Path({str(tmp_path)!r}))
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size for path in tmp_path.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "data.gz").exists()
+    assert fetch(of(mirror.url + "whole"), tmp_path).read_bytes() == CONTENT
 
 
-def test_a_full_disk_is_told_beforehand(
-    mirror: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        downloading.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000)
-    )
-    with pytest.raises(InputError, match=r"needs 1,280,000 bytes and .* has 1,000,000 free; make"):
-        fetch(of(mirror.url + "whole"), tmp_path)
+def test_a_disk_that_fills_up_leaves_nothing(mirror: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"needs .* bytes and .* free; make room"):
+        fetch(of(mirror.url + "whole", size=2**60), tmp_path)
+    code = f"""
+import resource, signal
+from pathlib import Path
+from neurodeploy.tasks.origin import Download, fetch
+from neurodeploy.models.errors import InputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+try:
+    fetch(Download(({mirror.url + "whole"!r},), "data.gz", {len(CONTENT)}, {MD5!r}),
+          Path({str(tmp_path)!r}))
+except InputError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"{tmp_path}/data.gz cannot be written (File too large); make room" in run.stdout
     assert os.listdir(tmp_path) == []
-    assert mirror.asked == []
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"data\.gz cannot be written \(File exists\); set"):
+    with pytest.raises(InputError, match=r"data\.gz cannot be written .*NEURODEPLOY_DATA"):
         fetch(of("http://127.0.0.1/whole"), tmp_path / "file")
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "named"),
     [
-        (lambda: of("ftp://a.org/b"), "'ftp://a.org/b' is no address of http or https"),
-        (lambda: of("file:///etc/passwd"), "is no address of http or https"),
-        (of, "'data.gz' must have a plain name and a mirror"),
-        (lambda: Download(("http://a.org/b",), "../x", 1, MD5), "'../x' must have a plain name"),
-        (lambda: of("http://a.org/b", checksum="md5:12"), "the checksum is 'md5:12'; it must be"),
-        (lambda: of("http://a.org/b", checksum="crc:12"), "the checksum is 'crc:12'; it must be"),
-        (lambda: of("http://a.org/b", checksum=None), "has no checksum or size; give both, or say"),
-        (lambda: of("http://a.org/b", size=None), "has no checksum or size; give both, or say"),
+        (lambda: of("ftp://a.org/b"), "'ftp://a.org/b'"),
+        (lambda: of("file:///etc/passwd"), "'file:///etc/passwd'"),
+        (of, "mirror"),
+        (lambda: Download(("http://a.org/b",), "../x", 1, MD5), "'../x'"),
+        (lambda: of("http://a.org/b", checksum="md5:12"), "'md5:12'"),
+        (lambda: of("http://a.org/b", checksum="crc:12"), "'crc:12'"),
+        (lambda: of("http://a.org/b", checksum=None), "checksum or size"),
+        (lambda: of("http://a.org/b", size=None), "checksum or size"),
+        (lambda: Origin("", "", "", "", downloads=(of("http://a.org/b"),) * 2, unpacked=True), "2"),
     ],
 )
 def test_a_download_that_cannot_be_checked_is_refused(
-    make: Callable[[], Download], message: str
+    make: Callable[[], object], named: str
 ) -> None:
     with pytest.raises(InputError) as raised:
         make()
-    assert message in str(raised.value)
+    assert named in str(raised.value)
 
 
 def test_mnist_and_fashion_mnist_have_four_different_files_each() -> None:
-    both = (*MNIST_DOWNLOADS, *FASHION_DOWNLOADS)
-    assert len({each.checksum for each in both}) == 8
-    assert {each.file for each in MNIST_DOWNLOADS} == {each.file for each in FASHION_DOWNLOADS}
-    assert len({each.file for each in MNIST_DOWNLOADS}) == 4
+    both = [task.origin.downloads for task in (MNIST, FASHION)]
+    assert len({each.checksum for downloads in both for each in downloads}) == 8
+    assert [len({each.file for each in downloads}) for downloads in both] == [4, 4]
+
+
+def zipped(path: Path, members: dict[str, bytes], *, mode: int = 0o100644) -> Path:
+    """Write a zip archive."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            member = zipfile.ZipInfo(name)
+            member.external_attr = mode << 16
+            archive.writestr(member, content, zipfile.ZIP_DEFLATED)
+    return path
+
+
+def tarred(path: Path, members: dict[str, bytes], kind: bytes = tarfile.REGTYPE) -> Path:
+    """Write a tar archive with gzip."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname, member.size = kind, "/etc/passwd", len(content)
+            member.mode = 0o4755
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+PACKERS = {"zip": zipped, "tar.gz": tarred}
+FILES = {"set/a.txt": b"one", "set/below/b.bin": CONTENT, "c": b""}
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_an_archive_is_unpacked_into_a_new_folder(kind: str, tmp_path: Path) -> None:
+    archive, home = PACKERS[kind](tmp_path / "x", FILES), tmp_path / "data" / "new"
+    unpack(archive, home)
+    found = {path.relative_to(home).as_posix(): path for path in home.rglob("*") if path.is_file()}
+    assert {name: path.read_bytes() for name, path in found.items()} == FILES
+    assert not any(path.stat().st_mode & 0o7000 for path in found.values())
+    assert os.listdir(tmp_path / "data") == ["new"]
+    with pytest.raises(InputError, match="new is there already"):
+        unpack(archive, home)
+
+
+def lying(path: Path) -> Path:
+    """Write a zip archive that says another size than its content has."""
+    zipped(path, {"a": bytes(600_000)})
+    size = (600_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(size, (10).to_bytes(4, "little")))
+    return path
+
+
+def encrypted(path: Path) -> Path:
+    """Write a zip archive that says that it is encrypted."""
+    content = bytearray(zipped(path, {"a": b"1"}).read_bytes())
+    for start, flag in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(start) + flag] |= 1
+    path.write_bytes(content)
+    return path
+
+
+def twice(path: Path) -> Path:
+    """Write a zip archive with a name twice."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "1")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a", "2")
+    return path
+
+
+def damaged(path: Path) -> Path:
+    """Write a gzip file whose checksum is wrong."""
+    packed = bytearray(gzip.compress(b"no archive" * 100))
+    packed[-6] ^= 1
+    path.write_bytes(packed)
+    return path
+
+
+OUT = ("../out", "a/../../out", "/etc/out", "a\\..\\out", "c:out")
+HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
+    **{
+        f"{kind} {name}": (lambda p, pack=pack, name=name: pack(p, {"a": b"1", name: b"2"}), name)
+        for kind, pack in PACKERS.items()
+        for name in OUT
+    },
+    **{
+        f"tar kind {kind!r}": (lambda p, kind=kind: tarred(p, {"link": b""}, kind), "'link'")
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)
+    },
+    "zip link": (lambda p: zipped(p, {"link": b"/etc"}, mode=0o120777), "'link'"),
+    **{
+        f"{kind} bomb": (
+            lambda p, pack=pack: pack(p, {"a": bytes(900_000), "b": bytes(900_000)}),
+            "more than 1,500,000 bytes",
+        )
+        for kind, pack in PACKERS.items()
+    },
+    "sizes": (lying, "damaged"),
+    "checksum": (damaged, "damaged"),
+    "encrypted": (encrypted, "encrypted"),
+    "twice": (twice, "'a' twice"),
+    "clash": (lambda p: zipped(p, {"a": b"1", "a/b": b"2"}), "cannot be unpacked into"),
+    "missing": (lambda p: p, "does not exist"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_or_damaged_archive_is_refused_and_leaves_nothing(
+    case: str, tmp_path: Path
+) -> None:
+    make, named = HOSTILE[case]
+    archive = make(tmp_path / "x")
+    with pytest.raises(InputError) as raised:
+        unpack(archive, tmp_path / "data" / "new", most_bytes=1_500_000)
+    assert str(archive) in str(raised.value)
+    assert named in str(raised.value).replace("\\\\", "\\")
+    assert not (tmp_path / "data").exists() or os.listdir(tmp_path / "data") == []
+    assert set(os.listdir(tmp_path)) <= {"x", "data"}
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_half_downloaded_archive_is_refused(kind: str, tmp_path: Path) -> None:
+    archive = PACKERS[kind](tmp_path / "x", {"a": os.urandom(5000), "b": b"2"})
+    whole = archive.read_bytes()
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 30):
+        archive.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="x is truncated or damaged"):
+            unpack(archive, tmp_path / "data" / "new")
+        assert os.listdir(tmp_path / "data") == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "x", {"a": b"1"})
+    with pytest.raises(InputError, match=r"new cannot be written .*NEURODEPLOY_DATA"):
+        unpack(archive, archive / "below" / "new")
+
+
+TWO = {"one.gz": b"first file", "two.gz": b"second file"}
+
+
+@pytest.fixture
+def two(mirror: SimpleNamespace) -> tuple[Download, ...]:
+    """Return two downloads that the mirror serves."""
+    mirror.files.update(TWO)
+    return tuple(
+        Download((mirror.url + name,), name, len(content),
+                 "sha256:" + hashlib.sha256(content).hexdigest())
+        for name, content in TWO.items()
+    )  # fmt: skip
+
+
+def test_get_downloads_completes_and_checks_the_tasks_folder(
+    toy_task: Callable[..., Task], data_home: Path, mirror: SimpleNamespace,
+    two: tuple[Download, ...], capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    toy_task(downloads=two)
+    assert data.main(["--task", "toy", "--get"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == f"the data of toy are in {data_home}/toy\n"
+    assert {path.name: path.read_bytes() for path in (data_home / "toy").iterdir()} == TWO
+    (data_home / "toy" / "one.gz").unlink()
+    assert data.main(["--task", "toy", "--get", "--json"]) == 0
+    assert mirror.asked == ["/one.gz", "/two.gz", "/one.gz"]
+    (data_home / "toy" / "two.gz").write_bytes(b"second")
+    assert data.main(["--task", "toy", "--get"]) == 2
+    assert f"{data_home}/toy/two.gz is there already but has 6 bytes" in capsys.readouterr().err
+
+
+def test_a_download_that_fails_says_where_to_place_the_file(
+    toy_task: Callable[..., Task], data_home: Path, mirror: SimpleNamespace,
+    two: tuple[Download, ...], capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    made = toy_task(downloads=two)
+    mirror.files["one.gz"] = b""
+    assert data.main(["--task", "toy", "--get"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith(f"place it at {data_home}/toy/one.gz\n")
+    assert inventory.entry(made).state == "missing"
+
+
+def test_an_archive_is_unpacked_and_removed(
+    toy_task: Callable[..., Task], data_home: Path, tmp_path: Path, mirror: SimpleNamespace,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    mirror.files["toy.zip"] = zipped(tmp_path / "toy.zip", {"toy-1.0/a.txt": b"text"}).read_bytes()
+    why = UNCHECKED["unchecked"]
+    toy_task(
+        downloads=(Download((mirror.url + "toy.zip",), "toy.zip", None, None, why),), unpacked=True
+    )
+    (data_home / "toy").mkdir(parents=True)  # an empty folder holds no data
+    assert data.main(["--task", "toy", "--get"]) == 0
+    assert f"note: toy.zip has no checksum: {why}\n" in capsys.readouterr().err
+    assert (data_home / "toy" / "toy-1.0" / "a.txt").read_text() == "text"
+    assert os.listdir(data_home) == ["toy"]
+    assert data.main(["--task", "toy", "--get"]) == 0
+    assert mirror.asked == ["/toy.zip"]
+
+
+def test_another_way_of_getting_is_called_with_the_folder(
+    toy_task: Callable[..., Task], data_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def get(folder: Path) -> None:
+        print("other libraries print")
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("")
+
+    toy_task(fetch=get)
+    assert data.main(["--task", "toy", "--get", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["tasks"][0]["state"] == "found"
+    assert captured.err == f"other libraries print\nthe data of toy are in {data_home}/toy\n"
+
+
+def test_an_interrupted_way_of_getting_leaves_no_empty_folder(
+    toy_task: Callable[..., Task],
+) -> None:
+    def get(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    made = toy_task(fetch=get)
+    assert data.main(["--task", "toy", "--get"]) == 130
+    assert inventory.entry(made).state == "missing"
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "file", "by hand"])
+def test_data_that_are_there_are_left_alone(
+    place: str, toy_task: Callable[..., Task], data_home: Path, tmp_path: Path
+) -> None:
+    (data_home / "toy").parent.mkdir()
+    if place == "file":
+        (data_home / "toy").write_text("a file")
+    elif place == "by hand":
+        (data_home / "toy").mkdir()
+        (data_home / "toy" / "unpacked").write_text("")
+    find = {"find": lambda: tmp_path} if place == "elsewhere" else {}
+    toy_task(downloads=(of("http://127.0.0.1:1/data.gz"),), **find)
+    assert data.main(["--task", "toy", "--get"]) == 0
+
+
+def test_data_that_cannot_be_downloaded_are_one_sentence(
+    toy_task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy_task()
+    assert data.main(["--task", "toy", "--get"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "the task toy are not downloaded" in captured.err
+    assert captured.err.endswith("get them with `cp`\n")
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_every_task_that_names_the_command_can_be_downloaded(name: str) -> None:
+    source = tasks.TASKS[name].origin
+    named = f"python -m neurodeploy.data --task {name} --get" in source.obtain
+    assert named == bool(source.downloads or source.fetch)

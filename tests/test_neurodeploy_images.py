@@ -1,8 +1,12 @@
-"""Spikes of images against hand arithmetic, and the tasks of images."""
+"""The tasks of images: the digits of scikit-learn; MNIST and Fashion-MNIST on tiny IDX files."""
 
 from __future__ import annotations
 
-import re
+import gzip
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,156 +15,42 @@ from numpy.typing import NDArray
 
 from neurodeploy import tasks
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import digits, fashion
-from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.encoders.pixels import CODES
-from neurodeploy.tasks.encoders.registry import Delta, Encoder, Pixels, SigmaDelta, Together
+from neurodeploy.tasks import digits, mnist
+from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
+from neurodeploy.tasks.encoders import Pixels
+from neurodeploy.tasks.mnist import FASHION_FILES, MNIST_FILES, read, read_idx
 from neurodeploy.tasks.split import split
 
+MAGIC = {1: 2049, 3: 2051}
+"""What a file of labels and one of images begin with, as LeCun's page has it."""
 
-def refused(message: str):
-    return pytest.raises(InputError, match=f"^{re.escape(message)}$")
-
-
-@pytest.fixture
-def images() -> NDArray[np.uint8]:
-    """Return 5 images of 12 pixels that hold every 4th value."""
-    return (np.arange(60) * 4).astype(np.uint8).reshape(5, 12, 1)
-
-
-def rows(encoder: Encoder, *pixels: int) -> list[str]:
-    """Return the spikes of single pixels as text, a character a step."""
-    spikes = encoder.encode(np.array(pixels, np.uint8)[None, :, None])[0]
-    return ["".join(str(spike) for spike in row) for row in spikes]
-
-
-def test_the_rate_code_spreads_a_rounded_share_of_the_steps() -> None:
-    # By hand: 4 steps, level/highest = 0, 1/8, 1/4, 1/2, 3/4, 1. Spikes end at
-    # floor(4 p + 1/2) = 0, 1, 1, 2, 3, 4; one falls at t when (t + 1) p + 1/2 crosses a number.
-    assert rows(Pixels(4, 8), 0, 1, 2, 4, 6, 8) == ["0000", "0001", "0100", "1010", "1101", "1111"]
-
-
-def test_the_latency_code_has_one_spike_the_earlier_the_brighter_and_none_for_black() -> None:
-    # By hand: 5 steps, t = floor((1 - p) 4 + 1/2) for p = 0, 1/8, 1/2, 5/8, 1: -, 4, 2, 2, 0.
-    assert rows(Pixels(5, 8, "latency"), 0, 1, 4, 5, 8) == [
-        "00000", "00001", "00100", "00100", "10000",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("steps", [1, 2, 7, 12, 16, 100])
-@pytest.mark.parametrize("highest", [1, 16, 100, 255])
-def test_a_pixel_fires_its_share_of_the_steps_and_the_brighter_the_oftener(
-    steps: int, highest: int
-) -> None:
-    spikes = Pixels(steps, highest).table()
-    assert spikes.shape == (256, steps)
-    assert spikes.max() == 1
-    counts = spikes.sum(axis=1, dtype=np.int64)
-    levels = np.minimum(np.arange(256), highest)
-    assert counts.tolist() == [(2 * steps * k + highest) // (2 * highest) for k in levels]
-    ends = spikes.cumsum(axis=1, dtype=np.int64)
-    ideal = np.arange(1, steps + 1) * levels[:, None] / highest
-    assert np.abs(ends - ideal).max() <= 0.5 + 1e-9
-
-
-@pytest.mark.parametrize("steps", [1, 2, 12, 256])
-def test_a_pixel_has_one_time_and_the_brighter_the_earlier(steps: int) -> None:
-    spikes = Pixels(steps, code="latency").table()
-    assert spikes.sum(axis=1).tolist() == [0] + [1] * 255
-    times = spikes.argmax(axis=1)[1:]
-    assert (np.diff(times) <= 0).all()
-    assert times[-1] == 0
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_pixels_over_the_highest_fire_like_it(code: str) -> None:
-    first, *others = rows(Pixels(9, 40, code), 40, 41, 255)
-    assert set(others) == {first}
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_each_image_of_a_window_takes_its_own_steps(code: str) -> None:
-    film = np.arange(0, 240, 10).astype(np.uint8).reshape(2, 4, 3)
-    encoder = Pixels(6, code=code)
-    together = encoder.encode(film)
-    assert together.shape == (2, 4, encoder.steps(3)) == (2, 4, 18)
-    apart = [encoder.encode(film[:, :, k : k + 1]) for k in range(3)]
-    assert np.array_equal(together, np.concatenate(apart, axis=2))
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_whole_numbers_are_the_same_pixels_in_every_type(
-    images: NDArray[np.uint8], code: str
-) -> None:
-    wanted = Pixels(code=code).encode(images)
-    for kind in (np.float32, np.float64, np.int64):
-        assert np.array_equal(Pixels(code=code).encode(images.astype(kind)), wanted)
-
-
-def test_beside_another_encoder_pixels_have_the_same_spikes(images: NDArray[np.uint8]) -> None:
-    both = Together((Pixels(1), SigmaDelta(0.01, rectified=True)))
-    assert np.array_equal(both.encode(images)[:, :12], Pixels(1).encode(images))
-
-
-@pytest.mark.parametrize("encoder", [Delta(3.0), SigmaDelta(0.01)])
-def test_encoders_of_levels_take_bytes_as_the_numbers_that_they_are(encoder: Encoder) -> None:
-    counts = np.random.default_rng(0).integers(0, 256, (3, 4, 20)).astype(np.uint8)
-    assert np.array_equal(encoder.encode(counts), encoder.encode(counts.astype(np.float32)))
-
-
-@pytest.mark.parametrize("value", [0.5, -1.0, 256.0])
-def test_what_is_no_pixel_is_refused(value: float) -> None:
-    with refused(
-        f"signals hold {value:g}; pixels must be whole numbers from 0 to 255, so scale and round "
-        "them"
-    ):
-        Pixels().encode(np.full((1, 2, 1), value))
-
-
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ({"time_steps": 0}, "time_steps is 0; it must be a whole number, 1 to 4096"),
-        ({"time_steps": 4097}, "time_steps is 4097; it must be a whole number, 1 to 4096"),
-        ({"time_steps": 8.0}, "time_steps is 8.0; it must be a whole number, 1 to 4096"),
-        ({"time_steps": True}, "time_steps is True; it must be a whole number, 1 to 4096"),
-        ({"highest": "16"}, "highest is '16'; it must be a whole number, 1 to 255"),
-        ({"highest": 256}, "highest is 256; it must be a whole number, 1 to 255"),
-        ({"code": "phase"}, "code is 'phase'; it must be one of rate, latency"),
-        ({"code": ["rate"]}, "code is ['rate']; it must be one of rate, latency"),
-    ],
-)
-def test_wrong_parameters_are_refused(parameters: dict[str, object], said: str) -> None:
-    with refused(said):
-        Pixels(**parameters)  # type: ignore[arg-type]
-
-
-# Tasks
+COUNTS = {"train": 60, "t10k": 20}
+IMAGES = "train-images-idx3-ubyte.gz"
+LABELS = "train-labels-idx1-ubyte.gz"
 
 
 @pytest.fixture(scope="module")
-def digits_windows() -> Dataset:
+def small() -> Dataset:
+    """Return the digits of scikit-learn."""
     return tasks.get("digits").load(None)
 
 
-def test_digits_come_with_scikit_learn_the_first_1347_to_train(digits_windows: Dataset) -> None:
+def test_digits_come_with_scikit_learn_the_first_1347_to_train(small: Dataset) -> None:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    assert digits_windows.signals.dtype == np.uint8
-    assert digits_windows.grid == (8, 8)
-    assert np.array_equal(digits_windows.signals[:, :, 0], images)
-    assert np.array_equal(digits_windows.labels, labels)
-    parts = split(digits_windows)
-    assert parts.test.tolist() == list(range(1347, 1797))
+    assert (small.signals.dtype, small.grid) == (np.uint8, (8, 8))
+    assert np.array_equal(small.signals[:, :, 0], images)
+    assert np.array_equal(small.labels, labels)
+    assert split(small).test.tolist() == list(range(1347, 1797))
 
 
-def test_digits_are_nowhere_else(tmp_path: Path) -> None:
-    with refused(
-        f"{tmp_path} holds no data of the task digits, which come with scikit-learn; leave --data "
-        "out"
-    ):
+def test_digits_are_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=f"^{tmp_path} holds no data"):
         digits.read(tmp_path)
+    monkeypatch.setattr(digits.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install scikit-learn"):
+        tasks.get("digits").load(None)
 
 
 @pytest.mark.parametrize("change", ["fewer", "brighter", "halves"])
@@ -169,43 +59,186 @@ def test_other_digits_than_those_known_are_refused(change: str) -> None:
     images[0, 0, 0] = {"fewer": 16, "brighter": 17, "halves": 0.5}[change]
     if change == "fewer":
         images, labels = images[:-1], labels[:-1]
-    with refused(
-        f"scikit-learn gives digits of shape {images.shape}, up to {images.max():g}; known are "
-        "(1797, 8, 8) of 0..16, so install scikit-learn 1.5 to 1.9"
-    ):
+    with pytest.raises(InputError) as raised:
         digits.dataset_of(images, labels)
+    assert f"{images.shape}, up to {images.max():g}" in str(raised.value)
 
 
-def test_digits_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digits.importlib.util, "find_spec", lambda name: None)
-    with refused(
-        "the data of the task digits are missing (1,797 images of handwritten digits that come "
-        "with scikit-learn); install scikit-learn with `pip install scikit-learn` or `uv pip "
-        "install scikit-learn`, or say where they are with --data"
-    ):
-        tasks.get("digits").load(None)
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion"])
+def test_each_task_of_images_has_a_rate_code_and_a_latency_code(small: Dataset, name: str) -> None:
+    task = tasks.get(name)
+    rate, latency = task.encoder(small), task.encoder(small, "latency")
+    assert isinstance(rate, Pixels)
+    assert isinstance(latency, Pixels)
+    assert (rate.code, latency.code) == ("rate", "latency")
+    assert rate.highest == latency.highest == (16 if name == "digits" else 255)
+
+
+def write(folder: Path, name: str, values: NDArray[np.uint8]) -> None:
+    """Write a file as LeCun's page describes it."""
+    numbers = (MAGIC[values.ndim], *values.shape)
+    data = b"".join(number.to_bytes(4, "big") for number in numbers) + values.tobytes()
+    (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes 60 + 20 images: image i has label i modulo 10, pixel (y, x) of
+    it is (28 y + x + i) modulo 256."""
+
+    def write_all(name: str = "{part}-{kind}-idx{n}-ubyte.gz", below: str = "mnist") -> Path:
+        folder = tmp_path / below
+        folder.mkdir(parents=True)
+        for part, count in COUNTS.items():
+            order = np.arange(count)
+            images = (np.arange(784) + order[:, None]).astype(np.uint8).reshape(count, 28, 28)
+            for kind, values in (("images", images), ("labels", (order % 10).astype(np.uint8))):
+                write(folder, name.format(part=part, kind=kind, n=values.ndim), values)
+        return folder
+
+    return write_all
+
+
+@pytest.mark.parametrize("mark", "-.")
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_the_official_names_are_read_packed_or_not(
+    make: Callable[..., Path], mark: str, packed: str
+) -> None:
+    dataset = read(make("{part}-{kind}" + mark + "idx{n}-ubyte" + packed), MNIST_FILES)
+    assert dataset.signals.shape == (80, 784, 1)
+    assert (dataset.signals.dtype, dataset.grid) == (np.uint8, (28, 28))
+    assert dataset.signals[2, 28 * 3 + 5, 0] == 28 * 3 + 5 + 2
+    assert dataset.channel_names[28 * 3 + 5] == "pixel 5, 3 (0..255)"
+    assert dataset.labels.tolist() == [i % 10 for i in (*range(60), *range(20))]
+    assert dataset.parts is not None
+    assert dataset.parts.tolist() == [TRAIN] * 60 + [TEST] * 20
+    assert split(dataset).test.tolist() == list(range(60, 80))
+    assert [note.split()[0] for note in dataset.notes] == ["60", "20"]  # of the official images
+
+
+def test_files_two_levels_below_are_found_and_unpacked_ones_come_first(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make("{part}-{kind}-idx{n}-ubyte", "MNIST/raw")
+    (folder / LABELS).write_bytes(b"not read")
+    assert len(read(tmp_path, MNIST_FILES)) == 80
+
+
+def test_a_note_says_what_is_not_official(
+    make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make("{part}-{kind}-idx{n}-ubyte")
+    monkeypatch.setattr(mnist, "OFFICIAL", COUNTS)
+    assert [note.split(" are not")[0] for note in read(folder, MNIST_FILES).notes] == [
+        "the labels to train", "the labels to test",
+    ]  # fmt: skip
+    labels = [read_idx(folder / f"{part}-labels-idx1-ubyte", 1).data for part in COUNTS]
+    files = [(folder / f"{part}-images-idx3-ubyte").read_bytes() for part in COUNTS]
+    official = replace(
+        MNIST_FILES,
+        labels_sha256=tuple(hashlib.sha256(each).hexdigest() for each in labels),
+        images_sha256=tuple(hashlib.sha256(each).hexdigest() for each in files),
+    )
+    assert read(folder, official).notes == ()
+    (folder / "t10k-images-idx3-ubyte").write_bytes(files[1][:-1] + b"\0")
+    (note,) = read(folder, official).notes
+    assert "the images are not" in note
+    # the official labels tell one dataset from the other
+    monkeypatch.setattr(mnist, "KNOWN", (official, FASHION_FILES))
+    with pytest.raises(InputError, match=f"^{folder}/train-labels.* is of MNIST, not of Fashion"):
+        read(folder, FASHION_FILES)
+
+
+def test_what_no_folder_or_no_one_dataset_is_is_refused(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    for path, named in ((tmp_path / "none", "none is not a folder"), (tmp_path, "train-labels-id")):
+        with pytest.raises(InputError, match=named):
+            read(path, MNIST_FILES)
+    first, second = make(below="a/raw"), make(below="b/raw")
+    with pytest.raises(InputError, match=f"{first}, {second}"):
+        read(tmp_path, MNIST_FILES)
+
+
+def packed(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change the content of a packed file."""
+    path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()))))
+
+
+DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    **{
+        f"no {name}": (name, lambda path: path.unlink(), "is missing")
+        for name in (IMAGES, "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+    },
+    "cut": (IMAGES, lambda path: os.truncate(path, path.stat().st_size - 20), "be unpacked"),
+    "page": (IMAGES, lambda path: path.write_bytes(b"<html>not found</html>"), "be unpacked"),
+    "start": (IMAGES, lambda path: path.write_bytes(b"\x1f\x8b\x08\x00"), "be unpacked"),
+    "zeros": (
+        IMAGES,
+        lambda path: path.write_bytes(path.read_bytes()[:20] + bytes(20) + path.read_bytes()[40:]),
+        "be unpacked",
+    ),
+    "short": (IMAGES, lambda path: packed(path, lambda data: data[:10]), "10 bytes and needs 16"),
+    "less": (IMAGES, lambda path: packed(path, lambda data: data[:-1]), "holds 47,039"),
+    "more": (IMAGES, lambda path: packed(path, lambda data: data + b"0"), "holds 47,041"),
+    "kind": (IMAGES, lambda path: packed(path, lambda data: b"\0\0\x08\1" + data[4:]), "2049"),
+    "none": (
+        IMAGES, lambda path: packed(path, lambda data: data[:4] + bytes(4) + data[8:16]), "0 x 28",
+    ),
+    "labels": (LABELS, lambda path: write(path.parent, path.name, np.zeros(59, np.uint8)), "59 "),
+    "letters": (
+        LABELS,
+        lambda path: write(path.parent, path.name, np.arange(60, dtype=np.uint8) % 26 + 1),
+        "label 10",
+    ),
+    "sizes": (
+        IMAGES,
+        lambda path: write(path.parent, path.name, np.zeros((60, 32, 31), np.uint8)),
+        "32 x 31",
+    ),
+    "many": (
+        LABELS, lambda path: write(path.parent, path.name, np.zeros(60_001, np.uint8)), "60,001",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_damaged_or_wrong_files_are_named(make: Callable[..., Path], case: str) -> None:
+    name, damage, named = DAMAGE[case]
+    path = make() / name
+    damage(path)
+    with pytest.raises(InputError) as raised:
+        read(path.parent, MNIST_FILES)
+    assert str(path).removesuffix(".gz") in str(raised.value) or path.name in str(raised.value)
+    assert named in str(raised.value)
+
+
+def test_a_packed_file_that_would_fill_the_memory_is_refused(
+    make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make()
+    monkeypatch.setattr(mnist, "BYTES_MAX", 40_000)
+    with pytest.raises(InputError, match=f"{IMAGES} holds more than 40,000 bytes"):
+        read(folder, MNIST_FILES)
+
+
+@pytest.mark.skipif(mnist.debian_folder() is None, reason="dataset-fashion-mnist is not installed")
+def test_the_fashion_mnist_of_debian_is_whole_and_refused_as_mnist() -> None:
+    assert mnist.FASHION.origin.find() == mnist.DEBIAN_FOLDER
+    dataset = read(mnist.DEBIAN_FOLDER, FASHION_FILES)
+    assert dataset.notes == ()
+    assert dataset.signals.shape == (70_000, 784, 1)
+    assert np.bincount(dataset.labels).tolist() == [7000] * 10
+    parts = split(dataset)
+    assert [len(parts.train), len(parts.validation), len(parts.test)] == [48_000, 12_000, 10_000]
+    with pytest.raises(InputError, match="is of Fashion-MNIST, not of MNIST"):
+        read(mnist.DEBIAN_FOLDER, MNIST_FILES)
 
 
 def test_without_its_data_fashion_says_where_to_get_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path))
-    monkeypatch.setattr(fashion, "DEBIAN_FOLDER", tmp_path / "none")
-    with refused(
-        "the data of the task fashion are missing (Fashion-MNIST, 70,000 pictures of clothes); get "
-        "them with `apt install dataset-fashion-mnist` or `python -m neurodeploy.data --task "
-        "fashion --get`, or say where they are with --data"
-    ):
-        tasks.get("fashion").load(None)
-
-
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion"])
-def test_each_task_of_images_has_a_rate_code_and_a_latency_code(
-    digits_windows: Dataset, name: str
-) -> None:
-    task = tasks.get(name)
-    rate, latency = task.encoder(digits_windows), task.encoder(digits_windows, "latency")
-    assert isinstance(rate, Pixels)
-    assert isinstance(latency, Pixels)
-    assert (rate.code, latency.code) == ("rate", "latency")
-    assert rate.highest == latency.highest == (16 if name == "digits" else 255)
+    task = replace(mnist.FASHION, origin=replace(mnist.FASHION.origin, find=lambda: None))
+    with pytest.raises(InputError, match=r"apt install .* neurodeploy\.data --task fashion --get"):
+        task.load(None)

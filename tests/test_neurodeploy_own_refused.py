@@ -14,7 +14,7 @@ from neurodeploy.tasks import inventory, own
 
 TASK = """\
 import numpy as np
-from neurodeploy.tasks.encoders.registry import Delta
+from neurodeploy.tasks.encoders import Delta
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import Task
@@ -28,7 +28,7 @@ def read(path):
     return Dataset(signals, labels, subjects, ("rest", "move"), ("x", "y"), 50.0, f"own in {path}",
                    test_subjects)
 
-TASK = Task("own", "a", read, lambda windows: Delta(), TrainConfig(), Origin("d", "l", "c", "o"))
+TASK = Task("own", "a", read, lambda dataset: Delta(), TrainConfig(), Origin("d", "l", "c", "o"))
 """
 
 
@@ -98,26 +98,20 @@ def test_what_is_no_python_file_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            "signals[3, 1, 2] = np.nan",
-            "window 3, channel 1 holds nan; signals must be finite, so",
-        ),
-        ("signals[3, 1, 2] = -np.inf", "window 3, channel 1 holds -inf; signals must be finite"),
+        ("signals[3, 1, 2] = np.nan", "sample 3, channel 1 holds nan; signals must be finite, so"),
+        ("signals[3, 1, 2] = -np.inf", "sample 3, channel 1 holds -inf; signals must be finite"),
         ("labels = labels + 1", "holds label 2; labels run from 0 to 1"),
         ("labels = labels / 2", "labels hold 0.5; they must be whole numbers"),
-        ("signals = signals[:, :1]", "signals have shape (24, 1, 16); they must be (windows, 2 ch"),
-        ("subjects = subjects[1:]", "subjects have shape (23,) for 24 windows; give one a window"),
+        ("signals = signals[:, :1]", "signals have shape (24, 1, 16); they must be (samples, 2"),
         (
-            "subjects = subjects * 0",
-            "when subjects 0 test, (none) is left to train and to valid",
+            "subjects = subjects[1:]",
+            "subjects have shape (23,) for 24 samples; give one per",
         ),
-        ("test_subjects = (99,)", "the test split, subjects (none), has no window of rest, move"),
-        ("labels = labels * (subjects > 0)", "the test split, subjects 0, has no window of move"),
-        ("labels = labels * (subjects != 3)", "the validation split, subjects 3, has no window of"),
-        (
-            "open(path / 'absent.csv')",
-            "absent.csv cannot be read (No such file or directory); ch",
-        ),
+        ("subjects = subjects * 0", "subjects 0 test, (none) is left to train and to validate"),
+        ("test_subjects = (99,)", "the test split, subjects (none), has no sample of rest, move"),
+        ("labels = labels * (subjects > 0)", "the test split, subjects 0, has no sample of move"),
+        ("labels = labels * (subjects != 3)", "the validation split, subjects 3, has no sample of"),
+        ("open(path / 'absent.csv')", "absent.csv cannot be read (No such file or directory)"),
         ("return signals", "as ndarray; its `read` must return a Dataset"),
         ("raise ValueError('one\\ntwo')", "own.py: read fails with ValueError: one (line 12); cor"),
         ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12); correct it, or what it was"),
@@ -192,8 +186,8 @@ def with_task(*changes: tuple[str, str]) -> str:
         ('"own"', '"har"', "calls its task 'har' as another is called; give it a name of its own"),
         ('"a"', "5", "the task's description is 5; give a text"),
         (" read,", " None,", "the task's read is None; give a function that returns the Datas"),
-        ("lambda windows: Delta()", "3", "default_encoder is 3; give a function that returns the"),
-        ("lambda windows: Delta()", "Delta", "the task's default_encoder is <class .*; give a fun"),
+        ("lambda dataset: Delta()", "3", "default_encoder is 3; give a function of a Dataset"),
+        ("lambda dataset: Delta()", "Delta", "the task's default_encoder is <class .*; give a fun"),
         ("TrainConfig()", "None", "the task's config is None; give a TrainConfig"),
         (
             "TrainConfig()",
@@ -232,10 +226,10 @@ def test_a_task_that_no_list_can_show_is_one_sentence(
 @pytest.mark.parametrize(
     ("now", "message"),
     [
-        ("lambda windows: None", "returns None; it must return an encoder, such as Delta()"),
-        ("lambda windows: Delta", "Delta'>; it must return an encoder, such as Delta()"),
-        ("lambda windows: 1 / 0", "fails with ZeroDivisionError: division by zero (line 16); co"),
-        ("lambda windows: open('/no/file')", "fails with FileNotFoundError: [Errno 2] No such fi"),
+        ("lambda dataset: None", "returns None; it must return an encoder, such as Delta()"),
+        ("lambda dataset: Delta", "Delta'>; it must return an encoder, such as Delta()"),
+        ("lambda dataset: 1 / 0", "fails with ZeroDivisionError: division by zero (line 16); co"),
+        ("lambda dataset: open('/no/file')", "fails with FileNotFoundError: [Errno 2] No such fi"),
         ("lambda: Delta()", "positional arguments but 1 was given (in none of its lines); corr"),
     ],
 )
@@ -244,7 +238,7 @@ def test_an_encoder_that_is_none_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     others = f"), {{'other': {now}}})"
-    path = write(with_task(("lambda windows: Delta()", now), ("))", others)))
+    path = write(with_task(("lambda dataset: Delta()", now), ("))", others)))
     for option, name in (([], "default_encoder"), (["--encoder", "other"], "the encoder other")):
         assert train.main(["--task", "own", "--data", "x", "--threads", "1", *option]) == 2
         error = capsys.readouterr().err

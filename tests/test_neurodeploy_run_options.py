@@ -12,7 +12,7 @@ import torch
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.run_folder import RunFolder
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders.registry import SigmaDelta
+from neurodeploy.tasks.encoders import SigmaDelta
 
 Make = Callable[..., training.Training]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neurodeploy.learning import loop, training
 from neurodeploy.learning.loop import Validated, layer_warnings, rate_share
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders.registry import SigmaDelta
+from neurodeploy.tasks.encoders import SigmaDelta
 
 Make = Callable[..., training.Training]
 

@@ -121,7 +121,7 @@ def class_counts(names: Sequence[str], counts: Mapping[str, NDArray[np.int64]]) 
 
 
 def _words(dataset: Dataset) -> str:
-    """Return the shape of dataset in words."""
+    """Return the shape of a dataset in words."""
     channels = number_of(len(dataset.channel_names), "channel")
     if dataset.grid is not None:
         planes = len(dataset.channel_names) // (dataset.grid[0] * dataset.grid[1])
@@ -130,8 +130,8 @@ def _words(dataset: Dataset) -> str:
     if dataset.num_steps == 1:
         return f"{number_of(len(dataset), 'image')} of {channels}"
     rate = "" if dataset.rate_hz is None else f" at {dataset.rate_hz:g} Hz"
-    samples = number_of(dataset.num_steps, "sample")
-    return f"{number_of(len(dataset), 'window')} of {channels} and {samples}{rate}"
+    steps = number_of(dataset.num_steps, "step")
+    return f"{number_of(len(dataset), 'sample')} of {channels} and {steps}{rate}"
 
 
 def _test_words(dataset: Dataset) -> str:

@@ -1,7 +1,7 @@
 """Tasks: labelled signals, how they are split by subject, and how they become spikes.
 
-To add a task, write one file with a `Task` (docs/own-task.md shows how) and name it in `NAMES`, or,
-without a change here, in the environment variable NEURODEPLOY_TASKS.
+To add a task, write one file with a `Task` (docs/how-to/own-task.md) and name it in the environment
+variable NEURODEPLOY_TASKS, or, in this project, add it to `MODULES`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,35 @@ from neurodeploy.models.errors import InputError
 if TYPE_CHECKING:
     from neurodeploy.tasks.task import Task
 
-NAMES: Final = (
-    "har", "watch", "digits", "mnist", "fashion", "spoken-digits", "nmnist", "shd", "ssc",
-    "ntidigits", "dvsgesture",
-)  # fmt: skip
+MODULES: Final = {
+    "har": "har",
+    "watch": "watch",
+    "digits": "digits",
+    "mnist": "mnist",
+    "fashion": "mnist",
+    "spoken-digits": "spoken_digits",
+    "nmnist": "events",
+    "shd": "events",
+    "ssc": "events",
+    "ntidigits": "events",
+    "dvsgesture": "events",
+}
+"""The module that defines each task, as a constant of its name."""
 
 
 class _Installed(Mapping[str, "Task"]):
-    """The tasks by name; the file of one is imported when it is asked for."""
+    """The tasks by name; the module of one is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> Task:
-        if name not in NAMES:
-            raise KeyError(name)
-        word = name.replace("-", "_")
-        task: Task = getattr(importlib.import_module(f"neurodeploy.tasks.{word}"), word.upper())
+        module = importlib.import_module(f"neurodeploy.tasks.{MODULES[name]}")
+        task: Task = getattr(module, name.replace("-", "_").upper())
         return task
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
+        return iter(MODULES)
 
     def __len__(self) -> int:
-        return len(NAMES)
+        return len(MODULES)
 
 
 TASKS: Mapping[str, Task] = _Installed()
@@ -55,6 +63,10 @@ def names() -> tuple[str, ...]:
 
     Raises:
         InputError: when one of the user's own files cannot be used.
+
+    Example:
+        >>> "har" in neurodeploy.tasks()
+        True
     """
     return (*TASKS, *_own())
 

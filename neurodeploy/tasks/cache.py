@@ -1,51 +1,57 @@
-"""Keep made arrays on disk, so that what takes long to read or to encode is made once.
+"""The cache of arrays that take long to read or to encode: joblib's, with what it leaves open.
 
-The files lie in the folder `made` of the user's cache and may be removed at any time. A file is a
-zip archive of `about.json` (format, key, sha256 of the content) and of one raw block an array; it
-is checked whole whenever it is read, and what does not pass is made anew. Nothing is unpickled.
+The arrays lie in the folder `arrays` of the user's cache, compressed, and may be removed at any
+time. joblib writes them whole or not at all and looks them up by a key; here they get a sha256,
+which is compared whenever they are read, and everything that goes wrong with the disk becomes a
+note: the arrays are computed anew.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
+import logging
 import os
+import threading
 import time
-import weakref
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import replacing
 from neurodeploy.tasks import origin
-from neurodeploy.tasks.dataset import Dataset, digest
+from neurodeploy.tasks.dataset import Dataset, digest, read_only
 from neurodeploy.tasks.encoders.encoder import Encoder
 
-FORMAT: Final = 1
-ABOUT: Final = "about.json"
-KEPT_BYTES: Final = 8 * 2**30
-"""What the folder may hold; beyond it the files that were not used for longest are removed."""
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+FORMAT: Final = 2
+BYTES_MAX: Final = 8 * 2**30
+"""Size limit of the folder; beyond it the arrays that were not used for longest are removed."""
 
 ABANDONED_S: Final = 24 * 60 * 60
-"""A file that was not written to for so long is of a process that was killed."""
+"""After that time without a change, a temporary file belongs to a process that was killed."""
+
+_LOCK: Final = threading.RLock()  # the filters of warnings belong to the whole process
+
+BLOCK_SAMPLES: Final = 256
+"""Samples that are encoded at once, so that not all spikes of a dataset are in memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
-    """Arrays that were made now or before.
+class Cached:
+    """Arrays that were computed now or before.
 
     Attributes:
         arrays: by name; read-only.
-        notes: one sentence for a kept file that was damaged, or a folder that cannot be written;
-            a reader adds them to `Windows.notes`.
+        notes: one sentence for a cached file that was damaged, or a folder that cannot be written.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -55,70 +61,140 @@ class Kept:
         return self.arrays[name]
 
 
-class _UnusableError(Exception):
-    """Say what is wrong with a kept file, to go on with 'it' left out."""
-
-
 def folder() -> Path:
-    """Return where kept arrays lie."""
-    return origin.cache_folder() / "made"
+    """Return where cached arrays lie."""
+    return origin.cache_folder() / "arrays"
 
 
-def kept(
-    name: str,
-    key: Mapping[str, Any],
-    make: Callable[[], Mapping[str, NDArray[Any]]],
-    names: Iterable[str] = (),
-) -> Kept:
-    """Return the arrays that `make` makes, from disk where they were made with the same key.
+def cached(name: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Cached:
+    """Return the arrays that `compute` returns, from disk if they were computed for the same key.
 
-    Several processes may do so at once: each reads a whole file or makes its own.
+    Several processes may call it at once: each reads complete arrays or computes its own.
 
     Args:
-        name: start of the file's name, such as "shd-counts".
-        key: JSON values; all that the arrays depend on, with a version of the code that makes
-            them and the `fingerprint` of the files that it reads.
-        make: returns arrays of numbers by name.
-        names: of arrays without which a file is of no use.
+        name: what the arrays are, such as "shd-counts".
+        key: JSON values; everything that the arrays depend on, with a version of the code that
+            computes them and the `fingerprint` of the files that it reads.
+        compute: returns arrays of numbers by name.
 
     Raises:
-        whatever `make` raises; a cache that cannot be read or written is only noted.
+        whatever `compute` raises; a cache that cannot be read or written is only noted.
     """
-    path, notes = path_of(name, key), []
-    try:
-        return Kept(_complete(_read(path, key), names))
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except _UnusableError as error:
-        notes.append(f"{path} {error}, so it was made anew")
-    made = {each: _fixed(values) for each, values in make().items()}
-    try:
-        with replacing(path) as temporary:
-            _write(temporary, key, made)
-        _make_room(path)
-    except InputError as error:
-        reason = str(error).partition(";")[0]
-        notes.append(
-            f"{reason}, so what was made is not kept and will be made again each time; set "
-            "XDG_CACHE_HOME to a folder that can be written"
-        )
-    return Kept(made, tuple(notes))
+    text = json.dumps({"format": FORMAT, **key}, sort_keys=True, allow_nan=False)
+    once, damaged, reasons = _Once(compute), False, list[str]()
+    with _LOCK, _joblib_reports(reasons):
+        try:
+            stored = _memory().cache(_computed, ignore=["compute"])
+            damaged = stored.check_call_in_cache(name, text, once)
+            arrays, sha256 = stored(name, text, once)
+            if once.arrays is None and _sha256(arrays) != sha256:
+                stored.call_and_shelve(name, text, once).clear()
+                arrays, _ = stored(name, text, once)
+            _make_room()
+        except OSError as error:
+            if once.failed:
+                raise
+            reasons.append(error.strerror or str(error))
+            arrays = once.arrays if once.arrays is not None else once()
+    notes = [f"{name} in {folder()} was damaged, so it was computed anew"]
+    return Cached(
+        _fixed(arrays),
+        (*(notes if damaged and once.arrays is not None else ()), *map(_not_cached, reasons[:1])),
+    )
 
 
-def path_of(name: str, key: Mapping[str, Any]) -> Path:
-    """Return where the arrays of a key lie: the name and 16 hex digits of the key's sha256."""
-    hashed = hashlib.sha256(f"{FORMAT} {_canonical(key)}".encode()).hexdigest()
-    return folder() / f"{name}-{hashed[:16]}.zip"
+class _Once:
+    """Calls a function for joblib, and remembers what came of it."""
+
+    def __init__(self, compute: Callable[[], Arrays]) -> None:
+        self.compute = compute
+        self.arrays: Arrays | None = None
+        self.failed = False
+
+    def __call__(self) -> Arrays:
+        self.failed = True
+        self.arrays = self.compute()
+        self.failed = False
+        return self.arrays
+
+
+def _computed(name: str, key: str, compute: Callable[[], Arrays]) -> tuple[Arrays, str]:
+    """Return what `compute` returns, and its sha256; joblib stores both."""
+    arrays = compute()
+    if any(values.dtype.hasobject for values in arrays.values()):
+        raise TypeError("arrays of objects are not cached")
+    return arrays, _sha256(arrays)
+
+
+def _memory() -> Any:
+    """Return joblib's cache in `folder`."""
+    from joblib import Memory
+
+    # Spikes and counts are mostly zero: level 1 makes them small at little cost.
+    return Memory(folder(), verbose=0, compress=1)
+
+
+@contextlib.contextmanager
+def _joblib_reports(reasons: list[str]) -> Iterator[None]:
+    """Collect why joblib could not write, in place of what it warns and logs."""
+    logger = logging.getLogger("joblib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        logger.setLevel(level)
+    for each in caught:
+        if "joblib" not in Path(each.filename).parts:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        elif "Unable to cache" in str(each.message):
+            reasons.append(str(each.message).partition("Exception: ")[2].rstrip("."))
+
+
+def _not_cached(reason: str) -> str:
+    return (
+        f"{folder()} cannot be written ({reason}), so the arrays are not cached and are computed "
+        "each time; make room there, or set XDG_CACHE_HOME to a folder that can be written"
+    )
+
+
+def _make_room() -> None:
+    """Remove the arrays that were not used for longest while the folder holds too much, and what
+    killed or failed processes left half written."""
+    with contextlib.suppress(OSError):  # another process may remove them too
+        for path in folder().rglob("output.pkl.*"):
+            own = path.name.endswith(f"-{os.getpid()}-{id(threading.current_thread())}")
+            if own or time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink(missing_ok=True)
+        _memory().reduce_size(bytes_limit=BYTES_MAX)
+
+
+def _fixed(arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """Return the arrays in C order and read-only, without a copy where they own their values."""
+    for values in arrays.values():
+        values.setflags(write=False)
+    return {name: read_only(values, values.dtype.type) for name, values in arrays.items()}
+
+
+def _sha256(arrays: Arrays) -> str:
+    sha = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        sha.update(json.dumps([name, values.dtype.str, values.shape]).encode())
+        sha.update(values.reshape(-1).view(np.uint8).data)
+    return sha.hexdigest()
 
 
 def fingerprint(paths: Iterable[Path], home: Path) -> str:
-    """Return a sha256 of the paths, sizes and times of change of files, ordered by path.
+    """Return a sha256 of the paths, sizes and modification times of files, ordered by path.
 
     It does not read them: a file changed to the same size within the clock's tick goes unnoticed.
 
     Args:
         paths: of the files.
-        home: a folder that holds all of them, which may be moved: paths are relative to it.
+        home: a folder that holds all of them and may be moved: paths are relative to it.
 
     Raises:
         InputError: when one is missing.
@@ -136,186 +212,42 @@ def fingerprint(paths: Iterable[Path], home: Path) -> str:
     return sha.hexdigest()
 
 
-def _canonical(key: Mapping[str, Any]) -> str:
-    return json.dumps(key, sort_keys=True, allow_nan=False)
-
-
-def _fixed(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the array in C order and read-only, without a copy where it is its own."""
-    fixed = np.asarray(values, order="C")
-    if fixed.dtype.hasobject:
-        raise TypeError("arrays of objects are not kept")
-    fixed.setflags(write=False)
-    return fixed
-
-
-def _write(path: Path, key: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    about = {
-        "format": FORMAT,
-        "key": json.loads(_canonical(key)),
-        "arrays": {name: [values.dtype.str, *values.shape] for name, values in arrays.items()},
-        "sha256": _sha256(arrays),
-    }
-    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
-        archive.writestr(ABOUT, json.dumps(about))
-        for name, values in arrays.items():
-            # Spikes and counts are mostly zero and shrink well; waveforms do not.
-            pressed = zipfile.ZIP_STORED if values.dtype.kind == "f" else zipfile.ZIP_DEFLATED
-            member = zipfile.ZipInfo(name)
-            member.compress_type = pressed
-            member._compresslevel = 1  # type: ignore[attr-defined]
-            with archive.open(member, "w", force_zip64=True) as file:
-                file.write(values.reshape(-1).view(np.uint8).data)
-
-
-def _read(path: Path, key: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file; raise what `open` does where there
-    is none, or _UnusableError with what is wrong.
-    """
-    try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise _UnusableError("is no regular file")  # to read a pipe may take for ever
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read(ABOUT))
-            if about["format"] != FORMAT:
-                raise _UnusableError(f"has format {about['format']!r} instead of {FORMAT}")
-            if about["key"] != json.loads(_canonical(key)):
-                raise _UnusableError("was made for another key")
-            arrays = {
-                name: _member(archive, name, np.dtype(dtype), shape)
-                for name, (dtype, *shape) in about["arrays"].items()
-            }
-            if _sha256(arrays) != about["sha256"]:
-                raise _UnusableError("holds other values than were written")
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except zipfile.BadZipFile:
-        raise _UnusableError("was cut short or damaged") from None
-    except OSError as error:
-        raise _UnusableError(f"cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error,
-            NotImplementedError, RuntimeError):  # fmt: skip
-        raise _UnusableError("was cut short or damaged") from None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # the time of use, which `_make_room` goes by
-    return arrays
-
-
-def _complete(arrays: dict[str, NDArray[Any]], names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Return the arrays; raise _UnusableError when one of those that are named is not there."""
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise _UnusableError(f"has no array {missing[0]}")
-    return arrays
-
-
-def _member(
-    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: list[int]
-) -> NDArray[Any]:
-    """Return one array, which owns its values, so that `Windows` need not copy it."""
-    if dtype.hasobject or archive.getinfo(name).file_size != dtype.itemsize * int(np.prod(shape)):
-        raise ValueError(name)
-    values = np.empty(shape, dtype)
-    room = memoryview(values.reshape(-1).view(np.uint8).data)
-    with archive.open(name) as file:
-        while count := file.readinto(room):  # type: ignore[attr-defined]
-            room = room[count:]
-    if len(room):
-        raise ValueError(name)
-    values.setflags(write=False)
-    return values
-
-
-def _sha256(arrays: Mapping[str, NDArray[Any]]) -> str:
-    sha = hashlib.sha256()
-    for name in sorted(arrays):
-        values = arrays[name]
-        sha.update(json.dumps([name, values.dtype.str, values.shape]).encode())
-        sha.update(values.reshape(-1).view(np.uint8).data)
-    return sha.hexdigest()
-
-
-def _make_room(newest: Path) -> None:
-    """Remove the files that were not used for longest while the folder holds too much, and what
-    processes that were killed have left half written."""
-    with contextlib.suppress(OSError):  # another process may remove them too
-        for path in newest.parent.glob(".*.zip.*.tmp"):
-            if time.time() - path.stat().st_mtime > ABANDONED_S:
-                path.unlink(missing_ok=True)
-        files = [path for path in newest.parent.iterdir() if path.suffix == ".zip"]
-        files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        held = 0
-        for path in files:
-            held += path.stat().st_size
-            if held > KEPT_BYTES and path != newest:
-                path.unlink(missing_ok=True)
-
-
-PART_WINDOWS: Final = 256
-"""Windows that are encoded at once, so that not all spikes of a data set are in memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Packed:
-    """The spikes of all windows of a data set.
-
-    Attributes:
-        key: data set and encoder.
-        bits: uint8 array (windows, bytes); one window's spikes (channels, steps), eight to a byte.
-        notes: what the cache has to say.
-    """
-
-    key: dict[str, Any]
-    bits: NDArray[np.uint8]
-    notes: tuple[str, ...]
-
-
-_last: list[_Packed] = []  # one at most
-_digests: weakref.WeakKeyDictionary[Dataset, str] = weakref.WeakKeyDictionary()
-
-
 def prepare(dataset: Dataset, encoder: Encoder) -> tuple[str, ...]:
-    """Encode all windows unless that is done already; return what there is to say of the cache.
-
-    Only encoders whose class has `kept` are slow enough for that; for others nothing is done.
-    """
-    return _packed(dataset, encoder).notes if encoder.kept else ()
+    """Encode all samples if the encoder is slow, and return the notes of the cache."""
+    return _packed(dataset, encoder).notes if encoder.cached else ()
 
 
 def spikes(dataset: Dataset, encoder: Encoder, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return the spikes of some windows, the same that `encoder.encode` returns.
+    """Return the spikes of some samples, the same that `encoder.encode` returns.
 
     Args:
-        dataset: the data set; all of it is encoded where its spikes are not kept yet.
-        encoder: of a class that has `kept`.
-        indices: which windows.
+        dataset: all of it is encoded unless its spikes are cached.
+        encoder: of a class with `cached`.
+        indices: of the samples.
 
     Returns:
         uint8 array (indices, channels, steps) of 0 and 1.
     """
     shape = (encoder.channels(dataset.signals.shape[1]), encoder.steps(dataset.num_steps))
-    rows = _packed(dataset, encoder).bits[indices]
+    rows = _packed(dataset, encoder)["bits"][indices]
     return np.unpackbits(rows, axis=1, count=shape[0] * shape[1]).reshape(len(rows), *shape)
 
 
-def _packed(dataset: Dataset, encoder: Encoder) -> _Packed:
-    if dataset not in _digests:
-        _digests[dataset] = digest(dataset)
+@functools.lru_cache(maxsize=1)
+def _packed(dataset: Dataset, encoder: Encoder) -> Cached:
+    """Return `bits`, uint8 (samples, bytes): each sample's spikes (channels, steps), eight to a
+    byte."""
+
+    def bits() -> Arrays:
+        blocks = []
+        for start in range(0, max(len(dataset), 1), BLOCK_SAMPLES):
+            encoded = encoder.encode(dataset.signals[start : start + BLOCK_SAMPLES])
+            blocks.append(np.packbits(encoded.reshape(len(encoded), -1), axis=1))
+        return {"bits": np.concatenate(blocks)}
+
     key = {
-        "windows": _digests[dataset],
+        "dataset": digest(dataset),
         "encoder": encoder.as_dict(),
         "versions": encoder.versions(),
     }
-    if not _last or _last[0].key != key:
-        _last.clear()  # before others are made: they need the memory
-        found = kept(f"{encoder.name}-spikes", key, lambda: {"bits": _make(dataset, encoder)})
-        _last.append(_Packed(key, found["bits"], found.notes))
-    return _last[0]
-
-
-def _make(dataset: Dataset, encoder: Encoder) -> NDArray[np.uint8]:
-    parts = []
-    for start in range(0, max(len(dataset), 1), PART_WINDOWS):
-        encoded = encoder.encode(dataset.signals[start : start + PART_WINDOWS])
-        parts.append(np.packbits(encoded.reshape(len(encoded), -1), axis=1))
-    return np.concatenate(parts)
+    return cached(f"{encoder.name}-spikes", key, bits)

@@ -231,11 +231,11 @@ def _check_signals(dataset: Dataset) -> None:
     signals = dataset.signals
     if signals.ndim != 3 or signals.shape[1:] != (len(dataset.channel_names), signals.shape[-1]):
         raise InputError(
-            f"{dataset.source}: signals have shape {signals.shape}; they must be (windows, "
-            f"{len(dataset.channel_names)} channels, samples)"
+            f"{dataset.source}: signals have shape {signals.shape}; they must be (samples, "
+            f"{len(dataset.channel_names)} channels, steps)"
         )
     if not signals.shape[2]:
-        raise InputError(f"{dataset.source}: windows have 0 samples; give windows of 1 or more")
+        raise InputError(f"{dataset.source}: samples have 0 steps; give 1 or more")
 
 
 def _check_rows(dataset: Dataset) -> None:
@@ -245,14 +245,14 @@ def _check_rows(dataset: Dataset) -> None:
         shape = (count,) if values is None else values.shape
         if shape != (count,):
             raise InputError(
-                f"{dataset.source}: {name} have shape {shape} for {count} windows; give one "
-                "a window"
+                f"{dataset.source}: {name} have shape {shape} for {count} samples; give one "
+                "per sample"
             )
     check_labels(dataset.labels, dataset.class_names, dataset.source)
 
 
 def _check_parts(dataset: Dataset) -> None:
-    """Raise InputError for a part that is none: its windows would be in no split."""
+    """Raise InputError for a part that is none: its samples would be in no split."""
     if dataset.parts is None:
         if dataset.subjects is None:
             raise InputError(f"{dataset.source} has neither subjects nor parts; give one of them")
@@ -260,7 +260,7 @@ def _check_parts(dataset: Dataset) -> None:
     wrong = dataset.parts[dataset.parts > TEST]
     if wrong.size:
         raise InputError(
-            f"{dataset.source}: parts hold {wrong[0]}; give each window {TRAIN} to train, "
+            f"{dataset.source}: parts hold {wrong[0]}; give each sample {TRAIN} to train, "
             f"{VALIDATION} to validate or {TEST} to test"
         )
 
@@ -271,8 +271,8 @@ def _check_rate(dataset: Dataset) -> None:
         return
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
         raise InputError(
-            f"{dataset.source} has {shown(rate)} samples a second; give a number over 0, or None "
-            "where a sample takes no certain time"
+            f"{dataset.source}: rate_hz is {shown(rate)}; give steps per second, over 0, or None "
+            "where a step has no duration"
         )
 
 
@@ -283,13 +283,13 @@ def _check_grid(dataset: Dataset) -> None:
     whole = isinstance(grid, tuple) and all(type(each) is int for each in grid)
     if not whole or len(grid) != 2:
         raise InputError(
-            f"{dataset.source} has the grid {shown(grid)}; give (height, width) in whole numbers, "
-            "or None where channels are no pixels"
+            f"{dataset.source}: grid is {shown(grid)}; give (height, width) as integers, or None "
+            "where channels are no pixels"
         )
     if min(grid) < 1 or len(dataset.channel_names) % math.prod(grid):
         raise InputError(
-            f"{dataset.source} has {len(dataset.channel_names)} channels, which is no multiple of "
-            f"the pixels of its grid {grid}; give the grid of one plane"
+            f"{dataset.source} has {len(dataset.channel_names)} channels, no multiple of the "
+            f"pixels of its grid {grid}; give the grid of one plane"
         )
 
 
@@ -307,19 +307,55 @@ def check_labels(
 
 
 def check_finite(signals: NDArray[Any], source: str) -> None:
-    """Raise InputError that names the window and channel of the first value that is not finite.
+    """Raise InputError that names the sample and channel of the first value that is not finite.
 
     Args:
-        signals: array (windows, channels, samples); whole numbers are finite.
+        signals: array (samples, channels, steps).
         source: what the message starts with.
     """
     if signals.dtype.kind != "f":
         return
     finite = np.isfinite(signals).all(axis=2)
     if not finite.all():
-        window, channel = (int(index) for index in np.argwhere(~finite)[0])
-        values = signals[window, channel]
+        sample, channel = (int(index) for index in np.argwhere(~finite)[0])
+        values = signals[sample, channel]
         raise InputError(
-            f"{source}: window {window}, channel {channel} holds "
-            f"{values[~np.isfinite(values)][0]}; signals must be finite, so remove the window"
+            f"{source}: sample {sample}, channel {channel} holds "
+            f"{values[~np.isfinite(values)][0]}; signals must be finite, so remove the sample"
         )
+
+
+def image_dataset(
+    train: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    test: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    *,
+    class_names: Sequence[str],
+    source: str,
+    highest: int = 255,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Return images as samples of one time step, those of the training part first.
+
+    Args:
+        train: uint8 array (images, height, width) of pixels, uint8 array (images,) of labels.
+        test: the same.
+        class_names: one per label.
+        source: dataset and reader.
+        highest: the largest value of a pixel.
+        notes: sentences of the reader.
+    """
+    height, width = train[0].shape[1:]
+    return Dataset(
+        signals=np.concatenate([train[0], test[0]]).reshape(-1, height * width, 1),
+        labels=np.concatenate([train[1], test[1]]).astype(np.int64),
+        subjects=None,
+        class_names=tuple(class_names),
+        channel_names=tuple(
+            f"pixel {x}, {y} (0..{highest})" for y in range(height) for x in range(width)
+        ),
+        rate_hz=None,
+        source=source,
+        notes=tuple(notes),
+        parts=np.repeat(np.array([TRAIN, TEST], np.uint8), [len(train[1]), len(test[1])]),
+        grid=(height, width),
+    )

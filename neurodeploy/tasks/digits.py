@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError, install_commands
 from neurodeploy.tasks.augment import VaryImages
-from neurodeploy.tasks.dataset import VALIDATION, Dataset
-from neurodeploy.tasks.encoders.registry import Encoder, Pixels
+from neurodeploy.tasks.dataset import VALIDATION, Dataset, image_dataset
+from neurodeploy.tasks.encoders import Encoder, Pixels
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.readers.images import image_dataset
 from neurodeploy.tasks.task import Task
 
 SHAPE = (1797, 8, 8)

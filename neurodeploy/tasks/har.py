@@ -10,11 +10,11 @@ from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.encoders.registry import Delta, Encoder, SigmaDelta, Together
+from neurodeploy.tasks.encoders import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.readers import hapt, uci_har, wisdm, wisdm_2019
+from neurodeploy.tasks.readers import hapt, uci_har, wisdm
+from neurodeploy.tasks.readers.files import check_nothing_locked, levels
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER
-from neurodeploy.tasks.readers.search import check_nothing_locked, levels
 from neurodeploy.tasks.task import Task
 
 SEARCH_DEPTH = 3
@@ -63,8 +63,8 @@ class Layout:
     read: Callable[[Path], Dataset]
 
 
-WATCH_2019 = Layout("WISDM 2019 watch", "*/data_*_watch.txt", wisdm_2019.read_watch)
-PHONE_2019 = Layout("WISDM 2019 phone", "*/data_*_phone.txt", wisdm_2019.read_phone)
+WATCH_2019 = Layout("WISDM 2019 watch", "*/data_*_watch.txt", wisdm.read_watch)
+PHONE_2019 = Layout("WISDM 2019 phone", "*/data_*_phone.txt", wisdm.read_phone)
 LAYOUTS = (
     Layout("UCI HAR", "*/Inertial Signals", uci_har.read),
     Layout("HAPT", "*_exp*_user*.txt", hapt.read_raw),
@@ -97,20 +97,20 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
         InputError: when it is no folder, or holds none of the known data sets or several.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; unpack a data set and give its folder")
+        raise InputError(f"{folder} is not a folder; unpack a dataset and give its folder")
     found = _found(folder)
     if not found:
         check_nothing_locked(folder, SEARCH_DEPTH)
         known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
         raise InputError(
-            f"{folder} holds no known data set, down to {SEARCH_DEPTH} levels; looked for {known}, "
+            f"{folder} holds no known dataset, down to {SEARCH_DEPTH} levels; looked for {known}, "
             "so unpack one of these and give its folder"
         )
     if len(found) > 1:
         named = [f"{layout.name} in {home}" for layout, home in found[:NAMED]]
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         raise InputError(
-            f"{folder} holds {len(found)} data sets ({', '.join(named)}{more}); give the folder of "
+            f"{folder} holds {len(found)} datasets ({', '.join(named)}{more}); give the folder of "
             "one, with no other in it"
         )
     return found[0]

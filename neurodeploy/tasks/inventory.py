@@ -16,17 +16,12 @@ from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import known
 from neurodeploy.tasks.dataset import Dataset, digest
-from neurodeploy.tasks.download import fetch
-from neurodeploy.tasks.origin import home, is_empty
-from neurodeploy.tasks.reading import Advance
-from neurodeploy.tasks.split import split
+from neurodeploy.tasks.origin import Advance, fetch, home, is_empty, unpack
+from neurodeploy.tasks.split import PARTS, split
 from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.unpack import unpack
 
 SCHEMA: Final = "neurodeploy.data"
 VERSION: Final = 2
-
-PARTS: Final = ("train", "validation", "test")
 
 Progress: TypeAlias = Callable[[str], AbstractContextManager[Advance]]
 """Shows a bar under a description and yields what to call with what is done and the whole."""

@@ -19,9 +19,8 @@ from neurodeploy.learning.config import Checks, TrainConfig, check_fields, is_fu
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.dataset import NUMBERS, shown
-from neurodeploy.tasks.download import Download
-from neurodeploy.tasks.encoders.registry import Encoder
-from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.encoders import Encoder
+from neurodeploy.tasks.origin import Download, Origin
 from neurodeploy.tasks.task import Task
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -66,7 +65,7 @@ _TASK: Final[Checks] = {
     "read": (is_function, "give a function that returns the Dataset at a path"),
     "default_encoder": (
         is_function,
-        "give a function that returns the encoder of windows, as `lambda windows: Delta()` does",
+        "give a function of a Dataset that returns an encoder, as `lambda dataset: Delta()` does",
     ),
     "config": (lambda value: isinstance(value, TrainConfig), "give a TrainConfig"),
     "origin": (lambda value: isinstance(value, Origin), "give an Origin"),

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
+
+PARTS: Final = ("train", "validation", "test")
 
 VALIDATION_ONE_IN = 5
 """One of so many training subjects, or training windows of each class, validates."""
@@ -142,7 +145,7 @@ def _checked(dataset: Dataset, what: str, rows: NDArray[np.intp]) -> NDArray[np.
     missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
     if missing:
         raise InputError(
-            f"{dataset.source}: the {what} has no window of {', '.join(missing)}; every split "
+            f"{dataset.source}: the {what} has no sample of {', '.join(missing)}; every split "
             "needs every class, so give the whole data set"
         )
     chosen.setflags(write=False)

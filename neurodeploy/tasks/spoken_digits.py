@@ -1,16 +1,290 @@
-"""Spoken digits: who says what is a matter of pitch and time."""
+"""Spoken digits: the Free Spoken Digit Dataset, as WAV files or all in one npz file.
+
+Six speakers say the digits zero to nine fifty times each: 3,000 recordings at 8 kHz, about 0.4 s
+long. The recordings with index 0 to 4 are the official test, the others are for training.
+
+Source: Jackson et al., free-spoken-digit-dataset, its README.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import re
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurodeploy.learning.config import TrainConfig
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.augment import vary_speaking
-from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.encoders.registry import Bands, Delta, Encoder, Lif, Together
+from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
+from neurodeploy.tasks.encoders import Bands, Delta, Encoder, Lif, Together
+from neurodeploy.tasks.encoders.bands import Kind
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.readers import fsdd
+from neurodeploy.tasks.readers.files import check_rights, read_npz
 from neurodeploy.tasks.task import Task
+
+BYTES = 2
+"""Of one sample: 16 bits, signed."""
+
+
+def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
+    """Read one channel of 16-bit samples.
+
+    Args:
+        path: the file.
+        rate_hz: samples a second that it must have.
+
+    Returns:
+        int16 array (samples,), one or more.
+
+    Raises:
+        InputError: when it is no such file, has another rate, more channels or other samples, is
+            cut short, or is empty.
+    """
+    check_rights(path)
+    try:
+        with path.open("rb") as opened, wave.open(opened, "rb") as file:
+            _check_format(path, file, rate_hz)
+            promised, data = file.getnframes(), file.readframes(file.getnframes())
+    except (wave.Error, EOFError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"{path} cannot be read as a WAV file ({str(error) or 'it ends early'}); get it again, "
+            f"or {_converting(rate_hz)}"
+        ) from error
+    if len(data) != promised * BYTES:
+        raise InputError(
+            f"{path} holds {len(data) // BYTES} of its {promised} samples; it is cut short, so get "
+            "it again"
+        )
+    if not promised:
+        raise InputError(f"{path} holds no sample; get it again, or remove it")
+    return np.frombuffer(data, "<i2").astype(np.int16)
+
+
+def _check_format(path: Path, file: wave.Wave_read, rate_hz: int) -> None:
+    """Raise InputError unless the file has one channel of 16-bit samples at the rate."""
+    pairs = (
+        ("samples a second", file.getframerate(), rate_hz),
+        ("channels", file.getnchannels(), 1),
+        ("bits a sample", 8 * file.getsampwidth(), 8 * BYTES),
+    )
+    for what, found, needed in pairs:
+        if found != needed:
+            raise InputError(
+                f"{path} has {found} {what} and must have {needed}; {_converting(rate_hz)}"
+            )
+
+
+def _converting(rate_hz: int) -> str:
+    """Return how to make a file that can be read."""
+    return f"convert it, for instance with `sox IN.wav -r {rate_hz} -c 1 -b {8 * BYTES} OUT.wav`"
+
+
+CLASS_NAMES: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+)  # fmt: skip
+RATE_HZ: Final = 8000
+SAMPLES: Final = RATE_HZ
+"""One second: longer than all but 20 of the official recordings, and than what is said in these."""
+
+FULL_SCALE: Final = 32768.0
+TEST_BELOW: Final = 5
+VALIDATION_BELOW: Final = 10
+"""The official test is index 0 to 4; the next five, chosen likewise, validate."""
+
+RECORDINGS: Final = "recordings"
+COMPACT_FILE: Final = "fsdd_8khz.npz"
+ARRAYS: Final = {"wave": "i", "offset": "iu", "label": "iu", "speaker": "U", "index": "iu"}
+"""Arrays of the compact file with the kinds of number or text that they may hold."""
+
+SPEAKERS: Final = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+EACH: Final = 50
+CONTENT_SHA256: Final = "c372e20bc44eb598143a5fd394ede7ef017a0778ec4a4739723c7593f28c1082"
+"""Of the official 3,000 recordings, see `content_digest`."""
+
+OBTAIN: Final = "get them with `git clone https://github.com/Jakobovski/free-spoken-digit-dataset`"
+
+_NAME = re.compile(r"(\d+)_([^_]+)_(\d+)\.wav")
+
+Key: TypeAlias = tuple[int, str, int]
+"""Digit, speaker and index."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One recording: what its name says, and its samples, int16."""
+
+    key: Key
+    wave: NDArray[np.int16]
+
+
+def read(path: Path) -> Dataset:
+    """Read the recordings.
+
+    Args:
+        path: the official repository, its folder `recordings`, or the compact file (or the folder
+            that it lies in), which holds all samples one after another: `wave` int16, `offset`
+            (recordings + 1), `label`, `speaker` and `index` (recordings,).
+
+    Returns:
+        float32 signals (recordings, 1, 8000) in -1 to 1, ordered by digit, speaker and index, with
+        silence behind; subjects are the places of the speakers in their sorted names.
+
+    Raises:
+        InputError: when there is no recording, or one is malformed or has another rate.
+    """
+    recordings = sorted(_recordings(path), key=lambda recording: recording.key)
+    _check_keys(path, [recording.key for recording in recordings])
+    digits, speakers, indices = zip(*(recording.key for recording in recordings), strict=True)
+    names = sorted(set(speakers))
+    index = np.array(indices)
+    return Dataset(
+        _signals(recordings),
+        np.array(digits),
+        np.array([names.index(speaker) for speaker in speakers]),
+        CLASS_NAMES,
+        ("sound (share of full scale)",),
+        float(RATE_HZ),
+        f"Free Spoken Digit Dataset in {path}",
+        notes=tuple(_notes(recordings)),
+        parts=np.select([index < TEST_BELOW, index < VALIDATION_BELOW], [TEST, VALIDATION], TRAIN),
+    )
+
+
+def content_digest(recordings: Sequence[Recording]) -> str:
+    """Return the sha256 of recordings in their order: of each a line `digit_speaker_index samples`
+    and its samples as little-endian int16."""
+    sha = hashlib.sha256()
+    for recording in recordings:
+        digit, speaker, index = recording.key
+        sha.update(f"{digit}_{speaker}_{index} {len(recording.wave)}\n".encode())
+        sha.update(recording.wave.astype("<i2").tobytes())
+    return sha.hexdigest()
+
+
+def _recordings(path: Path) -> list[Recording]:
+    """Return what the folder or file holds, in any order."""
+    check_rights(path)
+    compact = _compact(path)
+    check_rights(compact)
+    if compact.is_file():
+        return _from_compact(compact)
+    if not path.is_dir():
+        raise InputError(f"{path} is not there; {OBTAIN}")
+    folder = path / RECORDINGS if (path / RECORDINGS).is_dir() else path
+    check_rights(folder)
+    files = sorted(file for file in folder.glob("*.wav") if not file.name.startswith("."))
+    if not files:
+        raise InputError(
+            f"{folder} holds no WAV file; give the folder of spoken digits, or {OBTAIN}"
+        )
+    keys = [_key(file) for file in files]  # before reading, as it tells another data set at once
+    return [Recording(key, read_wav(f, RATE_HZ)) for key, f in zip(keys, files, strict=True)]
+
+
+def _compact(path: Path) -> Path:
+    """Return the compact file that lies in a folder, or the path itself."""
+    return path / COMPACT_FILE if (path / COMPACT_FILE).exists() else path
+
+
+def _key(file: Path) -> Key:
+    """Return what the file's name says."""
+    match = _NAME.fullmatch(file.name)
+    if match is None:
+        raise InputError(
+            f"{file} is not named DIGIT_SPEAKER_INDEX.wav, such as 7_jackson_32.wav; give the "
+            "folder of spoken digits, or remove the file"
+        )
+    return int(match[1]), match[2], int(match[3])
+
+
+def _from_compact(path: Path) -> list[Recording]:
+    """Return the recordings of the compact file."""
+    arrays = _arrays(path)
+    wave, offset = arrays["wave"], arrays["offset"].astype(np.int64)
+    count = len(offset) - 1
+    lengths = {name: len(arrays[name]) for name in ("label", "speaker", "index")}
+    if count < 1 or set(lengths.values()) != {count}:
+        listed = ", ".join(f"{number} of {name}" for name, number in lengths.items())
+        raise InputError(
+            f"{path} has {len(offset)} offsets and {listed}; there must be one offset more than "
+            "recordings, and one of the others each, so get it again"
+        )
+    if offset[0] != 0 or offset[-1] != len(wave) or (np.diff(offset) <= 0).any():
+        raise InputError(
+            f"{path}: the offsets must rise from 0 to the {len(wave)} samples of wave but go from "
+            f"{offset[0]} to {offset[-1]}, by {np.diff(offset).min()} at least; get it again"
+        )
+    keys = zip(*(arrays[name].tolist() for name in ("label", "speaker", "index")), strict=True)
+    return [
+        Recording(key, wave[a:b]) for key, a, b in zip(keys, offset[:-1], offset[1:], strict=True)
+    ]
+
+
+def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays of an npz file, one-dimensional and of the kinds that they must have."""
+    arrays = read_npz(path, ARRAYS, wrong="is not a whole npz file", way_out="get it again")
+    missing = [name for name in ARRAYS if name not in arrays]
+    if missing:
+        raise InputError(f"{path} has no array {', '.join(missing)}; get it again, or {OBTAIN}")
+    for name, values in arrays.items():
+        right = values.dtype == np.int16 if name == "wave" else values.dtype.kind in ARRAYS[name]
+        if values.ndim != 1 or not right:
+            kind = {"wave": "int16", "speaker": "text"}.get(name, "whole numbers")
+            raise InputError(
+                f"{path}: {name} is {values.dtype} of shape {values.shape}; it must be a row of "
+                f"{kind}, so get the file again"
+            )
+    return arrays
+
+
+def _check_keys(path: Path, keys: Sequence[Key]) -> None:
+    """Raise InputError for a digit or index that cannot be, and for a recording twice."""
+    way_out = "get the file again" if _compact(path).is_file() else "remove it"
+    for place, (digit, speaker, index) in enumerate(keys):
+        name = f"{digit}_{speaker}_{index}"
+        if not 0 <= digit < len(CLASS_NAMES) or index < 0:
+            raise InputError(
+                f"{path} holds {name}; digits run from 0 to {len(CLASS_NAMES) - 1} and indices "
+                f"from 0, so {way_out}"
+            )
+        if place and keys[place - 1] == keys[place]:
+            raise InputError(f"{path} holds {name} twice; {way_out}")
+
+
+def _signals(recordings: Sequence[Recording]) -> NDArray[np.float32]:
+    """Return the first second of each recording, with silence behind a shorter one."""
+    signals = np.zeros((len(recordings), 1, SAMPLES), np.float32)
+    for signal, recording in zip(signals[:, 0], recordings, strict=True):
+        heard = recording.wave[:SAMPLES]
+        signal[: len(heard)] = heard / np.float32(FULL_SCALE)
+    return signals
+
+
+def _notes(recordings: Sequence[Recording]) -> list[str]:
+    """Return what was cut, and in what the recordings differ from the official ones."""
+    long = sum(len(recording.wave) > SAMPLES for recording in recordings)
+    notes = [f"{long} recordings last over {SAMPLES / RATE_HZ:g} s and were cut to it"]
+    official = {(d, s, i) for d in range(len(CLASS_NAMES)) for s in SPEAKERS for i in range(EACH)}
+    found = {recording.key for recording in recordings}
+    if found != official:
+        notes.append(
+            f"of the {len(official):,} official recordings {len(official - found):,} are missing, "
+            f"and {len(found - official):,} others are there"
+        )
+    elif content_digest(recordings) != CONTENT_SHA256:
+        notes.append(
+            "the recordings are named as the official ones, but their samples differ from those "
+            f"with sha256 {CONTENT_SHA256[:12]}..., which the published accuracy is of"
+        )
+    return notes if long else notes[1:]
+
 
 CONFIG = TrainConfig(
     hidden=(128, 128),
@@ -26,8 +300,8 @@ ORIGIN = Origin(
     licence="CC BY-SA 4.0",
     citation="Jackson et al., Free Spoken Digit Dataset, github.com/Jakobovski/"
     "free-spoken-digit-dataset",
-    obtain=fsdd.OBTAIN,
-    places=("spoken-digits", "free-spoken-digit-dataset", fsdd.COMPACT_FILE),
+    obtain=OBTAIN,
+    places=("spoken-digits", "free-spoken-digit-dataset", COMPACT_FILE),
 )
 
 DELTA, LIF = Delta((0.1,)), Lif((0.5,), leak=0.2)
@@ -39,17 +313,17 @@ RANGE_DB, LIF_RANGE_DB = 40.0, 60.0
 and a leaky neuron by itself is silent there anyway. `docs/recipes/` tells how they were chosen."""
 
 
-def _bands(kind: str, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Dataset], Encoder]:
+def _bands(kind: Kind, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Dataset], Encoder]:
     """Return what makes the encoder of the levels of that kind."""
     return lambda dataset: Bands(
-        kind, rate_hz=dataset.rate_hz or fsdd.RATE_HZ, range_db=range_db, code=code
+        kind, rate_hz=dataset.rate_hz or RATE_HZ, range_db=range_db, code=code
     )
 
 
 SPOKEN_DIGITS = Task(
     name="spoken-digits",
     description="digits from zero to nine, said by six speakers",
-    read=fsdd.read,
+    read=read,
     default_encoder=_bands("log-mel", BOTH),
     config=CONFIG,
     origin=ORIGIN,

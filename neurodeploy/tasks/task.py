@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from neurodeploy.models.network import TaskDescription
 from neurodeploy.samples import Samples, shortfall, spread
 from neurodeploy.tasks import cache, get
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, Signal
-from neurodeploy.tasks.encoders.registry import Counts, Encoder, from_dict
+from neurodeploy.tasks.encoders import Counts, Encoder, from_dict
 from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.split import Split, split
+from neurodeploy.tasks.split import PARTS, Split, split
 
 MS_PER_S = 1000.0
 
@@ -159,6 +159,23 @@ class TaskData(Shown):
             ),
             notes=shortfall(len(rows), count),
         )
+
+    def take(self, count: int) -> TaskData:
+        """Return the task with at most `count` samples of each part, spread evenly, for a trial.
+
+        Raises:
+            InputError: when `count` is below 1.
+
+        Example:
+            >>> small = task.take(100)
+            >>> len(small.train), len(small.validation), len(small.test)
+            (100, 100, 100)
+        """
+        if count < 1:
+            raise InputError(f"count is {count}; give 1 or more")
+        rows = {part: getattr(self.split, part) for part in PARTS}
+        few = {part: each[spread(len(each), count)] for part, each in rows.items()}
+        return replace(self, split=Split(**few))
 
     def architecture(self, config: TrainConfig) -> Architecture:
         """Return the network that a configuration describes, for this data.
@@ -340,7 +357,7 @@ def load_like(description: TaskDescription, path: Path | None = None) -> TaskDat
 def encode_samples(dataset: Dataset, encoder: Encoder, chosen: ArrayLike) -> Samples:
     """Encode the windows at the indices `chosen`, such as one part of a `Split`."""
     indices = np.asarray(chosen, dtype=np.int64)
-    if encoder.kept:
+    if encoder.cached:
         return Samples.of(cache.spikes(dataset, encoder, indices), dataset.labels[indices])
     return Samples.of(encoder.encode(dataset.signals[indices]), dataset.labels[indices])
 

@@ -1,10 +1,106 @@
-"""Encoders: signals to the spikes of a network's input channels.
+"""Spike encoders by name: how a signal becomes the spikes of a network's input channels.
 
-    registry     the encoders by name, several side by side, and an encoder from its description
-    encoder      what every encoder is, and checks of parameters
-    signals      of sampled signals: delta, sigma-delta, LIF neurons, counts of events
-    bands        of sound: levels of mel or cochlear bands, then another encoder's spikes
-    pixels       of images, by their rate or by their time
+    signals   of sampled signals: delta, sigma-delta, LIF neurons; counts of events; pixels
+    bands     of sound: levels of mel or cochlear bands, then another encoder's spikes
 
-To add an encoder, write a subclass of `Encoder` and name it in `registry.ENCODERS`.
+An encoder is a frozen dataclass of JSON parameters. To add one, write a subclass of `Encoder` and
+add it to `ENCODERS`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from neurodeploy.models.errors import InputError
+from neurodeploy.tasks.encoders.bands import Bands
+from neurodeploy.tasks.encoders.encoder import Encoder
+from neurodeploy.tasks.encoders.signals import Counts, Delta, Lif, Pixels, SigmaDelta
+
+__all__ = [
+    "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Together",
+    "from_dict",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Together(Encoder):
+    """Several encoders of the same signals side by side.
+
+    Attributes:
+        parts: the encoders; the input channels of each follow those of the one before.
+    """
+
+    name: ClassVar[str] = "together"
+    parts: Annotated[tuple[Encoder, ...], Meta(min_length=1)] = field(
+        default_factory=lambda: (Delta(), SigmaDelta())
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(isinstance(part, Together) for part in self.parts):
+            raise InputError("parts holds another 'together'; list its parts instead")
+
+    def channels(self, signal_channels: int) -> int:
+        """Return the sum over the parts."""
+        return sum(part.channels(signal_channels) for part in self.parts)
+
+    def steps(self, num_steps: int) -> int:
+        """Return the steps of the parts, which must agree."""
+        steps = {part.steps(num_steps) for part in self.parts}
+        if len(steps) > 1:
+            raise InputError(f"the parts take {sorted(steps)} steps; they must take the same")
+        return steps.pop()
+
+    def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return np.concatenate([part._spikes(signals) for part in self.parts], axis=1)
+
+    def versions(self) -> dict[str, int]:
+        """Return its own version and those of the parts."""
+        return {**super().versions(), **{k: v for p in self.parts for k, v in p.versions().items()}}
+
+
+ENCODERS: dict[str, type[Encoder]] = {
+    encoder.name: encoder for encoder in (Delta, SigmaDelta, Lif, Pixels, Bands, Counts, Together)
+}
+
+
+def from_dict(values: Mapping[str, Any]) -> Encoder:
+    """Return the encoder that `as_dict` described.
+
+    Raises:
+        InputError: when the name or a parameter is unknown, or a parameter is out of range.
+    """
+    try:
+        return _encoder(values)
+    except RecursionError:
+        raise InputError("an encoder is nested too deeply in others; two levels do") from None
+
+
+def _encoder(values: Any) -> Encoder:
+    name = values.get("name") if isinstance(values, Mapping) else None
+    if not isinstance(name, str) or name not in ENCODERS:
+        raise InputError(f"{name!r} is no encoder; the encoders are {', '.join(ENCODERS)}")
+    kind = ENCODERS[name]
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    parameters = {key: _parameter(value) for key, value in values.items() if key != "name"}
+    if unknown := [key for key in parameters if key not in known]:
+        raise InputError(
+            f"the encoder {name} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
+        )
+    try:
+        return kind(**parameters)
+    except InputError as error:
+        raise InputError(f"the encoder {name}: {error}") from None
+
+
+def _parameter(value: Any) -> Any:
+    """Return a parameter with encoders in place of their descriptions."""
+    if isinstance(value, Mapping):
+        return _encoder(value)
+    return [_parameter(each) for each in value] if isinstance(value, list) else value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders.encoder import Encoder, numbers
+from neurodeploy.tasks.encoders.encoder import Encoder, Positive
 from neurodeploy.tasks.encoders.signals import Delta
 
 
@@ -161,13 +162,14 @@ def _resonators(
     return made
 
 
-KINDS: Final = ("log-mel", "cochlea")
+Kind: TypeAlias = Literal["log-mel", "cochlea"]
+
 PART_RECORDINGS: Final = 256
 """Recordings that are analysed at a time, which bounds the memory."""
 
 LEVELS_A_RANGE: Final = 4096
-"""Levels are multiples of one part in so many. Sums in floating point may end otherwise in the last
-bit, such as when a recording is alone or among others; levels, and so spikes, are the same."""
+"""Levels are multiples of 1/4096. Floating-point sums may differ in the last bit, such as when a
+recording is alone or in a batch; the levels, and so the spikes, are the same."""
 
 
 @dataclass(frozen=True)
@@ -196,33 +198,25 @@ class Bands(Encoder):
     """
 
     name: ClassVar[str] = "bands"
-    kept: ClassVar[bool] = True
+    cached: ClassVar[bool] = True
     version: ClassVar[int] = 1
-    kind: str = "log-mel"
-    bands: int = 32
-    rate_hz: float = 8000.0
-    hop_ms: float = 10.0
-    frame_ms: float = 25.0
-    low_hz: float = 100.0
-    high_hz: float = 3800.0
-    range_db: float = 40.0
+    kind: Kind = "log-mel"
+    bands: Annotated[int, Meta(ge=1)] = 32
+    rate_hz: Positive = 8000.0
+    hop_ms: Positive = 10.0
+    frame_ms: Positive = 25.0
+    low_hz: Positive = 100.0
+    high_hz: Positive = 3800.0
+    range_db: Positive = 40.0
     code: Encoder = field(default_factory=lambda: Delta((0.1,)))
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
-        if isinstance(self.bands, bool) or not isinstance(self.bands, int) or self.bands < 1:
-            raise InputError(f"bands is {self.bands!r}; it must be a whole number from 1 up")
-        for name in ("rate_hz", "hop_ms", "frame_ms", "low_hz", "high_hz", "range_db"):
-            (value,) = numbers([getattr(self, name)], name)
-            object.__setattr__(self, name, value)
+        super().__post_init__()
         if not self.low_hz < self.high_hz <= self.rate_hz / 2:
             raise InputError(
                 f"bands lie from {self.low_hz:g} to {self.high_hz:g} Hz; low_hz must be below "
                 f"high_hz, and high_hz at most half of rate_hz, {self.rate_hz / 2:g}"
             )
-        if not isinstance(self.code, Encoder):
-            raise InputError(f"code is {self.code!r}; it must be an encoder")
         if isinstance(self.code, Bands):
             raise InputError("code is another 'bands'; give the encoder of its levels instead")
         self._check_durations()
@@ -266,18 +260,18 @@ class Bands(Encoder):
             )
         return self.code.channels(self.bands)
 
-    def steps(self, samples: int) -> int:
-        """Return the steps of the code for one frame a hop; what is left of a hop is not heard.
+    def steps(self, num_steps: int) -> int:
+        """Return the steps of the code for one frame per hop; an incomplete last hop is left out.
 
         Raises:
             InputError: when the samples are less than a hop.
         """
-        if samples < self.hop:
+        if num_steps < self.hop:
             raise InputError(
-                f"a recording has {samples} samples, less than the hop of {self.hop}; give longer "
-                "recordings or a smaller hop_ms"
+                f"a recording has {num_steps} samples, less than the hop of {self.hop}; give "
+                "longer recordings or a smaller hop_ms"
             )
-        return self.code.steps(samples // self.hop)
+        return self.code.steps(num_steps // self.hop)
 
     def levels(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what comes before the spikes: the level of each band in each frame.
@@ -314,10 +308,6 @@ class Bands(Encoder):
     def versions(self) -> dict[str, int]:
         """Return its own version and that of the code."""
         return {**super().versions(), **self.code.versions()}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the name and the parameters, the code as its own description."""
-        return {**super().as_dict(), "code": self.code.as_dict()}
 
 
 def _levels(power: NDArray[np.float64], range_db: float) -> NDArray[np.float64]:

@@ -1,34 +1,35 @@
-"""Encoders of sampled signals: level changes, sigma-delta, LIF neurons, counts."""
+"""Encoders of sampled signals, of counts of events and of pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders.encoder import Encoder, check_one_or_each, numbers
+from neurodeploy.tasks.encoders.encoder import (
+    Encoder,
+    NotNegatives,
+    Positives,
+    check_one_or_each,
+)
 
 
 @dataclass(frozen=True)
 class Counts(Encoder):
-    """One spike in each bin that holds so many events or more, and none in the others.
+    """One spike in each bin with `threshold` events or more, and none in the others.
 
     Attributes:
-        threshold: events that make a spike, 1 to 255.
+        threshold: number of events, 1 to 255.
     """
 
     name: ClassVar[str] = "counts"
     takes_bytes: ClassVar[bool] = True
-    threshold: int = 1
-
-    def __post_init__(self) -> None:
-        if isinstance(self.threshold, bool) or not isinstance(self.threshold, int):
-            raise InputError(f"threshold is {self.threshold!r}; it must be a whole number")
-        if not 1 <= self.threshold <= 255:
-            raise InputError(f"threshold is {self.threshold}; it must be from 1 to 255")
+    threshold: Annotated[int, Meta(ge=1, le=255)] = 1
 
     def channels(self, signal_channels: int) -> int:
         """Return the signal's channels: one each."""
@@ -49,39 +50,38 @@ class Delta(Encoder):
         ON[t]  = 1 when m[t] >= d,    OFF[t] = 1 when m[t] <= -d
         k[t] = k[t-1] + ON[t] - OFF[t]
 
-    With `coarse` = c, a move of c d or more has spikes of its own, FAR_ON and FAR_OFF, which move k
-    by c, and then neither ON nor OFF fires. The reference k d starts at 0, so the first spikes of a
-    window convey the level it starts from. Computed in float64 from a whole k: no drift.
+    With `coarse` = c, a move of c d or more has its own spikes, FAR_ON and FAR_OFF, which move k by
+    c; then neither ON nor OFF fires. The reference k d starts at 0, so the first spikes of a sample
+    convey its initial level. Computed in float64 from an integer k, so there is no drift.
 
     Attributes:
-        threshold: over 0, in the unit of the signal; one for all channels, or one a channel.
-            A number or a sequence is accepted and kept as a tuple.
+        threshold: over 0, in the unit of the signal; one for all channels, or one per channel.
+            A single number becomes a tuple.
         coarse: thresholds that a coarse spike stands for, 2 or more, or 0 for no coarse spikes.
     """
 
     name: ClassVar[str] = "delta"
-    threshold: tuple[float, ...] = (0.2,)
-    coarse: int = 0
+    per_channel: ClassVar[tuple[str, ...]] = ("threshold",)
+    threshold: Positives = (0.2,)
+    coarse: Annotated[int, Meta(ge=0)] = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "threshold", numbers(self.threshold, "threshold"))
-        if isinstance(self.coarse, bool) or not isinstance(self.coarse, int):
-            raise InputError(f"coarse is {self.coarse!r}; it must be a whole number")
-        if self.coarse != 0 and self.coarse < 2:
-            raise InputError(f"coarse is {self.coarse}; it must be 2 or more, or 0 for none")
+        super().__post_init__()
+        if self.coarse == 1:
+            raise InputError("coarse is 1; give 2 or more, or 0 for no coarse spikes")
 
     def channels(self, signal_channels: int) -> int:
-        """Return 2 a signal channel, ON of each, then OFF of each; with coarse spikes 4, as ON,
-        OFF, FAR_ON, FAR_OFF."""
+        """Return 2 per signal channel, ON of each, then OFF of each; with coarse spikes 4, in the
+        order ON, OFF, FAR_ON, FAR_OFF."""
         check_one_or_each(self.threshold, "threshold", signal_channels)
         return (4 if self.coarse else 2) * signal_channels
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
-        windows, channels, samples = signals.shape
-        spikes = np.zeros((windows, self.channels(channels), samples), np.uint8)
+        samples, channels, num_steps = signals.shape
+        spikes = np.zeros((samples, self.channels(channels), num_steps), np.uint8)
         threshold = np.array(self.threshold, np.float64)
-        conveyed = np.zeros((windows, channels), np.float64)
-        for t in range(samples):
+        conveyed = np.zeros((samples, channels), np.float64)
+        for t in range(num_steps):
             moved = signals[:, :, t] - conveyed * threshold
             if self.coarse:
                 far = np.abs(moved) >= self.coarse * threshold
@@ -101,8 +101,8 @@ class Delta(Encoder):
 class Lif(Encoder):
     """Spikes of a leaky integrate-and-fire neuron that each channel drives.
 
-    For a signal x with gain g, the voltage v leaks a share of itself a step, collects the signal,
-    and a spike resets it:
+    For a signal x with gain g, the voltage v loses the share `leak` per step, adds the signal, and
+    is reset by a spike:
 
         v[-1] = 0
         c[t] = (1 - leak) v[t-1] + g x[t]
@@ -112,33 +112,27 @@ class Lif(Encoder):
     A constant level x is silent while g x < leak. Computed in float64.
 
     Attributes:
-        gain: voltage a step and unit of the signal, over 0; one for all channels, or one a channel.
-            A number or a sequence is accepted and kept as a tuple.
-        leak: share of the voltage lost a step, 0 to below 1.
+        gain: voltage per step and unit of the signal, over 0; one for all channels, or one per
+            channel. A single number becomes a tuple.
+        leak: share of the voltage lost per step, 0 to below 1.
     """
 
     name: ClassVar[str] = "lif"
-    gain: tuple[float, ...] = (0.5,)
-    leak: float = 0.2
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "gain", numbers(self.gain, "gain"))
-        (leak,) = numbers([self.leak], "leak", zero=True)
-        if leak >= 1:
-            raise InputError(f"leak is {leak}; it must be below 1, such as 0.2")
-        object.__setattr__(self, "leak", leak)
+    per_channel: ClassVar[tuple[str, ...]] = ("gain",)
+    gain: Positives = (0.5,)
+    leak: Annotated[float, Meta(ge=0, lt=1)] = 0.2
 
     def channels(self, signal_channels: int) -> int:
-        """Return one a signal channel."""
+        """Return one per signal channel."""
         check_one_or_each(self.gain, "gain", signal_channels)
         return signal_channels
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
-        windows, channels, samples = signals.shape
-        spikes = np.zeros((windows, channels, samples), np.uint8)
+        samples, channels, num_steps = signals.shape
+        spikes = np.zeros((samples, channels, num_steps), np.uint8)
         gain = np.array(self.gain, np.float64)
-        voltage = np.zeros((windows, channels), np.float64)
-        for t in range(samples):
+        voltage = np.zeros((samples, channels), np.float64)
+        for t in range(num_steps):
             voltage = (1 - self.leak) * voltage + gain * signals[:, :, t]
             fired = voltage >= 1
             spikes[:, :, t] = fired
@@ -150,43 +144,43 @@ class Lif(Encoder):
 class SigmaDelta(Encoder):
     """Spikes at a rate that follows the level of a signal, not its movement.
 
-    For a signal x with gain g the charge q collects the signal, and a spike takes 1 off it:
+    For a signal x with gain g, the charge q adds up the signal, and a spike subtracts 1:
 
         q[-1] = 0
         c[t] = q[t-1] + g x[t],  or  q[t-1] + g |x[t]| when rectified
         PLUS[t] = 1 when c[t] >= 1,    MINUS[t] = 1 when c[t] <= -1
-        q[t] = c[t] - PLUS[t] + MINUS[t], kept within -1..1
+        q[t] = c[t] - PLUS[t] + MINUS[t], clipped to -1..1
 
     Attributes:
-        gain: spikes a step and unit of the signal, 0 or more; one for all channels, or one a
+        gain: spikes per step and unit of the signal, 0 or more; one for all channels, or one per
             channel. A channel with gain 0 has no spikes and no input channel.
         rectified: convey the size of the signal without its sign, by PLUS alone.
     """
 
     name: ClassVar[str] = "sigma-delta"
-    gain: tuple[float, ...] = (0.5,)
+    per_channel: ClassVar[tuple[str, ...]] = ("gain",)
+    gain: NotNegatives = (0.5,)
     rectified: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gain", numbers(self.gain, "gain", zero=True))
+        super().__post_init__()
         if not any(self.gain):
             raise InputError("every gain is 0; give at least one over 0")
-        if not isinstance(self.rectified, bool):
-            raise InputError(f"rectified is {self.rectified!r}; it must be true or false")
 
     def channels(self, signal_channels: int) -> int:
-        """Return 2 a signal channel with a gain, PLUS of each, then MINUS of each; rectified 1."""
+        """Return 2 per signal channel with a gain, PLUS of each, then MINUS of each; 1 if
+        rectified."""
         check_one_or_each(self.gain, "gain", signal_channels)
         used = np.count_nonzero(np.broadcast_to(self.gain, (signal_channels,)))
         return int(used) * (1 if self.rectified else 2)
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
-        windows, channels, samples = signals.shape
+        samples, channels, num_steps = signals.shape
         gain = np.broadcast_to(np.array(self.gain, np.float64), (channels,))
         used = np.flatnonzero(gain)
-        spikes = np.zeros((windows, self.channels(channels), samples), np.uint8)
-        charge = np.zeros((windows, len(used)), np.float64)
-        for t in range(samples):
+        spikes = np.zeros((samples, self.channels(channels), num_steps), np.uint8)
+        charge = np.zeros((samples, len(used)), np.float64)
+        for t in range(num_steps):
             level = signals[:, used, t].astype(np.float64) * gain[used]
             charge += np.abs(level) if self.rectified else level
             plus, minus = charge >= 1, charge <= -1
@@ -195,3 +189,99 @@ class SigmaDelta(Encoder):
                 spikes[:, len(used) :, t] = minus
             charge = np.clip(charge - plus + minus, -1, 1)
         return spikes
+
+
+BRIGHTEST: Final = 255
+"""The largest value of a pixel."""
+
+STEPS_MAX: Final = 4096
+"""Limit of the time steps per image, so that a typing error does not exhaust the memory."""
+
+
+def rate_code(levels: NDArray[np.int64], highest: int, steps: int) -> NDArray[np.uint8]:
+    """Return round(steps * level / highest) spikes per level, evenly spread, half rounded up.
+
+        spike[t] = floor((t + 1) level / highest + 1/2) - floor(t level / highest + 1/2)
+
+    Args:
+        levels: int64 array (levels,), 0..highest.
+        highest: level that fires at every step.
+        steps: time steps.
+
+    Returns:
+        uint8 array (levels, steps) of 0 and 1.
+    """
+    ends = np.arange(steps + 1) * levels[:, None]
+    counts = (2 * ends + highest) // (2 * highest)
+    return np.asarray(counts[:, 1:] > counts[:, :-1], np.uint8)
+
+
+def latency_code(levels: NDArray[np.int64], highest: int, steps: int) -> NDArray[np.uint8]:
+    """Return one spike per level, earlier for a higher level, and none for level 0.
+
+        spike[t] = 1 when t = floor((1 - level / highest) (steps - 1) + 1/2) and level > 0
+
+    Args and Returns: see `rate_code`; `highest` fires at step 0.
+    """
+    late = (highest - levels) * (steps - 1)
+    step = (2 * late + highest) // (2 * highest)
+    return np.asarray((step[:, None] == np.arange(steps)) & (levels[:, None] > 0), np.uint8)
+
+
+CODES: Final[dict[str, Callable[[NDArray[np.int64], int, int], NDArray[np.uint8]]]] = {
+    "rate": rate_code,
+    "latency": latency_code,
+}
+"""The codes by name: levels, the highest of them and time steps to spikes (levels, steps)."""
+
+
+@dataclass(frozen=True)
+class Pixels(Encoder):
+    """Spikes of pixels 0 to 255, looked up in a table of their values; see `rate_code` and
+    `latency_code`.
+
+    A pixel has the level min(pixel, highest). Each step of a sample is one image and takes
+    `time_steps` steps of spikes; several images follow each other.
+
+    Attributes:
+        time_steps: steps per image, 1 to 4096.
+        highest: pixel value, 1 to 255; from here on pixels fire at every step, or first.
+        code: name of the code in `CODES`.
+    """
+
+    name: ClassVar[str] = "pixels"
+    takes_bytes: ClassVar[bool] = True
+    time_steps: Annotated[int, Meta(ge=1, le=STEPS_MAX)] = 16
+    highest: Annotated[int, Meta(ge=1, le=BRIGHTEST)] = BRIGHTEST
+    code: Literal["rate", "latency"] = "rate"
+
+    def channels(self, signal_channels: int) -> int:
+        """Return one per pixel."""
+        return signal_channels
+
+    def steps(self, num_steps: int) -> int:
+        """Return the time steps of so many images, one after the other."""
+        return num_steps * self.time_steps
+
+    def table(self) -> NDArray[np.uint8]:
+        """Return the spikes (256, time_steps) of every value that a pixel can have."""
+        levels = np.minimum(np.arange(BRIGHTEST + 1), self.highest)
+        return CODES[self.code](levels, self.highest, self.time_steps)
+
+    def _spikes(self, signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        samples, channels, num_steps = signals.shape
+        spikes = np.take(self.table(), _pixels(signals), axis=0)
+        return spikes.reshape(samples, channels, self.steps(num_steps))
+
+
+def _pixels(signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the signals as the bytes that they are, or raise InputError."""
+    if signals.dtype == np.uint8:
+        return signals.astype(np.uint8, copy=False)
+    wrong = signals[(signals != np.floor(signals)) | (signals < 0) | (signals > BRIGHTEST)]
+    if wrong.size:
+        raise InputError(
+            f"signals hold {wrong[0]:g}; pixels must be integers from 0 to {BRIGHTEST}, so "
+            "scale and round them"
+        )
+    return signals.astype(np.uint8)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurodeploy.models.errors import InputError
 
 VERSION: Final = 1
-"""To be raised whenever the same events give other counts, so that kept counts are made anew."""
+"""Raise it when the same events give other counts, so that cached counts are computed again."""
 
 HIGHEST: Final = 255
 """The highest count; more events in a bin stand as so many."""
@@ -212,5 +212,5 @@ def _first(wrong: NDArray[np.bool_], values: NDArray[Any]) -> int | None:
 
 
 def key(bins: Bins) -> dict[str, Any]:
-    """Return what kept counts depend on beside the events, as JSON values."""
+    """Return what cached counts depend on beside the events, as JSON values."""
     return {"version": VERSION, "bins": list(astuple(bins))}

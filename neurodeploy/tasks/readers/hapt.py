@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError, install_commands
 from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.download import check_published
+from neurodeploy.tasks.origin import check_published
 from neurodeploy.tasks.readers.allow_list import ARRAYS, load
+from neurodeploy.tasks.readers.files import read_numbers
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
-from neurodeploy.tasks.readers.text import read_numbers
 
 Frame: TypeAlias = dict[str, NDArray[Any]]
 """Columns by name, each an array (rows,)."""

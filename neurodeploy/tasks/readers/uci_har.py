@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.dataset import Dataset, check_labels
+from neurodeploy.tasks.readers.files import read_numbers
 from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, WINDOW_SAMPLES
-from neurodeploy.tasks.readers.text import read_numbers
 
 CLASS_NAMES = (
     "WALKING", "WALKING_UPSTAIRS", "WALKING_DOWNSTAIRS", "SITTING", "STANDING", "LAYING",
