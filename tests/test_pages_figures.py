@@ -100,7 +100,7 @@ def test_without_labels_accuracy_is_not_known_and_the_page_says_why():
     view = view_of(network_of(4, 9, 3), spikes_of(6, 4, 30))
     drawn, _ = drawn_of(view)
     assert missing(drawn) == {"confusion"}
-    assert "agreement" in drawn["steps"].description.lower()
+    assert drawn["steps"].description.startswith("Agreement")
     titles = {tile.title for tile in texts.tiles(view)}
     assert titles.isdisjoint({"Accuracy", "Keeps up in real time"})
     assert "no longer changes" not in drawn["steps"].svg  # equal to the last one is not final
@@ -146,30 +146,27 @@ def test_rulers_of_some_chips_alone_are_named_and_marks_of_four_chips_differ():
     assert "at full speed of Intel Loihi 1 and Intel Loihi 2, in proportion" in page
     _, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
     assert "at full speed, in proportion" in page
-    kinds = [(style.SERIES[i % len(style.SERIES)], style.MARKERS[i % len(style.MARKERS)])
-             for i in range(len(style.SERIES) * len(style.MARKERS))]  # fmt: skip
-    assert len(set(kinds)) == len(kinds)
+    count = len(style.SERIES) * len(style.MARKERS)
+    kinds = zip(style.SERIES * len(style.MARKERS), style.MARKERS * len(style.SERIES))
+    assert len(set(kinds)) == count
 
 
-def test_one_sample_is_said_to_say_little():
-    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 30), [1]))
-    assert missing(drawn) == set()
-    assert "One sample says little" in page
+@pytest.mark.parametrize(
+    ("network", "spikes", "words"),
+    [((4, 9, 3), (4, 1), "one time step"), ((4, 9, 1), (4, 20), "one output")],
+)
+def test_one_time_step_or_one_output_leaves_nothing_to_decide(network, spikes, words):
+    drawn, _ = drawn_of(view_of(network_of(*network), spikes_of(*spikes)))
+    assert words in drawn["steps"].why_missing
 
 
-def test_one_time_step_and_one_output_leave_nothing_to_decide():
-    drawn, _ = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 1)))
-    assert "one time step" in drawn["steps"].why_missing
-    drawn, _ = drawn_of(view_of(network_of(4, 9, 1), spikes_of(4, 20)))
-    assert "one output" in drawn["steps"].why_missing
-
-
-def test_a_chip_that_cannot_hold_the_network_is_marked_and_says_why():
-    view = view_of(network_of(4, 9, 3), spikes_of(4, 30))
+def test_one_sample_and_a_chip_that_cannot_hold_the_network_are_marked():
+    view = view_of(network_of(4, 9, 3), spikes_of(4, 30), [1])
     estimated = dict(view.estimated)
     estimated["loihi1"] = replace(estimated["loihi1"], problems=("layer 0 is <too> big",))
-    view = replace(view, estimated=MappingProxyType(estimated))
-    _, page = drawn_of(view)
+    drawn, page = drawn_of(replace(view, estimated=MappingProxyType(estimated)))
+    assert missing(drawn) == set()
+    assert "One sample says little" in page
     assert "Does not fit Intel Loihi 1: layer 0 is &lt;too&gt; big" in page
     assert '<span class="value bad">' in page
 
@@ -187,7 +184,7 @@ def small_chip(cores: int, name: str = "small") -> Path:
 
 @pytest.mark.parametrize(
     ("neurons", "said"),
-    [(40, "on 3 tiles of 2 chips"), (1200, "the 4 by 4 of its upper left corner are")],
+    [(40, "on 3 tiles of 2 chips"), (1200, "of which the upper left 4 by 4 are")],
 )
 def test_several_chips_are_drawn_and_many_in_part(neurons, said):
     network = network_of(3, neurons, 8)
@@ -233,7 +230,7 @@ def test_large_layers_and_long_samples_are_thinned_and_the_page_says_so():
     drawn, page = drawn_of(view_of(network_of(200, 300, 4), spikes_of(200, 2100)))
     assert "of the 300 neurons of layer 0" in page
     assert "of the 200 neurons of the input" in page
-    assert "Of 2,100 time steps, 3 share a column." in page
+    assert "3 of the 2,100 time steps" in page
     assert len(drawn["raster"].svg) < 4_000_000
 
 
@@ -245,7 +242,7 @@ def test_channels_of_one_unit_share_a_panel_and_those_left_out_are_counted():
     drawn, page = drawn_of(replace(view, sample=replace(view.sample, signal=signal)))
     texts = [each.text for each in ET.fromstring(drawn["raster"].svg).iter(f"{SVG}text")]
     assert {"acc (g)", "gyro (rad/s)", "emg (mV)"} <= set(texts)
-    assert "Of 8 channels of the signal, 6 are drawn." in page
+    assert "6 of 8 channels of the signal are drawn." in page
 
 
 @pytest.mark.parametrize(("samples", "frames"), [(1, 1), (3, 3), (60, 8)])
@@ -272,7 +269,7 @@ def test_values_that_drive_input_neurons_are_drawn_as_lines():
     values = np.random.default_rng(1).integers(0, 15, (12, 9))
     drawn, page = drawn_of(view_of(network, values))
     assert "input values" in drawn["raster"].svg
-    assert "Of 12 input values, 3 are drawn." in page
+    assert "3 of 12 input values are drawn." in page
 
 
 @pytest.mark.parametrize("classes", [2, 17, 60])

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from neurodeploy.running.evaluation import Report
     from neurodeploy.running.side_by_side import SideBySide
 
-PHONE: Final = 46
+PHONE: Final = 49
 """Characters that a table on a phone has room for, with two between columns."""
 
 

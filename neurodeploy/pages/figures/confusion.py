@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
     from neurodeploy.running.evaluation import Report
@@ -27,28 +27,12 @@ WEAKEST, STRONGEST = 0.12, 0.55
 """Opacity of a cell that holds few or all samples of its class; text on it stays legible."""
 
 
-def missing(report: Report) -> str:
-    """Return why there is nothing to draw, or ""."""
-    if report.counted.score is None:
-        return "The samples have no labels, so which predictions are correct is not known."
-    return ""
-
-
-def describe(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    score = report.counted.score
-    assert score is not None
-    return (
-        f"Confusion matrix of {len(score.confusion)} classes; {score.accuracy:.2%} of "
-        f"{score.num_samples:,} samples lie on its diagonal"
-    )
-
-
-def draw(report: Report) -> Figure:
+def draw(report: Report) -> tuple[Figure, str]:
     """Draw the confusion matrix: a row per class, a column per prediction, shaded by the
     share of the row."""
     score = report.counted.score
-    assert score is not None
+    if score is None:
+        raise NotDrawn("The samples have no labels, so the accuracy is unknown.")
     confusion, classes = score.confusion, len(score.confusion)
     names = [wording.shorten(name) for name in wording.classes(report)]
     named = classes <= NAMED
@@ -86,7 +70,11 @@ def draw(report: Report) -> Figure:
     style.write(axes, left, 10, "prediction", size=SMALL, color=SOFT)
     if named:
         _write_names(axes, names, (left, top), cell, upright=over > 0)
-    return figure
+    described = (
+        f"Confusion matrix of {classes} classes; {score.accuracy:.2%} of {score.num_samples:,} "
+        "samples lie on its diagonal"
+    )
+    return figure, described
 
 
 def _write_names(

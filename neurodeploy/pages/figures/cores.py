@@ -18,12 +18,14 @@ from neurodeploy.pages.figures.style import (
     ACCENT,
     FAINT,
     INK,
+    NO_CHIP,
     SECOND,
     SIZE,
     SMALL,
     SOFT,
     THIRD,
     WIDTH,
+    NotDrawn,
 )
 
 if TYPE_CHECKING:
@@ -39,19 +41,6 @@ TILE: Final = 41.0
 """Points that a tile takes at most."""
 
 TOP, GAP, LEFT = 20.0, 10.0, 5.0
-
-
-def missing(report: Report) -> str:
-    """Return why there is nothing to draw, or ""."""
-    if report.estimated and not any(map(_is_drawn, report.estimated.values())):
-        return f"A chip of more than {LARGEST:,} neurocores is too large to be drawn."
-    return "" if report.estimated else "No chip was asked for."
-
-
-def describe(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    each = (f"{title}: {taken(chip)}" for title, chip in wording.chips(report))
-    return f"Map of the neurocores in use, filled as far as each is full; {'; '.join(each)}"
 
 
 def taken(each: Estimated) -> str:
@@ -73,8 +62,8 @@ def drawn_in_part(report: Report) -> list[str]:
             found.append(f"{title} has more than {LARGEST:,} neurocores and is not drawn.")
         elif len(_square(chips)) < chips:
             found.append(
-                f"Of {chips:,} chips of {title}, which stand in a square, the {SIDE} by {SIDE} of "
-                "its upper left corner are drawn."
+                f"{title}: {chips:,} chips stand in a square, of which the upper left {SIDE} by "
+                f"{SIDE} are drawn."
             )
     return found
 
@@ -90,9 +79,13 @@ def _square(chips: int) -> dict[int, tuple[int, int]]:
     return {r * across + c: (r, c) for r in rows for c in columns if r * across + c < chips}
 
 
-def draw(report: Report) -> Figure:
+def draw(report: Report) -> tuple[Figure, str]:
     """Draw the chips in use of each kind, tile by tile."""
     kinds = [kind for kind in wording.chips(report) if _is_drawn(kind[1])]
+    if not report.estimated:
+        raise NotDrawn(NO_CHIP)
+    if not kinds:
+        raise NotDrawn(f"A chip of more than {LARGEST:,} neurocores is too large to be drawn.")
     plans = [(title, each, _Plan(each)) for title, each in kinds]
     figure = style.canvas(sum(TOP + plan.height + GAP for _, _, plan in plans))
     top = 0.0
@@ -108,7 +101,8 @@ def draw(report: Report) -> Figure:
         style.write(axes, WIDTH - LEFT, top + 11, taken(each), **note)
         plan.draw(axes)
         top += TOP + plan.height + GAP
-    return figure
+    used = "; ".join(f"{title}: {taken(chip)}" for title, chip in wording.chips(report))
+    return figure, f"Map of the neurocores in use and how full each is; {used}"
 
 
 class _Plan:

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.figure import Figure
 
@@ -25,34 +25,18 @@ if TYPE_CHECKING:
     from neurodeploy.running.evaluation import Report
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """One kind of figure.
-
-    Attributes:
-        draw: returns it.
-        missing: returns why it cannot be drawn, a sentence, or "".
-        describe: returns what it shows, in words for a screen reader; only where it can be drawn.
-    """
-
-    draw: Callable[[Report], Figure]
-    missing: Callable[[Report], str]
-    describe: Callable[[Report], str]
-
-
-FIGURES: Final[dict[str, Drawing]] = {
-    "confusion": Drawing(confusion.draw, confusion.missing, confusion.describe),
-    "steps": Drawing(steps.draw, steps.missing, steps.describe),
-    "energy": Drawing(ranges.draw_energy, ranges.chips_missing, ranges.describe_energy),
-    "latency": Drawing(ranges.draw_latency, ranges.chips_missing, ranges.describe_latency),
-    "cores": Drawing(cores.draw, cores.missing, cores.describe),
-    "spikes": Drawing(spikes.draw, spikes.missing, spikes.describe),
-    "raster": Drawing(raster.draw, raster.missing, raster.describe),
-    "conventional": Drawing(
-        ranges.draw_conventional, ranges.conventional_missing, ranges.describe_conventional
-    ),
+FIGURES: Final[dict[str, Callable[[Report], tuple[Figure, str]]]] = {
+    "confusion": confusion.draw,
+    "steps": steps.draw,
+    "energy": ranges.draw_energy,
+    "latency": ranges.draw_latency,
+    "cores": cores.draw,
+    "spikes": spikes.draw,
+    "raster": raster.draw,
+    "conventional": ranges.draw_conventional,
 }
-"""The names are those of the files that `--plots` writes."""
+"""By the names of the files that `--plots` writes: each returns a figure, and in words for a screen
+reader what it shows, or raises `style.NotDrawn`."""
 
 
 DPI = 200
@@ -94,27 +78,20 @@ def draw_all(
     with style.look(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         for name in names:
-            kind = FIGURES[name]
-            why = kind.missing(report)
-            if why:
-                drawn[name] = Drawn(name, why)
-                continue
-            figure = kind.draw(report)
-            drawn[name] = Drawn(
-                name, "", kind.describe(report), _svg(figure), _png(figure) if png else b""
-            )
+            try:
+                figure, described = FIGURES[name](report)
+            except style.NotDrawn as why:
+                drawn[name] = Drawn(name, str(why))
+            else:
+                image = _file(figure, "png", dpi=DPI) if png else b""
+                svg = _file(figure, "svg", metadata=_NO_METADATA).decode()
+                drawn[name] = Drawn(name, "", described, svg, image)
     return drawn
 
 
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata=_NO_METADATA)
-    return text.getvalue()
-
-
-def _png(figure: Figure) -> bytes:
+def _file(figure: Figure, kind: str, **how: Any) -> bytes:
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI)
+    figure.savefig(content, format=kind, **how)
     return content.getvalue()
 
 

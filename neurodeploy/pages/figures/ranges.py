@@ -18,7 +18,16 @@ from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.hw_sim.workload import neurons_of, operation
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import INK, MARKERS, SERIES, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures.style import (
+    INK,
+    MARKERS,
+    NO_CHIP,
+    SERIES,
+    SMALL,
+    SOFT,
+    WIDTH,
+    NotDrawn,
+)
 
 if TYPE_CHECKING:
     from neurodeploy.running.evaluation import Report
@@ -128,11 +137,6 @@ def _legend(axes: Axes, series: Sequence[str]) -> None:
     )  # fmt: skip
 
 
-def chips_missing(report: Report) -> str:
-    """Return why there is nothing to draw, or ""."""
-    return "" if report.estimated else "No chip was asked for."
-
-
 def _row(name: str, bands: Sequence[Estimate | None], *, strong: bool = False) -> Row:
     found = {place: band for place, band in enumerate(bands) if band is not None}
     return Row(name, found, strong)
@@ -142,18 +146,11 @@ def _titles(report: Report) -> list[str]:
     return [title for title, _ in wording.chips(report)]
 
 
-def describe_energy(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    totals = (
-        f"{title} {wording.amount(each.energy.total.value, 'J')}"
-        for title, each in wording.chips(report)
-    )
-    return f"Energy per sample at full speed and its parts; total {', '.join(totals)}"
-
-
-def draw_energy(report: Report) -> Figure:
+def draw_energy(report: Report) -> tuple[Figure, str]:
     """Draw the parts of a sample's energy at full speed, then their sums."""
     found = list(report.estimated.values())
+    if not found:
+        raise NotDrawn(NO_CHIP)
     energies = [each.energy for each in found]
     rows = [
         _row(word, [getattr(each, name) for each in energies])
@@ -164,21 +161,18 @@ def draw_energy(report: Report) -> Figure:
     paced = [None if e.real_time_energy is None else e.real_time_energy.total for e in found]
     if any(band is not None for band in paced):
         rows.append(_row("total in real time", paced, strong=True))
-    return draw(rows, series=_titles(report), unit="J")
-
-
-def describe_latency(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    steps = (
-        f"{title} {wording.amount(each.latency.step_s.value, 's')}, limited by neurocore "
-        f"{each.latency.busiest_core} of layer {each.latency.busiest_layer}"
+    totals = (
+        f"{title} {wording.amount(each.energy.total.value, 'J')}"
         for title, each in wording.chips(report)
     )
-    return f"Time of a step at full speed and its parts; {'; '.join(steps)}"
+    described = f"Energy per sample at full speed and its parts; total {', '.join(totals)}"
+    return draw(rows, series=_titles(report), unit="J"), described
 
 
-def draw_latency(report: Report) -> Figure:
+def draw_latency(report: Report) -> tuple[Figure, str]:
     """Draw the work of the busiest neurocore, then what a step is made of, then steps."""
+    if not report.estimated:
+        raise NotDrawn(NO_CHIP)
     latencies = [each.latency for each in report.estimated.values()]
     works = [dict(core_parts(each)) for each in report.estimated.values()]
     rows = [_row(name, [work[name] for work in works]) for name in works[0]]
@@ -188,7 +182,13 @@ def draw_latency(report: Report) -> Figure:
     rows.append(_row("barrier", [each.barrier_s for each in latencies]))
     rows.append(_row("mean time step", [each.step_s for each in latencies], strong=True))
     rows.append(_row("longest time step", [each.peak_step_s for each in latencies], strong=True))
-    return draw(rows, series=_titles(report), unit="s")
+    steps = (
+        f"{title} {wording.amount(each.latency.step_s.value, 's')}, limited by neurocore "
+        f"{each.latency.busiest_core} of layer {each.latency.busiest_layer}"
+        for title, each in wording.chips(report)
+    )
+    described = f"Time of a step at full speed and its parts; {'; '.join(steps)}"
+    return draw(rows, series=_titles(report), unit="s"), described
 
 
 def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
@@ -209,29 +209,10 @@ def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
     yield "sending spikes", chip.cost("spike_generation_time") * spikes
 
 
-def conventional_missing(report: Report) -> str:
-    """Return why there is nothing to draw, or ""."""
-    if report.conventional is None or not report.conventional.processors:
-        return "The energy on conventional hardware was not computed in this run."
-    return ""
-
-
-def describe_conventional(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    assert report.conventional is not None
-    each = (
-        f"{machine.operation.title} {wording.amount(machine.one_pass_j, 'J')}"
-        for machine in report.conventional.processors
-    )
-    return (
-        "Energy per sample on Loihi beside a dense network of the same size on conventional "
-        f"hardware, evaluated once: {', '.join(each)}"
-    )
-
-
-def draw_conventional(report: Report) -> Figure:
+def draw_conventional(report: Report) -> tuple[Figure, str]:
     """Draw the chips' energies, then each machine's for one pass and for a pass every step."""
-    assert report.conventional is not None
+    if report.conventional is None or not report.conventional.processors:
+        raise NotDrawn("The energy on conventional hardware was not computed in this run.")
     rows = []
     for title, each in wording.chips(report):
         rows.append(Row(f"{title}, dynamic", {0: each.energy.dynamic}))
@@ -240,4 +221,12 @@ def draw_conventional(report: Report) -> Figure:
         bands = {1: exactly(machine.one_pass_j), 2: exactly(machine.every_step_j)}
         rows.append(Row(wording.shorten(machine.operation.title, 48), bands))
     series = ("this network", "dense network, once per sample", "every time step")
-    return draw(rows, series=series, unit="J")
+    machines = (
+        f"{machine.operation.title} {wording.amount(machine.one_pass_j, 'J')}"
+        for machine in report.conventional.processors
+    )
+    described = (
+        "Energy per sample on Loihi beside a dense network of the same size on conventional "
+        f"hardware, evaluated once: {', '.join(machines)}"
+    )
+    return draw(rows, series=series, unit="J"), described

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neurodeploy.cli import number_of
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH, NotDrawn
 from neurodeploy.pages.wording import clean
 from neurodeploy.running.recording import RecordedSample, RecordedSpikes
 from neurodeploy.tasks.dataset import Signal
@@ -155,24 +155,11 @@ class _Rows:
         return max(rows * 13.0, 40.0) if rows <= 12 else 40 + 0.55 * rows
 
 
-def missing(report: Report) -> str:
-    """Return why there is nothing to draw, or ""."""
-    return "" if report.sample is not None else "No sample was kept to be drawn."
-
-
-def describe(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    sample = _sample(report)
-    each = (f"layer {i} {layer.spikes:,}" for i, layer in enumerate(sample.layers))
-    return (
-        f"Spike raster of sample {sample.number}: {sample.inputs.spikes:,} input values or spikes; "
-        f"spikes of {', '.join(each)}"
-    )
-
-
 def thinned(report: Report) -> list[str]:
     """Return a sentence for each thing that is not drawn in full."""
-    sample = _sample(report)
+    sample = report.sample
+    if sample is None:
+        return []
     found = []
     panels = [("the input", sample.inputs)] if _binary(sample.inputs) else []
     panels += [(f"layer {index}", layer) for index, layer in enumerate(sample.layers)]
@@ -181,22 +168,24 @@ def thinned(report: Report) -> list[str]:
         if len(rows.chosen) < kept.neurons:
             found.append(f"{len(rows.chosen):,} of the {kept.neurons:,} neurons of {name}")
     sentences = [
-        f"Of {of:,} {what}, {len(lines):,} are drawn."
+        f"{len(lines):,} of {of:,} {what} are drawn."
         for what, of, lines in _left_out(sample)
         if len(lines) < of
     ]
     if found:
-        sentences.append(f"Drawn are every so many neurons of large layers: {', '.join(found)}.")
+        sentences.append(f"Large layers are thinned; drawn are {', '.join(found)}.")
     steps = sample.inputs.values.shape[1]
     if steps > COLUMNS:
         joined = -(-steps // COLUMNS)
-        sentences.append(f"Of {steps:,} time steps, {joined} share a column.")
+        sentences.append(f"Each column stands for {joined} of the {steps:,} time steps.")
     return sentences
 
 
-def draw(report: Report) -> Figure:
+def draw(report: Report) -> tuple[Figure, str]:
     """Draw the signal, the input and the spikes of all layers over the time steps."""
-    sample = _sample(report)
+    sample = report.sample
+    if sample is None:
+        raise NotDrawn("No sample was recorded.")
     panels = [*signal_panels(sample.signal), *_inputs(sample)]
     last = len(sample.layers) - 1
     for index, layer in enumerate(sample.layers):
@@ -220,7 +209,12 @@ def draw(report: Report) -> Figure:
     style.write(
         axes, WIDTH - RIGHT, top - GAP + AXIS - 2, label, size=SMALL, ha="right", color=SOFT
     )
-    return figure
+    each = (f"layer {i} {layer.spikes:,}" for i, layer in enumerate(sample.layers))
+    described = (
+        f"Spike raster of sample {sample.number}: {sample.inputs.spikes:,} input values or spikes; "
+        f"spikes of {', '.join(each)}"
+    )
+    return figure, described
 
 
 @dataclass(frozen=True)
@@ -300,8 +294,3 @@ def _rows(kept: RecordedSpikes) -> _Rows:
         rows = max(8, int(rows * MARKS / sent.sum()))
     some = np.linspace(0, len(sent) - 1, min(rows, len(sent))).astype(int)
     return _Rows(kept.neurons, kept.rows[some], sent[some])
-
-
-def _sample(report: Report) -> RecordedSample:
-    assert report.sample is not None
-    return report.sample

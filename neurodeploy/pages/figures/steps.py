@@ -14,7 +14,7 @@ from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
-from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH
+from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
     from neurodeploy.running.evaluation import Report
@@ -24,35 +24,15 @@ CHIPS = 2
 """For how many chips rulers of time and energy are drawn."""
 
 
-def missing(report: Report) -> str:
-    """Return why there is nothing to draw, or ""."""
-    network, found = report.network, report.decisions
-    if network.outputs == 1:
-        return "The network has one output, so it decides nothing."
-    if found is None:
-        return "How the predictions come about step by step was not looked at in this run."
-    if len(found.agreement_by_step) == 1:
-        return "A sample has one time step, so there is nothing to leave out."
-    return ""
-
-
-def describe(report: Report) -> str:
-    """Return what the figure shows, in words for a screen reader."""
-    found = report.decisions
-    assert found is not None
-    what = (
-        "Accuracy" if found.accuracy_by_step is not None else "Agreement with the last prediction"
-    )
-    return (
-        f"{what} against the time steps run; from step {found.earliest_step} of "
-        f"{len(found.agreement_by_step)} on it stays within one point of its last value"
-    )
-
-
-def draw(report: Report) -> Figure:
+def draw(report: Report) -> tuple[Figure, str]:
     """Draw accuracy and agreement against the steps, over rulers of time and energy."""
     found = report.decisions
-    assert found is not None
+    if report.network.outputs == 1:
+        raise NotDrawn("The network has one output, so there is nothing to decide.")
+    if found is None:
+        raise NotDrawn("The predictions of this run were not followed step by step.")
+    if found.num_steps == 1:
+        raise NotDrawn("A sample has one time step, so there is none to leave out.")
     steps = np.arange(1, len(found.agreement_by_step) + 1)
     rulers = [
         ruler for title, each in wording.chips(report)[:CHIPS] for ruler in _rulers(title, each)
@@ -66,7 +46,7 @@ def draw(report: Report) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.plot(steps, 100 * found.agreement_by_step, color=SOFT, linewidth=1, dashes=(4, 2))
     entries: list[tuple[str, str, tuple[int, ...]]] = [
-        ("equal to the last prediction", SOFT, (4, 2))
+        ("equal to the final prediction", SOFT, (4, 2))
     ]
     if found.accuracy_by_step is not None:
         axes.plot(steps, 100 * found.accuracy_by_step, color=ACCENT, linewidth=1.8)
@@ -78,7 +58,12 @@ def draw(report: Report) -> Figure:
     )
     for index, (name, per_step, unit) in enumerate(rulers):
         _ruler(figure, index, steps=int(steps[-1]), name=name, per_step=per_step, unit=unit)
-    return figure
+    what = "Agreement with the final prediction" if found.accuracy_by_step is None else "Accuracy"
+    described = (
+        f"{what} against the time steps run; from step {found.earliest_step} of "
+        f"{found.num_steps} on it stays within one point of its final value"
+    )
+    return figure, described
 
 
 def _mark(axes: Axes, found: Decisions) -> None:

@@ -48,6 +48,13 @@ _LOOK: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
+NO_CHIP: Final = "No chip was chosen."
+
+
+class NotDrawn(Exception):
+    """Why a figure cannot be drawn of a report, a sentence."""
+
+
 @contextmanager
 def look() -> Iterator[None]:
     """Draw and save in this look, whatever a person's matplotlibrc says."""
