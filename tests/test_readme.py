@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
-from statistics import mean, stdev
 
+import pandas as pd
 import pytest
 
 if sys.version_info >= (3, 11):
@@ -54,11 +53,8 @@ def test_the_accuracies_on_the_page_of_results_are_those_of_the_records(task: st
     page = (ROOT / "docs" / "benchmarks" / "index.md").read_text(encoding="utf-8")
     row = re.search(rf"^\| `{task}`.*?\| .*? \| (.*) \|$", page, re.MULTILINE)
     assert row is not None
-    runs: dict[str, list[float]] = {}
-    records = ROOT / "docs" / "benchmarks" / "records" / f"{task}.jsonl"
-    for line in records.read_text().splitlines():
-        run = json.loads(line)
-        runs.setdefault(run["key"]["model"], []).append(100 * run["accuracy"])
+    runs = pd.read_csv(ROOT / "docs" / "benchmarks" / "records" / "runs.csv")
+    percent = (100 * runs[runs.task == task].set_index("model").accuracy).groupby("model")
     models = ("no-delays", "axonal", "synaptic", "dense", "cnn", "gru")
-    expected = [f"{mean(runs[name]):.1f} ± {stdev(runs[name]):.1f}" for name in models]
+    expected = [f"{percent.mean()[name]:.1f} ± {percent.std()[name]:.1f}" for name in models]
     assert row[1].split(" | ") == expected
