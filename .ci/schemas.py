@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of files that people write: `uv run python .ci/schemas.py`.
+"""Write the JSON Schemas of reports and of files that people write: `uv run python .ci/schemas.py`.
 
 Editors complete and check a file that names its schema: `{"$schema": ".../network.json", ...}`.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from neurodeploy.hw_sim.chips import file_type
 from neurodeploy.models import schema
 from neurodeploy.models.architecture import NetworkFile
+from neurodeploy.running.report_json import NetworkComparison, Report
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
-TYPES: Final[dict[str, type]] = {
+TYPES: Final[dict[str, Any]] = {
     "cost-file.json": file_type(),
     "network.json": NetworkFile,
+    "report.json": Report | NetworkComparison,
 }
 """File in `FOLDER` -> the type that it describes."""
 

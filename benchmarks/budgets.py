@@ -95,7 +95,7 @@ def _made(
         console.print(f"{name}, seed {seed}: training", style="dim")
         _make(place, folder, [*words, "--seed", str(seed)])
     report = json.loads(result.read_text())
-    best = report["network"]["provenance"]["epoch"]
+    best = report["network"]["metadata"]["epoch"]
     history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     return Point(name, seed, budget, history[best - 1], report)
 

@@ -75,7 +75,7 @@ class Point:
     @property
     def accuracy(self) -> float:
         """On the test windows."""
-        return float(self.report["counted"]["accuracy"])
+        return float(self.report["counted"]["score"]["accuracy"])
 
     @property
     def synops(self) -> float:
@@ -201,7 +201,7 @@ def write(points: Sequence[Point], task: str, path: Path) -> None:
     """Write the page, and the picture beside it."""
     picture = path.with_suffix(".png")
     draw(points, picture)
-    options = points[0].report["network"]["provenance"]["options"]
+    options = points[0].report["network"]["metadata"]["options"]
     seeds = sorted({point.seed for point in points})
     words = f"one training, seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} trainings"
     layers = options["architecture"]["layers"]
@@ -224,7 +224,7 @@ def write(points: Sequence[Point], task: str, path: Path) -> None:
 def _versions(point: Point) -> str:
     found = {
         **point.report["versions"],
-        "torch": point.report["network"]["provenance"]["options"]["torch"],
+        "torch": point.report["network"]["metadata"]["options"]["torch"],
     }
     rows = [f"{name} {version}" for name, version in found.items()]
-    return f"Versions: {', '.join(rows)}. Data: {point.report['provenance']['data']}.\n"
+    return f"Versions: {', '.join(rows)}. Data: {point.report['provenance']['dataset']}.\n"

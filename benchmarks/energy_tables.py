@@ -7,8 +7,8 @@ from benchmarks.pilotnet_energy import TUNED, Result, from_counters
 from benchmarks.published_energy import KEYWORDS, PILOTNET
 from benchmarks.tables import Cells, number, share
 from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.estimated import power
 from neurodeploy.hw_sim.estimates import static_power
-from neurodeploy.hw_sim.reports.estimated import power
 
 COUNTERS = {
     "synops": "synaptic operations",

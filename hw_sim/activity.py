@@ -5,7 +5,7 @@ can be counted from them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,14 @@ class Breakdown:
     vdd_io: float
 
 
+MEASURED_CAVEATS: Final = (
+    "The host sends input and receives the spikes of every layer at every step, which limits the "
+    "speed; a network that does not wait for the host takes less time and less static energy.",
+    "A sample lasts milliseconds, which is short for the chip's power sensors.",
+)
+"""How to read measured values, one sentence each."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What Intel's profiler measured on real hardware, means over samples; nothing else fills it.
@@ -135,13 +143,15 @@ class Measured:
         num_samples: how many were measured, each in a run of its own.
         power_w: power of a run, in W.
         energy_per_sample_uj: energy of one inference, in µJ.
-        time_per_step_us: duration of a time step in us; None where the power is not positive.
+        time_per_step_us: duration of a time step in µs; None if the power is not positive.
+        caveats: how to read these values, one sentence each.
     """
 
     num_samples: int
     power_w: Breakdown
     energy_per_sample_uj: Breakdown
     time_per_step_us: float | None
+    caveats: tuple[str, ...] = MEASURED_CAVEATS
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,10 +8,10 @@ network does. A report shows both, and `WHEN` says which one fits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -63,12 +63,6 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Energy of one operation in joules."""
         return self.value * _JOULES[self.unit]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        fields = msgspec.structs.asdict(self)
-        del fields["value"], fields["unit"]
-        return fields | {"operation_j": self.energy_j}
-
 
 class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
@@ -78,63 +72,53 @@ class _Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Processor:
-    """The artificial network of the same size on one processor.
+    """An artificial network of the same size on one processor.
 
     Attributes:
-        operation: what a multiply-accumulate takes there.
-        one_pass_j: energy of one pass, in joules; see `WHEN`.
-        every_step_j: energy of a pass in every time step of a sample, in joules.
+        operation: Energy of a multiply-accumulate there.
+        one_pass_j: Energy of one forward pass, in joules.
+        every_step_j: Energy of one forward pass per time step of a sample, in joules.
     """
 
     operation: Operation
     one_pass_j: float
     every_step_j: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        own = {"one_pass_j": self.one_pass_j, "every_step_j": self.every_step_j}
-        return self.operation.to_dict() | own
+
+@dataclass(frozen=True)
+class Additions:
+    """The additions of the spiking network in conventional arithmetic.
+
+    Attributes:
+        operation: Energy of an addition.
+        synops_per_sample: SynOps, mean over samples.
+        energy_per_sample_j: Energy of these additions, in joules.
+    """
+
+    operation: Operation
+    synops_per_sample: float
+    energy_per_sample_j: float
 
 
 @dataclass(frozen=True)
 class Conventional:
-    """A network of the same size on conventional hardware.
+    """An artificial network of the same size on conventional hardware.
 
     Attributes:
-        steps: time steps of a sample.
-        one_pass_macs: multiply-accumulates of the artificial network in one pass.
-        processors: what they take, a processor each.
-        accumulate: what an addition of the spiking network would take in conventional arithmetic.
-        synops: mean synaptic operations of the spiking network per sample, or None.
+        num_steps: Time steps per sample.
+        one_pass_macs: Multiply-accumulates of one forward pass.
+        every_step_macs: Multiply-accumulates of one forward pass per time step of a sample.
+        processors: One entry per processor.
+        spiking: The spiking network's additions in conventional arithmetic; None if it did not run.
+        when: Which of the two figures applies when, one sentence each.
     """
 
-    steps: int
+    num_steps: int
     one_pass_macs: int
+    every_step_macs: int
     processors: tuple[Processor, ...]
-    accumulate: Operation
-    synops: float | None = None
-
-    @property
-    def every_step_macs(self) -> int:
-        """Multiply-accumulates of a pass in every time step of a sample."""
-        return self.one_pass_macs * self.steps
-
-    @property
-    def synops_j(self) -> float | None:
-        """Energy of the spiking network's additions per sample in conventional arithmetic, in J."""
-        return None if self.synops is None else self.synops * self.accumulate.energy_j
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        own = {"synops": self.synops, "synops_j": self.synops_j}
-        return {
-            "steps": self.steps,
-            "one_pass_macs": self.one_pass_macs,
-            "every_step_macs": self.every_step_macs,
-            "when": dict(WHEN),
-            "processors": [each.to_dict() for each in self.processors],
-            "spiking": None if self.synops is None else self.accumulate.to_dict() | own,
-        }
+    spiking: Additions | None
+    when: dict[str, str] = field(default_factory=lambda: dict(WHEN))
 
 
 def conventional(
@@ -144,19 +128,19 @@ def conventional(
 
     Args:
         network: the spiking network.
-        steps: time steps of a sample.
-        synops: its synaptic operations per sample, where it ran.
+        steps: time steps per sample.
+        synops: SynOps per sample, if the network ran.
     """
     macs = multiply_accumulates(network)
-    rows, accumulate = operations()
+    rows, add = operations()
     return Conventional(
-        steps=steps,
+        num_steps=steps,
         one_pass_macs=macs,
+        every_step_macs=macs * steps,
         processors=tuple(
             Processor(row, macs * row.energy_j, macs * steps * row.energy_j) for row in rows
         ),
-        accumulate=accumulate,
-        synops=synops,
+        spiking=None if synops is None else Additions(add, synops, synops * add.energy_j),
     )
 
 

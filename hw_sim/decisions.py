@@ -23,47 +23,31 @@ TOLERANCE: Final = 0.01
 """How far below its last value the accuracy may be to count as kept: one point."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """How the answers of a run come about, step by step; T steps were run.
+    """The predictions of a run after every time step.
 
     Attributes:
-        num_samples: how many ran, 1 or more.
-        accuracy_by_step: fraction of right answers after 1 to T steps, float64 (T,), the last one
-            that of `hw_sim.readout`; None without labels.
-        agreement_by_step: fraction of answers that equal the same sample's last one, float64 (T,).
-        earliest_step: fewest steps, 1..T, from which on the accuracy stays no more than
-            `TOLERANCE` below the last; without labels the agreement. Never fewer than
-            `steps_to_answer`, or T where that is less: an answer that was there before saw none of
-            the sample.
-        mean_stable_step: mean over samples of the steps, 1..T, after which its answer no longer
-            changes.
+        num_samples: Samples that ran, 1 or more.
+        num_steps: Time steps per sample, T.
+        accuracy_by_step: Fraction correct after 1 to T steps; None without labels.
+        agreement_by_step: Fraction of predictions after 1 to T steps equal to that after T.
+        criterion: What holds from `earliest_step` on: "accuracy", or "agreement" without labels.
+        tolerance: How far below its last value the criterion may be.
+        earliest_step: Fewest steps from which on the criterion holds. At least
+            `counted.propagation_steps` + 1 (or T if that is less), since no earlier prediction can
+            depend on the sample.
+        mean_stable_step: Steps after which the prediction no longer changes, mean over samples.
     """
 
     num_samples: int
-    accuracy_by_step: NDArray[np.float64] | None
-    agreement_by_step: NDArray[np.float64]
+    num_steps: int
+    accuracy_by_step: list[float] | None
+    agreement_by_step: list[float]
+    criterion: str
+    tolerance: float = TOLERANCE
     earliest_step: int
     mean_stable_step: float
-
-    @property
-    def num_steps(self) -> int:
-        """T, the time steps of a sample."""
-        return len(self.agreement_by_step)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        accuracy = self.accuracy_by_step
-        return {
-            "num_samples": self.num_samples,
-            "num_steps": self.num_steps,
-            "accuracy_by_step": None if accuracy is None else accuracy.tolist(),
-            "agreement_by_step": self.agreement_by_step.tolist(),
-            "criterion": "agreement" if accuracy is None else "accuracy",
-            "tolerance": TOLERANCE,
-            "earliest_step": self.earliest_step,
-            "mean_stable_step": self.mean_stable_step,
-        }
 
 
 def propagation_steps(network: QuantizedNetwork) -> int:
@@ -131,11 +115,14 @@ class DecisionMeter:
         """
         if not self._samples:
             return None
-        counted = self._agreed if self._labels is None else self._right
+        labelled = self._labels is not None
+        counted = self._right if labelled else self._agreed
         return Decisions(
             num_samples=self._samples,
-            accuracy_by_step=None if self._labels is None else self._right / self._samples,
-            agreement_by_step=self._agreed / self._samples,
+            num_steps=len(counted),
+            accuracy_by_step=(self._right / self._samples).tolist() if labelled else None,
+            agreement_by_step=(self._agreed / self._samples).tolist(),
+            criterion="accuracy" if labelled else "agreement",
             earliest_step=max(
                 _earliest(counted, self._samples), min(steps_to_answer(self._network), len(counted))
             ),

@@ -28,7 +28,7 @@ Source: `neurobench.metrics` and `neurobench.hooks` (neurobench 2.3.0).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -87,10 +87,6 @@ class Neurobench:
     membrane_updates: float | None
     effective_neuron_operations: float | None
     dense_neuron_operations: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self)
 
 
 class NeurobenchMeter:

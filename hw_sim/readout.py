@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,45 +32,29 @@ def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
     return grouped
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """The outputs of the first samples of a run, and how they were read.
+    """The outputs of the first samples of a run, and the classes that they predict.
 
     Attributes:
-        sample_indices: their numbers where they come from.
-        read_from: see `models.network.QuantizedNetwork.readout`.
-        description: the same in words.
-        outputs: array (samples, outputs), integers; means where neurons answer together.
-        labels: the correct class of each, int64 (samples,), or None.
-        class_names: one per output, or ().
+        read_from: Source of the outputs: "spikes", "voltage" or "values" (graded spikes).
+        description: The same as a phrase.
+        sample_indices: Index of each sample in the data.
+        outputs: Outputs per sample; means over groups of neurons after lava-dl's `average`.
+        predicted: Predicted class per sample: the largest output.
+        predicted_names: Names of these classes; None if the network names none.
+        labels: Correct class per sample; None if unknown.
+        label_names: Names of these classes; None if unknown.
     """
 
-    sample_indices: tuple[int, ...]
     read_from: Readout
     description: str
-    outputs: NDArray[Any]
-    labels: NDArray[np.int64] | None = None
-    class_names: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the answers as JSON values, with the names of classes where these are known."""
-        largest = self.outputs.argmax(1).tolist()
-        labels = None if self.labels is None else self.labels.tolist()
-        return {
-            "read_from": self.read_from,
-            "description": self.description,
-            "sample_indices": list(self.sample_indices),
-            "outputs": self.outputs.tolist(),
-            "predicted": largest,
-            "predicted_names": self._names(largest),
-            "labels": labels,
-            "label_names": self._names(labels),
-        }
-
-    def _names(self, classes: list[int] | None) -> list[str] | None:
-        if classes is None or not self.class_names:
-            return None
-        return [self.class_names[each] for each in classes]
+    sample_indices: list[int]
+    outputs: list[list[float]]
+    predicted: list[int]
+    predicted_names: list[str] | None
+    labels: list[int] | None
+    label_names: list[str] | None
 
 
 HOW: dict[Readout, str] = {
@@ -85,53 +68,59 @@ HOW: dict[Readout, str] = {
 """How answers of each kind are read."""
 
 
-def readout(
+def first_predictions(
     network: QuantizedNetwork,
     found: NDArray[np.int64],
     numbers: NDArray[np.int64],
     *,
     labels: NDArray[np.int64] | None = None,
 ) -> Predictions:
-    """Return the answers to show: means where neurons answer together.
+    """Return the predictions of some samples.
 
     Args:
         network: that ran.
-        found: what `outputs` gave for some samples.
-        numbers: of these samples where they come from, int64 (samples,).
+        found: the outputs of the samples, as `outputs` returns them.
+        numbers: index of each sample in the data, int64 (samples,).
         labels: the correct class of each, int64 (samples,), or None.
     """
-    how, group = HOW[network.readout], network.neurons_per_output
-    shown: NDArray[Any] = found
+    how, group, names = HOW[network.readout], network.neurons_per_output, network.task.class_names
     if group > 1:
         how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
-        shown = found / group
+    predicted = predict(found).tolist()
+    known = None if labels is None else labels.tolist()
     return Predictions(
-        tuple(numbers.tolist()), network.readout, how, shown, labels, network.task.class_names
+        read_from=network.readout,
+        description=how,
+        sample_indices=numbers.tolist(),
+        outputs=(found if group == 1 else found / group).tolist(),
+        predicted=predicted,
+        predicted_names=[names[each] for each in predicted] if names else None,
+        labels=known,
+        label_names=[names[each] for each in known] if names and known is not None else None,
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Score:
-    """The answers of a run against the labels.
+    """The predictions of a run compared with the labels.
 
     Attributes:
-        num_samples: how many were scored, 1 or more.
-        accuracy: fraction with the right answer.
-        macro_f1: mean over classes of F1 = 2 * right / (labelled + answered); classes that are
-            neither labelled nor answered do not count.
-        silent_samples: samples in which no output neuron spiked; their answer is class 0.
-        confusion: int64 array (classes, classes), samples of a label (row) given an answer
-            (column).
+        num_samples: Samples that were scored, 1 or more.
+        accuracy: Fraction of correct predictions.
+        macro_f1: Mean over classes of F1 = 2 * correct / (labelled + predicted); classes that are
+            neither labelled nor predicted do not count.
+        silent_samples: Samples in which no output neuron spiked; class 0 is predicted for them.
+        confusion: Number of samples by label (row) and prediction (column).
     """
 
     num_samples: int
     accuracy: float
     macro_f1: float
     silent_samples: int
-    confusion: NDArray[np.int64]
+    confusion: list[list[int]]
 
 
-def predictions(output_spikes: ArrayLike) -> NDArray[np.int64]:
+def predict(output_spikes: ArrayLike) -> NDArray[np.int64]:
     """Return the class whose neuron spiked most, the lowest where several did.
 
     Args:
@@ -156,13 +145,13 @@ def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
     """
     spikes, truth = np.asarray(output_spikes), np.asarray(labels)
     _check(spikes, truth)
-    confusion = confusion_matrix(truth, predictions(spikes), classes=spikes.shape[1])
+    confusion = confusion_matrix(truth, predict(spikes), classes=spikes.shape[1])
     return Score(
         num_samples=len(truth),
         accuracy=float(confusion.trace() / len(truth)),
         macro_f1=macro_f1(confusion),
         silent_samples=int((spikes.sum(axis=1) == 0).sum()),
-        confusion=confusion,
+        confusion=confusion.tolist(),
     )
 
 

@@ -65,7 +65,7 @@ class Shown:
         return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
 
     def _values(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}  # type: ignore[arg-type]
 
     def _repr_html_(self) -> str | None:
         """Return the HTML of the type, None (a notebook then shows the text) where it has none."""

@@ -212,7 +212,7 @@ def given(struct: msgspec.Struct) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not msgspec.UNSET}
 
 
-def json_schema(kind: type) -> dict[str, Any]:
+def json_schema(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a type.
 
     Descriptions come from docstrings: a type's from the first line, a field's from "Attributes".
@@ -224,8 +224,9 @@ def json_schema(kind: type) -> dict[str, Any]:
         for name, field in each.get("properties", {}).items():
             if name in attributes:
                 field.setdefault("description", attributes[name])
-    root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
-    root["properties"]["$schema"] = {"type": "string", "description": "Where this schema is."}
+    if "$ref" in schema:
+        root = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+        root["properties"]["$schema"] = {"type": "string", "description": "Where this schema is."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

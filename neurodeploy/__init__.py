@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from neurodeploy.export.lava_graph import build as to_lava
     from neurodeploy.hw_sim.activity import Activity
     from neurodeploy.hw_sim.chips import read_chip_file as load_chip
+    from neurodeploy.hw_sim.estimated import estimate
     from neurodeploy.hw_sim.placement import Placement, place
-    from neurodeploy.hw_sim.reports.estimated import estimate
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun, fit
     from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from neurodeploy.network_files import load, load_model, save
     from neurodeploy.progress import progress_bar
     from neurodeploy.running.comparison import Comparison, check_equivalence, compare
-    from neurodeploy.running.evaluation import Report, check_rules, evaluate
+    from neurodeploy.running.evaluation import check_rules, compare_networks, evaluate
     from neurodeploy.running.inputs import load_input
-    from neurodeploy.running.side_by_side import compare_networks
+    from neurodeploy.running.report import Report
     from neurodeploy.running.simulation import simulate
     from neurodeploy.samples import Samples
     from neurodeploy.tasks.task import TaskData, task_from_arrays
@@ -65,7 +65,7 @@ _HOMES: Final = {
     "hw_sim.activity": ("Activity",),
     "hw_sim.chips": {"load_chip": "read_chip_file"},
     "hw_sim.placement": ("Placement", "place"),
-    "hw_sim.reports.estimated": ("estimate",),
+    "hw_sim.estimated": ("estimate",),
     "learning.config": ("TrainConfig",),
     "learning.fit": ("TrainedRun", "fit"),
     "models.errors": ("BackendError", "DesignRuleError", "InputError"),
@@ -75,9 +75,9 @@ _HOMES: Final = {
     "models.quantize": ("quantize",),
     "progress": ("progress_bar",),
     "running.comparison": ("Comparison", "check_equivalence", "compare"),
-    "running.evaluation": ("Report", "check_rules", "evaluate"),
+    "running.evaluation": ("check_rules", "compare_networks", "evaluate"),
     "running.inputs": ("load_input",),
-    "running.side_by_side": ("compare_networks",),
+    "running.report": ("Report",),
     "running.simulation": ("simulate",),
     "samples": ("Samples",),
     "tasks.task": {

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.learning.fit import TrainedRun
     from neurodeploy.models.network import QuantizedNetwork
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 DESCRIPTION = (
     "Train a network for a task, export it, check it on Lava and report its cost on Loihi."

@@ -27,8 +27,7 @@ if TYPE_CHECKING:  # what takes long to import, help texts do without
     from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.running.comparison import Comparison
-    from neurodeploy.running.evaluation import Report
-    from neurodeploy.running.side_by_side import SideBySide
+    from neurodeploy.running.report import Report, SideBySide
     from neurodeploy.samples import Samples
 
 DESCRIPTION = (
@@ -149,7 +148,7 @@ def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> lis
 def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run several networks, print them side by side and return the exit code."""
     from neurodeploy.network_files import load_netx
-    from neurodeploy.running.side_by_side import Entry, SideBySide, short_names
+    from neurodeploy.running.report import Entry, SideBySide, short_names
 
     for path in paths:  # before the first takes its time
         load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)

@@ -275,8 +275,8 @@ def check_options(args: argparse.Namespace, networks: Sequence[Path]) -> None:
 
 def check_files(args: argparse.Namespace, networks: Sequence[Path]) -> None:
     """Raise InputError where a name is no name for a file to write, or a file that is read."""
-    from neurodeploy.running.evaluation import PAGES
     from neurodeploy.running.recording import check_spike_file
+    from neurodeploy.running.report import PAGES
 
     read = list(_read(args, networks))
     if args.spikes is not None:

@@ -16,7 +16,7 @@ def point(name: str, *, accuracy: float, synops: float, budget: float | None = N
     energy = {"value": synops / 10, "low": synops / 20, "high": synops / 5}
     report: dict[str, Any] = {
         "network": {
-            "provenance": {
+            "metadata": {
                 "options": {
                     "architecture": {
                         "input_shape": [33],
@@ -29,7 +29,7 @@ def point(name: str, *, accuracy: float, synops: float, budget: float | None = N
         "provenance": {"data": "made up"},
         "versions": {"neurodeploy": "0.1"},
         "counted": {
-            "accuracy": accuracy,
+            "score": {"accuracy": accuracy},
             "layers": [{"neurons": 8}, {"neurons": 6}],
             "total": {"synops_per_sample": synops},
         },

@@ -70,8 +70,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 
 def test_two_epochs_of_the_default_recipe_learn_the_task(made: SimpleNamespace) -> None:
     assert made.checkpoint.training["validation_accuracy"] > 0.75
-    assert made.report["counted"]["accuracy"] > 0.75
-    assert made.report["counted"]["silent_samples"] == 0
+    assert made.report["counted"]["score"]["accuracy"] > 0.75
+    assert made.report["counted"]["score"]["silent_samples"] == 0
 
 
 def test_our_simulator_equals_stock_slayer_in_every_layer_over_all_test_windows(
@@ -96,8 +96,8 @@ def test_the_reported_accuracy_is_that_of_slayers_answers(made: SimpleNamespace)
             counts.append(layer_spikes(trained, spikes)[-1].sum(2).numpy())
     answers = np.concatenate(counts).astype(np.int64)
     labels = made.samples.labels
-    assert made.report["counted"]["accuracy"] == (answers.argmax(1) == labels).mean()
-    assert made.report["counted"]["macro_f1"] == score(answers, labels).macro_f1
+    assert made.report["counted"]["score"]["accuracy"] == (answers.argmax(1) == labels).mean()
+    assert made.report["counted"]["score"]["macro_f1"] == score(answers, labels).macro_f1
 
 
 def test_the_json_report_says_what_is_counted_and_what_is_estimated(made: SimpleNamespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,8 @@ def test_answers_are_counted_after_every_step_and_the_lowest_of_equals_answers()
     found = decide(network(2), spiking("00010 01100", "00100 10000"), labels=[1, 0])
     # after each step: 0 1 1 1 1 (right from 2 on); 1 1 0 0 0, since 1 to 1 is a tie (from 3 on)
     assert found.accuracy_by_step is not None
-    assert found.accuracy_by_step.tolist() == [0.0, 0.5, 1.0, 1.0, 1.0]
-    assert found.agreement_by_step.tolist() == [0.0, 0.5, 1.0, 1.0, 1.0]
+    assert found.accuracy_by_step == [0.0, 0.5, 1.0, 1.0, 1.0]
+    assert found.agreement_by_step == [0.0, 0.5, 1.0, 1.0, 1.0]
     assert found.earliest_step == 3
     assert found.mean_stable_step == 2.5
 
@@ -112,9 +113,9 @@ def test_answers_depend_on_the_input_after_a_step_a_layer_and_one(
 def test_without_labels_the_agreement_counts() -> None:
     found = decide(network(2), spiking("0100 0011", "0000 0010"))
     assert found.accuracy_by_step is None
-    assert found.agreement_by_step.tolist() == [0.0, 0.0, 0.5, 1.0]  # 0001 and 0011
+    assert found.agreement_by_step == [0.0, 0.0, 0.5, 1.0]  # 0001 and 0011
     assert (found.earliest_step, found.mean_stable_step) == (4, 3.5)
-    assert found.to_dict()["criterion"] == "agreement"
+    assert found.criterion == "agreement"
 
 
 @pytest.mark.parametrize("sizes", [(40,), (1, 30, 9), (20, 20)])
@@ -128,8 +129,8 @@ def test_the_last_accuracy_is_the_score(sizes: tuple[int, ...], draw_spikes: Any
     assert found.accuracy_by_step is not None
     assert found.accuracy_by_step[-1] == score(outputs(net, whole), labels).accuracy
     assert found.agreement_by_step[-1] == 1.0
-    same = decide(net, whole, labels=labels).to_dict()
-    assert found.to_dict() == same
+    same = asdict(decide(net, whole, labels=labels))
+    assert asdict(found) == same
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_one_output_decides_nothing(draw_spikes: Any) -> None:
 
 def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
     found = decide(network(2), spiking("000 000"), labels=[1])
-    assert found.to_dict() == {
+    assert asdict(found) == {
         "num_samples": 1,
         "num_steps": 3,
         "accuracy_by_step": [0.0, 0.0, 0.0],

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim import backends
-from neurodeploy.hw_sim.activity import Activity, Breakdown, Measured, count
+from neurodeploy.hw_sim.activity import MEASURED_CAVEATS, Activity, Breakdown, Measured, count
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.reports.report import MEASURED_CAVEATS, build
 from neurodeploy.hw_sim.simulators import fast, loihi
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.running.report import build
 
 PROFILER = '''
 """A stand-in: 0.5 W, of which 0.2 W static, and 10 us a step."""

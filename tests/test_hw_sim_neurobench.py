@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -197,7 +197,7 @@ def by_us(
 
 
 def assert_equal(ours: Neurobench, theirs: Neurobench) -> None:
-    assert ours.to_dict() == pytest.approx(theirs.to_dict(), rel=1e-12)
+    assert asdict(ours) == pytest.approx(asdict(theirs), rel=1e-12)
 
 
 def pruned(network: QuantizedNetwork, rng: np.random.Generator, *, even: bool) -> QuantizedNetwork:

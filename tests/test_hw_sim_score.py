@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn import metrics  # type: ignore[import-untyped]
 
-from neurodeploy.hw_sim.readout import predictions, score
+from neurodeploy.hw_sim.readout import predict, score
 from neurodeploy.models.errors import InputError
 
 
 def test_the_answer_is_the_class_that_spiked_most_and_the_lowest_of_equals():
-    assert predictions([[0, 2, 1], [3, 3, 1], [0, 0, 0]]).tolist() == [1, 0, 0]
+    assert predict([[0, 2, 1], [3, 3, 1], [0, 0, 0]]).tolist() == [1, 0, 0]
 
 
 def test_samples_without_an_output_spike_are_silent():
@@ -26,11 +26,11 @@ def test_scores_are_those_of_scikit_learn(classes, seed):
     rng = np.random.default_rng(seed)
     spikes = rng.integers(0, 5, (40, classes))
     labels = rng.integers(0, max(classes - 1, 2), 40)  # of six classes one has no label
-    found, given = score(spikes, labels), predictions(spikes)
+    found, given = score(spikes, labels), predict(spikes)
     assert found.macro_f1 == pytest.approx(metrics.f1_score(labels, given, average="macro"))
     assert found.accuracy == pytest.approx(metrics.accuracy_score(labels, given))
     expected = metrics.confusion_matrix(labels, given, labels=range(classes))
-    assert found.confusion.tolist() == expected.tolist()
+    assert found.confusion == expected.tolist()
 
 
 def test_a_class_neither_labelled_nor_answered_does_not_count():

@@ -18,9 +18,8 @@ from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.running.comparison import check_equivalence, compare
-from neurodeploy.running.evaluation import check_rules, evaluate
+from neurodeploy.running.evaluation import check_rules, compare_networks, evaluate
 from neurodeploy.running.inputs import load_input
-from neurodeploy.running.side_by_side import compare_networks
 from neurodeploy.running.simulation import simulate
 from neurodeploy.samples import Samples
 

@@ -183,7 +183,7 @@ def inputs(source, signal=lambda at: None):
 
 def test_another_data_set_than_that_of_the_training_is_said():
     assert other_dataset(inputs("UCI HAR (UCI 240) in /a"), "HAPT (UCI 341) in b") == [
-        "trained on HAPT (UCI 341) and run on UCI HAR (UCI 240), another data set"
+        "trained on HAPT (UCI 341) and run on UCI HAR (UCI 240), another dataset"
     ]
     assert other_dataset(inputs("HAPT (UCI 341) in /a"), "HAPT (UCI 341) in b") == []
     assert other_dataset(inputs("HAPT (UCI 341) in /a"), None) == []

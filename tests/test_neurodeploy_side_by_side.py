@@ -14,7 +14,8 @@ from neurodeploy import report
 from neurodeploy.export import netx
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.report_options import sort_out
-from neurodeploy.running import side_by_side
+from neurodeploy.running.evaluation import compare_networks
+from neurodeploy.running.report import SideBySide, short_names
 
 A, B, C = Path("a.net"), Path("b.net"), Path("c.net")
 
@@ -175,8 +176,8 @@ def test_different_tasks_samples_and_steps_are_said(networks):
     task = replace(other.report.network, task=TaskDescription("gestures"))
     counted = replace(other.report.counted, num_samples=9, num_steps=2)
     changed = replace(other, report=replace(other.report, network=task, counted=counted))
-    notes = list(side_by_side.notes([one, changed]))
-    assert notes[0].startswith("the tasks differ (a.net no task, b.net gestures), so figures")
+    notes = SideBySide.of([one, changed]).notes
+    assert notes[0].startswith("the tasks differ (a.net no task, b.net gestures)")
     assert notes[1].startswith("the numbers of samples differ (a.net 3, b.net 9)")
     assert notes[2].startswith("the numbers of time steps differ (a.net 30, b.net 2)")
 
@@ -184,13 +185,13 @@ def test_different_tasks_samples_and_steps_are_said(networks):
 def compared(network):
     """Return two networks side by side on the samples in x.npy."""
     pair = {"a.net": network, "b.net": netx.read(B)}
-    return side_by_side.compare_networks(pair, np.load("x.npy"))
+    return compare_networks(pair, np.load("x.npy"))
 
 
 def test_names_are_as_long_as_it_takes_to_tell_them_apart():
     files = [Path("runs/a/model.net"), Path("runs/b/model.net")]
-    assert side_by_side.short_names(files) == ["a/model.net", "b/model.net"]
-    assert side_by_side.short_names([A, Path("runs/b.net")]) == ["a.net", "b.net"]
+    assert short_names(files) == ["a/model.net", "b/model.net"]
+    assert short_names([A, Path("runs/b.net")]) == ["a.net", "b.net"]
 
 
 def test_a_network_that_does_not_fit_fails_the_check(networks, random_network, run):

@@ -29,8 +29,9 @@ from neurodeploy.pages import texts, wording
 from neurodeploy.pages.figures import drawing, ranges, style
 from neurodeploy.pages.figures.drawing import FIGURES, Drawn
 from neurodeploy.pages.figures.ranges import core_parts
-from neurodeploy.running.evaluation import Report, evaluate
+from neurodeploy.running.evaluation import evaluate
 from neurodeploy.running.inputs import task_samples
+from neurodeploy.running.report import Report
 from neurodeploy.tasks.dataset import Signal
 
 pytestmark = pytest.mark.usefixtures("workplace")

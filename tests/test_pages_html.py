@@ -23,7 +23,8 @@ from neurodeploy.learning.training import Epoch
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import notebook, texts, wording
 from neurodeploy.pages.figures.drawing import FIGURES
-from neurodeploy.running.evaluation import Report, evaluate
+from neurodeploy.running.evaluation import evaluate
+from neurodeploy.running.report import Report
 from neurodeploy.tasks.dataset import Signal
 
 EVIL = "<script>alert(1)</script>"

@@ -24,8 +24,7 @@ from neurodeploy.models.network import (
 )
 from neurodeploy.pages import history, notebook, wording
 from neurodeploy.running.comparison import Comparison, Divergence, Side
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.side_by_side import compare_networks
+from neurodeploy.running.evaluation import compare_networks, evaluate
 from neurodeploy.running.simulation import simulate
 
 EVIL = "<script>alert(1)</script>"

@@ -74,7 +74,7 @@ def test_no_test_imports_another() -> None:
         ("neurodeploy.models", ("numpy", "torch", "numba", "lava", "h5py")),
         ("neurodeploy.hw_sim.simulators.fast", ("torch", "lava", "h5py")),
         ("neurodeploy.export.netx", ("torch", "lava", "numba")),
-        ("neurodeploy.hw_sim.reports.report", ("torch", "lava", "matplotlib")),
+        ("neurodeploy.running.report", ("torch", "lava", "matplotlib")),
         ("neurodeploy.export.lava_graph", ("torch",)),
         ("neurodeploy.pages.notebook", ("torch", "lava")),
     ],

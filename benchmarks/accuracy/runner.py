@@ -283,8 +283,8 @@ def _spiking(run: Run, programs: Programs) -> dict[str, Any]:
     report, compared = json.loads(text), json.loads(both)
     counted, metadata = report["counted"], report["network"]["metadata"]
     figures = {
-        "accuracy": counted["accuracy"],
-        "macro_f1": counted["macro_f1"],
+        "accuracy": counted["score"]["accuracy"],
+        "macro_f1": counted["score"]["macro_f1"],
         "validation_accuracy": metadata["validation_accuracy"],
         "best_epoch": metadata["epoch"],
         "learning_rate": run.setup.config["learning_rate"],

@@ -24,7 +24,6 @@ from typing import Any, Final
 
 import torch
 
-from neurodeploy.hw_sim.reports.report import versions
 from neurodeploy.learning import checkpoint, tensorboard, training
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.training import Training
@@ -35,6 +34,7 @@ from neurodeploy.models.files import replacing, temporary_pattern
 from neurodeploy.models.old_names import renamed
 from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
+from neurodeploy.running.report import versions
 from neurodeploy.tasks.dataset import digest as data_digest
 
 TAKEN: Final = (errno.EAGAIN, errno.EACCES)

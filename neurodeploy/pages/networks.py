@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
 from neurodeploy.pages.report_tables import ENERGY, LATENCY, SIZE, known
 from neurodeploy.pages.tables import Cell, Field, Table, Value, cell, count, read_fields
+from neurodeploy.running.report import Report
 
 if TYPE_CHECKING:
-    from neurodeploy.running.side_by_side import Entry, SideBySide
+    from neurodeploy.running.report import Entry, SideBySide
 
 CSV_UNITS: Final = {"J": ("uj", 1e6), "s": ("ms", 1e3)}
 """The unit in the name of a column of the CSV, and the factor to it from the SI unit."""

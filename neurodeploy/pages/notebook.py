@@ -13,8 +13,8 @@ import numpy as np
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import CHIPS, Chip
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
-from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.models.layers import LAYERS, max_delay
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
@@ -24,8 +24,7 @@ from neurodeploy.pages.tables import Cell, Table, count, rows_of, share
 
 if TYPE_CHECKING:  # torch is imported with tasks to train on
     from neurodeploy.running.comparison import Comparison
-    from neurodeploy.running.evaluation import Report
-    from neurodeploy.running.side_by_side import SideBySide
+    from neurodeploy.running.report import Report, SideBySide
     from neurodeploy.tasks.task import TaskData
 
 CHIP: Final = "loihi2"

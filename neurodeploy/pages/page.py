@@ -15,7 +15,6 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.reports.report import NOT_MODELLED
 from neurodeploy.models.files import replacing
 from neurodeploy.pages import networks, report_tables, texts
 from neurodeploy.pages.figures import cores, drawing, raster, steps
@@ -30,10 +29,10 @@ from neurodeploy.pages.report_tables import (
 )
 from neurodeploy.pages.tables import Cell, Table, chip_table
 from neurodeploy.pages.wording import amount, chips, classes, clean, settles
+from neurodeploy.running.report_json import NOT_MODELLED
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
-    from neurodeploy.running.side_by_side import SideBySide
+    from neurodeploy.running.report import Report, SideBySide
 
 PHONE: Final = 49
 """Characters that a table on a phone has room for, with two between columns."""

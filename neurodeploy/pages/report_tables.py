@@ -11,12 +11,10 @@ import numpy as np
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Breakdown
 from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.hw_sim.conventional import WHEN
 from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.estimated import Decision, Estimated, decide, tiles_of
 from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.hw_sim.readout import Score
-from neurodeploy.hw_sim.reports.estimated import Decision, Estimated, decide, tiles_of
-from neurodeploy.hw_sim.reports.report import Report
 from neurodeploy.pages import wording
 from neurodeploy.pages.tables import (
     NONE,
@@ -32,6 +30,7 @@ from neurodeploy.pages.tables import (
     rows_of,
     share,
 )
+from neurodeploy.running.report import Report
 
 Chips: TypeAlias = "Sequence[tuple[str, Estimated]]"
 """Title and estimates of each chip."""
@@ -92,10 +91,10 @@ def class_table(score: Score, names: Sequence[str]) -> Table:
     """
     short = [wording.shorten(name, 10) for name in names]
     others = short if len(set(short)) == len(short) else list(map(str, range(len(names))))
-    wrong = np.where(np.eye(len(names), dtype=bool), 0, score.confusion)
+    confusion = np.array(score.confusion)
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, confusion)
     correct, labelled, predicted = (
-        each.tolist()
-        for each in (np.diag(score.confusion), score.confusion.sum(1), score.confusion.sum(0))
+        each.tolist() for each in (np.diag(confusion), confusion.sum(1), confusion.sum(0))
     )
 
     def mistaken(i: int) -> Cell:
@@ -134,7 +133,7 @@ def predictions(report: Report) -> list[Table]:
     found = report.predictions
     if found is None:
         return []
-    names, outputs = wording.classes(report), found.outputs
+    names, outputs = wording.classes(report), np.array(found.outputs)
     some = min(outputs.shape[1], OUTPUTS_SHOWN)
     best: dict[str, Callable[[int], Value]] = {
         "predicted": lambda i: numbered(int(outputs[i].argmax()), names),
@@ -418,7 +417,7 @@ def conventional(report: Report) -> list[Table]:
             "one pass": energy(2),
             "every step": energy(3),
         },
-        list(WHEN.values()),
+        list(found.when.values()),
     )
     return [table]
 

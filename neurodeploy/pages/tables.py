@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.pages import wording
 from neurodeploy.pages.wording import Scale, clean
 

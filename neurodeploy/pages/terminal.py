@@ -16,16 +16,16 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.reports.report import NOT_MODELLED, Report
 from neurodeploy.pages import networks, report_tables, wording
 from neurodeploy.pages.tables import NONE, Cell, Table, rows_of
 from neurodeploy.pages.wording import MICRO, clean
+from neurodeploy.running.report import Report
+from neurodeploy.running.report_json import NOT_MODELLED
 
 if TYPE_CHECKING:
     from neurodeploy.running.comparison import Comparison
-    from neurodeploy.running.evaluation import Report as RunReport
     from neurodeploy.running.recording import Trace
-    from neurodeploy.running.side_by_side import SideBySide
+    from neurodeploy.running.report import SideBySide
 
 STYLES: Final = {"good": "green", "weak": "dim", "bad": "bold red", "warn": "yellow"}
 """By the style of a cell."""
@@ -217,22 +217,22 @@ def show_report(report: Report, out: Console | None = None, *, brief: bool = Fal
 def _headline(report: Report) -> Iterator[Text]:
     """Yield what ran and how well, a line each."""
     counted, network, run = report.counted, report.network, report.provenance
-    layers, seed = counted.layers, run.get("seed")
+    layers, seed = counted.layers, run.seed
     sizes = "-".join(str(size) for size in (network.inputs, *(row.neurons for row in layers)))
     if len(layers) > LAYERS_SHOWN:
         sizes = number_of(len(layers), "layer")
     seeded = "" if seed is None else f", trained with seed {seed}"
     name = plain(network.task.name or "network", "bold")
     yield Text.assemble(name, f" sha256 {report.digest[:12]}, {sizes}{seeded}")
-    data = plain(run.get("dataset", "input spikes"))
-    yield Text.assemble(data, f", run on {run.get('backend', '?')}: {wording.ran(counted)}")
+    data = plain(run.dataset or "input spikes")
+    yield Text.assemble(data, f", run on {run.backend or '?'}: {wording.ran(counted)}")
     yield _accuracy(report)
-    for note in run.get("notes", ()):
+    for note in run.notes:
         yield plain(f"note: {note}")
     if not any(row.spikes_per_sample for row in layers):
         yield Text("warning: no neuron fired in any sample", "bold red")
-    if run.get("num_overflows"):
-        times = number_of(run["num_overflows"], "time")
+    if run.num_overflows:
+        times = number_of(run.num_overflows, "time")
         yield Text(f"warning: neuron states overflowed {times}", "bold red")
 
 
@@ -307,9 +307,7 @@ def show_networks(found: SideBySide, out: Console | None = None, *, brief: bool 
     out = out or console()
     for entry in () if brief else found.entries:
         report, run = entry.report, entry.report.provenance
-        line = (
-            f"{entry.name} sha256 {report.digest[:12]}, {run['dataset']}, run on {run['backend']}"
-        )
+        line = f"{entry.name} sha256 {report.digest[:12]}, {run.dataset}, run on {run.backend}"
         out.print(plain(f"{line}: {wording.ran(report.counted)}"), soft_wrap=True)
     print_table(out, networks.joined(found.entries))
     for entry in found.entries:
@@ -321,7 +319,7 @@ def show_networks(found: SideBySide, out: Console | None = None, *, brief: bool 
 # What --trace and --compare found
 
 
-def show_checks(report: RunReport, out: Console | None = None) -> None:
+def show_checks(report: Report, out: Console | None = None) -> None:
     """Print the trace and the comparison on stdout, where they were asked for."""
     out = out or console()
     if report.trace is not None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.pages import report_tables, wording
 from neurodeploy.pages.tables import Cell
 from neurodeploy.pages.wording import chips, clean
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 PLAIN: Final = {
     "delay_init_max": "longest delay before training (steps)",
@@ -46,8 +46,8 @@ def title(report: Report) -> str:
 def summary(report: Report) -> str:
     """Return what ran, in a sentence."""
     run = report.provenance
-    data = clean(run.get("dataset", "input spikes"))
-    return f"{wording.ran(report.counted)} from {data}, run on {run.get('backend', 'a backend')}."
+    data = clean(run.dataset or "input spikes")
+    return f"{wording.ran(report.counted)} from {data}, run on {run.backend or 'a backend'}."
 
 
 def tiles(report: Report) -> list[Tile]:
@@ -138,13 +138,13 @@ def problems(report: Report) -> list[str]:
 def provenance(report: Report) -> list[tuple[str, str]]:
     """Return where the report comes from: names and values."""
     run, pace = report.provenance, report.network.task.dt_ms
-    overflows = run.get("num_overflows")
+    overflows = run.num_overflows
     counted = report.counted
     found = {
         "network, sha256": report.digest,
-        "data": run.get("dataset"),
-        "split": run.get("split"),
-        "backend": run.get("backend"),
+        "data": run.dataset,
+        "split": run.split,
+        "backend": run.backend,
         "samples": f"{counted.num_samples:,} of {number_of(counted.num_steps, 'time step')}",
         "time step": f"{pace:g} ms" if pace else "no duration given",
         "overflows of neuron states": None if overflows is None else f"{overflows:,}",
@@ -157,8 +157,7 @@ def provenance(report: Report) -> list[tuple[str, str]]:
 
 def versions(report: Report) -> list[tuple[str, str]]:
     """Return the date and the versions of what made a report."""
-    day = report.provenance.get("date") or date.today().isoformat()
-    return [("date", clean(day)), *report.versions.items()]
+    return [("date", date.today().isoformat()), *report.versions.items()]
 
 
 def training(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:

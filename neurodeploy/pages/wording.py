@@ -10,9 +10,10 @@ from typing import Final
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.chips import Cost, Estimate
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.placement import Placement
-from neurodeploy.hw_sim.reports.estimated import Estimated
-from neurodeploy.hw_sim.reports.report import Counted, Report
+from neurodeploy.running.report import Report
+from neurodeploy.running.report_json import Counted
 
 MICRO: Final = "\N{MICRO SIGN}"
 PREFIXES: Final = {"": 1.0, "m": 1e3, MICRO: 1e6, "n": 1e9, "p": 1e12}

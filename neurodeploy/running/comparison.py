@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,7 +34,14 @@ BATCH: Final = 128
 
 @dataclass(frozen=True, order=True)
 class Divergence:
-    """A spike that differs; the first is of the earliest layer, sample, time step, neuron."""
+    """A place where spikes differ. Places are ordered by layer, sample, time step and neuron.
+
+    Attributes:
+        layer: index of the layer.
+        sample: index of the sample in the run.
+        step: index of the time step.
+        neuron: index of the neuron.
+    """
 
     layer: int
     sample: int
@@ -83,6 +90,7 @@ class Comparison(Shown):
         place: of the first difference in words, or "".
         sides: what each side had there when the sample was run once more, or ().
         note: what else is to be known about the sides, or "".
+        equal: whether every spike and every output is equal.
 
     Example:
         >>> neurodeploy.compare(network, spikes, backends=("fast", "lava")).equal
@@ -100,11 +108,11 @@ class Comparison(Shown):
     place: str = ""
     sides: tuple[Side, ...] = ()
     note: str = ""
+    equal: bool = field(init=False)
 
-    @property
-    def equal(self) -> bool:
-        """Whether every spike and every answer is equal."""
-        return not self.num_different and not self.num_outputs_different
+    def __post_init__(self) -> None:
+        equal = not self.num_different and not self.num_outputs_different
+        object.__setattr__(self, "equal", equal)
 
     def __add__(self, other: Comparison) -> Comparison:
         """Return both as one, the samples of `other` after these."""
@@ -137,23 +145,6 @@ class Comparison(Shown):
         return "\n".join(lines)
 
     __repr__ = __str__
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON values."""
-        return {
-            "equal": self.equal,
-            "backends": list(self.names),
-            "num_layers": self.num_layers,
-            "num_samples": self.num_samples,
-            "num_spikes": self.num_spikes,
-            "num_different": self.num_different,
-            "num_outputs_different": self.num_outputs_different,
-            "num_overflows": self.num_overflows,
-            "first": None if self.first is None else asdict(self.first),
-            "place": self.place,
-            "sides": [asdict(side) for side in self.sides],
-            "note": self.note,
-        }
 
 
 def compare_spikes(

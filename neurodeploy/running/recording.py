@@ -238,10 +238,6 @@ class Trace:
     layers: tuple[LayerTrace, ...]
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the trace as JSON values."""
-        return {"layers": [dict(vars(layer)) for layer in self.layers], "notes": list(self.notes)}
-
 
 class Tracer:
     """Count what each neuron does, batch by batch."""

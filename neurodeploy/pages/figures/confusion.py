@@ -15,7 +15,7 @@ from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 NUMBERED, NAMED = 16, 48
 """Most classes whose cells hold numbers, and whose rows hold names."""
@@ -33,7 +33,7 @@ def draw(report: Report) -> tuple[Figure, str]:
     score = report.counted.score
     if score is None:
         raise NotDrawn("The samples have no labels, so the accuracy is unknown.")
-    confusion, classes = score.confusion, len(score.confusion)
+    confusion, classes = np.array(score.confusion), len(score.confusion)
     names = [wording.shorten(name) for name in wording.classes(report)]
     named = classes <= NAMED
     left = min(max(12 + 6.0 * max(map(len, names)) + 18, 52.0), 140.0) if named else 24.0

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.placement import Core
-from neurodeploy.hw_sim.reports.estimated import Estimated
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import (
@@ -29,7 +29,7 @@ from neurodeploy.pages.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 SIDE: Final = 4
 """Chips of one kind that are drawn side by side, and below one another."""

@@ -22,7 +22,7 @@ from neurodeploy.pages.figures import (
 )
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 
 FIGURES: Final[dict[str, Callable[[Report], tuple[Figure, str]]]] = {

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from neurodeploy.hw_sim.chips import Estimate, around, exactly
-from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.workload import neurons_of, operation
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
@@ -30,7 +30,7 @@ from neurodeploy.pages.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 LEGEND, HEAD, LINE, GAP, AXIS = 22.0, 17.0, 13.0, 5.0, 22.0
 """Heights in points: of the legend, of a row's name, of a range, between rows, of the scale."""

@@ -24,7 +24,7 @@ from neurodeploy.running.recording import RecordedSample, RecordedSpikes
 from neurodeploy.tasks.dataset import Signal
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 LINES, GROUPS, FRAMES = 3, 4, 8
 """Channels in one panel of lines, panels, and images of a sample that is not one image."""

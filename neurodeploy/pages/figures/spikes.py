@@ -12,7 +12,7 @@ from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, FAINT, INK, SIZE, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 ROW, TOP, MOST = 30.0, 20.0, 40
 """Height of a layer and of the head in points, and the most layers that are drawn."""

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from neurodeploy.hw_sim.decisions import Decisions
-from neurodeploy.hw_sim.reports.estimated import Estimated
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.running.evaluation import Report
+    from neurodeploy.running.report import Report
 
 LEFT, TOP, RIGHT, HEIGHT, RULER = 38.0, 22.0, 14.0, 140.0, 34.0
 CHIPS = 2
@@ -44,12 +44,14 @@ def draw(report: Report) -> tuple[Figure, str]:
     axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "100%"])
     axes.grid(visible=True, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.plot(steps, 100 * found.agreement_by_step, color=SOFT, linewidth=1, dashes=(4, 2))
+    axes.plot(
+        steps, 100 * np.array(found.agreement_by_step), color=SOFT, linewidth=1, dashes=(4, 2)
+    )
     entries: list[tuple[str, str, tuple[int, ...]]] = [
         ("equal to the final prediction", SOFT, (4, 2))
     ]
     if found.accuracy_by_step is not None:
-        axes.plot(steps, 100 * found.accuracy_by_step, color=ACCENT, linewidth=1.8)
+        axes.plot(steps, 100 * np.array(found.accuracy_by_step), color=ACCENT, linewidth=1.8)
         entries.insert(0, ("prediction is correct", ACCENT, ()))
     _legend(axes, entries)
     _mark(axes, found)

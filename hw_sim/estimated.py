@@ -1,0 +1,224 @@
+"""The estimates for one kind of chip, from its cost file and the counted activity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
+from neurodeploy.hw_sim.decisions import Decisions
+from neurodeploy.hw_sim.design_rules import advice, check
+from neurodeploy.hw_sim.estimates import (
+    Energy,
+    Latency,
+    RealTime,
+    by_constants,
+    first_steps_s,
+    real_time,
+    sample_energy,
+    sample_latency,
+    static_power,
+)
+from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
+from neurodeploy.hw_sim.workload import Workload, measure
+from neurodeploy.models.display import Shown
+from neurodeploy.models.network import QuantizedNetwork
+
+MICRO: Final = 1e6
+MILLI: Final = 1e3
+
+
+def tiles_of(placement: Placement, layer: LayerPlacement) -> tuple[int, int]:
+    """Return the numbers of tiles and chips that hold the neurocores of a layer."""
+    places = placement.places
+    chips, tiles = places.chip[layer.slice], places.tile[layer.slice]
+    return len(np.unique(np.stack([chips, tiles]), axis=1).T), len(np.unique(chips))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Time and energy until the earliest step at which the predictions hold.
+
+    Attributes:
+        num_steps: steps until then.
+        latency_s: seconds at full speed.
+        energy: of the mean sample until then, at full speed.
+        real_time_s: seconds at the rate of the sensor, or of the chip if slower; None if no sensor
+            rate is known.
+        real_time_energy: of the mean sample until then at that rate.
+    """
+
+    num_steps: int
+    latency_s: Estimate
+    energy: Energy
+    real_time_s: Estimate | None = None
+    real_time_energy: Energy | None = None
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power in watts.
+
+    Attributes:
+        static: static power of the chips.
+        dynamic: energy of the network's events over time.
+    """
+
+    static: Estimate
+    dynamic: Estimate
+
+    @property
+    def total(self) -> Estimate:
+        """Static and dynamic power."""
+        return self.static + self.dynamic
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimated(Shown):
+    """Placement, energy and latency of a network on one kind of chip.
+
+    Attributes:
+        workload: what the neurocores do.
+        problems: why the largest system of these chips cannot hold the network, one sentence each.
+            If there are any, all else holds for a system that could.
+        advice: what would reduce the number of neurocores, if one chip is not enough.
+        latency: at full speed.
+        energy: of the mean sample at full speed.
+        energies: the same with each constant set of the cost file alone.
+        decision: until the earliest step at which the predictions hold, if known.
+        real_time: at the rate of the sensor, if known.
+        real_time_energy: of the mean sample at that rate.
+    """
+
+    workload: Workload
+    problems: tuple[str, ...]
+    advice: tuple[str, ...]
+    latency: Latency
+    energy: Energy
+    energies: Mapping[str, Energy]
+    decision: Decision | None = None
+    real_time: RealTime | None = None
+    real_time_energy: Energy | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """The neurocores."""
+        return self.workload.placement
+
+    @property
+    def power(self) -> Power:
+        """Power at full speed."""
+        return self._power(self.energy, self.latency.sample_s)
+
+    @property
+    def real_time_power(self) -> Power | None:
+        """Power at the rate of the sensor, if known."""
+        if self.real_time is None or self.real_time_energy is None:
+            return None
+        return self._power(self.real_time_energy, self.real_time.sample_s)
+
+    def __repr__(self) -> str:
+        """Return neurocores, energy and latency in a line, or why the network does not fit."""
+        title = self.placement.chip.title
+        if self.problems:
+            return f"{title}: does not fit, {self.problems[0]}"
+        cores = self.placement.neurocores
+        return (
+            f"{title}: {cores:,} neurocore{'s' * (cores != 1)}, about "
+            f"{self.energy.total.value * MICRO:,.3g} \N{MICRO SIGN}J and "
+            f"{self.latency.sample_s.value * MILLI:,.3g} ms per sample (estimated)"
+        )
+
+    def _power(self, energy: Energy, duration_s: Estimate) -> Power:
+        return Power(static_power(self.placement), power(energy, duration_s))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the estimates as JSON values: the chip's entry in `estimated` of a report."""
+        import msgspec
+
+        from neurodeploy.hw_sim.estimated_json import chip_object
+
+        values: dict[str, Any] = msgspec.to_builtins(chip_object(self))
+        return values
+
+
+def power(energy: Energy, duration_s: Estimate) -> Estimate:
+    """Return the dynamic power in watts: the energy of a sample's events over its time."""
+    return energy.dynamic * duration_s.inverse()
+
+
+def estimate(
+    network: QuantizedNetwork, activity: Activity, chip: Chip | str = "loihi2"
+) -> Estimated:
+    """Estimate placement, energy and latency of a network on a chip.
+
+    Args:
+        network: the network that ran.
+        activity: its activity, one sample or more.
+        chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
+
+    Returns:
+        Energy in J and latency in s of the mean sample, each with a low and a high bound.
+
+    Raises:
+        InputError: when there is no such chip.
+
+    Example:
+        >>> activity = neurodeploy.simulate(network, spikes)
+        >>> energy = neurodeploy.estimate(network, activity, "loihi1").energy
+        >>> energy.dynamic.low <= energy.dynamic.value <= energy.dynamic.high
+        True
+    """
+    return estimated(measure(activity, place(network, chip)), dt_ms=network.task.dt_ms)
+
+
+def estimated(
+    workload: Workload, *, dt_ms: float | None = None, decisions: Decisions | None = None
+) -> Estimated:
+    """Return the estimates for the mean sample.
+
+    Args:
+        workload: what the neurocores of one kind of chip did.
+        dt_ms: milliseconds of one time step of the sensor, if there is one.
+        decisions: the predictions after every step, if known.
+
+    Raises:
+        InputError: when `dt_ms` is not above 0.
+    """
+    placement = workload.placement
+    latency = sample_latency(workload)
+    rate = None if dt_ms is None else real_time(latency, dt_ms)
+    steps = None if decisions is None else decisions.earliest_step
+    return Estimated(
+        workload=workload,
+        problems=check(placement.network, placement),
+        advice=advice(placement),
+        latency=latency,
+        energy=sample_energy(workload, duration_s=latency.sample_s),
+        energies=by_constants(workload, latency.sample_s),
+        decision=None if steps is None else decide(workload, latency, steps=steps, pace=rate),
+        real_time=rate,
+        real_time_energy=None
+        if rate is None
+        else sample_energy(workload, duration_s=rate.sample_s),
+    )
+
+
+def decide(
+    workload: Workload, latency: Latency, *, steps: int, pace: RealTime | None = None
+) -> Decision:
+    """Return time and energy of the first `steps` steps of the mean sample.
+
+    They are at full speed and, with `pace`, at the rate of the sensor.
+    """
+    duration = first_steps_s(workload, latency, steps)
+    made = Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
+    if pace is None:
+        return made
+    waited = largest([duration, exactly(pace.dt_s * steps)])
+    energy = sample_energy(workload, duration_s=waited, steps=steps)
+    return replace(made, real_time_s=waited, real_time_energy=energy)

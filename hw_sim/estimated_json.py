@@ -1,0 +1,527 @@
+"""The estimates for one kind of chip as the JSON report holds them: units in the keys, rounded.
+
+`chip_object` builds this part of the report. Estimates are rounded to four
+significant digits; counted values are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from neurodeploy.hw_sim import estimated as estimating
+from neurodeploy.hw_sim import estimates
+from neurodeploy.hw_sim import placement as placing
+from neurodeploy.hw_sim.blocks import BudgetUse
+from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.workload import Workload
+
+DIGITS: Final = 4
+"""Significant digits of an estimate; its band is far wider."""
+NEUROCORES_LISTED: Final = 2048
+"""The largest number of neurocores that are listed one by one."""
+MICRO: Final = 1e6
+MILLI: Final = 1e3
+
+ENERGY_PARTS: Final = (
+    "synaptic", "neuron", "within_tiles", "over_hops", "dynamic", "static", "total",
+)  # fmt: skip
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """An estimate with its bounds, in the unit that the key names.
+
+    Attributes:
+        low: Result with the most favorable sources.
+        value: Result with the preferred sources.
+        high: Result with the least favorable sources.
+    """
+
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much of one of its limits the fullest neurocore of a layer uses.
+
+    Attributes:
+        used: Used, in `unit`.
+        limit: Limit of a neurocore, in `unit`.
+        unit: What is counted.
+        utilization: Used divided by the limit; above 1 if it does not fit.
+    """
+
+    used: int
+    limit: int
+    unit: str
+    utilization: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedLayer:
+    """The neurocores of one layer.
+
+    Attributes:
+        layer: Index of the layer, from 0.
+        neurocores: Number of neurocores.
+        tiles: Number of tiles with these neurocores.
+        chips: Number of chips with these neurocores.
+        first_neurocore: Index of the first; the others follow.
+        neurons_per_neurocore: Neurons on the fullest neurocore.
+        block_shape: Part of the layer's shape on one neurocore.
+        weight_bits: Bits of a stored weight.
+        binding_budget: Budget that determined the number of neurocores; the fullest one in a layer
+            on one neurocore.
+        budgets: Use of each budget, by name.
+    """
+
+    layer: int
+    neurocores: int
+    tiles: int
+    chips: int
+    first_neurocore: int
+    neurons_per_neurocore: int
+    block_shape: tuple[int, ...]
+    weight_bits: int
+    binding_budget: str
+    budgets: dict[str, Budget]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neurocore:
+    """One neurocore.
+
+    Attributes:
+        index: Index, from 0; the layers in order.
+        layer: Layer whose neurons it holds.
+        neurons: Number of neurons.
+        chip: Index of its chip.
+        tile: Index of its tile on the chip.
+        x: Column of the tile on the chip.
+        y: Row of the tile on the chip.
+        fullest_budget: Budget that is used to the largest fraction.
+        utilization: That fraction.
+    """
+
+    index: int
+    layer: int
+    neurons: int
+    chip: int
+    tile: int
+    x: int
+    y: int
+    fullest_budget: str
+    utilization: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The neurocores of the network.
+
+    Attributes:
+        neurocores: Number of neurocores.
+        neurocores_per_chip: Neurocores of one chip.
+        tiles: Tiles in use on the fullest chip.
+        chips: Chips in use.
+        max_chips: Chips of the largest system.
+        layers: One entry per layer.
+        neurocore_list: One entry per neurocore; null if there are more than 2,048.
+    """
+
+    neurocores: int
+    neurocores_per_chip: int
+    tiles: int
+    chips: int
+    max_chips: int
+    layers: tuple[PlacedLayer, ...]
+    neurocore_list: tuple[Neurocore, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """The longest step of all samples.
+
+    Attributes:
+        sample: Index of the sample in the run.
+        step: Index of the time step.
+        neurocore: Index of the busiest neurocore.
+        synops: SynOps of that neurocore in that step.
+        busy_us: Microseconds that the busiest neurocore takes, each bound by itself.
+    """
+
+    sample: int
+    step: int
+    neurocore: int
+    synops: int
+    busy_us: Band
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What the neurocores do, and what chip and host exchange.
+
+    Attributes:
+        peak: The longest step.
+        mean_busy_us: Microseconds of the busiest neurocore in the mean step.
+        messages_per_sample: Spike messages, each to one neurocore or to the host.
+        hops_east_west_per_sample: Hops from tile to tile along rows.
+        hops_north_south_per_sample: Hops along columns.
+        messages_between_chips_per_sample: Messages to another chip.
+        longest_route_hops: Hops of the longest route. Several chips form a square, and their meshes
+            connect.
+        input_spikes_per_sample: Spikes or values that the host sends.
+        peak_input_spikes_per_step: The most in one step.
+        output_spikes_per_sample: Spikes that the host reads.
+        peak_output_spikes_per_step: The most in one step.
+        output_voltages_per_sample: Voltages that the host reads after the last step, from outputs
+            that never fire.
+    """
+
+    peak: Peak
+    mean_busy_us: Band
+    messages_per_sample: float
+    hops_east_west_per_sample: float
+    hops_north_south_per_sample: float
+    messages_between_chips_per_sample: float
+    longest_route_hops: int
+    input_spikes_per_sample: float
+    peak_input_spikes_per_step: int
+    output_spikes_per_sample: float
+    peak_output_spikes_per_step: int
+    output_voltages_per_sample: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Energy(Generic[T]):
+    """Energy of the mean sample in microjoules.
+
+    Attributes:
+        synaptic: Adding weights.
+        neuron: Updating neurons and generating their spikes.
+        within_tiles: Messages to neurocores.
+        over_hops: Hops of messages from tile to tile.
+        dynamic: Sum of the four parts above.
+        static: Static power of the chips during the sample.
+        total: Dynamic and static.
+    """
+
+    synaptic: T
+    neuron: T
+    within_tiles: T
+    over_hops: T
+    dynamic: T
+    static: T
+    total: T
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """Power in milliwatts, equal to millijoules per second of operation.
+
+    Attributes:
+        static: Static power of the chips.
+        dynamic: Dynamic power: energy of the network's events over time.
+        total: Dynamic and static.
+    """
+
+    static: Band
+    dynamic: Band
+    total: Band
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepParts:
+    """Parts of the time of the mean step, in microseconds.
+
+    Attributes:
+        busiest_neurocore: Work of the busiest neurocore of each step, mean over steps.
+        longest_route: Longest route of a spike over the mesh.
+        barrier: Barrier at which all neurocores synchronize.
+    """
+
+    busiest_neurocore: Band
+    longest_route: Band
+    barrier: Band
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullSpeed:
+    """Time and energy if each step starts as soon as the one before has ended.
+
+    Attributes:
+        step_us: Microseconds of the mean step.
+        max_step_us: Microseconds of the longest step.
+        step_parts_us: Parts of the mean step, in microseconds.
+        latency_ms: Milliseconds of one sample, all its steps.
+        throughput_samples_per_s: Samples per second, one after another.
+        busiest_layer: Layer of the neurocore that takes longest in the mean step.
+        busiest_neurocore: Index of that neurocore.
+        busiest_neurocore_us: Microseconds that this neurocore takes in the mean step.
+        energy_per_sample_uj: Energy of the mean sample, in microjoules.
+        energy_per_sample_by_constants_uj: The same with each constant set of the cost file alone.
+        power_mw: Power, in milliwatts.
+    """
+
+    step_us: Band
+    max_step_us: Band
+    step_parts_us: StepParts
+    latency_ms: Band
+    throughput_samples_per_s: Band
+    busiest_layer: int
+    busiest_neurocore: int
+    busiest_neurocore_us: float
+    energy_per_sample_uj: Energy[Band]
+    energy_per_sample_by_constants_uj: dict[str, Energy[float]]
+    power_mw: Power
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyRealTime:
+    """The first steps at the rate of the sensor.
+
+    Attributes:
+        latency_ms: Milliseconds of these steps: time steps of the sensor, or of the chip if slower.
+        energy_per_sample_uj: Energy in microjoules, with static power over all that time.
+    """
+
+    latency_ms: Band
+    energy_per_sample_uj: Energy[Band]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Time and energy until the earliest step at which the predictions hold.
+
+    Attributes:
+        num_steps: Steps until then: `decisions.earliest_step`.
+        latency_ms: Milliseconds at full speed.
+        energy_per_sample_uj: Energy of the mean sample until then, in microjoules, at full speed.
+        real_time: The same at the rate of the sensor; null if that is unknown.
+    """
+
+    num_steps: int
+    latency_ms: Band
+    energy_per_sample_uj: Energy[Band]
+    real_time: EarlyRealTime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealTime:
+    """Time and energy at the rate of the sensor.
+
+    Attributes:
+        dt_ms: One time step of the sensor, in milliseconds.
+        keeps_up: Whether the longest step fits into `dt_ms` even at its slowest.
+        headroom: `dt_ms` over the longest step.
+        latency_ms: Milliseconds of one sample.
+        energy_per_sample_uj: Energy of the mean sample, in microjoules.
+        power_mw: Power, in milliwatts.
+    """
+
+    dt_ms: float
+    keeps_up: bool
+    headroom: Band
+    latency_ms: Band
+    energy_per_sample_uj: Energy[Band]
+    power_mw: Power
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimated:
+    """Estimates for one kind of chip, from its cost file and the counted values.
+
+    Attributes:
+        title: Full name of the chip.
+        cost_file_sha256: Digest of its cost file.
+        fits: Whether the largest system of these chips holds the network.
+        problems: Why it does not fit, one sentence each.
+        advice: What would reduce the number of neurocores, if one chip is not enough.
+        placement: The neurocores of the network.
+        load: What the neurocores do.
+        full_speed: Time and energy at full speed.
+        decision: Time and energy until the predictions hold; null if unknown.
+        real_time: Time and energy at the rate of the sensor; null if that is unknown.
+        energy_cost_rows: Rows of the cost file on which each part of the energy depends.
+        caveats: How to read the estimates, one sentence each.
+    """
+
+    title: str
+    cost_file_sha256: str
+    fits: bool
+    problems: tuple[str, ...]
+    advice: tuple[str, ...]
+    placement: Placement
+    load: Load
+    full_speed: FullSpeed
+    decision: Decision | None
+    real_time: RealTime | None
+    energy_cost_rows: dict[str, list[str]]
+    caveats: tuple[str, ...]
+
+
+def chip_object(found: estimating.Estimated) -> Estimated:
+    chip = found.placement.chip
+    return Estimated(
+        title=chip.title,
+        cost_file_sha256=chip.digest,
+        fits=not found.problems,
+        problems=found.problems,
+        advice=found.advice,
+        placement=_placement(found.placement),
+        load=_load(found.workload),
+        full_speed=_full_speed(found),
+        decision=None if found.decision is None else _decision(found.decision),
+        real_time=_real_time(found),
+        energy_cost_rows={
+            part: [row for row in rows if row in chip.costs]
+            for part, rows in estimates.ROWS.items()
+        },
+        caveats=tuple(chip.caveats),
+    )
+
+
+def _placement(placement: placing.Placement) -> Placement:
+    few = placement.neurocores <= NEUROCORES_LISTED
+    return Placement(
+        neurocores=placement.neurocores,
+        neurocores_per_chip=placement.chip.limit("cores_per_chip"),
+        tiles=placement.tiles,
+        chips=placement.chips,
+        max_chips=placement.chip.limit("chips_max"),
+        layers=tuple(_placed(index, placement) for index in range(len(placement.layers))),
+        neurocore_list=tuple(map(_neurocore, placement.cores())) if few else None,
+    )
+
+
+def _placed(index: int, placement: placing.Placement) -> PlacedLayer:
+    layer = placement.layers[index]
+    tiles, chips = estimating.tiles_of(placement, layer)
+    return PlacedLayer(
+        layer=index,
+        neurocores=layer.neurocores,
+        tiles=tiles,
+        chips=chips,
+        first_neurocore=layer.first,
+        neurons_per_neurocore=layer.neurons_per_core,
+        block_shape=tuple(layer.blocks.size),
+        weight_bits=layer.weights.bits,
+        binding_budget=layer.binding.name,
+        budgets={budget.name: _budget(budget) for budget in layer.budgets},
+    )
+
+
+def _budget(budget: BudgetUse) -> Budget:
+    return from_attributes(budget, Budget, utilization=rounded(budget.full))
+
+
+def _neurocore(core: placing.Core) -> Neurocore:
+    own = {"index": core.number, "fullest_budget": core.budget, "utilization": rounded(core.full)}
+    return from_attributes(core, Neurocore, **own)
+
+
+def _load(workload: Workload) -> Load:
+    peak, ways = workload.peak, workload.traffic
+    return Load(
+        peak=from_attributes(peak, Peak, busy_us=band(peak.busy_s, MICRO)),
+        mean_busy_us=band(workload.busy_s, MICRO),
+        messages_per_sample=ways.messages,
+        hops_east_west_per_sample=ways.east_west,
+        hops_north_south_per_sample=ways.north_south,
+        messages_between_chips_per_sample=ways.between_chips,
+        longest_route_hops=sum(workload.longest_way),
+        input_spikes_per_sample=workload.injected.per_sample,
+        peak_input_spikes_per_step=workload.injected.peak_step,
+        output_spikes_per_sample=workload.read.per_sample,
+        peak_output_spikes_per_step=workload.read.peak_step,
+        output_voltages_per_sample=workload.voltages_read,
+    )
+
+
+def _full_speed(found: estimating.Estimated) -> FullSpeed:
+    latency = found.latency
+    return FullSpeed(
+        step_us=band(latency.step_s, MICRO),
+        max_step_us=band(latency.peak_step_s, MICRO),
+        step_parts_us=StepParts(
+            busiest_neurocore=band(latency.busy_s, MICRO),
+            longest_route=band(latency.way_s, MICRO),
+            barrier=band(latency.barrier_s, MICRO),
+        ),
+        latency_ms=band(latency.sample_s, MILLI),
+        throughput_samples_per_s=band(latency.samples_per_s),
+        busiest_layer=latency.busiest_layer,
+        busiest_neurocore=latency.busiest_core,
+        busiest_neurocore_us=rounded(latency.busiest_core_s * MICRO),
+        energy_per_sample_uj=_energy(found.energy),
+        energy_per_sample_by_constants_uj={
+            name: _values(energy) for name, energy in found.energies.items()
+        },
+        power_mw=_power(found.power),
+    )
+
+
+def _decision(found: estimating.Decision) -> Decision:
+    early = None
+    if found.real_time_s is not None and found.real_time_energy is not None:
+        energy = _energy(found.real_time_energy)
+        latency = band(found.real_time_s, MILLI)
+        early = EarlyRealTime(latency_ms=latency, energy_per_sample_uj=energy)
+    return Decision(
+        num_steps=found.num_steps,
+        latency_ms=band(found.latency_s, MILLI),
+        energy_per_sample_uj=_energy(found.energy),
+        real_time=early,
+    )
+
+
+def _real_time(found: estimating.Estimated) -> RealTime | None:
+    pace, energy, power = found.real_time, found.real_time_energy, found.real_time_power
+    if pace is None or energy is None or power is None:
+        return None
+    return RealTime(
+        dt_ms=float(f"{pace.dt_s * MILLI:.12g}"),
+        keeps_up=pace.keeps_up,
+        headroom=band(pace.headroom),
+        latency_ms=band(pace.sample_s, MILLI),
+        energy_per_sample_uj=_energy(energy),
+        power_mw=_power(power),
+    )
+
+
+def _energy(energy: estimates.Energy) -> Energy[Band]:
+    return Energy(**{name: band(getattr(energy, name), MICRO) for name in ENERGY_PARTS})
+
+
+def _values(energy: estimates.Energy) -> Energy[float]:
+    return Energy(**{name: rounded(getattr(energy, name).value * MICRO) for name in ENERGY_PARTS})
+
+
+def _power(power: estimating.Power) -> Power:
+    return Power(
+        static=band(power.static, MILLI),
+        dynamic=band(power.dynamic, MILLI),
+        total=band(power.total, MILLI),
+    )
+
+
+def band(estimate: Estimate, factor: float = 1.0) -> Band:
+    """Return an estimate times `factor`, rounded."""
+    ends = (estimate.low, estimate.value, estimate.high)
+    low, value, high = (rounded(end * factor) for end in ends)
+    return Band(low=low, value=value, high=high)
+
+
+def rounded(number: float) -> float:
+    """Return a number with `DIGITS` significant digits."""
+    return float(f"{number:.{DIGITS}g}")
+
+
+def from_attributes(item: Any, kind: type[T], **more: Any) -> T:
+    """Return a `kind` from the attributes of `item` with the same names, and from `more`."""
+    found = {name: getattr(item, name) for name in kind.__annotations__ if hasattr(item, name)}
+    return kind(**{**found, **more})
