@@ -26,7 +26,7 @@ def point(name: str, *, accuracy: float, synops: float, budget: float | None = N
                 }
             }
         },
-        "provenance": {"data": "made up"},
+        "provenance": {"dataset": "made up"},
         "versions": {"neurodeploy": "0.1"},
         "counted": {
             "score": {"accuracy": accuracy},
@@ -92,7 +92,7 @@ def test_points_that_are_there_are_not_made_again(
         made.append(folder.name)
         folder.mkdir(parents=True)
         kept = {**POINTS[0].report}
-        kept["network"]["provenance"]["epoch"] = 1
+        kept["network"]["metadata"]["epoch"] = 1
         (folder / "report.json").write_text(json.dumps(kept))
         (folder / "history.jsonl").write_text(json.dumps(POINTS[0].epoch) + "\n")
 
