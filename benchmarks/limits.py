@@ -25,10 +25,9 @@ from rich.table import Table
 from benchmarks import workloads
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.kernels.cuba_layer import aligned_zeros
+from neurodeploy.hw_sim.kernels.cuba_layer import aligned_zeros, decay
 from neurodeploy.hw_sim.kernels.dense_cuba import TILE
 from neurodeploy.hw_sim.kernels.lanes import load, select, spread, store, widen
-from neurodeploy.hw_sim.kernels.neuron_steps import decay
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import ConvLayer, fan_out, weights_of

@@ -40,9 +40,9 @@ class Mutant:
 
 
 KERNELS: Final = "hw_sim/kernels/"
-CUBA, STEPS = "models/cuba.py", KERNELS + "neuron_steps.py"
-SCANS, SUMS = KERNELS + "neuron_scans.py", KERNELS + "event_sums.py"
-CONVOLUTION = KERNELS + "convolution.py"
+CUBA, STEPS = "models/cuba.py", KERNELS + "cuba_layer.py"
+SCANS, SUMS = KERNELS + "neurons.py", KERNELS + "synapses.py"
+CONVOLUTION = SUMS
 
 MUTANTS: Final = (
     Mutant(
@@ -151,7 +151,7 @@ MUTANTS: Final = (
     Mutant(
         "channels of an image are not turned",
         "hw_sim/simulators/fast.py",
-        "weight = frames.channels_last(layer.weight, before)",
+        "weight = spike_buffer.channels_last(layer.weight, before)",
         "weight = layer.weight",
     ),
     Mutant(
@@ -211,7 +211,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "dense: a dendritic delay is one too long",
-        KERNELS + "frames.py",
+        KERNELS + "spike_buffer.py",
         "steps_later[: len(delays)] = delays",
         "steps_later[: len(delays)] = delays + (delays > 0)",
     ),

@@ -1,12 +1,13 @@
-"""The backends: ways to run a network, behind one signature, in one table.
+"""The table of backends: ways to run a network, with one signature.
 
-The table imports a simulator only when it is used, so that help texts cost nothing.
+A simulator is imported when it is first used, so that help texts start fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from neurodeploy.models.errors import InputError
@@ -21,13 +22,13 @@ if TYPE_CHECKING:  # numba and Lava take long to import
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run; a backend ignores what does not concern it.
+    """How to run; a backend ignores options that it does not have.
 
     Attributes:
         states: also return u and v of every layer, where the backend can read them.
-        threads: processor cores to use (`fast`); all by default.
-        time_limit_s: seconds after which a run of another process is ended (`lava`, `loihi2`).
-        progress: called with the time steps done and the time steps in all (`lava`).
+        threads: processor cores to use (`fast`); all of them by default.
+        time_limit_s: seconds until a run in another process is ended (`lava`, `loihi2`).
+        progress: called with the time steps done and their total (`lava`, `loihi2`).
     """
 
     states: bool = False
@@ -57,11 +58,11 @@ class Backend:
     """One entry of the table.
 
     Attributes:
-        name: as the option `--backend` takes it.
+        name: value of the option `--backend`.
         description: one line, for help texts.
-        batch: samples that one call takes at most, or None for as many as memory allows.
+        batch: most samples per call, or None for as many as memory allows.
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
-        memory: estimates what a run of so many time steps takes.
+        memory: estimates the memory of a run, from the network and the time steps of a sample.
         timed: whether it runs in a process of its own, which a time limit can end.
     """
 
@@ -73,58 +74,37 @@ class Backend:
     timed: bool
 
 
-def _run_fast(
-    network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
-) -> Activity:
-    from neurodeploy.hw_sim.simulators import fast
+def _backend(
+    name: str, module: str, description: str, *, batch: int | None = None, timed: bool = False
+) -> Backend:
+    def simulator() -> Any:
+        return import_module(f"neurodeploy.hw_sim.simulators.{module}")
 
-    return fast.run(network, spikes, options)
+    def run(
+        network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
+    ) -> Activity:
+        found: Activity = simulator().run(network, spikes, options)
+        return found
 
+    def memory(network: QuantizedNetwork, steps: int) -> Need:
+        found: Need = simulator().memory(network, steps)
+        return found
 
-def _run_lava(
-    network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
-) -> Activity:
-    from neurodeploy.hw_sim.simulators import lava
+    return Backend(name, description, batch, run, memory, timed)
 
-    return lava.run(network, spikes, options)
-
-
-def _run_loihi(
-    network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = RunOptions()
-) -> Activity:
-    from neurodeploy.hw_sim.simulators import loihi
-
-    return loihi.run(network, spikes, options)
-
-
-def _fast_memory(network: QuantizedNetwork, steps: int) -> Need:
-    from neurodeploy.hw_sim import memory
-
-    return memory.fast(network, steps)
-
-
-def _lava_memory(network: QuantizedNetwork, steps: int) -> Need:
-    from neurodeploy.hw_sim import memory
-
-    return memory.lava(network, steps)
-
-
-FAST = "our own simulator, bit-exact with Lava"
-LAVA = "Lava's process graph on Lava's CPU simulator"
-LOIHI2 = "a Loihi 2, where Intel's hardware packages are"
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
-        Backend("fast", FAST, 512, _run_fast, _fast_memory, timed=False),
-        Backend("lava", LAVA, None, _run_lava, _lava_memory, timed=True),
-        Backend("loihi2", LOIHI2, None, _run_loihi, _lava_memory, timed=True),
+        _backend("fast", "fast", "own simulator, bit-exact with Lava", batch=512),
+        _backend("lava", "lava", "Lava's process graph on Lava's CPU simulator", timed=True),
+        _backend("loihi2", "loihi", "a Loihi 2, through Intel's hardware packages", timed=True),
     )
 }
 
 
 def get(name: str) -> Backend:
-    """Return the backend of that name, or raise InputError that names those there are."""
+    """Return the backend called `name`, or raise an InputError that lists them."""
     if name not in BACKENDS:
-        raise InputError(f"{name!r} is no backend; the backends are {', '.join(BACKENDS)}")
+        raise InputError(f"{name!r} is not a backend; choose one of {', '.join(BACKENDS)}")
     return BACKENDS[name]

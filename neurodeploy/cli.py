@@ -300,15 +300,14 @@ def add_threads_option(options: argparse.ArgumentParser) -> None:
 
 
 def use_threads(threads: int | None) -> None:
-    """Set how many processor cores torch and numba use, once torch is imported."""
+    """Set how many processor cores torch and the simulator use, once torch is imported."""
     if threads is None:
         return
-    import numba
     import torch
 
-    there: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    numba.set_num_threads(min(threads, there))
-    # Afterwards: numba starts its threads there, which may tell OpenMP and torch another number.
+    from neurodeploy.hw_sim.kernels.shared import set_threads
+
+    set_threads(threads)
     torch.set_num_threads(min(threads, os.cpu_count() or threads))
 
 

@@ -153,7 +153,7 @@ def test_the_table_imports_no_simulator():
 
 def test_a_backend_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(
-        InputError, match="'gpu' is no backend; the backends are fast, lava, loihi2"
+        InputError, match="'gpu' is not a backend; choose one of fast, lava, loihi2"
     ):
         backends.get("gpu")
 

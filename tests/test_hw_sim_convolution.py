@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.kernels import convolution, event_sums, frames
-from neurodeploy.hw_sim.kernels.convolution import layout
+from neurodeploy.hw_sim.kernels import spike_buffer, synapses
 from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, fan_out
@@ -58,12 +57,12 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng)
     images = (rng.random((2, 3, *layer.input_shape)) < 0.5).astype(np.uint8)
-    arriving = frames.make(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
+    arriving = spike_buffer.make(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
     received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
-    convolution.conv_product(layer, arriving, received[0])
-    event_sums.conv_sums(arriving, *layout(layer), received[1])
+    synapses.conv_product(layer, arriving, received[0])
+    synapses.conv_sums(arriving, *synapses.layout(layer), received[1])
     for each in received:
-        given = frames.by_neuron(each, layer.shape)
+        given = spike_buffer.by_neuron(each, layer.shape)
         assert not given[:, :, 0].any()
         for sample, t in np.ndindex(2, 2):
             expected = correlate(layer, images[sample, t]).reshape(-1)
@@ -73,11 +72,11 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
 @pytest.mark.parametrize("rate", [0.1, 0.9])
 def test_the_sparse_and_the_dense_way_are_chosen_by_the_firing_rate(rate, monkeypatch):
     taken = []
-    monkeypatch.setattr(convolution, "conv_product", lambda *given: taken.append(given))
+    monkeypatch.setattr(synapses, "conv_product", lambda *given: taken.append(given))
     layer = random_layer(np.random.default_rng(1))
     spikes = np.random.default_rng(2).random((1, layer.inputs, 9)) < rate
     fast.run(QuantizedNetwork((layer,)), spikes.astype(np.uint8))
-    assert bool(taken) == (rate > convolution.DENSE_RATE)
+    assert bool(taken) == (rate > synapses.DENSE_RATE)
 
 
 def test_sums_wrap_at_24_bits_as_lava_s_do():
@@ -107,16 +106,16 @@ def test_the_wide_way_gives_the_correlation_too(seed):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng)
     images = rng.integers(-1000, 1000, (1, 2, *layer.input_shape)).astype(np.int32)
-    arriving = frames.make(images.reshape(1, 2, -1).transpose(0, 2, 1), layer.input_shape)
+    arriving = spike_buffer.make(images.reshape(1, 2, -1).transpose(0, 2, 1), layer.input_shape)
     received, lost = np.zeros((1, 2, layer.neurons), np.int32), np.zeros(1, np.int64)
-    convolution.wide_product(layer, arriving, received, lost)
-    given = frames.by_neuron(received, layer.shape)[0, :, 1]
+    synapses.wide_product(layer, arriving, received, lost)
+    given = spike_buffer.by_neuron(received, layer.shape)[0, :, 1]
     assert np.array_equal(given, correlate(layer, images[0, 0]).reshape(-1))
     assert not lost.any()
 
 
 def test_graded_spikes_are_never_a_product():
-    assert not convolution.pays(np.ones((1, 2, 3), np.int32))
+    assert not synapses.pays(np.ones((1, 2, 3), np.int32))
 
 
 def test_fan_out_counts_the_weights_that_a_spike_meets():

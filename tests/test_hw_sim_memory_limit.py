@@ -13,7 +13,8 @@ import pytest
 from neurodeploy.hw_sim import backends, memory
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.kernels import dense_cuba
-from neurodeploy.hw_sim.memory import BATCH_BYTES, Need, available, batch_size, fast
+from neurodeploy.hw_sim.memory import BATCH_BYTES, Need, available, batch_size
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 from neurodeploy.models.neurons import Sigma, SigmaDelta
@@ -196,7 +197,7 @@ def test_a_convolution_takes_as_many_places_as_a_product_looks_up():
     spikes = np.ones((1, network.inputs, 12), np.uint8)
     backends.get("fast").run(networks()["images"], np.ones((1, 512, 3), np.uint8))
     peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))
-    need = fast(network, 12)
+    need = fast.memory(network, 12)
     assert need.fixed >= 12 * 98 * 88 * 16 * 3 * 3
     assert 0.6 < peak / (need.fixed + need.sample) < 1
 
@@ -209,16 +210,16 @@ def test_a_narrow_layer_is_padded_to_what_the_kernel_steps_at_once():
     backends.get("fast").run(network, spikes[:, :, :9])
     peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))
     assert peak > 2 * 64 * steps
-    need = fast(network, steps)
+    need = fast.memory(network, steps)
     assert 0.7 < peak / (need.fixed + need.sample) < 1
 
 
 @pytest.mark.parametrize("threads", [1, 7])
 def test_every_thread_lists_the_spikes_of_all_senders_in_a_stretch(threads, monkeypatch):
-    monkeypatch.setattr("numba.get_num_threads", lambda: threads)
+    monkeypatch.setattr(fast, "num_threads", lambda: threads)
     lif = CubaLif(np.array([1024]), np.array([512]), 200)
     network = QuantizedNetwork((DenseLayer(np.ones((2, 65_000)), lif),))
-    assert fast(network, 10).fixed > threads * (dense_cuba.RING - 1) * 65_000 * 8
+    assert fast.memory(network, 10).fixed > threads * (dense_cuba.RING - 1) * 65_000 * 8
 
 
 def test_nothing_is_imported_that_other_systems_lack():

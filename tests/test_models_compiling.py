@@ -15,7 +15,7 @@ from neurodeploy.models.compiling import compile_kernel, sources_digest
 ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import numpy as np
-from neurodeploy.hw_sim.kernels.neuron_scans import step_cuba
+from neurodeploy.hw_sim.kernels.neurons import step_cuba
 numbers = lambda value: np.array([value], np.int32)
 voltage = numbers(0)
 step_cuba(numbers(3), numbers(0), numbers(0), np.int32(9), numbers(0), numbers(0), voltage,

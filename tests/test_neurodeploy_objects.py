@@ -87,7 +87,7 @@ def test_an_input_that_does_not_fit_is_refused_in_one_sentence(network, wrong, s
 
 
 def test_a_backend_that_is_not_there_or_a_limit_on_none_is_refused(network, spikes):
-    with pytest.raises(InputError, match="'gpu' is no backend"):
+    with pytest.raises(InputError, match="'gpu' is not a backend"):
         simulate(network, spikes, backend="gpu")
     with pytest.raises(InputError, match="time limit"):
         simulate(network, spikes, time_limit_s=3)

@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import int64, prange, uint64
+from numba import int64, uint64
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.kernels.event_sums import parallel
 from neurodeploy.hw_sim.kernels.lanes import (
     LANES,
     add_to,
@@ -23,11 +22,12 @@ from neurodeploy.hw_sim.kernels.lanes import (
     count_bits,
     kernel,
     load,
+    select,
     spread,
     store,
     widen,
 )
-from neurodeploy.hw_sim.kernels.neuron_steps import advance, advance_counting
+from neurodeploy.models import loihi
 from neurodeploy.models.compiling import compile_kernel
 
 SENDER_BITS = 16
@@ -260,22 +260,124 @@ def run_tile(plan, tile, frames, spikes, seen, scratch):
     return wraps, clips
 
 
-@parallel
-def run_layer(plan, frames, spikes, out_u, out_v, overflows, threads):
-    """Run a layer over a batch, tiles and samples in parallel.
+_DECAY_SHIFT = loihi.DECAY_SHIFT
+_LOW = loihi.DECAY_ONE - 1
+_SIGN = 31
+_LIMIT, _SPAN = loihi.CURRENT_LIMIT, 2 * loihi.CURRENT_LIMIT
+_VOLTAGE_MAX = loihi.VOLTAGE_MAX
+_SURE = loihi.CURRENT_LIMIT // 2 - 1
 
-    frames uint8 (B, T, S) of 0 and 1 -> spikes uint8 (B, T, K * W), states int32 (B, T, K * W)
-    unless their B is 0, numbers of wraps and clips in overflows int64 (2, K, B). Use as many
-    threads as numba does, `threads`.
+
+@kernel
+def decay(state, kept):
+    """Return sign(state) * ((|state| * kept) >> 12) of int32 lanes, as `models.cuba.decay` does.
+
+    With state = high * 4096 + low, 0 <= low < 4096, it is high * kept + ((low * kept) >> 12), where
+    4095 added to the product below 0 makes the shift, which rounds down, round toward zero.
     """
-    batch, items = len(frames), len(frames) * (plan.bias.size // plan.width)
-    parts = min(items, threads)
-    for part in prange(parts):
-        scratch = make_scratch(plan, frames.shape[2])
-        for item in range(items * part // parts, items * (part + 1) // parts):
-            tile, sample = item // batch, item % batch
-            u, v = min(sample, len(out_u)), min(sample, len(out_v))
-            seen = (out_u[u : u + 1].reshape(-1), out_v[v : v + 1].reshape(-1))
-            fired = spikes[sample].reshape(-1)
-            wraps, clips = run_tile(plan, tile, frames[sample], fired, seen, scratch)
-            overflows[0, tile, sample], overflows[1, tile, sample] = wraps, clips
+    upward = (state >> _SIGN) & _LOW
+    return (state >> _DECAY_SHIFT) * kept + (((state & _LOW) * kept + upward) >> _DECAY_SHIFT)
+
+
+@kernel
+def wrap_current(u):
+    """Return int32 lanes wrapped once into (-2^23, 2^23], as `models.cuba.wrap_current` does."""
+    return select(u > _LIMIT, u - _SPAN, select(u < 1 - _LIMIT, u + _SPAN, u))
+
+
+@kernel
+def clip_voltage(v):
+    """Return int32 lanes clipped to +-(2^23 - 1), as `models.cuba.clip_voltage` does."""
+    return select(v > _VOLTAGE_MAX, _VOLTAGE_MAX, select(v < -_VOLTAGE_MAX, -_VOLTAGE_MAX, v))
+
+
+@kernel
+def _constants(plan, at):
+    return (
+        load(plan.kept_current, at, LANES),
+        load(plan.kept_voltage, at, LANES),
+        load(plan.bias, at, LANES),
+    )
+
+
+@kernel
+def _input(plan, scratch, t, column):
+    """Return the weighted input of step t, int32 lanes shifted like the states."""
+    at = (t & (plan.ring - 1)) * plan.width + column
+    return widen(load(scratch.totals, at, LANES), 32) << plan.shift
+
+
+@kernel
+def advance(plan, first, column, scratch, span, spikes):
+    """Take LANES neurons through a stretch as if 24 bits were enough; return whether they were.
+
+    Counting wraps and clips takes a third of an update, and they are rare: instead, all bits that
+    a state ever used are collected, and the caller repeats a stretch in which one was too many.
+
+    first: where in the layer the tile begins, column where in the tile the neurons do, span: the
+    first step and the one after the last -> spikes uint8 (T * K * W,), states in `scratch`.
+    """
+    start, stop = span
+    kept_u, kept_v, bias = _constants(plan, first + column)
+    u, v = load(scratch.current, column, LANES), load(scratch.voltage, column, LANES)
+    used = spread(0, 32, LANES)
+    whole = plan.bias.size
+    for t in range(start, stop):
+        u = decay(u, kept_u) + _input(plan, scratch, t, column)
+        v = decay(v, kept_v) + u + bias
+        used = used | (u ^ (u >> _SIGN)) | (v ^ (v >> _SIGN))
+        fired = v > plan.threshold
+        v = select(fired, 0, v)
+        store(spikes, t * whole + first + column, fired)
+    if bits_of(used > _SURE):
+        return False
+    store(scratch.current, column, u)
+    store(scratch.voltage, column, v)
+    return True
+
+
+@kernel
+def advance_counting(plan, first, column, scratch, span, spikes, seen):
+    """Do as `advance` in 24 bits; return how many u wrapped and how many v were clipped.
+
+    seen: u and v after every step, int32 (T * K * W,) each, or empty ones.
+    """
+    start, stop = span
+    kept_u, kept_v, bias = _constants(plan, first + column)
+    u, v = load(scratch.current, column, LANES), load(scratch.voltage, column, LANES)
+    wraps, clips = 0, 0
+    whole = plan.bias.size
+    for t in range(start, stop):
+        driven = decay(u, kept_u) + _input(plan, scratch, t, column)
+        u = wrap_current(driven)
+        charged = decay(v, kept_v) + u + bias
+        v = clip_voltage(charged)
+        wraps += count_bits(bits_of(u != driven))
+        clips += count_bits(bits_of(v != charged))
+        fired = v > plan.threshold
+        v = select(fired, 0, v)
+        store(spikes, t * whole + first + column, fired)
+        if seen[0].size:
+            store(seen[0], t * whole + first + column, u)
+        if seen[1].size:
+            store(seen[1], t * whole + first + column, v)
+    store(scratch.current, column, u)
+    store(scratch.voltage, column, v)
+    return wraps, clips
+
+
+@compile_kernel
+def run_layer(start, stop, plan, buffer, spikes, out_u, out_v, overflows):
+    """Run items `start` to `stop` of a layer: its tiles, each over all samples.
+
+    buffer uint8 (B, T, S) of 0 and 1 -> spikes uint8 (B, T, K * W), states int32 (B, T, K * W)
+    unless their B is 0, numbers of wraps and clips in overflows int64 (2, K, B).
+    """
+    batch, scratch = len(buffer), make_scratch(plan, buffer.shape[2])
+    for item in range(start, stop):
+        tile, sample = item // batch, item % batch
+        u, v = min(sample, len(out_u)), min(sample, len(out_v))
+        seen = (out_u[u : u + 1].reshape(-1), out_v[v : v + 1].reshape(-1))
+        fired = spikes[sample].reshape(-1)
+        wraps, clips = run_tile(plan, tile, buffer[sample], fired, seen, scratch)
+        overflows[0, tile, sample], overflows[1, tile, sample] = wraps, clips

@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeGuard
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Overflows
 from neurodeploy.hw_sim.kernels.cuba_layer import run_layer
-from neurodeploy.hw_sim.kernels.frames import channels_last, late
 from neurodeploy.hw_sim.kernels.lanes import LANES
-from neurodeploy.hw_sim.kernels.shared import cache_per_layer
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer, run_parallel
+from neurodeploy.hw_sim.kernels.spike_buffer import apply_delays, channels_last
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import DenseLayer, Layer, Shape, each_neuron
@@ -194,17 +193,18 @@ def run(
     """
     batch, steps, _ = arriving.shape
     plan, delays = _plan(layer, before)
-    width, threads = plan.bias.size, numba.get_num_threads()
+    width = plan.bias.size
     spikes = np.empty((batch, steps, width), np.uint8)
     kept = batch if states else 0
     current = np.empty((0 if voltage_alone else kept, steps, width), np.int32)
     voltage = np.empty((kept, steps, width), np.int32)
     overflows = np.zeros((2, width // plan.width, batch), np.int64)
-    run_layer(plan, arriving, spikes, current, voltage, overflows, threads)
-    seen = current, voltage
+    items = batch * (width // plan.width)
+    run_parallel(run_layer, items, plan, arriving, spikes, current, voltage, overflows)
     if delays is not None:
-        spikes, seen = late(spikes, delays), (late(current, delays), late(voltage, delays))
-    return spikes, seen, Overflows(*overflows.sum(1))
+        spikes = apply_delays(spikes, delays)
+        current, voltage = apply_delays(current, delays), apply_delays(voltage, delays)
+    return spikes, (current, voltage), Overflows(*overflows.sum(1))
 
 
 @cache_per_layer
@@ -218,8 +218,3 @@ def _plan(layer: DenseLayer, before: Shape) -> tuple[LayerPlan, IntArray | None]
     shifted = layer.delay_kind == "dendritic" and not biased
     plan = plan_layer(layer, bias << loihi.ACTIVATION_SHIFT if biased else None)
     return plan, layer.delay[:, 0] if shifted else None
-
-
-def parts(layer: Layer) -> int:
-    """Return how many parts of a layer can run side by side for one sample."""
-    return -(-layer.neurons // TILE) if isinstance(layer, DenseLayer) else 1

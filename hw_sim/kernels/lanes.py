@@ -48,7 +48,12 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     The counts, which are atomic and taken for every slice, cost W1 a quarter of its time; what is
     compiled so must not make arrays.
     """
-    options: Any = {"forceinline": True, "_nrt": False, "no_cfunc_wrapper": True}
+    options: Any = {
+        "forceinline": True,
+        "_nrt": False,
+        "no_cfunc_wrapper": True,
+        "no_cpython_wrapper": True,
+    }
     return cast("Callable[..., Any]", compile_kernel(function, **options))
 
 

@@ -1,67 +1,106 @@
-"""What kernels share: how many processor cores they use, and results cached per layer."""
+"""What the kernels share: threads, and results cached per layer."""
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from functools import lru_cache, wraps
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numba
-from numba.np.ufunc.parallel import threading_layer
 
+from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.layers import Layer
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
-def cache_per_layer(make: Callable[..., Made]) -> Callable[..., Made]:
-    """Return `make`, a function of a layer and hashable values, so that it keeps what it returns
-    for as long as the layer lives."""
-    kept: WeakKeyDictionary[Layer, dict[Any, Made]] = WeakKeyDictionary()
+def cache_per_layer(compute: Callable[..., T]) -> Callable[..., T]:
+    """Cache what a function of a layer and hashable values returns, as long as the layer lives."""
+    cache: WeakKeyDictionary[Layer, dict[Any, T]] = WeakKeyDictionary()
 
-    @wraps(make)
-    def once(layer: Layer, *values: Any) -> Made:
-        of_layer = kept.setdefault(layer, {})
+    @wraps(compute)
+    def cached(layer: Layer, *values: Any) -> T:
+        of_layer = cache.setdefault(layer, {})
         if values not in of_layer:
-            of_layer[values] = make(layer, *values)
+            of_layer[values] = compute(layer, *values)
         return of_layer[values]
 
-    return once
+    return cached
+
+
+_limit: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+def num_threads() -> int:
+    """Return how many threads kernels use."""
+    there: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return min(_limit.get() or there, there)
+
+
+def set_threads(threads: int) -> None:
+    """Let kernels that this thread calls use at most so many threads from now on."""
+    _limit.set(threads)
 
 
 @contextmanager
-def limited_to(threads: int | None, parts: int) -> Iterator[None]:
-    """Let kernels use so many threads, all there are for None, and no more than there are parts of
-    the work: waking a thread that finds nothing to do takes longer than a small network."""
-    before = numba.get_num_threads()
-    threads = max(1, min(threads or before, parts))
-    with _one_at_a_time():
-        numba.set_num_threads(min(threads, before))
-        try:
-            yield
-        finally:
-            numba.set_num_threads(before)
-
-
-_RUNNING = threading.RLock()
-
-
-def _one_at_a_time() -> AbstractContextManager[Any]:
-    """Return a lock where numba has but its own pool of threads, which ends the process when two
-    threads of Python use it at once; OpenMP's and TBB's may be shared."""
+def limit_threads(threads: int | None) -> Iterator[None]:
+    """Let kernels use at most so many threads; None changes nothing."""
+    before = _limit.set(_limit.get() if threads is None else threads)
     try:
-        shared = threading_layer() != "workqueue"
-    except ValueError:  # which one it is shows with the first kernel
-        shared = False
-    return nullcontext() if shared else _RUNNING
+        yield
+    finally:
+        _limit.reset(before)
 
 
-def products_alike() -> AbstractContextManager[Any]:
+def run_parallel(kernel: Callable[..., None], count: int, *arguments: Any) -> None:
+    """Call `kernel(start, stop, *arguments)` for parts of range(count), one per thread.
+
+    The threads are Python's, and kernels release its lock: numba's own `parallel=True` takes twice
+    as long to compile, and its threads may not be shared by threads of Python.
+    """
+    parts = min(num_threads(), count)
+    edges = [count * part // max(parts, 1) for part in range(parts + 1)]
+    spans = list(pairwise(edges))
+    others = [_pool().submit(kernel, start, stop, *arguments) for start, stop in spans[1:]]
+    if count:
+        kernel(0, edges[1], *arguments)
+    for other in others:
+        other.result()
+
+
+def parallel(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile `function(start, stop, *arrays)`, and split the first axis of its first array.
+
+    The result takes `arrays` and runs the function on all threads; see `run_parallel`.
+    """
+    kernel = compile_kernel(function)
+
+    @wraps(function)
+    def run(*arrays: Any) -> None:
+        run_parallel(kernel, len(arrays[0]), *arrays)
+
+    return run
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="kernels")
+
+
+# A forked process has only one thread.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def limit_products() -> AbstractContextManager[Any]:
     """Let matrix products use as many threads as the kernels do."""
-    limit = _products().limit(limits=numba.get_num_threads(), user_api="blas")
+    limit = _products().limit(limits=num_threads(), user_api="blas")
     return cast("AbstractContextManager[Any]", limit)
 
 

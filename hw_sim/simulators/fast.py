@@ -8,6 +8,7 @@ layer to layer in `frames`, (B samples, T steps, N neurons padded).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,20 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, driven
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.kernels import convolution, dense_cuba, event_sums, frames, neuron_scans
-from neurodeploy.hw_sim.kernels.convolution import layout
-from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limited_to
+from neurodeploy.hw_sim.kernels import dense_cuba, neurons, spike_buffer, synapses
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limit_threads, num_threads
+from neurodeploy.hw_sim.memory import STATES, Need
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import (
     ConvLayer,
+    DenseLayer,
     InputLayer,
     Layer,
     RecurrentLayer,
     Shape,
     each_neuron,
+    weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif, Delta, SigmaDelta
@@ -49,15 +52,14 @@ def run(
     """
     inputs = check_input(network, spikes)
     voltage = network.readout == "voltage"
-    side_by_side = len(inputs) * max(map(dense_cuba.parts, network.layers))
-    with limited_to(options.threads, side_by_side):
+    with limit_threads(options.threads):
         runs, shape = [], network.layers[0].input_shape
-        sent = frames.make(inputs, shape)
+        sent = spike_buffer.make(inputs, shape)
         for layer in network.layers:
             asked = options.states or (voltage and layer is network.layers[-1])
             sent, states, overflows = _run_layer(layer, shape, sent, states=asked)
             shape = layer.shape
-            runs.append((frames.by_neuron(sent, shape), states, overflows))
+            runs.append((spike_buffer.by_neuron(sent, shape), states, overflows))
     spikes_of, states_of, overflows_of = zip(*runs)
     return Activity(
         inputs,
@@ -83,17 +85,16 @@ def voltages(
     layer = network.layers[index]
     before = network.layers[index - 1].shape if index else layer.input_shape
     values = activity.spikes[index - 1] if index else activity.inputs
-    arriving = frames.make(values[samples], before)
-    with limited_to(None, len(arriving) * dense_cuba.parts(layer)):
-        if dense_cuba.runs(layer, arriving):
-            seen = dense_cuba.run(layer, before, arriving, states=True, voltage_alone=True)[1]
-            voltage = seen[1]
-        else:
-            received = _received(layer, before, arriving)
-            both = np.zeros((2, *received.shape), np.int32)
-            _scan(layer, received, both)
-            voltage = both[1]
-    return frames.by_neuron(voltage, layer.shape)
+    arriving = spike_buffer.make(values[samples], before)
+    if dense_cuba.runs(layer, arriving):
+        seen = dense_cuba.run(layer, before, arriving, states=True, voltage_alone=True)[1]
+        voltage = seen[1]
+    else:
+        received = _received(layer, before, arriving)
+        both = np.zeros((2, *received.shape), np.int32)
+        _scan(layer, received, both)
+        voltage = both[1]
+    return spike_buffer.by_neuron(voltage, layer.shape)
 
 
 def _run_layer(
@@ -115,7 +116,7 @@ def _run_layer(
     if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
         received = np.zeros_like(received)  # the input drives v, and not as a current
         kept = received, kept[1]
-    shown = (frames.by_neuron(each, layer.shape) for each in (*kept, received))
+    shown = (spike_buffer.by_neuron(each, layer.shape) for each in (*kept, received))
     return sent, States(*shown), overflows
 
 
@@ -129,26 +130,26 @@ def _received(
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
     if isinstance(layer, ConvLayer):
-        if convolution.pays(arriving):
-            convolution.conv_product(layer, arriving, received)
-        elif convolution.may_leave_32_bits(layer, arriving):
+        if synapses.pays(arriving):
+            synapses.conv_product(layer, arriving, received)
+        elif synapses.may_leave_32_bits(layer, arriving):
             counts = np.zeros(len(arriving), np.int64) if lost is None else lost
-            convolution.wide_product(layer, arriving, received, counts)
+            synapses.wide_product(layer, arriving, received, counts)
         else:
-            event_sums.conv_sums(arriving, *layout(layer), received)
-        event_sums.wrap_sums(received)
+            synapses.conv_sums(arriving, *synapses.layout(layer), received)
+        synapses.wrap_sums(received)
     else:
-        event_sums.dense_sums(arriving, *_matrix(layer, before), received)
+        synapses.dense_sums(arriving, *_matrix(layer, before), received)
     return received
 
 
 @cache_per_layer
 def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
     """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
-    weight = frames.channels_last(layer.weight, before)
+    weight = spike_buffer.channels_last(layer.weight, before)
     delay = layer.delay
     if delay.shape[1] > 1:
-        delay = frames.channels_last(delay, before)
+        delay = spike_buffer.channels_last(delay, before)
     return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
 
 
@@ -173,32 +174,32 @@ def _scan(
 ) -> tuple[NDArray[Any], Overflows]:
     """Return frames of what the neurons of a layer send, and their overflows."""
     neuron, own = layer.neuron, _feedback(layer)
-    size = (*received.shape[:2], frames.padded(layer.neurons))
+    size = (*received.shape[:2], spike_buffer.padded(layer.neurons))
     sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
     counts = np.zeros((2, len(received)), np.int64)
     if isinstance(neuron, CubaLif):
-        neuron_scans.scan_cuba(received, *_cuba(layer), *own, sent, states, counts)
+        neurons.scan_cuba(received, *_cuba(layer), *own, sent, states, counts)
     elif isinstance(neuron, Delta):
         shift = neuron.spike_exp + neuron.state_exp
         threshold = np.int32(neuron.threshold << shift)
-        neuron_scans.scan_delta(
+        neurons.scan_delta(
             received, np.int32(shift), threshold, np.int32(neuron.state_exp), sent, states
         )
     elif isinstance(neuron, SigmaDelta):
         shift = neuron.spike_exp + neuron.state_exp
-        neuron_scans.scan_sigma_delta(
+        neurons.scan_sigma_delta(
             received, _each(layer, neuron.bias) << np.int32(shift),
             np.int32(neuron.threshold << shift), np.int32(neuron.state_exp),
             *own, sent, states, counts,
         )  # fmt: skip
     else:
-        neuron_scans.scan_sigma(received, *own, sent, states, counts)
+        neurons.scan_sigma(received, *own, sent, states, counts)
     return sent, Overflows(*counts)
 
 
 @cache_per_layer
 def _cuba(layer: Layer) -> tuple[Any, ...]:
-    """Return what `neuron_scans.scan_cuba` takes of a layer's neurons."""
+    """Return what `neurons.scan_cuba` takes of a layer's neurons."""
     neuron: Any = layer.neuron
     shift = np.int32(loihi.ACTIVATION_SHIFT)
     if isinstance(layer, InputLayer):  # the input drives v as a current that decays at once would
@@ -216,4 +217,79 @@ def _cuba(layer: Layer) -> tuple[Any, ...]:
 def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
     """Return a parameter as one value a neuron in the order of frames, int32 (N,)."""
     each = each_neuron(np.asarray(values, np.int32), layer.shape)
-    return np.ascontiguousarray(frames.channels_last(each, layer.shape))
+    return np.ascontiguousarray(spike_buffer.channels_last(each, layer.shape))
+
+
+def memory(network: QuantizedNetwork, steps: int) -> Need:
+    """Return what the fast backend takes: every layer's spikes, and one layer at work."""
+    graded = [_takes_numbers(network), *(layer.neuron.graded for layer in network.layers)]
+    sent, work, spare = [], [], 0  # spare: buffers of images, of which the spikes are a copy
+    for layer, numbers in zip(network.layers, graded):
+        own = _padded(layer, numbers) * (4 if layer.neuron.graded else 1)
+        before, spare = spare, own if len(layer.shape) == 3 else 0
+        sent.append(own)
+        work.append(before + spare + _work(layer, numbers))
+    if network.readout == "voltage":
+        work[-1] += 4 * STATES * _padded(network.layers[-1], graded[-2])
+    inputs = (network.inputs + spike_buffer.padded(network.inputs)) * (4 if graded[0] else 1)
+    weights = sum(map(_weights, network.layers))
+    rooms = max(_room(layer, numbers) for layer, numbers in zip(network.layers, graded))
+    places = sum(4 * _places(layer) for layer in network.layers)
+    return Need(weights + places + rooms, steps * (inputs + sum(sent) + max(work)))
+
+
+def _takes_numbers(network: QuantizedNetwork) -> bool:
+    """Tell whether the input is integers of 32 bits, not spikes of 0 or 1."""
+    return bool(network.message_bits) or isinstance(network.layers[0], InputLayer)
+
+
+def _in_one_kernel(layer: Layer, numbers: bool) -> bool:
+    """Tell whether `dense_cuba` runs the layer, on spikes that are no numbers."""
+    return isinstance(layer, DenseLayer) and isinstance(layer.neuron, CubaLif) and not numbers
+
+
+def _padded(layer: Layer, numbers: bool) -> int:
+    """Return the neurons of a layer with what pads them in one step."""
+    if not _in_one_kernel(layer, numbers):
+        return spike_buffer.padded(layer.neurons)
+    tiles = -(-layer.neurons // dense_cuba.TILE)
+    return tiles * dense_cuba.padded(-(-layer.neurons // tiles))
+
+
+def _work(layer: Layer, numbers: bool) -> int:
+    """Return the bytes of a step while a layer is at work, beyond the spikes that it sends."""
+    if _in_one_kernel(layer, numbers):  # it shifts spikes by the delays of neurons in a copy
+        return _padded(layer, numbers) if layer.delay_kind == "dendritic" else 0
+    return (12 if isinstance(layer, InputLayer) else 4) * layer.neurons
+
+
+def _weights(layer: Layer) -> int:
+    """Return the bytes of a layer's weights and delays, with what the kernels make of them."""
+    padded = 3 * _padded(layer, numbers=False) * layer.inputs
+    stored = sum(array.size for array in weights_of(layer))
+    return 8 * stored + (padded if isinstance(layer, DenseLayer) else 0)
+
+
+def _room(layer: Layer, numbers: bool) -> int:
+    """Return the bytes that the threads work in, and a convolution as a product."""
+    threads = num_threads()
+    if _in_one_kernel(layer, numbers):  # two lists of spikes and a ring of inputs
+        width = min(_padded(layer, numbers), 2 * dense_cuba.TILE)
+        return threads * 4 * dense_cuba.RING * (2 * spike_buffer.padded(layer.inputs) + width)
+    if not isinstance(layer, ConvLayer):
+        return threads * 4 * layer.inputs
+    places, outputs = _places(layer) // layer.groups, layer.neurons // layer.groups
+    if numbers:
+        return 17 * places + 24 * outputs
+    patches = max(synapses.PATCH_BYTES, 4 * places)
+    product = -(-patches // (4 * places)) * 4 * outputs
+    # the next patches are made while the last are still there
+    return max(8 * places, 2 * patches + product, threads * 4 * layer.inputs)
+
+
+def _places(layer: Layer) -> int:
+    """Return the senders that a product looks up for a convolution: output places times weights
+    of a kernel, in every group."""
+    if not isinstance(layer, ConvLayer):
+        return 0
+    return layer.groups * math.prod(layer.shape[1:]) * math.prod(layer.weight.shape[1:])

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity, States, check_input
 from neurodeploy.hw_sim.backends import RunOptions
+from neurodeploy.hw_sim.memory import STATES, Need
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
 from neurodeploy.models.errors import BackendError, require
 from neurodeploy.models.lava_compat import from_lava
+from neurodeploy.models.layers import weights_of
 from neurodeploy.models.network import QuantizedNetwork
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -103,3 +105,19 @@ def collect(
             load(indices[-1], "voltage")[:, :, -1] if network.readout == "voltage" else None
         ),
     )
+
+
+LAVA_BYTES = 80 * 10**6
+PROCESS_BYTES = 15 * 10**6
+"""What Lava's simulator takes for itself, and for each of its processes beyond what they share."""
+
+
+def memory(network: QuantizedNetwork, steps: int) -> Need:
+    """Return what Lava takes: its processes, and copies of spikes and input on their way."""
+    sent = sum(layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers)
+    if network.readout == "voltage":
+        sent += 4 * STATES * network.layers[-1].neurons
+    weights = sum(array.size for layer in network.layers for array in weights_of(layer))
+    processes = 3 + 2 * len(network.layers)
+    fixed = LAVA_BYTES + PROCESS_BYTES * processes + 24 * weights
+    return Need(fixed, steps * (16 * network.inputs + 4 * sent))

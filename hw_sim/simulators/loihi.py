@@ -20,7 +20,7 @@ from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.hw_sim.design_rules import delays_fit, weights_fit
 from neurodeploy.hw_sim.placement import place
-from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.simulators import fast, lava
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import InputLayer, QuantizedNetwork
@@ -160,3 +160,6 @@ def summarize(samples: Sequence[dict[str, Any]], *, steps: int) -> Measured:
         energy_per_sample_uj=Breakdown(*energy.mean(axis=0).tolist()),
         time_per_step_us=float((energy[:, 0] / power[:, 0]).mean() / steps) if timed else None,
     )
+
+
+memory = lava.memory  # both build Lava's graph

@@ -11,10 +11,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import prange, uint64
+from numba import uint64
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.kernels.event_sums import parallel
+from neurodeploy.hw_sim.kernels.shared import parallel
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.layers import Shape
 
@@ -70,11 +70,11 @@ def _depth(shape: Shape) -> tuple[int, int]:
 
 
 @parallel
-def _turn_bytes(values, words):
+def _turn_bytes(start, stop, values, words):
     """Do as `make` with bytes, eight neurons a word, lowest first: a quarter of the time."""
     steps = values.shape[2]
     silent = np.zeros(steps, np.uint8)
-    for sample in prange(values.shape[0]):
+    for sample in range(start, stop):
         for k in range(words.shape[2]):
             a, b = _row(values, sample, 8 * k, silent), _row(values, sample, 8 * k + 1, silent)
             c, d = _row(values, sample, 8 * k + 2, silent), _row(values, sample, 8 * k + 3, silent)
@@ -92,19 +92,19 @@ def _row(values, sample, neuron, silent):
 
 
 @parallel
-def _turn(values, channels, places, frames):
-    for sample in prange(values.shape[0]):
-        for start in range(0, values.shape[2], _BLOCK):
+def _turn(start, stop, values, channels, places, frames):
+    for sample in range(start, stop):
+        for begin in range(0, values.shape[2], _BLOCK):
             for channel in range(channels):
                 for place in range(places):
                     source = values[sample, channel * places + place]
-                    for t in range(start, min(start + _BLOCK, values.shape[2])):
+                    for t in range(begin, min(begin + _BLOCK, values.shape[2])):
                         frames[sample, t, place * channels + channel] = source[t]
 
 
 @parallel
-def _turn_back(frames, channels, places, values):
-    for sample in prange(values.shape[0]):
+def _turn_back(start, stop, frames, channels, places, values):
+    for sample in range(start, stop):
         for place in range(places):
             for channel in range(channels):
                 target = values[sample, channel * places + place]
@@ -115,7 +115,7 @@ def _turn_back(frames, channels, places, values):
 _EIGHT = 8
 
 
-def late(values: NDArray[Any], delays: NDArray[np.integer]) -> NDArray[Any]:
+def apply_delays(values: NDArray[Any], delays: NDArray[np.integer]) -> NDArray[Any]:
     """Return values of neurons (B, T, N padded) later by their delays (N,); what is moved past the
     end is lost, and zeros come before. The length of a frame is a multiple of eight."""
     steps_later = np.zeros(values.shape[2], np.int64)
@@ -129,10 +129,10 @@ def late(values: NDArray[Any], delays: NDArray[np.integer]) -> NDArray[Any]:
 
 
 @parallel
-def _move_spikes(spikes, words, delays, result):
+def _move_spikes(start, stop, spikes, words, delays, result):
     """Move bytes of 0 and 1, eight at a time where none fired."""
     steps = spikes.shape[1]
-    for sample in prange(spikes.shape[0]):
+    for sample in range(start, stop):
         for t in range(steps):
             for k in range(words.shape[2]):
                 if words[sample, t, k]:
@@ -142,8 +142,8 @@ def _move_spikes(spikes, words, delays, result):
 
 
 @parallel
-def _move(values, delays, result):
-    for sample in prange(values.shape[0]):
+def _move(start, stop, values, delays, result):
+    for sample in range(start, stop):
         for t in range(values.shape[1]):
             for j in range(values.shape[2]):
                 if t >= delays[j]:

@@ -10,9 +10,10 @@ other (0, 0): what it sends is received again, later in `received`.
 from __future__ import annotations
 
 import numpy as np
-from numba import int32, int64, prange
+from numba import int32, int64
 
-from neurodeploy.hw_sim.kernels.event_sums import parallel, receive
+from neurodeploy.hw_sim.kernels.shared import parallel
+from neurodeploy.hw_sim.kernels.synapses import receive
 from neurodeploy.models import loihi
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
@@ -56,11 +57,12 @@ def feed_back(received, sent, rows, delays, t):
 
 @parallel
 def scan_cuba(
-    received, kept_current, kept_voltage, threshold, bias, rows, delays, sent, states, overflows
-):
+    start, stop, received, kept_current, kept_voltage, threshold, bias, rows, delays, sent, states,
+    overflows,
+):  # fmt: skip
     """Run CUBA LIF neurons over all steps; arguments as in `step_cuba` and above."""
-    batch, steps, neurons = received.shape
-    for sample in prange(batch):
+    _, steps, neurons = received.shape
+    for sample in range(start, stop):
         current = np.zeros(neurons, np.int32)
         voltage = np.zeros(neurons, np.int32)
         for t in range(steps):
@@ -90,10 +92,10 @@ def send_change(activation, before, residue, threshold, state_exp):
 
 
 @parallel
-def scan_delta(received, shift, threshold, state_exp, sent, states):
+def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states):
     """Run delta neurons over all steps: `received` is the input, `shift` int32 its exponents."""
-    batch, steps, neurons = received.shape
-    for sample in prange(batch):
+    _, steps, neurons = received.shape
+    for sample in range(start, stop):
         before = np.zeros(neurons, np.int32)
         residue = np.zeros(neurons, np.int32)
         for t in range(steps):
@@ -107,14 +109,16 @@ def scan_delta(received, shift, threshold, state_exp, sent, states):
 
 
 @parallel
-def scan_sigma_delta(received, bias, threshold, state_exp, rows, delays, sent, states, overflows):
+def scan_sigma_delta(
+    start, stop, received, bias, threshold, state_exp, rows, delays, sent, states, overflows
+):
     """Run sigma-delta neurons with ReLU over all steps.
 
     bias int32 (N,) and threshold int32 are shifted as the states are. A sum that leaves 32 bits
     wraps and is counted.
     """
-    batch, steps, neurons = received.shape
-    for sample in prange(batch):
+    _, steps, neurons = received.shape
+    for sample in range(start, stop):
         sigma = np.zeros(neurons, np.int32)
         before = np.zeros(neurons, np.int32)
         residue = np.zeros(neurons, np.int32)
@@ -133,10 +137,10 @@ def scan_sigma_delta(received, bias, threshold, state_exp, rows, delays, sent, s
 
 
 @parallel
-def scan_sigma(received, rows, delays, sent, states, overflows):
+def scan_sigma(start, stop, received, rows, delays, sent, states, overflows):
     """Run sigma neurons over all steps: they send the sum of all that they received."""
-    batch, steps, neurons = received.shape
-    for sample in prange(batch):
+    _, steps, neurons = received.shape
+    for sample in range(start, stop):
         sigma = np.zeros(neurons, np.int32)
         for t in range(steps):
             for j in range(neurons):
