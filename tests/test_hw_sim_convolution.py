@@ -10,7 +10,6 @@ import pytest
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import spike_buffer, synapses
 from neurodeploy.hw_sim.simulators import fast, lava
-from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, fan_out
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
 
@@ -140,25 +139,3 @@ def test_an_image_flattens_through_channel_height_and_width():
     activity = fast.run(QuantizedNetwork((image, dense)), spikes, RunOptions())
     assert np.argwhere(activity.spikes[0][0]).tolist() == [[1, 1], [5, 1]]
     assert np.argwhere(activity.spikes[1][0]).tolist() == [[1, 2], [5, 2]]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"weight": np.zeros((2, 1, 3))}, "weight has shape"),
-        ({"weight": np.zeros((2, 3, 1, 1))}, "do not fit a kernel for 3 input channels a group"),
-        ({"weight": np.zeros((3, 1, 1, 1)), "groups": 2}, "in 2 groups do not fit"),
-        ({"weight": np.zeros((2, 1, 5, 1))}, "does not fit the input"),
-        ({"stride": 0}, "stride is 0; it needs a height and a width from 1"),
-        ({"padding": (1, 2, 3)}, "padding is"),
-        ({"dilation": -1}, "dilation is -1"),
-        ({"input_shape": (4, 4)}, "input_shape is"),
-    ],
-)
-def test_a_convolution_that_cannot_be_is_refused(changes, message):
-    fields = {"weight": np.zeros((2, 2, 1, 1)), "input_shape": (2, 4, 4), "neuron": NEURON}
-    if changes.get("groups") or ("weight" in changes and changes["weight"].shape[1] == 1):
-        fields["input_shape"] = (1, 4, 4)
-    with pytest.raises(InputError) as caught:
-        ConvLayer(**{**fields, **changes})
-    assert message in str(caught.value)

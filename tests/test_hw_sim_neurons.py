@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.readout import outputs
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
-from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import (
     CubaLif,
     Delta,
@@ -105,25 +103,3 @@ def test_groups_of_neurons_answer_together():
     network = QuantizedNetwork((layer,), neurons_per_output=2)
     activity = fast.run(network, np.array([[[1, 1, 0]]]))
     assert outputs(network, activity).tolist() == [[2, 4]]
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Delta(131072), "threshold holds 131072"),
-        (lambda: SigmaDelta(0, spike_exp=8), "spike_exp holds 8; the range is 0 to 7"),
-        (lambda: SigmaDelta(0, bias=np.array([40000])), "bias holds 40000"),
-        (lambda: CubaLif(0, 0, 1, bias=np.array([4096])), "bias holds 4096"),
-        (lambda: CubaLif(0, 0, 131073), "threshold holds 131073"),
-        (lambda: InputLayer(SigmaDelta(0), (1,)), "an input layer has SigmaDelta neurons"),
-        (
-            lambda: InputLayer(CubaLif(0, 0, 1, bias=np.array([1])), (1,)),
-            "give the layer an offset",
-        ),
-        (lambda: RecurrentLayer([[1]], [[1, 2]], CubaLif(0, 0, 1)), "recurrent has shape (1, 2)"),
-    ],
-)
-def test_what_cannot_be_is_refused(make, message):
-    with pytest.raises(InputError) as caught:
-        make()
-    assert message in str(caught.value)
