@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import resource
 from dataclasses import replace
@@ -25,30 +23,21 @@ def samples(dense: object) -> None:
 INPUT = ("--input", "x.npy")
 
 
-def test_a_network_given_to_export_is_exported_already(command):
-    code, out, err = command("export", "dense.net")
-    assert (code, out) == (2, "")
-    assert "exported already" in err
-    assert "python -m neurodeploy.report dense.net" in err
-
-
 @pytest.mark.parametrize(
-    ("name", "content"), [("README.md", b"# Read me\n"), ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(9))]
+    ("words", "content", "named"),
+    [
+        (("export", "dense.net"), None, ("already", "python -m neurodeploy.report dense.net")),
+        (("report", "README.md", *INPUT), b"# Read me\n", ("README.md", "HDF5", ".net")),
+        (("report", "a.png", *INPUT), b"\x89PNG\r\n\x1a\n" + bytes(9), ("a.png", "HDF5", ".net")),
+        (("report", "model.pt"), b"PK", ("python -m neurodeploy.export model.pt",)),
+    ],
 )
-def test_a_file_of_another_kind_is_named_and_what_to_give(command, name, content):
-    Path(name).write_bytes(content)
-    code, _, err = command("report", name, *INPUT)
-    assert code == 2
-    assert f"{name} is no HDF5 file" in err
-    assert ".net file" in err
-    assert "again" not in err
-
-
-def test_a_checkpoint_is_to_be_exported_first_with_the_command(command):
-    Path("model.pt").write_bytes(b"PK")
-    code, _, err = command("report", "model.pt")
-    assert code == 2
-    assert "python -m neurodeploy.export model.pt" in err
+def test_a_file_of_another_kind_is_named_and_what_to_do_with_it(command, words, content, named):
+    if content is not None:
+        Path(words[1]).write_bytes(content)
+    code, out, err = command(*words)
+    assert (code, out) == (2, "")
+    assert all(word in err for word in named)
 
 
 def test_the_folder_of_a_run_stands_for_its_network(command, dense):
@@ -109,51 +98,8 @@ def test_a_full_disk_leaves_no_half_of_the_figures(capsys):
     assert not Path("page.html").exists()
 
 
-def test_the_usage_tells_when_a_network_is_needed(capsys):
-    with pytest.raises(SystemExit):
-        report.main(["--help"])
-    usage = capsys.readouterr().out.split("\n\n")[0]
-    assert "report model.net" in usage
-    assert "--compare a.net b.net" in usage
-    assert "[model.net]" not in usage
-
-
-def test_a_brief_report_is_the_beginning_of_the_whole(command):
-    whole = command("report", "dense.net", *INPUT)[1]
-    brief = command("report", "dense.net", *INPUT, "--brief")[1]
-    assert whole.startswith(brief)
-    assert len(brief.splitlines()) <= 24
-
-
 @pytest.fixture
 def other(dense) -> None:
     last = dense.layers[1]
     changed = replace(last, neuron=replace(last.neuron, threshold=last.neuron.threshold + 9))
     netx.write(replace(dense, layers=(dense.layers[0], changed)), Path("b.net"))
-
-
-def test_networks_side_by_side_are_rows_of_csv(command, other):
-    code, out, err = command("report", "dense.net", "--compare", "b.net", *INPUT, "--csv")
-    assert (code, err) == (0, "")
-    rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["network"] for row in rows] == ["dense.net", "b.net"]
-    made = json.loads(command("report", "b.net", *INPUT, "--json")[1])
-    assert made["network"]["sha256"] in {cell for row in rows for cell in row.values()}
-
-
-@pytest.mark.parametrize("words", [(), ("--compare", "b.net", "--json")])
-def test_csv_is_of_several_networks_alone(command, other, words):
-    code, _, err = command("report", "dense.net", *words, *INPUT, "--csv")
-    assert code == 2
-    assert "--csv" in err
-
-
-def test_networks_side_by_side_are_a_page(command, other):
-    code, out, err = command(
-        "report", "dense.net", "--compare", "b.net", *INPUT, "--html", "p.html"
-    )
-    assert (code, err) == (0, "")
-    assert "Wrote p.html" in out
-    page = Path("p.html").read_text()
-    assert "dense.net" in page
-    assert "b.net" in page
