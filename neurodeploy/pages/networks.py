@@ -43,7 +43,7 @@ COUNTED: Final = (
 )
 ON_CHIP: Final = (
     Field("fits", lambda e: not e.problems),
-    *(field for group in SIZE for field in group),
+    *SIZE,
     Field("real time kept", known("real_time.keeps_up")),
     Field("steps to decision", known("decision.num_steps")),
     ENERGY,
@@ -70,7 +70,7 @@ def tables(entries: Sequence[Entry]) -> dict[str, Table]:
 def _table(
     entries: Sequence[Entry], title: str, fields: Sequence[Field], items: Sequence[Any]
 ) -> Table:
-    columns = [column for field in fields for column in read_fields((field,), items)]
+    columns = list(read_fields(fields, items))
     names = [cell(entry.name) for entry in entries]
     rows = tuple(zip(names, *(cells for _, cells in columns)))
     return Table(title, ("network", *(label for label, _ in columns)), rows)

@@ -20,7 +20,6 @@ from neurodeploy.pages.tables import (
     NONE,
     Cell,
     Field,
-    Group,
     Table,
     Value,
     amount,
@@ -253,43 +252,42 @@ def known(path: str) -> Callable[[Estimated], Any]:
     return read
 
 
-SIZE: Final[tuple[Group, ...]] = (
-    (NEUROCORES,),
-    (Field("chips", lambda e: e.placement.chips),),
+SIZE: Final = (
+    NEUROCORES,
+    Field("chips", lambda e: e.placement.chips),
 )
-TIME: Final[tuple[Group, ...]] = (
-    (
-        Field("mean time step", lambda e: e.latency.step_s, "s"),
-        Field("  busiest neurocore", lambda e: e.latency.busy_s, "s"),
-        Field("  longest route", lambda e: e.latency.way_s, "s"),
-        Field("  barrier", lambda e: e.latency.barrier_s, "s"),
-        Field("longest time step", lambda e: e.latency.peak_step_s, "s"),
-    ),
-    (LATENCY,),
-    (Field("samples per second", lambda e: e.latency.samples_per_s),),
+TIME: Final = (
+    Field("mean time step", lambda e: e.latency.step_s, "s"),
+    Field("  busiest neurocore", lambda e: e.latency.busy_s, "s"),
+    Field("  longest route", lambda e: e.latency.way_s, "s"),
+    Field("  barrier", lambda e: e.latency.barrier_s, "s"),
+    Field("longest time step", lambda e: e.latency.peak_step_s, "s"),
+    LATENCY,
+    Field("samples per second", lambda e: e.latency.samples_per_s),
 )
-ENERGIES: Final[tuple[Group, ...]] = (
-    (ENERGY, *map(_part, wording.PARTS)),
-    (DYNAMIC,),
-    (Field("power", lambda e: e.power.total, "W"),),
-    (Field("  static", lambda e: e.power.static, "W"),),
+ENERGIES: Final = (
+    ENERGY,
+    *map(_part, wording.PARTS),
+    DYNAMIC,
+    Field("power", lambda e: e.power.total, "W"),
+    Field("  static", lambda e: e.power.static, "W"),
 )
-REAL_TIME_TIME: Final[tuple[Group, ...]] = (
-    (Field("keeps up", _keeps_up),),
-    (Field("time per sample", known("real_time.sample_s"), "s"),),
+REAL_TIME_TIME: Final = (
+    Field("keeps up", _keeps_up),
+    Field("time per sample", known("real_time.sample_s"), "s"),
 )
-REAL_TIME_ENERGY: Final[tuple[Group, ...]] = (
-    (Field("energy per sample", known("real_time_energy.total"), "J"),),
-    (Field("  dynamic", known("real_time_energy.dynamic"), "J"),),
-    (Field("power", known("real_time_power.total"), "W"),),
-    (Field("  dynamic", known("real_time_power.dynamic"), "W"),),
+REAL_TIME_ENERGY: Final = (
+    Field("energy per sample", known("real_time_energy.total"), "J"),
+    Field("  dynamic", known("real_time_energy.dynamic"), "J"),
+    Field("power", known("real_time_power.total"), "W"),
+    Field("  dynamic", known("real_time_power.dynamic"), "W"),
 )
-DECISION: Final[tuple[Group, ...]] = (
-    (Field("time steps", known("decision.num_steps")),),
-    (Field("at full speed", known("decision.latency_s"), "s"),),
-    (Field("  energy", known("decision.energy.total"), "J"),),
-    (Field("in real time", known("decision.real_time_s"), "s"),),
-    (Field("  energy", known("decision.real_time_energy.total"), "J"),),
+DECISION: Final = (
+    Field("time steps", known("decision.num_steps")),
+    Field("at full speed", known("decision.latency_s"), "s"),
+    Field("  energy", known("decision.energy.total"), "J"),
+    Field("in real time", known("decision.real_time_s"), "s"),
+    Field("  energy", known("decision.real_time_energy.total"), "J"),
 )
 
 
@@ -309,9 +307,9 @@ def estimates(chips: Chips, settles: str = "predictions settle") -> Table:
     return chip_table(chips, "Estimates per sample: likely value (low to high)", sections)
 
 
-def _exchange(label: str, name: str) -> tuple[Group, ...]:
+def _exchange(label: str, name: str) -> tuple[Field, Field]:
     mean = Field(label, lambda e: count(getattr(e.workload, name).per_sample))
-    return (mean,), (Field("  peak per step", lambda e: getattr(e.workload, name).peak_step),)
+    return mean, Field("  peak per step", lambda e: getattr(e.workload, name).peak_step)
 
 
 def _mean_core(each: Estimated) -> Cell:
@@ -333,16 +331,16 @@ def _voltages(each: Estimated) -> int | None:
     return each.workload.voltages_read or None
 
 
-LOAD: Final[tuple[Group, ...]] = (
-    (Field("longest time step", _peak(lambda p: (f"{p.step:,}", f"sample {p.sample:,}"))),),
-    (Field("  neurocore", _peak(lambda p: (f"{p.neurocore:,}", f"{p.synops:,} SynOps"))),),
-    (Field("mean step, neurocore", _mean_core),),
-    (Field("spike messages", lambda e: count(e.workload.traffic.messages)),),
-    (Field("  hops", _hops),),
-    (Field("  between chips", lambda e: count(e.workload.traffic.between_chips)),),
+LOAD: Final = (
+    Field("longest time step", _peak(lambda p: (f"{p.step:,}", f"sample {p.sample:,}"))),
+    Field("  neurocore", _peak(lambda p: (f"{p.neurocore:,}", f"{p.synops:,} SynOps"))),
+    Field("mean step, neurocore", _mean_core),
+    Field("spike messages", lambda e: count(e.workload.traffic.messages)),
+    Field("  hops", _hops),
+    Field("  between chips", lambda e: count(e.workload.traffic.between_chips)),
     *_exchange("host sends", "injected"),
     *_exchange("host reads", "read"),
-    (Field("  voltages", _voltages),),
+    Field("  voltages", _voltages),
 )
 
 
@@ -500,21 +498,21 @@ def _steps(
 
 def first_screen(report: Report, chips: Chips) -> Table:
     """Return what matters most of each chip, as the first screen of a terminal shows it."""
-    groups: tuple[Group, ...] = (
-        (Field("neurocores", neurocores_in_use),),
-        (Field("fullest layer", _fullest),),
-        (ENERGY,),
-        (DYNAMIC,),
-        (Field("  largest parts", _largest_parts),),
-        (LATENCY,),
-        (Field("  busiest neurocore", _busiest),),
-        (Field(real_time(chips), _keeps_up),),
-        (Field("  power", known("real_time_power.total"), "W"),),
-        (Field(f"{wording.settles([report])} after", _settled_after),),
-        (Field("  at full speed", decision_cost),),
-        (Field("  in real time", decision_cost_in_real_time),),
+    fields = (
+        Field("neurocores", neurocores_in_use),
+        Field("fullest layer", _fullest),
+        ENERGY,
+        DYNAMIC,
+        Field("  largest parts", _largest_parts),
+        LATENCY,
+        Field("  busiest neurocore", _busiest),
+        Field(real_time(chips), _keeps_up),
+        Field("  power", known("real_time_power.total"), "W"),
+        Field(f"{wording.settles([report])} after", _settled_after),
+        Field("  at full speed", decision_cost),
+        Field("  in real time", decision_cost_in_real_time),
     )
-    return chip_table(chips, "likely (low to high)", {"": groups})
+    return chip_table(chips, "likely (low to high)", {"": fields})
 
 
 def neurocores_in_use(each: Estimated) -> Cell:

@@ -6,7 +6,7 @@ those of a column, get one unit, which stands in the heading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -137,37 +137,35 @@ class Field:
     unit: str = ""
 
 
-Group: TypeAlias = tuple[Field, ...]
-"""Fields that share a unit."""
 SMALL: Final = 0.01
-"""Of the unit that fields share: below it a field has a unit of its own."""
+"""Of the unit of a whole: below it a part has a unit of its own."""
 
 
-def read_fields(group: Group, items: Sequence[Any]) -> Iterator[tuple[str, list[Cell]]]:
+def read_fields(fields: Sequence[Field], items: Sequence[Any]) -> Iterator[tuple[str, list[Cell]]]:
     """Yield label and cells of each field that has a value for any item.
 
-    Estimates have the unit that fits the largest of the group, which the label names; the label of
-    a part does not repeat it. A field too small for that unit has a unit of its own.
+    Estimates have the unit that fits the largest of them, which the label names. A part, whose
+    label starts with two spaces, has the unit of the whole above it unless it is too small for it.
     """
-    found = [(field, [field.read(item) for item in items]) for field in group]
-    shared = wording.scale(_numbers(v for _, values in found for v in values), group[0].unit)
-    for place, (field, values) in enumerate(found):
+    whole = Scale("", 1.0)
+    for field in fields:
+        values = [field.read(item) for item in items]
         if all(value is None for value in values):
             continue
-        largest = max(_numbers(values), default=0.0)
-        small = 0 < largest * shared.factor < SMALL
-        scale = wording.scale([largest], field.unit) if small else shared
-        named = field.unit and (small or not (place and field.label.startswith(" ")))
-        label = f"{field.label} ({scale.unit})" if named else field.label
+        largest = max((v.value for v in values if isinstance(v, Estimate)), default=0.0)
+        scale, label = wording.scale([largest], field.unit), field.label
+        part = label.startswith(" ") and whole.unit.endswith(field.unit or "-")
+        if part and not 0 < largest * whole.factor < SMALL:
+            scale = whole
+        elif scale.unit:
+            label = f"{label} ({scale.unit})"
+        if not field.label.startswith(" "):
+            whole = scale
         yield label, [cell(value, scale) for value in values]
 
 
-def _numbers(values: Iterable[Value]) -> Iterator[float]:
-    return (value.value for value in values if isinstance(value, Estimate))
-
-
 def chip_table(
-    chips: Sequence[tuple[str, Estimated]], title: str, sections: dict[str, tuple[Group, ...]]
+    chips: Sequence[tuple[str, Estimated]], title: str, sections: Mapping[str, Sequence[Field]]
 ) -> Table:
     """Return a table with a column per chip.
 
@@ -178,8 +176,8 @@ def chip_table(
     """
     rows: list[tuple[Cell, ...]] = []
     items = [each for _, each in chips]
-    for heading, groups in sections.items():
-        found = [row for group in groups for row in read_fields(group, items)]
+    for heading, fields in sections.items():
+        found = list(read_fields(fields, items))
         if heading and found:
             rows.append((cell(heading),))
         rows += [(cell(label), *cells) for label, cells in found]
