@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.readout import outputs
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import (
+    ConvLayer,
     CubaLif,
     Delta,
     DenseLayer,
@@ -103,3 +106,33 @@ def test_groups_of_neurons_answer_together():
     network = QuantizedNetwork((layer,), neurons_per_output=2)
     activity = fast.run(network, np.array([[[1, 1, 0]]]))
     assert outputs(network, activity).tolist() == [[2, 4]]
+
+
+def conv(weight=(2, 2, 1, 1), shape=(2, 4, 4), **fields):
+    return ConvLayer(np.zeros(weight), shape, CubaLif(0, 0, 1), **fields)
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: Delta(131072), ("threshold", "131072")),
+        (lambda: SigmaDelta(0, spike_exp=8), ("spike_exp", "8", "0 to 7")),
+        (lambda: SigmaDelta(0, bias=np.array([40000])), ("bias", "40000")),
+        (lambda: CubaLif(0, 0, 1, bias=np.array([4096])), ("bias", "4096")),
+        (lambda: InputLayer(SigmaDelta(0), (1,)), ("input layer", "SigmaDelta")),
+        (lambda: InputLayer(CubaLif(0, 0, 1, bias=np.array([1])), (1,)), ("offset",)),
+        (lambda: RecurrentLayer([[1]], [[1, 2]], CubaLif(0, 0, 1)), ("recurrent", "(1, 2)")),
+        (lambda: conv((2, 1, 3)), ("weight", "(2, 1, 3)")),
+        (lambda: conv((2, 3, 1, 1)), ("3 input channels",)),
+        (lambda: conv((3, 1, 1, 1), (1, 4, 4), groups=2), ("2 groups",)),
+        (lambda: conv((2, 1, 5, 1), (1, 4, 4)), ("kernel", "input")),
+        (lambda: conv(stride=0), ("stride", "0")),
+        (lambda: conv(padding=(1, 2, 3)), ("padding",)),
+        (lambda: conv(dilation=-1), ("dilation", "-1")),
+        (lambda: conv(shape=(4, 4)), ("input_shape", "(4, 4)")),
+    ],
+)
+def test_layers_and_neurons_that_cannot_be_are_refused(make, named):
+    with pytest.raises(InputError) as caught:
+        make()
+    assert all(part in str(caught.value) for part in named), caught.value
