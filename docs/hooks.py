@@ -26,7 +26,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def included(name: str) -> str:
     """Return a file of the root folder without its first line."""
-    return (DOCS.parent / name).read_text(encoding="utf-8").partition("\n")[2]
+    text = (DOCS.parent / name).read_text(encoding="utf-8").partition("\n")[2]
+    return text.replace("](docs/", "](")
 
 
 class _Found(BaseException):
