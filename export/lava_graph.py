@@ -71,7 +71,7 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
     Raises:
         InputError: when the network does not know `num_steps` and `sample_steps` is not given.
 
-    Example:
+    Examples:
         >>> layers = neurodeploy.to_lava(network, sample_steps=30)
         >>> [layer.neuron.s_out.shape for layer in layers]
         [(3,), (2,)]

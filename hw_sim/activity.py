@@ -169,7 +169,7 @@ class Activity(Shown):
         last_voltage: v of the last layer after the last step, int32 array (batch, neurons), where
             the network answers with it, else None.
 
-    Example:
+    Examples:
         >>> activity = neurodeploy.simulate(network, spikes)
         >>> int(activity.spikes[-1].sum()) == int(activity.spikes[-1].sum((0, 2)).sum())
         True

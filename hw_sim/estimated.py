@@ -167,7 +167,7 @@ def estimate(
     Raises:
         InputError: when there is no such chip.
 
-    Example:
+    Examples:
         >>> activity = neurodeploy.simulate(network, spikes)
         >>> energy = neurodeploy.estimate(network, activity, "loihi1").energy
         >>> energy.dynamic.low <= energy.dynamic.value <= energy.dynamic.high

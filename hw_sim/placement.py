@@ -180,7 +180,7 @@ class Placement(Shown):
         network: what is placed.
         layers: one entry a layer.
 
-    Example:
+    Examples:
         >>> placement = neurodeploy.place(network, "loihi1")
         >>> [layer.neurocores for layer in placement.layers], placement.chips
         ([1, 1], 1)
@@ -250,7 +250,7 @@ def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
     Raises:
         InputError: when there is no such chip.
 
-    Example:
+    Examples:
         >>> neurodeploy.place(network, "loihi2").neurocores
         2
     """

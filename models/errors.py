@@ -33,7 +33,7 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
 class InputError(ValueError):
     """Say what is wrong with a file, an option, an array or a network that came from outside.
 
-    Example:
+    Examples:
         >>> neurodeploy.simulate(network, spikes[:, :2])
         Traceback (most recent call last):
         neurodeploy.models.errors.InputError: the input has shape (5, 2, 30); ...
@@ -57,7 +57,7 @@ class DesignRuleError(InputError):
     Attributes:
         problems: one sentence a broken rule.
 
-    Example:
+    Examples:
         >>> error = neurodeploy.DesignRuleError("the network", ["layer 0 is too large"])
         >>> error.problems
         ('layer 0 is too large',)
@@ -72,7 +72,7 @@ class DesignRuleError(InputError):
 class BackendError(RuntimeError):
     """Say why a backend could not run: missing hardware, a time limit, its own error.
 
-    Example:
+    Examples:
         >>> neurodeploy.simulate(network, spikes, backend="loihi2")
         Traceback (most recent call last):
         neurodeploy.models.errors.BackendError: ...

@@ -158,7 +158,7 @@ class InputLayer(_Layer):
         scale: factor of the input values, -2^24..2^24.
         offset: added to the scaled values, -2^24..2^24.
 
-    Example:
+    Examples:
         >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)
         >>> neurodeploy.InputLayer(neuron, (1, 28, 28), scale=2).neurons
         784
@@ -202,7 +202,7 @@ class DenseLayer(_MatrixLayer):
             every layer takes. 0: none; (1, inputs) or (inputs,): axonal, one per input;
             (neurons, 1): dendritic, one per neuron; (neurons, inputs): synaptic, one per synapse.
 
-    Example:
+    Examples:
         >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
         >>> layer = neurodeploy.DenseLayer([[80, -12], [0, 34], [6, 6]], neuron, delay=[[0, 5]])
         >>> layer.shape, layer.input_shape, layer.delay_kind
@@ -234,7 +234,7 @@ class RecurrentLayer(_MatrixLayer):
         delay: of arriving spikes, as in `DenseLayer`.
         recurrent_delay: of the layer's own spikes, int8 array that broadcasts to `recurrent`.
 
-    Example:
+    Examples:
         >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
         >>> layer = neurodeploy.RecurrentLayer([[80], [34]], [[0, -20], [-20, 0]], neuron)
         >>> layer.neurons, layer.synapses
@@ -297,7 +297,7 @@ class ConvLayer(_Layer):
         dilation: spacing of the kernel's rows and columns, (height, width).
         groups: number of groups of input and output channels, each connected only within itself.
 
-    Example:
+    Examples:
         >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
         >>> kernel = np.full((8, 2, 3, 3), 10)
         >>> neurodeploy.ConvLayer(kernel, (2, 16, 16), neuron, stride=2, padding=1).shape

@@ -58,7 +58,7 @@ class TaskDescription(Shown):
         num_steps: time steps per sample.
         dt_ms: duration of a time step in milliseconds.
 
-    Example:
+    Examples:
         >>> neurodeploy.TaskDescription(class_names=("rest", "move"), dt_ms=20.0).dt_ms
         20.0
     """
@@ -122,7 +122,7 @@ class QuantizedNetwork(Shown):
     Each layer takes one time step of `task.dt_ms` milliseconds; where that is None, figures per
     second are unknown.
 
-    Example:
+    Examples:
         From arrays:
 
         >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)

@@ -39,7 +39,7 @@ class CubaLif(Shown):
     the same unit: with decays of 4096, which keep nothing from the step before, a neuron fires when
     the weights of the spikes that arrive in one step add up to more than its threshold.
 
-    Example:
+    Examples:
         >>> neurodeploy.CubaLif(current_decay=1024, voltage_decay=[128, 256], threshold=64)
         CubaLif(current_decay=1024, voltage_decay=int32 (2,) 128..256, threshold=64, bias=0)
     """

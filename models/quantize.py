@@ -59,7 +59,7 @@ def quantize(
         DesignRuleError: when a block holds what integers, Lava or netx cannot; names every one.
         InputError: when the module has no blocks, or a convolution does not know its input.
 
-    Example:
+    Examples:
         >>> network = neurodeploy.quantize(run.model)
         >>> [layer.shape for layer in network.layers], network.layers[0].weight.dtype
         ([(16,), (10,)], dtype('int16'))

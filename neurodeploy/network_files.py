@@ -36,7 +36,7 @@ def load(
     Raises:
         InputError: when the file is missing, damaged or of another kind.
 
-    Example:
+    Examples:
         >>> neurodeploy.save(network, "example.net")
         >>> neurodeploy.load("example.net").inputs
         4
@@ -97,7 +97,7 @@ def load_model(path: str | Path) -> SlayerNetwork:
     Raises:
         InputError: when the file is missing, damaged or no checkpoint of neurodeploy.
 
-    Example:
+    Examples:
         >>> run.save("example.pt")
         >>> neurodeploy.load_model("example.pt").task.name
         'digits'
@@ -113,7 +113,7 @@ def save(network: QuantizedNetwork, path: str | Path) -> None:
     Raises:
         InputError: when the name does not end in .net, or the file cannot be written.
 
-    Example:
+    Examples:
         >>> neurodeploy.save(network, "example.net")
         >>> network.save("example.net")
     """

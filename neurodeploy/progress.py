@@ -18,7 +18,7 @@ class progress_bar:
     Args:
         description: what is being done, in front of the bar.
 
-    Example:
+    Examples:
         >>> bar = neurodeploy.progress_bar("running")
         >>> activity = neurodeploy.simulate(network, spikes, advance=bar)
     """

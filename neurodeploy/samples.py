@@ -37,7 +37,7 @@ class Samples:
             offset applied.
         notes: what to know about them, one sentence each.
 
-    Example:
+    Examples:
         >>> samples = neurodeploy.Samples.of(spikes, [0, 1, 1, 0, 1])
         >>> samples.take(2).labels.tolist(), samples[0][0].shape
         ([0, 1], (4, 30))
@@ -68,7 +68,7 @@ class Samples:
         Raises:
             InputError: when the shapes do not fit one another.
 
-        Example:
+        Examples:
             >>> samples = neurodeploy.Samples.of(spikes, [0, 1, 1, 0, 1])
             >>> len(samples), samples.num_steps
             (5, 30)

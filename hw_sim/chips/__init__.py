@@ -501,7 +501,7 @@ def read_chip_file(path: Path | str) -> Chip:
     Raises:
         InputError: one sentence on the first fault of the file.
 
-    Example:
+    Examples:
         >>> costs = resources.files("neurodeploy.hw_sim.chips") / "costs"
         >>> neurodeploy.load_chip(costs / "loihi2.json").title
         'Intel Loihi 2'

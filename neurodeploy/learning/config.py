@@ -159,7 +159,7 @@ class TrainConfig:
     Raises:
         InputError: when a value is of another type or out of range, or two contradict.
 
-    Example:
+    Examples:
         >>> neurodeploy.TrainConfig(epochs=4).replace(batch_size=8).batch_size
         8
         >>> neurodeploy.TrainConfig(epochs=0)

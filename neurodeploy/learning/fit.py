@@ -71,7 +71,7 @@ class TrainedRun(Shown):
         notes: what to know about it, a sentence each.
         failures: checks that failed, such as a budget that was not met, a sentence each.
 
-    Example:
+    Examples:
         >>> run.best.epoch == run.best_epoch, run.model.task.name
         (True, 'digits')
         >>> figure = run.plot("history.png")
@@ -155,7 +155,7 @@ def fit(
         InputError: when something does not fit, or the loss is no longer finite.
         KeyboardInterrupt: on Ctrl-C, with a sentence on what was kept.
 
-    Example:
+    Examples:
         >>> task = neurodeploy.task("digits")
         >>> config = neurodeploy.TrainConfig(hidden=(16,), epochs=1)
         >>> run = neurodeploy.fit(task, config)

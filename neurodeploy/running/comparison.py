@@ -92,7 +92,7 @@ class Comparison(Shown):
         note: what else is to be known about the sides, or "".
         equal: whether every spike and every output is equal.
 
-    Example:
+    Examples:
         >>> neurodeploy.compare(network, spikes, backends=("fast", "lava")).equal
         True
     """
@@ -192,7 +192,7 @@ def compare(
         InputError: when the samples do not fit the network or the memory.
         BackendError: when a backend cannot run.
 
-    Example:
+    Examples:
         >>> found = neurodeploy.compare(network, spikes, backends=("fast", "lava"))
         >>> print(found)
         fast and lava agree in all ... spikes of 2 layers over 5 samples
@@ -326,7 +326,7 @@ def check_equivalence(
         InputError: when the samples do not fit the network.
         MissingPackageError: when torch or lava-dl is not installed.
 
-    Example:
+    Examples:
         >>> quantized = neurodeploy.quantize(run.model)
         >>> found = neurodeploy.check_equivalence(run.model, quantized, task.test)
         >>> found.equal, found.num_different, found.first

@@ -71,7 +71,7 @@ def evaluate(
         InputError: when samples or labels do not fit the network, or one sample not the memory.
         BackendError: when a backend cannot run.
 
-    Example:
+    Examples:
         >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
         >>> 0 <= report.accuracy <= 1, sorted(report.estimated)
         (True, ['loihi1', 'loihi2'])
@@ -229,7 +229,7 @@ def check_rules(
     Raises:
         InputError: when there is no such chip.
 
-    Example:
+    Examples:
         >>> dict(neurodeploy.check_rules(network, ["loihi1", "loihi2"]))
         {}
     """
@@ -269,7 +269,7 @@ def compare_networks(
         InputError: when fewer than two networks are given, or one does not fit its samples.
         BackendError: when the backend cannot run.
 
-    Example:
+    Examples:
         >>> found = neurodeploy.compare_networks({"a": network, "b": other}, spikes)
         >>> [(row["network"], row["chip"]) for row in found.to_rows()]
         [('a', 'loihi1'), ('a', 'loihi2'), ('b', 'loihi1'), ('b', 'loihi2')]

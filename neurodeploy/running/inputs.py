@@ -61,7 +61,7 @@ def load_input(
     Raises:
         InputError: when a file cannot be read, or shape, type or values do not fit the network.
 
-    Example:
+    Examples:
         >>> np.save("spikes.npy", spikes)
         >>> neurodeploy.load_input("spikes.npy", network, labels=[0, 1, 1, 0, 1])
         5 samples of 30 steps, labelled, from spikes.npy

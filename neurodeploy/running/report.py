@@ -61,7 +61,7 @@ class Report(Shown):
         trace: rates and overflows of every layer, if requested.
         sample: the sample that page and figures show, if requested.
 
-    Example:
+    Examples:
         >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
         >>> report.save("report.html")
         >>> report.counted.num_samples, report.estimated["loihi2"].placement.neurocores

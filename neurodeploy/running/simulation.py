@@ -52,7 +52,7 @@ def simulate(
             so.
         BackendError: when the backend cannot run.
 
-    Example:
+    Examples:
         >>> activity = neurodeploy.simulate(network, spikes, states=True)
         >>> [each.shape for each in activity.spikes], activity.states[0].voltage.dtype
         ([(5, 3, 30), (5, 2, 30)], dtype('int32'))

@@ -64,7 +64,7 @@ def names() -> tuple[str, ...]:
     Raises:
         InputError: when one of the user's own files cannot be used.
 
-    Example:
+    Examples:
         >>> "har" in neurodeploy.tasks()
         True
     """

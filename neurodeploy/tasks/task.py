@@ -101,7 +101,7 @@ class TaskData(Shown):
         encoder: makes them spikes.
         notes: one sentence for each thing that was dropped or chosen while reading.
 
-    Example:
+    Examples:
         >>> task.name, len(task.validation), task.test.spikes.shape, task.config.epochs
         ('digits', 270, (450, 64, 16), 80)
     """
@@ -166,7 +166,7 @@ class TaskData(Shown):
         Raises:
             InputError: when `count` is below 1.
 
-        Example:
+        Examples:
             >>> small = task.take(100)
             >>> len(small.train), len(small.validation), len(small.test)
             (100, 100, 100)
@@ -230,7 +230,7 @@ def load_task(
     Raises:
         InputError: when there is no such task or encoder, or the data are missing or malformed.
 
-    Example:
+    Examples:
         >>> task = neurodeploy.task("digits")
         >>> len(task.train), len(task.test), task.test.spikes.shape
         (1077, 450, (450, 64, 16))
@@ -265,7 +265,7 @@ def task_from_arrays(
     Raises:
         InputError: when shapes disagree, or a part has no sample of some class.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> labels = np.array([0, 1, 2] * 4)
         >>> parts = [(rng.integers(0, 2, (12, 8, 20)), labels) for _ in range(3)]
