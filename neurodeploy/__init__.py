@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
     from neurodeploy.running.simulation import simulate
     from neurodeploy.samples import Samples
+    from neurodeploy.tasks import names as task_names
     from neurodeploy.tasks.task import TaskData, task_from_arrays
     from neurodeploy.tasks.task import load_task as task
 
@@ -56,7 +57,7 @@ __all__ = [
     "RecurrentLayer", "Report", "Samples", "TaskData", "TaskDescription", "TrainConfig",
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
     "evaluate", "fit", "load", "load_chip", "load_input", "load_model", "place", "progress_bar",
-    "quantize", "save", "simulate", "task", "task_from_arrays", "to_lava",
+    "quantize", "save", "simulate", "task", "task_from_arrays", "task_names", "to_lava",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -80,6 +81,7 @@ _HOMES: Final = {
     "running.report": ("Report",),
     "running.simulation": ("simulate",),
     "samples": ("Samples",),
+    "tasks": {"task_names": "names"},
     "tasks.task": {
         "TaskData": "TaskData",
         "task": "load_task",

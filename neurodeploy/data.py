@@ -23,21 +23,19 @@ DESCRIPTION = (
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    from neurodeploy.tasks import known
+    from neurodeploy.tasks import names
 
-    tasks = known()
     options.add_argument(
         "--task",
-        choices=tuple(tasks),
+        choices=names(),
         metavar="NAME",
-        help=f"read and show the data of one task, {', '.join(tasks)}; all are listed when not "
-        "given",
+        help=f"read and show the data of one task, {', '.join(names())}; default: list all",
     )
     cli.add_data_option(options)
     options.add_argument(
         "--get",
         action="store_true",
-        help="download the data of --task, where they may be, and check them",
+        help="download the data of --task and check them",
     )
     options.add_argument("--json", action="store_true", help="print one JSON object instead")
 
@@ -47,33 +45,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = cli.parser("data", DESCRIPTION)
     add_options(options)
-    given = options.parse_args(argv)
-    _check(given)
-    if given.task is None:
-        return _list(given)
+    args = options.parse_args(argv)
+    _check(args)
+    if args.task is None:
+        return _list(args)
     from neurodeploy.tasks import get
 
-    task = get(given.task)
-    if given.get:
+    task = get(args.task)
+    if args.get:
         download(task)
-    return _show(given, task)
+    return _show(args, task)
 
 
-def _check(given: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> None:
     """Raise InputError for options that do not go together."""
     for option in ("data", "get"):
-        if getattr(given, option) and given.task is None:
+        if getattr(args, option) and args.task is None:
             raise InputError(f"--{option} is for the data of one task; name it with --task")
-    if given.data is not None and given.get:
+    if args.data is not None and args.get:
         raise InputError("--get downloads data, --data says that they are there; leave one out")
 
 
-def _list(given: argparse.Namespace) -> int:
+def _list(args: argparse.Namespace) -> int:
     """List all tasks."""
     from neurodeploy.tasks.inventory import entries
 
     found = entries()
-    if given.json:
+    if args.json:
         _print_json(found)
         return cli.DONE
     from neurodeploy.pages import data_sets
@@ -84,23 +82,22 @@ def _list(given: argparse.Namespace) -> int:
     return cli.DONE
 
 
-def _show(given: argparse.Namespace, task: Task) -> int:
+def _show(args: argparse.Namespace, task: Task) -> int:
     """Show the data of one task and what they hold, if they are there."""
     from neurodeploy.tasks.inventory import contents, entry
 
-    found = entry(task, given.data)
-    held = None
+    found, held = entry(task, args.data), None
     if found.path is not None:
         with cli.reading():
             held = contents(task, found.path)
-    if given.json:
+    if args.json:
         _print_json([found], held)
         return cli.DONE
     from neurodeploy.pages import data_sets
 
     data_sets.show_one(found, held)
     if held is not None:
-        command = cli.next_command("train", "--task", task.name, data=given.data)
+        command = cli.next_command("train", "--task", task.name, data=args.data)
         print(f"Next: {command}")
     return cli.DONE
 

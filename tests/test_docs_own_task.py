@@ -81,7 +81,7 @@ def test_the_example_refuses_what_it_says(folder: Path) -> None:
     [
         (None, r"other\.py, which NEURODEPLOY_TASKS lists, is no file; correct the variable"),
         ("x = 1\n", r"other\.py, which .* has no TASK; end it with TASK = Task"),
-        (EXAMPLE.replace('"gestures",\n    desc', '"har",\n    desc'), "calls its task 'har' as"),
+        (EXAMPLE.replace('"gestures",\n    desc', '"har",\n    desc'), "names its task 'har', the"),
     ],
 )
 def test_a_file_that_is_no_task_is_refused(
@@ -99,5 +99,5 @@ def test_a_file_that_is_listed_twice_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(own.VARIABLE, "gestures.py:gestures.py")
-    with pytest.raises(InputError, match="calls its task 'gestures' as another is called"):
+    with pytest.raises(InputError, match="names its task 'gestures', the"):
         tasks.known()

@@ -99,26 +99,21 @@ def test_what_is_no_python_file_is_refused(
     ("change", "message"),
     [
         ("signals[3, 1, 2] = np.nan", "sample 3, channel 1 holds nan; signals must be finite, so"),
-        ("signals[3, 1, 2] = -np.inf", "sample 3, channel 1 holds -inf; signals must be finite"),
         ("labels = labels + 1", "holds label 2; labels run from 0 to 1"),
-        ("labels = labels / 2", "labels hold 0.5; they must be whole numbers"),
-        ("signals = signals[:, :1]", "signals have shape (24, 1, 16); they must be (samples, 2"),
         (
             "subjects = subjects[1:]",
             "subjects have shape (23,) for 24 samples; give one per",
         ),
         ("subjects = subjects * 0", "subjects 0 test, (none) is left to train and to validate"),
         ("test_subjects = (99,)", "the test split, subjects (none), has no sample of rest, move"),
-        ("labels = labels * (subjects > 0)", "the test split, subjects 0, has no sample of move"),
-        ("labels = labels * (subjects != 3)", "the validation split, subjects 3, has no sample of"),
         ("open(path / 'absent.csv')", "absent.csv cannot be read (No such file or directory)"),
         ("return signals", "as ndarray; its `read` must return a Dataset"),
         ("raise ValueError('one\\ntwo')", "own.py: read fails with ValueError: one (line 12); cor"),
-        ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12); correct it, or what it was"),
+        ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12); correct it, or the data"),
         ("1 / 0", "read fails with ZeroDivisionError: division by zero (line 12); correct it"),
         ("np.loadtxt(['1,a'], delimiter=',')", "read fails with ValueError: could not convert s"),
         ("read(path)", "read fails with RecursionError: maximum recursion depth exceeded"),
-        ("import sys; sys.exit(0)", "read fails with SystemExit: 0 (line 12); correct it, or what"),
+        ("import sys; sys.exit(0)", "read fails with SystemExit: 0 (line 12); correct it, or"),
         ("raise MemoryError", "the memory is not enough; choose a smaller network"),
     ],
 )
@@ -183,7 +178,7 @@ def with_task(*changes: tuple[str, str]) -> str:
             for name in ("3", "None", "[1]", '""', '"../../x"', '"/abs"', '"--data"', '"50%s"',
                          '"nul\\0"', '"a\\nb"', '"my task"', '"x" * 65')
         ),
-        ('"own"', '"har"', "calls its task 'har' as another is called; give it a name of its own"),
+        ('"own"', '"har"', "names its task .har., the name of another"),
         ('"a"', "5", "the task's description is 5; give a text"),
         (" read,", " None,", "the task's read is None; give a function that returns the Datas"),
         ("lambda dataset: Delta()", "3", "default_encoder is 3; give a function of a Dataset"),
@@ -196,7 +191,7 @@ def with_task(*changes: tuple[str, str]) -> str:
         ),
         ('Origin("d", "l", "c", "o")', "None", "the task's origin is None; give an Origin"),
         *(
-            ("))", f"), {others})", "the task's other_encoders is .*; give a dict of functions as")
+            ("))", f"), {others})", "the task's other_encoders is .*; give a dict of funct")
             for others in ("None", "['a']", "{'50%': read}", "{3: read}", "{'a': Delta}")
         ),
         *(

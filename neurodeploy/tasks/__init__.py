@@ -65,7 +65,7 @@ def names() -> tuple[str, ...]:
         InputError: when one of the user's own files cannot be used.
 
     Examples:
-        >>> "har" in neurodeploy.tasks()
+        >>> "har" in neurodeploy.task_names()
         True
     """
     return (*TASKS, *_own())

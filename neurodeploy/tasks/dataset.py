@@ -12,59 +12,62 @@ import math
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
+from neurodeploy.models import schema
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 
 NUMBERS: Final = "buif"
-"""Kinds of numpy's numbers: logical, whole with and without sign, floating."""
+"""NumPy's kinds of real numbers: bool, unsigned, signed, float."""
 
 
 def fixed_signals(values: ArrayLike, what: str) -> NDArray[Any]:
-    """Return signals as float32, or as uint8 where they are such.
+    """Return signals as float32, or as uint8 if they are uint8.
 
-    What is too large for float32 becomes infinite; whoever calls must refuse that.
+    What is too large for float32 becomes infinite; the caller must refuse that.
 
     Args:
         values: numbers.
-        what: they are called in an error, such as "HAPT: signals".
+        what: names them in a message, such as "HAPT: signals".
 
     Raises:
-        InputError: when they are no numbers.
+        InputError: when they are not numbers.
     """
-    given = _numbers(values, what)
+    array = _numbers(values, what)
     with np.errstate(over="ignore"):
-        return read_only(given, np.uint8 if given.dtype == np.uint8 else np.float32)
+        return read_only(array, np.uint8 if array.dtype == np.uint8 else np.float32)
 
 
 def whole_numbers(values: ArrayLike, dtype: type[np.integer[Any]], what: str) -> NDArray[Any]:
-    """Return whole numbers in a type that holds them all.
+    """Return integers of a dtype that holds them all.
 
     Args:
         values: numbers, such as 2 or 2.0.
         dtype: of the result.
-        what: they are called in an error, such as "HAPT: labels".
+        what: names them in a message, such as "HAPT: labels".
 
     Raises:
-        InputError: when one is no whole number or beyond the type.
+        InputError: when one is not an integer or out of the range of the dtype.
     """
-    given, limits = _numbers(values, what), np.iinfo(dtype)
+    array, limits = _numbers(values, what), np.iinfo(dtype)
     with np.errstate(invalid="ignore"):
-        wrong = given[(given % 1 != 0) | (given < limits.min) | (given > limits.max)]
+        wrong = array[(array % 1 != 0) | (array < limits.min) | (array > limits.max)]
     if wrong.size:
         raise InputError(
-            f"{what} hold {wrong[0]}; they must be whole numbers that {np.dtype(dtype)} can hold, "
-            "so correct the data"
+            f"{what} hold {wrong[0]}; they must be integers that {np.dtype(dtype)} can hold, so "
+            "correct the data"
         )
-    return read_only(given, dtype)
+    return read_only(array, dtype)
 
 
 def read_only(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    """Return a copy, or the array itself where it is read-only and owns what it holds already."""
+    """Return a read-only copy, or the array itself if it is read-only and owns its memory."""
     own = values.flags.owndata and not values.flags.writeable
     fixed = np.asarray(values, dtype, order="C") if own else np.array(values, dtype, order="C")
     fixed.setflags(write=False)
@@ -72,20 +75,20 @@ def read_only(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
 
 
 def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
-    """Return the values as an array; raise InputError when it is not one of numbers."""
+    """Return the values as an array; raise InputError when they are not numbers."""
     try:
-        given = np.asarray(values)
+        array = np.asarray(values)
     except ValueError:
         raise InputError(f"{what} are rows of different lengths; give a full array") from None
-    if given.dtype.kind not in NUMBERS:
-        raise InputError(f"{what} are {given.dtype}; give an array of real numbers")
-    return given
+    if array.dtype.kind not in NUMBERS:
+        raise InputError(f"{what} are {array.dtype}; give an array of real numbers")
+    return array
 
 
 TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
-"""Parts of a data set that lays them down a window; see `Dataset.parts`."""
+"""Values of `Dataset.parts`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +102,13 @@ class Dataset:
             float32, or uint8 where the data are, such as pixels and counts of events.
         labels: int64 array (num_samples,), 0 to the number of classes minus 1.
         subjects: int64 array (num_samples,), the person each sample is of, or None.
-        class_names: one name a label.
-        channel_names: one name with its unit a channel, such as "acc-x (g)".
-        rate_hz: samples a second, or None where a sample takes no certain time.
-        source: data set and reader, for reports.
-        test_subjects: subjects kept for the test, as the data set or its reader lays down.
+        class_names: one name per label.
+        channel_names: one name with its unit per channel, such as "acc-x (g)".
+        rate_hz: time steps per second, or None where a step has no duration.
+        source: dataset and reader, for reports.
+        test_subjects: the subjects of the test set, as the dataset or its reader defines it.
         notes: one sentence for each thing that the reader dropped or chose.
-        parts: uint8 array (num_samples,) of `TRAIN`, `VALIDATION`, `TEST`, as the data set or its
+        parts: uint8 array (num_samples,) of `TRAIN`, `VALIDATION`, `TEST`, as the dataset or its
             reader defines them, or None where whole subjects are divided; without any
             `VALIDATION`, some samples of `TRAIN` validate.
         grid: (height, width) where channels are pixels: channel (k * height + y) * width + x is
@@ -129,23 +132,18 @@ class Dataset:
     grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source, str):
-            raise InputError(f"the source of the dataset is {shown(self.source)}; give a text")
-        fixed = {
-            "signals": fixed_signals(self.signals, f"{self.source}: signals"),
-            "test_subjects": _subjects(self),
-            "grid": _plain(self.grid),
-            "rate_hz": _plain(self.rate_hz),
-            **{name: _texts(self, name) for name in ("class_names", "channel_names", "notes")},
-        }
-        for name, value in fixed.items():
-            object.__setattr__(self, name, value)
+        where = self.source if isinstance(self.source, str) else "the dataset"
+        names = _Plain.__struct_fields__
+        plain = schema.convert({name: _plain(getattr(self, name)) for name in names}, _Plain, where)
+        fixed = {name: getattr(plain, name) for name in names}
+        fixed["signals"] = fixed_signals(self.signals, f"{where}: signals")
         for name, dtype in (("labels", np.int64), ("subjects", np.int64), ("parts", np.uint8)):
             values = getattr(self, name)
             if values is not None or name == "labels":
-                whole = whole_numbers(values, dtype, f"{self.source}: {name}")
-                object.__setattr__(self, name, whole)
-        for check in (_check_signals, _check_rows, _check_parts, _check_rate, _check_grid):
+                fixed[name] = whole_numbers(values, dtype, f"{where}: {name}")
+        for name, value in fixed.items():
+            object.__setattr__(self, name, value)
+        for check in (_check_signals, _check_rows, _check_parts, _check_grid):
             check(self)
         check_finite(self.signals, self.source)
 
@@ -164,17 +162,17 @@ class Dataset:
 
     @property
     def test_words(self) -> str:
-        """What the test windows are, in words."""
+        """What the test set consists of, in words."""
         return "test subjects" if self.parts is None else "test samples"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Signal(Shown):
-    """One window as the sensor gave it.
+    """One sample as the sensor gave it.
 
     Attributes:
-        values: float32 or uint8 array (channels, samples).
-        names: one name with its unit a channel.
+        values: float32 or uint8 array (channels, num_steps).
+        names: one name with its unit per channel.
         grid: (height, width) where the channels are pixels; see `Dataset.grid`.
     """
 
@@ -184,9 +182,9 @@ class Signal(Shown):
 
 
 def digest(dataset: Dataset) -> str:
-    """Return the sha256 of what the windows hold, wherever they come from.
+    """Return the sha256 of a dataset's content.
 
-    Their source and the reader's notes do not count.
+    Its source and notes do not count.
     """
     names = [dataset.class_names, dataset.channel_names, dataset.rate_hz, dataset.test_subjects]
     sha = hashlib.sha256(json.dumps([*names, dataset.signals.shape]).encode())
@@ -197,34 +195,29 @@ def digest(dataset: Dataset) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a wrong value for a message: on one line, and not much of it."""
+    """Return a value for a message, shortened to one line."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
     return " ".join(reprlib.repr(value).split())
 
 
+class _Plain(msgspec.Struct):
+    """The fields of a dataset that are no arrays."""
+
+    source: str
+    class_names: tuple[str, ...]
+    channel_names: tuple[str, ...]
+    notes: tuple[str, ...]
+    test_subjects: tuple[int, ...]
+    rate_hz: Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0, le=1e30)] | None
+    grid: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None
+
+
 def _plain(value: Any) -> Any:
-    """Return numpy's numbers as Python's, and a list as a tuple."""
+    """Return numpy's numbers and arrays as Python's."""
     if isinstance(value, (tuple, list)):
-        return tuple(_plain(each) for each in value)
-    return value.item() if isinstance(value, np.number) else value
-
-
-def _texts(dataset: Dataset, name: str) -> tuple[str, ...]:
-    """Return a field of texts as a tuple; raise InputError when it is something else."""
-    values = getattr(dataset, name)
-    if not isinstance(values, (tuple, list)) or not all(isinstance(each, str) for each in values):
-        raise InputError(f"{dataset.source}: {name} are {shown(values)}; give a tuple of texts")
-    return tuple(values)
-
-
-def _subjects(dataset: Dataset) -> tuple[int, ...]:
-    """Return the test subjects as plain numbers; raise InputError when they are none."""
-    what = f"{dataset.source}: test_subjects"
-    numbers = whole_numbers(dataset.test_subjects, np.int64, what)
-    if numbers.ndim != 1:
-        raise InputError(f"{what} are {shown(dataset.test_subjects)}; give a tuple of numbers")
-    return tuple(numbers.tolist())
+        return [_plain(each) for each in value]
+    return value.tolist() if isinstance(value, (np.number, np.ndarray)) else value
 
 
 def _check_signals(dataset: Dataset) -> None:
@@ -252,7 +245,7 @@ def _check_rows(dataset: Dataset) -> None:
 
 
 def _check_parts(dataset: Dataset) -> None:
-    """Raise InputError for a part that is none: its samples would be in no split."""
+    """Raise InputError for a part that does not exist: its samples would be in no split."""
     if dataset.parts is None:
         if dataset.subjects is None:
             raise InputError(f"{dataset.source} has neither subjects nor parts; give one of them")
@@ -265,28 +258,9 @@ def _check_parts(dataset: Dataset) -> None:
         )
 
 
-def _check_rate(dataset: Dataset) -> None:
-    rate = dataset.rate_hz
-    if rate is None:
-        return
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
-        raise InputError(
-            f"{dataset.source}: rate_hz is {shown(rate)}; give steps per second, over 0, or None "
-            "where a step has no duration"
-        )
-
-
 def _check_grid(dataset: Dataset) -> None:
     grid = dataset.grid
-    if grid is None:
-        return
-    whole = isinstance(grid, tuple) and all(type(each) is int for each in grid)
-    if not whole or len(grid) != 2:
-        raise InputError(
-            f"{dataset.source}: grid is {shown(grid)}; give (height, width) as integers, or None "
-            "where channels are no pixels"
-        )
-    if min(grid) < 1 or len(dataset.channel_names) % math.prod(grid):
+    if grid is not None and len(dataset.channel_names) % math.prod(grid):
         raise InputError(
             f"{dataset.source} has {len(dataset.channel_names)} channels, no multiple of the "
             f"pixels of its grid {grid}; give the grid of one plane"
