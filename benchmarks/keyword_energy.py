@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -83,23 +82,6 @@ class Result:
             each.energies[name].dynamic.value * scale for each in (self.silent, self.full)
         )
         return (energy_uj - silent) / (full - silent)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return every figure as JSON values, beside the published ones."""
-        return {
-            "cost_file_sha256": self.placement.chip.digest,
-            "neurocores": [layer.neurocores for layer in self.placement.layers],
-            "rates": [
-                {
-                    "rate": each.rate,
-                    "dynamic_j": vars(each.energy.dynamic),
-                    "samples_per_s": vars(each.latency.samples_per_s),
-                }
-                for each in self.rates
-            ],
-            "more_layers_uj": more_layers_uj(),
-            "more_layers_rate": {name: more_layers_rate(name) for name in self.placement.chip.sets},
-        }
 
 
 def run(samples: int, seed: int = 1) -> Result:

@@ -1,17 +1,14 @@
 """The floor of this machine: how fast the parts of a simulation run when they do nothing else.
 
-    python -m benchmarks.limits
-
 The rates are those of loops like the kernel's own (`hw_sim.kernels.lanes`), one thread, best of
 several runs, with everything but the measured work left out: no spike lists, no output, no input,
 no delays, no counting of overflows. No simulator that adds a row of weights for each spike and
-updates every neuron in every step can be faster on this machine than `floor` says, unless it adds
-or updates in another way than these loops.
+updates every neuron in every step can be faster on this machine than `Rates.floor_ns` says,
+unless it adds or updates in another way than these loops.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,16 +16,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks import workloads
-from neurodeploy.hw_sim.activity import count
-from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels.cuba_layer import aligned_zeros, decay
 from neurodeploy.hw_sim.kernels.dense_cuba import TILE
 from neurodeploy.hw_sim.kernels.lanes import load, select, spread, store, widen
-from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import ConvLayer, fan_out, weights_of
 from neurodeploy.models.network import QuantizedNetwork
@@ -40,7 +31,7 @@ BYTES, NARROW, WHOLE = (np.zeros(0, kind) for kind in (np.int8, np.int16, np.int
 
 @dataclass(frozen=True)
 class Rates:
-    """What this machine reaches on one thread, billions a second.
+    """What this machine reaches on one thread, in billions per second.
 
     Attributes:
         updates: neuron updates.
@@ -49,6 +40,10 @@ class Rates:
 
     updates: float
     synops: float
+
+    def floor_ns(self, neuron_updates: float, synops: float) -> float:
+        """Return the nanoseconds that so much work takes at least."""
+        return neuron_updates / self.updates + synops / self.synops
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
@@ -96,32 +91,7 @@ def add_bytes(order, senders, width):
     return totals[0]
 
 
-@_compiled
-def add_wide(order, senders, width):
-    """Do as `add_narrow` with 32 bits a sum, the rows still int16."""
-    weights = aligned_zeros(senders * width, NARROW)
-    totals = aligned_zeros(width, WHOLE)
-    for first in range(0, order.size, ROWS):
-        for k in range(0, width, WIDE):
-            a = b = c = d = spread(0, 32, LANES)
-            for n in range(first, first + ROWS):
-                at = order[n] * width + k
-                a = a + widen(load(weights, at, LANES), 32)
-                b = b + widen(load(weights, at + 32, LANES), 32)
-                c = c + widen(load(weights, at + 64, LANES), 32)
-                d = d + widen(load(weights, at + 96, LANES), 32)
-            store(totals, k, a)
-            store(totals, k + 32, b)
-            store(totals, k + 64, c)
-            store(totals, k + 96, d)
-    return totals[0]
-
-
-LOOPS = {
-    "int8, sums of 16 bits": add_bytes,
-    "int16, sums of 16 bits": add_narrow,
-    "int16, sums of 32 bits": add_wide,
-}
+LOOPS = (add_bytes, add_narrow)
 
 
 @_compiled
@@ -190,41 +160,5 @@ def rates_of(network: QuantizedNetwork) -> Rates:
     if not isinstance(layer, ConvLayer) and layer.neurons >= WIDE:
         senders = layer.inputs
         widths.add(min(layer.neurons // WIDE * WIDE, TILE))
-    found = [synop_rate(senders, width, add) for width in widths for add in (add_bytes, add_narrow)]
+    found = [synop_rate(senders, width, add) for width in widths for add in LOOPS]
     return Rates(update_rate(), max(found))
-
-
-def floor(
-    neuron_updates: float, synops: float, *, updates_rate: float, synops_rate: float
-) -> float:
-    """Return the nanoseconds that so many neuron updates and synaptic operations take at least, one
-    thread, at rates in billions a second as `update_rate` and `synop_rate` return them."""
-    return neuron_updates / updates_rate + synops / synops_rate
-
-
-def main() -> int:
-    """Print the rates, and how near to the floor W1 runs."""
-    updates, synops = update_rate(), synop_rate()
-    table = Table("one thread", "billions a second", title="rates of this machine")
-    table.add_row("neuron updates", f"{updates:.1f}")
-    for senders, width in ((128, 128), (256, 256), (1024, 1024), (16384, 128)):
-        for words, add in LOOPS.items():
-            found = synop_rate(senders, width, add)
-            table.add_row(f"SynOps, {senders} x {width}, {words}", f"{found:.0f}")
-    Console(width=80).print(table)
-    network, spikes = workloads.w1()
-    steps = spikes.shape[0] * spikes.shape[2]
-    counts = count(network, fast.run(network, spikes))
-    least = floor(
-        sum(layer.neurons for layer in network.layers),
-        sum(float(layer.synops.sum()) for layer in counts) / steps,
-        updates_rate=updates,
-        synops_rate=synops,
-    )
-    taken = steps / rate(steps, lambda: fast.run(network, spikes, RunOptions(threads=1))) / steps
-    print(f"W1: {taken:.0f} ns a step and sample, floor {least:.0f} ns, {least / taken:.0%} of it")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

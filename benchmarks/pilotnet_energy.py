@@ -93,19 +93,6 @@ class Result:
         """Where the network is."""
         return self.images[0].workload.placement
 
-    def as_json(self) -> dict[str, Any]:
-        """Return every figure as JSON values, beside Intel's."""
-        return {
-            "network_sha256": self.digest,
-            "cost_file_sha256": self.placement.chip.digest,
-            "neurocores": [layer.neurocores for layer in self.placement.layers],
-            "images": [_image_as_json(image) for image in self.images],
-            "from_intels_counters_mj": {
-                name: list(from_counters(self.placement, name)) for name in self.placement.chip.sets
-            },
-            "intel": vars(PILOTNET),
-        }
-
 
 def run(shifted: int) -> Result:
     """Place and simulate the network on the image, so many shifted ones, and darker ones.
@@ -169,18 +156,3 @@ def from_counters(placement: Placement, name: str) -> tuple[float, float]:
     updates = (float(neurons * PILOTNET.steps), PILOTNET.an_inference(PILOTNET.updates))
     own, counted = (neuron_energy(each, spikes, chip=costs).value for each in updates)
     return (events + own) * 1e3, (events + counted) * 1e3
-
-
-def _image_as_json(image: Image) -> dict[str, Any]:
-    energy, latency = image.energy, image.latency
-    return {
-        "name": image.name,
-        "counters": image.counters,
-        "dynamic_j": vars(energy.dynamic),
-        "static_j": vars(energy.static),
-        "total_j": vars(energy.total),
-        "step_s": vars(latency.step_s),
-        "dynamic_by_constants_j": {
-            name: each.dynamic.value for name, each in image.energies.items()
-        },
-    }

@@ -3,10 +3,10 @@
     python -m benchmarks.simulators [runs/har/model.net] [--peers all] [--threads 1,2]
         [--markdown docs/benchmarks/speed.md] [--plot docs/benchmarks/speed.png]
 
-For each network one table: microseconds a time step and sample, one sample at a time (another each
-time, so that no branch predictor learns it) and, where a simulator can, all at once; start and stop
-left out. Each simulator runs in a process of its own under a time limit, and its output is
-compared with ours, spike by spike. `benchmarks.compare` has the table of simulators.
+For each network one table: microseconds per time step and sample, one sample at a time (another
+each time, so that no branch predictor learns it) and, where a simulator can, all at once; start and
+stop left out. Each simulator runs in a process of its own under a time limit, and its output is
+compared with ours, spike by spike. `benchmarks.programs` has the table of simulators.
 """
 
 from __future__ import annotations
@@ -16,144 +16,332 @@ import json
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
+from tqdm import tqdm
 
-from benchmarks import limits, speed_page, speed_plot, tables, workloads
-from benchmarks.compare import PEERS, Outcome, run
-from benchmarks.peers import workload_file
-from benchmarks.peers.own_network import without_delays, workload_of
-from benchmarks.peers.workload_file import Workload
-from benchmarks.results import Result, best_time, result_of
+from benchmarks import limits, pages, programs, workloads
+from benchmarks.pages import Table, number, share
+from benchmarks.peers import workload
+from benchmarks.peers.own import without_delays, workload_of
+from benchmarks.programs import REFERENCE, SIMULATORS
 from neurodeploy.export import netx
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.inputs import task_samples
 
-OURS = ("fast", "lava")
+OURS: Final = ("fast", REFERENCE)
 """What `--peers none` measures: our simulator and the one that all ratios refer to."""
-
-IMAGES = "the network has images, and this program builds dense layers"
+IMAGES: Final = "the network has images, and this program builds dense layers"
+WAYS: Final = {"single": "one at a time", "batch": "{} at once"}
 
 Made = tuple[QuantizedNetwork, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Case:
-    """A network to measure on: its name, what makes it, and a random one's rate of firing."""
+class Outcome:
+    """What one simulator came to on a number of threads: figures, or why there are none."""
+
+    peer: str
+    threads: int
+    figures: dict[str, Any] | None
+    reason: str = ""
+
+    @property
+    def best_us(self) -> float:
+        """The least median microseconds per step and sample of its ways."""
+        assert self.figures is not None
+        return min(float(self.figures[way]["median"]) for way in WAYS if self.figures[way])
+
+
+@dataclass(frozen=True)
+class Result:
+    """One workload and what every simulator came to on it.
+
+    Attributes:
+        name: of the workload.
+        neurons: of all layers.
+        firing: share of them that fire in a step, 0..1.
+        synops: stored weights added because a spike arrived, per step and sample.
+        delays: whether the network has any.
+        samples: in the workload; not every simulator runs all.
+        steps: of a sample.
+        rate: at which a random network was to fire, or None for other networks.
+        rates: that this machine reaches in loops that do nothing else.
+        outcomes: one for each simulator and number of threads.
+    """
 
     name: str
-    make: Callable[[], Made]
-    rate: float | None = None
+    neurons: int
+    firing: float
+    synops: float
+    delays: bool
+    samples: int
+    steps: int
+    rate: float | None
+    rates: limits.Rates
+    outcomes: list[Outcome] = field(default_factory=list)
 
+    @property
+    def threads(self) -> list[int]:
+        """Numbers of threads, ascending."""
+        return sorted({each.threads for each in self.outcomes})
 
-class TooSlow:
-    """Remembers on how much work a simulator ran out of time, so that it is spared more of it."""
+    def of(self, peer: str) -> dict[int, Outcome]:
+        """Return the outcomes of a simulator that have figures, by number of threads."""
+        found = (each for each in self.outcomes if each.peer == peer and each.figures)
+        return {each.threads: each for each in found}
 
-    def __init__(self) -> None:
-        self.least: dict[str, float] = {}
-
-    def note(self, outcome: Outcome, work: float) -> None:
-        """Take in what a run came to."""
-        if outcome.out_of_time:
-            self.least[outcome.peer] = min(work, self.least.get(outcome.peer, work))
-
-    def spares(self, peer: str, work: float) -> bool:
-        """Tell whether it ran out of time on no more work than this."""
-        return work >= self.least.get(peer, np.inf)
+    def floor_us(self, synops: float | None = None) -> float:
+        """Return the least microseconds per step and sample on one thread of this machine, for the
+        SynOps of the network or, where a simulator ran another, for its."""
+        work = self.synops if synops is None else synops
+        return self.rates.floor_ns(self.neurons, work) / 1e3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print one table a workload."""
-    given = _options().parse_args(argv)
+    """Measure and print one table per workload."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = _options().parse_args(words)
     # Ends what runs as Ctrl-C does, instead of leaving it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
-    given.peers = _chosen(given.peers)
+    peers = programs.chosen(SIMULATORS, args.peers, OURS)
     results: list[Result] = []
-    slow = TooSlow()
-    for case in _cases(given.network, given.workloads.split(","), random=bool(given.plot)):
-        results.append(measure(case, given, console, slow))
-        if case.rate is None:
-            console.print(tables.table_of(tables.cells_of(results[-1])))
-        if given.json:
-            given.json.write_text(json.dumps([each.as_dict() for each in results], indent=1))
+    too_slow: dict[str, float] = {}
+    for name, make, rate in _cases(args.network, args.workloads.split(","), random=bool(args.plot)):
+        results.append(measure(name, make(), rate, peers, args, too_slow))
+        if rate is None:
+            table_of(results[-1]).show()
+        if args.json:
+            values = [{**asdict(each), "floor_us": each.floor_us()} for each in results]
+            args.json.write_text(json.dumps(values, indent=1))
     drawn = [result for result in results if result.rate is not None]
     if drawn:
-        console.print(tables.table_of(tables.random_cells(drawn)))
-    if given.plot:
-        speed_plot.draw(drawn, given.plot)
-    if given.markdown:
-        speed_page.write(results, given.markdown, given.plot)
+        random_table(drawn).show()
+    if args.plot:
+        draw(drawn, args.plot)
+    if args.markdown:
+        write(results, args.markdown, args.plot, words)
     return 0
 
 
-def measure(case: Case, given: argparse.Namespace, console: Console, slow: TooSlow) -> Result:
-    """Run every chosen peer on a network, those without delays on the network without.
-
-    Random networks run on one thread.
-    """
-    console.print(f"{case.name}: making the network", style="dim")
-    network, spikes = case.make()
-    workload = workload_of(case.name, network, spikes)
-    threads = [1] if case.rate is not None else [int(n) for n in given.threads.split(",")]
-    outcomes: list[Outcome] = []
+def measure(
+    name: str,
+    made: Made,
+    rate: float | None,
+    peers: Sequence[str],
+    args: argparse.Namespace,
+    too_slow: dict[str, float],
+) -> Result:
+    """Run peers on a network, those without delays on the network without, random networks on one
+    thread. A peer that ran out of time, on the work that `too_slow` notes, is spared more."""
+    network, spikes = made
+    job = workload_of(name, network, spikes)
+    threads = [1] if rate is not None else [int(n) for n in args.threads.split(",")]
+    samples, _, steps = spikes.shape
+    result = Result(
+        name, job.neurons, job.firing, job.synops, job.delayed, samples, steps, rate,
+        limits.rates_of(network),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path, undelayed = Path(folder) / "workload.npz", Path(folder) / "undelayed.npz"
-        workload_file.write(workload, path)
-        if workload.delayed:
-            other = workload_of(f"{case.name} without delays", without_delays(network), spikes)
-            workload_file.write(other, undelayed)
-        rates = limits.rates_of(network)
-        del network
-        for peer in given.peers:
-            file = undelayed if workload.delayed and not PEERS[peer].delays else path
-            for outcome in _runs(peer, workload, file, threads, given, slow):
-                console.print(_told(outcome), style="dim")
-                outcomes.append(outcome)
-    return result_of(workload, outcomes, rates, case.rate)
+        workload.write(job, path)
+        if job.delayed:
+            other = workload_of(f"{name} without delays", without_delays(network), spikes)
+            workload.write(other, undelayed)
+        bar = tqdm(total=len(peers) * len(threads), desc=name, disable=None)
+        with bar:
+            for peer in peers:
+                file = undelayed if job.delayed and not SIMULATORS[peer].delays else path
+                for outcome in _runs(peer, job, file, threads, args, too_slow):
+                    bar.update()
+                    result.outcomes.append(outcome)
+    return result
 
 
 def _runs(
     peer: str,
-    workload: Workload,
+    job: workload.Workload,
     file: Path,
     threads: Sequence[int],
-    given: argparse.Namespace,
-    slow: TooSlow,
+    args: argparse.Namespace,
+    too_slow: dict[str, float],
 ) -> Iterator[Outcome]:
     """Yield what a peer comes to on each number of threads, until it fails on one."""
-    work = workload.neurons + workload.synops
-    if workload.netx and not PEERS[peer].images:
+    work = job.neurons + job.synops
+    if job.netx.size and not SIMULATORS[peer].images:
         yield Outcome(peer, threads[0], None, IMAGES)
         return
-    if slow.spares(peer, work):
+    if work >= too_slow.get(peer, np.inf):
         yield Outcome(peer, threads[0], None, "not done in time on a smaller network")
         return
     for count in threads:
-        began = time.perf_counter()
-        outcome = run(
-            PEERS[peer], file, threads=count, seconds=given.seconds, limit_s=given.limit
-        ).after(time.perf_counter() - began)
-        slow.note(outcome, work)
-        yield outcome
-        if outcome.figures is None:
+        figures, reason = programs.run(
+            SIMULATORS[peer], file, threads=count, seconds=args.seconds, limit_s=args.limit
+        )
+        if reason.startswith(programs.OUT_OF_TIME):
+            too_slow[peer] = min(work, too_slow.get(peer, np.inf))
+        yield Outcome(peer, count, figures, reason)
+        if figures is None:
             return
 
 
+def _cases(
+    network: Path | None, wanted: Sequence[str], *, random: bool
+) -> Iterator[tuple[str, Callable[[], Made], float | None]]:
+    """Yield names and makers of workloads, and the rate of random ones; all random networks if
+    asked for and none of them is named."""
+    known: dict[str, Callable[[], Made]] = {
+        "W1": workloads.w1,
+        "W1b": lambda: workloads.w1(delays=False),
+        "N-TIDIGITS": workloads.ntidigits,
+        "PilotNet": workloads.pilotnet,
+    }
+    yield from ((name, make, None) for name, make in known.items() if name in wanted)
+    if network is not None and "model" in wanted:
+        read = netx.read(network)
+        name = read.task.name.upper() or network.stem
+        yield name, lambda: (read, task_samples(read.task).spikes), None
+    every = "random" in wanted or (random and not any("random-" in name for name in wanted))
+    for neurons in workloads.NETWORK_NEURONS:
+        for rate in workloads.FIRING_RATES:
+            name = f"random-{neurons}-{rate}"
+            if every or name in wanted:
+                yield name, partial(workloads.random_network, neurons, rate), rate
+
+
+def table_of(result: Result) -> Table:
+    """Return the table of one workload; a row for each way in which a simulator ran."""
+    threads = [f"{count} thread{'s' * (count > 1)}" for count in result.threads]
+    headings = ["simulator", *(f"µs, {each}" for each in threads), "samples/s", "ns/SynOp"]
+    headings += ["of limit", *(f"x Lava, {each}" for each in threads), "peak MB", "exact?"]
+    rows = []
+    for name in dict.fromkeys(each.peer for each in result.outcomes):
+        found = result.of(name)
+        if not found:
+            reason = next(each.reason for each in result.outcomes if each.peer == name)
+            rows.append([SIMULATORS[name].title, *["-"] * (len(headings) - 2), reason])
+        for way in WAYS:
+            if any(each.figures and each.figures[way] for each in found.values()):
+                rows.append(_row(result, name, way))
+    about = (
+        f"{result.neurons:,} neurons, {result.firing:.1%} firing, {result.synops:,.0f} SynOps per "
+        f"step, {result.samples:,} sample{'s' * (result.samples > 1)} of {result.steps:,} steps, "
+        f"limit {number(result.floor_us())} µs"
+    )
+    return Table(result.name, about, headings, rows)
+
+
+def _row(result: Result, name: str, way: str) -> list[str]:
+    """Return the cells of one way in which a simulator ran; the fewest threads that have figures
+    give what stands beside the times."""
+    found = {count: each.figures or {} for count, each in result.of(name).items()}
+    first = found[min(found)]
+    times = [
+        float(found[count][way]["median"]) if count in found and found[count][way] else None
+        for count in result.threads
+    ]
+    known = [time for time in times if time is not None]
+    stock = min((each.best_us for each in result.of(REFERENCE).values()), default=None)
+    label = f", {WAYS[way].format(format(first['batch_size'], ','))}" if first["batch"] else ""
+    alone = times[result.threads.index(1)] if 1 in result.threads else None
+    restricted = ", without delays" if result.delays and not SIMULATORS[name].delays else ""
+    return [
+        f"{SIMULATORS[name].title}{label}",
+        *(number(time) for time in times),
+        number(1e6 / min(known) / result.steps),
+        number(1e3 * known[0] / first["synops"] if first["synops"] else None),
+        share(result.floor_us(first["synops"]), alone),
+        *(number(stock / time if stock and time else None) for time in times),
+        f"{first['peak_mb']:,.0f}",
+        exactness(first) + restricted,
+    ]
+
+
+def exactness(figures: Mapping[str, Any]) -> str:
+    """Return whether every spike was the expected one, else how many differ for each of those."""
+    if not figures["different"]:
+        return f"yes, {figures['spikes']:,} spikes"
+    return f"no, {share(figures['different'], max(figures['spikes'], 1))}"
+
+
+def random_table(results: Sequence[Result]) -> Table:
+    """Return one table of all random networks, each simulator's best way on one thread."""
+    ran = {each.peer for result in results for each in result.outcomes}
+    peers = [name for name in SIMULATORS if name in ran]
+    headings = ["neurons", "fire", "SynOps", "limit", *(SIMULATORS[name].title for name in peers)]
+    rows = []
+    for result in results:
+        found = (result.of(name).get(1) for name in peers)
+        times = [number(each.best_us if each else None) for each in found]
+        start = [f"{result.neurons:,}", f"{result.firing:.0%}", number(result.synops)]
+        rows.append([*start, number(result.floor_us()), *times])
+    about = "microseconds per step and sample, each simulator's best way, one thread"
+    return Table("Random networks", about, headings, rows)
+
+
+def write(results: Sequence[Result], path: Path, plot: Path | None, argv: Sequence[str]) -> None:
+    """Write the page; `plot` is the picture of `draw`, if any."""
+    drawn = [result for result in results if result.rate is not None]
+    found = {
+        program.title: each.figures
+        for name, program in SIMULATORS.items()
+        for result in results
+        for each in list(result.of(name).values())[:1]
+        if each.figures
+    }
+    pages.write(
+        path, "simulators", argv, plot=plot, versions=programs.versions_table(found),
+        tables=[table_of(result) for result in results if result.rate is None],
+        random=random_table(drawn) if drawn else None,
+    )  # fmt: skip
+
+
+def draw(results: Sequence[Result], path: Path) -> None:
+    """Draw time against work over the random networks, a panel per firing rate, into a PNG."""
+    from matplotlib.figure import Figure
+
+    rates = sorted({result.rate for result in results if result.rate is not None})
+    figure = Figure(figsize=(3.6 * len(rates) + 0.6, 5), layout="constrained")
+    panels: Any = figure.subplots(1, len(rates), sharex=True, sharey=True, squeeze=False)
+    for rate, axes in zip(rates, panels[0]):
+        chosen = [result for result in results if result.rate == rate]
+        _draw_panel(axes, sorted(chosen, key=lambda each: each.synops + each.neurons))
+        axes.set_title(f"up to {rate:.0%} of the neurons fire in a step", fontsize="medium")
+        axes.set_xlabel("SynOps and neuron updates per step")
+    panels[0, 0].set_ylabel("microseconds per step and sample, one thread")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
+def _draw_panel(axes: Any, results: Sequence[Result]) -> None:
+    works = [result.synops + result.neurons for result in results]
+    peers = [name for name in SIMULATORS if any(result.of(name).get(1) for result in results)]
+    for marker, name in zip("osv^<>DPX*h", peers):
+        found = [(work, result.of(name).get(1)) for work, result in zip(works, results)]
+        points = [(work, each.best_us) for work, each in found if each]
+        style = {"lw": 3, "color": "black", "zorder": 9} if name == OURS[0] else {"lw": 1}
+        axes.plot(*zip(*points), marker=marker, ms=4, label=SIMULATORS[name].title, **style)
+    floors = [result.floor_us() for result in results]
+    axes.plot(works, floors, "k:", lw=1.5, label="limit of this machine")
+    guide = [1e-3 * work for work in works]
+    axes.plot(works, guide, "--", color="0.6", lw=1, zorder=0, label="1 ns per operation")
+    axes.set(xscale="log", yscale="log")
+    axes.grid(visible=True, alpha=0.3)
+
+
 def _options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("network", nargs="?", type=Path, help="a model.net of `deploy`, if any")
     options.add_argument(
         "--peers", default="all",
-        help=f"names with commas between, 'all' or 'none'; there are {', '.join(PEERS)}",
+        help=f"names with commas between, 'all' or 'none'; there are {', '.join(SIMULATORS)}",
     )  # fmt: skip
     options.add_argument("--threads", default="1,2", help="numbers with commas between")
     options.add_argument(
@@ -166,62 +354,9 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--json", type=Path, help="write all figures to this file")
     options.add_argument("--markdown", type=Path, help="write all tables to this file")
     options.add_argument(
-        "--plot",
-        type=Path,
-        help="draw time against work over the random networks, all of them unless --workloads "
-        "names some",
+        "--plot", type=Path, help="draw the random networks, all of them unless some are named"
     )
     return options
-
-
-def _chosen(peers: str) -> list[str]:
-    """Return the names of the peers to run; ours and the reference always."""
-    if peers == "all":
-        return list(PEERS)
-    wanted = [] if peers == "none" else peers.split(",")
-    for name in wanted:
-        if name not in PEERS:
-            raise SystemExit(f"{name!r} is no simulator; there are {', '.join(PEERS)}")
-    return [name for name in PEERS if name in (*OURS, *wanted)]
-
-
-def _cases(network: Path | None, chosen: Sequence[str], *, random: bool) -> Iterator[Case]:
-    """Yield the chosen workloads; all random networks if asked for and none of them is named."""
-    known: dict[str, Callable[[], Made]] = {
-        "W1": workloads.w1,
-        "W1b": lambda: workloads.w1(delays=False),
-        "N-TIDIGITS": workloads.ntidigits,
-        "PilotNet": workloads.pilotnet,
-    }
-    yield from (Case(name, make) for name, make in known.items() if name in chosen)
-    if network is not None and "model" in chosen:
-        yield Case(_model_name(network), lambda: _model(network))
-    every = "random" in chosen or (random and not any("random-" in name for name in chosen))
-    for neurons in workloads.NETWORK_NEURONS:
-        for rate in workloads.FIRING_RATES:
-            name = f"random-{neurons}-{rate}"
-            if every or name in chosen:
-                yield Case(name, partial(workloads.random_network, neurons, rate), rate)
-
-
-def _model_name(path: Path) -> str:
-    """Return the name of the task that a network was made for, or of its file."""
-    return netx.read(path).task.name.upper() or path.stem
-
-
-def _model(path: Path) -> Made:
-    """Return the network of a file, and all test samples of its task."""
-    network = netx.read(path)
-    return network, task_samples(network.task).spikes
-
-
-def _told(outcome: Outcome) -> str:
-    """Return what one run came to, for those who wait."""
-    figures = outcome.figures
-    said = outcome.reason
-    if figures:
-        said = f"{tables.number(best_time(figures))} us, exact: {tables.exactness(figures)}"
-    return f"  {outcome.peer}, threads {outcome.threads}: {said} ({outcome.took_s:.0f} s)"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 
 The same network, data and batch for all, with axonal delays (lava-dl and ours alone) and without.
 Ours must equal stock lava-dl in spikes and gradients before anything is timed. `--har` adds an
-epoch of the task `har`. `benchmarks.training_runs` has the table of libraries.
+epoch of the task `har`. Libraries take turns, so that whatever else the machine does affects all;
+`benchmarks.programs` has the table of them.
 """
 
 from __future__ import annotations
@@ -15,119 +16,294 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
+from typing import Any, Final
 
-from rich.console import Console
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from benchmarks import tables, training_page
-from benchmarks.compare import Peer
-from benchmarks.training_page import Result
-from benchmarks.training_runs import HAR_TRAINERS, OURS, STOCK, TRAINERS, measure
+from benchmarks import pages, programs
+from benchmarks.pages import Table, number
+from benchmarks.peers import lava_dl, workload
+from benchmarks.peers.workload import CURRENT_DECAY, THRESHOLD, VOLTAGE_DECAY, TrainingWorkload
+from benchmarks.programs import HAR_TRAINERS, OURS, STOCK, TRAINERS, Program
+from benchmarks.simulators import exactness
+from neurodeploy.models import loihi
 
-HAR_ROUNDS = 3
+INPUT_RATE: Final = 0.1
+BATCHES: Final = 8
+LONGEST_DELAY: Final = 30
+WEIGHT_STEP: Final = 2 / loihi.SLAYER_SCALE
+"""SLAYER's weights are multiples of it, so that rounding them changes nothing."""
+DRIVE: Final = 0.55
+"""Spread of the weights, times the root of the number of senders: some 5% fire in a step."""
+GRADIENT_TOLERANCE: Final = 1e-4
+HAR_ROUNDS: Final = 3
+
+
+@dataclass
+class Run:
+    """What one library came to on one number of threads.
+
+    Attributes:
+        name, title: of the library.
+        threads: asked for.
+        ms: milliseconds of every step, of all turns.
+        figures: of the last turn, see `benchmarks.peers.measuring`, or None.
+        reason: one line that says why figures are missing, else "".
+    """
+
+    name: str
+    title: str
+    threads: int
+    ms: list[float] = field(default_factory=list)
+    figures: dict[str, Any] | None = None
+    reason: str = ""
+
+    @property
+    def median_ms(self) -> float | None:
+        """The median step, or None without any."""
+        return median(self.ms) if self.ms and not self.reason else None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A workload and what trained on it.
+
+    Attributes:
+        name: short.
+        about: what it is, in one line.
+        samples: in a step.
+        runs: of each library and number of threads.
+        unit: "ms" per step or "s" per epoch.
+    """
+
+    name: str
+    about: str
+    samples: int
+    runs: list[Run]
+    unit: str = "ms"
+
+    def ratio(self, over: str, under: str, threads: int) -> float | None:
+        """Return how many times longer `over` takes than `under`."""
+        found = {run.name: run.median_ms for run in self.runs if run.threads == threads}
+        one, other = found.get(over), found.get(under)
+        return None if one is None or other is None else one / other
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and print one table a workload and one of the targets."""
-    given = _options().parse_args(argv)
+    """Measure, and print one table per workload."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = _options().parse_args(words)
     # Ends what runs as Ctrl-C does, instead of leaving it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
-    peers = _chosen(given.peers)
+    names = programs.chosen(TRAINERS, args.peers, (STOCK, OURS))
     results: list[Result] = []
     for delays in (True, False):
-        results.append(_network(peers, given, console, delays=delays))
-        console.print(tables.table_of(training_page.cells_of(results[-1])))
-    if given.har:
-        results.append(_har(given, console))
-        console.print(tables.table_of(training_page.cells_of(results[-1])))
-    console.print(tables.table_of(training_page.target_cells(results)))
-    if given.json:
-        values = {
-            "workloads": [result.as_dict() for result in results],
-            "targets": [target.as_dict() for target in training_page.targets(results)],
-        }
-        given.json.write_text(json.dumps(values, indent=1))
-    if given.markdown:
-        training_page.write(results, given.markdown)
+        results.append(_network(names, args, delays=delays))
+        table_of(results[-1]).show()
+    if args.har:
+        results.append(_har(args))
+        table_of(results[-1]).show()
+    if args.json:
+        args.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
+    if args.markdown:
+        found = {run.title: run.figures for each in results for run in each.runs if run.figures}
+        pages.write(
+            args.markdown, "training", words, tables=[table_of(each) for each in results],
+            har=args.har, versions=programs.versions_table(found),
+        )  # fmt: skip
     return 0
 
 
-def _network(
-    peers: Sequence[Peer], given: argparse.Namespace, console: Console, *, delays: bool
-) -> Result:
+def _network(names: Sequence[str], args: argparse.Namespace, *, delays: bool) -> Result:
     """Measure the network of the options; those without delays train the one without."""
-    import torch
-
-    from benchmarks import training_workload
-    from benchmarks.trainers import training_file
-
     torch.set_num_threads(1)  # with two, lava-dl's loops over time are several times slower
-    shape = training_workload.Shape(tuple(given.sizes), given.batch, given.steps)
-    workload = training_workload.make(shape, delays=delays)
-    agreement = training_workload.check(workload)
-    sizes = "-".join(str(n) for n in shape.sizes)
-    rates = ", ".join(f"{rate:.1%}" for rate in training_workload.firing(workload))
-    name = "With axonal delays" if delays else "Without delays"
+    job = make(tuple(args.sizes), args.batch, args.steps, delays=delays)
+    agreement = check(job)
+    rates = ", ".join(f"{rate:.1%}" for rate in firing(job))
+    sizes = "-".join(map(str, args.sizes))
     about = (
-        f"{sizes}, batch {shape.batch}, {shape.steps} steps, {rates} firing; ours equals "
-        f"lava-dl in {agreement.spikes:,} spikes, gradients within {agreement.gradient:.0e}"
+        f"{sizes}, batch {args.batch}, {args.steps} steps, {rates} firing; "
+        f"ours equals lava-dl in {agreement.spikes:,} spikes, gradients within "
+        f"{agreement.gradient:.0e}"
     )
-    console.print(f"{name}: {about}", style="dim")
+    chosen = {name: TRAINERS[name] for name in names if TRAINERS[name].delays or not delays}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "workload.npz"
-        training_file.write(workload, path)
+        workload.write(job, path)
         runs = measure(
-            [peer for peer in peers if peer.delays or not delays], [path], given.threads,
-            lambda line: console.print(line, style="dim"),
-            seconds=given.seconds, limit_s=given.limit, rounds=given.rounds,
-        )  # fmt: skip
-    return Result(name, about, shape.batch, delays, runs)
+            chosen, path, args.threads, seconds=args.seconds, limit_s=args.limit, rounds=args.rounds
+        )
+    name = "With axonal delays" if delays else "Without delays"
+    return Result(name, about, args.batch, runs)
 
 
-def _har(given: argparse.Namespace, console: Console) -> Result:
+def _har(args: argparse.Namespace) -> Result:
     """Measure epochs of `har` on two threads."""
-    from neurodeploy.tasks import get
-    from neurodeploy.tasks.split import split_by_subject
+    from neurodeploy import task
 
-    console.print("har: an epoch is a step", style="dim")
-    windows = len(split_by_subject(get("har").load(None)).train)
-    runs = measure(
-        HAR_TRAINERS, [], [2], lambda line: console.print(line, style="dim"),
-        seconds=0, limit_s=given.limit, rounds=HAR_ROUNDS, least=1,
-    )  # fmt: skip
-    about = f"an epoch of {windows:,} windows, batch {get('har').config.batch}, axonal delays"
-    return Result("har", about, windows, True, runs, "s")
+    data = task("har")
+    samples, batch = len(data.train), data.config.batch_size
+    runs = measure(HAR_TRAINERS, Path("har"), [2], seconds=0, limit_s=args.limit, rounds=HAR_ROUNDS)
+    about = f"an epoch of {samples:,} samples, batch {batch}, axonal delays"
+    return Result("har", about, samples, runs, "s")
 
 
-def _chosen(peers: str) -> list[Peer]:
-    """Return the trainers to run; stock lava-dl and ours always."""
-    wanted = {"all": list(TRAINERS), "none": []}.get(peers, peers.split(","))
-    for name in wanted:
-        if name not in TRAINERS:
-            raise SystemExit(f"{name!r} is no library; there are {', '.join(TRAINERS)}")
-    return [peer for name, peer in TRAINERS.items() if name in (STOCK, OURS, *wanted)]
+def measure(
+    table: Mapping[str, Program],
+    path: Path,
+    threads: Sequence[int],
+    *,
+    seconds: float,
+    limit_s: float,
+    rounds: int,
+) -> list[Run]:
+    """Let libraries take turns.
+
+    Args:
+        table: of them.
+        path: of the workload.
+        threads: numbers of them, each of which every library gets.
+        seconds: to train each for, about, over all rounds.
+        limit_s: seconds that a turn may take, with its start.
+        rounds: turns of each.
+    """
+    runs = [Run(name, each.title, count) for name, each in table.items() for count in threads]
+    for _ in tqdm(range(rounds), desc="rounds", disable=None):
+        for run in runs:
+            if run.reason:
+                continue
+            found, run.reason = programs.run(
+                table[run.name], path, threads=run.threads, seconds=seconds / rounds,
+                limit_s=limit_s,
+            )  # fmt: skip
+            if found is not None:
+                run.ms += found.pop("ms")
+                peak = max(found["peak_mb"], (run.figures or found)["peak_mb"])
+                run.figures = {**found, "peak_mb": peak}
+    return runs
+
+
+def make(
+    sizes: tuple[int, ...], batch: int, steps: int, *, delays: bool, seed: int = 1
+) -> TrainingWorkload:
+    """Return a workload; weights, input and labels are the same with delays and without."""
+    rng = np.random.default_rng(seed)
+    spikes = rng.random((BATCHES, batch, sizes[0], steps)) < INPUT_RATE
+    labels = rng.integers(0, sizes[-1], (BATCHES, batch))
+    weights = tuple(
+        (np.rint(rng.normal(0, DRIVE / np.sqrt(n), (m, n)) / WEIGHT_STEP) * WEIGHT_STEP)
+        .clip(-2, 2)
+        .astype(np.float32)
+        for n, m in pairwise(sizes)
+    )
+    drawn = tuple(rng.uniform(0, LONGEST_DELAY, n).astype(np.float32) for n in sizes[1:-1])
+    unknown = np.zeros(0, np.uint8)
+    job = TrainingWorkload(
+        weights, drawn if delays else (), spikes.astype(np.uint8), labels, unknown, unknown
+    )
+    return replace(
+        job,
+        expected=lava_dl.trainer_of(job, "stock").outputs(),
+        in_floats=unknown if delays else run_in_floats(job),
+    )
+
+
+def run_in_floats(job: TrainingWorkload) -> NDArray[np.uint8]:
+    """Return the last layer's spikes on the first batch, with states in double precision.
+
+    u keeps its share and takes in the weighted input, v keeps its own and takes in u; where v
+    exceeds the threshold the neuron fires and v is 0. A layer takes no step.
+    """
+    arriving = job.spikes[0].astype(np.float64)
+    for weight in job.weights:
+        inputs = np.einsum("nm,bmt->tbn", weight.astype(np.float64), arriving)
+        current = voltage = np.zeros(inputs.shape[1:])
+        fired = np.zeros(inputs.shape, np.bool_)
+        for step, now in enumerate(inputs):
+            current = current * (1 - CURRENT_DECAY / loihi.DECAY_ONE) + now
+            voltage = voltage * (1 - VOLTAGE_DECAY / loihi.DECAY_ONE) + current
+            fired[step] = voltage > THRESHOLD
+            voltage = np.where(fired[step], 0, voltage)
+        arriving = fired.transpose(1, 2, 0).astype(np.float64)
+    return arriving.astype(np.uint8)
+
+
+def check(job: TrainingWorkload) -> lava_dl.Agreement:
+    """Return how far ours and stock lava-dl agree before training.
+
+    Raises:
+        SystemExit: when a spike or a gradient differs, or nothing fires.
+    """
+    found = lava_dl.compare(job)
+    if found.different or not found.spikes:
+        raise SystemExit(f"{found.different} of {found.spikes} spikes differ from stock lava-dl's")
+    if not found.gradient <= GRADIENT_TOLERANCE:
+        raise SystemExit(
+            f"a gradient differs from stock lava-dl's by {found.gradient:.1e} of its largest value"
+        )
+    return found
+
+
+def firing(job: TrainingWorkload) -> list[float]:
+    """Return the share of each layer's neurons that fires in a step before training."""
+    trainer = lava_dl.trainer_of(job, "compiled")
+    with torch.no_grad():
+        return [float(each.mean()) for each in trainer.network.layer_spikes(trainer.batches[0])]
+
+
+def table_of(result: Result) -> Table:
+    """Return the table of one workload, a row per library."""
+    threads = list(dict.fromkeys(run.threads for run in result.runs))
+    words = [f"{count} thread{'s' * (count > 1)}" for count in threads]
+    headings = ["library", *(f"{result.unit}, {each}" for each in words), "samples/s"]
+    headings += [f"{over}, {each}" for over in ("x lava-dl", "ours x") for each in words]
+    rows = []
+    for name in dict.fromkeys(run.name for run in result.runs):
+        runs = [run for run in result.runs if run.name == name]
+        times = [run.median_ms for run in runs]
+        known = [time for time in times if time is not None]
+        scale = 1000 if result.unit == "s" else 1
+        figures = next((run.figures for run in runs if run.figures), None)
+        ends = next((run.reason for run in runs if run.reason), "yes")
+        if ends == "yes" and figures and "different" in figures:
+            ends = exactness(figures)
+        peaks = [run.figures["peak_mb"] for run in runs if run.figures]
+        rows.append([
+            runs[0].title,
+            *(number(None if time is None else time / scale) for time in times),
+            number(1e3 * result.samples / min(known)) if known else "-",
+            *(number(result.ratio(STOCK, name, count)) for count in threads),
+            *(number(result.ratio(name, OURS, count)) for count in threads),
+            f"{max(peaks):,.0f}" if peaks else "-",
+            ends,
+        ])  # fmt: skip
+    return Table(result.name, result.about, [*headings, "peak MB", "exact?"], rows)
 
 
 def _options() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument(
         "--peers", default="all",
         help=f"names with commas between, 'all' or 'none'; there are {', '.join(TRAINERS)}",
     )  # fmt: skip
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of them")
-    options.add_argument(
-        "--har", action="store_true", help="measure epochs of the task har as well"
-    )
+    options.add_argument("--har", action="store_true", help="measure epochs of the task har too")
     options.add_argument("--sizes", type=int, nargs="+", default=[12, 128, 128, 6])
-    options.add_argument("--batch", type=int, default=64, help="samples of a step")
-    options.add_argument("--steps", type=int, default=128, help="time steps of a sample")
+    options.add_argument("--batch", type=int, default=64, help="samples per step")
+    options.add_argument("--steps", type=int, default=128, help="time steps per sample")
     options.add_argument(
         "--seconds", type=float, default=20.0, help="to train each for, about, in all rounds"
     )
     options.add_argument("--rounds", type=int, default=5, help="turns of each")
-    options.add_argument("--limit", type=float, default=300.0, help="seconds that a turn may take")
+    options.add_argument("--limit", type=float, default=600.0, help="seconds that a turn may take")
     options.add_argument("--json", type=Path, help="write all figures to this file")
     options.add_argument("--markdown", type=Path, help="write all tables to this file")
     return options

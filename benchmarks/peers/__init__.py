@@ -1,15 +1,17 @@
-"""Other simulators on the same networks, each a small program in a process of its own.
+"""Other simulators and libraries on the same networks, each a program in a process of its own.
 
-    python -m benchmarks.peers.NAME WORKLOAD.npz [--threads 1] [--seconds 2]
+    python -m benchmarks.peers.NAME WORKLOAD.npz [--threads 1] [--seconds 2] [--variant NAME]
 
-prints one JSON object; `benchmarks.compare` has the table of them, says which packages each needs,
-and starts them. Their dependencies conflict, so most run in an environment that uv makes for them,
-with nothing of this project but `workload_file` and `measuring`, which need numpy alone.
+prints one JSON object; `benchmarks.programs` has the tables of them, says which packages each
+needs, and starts them. Their dependencies conflict, so most run in an environment that uv makes for
+them, with only `workload` and `measuring` of this project, which need numpy alone.
 
-workload_file   a network, its input and the output that must come out, as one npz file
-measuring       what the programs share: options, timing, comparison, the JSON object
-torch_layers    what those share that are built on torch
-
-neurodeploy_fast, neurodeploy_lava, lava_stock, slayer       in this project's own environment
-snntorch, spikingjelly, norse, nengo_loihi, brian2_loihi     in one of their own
+workload          networks, input and expected output, to simulate and to train, as npz files
+measuring         what the programs share: options, timing, comparison, the JSON object
+own               this project's simulator, its Lava backend, and stock Lava
+training          what those share that train
+lava_dl           lava-dl's SLAYER, to simulate; stock and with our kernels, to train
+torch_libraries   snnTorch, SpikingJelly and Norse, to simulate and to train
+nengo_loihi, brian2_loihi   two emulators of Loihi
+har               an epoch of the task `har`, stock and with our kernels
 """

@@ -1,6 +1,6 @@
 """brian2-loihi, compiled to a C++ program by Brian 2.
 
-python -m benchmarks.peers.brian2_loihi WORKLOAD.npz [--variant plain|stock]
+    python -m benchmarks.peers.brian2_loihi WORKLOAD.npz [--variant plain|stock]
 
 stock: `LoihiSynapses` as they are, which work out every synapse's weight anew in each step; plain:
 the same neurons, and Brian's own synapses with the weights worked out once.
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers import measuring
-from benchmarks.peers.workload_file import LayerArrays, Workload
+from benchmarks.peers.workload import LayerArrays, Workload
 from neurodeploy.models import loihi
 
 REPEATS = 5
@@ -88,7 +88,7 @@ def build(workload: Workload, options: measuring.Options, folder: str) -> Any:
 
 def run_again(folder: Path) -> tuple[float, float]:
     """Run the compiled program; return the seconds of its time loop and its memory, MB."""
-    # `models` asks OpenMP to wait without spinning, which is not Brian's default.
+    # the starting command asks OpenMP to wait without spinning, which is not Brian's default.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     ran = subprocess.run(
         [sys.executable, "-S", "-c", SMALL_PARENT, str(folder / "main")],
@@ -110,12 +110,10 @@ def measure(workload: Workload, options: measuring.Options) -> measuring.Finding
         output = np.zeros(workload.stream_expected.shape, np.uint8)
         output[np.asarray(monitor.i), np.rint(np.asarray(monitor.t_) * 1000).astype(int)] = 1
         runs = [run_again(Path(folder)) for _ in range(REPEATS)]
-    return measuring.Findings(
-        measuring.spread([1e6 * seconds / steps for seconds, _ in runs]), None, 0, setup,
-        **measuring.count_different(output, workload.stream_expected),
-        peak_mb=max(memory for _, memory in runs), leaves_out=LEAVES_OUT,
-    )  # fmt: skip
+    counts = measuring.count_different(output, workload.stream_expected)
+    found = measuring.stream_findings([1e6 * s / steps for s, _ in runs], setup, counts)
+    return {**found, "peak_mb": max(memory for _, memory in runs), "leaves_out": LEAVES_OUT}
 
 
 if __name__ == "__main__":
-    measuring.main(measure, ("brian2-loihi", "brian2", "numpy"))
+    measuring.main(("brian2-loihi", "brian2", "numpy"), measure)

@@ -1,21 +1,21 @@
-"""What the programs of the peers share: options, timing, comparison and the JSON object.
+"""What the programs share: options, timing, comparison and the JSON object that they print.
 
-A peer is one of two kinds. One that can clear its state runs samples, alone or many at once
-(`SampleSimulator`, `run_samples`). One that cannot runs a stream: the samples one after the other
-without a pause (`run_stream`). The JSON object holds
+A simulator that can clear its state runs samples, alone or many at once (`run_samples`); one that
+cannot runs a stream, the samples one after the other without a pause. A trainer takes steps
+(`train`). The JSON object holds
 
-    single, batch    microseconds a step and sample, one sample at a time (another each time) and
+    single, batch    microseconds per step and sample, one sample at a time (another each time) and
                      all at once: median, low and high (quartiles), repeats; null if it does not
     batch_size       samples of `batch`
-    setup_s          seconds to build, compile and start, once
+    ms               milliseconds of each step of a training
+    setup_s          seconds to build, compile and start
     peak_mb          largest resident memory of one process, in MB
     compared         neuron steps of the last layer compared with the expected ones
     spikes           spikes expected among them
     different        neuron steps that differ
-    leaves_out       what the simulator cannot do, or does in another way
-    synops           stored weights added because a spike arrived, a step and sample
+    leaves_out       what the program cannot do, or does in another way
+    synops           stored weights added because a spike arrived, per step and sample
     versions         of the packages that matter, and Python's
-    threads          asked for
 
 Needs numpy alone.
 """
@@ -28,8 +28,8 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,43 +37,29 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peers.workload_file import Workload, read
+from benchmarks.peers.workload import TrainingWorkload, Workload, read
 
-REPEATS_LEAST = 3
-MOST_SAMPLES = 256
+REPEATS_MIN = 3
+SAMPLES_MAX = 256
 """Run at once by simulators that keep every state, so that their memory suffices."""
-
 WARM_UP = 2
+
+Findings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a program was told.
+    """Options of a program.
 
     Attributes:
-        threads: processor cores to use, where the simulator can be told.
+        threads: processor cores to use, where the program can be told.
         seconds: to measure for, about, in each way.
-        variant: which of several ways to build the network, for peers that have some.
+        variant: which of several ways to build the network, for programs that have some.
     """
 
     threads: int = 1
     seconds: float = 2.0
     variant: str = ""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a peer found; `main` adds the rest. See the module's text."""
-
-    single: dict[str, float] | None
-    batch: dict[str, float] | None
-    batch_size: int
-    setup_s: float
-    compared: int
-    spikes: int
-    different: int
-    peak_mb: float | None = None
-    leaves_out: tuple[str, ...] = field(default=())
 
 
 class SampleSimulator(Protocol):
@@ -89,23 +75,53 @@ class SampleSimulator(Protocol):
         """Return the last layer's spikes, (samples, neurons, time) of 0 and 1; not timed."""
 
 
-def main(measure: Callable[[Workload, Options], Findings], packages: Sequence[str]) -> None:
-    """Read the command line, measure, print one JSON object on the last line of output."""
+class Trainer(Protocol):
+    """Something that trains."""
+
+    steps_to_restart: int
+
+    def restart(self) -> None:
+        """Go back to the start; not timed."""
+
+    def step(self, index: int) -> None:
+        """Take a step, `index` of them after the start; timed."""
+
+
+def main(
+    packages: Sequence[str] | Mapping[str, Sequence[str]],
+    simulate: Callable[[Workload, Options], Findings] | None = None,
+    train: Callable[[TrainingWorkload, Options], Findings] | None = None,
+) -> None:
+    """Read the command line, measure, print one JSON object on the last line of output.
+
+    Args:
+        packages: whose versions matter, for each variant where they differ.
+        simulate: measures a simulation.
+        train: measures a training, with --train.
+    """
     arguments = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    arguments.add_argument("workload", type=Path, help="a file of `workload_file.write`")
+    arguments.add_argument("workload", type=Path, help="a file of `workload.write`")
     arguments.add_argument("--threads", type=int, default=1)
     arguments.add_argument("--seconds", type=float, default=2.0)
     arguments.add_argument("--variant", default="")
-    given = arguments.parse_args()
-    options = Options(given.threads, given.seconds, given.variant)
-    workload = read(given.workload)
-    found = dict(vars(measure(workload, options)))
-    found["synops"] = workload.synops
-    if found["peak_mb"] is None:
-        found["peak_mb"] = peak_mb()
-    found["versions"] = {name: version(name) for name in packages}
-    found["versions"]["python"] = platform.python_version()
-    print("\n" + json.dumps({**found, "threads": options.threads}), flush=True)
+    arguments.add_argument("--train", action="store_true", help="train the network")
+    args = arguments.parse_args()
+    options = Options(args.threads, args.seconds, args.variant)
+    names = packages[args.variant] if isinstance(packages, Mapping) else packages
+    if args.train:
+        assert train is not None
+        found = train(read(TrainingWorkload, args.workload), options)
+    else:
+        assert simulate is not None
+        workload = read(Workload, args.workload)
+        found = {"synops": workload.synops, "leaves_out": (), **simulate(workload, options)}
+    report(found, names)
+
+
+def report(found: Findings, packages: Sequence[str]) -> None:
+    """Print what a program found, with versions and memory."""
+    versions = {**{name: version(name) for name in packages}, "python": platform.python_version()}
+    print("\n" + json.dumps({"peak_mb": peak_mb(), **found, "versions": versions}), flush=True)
 
 
 def refuse_delays(workload: Workload) -> None:
@@ -149,7 +165,7 @@ def time_calls(call: Callable[[int], Any], seconds: float, work: float) -> dict[
             call(k)
     times: list[float] = []
     ends = time.perf_counter() + seconds
-    while len(times) < REPEATS_LEAST or time.perf_counter() < ends:
+    while len(times) < REPEATS_MIN or time.perf_counter() < ends:
         began = time.perf_counter()
         call(len(times))
         times.append(1e6 * (time.perf_counter() - began) / work)
@@ -157,26 +173,31 @@ def time_calls(call: Callable[[int], Any], seconds: float, work: float) -> dict[
 
 
 def count_different(
-    given: NDArray[Any], expected: NDArray[np.uint8], *, steps: int | None = None
+    found: NDArray[Any], expected: NDArray[np.uint8], *, steps: int | None = None
 ) -> dict[str, int]:
     """Return `compared`, `spikes` and `different` of arrays with time last, up to `steps`."""
-    given, expected = given[..., :steps], expected[..., :steps]
-    if given.shape != expected.shape:
-        raise ValueError(f"the output has shape {given.shape}; it must be {expected.shape}")
+    found, expected = found[..., :steps], expected[..., :steps]
+    if found.shape != expected.shape:
+        raise ValueError(f"the output has shape {found.shape}; it must be {expected.shape}")
     return {
         "compared": int(expected.size),
         "spikes": int(expected.sum()),
-        "different": int((given.astype(np.uint8) != expected).sum()),
+        "different": int((found.astype(np.uint8) != expected).sum()),
     }
+
+
+def stream_findings(microseconds: Sequence[float], setup_s: float, counts: Findings) -> Findings:
+    """Return the findings of a simulator that runs a stream."""
+    single = spread(microseconds)
+    return {"single": single, "batch": None, "batch_size": 0, "setup_s": setup_s, **counts}
 
 
 def run_samples(
     build: Callable[[], SampleSimulator],
     workload: Workload,
     options: Options,
-    leaves_out: Sequence[str] = (),
     *,
-    most: int | None = MOST_SAMPLES,
+    most: int | None = SAMPLES_MAX,
 ) -> Findings:
     """Measure a simulator one sample at a time and all at once, up to `most`, and compare them."""
     began = time.perf_counter()
@@ -189,9 +210,27 @@ def run_samples(
     each = [simulator.prepare(sample[None]) for sample in spikes]
     single = time_calls(lambda k: simulator.run(each[k % samples]), options.seconds, steps)
     batch = time_calls(lambda _: simulator.run(every), options.seconds, steps * samples)
-    return Findings(single, batch, samples, setup, **counts, leaves_out=tuple(leaves_out))
+    return {"single": single, "batch": batch, "batch_size": samples, "setup_s": setup, **counts}
 
 
-def chunks(steps: int, length: int) -> list[int]:
-    """Split so many steps into runs of that length, and a shorter last one."""
-    return [min(length, steps - start) for start in range(0, steps, length)]
+def train_steps(
+    trainer: Trainer, seconds: float, *, least: int = 2, warm_up: int = WARM_UP
+) -> list[float]:
+    """Return the milliseconds of each step for about so many seconds, at least `least` steps.
+
+    Every few steps the trainer goes back to its start, so that the network fires alike whatever
+    the number of steps.
+    """
+    for index in range(min(warm_up, trainer.steps_to_restart)):
+        trainer.step(index)
+    trainer.restart()
+    times: list[float] = []
+    ends = time.perf_counter() + seconds
+    while len(times) < least or time.perf_counter() < ends:
+        index = len(times) % trainer.steps_to_restart
+        if times and not index:
+            trainer.restart()
+        began = time.perf_counter()
+        trainer.step(index)
+        times.append(1e3 * (time.perf_counter() - began))
+    return times

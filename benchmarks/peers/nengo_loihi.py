@@ -18,7 +18,7 @@ from nengo_loihi.probe import LoihiProbe
 from numpy.typing import NDArray
 
 from benchmarks.peers import measuring
-from benchmarks.peers.workload_file import LayerArrays, Workload
+from benchmarks.peers.workload import LayerArrays, Workload
 from neurodeploy.models import loihi
 
 PIECE = 64
@@ -84,18 +84,18 @@ def measure(workload: Workload, options: measuring.Options) -> measuring.Finding
     setup = time.perf_counter() - began
     times: list[float] = []
     ends = time.perf_counter() + 2 * options.seconds
-    for steps in measuring.chunks(workload.stream.shape[1], PIECE):
+    for start in range(0, workload.stream.shape[1], PIECE):
+        steps = min(PIECE, workload.stream.shape[1] - start)
         began = time.perf_counter()
         emulator.run_steps(steps)
         times.append(1e6 * (time.perf_counter() - began) / steps)
-        if time.perf_counter() > ends and len(times) > measuring.REPEATS_LEAST:
+        if time.perf_counter() > ends and len(times) > measuring.REPEATS_MIN:
             break
     output = np.asarray(emulator.collect_probe_output(probe)).T > 0
     counts = measuring.count_different(output, workload.stream_expected[:, : output.shape[1]])
-    return measuring.Findings(
-        measuring.spread(times[1:] or times), None, 0, setup, **counts, leaves_out=LEAVES_OUT
-    )
+    found = measuring.stream_findings(times[1:] or times, setup, counts)
+    return {**found, "leaves_out": LEAVES_OUT}
 
 
 if __name__ == "__main__":
-    measuring.main(measure, ("nengo-loihi", "nengo", "numpy"))
+    measuring.main(("nengo-loihi", "nengo", "numpy"), measure)
