@@ -22,7 +22,8 @@ def report_of(accuracy: float, synops: float) -> dict[str, Any]:
         "provenance": {"dataset": "made up"},
         "versions": {"neurodeploy": "0.2"},
         "counted": {
-            "score": {"accuracy": accuracy}, "layers": layers, "total": {"synops_per_sample": synops},
+            "score": {"accuracy": accuracy}, "layers": layers,
+            "total": {"synops_per_sample": synops},
         },
         "estimated": {"loihi2": {"full_speed": {"energy_per_sample_uj": {"dynamic": energy}}}},
         "neurobench": {"effective_acs": synops * 0.9},
