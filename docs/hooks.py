@@ -88,7 +88,7 @@ def _tables(root: dict[str, Any]) -> Iterator[str]:
     for title, each in ({"": root} | root.get("$defs", {})).items():
         if "properties" not in each:
             continue
-        yield f"### {each.get('title', title)}\n\n{each.get('description', '')}\n"
+        yield f"### {title or each.get('title', '')}\n\n{each.get('description', '')}\n"
         yield "| field | type | default | meaning |\n|---|---|---|---|"
         for field, value in each["properties"].items():
             default = "required" if field in each.get("required", ()) else ""

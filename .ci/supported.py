@@ -1,8 +1,9 @@
-"""What runs where, as docs/reference/supported.md shows it: made from the tables that decide it."""
+"""Write the tables of docs/reference/supported.md: `uv run python .ci/supported.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -30,8 +31,15 @@ FROM_SLAYER: Final = frozenset({InputLayer, DenseLayer, RecurrentLayer, ConvLaye
 CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {"loihi2": loihi.check_binary}
 """What a backend refuses by kind; those not listed here run every kind."""
 
-BEGIN: Final = "<!-- made by neurodeploy/support.py -->"
-END: Final = "<!-- end of what support.py made -->"
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference" / "supported.md"
+BEGIN: Final = "<!-- made by .ci/supported.py -->"
+END: Final = "<!-- end of what supported.py made -->"
+
+
+def with_tables(page: str) -> str:
+    """Return the text of the page with the tables of today."""
+    before, _, rest = page.partition(BEGIN)
+    return before + markdown() + rest.partition(END)[2]
 
 
 def markdown() -> str:
@@ -102,3 +110,8 @@ def example(kind: Any) -> QuantizedNetwork:
             Sigma: (DenseLayer(ones, Sigma()),),
         }[kind]
     )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"wrote {PAGE}")

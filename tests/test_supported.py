@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from neurodeploy import support
 from neurodeploy.export import netx
 from neurodeploy.export.netx_read import READERS, REFUSED
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.models.layers import LAYERS
 from neurodeploy.models.neurons import NEURONS
 
+ROOT = Path(__file__).parents[1]
+support = SimpleNamespace(**runpy.run_path(str(ROOT / ".ci" / "supported.py")))
 KINDS = [*LAYERS, *NEURONS]
 
 
 def test_the_page_has_the_table_that_the_registries_give():
-    page = (Path(__file__).parent.parent / "docs" / "reference" / "supported.md").read_text()
-    found = page[page.index(support.BEGIN) : page.index(support.END) + len(support.END)]
-    assert found == support.markdown(), "put this into supported.md:\n" + support.markdown()
+    page = support.PAGE.read_text(encoding="utf-8")
+    assert support.with_tables(page) == page, "run: uv run python .ci/supported.py"
 
 
 def test_every_kind_and_every_refusal_is_in_the_table():
