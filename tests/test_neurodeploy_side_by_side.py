@@ -115,7 +115,7 @@ def test_the_network_may_stand_before_the_option(networks, run):
     assert one == other
 
 
-def test_the_text_shows_all_in_one_table_and_the_next_command(networks, run):
+def test_the_text_shows_all_in_tables_and_the_next_command(networks, run):
     np.save("y.npy", np.array([0, 1, 2]))
     for name in ("c.net", "d.net"):
         shutil.copy(B, name)
@@ -124,7 +124,7 @@ def test_the_text_shows_all_in_one_table_and_the_next_command(networks, run):
     code, out, err = run(*words)
     assert (code, err) == (0, "")
     rows = [line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│")]
-    assert rows == list(files)
+    assert rows == list(files) * 3  # counted, and for each of two chips
     assert "b.net and c.net hold the same network" in out
     last = "  python -m neurodeploy.report a.net --input x.npy"
     assert out.splitlines()[-1].startswith(last)

@@ -154,21 +154,19 @@ def test_csv_has_full_precision_and_the_unit_in_the_name(found):
 # In a terminal
 
 
-@pytest.mark.parametrize(("width", "most"), [(60, 7), (80, 5), (120, 3), (160, 2), (400, 1)])
+@pytest.mark.parametrize(("width", "most"), [(60, 8), (80, 6), (120, 3), (400, 3), (None, 3)])
 def test_networks_are_rows_of_as_few_tables_as_a_terminal_has_room_for(found, width, most):
-    out = printed(width, terminal.show_networks, found)
-    assert max(map(len, (x for x in out.splitlines() if x.startswith(("┏", "┃", "│"))))) <= width
+    out = printed(width or 80, terminal.show_networks, found, tty=width is not None)
+    frames = [len(line) for line in out.splitlines() if line.startswith(("┏", "┃", "│"))]
+    assert max(frames) <= (width or 200)
     rows = cells(out)
     assert [row[0] for row in rows] == ["small.net", "large.net"] * (len(rows) // 2)
     assert len(rows) // 2 <= most
-    assert len(rows) // 2 == 1 or f"part 1 of {len(rows) // 2}" in " ".join(out.split())
-    for place, row in enumerate(texts(networks.joined(found.entries))):  # the same at any width
-        assert [text for part in rows[place::2] for text in part[1:]] == row[1:]
-
-
-def test_a_pipe_has_room_for_one_table(found):
-    out = printed(80, terminal.show_networks, found, tty=False)
-    assert cells(out) == texts(networks.joined(found.entries))
+    assert ("part 2 of " in " ".join(out.split())) == (len(rows) // 2 > 3)
+    tables = [texts(table) for table in networks.tables(found.entries).values()]
+    for place in (0, 1):  # the same at any width
+        shown = [text for part in rows[place::2] for text in part[1:]]
+        assert shown == [text for table in tables for text in table[place][1:]]
 
 
 def test_no_table_is_wider_than_a_terminal(found):

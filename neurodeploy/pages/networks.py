@@ -61,7 +61,9 @@ def tables(entries: Sequence[Entry]) -> dict[str, Table]:
     reports = [entry.report for entry in entries]
     found = {"": _table(entries, "Counted", COUNTED, reports)}
     for name, each in reports[0].estimated.items():
-        title = f"Estimated for {wording.clean(each.placement.chip.title)}: likely (low to high)"
+        title = (
+            f"Estimates for {wording.clean(each.placement.chip.title)}: likely value (low to high)"
+        )
         items = [report.estimated[name] for report in reports]
         found[name] = _table(entries, title, ON_CHIP, items)
     return found
@@ -74,17 +76,6 @@ def _table(
     names = [cell(entry.name) for entry in entries]
     rows = tuple(zip(names, *(cells for _, cells in columns)))
     return Table(title, ("network", *(label for label, _ in columns)), rows)
-
-
-def joined(entries: Sequence[Entry]) -> Table:
-    """Return `tables` as one, whose headings name the chip."""
-    parts = tables(entries)
-    columns = [
-        f"{chip} {each}".strip() for chip, part in parts.items() for each in part.columns[1:]
-    ]
-    together = zip(*(part.rows for part in parts.values()))
-    rows = tuple((rows[0][0], *(each for row in rows for each in row[1:])) for rows in together)
-    return Table("Counted, and estimated: likely (low to high)", ("network", *columns), rows)
 
 
 def csv_text(found: SideBySide) -> str:

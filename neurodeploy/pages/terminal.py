@@ -302,14 +302,15 @@ def _tables(report: Report) -> Iterator[Table]:
 def show_networks(found: SideBySide, out: Console | None = None, *, brief: bool = False) -> None:
     """Print the networks side by side on stdout, and in what their runs differ.
 
-    When `brief`, the table alone and why a chip cannot hold a network.
+    When `brief`, the tables alone and why a chip cannot hold a network.
     """
     out = out or console()
     for entry in () if brief else found.entries:
         report, run = entry.report, entry.report.provenance
         line = f"{entry.name} sha256 {report.digest[:12]}, {run.dataset}, run on {run.backend}"
         out.print(plain(f"{line}: {wording.ran(report.counted)}"), soft_wrap=True)
-    print_table(out, networks.joined(found.entries))
+    for table in networks.tables(found.entries).values():
+        print_table(out, table)
     for entry in found.entries:
         _show_problems(entry.report, out, entry.name)
     if not brief:
