@@ -115,24 +115,17 @@ def test_a_chip_at_the_ends_of_every_range_gives_finite_figures(run: Run, extrem
 
 
 @pytest.mark.usefixtures("spikes")
-def test_text_names_the_chip_and_the_next_command_keeps_the_file(run: Run) -> None:
-    mine = write("mine.json", "mine")
-    code, out, err = run(*REPORT, "--costs", mine, "--chip", "loihi1")
-    assert (code, err) == (0, "")
-    assert "Chip mine" in out
-    assert "mine is made up." in out
-    assert "report dense.net --input spikes.npy --chip loihi1 --costs mine.json --json" in out
-
-
-@pytest.mark.usefixtures("spikes")
-def test_a_title_and_caveats_are_text_and_no_markup(run: Run) -> None:
+def test_text_shows_title_and_caveats_as_they_are_and_the_next_command_keeps_the_file(
+    run: Run,
+) -> None:
     mine = write("mine.json", "mine")
     data = {**json.loads(mine.read_text()), "title": "A [/b][red]", "caveats": ["[/i] <b> [x]"]}
     mine.write_text(json.dumps(data))
-    code, out, err = run(*REPORT, "--costs", mine)
+    code, out, err = run(*REPORT, "--costs", mine, "--chip", "loihi1")
     assert (code, err) == (0, "")
     assert "A [/b][red]" in out
     assert "[/i] <b> [x]" in out
+    assert "report dense.net --input spikes.npy --chip loihi1 --costs mine.json --json" in out
 
 
 # What is refused

@@ -69,30 +69,6 @@ def test_simulations_run_side_by_side_in_threads(network, spikes):
     assert np.array_equal(np.stack(found), expected)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        (np.zeros((2, 5, 9), int), "(2, 5, 9); the network takes (6, time) or (samples, 6, time)"),
-        (np.zeros((6, 9)) + 0.5, "0.5 where whole numbers go in"),
-        (np.full((6, 9), 2), "they must be 0 or 1"),
-        ("none.npy", "none.npy does not exist"),
-        ([[1, 2], [3]], "the input is no array"),
-    ],
-)
-def test_an_input_that_does_not_fit_is_refused_in_one_sentence(network, wrong, said):
-    with pytest.raises(InputError) as caught:
-        simulate(network, wrong)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_backend_that_is_not_there_or_a_limit_on_none_is_refused(network, spikes):
-    with pytest.raises(InputError, match="'gpu' is not a backend"):
-        simulate(network, spikes, backend="gpu")
-    with pytest.raises(InputError, match="time limit"):
-        simulate(network, spikes, time_limit_s=3)
-
-
 def test_values_that_an_input_layer_transforms_may_be_an_array(driven):
     values = np.random.default_rng(1).integers(0, 15, (12, 9))
     plain = simulate(driven, values).spikes
@@ -167,8 +143,6 @@ def test_a_report_is_saved_by_the_end_of_its_name(network, spikes):
     assert Path("report.html").read_text() == made.to_html()
     made.save_figures("figures")
     assert Path("figures/energy.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(InputError, match=r"report\.txt"):
-        made.save("report.txt")
 
 
 def test_spikes_may_go_to_a_file(network, spikes):
@@ -185,20 +159,30 @@ def test_a_second_backend_may_run_along(network, spikes):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("call", "named"),
     [
-        ({"labels": [0, 1]}, r"\(7,\), one per sample"),
-        ({"labels": [3] * 7}, "a label 3 for 3 outputs"),
-        ({"chips": ["loihi3"]}, "no chip 'loihi3'"),
-        ({"chips": ["loihi1", "loihi1"]}, "loihi1 is given twice"),
-        ({"compare": "fast"}, "fast and fast"),
-        ({"keep_sample": 7}, "no sample 7"),
-        ({"spikes_to": "out.npy"}, r"out\.npy"),
+        (lambda n, _: simulate(n, np.zeros((2, 5, 9), int)), r"\(2, 5, 9\).*\(6, time\)"),
+        (lambda n, _: simulate(n, np.zeros((6, 9)) + 0.5), r"0\.5"),
+        (lambda n, _: simulate(n, np.full((6, 9), 2)), "0 or 1"),
+        (lambda n, _: simulate(n, "none.npy"), r"none\.npy"),
+        (lambda n, _: simulate(n, [[1, 2], [3]]), "array"),
+        (lambda n, x: simulate(n, x, backend="gpu"), "'gpu'"),
+        (lambda n, x: simulate(n, x, time_limit_s=3), "time limit"),
+        (lambda n, x: evaluate(n, x, labels=[0, 1]), r"\(7,\)"),
+        (lambda n, x: evaluate(n, x, labels=[3] * 7), "label 3 for 3 outputs"),
+        (lambda n, x: evaluate(n, x, chips=["loihi3"]), "'loihi3'"),
+        (lambda n, x: evaluate(n, x, chips=["loihi1", "loihi1"]), "loihi1 is given twice"),
+        (lambda n, x: evaluate(n, x, compare="fast"), "fast and fast"),
+        (lambda n, x: evaluate(n, x, keep_sample=7), "sample 7"),
+        (lambda n, x: evaluate(n, x, spikes_to="out.npy"), r"out\.npy"),
+        (lambda n, x: evaluate(n, x).save("report.txt"), r"report\.txt"),
+        (lambda n, x: compare_networks([n], x), "1 network"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(network, spikes, options, said):
-    with pytest.raises(InputError, match=said):
-        evaluate(network, spikes, **options)
+def test_what_does_not_fit_is_refused_in_one_sentence(network, spikes, call, named):
+    with pytest.raises(InputError, match=named) as caught:
+        call(network, spikes)
+    assert "\n" not in str(caught.value)
 
 
 # Several networks
@@ -211,8 +195,6 @@ def test_networks_are_compared_by_name(network, spikes):
     assert [(row["network"], row["chip"]) for row in rows] == [("a", "loihi2"), ("b", "loihi2")]
     assert rows[0]["sha256"] != rows[1]["sha256"]
     assert [each["name"] for each in found.to_dict()["networks"]] == ["a", "b"]
-    with pytest.raises(InputError, match="1 networks"):
-        compare_networks([network], spikes)
     own = {"a": Samples.of(spikes), "b": Samples.of(spikes[:, :5])}
     with pytest.raises(InputError, match=r"^b: "):
         compare_networks({"a": network, "b": network}, own)
