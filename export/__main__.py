@@ -19,26 +19,28 @@ if TYPE_CHECKING:  # it needs numpy
     from neurodeploy.samples import Samples
 
 DESCRIPTION = (
-    "Quantize a trained network, check it against Loihi, check that it spikes as the trained "
-    "network does, and write model.net."
+    "Quantize a trained network, check it against the limits of Loihi and the spikes of the "
+    "trained network, and write model.net."
 )
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of an export."""
-    options.add_argument("model", type=Path, metavar="model.pt", help="checkpoint of a training")
+    options.add_argument(
+        "model", type=Path, metavar="model.pt", help="checkpoint of a training run"
+    )
     options.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="where to write; model.net beside model.pt when not given",
+        help="output file (default: model.net beside model.pt)",
     )
     cli.add_data_option(options)
     options.add_argument(
         "--samples",
         type=cli.whole_number(1),
         metavar="N",
-        help="test samples to compare spikes on; all when not given",
+        help="number of test samples whose spikes are compared (default: all)",
     )
     cli.add_chip_options(options, "whose limits to check, loihi2 when none is given")
     cli.add_threads_option(options)
@@ -49,23 +51,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = cli.parser("export", DESCRIPTION)
     add_options(options)
-    given = options.parse_args(argv)
-    path = given.out or given.model.parent / f"{given.model.stem}.net"
-    chips = cli.chosen_chips(given, "loihi2")
-    for costs in given.costs or ():
+    args = options.parse_args(argv)
+    path = args.out or args.model.parent / f"{args.model.stem}.net"
+    chips = cli.chosen_chips(args, "loihi2")
+    for costs in args.costs or ():
         if files.same_file(costs, path):
-            raise InputError(f"--out would write over {costs}; give it another name")
+            raise InputError(f"--out would overwrite {costs}; give it another name")
     code = export(
-        given.model,
+        args.model,
         path,
-        data=given.data,
-        samples=given.samples,
+        data=args.data,
+        samples=args.samples,
         chips=chips,
-        threads=given.threads,
+        threads=args.threads,
     )
     if code == cli.DONE:
-        words = cli.chip_words(given.chip, given.costs)
-        print(f"Next: {cli.next_command('report', path, *words, data=given.data)}")
+        words = cli.chip_words(args.chip, args.costs)
+        print(f"Next: {cli.next_command('report', path, *words, data=args.data)}")
     return code
 
 
@@ -78,7 +80,7 @@ def export(
     chips: Sequence[Chip],
     threads: int | None = None,
 ) -> int:
-    """Export the network of a checkpoint to `path`, print what came of it, return the exit code."""
+    """Export the network of a checkpoint to `path`, print the result, return the exit code."""
     check_paths(model, path)
     require("exporting a checkpoint", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
@@ -99,22 +101,22 @@ def export(
 
 
 def check_paths(model: Path, path: Path) -> None:
-    """Raise InputError where the model is a network already, or `path` no name for one."""
+    """Raise InputError where the model is exported already, or `path` is not a valid name."""
     from neurodeploy.export import netx
 
     if files.kind(model) == "file" and netx.is_hdf5(model):
         raise InputError(
-            f"{model} is a netx file, which is exported already; report on it with "
+            f"{model} is a netx file, so it is exported already; report on it with "
             f"{cli.next_command('report', model)}"
         )
     if path.suffix != ".net" or files.kind(path) == "folder":
-        raise InputError(f"{path} is no name for a netx file; give --out one that ends in .net")
+        raise InputError(f"--out is {path}; give the name of a file that ends in .net")
     if files.same_file(model, path):
-        raise InputError(f"--out would write over {model}; give it another name")
+        raise InputError(f"--out would overwrite {model}; give it another name")
 
 
 def fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
-    """Return whether the network fits the chips and the file format; print every problem if not."""
+    """Return whether the network fits the chips and the file format; print every problem."""
     from neurodeploy.running.evaluation import check_rules
 
     found = check_rules(network, chips)
@@ -127,17 +129,17 @@ def fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
 def write_checked(
     trained: SlayerNetwork, network: QuantizedNetwork, samples: Samples, path: Path, what: str
 ) -> int:
-    """Write a network if it spikes as the trained one does, print that, return the exit code.
+    """Write a network if its spikes equal those of the trained one, print that, return the code.
 
     Args:
-        trained: network.
-        network: the quantized one.
-        samples: to compare every spike on.
+        trained: the trained network.
+        network: the quantized network.
+        samples: whose spikes are compared.
         path: of the file to write.
-        what: is not exported where the two differ, as in "model.pt was".
+        what: starts the message where the spikes differ, as in "model.pt was".
 
     Raises:
-        InputError: when the file cannot be written, or reads back otherwise.
+        InputError: when the file cannot be written, or its content differs when read back.
     """
     from neurodeploy.export import netx
     from neurodeploy.running.comparison import check_equivalence
@@ -147,19 +149,19 @@ def write_checked(
     over = cli.number_of(comparison.num_samples, "sample")
     overflows = cli.number_of(comparison.num_overflows, "time")
     if not comparison.equal:
-        end = f"; a state left its width {overflows}" if comparison.num_overflows else ""
+        end = f"; a state overflowed {overflows}" if comparison.num_overflows else ""
         print(
             f"{what} not exported: {comparison.num_different} of its spikes differ between "
             f"SLAYER and the simulator over {over}, first in {comparison.first}{end}"
         )
         return cli.CHECK_FAILED
     if not comparison.num_spikes:
-        cli.say(f"warning: no neuron fired in {over}, so their equality says little")
+        cli.say(f"warning: no neuron fired in {over}, so the comparison says little")
     if comparison.num_overflows:
-        cli.say(f"warning: a state left its width {overflows}; the chip wraps or clips it")
+        cli.say(f"warning: a state overflowed {overflows}; the chip wraps or clips it")
     netx.write(network, path)
     if netx.read(path).digest != network.digest:
-        raise InputError(f"{path} reads back otherwise than it was written; check the disk")
+        raise InputError(f"{path} reads back with another content; check the disk")
     print(
         f"Wrote {path} (sha256 {network.digest[:12]}): SLAYER and the simulator agree in all "
         f"{cli.number_of(comparison.num_spikes, 'spike')} of "

@@ -1,9 +1,9 @@
 """Write and read netx files, the HDF5 format of lava-dl.
 
-`layer/0`, `layer/1`, ... hold what `lava.lib.dl.netx.hdf5.Network` builds from. What netx has no
-place for (task, encoder, class names, message bits, spike_exp, delay axes, digest, provenance) is
-in the group `neurodeploy`, or in attributes, which netx ignores. Files without that group, as
-lava-dl exports them, are read as netx reads them.
+The groups `layer/0`, `layer/1`, ... are what `lava.lib.dl.netx.hdf5.Network` builds a network from.
+What netx has no field for (task, message bits, spike_exp, digest, provenance, the axes of delays)
+is in the group `neurodeploy` or in attributes, which netx ignores. Files without that group, which
+lava-dl exports, are read as netx reads them.
 
 Source of the format: `lava.lib.dl.netx.hdf5` and `slayer.block.base` (lava-dl 0.6.0).
 """
@@ -31,7 +31,8 @@ from neurodeploy.export.netx_read import (
 )
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import check_file, replacing
+from neurodeploy.models.files import HDF5, check_file, replacing
+from neurodeploy.models.lava_compat import to_lava
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
@@ -39,7 +40,7 @@ from neurodeploy.models.old_names import renamed
 
 
 def write_layer(group: Any, layer: Layer) -> None:
-    """Write the layer with its neurons into the empty HDF5 group."""
+    """Write a layer with its neurons into an empty HDF5 group."""
     WRITERS[type(layer)](group, layer)
     group.create_dataset("shape", data=np.array(layer.shape))
     neuron = group.create_group("neuron")
@@ -52,7 +53,7 @@ def write_layer(group: Any, layer: Layer) -> None:
 
 
 def write_shape(group: Any, kind: str, shape: tuple[int, ...]) -> None:
-    """Write a layer that only names a shape: `input`, `flatten` or `average`."""
+    """Write an entry that only has a shape: `input`, `flatten` or `average`."""
     _write_type(group, kind)
     group.create_dataset("shape", data=np.array(shape))
 
@@ -62,11 +63,11 @@ def _write_type(group: Any, kind: str) -> None:
 
 
 def _bias(bias: Any, layer: Layer) -> Any:
-    """Return the bias as netx takes it: one a neuron or channel, or an image in Lava's order."""
+    """Return the bias as netx reads it: one per neuron or channel, or an image in Lava's order."""
     if len(layer.shape) == 1:
         return np.broadcast_to(bias, layer.shape)
     if bias.size == layer.neurons and bias.size != layer.shape[0]:
-        return bias.reshape(layer.shape).T
+        return to_lava(bias, layer.shape)
     return np.broadcast_to(bias, layer.shape[:1])
 
 
@@ -93,7 +94,7 @@ def _write_recurrent(group: Any, layer: RecurrentLayer) -> None:
 
 
 def _write_delay(group: Any, name: str, delay: Any, shape: tuple[int, ...]) -> None:
-    """Write delays in two dimensions, which netx reads without doubt, and the axis they have."""
+    """Write delays as a matrix, which netx reads unambiguously, and their shape here."""
     if delay.any():
         full = np.broadcast_to(delay, shape)
         group.create_dataset(name, data=full.astype(np.int32))
@@ -157,17 +158,15 @@ GROUP = "neurodeploy"
 FORMAT_VERSION = 3
 READABLE: Final = (2, 3)
 """Versions that can be read; `models.old_names` has the names of the earlier ones."""
-HDF5: Final = b"\x89HDF\r\n\x1a\n"
-"""How every HDF5 file begins."""
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a file without the group `neurodeploy` does not say, as netx takes it by default.
+    """What a file without the group `neurodeploy` leaves open, with netx's defaults.
 
     Attributes:
         spike_exp: binary places of the graded spikes of sigma-delta neurons, 0..7.
-        message_bits: of the input's graded spikes, 0 for spikes of 0 or 1.
+        message_bits: bits of graded input spikes; 0 for binary spikes.
     """
 
     spike_exp: int = loihi.SPIKE_EXP
@@ -175,12 +174,10 @@ class Defaults:
 
 
 def write(network: QuantizedNetwork, path: Path) -> None:
-    """Write the network to `path`, replacing the file only when it is complete.
-
-    Delays are written in two dimensions, which netx reads without doubt.
+    """Write a network to a file, which is replaced when the new one is complete.
 
     Raises:
-        InputError: when the folder cannot be written.
+        InputError: when the file cannot be written.
     """
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for index, entry in enumerate(_entries(network)):
@@ -200,7 +197,7 @@ def write(network: QuantizedNetwork, path: Path) -> None:
 
 
 def _entries(network: QuantizedNetwork) -> list[Layer | tuple[str, tuple[int, ...]]]:
-    """Return the layers of the file: those of the network, and what names shapes between them."""
+    """Return the entries of the file: the layers, and the shapes (name, sizes) between them."""
     entries: list[Layer | tuple[str, tuple[int, ...]]] = []
     shape = network.input_shape
     if len(shape) > 1 and not isinstance(network.layers[0], InputLayer):
@@ -216,7 +213,7 @@ def _entries(network: QuantizedNetwork) -> list[Layer | tuple[str, tuple[int, ..
 
 
 def _exponents(network: QuantizedNetwork) -> Any:
-    """Return spike_exp and state_exp of every layer, int64 (layers, 2); -1 where it has none."""
+    """Return spike_exp and state_exp per layer, int64 (layers, 2); -1 for a layer without."""
     pairs = [
         (getattr(layer.neuron, "spike_exp", -1), getattr(layer.neuron, "state_exp", -1))
         for layer in network.layers
@@ -227,27 +224,27 @@ def _exponents(network: QuantizedNetwork) -> Any:
 def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
     """Read a network that neurodeploy or lava-dl wrote.
 
-    A 1-D delay is read as netx reads it: one delay a receiving neuron where its length is the
-    number of neurons, else one delay a sender. A last layer without neurons becomes netx's
-    integrator that never fires.
+    A 1-D delay is read as netx reads it: one per neuron of the layer where its length is the number
+    of neurons, else one per input. A last layer without neurons becomes netx's integrator that
+    never fires.
 
     Args:
         path: of the file.
         defaults: for a file that lava-dl wrote.
 
     Raises:
-        InputError: when the file is missing, unreadable, truncated or holds what is not supported.
+        InputError: when the file is missing, unreadable, truncated or not supported.
     """
     path = Path(path)
     check_file(path, "give the path of a .net file")
     if path.suffix == ".pt":
         raise InputError(
             f"{path} is a checkpoint by its name; export it first (python -m neurodeploy.export "
-            f"{path}) and give the .net file that comes of it"
+            f"{path}) and give the resulting .net file"
         )
     if not is_hdf5(path):
         raise InputError(
-            f"{path} is no HDF5 file, as netx files are; give a .net file that "
+            f"{path} is not an HDF5 file, as netx files are; give a .net file that "
             "`python -m neurodeploy.export` or lava-dl wrote"
         )
     try:
@@ -259,11 +256,11 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
         OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
         ArithmeticError,
     ) as error:  # fmt: skip
-        raise InputError(f"{path} is no readable netx file ({error}); export it again") from None
+        raise InputError(f"{path} is not a readable netx file ({error}); export it again") from None
 
 
 def is_hdf5(path: Path) -> bool:
-    """Return whether a file is one of HDF5, or begins as one that is cut short.
+    """Return whether a file is HDF5, possibly truncated.
 
     Raises:
         InputError: when it may not be read.
@@ -273,7 +270,7 @@ def is_hdf5(path: Path) -> bool:
             begins = file.read(len(HDF5)) == HDF5
     except OSError as error:
         raise InputError(f"{path} may not be read ({error.strerror})") from None
-    return begins or bool(h5py.is_hdf5(path))  # it may begin later, behind a user block
+    return begins or bool(h5py.is_hdf5(path))  # HDF5 may begin later, behind a user block
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
@@ -295,7 +292,7 @@ def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
         group,
     )
     if own and own.attrs["digest"] != network.digest:
-        raise InputError("the content was changed, its digest does not match; export it again")
+        raise InputError("the content does not match its digest; export it again")
     return network
 
 
@@ -305,13 +302,13 @@ def _provenance(content: str) -> dict[str, Any]:
 
 
 def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tuple[int, ...], int]:
-    """Return the layers with neurons, the input's shape (() if unknown) and outputs an answer."""
+    """Return the layers with neurons, the input's shape (() if unknown) and neurons per output."""
     if not isinstance(groups, h5py.Group) or not len(groups):
         raise InputError("the file has no layers; it needs the group 'layer' with 0, 1, ...")
     check_size(groups)
     layers: list[Layer] = []
     input_shape: tuple[int, ...] = ()
-    answer = 1
+    neurons_per_output = 1
     for index in range(len(groups)):
         if str(index) not in groups:
             raise InputError(f"layer {index} of {len(groups)} is missing; export the file again")
@@ -323,30 +320,30 @@ def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tu
             if kind == "input" and "neuron" not in group:
                 input_shape = sizes(group, "shape")
             elif kind == "average":
-                answer = _read_average(group, layers, last=last)
+                neurons_per_output = _read_average(group, layers, last=last)
             elif kind != "flatten":
                 shape = layers[-1].shape if layers else input_shape
                 layers.append(read_layer(group, Before(shape, defaults.spike_exp)))
         except InputError as error:
             raise InputError(f"layer {index}: {error}") from None
-    return tuple(layers), input_shape, answer
+    return tuple(layers), input_shape, neurons_per_output
 
 
 def _read_average(group: Any, layers: list[Layer], *, last: bool) -> int:
-    """Return how many consecutive neurons of the layer before answer together."""
+    """Return how many consecutive neurons of the layer before are averaged to one output."""
     outputs = count(group, "shape")
     if not last or not layers or not outputs or layers[-1].neurons % outputs:
         raise InputError(
-            f"the average layer gives {outputs} outputs; it must be the last and divide the "
-            "neurons of the layer before"
+            f"the average layer has {outputs} outputs; it must be the last layer and its outputs "
+            "divide the neurons before"
         )
     return layers[-1].neurons // outputs
 
 
 def _with_exponents(layers: tuple[Layer, ...], exponents: Any) -> tuple[Layer, ...]:
-    """Return the layers with the exponents of sigma-delta neurons that the file states."""
+    """Return the layers with the exponents of sigma-delta neurons from the file."""
     if np.shape(exponents) != (len(layers), 2):
-        raise InputError("the file does not state the exponents of every layer; export it again")
+        raise InputError("the file lacks the exponents of some layers; export it again")
     return tuple(
         _with_exponents_of(layer, *map(int, pair)) for layer, pair in zip(layers, exponents)
     )

@@ -1,8 +1,7 @@
-"""Read the layers of a netx file: every field is checked; `READERS` has an entry for each kind."""
+"""Read the layers of a netx file and check every field; `READERS` has an entry for each type."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,34 +10,34 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from neurodeploy.models import loihi
+from neurodeploy.models import loihi, schema
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 BYTES_LIMIT: Final = 1 << 31
-"""All arrays of a file together are no larger: four bytes for each of four chips' synapses."""
+"""Size limit of all arrays of a file: four bytes for each synapse of four chips."""
 
 SHOWN: Final = 60
-"""So much of a text in a file is repeated in a message."""
+"""Length limit of a text from a file in a message."""
 
 
 def check_size(layers: Any) -> None:
-    """Raise InputError when the arrays of all layers together are too large to be read.
+    """Raise InputError when the arrays of all layers are too large to be read.
 
-    What a file holds once and names many times counts as often as it would be read.
+    An array with several names counts once per name, as it would be read.
     """
     total = sum(_bytes(layers, name) for name in layers)
     if total > BYTES_LIMIT:
         raise InputError(
-            f"its arrays take {total / 1e9:,.1f} GB; a network's take {BYTES_LIMIT / 1e9:,.1f} GB "
-            "at most, so it is damaged or no network"
+            f"its arrays take {total / 1e9:,.1f} GB; the limit is {BYTES_LIMIT / 1e9:,.1f} GB, so "
+            "it is damaged or not a network"
         )
 
 
 def _bytes(group: Any, name: str) -> int:
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        return 0  # it is not followed
+        return 0  # not followed
     item = group[name]
     if isinstance(item, h5py.Dataset):
         return int(item.nbytes)
@@ -46,7 +45,7 @@ def _bytes(group: Any, name: str) -> int:
 
 
 def member(group: Any, name: str) -> Any:
-    """Return what `name` is in a group of the file itself; links to elsewhere are not followed.
+    """Return the item `name` of a group; links to elsewhere are not followed.
 
     Raises:
         InputError: when it is missing or a link.
@@ -63,25 +62,25 @@ def subgroup(group: Any, name: str) -> Any:
     """Return the group `name` of a group.
 
     Raises:
-        InputError: when it is missing, a link or no group.
+        InputError: when it is missing, a link or not a group.
     """
     item = member(group, name)
     if not isinstance(item, h5py.Group):
-        raise InputError(f"'{name}' in {shown(group.name)} is no group; export the file again")
+        raise InputError(f"'{name}' in {shown(group.name)} is not a group; export the file again")
     return item
 
 
 def dataset(group: Any, name: str) -> Any:
-    """Return the dataset `name` of a group, not read.
+    """Return the dataset `name` of a group without reading it.
 
     Raises:
-        InputError: when it is missing, no dataset, lies in another file, or has no data.
+        InputError: when it is missing, not a dataset, stored in another file, or without data.
     """
     item = member(group, name)
     if not isinstance(item, h5py.Dataset) or item.size is None or item.external:
-        raise InputError(f"'{name}' in {shown(group.name)} is no array in this file")
+        raise InputError(f"'{name}' in {shown(group.name)} is not an array in this file")
     if item.size and not item.id.get_storage_size():
-        raise InputError(f"'{name}' in {shown(group.name)} says {item.shape} and holds nothing")
+        raise InputError(f"'{name}' in {shown(group.name)} has shape {item.shape} and no data")
     return item
 
 
@@ -89,28 +88,30 @@ def array(group: Any, name: str) -> Any:
     """Return the dataset `name` as an array of numbers.
 
     Raises:
-        InputError: as `dataset`, and when it holds no numbers.
+        InputError: as `dataset`, and when it does not hold numbers.
     """
     item = dataset(group, name)
     if item.dtype.kind not in "biuf":
-        raise InputError(f"'{name}' in {shown(group.name)} holds no numbers; export it again")
+        raise InputError(f"'{name}' in {shown(group.name)} does not hold numbers; export it again")
     return np.asarray(item[()])
 
 
 def shown(value: Any) -> str:
-    """Return a text of a file as a message may repeat it: short, in plain letters."""
+    """Return a text from a file as a message shows it: short and in ASCII."""
     plain = ascii(str(value))[1:-1]
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
 
 
 def numbers(group: Any, name: str, default: Any) -> Any:
-    """Return the dataset `name`, or `default` where there is none."""
+    """Return the dataset `name` as an array, or `default` where it is absent."""
     return array(group, name) if name in group else np.asarray(default)
 
 
 def one_number(group: Any, name: str, default: int | None) -> Any:
-    """Return the one value of dataset `name` without dimensions, or all where there are several;
-    it must be there where `default` is None."""
+    """Return the one value of dataset `name` as a 0-d array (all values where there are several).
+
+    The dataset is required where `default` is None.
+    """
     values = array(group, name) if default is None else numbers(group, name, default)
     return values.reshape(()) if values.size == 1 else values
 
@@ -121,40 +122,33 @@ def sizes(group: Any, name: str) -> tuple[int, ...]:
         return ()
     values = array(group, name)
     if values.dtype.kind not in "iu" or (values < 1).any():
-        raise InputError(f"'{name}' holds {values}; sizes are whole numbers from 1")
+        raise InputError(f"'{name}' holds {values}; sizes are integers from 1")
     return tuple(values.reshape(-1).tolist())
 
 
 def count(group: Any, name: str) -> int | None:
-    """Return the product of a dataset of sizes, None where it is absent."""
+    """Return the product of a dataset of sizes, or None where it is absent."""
     return math.prod(sizes(group, name)) if name in group else None
 
 
 def text(group: Any, name: str) -> str:
-    """Return a dataset of one text, as lava-dl writes types."""
+    """Return a dataset that holds one text, as lava-dl writes types."""
     value = np.asarray(dataset(group, name)[()]).reshape(-1)
     if not value.size or not isinstance(value[0], (bytes, str)):
-        raise InputError(f"'{name}' in {shown(group.name)} is no text; export the file again")
+        raise InputError(f"'{name}' in {shown(group.name)} is not text; export the file again")
     return value[0].decode("ascii", "replace") if isinstance(value[0], bytes) else str(value[0])
 
 
-def json_object(content: str) -> dict[str, Any]:
+def json_object(content: Any) -> dict[str, Any]:
     """Return the JSON object in a text attribute."""
-    try:
-        value = json.loads(content, parse_constant=_refuse)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"the description is no JSON ({error}); export it again") from None
-    if not isinstance(value, dict):
-        raise InputError("the description is no JSON object; export it again")
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
+    values = schema.parse(str(content), "the description")
+    if not isinstance(values, dict):
+        raise InputError("the description is not a JSON object; export it again")
+    return dict(values)
 
 
 NETX_INPUT_WEIGHT: Final = 64
-"""netx multiplies the input of CUBA LIF input neurons by this where the file names no weight."""
+"""netx's factor for the input of CUBA LIF input neurons where the file has no weight."""
 
 REFUSED: Final = {
     "dense_comp": "complex dense",
@@ -164,15 +158,15 @@ REFUSED: Final = {
     "convT": "transposed convolution",
     "concat": "concatenation",
 }
-"""Layer types that lava-dl writes and nothing here runs."""
+"""Layer types of lava-dl that are not supported."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """What a layer finds before it.
+    """What precedes a layer.
 
     Attributes:
-        shape: of the layer before, or of the input; () where the file does not say.
+        shape: of the layer before, or of the input; () where it is unknown.
         spike_exp: binary places of the graded spikes of sigma-delta neurons.
     """
 
@@ -181,21 +175,19 @@ class Before:
 
 
 def read_layer(group: Any, before: Before) -> Layer:
-    """Return the layer that the HDF5 group describes.
+    """Return the layer that an HDF5 group describes.
 
     Raises:
-        InputError: when it is damaged or of a kind that nothing here runs.
+        InputError: when it is damaged or not supported.
     """
     kind = text(group, "type")
-    if kind in REFUSED or isinstance(group.get("weight"), h5py.Group):
-        raise InputError(
-            f"the layer is {REFUSED.get(kind, 'complex dense')} ('{shown(kind)}'), which nothing "
-            f"here runs; the layers are {', '.join(READERS)}, flatten and average"
-        )
+    if isinstance(group.get("weight"), h5py.Group):
+        kind = "dense_comp"
     if kind not in READERS:
+        name = f" ({REFUSED[kind]})" if kind in REFUSED else ""
         raise InputError(
-            f"the layer type is '{shown(kind)}'; the layers are {', '.join(READERS)}, flatten and "
-            "average"
+            f"the layer type '{shown(kind)}'{name} is not supported; the types are "
+            f"{', '.join(READERS)}, flatten and average"
         )
     return READERS[kind](group, before)
 
@@ -204,7 +196,7 @@ def _read_input(group: Any, before: Before) -> Layer:
     neuron = _read_sigma_delta_input(group, before) or _read_neuron(group, before)
     scale = NETX_INPUT_WEIGHT if isinstance(neuron, CubaLif) else 1
     if not isinstance(neuron, (CubaLif, Delta)):
-        raise InputError("the input has neurons that take no input; they must be CUBA or SDNN")
+        raise InputError("the neurons of the input layer take no input; they must be CUBA or SDNN")
     shape = sizes(group, "shape")
     if not shape:
         raise InputError(
@@ -222,8 +214,8 @@ def _read_input(group: Any, before: Before) -> Layer:
 def _read_dense(group: Any, before: Before) -> Layer:
     if "weight_rec" in group:
         raise InputError(
-            "the layer is 'dense' and has recurrent weights, which netx ignores; the type of a "
-            "recurrent layer is 'dense_rec'"
+            "the layer type is 'dense' and the layer has recurrent weights, which netx ignores; "
+            "the type of a recurrent layer is 'dense_rec'"
         )
     weight = _read_matrix(group)
     delay = _read_delay(group, "delay", weight.shape)
@@ -240,8 +232,8 @@ def _read_recurrent(group: Any, before: Before) -> Layer:
         own = _read_delay(group, "delay_rec", recurrent.shape)
     elif np.any(delay) and weight.shape != recurrent.shape:
         raise InputError(
-            f"the recurrent layer has delays and weights of shape {weight.shape}, which netx "
-            "cannot run unless it is square; train it without delays"
+            f"the recurrent layer has delays and weights of shape {weight.shape}; netx runs only "
+            "square ones, so train it without delays"
         )
     else:
         own = delay if np.any(delay) else np.zeros((1, 1))  # netx delays both alike
@@ -252,12 +244,12 @@ def _read_recurrent(group: Any, before: Before) -> Layer:
 def _read_conv(group: Any, before: Before) -> Layer:
     if "delay" in group and np.any(array(group, "delay")):
         raise InputError(
-            "the convolution has delays, which netx never reads and Lava's convolution does not "
-            "have; train it without"
+            "the convolution has delays, which netx does not read and Lava does not have; train it "
+            "without"
         )
     if len(before.shape) != 3:
         raise InputError(
-            "the convolution does not say the shape of its input; put an input layer with a shape "
+            "the input shape of the convolution is unknown; put an input layer with a shape "
             "(channels, height, width) before it"
         )
     weight = array(group, "weight")
@@ -265,7 +257,7 @@ def _read_conv(group: Any, before: Before) -> Layer:
         weight = weight[..., 0]
     neurons = count(group, "shape")
     if neurons is None:
-        raise InputError("the convolution has no shape, which netx needs; export the file again")
+        raise InputError("the convolution has no 'shape', which netx needs; export the file again")
     layer = ConvLayer(
         weight,
         before.shape,
@@ -278,8 +270,8 @@ def _read_conv(group: Any, before: Before) -> Layer:
     stated = sizes(group, "shape")
     if stated != layer.shape:
         raise InputError(
-            f"the convolution gives images of shape {layer.shape} but 'shape' says {stated}; "
-            "export the file again"
+            f"the convolution has shape {layer.shape} but 'shape' says {stated}; export the file "
+            "again"
         )
     return layer
 
@@ -290,18 +282,18 @@ READERS: Final[dict[str, Callable[[Any, Before], Layer]]] = {
     "dense_rec": _read_recurrent,
     "conv": _read_conv,
 }
-"""By the type in the file, what reads a layer with neurons."""
+"""Type in the file -> the function that reads such a layer."""
 
 
 def _read_matrix(group: Any) -> Any:
-    """Return the weights as (neurons, senders), once they agree with the sizes in the file."""
+    """Return the weights (neurons, inputs) after comparing them with the sizes in the file."""
     weight = array(group, "weight")
     stated = {name: count(group, name) for name in ("shape", "inFeatures", "outFeatures")}
     neurons = stated["shape"]
     if weight.ndim == 1 and neurons and weight.size % neurons == 0:
         weight = weight.reshape(neurons, -1)
     if weight.ndim != 2:
-        raise InputError(f"weight has shape {weight.shape}; it must be (neurons, senders)")
+        raise InputError(f"weight has shape {weight.shape}; it must be (neurons, inputs)")
     for name, axis in (("shape", 0), ("outFeatures", 0), ("inFeatures", 1)):
         if stated[name] not in (None, weight.shape[axis]):
             raise InputError(
@@ -314,7 +306,7 @@ def _read_matrix(group: Any) -> Any:
 def _read_delay(group: Any, name: str, shape: tuple[int, ...]) -> Any:
     """Return a delay as an array that broadcasts to weights of `shape`.
 
-    It has the shape that the file says, where we wrote it, else the thinnest that its values allow.
+    It has the shape in the file's attribute, or else the smallest that its values allow.
     """
     delay = numbers(group, name, np.zeros((1, 1)))
     neurons, senders = shape
@@ -339,7 +331,7 @@ def _read_delay(group: Any, name: str, shape: tuple[int, ...]) -> Any:
 def _read_neuron(
     group: Any, before: Before, *, neurons: int | None = None, shape: tuple[int, ...] = ()
 ) -> Neuron:
-    """Return the neurons of a layer; without a neuron group netx's integrator that never fires."""
+    """Return the neurons of a layer; netx's integrator that never fires where it has none."""
     bias: Any = _read_bias(group, shape) if neurons is not None else np.zeros(1)
     if "neuron" not in group:
         no_decay, no_memory = np.array([0]), np.array([loihi.DECAY_ONE])
@@ -351,8 +343,8 @@ def _read_neuron(
     if kind not in ("CUBA", "LOIHI"):
         known = "resonate-and-fire" if "RF" in kind else "unknown"
         raise InputError(
-            f"the neuron type is '{shown(kind)}' ({known}), which nothing here runs; the neurons "
-            "are CUBA and SDNN"
+            f"the neuron type '{shown(kind)}' ({known}) is not supported; the types are CUBA and "
+            "SDNN"
         )
     return _read_cuba(neuron, bias)
 
@@ -361,20 +353,19 @@ def _read_cuba(neuron: Any, bias: Any) -> Neuron:
     refractory = numbers(neuron, "refDelay", 1)
     if not (refractory <= 1).all():
         raise InputError(
-            f"refDelay is {refractory.max()}; Lava's fixed-point neuron has no refractory period "
-            "over 1"
+            f"refDelay is {refractory.max()}; the limit of Lava's fixed-point neuron is 1"
         )
     if np.any(numbers(neuron, "gradedSpike", False)):
         raise InputError("gradedSpike is set; Lava's CUBA LIF neurons emit spikes of 0 or 1")
     exponent = numbers(neuron, "weight_exp", 0)
     if np.any(exponent):
         raise InputError(
-            f"weight_exp is {exponent}; the norm scales what arrives, which netx leaves out, so "
-            "train with slayer.neuron.norm.MeanOnlyBatchNorm"
+            f"weight_exp is {exponent}; the norm scales the input, which netx leaves out, so train "
+            "with slayer.neuron.norm.MeanOnlyBatchNorm"
         )
     threshold = one_number(neuron, "vThMant", None)
     if threshold.size == 1 and loihi.THRESHOLD_NEVER < threshold < 1 << 31:
-        # lava-dl writes several thresholds past the mantissa; none is ever reached
+        # lava-dl writes several thresholds beyond the mantissa; none is ever reached
         threshold = np.asarray(loihi.THRESHOLD_NEVER)
     return CubaLif(
         array(neuron, "iDecay").reshape(-1), array(neuron, "vDecay").reshape(-1), threshold, bias
@@ -385,13 +376,13 @@ def _read_sigma_delta(neuron: Any, bias: Any, before: Before) -> Neuron:
     _check_sigma_delta(neuron)
     if "sigma_output" in neuron:
         if np.any(bias):
-            raise InputError("the sigma neurons have biases, which Lava's have not; leave them out")
+            raise InputError("the sigma neurons have biases, which Lava has not; leave them out")
         return Sigma()
     return SigmaDelta(one_number(neuron, "vThMant", None), bias, before.spike_exp)
 
 
 def _read_sigma_delta_input(group: Any, before: Before) -> Delta | None:
-    """Return the delta neurons of an input layer, None where its neurons are of another type."""
+    """Return the delta neurons of an input layer, or None for neurons of another type."""
     neuron = subgroup(group, "neuron")
     if text(neuron, "type") != "SDNN":
         return None
@@ -402,7 +393,7 @@ def _read_sigma_delta_input(group: Any, before: Before) -> Delta | None:
 def _check_sigma_delta(neuron: Any) -> None:
     if "activation" in neuron and text(neuron, "activation") != "relu":
         raise InputError(
-            f"the activation is '{shown(text(neuron, 'activation'))}'; netx runs 'relu' alone"
+            f"the activation is '{shown(text(neuron, 'activation'))}'; netx has only 'relu'"
         )
     bits = numbers(neuron, "messageBits", 16)
     if (bits < 1).any():
@@ -410,9 +401,10 @@ def _check_sigma_delta(neuron: Any) -> None:
 
 
 def _read_bias(group: Any, shape: tuple[int, ...]) -> Any:
-    """Return the biases in the order of the neurons; an image of them is in Lava's order.
+    """Return the biases in the order of the neurons; the file has images in Lava's order.
 
-    One value for all is read as one where we wrote it, since netx needs one a neuron or channel.
+    A single value is written once per neuron or channel, which netx needs, and marked by an
+    attribute.
     """
     bias = numbers(group, "bias", 0)
     if len(shape) == 3 and bias.ndim == 3 and bias.shape == shape[::-1]:

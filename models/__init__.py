@@ -1,12 +1,13 @@
 """What a network is: SLAYER networks that are trained, and the integer network that all else reads.
 
-    network         the integer network, validated, with a digest; layers and neurons are its parts
+    network         the integer network with its digest; layers and neurons are its parts
     architecture    the description of a network to train, its JSON files and presets
-    snn             a SLAYER network of such a description, made of blocks/, computed by kernels/
-    quantize        a trained network into an integer one
-    loihi           widths and limits of Loihi's arithmetic; cuba the neuron's equations
+    schema          JSON to typed objects, and their JSON Schema; old_names of earlier releases
+    snn             a SLAYER network of an architecture, made of blocks, computed by kernels
+    quantize        a trained network to an integer one
+    loihi           widths and limits of Loihi's arithmetic; cuba has the neuron's equations
 
-Torch is needed by snn, quantize, blocks/ and kernels/ alone.
+Only snn, quantize, blocks and kernels need torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The errors that neurodeploy raises on purpose.
 
-Each message is one sentence that names the thing, the value, the limit and the way out. Commands
-print it and exit with 2; any other exception is a bug and shows its traceback.
+Each message is one sentence that names the object, the value, the limit and the way out. Commands
+print it and exit with code 2; any other exception is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
         "tensorboard": "tensorboard",
     }
 )
-"""The extra that brings a module which the core goes without."""
+"""Module -> the extra that installs it."""
 
 
 class InputError(ValueError):
-    """Say what is wrong with a file, an option, an array or a network that came from outside.
+    """A file, an option, an array or a network from outside is not valid.
 
     Examples:
         >>> neurodeploy.simulate(network, spikes[:, :2])
@@ -41,10 +41,10 @@ class InputError(ValueError):
 
 
 class MissingPackageError(InputError, ImportError):
-    """Say which package is not installed, what needs it, and the commands that install it.
+    """A package is not installed; the message has the commands that install it.
 
     Attributes:
-        name: the module or package that is missing.
+        name: the missing module.
     """
 
     def __init__(self, message: str, name: str | None = None) -> None:
@@ -52,10 +52,10 @@ class MissingPackageError(InputError, ImportError):
 
 
 class DesignRuleError(InputError):
-    """Report every design rule that a network breaks, all at once.
+    """A network breaks design rules; the message lists all of them.
 
     Attributes:
-        problems: one sentence a broken rule.
+        problems: one sentence per broken rule.
 
     Examples:
         >>> error = neurodeploy.DesignRuleError("the network", ["layer 0 is too large"])
@@ -70,7 +70,7 @@ class DesignRuleError(InputError):
 
 
 class BackendError(RuntimeError):
-    """Say why a backend could not run: missing hardware, a time limit, its own error.
+    """A backend could not run: no hardware, a time limit, an error of its own.
 
     Examples:
         >>> neurodeploy.simulate(network, spikes, backend="loihi2")
@@ -83,11 +83,11 @@ def require(purpose: str, *modules: str) -> None:
     """Check that modules are installed, without importing them.
 
     Args:
-        purpose: what needs them, the start of a sentence.
+        purpose: what needs them; the subject of the message's sentence.
         modules: keys of `EXTRAS`.
 
     Raises:
-        MissingPackageError: names the first that is not installed, and how to install it.
+        MissingPackageError: names the first that is not installed and how to install it.
     """
     for module in modules:
         if not is_installed(module):
@@ -99,7 +99,7 @@ def require(purpose: str, *modules: str) -> None:
 
 
 def is_installed(module: str) -> bool:
-    """Return whether a module can be found; only the packages above it are imported."""
+    """Return whether a module can be found; only its parent packages are imported."""
     if module in sys.modules:
         return sys.modules[module] is not None
     try:
@@ -117,14 +117,14 @@ def install_commands(requirement: str, *options: str) -> str:
 def extra_commands(extra: str) -> str:
     """Return the commands that add an extra to the installed neurodeploy, joined by "or".
 
-    They name its version: PyPI has another project called neurodeploy, which pip and uv would
-    install instead of this one where they find no other way.
+    They name its version, since PyPI has another project called neurodeploy, which pip and uv could
+    install instead.
     """
-    from importlib import metadata  # takes as long as all else here
+    from importlib import metadata  # takes as long to import as all of this module
 
     try:
         wanted = f"neurodeploy[{extra}]=={metadata.version('neurodeploy')}"
-    except metadata.PackageNotFoundError:  # it is run from its folder
+    except metadata.PackageNotFoundError:  # run from its folder
         wanted = f"{OVERRIDES.parents[1]}[{extra}]"
     if extra != "lava":
         return install_commands(wanted)

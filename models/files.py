@@ -1,6 +1,4 @@
-"""Files: what lies at a path that a person gave, JSON objects without repeated names, and files
-that are replaced whole or not at all.
-"""
+"""Files: what a path leads to, and files that are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,36 +9,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Any, Final
+from typing import Final
 
 from neurodeploy.models.errors import InputError
 
+HDF5: Final = b"\x89HDF\r\n\x1a\n"
+ZIP: Final = b"PK"
+"""How a netx file and a checkpoint of torch begin."""
 
-class Object(dict[str, Any]):
-    """A JSON object that remembers the keys it was given twice."""
-
-    twice: tuple[str, ...] = ()
-
-
-def object_of(pairs: list[tuple[str, Any]]) -> Object:
-    """Return the object of these keys and values, as `object_pairs_hook` of `json.loads`."""
-    made = Object(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        made.twice = tuple(key for key in made if keys.count(key) > 1)
-    return made
+REPORT_PAGE: Final = "report.html"
+"""The page that `deploy` writes into a run's folder."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` when the block succeeds.
 
-    On any error or interruption the temporary file is removed and `path` is as it was. Where `path`
-    is a link, the file that it leads to is replaced.
+    On an error or interruption the temporary file is removed and `path` stays as it was. Where
+    `path` is a symbolic link, its target is replaced.
 
     Raises:
-        InputError: when the folder cannot be made or written, the disk is full, or a folder, a pipe
-            or a device is there.
+        InputError: when the folder cannot be created or written, the disk is full, or `path` is a
+            folder, a pipe or a device.
     """
     path = _target(path)
     temporary = _beside(path)
@@ -61,14 +51,14 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
     """Write files that belong together: all of them are replaced, or none.
 
     Raises:
-        InputError: when one cannot be written; the message names it and how many are left out.
+        InputError: when one cannot be written; the message names it.
     """
     try:
         with ExitStack() as stack:
             for path, content in contents.items():
                 temporary = stack.enter_context(replacing(path))
                 temporary.write_bytes(content)
-                _flush(temporary)  # a full disk shows before the first is renamed
+                _flush(temporary)  # find a full disk before the first is renamed
     except InputError as error:
         if len(contents) == 1:
             raise
@@ -79,26 +69,26 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
 
 
 def temporary_pattern(path: Path) -> str:
-    """Return what the names of files match that a killed process left beside `path`."""
+    """Return the glob pattern of the temporary files that a killed process left beside `path`."""
     return f".{glob.escape(path.name)}.*.tmp"
 
 
 def check_writable(path: Path) -> None:
-    """Raise InputError unless a file can be written at `path`, whose folder is made."""
+    """Create the folder of `path` and raise InputError unless a file can be written there."""
     _beside(_target(path)).unlink()
 
 
 def _target(path: Path) -> Path:
-    """Return where the file lies that is to be written."""
+    """Return the path of the file to replace, with links resolved."""
     target = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
     if os.path.exists(target) and not os.path.isfile(target):
         kind = "a folder" if os.path.isdir(target) else "a pipe or a device"
-        raise InputError(f"{path} cannot be written, since {kind} is there; choose another name")
+        raise InputError(f"{path} is {kind} and cannot be replaced; choose another name")
     return target
 
 
 def _beside(path: Path) -> Path:
-    """Make an empty file of another name beside `path`."""
+    """Create an empty temporary file beside `path`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -121,16 +111,12 @@ def _umask() -> int:
     return mask
 
 
-REPORT_PAGE: Final = "report.html"
-"""The page that `deploy` writes into a run's folder."""
-
-
 def kind(path: Path) -> str:
-    """Return what lies at a path: "file", "folder", "other" or, for nothing, "".
+    """Return what a path leads to: "file", "folder", "other", or "" for nothing.
 
     Raises:
-        InputError: when the system cannot follow the path, whose name is too long, whose folder may
-            not be entered or whose links lead in a circle.
+        InputError: when the path cannot be followed: a name too long, a folder without permission,
+            a circle of links.
     """
     try:
         mode = os.stat(path).st_mode
@@ -144,13 +130,13 @@ def kind(path: Path) -> str:
 
 
 def check_file(path: Path, way_out: str) -> None:
-    """Raise InputError, which ends with the way out, unless a regular file lies at the path."""
-    wrong = {"": "does not exist", "folder": "is a folder", "other": "is no regular file"}
+    """Raise InputError, ending with `way_out`, unless the path leads to a regular file."""
+    wrong = {"": "does not exist", "folder": "is a folder", "other": "is not a regular file"}
     found = kind(path)
     if found != "file":
         raise InputError(f"{path} {wrong[found]}; {way_out}")
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Tell whether two paths lead to one file, which is there; raises as `kind` does."""
+    """Return whether two paths lead to the same existing file; raises like `kind`."""
     return bool(kind(one) and kind(other)) and os.path.samefile(one, other)

@@ -1,7 +1,7 @@
-"""The widths and limits of Loihi's arithmetic, each in one place with its source.
+"""Widths and limits of Loihi's arithmetic, with their source.
 
-They hold for Loihi 1, Loihi 2 and Lava's fixed-point models alike. What differs between chips
-(cores, memory, energy) is data in `hw_sim/chips/costs/`.
+They hold for Loihi 1, Loihi 2 and Lava's fixed-point models. What differs between chips (cores,
+memory, energy) is data in `hw_sim/chips/costs/`.
 
 Source: `lava.proc.lif.models.AbstractPyLifModelFixed`, `lava.lib.dl.netx.hdf5` and
 `lava.lib.dl.slayer.neuron.cuba` (lava-nc 0.10.0, lava-dl 0.6.0) unless said otherwise.
@@ -15,10 +15,10 @@ DECAY_SHIFT: Final = 12
 """Decays are fractions in units of 1/4096: a product is shifted right by 12 bits."""
 
 DECAY_ONE: Final = 1 << DECAY_SHIFT
-"""The decay that forgets everything in one step; decays range over 0..4096."""
+"""The decay that keeps nothing; decays range over 0..4096."""
 
 ACTIVATION_SHIFT: Final = 6
-"""Weighted sums and thresholds are shifted left by 6 bits before they meet the states."""
+"""Weighted sums and thresholds are shifted left by 6 bits before they are added to a state."""
 
 STATE_BITS: Final = 24
 """Current u and voltage v are 24 bits wide, sign included."""
@@ -43,14 +43,14 @@ SLAYER_WEIGHT_MAX: Final = 254
 """The largest weight that SLAYER's 8-bit quantizer yields."""
 
 SLAYER_THRESHOLD_LIMIT: Final = 64.0
-"""From this threshold on float32 loses SLAYER's epsilon, and it fires at v == threshold."""
+"""From this threshold on float32 loses SLAYER's epsilon, and neurons fire at v == threshold."""
 
 THRESHOLD_MAX: Final = (1 << 17) - 1
 """A threshold mantissa has 17 bits."""
 
 THRESHOLD_NEVER: Final = 1 << 17
-"""One more than a mantissa holds, and no voltage exceeds it: lava-dl's way to write an integrator
-that never fires (it also writes (1 << 18) - 1, which does the same)."""
+"""One more than a mantissa holds, which no voltage exceeds: lava-dl writes an integrator that never
+fires this way (or as (1 << 18) - 1, which does the same)."""
 
 BIAS_MIN: Final = -(1 << 12)
 BIAS_MAX: Final = (1 << 12) - 1
@@ -68,16 +68,16 @@ EXPONENT_MAX: Final = 7
 """`spike_exp` and `state_exp` have 3 bits."""
 
 STATE_WORD: Final = 32
-"""Lava's sigma-delta neurons keep their states in words of 32 bits, which wrap."""
+"""States of Lava's sigma-delta neurons have 32 bits and wrap."""
 
 MESSAGE_BITS_MAX: Final = 24
 """The widest graded spike; Lava's ports carry 24 bits."""
 
 DELAY_MAX: Final = 62
-"""The longest delay of a spike, in time steps, beside the one step that every layer takes."""
+"""The longest delay of a spike in time steps, on top of the one step that every layer takes."""
 
 ACCUMULATOR_LIMIT: Final = 1 << 24
 """Weighted sums below this are exact in float32, where SLAYER computes them."""
 
 FAN_IN_MAX: Final = ACCUMULATOR_LIMIT // -WEIGHT_MIN - 1
-"""With so many senders no weighted sum can reach the accumulator's limit."""
+"""With this many inputs no weighted sum can reach the accumulator's limit."""

@@ -1,9 +1,9 @@
-"""Turn a trained SLAYER network into an integer network without loss, or say why it cannot be.
+"""Convert a trained SLAYER network into an integer network without loss.
 
-SLAYER already computes with 8-bit weights and 12-bit decays; here they become the integers that
-they stand for, and a value that has no such integer is refused. An axonal delay moves to the layer
-that receives: it becomes a column of that layer's delay, so that a layer's spikes are what its
-neurons emit. Synaptic delays are rounded, as they are outside training, and add to those.
+SLAYER computes with quantized weights and decays; here they become integers, and a value without an
+integer counterpart is refused. An axonal delay moves to the receiving layer, as a column of its
+delay, so that a layer's spikes are what its neurons emit. Synaptic delays are rounded, as they are
+outside training, and added.
 """
 # ruff: noqa: E402
 
@@ -44,20 +44,20 @@ def quantize(
     provenance: Mapping[str, Any] | None = None,
     input_shape: Shape = (),
 ) -> QuantizedNetwork:
-    """Return the integer network that spikes as `network` does.
+    """Return the integer network with the same spikes as a trained one.
 
     Args:
-        network: any torch module with a list `blocks`, each fed by the one before, of
-            `slayer.block.cuba.Input`, `Dense`, `Conv`, `Recurrent`, `Flatten` and `Average`, or of
-            our `SynapticDense`; it is not changed (lava-dl's own export removes its weight norm).
-        task: what the network was made for; a `SlayerNetwork` that was trained here knows.
-        provenance: how it came to be, as JSON values; the same.
-        input_shape: (channels, height, width) of the input; needed where the first block is a
-            convolution, since its shape does not follow from the blocks; a `SlayerNetwork` knows.
+        network: a torch module with a list `blocks` of `slayer.block.cuba.Input`, `Dense`, `Conv`,
+            `Recurrent`, `Flatten` and `Average`, or our `SynapticDense`, each fed by the one
+            before. It is not changed (lava-dl's own export removes its weight norm).
+        task: what the network was trained for; known for a `SlayerNetwork` that was trained here.
+        provenance: how it was made, as JSON values; known in the same case.
+        input_shape: (channels, height, width) of the input, required where the first block is a
+            convolution, unless the network is a `SlayerNetwork`.
 
     Raises:
-        DesignRuleError: when a block holds what integers, Lava or netx cannot; names every one.
-        InputError: when the module has no blocks, or a convolution does not know its input.
+        DesignRuleError: when blocks hold what integers, Lava or netx cannot; names all of them.
+        InputError: when the module has no blocks, or the input shape of a convolution is unknown.
 
     Examples:
         >>> network = neurodeploy.quantize(run.model)
@@ -109,7 +109,7 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
 
 
 def _layer(block: Any, before: Shape, delay: Any) -> Layer:
-    """Return the layer of a block with neurons after one of a shape, whose spikes have a delay."""
+    """Return the layer of a block; its input has shape `before` and arrives with `delay`."""
     neuron = _neuron(block)
     if isinstance(block, slayer_blocks.INPUT):
         scale, offset = slayer_blocks.input_transform(block)
@@ -123,8 +123,8 @@ def _layer(block: Any, before: Shape, delay: Any) -> Layer:
         return DenseLayer(weight, neuron, delay)
     if len(before) != 3:
         raise InputError(
-            "a convolution does not know the shape of its input; give "
-            "input_shape=(channels, height, width)"
+            "the input shape of a convolution is unknown; give input_shape=(channels, height, "
+            "width)"
         )
     kernel = block.synapse
     return ConvLayer(
@@ -139,8 +139,7 @@ def _neuron(block: Any) -> CubaLif:
 
 
 def _delay_of_senders(block: Any, layer: Layer) -> Any:
-    """Return the axonal delays of a layer's neurons as a row, int64 (1, neurons), one a channel in
-    images; (1, 1) where it has none."""
+    """Return the axonal delays of a layer's neurons, int64 (1, neurons), or (1, 1) without any."""
     delays = slayer_blocks.axonal_delays(block)
     if delays is None:
         return _no_delay()

@@ -1,4 +1,4 @@
-"""Networks in files: load and save them, whatever kind of file it is."""
+"""Load and save networks, whatever the kind of file."""
 
 from __future__ import annotations
 
@@ -9,29 +9,25 @@ from typing import TYPE_CHECKING
 from neurodeploy.export import netx
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import HDF5, ZIP
 from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import QuantizedNetwork, check_network
 
 if TYPE_CHECKING:  # it needs torch
     from neurodeploy.models.snn import SlayerNetwork
 
-HDF5 = b"\x89HDF\r\n\x1a\n"
-ZIP = b"PK"
-"""How netx files and torch's checkpoints begin."""
-
 
 def load(
     path: str | Path, *, message_bits: int | None = None, spike_exp: int | None = None
 ) -> QuantizedNetwork:
-    """Return the quantized network of a file; its content tells what it is.
+    """Load the quantized network of a file.
 
     Args:
-        path: a netx file (HDF5) of neurodeploy or lava-dl, or a checkpoint `model.pt` that `fit`
-            or `python -m neurodeploy.train` wrote, which is quantized; or a run's folder that holds
-            `model.net`.
-        message_bits: of graded input spikes, where a file of lava-dl's does not say; 0 for spikes
-            of 0 or 1.
-        spike_exp: binary places of sigma-delta spikes, where a file of lava-dl's does not say.
+        path: a netx file (HDF5) of neurodeploy or lava-dl; or a checkpoint `model.pt` of `fit` or
+            `python -m neurodeploy.train`, which is quantized; or a run's folder with `model.net`.
+        message_bits: bits of graded input spikes, 0 for binary spikes; for files of lava-dl, which
+            do not state it.
+        spike_exp: binary places of sigma-delta spikes; for files of lava-dl, which do not state it.
 
     Raises:
         InputError: when the file is missing, damaged or of another kind.
@@ -62,40 +58,40 @@ def load(
 def load_netx(
     path: Path, *, message_bits: int | None = None, spike_exp: int | None = None
 ) -> QuantizedNetwork:
-    """Return the network in a netx file, which lava-dl's files leave open in two points.
+    """Load the network of a netx file; see `load`.
 
     Raises:
-        InputError: when it cannot be read, or says otherwise than what is given.
+        InputError: when it cannot be read, or states another value than the arguments.
     """
-    asked = {"message_bits": message_bits, "spike_exp": spike_exp}
-    given = {name: value for name, value in asked.items() if value is not None}
-    network = netx.read(path, replace(netx.Defaults(), **given))
-    if "message_bits" in given and isinstance(network.layers[0], InputLayer):
+    options = {"message_bits": message_bits, "spike_exp": spike_exp}
+    args = {name: value for name, value in options.items() if value is not None}
+    network = netx.read(path, replace(netx.Defaults(), **args))
+    if "message_bits" in args and isinstance(network.layers[0], InputLayer):
         raise InputError(
-            f"{path}: its first layer is an input with neurons, which takes values and no graded "
+            f"{path}: its first layer has input neurons, which take values instead of graded "
             "spikes; leave --message-bits out"
         )
     exponents = {
         layer.neuron.spike_exp for layer in network.layers if hasattr(layer.neuron, "spike_exp")
     }
-    if "spike_exp" in given and not exponents:
+    if "spike_exp" in args and not exponents:
         raise InputError(f"{path} has no sigma-delta neurons; leave --spike-exp out")
-    for name, carried in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
-        if name in given and carried != {given[name]}:
+    for name, stated in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
+        if name in args and stated != {args[name]}:
             raise InputError(
-                f"{path} says itself that {name} is {', '.join(map(str, sorted(carried)))} and "
-                f"--{name.replace('_', '-')} {given[name]}; leave the option out"
+                f"{path} states {name} {', '.join(map(str, sorted(stated)))}, and "
+                f"--{name.replace('_', '-')} is {args[name]}; leave the option out"
             )
     return network
 
 
 def load_model(path: str | Path) -> SlayerNetwork:
-    """Return the trained network of a checkpoint `model.pt`, in evaluation mode.
+    """Load the trained network of a checkpoint `model.pt`, in evaluation mode.
 
-    Nothing in the file is run. The network knows its task, which `quantize` hands on.
+    No code in the file is run. The network knows its task, which `quantize` passes on.
 
     Raises:
-        InputError: when the file is missing, damaged or no checkpoint of neurodeploy.
+        InputError: when the file is missing, damaged or not a checkpoint of neurodeploy.
 
     Examples:
         >>> run.save("example.pt")
@@ -108,7 +104,9 @@ def load_model(path: str | Path) -> SlayerNetwork:
 
 
 def save(network: QuantizedNetwork, path: str | Path) -> None:
-    """Write a network to a netx file, which lava-dl reads too; the file is replaced whole.
+    """Write a network to a netx file, which lava-dl reads too.
+
+    An existing file is replaced when the new one is complete.
 
     Raises:
         InputError: when the name does not end in .net, or the file cannot be written.
@@ -120,5 +118,5 @@ def save(network: QuantizedNetwork, path: str | Path) -> None:
     check_network(network)
     path = Path(path)
     if path.suffix != ".net":
-        raise InputError(f"{path} is no name for a netx file; end it in .net")
+        raise InputError(f"{path} does not end in .net; give another name")
     netx.write(network, path)

@@ -199,7 +199,7 @@ def test_export_does_not_write_over_a_cost_file(run: Run, model: Path) -> None:
     mine = write("mine.net", "mine")
     code, out, err = run("export", model, "--data", "data", "--costs", mine, "--out", mine)
     assert (code, out) == (cli.IMPOSSIBLE, "")
-    assert err == "error: --out would write over mine.net; give it another name\n"
+    assert err == "error: --out would overwrite mine.net; give it another name\n"
     assert json.loads(mine.read_text())["name"] == "mine"
 
 

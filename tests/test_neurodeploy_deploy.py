@@ -144,7 +144,7 @@ def test_a_checkpoint_that_is_called_a_network_is_not_written_over(
     (work / "kept.net").write_bytes(kept)
     code, _, err = command("export", "kept.net", "--data", "data")
     assert code == 2
-    assert err.endswith("error: --out would write over kept.net; give it another name\n")
+    assert err.endswith("error: --out would overwrite kept.net; give it another name\n")
     assert (work / "kept.net").read_bytes() == kept
 
 

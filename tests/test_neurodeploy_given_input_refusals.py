@@ -97,7 +97,7 @@ def header(dtype, shape):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (pipe, "input.npy is no regular file; give the path of a .npy file"),
+        (pipe, "input.npy is not a regular file; give the path of a .npy file"),
         (link_to_itself, "input.npy cannot be looked up (Too many levels of symbolic links); give"),
         (header("|u1", (4, True)), "input.npy cannot be read (its shape is (4, True)); write it"),
         (header("<U0", (4, 9)), "input.npy holds <U0; the input must be numbers"),
@@ -183,8 +183,8 @@ INPUT = ["--input", "input.npy"]
         ([*INPUT, "--labels", "none.npy"], "none.npy does not exist"),
         ([*INPUT, "--labels", "input.npy"], "labels are integers of shape (2,), one per sample"),
         ([*INPUT, "--labels", "high.npy"], "high.npy holds a label 3 for 3 outputs; labels go"),
-        ([*INPUT, "--message-bits", "8"], "dense.net says itself that message_bits is 0 and "
-                                          "--message-bits 8; leave the option out"),
+        ([*INPUT, "--message-bits", "8"], "dense.net states message_bits 0, and "
+                                          "--message-bits is 8; leave the option out"),
         ([*INPUT, "--spike-exp", "5"], "dense.net has no sigma-delta neurons; leave --spike-exp"),
     ],
 )  # fmt: skip
@@ -244,7 +244,7 @@ def test_files_of_lava_dl_take_the_options_that_they_leave_open(capsys, shipped)
     assert "they must be 0 or 1" in run(capsys, *words)[2]
     assert run(capsys, *words, "--message-bits", "2", "--json")[0] == 0
     words[0] = shipped("tiny.net")
-    assert "takes values and no graded spikes" in run(capsys, *words, "--message-bits", "2")[2]
+    assert "values instead of graded spikes" in run(capsys, *words, "--message-bits", "2")[2]
 
 
 def test_what_the_machine_cannot_hold_is_refused_before_it_runs(dense, capsys, monkeypatch):
