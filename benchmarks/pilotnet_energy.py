@@ -65,7 +65,7 @@ class Image:
     @property
     def counters(self) -> dict[str, float]:
         """Intel's counters, for as many steps as theirs."""
-        work, steps = self.workload, PILOTNET.counted_steps / self.workload.steps
+        work, steps = self.workload, PILOTNET.counted_steps / self.workload.num_steps
         neurons = sum(layer.neurons for layer in work.placement.layers)
         return {
             "synops": float(work.synops.sum()) * steps,

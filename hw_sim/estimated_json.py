@@ -427,13 +427,13 @@ def _neurocore(core: placing.Core) -> Neurocore:
 def _load(workload: Workload) -> Load:
     peak, ways = workload.peak, workload.traffic
     return Load(
-        peak=from_attributes(peak, Peak, busy_us=band(peak.busy_s, MICRO)),
-        mean_busy_us=band(workload.busy_s, MICRO),
+        peak=from_attributes(peak, Peak, busy_us=band(peak.seconds, MICRO)),
+        mean_busy_us=band(workload.busiest_s, MICRO),
         messages_per_sample=ways.messages,
         hops_east_west_per_sample=ways.east_west,
         hops_north_south_per_sample=ways.north_south,
         messages_between_chips_per_sample=ways.between_chips,
-        longest_route_hops=sum(workload.longest_way),
+        longest_route_hops=sum(workload.longest_route),
         input_spikes_per_sample=workload.injected.per_sample,
         peak_input_spikes_per_step=workload.injected.peak_step,
         output_spikes_per_sample=workload.read.per_sample,
@@ -448,8 +448,8 @@ def _full_speed(found: estimating.Estimated) -> FullSpeed:
         step_us=band(latency.step_s, MICRO),
         max_step_us=band(latency.peak_step_s, MICRO),
         step_parts_us=StepParts(
-            busiest_neurocore=band(latency.busy_s, MICRO),
-            longest_route=band(latency.way_s, MICRO),
+            busiest_neurocore=band(latency.busiest_s, MICRO),
+            longest_route=band(latency.longest_route_s, MICRO),
             barrier=band(latency.barrier_s, MICRO),
         ),
         latency_ms=band(latency.sample_s, MILLI),

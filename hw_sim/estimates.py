@@ -68,7 +68,7 @@ def sample_energy(workload: Workload, *, duration_s: Estimate, steps: int | None
         duration_s: seconds that the chips are on for one sample.
         steps: how many of its time steps count, 1 or more; all by default.
     """
-    steps = workload.steps if steps is None else steps
+    steps = workload.num_steps if steps is None else steps
     placement = workload.placement
     spikes = float(workload.spikes[:, :steps].sum())
     every = workload.messages.sum()
@@ -136,19 +136,19 @@ class Latency:
     """The time of one sample at full speed.
 
     Attributes:
-        busy_s: seconds of the busiest neurocore of each step, the mean over steps.
-        way_s: seconds of the longest way of a spike; low: it hides behind the work.
+        busiest_s: seconds of the busiest neurocore of each step, the mean over steps.
+        longest_route_s: seconds of the longest way of a spike; low: it hides behind the work.
         barrier_s: seconds of the barrier.
         peak_s: seconds of the busiest neurocore in the longest step of all samples.
         steps: time steps of one sample.
         busiest_core: the neurocore, from 0, that takes longest in the mean step.
         busiest_layer: the layer, from 0, whose neurons it holds.
         busiest_core_s: seconds (value) of that very neurocore in the mean step; no more than
-            `busy_s`, since other neurocores may be the busiest of other steps.
+            `busiest_s`, since other neurocores may be the busiest of other steps.
     """
 
-    busy_s: Estimate
-    way_s: Estimate
+    busiest_s: Estimate
+    longest_route_s: Estimate
     barrier_s: Estimate
     peak_s: Estimate
     steps: int
@@ -159,12 +159,12 @@ class Latency:
     @property
     def step_s(self) -> Estimate:
         """Seconds of the mean time step."""
-        return self.busy_s + self.way_s + self.barrier_s
+        return self.busiest_s + self.longest_route_s + self.barrier_s
 
     @property
     def peak_step_s(self) -> Estimate:
         """Seconds of the longest time step of all samples."""
-        return self.peak_s + self.way_s + self.barrier_s
+        return self.peak_s + self.longest_route_s + self.barrier_s
 
     @property
     def sample_s(self) -> Estimate:
@@ -200,16 +200,16 @@ class RealTime:
 def sample_latency(workload: Workload) -> Latency:
     """Return the time of the mean sample at full speed."""
     placement, chip = workload.placement, workload.placement.chip
-    across, along = workload.longest_way
+    across, along = workload.longest_route
     way = chip.cost("hop_east_west_time") * across + chip.cost("hop_north_south_time") * along
     firsts = [placed.first for placed in placement.layers]
     core = workload.busiest_core
     return Latency(
-        busy_s=workload.busy_s,
-        way_s=way * Estimate(0.0, 1.0, 1.0),
+        busiest_s=workload.busiest_s,
+        longest_route_s=way * Estimate(0.0, 1.0, 1.0),
         barrier_s=chip.barrier_time(placement.tiles * placement.chips),
-        peak_s=workload.peak.busy_s,
-        steps=workload.steps,
+        peak_s=workload.peak.seconds,
+        steps=workload.num_steps,
         busiest_core=core,
         busiest_layer=max(index for index, first in enumerate(firsts) if first <= core),
         busiest_core_s=float(workload.core_s[core]),
@@ -218,10 +218,10 @@ def sample_latency(workload: Workload) -> Latency:
 
 def first_steps_s(workload: Workload, latency: Latency, steps: int) -> Estimate:
     """Return the seconds of the first `steps` steps of the mean sample, 1 to all."""
-    whole = float(workload.busy_by_step_s.sum())
-    share = float(workload.busy_by_step_s[:steps].sum()) / whole if whole else 0.0
-    busy = latency.busy_s * (share * latency.steps)
-    return busy + (latency.way_s + latency.barrier_s) * steps
+    whole = float(workload.busiest_by_step_s.sum())
+    share = float(workload.busiest_by_step_s[:steps].sum()) / whole if whole else 0.0
+    busy = latency.busiest_s * (share * latency.steps)
+    return busy + (latency.longest_route_s + latency.barrier_s) * steps
 
 
 def steps_of(counts: Sequence[LayerCounts], neurons: Sequence[int]) -> int:

@@ -72,7 +72,7 @@ def traffic(messages: NDArray[np.float64], sender: Places, reader: Places) -> Tr
     )
 
 
-def longest_way(messages: NDArray[np.float64], sender: Places, reader: Places) -> tuple[int, int]:
+def longest_route(messages: NDArray[np.float64], sender: Places, reader: Places) -> tuple[int, int]:
     """Return the hops (east-west, north-south) of the longest way that any message takes."""
     across = np.abs(sender.x[:, None] - reader.x)
     along = np.abs(sender.y[:, None] - reader.y)

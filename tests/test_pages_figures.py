@@ -136,7 +136,7 @@ def test_what_a_neurocore_does_adds_up_to_its_time_at_both_ends():
     whole = sum((band for _, band in core_parts(each)), exactly(0.0))
     assert each.placement.neurocores == 1
     assert [whole.low, whole.value, whole.high] == pytest.approx(
-        [each.latency.busy_s.low, each.latency.busy_s.value, each.latency.busy_s.high]
+        [each.latency.busiest_s.low, each.latency.busiest_s.value, each.latency.busiest_s.high]
     )
 
 

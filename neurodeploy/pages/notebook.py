@@ -145,7 +145,8 @@ def estimated_html(estimated: Estimated) -> str:
     """Return time, energy and power of the mean sample on one kind of chip, with ranges."""
     title, workload = wording.clean(estimated.placement.chip.title), estimated.workload
     chips = [(title, estimated)]
-    ran = f"{number_of(workload.samples, 'sample')} of {number_of(workload.steps, 'time step')}"
+    samples, steps = workload.num_samples, workload.num_steps
+    ran = f"{number_of(samples, 'sample')} of {number_of(steps, 'time step')}"
     return _html(
         f"Estimate for {title}",
         f"The mean of {ran}.",

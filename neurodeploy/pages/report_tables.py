@@ -258,8 +258,8 @@ SIZE: Final = (
 )
 TIME: Final = (
     Field("mean time step", lambda e: e.latency.step_s, "s"),
-    Field("  busiest neurocore", lambda e: e.latency.busy_s, "s"),
-    Field("  longest route", lambda e: e.latency.way_s, "s"),
+    Field("  busiest neurocore", lambda e: e.latency.busiest_s, "s"),
+    Field("  longest route", lambda e: e.latency.longest_route_s, "s"),
     Field("  barrier", lambda e: e.latency.barrier_s, "s"),
     Field("longest time step", lambda e: e.latency.peak_step_s, "s"),
     LATENCY,
@@ -314,7 +314,7 @@ def _exchange(label: str, name: str) -> tuple[Field, Field]:
 
 def _mean_core(each: Estimated) -> Cell:
     core = each.latency.busiest_core
-    synops = float(each.workload.core_synops[core]) / each.workload.steps
+    synops = float(each.workload.core_synops[core]) / each.workload.num_steps
     return Cell(f"{core:,}", f"{wording.count(synops)} SynOps", core)
 
 

@@ -177,8 +177,8 @@ def draw_latency(report: Report) -> tuple[Figure, str]:
     works = [dict(core_parts(each)) for each in report.estimated.values()]
     rows = [_row(name, [work[name] for work in works]) for name in works[0]]
     rows = [row for row in rows if any(band.high for band in row.bands.values())]
-    rows.append(_row("busiest neurocore of a step", [each.busy_s for each in latencies]))
-    rows.append(_row("longest route of a spike", [each.way_s for each in latencies]))
+    rows.append(_row("busiest neurocore of a step", [each.busiest_s for each in latencies]))
+    rows.append(_row("longest route of a spike", [each.longest_route_s for each in latencies]))
     rows.append(_row("barrier", [each.barrier_s for each in latencies]))
     rows.append(_row("mean time step", [each.step_s for each in latencies], strong=True))
     rows.append(_row("longest time step", [each.peak_step_s for each in latencies], strong=True))
@@ -196,7 +196,7 @@ def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
     work, chip, core = each.workload, each.placement.chip, each.latency.busiest_core
     layer = each.placement.network.layers[each.latency.busiest_layer]
     spikes, synops, arriving = (
-        float(of[core]) / work.steps
+        float(of[core]) / work.num_steps
         for of in (work.core_spikes, work.core_synops, work.core_messages)
     )
     neurons = int(neurons_of(each.placement)[core])
