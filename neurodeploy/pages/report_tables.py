@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Breakdown
-from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.chips import Estimate, exactly
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimated import Decision, Estimated, decide, tiles_of
 from neurodeploy.hw_sim.estimates import Energy
@@ -26,6 +28,7 @@ from neurodeploy.pages.tables import (
     cell,
     chip_table,
     count,
+    read_fields,
     rows_of,
     share,
 )
@@ -208,7 +211,7 @@ def measured(report: Report) -> list[Table]:
     step = "" if time is None else f", {wording.amount(time * 1e-6, 's')} per time step"
     table = rows_of(
         f"Measured on hardware, {number_of(found.num_samples, 'sample')}{step}",
-        [field.name for field in fields(Breakdown)],
+        [field.name for field in fields_of(Breakdown)],
         {
             "": lambda name: supplies.get(name, name),
             "power (W)": lambda name: float(getattr(found.power_w, name)),
@@ -241,7 +244,7 @@ def _keeps_up(each: Estimated) -> Cell | None:
     return Cell("yes" if kept else "no", note, kept, "bad" * (not kept))
 
 
-def known(path: str) -> Callable[[Estimated], Any]:
+def known(path: str) -> Callable[[Any], Any]:
     """Return a reader of an attribute of an attribute, None where one on the way is None."""
 
     def read(each: Any) -> Any:
@@ -424,7 +427,6 @@ def conventional(report: Report) -> list[Table]:
 
 POINTS: Final = 8
 """Numbers of steps that are shown, beside the earliest at which predictions settle."""
-Cost: TypeAlias = "tuple[Estimate, Energy]"
 
 
 def decisions(report: Report) -> list[Table]:
@@ -435,25 +437,52 @@ def decisions(report: Report) -> list[Table]:
     parts = min(POINTS, found.num_steps)
     evenly = {round(found.num_steps * part / parts) for part in range(1, parts + 1)}
     points = sorted(evenly | {found.earliest_step})
-    fast: dict[str, list[Cost]] = {}
-    paced: dict[str, list[Cost]] = {}
-    for name, each in report.estimated.items():
-        costs = [decide(each.workload, each.latency, steps=s, pace=each.real_time) for s in points]
-        fast[name] = [(c.latency_s, c.energy) for c in costs]
-        if in_real_time := list(_paced(costs)):
-            paced[name] = in_real_time
-    tables = [_steps("Accuracy, time and energy by time steps, at full speed", found, points, fast)]
-    if paced:
-        title = f"The same in {real_time(wording.chips(report))}"
-        tables.append(_steps(title, found, points, paced))
-    last = tables.pop()
-    return [*tables, Table(last.title, last.columns, last.rows, tuple(_settled(report, found)))]
+    costs = {
+        name: [decide(each.workload, each.latency, steps=s, pace=each.real_time) for s in points]
+        for name, each in report.estimated.items()
+    }
+    speeds = {
+        "at full speed": ("latency_s", "energy.total"),
+        real_time(wording.chips(report)): ("real_time_s", "real_time_energy.total"),
+    }
+    tables: list[Table] = []
+    for speed, paths in speeds.items():
+        spent = (
+            Field(name, partial(_spent, each, path), unit)
+            for name, each in costs.items()
+            for path, unit in zip(paths, ("s", "J"))
+        )
+        fields = (*_by_step(found, points), *spent)
+        columns = list(read_fields(fields, range(len(points))))
+        if len(columns) > 2 or not tables:
+            labels, cells = zip(*columns)
+            title = f"Accuracy, time and energy by time steps, {speed}"
+            tables.append(Table(title, labels, tuple(zip(*cells))))
+    return [*tables[:-1], replace(tables[-1], notes=tuple(_settled(report, found)))]
 
 
-def _paced(costs: Sequence[Decision]) -> Iterator[Cost]:
-    for each in costs:
-        if each.real_time_s is not None and each.real_time_energy is not None:
-            yield each.real_time_s, each.real_time_energy
+def _by_step(found: Decisions, points: Sequence[int]) -> Iterator[Field]:
+    """Yield the steps and the accuracy after them, without labels the share of final
+    predictions."""
+    accuracy = found.accuracy_by_step
+    shares = found.agreement_by_step if accuracy is None else accuracy
+
+    def step(place: int) -> Cell:
+        mark = points[place] == found.earliest_step
+        return Cell("*" * mark + f"{points[place]:,}", value=points[place], style="strong" * mark)
+
+    def share(place: int) -> Cell:
+        value = float(shares[points[place] - 1])
+        return Cell(f"{value:.1%}", value=value)
+
+    yield Field("steps", step)
+    yield Field("final prediction" if accuracy is None else "accuracy", share)
+
+
+def _spent(costs: Sequence[Decision], path: str, place: int) -> Estimate | None:
+    """Return the likely value of a cost, without its range."""
+    spent = known(path)(costs[place])
+    return None if spent is None else exactly(spent.value)
 
 
 def _settled(report: Report, found: Decisions) -> Iterator[str]:
@@ -470,27 +499,6 @@ def way(report: Report) -> str:
     delays = number_of(counted.max_delay_steps, "step")
     added = f"; delays add up to {delays}" if counted.max_delay_steps else ""
     return f"a spike takes {number_of(counted.propagation_steps, 'step')} through the layers{added}"
-
-
-def _steps(
-    title: str, found: Decisions, points: Sequence[int], costs: dict[str, list[Cost]]
-) -> Table:
-    accuracy = found.accuracy_by_step
-    shares = found.agreement_by_step if accuracy is None else accuracy
-    columns = ["steps", "final prediction" if accuracy is None else "accuracy"]
-    rows: list[list[Cell]] = []
-    for step in points:
-        mark = step == found.earliest_step
-        first = Cell("*" * mark + f"{step:,}", value=step, style="strong" * mark)
-        rows.append([first, Cell(f"{shares[step - 1]:.1%}", value=shares[step - 1])])
-    for name, pairs in costs.items():
-        second = wording.scale((time.value for time, _ in pairs), "s")
-        joule = wording.scale((energy.total.value for _, energy in pairs), "J")
-        columns += [f"{name} ({second.unit})", f"{name} ({joule.unit})"]
-        for row, (time, energy) in zip(rows, pairs):
-            row.append(Cell(second.number(time.value), value=time))
-            row.append(Cell(joule.number(energy.total.value), value=energy.total))
-    return Table(title, tuple(columns), tuple(map(tuple, rows)))
 
 
 # The first screen
