@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from neurodeploy.tasks.dataset import Signal
 
 Advance: TypeAlias = Callable[[int, int], None]
-"""Is called with what is done and the whole."""
+"""Receives what is done and the total."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,19 +23,17 @@ class Samples:
     """Samples to run; `Samples.of(spikes, labels)` makes them from arrays.
 
     Attributes:
-        numbers: index of each sample where it comes from, int64 (samples,), 1 or more.
+        numbers: index of each sample in its source, int64 (samples,), 1 or more.
         num_steps: time steps of each sample.
-        part: returns the samples from a first to before a last, integers (batch, channels, time).
+        part: returns the samples `start` to `stop` - 1, integers (batch, channels, time).
         labels: the correct class of each sample, int64 (samples,), or None.
-        source: where they come from, in words.
-        split: which part of a dataset they are, in words.
-        leading: whether samples are an axis of their own where they came from.
-        value_bytes: memory that reading one value takes.
-        signal: returns what the sensor gave for the sample with a number in the run, from 0; None
-            where no sensor is known.
-        transformed: whether the values are what the neurons of an input layer take, its scale and
-            offset applied.
-        notes: what to know about them, one sentence each.
+        source: their source, in words.
+        split: the part of a dataset that they are, in words.
+        leading: whether the source has an axis of samples.
+        value_bytes: memory to read one value.
+        signal: returns the sensor's signal of a sample, by its position from 0; None if unknown.
+        transformed: whether the scale and offset of an input layer are applied already.
+        notes: sentences for the user.
 
     Examples:
         >>> samples = neurodeploy.Samples.of(spikes, [0, 1, 1, 0, 1])
@@ -106,7 +104,7 @@ class Samples:
 
     @property
     def targets(self) -> NDArray[np.int64]:
-        """The labels, int64 (samples,), for what cannot do without.
+        """The labels, int64 (samples,), where they are required.
 
         Raises:
             InputError: when there are none.
@@ -152,14 +150,14 @@ class Samples:
         )
 
     def progress_from(self, start: int, advance: Advance | None) -> Advance | None:
-        """Return what a backend that runs a batch from sample `start` on reports its steps to."""
+        """Return a progress callback for a backend that runs a batch from sample `start` on."""
         if advance is None:
             return None
         return lambda done, _: advance(start * self.num_steps + done, len(self) * self.num_steps)
 
 
 def spread(samples: int, count: int | None) -> NDArray[np.int64]:
-    """Return the indices of `count` samples, spread evenly; of all where there are no more."""
+    """Return the indices of `count` samples, spread evenly, or of all if there are fewer."""
     if count is None or count >= samples:
         return np.arange(samples)
     return np.linspace(0, samples - 1, count).astype(np.int64)

@@ -219,7 +219,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
     ("wisdm_2019", "har", text(WATCH_1601, ""), f"{WATCH_1601} has 0 malformed of 0 records"),
     *(("fsdd", "spoken-digits", wav("1_theo_0.wav", **{kind: value}), f"has {value * unit} {said}")
       for kind, value, unit, said in (
-          ("rate", 44100, 1, "samples a second .*-r 8000"), ("width", 3, 8, "bits"),
+          ("rate", 44100, 1, "samples per second .*-r 8000"), ("width", 3, 8, "bits"),
           ("width", 1, 8, "bits .*-b 16"), ("channels", 2, 1, "channels .*-c 1"))),
     ("fsdd", "spoken-digits", lambda f: (f / "1_theo_0.wav").write_bytes(b"no sound" * 9), "RIFF"),
     *(("fsdd", "spoken-digits", wav(name), f"{name} is not named DIGIT_SPEAKER_INDEX.wav")

@@ -1,4 +1,4 @@
-"""The data of the tasks in a terminal: which are there, and what one of them holds."""
+"""The data of the tasks in a terminal: which are there, and what those of one task hold."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def show_all(entries: Sequence[Entry], home: Path, console: Console | None = Non
     _sentences(out, "How to get the others", others)
     _sentences(out, "To cite", {e.task.name: e.task.origin.citation for e in entries})
     out.print()
-    said = f"Downloads go to {home}; NEURODEPLOY_DATA names another folder."
-    out.print(plain(said), soft_wrap=not out.is_terminal)
+    note = f"Downloads go to {home}; NEURODEPLOY_DATA names another folder."
+    out.print(plain(note), soft_wrap=not out.is_terminal)
 
 
 def show_one(entry: Entry, contents: Contents | None, console: Console | None = None) -> None:
-    """Print all about the data of one task; `contents` is None where they are missing."""
+    """Print everything about the data of one task; `contents` is None if they are missing."""
     out, origin = console or stdout(), entry.task.origin
     for name, text in (
         ("task", f"{entry.task.name}: {entry.task.description}"),
@@ -61,7 +61,7 @@ def show_one(entry: Entry, contents: Contents | None, console: Console | None = 
 
 
 def _show_places(entries: Sequence[Entry], out: Console) -> None:
-    """Print the paths that were found, none of them cut or broken."""
+    """Print the paths that were found, without breaking them."""
     found = {each.task.name: each.path for each in entries if each.path is not None}
     width = max(map(len, found), default=0)
     out.print("\n[bold]Where they are[/]" if found else "")
@@ -70,7 +70,7 @@ def _show_places(entries: Sequence[Entry], out: Console) -> None:
 
 
 def _row(out: Console, name: str, text: str) -> None:
-    """Print a text beside its name; what is longer than a line, as paths are, is not broken."""
+    """Print a text next to its name; long texts such as paths are not broken."""
     room = out.width - NAME_WIDTH
     if not out.is_terminal or max(map(len, text.split()), default=0) > room:
         out.print(plain(f"{name:{NAME_WIDTH}}{text}"), soft_wrap=True)
@@ -88,7 +88,7 @@ def _way(entry: Entry) -> str:
 
 
 def _sentences(out: Console, title: str, texts: Mapping[str, str]) -> None:
-    """Print a text for each task, given by the names of the tasks; equal texts once."""
+    """Print the texts of tasks by name, equal texts once."""
     if texts:
         out.print(f"\n[bold]{title}[/]")
     names: dict[str, list[str]] = {}

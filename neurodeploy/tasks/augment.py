@@ -1,4 +1,4 @@
-"""Variations of training windows, so that a network learns what does not matter."""
+"""Augmentations: variations of training samples, so that a network learns what does not matter."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from neurodeploy.models.errors import InputError
 
 @dataclass(frozen=True)
 class Shift:
-    """Moves the counts of each window by whole squares and time bins; what comes in is empty.
+    """Shift the counts of each sample by whole squares and time bins; empty bins move in.
 
     Attributes:
         grid: rows and columns of squares; for a cochlea one row of channels.
-        rows, columns, steps: the farthest that a window moves either way, 0 for not at all; each is
-            drawn evenly.
+        rows, columns, steps: the largest shift in either direction, drawn uniformly.
     """
 
     grid: tuple[int, int]
@@ -27,39 +26,39 @@ class Shift:
     steps: int = 0
 
     def __call__(self, signals: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        """Return moved copies of signals (windows, channels, steps), of the same dtype."""
+        """Return shifted copies of signals (samples, channels, steps), of the same dtype."""
         limits = (self.rows, self.columns, self.steps)
         moves = np.stack([rng.integers(-most, most + 1, len(signals)) for most in limits], axis=1)
         shaped = signals.reshape(len(signals), -1, *self.grid, signals.shape[2])
         moved = np.zeros_like(shaped)
-        for window, move in enumerate(moves):
+        for sample, move in enumerate(moves):
             to, come = zip(*(_slices(int(by)) for by in move))
-            moved[(window, slice(None), *to)] = shaped[(window, slice(None), *come)]
+            moved[(sample, slice(None), *to)] = shaped[(sample, slice(None), *come)]
         return moved.reshape(signals.shape)
 
 
 def _slices(by: int) -> tuple[slice, slice]:
-    """Return where what moves by so many places goes to, and where it comes from."""
+    """Return the destination and the source of a shift by so many places."""
     there, here = slice(max(by, 0), min(by, 0) or None), slice(max(-by, 0), min(-by, 0) or None)
     return there, here
 
 
 @dataclass(frozen=True)
 class VaryImages:
-    """Images a little turned, stretched and moved, each in its own way.
+    """Rotate, stretch and shift each image a little.
 
-    Pixel (y, x) of a varied image is read from the given one, between four of its pixels, at
+    Pixel (y, x) of a varied image is interpolated from the original at
 
         (y', x') = centre + shift + stretch * R (y - centre, x - centre)
 
-    where R turns by a normal angle, both stretches are the exponent of normal numbers and both
-    shifts are normal. What lies outside is 0.
+    where R rotates by a normal angle, both stretches are exponentials of normal numbers and both
+    shifts are normal. Outside of the image is 0.
 
     Attributes:
         grid: (height, width) of the images.
-        rotation_deg: deviation of the angle.
-        stretch: deviation of the logarithm of each stretch.
-        shift: deviation of each shift, in pixels.
+        rotation_deg: standard deviation of the angle.
+        stretch: standard deviation of the logarithm of each stretch.
+        shift: standard deviation of each shift, in pixels.
     """
 
     grid: tuple[int, int]
@@ -72,7 +71,7 @@ class VaryImages:
 
         Args:
             signals: uint8 array (images, height * width, 1).
-            rng: where the variation is drawn from.
+            rng: source of the variation.
         """
         y, x = self._places(rng, len(signals))
         return _read_between(signals.reshape(-1, *self.grid), y, x).reshape(signals.shape)
@@ -103,7 +102,7 @@ class VaryImages:
 def _read_between(
     images: NDArray[np.uint8], y: NDArray[np.float32], x: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Return the images at the places (images, places), linear between pixels and rounded."""
+    """Return the images at places (images, places), interpolated linearly and rounded."""
     height, width = images.shape[1:]
     framed = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.float32)  # a frame of 0 to read
     y, x = np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)
@@ -119,24 +118,23 @@ def _read_between(
 
 SPEED_SPREAD = 0.1
 EARLIER, LATER = 200, 800
-"""Samples that a recording is moved by at most; what moves out at the front is lost."""
+"""The largest shifts of a recording, in samples; what moves out at the front is lost."""
 
 NOISE_DB = (20.0, 60.0)
-"""How far the noise lies below the recording."""
+"""Range of the level of the noise below the recording."""
 
 
 def vary_speaking(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the recordings as if played at another speed, which changes their pitch, started at
-    another time and made in a noisy place.
+    """Return the recordings at another speed (and so pitch), shifted in time, with noise.
 
-    Each recording is stretched by the factor exp(s) for a normal s of deviation `SPEED_SPREAD` and
-    moved by a whole number of samples, -`EARLIER` to `LATER`. White noise is added to all of it,
-    whose root mean square is that of the recording (with the silence about it) less a number of
-    decibels that is drawn evenly from `NOISE_DB`.
+    Each recording is stretched by the factor exp(s) for a normal s of standard deviation
+    `SPEED_SPREAD` and shifted by -`EARLIER` to `LATER` samples. White noise is added, whose root
+    mean square lies below that of the recording (including its silence) by a number of decibels
+    drawn uniformly from `NOISE_DB`.
 
     Args:
-        signals: float32 (recordings, channels, samples); the zeros at the end are silence.
-        rng: where the variation is drawn from.
+        signals: float32 (recordings, channels, samples); zeros at the end are silence.
+        rng: source of the variation.
 
     Returns:
         float32 array of the same shape.
@@ -151,7 +149,7 @@ def vary_speaking(signals: NDArray[np.float32], rng: np.random.Generator) -> NDA
 
 
 def _noise(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return noise for each recording, as `vary_speaking` says."""
+    """Return noise for each recording, as `vary_speaking` describes it."""
     below_db = rng.uniform(*NOISE_DB, (len(signals), 1, 1))
     size = np.sqrt(np.square(signals).mean(axis=(1, 2), keepdims=True)) * 10 ** (-below_db / 20)
     noise = size.astype(np.float32) * rng.standard_normal(signals.shape, np.float32)
@@ -161,8 +159,8 @@ def _noise(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
 def _play(
     sound: NDArray[np.float32], into: NDArray[np.float32], *, factor: float, first: int
 ) -> None:
-    """Write a sound, `factor` times as long and without the silence behind it, from sample `first`
-    on into silence; what lies outside is lost."""
+    """Write a sound without the silence at its end, `factor` times as long, into silence from
+    sample `first` on; what lies outside is lost."""
     heard = np.flatnonzero(sound)
     length = int(heard[-1]) + 1 if heard.size else 0
     start, end = max(first, 0), min(first + int(length * factor), len(into))
@@ -176,25 +174,25 @@ GAIN_SPREAD = 0.1
 WARP_SPREAD = 0.1
 
 OTHER_WRIST = (-1, 1, 1, 1, -1, -1)
-"""What becomes of acceleration and turning, x, y, z each, in a mirror across x: an axis of turning
-is turned around where a direction is kept."""
+"""Signs of acceleration and angular rate, x, y, z each, in a mirror across x: a rotation axis flips
+where a direction does not."""
 
 
 def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the signals as if the sensor sat askew and the person moved a little otherwise.
+    """Return the signals as if the sensor was tilted and the person moved a little differently.
 
-    Each window is turned about a random axis by a normal angle (the same for all sensors), its
-    movement about the mean is scaled, and its time is stretched or squeezed about its middle.
+    Each sample is rotated about a random axis by a normal angle (the same for all sensors), its
+    deviation from the mean is scaled, and its time is stretched or compressed about the middle.
 
     Args:
-        signals: float32 (windows, channels, samples); each three channels are a sensor's x, y, z.
-        rng: where the variation is drawn from.
+        signals: float32 (samples, channels, steps); each three channels are a sensor's x, y, z.
+        rng: source of the variation.
 
     Returns:
         float32 array of the same shape.
 
     Raises:
-        InputError: when the channels cannot be sensors of three axes each.
+        InputError: when the number of channels is no multiple of three.
     """
     if signals.shape[1] % 3:
         raise InputError(
@@ -213,18 +211,18 @@ def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDAr
 
 
 def vary_wrist(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the signals as `vary_wearing` does, half of the windows as if of the other wrist.
+    """Return the signals as `vary_wearing` does, half of the samples mirrored to the other wrist.
 
     Args:
-        signals: float32 (windows, 6, samples): a watch's acceleration, then its turning, each
+        signals: float32 (samples, 6, steps): a watch's acceleration, then its angular rate, each
             x, y, z with x along the arm.
-        rng: where the variation is drawn from.
+        rng: source of the variation.
 
     Returns:
         float32 array of the same shape.
 
     Raises:
-        InputError: when there are other than six channels.
+        InputError: unless there are six channels.
     """
     if signals.shape[1] != len(OTHER_WRIST):
         raise InputError(
@@ -250,7 +248,7 @@ def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 
 def _warp_time(signals: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the signals read at times that advance by `factor`; the ends hold their value."""
+    """Return the signals at times that advance by `factor`; the ends hold their value."""
     samples = signals.shape[2]
     middle = (samples - 1) / 2
     times = middle + (np.arange(samples) - middle) * factor[:, None]

@@ -1,4 +1,4 @@
-"""Small handwritten digits: those that come with scikit-learn, which Lava needs."""
+"""Small handwritten digits, which come with scikit-learn, a dependency of Lava."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SHAPE = (1797, 8, 8)
 """Images, height, width."""
 
 TRAIN_IMAGES = 1347
-"""The first so many train and the other 450 test; the data set itself lays down no test."""
+"""The first images train and the other 450 test; the dataset has no official test set."""
 
 VALIDATION_IMAGES = 270
-"""The last so many of those validate. The images come writer by writer: the writers of images in
-between would be known from their neighbours, and those of the test are not known at all."""
+"""The last training images validate. The images are ordered by writer: images in between would
+share their writers with the training images, unlike those of the test."""
 
 NOTE = (
-    f"the first {TRAIN_IMAGES:,} images train and the others test, which the data set does not lay "
-    "down; they come writer by writer, and the writers are not named"
+    f"no official test set: the first {TRAIN_IMAGES:,} images train and the others test; the "
+    "images are ordered by writer, and the writers are not named"
 )
 
 HIGHEST = 16
@@ -86,17 +86,17 @@ def read(path: Path) -> Dataset:
 
 
 def dataset_of(images: ArrayLike, labels: ArrayLike) -> Dataset:
-    """Return what scikit-learn gives as windows, the first images to train on.
+    """Return the images of scikit-learn as a dataset, the first ones to train on.
 
     Raises:
         InputError: when it is not the 1,797 images of 8 x 8 pixels 0..16 that it was.
     """
-    pixels, answers = np.asarray(images), np.asarray(labels)
-    _check(pixels, answers)
-    pixels, answers = pixels.astype(np.uint8), answers.astype(np.uint8)
+    pixels, classes = np.asarray(images), np.asarray(labels)
+    _check(pixels, classes)
+    pixels, classes = pixels.astype(np.uint8), classes.astype(np.uint8)
     dataset = image_dataset(
-        (pixels[:TRAIN_IMAGES], answers[:TRAIN_IMAGES]),
-        (pixels[TRAIN_IMAGES:], answers[TRAIN_IMAGES:]),
+        (pixels[:TRAIN_IMAGES], classes[:TRAIN_IMAGES]),
+        (pixels[TRAIN_IMAGES:], classes[TRAIN_IMAGES:]),
         class_names=tuple(str(digit) for digit in range(10)),
         source="digits of scikit-learn",
         highest=HIGHEST,
@@ -107,15 +107,15 @@ def dataset_of(images: ArrayLike, labels: ArrayLike) -> Dataset:
     return replace(dataset, parts=parts)
 
 
-def _check(pixels: NDArray[Any], answers: NDArray[Any]) -> None:
+def _check(pixels: NDArray[Any], classes: NDArray[Any]) -> None:
     """Raise InputError unless these are images and labels of the known shapes and values."""
     whole = pixels.shape == SHAPE and bool(np.isin(pixels, np.arange(HIGHEST + 1)).all())
-    if not whole or answers.shape != SHAPE[:1]:
+    if not whole or classes.shape != SHAPE[:1]:
         raise InputError(
             f"scikit-learn gives digits of shape {pixels.shape}, up to {pixels.max(initial=0):g}; "
             f"known are {SHAPE} of 0..{HIGHEST}, so install scikit-learn 1.5 to 1.9"
         )
-    wrong = answers[~np.isin(answers, np.arange(10))]
+    wrong = classes[~np.isin(classes, np.arange(10))]
     if wrong.size:
         raise InputError(
             f"scikit-learn gives a digit the label {wrong[0]}; known are 0..9, so install "
@@ -124,12 +124,12 @@ def _check(pixels: NDArray[Any], answers: NDArray[Any]) -> None:
 
 
 def rate_encoder(dataset: Dataset) -> Encoder:
-    """Return the code in which a pixel fires the oftener the brighter it is."""
+    """Return the code in which a brighter pixel fires more often."""
     return Pixels(TIME_STEPS, HIGHEST)
 
 
 def latency_encoder(dataset: Dataset) -> Encoder:
-    """Return the code in which each pixel fires once, the earlier the brighter it is."""
+    """Return the code in which each pixel fires once, earlier if it is brighter."""
     return Pixels(TIME_STEPS, HIGHEST, "latency")
 
 

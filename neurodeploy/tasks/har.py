@@ -18,14 +18,14 @@ from neurodeploy.tasks.readers.inertial import ACCELEROMETER
 from neurodeploy.tasks.task import Task
 
 SEARCH_DEPTH = 3
-"""How many levels below the given folder a data set may lie."""
+"""How many levels below the folder a dataset may lie."""
 
 NAMED = 5
-"""How many data sets a message names, when there are too many."""
+"""How many datasets a message names at most."""
 
 DELTA_G, DELTA_RAD_S, COARSE = 0.1, 0.2, 3
 LEVEL_PER_G, TURNING_PER_RAD_S = 0.5, 2.5
-"""Thresholds and gains of the encoder; `docs/recipes/har.md` tells how they were chosen."""
+"""Thresholds and gains of the encoder; `docs/recipes/har.md` describes how they were chosen."""
 
 CONFIG = TrainConfig(
     hidden=(128, 128),
@@ -50,12 +50,12 @@ ORIGIN = Origin(
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of one data set.
+    """The files of one dataset.
 
     Attributes:
-        name: name of the data set.
-        marker: pattern, relative to the folder to read, that no other data set matches.
-        read: reads the folder in which the marker was found.
+        name: name of the dataset.
+        marker: pattern, relative to the folder to read, that no other dataset matches.
+        read: reads the folder that holds the marker.
     """
 
     name: str
@@ -75,13 +75,13 @@ LAYOUTS = (
 
 
 def read(path: Path) -> Dataset:
-    """Read the data set in a folder, or HAPT from its package's file.
+    """Read the dataset in a folder, or HAPT from its package's file.
 
     Args:
-        path: the data set's folder or one up to three levels above it, or `HAPT.pkl.gz`.
+        path: the dataset's folder or one up to three levels above it, or `HAPT.pkl.gz`.
 
     Raises:
-        InputError: when the folder is missing, holds none of the known data sets or several, or a
+        InputError: when the folder is missing, holds none of the known datasets or several, or a
             file is missing or malformed.
     """
     if path.name == hapt.PACKAGE_FILE:
@@ -91,10 +91,10 @@ def read(path: Path) -> Dataset:
 
 
 def find_layout(folder: Path) -> tuple[Layout, Path]:
-    """Return the data set that a folder holds, and the folder to read.
+    """Return the dataset that a folder holds, and the folder to read.
 
     Raises:
-        InputError: when it is no folder, or holds none of the known data sets or several.
+        InputError: when it is no folder, or holds none of the known datasets or several.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; unpack a dataset and give its folder")
@@ -117,8 +117,8 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
 
 
 def _found(folder: Path) -> list[tuple[Layout, Path]]:
-    """Return each data set in a folder and below it, but of WISDM 2019 the phone only where the
-    watch is not beside it.
+    """Return each dataset in a folder and below it; the phone of WISDM 2019 only if its watch is
+    not there.
     """
     found = [
         (layout, home)
@@ -136,11 +136,11 @@ def _found(folder: Path) -> list[tuple[Layout, Path]]:
 
 
 def default_encoder(dataset: Dataset) -> Encoder:
-    """Return three codes side by side: movement, the level of gravity, and the size of turning.
+    """Return three codes side by side: movement, gravity, and the size of the angular rate.
 
-    A delta code with coarse spikes conveys movement. It says little about a person at rest, whose
-    posture only gravity tells, so the accelerometer has a level code too; how much a gyroscope
-    turns has a third, without the sign.
+    A delta code with coarse spikes conveys movement. At rest only gravity shows the posture, so the
+    accelerometer has a level code too. A third code conveys the size of the angular rate, without
+    its sign.
     """
     sensors = [name in ACCELEROMETER for name in dataset.channel_names]
     thresholds = tuple(DELTA_G if acc else DELTA_RAD_S for acc in sensors)

@@ -1,4 +1,4 @@
-"""Which data are there, what they hold, and how those that are missing are got."""
+"""Which data are there, what they hold, and how to get those that are missing."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ SCHEMA: Final = "neurodeploy.data"
 VERSION: Final = 2
 
 Progress: TypeAlias = Callable[[str], AbstractContextManager[Advance]]
-"""Shows a bar under a description and yields what to call with what is done and the whole."""
+"""Shows a bar with a description; yields a function that receives what is done and the total."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The data of a task, as far as can be told without reading them.
+    """The data of a task, as far as is known without reading them.
 
     Attributes:
-        task: whose data they are.
+        task: the task.
         path: the folder or file that holds them, None when they are absent.
-        lacking: names of downloads that are not there beside others that are, or what the
-            system cannot follow or may not read.
+        lacking: names of the downloads that are missing while others are there, or what cannot be
+            read.
     """
 
     task: Task
@@ -77,18 +77,18 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What data hold once they are read.
+    """What the data of a task hold.
 
     Attributes:
         dataset: all samples.
-        counts: windows of each class, int64 array (classes,), by part: train, validation, test.
+        counts: samples of each class, int64 array (classes,), by part: train, validation, test.
     """
 
     dataset: Dataset
     counts: dict[str, NDArray[np.int64]]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what they hold as JSON values."""
+        """Return the contents as JSON values."""
         dataset = self.dataset
         return {
             "source": dataset.source,
@@ -117,8 +117,8 @@ def entries() -> tuple[Entry, ...]:
 
 
 def _entry_or_place(task: Task) -> Entry:
-    """Return the entry of a task, also where a link leads in a circle or a folder may not be
-    entered: the other tasks can be listed."""
+    """Return the entry of a task even if a link leads in a circle or a folder may not be entered,
+    so that the other tasks can be listed."""
     try:
         return entry(task)
     except InputError:
@@ -130,7 +130,7 @@ def _entry_or_place(task: Task) -> Entry:
 
 
 def entry(task: Task, folder: Path | None = None) -> Entry:
-    """Return what is there of a task's data, in a given folder or where they are looked for."""
+    """Return what is there of a task's data, in a folder or where the task searches for them."""
     path = task.origin.where() if folder is None else folder
     if path is None or path != target(task) or task.origin.unpacked:
         return Entry(task, path)
@@ -140,7 +140,7 @@ def entry(task: Task, folder: Path | None = None) -> Entry:
 
 
 def contents(task: Task, path: Path) -> Contents:
-    """Read data and count the windows of each class in each part.
+    """Read data and count the samples of each class in each part.
 
     Raises:
         InputError: when they are malformed or cannot be split.
@@ -162,13 +162,13 @@ def target(task: Task) -> Path:
 def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
     """Download the data of a task unless they are there, and return where they are.
 
-    What is in the task's own folder is checked and completed; other places are left alone.
+    The task's own folder is checked and completed; other places are left alone.
 
     Returns:
         the folder or file, and a sentence for each download that has no checksum.
 
     Raises:
-        InputError: when they cannot be downloaded, or are published for another way of getting.
+        InputError: when they cannot be downloaded.
     """
     origin, folder, found = task.origin, target(task), entry(task)
     if found.path is not None and (found.path != folder or not _to_complete(found)):
@@ -186,14 +186,14 @@ def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
             _download(task, folder, progress)
     finally:
         with suppress(OSError):
-            folder.rmdir()  # only when it is empty, which would pass for data
+            folder.rmdir()  # if it is empty, since it would look like data
     notes = (f"{each.file} has no checksum: {each.unchecked}" for each in origin.downloads
              if each.checksum is None)  # fmt: skip
     return folder, tuple(notes)
 
 
 def _to_complete(found: Entry) -> bool:
-    """Tell whether data in the task's own folder are such as a download completes or checks."""
+    """Tell whether a download can complete or check the data in the task's own folder."""
     origin, folder = found.task.origin, target(found.task)
     if files.kind(folder) != "folder":
         return False
@@ -210,10 +210,10 @@ def _download(task: Task, folder: Path, progress: Progress) -> None:
 
 
 def _download_archive(task: Task, folder: Path, progress: Progress) -> None:
-    """Download one archive, put its content into the folder and remove it."""
+    """Download an archive, unpack it into the folder and remove it."""
     (each,) = task.origin.downloads
     with suppress(OSError):
-        folder.rmdir()  # an empty one is in the way of what is unpacked
+        folder.rmdir()  # an empty one is in the way
     with progress(f"downloading {each.file}") as advance:
         archive = fetch(each, home(), advance)
     unpack(archive, folder)

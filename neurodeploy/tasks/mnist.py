@@ -103,15 +103,15 @@ OFFICIAL: Final = {"train": 60_000, "t10k": 10_000}
 """Images of each part, by what its files are called."""
 
 SEARCH_DEPTH = 2
-"""How many levels below the given folder the files may lie: torchvision's lie in `MNIST/raw`."""
+"""How many levels below the folder the files may lie; torchvision's lie in `MNIST/raw`."""
 
 
 @dataclass(frozen=True)
 class Collection:
-    """One of the data sets.
+    """One of the datasets.
 
     Attributes:
-        name: of the data set.
+        name: of the dataset.
         class_names: one a label.
         labels_sha256: of the official labels that train and that test, as unpacked bytes.
         images_sha256: of the official files of images, unpacked, of the same parts.
@@ -154,10 +154,10 @@ KNOWN: Final = (MNIST_FILES, FASHION_FILES)
 
 
 def read(path: Path, collection: Collection) -> Dataset:
-    """Read a data set from the folder of its files, or from one up to two levels above it.
+    """Read a dataset from the folder of its files, or from one up to two levels above it.
 
     Raises:
-        InputError: when the folder or a file is missing or malformed, or is of another data set.
+        InputError: when the folder or a file is missing or malformed, or is of another dataset.
     """
     folder = _folder(path)
     parts = {part: _read_part(folder, part, collection) for part in OFFICIAL}
@@ -171,20 +171,20 @@ def read(path: Path, collection: Collection) -> Dataset:
 
 
 def spellings(part: str, kind: str) -> tuple[str, ...]:
-    """Return what a file may be called, unpacked ones first: kind is "images" or "labels"."""
+    """Return the names that a file may have, unpacked ones first; kind is "images" or "labels"."""
     dimensions = 3 if kind == "images" else 1
     plain = [f"{part}-{kind}{mark}idx{dimensions}-ubyte" for mark in "-."]
     return (*plain, *(f"{name}.gz" for name in plain))
 
 
 def _folder(path: Path) -> Path:
-    """Return the folder of the files, at most some levels below the given one."""
+    """Return the folder of the files, at most `SEARCH_DEPTH` levels below `path`."""
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; give the folder of the four IDX files")
     found = nearest(path, SEARCH_DEPTH, lambda folder: bool(_file(folder, "train", "labels")))
     if len(found) > 1:
         names = ", ".join(str(each) for each in found)
-        raise InputError(f"{path} holds several data sets, in {names}; give one of them")
+        raise InputError(f"{path} holds several datasets, in {names}; give one of them")
     if found:
         return found[0]
     check_nothing_locked(path, SEARCH_DEPTH)
@@ -227,7 +227,7 @@ def _read_part(
 
 
 def _check_not_another(labels: NDArray[np.uint8], path: Path, collection: Collection) -> None:
-    """Raise InputError when the labels are the official ones of another data set, or too many."""
+    """Raise InputError when the labels are the official ones of another dataset, or too many."""
     found = hashlib.sha256(labels.tobytes()).hexdigest()
     for other in KNOWN:
         if other is not collection and found in other.labels_sha256:
@@ -239,7 +239,7 @@ def _check_not_another(labels: NDArray[np.uint8], path: Path, collection: Collec
     if len(labels) > most:
         raise InputError(
             f"{path} holds {len(labels):,} labels and {collection.name} has {most:,}; give the "
-            "files of that data set"
+            "files of that dataset"
         )
 
 

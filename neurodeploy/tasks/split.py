@@ -1,6 +1,6 @@
-"""Which windows train, validate and test: as the data set lays down, or by subject.
+"""Which samples train, validate and test: the parts of the dataset, or whole subjects.
 
-By subject, whole subjects are divided, so that nobody is in two splits.
+Nobody is in two splits when subjects are divided.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 PARTS: Final = ("train", "validation", "test")
 
 VALIDATION_ONE_IN = 5
-"""One of so many training subjects, or training windows of each class, validates."""
+"""One in so many training subjects, or training samples of each class, validates."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The windows of each part.
+    """The samples of each part.
 
     Attributes:
-        train: int64 array, ascending indices of windows to learn from.
+        train: int64 array, ascending indices of the samples to learn from.
         validation: the same, to choose settings and stop by.
         test: the same, to report on.
     """
@@ -37,27 +37,27 @@ class Split:
 
 
 def split(dataset: Dataset) -> Split:
-    """Divide the windows as their data set lays down: by its parts, or else by subject.
+    """Divide the samples by the parts of the dataset or, without them, by subject.
 
     Raises:
-        InputError: when a split has no window of some class.
+        InputError: when a split has no sample of some class.
     """
     if dataset.parts is None:
         return split_by_subject(dataset)
     parts = dataset.parts
     if not (parts == VALIDATION).any():
         parts = parts.copy()
-        parts[validation_windows(dataset.labels, parts)] = VALIDATION
+        parts[validation_rows(dataset.labels, parts)] = VALIDATION
     named = (("train", TRAIN), ("validation", VALIDATION), ("test", TEST))
     rows = {name: np.flatnonzero(parts == part) for name, part in named}
     return Split(**{name: _checked(dataset, f"{name} split", at) for name, at in rows.items()})
 
 
-def validation_windows(labels: NDArray[np.int64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Choose training windows that validate: of each class the third of every five, in order."""
+def validation_rows(labels: NDArray[np.int64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Choose training samples that validate: of each class the third of every five, in order."""
     chosen = [np.flatnonzero((parts == TRAIN) & (labels == label)) for label in np.unique(labels)]
     validating = [rows[VALIDATION_ONE_IN // 2 :: VALIDATION_ONE_IN] for rows in chosen]
-    return np.concatenate([np.zeros(0, np.int64), *validating])  # there may be no window at all
+    return np.concatenate([np.zeros(0, np.int64), *validating])  # there may be no sample at all
 
 
 def validation_subjects(train_subjects: Sequence[int]) -> tuple[int, ...]:
@@ -80,19 +80,19 @@ def split_by_subject(
     test: Sequence[int] | None = None,
     validation: Sequence[int] | None = None,
 ) -> Split:
-    """Divide the windows by subject.
+    """Divide the samples by subject.
 
     Args:
-        dataset: all samples of a data set.
-        test: subjects to test on; the data set's own when None.
-        validation: subjects to validate on; `validation_subjects` chooses when None.
+        dataset: to divide.
+        test: subjects to test on; None for `test_subjects` of the dataset.
+        validation: subjects to validate on; None for the choice of `validation_subjects`.
 
     Raises:
         InputError: when a subject is in two splits or not in the data, or when a split has no
-            window of some class.
+            sample of some class.
     """
     if dataset.subjects is None:
-        raise InputError(f"{dataset.source} names no subjects to divide it by; give its parts")
+        raise InputError(f"{dataset.source} names no subjects to divide; give its parts")
     present = sorted({int(subject) for subject in dataset.subjects})
     tested = [s for s in dataset.test_subjects if s in present] if test is None else list(test)
     rest = [subject for subject in present if subject not in tested]
@@ -139,14 +139,14 @@ def _check_subjects(
 
 
 def _checked(dataset: Dataset, what: str, rows: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Return the indices of a split, read-only, when it has windows of every class."""
+    """Return the indices of a split, read-only, if it has samples of every class."""
     chosen = rows.astype(np.int64)
     counts = np.bincount(dataset.labels[chosen], minlength=len(dataset.class_names))
     missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]
     if missing:
         raise InputError(
             f"{dataset.source}: the {what} has no sample of {', '.join(missing)}; every split "
-            "needs every class, so give the whole data set"
+            "needs every class, so give the whole dataset"
         )
     chosen.setflags(write=False)
     return chosen

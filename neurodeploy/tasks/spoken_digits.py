@@ -38,13 +38,13 @@ def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
 
     Args:
         path: the file.
-        rate_hz: samples a second that it must have.
+        rate_hz: the sample rate that it must have.
 
     Returns:
         int16 array (samples,), one or more.
 
     Raises:
-        InputError: when it is no such file, has another rate, more channels or other samples, is
+        InputError: when it is no WAV file, has another rate, more channels or other samples, is
             cut short, or is empty.
     """
     check_rights(path)
@@ -70,9 +70,9 @@ def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
 def _check_format(path: Path, file: wave.Wave_read, rate_hz: int) -> None:
     """Raise InputError unless the file has one channel of 16-bit samples at the rate."""
     pairs = (
-        ("samples a second", file.getframerate(), rate_hz),
+        ("samples per second", file.getframerate(), rate_hz),
         ("channels", file.getnchannels(), 1),
-        ("bits a sample", 8 * file.getsampwidth(), 8 * BYTES),
+        ("bits per sample", 8 * file.getsampwidth(), 8 * BYTES),
     )
     for what, found, needed in pairs:
         if found != needed:
@@ -91,7 +91,7 @@ CLASS_NAMES: Final = (
 )  # fmt: skip
 RATE_HZ: Final = 8000
 SAMPLES: Final = RATE_HZ
-"""One second: longer than all but 20 of the official recordings, and than what is said in these."""
+"""One second: all but 20 of the official recordings are shorter, and so is the speech in those."""
 
 FULL_SCALE: Final = 32768.0
 TEST_BELOW: Final = 5
@@ -128,13 +128,13 @@ def read(path: Path) -> Dataset:
     """Read the recordings.
 
     Args:
-        path: the official repository, its folder `recordings`, or the compact file (or the folder
-            that it lies in), which holds all samples one after another: `wave` int16, `offset`
+        path: the official repository, its folder `recordings`, or the compact file (or its
+            folder), which holds all samples one after another: `wave` int16, `offset`
             (recordings + 1), `label`, `speaker` and `index` (recordings,).
 
     Returns:
-        float32 signals (recordings, 1, 8000) in -1 to 1, ordered by digit, speaker and index, with
-        silence behind; subjects are the places of the speakers in their sorted names.
+        float32 signals (recordings, 1, 8000) in -1 to 1, ordered by digit, speaker and index,
+        padded with silence; subjects are the positions in the sorted names of the speakers.
 
     Raises:
         InputError: when there is no recording, or one is malformed or has another rate.
@@ -184,7 +184,7 @@ def _recordings(path: Path) -> list[Recording]:
         raise InputError(
             f"{folder} holds no WAV file; give the folder of spoken digits, or {OBTAIN}"
         )
-    keys = [_key(file) for file in files]  # before reading, as it tells another data set at once
+    keys = [_key(file) for file in files]  # first, to notice another dataset at once
     return [Recording(key, read_wav(f, RATE_HZ)) for key, f in zip(keys, files, strict=True)]
 
 
@@ -259,7 +259,7 @@ def _check_keys(path: Path, keys: Sequence[Key]) -> None:
 
 
 def _signals(recordings: Sequence[Recording]) -> NDArray[np.float32]:
-    """Return the first second of each recording, with silence behind a shorter one."""
+    """Return the first second of each recording, padded with silence."""
     signals = np.zeros((len(recordings), 1, SAMPLES), np.float32)
     for signal, recording in zip(signals[:, 0], recordings, strict=True):
         heard = recording.wave[:SAMPLES]
@@ -281,7 +281,7 @@ def _notes(recordings: Sequence[Recording]) -> list[str]:
     elif content_digest(recordings) != CONTENT_SHA256:
         notes.append(
             "the recordings are named as the official ones, but their samples differ from those "
-            f"with sha256 {CONTENT_SHA256[:12]}..., which the published accuracy is of"
+            f"with sha256 {CONTENT_SHA256[:12]}..., of the published accuracy"
         )
     return notes if long else notes[1:]
 
@@ -306,15 +306,15 @@ ORIGIN = Origin(
 
 DELTA, LIF = Delta((0.1,)), Lif((0.5,), leak=0.2)
 BOTH = Together((DELTA, Lif((0.5,), leak=0.05)))
-"""How levels become spikes: by their changes, by their height, or, for the default, by both."""
+"""How levels become spikes: by their changes, by their height, or, by default, by both."""
 
 RANGE_DB, LIF_RANGE_DB = 40.0, 60.0
-"""How far below the loudest sound levels begin: a delta code would convey the noise further down,
-and a leaky neuron by itself is silent there anyway. `docs/recipes/` tells how they were chosen."""
+"""How far below the loudest sound levels begin. A delta code would convey the noise further down; a
+leaky neuron is silent there. `docs/recipes/spoken-digits.md` describes how they were chosen."""
 
 
 def _bands(kind: Kind, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Dataset], Encoder]:
-    """Return what makes the encoder of the levels of that kind."""
+    """Return a function that returns the encoder of levels of that kind."""
     return lambda dataset: Bands(
         kind, rate_hz=dataset.rate_hz or RATE_HZ, range_db=range_db, code=code
     )

@@ -27,16 +27,16 @@ MS_PER_S = 1000.0
 
 @dataclass(frozen=True)
 class Task:
-    """One entry of the task registry.
+    """What to learn: where labelled data come from and how they become spikes.
 
     Attributes:
-        name: key of the registry, as the option `--task` takes it.
+        name: of the task, as the option `--task` takes it.
         description: one line for help texts.
-        read: reads the windows from a folder or file; raises InputError.
-        default_encoder: chooses the encoder for the channels that the windows have.
-        config: how to train its network well.
-        origin: where the data come from, and where they are looked for.
-        other_encoders: by name, encoders to choose instead of the default.
+        read: returns the dataset in a folder or file; raises InputError.
+        default_encoder: returns the encoder for a dataset.
+        config: how to train a network for it.
+        origin: where the data come from, and where they are searched.
+        other_encoders: encoders to choose instead of the default, by name.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Task:
     other_encoders: Mapping[str, Callable[[Dataset], Encoder]] = field(default_factory=dict)
 
     def load(self, path: Path | None) -> Dataset:
-        """Read the windows from a folder or file, or from where the data are found when None.
+        """Read the dataset from a folder or file; None for where the task finds its data.
 
         Raises:
             InputError: when they are missing or malformed, or the system cannot read them.
@@ -83,10 +83,9 @@ class Task:
         """Raise InputError when the task has no other encoder of that name."""
         if name not in self.other_encoders:
             others = ", ".join(self.other_encoders)
-            has = f"beside its own it has {others}" if others else "it has its own alone"
+            way_out = f"choose {others}, or leave it out" if others else "leave it out"
             raise InputError(
-                f"the task {self.name} has no other encoder {name!r}; {has}, which is used where "
-                "none is named"
+                f"the task {self.name} has no other encoder {name!r}; {way_out} for the default"
             )
 
 
@@ -98,7 +97,7 @@ class TaskData(Shown):
         task: what is learned.
         dataset: all labelled samples of the data.
         split: which of them train, validate and test.
-        encoder: makes them spikes.
+        encoder: turns them into spikes.
         notes: one sentence for each thing that was dropped or chosen while reading.
 
     Examples:
@@ -191,12 +190,12 @@ class TaskData(Shown):
         )
 
     def majority_share(self) -> float:
-        """Return the share of the validation windows that the most frequent class has."""
+        """Return the share of the most frequent class among the validation samples."""
         labels = self.dataset.labels[self.split.validation]
         return float(np.bincount(labels).max() / len(labels))
 
     def describe(self) -> TaskDescription:
-        """Return what a network trained on these windows must carry to read new ones."""
+        """Return what a network trained on these samples must store to read new ones."""
         return TaskDescription(
             name=self.name,
             encoder=self.encoder.as_dict(),
@@ -206,9 +205,7 @@ class TaskData(Shown):
         )
 
     def __repr__(self) -> str:
-        split = self.split
-        parts = {"train": split.train, "validation": split.validation, "test": split.test}
-        counts = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items())
+        counts = ", ".join(f"{len(getattr(self.split, part)):,} {part}" for part in PARTS)
         channels = self.encoder.channels(len(self.dataset.channel_names))
         return (
             f"{self.name or 'data'}: {self.dataset.source}\n"
@@ -220,12 +217,12 @@ class TaskData(Shown):
 def load_task(
     task: Task | str, path: str | Path | None = None, *, encoder: str | None = None
 ) -> TaskData:
-    """Read the data of a task, and encode what takes long to encode.
+    """Read the data of a task; spikes that take long to compute are encoded and cached.
 
     Args:
         task: a task or its name; `python -m neurodeploy.data` lists them.
-        path: folder or file of the data; None where the task looks for them.
-        encoder: name of another of the task's encoders.
+        path: folder or file of the data; None for where the task finds them.
+        encoder: name of one of the task's other encoders.
 
     Raises:
         InputError: when there is no such task or encoder, or the data are missing or malformed.
@@ -251,16 +248,16 @@ def task_from_arrays(
     dt_ms: float | None = None,
     config: TrainConfig | None = None,
 ) -> TaskData:
-    """Return spikes of your own as data to train on, without a task in the registry.
+    """Return arrays of spikes as data to train on.
 
     Args:
         train: spikes, integers (samples, channels, time) of 0 and 1, and labels, integers
             (samples,) from 0.
         validation: the same, to choose the best epoch by.
         test: the same, to report on.
-        class_names: one name per label; numbers when not given.
-        dt_ms: milliseconds of one time step, where it stands for a certain time.
-        config: how to train; that of `TrainConfig()` when not given.
+        class_names: one name per label; numbers by default.
+        dt_ms: milliseconds per time step, or None if a step has no duration.
+        config: how to train; `TrainConfig()` by default.
 
     Raises:
         InputError: when shapes disagree, or a part has no sample of some class.
@@ -273,8 +270,8 @@ def task_from_arrays(
         >>> len(data.train), data.test.spikes.shape
         (12, (12, 8, 20))
     """
-    given = {"train": train, "validation": validation, "test": test}
-    checked = {name: _checked_part(name, part) for name, part in given.items()}
+    arrays = {"train": train, "validation": validation, "test": test}
+    checked = {name: _checked_part(name, part) for name, part in arrays.items()}
     shapes = {name: each.spikes.shape[1:] for name, each in checked.items()}
     if len(set(shapes.values())) > 1:
         listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
@@ -302,7 +299,7 @@ def task_from_arrays(
 
 
 def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
-    """Return one part of data from arrays, once its spikes and labels fit each other."""
+    """Return the samples of one part; raise InputError unless spikes and labels fit together."""
     try:
         spikes, labels = part
     except (TypeError, ValueError):
@@ -355,7 +352,7 @@ def load_like(description: TaskDescription, path: Path | None = None) -> TaskDat
 
 
 def encode_samples(dataset: Dataset, encoder: Encoder, chosen: ArrayLike) -> Samples:
-    """Encode the windows at the indices `chosen`, such as one part of a `Split`."""
+    """Encode the samples at some indices, such as one part of a `Split`."""
     indices = np.asarray(chosen, dtype=np.int64)
     if encoder.cached:
         return Samples.of(cache.spikes(dataset, encoder, indices), dataset.labels[indices])
@@ -363,17 +360,17 @@ def encode_samples(dataset: Dataset, encoder: Encoder, chosen: ArrayLike) -> Sam
 
 
 def step_ms(dataset: Dataset, encoder: Encoder) -> float | None:
-    """Return the milliseconds of signal that one time step stands for, None for no certain time."""
+    """Return the milliseconds of signal per time step, None if a step has no duration."""
     if dataset.rate_hz is None:
         return None
     return MS_PER_S / dataset.rate_hz * dataset.num_steps / encoder.steps(dataset.num_steps)
 
 
 def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
-    """Return the encoder that a network was trained with, when it fits the windows.
+    """Return the encoder that a network was trained with, if it fits the dataset.
 
     Args:
-        description: what the network carries; parts that it does not know are not compared.
+        description: of the task, stored with the network; what it does not know is not compared.
         dataset: the data to run the network on.
 
     Raises:
@@ -382,8 +379,8 @@ def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
     """
     if not description.encoder:
         raise InputError(
-            "the network names no encoder; say which one its spikes come from, or export it again "
-            "from its checkpoint"
+            "the network names no encoder; export it again from its checkpoint, or give spikes "
+            "with --input"
         )
     encoder = from_dict(description.encoder)
     try:
@@ -395,12 +392,12 @@ def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
     pairs = (
         ("class names", description.class_names or dataset.class_names, dataset.class_names),
         ("time steps", description.num_steps, encoder.steps(dataset.num_steps)),
-        ("milliseconds a step", description.dt_ms, step_ms(dataset, encoder)),
+        ("milliseconds per step", description.dt_ms, step_ms(dataset, encoder)),
     )
-    for what, trained, given in pairs:
-        if trained is not None and trained != given:
+    for what, trained, found in pairs:
+        if trained is not None and trained != found:
             raise InputError(
-                f"{dataset.source}: {what} are {_shown(given)} but the network was trained with "
+                f"{dataset.source}: {what} are {_shown(found)} but the network was trained with "
                 f"{_shown(trained)}; give data of the kind it was trained on"
             )
     return encoder

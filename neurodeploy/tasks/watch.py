@@ -3,7 +3,7 @@
 Ten people, seven shoulder exercises on each side.
 
 140 series of one exercise each, about 20 repetitions, accelerometer in g and gyroscope in rad/s at
-50 Hz. The data set has no official test subjects: those whose number is a multiple of three test
+50 Hz. The dataset has no official test subjects: those whose number is a multiple of three test
 here, 3 of the 10.
 
 Source: Burns et al., Shoulder Physiotherapy Exercise Recognition: Machine Learning the Inertial
@@ -61,7 +61,7 @@ def package_file() -> Path | None:
 def read(path: Path) -> Dataset:
     """Read the published file, without importing its package.
 
-    What is wrong with the content is said before the checksum is compared, since it tells more.
+    The content is checked before the checksum, since its message says more.
 
     Args:
         path: `watch_dataset.npy`, or the folder that holds it.
@@ -137,8 +137,8 @@ def _whole_numbers(content: Mapping[str, Any], name: str, path: Path) -> NDArray
     whole = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
     if not whole or values.shape != (count,) or not count:
         raise InputError(
-            f"{path} has {count} series in X, and {name} is no array of as many whole numbers, "
-            f"1 or more; {INSTALL} once more"
+            f"{path} has {count} series in X, and {name} is no array of as many integers, 1 or "
+            f"more; {INSTALL} once more"
         )
     return np.asarray(values, np.int64)
 
@@ -172,7 +172,7 @@ CONFIG = TrainConfig(
     logit_scale=0.15,
     augment=vary_wrist,
 )
-"""`docs/recipes/watch.md` tells how the numbers were chosen."""
+"""`docs/recipes/watch.md` describes how the numbers were chosen."""
 
 ORIGIN = Origin(
     data="the watch data of seglearn, 3,605 windows of 10 people",
@@ -187,9 +187,9 @@ ORIGIN = Origin(
 
 
 def default_encoder(dataset: Dataset) -> Encoder:
-    """Return two codes side by side: movement, and the level of gravity and of turning.
+    """Return two codes side by side: movement, and gravity with the angular rate.
 
-    Unlike that of `har` the level of turning has a sign, which tells turning in from turning out.
+    Unlike in `har` the angular rate has a sign, which tells inward from outward rotation.
     """
     return Together((MOVEMENT, SigmaDelta((LEVEL_PER_G,) * 3 + (TURNING_PER_RAD_S,) * 3)))
 

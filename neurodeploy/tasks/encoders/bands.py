@@ -43,7 +43,7 @@ def filterbank(edges: NDArray[np.float64], *, rate_hz: float, frame: int) -> NDA
 
     Args:
         edges: as `band_edges` gives them.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
         frame: samples of a frame; its transform has `spectrum_length(frame)` points.
 
     Raises:
@@ -128,7 +128,7 @@ def envelopes(
     Args:
         signals: float32 (recordings, samples).
         centres_hz: as `centres` gives them.
-        rate_hz: samples a second.
+        rate_hz: samples per second.
         hop: samples an envelope value stands for.
 
     Returns:
@@ -187,7 +187,7 @@ class Bands(Encoder):
     Attributes:
         kind: "log-mel" or "cochlea".
         bands: number of bands.
-        rate_hz: samples a second of the waveform.
+        rate_hz: samples per second of the waveform.
         hop_ms: milliseconds from one frame to the next, which is one time step.
         frame_ms: milliseconds of a frame (log-mel alone).
         low_hz, high_hz: the lowest and the highest edge of the bands (log-mel), or the lowest and

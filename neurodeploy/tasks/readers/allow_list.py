@@ -1,7 +1,7 @@
-"""Read pickles without running what they may name.
+"""Read pickles without running code from them.
 
-A pickle can name any function and have it called. Here it can name what is on an allow-list only:
-plain numpy arrays and their dtypes, and what a reader adds.
+A pickle can name any function and have it called. Here it can only name what is on an allow-list:
+numpy arrays and their dtypes, and what a reader adds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ARRAYS: Final[dict[tuple[str, str], Any]] = {
     ("numpy._core.multiarray", "_reconstruct"): _empty_array,
     ("_codecs", "encode"): _latin1,
 }
-"""What a pickle of plain arrays names, by module and name, and what that becomes."""
+"""What a pickle of arrays names, by module and name, and what each becomes."""
 
 _PYTHON_2_MODULES: Final = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
@@ -58,14 +58,14 @@ class _AllowListUnpickler(pickle.Unpickler):
 
 
 def load(file: BinaryFile, allowed: Mapping[tuple[str, str], Any] = ARRAYS) -> Any:
-    """Return what the pickle holds that starts at the file's position.
+    """Return the content of the pickle at the file's position.
 
     Args:
         file: open for bytes.
-        allowed: what it may name, by module and name, and what that becomes.
+        allowed: what it may name, by module and name, and what each becomes.
 
     Raises:
         Exception: of any kind when the pickle is broken, an UnpicklingError when it names anything
-            else; nothing that it names has run then.
+            else; nothing that it names runs.
     """
     return _AllowListUnpickler(file, allowed).load()

@@ -1,4 +1,4 @@
-"""Events of a camera or a cochlea to counts: how many came in each square of pixels and time bin.
+"""Events of a camera or a cochlea to counts per square of pixels and time bin.
 
 Channel (p * height + y) * width + x counts the events of polarity p in the square in row y, column
 x; height and width are those of the squares.
@@ -20,12 +20,12 @@ VERSION: Final = 1
 """Raise it when the same events give other counts, so that cached counts are computed again."""
 
 HIGHEST: Final = 255
-"""The highest count; more events in a bin stand as so many."""
+"""The highest count; a bin with more events saturates."""
 
 US_PER_S: Final = 1e6
 
 LATEST_US: Final = 2**53
-"""285 years: what float64 counts without a gap; tonic wraps what is much later."""
+"""285 years: the range of consecutive integers in float64; tonic wraps later times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Events:
 
     Attributes:
         x, y: column and row of the pixel, from 0.
-        polarity: 0 or 1; 0 where the sensor has none.
+        polarity: 0 or 1; 0 if the sensor has none.
         times_us: microseconds, 0 or more.
     """
 
@@ -51,8 +51,8 @@ class Bins:
     Attributes:
         height, width: pixels of the sensor.
         polarities: 2, or 1 where the sensor has none.
-        pool: rows and columns of pixels that make one square.
-        step_us: microseconds of a time bin.
+        pool: rows and columns of pixels per square.
+        step_us: microseconds per time bin.
         steps: number of time bins; events after the last are left out.
         from_first: whether time starts at a sample's first event instead of at 0.
     """
@@ -72,12 +72,12 @@ class Bins:
 
     @property
     def channels(self) -> int:
-        """Squares of all polarities."""
+        """Number of channels: squares times polarities."""
         return self.polarities * math.prod(self.grid)
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        """One name a channel."""
+        """One name per channel."""
         height, width = self.grid
         if self.polarities == height == 1:
             return tuple(f"channel {x} (events)" for x in range(width))
@@ -87,7 +87,7 @@ class Bins:
 
     @property
     def rate_hz(self) -> float:
-        """Time bins a second."""
+        """Time bins per second."""
         return US_PER_S / self.step_us
 
 
@@ -98,8 +98,8 @@ class Binned:
     Attributes:
         counts: uint8 array (samples, channels, steps), read-only.
         events: events of all samples.
-        late: how many of them came after the last time bin and are left out.
-        full: how many counts stand as `HIGHEST` and were more.
+        late: how many of them come after the last time bin and are left out.
+        full: how many counts are over `HIGHEST` and saturate.
         empty: samples without an event.
     """
 
@@ -111,22 +111,22 @@ class Binned:
 
     def notes(self) -> tuple[str, ...]:
         """Return one sentence for each thing that the counts leave out."""
-        said = (
+        sentences = (
             (self.late, f"{self.late:,} of {self.events:,} events come after the last time bin "
              "and are left out"),
-            (self.full, f"{self.full:,} counts are over {HIGHEST} and stand as {HIGHEST}"),
+            (self.full, f"{self.full:,} counts are over {HIGHEST} and saturate at {HIGHEST}"),
             (self.empty, f"{self.empty:,} of {len(self.counts):,} samples have no event"),
         )  # fmt: skip
-        return tuple(sentence for number, sentence in said if number)
+        return tuple(sentence for number, sentence in sentences if number)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays that `from_arrays` makes the same of."""
+        """Return arrays from which `from_arrays` restores the counts."""
         tally = np.array([self.events, self.late, self.full, self.empty])
         return {"counts": self.counts, "tally": tally}
 
 
 def from_arrays(counts: NDArray[np.uint8], tally: NDArray[np.int64]) -> Binned:
-    """Return what `Binned.arrays` was taken of."""
+    """Return the counts that `Binned.arrays` was called on."""
     return Binned(counts, *(int(number) for number in tally))
 
 
@@ -140,13 +140,13 @@ def count_all(
     """Count the events of all samples.
 
     Args:
-        samples: what each is called in an error, and its events.
+        samples: the name for messages, and the events, of each sample.
         total: number of samples.
         bins: squares and time bins.
         advance: called with the samples done and their number.
 
     Raises:
-        InputError: when an event is beyond the sensor or at no time.
+        InputError: when an event is outside of the sensor or has no valid time.
     """
     counts = np.zeros((total, bins.channels, bins.steps), np.uint8)
     tally = np.zeros(4, np.int64)
@@ -164,12 +164,12 @@ def count(events: Events, bins: Bins, room: NDArray[np.uint8]) -> tuple[int, int
     """Write the counts of checked events to `room`, uint8 (channels, steps).
 
     Returns:
-        How many events came too late, and how many counts are over `HIGHEST`.
+        How many events come too late, and how many counts are over `HIGHEST`.
     """
     times = events.times_us
     if bins.from_first and len(times):
         times = times - times.min()
-    # Times of a few bits could not hold the length of a bin.
+    # A dtype of few bits could not hold the length of a bin.
     length = bins.step_us if times.dtype.kind == "f" else np.int64(bins.step_us)
     step = np.floor_divide(times, length).astype(np.int64)
     (height, width), (down, across) = bins.grid, bins.pool
@@ -182,7 +182,7 @@ def count(events: Events, bins: Bins, room: NDArray[np.uint8]) -> tuple[int, int
 
 
 def check(events: Events, bins: Bins, name: str) -> None:
-    """Raise InputError for the first event that is beyond the sensor or at no time."""
+    """Raise InputError for the first event outside of the sensor or without a valid time."""
     for what, values, limit in (
         ("x", events.x, bins.width),
         ("y", events.y, bins.height),
@@ -191,20 +191,20 @@ def check(events: Events, bins: Bins, name: str) -> None:
         wrong = _first(~((values >= 0) & (values < limit)), values)
         if wrong is not None:
             raise InputError(
-                f"{name}: event {wrong} has {what} {values[wrong]}; it must be a whole number from "
-                f"0 to {limit - 1}, so download the data set again"
+                f"{name}: event {wrong} has {what} {values[wrong]}; it must be an integer from "
+                f"0 to {limit - 1}, so download the dataset again"
             )
     times = events.times_us
     outside = np.flatnonzero(~((times >= 0) & (times <= LATEST_US)))
     if outside.size:
         raise InputError(
             f"{name}: event {outside[0]} is at {times[outside[0]]} microseconds; times must be "
-            f"from 0 to {LATEST_US}, so download the data set again"
+            f"from 0 to {LATEST_US}, so download the dataset again"
         )
 
 
 def _first(wrong: NDArray[np.bool_], values: NDArray[Any]) -> int | None:
-    """Return where the first value is that is wrong or no whole number, None for nowhere."""
+    """Return the index of the first value that is wrong or no integer, or None."""
     if values.dtype.kind == "f":
         wrong = wrong | (values % 1 != 0)
     found = np.flatnonzero(wrong)
@@ -212,5 +212,5 @@ def _first(wrong: NDArray[np.bool_], values: NDArray[Any]) -> int | None:
 
 
 def key(bins: Bins) -> dict[str, Any]:
-    """Return what cached counts depend on beside the events, as JSON values."""
+    """Return everything but the events that cached counts depend on, as JSON values."""
     return {"version": VERSION, "bins": list(astuple(bins))}

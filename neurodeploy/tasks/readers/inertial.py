@@ -14,14 +14,13 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.dataset import Dataset
 
 WINDOW_SAMPLES = 128
-"""Samples of a window in every layout, so that each gives as many time steps: 2.56 s at 50 Hz
-(the windows of UCI HAR), 6.4 s at 20 Hz."""
+"""Time steps of a window in every layout: 2.56 s at 50 Hz (as in UCI HAR), 6.4 s at 20 Hz."""
 
 STRIDE_SAMPLES = 64
 """Samples from the start of one window to the next: windows overlap by half, as in UCI HAR."""
 
 STANDARD_GRAVITY = 9.80665
-"""Metres a second squared in one g."""
+"""Metres per second squared in one g."""
 
 ACCELEROMETER = ("acc-x (g)", "acc-y (g)", "acc-z (g)")
 GYROSCOPE = ("gyro-x (rad/s)", "gyro-y (rad/s)", "gyro-z (rad/s)")
@@ -70,8 +69,8 @@ def cut_windows(
     Raises:
         InputError: when no segment is as long as a window.
     """
-    given = list(segments)
-    whole = [s for s in given if len(s.signal) >= WINDOW_SAMPLES]
+    segments = list(segments)
+    whole = [s for s in segments if len(s.signal) >= WINDOW_SAMPLES]
     if not whole:
         raise InputError(
             f"{source} holds no stretch of {WINDOW_SAMPLES} samples with one label; download it "
@@ -79,8 +78,8 @@ def cut_windows(
         )
     cut = [_windows_of(segment.signal) for segment in whole]
     counts = [len(part) for part in cut]
-    short = len(given) - len(whole)
-    left_out = f"segments left out, shorter than {WINDOW_SAMPLES} samples: {short} of {len(given)}"
+    short, total = len(segments) - len(whole), len(segments)
+    left_out = f"segments left out, shorter than {WINDOW_SAMPLES} samples: {short} of {total}"
     return Dataset(
         signals=np.concatenate(cut),
         labels=np.repeat([segment.label for segment in whole], counts),

@@ -44,7 +44,7 @@ from neurodeploy.tasks.readers.files import (
 from neurodeploy.tasks.split import validation_subjects
 
 SEARCH_DEPTH: Final = 2
-"""How many levels below the given folder a data set may lie."""
+"""How many levels below the folder a dataset may lie."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Files:
 
     Attributes:
         pattern: of their names.
-        fewest: number of files without which tonic takes the folder for incomplete.
-        names: what the paths of files and folders match, relative to the folder.
-        example: such a path of a file, to show.
-        event_bytes: of which the size of each file is a multiple, 0 where it need not be.
+        fewest: with fewer files tonic considers the folder incomplete.
+        names: pattern of the paths of files and folders, relative to the folder.
+        example: the path of a file, for messages.
+        event_bytes: the size of each file is a multiple of it; 0 for no such rule.
     """
 
     pattern: str
@@ -68,14 +68,14 @@ class Files:
 
 @dataclass(frozen=True)
 class Part:
-    """One official part of a data set.
+    """One official part of a dataset.
 
     Attributes:
         number: `TRAIN`, `VALIDATION` or `TEST`.
         arguments: that make tonic's class read this part.
         content: the file, or the folder of files, that holds the samples.
-        archive: the file that tonic wants beside it, "" for none.
-        published: number of samples of the whole data set, 0 for not known.
+        archive: the file that tonic wants next to it, "" for none.
+        published: number of samples of the whole dataset, 0 if unknown.
         files: those in the folder, None where `content` is a file.
     """
 
@@ -89,21 +89,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Collection:
-    """A data set that tonic reads, and how it is counted.
+    """A dataset that tonic reads, and how it is counted.
 
     Attributes:
         task: name of the task that reads it.
         kind: tonic's class.
-        title: the data set's name, for reports.
+        title: the dataset's name, for reports.
         parts: the official parts.
         bins: how events become counts.
-        class_names: one a label; where empty, those in the files.
-        subjects: tonic's attribute with the person of each sample, "" for none; where a person is
-            known, whole people of the training part validate.
-        apart: whether a person may be in one official part only.
+        class_names: one per label; if empty, those in the files.
+        subjects: tonic's attribute with the person of each sample, "" for none; if people are
+            known, some of those in the training part validate.
+        apart: whether each person may be in one official part only.
         notes: what the reader leaves out, in sentences.
-        raw: of tonic's data set, returns what reads a sample's events as its file has them; None
-            where tonic casts nothing. See `event_files`.
+        raw: returns, for tonic's dataset, a function that reads a sample's events uncast from its
+            file; None where tonic casts nothing.
     """
 
     task: str
@@ -159,15 +159,15 @@ def find_files(collection: Collection, part: Part, home: Path) -> list[Path]:
     """Return the files of a part, once tonic will find all that it looks for, and nothing else.
 
     Raises:
-        InputError: when something is missing, or is not named as the data set's own files are.
+        InputError: when something is missing or has another name than the dataset's files.
     """
     content = home / part.content
     if not content.exists():
         raise InputError(f"{home} has no {part.content}; {collection.get_it()}")
     if part.archive and not (home / part.archive).is_file():
         raise InputError(
-            f"{home} has no {part.archive}, without which tonic takes the data for missing; an "
-            "empty file of that name is enough"
+            f"{home} has no {part.archive}, without which tonic considers the data missing; "
+            "an empty file of that name is enough"
         )
     if part.files is None:
         require_file(content)
@@ -176,26 +176,26 @@ def find_files(collection: Collection, part: Part, home: Path) -> list[Path]:
     found = list(content.rglob(part.files.pattern))
     if len(found) < part.files.fewest:
         raise InputError(
-            f"{content} holds {len(found):,} files {part.files.pattern}, and tonic takes less than "
-            f"{part.files.fewest:,} for incomplete; unpack {part.archive} again"
+            f"{content} holds {len(found):,} files {part.files.pattern}, and tonic wants "
+            f"{part.files.fewest:,} or more; unpack {part.archive} again"
         )
     return found
 
 
 def _check_names(files: Files, content: Path) -> None:
-    """Raise InputError for a folder or sample that is named in another way, or cannot be read.
+    """Raise InputError for a folder or sample with another name, or that cannot be read.
 
-    tonic takes labels from the ends of names: those of copies and leftovers would be wrong.
+    tonic takes labels from the ends of names: copies and leftovers would get wrong labels.
     """
     pattern = re.compile(files.names)
-    ending = files.pattern.removeprefix("*.")  # tonic asks for no point before it
+    ending = files.pattern.removeprefix("*.")  # tonic does not require the dot
     check_rights(content)
     for path in content.rglob("*"):
         if not path.name.endswith(ending) and not path.is_dir():
-            continue  # tonic passes it over
+            continue  # tonic ignores it
         if not pattern.fullmatch(path.relative_to(content).as_posix()):
             raise InputError(
-                f"{path} is not named as those of the data set are, such as {content.name}/"
+                f"{path} is not named like the files of the dataset, such as {content.name}/"
                 f"{files.example}; remove it or move it away"
             )
         check_rights(path)
@@ -215,7 +215,7 @@ def gestures(dataset: Any) -> Reader:
 
 
 def inner_ear(dataset: Any) -> Reader:
-    """Return the reader of SHD and SSC, whose labels must be whole numbers too."""
+    """Return the reader of SHD and SSC, which checks the labels too."""
     import h5py
 
     file = h5py.File(Path(dataset.location_on_system, dataset.data_filename), "r")
@@ -224,7 +224,7 @@ def inner_ear(dataset: Any) -> Reader:
     def read(index: int) -> Events:
         label = np.asarray(labels[index])
         if label.ndim or label.dtype.kind not in REAL or label % 1 != 0:
-            raise ValueError(f"its label is {label}, which is no whole number")
+            raise ValueError(f"its label is {label}, which is no integer")
         return _sound(units[index], times[index])
 
     return read
@@ -253,7 +253,7 @@ def _gesture(rows: NDArray[Any]) -> Events:
 
 
 def _sound(channels: Any, seconds: Any) -> Events:
-    """Return events of channels at times, which must be rows of numbers, as many of both."""
+    """Return events of channels at times, two rows of numbers of the same length."""
     x, times = np.asarray(channels), np.asarray(seconds)
     if x.ndim != 1 or x.shape != times.shape or not {x.dtype.kind, times.dtype.kind} <= set(REAL):
         raise ValueError(
@@ -266,7 +266,7 @@ def _sound(channels: Any, seconds: Any) -> Events:
 def with_validation(
     official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
 ) -> NDArray[np.uint8]:
-    """Return the parts; where subjects are known, a fifth of those who train validate."""
+    """Return the parts; if subjects are known, a fifth of the training subjects validate."""
     parts = official.astype(np.uint8)
     if subjects is None:
         return parts
@@ -283,21 +283,21 @@ def check_apart(home: Path, official: NDArray[np.uint8], subjects: NDArray[np.in
     if both.size:
         raise InputError(
             f"{home} has person {both[0]} in the test and in the training part; each belongs to "
-            "one, so download the data set again"
+            "one part, so download the dataset again"
         )
 
 
 def people_notes(
     official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
 ) -> tuple[str, ...]:
-    """Return a sentence where people are known and cannot be divided to train and validate."""
+    """Return a sentence if the training part is of one person, who cannot be divided."""
     if subjects is None or len(np.unique(subjects[official == TRAIN])) != 1:
         return ()
     return ("the training part is of one person, whose samples both train and validate",)
 
 
 def shortages(collection: Collection, official: NDArray[Any]) -> Iterator[str]:
-    """Yield a sentence for each part that has another number of samples than was published."""
+    """Yield a sentence for each part with another number of samples than published."""
     words = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
     for part in collection.parts:
         number = int(np.count_nonzero(official == part.number))
@@ -313,18 +313,18 @@ PROBLEMS: Final = (
     RuntimeError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile, tarfile.TarError,
     lzma.LZMAError, zlib.error,
 )  # fmt: skip
-"""What tonic, h5py and numpy raise when a file is damaged or is another."""
+"""What tonic, h5py and numpy raise for a damaged or wrong file."""
 
 
 def read(collection: Collection, path: Path) -> Dataset:
     """Read all parts of a dataset and count its events; the counts are cached.
 
     Args:
-        collection: the data set.
+        collection: the dataset.
         path: its folder, or one up to two levels above it.
 
     Raises:
-        InputError: when files are missing, damaged or of another data set, or tonic is not
+        InputError: when files are missing, damaged or of another dataset, or tonic is not
             installed.
     """
     home = find_home(collection, path)
@@ -362,7 +362,7 @@ def read(collection: Collection, path: Path) -> Dataset:
 
 
 def fetch(collection: Collection) -> Callable[[Path], None]:
-    """Return a function that has tonic download the data set into a folder.
+    """Return a function that downloads the dataset into a folder with tonic.
 
     It raises InputError when tonic is not installed or the download fails.
     """
@@ -373,7 +373,7 @@ def fetch(collection: Collection) -> Callable[[Path], None]:
             try:
                 kind(save_to=str(folder.absolute()), **part.arguments)
             except PROBLEMS as error:
-                with contextlib.suppress(OSError):  # folders without a file look like data
+                with contextlib.suppress(OSError):  # empty folders would look like data
                     (folder / collection.kind).rmdir()
                     folder.rmdir()
                 raise InputError(
@@ -438,7 +438,7 @@ class _Opened:
         def never(_: object) -> None:
             raise InputError(f"tonic finds no {collection.title} in {home}; {collection.get_it()}")
 
-        # tonic would look in a folder that is named as the class is, which not every name can be.
+        # tonic would search a folder named like the class, which is not possible for every name.
         place = property(lambda _: str(home), lambda _, value: None)
         kind = type(
             collection.kind,
@@ -456,7 +456,7 @@ class _Opened:
             self.class_names = tuple(str(name) for name in found)
 
     def samples(self, labels: list[int]) -> Iterator[tuple[str, Events]]:
-        """Yield what each sample is called and its events; append its label to `labels`."""
+        """Yield the name and the events of each sample; append its label to `labels`."""
         with self._explained():
             raw = self.collection.raw(self.dataset) if self.collection.raw else None
         for index in self.order:
@@ -475,7 +475,7 @@ class _Opened:
         each = self.part.files.event_bytes if self.part.files else 0
         size = Path(name).stat().st_size if each else 0
         if size and size % each:
-            raise ValueError(f"it has {size:,} bytes, which is no multiple of {each} an event")
+            raise ValueError(f"it has {size:,} bytes, no multiple of {each} per event")
 
     def subjects(self) -> NDArray[np.int64]:
         """Return the person of each sample."""
@@ -497,7 +497,7 @@ class _Opened:
         except PROBLEMS as error:
             raise InputError(
                 f"{name or self.path} cannot be read as {self.collection.title} "
-                f"({_first(error)}); download the data set again"
+                f"({_first(error)}); download the dataset again"
             ) from error
 
 

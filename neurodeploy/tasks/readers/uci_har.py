@@ -1,4 +1,4 @@
-"""UCI HAR: windows of 128 samples at 50 Hz that the data set itself cut and divided by subject.
+"""UCI HAR: windows of 128 samples at 50 Hz, cut and divided by subject in the dataset itself.
 
 The accelerometer's `total_acc` (g) and the gyroscope's `body_gyro` (rad/s), filtered for noise by
 the authors; the same channels, units, classes and test subjects as HAPT.
@@ -44,7 +44,7 @@ def read(folder: Path) -> Dataset:
     if both.size:
         raise InputError(
             f"{test.path('subject')} names subject {both[0]}, who is in train too; each belongs to "
-            "one part, so download the data set again"
+            "one part, so download the dataset again"
         )
     return Dataset(
         signals=np.concatenate([train.signals, test.signals]),
@@ -71,7 +71,7 @@ class _Part:
         self.signals = np.stack([self._signal(signal) for signal in SIGNALS], axis=1)
 
     def notes(self) -> list[str]:
-        """Return a sentence when the part has more or less windows than the official one."""
+        """Return a sentence if the part has another number of windows than the official one."""
         found, official = len(self.labels), OFFICIAL_WINDOWS[self.name]
         if found == official:
             return []
@@ -91,5 +91,5 @@ class _Part:
         if rows != len(self.labels):
             raise InputError(
                 f"{path} has {rows} rows but {self.path('y').name} has {len(self.labels)}; one is "
-                "cut short, so download the data set again"
+                "cut short, so download the dataset again"
             )

@@ -124,14 +124,14 @@ def read(folder: Path) -> Dataset:
     """
     path = folder / FILE
     records = read_records(path, {name: label for label, name in enumerate(CLASS_NAMES)})
-    kept = records.rows[(records.rows["time"] > 0) & (records.rows["label"] != OTHER)]
+    wanted = records.rows[(records.rows["time"] > 0) & (records.rows["label"] != OTHER)]
     return cut_windows(
-        _segments(kept),
+        _segments(wanted),
         class_names=CLASS_NAMES,
         channel_names=ACCELEROMETER,
         rate_hz=RATE_HZ,
         source=f"WISDM v1.1 in {path}",
-        test_subjects=chosen_test_subjects(kept["subject"]),
+        test_subjects=chosen_test_subjects(wanted["subject"]),
         notes=_notes(records),
     )
 
@@ -163,7 +163,7 @@ def _notes(records: Records) -> list[str]:
 
 
 CLASSES = {"A": "walking", "B": "jogging", "C": "stairs", "D": "sitting", "E": "standing"}
-"""Code in the files, name here; see `activity_key.txt` of the data set for the others."""
+"""Code in the files, name here; see `activity_key.txt` of the dataset for the others."""
 
 OFFICIAL_SUBJECTS = 51
 STEP_NS = round(1e9 / RATE_HZ)
@@ -231,14 +231,14 @@ def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
 
 
 def _number(path: Path, sensor: str, device: str) -> int:
-    """Return the subject that a file's name says."""
-    said = path.name.removeprefix("data_").removesuffix(f"_{sensor}_{device}.txt")
-    if not re.fullmatch("[1-9][0-9]{0,8}", said):
+    """Return the subject in a file's name."""
+    number = path.name.removeprefix("data_").removesuffix(f"_{sensor}_{device}.txt")
+    if not re.fullmatch("[1-9][0-9]{0,8}", number):
         raise InputError(
-            f"{path} names the subject {said!r}; it must be a number of 1 to 9 digits that does "
+            f"{path} names the subject {number!r}; it must be a number of 1 to 9 digits that does "
             "not begin with 0, so rename the file or remove it"
         )
-    return int(said)
+    return int(number)
 
 
 def _read_pair(folder: Path, device: str, subject: int) -> _Pair:
@@ -250,13 +250,13 @@ def _read_pair(folder: Path, device: str, subject: int) -> _Pair:
 
 
 def _read_file(path: Path, subject: int) -> Records:
-    """Return the wanted records of a file, all of which must be of the subject that it names."""
+    """Return the wanted records of a file, all of the subject in its name."""
     records = read_records(path, {code: label for label, code in enumerate(CLASSES)})
     others = records.rows["subject"][records.rows["subject"] != subject]
     if others.size:
         raise InputError(
-            f"{path} holds {len(others):,} records of subject {others[0]}, whose name it does not "
-            "bear; download it again"
+            f"{path} holds {len(others):,} records of subject {others[0]}, and not of the one in "
+            "its name; download it again"
         )
     return _wanted(records)
 
