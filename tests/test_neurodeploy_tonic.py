@@ -402,7 +402,7 @@ def test_what_is_not_named_as_a_sample_is_refused(
         made = [each for each in path.parents if not each.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        with pytest.raises(InputError, match=rf"{part}/.* is not named as .*, such as {part}/"):
+        with pytest.raises(InputError, match=rf"{part}/.* is not named like .*, such as {part}/"):
             get(task).load(folder)
         path.unlink()
         for each in made:
