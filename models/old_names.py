@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from neurodeploy.models.errors import InputError
 
-Format: TypeAlias = Literal["network", "task", "checkpoint", "run", "costs"]
+Format: TypeAlias = Literal["network", "task", "checkpoint", "run", "budget", "costs"]
 
 OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
     {
@@ -33,6 +33,21 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
             "batch": "batch_size",
             "count_scale": "logit_scale",
             "gradient_limit": "max_grad_norm",
+            "recipe": "config",
+            "processes": "world_size",
+            "thrift": "budget_pruner",
+            "spent": "cost",
+        },
+        # the state of a budget's pruner in resume.pt
+        "budget": {
+            "price": "value",
+            "unlimited": "initial_cost",
+            "pressed": "was_active",
+            "saved": "log_saved",
+            "seen": "num_seen",
+            "steps": "num_steps",
+            "alive": "masks",
+            "matter": "saliency",
         },
         # cost files of chips
         "costs": {},

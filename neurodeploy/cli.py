@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 
 from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.progress import progress_bar as progress
 
 if TYPE_CHECKING:
     from neurodeploy.hw_sim.chips import Chip
@@ -163,18 +164,6 @@ def status(description: str) -> Iterator[None]:
         return
     with console.status(f"{description} ..."):
         yield
-
-
-@contextmanager
-def progress(description: str) -> Iterator[Advance]:
-    """Show a bar with a time estimate on stderr, on a terminal only.
-
-    Yields a function to call with what is done and the whole, in any unit.
-    """
-    from neurodeploy.progress import progress_bar
-
-    with progress_bar(description) as advance:
-        yield advance
 
 
 @contextmanager

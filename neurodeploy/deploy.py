@@ -1,7 +1,6 @@
-"""The whole way in one command: `python -m neurodeploy.deploy --task har`.
+"""Train, export, check on Lava and report in one command: `python -m neurodeploy.deploy`.
 
-The data are read once; the trained network, the quantized one and the samples are handed on as
-objects.
+The data are read once, and networks and samples are passed on as objects.
 """
 
 from __future__ import annotations
@@ -41,18 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=cli.whole_number(0),
         default=LAVA_SAMPLES,
         metavar="N",
-        help="test samples to run on Lava's simulator as well; 0 for none",
+        help="test samples to compare with Lava's simulator; 0 for none",
     )
     cli.add_chip_options(
         options,
-        "to check and estimate for; when none is given, loihi2 is checked and all are estimated",
+        "to check and estimate for; by default loihi2 is checked and all are estimated",
     )
     args = options.parse_args(argv)
     require("training", "torch", "lava.lib.dl.slayer")
-    if distributed.place()[1] > 1:
+    if distributed.world_size() > 1:
         raise InputError(
-            "deploy was started as one of several processes and needs one; give torchrun "
-            "-m neurodeploy.train, then export and report"
+            "deploy runs in one process; give torchrun -m neurodeploy.train, then export and report"
         )
     onto = cli.chosen_chips(args, "loihi2")  # before it trains for an hour
     began = time.monotonic()
@@ -77,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _model(run: TrainedRun) -> Path:
-    """Return the checkpoint of a run, beside which all else is written."""
+    """Return the checkpoint of a run; all other files are written beside it."""
     assert run.folder is not None
     return run.folder / "model.pt"
 
@@ -95,7 +93,7 @@ def _export(run: TrainedRun, onto: Sequence[Chip]) -> tuple[int, QuantizedNetwor
 
 
 def _agrees_with_lava(network: QuantizedNetwork, run: TrainedRun, count: int) -> bool:
-    """Run some test samples on Lava and on our simulator, and print whether every spike agrees."""
+    """Run some test samples on Lava and on our simulator; print whether every spike agrees."""
     from neurodeploy.running.comparison import compare
 
     samples = run.data.samples("test", count)

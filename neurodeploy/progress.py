@@ -12,11 +12,11 @@ from typing import Any
 class progress_bar:
     """A bar with a time estimate, for any function that takes `advance`.
 
-    It is drawn on stderr where that is a terminal, and in a notebook; elsewhere nothing is. It
-    closes when all is done, or at the end of a `with` block.
+    It appears on stderr if that is a terminal, and in a notebook. It closes when everything is
+    done, or at the end of a `with` block.
 
     Args:
-        description: what is being done, in front of the bar.
+        description: of the work, in front of the bar.
 
     Examples:
         >>> bar = neurodeploy.progress_bar("running")
@@ -30,11 +30,28 @@ class progress_bar:
     def __call__(self, done: int, total: int) -> None:
         """Show that `done` of `total` is done, in any unit."""
         if self._bar is None:
-            self._bar = _bar(self._description, done, total)
+            self._bar = self._new(done, total)
         self._bar.total = total
         self._bar.update(done - self._bar.n)
         if done >= total:
             self.close()
+
+    def _new(self, done: int, total: int) -> Any:
+        from tqdm import tqdm  # its import takes longer than the start of a command
+
+        in_notebook, size = "ipykernel" in sys.modules, shutil.get_terminal_size()
+        return tqdm(
+            total=total,
+            initial=done,  # a resumed run starts far from 0, which says nothing about its speed
+            desc=self._description,
+            file=_Cell() if in_notebook else None,
+            disable=False if in_notebook else None,  # None: if stderr is not a terminal
+            leave=in_notebook,
+            unit_scale=True,
+            ncols=80 if in_notebook else min(size.columns, 100),
+            nrows=None if in_notebook else size.lines,
+            bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} elapsed, {remaining} to go",
+        )
 
     def close(self) -> None:
         """Remove the bar; the next call draws a new one."""
@@ -55,9 +72,9 @@ class progress_bar:
 
 
 class _Cell(io.StringIO):
-    """Text that a notebook shows below the cell, each line in place of the one before.
+    """Text below a notebook's cell, where each line replaces the one before.
 
-    It needs no widgets, and a notebook that is saved holds the last line.
+    It needs no widgets, and a saved notebook holds the last line.
     """
 
     def __init__(self) -> None:
@@ -75,21 +92,3 @@ class _Cell(io.StringIO):
             else:
                 self._display.update(shown, raw=True)
         return len(text)
-
-
-def _bar(description: str, done: int, total: int) -> Any:
-    from tqdm import tqdm  # it takes longer to import than a command to start
-
-    in_notebook, size = "ipykernel" in sys.modules, shutil.get_terminal_size()
-    return tqdm(
-        total=total,
-        initial=done,  # a resumed run starts far from 0: no speed in that
-        desc=description,
-        file=_Cell() if in_notebook else None,
-        disable=False if in_notebook else None,  # None: where stderr is no terminal
-        leave=in_notebook,
-        unit_scale=True,
-        ncols=80 if in_notebook else min(size.columns, 100),
-        nrows=None if in_notebook else size.lines,
-        bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} elapsed, {remaining} to go",
-    )

@@ -27,23 +27,21 @@ CONFIGURED = {
     "kernels": "kernels", "threads": "threads", "synop_budget": "synop_budget",
     "energy_budget_uj": "energy_budget_uj", "prune": "prune",
 }  # fmt: skip
-"""Options, and the fields of `TrainConfig` that they set."""
+"""Options and the fields of `TrainConfig` that they set."""
 
 
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    with distributed.one_voice():
+    with distributed.rank_zero_only():
         options = cli.parser("train", DESCRIPTION)
         add_options(options)
-        cli.add_chip_options(
-            options, "whose energy --energy-budget-uj is; loihi2 when none is given"
-        )
+        cli.add_chip_options(options, "for --energy-budget-uj; loihi2 by default")
         args = options.parse_args(argv)
         if (args.chip or args.costs) and args.energy_budget_uj is None:
             raise InputError(
-                "--chip and --costs say whose energy --energy-budget-uj is, which is not given; "
-                "give it, or leave them out"
+                "--chip and --costs give the chip of --energy-budget-uj, which is missing; give "
+                "it, or leave them out"
             )
         run = train(args)
         assert run.folder is not None
@@ -60,19 +58,16 @@ def add_options(options: argparse.ArgumentParser) -> None:
         choices=names(),
         default="har",
         metavar="NAME",
-        help=f"what to learn: {', '.join(names())}",
+        help=f"task to learn: {', '.join(names())}",
     )
     cli.add_data_option(options)
     options.add_argument(
         "--encoder",
         metavar="NAME",
-        help="another of the task's encoders, which python -m neurodeploy.data --task NAME lists",
+        help="another encoder of the task, from the list of python -m neurodeploy.data --task NAME",
     )
     options.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="where to write; runs/TASK when not given",
+        "--out", type=Path, metavar="FOLDER", help="output folder; runs/TASK by default"
     )
     _add_network_options(options)
     _add_budget_options(options)
@@ -86,26 +81,25 @@ def _add_network_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--network",
         metavar="NAME",
-        help=f"{', '.join(PRESETS)}, or a JSON file as docs/networks.md describes it; "
-        "the task's own when not given",
+        help=f"network to train: {', '.join(PRESETS)}, or a JSON file; the task's own by default",
     )
     options.add_argument(
         "--hidden",
         type=cli.whole_numbers(1, loihi.FAN_IN_MAX),
         nargs="+",
         metavar="N",
-        help="neurons of each hidden layer, as in --hidden 64 32; the task's own when not given",
+        help="neurons per hidden layer, such as --hidden 64 32; the task's own by default",
     )
     options.add_argument(
         "--delays",
         choices=DELAYS,
-        help="what delays to learn wherever the network can have them; its own when not given",
+        help="delays to learn, in every layer that can have them; the network's own by default",
     )
     options.add_argument(
         "--weight-bits",
         type=int,
         choices=WEIGHT_BITS,
-        help="bits of a weight with its sign; the network's own, or 8, when not given",
+        help="bits of a weight with its sign; the network's own, or 8, by default",
     )
 
 
@@ -115,53 +109,53 @@ def _add_budget_options(options: argparse.ArgumentParser) -> None:
         "--synop-budget",
         type=cli.positive_number,
         metavar="N",
-        help="SynOps that the mean sample may take, those of zero weights too, as in a report; a "
-        "mean is seldom whole, so N need not be",
+        help="limit of the SynOps per sample, on average, zero weights included; need not be whole",
     )
     group.add_argument(
         "--energy-budget-uj",
         type=cli.positive_number,
         metavar="X",
-        help="dynamic energy in uJ that the mean sample may take on a chip, static power left out",
+        help="limit of the dynamic energy (without static power) per sample on a chip, on average, "
+        "in µJ",
     )
     options.add_argument(
         "--prune",
         type=cli.share,
         default=0.0,
         metavar="SHARE",
-        help="share of the weights of each layer that become zero while training",
+        help="share of the weights of each layer to set to zero during training",
     )
 
 
 def _add_training_options(options: argparse.ArgumentParser) -> None:
-    number = cli.whole_number(1)
-    for name in ("--epochs", "--batch"):
-        options.add_argument(name, type=number, metavar="N", help="the task's own when not given")
+    default = "the task's own by default"
+    for name, what in (("--epochs", "passes over the data"), ("--batch", "samples per step")):
+        options.add_argument(name, type=cli.whole_number(1), metavar="N", help=f"{what}; {default}")
     options.add_argument(
         "--learning-rate",
         type=cli.positive_number,
         metavar="R",
-        help="the task's own when not given",
+        help=f"highest learning rate of the weights; {default}",
     )
     options.add_argument(
         "--seed",
         type=cli.whole_number(0),
         default=0,
         metavar="N",
-        help="of weights, order and augmentation",
+        help="seed of weights, order and augmentation",
     )
     options.add_argument("--device", default="cpu", help="cpu, or a GPU such as cuda")
     options.add_argument(
         "--kernels",
         choices=("compiled", "stock"),
         default="compiled",
-        help="dynamics on a CPU: ours, or lava-dl's own",
+        help="code that computes the neurons on a CPU: compiled, or lava-dl's own (stock)",
     )
     cli.add_threads_option(options)
     options.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a run that was interrupted, or with more --epochs than it had",
+        help="continue an interrupted run, or train it for more --epochs",
     )
     options.add_argument(
         "--tensorboard",
@@ -169,15 +163,15 @@ def _add_training_options(options: argparse.ArgumentParser) -> None:
         nargs="?",
         const=True,
         metavar="FOLDER",
-        help="write TensorBoard's event files too, into the run's folder when no other is named",
+        help="write TensorBoard's event files too, to the run's folder by default",
     )
 
 
 def config_of(args: argparse.Namespace) -> TrainConfig:
-    """Return the task's configuration with what the options change of it.
+    """Return the task's configuration with the changes of the options.
 
     Raises:
-        InputError: when options contradict one another, whatever the data are.
+        InputError: if options contradict one another.
     """
     from neurodeploy.tasks import get
 
@@ -202,14 +196,12 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
 def _one_chip(args: argparse.Namespace) -> Any:
     chips = cli.chosen_chips(args, "loihi2")
     if len(chips) > 1:
-        raise InputError(
-            f"--energy-budget-uj is for one chip and {len(chips)} are given; give --chip once"
-        )
+        raise InputError(f"--energy-budget-uj takes one chip, not {len(chips)}; give --chip once")
     return chips[0]
 
 
 def load_data(args: argparse.Namespace) -> TaskData:
-    """Return the task's data, and print what their reader has to say."""
+    """Return the task's data and print notes about it."""
     from neurodeploy.tasks import get
     from neurodeploy.tasks.task import load_task
 
@@ -221,7 +213,7 @@ def load_data(args: argparse.Namespace) -> TaskData:
 
 
 def train(args: argparse.Namespace) -> TrainedRun:
-    """Train as the options say, into their folder, and print how it goes."""
+    """Train with the options into their folder, and print progress and results."""
     require("training", "torch", "lava.lib.dl.slayer")
     config, out = config_of(args), args.out or Path("runs") / args.task
     with cli.status("loading SLAYER"):
@@ -245,8 +237,8 @@ def train(args: argparse.Namespace) -> TrainedRun:
         )
     print(
         f"Best epoch is {run.best_epoch} of {len(run.history)}: "
-        f"{run.best.validation_accuracy:.1%} of {len(data.split.validation)} windows to validate, "
-        f"kept in {out / 'model.pt'}"
+        f"{run.best.validation_accuracy:.1%} of {len(data.split.validation)} validation samples, "
+        f"saved in {out / 'model.pt'}"
     )
     for sentence in (*(f"note: {n}" for n in run.notes), *(f"warning: {f}" for f in run.failures)):
         cli.say(sentence)
@@ -257,17 +249,18 @@ def _introduction(started: Training) -> str:
     data = started.data
     sizes = "-".join(str(n) for n in started.network.architecture.sizes)
     done = f" ({len(started.history)} of them done)" if started.history else ""
-    by = f" by {started.team.size} processes" if started.team.size > 1 else ""
+    processes = distributed.world_size()
+    by = f" by {processes} processes" if processes > 1 else ""
     return (
-        f"Training {sizes} on {len(data.split.train)} windows of {data.dataset.source}, "
-        f"{len(data.split.validation)} to validate, epochs: {started.config.epochs}{done}{by}"
+        f"Training {sizes} on {len(data.split.train)} samples of {data.dataset.source}, "
+        f"{len(data.split.validation)} for validation, epochs: {started.config.epochs}{done}{by}"
     )
 
 
 def _epoch_line(epoch: Epoch, config: TrainConfig) -> str:
     energy = ""
-    if config.energy_budget_uj is not None and epoch.spent is not None:
-        energy = f", {epoch.spent:.3g} uJ of dynamic energy"
+    if config.energy_budget_uj is not None and epoch.cost is not None:
+        energy = f", {epoch.cost:.3g} µJ of dynamic energy"
     return (
         f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training {epoch.train_accuracy:.1%}, "
         f"validation {epoch.validation_accuracy:.1%}, {sum(epoch.synops):,.0f} SynOps per "

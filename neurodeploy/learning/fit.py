@@ -7,28 +7,29 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import numpy as np
 import torch
 
-from neurodeploy.learning import checkpoint, distributed, loop, tensorboard, training
-from neurodeploy.learning.budget import BAND
-from neurodeploy.learning.capacity import capacity_problems
+from neurodeploy.hw_sim import design_rules
+from neurodeploy.hw_sim.chips import chip
+from neurodeploy.hw_sim.placement import place
+from neurodeploy.learning import checkpoint, distributed, tensorboard, training
+from neurodeploy.learning.budget import BAND, BudgetPruner
 from neurodeploy.learning.checkpoint import Checkpoint
 from neurodeploy.learning.config import TrainConfig, network_notes, read_network
-from neurodeploy.learning.distributed import Team
-from neurodeploy.learning.run_folder import (
-    Keeper,
-    RunFolder,
-    RunLock,
-    best_checkpoint,
-    options_of,
-)
+from neurodeploy.learning.run_folder import RunFolder, best_checkpoint, options_of
 from neurodeploy.learning.training import Epoch, Training
-from neurodeploy.models import files
+from neurodeploy.models import files, loihi
+from neurodeploy.models.architecture import Architecture, LayerSpec, Shape
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer, DenseLayer, Layer, RecurrentLayer
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.neurons import CubaLif
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Advance
 from neurodeploy.tasks.task import TaskData
@@ -37,17 +38,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Notify: TypeAlias = Callable[[str], None]
-"""Is called with "warning: ..." or "note: ..." sentences."""
+"""Is called with sentences that begin with "warning: " or "note: "."""
 
-ZEROS_ARE_STORED = (
-    "pruned weights are zeros, which Intel's compiler keeps in dense layers: memory, SynOps and "
-    "energy of a report count them, only its effective operations do not; a budget leaves out "
-    "whole neurons instead"
+ZEROS_ARE_STORED: Final = (
+    "pruned weights are zeros, which Intel's compiler stores in dense layers: memory, SynOps and "
+    "energy of a report count them, only its effective operations do not; a budget prunes whole "
+    "neurons instead"
 )
 
-
-_ONE_AT_A_TIME = threading.RLock()
-"""torch's random state is one for all threads, so that trainings in threads wait for each other."""
+_ONE_AT_A_TIME: Final = threading.RLock()
+"""torch has one random state for all threads, so only one thread trains at a time."""
 
 
 def log(message: str) -> None:
@@ -62,14 +62,14 @@ class TrainedRun(Shown):
 
     Attributes:
         config: how it was trained.
-        data: on what.
-        history: what each epoch came to.
+        data: on which it was trained.
+        history: the results of each epoch.
         best_epoch: number of the best epoch by validation, from 1.
-        checkpoint: that epoch's network, as `model.pt` holds it.
+        checkpoint: that epoch's network, as in `model.pt`.
         model: the same as a torch module, in evaluation mode.
-        folder: where its files are, or None.
-        notes: what to know about it, a sentence each.
-        failures: checks that failed, such as a budget that was not met, a sentence each.
+        folder: of its files, or None.
+        notes: sentences about the result.
+        failures: sentences about failed checks, such as a budget that was not met.
 
     Examples:
         >>> run.best.epoch == run.best_epoch, run.model.task.name
@@ -93,19 +93,19 @@ class TrainedRun(Shown):
         return self.history[self.best_epoch - 1]
 
     def save(self, path: str | Path) -> None:
-        """Write the best epoch's network to a checkpoint, `model.pt`; replaced whole."""
+        """Write the best epoch's network to a checkpoint such as `model.pt`."""
         checkpoint.save(self.checkpoint, Path(path))
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Return the curves of the training as a figure, and write them to a .png if given.
+        """Return the curves of the training as a figure; with a path, write it as .png too.
 
         Raises:
-            InputError: when the name ends otherwise, or the file cannot be written.
+            InputError: if the path does not end in .png or cannot be written.
         """
         from neurodeploy.pages import history
 
         if path is not None and Path(path).suffix.lower() != ".png":
-            raise InputError(f"{path} is no name for a picture; end it in .png")
+            raise InputError(f"{path} is not the name of a picture; end it in .png")
         layers = self.checkpoint.architecture.layers
         figure = history.figure(self.history, best=self.best_epoch, layers=layers)
         if path is not None:
@@ -137,23 +137,23 @@ def fit(
     """Train a network for a task and return its best epoch by validation.
 
     The same seed gives the same weights on the same device, number of threads and version of
-    torch. torch's own random state and number of threads are left as they were.
+    torch. torch's own random state and number of threads are restored afterwards.
 
     Args:
-        data: what `neurodeploy.task` returned.
-        config: how; the task's own when not given.
+        data: from `neurodeploy.task`.
+        config: how to train; by default the task's own configuration.
         out: folder for `model.pt`, its history and what `resume` needs, written after every epoch;
-            an earlier run there is set aside. None to keep everything in memory.
-        resume: go on with the run in `out` that was interrupted, or for more epochs.
-        tensorboard_folder: for TensorBoard's event files, in `out` mode only; None for none.
+            an earlier run there moves to `previous`. None to write nothing.
+        resume: continue the interrupted run in `out`, or train it for more epochs.
+        tensorboard_folder: for TensorBoard's event files, with `out` only; None for none.
         on_start: called before the first epoch.
         on_epoch: called after every epoch.
-        notify: called with each warning and note; by default the logger "neurodeploy".
-        advance: called with the windows seen and the windows in all.
+        notify: called with each warning and note; by default they go to the logger "neurodeploy".
+        advance: called with the number of samples seen and in all.
 
     Raises:
-        InputError: when something does not fit, or the loss is no longer finite.
-        KeyboardInterrupt: on Ctrl-C, with a sentence on what was kept.
+        InputError: if the data, the options or the folder do not fit, or the loss is not finite.
+        KeyboardInterrupt: on Ctrl-C, with a sentence on what was saved.
 
     Examples:
         >>> task = neurodeploy.task("digits")
@@ -162,35 +162,29 @@ def fit(
         >>> len(run.history), run.best_epoch, run.model.architecture.sizes
         (1, 1, (64, 16, 10))
     """
-    check_data(data)
-    config = data.config if config is None else config
-    check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
-    folder = None if out is None else RunFolder(Path(out))
-    events = None if tensorboard_folder is None else Path(tensorboard_folder)
-    with ExitStack() as held:
-        held.enter_context(_ONE_AT_A_TIME)
-        held.enter_context(_torch_left_alone(config))
-        team = held.enter_context(distributed.joined())
-        lock = None
-        if folder is not None and team.leads:
-            lock = held.enter_context(_locked(folder, notify))
-        started = _start(data, config, team, folder if resume else None, notify)
-        if on_start is not None:
-            on_start(started)
-        keeper = None
-        if folder is not None and lock is not None:
-            keeper = Keeper(started, folder, lock, events)
-        _run(started, keeper, notify, on_epoch, advance)
-        return _result(started, folder, notify)
-
-
-def check_data(data: Any) -> None:
-    """Raise InputError for what is no data to train on."""
     if not isinstance(data, TaskData):
         raise InputError(
             f"the data are a {type(data).__name__}; give what neurodeploy.task or "
             "neurodeploy.task_from_arrays returned"
         )
+    config = data.config if config is None else config
+    check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
+    folder = None
+    if out is not None:
+        events = None if tensorboard_folder is None else Path(tensorboard_folder)
+        folder = RunFolder(Path(out), events)
+    with ExitStack() as stack:
+        stack.enter_context(_ONE_AT_A_TIME)
+        stack.enter_context(_torch_state_restored(config))
+        stack.enter_context(distributed.process_group())
+        writes = folder is not None and distributed.rank() == 0
+        if folder is not None and writes:
+            stack.enter_context(folder.locked(notify))
+        started = _start(data, config, folder if resume else None, notify)
+        if on_start is not None:
+            on_start(started)
+        _run(started, folder if writes else None, notify, on_epoch, advance)
+        return _result(started, folder, notify)
 
 
 def check(
@@ -200,31 +194,32 @@ def check(
     resume: bool = False,
     tensorboard_folder: str | Path | None = None,
 ) -> None:
-    """Raise InputError for what `fit` would refuse whatever the data are, before they are read."""
+    """Raise InputError for what `fit` would refuse with any data, before the data are read."""
     if not isinstance(config, TrainConfig):
         raise InputError(f"the configuration is a {type(config).__name__}; give a TrainConfig")
     if out is None and (resume or tensorboard_folder is not None):
-        what = "resume goes on with" if resume else "TensorBoard's event files belong to"
+        what = "resume continues" if resume else "TensorBoard's event files belong to"
         raise InputError(f"{what} a run in a folder; give `out` as well")
     if tensorboard_folder is not None and out is not None:
-        tensorboard.check_installed()
         events = Path(tensorboard_folder)
-        if resume or events != RunFolder(Path(out)).events:
-            tensorboard.check_writable(events)  # else it is set aside with the earlier run
+        is_moved = not resume and events == RunFolder(Path(out)).events  # with the earlier run
+        tensorboard.check(None if is_moved else events)
     if out is not None and files.kind(Path(out)) not in ("", "folder"):
-        raise InputError(f"{out} cannot be written (it is no folder); choose another output folder")
+        raise InputError(
+            f"{out} cannot be written (it is not a folder); choose another output folder"
+        )
     if resume and out is not None:
         RunFolder(Path(out)).check_holds_run()
     if not config.is_preset:
         read_network(config.network)
-    training.find_device(distributed.device_of(config.device))
+    training.find_device(distributed.local_device(config.device))
 
 
 @contextmanager
-def _torch_left_alone(config: TrainConfig) -> Iterator[None]:
-    """Use the configured threads in this block, and leave torch as it was after it."""
+def _torch_state_restored(config: TrainConfig) -> Iterator[None]:
+    """Use the configured threads in this block; restore torch's threads and random state."""
     before = torch.get_num_threads()
-    threads = config.threads or distributed.threads_each()
+    threads = config.threads or distributed.threads_per_process()
     cuda: list[int] | None = [] if config.device == "cpu" else None
     with torch.random.fork_rng(devices=cuda):
         try:
@@ -235,32 +230,14 @@ def _torch_left_alone(config: TrainConfig) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-@contextmanager
-def _locked(folder: RunFolder, notify: Notify) -> Iterator[RunLock]:
-    """Keep the folder to this training, and free of what a killed one left unfinished."""
-    folder.check_writable()
-    try:
-        with RunLock(folder.path) as lock:
-            if lock.problem:
-                notify(
-                    f"warning: {folder.path} cannot be locked ({lock.problem}); start no other "
-                    "training that writes there"
-                )
-            else:
-                folder.remove_leftovers()
-            yield lock
-    finally:
-        folder.remove_if_empty()
-
-
 def _start(
-    data: TaskData, config: TrainConfig, team: Team, resumed: RunFolder | None, notify: Notify
+    data: TaskData, config: TrainConfig, resumed: RunFolder | None, notify: Notify
 ) -> Training:
     """Return the training at its start, or where it was interrupted."""
-    started = training.start(data, config, team, distributed.device_of(config.device))
-    team.check_same(options_of(started))
-    if started.thrift is not None:
-        started.thrift.check_reachable(data.validation)
+    started = training.start(data, config, distributed.local_device(config.device))
+    distributed.check_same(options_of(started))
+    if started.budget_pruner is not None:
+        started.budget_pruner.check_reachable(data.validation)
     if resumed is not None:
         planned = resumed.resume(started)
         if planned != config.epochs:
@@ -278,50 +255,50 @@ def _start(
 
 def _run(
     started: Training,
-    keeper: Keeper | None,
+    folder: RunFolder | None,
     notify: Notify,
     on_epoch: Callable[[Epoch], None] | None,
     advance: Advance | None,
 ) -> None:
-    """Train and keep every epoch; whatever ends it, the picture is of what was kept."""
+    """Train and save every epoch; however it ends, the picture shows what was saved."""
     try:
-        for epoch in loop.run(started, advance):
-            for sentence in keeper.keep() if keeper is not None else ():
+        for epoch in training.run(started, advance):
+            for sentence in folder.save(started) if folder is not None else ():
                 notify(sentence)
             if on_epoch is not None:
                 on_epoch(epoch)
-            for sentence in loop.layer_warnings(epoch.rates, epoch.epoch):
+            for sentence in training.layer_warnings(epoch.rates, epoch.epoch):
                 notify(f"warning: {sentence}")
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_interrupted(started, keeper)) from None
+        raise KeyboardInterrupt(_interrupted(started, folder)) from None
     except InputError:
-        if kept := _finish_early(keeper):
-            notify(f"note: {kept}")
+        if saved := _finish_early(started, folder):
+            notify(f"note: {saved}")
         raise
-    if keeper is not None:
+    if folder is not None:
         try:
-            keeper.finish()
-        except InputError as error:  # a picture is not worth a run
-            notify(f"warning: {error}; the run itself is whole in {keeper.folder.path}")
+            folder.finish(started)
+        except InputError as error:  # the run is worth more than its picture
+            notify(f"warning: {error}; the run itself is whole in {folder.path}")
 
 
-def _interrupted(started: Training, keeper: Keeper | None) -> str:
+def _interrupted(started: Training, folder: RunFolder | None) -> str:
     """Return a sentence on what an interruption leaves."""
-    if kept := _finish_early(keeper):
-        return f"{kept}; go on with --resume"
+    if saved := _finish_early(started, folder):
+        return f"{saved}; go on with --resume"
     done = len(started.history)
-    if keeper is None and done:
-        return f"{done} finished epochs are lost, since no folder `out` was given to keep them"
+    if folder is None and done:
+        return f"{done} finished epochs are lost, since no folder `out` was given"
     return "no epoch was finished, so nothing was written"
 
 
-def _finish_early(keeper: Keeper | None) -> str:
-    """Draw what was kept, where that can be done, and return a sentence on it, "" for nothing."""
-    if keeper is None or not keeper.kept:
+def _finish_early(started: Training, folder: RunFolder | None) -> str:
+    """Draw what was saved, if possible, and return a sentence on it, "" for nothing."""
+    if folder is None or not folder.num_saved:
         return ""
-    with suppress(InputError):  # what ended the training may well keep the picture from the disk
-        keeper.finish()
-    return f"{keeper.folder.path} holds the run up to epoch {keeper.kept}"
+    with suppress(InputError):  # the same full disk may prevent the picture
+        folder.finish(started)
+    return f"{folder.path} holds the run up to epoch {folder.num_saved}"
 
 
 def _result(started: Training, folder: RunFolder | None, notify: Notify) -> TrainedRun:
@@ -329,57 +306,85 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
     share = started.data.majority_share()
     if best.validation_accuracy <= share:
         notify(
-            f"warning: the network learned nothing: always giving the most frequent class is "
-            f"correct in {share:.1%}; train longer or with a lower learning rate"
+            f"warning: the network learned nothing: the most frequent class alone gives "
+            f"{share:.1%}; train longer or with a lower learning rate"
         )
-    kept = best_checkpoint(started)
-    notes, failures = _outcome(started, kept)
+    saved = best_checkpoint(started)
+    notes, failures = [ZEROS_ARE_STORED] if started.config.prune else [], []
+    if started.budget_pruner is not None:
+        cost, pruner = best.cost or 0.0, started.budget_pruner
+        is_met = pruner.multiplier.budget.is_met(cost)
+        sizes = zip(saved.architecture.sizes[1:-1], started.network.architecture.sizes[1:-1])
+        widths = ", ".join(f"{now:,} of {before:,}" for now, before in sizes) or "no"
+        (notes if is_met else failures).append(budget_words(pruner, cost, widths))
     return TrainedRun(
         config=started.config,
         data=started.data,
         history=tuple(started.history),
         best_epoch=started.best_epoch,
-        checkpoint=kept,
-        model=kept.network(),
+        checkpoint=saved,
+        model=saved.network(),
         folder=None if folder is None else folder.path,
         notes=tuple(notes),
         failures=tuple(failures),
     )
 
 
-def _outcome(started: Training, kept: Checkpoint) -> tuple[list[str], list[str]]:
-    """Return what became of a budget and of pruning: notes, and checks that failed."""
-    notes = [ZEROS_ARE_STORED] if started.config.prune else []
-    if started.thrift is None:
-        return notes, []
-    spent = started.history[started.best_epoch - 1].spent or 0.0
-    said = _budget_words(started.thrift, spent, _widths(started, kept))
-    met = started.thrift.law.budget.met(spent)
-    return ([*notes, said], []) if met else (notes, [said])
+def budget_words(pruner: BudgetPruner, cost: float, widths: str) -> str:
+    """Return a sentence on how a cost per sample compares to the budget.
 
-
-def _budget_words(thrift: Any, spent: float, widths: str) -> str:
-    budget = thrift.law.budget
-    if not budget.met(spent):
+    Args:
+        pruner: of the training.
+        cost: of the best epoch.
+        widths: remaining hidden neurons, such as "3 of 9".
+    """
+    budget = pruner.multiplier.budget
+    if not budget.is_met(cost):
         return (
-            f"no epoch met the budget of {budget.words()} per sample; the one that is kept comes "
-            f"nearest with {budget.words(spent)}: train longer, start from smaller layers, or give "
-            "more"
+            f"no epoch met the budget of {budget.words()} per sample; the best one comes nearest "
+            f"with {budget.words(cost)}: train longer, start from smaller layers, or give more"
         )
-    takes = f"it takes {budget.words(spent)} per sample on the validation windows"
-    if not thrift.law.pressed:
-        return f"{takes}, less than the budget of {budget.words()}, which changed nothing"
-    said = f"{takes}, {spent / budget.amount:.1%} of the budget, with {widths}"
-    if spent < (1 - BAND) * budget.amount:
-        said += (
-            f"; that is over {BAND:.0%} below it, as where few neurons are left and the last to go "
-            "took much: train longer, or from larger layers, to make more use of it"
+    words = f"the network takes {budget.words(cost)} per sample on the validation samples"
+    if not pruner.multiplier.was_active:
+        return f"{words}, less than the budget of {budget.words()}, which changed nothing"
+    words += f", {cost / budget.amount:.1%} of the budget, with {widths} hidden neurons"
+    if cost < (1 - BAND) * budget.amount:
+        words += (
+            f"; that is over {BAND:.0%} below it, as happens when few neurons are left, each of "
+            "which takes much: train longer, or from larger layers, to use more of it"
         )
-    return said
+    return words
 
 
-def _widths(started: Training, kept: Checkpoint) -> str:
-    """Return how many hidden neurons the best epoch has of those it began with, in words."""
-    before, after = started.network.architecture.sizes[1:-1], kept.architecture.sizes[1:-1]
-    pairs = [f"{now:,} of {all_:,}" for now, all_ in zip(after, before)]
-    return f"{', '.join(pairs) or 'no'} hidden neurons"
+# Whether a chip could hold the network
+
+
+def capacity_problems(architecture: Architecture) -> tuple[str, ...]:
+    """Return why a Loihi 2 cannot hold a network of this shape, whatever its weights become."""
+    delays, layers = 0, []
+    for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
+        own = layer.max_delay if layer.delays == "synaptic" else 0
+        layers.append(_largest(layer, before, after, delays + own))
+        delays = layer.max_delay if layer.delays == "axonal" else 0
+    network = QuantizedNetwork(tuple(layers), input_shape=architecture.input_shape)
+    return design_rules.check(network, place(network, chip("loihi2")))
+
+
+def _largest(layer: LayerSpec, before: Shape, after: Shape, delay: int) -> Layer:
+    """Return a layer with the widest weights and the longest delays that it can get."""
+    neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 0)
+    half = 1 << (layer.weight_bits - 1)
+
+    def weights(*shape: int) -> Any:
+        weight = np.full(shape, -loihi.WEIGHT_MIN // half * (half - 1), np.int16)
+        weight.flat[0] = loihi.WEIGHT_MIN
+        return weight
+
+    if layer.kind == "conv":
+        kernel = weights(after[0], before[0] // layer.groups, *layer.kernel_size)
+        return ConvLayer(kernel, before, neuron, layer.stride, layer.padding, groups=layer.groups)
+    senders = int(np.prod(before))
+    arriving, delays = weights(after[0], senders), np.full((1, senders), delay)
+    if layer.kind == "recurrent":
+        return RecurrentLayer(arriving, weights(after[0], after[0]), neuron, delays)
+    return DenseLayer(arriving, neuron, delays)

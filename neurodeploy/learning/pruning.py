@@ -1,9 +1,9 @@
-"""Prune weights while a network trains: the smallest of each layer become zero, and stay so.
+"""Prune weights during training: the smallest of each layer become zero.
 
-The share that is zero grows from `BEGIN` to `ARRIVED` of the training along a cubic, fast while
-there are many that do not matter.
+The share of zeros grows from `BEGIN` to `ARRIVED` of the training along a cubic, fast while many
+weights have little effect.
 
-Source: Zhu and Gupta, "To prune, or not to prune" (2017), their equation 1.
+Source: Zhu and Gupta, "To prune, or not to prune" (2017), equation 1.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn.utils import prune
 
 from neurodeploy.models.blocks import synapse_weights
 from neurodeploy.models.errors import InputError
@@ -21,22 +22,27 @@ from neurodeploy.models.snn import SlayerNetwork, removable_layers
 
 BEGIN: Final = 0.15
 ARRIVED: Final = 0.7
-"""Where in a training, 0..1, pruning begins and where its whole share is zero."""
+"""Positions in a training, 0..1, at which pruning begins and has reached its share."""
 
 
 def share_at(position: float, share: float) -> float:
-    """Return the share of the weights that are zero at a position 0..1 in the training:
+    """Return the share of weights that are zero at a position 0..1 in the training:
     share * (1 - (1 - x)^3), x going from 0 to 1 between `BEGIN` and `ARRIVED`."""
     x = min(max((position - BEGIN) / (ARRIVED - BEGIN), 0.0), 1.0)
     return share * (1 - (1 - x) ** 3)
 
 
-class WeightPruning:
+class WeightPruner:
     """Prunes the weights of a network, each layer by itself.
+
+    The masks come from `torch.nn.utils.prune`. They are applied to the weights after each step,
+    not by prune's hooks, which run in a synapse's forward pass, that the compiled kernels skip; so
+    a pruned weight may return if its gradient makes it larger than others.
 
     Args:
         network: in training, changed in place.
-        share: of the weights of each layer, of a fixed mask those that it leaves, 0..1.
+        share: of the weights of each layer to prune, 0..1; of a layer with a mask, of those that
+            the mask keeps.
     """
 
     def __init__(self, network: SlayerNetwork, share: float) -> None:
@@ -44,57 +50,50 @@ class WeightPruning:
             raise InputError(f"the share to prune is {share:g}; give one over 0 and below 1")
         self._share = share
         self._blocks = network.layers
-        self._check_some_stay()
         self._removable = removable_layers(network)
-
-    def _check_some_stay(self) -> None:
-        """Raise InputError when none of the weights into a layer would stay."""
         for index, block in enumerate(self._blocks):
             weight, mask = synapse_weights(block)[0], getattr(block, "mask", None)
-            there = weight.numel() if mask is None else int(mask.sum())
-            if round(self._share * there) == there:
-                highest = (there - 1) / there
+            count = weight.numel() if mask is None else int(mask.sum())
+            if round(share * count) == count:
                 raise InputError(
-                    f"--prune {self._share:g} leaves none of the {there:,} weights of layer "
-                    f"{index}, and one at least must stay; give {_rounded_down(highest)} at most, "
-                    "or larger layers"
+                    f"--prune {share:g} leaves none of the {count:,} weights of layer {index}; "
+                    f"give {_rounded_down((count - 1) / count)} at most, or larger layers"
                 )
 
-    def after_step(self, position: float, alive: Sequence[Tensor] | None = None) -> None:
-        """Set to zero what has to be.
+    def after_step(self, position: float, masks: Sequence[Tensor] | None = None) -> None:
+        """Set the smallest weights to zero.
 
         Args:
             position: in the training, 0..1.
-            alive: 1 for each neuron of each layer that is there, else 0; the weights of others do
-                not count. None where all are.
+            masks: 1 for each remaining neuron of each layer, else 0; the weights of the others do
+                not count. None for all neurons.
         """
         share = share_at(position, self._share)
         if not share:
             return
         for index, block in enumerate(self._blocks):
             for own, weight in enumerate(synapse_weights(block)):
-                senders = index if own else index - 1
-                there = torch.ones_like(weight.data)
+                exists = torch.ones_like(weight, dtype=torch.bool)
                 if getattr(block, "mask", None) is not None:
-                    there *= block.mask
-                if alive is not None and index in self._removable:
-                    there[alive[index] == 0] = 0
-                if alive is not None and senders in self._removable:
-                    there[:, alive[senders] == 0] = 0
-                _prune(weight.data, there, share)
+                    exists &= block.mask != 0
+                if masks is not None and index in self._removable:
+                    exists[masks[index] == 0] = False
+                senders = index if own else index - 1
+                if masks is not None and senders in self._removable:
+                    exists[:, masks[senders] == 0] = False
+                _prune(weight.data, exists, share)
 
 
-def _prune(weight: Tensor, there: Tensor, share: float) -> None:
-    """Set the smallest of the weights to zero, as many as round(share * those that are there), but
-    for one at least: neurons that leave take theirs."""
-    wanted = int(there.sum())
-    count = weight.numel() - wanted + min(round(share * wanted), max(wanted - 1, 0))
-    if count:
-        size = torch.where(there > 0, weight.abs(), -1.0).view(-1)
-        weight.view(-1)[torch.topk(size, count, largest=False, sorted=False).indices] = 0
+def _prune(weight: Tensor, exists: Tensor, share: float) -> None:
+    """Set the smallest existing weights to zero, but at least one stays; and all others."""
+    values = weight[exists]
+    count = min(round(share * len(values)), max(len(values) - 1, 0))
+    pruned = prune.L1Unstructured(count).compute_mask(values, torch.ones_like(values))
+    weight[exists] = values.masked_fill(pruned == 0, 0)
+    weight[~exists] = 0
 
 
 def _rounded_down(share: float) -> str:
-    """Return a share below 1 in the digits that tell it from 1, and not more than it is."""
+    """Return a share below 1 with enough digits to differ from 1, rounded down."""
     digits = max(1, math.ceil(-math.log10(1 - share)))
     return f"{math.floor(share * 10**digits) / 10**digits:.{digits}f}"

@@ -1,30 +1,37 @@
-"""The history of a training as TensorBoard's event files, where the package tensorboard is."""
+"""The history of a training as TensorBoard's event files, if the package tensorboard is there."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from neurodeploy.learning.training import Epoch
 from neurodeploy.models.errors import InputError, require
 
-LAYERED = ("rates", "delays", "current_decays", "voltage_decays", "synops")
-"""Parts of an epoch with a value for each layer."""
+FOLDER: Final = "tensorboard"
+"""Where event files are in a run's folder, if no other folder is given."""
+
+PER_LAYER: Final = ("rates", "delays", "current_decays", "voltage_decays", "synops")
+"""Fields of an epoch with a value per layer."""
 
 
-def check_installed() -> None:
-    """Raise MissingPackageError unless torch can write event files."""
-    require("writing TensorBoard's event files", "tensorboard")
+def check(folder: Path | None) -> None:
+    """Check that event files can be written, without making the folder.
 
+    Args:
+        folder: for the files, which an empty one would show as an earlier run; None to check for
+            the package only.
 
-def check_writable(folder: Path) -> None:
-    """Raise InputError when event files cannot be written to a folder, which may not be there yet.
-
-    Nothing is left there: an empty folder would be taken for an earlier run's.
+    Raises:
+        MissingPackageError: if the package tensorboard is not installed.
+        InputError: if the folder cannot be written.
     """
+    require("writing TensorBoard's event files", "tensorboard")
+    if folder is None:
+        return
     there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
     try:
         with tempfile.TemporaryFile(dir=there):
@@ -36,16 +43,14 @@ def check_writable(folder: Path) -> None:
 class Events:
     """Event files of one training in a folder, which may hold those of earlier trainings.
 
-    A training that is resumed writes all its epochs again: TensorBoard is told to forget what was
-    written before, so that no epoch is missing or shown twice, wherever the training was killed.
+    A resumed training writes all its epochs again. TensorBoard then drops the earlier ones, so that
+    no epoch is missing or shown twice, wherever the training was killed.
+
+    Raises:
+        InputError: if the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, history: Iterable[Epoch] = ()) -> None:
-        """Write the epochs that were done.
-
-        Raises:
-            InputError: when the folder cannot be written.
-        """
+    def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.folder = folder
@@ -53,14 +58,12 @@ class Events:
             self._writer: Any = SummaryWriter(str(folder), purge_step=1)  # type: ignore[no-untyped-call]
         except OSError as error:
             raise _refusal(self.folder, error) from None
-        for epoch in history:
-            self.add(epoch)
 
     def add(self, epoch: Epoch) -> None:
-        """Write an epoch and see it to the disk.
+        """Write an epoch to the disk.
 
         Raises:
-            InputError: when it cannot be written.
+            InputError: if it cannot be written.
         """
         try:
             for name, value in scalars(epoch):
@@ -70,7 +73,7 @@ class Events:
             raise _refusal(self.folder, error) from None
 
     def close(self) -> None:
-        """End the files."""
+        """Close the files."""
         self._writer.close()
 
 
@@ -82,14 +85,14 @@ def _refusal(folder: Path, error: OSError) -> InputError:
 
 
 def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
-    """Yield the name and value of everything that an epoch came to."""
+    """Yield the name and value of everything in an epoch."""
     yield "loss/training", epoch.loss
     yield "accuracy/training", epoch.train_accuracy
     yield "accuracy/validation", epoch.validation_accuracy
     yield "seconds", epoch.seconds
-    if epoch.spent is not None:
-        yield "spent", epoch.spent
-    for name in LAYERED:
+    if epoch.cost is not None:
+        yield "cost", epoch.cost
+    for name in PER_LAYER:
         for layer, value in enumerate(getattr(epoch, name)):
             yield f"{name}/layer_{layer}", value
     for name, value in epoch.learning_rates.items():

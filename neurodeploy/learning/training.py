@@ -1,14 +1,28 @@
-"""What a training is: its data, its configuration, the epochs done; start one, keep and restore it.
+"""Train a network: epochs over augmented samples, of which the best by validation is kept.
 
-`loop` trains it.
+Every epoch draws from generators of its own, seeded by (seed, epoch), so that a training that is
+interrupted and resumed takes the same steps as one that is not. The same seed gives the same
+weights on the same device, number of threads and version of torch.
+
+Each of several processes computes its rows of every batch. Losses are scaled so that the mean of
+the gradients over the processes is the gradient of the mean loss over the batch, whatever the
+numbers of rows.
 """
 # ruff: noqa: E402
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neurodeploy.models.errors import require
 
@@ -18,31 +32,38 @@ import torch
 from torch import Tensor
 
 from neurodeploy.learning import distributed
-from neurodeploy.learning.budget import Budget, EveryLayer, Thrift, budget_of
+from neurodeploy.learning.budget import ARRIVED, BAND, BATCH, BudgetPruner, EveryLayer, budget_of
 from neurodeploy.learning.config import TrainConfig
-from neurodeploy.learning.distributed import ALONE, Team
-from neurodeploy.learning.pruning import WeightPruning
+from neurodeploy.learning.pruning import WeightPruner
+from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.tasks.task import TaskData
+from neurodeploy.samples import Advance, Samples
+from neurodeploy.tasks.task import TaskData, encode_samples
+
+SILENT_RATE, SATURATED_RATE = 1e-4, 0.5
+"""Spikes per neuron and step below and above which a layer gets a warning."""
+
+PART_SAMPLES: Final = 8192
+"""Training samples that are encoded at a time, at most."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to.
+    """The results of one epoch.
 
     Attributes:
-        epoch: from 1.
-        loss: mean cross entropy over the training windows.
-        train_accuracy: on the augmented training windows, while training.
-        validation_accuracy: on the validation subjects, after the epoch.
-        rates: spikes a neuron and step of each layer on the validation windows.
-        delays: mean axonal delay of each layer that has delays, in steps.
-        current_decays, voltage_decays: mean of each layer, fraction lost a step.
-        synops: SynOps a sample of each layer on the validation windows.
-        learning_rates: of the epoch's last step, by what is learned.
-        spent: by a sample, on the validation windows, of what has a budget; None without one.
-        seconds: that the epoch took, with its validation.
+        epoch: number, from 1.
+        loss: mean cross entropy over the training samples.
+        train_accuracy: on the augmented training samples, during training.
+        validation_accuracy: after the epoch.
+        rates: spikes per neuron and step of each layer on the validation samples.
+        delays: mean axonal delay of each layer with delays, in steps.
+        current_decays, voltage_decays: mean of each layer, share lost per step.
+        synops: SynOps per validation sample of each layer.
+        learning_rates: of the last step, by group of parameters.
+        cost: per validation sample in the unit of the budget; None without one.
+        seconds: duration with validation.
     """
 
     epoch: int
@@ -55,22 +76,24 @@ class Epoch:
     voltage_decays: tuple[float, ...] = ()
     synops: tuple[float, ...] = ()
     learning_rates: dict[str, float] = field(default_factory=dict)
-    spent: float | None = None
+    cost: float | None = None
     seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass
 class Training:
-    """A training under way: the network, its optimizer and the best epoch so far.
+    """A training in progress: the network, its optimizer and the best epoch so far.
 
     Attributes:
-        forward: returns the spikes of every layer (the last alone without a budget), so that
-            gradients are those of all processes.
-        team: the processes that train it.
-        budget: that it keeps to, or None.
-        thrift: what keeps it to its budget, or None.
-        pruning: what prunes its weights, or None.
-        history: the epochs done.
+        data: to train on.
+        config: how to train.
+        network: in training; it is changed in place.
+        optimizer: of its parameters.
+        forward: returns the spikes of the last layer, or of every layer with a budget; its
+            gradients are averaged over all processes.
+        budget_pruner: keeps the training to its budget, or None.
+        weight_pruner: prunes weights, or None.
+        history: the finished epochs.
         best: the weights of the best epoch.
         best_epoch: its number, 0 before the first.
     """
@@ -80,10 +103,8 @@ class Training:
     network: SlayerNetwork
     optimizer: torch.optim.Optimizer
     forward: Callable[[Tensor], Any]
-    team: Team = ALONE
-    budget: Budget | None = None
-    thrift: Thrift | None = None
-    pruning: WeightPruning | None = None
+    budget_pruner: BudgetPruner | None = None
+    weight_pruner: WeightPruner | None = None
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_epoch: int = 0
@@ -93,23 +114,56 @@ class Training:
         """Validation accuracy of the best epoch, -1 before the first."""
         return self.history[self.best_epoch - 1].validation_accuracy if self.best_epoch else -1.0
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs to go on after the last finished epoch."""
+        pruner = self.budget_pruner
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": [vars(epoch) for epoch in self.history],
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "budget_pruner": None if pruner is None else pruner.state(),
+        }
 
-def start(
-    data: TaskData, config: TrainConfig, team: Team = ALONE, device_name: str | None = None
-) -> Training:
+    def restore(self, values: dict[str, Any]) -> None:
+        """Bring a training that was just started to where `state` was called.
+
+        Raises:
+            InputError: if the values belong to another network.
+        """
+        try:
+            self.network.load_state_dict(values["network"])
+            self.optimizer.load_state_dict(values["optimizer"])
+            self.history = [
+                Epoch(**{k: tuple(v) if isinstance(v, list) else v for k, v in epoch.items()})
+                for epoch in values["history"]
+            ]
+            self.best, self.best_epoch = values["best"], values["best_epoch"]
+            if self.budget_pruner is not None:
+                self.budget_pruner.restore(values["budget_pruner"])
+            if not 0 <= self.best_epoch <= len(self.history):
+                raise ValueError(f"best_epoch is {self.best_epoch}")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"the interrupted run does not fit these options ({str(error).splitlines()[0]}); "
+                "give the options it was started with, or start anew without --resume"
+            ) from None
+
+
+def start(data: TaskData, config: TrainConfig, device_name: str | None = None) -> Training:
     """Return a training before its first epoch.
 
     Args:
         data: to train on.
-        config: how.
-        team: the processes that train together.
-        device_name: of this process, where that is not the one in the configuration.
+        config: how to train.
+        device_name: device of this process, if not the one in the configuration.
 
     Raises:
-        InputError: when the network does not fit the data, the batch is larger than the data or
-            has less windows than there are processes, or the device or what it needs is not there.
+        InputError: if the network does not fit the data, the batch is larger than the data or
+            smaller than the number of processes, or the device cannot be used.
     """
-    check_batch(config.batch_size, len(data.split.train), team.size)
+    check_batch(config.batch_size, len(data.split.train), distributed.world_size())
     device, budget = find_device(device_name or config.device), budget_of(config)
     architecture = data.architecture(config)
     torch.manual_seed(config.seed)
@@ -119,18 +173,22 @@ def start(
         for name, parameters in network.parameter_groups().items()
         for rate in [config.rates[name]]
     ]
-    forward = team.wrap(network if budget is None else EveryLayer(network))
-    thrift = None if budget is None else Thrift(budget, network, team)
-    pruning = WeightPruning(network, config.prune) if config.prune else None
-    optimizer = torch.optim.Adam(groups)
-    return Training(data, config, network, optimizer, forward, team, budget, thrift, pruning)
+    return Training(
+        data,
+        config,
+        network,
+        torch.optim.Adam(groups),
+        distributed.data_parallel(network if budget is None else EveryLayer(network)),
+        None if budget is None else BudgetPruner(budget, network),
+        WeightPruner(network, config.prune) if config.prune else None,
+    )
 
 
-def check_batch(batch: int, windows: int, processes: int) -> None:
-    """Raise InputError when there is no batch that large, or too little of it for a process."""
-    if windows < batch:
+def check_batch(batch: int, samples: int, processes: int) -> None:
+    """Raise InputError if there is no batch that large, or it has fewer samples than processes."""
+    if samples < batch:
         raise InputError(
-            f"the batch is {batch} but there are {windows} training windows; give a smaller batch"
+            f"the batch is {batch} but there are {samples} training samples; give a smaller batch"
         )
     if batch < processes:
         raise InputError(
@@ -139,60 +197,268 @@ def check_batch(batch: int, windows: int, processes: int) -> None:
         )
 
 
+# The device
+
+
 def find_device(name: str) -> torch.device:
-    """Return the torch device of that name.
+    """Return the torch device of a name.
 
     Raises:
-        InputError: when it is not there, or what lava-dl needs to compile its kernels for it.
+        InputError: if it cannot be used, or lava-dl cannot compile its kernels for it; names all
+            that is missing.
     """
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].partition(". ")[0]
-        if reason.startswith("Expected one of"):  # torch lists all kinds that there are
+        if reason.startswith("Expected one of"):  # a list of all kinds of devices
             reason = "torch knows no device of that name"
         raise InputError(
             f"the device {name!r} cannot be used ({reason}); use the device cpu"
         ) from None
-    if device.type == "cuda":
-        distributed.check_compilers(name)
+    if device.type == "cuda" and (missing := missing_compilers()):
+        raise InputError(
+            f"training on {name!r} compiles lava-dl's CUDA kernels and finds no "
+            f"{' and no '.join(missing)}; install that or use --device cpu"
+        )
     return device
 
 
-def state(training: Training) -> dict[str, Any]:
-    """Return all that `restore` needs to go on after the last finished epoch."""
-    return {
-        "network": training.network.state_dict(),
-        "optimizer": training.optimizer.state_dict(),
-        "history": [vars(epoch) for epoch in training.history],
-        "best": training.best,
-        "best_epoch": training.best_epoch,
-        "thrift": None if training.thrift is None else training.thrift.state(),
+def missing_compilers() -> list[str]:
+    """Return what is missing to compile lava-dl's CUDA kernels, and where it comes from."""
+    from torch.utils import cpp_extension
+
+    home = Path(cpp_extension.CUDA_HOME or "/nowhere")
+    compiler = str(cpp_extension.get_cxx_compiler())  # type: ignore[no-untyped-call]
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    found = {
+        "nvcc (of NVIDIA's CUDA toolkit, at CUDA_HOME)": (home / "bin" / "nvcc").exists(),
+        "ninja (uv pip install ninja)": cpp_extension.is_ninja_available(),
+        f"C++ compiler ({compiler})": shutil.which(compiler) is not None,
+        f"Python.h (package python3.{sys.version_info[1]}-dev)": header.exists(),
     }
+    return [name for name, there in found.items() if not there]
 
 
-def restore(training: Training, values: dict[str, Any]) -> None:
-    """Bring a training that was just started to where `state` was taken.
+# Epochs
+
+
+def run(training: Training, advance: Advance | None = None) -> Iterator[Epoch]:
+    """Train until the configured number of epochs is done, and yield each.
+
+    Args:
+        training: it is changed in place, also when the caller stops early.
+        advance: called with the number of samples seen and in all.
 
     Raises:
-        InputError: when the values are of another network.
+        InputError: if the loss is no longer finite.
     """
-    try:
-        training.network.load_state_dict(values["network"])
-        training.optimizer.load_state_dict(values["optimizer"])
-        training.history = [Epoch(**_with_tuples(epoch)) for epoch in values["history"]]
-        training.best, training.best_epoch = values["best"], values["best_epoch"]
-        if training.thrift is not None:
-            training.thrift.restore(values["thrift"])
-        if not 0 <= training.best_epoch <= len(training.history):
-            raise ValueError(f"best_epoch is {training.best_epoch}")
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"the interrupted run does not fit these options ({str(error).splitlines()[0]}); give "
-            "the options it was started with, or start anew without --resume"
-        ) from None
+    data, config, pruner = training.data, training.config, training.budget_pruner
+    validation = encode_samples(data.dataset, data.encoder, data.split.validation)
+    for number in range(len(training.history) + 1, config.epochs + 1):
+        began = time.monotonic()
+        loss, accuracy = _train_epoch(training, number, advance)
+        network = training.network if pruner is None else pruner.deployed()
+        validated = evaluate(network, validation)
+        cost = None if pruner is None else pruner.validated(network, validated, validation)
+        neurons: list[Any] = [block.neuron for block in training.network.layers]
+        epoch = Epoch(
+            number,
+            loss,
+            accuracy,
+            validated.accuracy,
+            validated.rates,
+            _means(training.network.delay_parameters()),
+            _means([each.current_decay for each in neurons], loihi.DECAY_ONE),
+            _means([each.voltage_decay for each in neurons], loihi.DECAY_ONE),
+            validated.synops,
+            {group["name"]: float(group["lr"]) for group in training.optimizer.param_groups},
+            cost,
+            time.monotonic() - began,
+        )
+        best = training.history[training.best_epoch - 1] if training.best_epoch else None
+        training.history.append(epoch)
+        if best is None or _quality(training, epoch) > _quality(training, best):
+            training.best_epoch = number
+            training.best = {
+                name: values.detach().cpu().clone()
+                for name, values in training.network.state_dict().items()
+            }
+        yield epoch
 
 
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:
+    return tuple(float(each.detach().mean()) / one for each in values)
+
+
+def _quality(training: Training, epoch: Epoch) -> tuple[bool, bool, float]:
+    """Return what the best epoch has most of.
+
+    With a budget, an epoch is better that meets it, then one that uses it (when the limit has
+    arrived), then the more accurate one; if none meets it, the one with the lowest cost.
+    """
+    pruner, position = training.budget_pruner, epoch.epoch / training.config.epochs
+    if pruner is None or epoch.cost is None:
+        return True, True, epoch.validation_accuracy
+    budget = pruner.multiplier.budget
+    if not budget.is_met(epoch.cost):
+        return False, False, -epoch.cost
+    used = position >= ARRIVED and epoch.cost >= (1 - BAND) * budget.amount
+    return True, used, epoch.validation_accuracy
+
+
+def _train_epoch(training: Training, number: int, advance: Advance | None) -> tuple[float, float]:
+    """Train one epoch, from 1, and return the mean loss and the accuracy over its samples."""
+    config, batch = training.config, training.config.batch_size
+    steps = len(training.data.split.train) // batch
+    loss, correct, done, total = 0.0, 0, (number - 1) * steps, config.epochs * steps
+    rows = distributed.rows(batch)
+    torch.manual_seed(int(np.random.SeedSequence([config.seed, number]).generate_state(1)[0]))
+    training.network.part = (rows.start, batch)
+    training.network.train()
+    pruner = training.budget_pruner
+    for spikes, labels in _batches(epoch_parts(training.data, config, number), batch, rows):
+        step_loss, step_correct = _step(training, spikes, labels, done, total)
+        done += 1
+        if pruner is not None:
+            pruner.after_step(done, done / total, total)
+        if training.weight_pruner is not None:
+            masks = None if pruner is None else pruner.masks
+            training.weight_pruner.after_step(done / total, masks)
+        loss, correct = loss + step_loss, correct + step_correct
+        if advance is not None:
+            advance(done * batch, total * batch)
+    total_loss, total_correct = distributed.all_sum([loss, correct])
+    return total_loss / steps, total_correct / (steps * batch)
+
+
+def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Samples]:
+    """Yield the training samples of one epoch, augmented and in random order, in parts of some
+    batches, so that not all spikes of a large dataset are in memory."""
+    rng = np.random.default_rng([config.seed, epoch])
+    order = rng.permutation(data.split.train)
+    most = max(1, PART_SAMPLES // config.batch_size) * config.batch_size
+    for start in range(0, len(order), most):
+        chosen = order[start : start + most]
+        if config.augment is None:
+            yield encode_samples(data.dataset, data.encoder, chosen)
+        else:
+            signals = config.augment(data.dataset.signals[chosen], rng)
+            yield Samples.of(data.encoder.encode(signals), data.dataset.labels[chosen])
+
+
+def _batches(
+    parts: Iterable[Samples], batch: int, rows: slice
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """Yield the spikes and labels of this process's rows of every whole batch."""
+    for samples in parts:
+        for start in range(0, len(samples.targets) - batch + 1, batch):
+            chosen = slice(start + rows.start, start + rows.stop)
+            yield samples.spikes[chosen], samples.targets[chosen]
+
+
+def _step(
+    training: Training,
+    spikes: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    done: int,
+    steps: int,
+) -> tuple[float, int]:
+    """Take one step of the optimizer after `done` of `steps` in the whole training.
+
+    Returns:
+        This process's part of the mean loss over the batch, and its number of correct predictions.
+    """
+    config, device, position = training.config, training.network.device, done / steps
+    pruner = training.budget_pruner
+    training.network.set_progress(position)
+    for group in training.optimizer.param_groups:
+        group["lr"] = group["highest"] * rate_share(position)
+    target = torch.from_numpy(labels).to(device)
+    inputs = torch.from_numpy(spikes).to(device).float()
+    output = training.forward(inputs)
+    counts = (output if pruner is None else output[-1]).sum(2)
+    logits = config.logit_scale * counts
+    loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / config.batch_size
+    objective = loss
+    if pruner is not None:
+        objective = loss + pruner.penalty(
+            inputs, output, batch=config.batch_size, position=position, steps=steps
+        )
+    training.optimizer.zero_grad()
+    (objective * distributed.world_size()).backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), config.max_grad_norm)
+    # Weights that are NaN still give spikes of 0 or 1, so the loss alone does not show them.
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not bool(torch.isfinite(value)):
+            raise InputError(
+                f"the {name} became {value.item()} in epoch {len(training.history) + 1}; start "
+                "anew with a lower learning rate"
+            )
+    if pruner is not None:
+        pruner.after_backward(steps)
+    training.optimizer.step()
+    training.network.after_step()
+    return float(loss.detach()), int((counts.argmax(1) == target).sum())
+
+
+def rate_share(position: float, warm_up: float = 0.2) -> float:
+    """Return the learning rate's share of its highest value: a linear rise, then a half cosine."""
+    if position < warm_up:
+        return 0.04 + 0.96 * position / warm_up
+    return 0.5 * (1 + float(np.cos(np.pi * (position - warm_up) / (1 - warm_up))))
+
+
+# Validation
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The results of a network on some samples.
+
+    Attributes:
+        accuracy: share of correct predictions.
+        rates: spikes per neuron and step of each layer.
+        synops: SynOps per sample of each layer, counted as in a report: every spike that is sent
+            to a layer, before delays, times the weights that it meets.
+    """
+
+    accuracy: float
+    rates: tuple[float, ...]
+    synops: tuple[float, ...]
+
+
+def evaluate(network: SlayerNetwork, samples: Samples) -> Validated:
+    """Run the samples, each process its rows, and return the results of all."""
+    layers = len(network.layers)
+    correct, rates, synops = 0, np.zeros(layers), np.zeros(layers)
+    rows = distributed.rows(len(samples.targets))
+    network.eval()
+    with torch.no_grad():
+        for start in range(rows.start, rows.stop, BATCH):
+            chosen = slice(start, min(start + BATCH, rows.stop))
+            spikes = torch.from_numpy(samples.spikes[chosen]).to(network.device).float()
+            emitted = network.layer_spikes(spikes)
+            predictions = emitted[-1].sum(2).argmax(1).cpu().numpy()
+            correct += int((predictions == samples.targets[chosen]).sum())
+            rates += [float(layer.double().mean()) * len(layer) for layer in emitted]
+            synops += network.layer_synops(spikes, emitted).double().sum(1).cpu().numpy()
+    sums = distributed.all_sum([correct, *rates, *synops])
+    values = [each / len(samples.targets) for each in sums]
+    return Validated(values[0], tuple(values[1 : layers + 1]), tuple(values[layers + 1 :]))
+
+
+def layer_warnings(rates: tuple[float, ...], epoch: int) -> list[str]:
+    """Return a sentence for each layer that is silent or saturated, by its rates."""
+    found = []
+    for index, rate in enumerate(rates):
+        state = "silent" if rate < SILENT_RATE else "saturated" if rate > SATURATED_RATE else ""
+        if state:
+            threshold = "lower" if state == "silent" else "higher"
+            found.append(
+                f"layer {index} is {state} after epoch {epoch} ({rate:.4f} spikes per neuron and "
+                f"step; the useful range is {SILENT_RATE} to {SATURATED_RATE}); give a lower "
+                f"--learning-rate, or a --network file with a {threshold} threshold"
+            )
+    return found
