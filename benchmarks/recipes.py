@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.pages import Table
 from neurodeploy import cli, tasks
-from neurodeploy.learning import loop, training
+from neurodeploy.learning import training
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.dataset import Dataset, digest
@@ -117,7 +117,7 @@ def train(data: TaskData, config: TrainConfig) -> dict[str, float]:
     """Train once and return what it came to on the validation samples."""
     began = time.process_time()
     started = training.start(data, config)
-    history = list(loop.run(started))
+    history = list(training.run(started))
     last, best = history[-1], history[started.best_epoch - 1]
     return {
         "accuracy_last": last.validation_accuracy,

@@ -150,7 +150,7 @@ def test_the_table_holds_medians_and_both_ratios():
 def test_an_epoch_of_a_task_is_a_step(tiny_training):
     trainer = har.EpochTrainer.__new__(har.EpochTrainer)
     trainer.training = tiny_training()
-    trainer.epochs = har.loop.run(trainer.training)
+    trainer.epochs = har.training.run(trainer.training)
     trainer.restart()
     trainer.step(0)
     trainer.step(1)

@@ -1,30 +1,46 @@
-"""Training to a budget: the law of the price by hand, and networks that keep to it as reported."""
+"""Training to a budget: the multiplier by hand, networks as reported, and the options."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from neurodeploy import train
 from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
-from neurodeploy.hw_sim.chips import choose, exactly
+from neurodeploy.hw_sim.chips import chip, exactly
 from neurodeploy.hw_sim.estimates import sample_energy
 from neurodeploy.hw_sim.placement import place
 from neurodeploy.hw_sim.workload import measure
-from neurodeploy.learning import loop, training
-from neurodeploy.learning.budget import AIM, ARRIVED, BEGIN, GAIN, PRICE_MAX, PUSH, Budget, Law
+from neurodeploy.learning import checkpoint, training
+from neurodeploy.learning.budget import (
+    AIM,
+    ARRIVED,
+    BEGIN,
+    INTEGRAL_GAIN,
+    MULTIPLIER_MAX,
+    PROPORTIONAL_GAIN,
+    Budget,
+    Multiplier,
+)
+from neurodeploy.learning.fit import budget_words
 from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
-from neurodeploy.tasks.task import encode_samples
+from neurodeploy.pages import history
 
 Make = Callable[..., training.Training]
-LOIHI2 = choose(("loihi2",), ())[0]
+Run = Callable[..., tuple[int, str, str]]
+LOIHI2 = chip("loihi2")
 
 
 def amount_of(budget: Budget | None) -> dict[str, Any]:
@@ -49,77 +65,66 @@ def to_budget(tiny_training: Make) -> Make:
 
 def trained(started: training.Training) -> training.Training:
     """Return a training after all its epochs."""
-    list(loop.run(started))
+    list(training.run(started))
     return started
 
 
 def reported(started: training.Training) -> tuple[Any, Any]:
-    """Return the integer network of the best epoch and its run on the validation windows."""
+    """Return the quantized network of the best epoch and its run on the validation samples."""
     network = quantize(best_checkpoint(started).network())
-    data = started.data
-    spikes = encode_samples(data.dataset, data.encoder, data.split.validation).spikes
-    return network, BACKENDS["fast"].run(network, spikes, RunOptions())
+    return network, BACKENDS["fast"].run(network, started.data.validation.spikes, RunOptions())
 
 
 def synops(network: Any, activity: Any) -> float:
-    """Return the SynOps of the mean sample, by loops over layers: spikes times neurons reached."""
+    """Return the SynOps per sample, by loops over layers: spikes times neurons reached."""
     senders = (activity.inputs, *activity.spikes)
     total = sum(sent.sum() * layer.neurons for sent, layer in zip(senders, network.layers))
     return float(total) / len(activity.inputs)
 
 
-# The law, by hand
+# The multiplier, by hand
 
 
-def test_the_limit_stays_away_falls_along_a_line_in_the_logarithm_and_stays() -> None:
-    law = Law(Budget(100.0))
-    assert law.limit(0.9) is None
-    law.unlimited = 400.0
-    middle = (BEGIN + ARRIVED) / 2
-    assert law.limit(BEGIN) == pytest.approx(400)
-    assert law.limit(middle) == pytest.approx(math.sqrt(400 * 100 * AIM))
-    assert law.limit(ARRIVED) == law.limit(1.0) == pytest.approx(100 * AIM)
+def test_the_limit_begins_late_falls_along_a_line_in_the_logarithm_and_stays() -> None:
+    multiplier = Multiplier(Budget(100.0))
+    assert multiplier.limit(0.9) is None
+    multiplier.initial_cost = 400.0
+    assert multiplier.limit(BEGIN) == pytest.approx(400)
+    assert multiplier.limit((BEGIN + ARRIVED) / 2) == pytest.approx(math.sqrt(400 * 100 * AIM))
+    assert multiplier.limit(ARRIVED) == multiplier.limit(1.0) == pytest.approx(100 * AIM)
+    multiplier.budget = Budget(1000.0)  # the limit never rises to a budget above the cost
+    assert multiplier.limit(BEGIN) == multiplier.limit(1.0) == pytest.approx(1000 * AIM)
 
 
-def test_the_limit_never_rises_to_a_budget_above_what_is_spent() -> None:
-    law = Law(Budget(1000.0), unlimited=400.0)
-    assert law.limit(BEGIN) == law.limit(1.0) == pytest.approx(1000 * AIM)
+def test_the_multiplier_integrates_the_logarithm_and_stays_in_its_range() -> None:
+    multiplier = Multiplier(Budget(100.0), initial_cost=400.0)
+    over, cost = math.log(2), 2 * 100 * AIM
+    for step in (1, 2):
+        expected = step * INTEGRAL_GAIN * over / 100 + PROPORTIONAL_GAIN * over
+        assert multiplier.step(1.0, cost, 100) == pytest.approx(expected)
+        assert multiplier.value == pytest.approx(step * INTEGRAL_GAIN * over / 100)
+    assert multiplier.was_active
+    multiplier = Multiplier(Budget(100.0), initial_cost=400.0)
+    assert multiplier.step(1.0, 1.0, 10) == multiplier.value == 0.0
+    assert not multiplier.was_active
+    assert multiplier.step(1.0, 1e9, 1) == multiplier.value == MULTIPLIER_MAX
 
 
-def test_the_price_follows_the_logarithm_and_pushes_back_at_once() -> None:
-    law = Law(Budget(100.0), unlimited=400.0)
-    over = math.log(2)
-    spent = 2 * 100 * AIM
-    assert law.step(1.0, spent, 100) == pytest.approx(GAIN * over / 100 + PUSH * over)
-    assert law.price == pytest.approx(GAIN * over / 100)
-    assert law.step(1.0, spent, 100) == pytest.approx(2 * GAIN * over / 100 + PUSH * over)
-    assert law.pressed
+def test_there_is_no_penalty_before_the_limit_begins() -> None:
+    multiplier = Multiplier(Budget(1.0))
+    assert multiplier.step(BEGIN / 2, 1e6, 10) == multiplier.value == 0.0
+    assert multiplier.initial_cost is None
+    assert multiplier.step(BEGIN, 1e6, 10) == 0.0
+    assert multiplier.initial_cost == 1e6
 
 
-def test_the_price_is_never_negative_and_has_a_highest() -> None:
-    law = Law(Budget(100.0), unlimited=400.0)
-    assert law.step(1.0, 1.0, 10) == law.price == 0.0
-    assert not law.pressed
-    assert law.step(1.0, 1e9, 1) == law.price == PRICE_MAX
-
-
-def test_nothing_has_a_price_before_the_limit_begins() -> None:
-    law = Law(Budget(1.0))
-    assert law.step(BEGIN / 2, 1e6, 10) == law.price == 0.0
-    assert law.unlimited is None
-    assert law.step(BEGIN, 1e6, 10) == 0.0
-    assert law.unlimited == 1e6
-
-
-def test_the_aim_follows_what_validation_samples_take_beside_training_samples() -> None:
-    law = Law(Budget(100.0))
-    law.validated(60.0, 50.0)
-    assert law.aim == pytest.approx(100 * AIM / 1.2)
+def test_the_target_follows_the_ratio_of_validation_to_training_samples() -> None:
+    assert Multiplier(Budget(100.0), ratio=1.2).target == pytest.approx(100 * AIM / 1.2)
 
 
 @pytest.mark.parametrize("amount", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_budget_of_nothing_is_refused(amount: float) -> None:
-    with pytest.raises(InputError, match=r"the budget is .* SynOps; give a number over 0"):
+    with pytest.raises(InputError, match=rf"the budget is {amount:g} SynOps; give a number over 0"):
         Budget(amount)
 
 
@@ -130,93 +135,192 @@ def test_a_budget_of_nothing_is_refused(amount: float) -> None:
 def test_a_budget_of_synops_is_met_within_5_percent_as_a_report_counts(
     to_budget: Make, share: float
 ) -> None:
-    free = trained(to_budget(None)).history[-1]
-    budget = share * sum(free.synops)
+    budget = share * sum(trained(to_budget(None)).history[-1].synops)
     started = trained(to_budget(Budget(budget)))
     network, activity = reported(started)
     best = started.history[started.best_epoch - 1]
-    assert synops(network, activity) == pytest.approx(best.spent)
+    assert synops(network, activity) == pytest.approx(best.cost)
     assert 0.95 * budget <= synops(network, activity) <= budget
     assert best.validation_accuracy == 1.0
+    assert all(layer.neurons < 20 for layer in network.layers)
+    labels = started.data.validation.labels
+    predictions = activity.spikes[-1].sum(2).argmax(1)
+    assert float(np.mean(predictions == labels)) == started.best_accuracy
 
 
 def test_a_budget_of_energy_is_met_within_5_percent_as_a_report_estimates(
     to_budget: Make,
 ) -> None:
     free = trained(to_budget(Budget(1e6, LOIHI2)))
-    best = free.history[free.best_epoch - 1]
-    budget = Budget(0.6 * (free.history[-1].spent or 0.0), LOIHI2)
-    started = trained(to_budget(budget))
+    budget = 0.6 * (free.history[-1].cost or 0.0)
+    started = trained(to_budget(Budget(budget, LOIHI2)))
     network, activity = reported(started)
     workload = measure(activity, place(network, LOIHI2))
     energy = 1e6 * sample_energy(workload, duration_s=exactly(1.0)).dynamic.value
-    best = started.history[started.best_epoch - 1]
-    assert energy == pytest.approx(best.spent)
-    assert 0.95 * budget.amount <= energy <= budget.amount
+    assert energy == pytest.approx(started.history[started.best_epoch - 1].cost)
+    assert 0.95 * budget <= energy <= budget
 
 
-def test_the_network_without_the_neurons_that_left_answers_as_it_was_validated(
-    to_budget: Make,
-) -> None:
-    free = sum(trained(to_budget(None)).history[-1].synops)
-    started = trained(to_budget(Budget(0.3 * free)))
-    network, activity = reported(started)
-    assert all(layer.neurons < 20 for layer in network.layers)
-    labels = started.data.dataset.labels[started.data.split.validation]
-    right = activity.spikes[-1].sum(2).argmax(1) == labels
-    assert float(np.mean(right)) == started.best_accuracy
-
-
-def test_a_budget_above_what_the_network_takes_presses_nothing(to_budget: Make) -> None:
-    rich = trained(to_budget(Budget(1e9)))
-    assert rich.thrift is not None
-    assert not rich.thrift.law.pressed
-    assert rich.thrift.law.price == 0.0
-    assert all(bool(alive.all()) for alive in rich.thrift.alive)
+def test_a_budget_above_the_cost_changes_nothing(to_budget: Make) -> None:
+    rich, free = trained(to_budget(Budget(1e9))), trained(to_budget(None))
+    assert rich.budget_pruner is not None
+    assert not rich.budget_pruner.multiplier.was_active
+    assert all(bool(mask.all()) for mask in rich.budget_pruner.masks)
     assert best_checkpoint(rich).architecture == rich.network.architecture
+    assert rich.history[-1].loss == pytest.approx(free.history[-1].loss)
 
 
 def test_a_training_to_a_budget_resumes_to_the_same_weights(to_budget: Make) -> None:
-    whole = to_budget(Budget(1500.0))
-    parts = to_budget(Budget(1500.0))
-    for _ in zip(range(15), loop.run(parts)):
-        pass
-    again = to_budget(Budget(1500.0))
-    training.restore(again, training.state(parts))
-    assert list(loop.run(again))[-1] == trained(whole).history[-1]
+    whole, parts, again = (to_budget(Budget(1500.0)) for _ in range(3))
+    list(itertools.islice(training.run(parts), 15))
+    again.restore(parts.state())
+    assert list(training.run(again))[-1] == trained(whole).history[-1]
     assert again.best_epoch == whole.best_epoch
     assert all(torch.equal(v, again.best[k]) for k, v in whole.best.items())
 
 
-def test_where_no_epoch_meets_the_budget_the_thriftiest_is_kept(to_budget: Make) -> None:
+def test_if_no_epoch_meets_the_budget_the_cheapest_is_kept(to_budget: Make) -> None:
     started = trained(to_budget(Budget(1.0)))
-    spent = [epoch.spent for epoch in started.history]
-    assert started.history[started.best_epoch - 1].spent == min(s for s in spent if s is not None)
+    costs = [epoch.cost for epoch in started.history if epoch.cost is not None]
+    assert started.history[started.best_epoch - 1].cost == min(costs)
 
 
-def test_what_no_training_saves_is_known_beforehand(to_budget: Make) -> None:
+def test_the_least_cost_is_that_of_the_input_on_one_neuron(to_budget: Make) -> None:
     started = to_budget(Budget(1.0))
-    data, thrift = started.data, started.thrift
-    assert thrift is not None
-    samples = encode_samples(data.dataset, data.encoder, data.split.validation)
-    arriving = samples.spikes.sum() / len(samples.labels)
-    assert thrift.least(samples) == pytest.approx(arriving)  # on one neuron
+    samples, pruner = started.data.validation, started.budget_pruner
+    assert pruner is not None
+    assert pruner.least(samples) == pytest.approx(samples.spikes.sum() / len(samples))
+    with pytest.raises(
+        InputError, match="synop_budget is 1 SynOps per sample, and the input alone"
+    ):
+        pruner.check_reachable(samples)
 
 
 def test_the_best_epoch_meets_the_budget_uses_it_and_then_is_the_most_accurate(
     to_budget: Make,
 ) -> None:
     started = to_budget(Budget(100.0))  # 30 epochs, the limit arrives in the 20th
-    epoch = next(loop.run(started))
-    told = [(1, 99.0, 0.99), (18, 98.0, 0.9), (20, 120.0, 1.0), (21, 90.0, 0.95), (22, 96.0, 0.8),
-            (23, 97.0, 0.85), (24, 97.0, 0.85)]  # fmt: skip
+    epoch = next(training.run(started))
     epochs = [
-        replace(epoch, epoch=number, spent=spent, validation_accuracy=accuracy)
-        for number, spent, accuracy in told
-    ]
-    best = max(epochs, key=lambda each: loop._rank(started, each))
-    assert best.epoch == 23
-    best = max(epochs[2:4], key=lambda each: loop._rank(started, each))
-    assert best.epoch == 21
-    over = [replace(each, spent=(each.spent or 0.0) + 100) for each in epochs]
-    assert max(over, key=lambda each: loop._rank(started, each)).epoch == 21
+        replace(epoch, epoch=number, cost=cost, validation_accuracy=accuracy)
+        for number, cost, accuracy in [
+            (1, 99.0, 0.99), (18, 98.0, 0.9), (20, 120.0, 1.0), (21, 90.0, 0.95),
+            (22, 96.0, 0.8), (23, 97.0, 0.85), (24, 97.0, 0.85),
+        ]
+    ]  # fmt: skip
+
+    def best(of: list[training.Epoch]) -> int:
+        return max(of, key=lambda each: training._quality(started, each)).epoch
+
+    assert best(epochs) == 23
+    assert best(epochs[2:4]) == 21
+    assert best([replace(each, cost=(each.cost or 0.0) + 100) for each in epochs]) == 21
+
+
+# The options
+
+
+@pytest.fixture
+def run(
+    uci_har_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    """Return a function that trains in an empty folder and gives exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
+
+    def command(*words: object, epochs: int = 1) -> tuple[int, str, str]:
+        capsys.readouterr()
+        line = ["--data", uci_har_folder, "--epochs", epochs, "--hidden", 12, 12]
+        line += ["--batch", 6, "--threads", 1, *words]
+        try:
+            code = train.main([str(word) for word in line])
+        except SystemExit as ended:  # of argparse
+            code = int(ended.code or 0)
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+def last_synops() -> float:
+    """Return the SynOps per validation sample after the last epoch of the run."""
+    lines = Path("runs/har/history.jsonl").read_text().splitlines()
+    return float(sum(json.loads(lines[-1])["synops"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        *[
+            ((f"{option}={value}",), f"'{value}' is no number over 0")
+            for option in ("--synop-budget", "--energy-budget-uj")
+            for value in ("0", "-5", "nan", "much")
+        ],
+        (("--prune=1",), "'1' is no share from 0 to below 1"),
+        (("--prune=half",), "'half' is no share from 0 to below 1"),
+        (("--weight-bits", 5), "--weight-bits: invalid choice: "),
+        (("--synop-budget", 9, "--energy-budget-uj", 1), "not allowed with argument --synop"),
+        (("--energy-budget-uj", 1, "--chip", "loihi3"), "--chip: invalid choice: 'loihi3'"),
+        (("--chip", "loihi2"), "--energy-budget-uj, which is missing"),
+        (
+            ("--energy-budget-uj", 1, "--chip", "loihi1", "--chip", "loihi2"),
+            "takes one chip, not 2",
+        ),
+        (("--energy-budget-uj", 0.01), "0.01 µJ of dynamic energy on loihi2 per sample, and the"),
+        (("--synop-budget", 1.5), "synop_budget is 1.5 SynOps per sample, and the input alone"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_before_training(
+    run: Run, words: tuple[object, ...], message: str
+) -> None:
+    code, _, err = run(*words)
+    assert code == 2
+    assert err.count("error: ") == 1
+    assert message in err
+    assert "epoch" not in err.partition("error: ")[0]
+    assert not Path("runs/har/model.pt").exists()
+
+
+def test_a_budget_that_is_met_is_reported_with_the_remaining_neurons(run: Run) -> None:
+    assert run(epochs=6)[0] == 0
+    code, _, err = run("--synop-budget", round(0.5 * last_synops()), epochs=24)
+    assert code == 0
+    assert "SynOps per sample on the validation samples" in err
+    assert "of 12 hidden neurons" in err
+    assert checkpoint.load(Path("runs/har/model.pt")).architecture.sizes[1] < 12
+    code, _, err = run("--synop-budget", 2e6, "--resume", epochs=24)
+    assert code == 2
+    assert "another budget (--synop-budget or --energy-budget-uj)" in err
+
+
+def test_a_budget_that_no_epoch_met_ends_with_1_and_keeps_the_nearest(run: Run) -> None:
+    assert run()[0] == 0
+    budget = round(0.6 * last_synops())
+    code, out, err = run("--synop-budget", budget)
+    assert code == 1
+    assert f"warning: no epoch met the budget of {budget:,} SynOps per sample" in err
+    assert "Next:" in out
+    assert Path("runs/har/model.pt").exists()
+
+
+@pytest.mark.parametrize(("cost", "is_noted"), [(940.0, True), (950.0, False), (1000.0, False)])
+def test_a_cost_over_a_twentieth_below_the_budget_is_noted(cost: float, is_noted: bool) -> None:
+    pruner: Any = SimpleNamespace(multiplier=Multiplier(Budget(1000.0), was_active=True))
+    sentence = budget_words(pruner, cost, "3 of 9")
+    assert f"{cost / 1000:.1%} of the budget, with 3 of 9 hidden neurons" in sentence
+    assert ("over 5% below it" in sentence) == is_noted
+    pruner.multiplier.was_active = False
+    assert "which changed nothing" in budget_words(pruner, cost, "9 of 9")
+    assert Budget(3000.5).words() == "3,000.5 SynOps"
+
+
+def test_pruned_weights_are_noted_to_be_stored_as_zeros(run: Run) -> None:
+    code, _, err = run("--prune", 0.5, "--weight-bits", 4)
+    assert code == 0
+    assert "note: pruned weights are zeros, which Intel's compiler stores" in err
+    saved = checkpoint.load(Path("runs/har/model.pt"))
+    assert {layer.weight_bits for layer in saved.architecture.layers} == {4}
+    weight = saved.weights["blocks.0.synapse.weight"]
+    assert float((weight == 0).float().mean()) == pytest.approx(0.5, abs=0.01)

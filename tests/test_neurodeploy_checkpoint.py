@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +22,7 @@ from neurodeploy.models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-UNREADABLE = "is no checkpoint of neurodeploy: it cannot be read; train again"
-ANOTHER = "is no checkpoint of neurodeploy; give the model.pt that train wrote"
-CODE = (
-    "is no checkpoint of neurodeploy: it holds code, which is not run; give a file that train wrote"
-)
-OTHER = "is no checkpoint of neurodeploy; for a network of your own see docs/own-network.md"
+NOT_ONE = "is not a checkpoint of neurodeploy"
 
 
 @pytest.fixture
@@ -57,7 +54,7 @@ def refusal(path: Path) -> str:
     return text.removeprefix(f"{path} ")
 
 
-def rewrite(path: Path, change) -> None:
+def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
     """Change the values in a checkpoint file."""
     values = torch.load(path, weights_only=True)
     change(values)
@@ -83,61 +80,37 @@ def test_the_network_of_a_checkpoint_spikes_as_before(trained, saved, draw_spike
     assert all(torch.equal(one, other) for one, other in zip(given, expected))
 
 
-def test_a_missing_file_is_refused(tmp_path):
-    message = "does not exist; give the path of a .pt file that train wrote"
-    assert refusal(tmp_path / "model.pt") == message
-
-
-def test_a_folder_is_refused(tmp_path):
-    assert refusal(tmp_path) == "is a folder; give the path of a .pt file that train wrote"
-
-
-@pytest.mark.parametrize("content", [b"\x80\x04", b"\x80\x02}q\x00(", b"PK\x03\x04"])
-def test_what_begins_as_a_torch_file_and_is_none_is_refused(tmp_path, content):
-    path = tmp_path / "model.pt"
-    path.write_bytes(content)
-    assert refusal(path) == UNREADABLE
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    assert refusal(tmp_path / "model.pt").startswith("does not exist; give the path")
+    assert refusal(tmp_path).startswith("is a folder; give the path")
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"accuracy,0.9\n", b"# Read me\n", b"\x89PNG\r\n\x1a\n", bytes(range(256))]
+    ("content", "way_out"),
+    [
+        *[(each, "train again") for each in (b"\x80\x04", b"\x80\x02}q\x00(", b"PK\x03\x04")],
+        *[(each, "model.pt") for each in (b"", b"accuracy,0.9\n", b"\x89PNG\r\n\x1a\n")],
+        (b"\x89HDF\r\n\x1a\n", "neurodeploy.load"),
+    ],
 )
-def test_a_file_of_another_kind_asks_for_the_model_and_no_training(tmp_path, content):
+def test_a_file_of_another_kind_is_refused_with_a_way_out(tmp_path, content, way_out):
     path = tmp_path / "other.txt"
     path.write_bytes(content)
     text = refusal(path)
-    assert "no checkpoint" in text
-    assert "model.pt" in text
-    assert "train again" not in text
-
-
-def test_a_netx_file_is_named_and_how_it_is_read(dense):
-    text = refusal(Path("dense.net"))
-    assert "netx" in text
-    assert "neurodeploy.load" in text
-    assert "neurodeploy.report dense.net" in text
-
-
-def whole_state(path: Path) -> None:
-    checkpoint.save_values({"format": checkpoint.STATE_FORMAT, "version": 2}, path)
+    assert "not a checkpoint" in text
+    assert way_out in text
 
 
 @pytest.mark.parametrize("length", [0, 10, 2000])
-def test_a_broken_model_beside_a_whole_state_is_written_anew_from_it(saved, length):
+def test_a_broken_model_beside_a_whole_state_is_written_again_from_it(saved, length):
     state = saved.with_name("resume.pt")
-    whole_state(state)
+    checkpoint.save_values({"format": checkpoint.STATE_FORMAT, "version": 3}, state)
+    assert str(saved) in refusal(state)
     saved.write_bytes(saved.read_bytes()[:length])
     text = refusal(saved)
-    assert f"train --resume writes it anew from {state}" in text
-    assert "train again" not in text
-    state.write_bytes(state.read_bytes()[:-40])  # which is broken as well
+    assert f"train --resume writes it again from {state}" in text
+    state.write_bytes(state.read_bytes()[:-40])  # now it is broken as well
     assert "--resume" not in refusal(saved)
-
-
-def test_the_state_of_a_training_names_the_model_beside_it(saved):
-    state = saved.with_name("resume.pt")
-    whole_state(state)
-    assert str(saved) in refusal(state)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -148,7 +121,7 @@ def test_a_file_cut_short_is_refused(saved, legacy):
     content = saved.read_bytes()
     for length in (1, 10, 100, 500, len(content) // 2, len(content) - 100, len(content) - 1):
         saved.write_bytes(content[:length])
-        assert refusal(saved) in (UNREADABLE, CODE, ANOTHER)
+        assert refusal(saved).startswith(NOT_ONE)
 
 
 def test_a_file_with_flipped_bytes_is_loaded_or_refused(saved):
@@ -178,7 +151,7 @@ class Hostile:
         return os.system, (f"touch {self.marker}",)
 
 
-@pytest.mark.parametrize("form", ["torch", "legacy torch", "inside", "pickle"])
+@pytest.mark.parametrize("form", ["torch", "legacy torch", "inside", "pickle", "module"])
 def test_code_in_a_file_is_refused_and_not_run(saved, tmp_path, form):
     marker, path = tmp_path / "ran", tmp_path / "hostile.pt"
     hostile = Hostile(marker)
@@ -187,28 +160,24 @@ def test_code_in_a_file_is_refused_and_not_run(saved, tmp_path, form):
         torch.save({**values, "training": {"seed": hostile}}, path)
     elif form == "pickle":
         path.write_bytes(pickle.dumps(hostile, protocol=2))
+    elif form == "module":
+        torch.save(torch.nn.Linear(2, 3), path)
     else:
         torch.save(hostile, path, _use_new_zipfile_serialization=form == "torch")
-    assert refusal(path) == CODE
+    assert "it holds code, which is not run" in refusal(path)
     assert not marker.exists()
-
-
-def test_a_pickled_module_is_refused(tmp_path):
-    torch.save(torch.nn.Linear(2, 3), tmp_path / "module.pt")
-    assert refusal(tmp_path / "module.pt") == CODE
 
 
 def test_another_programs_state_dict_is_refused(trained, tmp_path):
     for values in (dict(trained.weights), torch.zeros(3), {"format": "another", "version": 1}):
         torch.save(values, tmp_path / "other.pt")
-        assert refusal(tmp_path / "other.pt") == OTHER
+        assert "own-network" in refusal(tmp_path / "other.pt")
 
 
 @pytest.mark.parametrize("version", [1, 4])
 def test_another_version_is_refused(saved, version):
     rewrite(saved, lambda values: values.update(version=version))
-    way_out = "train again, or use the program that wrote it"
-    assert refusal(saved) == f"has version {version} and this program reads 2 and 3; {way_out}"
+    assert refusal(saved).startswith(f"has version {version} and this program reads 2 and 3; ")
 
 
 def first_layer(values):
@@ -216,51 +185,33 @@ def first_layer(values):
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "named"),
     [
-        (lambda v: v.pop("architecture"), "'architecture' is missing"),
-        (lambda v: v.pop("training"), "'training' is missing"),
-        (lambda v: v.update(weights=None), "'NoneType' object is not iterable"),
-        (lambda v: v["architecture"].pop("layers"), "no 'layers'"),
-        (lambda v: v["architecture"].update(sizes=3), "unknown field 'sizes'"),
-        (lambda v: first_layer(v).update(neurons=10**9), "layers[0].neurons is 1000000000"),
-        (lambda v: first_layer(v).update(threshold=-1.0), "threshold is -1.0"),
+        (lambda v: v.pop("architecture"), "'architecture'"),
+        (lambda v: v.pop("training"), "'training'"),
+        (lambda v: v.update(weights=None), "weights"),
+        (lambda v: v["architecture"].pop("layers"), "layers"),
+        (lambda v: v["architecture"].update(sizes=3), "'sizes'"),
+        (lambda v: first_layer(v).update(neurons=10**9), "65,535"),
+        (lambda v: first_layer(v).update(threshold=-1.0), "threshold"),
         (lambda v: v["task"].pop("class_names"), "the task description is damaged"),
         (lambda v: v["task"].update(dt_ms=torch.ones(1)), "the task description is damaged"),
         (lambda v: v["training"].update(seed=torch.ones(1)), "Tensor is not JSON serializable"),
     ],
 )
-def test_a_damaged_field_is_named(saved, change, reason):
+def test_a_damaged_field_is_named(saved, change, named):
     rewrite(saved, change)
     text = refusal(saved)
     assert text.startswith("is a damaged checkpoint (")
-    assert reason in text
+    assert named in text
     assert text.endswith("; train again")
 
 
-def weights_refusal(given: Checkpoint, **changed) -> str:
-    with pytest.raises(InputError) as error:
-        replace(given, weights={**given.weights, **changed}).network()
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def test_weights_of_other_shapes_are_refused(trained):
-    name = "blocks.0.synapse.weight"
-    text = weights_refusal(trained, **{name: torch.zeros(8, 4, 1, 1, 1)})
-    assert re.fullmatch(
-        rf"the weights do not fit the architecture \(size mismatch for {name}: .*\); train again",
-        text,
-    )
-
-
-@pytest.mark.parametrize("value", [None, "weights", 3])
-def test_weights_that_are_no_tensors_are_refused(trained, value):
-    text = weights_refusal(trained, **{"blocks.0.synapse.weight": value})
-    assert text.startswith("the weights do not fit the architecture (")
-
-
-def test_missing_and_unknown_weights_are_refused(trained):
+@pytest.mark.parametrize("value", [torch.zeros(8, 4, 1, 1, 1), None, "weights", 3])
+def test_weights_that_do_not_fit_are_refused(trained, value):
+    weights = {**trained.weights, "blocks.0.synapse.weight": value}
+    with pytest.raises(InputError, match="the weights do not fit the architecture"):
+        replace(trained, weights=weights).network()
     weights = dict(trained.weights)
     weights["blocks.7.synapse.weight"] = weights.pop("blocks.1.synapse.weight")
     with pytest.raises(InputError, match="do not fit the architecture"):
@@ -272,8 +223,8 @@ def test_missing_and_unknown_weights_are_refused(trained):
 def test_weights_that_are_not_finite_are_refused(trained, name, value):
     values = trained.weights[name].clone()
     values.view(-1)[2] = value
-    text = weights_refusal(trained, **{name: values})
-    assert text == f"{name} holds a value that is not finite; train again"
+    with pytest.raises(InputError, match=f"^{name} holds a value that is not finite"):
+        replace(trained, weights={**trained.weights, name: values}).network()
 
 
 def test_a_folder_that_cannot_be_written_is_refused(trained, tmp_path):
@@ -297,4 +248,3 @@ def test_an_interrupted_save_leaves_the_old_file(trained, saved, monkeypatch, er
         checkpoint.save(replace(trained, training={"seed": 2}), saved)
     assert saved.read_bytes() == before
     assert [file.name for file in saved.parent.iterdir()] == ["model.pt"]
-    assert checkpoint.load(saved).training["seed"] == 1

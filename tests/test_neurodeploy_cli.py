@@ -339,12 +339,12 @@ def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from neurodeploy.learning import loop
+    from neurodeploy.learning import training
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "epoch_parts", interrupted)
+    monkeypatch.setattr(training, "epoch_parts", interrupted)
     words = ["--data", str(uci_har_folder), "--out", str(tmp_path / "run"), "--batch", "4"]
     assert train.main(words) == 130
     said = capsys.readouterr().err.splitlines()[-1]

@@ -58,8 +58,8 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
     ("damage", "words", "message"),
     [
         (Path.unlink, ("export", MODEL), "runs/har/model.pt does not exist; give the path of a"),
-        (cut_short, ("export", MODEL), "runs/har/model.pt is no checkpoint of neurodeploy: it can"),
-        (of_somebody_else, ("export", MODEL), "runs/har/model.pt is no checkpoint of neurodeploy"),
+        (cut_short, ("export", MODEL), "runs/har/model.pt is not a checkpoint of neurodeploy: it"),
+        (of_somebody_else, ("export", MODEL), "runs/har/model.pt is not a checkpoint"),
         (nothing, ("export", MODEL, "--out", MODEL), "--out is runs/har/model.pt; give"),
         (nothing, ("export", MODEL, "--out", "data"), "--out is data; give"),
         (nothing, ("export", MODEL, "--data", "runs"), "runs holds no known data set, down to 3"),
@@ -75,7 +75,7 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (nothing, ("train", "--data", "no"), "no is not a folder; unpack a data set and give its"),
         (nothing, ("train", "--out", "data/train/y_train.txt"), "data/train/y_train.txt cannot be"),
         (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (it is no"),
-        (nothing, ("train",), "the batch is 32 but there are 12 training windows; give a"),
+        (nothing, ("train",), "the batch is 32 but there are 12 training samples; give a"),
         (nothing, ("train", *SMALL, "--device", "gpu"), "the device 'gpu' cannot be used ("),
         (
             nothing,

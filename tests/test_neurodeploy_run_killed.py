@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from neurodeploy.learning import checkpoint
-from neurodeploy.learning.run_folder import FORMAT, READABLE
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,7 +21,7 @@ LIMIT_S = 1200
 def contents(folder: Path) -> tuple[Any, ...]:
     """Return all that a run leaves for others and for its resumption, but for the seconds."""
     kept = checkpoint.load(folder / "model.pt")
-    state = checkpoint.load_values(folder / "resume.pt", FORMAT, READABLE)
+    state = checkpoint.load_values(folder / "resume.pt", checkpoint.STATE_FORMAT)
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     for row in (*rows, *state["history"]):
         row["seconds"] = None

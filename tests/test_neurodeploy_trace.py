@@ -100,11 +100,11 @@ def test_rates_in_training_come_from_the_file_or_not_at_all(kept, rates):
 
 
 def test_a_training_keeps_its_rates(tiny_training):
-    from neurodeploy.learning import loop
+    from neurodeploy.learning import training
     from neurodeploy.learning.run_folder import best_checkpoint
 
     started = tiny_training(epochs=2)
-    epochs = list(loop.run(started))
+    epochs = list(training.run(started))
     best = epochs[started.best_epoch - 1]
     assert best_checkpoint(started).training["training_rates"] == list(best.rates)
 
