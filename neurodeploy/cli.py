@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 
 from neurodeploy.models.errors import BackendError, InputError
-from neurodeploy.progress import progress_bar as progress
+from neurodeploy.progress import progress_bar
 
 if TYPE_CHECKING:
     from neurodeploy.hw_sim.chips import Chip
@@ -41,6 +41,10 @@ class Main(Protocol):
     """A command: takes its arguments, or those of the process, and returns an exit code."""
 
     def __call__(self, argv: Sequence[str] | None = None) -> int: ...
+
+
+progress = progress_bar
+"""The progress bar of all commands."""
 
 
 def say(message: str) -> None:

@@ -310,7 +310,7 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
             f"{share:.1%}; train longer or with a lower learning rate"
         )
     saved = best_checkpoint(started)
-    notes, failures = [ZEROS_ARE_STORED] if started.config.prune else [], []
+    notes, failures = [ZEROS_ARE_STORED] if started.config.prune else [], list[str]()
     if started.budget_pruner is not None:
         cost, pruner = best.cost or 0.0, started.budget_pruner
         is_met = pruner.multiplier.budget.is_met(cost)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -88,7 +88,8 @@ def _prune(weight: Tensor, exists: Tensor, share: float) -> None:
     """Set the smallest existing weights to zero, but at least one stays; and all others."""
     values = weight[exists]
     count = min(round(share * len(values)), max(len(values) - 1, 0))
-    pruned = prune.L1Unstructured(count).compute_mask(values, torch.ones_like(values))
+    method: Any = prune.L1Unstructured(count)
+    pruned = method.compute_mask(values, torch.ones_like(values))
     weight[exists] = values.masked_fill(pruned == 0, 0)
     weight[~exists] = 0
 

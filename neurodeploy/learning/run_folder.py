@@ -380,7 +380,7 @@ SENTENCES: Final = {
 """Differences that "NAME BEFORE instead of NOW" does not describe."""
 
 OF_LAYER, NUM_LAYERS = " of layer ", "number of layers"
-OF_LAYERS: Final = {"--weight-bits": "weight_bits", "--delays": ("delays", "max_delay")}
+OF_LAYERS: Final = {"--weight-bits": ("weight_bits",), "--delays": ("delays", "max_delay")}
 """Options that change a field of every layer."""
 
 MOST: Final = 4
@@ -405,7 +405,7 @@ def differences(saved: Any, current: dict[str, Any]) -> list[str]:
             old, new = old_network.get(name), new_network.get(name)
             if old == new:
                 continue
-            option = next((o for o, field in OF_LAYERS.items() if name.startswith(field)), "")
+            option = next((o for o, fields in OF_LAYERS.items() if name.startswith(fields)), "")
             words = f"{option} {old} instead of {new}"
             if not option:
                 option = "--network"

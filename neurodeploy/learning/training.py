@@ -37,6 +37,7 @@ from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.pruning import WeightPruner
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.schema import convert
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Advance, Samples
 from neurodeploy.tasks.task import TaskData, encode_samples
@@ -135,10 +136,7 @@ class Training:
         try:
             self.network.load_state_dict(values["network"])
             self.optimizer.load_state_dict(values["optimizer"])
-            self.history = [
-                Epoch(**{k: tuple(v) if isinstance(v, list) else v for k, v in epoch.items()})
-                for epoch in values["history"]
-            ]
+            self.history = convert(values["history"], list[Epoch])
             self.best, self.best_epoch = values["best"], values["best_epoch"]
             if self.budget_pruner is not None:
                 self.budget_pruner.restore(values["budget_pruner"])
