@@ -56,7 +56,7 @@ def _import_slayer() -> Any:
         del sys.modules[_UNUSED]
 
 
-slayer = _import_slayer()
+slayer: Any = _import_slayer()
 
 INPUT: Final[Any] = slayer.block.cuba.Input
 DENSE: Final[Any] = slayer.block.cuba.Dense

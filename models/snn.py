@@ -243,7 +243,7 @@ def _fired(block: Any, inputs: Tensor, delayed: bool) -> tuple[Tensor, Tensor]:
         feedback = own.pre_hook_fx(own.weight).flatten(1)
     bias = None if neuron.norm is None else _each_neuron(neuron.norm.rounded, neurons)
     learned = (neuron.current_decay, neuron.voltage_decay) if neuron.requires_grad else ()
-    of_decays = [_each_neuron(d, neurons) for d in learned] or [None, None]
+    of_decays: list[Any] = [_each_neuron(d, neurons) for d in learned] or [None, None]
     plain = feedback is None and bias is None and not learned
     at_once = delays if plain and delayed else None
     dynamics = dynamics_of(block, neurons)
@@ -261,9 +261,10 @@ def _each_neuron(values: Tensor, neurons: int) -> Tensor:
 def dynamics_of(block: Any, neurons: int) -> Dynamics:
     """Return the constants of a block's neurons as the kernels take them."""
     neuron = block.neuron
-    retained = (np.repeat(loihi.DECAY_ONE - d, neurons // len(d)) for d in decays(block))
+    current, voltage = (np.repeat(loihi.DECAY_ONE - d, neurons // len(d)) for d in decays(block))
     return Dynamics(
-        *retained,
+        current,
+        voltage,
         neuron.v_th_mant,
         centre=neuron.threshold + neuron.threshold_eps,
         slope=neuron.tau_rho * slayer.neuron.cuba.TAU_RHO_MULT,

@@ -18,7 +18,7 @@ import torch
 from benchmarks.peers import measuring
 from neurodeploy import task
 from neurodeploy.cli import keep_freed_memory
-from neurodeploy.learning import loop, training
+from neurodeploy.learning import training
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.tasks.task import TaskData
 
@@ -33,7 +33,7 @@ class EpochTrainer:
 
     def __init__(self, data: TaskData, config: TrainConfig) -> None:
         self.training = training.start(data, config)
-        self.epochs = loop.run(self.training)
+        self.epochs = training.run(self.training)
 
     def restart(self) -> None:
         """Go on: epochs take the same time."""
