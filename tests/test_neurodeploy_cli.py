@@ -170,17 +170,6 @@ def test_one_is_singular_and_none_is_not() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_says_in_one_way_what_holds_without_an_option(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        listing.main([name, *["--help"]])
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "when not given" in shown
-    assert "if not given" not in shown
-
-
 def test_the_next_command_can_be_pasted_into_a_shell() -> None:
     assert cli.next_command("export", Path("a b/model.pt"), data=Path("UCI HAR")) == (
         "python -m neurodeploy.export 'a b/model.pt' --data 'UCI HAR'"
