@@ -53,7 +53,7 @@ def test_one_command_goes_the_whole_way_and_three_go_the_same(
     assert "Estimates per sample" in out
     assert lines[-3].startswith("Done in ")
     assert lines[-2].startswith("  python -m neurodeploy.report ")
-    known = ("Training 33-8-6 on 12 windows of ", "epoch  1: loss ", "warning: ", "note: ")
+    known = ("Training 33-8-6 on 12 samples of ", "epoch  1: loss ", "warning: ", "note: ")
     assert all(line.startswith(known) for line in err.splitlines())
     names = {
         "model.pt", "model.net", "resume.pt", "history.jsonl", "history.png", "report.html",
