@@ -131,7 +131,7 @@ def _features(case: Case) -> Iterator[str]:
     network = case.network
     yield f"{len(network.layers)} layers"
     yield f"{len(case.spikes)} samples"
-    yield f"answer from {network.readout}"
+    yield f"readout of {network.readout}"
     if not case.spikes.any():
         yield "silent input"
     elif case.spikes.all():
@@ -182,7 +182,7 @@ def _neuron_features(layer: Layer) -> Iterator[str]:
             yield f"bias of {NEURONS[type(neuron)]}"
         if values.size > 1:
             channel = len(layer.shape) == 3 and values.size == layer.shape[0]
-            yield f"{kind} a {'channel' if channel else 'neuron'}"
+            yield f"{kind} per {'channel' if channel else 'neuron'}"
         if kind == "decay":
             yield from (f"decay of {n}" for n in (0, loihi.DECAY_ONE) if (values == n).all())
     if isinstance(neuron, CubaLif) and neuron.threshold in (0, loihi.THRESHOLD_MAX):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -186,6 +187,19 @@ def shipped() -> Callable[[str], Path]:
         return Path(entry.locate())
 
     return find
+
+
+@pytest.fixture(scope="session")
+def stock_netx() -> Callable[[Path], None]:
+    """Return a function that runs the networks of a folder with lava-dl; see `stock_netx.py`."""
+    from neurodeploy.hw_sim.simulators.process import Job, run_job
+
+    def run(folder: Path) -> None:
+        shutil.copy(Path(__file__).with_name("stock_netx.py"), folder)
+        steps = sum(np.load(each).shape[-1] for each in folder.glob("*.npy"))
+        run_job(Job("stock_netx", folder, "Stock netx", steps, 600.0))
+
+    return run
 
 
 @pytest.fixture

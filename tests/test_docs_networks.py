@@ -45,11 +45,11 @@ def test_the_example_trains_and_spikes_as_its_integers_do(one_torch_thread, draw
     for name, values in network.named_parameters():
         if name.endswith("synapse.weight"):
             values.data *= 2
-    twin = quantize(network.eval())
-    found = check_equivalence(network, twin, spikes)
+    quantized = quantize(network.eval())
+    found = check_equivalence(network, quantized, spikes)
     assert found.equal
     assert found.num_spikes > 500
-    assert np.unique(twin.layers[1].weight).size <= 64
+    assert np.unique(quantized.layers[1].weight).size <= 64
 
 
 @pytest.mark.parametrize("width", [WIDEST, NARROWEST])

@@ -13,7 +13,6 @@ import torch
 
 from neurodeploy.export import netx, rules
 from neurodeploy.hw_sim.simulators import fast
-from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.blocks import slayer
 from neurodeploy.models.lava_compat import from_lava, to_lava
 from neurodeploy.models.layers import ConvLayer, DenseLayer, RecurrentLayer
@@ -44,50 +43,6 @@ CONVOLUTIONS = {
 
 ON_STOCK = ("kernel", "all of it")
 """Those that run on stock netx as well, which takes seconds each."""
-
-STOCK_NETX = '''
-"""Run every network of the job with stock lava-dl on its input; say of each what went wrong."""
-
-import sys
-
-import numpy as np
-
-from neurodeploy.hw_sim.simulators.process import work
-from neurodeploy.models import lava_compat
-from neurodeploy.models.blocks import slayer  # in half the time that netx would take for it
-
-lava_compat.prepare()
-
-from lava.lib.dl.netx import hdf5
-from lava.magma.core.run_conditions import RunSteps
-from lava.magma.core.run_configs import Loihi2SimCfg
-from lava.proc.io import sink, source
-
-
-def run(job, watch):
-    for path in sorted(job.glob("*.net")):
-        values = np.load(path.with_suffix(".npy"))
-        try:
-            network = hdf5.Network(net_config=str(path))
-        except Exception as error:
-            path.with_suffix(".txt").write_text(type(error).__name__)
-            continue
-        sender = source.RingBuffer(data=values)
-        receiver = sink.RingBuffer(shape=network.out.shape, buffer=values.shape[-1])
-        sender.s_out.connect(network.inp)
-        network.out.connect(receiver.a_in)
-        config = Loihi2SimCfg(select_tag="fixed_pt")
-        sender.create_runtime(config)
-        watch.runtime = sender.runtime
-        sender.run(condition=RunSteps(num_steps=values.shape[-1]), run_cfg=config)
-        np.save(path.with_suffix(".out"), receiver.data.get())
-        watch.runtime = None
-        sender.stop()
-
-
-if __name__ == "__main__":
-    work(run, sys.argv[1])
-'''
 
 
 def spikes_for(network):
@@ -160,10 +115,9 @@ def convolution(name, path):
 
 
 @pytest.fixture(scope="module")
-def stock(own, tmp_path_factory):
+def stock(own, tmp_path_factory, stock_netx):
     """Run all in one process of stock netx; return what it gave, or the name of its error."""
     job = tmp_path_factory.mktemp("stock")
-    (job / "stock_faults.py").write_text(STOCK_NETX)
     for name in ON_STOCK:
         convolution(name, job / f"{name}.net")
     for name, network in own.items():
@@ -176,10 +130,10 @@ def stock(own, tmp_path_factory):
         network = netx.read(path)
         values = spikes_for(network)[0].astype(int)
         np.save(path.with_suffix(".npy"), to_lava(values, network.layers[0].input_shape))
-    run_job(Job("stock_faults", job, "Stock netx", STEPS * len(files), 300.0))
+    stock_netx(job)
 
     def result(name):
-        network, error = netx.read(job / f"{name}.net"), job / f"{name}.txt"
+        network, error = netx.read(job / f"{name}.net"), job / f"{name}.error"
         if error.exists():
             return network, error.read_text()
         given = np.load(job / f"{name}.out.npy")

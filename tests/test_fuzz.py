@@ -98,13 +98,13 @@ def test_states_overflow_in_every_way(survey: Survey) -> None:
     "name",
     [
         "1 layers", "2 layers", "3 layers", "4 layers", "1 samples", "2 samples", "3 samples",
-        "answer from spikes", "answer from voltage", "answer from values", "average of groups",
+        "readout of spikes", "readout of voltage", "readout of values", "average of groups",
         "silent input", "saturated input", "graded input", "dense layer after images",
         "convolution with stride", "convolution with padding", "convolution with dilation",
         "convolution in groups", "kernel not square", "image not square", "weights all zero",
-        "weights at both extremes", "weights all -2^k", "bias of CUBA LIF", "bias a neuron",
-        "bias of sigma-delta with ReLU", "decay of 0", "decay of 4096", "decay a neuron",
-        "decay a channel", "threshold of 0", "threshold of 131071", "spike_exp of 0",
+        "weights at both extremes", "weights all -2^k", "bias of CUBA LIF", "bias per neuron",
+        "bias of sigma-delta with ReLU", "decay of 0", "decay of 4096", "decay per neuron",
+        "decay per channel", "threshold of 0", "threshold of 131071", "spike_exp of 0",
         "state_exp of 7",
     ],
 )  # fmt: skip

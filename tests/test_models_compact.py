@@ -1,4 +1,4 @@
-"""Networks without the neurons that cannot matter: smaller, and the same in every answer."""
+"""Networks without the neurons that cannot matter: smaller, with the same spikes."""
 
 from __future__ import annotations
 
@@ -72,21 +72,14 @@ def test_neurons_that_nothing_reaches_or_that_reach_nothing_leave_no_trace(kind:
     assert quantize(smaller).layers[0].neurons == 7
 
 
-def test_a_network_whose_neurons_all_matter_stays_as_it_is() -> None:
+def test_neurons_that_matter_stay_one_at_least() -> None:
     network = made(*kinds()["biases and decays"])
     weights = compacted(network).state_dict()
     for name, values in network.state_dict().items():
         assert name.endswith("spike_state") or torch.equal(values, weights[name])
-
-
-def test_a_neuron_with_a_bias_alone_fires_and_stays() -> None:
-    network = made(*kinds()["biases and decays"])
     network.layers[0].synapse.weight.data[2] = 0
-    network.layers[0].neuron.norm.values.data[2] = 0.5
+    network.layers[0].neuron.norm.values.data[2] = 0.5  # a bias alone makes it fire
     assert needed_neurons(network)[0].all()
-
-
-def test_a_layer_keeps_one_neuron_at_the_least() -> None:
     network = made(*kinds()["dense"])
     network.layers[0].synapse.weight.data[:] = 0
     assert compacted(network).architecture.sizes == (6, 1, 8, 4)

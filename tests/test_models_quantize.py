@@ -1,7 +1,8 @@
-"""Quantization: the integers that SLAYER computes with, proved spike by spike, or a refusal."""
+"""Quantization: the integers that SLAYER computes with, compared spike by spike, or a refusal."""
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,6 @@ from neurodeploy.models.blocks import layer_spikes, slayer
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.models.quantize import quantize
-from neurodeploy.models.snn import Architecture, SlayerNetwork
 from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = [
@@ -74,18 +74,17 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("neuron", [NEURON, PER_NEURON], ids=["shared", "per neuron"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_integers_spike_as_slayer_does(user_network, draw_spikes, variant, neuron):
+def test_integers_spike_as_slayer_does(user_network, draw_spikes, variant):
     network = user_network(
-        Dense(neuron, 7, 12, **VARIANTS[variant]()),
-        Dense(neuron, 12, 11, delay=True),
+        Dense(NEURON, 7, 12, **VARIANTS[variant]()),
+        Dense(PER_NEURON, 12, 11, delay=True),
         Dense(NEURON, 11, 4),
     )
     before = {name: values.clone() for name, values in network.state_dict().items()}
     quantized = quantize(network)
-    assert all(torch.equal(v, before[name]) for name, v in network.state_dict().items())
     assert before.keys() == network.state_dict().keys()
+    assert all(torch.equal(v, before[name]) for name, v in network.state_dict().items())
     assert network.blocks[0].synapse.weight_norm_enabled == (variant == "weight_norm")
     found = check_equivalence(network, quantized, draw_spikes(6, 7, 100))
     assert found.equal, found.first
@@ -106,20 +105,17 @@ def test_integers_are_64_times_slayers_values(user_network):
     assert len(set(first.neuron.current_decay.tolist())) > 6
 
 
-def test_an_axonal_delay_becomes_a_column_of_the_receiving_layer(user_network):
+@pytest.mark.parametrize(
+    ("trained", "column"), [([2.99, 0.0, 61.5], [2, 0, 61]), ([-0.5, 62.7, 1.0], [0, 62, 1])]
+)
+def test_an_axonal_delay_becomes_a_column_of_the_receiving_layer(user_network, trained, column):
+    """The last step of an optimizer may leave one out of range; SLAYER would clamp it."""
     network = user_network(Dense(NEURON, 7, 3, delay=True), Dense(NEURON, 3, 4))
-    network.blocks[0].delay.delay.data = torch.tensor([2.99, 0.0, 61.5])
+    network.blocks[0].delay.delay.data = torch.tensor(trained)
     first, second = quantize(network).layers
     assert first.delay_kind == "none"
-    assert second.delay.tolist() == [[2, 0, 61]]
-
-
-def test_delays_out_of_range_are_taken_as_slayers_forward_pass_clamps_them(user_network):
-    """An optimizer's last step leaves such delays; the next forward pass would clamp them."""
-    network = user_network(Dense(NEURON, 7, 3, delay=True), Dense(NEURON, 3, 4))
-    network.blocks[0].delay.delay.data = torch.tensor([-0.5, 62.7, 1.0])
-    assert quantize(network).layers[1].delay.tolist() == [[0, 62, 1]]
-    assert network.blocks[0].delay.delay.min() == -0.5
+    assert second.delay.tolist() == [column]
+    assert network.blocks[0].delay.delay.tolist() == pytest.approx(trained)
 
 
 def test_task_and_provenance_are_kept(user_network):
@@ -127,23 +123,6 @@ def test_task_and_provenance_are_kept(user_network):
     quantized = quantize(user_network(Dense(NEURON, 7, 4)), task=task, provenance={"seed": 3})
     assert quantized.task == task
     assert dict(quantized.provenance) == {"seed": 3}
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_our_networks_spike_as_slayer_does(draw_spikes, seed):
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    network = SlayerNetwork(
-        Architecture.dense(
-            (9, 33, 17, 5),
-            threshold=float(rng.uniform(0.2, 1)),
-            current_decay=float(rng.uniform(0, 1)),
-            voltage_decay=float(rng.uniform(0, 0.3)),
-        )
-    )
-    found = check_equivalence(network, quantize(network), draw_spikes(4, 9, 120, seed=seed))
-    assert found.equal, found.first
-    assert found.num_spikes > 500
 
 
 def huge(weight: torch.Tensor, descale: bool = False) -> torch.Tensor:
@@ -171,96 +150,53 @@ def no_number(*args):
 REFUSED = {
     "wide weights": (
         lambda: Dense(NEURON, 7, 4, pre_hook_fx=huge, weight_scale=9),
-        r"its weights reach from -512 to 510 in integers and netx would clip them to -256..254; "
-        r"leave pre_hook_fx at the block's default \(quantize_hook_fx takes 7 bits, not 8\)",
+        ("-512 to 510", "-256..254", "pre_hook_fx"),
     ),
     "unquantized weights": (
-        lambda: Dense(NEURON, 7, 4, pre_hook_fx=None),
-        "its weights are not multiples of 1/64, so they are not quantized; leave pre_hook_fx at "
-        "the block's default",
+        lambda: Dense(NEURON, 7, 4, pre_hook_fx=None), ("weights", "1/64", "pre_hook_fx")
     ),
-    "no number": (
-        lambda: no_number(NEURON, 7, 4),
-        "synapse.weight holds a value that is not finite; train again",
-    ),
-    "high threshold": (
-        lambda: Dense({**NEURON, "threshold": 64}, 7, 4),
-        "its threshold is 64; from 64 on float32 loses SLAYER's epsilon and it fires one step "
-        "early, so train with a lower one",
-    ),
-    "negative threshold": (
-        lambda: Dense({**NEURON, "threshold": -1}, 7, 4),
-        "its threshold is -1; it must be 0 or more",
-    ),
-    "long delay": (
-        lambda: long_delay(NEURON, 7, 4),
-        "its delays reach 63 steps; the longest is 62, so train with max_delay=62",
-    ),
-    "delays never set": (
-        lambda: never_run(NEURON, 7, 4, delay=True),
-        "its delays were never set; run one forward pass before loading the weights",
-    ),
-    "decays never set": (
-        lambda: never_run(PER_NEURON, 7, 4),
-        "its decays were never set; run one forward pass before loading the weights",
-    ),
-    "no delay shift": (
-        lambda: Dense(NEURON, 7, 4, delay_shift=False),
-        "delay_shift is False, but on Lava every layer takes a step; train with it",
-    ),
+    "no number": (lambda: no_number(NEURON, 7, 4), ("synapse.weight", "not finite")),
+    "high threshold": (lambda: Dense({**NEURON, "threshold": 64}, 7, 4), ("threshold is 64",)),
+    "negative threshold": (lambda: Dense({**NEURON, "threshold": -1}, 7, 4), ("threshold is -1",)),
+    "long delay": (lambda: long_delay(NEURON, 7, 4), ("delays", "63", "62", "max_delay=62")),
+    "delays never set": (lambda: never_run(NEURON, 7, 4, delay=True), ("delays", "forward pass")),
+    "decays never set": (lambda: never_run(PER_NEURON, 7, 4), ("decays", "forward pass")),
+    "no delay shift": (lambda: Dense(NEURON, 7, 4, delay_shift=False), ("delay_shift",)),
     "graded spikes": (
-        lambda: Dense({**NEURON, "graded_spike": True}, 7, 4),
-        "its spikes are graded; use graded_spike=False",
+        lambda: Dense({**NEURON, "graded_spike": True}, 7, 4), ("graded_spike=False",)
     ),
     "normalised input": (
         lambda: Dense({**NEURON, "norm": slayer.neuron.norm.WgtScaleBatchNorm}, 7, 4),
-        "its neurons normalise their input with WgtScaleBatchNorm, which scales it, and Lava's do "
-        "not; use slayer.neuron.norm.MeanOnlyBatchNorm",
+        ("WgtScaleBatchNorm", "slayer.neuron.norm.MeanOnlyBatchNorm"),
     ),
     "persistent state": (
-        lambda: Dense({**NEURON, "persistent_state": True}, 7, 4),
-        r"its state persists between batches; use persistent_state=False \(a Recurrent block sets "
-        r"it in the dict that it was given, so give each block its own\)",
+        lambda: Dense({**NEURON, "persistent_state": True}, 7, 4), ("persistent_state=False",)
     ),
-    "another scale": (
-        lambda: Dense({**NEURON, "scale": 32}, 7, 4),
-        "its neurons have scale=32; use the default, 64",
-    ),
-    "image": (
-        lambda: Dense(NEURON, (7, 2, 1), 4),
-        "its senders form an image; flatten the input and give in_neurons as one number",
-    ),
+    "another scale": (lambda: Dense({**NEURON, "scale": 32}, 7, 4), ("scale=32", "64")),
+    "image": (lambda: Dense(NEURON, (7, 2, 1), 4), ("image", "in_neurons")),
     "mask under weight_norm": (
-        lambda: Dense(NEURON, 7, 12, mask=random_mask(), weight_norm=True),
-        "lava-dl ignores its mask because weight_norm is on; use one of the two",
+        lambda: Dense(NEURON, 7, 12, mask=random_mask(), weight_norm=True), ("mask", "weight_norm")
     ),
-    "pooling": (
-        lambda: slayer.block.cuba.Pool(NEURON, 2),
-        "cuba.Pool is not supported; use slayer.block.cuba.Input, Dense, Conv, Recurrent, Flatten "
-        "or Average",
-    ),
+    "pooling": (lambda: slayer.block.cuba.Pool(NEURON, 2), ("cuba.Pool", "Average")),
     "other neurons": (
         lambda: slayer.block.sigma_delta.Dense({"threshold": 0.1, "activation": torch.relu}, 7, 4),
-        "sigma_delta.Dense is not supported; use slayer.block.cuba.Input, Dense, Conv, Recurrent, "
-        "Flatten or Average",
+        ("sigma_delta.Dense", "slayer.block.cuba.Input"),
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_has_no_integer_twin_is_refused(stack, case):
-    make, message = REFUSED[case]
-    with pytest.raises(DesignRuleError, match=f"breaks 1 design rule:\n  - block 0: {message}$"):
+def test_what_has_no_integer_counterpart_is_refused(stack, case):
+    make, named = REFUSED[case]
+    with pytest.raises(DesignRuleError, match=".*".join(map(re.escape, named))) as caught:
         quantize(stack(make(), Dense(NEURON, 4, 4)))
+    (problem,) = caught.value.problems
+    assert problem.startswith("block 0: ")
 
 
 def test_a_delayed_last_layer_is_refused(user_network):
     network = user_network(Dense(NEURON, 7, 4), Dense(NEURON, 4, 4, delay=True))
-    message = (
-        "block 1: it is the last layer and has axonal delays, which no layer receives; build it "
-        "with delay=False"
-    )
-    with pytest.raises(DesignRuleError, match=message):
+    with pytest.raises(DesignRuleError, match=r"block 1: .*last.*delay=False"):
         quantize(network)
     network.blocks[1].delay.delay.data[:] = 0.9
     assert len(quantize(network).layers) == 2
@@ -269,7 +205,7 @@ def test_a_delayed_last_layer_is_refused(user_network):
 def test_sums_that_float32_cannot_hold_are_refused(stack):
     network = stack(Dense(NEURON, 66053, 1))
     network.blocks[0].synapse.weight.data[:] = 254 / 64
-    with pytest.raises(DesignRuleError, match="its weighted sums can reach 16777462; float32 is"):
+    with pytest.raises(DesignRuleError, match="16777462"):
         quantize(network)
 
 
@@ -279,28 +215,24 @@ def test_all_problems_are_reported_at_once(stack):
         Dense({**NEURON, "graded_spike": True, "persistent_state": True}, 4, 4),
         long_delay(NEURON, 7, 4),
     )
-    with pytest.raises(DesignRuleError, match="the trained network breaks 6 design rules") as error:
+    with pytest.raises(DesignRuleError) as caught:
         quantize(network)
-    starts = [problem.split(";")[0] for problem in error.value.problems]
-    assert starts == [
-        "block 0: its weights are not multiples of 1/64, so they are not quantized",
-        "block 0: its threshold is 70",
-        "block 1: its spikes are graded",
-        "block 1: its state persists between batches",
-        "block 2: its delays reach 63 steps",
-        "block 2: it is the last layer and has axonal delays, which no layer receives",
-    ]
+    named = ["weights", "threshold", "graded", "persists", "63 steps", "last"]
+    blocks = [0, 0, 1, 1, 2, 2]
+    for problem, block, word in zip(caught.value.problems, blocks, named, strict=True):
+        assert problem.startswith(f"block {block}: ")
+        assert word in problem
 
 
 def test_a_module_without_blocks_is_refused(stack):
     for module in (torch.nn.Linear(2, 2), stack()):
-        with pytest.raises(InputError, match="has no blocks; give a torch module whose attribute"):
+        with pytest.raises(InputError, match="blocks"):
             quantize(module)
 
 
 @pytest.mark.parametrize(("threshold", "slayer_fires"), [(63, False), (64, True)])
 def test_from_64_on_slayer_fires_at_the_threshold_itself(stack, threshold, slayer_fires):
-    """As many senders as the threshold with weights of 1.0 bring v exactly to the threshold.
+    """As many inputs as the threshold with weights of 1.0 bring v exactly to the threshold.
 
     The integers fire above it only; that is why such thresholds are refused.
     """

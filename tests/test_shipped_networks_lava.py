@@ -10,58 +10,9 @@ import pytest
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast, lava
-from neurodeploy.hw_sim.simulators.process import Job, run_job
 from neurodeploy.models.lava_compat import from_lava, to_lava
-from neurodeploy.models.network import InputLayer
 
 STATES = RunOptions(states=True)
-
-STOCK_NETX = '''
-"""Run the networks of the job with stock lava-dl: NAME.net, its input NAME.npy in Lava's order."""
-
-import sys
-
-import numpy as np
-
-from neurodeploy.hw_sim.simulators.process import work
-from neurodeploy.models import lava_compat
-from neurodeploy.models.blocks import slayer  # in half the time that netx would take for it
-
-lava_compat.prepare()
-
-from lava.lib.dl.netx import hdf5
-from lava.magma.core.run_conditions import RunSteps
-from lava.magma.core.run_configs import Loihi2SimCfg
-from lava.proc.io import sink, source
-
-
-def run(job, watch):
-    for path in sorted(job.glob("*.npy")):
-        layers, steps = map(int, path.with_suffix(".txt").read_text().split())
-        network = hdf5.Network(net_config=str(path.with_suffix(".net")), num_layers=layers)
-        receiver = sink.RingBuffer(shape=network.out.shape, buffer=steps)
-        network.out.connect(receiver.a_in)
-        values, first = np.load(path), network.in_layer
-        if not hasattr(first, "transform"):
-            sender = source.RingBuffer(data=values)
-            sender.s_out.connect(network.inp)
-        elif hasattr(first.neuron, "bias_mant"):
-            first.neuron.bias_mant.init = values
-        else:
-            sender = source.RingBuffer(data=values[..., None])
-            sender.s_out.connect(first.neuron.a_in)
-        config = Loihi2SimCfg(select_tag="fixed_pt")
-        receiver.create_runtime(config)
-        watch.runtime = receiver.runtime
-        receiver.run(condition=RunSteps(num_steps=steps), run_cfg=config)
-        np.save(path.with_suffix(".out"), receiver.data.get())
-        watch.runtime = None
-        receiver.stop()
-
-
-if __name__ == "__main__":
-    work(run, sys.argv[1])
-'''
 
 
 @pytest.fixture
@@ -136,22 +87,19 @@ sizes in int8, which its image, 200 wide, overflows (ours does not).
 """
 
 
-def test_fast_agrees_with_stock_netx(shipped, image, tmp_path):
-    """Stock netx runs one sample from its start, which is what we run; all in one process."""
-    (tmp_path / "stock_shipped.py").write_text(STOCK_NETX)
+def test_fast_agrees_with_stock_netx(shipped, image, tmp_path, stock_netx):
+    """Stock netx runs one sample from its start, as ours do; all in one process."""
     for number, (name, (layers, steps)) in enumerate(STOCK.items()):
-        network = read(shipped(name), scaled=name in SCALED)
-        values, path = image(name, network, steps)[0], tmp_path / f"{number}.net"
+        network, path = read(shipped(name), scaled=name in SCALED), tmp_path / f"{number}.net"
+        values = image(name, network, steps)[0].astype(int)
         path.symlink_to(shipped(name))
-        path.with_suffix(".txt").write_text(f"{layers} {steps}")
-        if isinstance(network.layers[0], InputLayer):
-            values = to_lava(values[:, 0], network.input_shape)
-        np.save(path.with_suffix(".npy"), values.astype(int))
-    run_job(Job("stock_shipped", tmp_path, "Stock netx", 127, 200.0))
+        path.with_suffix(".layers").write_text(str(layers))
+        np.save(path.with_suffix(".npy"), to_lava(values, network.layers[0].input_shape))
+    stock_netx(tmp_path)
     for number, (name, (layers, steps)) in enumerate(STOCK.items()):
         network = read(shipped(name), scaled=name in SCALED)
         spikes = fast.run(network, image(name, network, steps)).spikes
         last = min(layers, len(network.layers)) - 1
-        kept = np.load(tmp_path / f"{number}.out.npy")
-        assert np.count_nonzero(kept), name
-        np.testing.assert_array_equal(from_lava(kept, network.layers[last].shape), spikes[last][0])
+        found = np.load(tmp_path / f"{number}.out.npy")
+        assert np.count_nonzero(found), name
+        np.testing.assert_array_equal(from_lava(found, network.layers[last].shape), spikes[last][0])

@@ -1,5 +1,5 @@
-"""Whatever can be trained can be exported: after steps of an optimizer, SLAYER, our simulator and
-Lava agree in every spike of networks of each kind, and the netx file holds the same network."""
+"""After optimizer steps SLAYER, our simulator and Lava agree in every spike of each network,
+and the netx file holds the same network."""
 
 from __future__ import annotations
 
@@ -95,30 +95,30 @@ def trained(request) -> SlayerNetwork:
 
 
 def test_slayer_and_fast_agree_in_every_spike(trained):
-    twin = quantize(trained)
+    quantized = quantize(trained)
     spikes = spikes_for(trained.architecture, 8, 60)
-    found = check_equivalence(trained, twin, spikes)
+    found = check_equivalence(trained, quantized, spikes)
     assert found.equal, found.first
-    activity = fast.run(twin, spikes)
+    activity = fast.run(quantized, spikes)
     assert all(layer.mean() > 0.005 for layer in activity.spikes[:-1])
     with torch.no_grad():
         own = trained.layer_spikes(torch.from_numpy(spikes).float())
         synops = trained.layer_synops(torch.from_numpy(spikes).float(), own).sum(0)
     assert all(np.array_equal(a, b) for a, b in zip(own, activity.spikes))
-    assert synops.tolist() == sum(layer.synops for layer in count(twin, activity)).tolist()
+    assert synops.tolist() == sum(layer.synops for layer in count(quantized, activity)).tolist()
 
 
 @pytest.mark.parametrize("trained", ON_LAVA, indirect=True)
 def test_lava_agrees_too(trained):
-    twin = quantize(trained)
+    quantized = quantize(trained)
     spikes = spikes_for(trained.architecture, 2, 30)
-    lavas, ours = lava.run(twin, spikes), fast.run(twin, spikes)
+    lavas, ours = lava.run(quantized, spikes), fast.run(quantized, spikes)
     for index, layer in enumerate(ours.spikes):
         np.testing.assert_array_equal(layer, lavas.spikes[index], f"layer {index}")
 
 
 def test_the_file_holds_the_same_network_and_stock_netx_takes_it(trained, tmp_path):
-    twin = quantize(trained)
-    assert rules.check(twin) == ()
-    netx.write(twin, tmp_path / "model.net")
-    assert netx.read(tmp_path / "model.net").digest == twin.digest
+    quantized = quantize(trained)
+    assert rules.check(quantized) == ()
+    netx.write(quantized, tmp_path / "model.net")
+    assert netx.read(tmp_path / "model.net").digest == quantized.digest
