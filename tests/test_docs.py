@@ -126,6 +126,15 @@ def test_the_site_lists_every_option_and_every_field() -> None:
         assert all(f"`{option}" in section for option in options)
 
 
+def test_the_new_keys_on_the_page_of_changes_are_in_the_schema() -> None:
+    section = PAGES["docs/changes-in-0.2.md"].partition("## Report JSON\n")[2]
+    cells = [line.split("|")[3] for line in section.splitlines() if line.startswith("| ")]
+    new = set(re.findall(r"`(\w+)`", "".join(cells)))
+    schema = (DOCS / "schemas" / "report.json").read_text(encoding="utf-8")
+    assert len(new) > 50
+    assert not [name for name in new if f'"{name}"' not in schema]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_a_page_lead_to_files(page: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", PAGES[page])
