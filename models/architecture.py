@@ -394,7 +394,7 @@ def from_dict(values: Any, input_shape: Shape = (), *, where: str = "") -> Archi
 
 
 def _layer(layer: Any, file: NetworkFile, index: int) -> LayerSpec:
-    merged = {**schema.given(file.defaults), **schema.given(layer)}
+    merged = {**schema.fields_set(file.defaults), **schema.fields_set(layer)}
     try:
         if "kind" not in merged:
             raise InputError(f"it has no 'kind'; give one of {', '.join(KINDS)}")

@@ -206,7 +206,7 @@ def fields_of(kind: Any, *, optional: bool = False) -> type[msgspec.Struct]:
     )  # fmt: skip
 
 
-def given(struct: msgspec.Struct) -> dict[str, Any]:
+def fields_set(struct: msgspec.Struct) -> dict[str, Any]:
     """Return the fields of a Struct that are not left out."""
     values = {name: getattr(struct, name) for name in struct.__struct_fields__}
     return {name: value for name, value in values.items() if value is not msgspec.UNSET}

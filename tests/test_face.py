@@ -196,7 +196,7 @@ MISTAKES = {
     "a text among layers": (lambda net: nd.QuantizedNetwork([net.layers[0], "x"]), "layer 1"),
     "ragged weights": (lambda net: nd.DenseLayer([[1, 2], [3]], NEURON), "weight cannot be read"),
     "delays of another size": (
-        lambda net: nd.DenseLayer([[1, 2], [3, 4]], NEURON, delay=[1, 2, 3]), "per sender"
+        lambda net: nd.DenseLayer([[1, 2], [3, 4]], NEURON, delay=[1, 2, 3]), "per input"
     ),
     "spikes that are no numbers": (lambda net: nd.Samples.of(["a"]), "give integers"),
     "labels below 0": (lambda net: nd.Samples.of(SPIKES, [0, -1]), "-1"),

@@ -272,5 +272,5 @@ def test_the_complex_dense_block_is_refused_by_name(shipped, tmp_path):
             weight = np.load(shipped(f"gts/complex_dense/{name}.npy"))
             group.create_dataset(f"weight/{part}", data=weight)
         group.create_dataset("neuron/type", data=b"RF_PHASE")
-    with pytest.raises(InputError, match="the layer is complex dense"):
+    with pytest.raises(InputError, match="complex dense"):
         netx.read(tmp_path / "model.net")
