@@ -212,8 +212,8 @@ MUTANTS: Final = (
     Mutant(
         "dense: a dendritic delay is one too long",
         KERNELS + "spike_buffer.py",
-        "steps_later[: len(delays)] = delays",
-        "steps_later[: len(delays)] = delays + (delays > 0)",
+        "steps[: len(delays)] = delays",
+        "steps[: len(delays)] = delays + (delays > 0)",
     ),
     Mutant(
         "dense: channels of an image are not turned",

@@ -284,7 +284,7 @@ class BudgetUse:
         return self.used <= self.limit
 
     @property
-    def full(self) -> float:
+    def utilization(self) -> float:
         """The share of the budget that is used, above 1 where it does not suffice."""
         return self.used / self.limit if self.limit else float(self.used > 0)
 

@@ -416,11 +416,12 @@ def _placed(index: int, placement: placing.Placement) -> PlacedLayer:
 
 
 def _budget(budget: BudgetUse) -> Budget:
-    return from_attributes(budget, Budget, utilization=rounded(budget.full))
+    return from_attributes(budget, Budget, utilization=rounded(budget.utilization))
 
 
 def _neurocore(core: placing.Core) -> Neurocore:
-    own = {"index": core.number, "fullest_budget": core.budget, "utilization": rounded(core.full)}
+    utilization = rounded(core.utilization)
+    own = {"index": core.number, "fullest_budget": core.budget, "utilization": utilization}
     return from_attributes(core, Neurocore, **own)
 
 

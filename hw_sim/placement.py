@@ -157,7 +157,7 @@ class Core:
         x: column of the tile on its chip.
         y: row of the tile on its chip.
         budget: name of the budget that is used to the largest fraction.
-        full: that fraction.
+        utilization: that fraction.
     """
 
     number: int
@@ -168,7 +168,7 @@ class Core:
     x: int
     y: int
     budget: str
-    full: float
+    utilization: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -234,7 +234,7 @@ class Placement(Shown):
                     x=int(places.tile[number] % width),
                     y=int(places.tile[number] // width),
                     budget=binding.name,
-                    full=binding.full,
+                    utilization=binding.utilization,
                 )
 
 
@@ -292,7 +292,7 @@ def place_layer(
         least = {budget.name: budget.used for budget in budgets_of(_finest(cut))}
         while asking := tuple(b for b in budgets if not b.fits and b.used > least.get(b.name, 0)):
             binding = fullest(asking)
-            cut = replace(cut, blocks=cut.blocks.smaller(binding.full))
+            cut = replace(cut, blocks=cut.blocks.smaller(binding.utilization))
             budgets = budgets_of(cut)
     return LayerPlacement(
         blocks=cut.blocks,
@@ -313,7 +313,7 @@ def _finest(cut: Cut) -> Cut:
 
 def fullest(budgets: tuple[BudgetUse, ...]) -> BudgetUse:
     """Return the budget of which the largest fraction is used."""
-    return max(budgets, key=lambda budget: budget.full)
+    return max(budgets, key=lambda budget: budget.utilization)
 
 
 def _fill(layer: Layer, placed: LayerPlacement, chip: Chip) -> dict[Shape, BudgetUse]:

@@ -56,12 +56,13 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng)
     images = (rng.random((2, 3, *layer.input_shape)) < 0.5).astype(np.uint8)
-    arriving = spike_buffer.make(images.reshape(2, 3, -1).transpose(0, 2, 1), layer.input_shape)
+    values = images.reshape(2, 3, -1).transpose(0, 2, 1)
+    arriving = spike_buffer.from_neurons(values, layer.input_shape)
     received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
     synapses.conv_product(layer, arriving, received[0])
     synapses.conv_sums(arriving, *synapses.layout(layer), received[1])
     for each in received:
-        given = spike_buffer.by_neuron(each, layer.shape)
+        given = spike_buffer.to_neurons(each, layer.shape)
         assert not given[:, :, 0].any()
         for sample, t in np.ndindex(2, 2):
             expected = correlate(layer, images[sample, t]).reshape(-1)
@@ -105,10 +106,11 @@ def test_the_wide_way_gives_the_correlation_too(seed):
     rng = np.random.default_rng(seed)
     layer = random_layer(rng)
     images = rng.integers(-1000, 1000, (1, 2, *layer.input_shape)).astype(np.int32)
-    arriving = spike_buffer.make(images.reshape(1, 2, -1).transpose(0, 2, 1), layer.input_shape)
+    values = images.reshape(1, 2, -1).transpose(0, 2, 1)
+    arriving = spike_buffer.from_neurons(values, layer.input_shape)
     received, lost = np.zeros((1, 2, layer.neurons), np.int32), np.zeros(1, np.int64)
     synapses.wide_product(layer, arriving, received, lost)
-    given = spike_buffer.by_neuron(received, layer.shape)[0, :, 1]
+    given = spike_buffer.to_neurons(received, layer.shape)[0, :, 1]
     assert np.array_equal(given, correlate(layer, images[0, 0]).reshape(-1))
     assert not lost.any()
 

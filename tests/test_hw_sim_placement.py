@@ -102,7 +102,7 @@ def test_a_layer_is_cut_until_its_synapses_fit():
     layer = placed(LOIHI1, mixed(512, 2048)).layers[0]
     assert (layer.neurocores, layer.neurons_per_core) == (9, 57)
     assert layer.binding.name == "synaptic memory"
-    assert (layer.binding.used, layer.binding.full) == (1048576, 1.0)
+    assert (layer.binding.used, layer.binding.utilization) == (1048576, 1.0)
 
 
 def test_a_cut_that_does_not_suffice_is_cut_again():
@@ -126,7 +126,7 @@ def test_a_layer_is_not_cut_for_what_no_cut_lessens():
     wide = placed(LOIHI1, dense(np.full((40, 5000), 2)))
     assert wide.neurocores == 1
     assert wide.layers[0].binding.name == "input axons"
-    assert wide.layers[0].binding.full == 5000 / 4096
+    assert wide.layers[0].binding.utilization == 5000 / 4096
     layers = dense(np.full((300, 5000), 2)), mixed(300, 300)
     both = placed(LOIHI1, *layers)
     roomy = placed(with_limits(LOIHI1, input_axons_per_core=5000), *layers)
@@ -148,11 +148,11 @@ def test_a_layer_is_bound_by_the_budget_that_it_was_cut_for():
     weight = mixed(700, 3000).weight
     layer = DenseLayer(weight, mixed(1, 1).neuron, np.full((1, 1), 62))
     entry = placed(LOIHI1, layer).layers[0]
-    full = {use.name: use.full for use in entry.budgets}
+    full = {use.name: use.utilization for use in entry.budgets}
     assert full["synaptic memory"] < full["input axons"]
     assert entry.binding.name == "synaptic memory"
     (core, *_) = placed(LOIHI1, layer).cores()
-    assert (core.budget, core.full) == ("input axons", 3000 / 4096)
+    assert (core.budget, core.utilization) == ("input axons", 3000 / 4096)
 
 
 def test_layers_do_not_share_neurocores():
@@ -178,15 +178,15 @@ def test_chips_are_filled_one_after_the_other(neurons, chips, tiles):
 @pytest.mark.parametrize("cores", [1, 4, 5, 30])
 def test_the_full_cores_of_a_layer_are_as_full_as_it_says(cores):
     placement = placed(LOIHI1, dense(np.ones((1024 * cores, 1))))
-    found = [(core.neurons, core.budget, core.full) for core in placement.cores()]
+    found = [(core.neurons, core.budget, core.utilization) for core in placement.cores()]
     assert found == [(1024, "neurons", 1.0)] * cores
 
 
 def test_a_rest_of_neurons_fills_less():
     """2049 neurons in parts of 683."""
     first, *_, last = placed(LOIHI1, dense(np.ones((2050, 1)))).cores()
-    assert (first.neurons, first.full) == (684, 684 / 1024)
-    assert (last.neurons, last.full) == (682, 682 / 1024)
+    assert (first.neurons, first.utilization) == (684, 684 / 1024)
+    assert (last.neurons, last.utilization) == (682, 682 / 1024)
 
 
 def test_a_smaller_block_at_the_end_is_never_fuller_than_a_whole_one():
@@ -194,8 +194,8 @@ def test_a_smaller_block_at_the_end_is_never_fuller_than_a_whole_one():
     three."""
     few = with_limits(LOIHI1, neurons_per_core=4, decay_settings_per_core=3)
     first, last = placed(few, dense(np.ones((7, 1)), [0, 0, 0, 1, 2, 3, 3])).cores()
-    assert (first.budget, first.full) == ("neurons", 1.0)
-    assert (last.neurons, last.full) == (3, 0.75)
+    assert (first.budget, first.utilization) == ("neurons", 1.0)
+    assert (last.neurons, last.utilization) == (3, 0.75)
 
 
 @pytest.mark.parametrize("chip", [SMALL, *CHIPS.values()], ids=["small", *CHIPS])
@@ -229,8 +229,8 @@ def test_every_neuron_is_on_one_neurocore_of_the_mesh(seed, chip):
         counts = np.bincount(entry.blocks.of_neuron(), minlength=entry.neurocores)
         assert [core.neurons for core in of_layer] == counts.tolist()
         most = max(use.used / use.limit for use in entry.budgets)
-        assert of_layer[0].full == max(core.full for core in of_layer) == most
-        assert of_layer[0].budget in [use.name for use in entry.budgets if use.full == most]
+        assert of_layer[0].utilization == max(core.utilization for core in of_layer) == most
+        assert of_layer[0].budget in [use.name for use in entry.budgets if use.utilization == most]
     wide, high = chip.limit("tiles_east_west"), chip.limit("tiles_north_south")
     for core in cores:
         on_chip = core.number - core.chip * chip.limit("cores_per_chip")

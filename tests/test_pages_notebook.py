@@ -117,7 +117,7 @@ def test_the_text_of_a_network_names_the_chip_and_the_share_of_its_neurocores(ne
     assert len(text.splitlines()) <= 6
     assert CHIPS["loihi2"].title in text
     for layer in place(network, CHIPS["loihi2"]).layers:
-        assert wording.share(layer.fullest.full) in text
+        assert wording.share(layer.fullest.utilization) in text
 
 
 def test_what_holds_arrays_shows_their_shape_and_range(network):
@@ -147,7 +147,7 @@ def test_a_network_and_a_placement_are_tables_of_layers(network):
         found = read(show(placement)).cells
         assert any(CHIPS[chip].title in text for text in found)
         for layer, placed in zip(network.layers, placement.layers):
-            share = f"{wording.share(placed.fullest.full)} {placed.fullest.name}"
+            share = f"{wording.share(placed.fullest.utilization)} {placed.fullest.name}"
             bits = str(placed.weights.bits)
             for text in (f"{layer.synapses:,}", bits, f"{placed.neurocores:,}", share):
                 assert text in found

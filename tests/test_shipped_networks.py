@@ -62,10 +62,10 @@ def at_once(layer, before, arriving):
         Spikes, u and v, each (neurons, time).
     """
     padded = np.pad(arriving, ((0, 0), (0, 1)))[None]
-    received = fast._received(layer, before, spike_buffer.make(padded, before))[:, 1:]
+    received = fast._received(layer, before, spike_buffer.from_neurons(padded, before))[:, 1:]
     states = np.zeros((2, *received.shape), np.int32)
     sent, _ = fast._scan(layer, np.ascontiguousarray(received), states)
-    return tuple(spike_buffer.by_neuron(each, layer.shape)[0] for each in (sent, *states))
+    return tuple(spike_buffer.to_neurons(each, layer.shape)[0] for each in (sent, *states))
 
 
 def test_tiny_net_gives_the_stored_spikes_of_every_layer(shipped, stored):

@@ -57,22 +57,22 @@ def _list_octet(byte, code, events, count):
 
 
 @kernel
-def list_spikes(frames, width, start, stop, events):
+def list_spikes(buffer, width, start, stop, events):
     """List the spikes of the steps `start` to `stop`, step by step; return how many there are.
 
-    frames uint8 (T * width,), 0 or 1, width a multiple of OCTET -> events int32.
+    buffer uint8 (T * width,), 0 or 1, width a multiple of OCTET -> events int32.
     """
     count = 0
     whole = width // LANES * LANES
     for t in range(start, stop):
         at, code = t * width, (t - start) << SENDER_BITS
         for k in range(0, whole, LANES):
-            fired = bits_of(load(frames, at + k, LANES) != 0)
+            fired = bits_of(load(buffer, at + k, LANES) != 0)
             for octet in range(0, LANES, OCTET):
                 byte = (fired >> uint64(octet)) & _BYTE
                 count = _list_octet(byte, code + k + octet, events, count)
         for k in range(whole, width, OCTET):
-            byte = bits_of(load(frames, at + k, OCTET) != 0)
+            byte = bits_of(load(buffer, at + k, OCTET) != 0)
             count = _list_octet(byte, code + k, events, count)
     return count
 
@@ -219,11 +219,11 @@ def clear(plan, totals, start, stop):
 
 
 @kernel
-def receive(plan, tile, frames, start, stop, scratch):
+def receive(plan, tile, buffer, start, stop, scratch):
     """Add to the totals what the spikes of the steps `start` to `stop` bring."""
-    senders = frames.shape[1]
+    senders = buffer.shape[1]
     events = scratch.events
-    count = list_spikes(frames.reshape(-1), senders, start, stop, events)
+    count = list_spikes(buffer.reshape(-1), senders, start, stop, events)
     if plan.synapse_delays.size:
         scatter_rows(plan, tile, scratch.totals, events, count, start)
     elif count < plan.crowd * (stop - start):
@@ -235,20 +235,20 @@ def receive(plan, tile, frames, start, stop, scratch):
 
 
 @kernel
-def run_tile(plan, tile, frames, spikes, seen, scratch):
+def run_tile(plan, tile, buffer, spikes, seen, scratch):
     """Run the neurons of one tile over one sample; return the numbers of wraps and clips.
 
-    frames uint8 (T, S) -> spikes uint8 (T * K * W,), u and v in seen, int32 (T * K * W,) each,
+    buffer uint8 (T, S) -> spikes uint8 (T * K * W,), u and v in seen, int32 (T * K * W,) each,
     or none of both, or no u.
     """
-    steps, width = frames.shape[0], plan.width
+    steps, width = buffer.shape[0], plan.width
     scratch.current[:] = 0
     scratch.voltage[:] = 0
     wraps, clips = 0, 0
     stretches = -(-steps // plan.stretch)
     for stretch in range(stretches):
         start, stop = steps * stretch // stretches, steps * (stretch + 1) // stretches
-        receive(plan, tile, frames, start, stop, scratch)
+        receive(plan, tile, buffer, start, stop, scratch)
         for column in range(0, width, LANES):
             where = (plan, tile * width, column, scratch, (start, stop), spikes)
             if seen[1].size or not advance(*where):
@@ -294,8 +294,8 @@ def clip_voltage(v):
 @kernel
 def _constants(plan, at):
     return (
-        load(plan.kept_current, at, LANES),
-        load(plan.kept_voltage, at, LANES),
+        load(plan.current_factor, at, LANES),
+        load(plan.voltage_factor, at, LANES),
         load(plan.bias, at, LANES),
     )
 

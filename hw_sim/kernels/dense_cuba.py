@@ -57,8 +57,8 @@ class LayerPlan(NamedTuple):
         sender_delays: int32 (S,), steps by which a sender's spikes are late.
         synapse_delays: int8 in the shape of `weights`, or (0, 0, 0) where no synapse has a delay
             of its own.
-        kept_current: int32 (K * W,), 4096 minus the current decay.
-        kept_voltage: int32 (K * W,), 4096 minus the voltage decay.
+        current_factor: int32 (K * W,), 4096 minus the current decay.
+        voltage_factor: int32 (K * W,), 4096 minus the voltage decay.
         bias: int32 (K * W,), added to v in every step.
         threshold: what v must exceed, int32.
         shift: how far weighted sums are shifted left.
@@ -73,8 +73,8 @@ class LayerPlan(NamedTuple):
     width: int
     sender_delays: NDArray[np.int32]
     synapse_delays: NDArray[np.int8]
-    kept_current: NDArray[np.int32]
-    kept_voltage: NDArray[np.int32]
+    current_factor: NDArray[np.int32]
+    voltage_factor: NDArray[np.int32]
     bias: NDArray[np.int32]
     threshold: int
     shift: int
@@ -121,8 +121,8 @@ def plan_layer(
         )
         if kind == "synaptic"
         else np.zeros((0, 0, 0), np.int8),
-        kept_current=_row(tiles * width, layer.neurons, loihi.DECAY_ONE - neuron.current_decay),
-        kept_voltage=_row(tiles * width, layer.neurons, loihi.DECAY_ONE - neuron.voltage_decay),
+        current_factor=_row(tiles * width, layer.neurons, loihi.DECAY_ONE - neuron.current_decay),
+        voltage_factor=_row(tiles * width, layer.neurons, loihi.DECAY_ONE - neuron.voltage_decay),
         bias=_row(tiles * width, layer.neurons, 0 if bias is None else bias),
         threshold=neuron.threshold << loihi.ACTIVATION_SHIFT,
         shift=loihi.ACTIVATION_SHIFT + int(halved),
@@ -183,7 +183,7 @@ def run(
     Args:
         layer: for which `runs` holds.
         before: shape of the layer before, or of the input.
-        arriving: frames of 0 and 1, uint8 (B, T, S padded).
+        arriving: buffer of 0 and 1, uint8 (B, T, S padded).
         states: whether to return u and v.
         voltage_alone: whether to leave out u then.
 

@@ -1,10 +1,10 @@
-"""What the neurons of a layer do with what they receive, step by step: kernels for each kind.
+"""Kernels that step neurons, one per kind of neuron.
 
-Arrays: B samples, T time steps, N neurons. `received` int32 (B, T, N) is the weighted input;
-`sent` (B, T, N) takes what the neurons send, uint8 or, graded, int32; `states` int32 (2, B or 0,
-T, N) takes what stands for u and v where it is asked for; `overflows` int64 (2, B) counts wraps and
-clips. A recurrent layer has `rows` int16 (N, N) of its weights and `delays` int8 (N, 1 or N), any
-other (0, 0): what it sends is received again, later in `received`.
+Arrays: B samples, T time steps, N neurons. `received` int32 (B, T, N) is the weighted input. Output
+are `sent` (B, T, N), uint8 or, for graded spikes, int32; `states` int32 (2, B or 0, T, N), u and v
+or what a kind of neuron has in their place; `overflows` int64 (2, B), wraps and clips. A recurrent
+layer has `rows` int16 (N, N) of its weights and `delays` int8 (N, 1 or N), any other (0, 0): its
+spikes are added to `received` at later steps.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ _UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))
 
 
 @compile_kernel
-def step_cuba(weighted, kept_current, kept_voltage, threshold, bias, current, voltage, fired):
+def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired):
     """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
 
-    weighted int32 (N,) is the weighted input; kept_current and kept_voltage int32 (N,) 4096 minus
-    the decays; threshold int32 and bias int32 (N,) shifted by 6; current and voltage int32 (N,) are
-    updated; fired uint8 (N,) tells who spiked. Returns how many u wrapped and v were clipped.
+    weighted int32 (N,) is the weighted input; current_factor and voltage_factor int32 (N,) are 4096
+    minus the decays; threshold int32 and bias int32 (N,) are shifted by 6; current and voltage int32
+    (N,) are updated; fired uint8 (N,) is 1 where a neuron spiked. Returns how many u wrapped and how
+    many v were clipped.
     """
     wraps, clips = int32(0), int32(0)
     for j in range(weighted.size):
         activation = int32(weighted[j] << _ACTIVATION_SHIFT)
-        driven = int32(decay(current[j], kept_current[j]) + activation)
+        driven = int32(decay(current[j], current_factor[j]) + activation)
         u = wrap_current(driven)
-        charged = int32(int32(decay(voltage[j], kept_voltage[j]) + u) + bias[j])
+        charged = int32(int32(decay(voltage[j], voltage_factor[j]) + u) + bias[j])
         v = clip_voltage(charged)
         lost = weighted[j] >= _UNSHIFTED_MAX or weighted[j] < -_UNSHIFTED_MAX
         wraps += int32(u != driven or lost)
@@ -57,8 +58,8 @@ def feed_back(received, sent, rows, delays, t):
 
 @parallel
 def scan_cuba(
-    start, stop, received, kept_current, kept_voltage, threshold, bias, rows, delays, sent, states,
-    overflows,
+    start, stop, received, current_factor, voltage_factor, threshold, bias, rows, delays,
+    sent, states, overflows,
 ):  # fmt: skip
     """Run CUBA LIF neurons over all steps; arguments as in `step_cuba` and above."""
     _, steps, neurons = received.shape
@@ -67,7 +68,7 @@ def scan_cuba(
         voltage = np.zeros(neurons, np.int32)
         for t in range(steps):
             wraps, clips = step_cuba(
-                received[sample, t], kept_current, kept_voltage, threshold, bias,
+                received[sample, t], current_factor, voltage_factor, threshold, bias,
                 current, voltage, sent[sample, t],
             )  # fmt: skip
             overflows[0, sample] += wraps

@@ -1,8 +1,8 @@
-"""Frames: how spikes pass from layer to layer, step by step, with the channels of images last.
+"""Spike buffers: how spikes pass from layer to layer.
 
-A frame is a row of what every neuron sent in one step, padded with zeros to a multiple of eight:
-(B samples, T time steps, N neurons padded). In it the neurons of an image count through (height,
-width, channel), since a convolution adds to all channels of a place at once.
+A spike buffer is an array (B samples, T time steps, N neurons), N padded with zeros to a multiple
+of eight. The neurons of an image are in the order (height, width, channel) there, since a
+convolution adds to all channels of a place at once.
 """
 
 from __future__ import annotations
@@ -24,54 +24,54 @@ _MULTIPLE = 8
 
 
 def padded(neurons: int) -> int:
-    """Return the length of a frame."""
+    """Return the number of neurons, padded."""
     return -(-neurons // _MULTIPLE) * _MULTIPLE
 
 
-def make(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return values (B, N, T) of neurons of `shape` in order as frames (B, T, N padded)."""
+def from_neurons(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return values (B, N, T) of a layer of `shape` as a buffer (B, T, N padded)."""
     batch, neurons, steps = values.shape
     channels, places = _depth(shape)
     turned = values.transpose(0, 2, 1)
     if channels == 1 and neurons == padded(neurons) and turned.flags.c_contiguous:
-        return turned  # `by_neuron` gave them
+        return turned  # from `to_neurons`
     if channels == 1 and values.dtype == np.uint8:
         words = np.empty((batch, steps, padded(neurons) // _MULTIPLE), np.uint64)
         _turn_bytes(values, words)
         return words.view(np.uint8)
-    frames = np.zeros((batch, steps, padded(neurons)), values.dtype)
-    _turn(values, channels, places, frames)
-    return frames
+    buffer = np.zeros((batch, steps, padded(neurons)), values.dtype)
+    _turn(values, channels, places, buffer)
+    return buffer
 
 
-def by_neuron(frames: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return frames (B, T, N padded) as (B, N, T) of neurons of `shape` in order."""
-    batch, steps, _ = frames.shape
+def to_neurons(buffer: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return the values (B, N, T) of a buffer (B, T, N padded) of a layer of `shape`."""
+    batch, steps, _ = buffer.shape
     channels, places = _depth(shape)
-    frames = frames[:, :, : channels * places]
+    buffer = buffer[:, :, : channels * places]
     if channels == 1:
-        return frames.transpose(0, 2, 1)
-    values = np.empty((batch, channels * places, steps), frames.dtype)
-    _turn_back(frames, channels, places, values)
+        return buffer.transpose(0, 2, 1)
+    values = np.empty((batch, channels * places, steps), buffer.dtype)
+    _turn_back(buffer, channels, places, values)
     return values
 
 
 def channels_last(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
-    """Return values (..., N) of neurons of `shape` in the order that frames have them."""
+    """Return values (..., N) of a layer of `shape` in the order of a buffer."""
     channels, places = _depth(shape)
     images = values.reshape(*values.shape[:-1], channels, places)
     return np.ascontiguousarray(images.swapaxes(-1, -2)).reshape(values.shape)
 
 
 def _depth(shape: Shape) -> tuple[int, int]:
-    """Return channels and places of an image; (1, neurons) of a layer without images."""
+    """Return the channels and places of an image; (1, neurons) for a layer without images."""
     size = math.prod(shape)
     return (shape[0], size // shape[0]) if len(shape) == 3 else (1, size)
 
 
 @parallel
 def _turn_bytes(start, stop, values, words):
-    """Do as `make` with bytes, eight neurons a word, lowest first: a quarter of the time."""
+    """Do as `from_neurons` with eight bytes per word, lowest first: a quarter of the time."""
     steps = values.shape[2]
     silent = np.zeros(steps, np.uint8)
     for sample in range(start, stop):
@@ -92,39 +92,38 @@ def _row(values, sample, neuron, silent):
 
 
 @parallel
-def _turn(start, stop, values, channels, places, frames):
+def _turn(start, stop, values, channels, places, buffer):
     for sample in range(start, stop):
         for begin in range(0, values.shape[2], _BLOCK):
             for channel in range(channels):
                 for place in range(places):
                     source = values[sample, channel * places + place]
                     for t in range(begin, min(begin + _BLOCK, values.shape[2])):
-                        frames[sample, t, place * channels + channel] = source[t]
+                        buffer[sample, t, place * channels + channel] = source[t]
 
 
 @parallel
-def _turn_back(start, stop, frames, channels, places, values):
+def _turn_back(start, stop, buffer, channels, places, values):
     for sample in range(start, stop):
         for place in range(places):
             for channel in range(channels):
                 target = values[sample, channel * places + place]
                 for t in range(values.shape[2]):
-                    target[t] = frames[sample, t, place * channels + channel]
-
-
-_EIGHT = 8
+                    target[t] = buffer[sample, t, place * channels + channel]
 
 
 def apply_delays(values: NDArray[Any], delays: NDArray[np.integer]) -> NDArray[Any]:
-    """Return values of neurons (B, T, N padded) later by their delays (N,); what is moved past the
-    end is lost, and zeros come before. The length of a frame is a multiple of eight."""
-    steps_later = np.zeros(values.shape[2], np.int64)
-    steps_later[: len(delays)] = delays
+    """Return a buffer (B, T, N padded) in which neurons are delayed by `delays` steps (N,).
+
+    What a delay moves past the end is lost, and zeros come before.
+    """
+    steps = np.zeros(values.shape[2], np.int64)
+    steps[: len(delays)] = delays
     result = np.zeros_like(values)
     if values.dtype == np.uint8:
-        _move_spikes(values, values.view(np.uint64), steps_later, result)
+        _move_spikes(values, values.view(np.uint64), steps, result)
     else:
-        _move(values, steps_later, result)
+        _move(values, steps, result)
     return result
 
 
@@ -136,7 +135,7 @@ def _move_spikes(start, stop, spikes, words, delays, result):
         for t in range(steps):
             for k in range(words.shape[2]):
                 if words[sample, t, k]:
-                    for j in range(_EIGHT * k, _EIGHT * k + _EIGHT):
+                    for j in range(_MULTIPLE * k, _MULTIPLE * k + _MULTIPLE):
                         if spikes[sample, t, j] and t + delays[j] < steps:
                             result[sample, t + delays[j], j] = 1
 

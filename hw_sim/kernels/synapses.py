@@ -151,7 +151,7 @@ def wrap_sums(start, stop, received):
 
 @cache_per_layer
 def layout(layer: ConvLayer) -> tuple[Any, ...]:
-    """Return kernel, rows, runs and sizes as `hw_sim.kernels.event_sums.conv_sums` takes them.
+    """Return kernel, rows, runs and sizes as `conv_sums` takes them.
 
     Returns:
         kernel int16 of one dimension, through (input channels, kernel height, kernel width,

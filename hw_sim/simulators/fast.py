@@ -1,9 +1,9 @@
 """The fast backend: event-driven integer simulation, bit-exact with Lava.
 
-Layers run one after the other, each over all samples and all time steps, samples in parallel. A
-dense layer of CUBA LIF neurons runs in one kernel (`dense_cuba`); every other in two, which add up
-what its neurons receive (`event_sums`) and step the neurons (`neuron_scans`). Spikes pass from
-layer to layer in `frames`, (B samples, T steps, N neurons padded).
+Layers run one after the other, each over all samples and time steps, samples in parallel. A dense
+layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), any other in two: one adds up the
+weighted input (`synapses`), one steps the neurons (`neurons`). Spikes pass from layer to layer in a
+`spike_buffer`, (B samples, T steps, N neurons padded).
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def run(
     voltage = network.readout == "voltage"
     with limit_threads(options.threads):
         runs, shape = [], network.layers[0].input_shape
-        sent = spike_buffer.make(inputs, shape)
+        sent = spike_buffer.from_neurons(inputs, shape)
         for layer in network.layers:
             asked = options.states or (voltage and layer is network.layers[-1])
             sent, states, overflows = _run_layer(layer, shape, sent, states=asked)
             shape = layer.shape
-            runs.append((spike_buffer.by_neuron(sent, shape), states, overflows))
+            runs.append((spike_buffer.to_neurons(sent, shape), states, overflows))
     spikes_of, states_of, overflows_of = zip(*runs)
     return Activity(
         inputs,
@@ -85,7 +85,7 @@ def voltages(
     layer = network.layers[index]
     before = network.layers[index - 1].shape if index else layer.input_shape
     values = activity.spikes[index - 1] if index else activity.inputs
-    arriving = spike_buffer.make(values[samples], before)
+    arriving = spike_buffer.from_neurons(values[samples], before)
     if dense_cuba.runs(layer, arriving):
         seen = dense_cuba.run(layer, before, arriving, states=True, voltage_alone=True)[1]
         voltage = seen[1]
@@ -94,29 +94,29 @@ def voltages(
         both = np.zeros((2, *received.shape), np.int32)
         _scan(layer, received, both)
         voltage = both[1]
-    return spike_buffer.by_neuron(voltage, layer.shape)
+    return spike_buffer.to_neurons(voltage, layer.shape)
 
 
 def _run_layer(
     layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
 ) -> tuple[NDArray[Any], States | None, Overflows]:
-    """Return frames of spikes, states (B, N, T) and overflows of a layer after one of a shape."""
+    """Return the spike buffer, states (B, N, T) and overflows of a layer after one of a shape."""
     if dense_cuba.runs(layer, arriving):
-        sent, kept, overflows = dense_cuba.run(layer, before, arriving, states=states)
-        received = _received(layer, before, arriving) if states else kept[0]
+        sent, seen, overflows = dense_cuba.run(layer, before, arriving, states=states)
+        received = _received(layer, before, arriving) if states else seen[0]
     else:
         lost = np.zeros(len(arriving), np.int64)
         received = _received(layer, before, arriving, lost)
         both = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
         sent, overflows = _scan(layer, received, both)
-        kept = both[0], both[1]
+        seen = both[0], both[1]
         overflows.wraps[:] += lost
     if not states:
         return sent, None, overflows
     if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
         received = np.zeros_like(received)  # the input drives v, and not as a current
-        kept = received, kept[1]
-    shown = (spike_buffer.by_neuron(each, layer.shape) for each in (*kept, received))
+        seen = received, seen[1]
+    shown = (spike_buffer.to_neurons(each, layer.shape) for each in (*seen, received))
     return sent, States(*shown), overflows
 
 
@@ -145,7 +145,7 @@ def _received(
 
 @cache_per_layer
 def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
-    """Return rows of weights (S, N) and delays (S, 1 or N) for senders in the order of frames."""
+    """Return weights (S, N) and delays (S, 1 or N), senders in the order of a spike buffer."""
     weight = spike_buffer.channels_last(layer.weight, before)
     delay = layer.delay
     if delay.shape[1] > 1:
@@ -172,7 +172,7 @@ def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
 def _scan(
     layer: Layer, received: NDArray[np.int32], states: NDArray[np.int32]
 ) -> tuple[NDArray[Any], Overflows]:
-    """Return frames of what the neurons of a layer send, and their overflows."""
+    """Return the spike buffer that the neurons of a layer send, and their overflows."""
     neuron, own = layer.neuron, _feedback(layer)
     size = (*received.shape[:2], spike_buffer.padded(layer.neurons))
     sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
@@ -203,11 +203,11 @@ def _cuba(layer: Layer) -> tuple[Any, ...]:
     neuron: Any = layer.neuron
     shift = np.int32(loihi.ACTIVATION_SHIFT)
     if isinstance(layer, InputLayer):  # the input drives v as a current that decays at once would
-        kept_current = np.zeros(layer.neurons, np.int32)
+        current_factor = np.zeros(layer.neurons, np.int32)
     else:
-        kept_current = _each(layer, loihi.DECAY_ONE - neuron.current_decay)
+        current_factor = _each(layer, loihi.DECAY_ONE - neuron.current_decay)
     return (
-        kept_current,
+        current_factor,
         _each(layer, loihi.DECAY_ONE - neuron.voltage_decay),
         np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT),
         _each(layer, neuron.bias) << shift,
@@ -215,7 +215,7 @@ def _cuba(layer: Layer) -> tuple[Any, ...]:
 
 
 def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
-    """Return a parameter as one value a neuron in the order of frames, int32 (N,)."""
+    """Return a parameter as one value a neuron in the order of a spike buffer, int32 (N,)."""
     each = each_neuron(np.asarray(values, np.int32), layer.shape)
     return np.ascontiguousarray(spike_buffer.channels_last(each, layer.shape))
 

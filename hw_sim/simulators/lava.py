@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurodeploy.hw_sim.activity import Activity, States, check_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.memory import STATES, Need
-from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
+from neurodeploy.hw_sim.simulators.process import Job, job_folder, run_job
 from neurodeploy.models.errors import BackendError, require
 from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.layers import weights_of
@@ -44,7 +44,6 @@ def run(
     """
     inputs = check_input(network, spikes)
     require("the backend lava", "lava.magma")
-    refuse_empty(inputs)
     check_shared_memory(network)
     steps = inputs.shape[0] * inputs.shape[2]
     limit = options.time_limit_s

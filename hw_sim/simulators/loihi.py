@@ -21,7 +21,7 @@ from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.hw_sim.design_rules import delays_fit, weights_fit
 from neurodeploy.hw_sim.placement import place
 from neurodeploy.hw_sim.simulators import fast, lava
-from neurodeploy.hw_sim.simulators.process import Job, job_folder, refuse_empty, run_job
+from neurodeploy.hw_sim.simulators.process import Job, job_folder, run_job
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import InputLayer, QuantizedNetwork
 
@@ -62,7 +62,6 @@ def run(
     check_installed()
     if options.states:
         raise InputError("the states stay on the chip; run with --backend fast or lava for states")
-    refuse_empty(inputs)
     check_binary(network)
     check_exact(network)
     activity = _run(network, inputs, options)

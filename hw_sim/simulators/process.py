@@ -1,8 +1,7 @@
-"""Run a worker in a process of its own, as every backend that needs Lava does: the parent's side
-and the child's.
+"""Run a worker in a process of its own: the parent's side and the child's.
 
-Lava's runs can hang without a word, leave processes behind, and cannot share a process with torch
-without doubling its memory. So a child runs them, under a time limit; its error comes back.
+Lava's runs can hang silently and leave processes behind, and with torch in the same process they
+take twice the memory. So a child process runs them under a time limit and reports its errors.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ SOCKET_NAME_MAX = 100
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is asked to do.
+    """A run of a worker.
 
     Attributes:
         module: the worker, started as `python -m module folder`.
-        folder: holds what it reads and gets what it writes: `done`, or `error.txt`.
-        subject: how messages name it, as in "Lava's simulator".
-        steps: time steps in all.
-        limit_s: seconds after which it is ended.
-        progress: called with the time steps done and the time steps in all.
+        folder: its input and output; the worker leaves `done` or `error.txt` there.
+        subject: how messages name it, such as "Lava's simulator".
+        steps: time steps of all samples.
+        limit_s: seconds until it is ended.
+        progress: called with the time steps done and their total.
     """
 
     module: str
@@ -58,25 +57,22 @@ class Job:
     progress: Callable[[int, int], None] | None = None
 
 
-def refuse_empty(spikes: NDArray[Any]) -> None:
-    """Raise InputError where there is no sample or no step, which Lava cannot run."""
+@contextmanager
+def job_folder(network: QuantizedNetwork, spikes: NDArray[Any]) -> Iterator[Path]:
+    """Yield a temporary folder with the network and the spikes for a worker.
+
+    Raises:
+        InputError: when there is no sample or no step, which Lava cannot run.
+        BackendError: when the folder cannot be written.
+    """
     if not spikes.size:
         raise InputError(
             f"the input spikes have shape {spikes.shape}; Lava needs at least one step"
         )
-
-
-@contextmanager
-def job_folder(network: QuantizedNetwork, spikes: NDArray[Any]) -> Iterator[Path]:
-    """Yield a temporary folder that holds the network and the spikes for a worker to run.
-
-    Raises:
-        BackendError: when it cannot be written.
-    """
     with ExitStack() as stack:
         try:
-            made = tempfile.TemporaryDirectory(prefix="neurodeploy-")
-            folder = Path(stack.enter_context(made))
+            temporary = tempfile.TemporaryDirectory(prefix="neurodeploy-")
+            folder = Path(stack.enter_context(temporary))
             netx.write(network, folder / "network.net")
             np.save(folder / "spikes.npy", spikes)
         except OSError as error:
@@ -87,18 +83,11 @@ def job_folder(network: QuantizedNetwork, spikes: NDArray[Any]) -> Iterator[Path
 
 
 def run_job(job: Job) -> None:
-    """Run the worker to its end; none of its processes is left, whatever happens.
+    """Run a worker to its end, and end all processes of its session whatever happens.
 
     Raises:
         BackendError: when the worker raises, dies or exceeds the time limit.
     """
-    with started(job) as child:
-        _wait(child, job)
-
-
-@contextmanager
-def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the worker in a session of its own, so that all that it starts can be ended."""
     root = Path(__file__).parents[3]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (job.folder / "output.txt").open("wb") as output:
@@ -112,21 +101,23 @@ def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     try:
-        yield child
+        _wait(child, job)
     finally:
         _end(child)
 
 
 def _temporary(folder: Path) -> dict[str, str]:
-    """Let the worker make its temporary folders in `folder`, so that they go with it however it
-    ends; where the names of sockets in them would be too long, it keeps to the system's place."""
+    """Have the worker make its temporary folders in `folder`, which is removed however it ends.
+
+    Where names of sockets there would be too long, it uses the system's folder.
+    """
     named = len(os.fsencode(folder)) + len(SOCKET_IN_FOLDER)
     return {"TMPDIR": str(folder)} if named <= SOCKET_NAME_MAX else {}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the worker and all processes of its session: asked first, so that shared memory is
-    given back, then by force."""
+    """End all processes of the worker's session: with SIGTERM, so that they release shared memory,
+    then with SIGKILL."""
     for sign, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(child.pid, sign)
@@ -148,8 +139,8 @@ def _group_lives(child: subprocess.Popen[bytes]) -> bool:
 
 
 def _only_zombies(group: int) -> bool:
-    """Tell whether all of a process group has ended and only waits for init to take note of it,
-    which a container's init may do late or never."""
+    """Return whether all processes of a group have ended and wait to be reaped by init, which a
+    container's init may never do."""
     states = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -192,7 +183,7 @@ def _reason(folder: Path, code: int | None) -> str:
             return lines[-1]
     if code is not None and code < 0:
         return f"its process was ended by {signal.Signals(-code).name}; run it again"
-    return "its process ended without a word; run it again"
+    return "its process ended without a message; run it again"
 
 
 WATCH_S = 0.2
@@ -201,7 +192,7 @@ WATCH_S = 0.2
 class Watch:
     """A thread that ends this process when its parent is gone or one of Lava's processes failed.
 
-    An error in one of Lava's processes can leave the run waiting for ever.
+    An error in one of Lava's processes can leave a run waiting for ever.
 
     Attributes:
         runtime: the Lava runtime to look at, None between runs.
@@ -223,7 +214,7 @@ class Watch:
 
 
 def work(run: Callable[[Path, Watch], None], folder: str) -> None:
-    """Call `run` with the job's folder and a watch, then leave `done` there, or the error."""
+    """Call `run` with the job's folder and a watch; leave `done` in the folder, or the error."""
     job = Path(folder)
     watch = Watch(job)
     try:
@@ -236,8 +227,10 @@ def work(run: Callable[[Path, Watch], None], folder: str) -> None:
 
 
 def report_error(folder: Path, text: str) -> None:
-    """Leave the error for the parent and end this process at once; Lava's children are ended by
-    the parent, since `net.stop()` would wait for them for ever."""
+    """Write the error for the parent and exit at once.
+
+    The parent ends Lava's children: `net.stop()` would wait for them for ever.
+    """
     (folder / "error.tmp").write_text(text)
     (folder / "error.tmp").replace(folder / "error.txt")
     os._exit(1)
@@ -262,7 +255,7 @@ SIGNALS = {
     "SIGBUS": ", no shared memory is left; enlarge /dev/shm or run fewer neurons",
     "SIGKILL": ", which the system does where memory runs out; run fewer neurons or samples",
 }
-"""What the end of a process by a signal tells, and the way out."""
+"""What it means that a signal ended a process, and the way out."""
 
 
 def actor_errors(runtime: Any) -> str:

@@ -74,7 +74,7 @@ def network_text(network: QuantizedNetwork) -> str:
 
 
 def _fullest(placed: LayerPlacement) -> str:
-    full = wording.share(placed.fullest.full)
+    full = wording.share(placed.fullest.utilization)
     if placed.neurocores == 1:
         return f"{full} of a neurocore"
     return f"{placed.neurocores:,} neurocores, the fullest {full}"
@@ -100,7 +100,7 @@ def layers(placement: Placement) -> Table:
             "delays (steps)": lambda row: delays(row[1][0]),
             "neurocores": lambda row: row[1][1].neurocores,
             "fullest neurocore": lambda row: (
-                f"{wording.share(row[1][1].fullest.full)} {row[1][1].fullest.name}"
+                f"{wording.share(row[1][1].fullest.utilization)} {row[1][1].fullest.name}"
             ),
         },
     )

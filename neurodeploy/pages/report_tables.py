@@ -371,7 +371,7 @@ def neurocores(report: Report) -> Table:
             "chips": lambda row: tiles_of(row[2], row[3])[1],
             "neurons per core": lambda row: row[3].neurons_per_core,
             "limited by": lambda row: row[3].binding.name,
-            "used": lambda row: share(row[3].binding.full),
+            "used": lambda row: share(row[3].binding.utilization),
         },
         ["neurons per core, limited by, used: of the layer's fullest neurocore"],
     )
@@ -532,9 +532,9 @@ def neurocores_in_use(each: Estimated) -> Cell:
 
 def _fullest(each: Estimated) -> Cell:
     layers = each.placement.layers
-    index = max(range(len(layers)), key=lambda i: layers[i].fullest.full)
+    index = max(range(len(layers)), key=lambda i: layers[i].fullest.utilization)
     fullest = layers[index].fullest
-    return Cell(f"{index}", f"{fullest.name} {wording.share(fullest.full)}", index)
+    return Cell(f"{index}", f"{fullest.name} {wording.share(fullest.utilization)}", index)
 
 
 def _largest_parts(each: Estimated) -> str | None:

@@ -152,8 +152,8 @@ class _Plan:
         top += size * (place // self.side)
         pad = size * 0.07
         side = size - 2 * pad
-        colour = SECOND if core.full > 1 else (ACCENT, THIRD)[core.layer % 2]
-        height = side * min(max(core.full, 0.04), 1.0)
+        colour = SECOND if core.utilization > 1 else (ACCENT, THIRD)[core.layer % 2]
+        height = side * min(max(core.utilization, 0.04), 1.0)
         axes.add_patch(
             Rectangle(
                 (left + pad, top + pad), side, side, facecolor=style.PAPER, edgecolor=colour,
