@@ -26,10 +26,9 @@ _UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))
 def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired):
     """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
 
-    weighted int32 (N,) is the weighted input; current_factor and voltage_factor int32 (N,) are 4096
-    minus the decays; threshold int32 and bias int32 (N,) are shifted by 6; current and voltage int32
-    (N,) are updated; fired uint8 (N,) is 1 where a neuron spiked. Returns how many u wrapped and how
-    many v were clipped.
+    Input int32: weighted input (N,); current_factor and voltage_factor (N,), 4096 minus the decays;
+    threshold and bias (N,), shifted by 6. Updated: current and voltage int32 (N,), fired uint8.
+    Returns how many u wrapped and how many v were clipped.
     """
     wraps, clips = int32(0), int32(0)
     for j in range(weighted.size):
