@@ -86,34 +86,49 @@ def schema(name: str) -> str:
 
 def _tables(root: dict[str, Any]) -> Iterator[str]:
     for title, each in ({"": root} | root.get("$defs", {})).items():
-        if "properties" not in each:
+        fields = each.get("properties")
+        if not fields:
             continue
-        yield f"### {title or each.get('title', '')}\n\n{each.get('description', '')}\n"
-        yield "| field | type | default | meaning |\n|---|---|---|---|"
-        for field, value in each["properties"].items():
-            default = "required" if field in each.get("required", ()) else ""
-            if "default" in value:
-                default = f"`{json.dumps(value['default'])}`"
-            meaning = _cell(value.get("description", ""))
-            yield f"| `{field}` | {_type(value)} | {default} | {meaning} |"
+        defaults = {field: _default(value) for field, value in fields.items()}
+        missing = "required" if any(defaults.values()) else ""
+        defaults |= dict.fromkeys(each.get("required", ()), missing)
+        named = any(defaults.values())
+        yield f"### {_title(each.get('title', title))}\n\n{each.get('description', '')}\n"
+        yield f"| field | type |{' default |' * named} meaning |\n|---|---|---|{'---|' * named}"
+        for field, value in fields.items():
+            default = f" {defaults[field]} |" * named
+            yield f"| `{field}` | {_type(value)} |{default} {_cell(value.get('description', ''))} |"
         yield ""
+
+
+def _default(value: dict[str, Any]) -> str:
+    """Return a default as code, or nothing for one that is long or the only value there is."""
+    shown = json.dumps(value.get("default"))
+    if "default" not in value or len(shown) > 30 or len(value.get("enum", "..")) == 1:
+        return ""
+    return f"`{shown}`"
+
+
+def _title(name: str) -> str:
+    """Return the name of an object; `Energy[Band]` and `Energy_Band_` are "Energy of Band"."""
+    return re.sub(r"[\[_]([A-Za-z]+)[\]_]$", r" of \1", name)
 
 
 def _type(value: dict[str, Any]) -> str:
     """Return the type of a value in words, with its range."""
     if "$ref" in value:
-        name = value["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
+        title = _title(value["$ref"].rpartition("/")[2])
+        return f"[{title}](#{title.lower().replace(' ', '-')})"
     for many in ("anyOf", "oneOf"):
         if many in value:
             return " or ".join(dict.fromkeys(_type(each) for each in value[many]))
-    if "enum" in value or "const" in value:
-        return ", ".join(
-            f"`{json.dumps(each)}`" for each in value.get("enum", [value.get("const")])
-        )
+    if "enum" in value:
+        return ", ".join(f"`{json.dumps(each)}`" for each in value["enum"])
     if value.get("type") == "array":
         items = value.get("prefixItems") or [value.get("items") or {}]
         return f"list of {', '.join(dict.fromkeys(_type(each) for each in items))}"
+    if isinstance(value.get("additionalProperties"), dict):
+        return f"object of {_type(value['additionalProperties'])}"
     return " ".join([str(value.get("type", "any value")), *_limits(value)])
 
 
