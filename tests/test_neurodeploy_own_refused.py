@@ -45,8 +45,17 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | by
     return write_
 
 
+def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the sentence on stderr, beside which nothing was printed."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert captured.err.startswith("error: ")
+    return captured.err
+
+
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "named"),
     [
         ("import sys\nsys.exit(3)\n", "SystemExit: 3 (line 2)"),
         ("exit()\n", "SystemExit: None (line 1)"),
@@ -58,17 +67,13 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | by
     ],
 )
 def test_a_file_that_fails_is_one_sentence(
-    content: str | bytes, said: str, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    content: str | bytes, named: str, write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(content)
     assert train.main(["--task", "har"]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert captured.err.startswith(f"error: {path}, which NEURODEPLOY_TASKS lists, fails with ")
-    assert said in captured.err
-    assert captured.err.endswith("; correct it\n")
-    assert path.exists()
+    error = one_sentence(capsys)
+    assert error.startswith(f"error: {path}, which {own.VARIABLE} lists, fails with ")
+    assert named in error
 
 
 def test_an_interruption_is_none(write: Callable[..., Path]) -> None:
@@ -78,60 +83,52 @@ def test_an_interruption_is_none(write: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "message"),
-    [
-        ("", "is no file; correct the variable"),
-        ("own.txt", "is no Python file; name it NAME.py"),
-        ("long" * 100, r"cannot be looked up \(File name too long\); give another path"),
-    ],
+    ("listed", "named"),
+    [("", "is no file"), ("own.txt", "is no Python file"), ("long" * 100, "File name too long")],
     ids=["folder", "text", "long"],
 )
 def test_what_is_no_python_file_is_refused(
-    listed: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    listed: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own.txt").write_text("x = 1\n")
     monkeypatch.setenv(own.VARIABLE, f"{tmp_path}/{listed}")
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=named):
         tasks.known()
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        ("signals[3, 1, 2] = np.nan", "sample 3, channel 1 holds nan; signals must be finite, so"),
+        ("signals[3, 1, 2] = np.nan", "sample 3, channel 1 holds nan"),
         ("labels = labels + 1", "holds label 2; labels run from 0 to 1"),
-        (
-            "subjects = subjects[1:]",
-            "subjects have shape (23,) for 24 samples; give one per",
-        ),
-        ("subjects = subjects * 0", "subjects 0 test, (none) is left to train and to validate"),
-        ("test_subjects = (99,)", "the test split, subjects (none), has no sample of rest, move"),
+        ("subjects = subjects * 0", "subjects 0 test, (none) is left"),
+        ("test_subjects = (99,)", "test split, subjects (none), has no sample of rest, move"),
         ("open(path / 'absent.csv')", "absent.csv cannot be read (No such file or directory)"),
         ("return signals", "as ndarray; its `read` must return a Dataset"),
-        ("raise ValueError('one\\ntwo')", "own.py: read fails with ValueError: one (line 12); cor"),
-        ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12); correct it, or the data"),
-        ("1 / 0", "read fails with ZeroDivisionError: division by zero (line 12); correct it"),
+        ("raise ValueError('one\\ntwo')", "own.py: read fails with ValueError: one (line 12)"),
+        ("{}['x']", "own.py: read fails with KeyError: 'x' (line 12)"),
         ("np.loadtxt(['1,a'], delimiter=',')", "read fails with ValueError: could not convert s"),
         ("read(path)", "read fails with RecursionError: maximum recursion depth exceeded"),
-        ("import sys; sys.exit(0)", "read fails with SystemExit: 0 (line 12); correct it, or"),
-        ("raise MemoryError", "the memory is not enough; choose a smaller network"),
+        ("import sys; sys.exit(0)", "read fails with SystemExit: 0 (line 12)"),
+        ("raise MemoryError", "memory"),
     ],
 )
-def test_bad_data_of_an_own_task_are_one_sentence_and_stay(
-    change: str, message: str, write: Callable[..., Path], tmp_path: Path,
+def test_bad_data_of_an_own_task_are_one_sentence_and_nothing_changes(
+    change: str, named: str, write: Callable[..., Path], tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     write(TASK.replace("CHANGE", change))
-    given = tmp_path / "given"
-    given.mkdir()
-    (given / "kept.csv").write_text("1,2\n")
-    assert data.main(["--task", "own", "--data", str(given)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert message in captured.err
-    assert captured.err.count("; ") >= 1  # what is wrong, and what to do
-    assert [(p.name, p.read_text()) for p in given.iterdir()] == [("kept.csv", "1,2\n")]
+    folder, run = tmp_path / "data", tmp_path / "run"
+    for place, name in ((folder, "mine.csv"), (run, "model.pt"), (run, "history.jsonl")):
+        place.mkdir(exist_ok=True)
+        (place / name).write_text("{}\n")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*")}
+    assert data.main(["--task", "own", "--data", f"{folder}"]) == 2
+    error = one_sentence(capsys)
+    assert named in error
+    assert "; " in error  # what is wrong, and what to do
+    assert train.main(["--task", "own", "--data", f"{folder}", "--out", f"{run}"]) == 2
+    assert {path: path.read_bytes() for path in tmp_path.glob("*/*")} == before
 
 
 def test_the_task_without_a_fault_is_taken(write: Callable[..., Path], tmp_path: Path) -> None:
@@ -142,23 +139,6 @@ def test_the_task_without_a_fault_is_taken(write: Callable[..., Path], tmp_path:
     }  # fmt: skip
     named = tasks.get("own").read(path=tmp_path)  # type: ignore[call-arg]
     assert len(named) == 24
-
-
-def test_data_that_cannot_be_read_leave_an_earlier_run_as_it_was(
-    write: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(TASK.replace("CHANGE", "signals[3, 1, 2] = np.nan"))
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "model.pt").write_bytes(b"an earlier model")
-    (run / "history.jsonl").write_text("{}\n")
-    before = {path.name: path.read_bytes() for path in run.iterdir()}
-    assert train.main(["--task", "own", "--data", f"{tmp_path}", "--out", f"{run}"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
-
-
-# What the commands cannot use
 
 
 def with_task(*changes: tuple[str, str]) -> str:
@@ -187,7 +167,7 @@ def with_task(*changes: tuple[str, str]) -> str:
         (
             "TrainConfig()",
             "TrainConfig(epochs=0)",
-            "fails with InputError: epochs is 0; give a whole number",
+            "fails with InputError: epochs is 0; give",
         ),
         ('Origin("d", "l", "c", "o")', "None", "the task's origin is None; give an Origin"),
         *(
@@ -213,9 +193,7 @@ def test_a_task_that_no_list_can_show_is_one_sentence(
 ) -> None:  # fmt: skip
     path = write(with_task((before, now)))
     assert data.main([]) == 2
-    error = capsys.readouterr().err
-    assert re.match(rf"error: {path}.*{message}", error)
-    assert len(error.splitlines()) == 1
+    assert re.match(rf"error: {path}.*{message}", one_sentence(capsys))
 
 
 @pytest.mark.parametrize(
@@ -292,5 +270,4 @@ def test_a_learning_rate_that_is_no_float32_is_one_sentence(
     write(TASK.replace("CHANGE", "pass"))
     words = ["--task", "own", "--data", "x", "--batch", "8", "--threads", "1"]
     assert train.main([*words, "--learning-rate", "1e39"]) == 2
-    error = capsys.readouterr().err
-    assert error == "error: learning_rate is 1e+39; give a number over 0, up to 1e+06\n"
+    assert one_sentence(capsys).startswith("error: learning_rate is 1e+39; give a number")
