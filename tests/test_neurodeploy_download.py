@@ -200,6 +200,7 @@ fetch(Download(({mirror.url + "slow"!r},), "data.gz", {len(CONTENT)}, {MD5!r}),
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "data.gz").exists()
+    assert origin.is_empty(tmp_path)  # so that `data --get` downloads it
     assert fetch(of(mirror.url + "whole"), tmp_path).read_bytes() == CONTENT
 
 

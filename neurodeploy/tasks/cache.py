@@ -165,7 +165,7 @@ def _make_room() -> None:
     killed or failed processes left half written."""
     with contextlib.suppress(OSError):  # another process may remove them too
         for path in folder().rglob("output.pkl.*"):
-            own = path.name.endswith(f"-{os.getpid()}-{id(threading.current_thread())}")
+            own = f"{os.getpid()}" in path.name.split("-")  # `_LOCK` is held: it has failed
             if own or time.time() - path.stat().st_mtime > ABANDONED_S:
                 path.unlink(missing_ok=True)
         _memory().reduce_size(bytes_limit=BYTES_MAX)

@@ -33,6 +33,9 @@ DOWNLOAD_BYTES_MAX: Final = 16 * 2**30
 
 UNPACKED_BYTES_MAX: Final = 64 * 2**30
 UNPACKED_FILES_MAX: Final = 500_000
+TEMPORARY: Final = re.compile(r"tmp[a-z0-9_]{8}|\..*\.tmp")
+"""Names of files that pooch and neurodeploy have not finished."""
+
 HEX_DIGITS: Final = {"md5": 32, "sha256": 64}
 
 Advance: TypeAlias = Callable[[int, int], None]
@@ -143,9 +146,12 @@ class Origin:
 
 
 def is_empty(path: Path) -> bool:
-    """Tell whether a path is an empty folder; one that cannot be read is not."""
+    """Tell whether a path is a folder that is empty or holds only what killed downloads left.
+
+    One that cannot be read is not.
+    """
     try:
-        return path.is_dir() and not any(path.iterdir())
+        return path.is_dir() and all(TEMPORARY.fullmatch(each.name) for each in path.iterdir())
     except OSError:
         return False
 
