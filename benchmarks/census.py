@@ -1,6 +1,6 @@
 """What a set of compared networks exercised: which layers fired, what overflowed, what was delayed.
 
-Silent networks prove nothing, so a delay counts only where something arrived.
+Silent networks show nothing, so a delay counts only where spikes arrived.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
+from benchmarks.pages import Table
 from benchmarks.random_networks import Case
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.models import loihi
@@ -28,30 +30,8 @@ from neurodeploy.models.neurons import NEURONS, arrays_of
 
 LOW, HIGH = 0.01, 0.60
 """A layer fires usefully when this share of its neurons and steps has a spike."""
-
-DELAYS = ("none", "axonal", "dendritic", "synaptic", "recurrent")
-
-
-@dataclass
-class Firing:
-    """How layers of one kind fired.
-
-    Attributes:
-        layers: how many there were.
-        useful: how many of them fired in `LOW` to `HIGH` of their neurons and steps.
-        spikes: in all.
-        updates: neurons times steps in all.
-    """
-
-    layers: int = 0
-    useful: int = 0
-    spikes: int = 0
-    updates: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Spikes a neuron and step."""
-        return self.spikes / max(self.updates, 1)
+DELAYS: Final = ("none", "axonal", "dendritic", "synaptic", "recurrent")
+OVERFLOWS: Final = ("wraps of u", "wraps of a sum", "clips of v")
 
 
 @dataclass
@@ -61,19 +41,14 @@ class Census:
     Attributes:
         networks: how many there were.
         steps: of all samples of all networks.
-        layers: how each kind of layer fired, by its name.
-        kinds: how each kind of layer with each kind of neuron fired, by both names.
-        delays: layers that spikes reached with each kind of delay.
-        overflows: steps of a neuron, and networks, with wraps of u, clips of v and wraps of sums.
+        rows: one dict per layer: `layer` and `neuron` by name, `network`, `spikes`, `updates`
+            (neurons times steps), `delays` where spikes reached it, and a count per overflow.
         features: networks that had what the name says.
     """
 
     networks: int = 0
     steps: int = 0
-    layers: dict[str, Firing] = field(default_factory=dict)
-    kinds: dict[tuple[str, str], Firing] = field(default_factory=dict)
-    delays: Counter[str] = field(default_factory=Counter)
-    overflows: Counter[str] = field(default_factory=Counter)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     features: Counter[str] = field(default_factory=Counter)
 
     def add(self, case: Case, activity: Activity) -> None:
@@ -81,29 +56,64 @@ class Census:
         self.networks += 1
         self.steps += case.spikes.shape[0] * case.spikes.shape[2]
         self.features.update(set(_features(case)))
-        overflowed = set()
         for index, layer in enumerate(case.network.layers):
-            self._add_layer(layer, activity.spikes[index])
+            sent, overflows = activity.spikes[index], activity.overflows[index]
             arrived = activity.states[index].weighted.any()
-            self.delays.update(_delays(layer) if arrived else ())
-            overflows = activity.overflows[index]
-            first = "wraps of u" if isinstance(layer.neuron, CubaLif) else "wraps of a sum"
-            for name, counts in ((first, overflows.wraps), ("clips of v", overflows.clips)):
-                self.overflows[f"{name}, steps"] += int(counts.sum())
-                overflowed.update([f"{name}, networks"] if counts.any() else [])
-        self.overflows.update(overflowed)
+            wraps = OVERFLOWS[0] if isinstance(layer.neuron, CubaLif) else OVERFLOWS[1]
+            self.rows.append({
+                "layer": LAYERS[type(layer)],
+                "neuron": NEURONS[type(layer.neuron)],
+                "network": self.networks,
+                "spikes": int(np.count_nonzero(sent)),
+                "updates": sent.size,
+                "delays": tuple(_delays(layer)) if arrived else (),
+                wraps: int(overflows.wraps.sum()),
+                OVERFLOWS[2]: int(overflows.clips.sum()),
+            })  # fmt: skip
 
-    def _add_layer(self, layer: Layer, sent: Any) -> None:
-        name, neuron = LAYERS[type(layer)], NEURONS[type(layer.neuron)]
-        rate = np.mean(sent != 0)
-        for firing in (
-            self.layers.setdefault(name, Firing()),
-            self.kinds.setdefault((name, neuron), Firing()),
+    def firing(self, *by: str) -> pd.DataFrame:
+        """Return how layers fired by "layer", "neuron" or both: their number, how many of them
+        usefully, and the rate."""
+        frame = pd.DataFrame(self.rows)
+        frame["useful"] = (frame.spikes / frame.updates).between(LOW, HIGH)
+        found = frame.groupby(list(by))[["useful", "spikes", "updates"]].sum()
+        found["layers"] = frame.groupby(list(by)).size()
+        found["rate"] = found.spikes / found.updates.clip(lower=1)
+        return found
+
+    @property
+    def delays(self) -> Counter[str]:
+        """Layers that spikes reached with each kind of delay."""
+        return Counter(name for row in self.rows for name in row["delays"])
+
+    @property
+    def overflows(self) -> Counter[str]:
+        """Networks, and steps of a neuron, with each overflow."""
+        frame = pd.DataFrame(self.rows).reindex(columns=["network", *OVERFLOWS]).fillna(0)
+        sums = frame.groupby("network").sum()
+        steps = {f"{name}, steps": int(count) for name, count in sums.sum().items()}
+        networks = {f"{name}, networks": int(n) for name, n in (sums > 0).sum().items()}
+        return Counter({**steps, **networks})
+
+    def tables(self) -> str:
+        """Return the census as tables in Markdown."""
+        both, alone = self.firing("layer", "neuron"), self.firing("layer")
+        rows = [
+            [*names, f"{row.layers:,.0f}", f"{row.useful:,.0f}", f"{row.rate:.1%}"]
+            for names, row in (
+                *both.iterrows(), *(((name, "all"), row) for name, row in alone.iterrows())
+            )
+        ]  # fmt: skip
+        firing = ["layer", "neurons", "layers", "of them with 1% to 60%", "firing"]
+        found = [Table("", "", firing, rows)]
+        for heading, counts in (
+            ("delays of layers that spikes reached", {name: self.delays[name] for name in DELAYS}),
+            ("overflows", dict(sorted(self.overflows.items()))),
+            ("networks with", dict(sorted(self.features.items()))),
         ):
-            firing.layers += 1
-            firing.useful += int(LOW <= rate <= HIGH)
-            firing.spikes += int(np.count_nonzero(sent))
-            firing.updates += sent.size
+            counted = [[name, f"{count:,}"] for name, count in counts.items()]
+            found.append(Table("", "", [heading, "count"], counted))
+        return "\n\n".join(table.markdown for table in found)
 
 
 def things(case: Case, activity: Activity) -> set[object]:
@@ -191,26 +201,3 @@ def _neuron_features(layer: Layer) -> Iterator[str]:
         yield f"spike_exp of {places}"
     if getattr(neuron, "state_exp", loihi.STATE_EXP) != loihi.STATE_EXP:
         yield f"state_exp of {neuron.state_exp}"
-
-
-def tables(census: Census) -> str:
-    """Return the census as tables in Markdown."""
-    rows = [
-        "| layer | neurons | layers | of them with 1% to 60% | firing |",
-        "|---|---|---|---|---|",
-    ]
-    for (layer, neuron), firing in sorted(census.kinds.items()):
-        rows.append(
-            f"| {layer} | {neuron} | {firing.layers:,} | {firing.useful:,} | {firing.rate:.1%} |"
-        )
-    for layer, firing in sorted(census.layers.items()):
-        rows.append(
-            f"| {layer} | all | {firing.layers:,} | {firing.useful:,} | {firing.rate:.1%} |"
-        )
-    rows += ["", "| delays of layers that spikes reached | layers |", "|---|---|"]
-    rows += [f"| {name} | {census.delays[name]:,} |" for name in DELAYS]
-    rows += ["", "| overflows | count |", "|---|---|"]
-    rows += [f"| {name} | {count:,} |" for name, count in sorted(census.overflows.items())]
-    rows += ["", "| networks with | count |", "|---|---|"]
-    rows += [f"| {name} | {count:,} |" for name, count in sorted(census.features.items())]
-    return "\n".join(rows)

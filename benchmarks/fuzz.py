@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import platform
-import shlex
 import sys
 import time
 from collections.abc import Sequence
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.census import Census, tables
+from benchmarks import pages
+from benchmarks.census import Census
 from benchmarks.differences import PACKAGES, differences
 from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import LENGTH, Case, case
@@ -32,7 +30,6 @@ from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 
 PROGRESS_NETWORKS = 50
-ROOT = Path(__file__).parent.parent
 VERSIONS = ("lava-nc", "numpy", "numba")
 
 
@@ -48,32 +45,36 @@ def check(case: Case, lava: Activity) -> tuple[list[str], Activity]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print, and write the record."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words = sys.argv[1:] if argv is None else list(argv)
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--networks", type=int, default=1000)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, help="Markdown file to write the record to")
     options.add_argument("--keep", type=Path, help="folder to save networks in that differ")
-    given = options.parse_args(argv)
-    arguments = sys.argv[1:] if argv is None else list(argv)
+    args = options.parse_args(words)
     began, census, wrong = time.monotonic(), Census(), []
     code = digest_of_packages()  # as it is imported now
-    rng = np.random.default_rng(given.seed)
+    rng = np.random.default_rng(args.seed)
     with LavaServer() as lava:
-        for number in range(given.networks):
+        for number in range(args.networks):
             drawn = case(rng.bytes(LENGTH))
             found, activity = check(drawn, lava.run(drawn.network, drawn.spikes))
             census.add(drawn, activity)
             if found:
                 wrong.append(f"network {number}: " + "; ".join(found))
                 print(wrong[-1], flush=True)
-                _keep(drawn, given.keep, number)
+                _keep(drawn, args.keep, number)
             if (number + 1) % PROGRESS_NETWORKS == 0:
                 seconds = time.monotonic() - began
                 print(f"{number + 1} networks, {seconds:.0f} s, {len(wrong)} differ", flush=True)
-    text = record(census, wrong, arguments, time.monotonic() - began, code)
-    print(text)
-    if given.out is not None:
-        given.out.write_text(text)
+    result = f"{len(wrong)} networks differ" if wrong else "no difference"
+    print(f"{result} in {census.networks:,} networks\n\n{census.tables()}")
+    if args.out is not None:
+        pages.write(
+            args.out, "fuzz", words, census=census, wrong=wrong, result=result,
+            minutes=(time.monotonic() - began) / 60, code=code,
+            versions=", ".join(f"{name} {version(name)}" for name in VERSIONS),
+        )  # fmt: skip
     return 1 if wrong else 0
 
 
@@ -81,7 +82,7 @@ def digest_of_packages() -> str:
     """Return the sha256 of the Python files of the packages that fast and our Lava graph are."""
     sha = hashlib.sha256()
     for name in PACKAGES:
-        for path in sorted((ROOT / name).rglob("*.py")):
+        for path in sorted((pages.ROOT / name).rglob("*.py")):
             sha.update(path.read_bytes())
     return sha.hexdigest()
 
@@ -91,32 +92,6 @@ def _keep(case: Case, folder: Path | None, number: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         netx.write(case.network, folder / f"{number}.net")
         np.save(folder / f"{number}.npy", case.spikes)
-
-
-def record(
-    census: Census, wrong: Sequence[str], arguments: Sequence[str], seconds: float, code: str
-) -> str:
-    """Return the record of a run in Markdown."""
-    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
-    result = "no difference" if not wrong else f"{len(wrong)} networks differ"
-    lines = [
-        "# Random networks through fast and Lava",
-        "",
-        "    " + shlex.join(["python", "-m", "benchmarks.fuzz", *arguments]),
-        "",
-        "The last run, as the command above wrote it. Each network runs on Lava's simulator and",
-        "on ours, without and with states; every spike, u, v and weighted input of every layer",
-        "and the last voltages must be equal.",
-        "",
-        f"Result: **{result}** in {census.networks:,} networks and {census.steps:,} time steps.",
-        "",
-        f"{date.today()}, {seconds / 60:.1f} minutes, Python {platform.python_version()}, "
-        f"{versions}, models, export and hw_sim with sha256 {code[:12]}.",
-        "",
-        tables(census),
-        "",
-    ]  # fmt: skip
-    return "\n".join([*lines, *(f"- {each}" for each in wrong), ""] if wrong else lines)
 
 
 if __name__ == "__main__":

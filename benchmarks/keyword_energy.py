@@ -1,4 +1,4 @@
-"""A keyword spotter of Blouw et al.'s size on Loihi 1, over firing rates and steps an inference.
+"""A keyword spotter of Blouw et al.'s size on Loihi 1, over firing rates and steps per inference.
 
 Its spikes are not public, so they are drawn: every input and neuron fires in a step with the same
 probability, on seeded random weights. All layers are on the chip, and so are their spikes; the
@@ -114,7 +114,7 @@ def _at_rate(rate: float, workload: Workload) -> AtRate:
 
 
 def more_layers_uj() -> float:
-    """Return the microjoules an inference that the layers of eight more copies were measured at."""
+    """Return the measured microjoules per inference of the layers of eight more copies."""
     few, many = KEYWORDS.scaled
     return many.above_uj(KEYWORDS.woken_mw) - few.above_uj(KEYWORDS.woken_mw)
 
@@ -123,7 +123,7 @@ def more_layers_rate(name: str) -> float:
     """Return the rate of firing at which those layers would take that much.
 
     A copy of L layers has L * 256 neurons and, with the way in and out, (L + 1) * 256^2 weights.
-    Energy an inference = steps * (neurons * update + rate * (weights * SynOp
+    Energy per inference = steps * (neurons * update + rate * (weights * SynOp
     + neurons * (generation + message))), the update that of an active neuron.
 
     Args:

@@ -131,7 +131,7 @@ def rate(work: float, function: Callable[..., Any], *arguments: Any) -> float:
 
 
 def synop_rate(senders: int = 128, width: int = 128, add: Callable[..., Any] = add_narrow) -> float:
-    """Return billions of synaptic operations a second when `add` sums rows of random senders.
+    """Return billions of synaptic operations per second when `add` sums rows of random senders.
 
     Args:
         senders: how many rows there are.
@@ -144,7 +144,7 @@ def synop_rate(senders: int = 128, width: int = 128, add: Callable[..., Any] = a
 
 
 def update_rate(neurons: int = 128) -> float:
-    """Return billions of neuron updates a second; `neurons` a multiple of 64."""
+    """Return billions of neuron updates per second; `neurons` a multiple of 64."""
     steps = 2_000_000 // neurons
     return rate(steps * neurons, update_neurons, neurons, steps)
 

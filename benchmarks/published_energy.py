@@ -14,7 +14,7 @@ class PilotNet:
         source: where it stands.
         dynamic_mj, total_mj: energy of one inference.
         dynamic_w, static_w: power.
-        inferences_s: inferences a second.
+        inferences_s: inferences per second.
         other_inferences_s: the same in the other version of the notebook, of another machine.
         steps: of one inference.
         counted_steps: that the counters refer to.
@@ -58,7 +58,7 @@ class PilotNet:
 PILOTNET: Final = PilotNet(
     source=(
         "lava-nc/lava-dl, tutorials/lava/lib/dl/netx/pilotnet_snn/benchmark.ipynb, as of commit "
-        "dad9dfa (run on the partition oheogulch, 408.91 inferences a second); as of commit "
+        "dad9dfa (run on the partition oheogulch, 408.91 inferences per second); as of commit "
         "12f0402 it holds an earlier run on kp_build (342.29)"
     ),
     dynamic_mj=1.094,
@@ -100,11 +100,11 @@ class Run:
 
     @property
     def inferences_s(self) -> float:
-        """Inferences a second."""
+        """Inferences per second."""
         return self.inferences / self.seconds
 
     def above_uj(self, idle_mw: float) -> float:
-        """Return the microjoules an inference above an idle power."""
+        """Return the microjoules per inference above an idle power."""
         return (self.running_mw - idle_mw) * 1e3 / self.inferences_s
 
 
@@ -116,9 +116,10 @@ class KeywordSpotting:
         source, logs: where the paper's figures and the runs stand.
         sizes: inputs, two hidden layers, outputs.
         steps: of one inference: the logs' commands stream 20,000 steps for 2,000 inferences.
-        rate: of firing, a neuron and step, that a training script aims at: 100 Hz at 1 ms a step.
-        dynamic_uj: energy an inference above `booted_mw`.
-        inferences_s: inferences a second.
+        rate: of firing, per neuron and step, that a training script aims at:
+            100 Hz at 1 ms per step.
+        dynamic_uj: energy per inference above `booted_mw`.
+        inferences_s: inferences per second.
         booted_mw: idle, before any program has run: what the paper subtracts.
         woken_mw: idle, after one has: the 70 mW more that the paper mentions, from the logs.
         running_mw: in the paper.

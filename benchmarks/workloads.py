@@ -62,7 +62,7 @@ def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray
 def random_network(
     neurons: int, rate: float, seed: int = 1
 ) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
-    """Return a network of so many neurons without delays, about that share of which fires a step.
+    """Return a network of so many neurons without delays, of which about a share fires per step.
 
     64 inputs, then a wide and a narrow layer (256 neurons, or half of all), and this twice where
     the wide one would have over 50,000. Weights are even and shrink with the root of the spikes

@@ -411,6 +411,15 @@ def test_runs_are_made_recorded_and_not_made_again(
     after = (runs / "runs.csv").read_text().splitlines()
     assert [line for line in after if "no-delays,3" not in line] == before
     assert len(after) == 5
+    out = runs / "tiny" / "dense-seed-3" / "ann.json"
+    made = out.stat().st_mtime_ns
+    words[words.index("--models") + 1 :] = ["dense"]
+    words[words.index("--seeds") + 1 : words.index("--runs")] = ["3", "4", "5"]
+    assert accuracy.main(words) == 0
+    added = records.read(runs).find(setup.setup_of("tiny"), "dense", 5)[0]
+    assert added is not None
+    assert added.rates == later.rates
+    assert out.stat().st_mtime_ns == made
 
     folder = log.parent
     network = netx.read(folder / "model.net")

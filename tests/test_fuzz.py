@@ -71,17 +71,17 @@ def test_fast_equals_lava_in_every_spike_and_state(survey: Survey) -> None:
 
 @pytest.mark.parametrize("name", LAYERS.values())
 def test_layers_of_every_kind_fire_and_rest(survey: Survey, name: str) -> None:
-    firing = survey.census.layers[name]
+    firing = survey.census.firing("layer").loc[name]
     assert counting.LOW <= firing.rate <= counting.HIGH
     assert firing.useful >= 3
 
 
 @pytest.mark.parametrize("kind", NEURONS, ids=lambda kind: kind.__name__)
 def test_neurons_of_every_kind_fire(survey: Survey, kind: type) -> None:
-    found = [f for (_, name), f in survey.census.kinds.items() if name == NEURONS[kind]]
-    assert any(firing.spikes for firing in found)
+    firing = survey.census.firing("neuron").loc[NEURONS[kind]]
+    assert firing.spikes
     # a sigma neuron sends its sum in every step
-    assert kind is Sigma or sum(firing.useful for firing in found) >= 3
+    assert kind is Sigma or firing.useful >= 3
 
 
 def test_every_delay_delays_something(survey: Survey) -> None:
@@ -90,7 +90,7 @@ def test_every_delay_delays_something(survey: Survey) -> None:
 
 
 def test_states_overflow_in_every_way(survey: Survey) -> None:
-    for name in ("wraps of u", "clips of v", "wraps of a sum"):
+    for name in counting.OVERFLOWS:
         assert survey.census.overflows[f"{name}, networks"] > 0, name
 
 

@@ -103,8 +103,13 @@ def _runs(setup: Setup, args: argparse.Namespace) -> Iterator[Run]:
 
 
 def _missing(runs: Sequence[Run], known: Records) -> list[Run]:
-    """Return the runs of every model that has a run that is not recorded."""
-    return [run for run in runs if known.find(run.setup, run.model, run.seed)[0] is None]
+    """Return all runs of the models that have a run that is not recorded."""
+    lacking = {
+        (run.setup.task, run.model)
+        for run in runs
+        if known.find(run.setup, run.model, run.seed)[0] is None
+    }
+    return [run for run in runs if (run.setup.task, run.model) in lacking]
 
 
 def results_of(
@@ -149,7 +154,7 @@ def _options() -> argparse.ArgumentParser:
     options.prog = "python -m benchmarks.accuracy"
     options.add_argument(
         "--task", action="append", metavar="NAME",
-        help="what to learn, may be given again; all tasks whose data are here when left out",
+        help="what to learn, repeatable; all tasks whose data are here when left out",
     )  # fmt: skip
     options.add_argument(
         "--models", nargs="+", choices=MODELS, metavar="NAME",

@@ -246,9 +246,9 @@ def findings(results: Sequence[Results]) -> list[str]:
                 if (found.one, found.other) == pair:
                     tasks.setdefault(found.words, []).append(each.setup.task)
         one, other = (MODELS[name].title.partition(", ")[2] for name in pair)
-        told = "; ".join(f"{words} on {', '.join(names)}" for words, names in tasks.items())
-        if told:
-            lines.append(f"{one[:1].upper()}{one[1:]} against {other}: {told}.")
+        words_of = "; ".join(f"{words} on {', '.join(names)}" for words, names in tasks.items())
+        if words_of:
+            lines.append(f"{one[:1].upper()}{one[1:]} against {other}: {words_of}.")
     return lines
 
 

@@ -60,15 +60,13 @@ class OverTime(nn.Module):
         return torch.stack(spikes)
 
 
-def snntorch_neurons(
-    current_kept: Any, voltage_kept: Any, threshold: float, *, train: bool
-) -> Neurons:
+def snntorch_neurons(alpha: Any, beta: Any, threshold: float, *, train: bool) -> Neurons:
     """Return snnTorch's `Synaptic`, reset to zero at once."""
     import snntorch
 
     return OverTime(
         snntorch.Synaptic(
-            alpha=current_kept, beta=voltage_kept, threshold=threshold, reset_mechanism="zero",
+            alpha=alpha, beta=beta, threshold=threshold, reset_mechanism="zero",
             reset_delay=False, surrogate_disable=not train,
         )
     ), 1.0  # fmt: skip
@@ -89,13 +87,11 @@ class Reset(nn.Module):
         return self.node(inputs)
 
 
-def spikingjelly_neurons(
-    current_kept: Any, voltage_kept: Any, threshold: float, *, train: bool
-) -> Neurons:
+def spikingjelly_neurons(alpha: Any, beta: Any, threshold: float, *, train: bool) -> Neurons:
     """Return SpikingJelly's `CUBALIFNode` in its multi-step mode."""
     from spikingjelly.activation_based import neuron
 
-    node = neuron.CUBALIFNode(c_decay=current_kept, v_decay=voltage_kept, v_threshold=threshold)
+    node = neuron.CUBALIFNode(c_decay=alpha, v_decay=beta, v_threshold=threshold)
     node.detach_reset = train
     node.step_mode = "m"
     return Reset(node), 1.0
@@ -116,17 +112,15 @@ class NorseNeurons(nn.Module):
         return self.neuron(inputs, norse.torch.LIFFeedForwardState(v=zeros, i=zeros))[0]
 
 
-def norse_neurons(
-    current_kept: Any, voltage_kept: Any, threshold: float, *, train: bool
-) -> Neurons:
+def norse_neurons(alpha: Any, beta: Any, threshold: float, *, train: bool) -> Neurons:
     """Return Norse's `LIF`, whose voltage takes in its decay's share of the current."""
     import norse.torch
 
-    share = 1 - torch.as_tensor(voltage_kept)
+    share = 1 - torch.as_tensor(beta)
     if not bool((share > 0).all()):
         raise SystemExit("Norse's neurons take in no current where the voltage does not decay")
     parameters = norse.torch.LIFParameters(
-        tau_syn_inv=1 - torch.as_tensor(current_kept), tau_mem_inv=share,
+        tau_syn_inv=1 - torch.as_tensor(alpha), tau_mem_inv=share,
         v_th=torch.as_tensor(threshold), **({} if train else {"method": "heaviside"}),
     )  # fmt: skip
     return NorseNeurons(norse.torch.LIF(p=parameters, dt=1)), 1 / share
@@ -139,8 +133,8 @@ LIBRARIES: Final[dict[str, Callable[..., Neurons]]] = {
 }
 
 
-def kept(decay: NDArray[np.int32]) -> Any:
-    """Return the share that a decay keeps: a float, or a tensor (neurons,)."""
+def factor_of(decay: NDArray[np.int32]) -> Any:
+    """Return the factor per step of a decay: a float, or a tensor (neurons,)."""
     share = 1 - decay / loihi.DECAY_ONE
     return float(share[0]) if share.size == 1 else torch.from_numpy(share.astype(np.float32))
 
@@ -153,7 +147,7 @@ def layer_of(layer: LayerArrays, variant: str) -> tuple[Tensor, nn.Module]:
     # between the last integer voltage that is silent and the first that fires
     threshold = float(layer.threshold << loihi.ACTIVATION_SHIFT) + 0.5
     neurons, gain = LIBRARIES[variant](
-        kept(layer.current_decay), kept(layer.voltage_decay), threshold, train=False
+        factor_of(layer.current_decay), factor_of(layer.voltage_decay), threshold, train=False
     )
     return weight * torch.as_tensor(gain).reshape(-1, 1), neurons
 
@@ -211,9 +205,9 @@ def trainer_of(workload: TrainingWorkload, variant: str) -> training.NetworkTrai
         raise SystemExit("it has no delays of single neurons that it could learn")
     network = nn.Sequential()
     decays = (1 - decay / loihi.DECAY_ONE for decay in (CURRENT_DECAY, VOLTAGE_DECAY))
-    current_kept, voltage_kept = decays
+    alpha, beta = decays
     for weight in workload.weights:
-        neurons, gain = LIBRARIES[variant](current_kept, voltage_kept, THRESHOLD, train=True)
+        neurons, gain = LIBRARIES[variant](alpha, beta, THRESHOLD, train=True)
         dense = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
         dense.weight.data = torch.from_numpy(weight) * gain
         network.extend([dense, neurons])
