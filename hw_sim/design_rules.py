@@ -6,10 +6,11 @@ Rules of one layer (ranges, shapes) live in `models.network`; these are the rule
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from neurodeploy.hw_sim.blocks import BudgetUse, synapse_format
+from neurodeploy.hw_sim.blocks import BudgetUse, SynapseFormat, synapse_format
+from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place_layer
 from neurodeploy.models import loihi
 from neurodeploy.models.layers import (
@@ -147,55 +148,65 @@ def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:
     return tuple(problem for rule in RULES for problem in rule(network, placement))
 
 
-Change: TypeAlias = Callable[[Layer, LayerPlacement, Placement], Iterator[tuple[str, int]]]
+@dataclass(frozen=True)
+class Placed:
+    """A layer that takes too many neurocores, and how it would be placed with changes.
+
+    Attributes:
+        layer: the layer.
+        placed: its neurocores.
+        chip: on which chip.
+    """
+
+    layer: Layer
+    placed: LayerPlacement
+    chip: Chip
+
+    @property
+    def each(self) -> SynapseFormat:
+        """The bits of a synapse."""
+        return synapse_format(self.layer, self.chip)
+
+    def neurocores(self, layer: Layer | None = None, each: SynapseFormat | None = None) -> int:
+        """Return the neurocores of a changed layer, or of changed synapses."""
+        changed = layer or self.layer
+        return place_layer(changed, self.placed.readers, self.chip, each or self.each).neurocores
+
+
+Change: TypeAlias = Callable[[Placed], Iterator[tuple[str, int]]]
 """Yields changes to a layer in words, and the neurocores that the layer would then take."""
 
 
-def narrower_weights(
-    layer: Layer, placed: LayerPlacement, placement: Placement
-) -> Iterator[tuple[str, int]]:
+def narrower_weights(of: Placed) -> Iterator[tuple[str, int]]:
     """Try the widths of weights below the layer's own, the widest first."""
-    each = synapse_format(layer, placement.chip)
-    widest = min(each.weight - 1, placement.chip.limit("weight_bits_small_max"))
-    sign = placed.weights.signs == "mixed"
-    for bits in range(widest, int(sign), -2):
-        narrow = type(each)(bits, each.delay)
-        tried = place_layer(layer, placed.readers, placement.chip, narrow)
-        yield f"{bits}-bit weights", tried.neurocores
+    widest = min(of.each.weight - 1, of.chip.limit("weight_bits_small_max"))
+    for bits in range(widest, int(of.placed.weights.signs == "mixed"), -2):
+        yield f"{bits}-bit weights", of.neurocores(each=replace(of.each, weight=bits))
 
 
-def shorter_delays(
-    layer: Layer, placed: LayerPlacement, placement: Placement
-) -> Iterator[tuple[str, int]]:
+def shorter_delays(of: Placed) -> Iterator[tuple[str, int]]:
     """Try delays of half the bits, then none."""
-    each = synapse_format(layer, placement.chip)
-    for bits in (each.delay // 2, 0) if max_delay(layer) else ():
-        short = type(each)(each.weight, bits)
-        tried = place_layer(layer, placed.readers, placement.chip, short)
+    for bits in (of.each.delay // 2, 0) if max_delay(of.layer) else ():
         what = f"delays of at most {(1 << bits) - 1} steps" if bits else "no delays"
-        yield what, tried.neurocores
+        yield what, of.neurocores(each=replace(of.each, delay=bits))
 
 
-def fewer_neurons(
-    layer: Layer, placed: LayerPlacement, placement: Placement
-) -> Iterator[tuple[str, int]]:
+def fewer_neurons(of: Placed) -> Iterator[tuple[str, int]]:
     """Try half as many neurons, or channels of an image, then a quarter."""
-    each = synapse_format(layer, placement.chip)
-    things = "channels" if len(layer.shape) == 3 else "neurons"
+    things = "channels" if len(of.layer.shape) == 3 else "neurons"
     for parts, what in ((2, f"half as many {things}"), (4, f"a quarter of the {things}")):
-        part = first_part(layer, parts)
+        part = first_part(of.layer, parts)
         if part is not None:
-            yield what, place_layer(part, placed.readers, placement.chip, each).neurocores
+            yield what, of.neurocores(part)
 
 
-def narrower_input(
-    layer: Layer, placed: LayerPlacement, placement: Placement
-) -> Iterator[tuple[str, int]]:
-    """Try half as many columns of the image that a convolution reads: it has an axon a place.
+def narrower_input(of: Placed) -> Iterator[tuple[str, int]]:
+    """Try half as many columns of the image that a convolution reads, with an axon per place.
 
-    Other layers need an axon a sender in every neurocore, so that no cut is for these axons. Not
-    tried where each neuron has parameters of its own, or the kernel would not fit.
+    Other layers need an axon per sender in every neurocore, which no cut reduces. Not tried where
+    each neuron has parameters of its own, or the kernel would not fit.
     """
+    layer = of.layer
     if not isinstance(layer, ConvLayer):
         return
     channels, height, width = layer.input_shape
@@ -203,23 +214,18 @@ def narrower_input(
     reach = layer.dilation[1] * (layer.weight.shape[3] - 1) + 1 - 2 * layer.padding[1]
     half = (width + 1) // 2
     if half < width and half >= reach and sizes <= {1, len(layer.weight)}:
-        tried = replace(layer, input_shape=(channels, height, half))
-        each = synapse_format(layer, placement.chip)
-        placed = place_layer(tried, placed.readers, placement.chip, each)
-        yield "an input half as wide", placed.neurocores
+        halved = replace(layer, input_shape=(channels, height, half))
+        yield "an input half as wide", of.neurocores(halved)
 
 
-def shared_decays(
-    layer: Layer, placed: LayerPlacement, placement: Placement
-) -> Iterator[tuple[str, int]]:
-    """Try no more pairs of decays than a neurocore holds, for which no cut is needed."""
-    if isinstance(layer.neuron, CubaLif):
-        one = {name: getattr(layer.neuron, name)[:1] for name in ("current_decay", "voltage_decay")}
-        tried: Any = replace(layer, neuron=replace(layer.neuron, **one))
-        each = synapse_format(layer, placement.chip)
-        most = placement.chip.limit("decay_settings_per_core")
-        cores = place_layer(tried, placed.readers, placement.chip, each).neurocores
-        yield f"at most {most:,} different pairs of decays", cores
+def shared_decays(of: Placed) -> Iterator[tuple[str, int]]:
+    """Try no more pairs of decays than a neurocore holds, which needs no cut."""
+    neuron = of.layer.neuron
+    if isinstance(neuron, CubaLif):
+        one = {name: getattr(neuron, name)[:1] for name in ("current_decay", "voltage_decay")}
+        shared: Any = replace(of.layer, neuron=replace(neuron, **one))  # type: ignore[arg-type]
+        most = of.chip.limit("decay_settings_per_core")
+        yield f"at most {most:,} different pairs of decays", of.neurocores(shared)
 
 
 def first_part(layer: Layer, parts: int) -> Layer | None:
@@ -276,7 +282,7 @@ def _changes(layer: Layer, placed: LayerPlacement, placement: Placement) -> list
     """Return the changes that lessen a layer's neurocores, none for a layer of one."""
     found: list[str] = []
     for change in CHANGES[placed.binding.name] if placed.neurocores > 1 else ():
-        for what, cores in change(layer, placed, placement):
+        for what, cores in change(Placed(layer, placed, placement.chip)):
             if cores < placed.neurocores:
                 found.append(f"{what} would need {cores:,}")
                 break
