@@ -297,7 +297,7 @@ def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
 
 
 def _provenance(content: str) -> dict[str, Any]:
-    values: dict[str, Any] = renamed(json_object(content), "checkpoint", "run", "network")
+    values: dict[str, Any] = renamed(json_object(content), "run", "network")
     return values
 
 

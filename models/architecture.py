@@ -409,7 +409,9 @@ def read_architecture(path: Path, input_shape: Shape = ()) -> Architecture:
     Raises:
         InputError: when the file cannot be read or does not describe a network.
     """
-    text = schema.read_text(path, way_out="give a JSON file, as docs/networks.md describes")
+    text = schema.read_text(
+        path, way_out="give a JSON file, as docs/reference/networks.md describes"
+    )
     return from_dict(schema.parse(text, str(path)), input_shape, where=str(path))
 
 

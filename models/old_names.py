@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from neurodeploy.models.errors import InputError
 
-Format: TypeAlias = Literal["network", "task", "checkpoint", "run", "budget", "costs"]
+Format: TypeAlias = Literal["network", "task", "run", "budget"]
 
 OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
     {
@@ -26,8 +26,6 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
         },
         # the task that a network was trained for, in a checkpoint and a .net file
         "task": {"steps": "num_steps"},
-        # model.pt, but for its architecture
-        "checkpoint": {},
         # resume.pt and history.jsonl, but for the architecture
         "run": {
             "batch": "batch_size",
@@ -49,8 +47,6 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
             "alive": "masks",
             "matter": "saliency",
         },
-        # cost files of chips
-        "costs": {},
     }
 )
 """Old name -> new name, for each format."""

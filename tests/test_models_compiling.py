@@ -8,10 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from neurodeploy.models.compiling import compile_kernel, sources_digest
-
 ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import numpy as np
@@ -45,23 +41,3 @@ def test_a_change_in_a_called_function_of_another_file_is_noticed(tmp_path):
     assert text in path.read_text()
     path.write_text(path.read_text().replace(text, "return int32(-7)"))
     assert run(tmp_path) == "-7 0"
-
-
-def test_a_compiled_function_does_what_it_does_in_python():
-    def double(values):
-        for k in range(values.size):
-            values[k] *= 2
-
-    values = np.arange(3)
-    compile_kernel(double)(values)
-    assert values.tolist() == [0, 2, 4]
-
-
-def test_the_digest_is_of_the_contents(tmp_path):
-    (tmp_path / "a.py").write_text("1")
-    first = sources_digest(tmp_path)
-    sources_digest.cache_clear()
-    assert sources_digest(tmp_path) == first
-    (tmp_path / "a.py").write_text("2")
-    sources_digest.cache_clear()
-    assert sources_digest(tmp_path) != first

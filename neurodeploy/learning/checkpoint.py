@@ -126,7 +126,7 @@ def load(path: Path) -> Checkpoint:
             from_dict(content.architecture),
             content.weights,
             TaskDescription.from_dict(content.task),
-            renamed(content.training, "checkpoint", "run", "network"),
+            renamed(content.training, "run", "network"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is a damaged checkpoint ({error}); {_way_out(path)}") from None
