@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,15 +80,8 @@ class Lines:
             axes.plot(times, values, color=SERIES[index % 3], linewidth=1.0, label=name)
         low, high = axes.get_ylim()
         for value, place in ((low, "bottom"), (high, "top")):
-            axes.text(
-                0,
-                value,
-                f" {wording.number(value)}",
-                size=SMALL - 1.5,
-                color=SOFT,
-                va=place,
-                ha="left",
-            )
+            end: dict[str, Any] = {"size": SMALL - 1.5, "color": SOFT, "va": place, "ha": "left"}
+            axes.text(0, value, f" {wording.number(value)}", **end)
         label(axes, top, self.title)
         left = 4.0
         for index, name in enumerate(self.names):
@@ -140,58 +132,12 @@ TOP, GAP, AXIS, LEFT, RIGHT = 6.0, 9.0, 34.0, 84.0, 6.0
 """Points: above all, between panels, the scale, and the margins beside them."""
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Spikes of one panel: the neurons that are drawn, and where, (rows, columns) of bool."""
-
-    neurons: int
-    chosen: NDArray[np.int64]
-    marks: NDArray[np.bool_]
-
-    @property
-    def height(self) -> float:
-        """Points: as few neurons take more room each."""
-        rows = len(self.chosen)
-        return max(rows * 13.0, 40.0) if rows <= 12 else 40 + 0.55 * rows
-
-
-def thinned(report: Report) -> list[str]:
-    """Return a sentence for each thing that is not drawn in full."""
-    sample = report.sample
-    if sample is None:
-        return []
-    found = []
-    panels = [("the input", sample.inputs)] if _binary(sample.inputs) else []
-    panels += [(f"layer {index}", layer) for index, layer in enumerate(sample.layers)]
-    for name, kept in panels:
-        rows = _rows(kept)
-        if len(rows.chosen) < kept.neurons:
-            found.append(f"{len(rows.chosen):,} of the {kept.neurons:,} neurons of {name}")
-    sentences = [
-        f"{len(lines):,} of {of:,} {what} are drawn."
-        for what, of, lines in _left_out(sample)
-        if len(lines) < of
-    ]
-    if found:
-        sentences.append(f"Large layers are thinned; drawn are {', '.join(found)}.")
-    steps = sample.inputs.values.shape[1]
-    if steps > COLUMNS:
-        joined = -(-steps // COLUMNS)
-        sentences.append(f"Each column stands for {joined} of the {steps:,} time steps.")
-    return sentences
-
-
 def draw(report: Report) -> tuple[Figure, str]:
     """Draw the signal, the input and the spikes of all layers over the time steps."""
     sample = report.sample
     if sample is None:
         raise NotDrawn("No sample was recorded.")
-    panels = [*signal_panels(sample.signal), *_inputs(sample)]
-    last = len(sample.layers) - 1
-    for index, layer in enumerate(sample.layers):
-        named = index == last and len(wording.classes(report)) == layer.neurons > 1
-        names = wording.classes(report) if named else ()
-        panels.append(_Raster((f"layer {index}", *_amounts(layer)), _rows(layer), names, ACCENT))
+    panels = [*signal_panels(sample.signal), _input(sample), *_layers(report, sample)]
     steps = sample.inputs.values.shape[1]
     figure = style.canvas(sum(p.height + GAP for p in panels) + TOP + AXIS - GAP)
     top = TOP
@@ -205,10 +151,9 @@ def draw(report: Report) -> tuple[Figure, str]:
         panel.draw(axes, steps, top)
         top += panel.height + GAP
     dt_ms = report.network.task.dt_ms
-    label = "time step" + (f" ({dt_ms:g} ms each)" if dt_ms else "")
-    style.write(
-        axes, WIDTH - RIGHT, top - GAP + AXIS - 2, label, size=SMALL, ha="right", color=SOFT
-    )
+    below = "time step" + (f" ({dt_ms:g} ms each)" if dt_ms else "")
+    right = {"size": SMALL, "ha": "right", "color": SOFT}
+    style.write(axes, WIDTH - RIGHT, top - GAP + AXIS - 2, below, **right)
     each = (f"layer {i} {layer.spikes:,}" for i, layer in enumerate(sample.layers))
     described = (
         f"Spike raster of sample {sample.number}: {sample.inputs.spikes:,} input values or spikes; "
@@ -217,29 +162,106 @@ def draw(report: Report) -> tuple[Figure, str]:
     return figure, described
 
 
+def thinned(report: Report) -> list[str]:
+    """Return a sentence for each thing that is not drawn in full."""
+    sample = report.sample
+    if sample is None:
+        return []
+    given, layers = _input(sample), _layers(report, sample)
+    signal = [panel for panel in signal_panels(sample.signal) if isinstance(panel, Lines)]
+    shown = {}
+    if signal and sample.signal is not None:
+        lines = sum(len(panel.values) for panel in signal)
+        shown["channels of the signal"] = (lines, len(sample.signal.names))
+    if isinstance(given, Lines):
+        shown["input values"] = (len(given.values), sample.inputs.neurons)
+    found = [f"{n:,} of {of:,} {what} are drawn." for what, (n, of) in shown.items() if n < of]
+    rasters = [("the input", given)] if isinstance(given, _Raster) else []
+    rasters += [(panel.title[0], panel) for panel in layers]
+    few = [
+        f"{len(panel.marks):,} of the {panel.neurons:,} neurons of {name}"
+        for name, panel in rasters
+        if len(panel.marks) < panel.neurons
+    ]
+    if few:
+        found.append(f"Large layers are thinned; drawn are {', '.join(few)}.")
+    steps = sample.inputs.values.shape[1]
+    if steps > COLUMNS:
+        joined = -(-steps // COLUMNS)
+        found.append(f"Each column stands for {joined} of the {steps:,} time steps.")
+    return found
+
+
+def _input(sample: RecordedSample) -> Lines | _Raster:
+    """Return the panel of the input: spikes, or values as lines."""
+    sent = sample.inputs
+    if ((sent.values == 0) | (sent.values == 1)).all():
+        return _Raster.of("input", sent)
+    some = np.linspace(0, len(sent.rows) - 1, min(len(sent.rows), LINES)).astype(int)
+    return Lines(("input values",), sent.values[some], tuple(f"{sent.rows[at]:,}" for at in some))
+
+
+def _layers(report: Report, sample: RecordedSample) -> list[_Raster]:
+    """Return the panels of the layers; the neurons of the last one have the names of classes."""
+    last, classes = len(sample.layers) - 1, wording.classes(report)
+    names = classes if len(classes) == sample.layers[-1].neurons > 1 else ()
+    return [
+        _Raster.of(f"layer {i}", layer, ACCENT, names if i == last else ())
+        for i, layer in enumerate(sample.layers)
+    ]
+
+
 @dataclass(frozen=True)
 class _Raster:
-    """A panel with spikes."""
+    """A panel with spikes.
+
+    Attributes:
+        title: its lines.
+        neurons: how many there are.
+        marks: spikes of those that are drawn, (rows, columns).
+        colour: of the spikes.
+        names: of the neurons, or ().
+    """
 
     title: tuple[str, ...]
-    rows: _Rows
-    names: tuple[str, ...] = ()
-    colour: str = INK
+    neurons: int
+    marks: NDArray[np.bool_]
+    colour: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, name: str, sent: RecordedSpikes, colour: str = INK, names: tuple[str, ...] = ()
+    ) -> _Raster:
+        """Return the panel of what a layer sent; steps are joined, then neurons left out."""
+        marks = sent.values != 0
+        steps = marks.shape[1]
+        if steps > COLUMNS:
+            joined = -(-steps // COLUMNS)
+            padded = np.pad(marks, ((0, 0), (0, -steps % joined)))
+            marks = padded.reshape(len(marks), -1, joined).any(2)
+        if marks.sum() > MARKS:
+            rows = min(max(8, int(len(marks) * MARKS / marks.sum())), len(marks))
+            marks = marks[np.linspace(0, len(marks) - 1, rows).astype(int)]
+        title = (name, number_of(sent.neurons, "neuron"), number_of(sent.spikes, "spike"))
+        return cls(title, sent.neurons, marks, colour, names)
 
     @property
     def height(self) -> float:
-        return self.rows.height
+        """Points: few neurons take more room each."""
+        rows = len(self.marks)
+        return max(rows * 13.0, 40.0) if rows <= 12 else 40 + 0.55 * rows
 
     def draw(self, axes: Axes, steps: int, top: float) -> None:
         """Draw the spikes, and what they are of beside them."""
-        rows, columns = self.rows.marks.shape
+        rows, columns = self.marks.shape
         axes.set_ylim(rows, 0)
-        at, when = np.nonzero(self.rows.marks)
+        at, when = np.nonzero(self.marks)
         each = self.height / rows
         tall = 0.76 if each > 2 else 1.0
         x = (when + 0.5) * steps / columns
         y = at + (1 - tall) / 2
-        gap = np.full(len(x), np.nan)
+        gap = np.full(len(x), np.nan)  # one path for all spikes keeps the page small
         axes.plot(
             np.stack([x, x, gap], 1).ravel(), np.stack([y, y + tall, gap], 1).ravel(),
             color=self.colour, linewidth=float(np.clip(0.8 * WIDTH / steps, 0.5, 1.3)),
@@ -251,46 +273,3 @@ class _Raster:
         for index, name in enumerate(self.names):
             place = top + each * (index + 0.5) + 3
             style.write(axes, 4, place, wording.shorten(name, 15), size=SMALL - 1, color=INK)
-
-
-def _left_out(sample: RecordedSample) -> Iterator[tuple[str, int, list[Any]]]:
-    """Yield what is drawn as lines: in words, how many there are, and those that are drawn."""
-    if sample.signal is not None and sample.signal.grid is None:
-        drawn = [line for panel in signal_panels(sample.signal) for line in panel.values]
-        yield "channels of the signal", len(sample.signal.names), drawn
-    if not _binary(sample.inputs):
-        (panel,) = _inputs(sample)
-        yield "input values", sample.inputs.neurons, list(panel.values)
-
-
-def _inputs(sample: RecordedSample) -> list[Any]:
-    kept = sample.inputs
-    if _binary(kept):
-        return [_Raster(("input", *_amounts(kept)), _rows(kept))]
-    some = np.linspace(0, len(kept.rows) - 1, min(len(kept.rows), LINES)).astype(int)
-    names = tuple(f"{kept.rows[at]:,}" for at in some)
-    title = ("input values",)
-    return [Lines(title, kept.values[some], names)]
-
-
-def _binary(kept: RecordedSpikes) -> bool:
-    return bool(((kept.values == 0) | (kept.values == 1)).all())
-
-
-def _amounts(kept: RecordedSpikes) -> tuple[str, str]:
-    return number_of(kept.neurons, "neuron"), number_of(kept.spikes, "spike")
-
-
-def _rows(kept: RecordedSpikes) -> _Rows:
-    """Return what is drawn of a layer: columns joined, then neurons left out for `MARKS`."""
-    sent = kept.values != 0
-    steps = sent.shape[1]
-    if steps > COLUMNS:
-        joined = -(-steps // COLUMNS)
-        padded = np.pad(sent, ((0, 0), (0, -steps % joined)))
-        sent = padded.reshape(len(sent), -1, joined).any(2)
-    rows = len(sent)
-    if sent.sum() > MARKS:
-        rows = max(8, int(rows * MARKS / sent.sum()))
-    some = np.linspace(0, len(sent) - 1, min(rows, len(sent))).astype(int)
-    return _Rows(kept.neurons, kept.rows[some], sent[some])
