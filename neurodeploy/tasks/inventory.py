@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.samples import Advance
 from neurodeploy.tasks import known
 from neurodeploy.tasks.dataset import Dataset, digest
-from neurodeploy.tasks.origin import Advance, fetch, home, is_empty, unpack
+from neurodeploy.tasks.origin import fetch, home, is_empty, unpack
 from neurodeploy.tasks.split import PARTS, split
 from neurodeploy.tasks.task import Task
 

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError, MissingPackageError
+from neurodeploy.samples import Advance
 
 HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
 TIMEOUT_S: Final = 30.0
@@ -37,9 +38,6 @@ TEMPORARY: Final = re.compile(r"tmp[a-z0-9_]{8}|\..*\.tmp")
 """Names of files that pooch and neurodeploy have not finished."""
 
 HEX_DIGITS: Final = {"md5": 32, "sha256": 64}
-
-Advance: TypeAlias = Callable[[int, int], None]
-"""Receives what is done and the total."""
 
 
 @dataclass(frozen=True)

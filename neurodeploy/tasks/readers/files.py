@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.origin import Advance
+from neurodeploy.samples import Advance
 
 Number = TypeVar("Number", np.float32, np.int64)
 
