@@ -204,13 +204,43 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and how to see the options."""
+    """Reports a mistake in one line, and accepts the old names of options.
+
+    Attributes:
+        stray_hint: what to do instead of an argument that is no option; {} is the argument.
+    """
+
+    stray_hint: str = ""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._new_names: dict[str, str] = {}
+
+    def rename_option(self, old: str, new: str) -> None:
+        """Accept `old` for the option `new`, with a note on stderr; help does not show it."""
+        self._new_names[old] = new
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Parse arguments, in which old names of options stand for the new ones."""
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args(list(map(self._renamed, words)), namespace)
+
+    def _renamed(self, word: str) -> str:
+        name, equals, value = word.partition("=")
+        if name not in self._new_names:
+            return word
+        new = self._new_names[name]
+        say(f"note: {name} is now called {new}; the next version drops the old name")
+        return f"{new}{equals}{value}"
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and exit with 2."""
         stray = message.removeprefix("unrecognized arguments: ")
-        if stray != message and not stray.startswith("-") and "--task" in self.format_usage():
-            message += f"; a task is named with --task {stray.split()[0]}"
+        hint = self.stray_hint
+        if not hint and "--task" in self._option_string_actions:
+            hint = "a task is named with --task {}"
+        if hint and stray != message and not stray.startswith("-"):
+            message += f"; {hint.format(stray.split()[0])}"
         self.exit(IMPOSSIBLE, f"error: {message}\nsee: {self.prog} --help\n")
 
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from neurodeploy import cli
-from neurodeploy.models import files
+from neurodeploy.hw_sim.backends import BACKENDS
+from neurodeploy.models import files, loihi
 from neurodeploy.models.errors import InputError, require
-from neurodeploy.report_options import (
-    USAGE,
-    add_options,
-    check_files,
-    check_options,
-    checkpoint_of,
-    network_file,
-    sort_out,
-    without_empty_folders,
-)
+from neurodeploy.models.files import check_writable
 
-if TYPE_CHECKING:  # what takes long to import, help texts do without
+if TYPE_CHECKING:  # these take long to import, and help texts do without them
     from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.running.comparison import Comparison
@@ -31,9 +26,16 @@ if TYPE_CHECKING:  # what takes long to import, help texts do without
     from neurodeploy.samples import Samples
 
 DESCRIPTION = (
-    "Run a network on its task's test samples, or on given ones, and report accuracy, spikes, "
-    "SynOps, neurocores, and estimated energy and latency on Loihi."
+    "Run a network on the test samples of its task, or on samples of your own, and report "
+    "accuracy, spikes, SynOps, neurocores, and estimated energy and latency on Loihi."
 )
+USAGE: Final = (
+    "%(prog)s model.net [--compare BACKEND] [options]\n"
+    "       %(prog)s --compare a.net b.net [more.net ...] [options]"
+)
+OF_ONE: Final = ("spikes", "trace", "plots", "raster")
+"""Options that apply to a single network."""
+PICTURES: Final = (".svg", ".png")
 
 
 @cli.command
@@ -41,11 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = cli.parser("report", DESCRIPTION)
     options.usage = USAGE
+    options.stray_hint = "--compare puts networks side by side"
     add_options(options)
-    _, more = options.parse_known_args(argv)
-    if more and not more[0].startswith("-"):
-        words = " ".join(more)
-        options.error(f"unrecognized arguments: {words}; --compare puts networks side by side")
     args = options.parse_args(argv)
     networks, args.compare = sort_out(args.network, args.compare or ())
     if not networks:
@@ -60,14 +59,300 @@ def main(argv: Sequence[str] | None = None) -> int:
         return (_one if len(paths) == 1 else _side_by_side)(args, paths, chips)
 
 
+# Options
+
+
+def add_options(options: argparse.ArgumentParser) -> None:
+    """Add the options of a report."""
+    options.add_argument(
+        "network",
+        nargs="?",
+        type=Path,
+        metavar="model.net",
+        help="quantized network to run, or the folder of its run; required unless --compare names "
+        "networks",
+    )
+    cli.add_data_option(options)
+    options.add_argument(
+        "--samples",
+        type=cli.whole_number(1),
+        metavar="N",
+        help="number of samples to run, spread evenly; all when not given",
+    )
+    _add_input_options(options)
+    _add_run_options(options)
+    _add_output_options(options)
+    cli.add_chip_options(options, "to estimate for, all when none is given")
+    cli.add_threads_option(options)
+
+
+def _add_input_options(options: argparse.ArgumentParser) -> None:
+    group = options.add_argument_group(
+        "samples of your own, such as for a network without a task (see docs/how-to/any-network.md)"
+    )
+    group.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="a .npy array (neurons, time) or (channel, height, width, time); several samples have "
+        "one more axis in front",
+    )
+    group.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="a .npy array with the class of each sample",
+    )
+    group.add_argument(
+        "--transformed",
+        action="store_true",
+        help="the scale and offset of the network's input layer are already applied to the input",
+    )
+    group.add_argument(
+        "--message-bits",
+        type=cli.whole_number(0, loihi.MESSAGE_BITS_MAX),
+        metavar="N",
+        help="bits of graded input spikes if the file does not give them; 0 for spikes of 0 or 1",
+    )
+    group.add_argument(
+        "--spike-exp",
+        type=cli.whole_number(0, loihi.EXPONENT_MAX),
+        metavar="N",
+        help=f"fractional bits of sigma-delta spikes if the file does not give them; "
+        f"{loihi.SPIKE_EXP} when not given",
+    )
+
+
+def _add_run_options(options: argparse.ArgumentParser) -> None:
+    names = sorted(BACKENDS)
+    options.add_argument(
+        "--backend", choices=names, default="fast", help="backend that runs the network"
+    )
+    options.add_argument(
+        "--compare",
+        nargs="+",
+        action="extend",
+        metavar="WITH",
+        help=f"a second backend ({', '.join(names)}), to run the samples there too and show the "
+        "first spike that differs; or other networks, to put them side by side",
+    )
+    options.add_argument(
+        "--trace",
+        action="store_true",
+        help="show firing rates, silent and saturated neurons and overflows of every layer, and "
+        "the first spike that differs from the trained network",
+    )
+    options.add_argument(
+        "--time-limit",
+        type=cli.positive_number,
+        metavar="SECONDS",
+        help="end a run on Lava or Loihi after this time",
+    )
+
+
+def _add_output_options(options: argparse.ArgumentParser) -> None:
+    forms = options.add_mutually_exclusive_group()
+    forms.add_argument("--brief", action="store_true", help="print a summary without the tables")
+    forms.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    forms.add_argument(
+        "--csv",
+        action="store_true",
+        help="with networks side by side, print one CSV row per network instead of text",
+    )
+    options.add_argument(
+        "--spikes", type=Path, metavar="FILE", help="write every layer's spikes to this .npz file"
+    )
+    options.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write the report, or the networks side by side, as one self-contained page",
+    )
+    options.add_argument(
+        "--plots",
+        type=Path,
+        metavar="FOLDER",
+        help="write the page's figures to this folder, as PNG and SVG",
+    )
+    options.add_argument(
+        "--raster",
+        type=cli.whole_number(0),
+        metavar="N",
+        help="index in the run of the sample that page and figures show, from 0; 0 when not given",
+    )
+
+
+def sort_out(network: Path | None, words: Sequence[str]) -> tuple[tuple[Path, ...], str | None]:
+    """Return the networks to run and the backend to compare with, if one is named.
+
+    Names of backends are backends, all else files; `./lava` is a file of that name.
+
+    Args:
+        network: the network before the options, if any.
+        words: the values of `--compare`.
+
+    Raises:
+        InputError: when the words name both, or too many or too few of one.
+    """
+    own = () if network is None else (network,)
+    backends = [word for word in words if word in BACKENDS]
+    paths = [Path(word) for word in words if word not in BACKENDS]
+    if backends and paths:
+        raise InputError(
+            f"--compare takes a backend or networks, and got {' and '.join(words)}; name the "
+            "network before --compare, and one or the other after it"
+        )
+    if len(backends) > 1:
+        raise InputError(
+            f"--compare names {len(backends)} backends, {', '.join(backends)}; compare with one "
+            "at a time"
+        )
+    if backends and not own:
+        raise InputError(
+            f"--compare {backends[0]} runs a network on {backends[0]} too, and no network is "
+            "given; name it before --compare"
+        )
+    networks = (*own, *paths)
+    if paths:
+        _check_networks(networks)
+    return networks, backends[0] if backends else None
+
+
+def _check_networks(networks: Sequence[Path]) -> None:
+    """Raise InputError unless these are two networks or more."""
+    for path in networks:
+        if path.suffix != ".net" and not files.kind(path):
+            raise InputError(
+                f"--compare takes netx files or a backend ({', '.join(BACKENDS)}), and {path} is "
+                "neither; name one that exists"
+            )
+    if len(networks) < 2:
+        raise InputError(f"--compare names one network, {networks[0]}; name another one to compare")
+    for one, other in combinations(networks, 2):
+        if files.same_file(one, other):
+            same = f"{one} twice" if one == other else f"{one} and {other}, which are one file"
+            raise InputError(f"--compare names {same}; name networks that differ")
+
+
+def network_file(path: Path) -> Path:
+    """Return the file of a network: `model.net` in a folder, else the path itself.
+
+    Raises:
+        InputError: when a folder holds none, or the path is a checkpoint.
+    """
+    if path.name == "resume.pt" and files.kind(path) == "file":
+        model = path.with_name("model.pt")
+        raise InputError(
+            f"{path} is the state of a training, not a network; export {model} beside it with "
+            f"{cli.next_command('export', model)}, then report on {model.with_suffix('.net')}"
+        )
+    if path.suffix == ".pt" and files.kind(path) == "file":
+        raise InputError(
+            f"{path} is a checkpoint; export it first with {cli.next_command('export', path)}, "
+            f"then report on {path.with_suffix('.net')}"
+        )
+    if files.kind(path) != "folder":
+        return path
+    found, model = path / "model.net", path / "model.pt"
+    if files.kind(found) == "file":
+        cli.say(f"note: {path} is a folder; reporting on {found}")
+        return found
+    way_out = "give the path of a .net file"
+    if files.kind(model) == "file":
+        way_out = f"export its checkpoint first with {cli.next_command('export', model)}"
+    raise InputError(f"{path} is a folder without model.net; {way_out}")
+
+
+def check_options(args: argparse.Namespace, networks: Sequence[Path]) -> None:
+    """Raise InputError for options that exclude one another, before anything is read."""
+    for name in OF_ONE if len(networks) > 1 else ():
+        value = getattr(args, name)
+        if value is not None and value is not False:  # 0 is the index of a sample
+            raise InputError(
+                f"--{name} applies to one network and --compare puts {len(networks)} side by side; "
+                "leave one of the two out"
+            )
+    if args.csv and len(networks) < 2:
+        raise InputError(
+            "--csv prints one row per network that --compare names; give --compare a.net b.net "
+            "--csv"
+        )
+    if args.input is None:
+        for name in ("transformed", "labels"):
+            if getattr(args, name):
+                raise InputError(f"--{name} describes --input, which is missing; give both")
+    elif args.data is not None:
+        raise InputError("--data gives the task's samples and --input other ones; give one of them")
+    if args.raster is not None and args.html is None and args.plots is None:
+        raise InputError(
+            "--raster chooses the sample that --html and --plots show; give one of these too"
+        )
+    from neurodeploy.running.simulation import choose_backends
+
+    choose_backends([args.backend, *filter(None, [args.compare])], args.time_limit)
+
+
+def check_files(args: argparse.Namespace, networks: Sequence[Path]) -> None:
+    """Raise InputError if an output has a wrong name, or would overwrite an input."""
+    from neurodeploy.running.recording import check_spike_file
+    from neurodeploy.running.report import PAGES
+
+    read = [*networks, *map(checkpoint_of, networks)]
+    read += filter(None, (args.input, args.labels, *(args.costs or ())))
+    if args.spikes is not None:
+        check_spike_file(args.spikes)
+        _refuse_to_replace(read, args.spikes, "--spikes")
+    if args.html is not None:
+        if args.html.suffix.lower() not in PAGES or files.kind(args.html) == "folder":
+            raise InputError(f"{args.html} is no name for a page; give --html one ending in .html")
+        _refuse_to_replace(read, args.html, "--html")
+        check_writable(args.html)
+    if args.plots is not None:
+        if files.kind(args.plots) not in ("", "folder"):
+            raise InputError(f"{args.plots} is not a folder; give --plots the name of one")
+        for name in (each.name for each in read if each.suffix in PICTURES):
+            _refuse_to_replace(read, args.plots / name, "--plots")
+        check_writable(args.plots / f"figure{PICTURES[0]}")
+
+
+def _refuse_to_replace(read: Sequence[Path], written: Path, option: str) -> None:
+    for path in read:
+        if files.same_file(path, written):
+            raise InputError(f"{option} would overwrite {path}; give it another name")
+
+
+@contextmanager
+def without_empty_folders(args: argparse.Namespace) -> Iterator[None]:
+    """Remove the folders of outputs that an error or Ctrl-C left without files."""
+    files_of = [path.parent for path in (args.html, args.spikes) if path is not None]
+    folders = [*files_of, *filter(None, [args.plots])]
+    every = {each for folder in folders for each in (folder, *folder.parents)}
+    made = [folder for folder in every if not os.path.lexists(folder)]
+    try:
+        yield
+    except BaseException:
+        for folder in sorted(made, key=lambda each: len(each.parts), reverse=True):
+            with suppress(OSError):  # it holds files, or was never created
+                folder.rmdir()
+        raise
+
+
+# One network
+
+
 def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run a network, print its report, write the files and return the exit code."""
     made = _report(args, paths[0], chips, say_notes=args.json)
     if args.json:
         cli.print_json(made.to_dict())
     else:
-        _print_report(args, made)
-    sys.stdout.flush()  # a long run's result is out before a file fails
+        from neurodeploy.pages import terminal
+
+        terminal.show_report(made, brief=args.brief)
+        terminal.show_checks(made)
+        if args.spikes is not None:
+            print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
+    sys.stdout.flush()  # the result of a long run is out before writing a file can fail
     lines = write_pages(made, page=args.html, figures=args.plots)
     if not args.json:
         for line in lines:
@@ -79,19 +364,10 @@ def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip])
     return cli.CHECK_FAILED if differs else code
 
 
-def _print_report(args: argparse.Namespace, made: Report) -> None:
-    from neurodeploy.pages import terminal
-
-    terminal.show_report(made, brief=args.brief)
-    terminal.show_checks(made)
-    if args.spikes is not None:
-        print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
-
-
 def _report(
     args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, say_notes: bool
 ) -> Report:
-    """Run one network on what the options name; say the notes of its samples where no text will."""
+    """Evaluate one network; say the notes on its samples if no text will show them."""
     from neurodeploy.network_files import load_netx
     from neurodeploy.running.evaluation import evaluate
 
@@ -114,94 +390,39 @@ def _report(
 
 
 def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
-    """Return the samples that the options name."""
     from neurodeploy.running.inputs import load_input, task_samples
 
     if args.input is not None:
-        samples = load_input(
+        return load_input(
             args.input, network, labels=args.labels, transformed=args.transformed,
             count=args.samples,
         )  # fmt: skip
-    else:
-        with cli.reading():
-            samples = task_samples(network.task, args.data, count=args.samples)
-    return samples
+    with cli.reading():
+        return task_samples(network.task, args.data, count=args.samples)
 
 
 def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> list[str]:
-    """Write the page and the figures that were asked for; return what to say of them."""
+    """Write the page and the figures, if requested; return a line about each."""
     if page is None and figures is None:
         return []
     with cli.status("drawing"):
         made.save_pages(page=page, figures=figures)
-    lines = []
-    if page is not None:
-        lines.append(f"Wrote {page}: the report as a page")
-    if figures is not None:
-        lines.append(f"Wrote {figures}: its figures as PNG and SVG")
-    return lines
+    lines = [] if page is None else [f"Wrote {page}: the report as a page"]
+    return lines + ([] if figures is None else [f"Wrote {figures}: its figures as PNG and SVG"])
 
 
-# Several networks
-
-
-def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
-    """Run several networks, print them side by side and return the exit code."""
-    from neurodeploy.network_files import load_netx
-    from neurodeploy.running.report import Entry, SideBySide, short_names
-
-    for path in paths:  # before the first takes its time
-        load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
-    reports = []
-    say_notes = args.json or args.csv or args.brief
-    for path in paths:
-        try:
-            reports.append(_report(args, path, chips, say_notes=say_notes))
-        except InputError as error:
-            if str(path) in str(error):
-                raise
-            raise InputError(f"{path}: {error}") from None
-    rows = zip(short_names(paths), reports, paths, strict=True)
-    found = SideBySide.of([Entry(name, made, str(path)) for name, made, path in rows])
-    _print_side_by_side(args, paths[0], found)
-    asked = tuple(reports[0].estimated) if args.chip or args.costs else ()
-    return max(exit_code(made, asked=asked) for made in reports)
-
-
-def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide) -> None:
-    """Print the networks side by side, then write their page."""
-    from neurodeploy.pages import networks, terminal
-
-    as_text = not (args.json or args.csv)
-    if args.json:
-        cli.print_json(found.to_dict())
-    elif args.csv:
-        print(networks.csv_text(found), end="")
-    else:
-        terminal.show_networks(found, brief=args.brief)
-    sys.stdout.flush()
-    if args.html is not None:
-        from neurodeploy.pages import page
-
-        with cli.status("drawing"):
-            page.write_networks(found, args.html)
-        if as_text:
-            print(f"Wrote {args.html}: the networks side by side as a page")
-    if as_text and not args.brief:
-        print("Next, all about one of them:")
-        print(f"  {cli.next_command('report', *_words(args, path), data=args.data)}")
-
-
-# The trained network beside the file
+def checkpoint_of(path: Path) -> Path:
+    """Return the checkpoint that may be beside a network's file."""
+    return path.with_suffix(".pt")
 
 
 def compare_with_trained(
     path: Path, network: QuantizedNetwork, samples: Samples
 ) -> tuple[Comparison | None, str]:
-    """Return the comparison with the checkpoint of the same name, or None and why there is none.
+    """Compare with the checkpoint of the same name; return None and the reason if that fails.
 
     Args:
-        path: of the network's file; the checkpoint is looked for beside it.
+        path: file of the network, beside the checkpoint.
         network: the quantized network.
         samples: spikes of 0 or 1.
     """
@@ -221,17 +442,14 @@ def compare_with_trained(
         with cli.progress("comparing with the trained network") as advance:
             found = check_equivalence(trained, network, samples, name=name, advance=advance)
     except (InputError, ValueError) as error:
-        return None, f"{file} cannot be compared with: {error}"
+        return None, f"no comparison with {file}: {error}"
     if quantized.digest != network.digest:
         found = replace(found, note=f"{file} quantizes to another network than {path.name}")
     return found, ""
 
 
-# What to type next, and how it ended
-
-
 def _words(args: argparse.Namespace, path: Path) -> list[str | Path]:
-    """Return the words of a command that gives the same network, input and chips."""
+    """Return the words of a command for the same network, input and chips."""
     words: list[str | Path] = [path]
     if args.input is not None:
         words += ["--input", args.input, *["--transformed"] * args.transformed]
@@ -245,16 +463,66 @@ def _print_next(args: argparse.Namespace, path: Path, samples: int) -> None:
     few = args.samples is not None or samples > 16
     compare = ["--compare", "lava", *["--samples", str(min(samples, 16))] * few]
     nexts = [["--json"]] if args.compare else [compare, ["--json"]]
-    print("Next, " + "side by side with Lava's simulator, or " * (len(nexts) > 1) + "as JSON:")
+    print("Next, " + "compare with Lava's simulator, or " * (len(nexts) > 1) + "as JSON:")
     for more in nexts:
         print(f"  {cli.next_command('report', *_words(args, path), *more, data=args.data)}")
 
 
 def exit_code(report: Report, *, asked: Sequence[str] = ()) -> int:
-    """Return CHECK_FAILED unless each chip asked for, or any when none was, holds the network."""
+    """Return CHECK_FAILED unless every chip of `asked`, or any chip without, holds the network."""
     fits = {name: not each.problems for name, each in report.estimated.items()}
     held = all(fits[name] for name in asked) if asked else any(fits.values())
     return cli.DONE if held else cli.CHECK_FAILED
+
+
+# Several networks
+
+
+def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
+    """Run several networks, print them side by side and return the exit code."""
+    from neurodeploy.network_files import load_netx
+    from neurodeploy.running.report import Entry, SideBySide, short_names
+
+    for path in paths:  # before the first one runs
+        load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+    reports = []
+    say_notes = args.json or args.csv or args.brief
+    for path in paths:
+        try:
+            reports.append(_report(args, path, chips, say_notes=say_notes))
+        except InputError as error:
+            if str(path) in str(error):
+                raise
+            raise InputError(f"{path}: {error}") from None
+    rows = zip(short_names(paths), reports, paths, strict=True)
+    found = SideBySide.of([Entry(name, made, str(path)) for name, made, path in rows])
+    _print_side_by_side(args, paths[0], found)
+    asked = tuple(reports[0].estimated) if args.chip or args.costs else ()
+    return max(exit_code(made, asked=asked) for made in reports)
+
+
+def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide) -> None:
+    """Print the networks side by side, then write the page."""
+    from neurodeploy.pages import networks, terminal
+
+    as_text = not (args.json or args.csv)
+    if args.json:
+        cli.print_json(found.to_dict())
+    elif args.csv:
+        print(networks.csv_text(found), end="")
+    else:
+        terminal.show_networks(found, brief=args.brief)
+    sys.stdout.flush()
+    if args.html is not None:
+        from neurodeploy.pages import page
+
+        with cli.status("drawing"):
+            page.write_networks(found, args.html)
+        if as_text:
+            print(f"Wrote {args.html}: the networks side by side as a page")
+    if as_text and not args.brief:
+        print("Next, the full report on one of them:")
+        print(f"  {cli.next_command('report', *_words(args, path), data=args.data)}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 from neurodeploy import report
 from neurodeploy.export import netx
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.report_options import sort_out
+from neurodeploy.report import sort_out
 from neurodeploy.running.evaluation import compare_networks
 from neurodeploy.running.report import SideBySide, short_names
 
