@@ -121,6 +121,19 @@ def test_the_same_option_means_the_same_everywhere() -> None:
         assert train_helps[option] == export_helps[option] == report_helps[option]
 
 
+def test_an_old_name_of_an_option_stands_for_the_new_one_with_a_note(capsys) -> None:
+    options = cli.parser("report", "")
+    options.add_argument("--density", type=float)
+    options.rename_option("--connections", "--density")
+    for words in (["--connections", "0.5"], ["--connections=0.5"]):
+        assert options.parse_args(words).density == 0.5
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert "--connections" in captured.err
+        assert "--density" in captured.err
+    assert "--connections" not in options.format_help()
+
+
 # How commands end
 
 
@@ -162,12 +175,6 @@ def test_a_command_is_there_to_hear_ctrl_c_before_what_takes_long_to_import(name
     )
     ran = run("-c", code, cwd=ROOT)
     assert (ran.stdout, ran.stderr) == ("[]\n", "")
-
-
-def test_one_is_singular_and_none_is_not() -> None:
-    assert [cli.number_of(n, "spike") for n in (0, 1, 2_000)] == [
-        "0 spikes", "1 spike", "2,000 spikes",
-    ]  # fmt: skip
 
 
 def test_the_next_command_can_be_pasted_into_a_shell() -> None:

@@ -62,17 +62,17 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (of_somebody_else, ("export", MODEL), "runs/har/model.pt is not a checkpoint"),
         (nothing, ("export", MODEL, "--out", MODEL), "--out is runs/har/model.pt; give"),
         (nothing, ("export", MODEL, "--out", "data"), "--out is data; give"),
-        (nothing, ("export", MODEL, "--data", "runs"), "runs holds no known data set, down to 3"),
+        (nothing, ("export", MODEL, "--data", "runs"), "runs holds no known dataset"),
         (nothing, ("export", NETWORK), "runs/har/model.net is a netx file, so it is exported"),
         (Path.unlink, ("report", NETWORK), "runs/har/model.net does not exist; give the path of"),
         (cut_short, ("report", NETWORK), "runs/har/model.net is not a readable netx file"),
         (without_layers, ("report", NETWORK), "runs/har/model.net: the file has no layers; it"),
         (changed, ("report", NETWORK), "runs/har/model.net: the content does not match its digest"),
         (nothing, ("report", MODEL), "runs/har/model.pt is a checkpoint; export it first with"),
-        (nothing, ("report", NETWORK, "--data", "runs"), "runs holds no known data set, down to"),
-        (nothing, ("report", NETWORK, "--data", "no"), "no is not a folder; unpack a data set"),
+        (nothing, ("report", NETWORK, "--data", "runs"), "runs holds no known dataset"),
+        (nothing, ("report", NETWORK, "--data", "no"), "no is not a folder"),
         (nothing, ("report", NETWORK, "--backend", "loihi2"), "Intel's hardware packages are not"),
-        (nothing, ("train", "--data", "no"), "no is not a folder; unpack a data set and give its"),
+        (nothing, ("train", "--data", "no"), "no is not a folder"),
         (nothing, ("train", "--out", "data/train/y_train.txt"), "data/train/y_train.txt cannot be"),
         (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (it is no"),
         (nothing, ("train",), "the batch is 32 but there are 12 training samples; give a"),
@@ -87,7 +87,7 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
             ("train", *SMALL, "--resume", "--out", "other"),
             "other holds no run to resume (resume.pt is missing); start one without --resume",
         ),
-        (nothing, ("deploy", "--data", "no"), "no is not a folder; unpack a data set and give its"),
+        (nothing, ("deploy", "--data", "no"), "no is not a folder"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_nothing_is_lost(
@@ -135,7 +135,7 @@ def test_a_data_set_that_lost_a_file_is_named(command: Command, work: Path) -> N
         before = files(work)
         code, out, err = command(*words, "--data", "data")
         assert (code, out) == (2, "")
-        assert err.startswith("error: data/test/y_test.txt is missing; unpack the data set again")
+        assert err.startswith("error: data/test/y_test.txt is missing")
         assert files(work) == before
 
 

@@ -124,27 +124,25 @@ def test_a_folder_that_was_there_stays(capsys):
     assert not Path("plots/new").exists()
 
 
-REFUSED = {
-    "--raster 1": "--raster chooses the sample that --html and --plots show; give one too",
-    "--html p.html --raster 3": "there is no sample 3 to record (keep_sample, on the command line "
-    "--raster); the run has 3, numbered from 0 to 2",
-    "--html page.txt": "page.txt is no name for a page; give --html one ending in .html",
-    "--html folder.html": "folder.html is no name for a page; give --html one ending in .html",
-    "--html link.html": "--html would write over dense.net; give it another name",
-    "--plots input.npy": "input.npy is no folder; give --plots the name of one",
-    "--html input.npy/page.html": "input.npy/page.html cannot be written (File exists); choose "
-    "another output folder",
-    "--plots input.npy/plots": "input.npy/plots/figure.svg cannot be written (Not a directory); "
-    "choose another output folder",
-}
-
-
-@pytest.mark.parametrize(("words", "said"), REFUSED.items())
-def test_what_cannot_be_written_is_refused_before_the_run(capsys, words, said):
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--raster 1", ["--raster", "--html", "--plots"]),
+        ("--html p.html --raster 3", ["--raster", "sample 3", "0 to 2"]),
+        ("--html page.txt", ["page.txt", ".html"]),
+        ("--html folder.html", ["folder.html"]),
+        ("--html link.html", ["--html", "dense.net"]),
+        ("--plots input.npy", ["input.npy", "--plots"]),
+        ("--html input.npy/page.html", ["input.npy/page.html", "File exists"]),
+        ("--plots input.npy/plots", ["input.npy/plots", "Not a directory"]),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_run(capsys, words, named):
     Path("folder.html").mkdir()
     os.link("dense.net", "link.html")
     code, out, err = run(capsys, *words.split())
-    assert (code, out, err) == (2, "", f"error: {said}\n")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert all(name in err for name in named)
 
 
 def test_figures_do_not_replace_what_is_read(capsys):
@@ -152,7 +150,7 @@ def test_figures_do_not_replace_what_is_read(capsys):
     Path("dense.net").rename("plots/energy.svg")
     code = report.main(["plots/energy.svg", "--input", "input.npy", "--plots", "plots"])
     assert code == 2
-    assert "--plots would write over plots/energy.svg" in capsys.readouterr().err
+    assert "--plots would overwrite plots/energy.svg" in capsys.readouterr().err
 
 
 def test_figures_are_not_even_imported_where_none_is_asked_for():

@@ -144,13 +144,21 @@ def test_networks_side_by_side_are_csv_and_a_page(networks, run):
 
 @pytest.mark.parametrize(
     "words",
-    [("--json", "--brief"), ("--json", "--csv"), ("--csv", "--brief"), ("--csv",)],
+    [("--json", "--brief"), ("--json", "--csv"), ("--csv", "--brief")],
 )
-def test_two_forms_of_output_and_csv_of_one_network_are_refused(networks, run, words):
-    compared = ("--compare", A, B) if len(words) > 1 else (A,)
-    code, out, err = run(*compared, "--input", "x.npy", *words)
+def test_two_forms_of_output_are_refused(networks, run, capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        run("--compare", A, B, "--input", "x.npy", *words)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert all(word in captured.err for word in words)
+
+
+def test_csv_of_one_network_is_refused(networks, run):
+    code, out, err = run(A, "--input", "x.npy", "--csv")
     assert (code, out) == (2, "")
-    assert all(word in err for word in words)
+    assert "--compare" in err
 
 
 def test_different_tasks_samples_and_steps_are_said(networks):

@@ -1,4 +1,4 @@
-"""The project as a whole: imports go one way, heavy ones stay where they belong."""
+"""The project as a whole: imports go one way, and heavy ones stay where they belong."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ("models", "export", "hw_sim", "neurodeploy")
-FILES = [
-    path
+TRAINING = (
+    "models/blocks",
+    "models/kernels/",
+    "models/snn.py",
+    "models/quantize.py",
+    "neurodeploy/",
+)
+FILES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
     for package in ORDER
     for path in sorted((ROOT / package).rglob("*.py"))
     if not any(folder.is_symlink() for folder in path.parents)
-]
+}
 
 
-def imported(path: Path) -> set[str]:
+def imported(tree: ast.AST) -> set[str]:
     """Return the top-level packages that a file imports, anywhere in it; of ours, the folders."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {_package(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -35,37 +42,22 @@ def _package(name: str) -> str:
     return rest[0] if first == "neurodeploy" and rest and rest[0] in ORDER else first
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
-    own = "neurodeploy" if path.name == "__main__.py" else path.relative_to(ROOT).parts[0]
-    later = set(ORDER[ORDER.index(own) + 1 :])
-    assert not imported(path) & later
+def test_imports_point_one_way() -> None:
+    for name, tree in FILES.items():
+        own = "neurodeploy" if name.endswith("__main__.py") else name.split("/")[0]
+        assert not imported(tree) & set(ORDER[ORDER.index(own) + 1 :]), name
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_torch_is_imported_only_where_networks_are_trained(path: Path) -> None:
-    trained = (
-        "models/blocks/", "models/kernels/", "models/snn.py", "models/snn.py",
-        "models/quantize.py", "neurodeploy/",
-    )  # fmt: skip
-    if not path.relative_to(ROOT).as_posix().startswith(trained):
-        assert "torch" not in imported(path)
+def test_torch_is_imported_only_where_networks_are_trained() -> None:
+    for name, tree in FILES.items():
+        assert name.startswith(TRAINING) or "torch" not in imported(tree), name
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_and_functions_stay_short(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= 600
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < 60, node.name
-
-
-def test_no_test_imports_another() -> None:
-    names = {path.stem for path in (ROOT / "tests").glob("*.py")}
-    for path in (ROOT / "tests").glob("*.py"):
-        assert not imported(path) & (names | {"tests"}), path.name
+def test_functions_have_less_than_sixty_lines() -> None:
+    for name, tree in FILES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{name}: {node.name}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
@@ -30,8 +29,7 @@ WHOLE: Final = 1e-3
 LARGEST: Final = (1 << 31) - 1
 """The largest value that goes in; what a network takes is checked in `hw_sim.activity`."""
 
-NPY: Final = b"\x93NUMPY"
-ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP: Final = b"PK"
 KINDS: Final = "buif"
 """What numpy calls the kinds of real numbers."""
 
@@ -286,86 +284,66 @@ def _array_of(source: Source, name: str) -> NDArray[Any]:
 
 
 def open_array(path: Path) -> NDArray[Any]:
-    """Return the array of numbers in a .npy file, or the only one in an .npz file, read-only.
+    """Return the array of numbers in a .npy file (mapped), or the only one in an .npz file.
 
     Raises:
         InputError: when the file is missing, cut short, of another kind, or holds no array or
-            several, or other things than real numbers.
+            several, or anything but real numbers.
     """
     files.check_file(path, "give the path of a .npy file")
     try:
         with path.open("rb") as file:
-            start = file.read(len(NPY))
-        if start.startswith(ZIP):
+            zipped = file.read(len(ZIP)) == ZIP
+        if zipped:
             return _only_array(path)
-        if start != NPY:
-            raise InputError(f"{path} is no .npy file; write it with numpy.save")
-        return _mapped(path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-            RuntimeError) as error:  # fmt: skip
-        if isinstance(error, InputError):
-            raise
+        with path.open("rb") as file:  # an empty array cannot be mapped
+            shape = _shape(file)
+        values = np.load(path, "r" if math.prod(shape) else None, allow_pickle=False)
+    except InputError:
+        raise
+    except Exception as error:  # numpy and zipfile raise whatever they stumble on
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} cannot be read ({reason}); write it anew with numpy.save") from (
-            None
-        )
+        raise InputError(
+            f"{path} cannot be read ({reason}); write an array of numbers with numpy.save"
+        ) from None
+    _check_numbers(values.dtype, str(path))
+    return values  # type: ignore[no-any-return]
 
 
-def _mapped(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        shape, fortran, dtype = _header(file)
-        _check_numbers(dtype, str(path))
-        size, start = math.prod(shape) * dtype.itemsize, file.tell()
-        file.seek(0, 2)
-        if file.tell() - start < size:
-            raise InputError(
-                f"{path} is cut short: its array of shape {shape} takes {size:,} bytes and there "
-                f"are {file.tell() - start:,}; copy it again"
-            )
-    if not size:  # nothing that could be mapped
-        return np.empty(shape, dtype)
-    return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+def _shape(file: IO[bytes]) -> tuple[int, ...]:
+    """Return the shape in the header of a .npy file.
+
+    Raises:
+        ValueError: when there is no such header, or a size is not an integer of 0 or more.
+    """
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    read = np.lib.format.read_array_header_2_0
+    if version == (1, 0):
+        read = np.lib.format.read_array_header_1_0
+    shape: tuple[int, ...] = read(file)[0]  # type: ignore[no-untyped-call]
+    if any(type(size) is not int or size < 0 for size in shape):  # numpy takes True for a size
+        raise ValueError(f"its shape is {shape}")
+    return shape
 
 
 def _only_array(path: Path) -> NDArray[Any]:
     """Return the one array of an .npz file, which cannot be mapped; its size is checked first."""
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if len(names) != 1:
-            listed = ", ".join(name.removesuffix(".npy") for name in names[:5])
+        entries = archive.infolist()
+        if len(entries) != 1:
+            listed = ", ".join(each.filename.removesuffix(".npy") for each in entries[:5])
             raise InputError(
-                f"{path} holds {len(names)} arrays{f' ({listed})' if names else ''}; give a file "
-                "with one"
+                f"{path} holds {len(entries)} arrays{f' ({listed})' if entries else ''}; give a "
+                "file with one"
             )
-        with archive.open(names[0]) as file:
-            shape, fortran, dtype = _header(file)
-            _check_numbers(dtype, str(path))
-            size = math.prod(shape) * dtype.itemsize
-            free = memory.available()
-            way_out = "save the array with numpy.save, which need not be read at once"
-            memory.check(2 * size, free, f"{path} takes", way_out)
-            data = file.read(size)
-    if len(data) < size:
-        raise InputError(f"{path} is cut short: its array needs {size:,} bytes; copy it again")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, whether in Fortran's order, and dtype."""
-    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    if version not in readers:
-        raise ValueError(f"version {version} of the format holds no plain numbers")
-    try:
-        shape, fortran, dtype = readers[version](file)  # type: ignore[no-untyped-call]
-    except Exception as error:  # numpy's parser raises whatever it stumbles on
-        raise ValueError(f"its header is damaged: {error}") from None
-    if any(type(size) is not int or size < 0 for size in shape):  # True is a size to the parser
-        raise ValueError(f"its shape is {shape}")
-    return shape, fortran, dtype
+        way_out = "save the array with numpy.save, which is read in parts"
+        memory.check(2 * entries[0].file_size, memory.available(), f"{path} takes", way_out)
+        with archive.open(entries[0]) as file:
+            _shape(file)
+        with archive.open(entries[0]) as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+    _check_numbers(values.dtype, str(path))
+    return values  # type: ignore[no-any-return]
 
 
 def _check_numbers(dtype: np.dtype[Any], name: str) -> None:
