@@ -99,24 +99,10 @@ def evaluate(
                 add(activity)
             del activity  # before the next batch takes as much memory
         comparison = None if compared is None else compared.result()
-    trained_on = network.provenance.get("data")
-    trained_on = trained_on if isinstance(trained_on, str) and trained_on else None
-    provenance = Provenance(
-        sha256=network.digest,
-        backend=backend,
-        dataset=samples.source,
-        split=samples.split,
-        dt_ms=None if network.task.dt_ms is None else float(network.task.dt_ms),
-        seed=seed_of(network.provenance),
-        trained_on=trained_on,
-        cost_files_sha256={chip.name: chip.digest for chip in chosen},
-        num_overflows=seen.overflows,
-        notes=(*other_dataset(samples, trained_on), *samples.notes),
-    )
     return build(
         network,
         join(seen.counts),
-        provenance=provenance,
+        provenance=_provenance(network, samples, seen.overflows, backend=backend, chips=chosen),
         comparison=comparison,
         **seen.parts(network, samples),
     )
@@ -177,6 +163,30 @@ class _Observers:
             "trace": None if self._tracer is None else self._tracer.result(),
             "sample": None if self._sample is None else self._sample.result(),
         }
+
+
+def _provenance(
+    network: QuantizedNetwork,
+    samples: Samples,
+    overflows: int | None,
+    *,
+    backend: str,
+    chips: Sequence[Chip],
+) -> Provenance:
+    trained_on = network.provenance.get("data")
+    trained_on = trained_on if isinstance(trained_on, str) and trained_on else None
+    return Provenance(
+        sha256=network.digest,
+        backend=backend,
+        dataset=samples.source,
+        split=samples.split,
+        dt_ms=None if network.task.dt_ms is None else float(network.task.dt_ms),
+        seed=seed_of(network.provenance),
+        trained_on=trained_on,
+        cost_files_sha256={chip.name: chip.digest for chip in chips},
+        num_overflows=overflows,
+        notes=(*other_dataset(samples, trained_on), *samples.notes),
+    )
 
 
 def seed_of(metadata: Mapping[str, Any]) -> int | None:
