@@ -11,13 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ("models", "export", "hw_sim", "neurodeploy")
-TRAINING = (
-    "models/blocks",
-    "models/kernels/",
-    "models/snn.py",
-    "models/quantize.py",
-    "neurodeploy/",
-)
+TRAINING = ("models/block", "models/kernels", "models/snn.py", "models/quantize.py", "neurodeploy/")
 FILES = {
     path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
     for package in ORDER
@@ -53,11 +47,13 @@ def test_torch_is_imported_only_where_networks_are_trained() -> None:
         assert name.startswith(TRAINING) or "torch" not in imported(tree), name
 
 
-def test_functions_have_less_than_sixty_lines() -> None:
+def test_functions_have_at_most_sixty_lines_below_their_docstring() -> None:
     for name, tree in FILES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
-                assert (node.end_lineno or 0) - node.lineno < 60, f"{name}: {node.name}"
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (body[-1].end_lineno or 0) - body[0].lineno if body else 0
+                assert lines < 60, f"{name}: {node.name}"
 
 
 @pytest.mark.parametrize(
