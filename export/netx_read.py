@@ -309,16 +309,16 @@ def _read_delay(group: Any, name: str, shape: tuple[int, ...]) -> Any:
     It has the shape in the file's attribute, or else the smallest that its values allow.
     """
     delay = numbers(group, name, np.zeros((1, 1)))
-    neurons, senders = shape
+    neurons, inputs = shape
     if delay.ndim == 1 and delay.size == neurons:
         return delay[:, None]
-    if delay.ndim == 1 and delay.size == senders:
+    if delay.ndim == 1 and delay.size == inputs:
         return delay[None, :]
     if delay.size == 1:
         return delay.reshape(1, 1)
     if delay.shape != shape:
         raise InputError(f"{name} has shape {delay.shape}; the weights have {shape}")
-    shapes = [(1, senders), (neurons, 1), (neurons, senders)]
+    shapes = [(1, inputs), (neurons, 1), (neurons, inputs)]
     if f"{name}_shape" in group.attrs:
         shapes = [tuple(np.ravel(group.attrs[f"{name}_shape"]).tolist())]
     for rows, columns in shapes:

@@ -104,7 +104,7 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
         elif slayer_blocks.has_neurons(block):
             layers.append(_layer(block, shape, delay))
             shape = layers[-1].shape
-            delay = _delay_of_senders(block, layers[-1])
+            delay = _axonal_delay(block, layers[-1])
     return tuple(layers)
 
 
@@ -138,7 +138,7 @@ def _neuron(block: Any) -> CubaLif:
     return CubaLif(*slayer_blocks.decays(block), block.neuron.v_th_mant, bias)
 
 
-def _delay_of_senders(block: Any, layer: Layer) -> Any:
+def _axonal_delay(block: Any, layer: Layer) -> Any:
     """Return the axonal delays of a layer's neurons, int64 (1, neurons), or (1, 1) without any."""
     delays = slayer_blocks.axonal_delays(block)
     if delays is None:

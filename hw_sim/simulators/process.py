@@ -88,6 +88,13 @@ def run_job(job: Job) -> None:
     Raises:
         BackendError: when the worker raises, dies or exceeds the time limit.
     """
+    with started(job) as child:
+        _wait(child, job)
+
+
+@contextmanager
+def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a worker, and end all processes of its session at the end of the block."""
     root = Path(__file__).parents[3]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (job.folder / "output.txt").open("wb") as output:
@@ -101,7 +108,7 @@ def run_job(job: Job) -> None:
             start_new_session=True,
         )
     try:
-        _wait(child, job)
+        yield child
     finally:
         _end(child)
 
