@@ -7,6 +7,7 @@ variable NEURODEPLOY_TASKS, or, in this project, add it to `MODULES`.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,9 @@ from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
     from neurodeploy.tasks.task import Task
+
+VARIABLE: Final = "NEURODEPLOY_TASKS"
+"""Environment variable: paths of the user's files with tasks, separated as in PATH."""
 
 MODULES: Final = {
     "har": "har",
@@ -86,6 +90,8 @@ def get(name: str) -> Task:
 
 
 def _own() -> dict[str, Task]:
+    if not os.environ.get(VARIABLE):
+        return {}  # without importing numpy, for --help
     from neurodeploy.tasks.own import own_tasks
 
     return own_tasks(TASKS)

@@ -18,13 +18,11 @@ import numpy as np
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
+from neurodeploy.tasks import VARIABLE
 from neurodeploy.tasks.dataset import NUMBERS, shown
 from neurodeploy.tasks.encoders import Encoder
 from neurodeploy.tasks.origin import Download, Origin
 from neurodeploy.tasks.task import Task
-
-VARIABLE: Final = "NEURODEPLOY_TASKS"
-"""Paths of Python files, separated as in PATH: by `:`, on Windows by `;`."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 """What can name a folder of runs and an option's choice."""
