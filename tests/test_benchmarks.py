@@ -53,7 +53,13 @@ def test_a_workload_file_holds_everything_without_pickles(job, file):
     assert (again.synops, again.firing, again.name) == (job.synops, job.firing, "tiny")
 
 
-@pytest.mark.parametrize("name", ["fast", "slayer", "lava", "own-lava"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fast",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("slayer", "lava", "own-lava")),
+    ],
+)
 def test_simulators_of_this_environment_give_the_expected_spikes(name, file):
     figures, reason = run(name, file)
     assert figures, reason
@@ -180,6 +186,7 @@ def test_loops_of_the_limits_run(add):
     assert add(np.arange(8, dtype=np.int32), 8, 128) == 0
 
 
+@pytest.mark.long
 def test_images_travel_as_a_netx_file(tmp_path):
     rng = np.random.default_rng(3)
     first = InputLayer(CubaLif(0, 4000, 20), (2, 5, 4))

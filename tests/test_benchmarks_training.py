@@ -121,6 +121,7 @@ def test_steps_go_back_to_the_start_after_the_last_batch():
     assert seen == [0, 1, "restart", *range(8), "restart", 0, 1]
 
 
+@pytest.mark.long
 def test_a_program_that_fails_says_why_and_the_others_go_on(delayed, tmp_path):
     workload.write(delayed, tmp_path / "w.npz")
     table = {"bad": Program("Bad", "no_such_program"), OURS: TRAINERS[OURS]}
