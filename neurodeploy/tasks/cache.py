@@ -3,7 +3,8 @@
 The arrays lie in the folder `arrays` of the user's cache, compressed, and may be removed at any
 time. joblib writes them whole or not at all and looks them up by a key; here they get a sha256,
 which is compared whenever they are read, and everything that goes wrong with the disk becomes a
-note: the arrays are computed anew.
+note: the arrays are computed anew. joblib's files are pickles, so nobody but the user may write to
+the folder; data files are never read this way.
 """
 
 from __future__ import annotations
