@@ -219,6 +219,6 @@ def decide(
     made = Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
     if pace is None:
         return made
-    waited = largest([duration, exactly(pace.dt_s * steps)])
+    waited = largest([duration, exactly(pace.dt_s * steps, "s")])
     energy = sample_energy(workload, duration_s=waited, steps=steps)
     return replace(made, real_time_s=waited, real_time_energy=energy)

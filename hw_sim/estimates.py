@@ -88,7 +88,7 @@ def synaptic_energy(workload: Workload, steps: int) -> Estimate:
     layers = zip(workload.placement.network.layers, workload.synops[:, :steps].sum(1))
     chip = workload.placement.chip
     parts = (operation(layer, chip, "energy") * float(synops) for layer, synops in layers)
-    return sum(parts, exactly(0.0))
+    return sum(parts, exactly(0.0, "J"))
 
 
 def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
@@ -126,7 +126,7 @@ def by_constants(workload: Workload, duration_s: Estimate) -> dict[str, Energy]:
     for name in workload.placement.chip.sets:
         placement = replace(workload.placement, chip=workload.placement.chip.using(name))
         found[name] = sample_energy(
-            replace(workload, placement=placement), duration_s=exactly(duration_s.value)
+            replace(workload, placement=placement), duration_s=exactly(duration_s.value, "s")
         )
     return found
 
@@ -263,6 +263,6 @@ def real_time(latency: Latency, dt_ms: float) -> RealTime:
     dt_s = dt_ms / 1000
     return RealTime(
         dt_s=dt_s,
-        sample_s=largest([latency.sample_s, exactly(dt_s * latency.steps)]),
-        headroom=latency.peak_step_s.inverse() * dt_s,
+        sample_s=largest([latency.sample_s, exactly(dt_s * latency.steps, "s")]),
+        headroom=latency.peak_step_s.inverse() * exactly(dt_s, "s"),
     )

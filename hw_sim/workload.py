@@ -175,7 +175,7 @@ def neuron_updates(updates: float, spikes: float, *, chip: Chip, what: str) -> E
     active = chip.cost(f"neuron_update_active_{what}")
     inactive = chip.cost(f"neuron_update_inactive_{what}")
     low = spikes * active.low + (updates - spikes) * min(inactive.low, active.low)
-    return around(updates * active.value, low, updates * active.high)
+    return around(updates * active.value, low, updates * active.high, active.unit)
 
 
 def neurons_of(placement: Placement) -> NDArray[np.int64]:
@@ -302,9 +302,9 @@ class Meter:
             placement=self._placement,
             num_samples=samples,
             num_steps=steps,
-            busiest_s=around(**seconds),
+            busiest_s=around(**seconds, unit="s"),
             busiest_by_step_s=self._busiest["value"] / samples,
-            peak=Peak(around(**self._longest), sample, step, neurocore, synops),
+            peak=Peak(around(**self._longest, unit="s"), sample, step, neurocore, synops),
             core_s=self._core_s / (samples * steps),
             core_synops=self._cores[0] / samples,
             core_messages=self._cores[1] / samples,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.activity import Activity, count
-from neurodeploy.hw_sim.chips import CHIPS, Chip, exactly
+from neurodeploy.hw_sim.chips import CHIPS, Chip, Estimate, exactly
 from neurodeploy.hw_sim.decisions import DecisionMeter
 from neurodeploy.hw_sim.estimated import estimated
 from neurodeploy.hw_sim.placement import place
@@ -128,6 +128,18 @@ def test_energies_are_in_microjoules_and_times_in_milliseconds(report):
     assert slow["latency_ms"]["value"] == pytest.approx(80)
     assert slow["energy_per_sample_uj"]["static"]["value"] == pytest.approx(2320)
     assert full["latency_ms"]["value"] == pytest.approx(4e-3 * full["step_us"]["value"], rel=1e-3)
+
+
+def test_estimates_show_their_unit(network, activity):
+    for each in report_of(network, activity).estimated.values():
+        energies = [each.energy.dynamic, each.energy.static, each.energy.total]
+        assert {energy.unit for energy in energies} == {"J"}
+        times = [each.latency.step_s, each.latency.sample_s, each.real_time.sample_s]
+        assert {time.unit for time in times} == {"s"}
+        assert {each.power.dynamic.unit, each.real_time_power.total.unit} == {"W"}
+        assert each.real_time.headroom.unit == ""
+    assert repr(Estimate(1.2e-05, 2.49e-05, 4.1e-05, "J")) == "24.9 \N{MICRO SIGN}J (12 to 41)"
+    assert repr(exactly(0.0, "s")) == "0 s"
 
 
 def test_the_longest_step_is_reported_with_its_place(report):

@@ -185,7 +185,8 @@ def test_a_trace_says_what_keeps_it_from_the_trained_network(
     samples = Samples.of(np.zeros((1, 1, 2), np.uint8))
     compared, why = compare_with_trained(tmp_path / "model.net", network, samples)
     assert compared is None
-    assert why.startswith(f"{tmp_path / 'model.pt'} cannot be compared with: it needs torch, ")
+    assert str(tmp_path / "model.pt") in why
+    assert "torch" in why
     assert "neurodeploy[lava]" in why
 
 

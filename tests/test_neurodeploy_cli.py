@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import os
@@ -119,6 +118,7 @@ def test_the_same_option_means_the_same_everywhere() -> None:
     train_helps, export_helps, report_helps = helps("train"), helps("export"), helps("report")
     for option in ("--data", "--threads"):
         assert train_helps[option] == export_helps[option] == report_helps[option]
+    assert export_helps["--costs"] == report_helps["--costs"]
 
 
 def test_an_old_name_of_an_option_stands_for_the_new_one_with_a_note(capsys) -> None:
@@ -346,14 +346,6 @@ def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(
     said = capsys.readouterr().err.splitlines()[-1]
     assert said == "interrupted; no epoch was finished, so nothing was written"
     assert not (tmp_path / "run").exists()
-
-
-def test_whole_numbers_are_parsed_within_their_range() -> None:
-    parse = cli.whole_number(1, 20)
-    assert [parse("1"), parse("20")] == [1, 20]
-    for text in ("0", "21", "", "1e1", "+1", " 1"):
-        with pytest.raises(argparse.ArgumentTypeError):
-            parse(text)
 
 
 @pytest.mark.parametrize("words", [("nope",), ("train", "extra"), ("train", "--epochs", "3")])

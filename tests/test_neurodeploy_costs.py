@@ -157,17 +157,6 @@ def test_every_command_refuses_it_before_it_works(run: Run, words: tuple[str, ..
     assert [path.name for path in Path.cwd().iterdir()] == ["mine.json"]
 
 
-@pytest.mark.usefixtures("spikes")
-def test_spikes_are_not_written_over_a_cost_file(run: Run) -> None:
-    mine = write("mine.npz", "mine")
-    content = mine.read_bytes()
-    code, _, err = run(*REPORT, "--costs", mine, "--spikes", mine)
-    assert (code, err) == (
-        cli.IMPOSSIBLE, "error: --spikes would write over mine.npz; give it another name\n"
-    )  # fmt: skip
-    assert mine.read_bytes() == content
-
-
 # export and deploy
 
 
@@ -214,19 +203,3 @@ def test_deploy_checks_and_estimates_for_the_chip_of_a_file(run: Run, model: Pat
     code, out, _ = run(*words, tiny)
     assert code == cli.CHECK_FAILED
     assert "the network for Chip tiny breaks " in out
-
-
-def test_the_option_is_described_in_the_same_words_in_every_command(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "1000")
-    shown = []
-    for name in ("report", "export", "deploy"):
-        with pytest.raises(SystemExit):
-            main([name, *["--help"]])
-        lines = capsys.readouterr().out.splitlines()
-        shown.append([line.split()[2:] for line in lines if line.startswith("  --costs FILE ")])
-    assert shown[0] == shown[1] == shown[2]
-    assert " ".join(shown[0][0]) == (
-        "cost file of another chip (see docs/reference/cost-files.md); may be given again"
-    )

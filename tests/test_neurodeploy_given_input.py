@@ -223,37 +223,3 @@ def test_labels_give_an_accuracy(dense, capsys):
     np.save("labels.npy", fast.run(dense, spikes).spikes[-1].sum(2).argmax(1))
     words = ("dense.net", "--input", "input.npy", "--labels", "labels.npy")
     assert "accuracy 100.00%" in run(capsys, *words)[1]
-
-
-# What a stranger reads
-
-
-def test_the_text_shows_kinds_and_shapes_in_80_columns(driven, capsys):
-    np.save("input.npy", np.random.default_rng(1).integers(0, 15, (12, 9)))
-    code, out, err = run(capsys, "driven.net", "--input", "input.npy")
-    assert (code, err) == (0, "")
-    lines = [line for line in out.splitlines() if line.startswith(("│", "┃", "┏", "└"))]
-    assert max(map(len, lines)) <= 80
-    for words in ("input.npy, run on fast: 1 sample of 9 time steps", "input with a neuron",
-                  "convolution", "2x2x3", "an input of 1x3x4"):  # fmt: skip
-        assert words in out
-    assert "sensor's pace" not in out
-    command = "python -m neurodeploy.report driven.net --input input.npy --compare lava"
-    assert out.rstrip().splitlines()[-2].strip() == command
-
-
-def test_numbers_are_whole_on_a_narrow_terminal_and_words_are_not_cut(dense, capsys, monkeypatch):
-    np.save("input.npy", np.random.default_rng(1).integers(0, 2, (3, 4, 60)))
-
-    def cells(columns):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        out = run(capsys, "dense.net", "--input", "input.npy", "--trace")[1]
-        lines = [line for line in out.splitlines() if line[:1] in ("│", "┃")]
-        return [cell.strip() for line in lines for cell in line.replace("┃", "│").split("│")]
-
-    wide, narrow = cells(200), cells(40)
-    numbers = {cell for cell in wide if cell[:1].isdigit()}
-    assert len(numbers) > 30
-    assert {cell for cell in numbers if "," not in cell or "to" in cell} <= set(narrow)
-    words = {word for cell in wide for word in cell.split()}
-    assert words == {word for cell in narrow for word in cell.split()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -197,10 +198,17 @@ def test_options_that_contradict_are_refused(dense, capsys, words, said):
     assert err.count("\n") == 1
 
 
-def test_the_input_is_not_written_over(dense, capsys):
+@pytest.mark.parametrize("option", ["--input", "--costs"])
+def test_the_input_is_not_written_over(dense, capsys, option):
     np.savez("input.npz", spikes=np.zeros((4, 9), np.uint8))
-    words = ("--input", "input.npz", "--spikes", "./input.npz")
-    assert "--spikes would overwrite input.npz" in run(capsys, "dense.net", *words)[2]
+    costs = resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi2.json"
+    Path("costs.npz").write_text(costs.read_text().replace('"loihi2"', '"mine"', 1))
+    words = {"--input": "input.npz", "--costs": "costs.npz"}
+    options = [word for pair in words.items() for word in pair]
+    before = Path(words[option]).read_bytes()
+    err = run(capsys, "dense.net", *options, "--spikes", f"./{words[option]}")[2]
+    assert f"--spikes would overwrite {words[option]}" in err
+    assert Path(words[option]).read_bytes() == before
 
 
 def test_no_file_that_is_read_is_written_over(dense, capsys):

@@ -37,46 +37,72 @@ class Estimate:
         low: from the most favourable source, 0 or more.
         value: from the source that the cost file prefers.
         high: from the least favourable source.
+        unit: SI unit, such as "J"; "" for numbers. It is text only, and not compared.
+
+    Example:
+        >>> Estimate(1.2e-05, 2.49e-05, 4.1e-05, "J")
+        24.9 µJ (12 to 41)
     """
 
     low: float
     value: float
     high: float
+    unit: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        assert 0 <= self.low <= self.value <= self.high, self
+        assert 0 <= self.low <= self.value <= self.high, (self.low, self.value, self.high)
+
+    def __repr__(self) -> str:
+        prefix, factor = next(
+            ((name, by) for name, by in _PREFIXES.items() if self.unit and self.value * by >= 1),
+            ("", 1.0),
+        )
+        low, value, high = (f"{end * factor:.3g}" for end in (self.low, self.value, self.high))
+        text = f"{value} {prefix}{self.unit}".rstrip()
+        return text if low == high else f"{text} ({low} to {high})"
 
     def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(self.low + other.low, self.value + other.value, self.high + other.high)
+        unit = self.unit or other.unit
+        return Estimate(
+            self.low + other.low, self.value + other.value, self.high + other.high, unit
+        )
 
     def __mul__(self, factor: Estimate | float) -> Estimate:
         by = factor if isinstance(factor, Estimate) else exactly(factor)
-        return Estimate(self.low * by.low, self.value * by.value, self.high * by.high)
+        units = self.unit, by.unit
+        unit = _PRODUCTS.get(units, " ".join(units)) if all(units) else "".join(units)
+        return Estimate(self.low * by.low, self.value * by.value, self.high * by.high, unit)
 
     def inverse(self) -> Estimate:
         """Return 1 / x, with the ends swapped. No end may be 0."""
-        return Estimate(1 / self.high, 1 / self.value, 1 / self.low)
+        unit = f"1/{self.unit}" if self.unit else ""
+        return Estimate(1 / self.high, 1 / self.value, 1 / self.low, unit)
 
 
-def around(value: float, low: float, high: float) -> Estimate:
+_PREFIXES: Final = {"": 1.0, "m": 1e3, "\N{MICRO SIGN}": 1e6, "n": 1e9, "p": 1e12}
+_PRODUCTS: Final = {("W", "s"): "J", ("J", "1/s"): "W", ("1/s", "s"): ""}
+
+
+def around(value: float, low: float, high: float, unit: str = "") -> Estimate:
     """Return an estimate whose ends were computed in another way than its value.
 
     Rounding can put such an end on the wrong side of the value; the value then is the end.
     """
-    return Estimate(min(low, value), value, max(high, value))
+    return Estimate(min(low, value), value, max(high, value), unit)
 
 
-def exactly(value: float) -> Estimate:
+def exactly(value: float, unit: str = "") -> Estimate:
     """Return an estimate without a band, for what is known or counted."""
-    return Estimate(value, value, value)
+    return Estimate(value, value, value, unit)
 
 
 def largest(estimates: Sequence[Estimate]) -> Estimate:
-    """Return the largest low, value and high of `estimates`."""
+    """Return the largest low, value and high of `estimates`, which share a unit."""
     return Estimate(
         max(e.low for e in estimates),
         max(e.value for e in estimates),
         max(e.high for e in estimates),
+        estimates[0].unit,
     )
 
 
@@ -144,7 +170,8 @@ class Cost:
     @property
     def si(self) -> Estimate:
         """The cost in joules, seconds or watts, from the lowest to the highest reading."""
-        return Estimate(self.low, self.value, self.high) * SI_FACTORS[self.unit]
+        unit = self.unit[1:]  # without the prefix
+        return Estimate(self.low, self.value, self.high, unit) * SI_FACTORS[self.unit]
 
     def using(self, set_name: str) -> Cost:
         """Return the row with the reading of one constant set alone, or the preferred one."""
@@ -428,7 +455,7 @@ class Chip(Shown):
             float(np.interp(math.log(tiles), sizes, [getattr(row, end) for row in rows]))
             for end in ("low", "value", "high")
         )
-        return around(value, low, high)
+        return around(value, low, high, "s")
 
     def rows(self) -> dict[str, Cost]:
         """Return every row of the cost file by name, limits first."""
