@@ -307,37 +307,37 @@ def compacted(network: SlayerNetwork) -> SlayerNetwork:
     needed = needed_neurons(network)
     removable = removable_layers(network)
     layers = tuple(
-        replace(layer, neurons=int(kept.sum())) if index in removable else layer
-        for index, (layer, kept) in enumerate(zip(network.architecture.layers, needed))
+        replace(layer, neurons=int(mask.sum())) if index in removable else layer
+        for index, (layer, mask) in enumerate(zip(network.architecture.layers, needed))
     )
     architecture = replace(network.architecture, layers=layers)
     with torch.random.fork_rng(devices=[]):
         smaller = SlayerNetwork(architecture, network.kernels)
     senders = torch.ones(network.architecture.sizes[0], dtype=torch.bool)
     with torch.no_grad():
-        for old, new, kept in zip(network.layers, smaller.layers, needed):
-            for to, values in _pairs(old, new, kept, senders):
+        for old, new, mask in zip(network.layers, smaller.layers, needed):
+            for to, values in _pairs(old, new, mask, senders):
                 to.copy_(values)
-            senders = kept
+            senders = mask
     return smaller.to(network.device).eval()
 
 
-_OF_SENDERS = ("synapse.weight", "input_synapse.weight", "mask", "synaptic_delay")
+_BY_SENDER = ("synapse.weight", "input_synapse.weight", "mask", "synaptic_delay")
 
 
-def _pairs(old: Any, new: Any, kept: Tensor, senders: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _pairs(old: Any, new: Any, mask: Tensor, senders: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield each tensor of a new block and the values to copy into it."""
-    values, everything = old.state_dict(), bool(kept.all() and senders.all())
+    values, everything = old.state_dict(), bool(mask.all() and senders.all())
     for name, to in new.state_dict().items():
         value = values[name].cpu()
         if name == "spike_state":
             continue  # the last spikes of a recurrent block, from which no run starts
-        if not everything and name in _OF_SENDERS:
-            value = value[kept][:, senders]
+        if not everything and name in _BY_SENDER:
+            value = value[mask][:, senders]
         elif not everything and name == "recurrent_synapse.weight":
-            value = value[kept][:, kept]
-        elif not everything and len(value) == len(kept) > 1:
-            value = value[kept]
+            value = value[mask][:, mask]
+        elif not everything and len(value) == len(mask) > 1:
+            value = value[mask]
         yield to, value
 
 

@@ -34,7 +34,7 @@ from neurodeploy.pages import history
 from neurodeploy.running.report import versions
 from neurodeploy.tasks.dataset import digest
 
-OTHER_OPTIONS: Final = "give the options it was started with, or start anew without --resume"
+OTHER_OPTIONS: Final = "give the options it was started with, or start again without --resume"
 
 LOCK: Final = ".lock"
 
@@ -177,7 +177,7 @@ class RunFolder:
     def _read(self, training: Training) -> dict[str, Any]:
         """Return the saved state, if it belongs to a run with the same options."""
         self.check_holds_run()
-        anew = "start anew without --resume"
+        anew = "start again without --resume"
         try:
             checkpoint.load(self.model)
             anew = f"{self.model} is whole and holds its best epoch: export that, or {anew}"

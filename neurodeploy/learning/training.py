@@ -145,7 +145,7 @@ class Training:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"the interrupted run does not fit these options ({str(error).splitlines()[0]}); "
-                "give the options it was started with, or start anew without --resume"
+                "give the options it was started with, or start again without --resume"
             ) from None
 
 
@@ -392,7 +392,7 @@ def _step(
         if not bool(torch.isfinite(value)):
             raise InputError(
                 f"the {name} became {value.item()} in epoch {len(training.history) + 1}; start "
-                "anew with a lower learning rate"
+                "again with a lower learning rate"
             )
     if pruner is not None:
         pruner.after_backward(steps)
