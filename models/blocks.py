@@ -2,7 +2,7 @@
 
 This module imports lava-dl's SLAYER quietly, builds blocks from their description, runs them in the
 time steps of a chip and reads their parameters as integers. In SLAYER's fixed point a weight of 1.0
-is the integer 64. `models.block_rules` refuses values without an integer.
+is the integer 64. `models.quantize` refuses values without an integer.
 
 Added to lava-dl: dropout of senders, learned biases, weights of fewer bits, and `SynapticDense`,
 whose synapses each learn a delay.

@@ -10,7 +10,7 @@ outside training, and added.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,26 @@ require("quantizing a SLAYER network", "torch", "lava.lib.dl.slayer")  # before 
 
 import torch
 
-from neurodeploy.models import blocks as slayer_blocks
-from neurodeploy.models.block_rules import check_blocks
-from neurodeploy.models.blocks import SynapticDense
+from neurodeploy.models import loihi
+from neurodeploy.models.blocks import (
+    AVERAGE,
+    CONV,
+    DENSE,
+    FLATTEN,
+    INPUT,
+    RECURRENT,
+    BiasedRecurrentNeuron,
+    SynapticDense,
+    axonal_delays,
+    decays,
+    has_neurons,
+    input_transform,
+    integer_weights,
+    scaled_bias,
+    scaled_weight,
+    slayer,
+    synapses,
+)
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.layers import (
     ConvLayer,
@@ -75,7 +92,7 @@ def quantize(
         )
     if problems := check_blocks(blocks):
         raise DesignRuleError("the trained network", problems)
-    if isinstance(blocks[0], slayer_blocks.INPUT):
+    if isinstance(blocks[0], INPUT):
         input_shape = tuple(blocks[0].input_shape)
     if not input_shape and isinstance(network, SlayerNetwork):
         input_shape = network.architecture.input_shape
@@ -83,9 +100,7 @@ def quantize(
     if not layers:
         raise InputError(f"{type(network).__name__} has no block with neurons")
     last = blocks[-1]
-    average = (
-        layers[-1].neurons // last.num_outputs if isinstance(last, slayer_blocks.AVERAGE) else 1
-    )
+    average = layers[-1].neurons // last.num_outputs if isinstance(last, AVERAGE) else 1
     return QuantizedNetwork(
         layers,
         task or TaskDescription(),
@@ -99,9 +114,9 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     shape, delay = input_shape, _no_delay()
     for block in blocks:
-        if isinstance(block, slayer_blocks.FLATTEN):
+        if isinstance(block, FLATTEN):
             shape = (math.prod(shape),) if shape else ()
-        elif slayer_blocks.has_neurons(block):
+        elif has_neurons(block):
             layers.append(_layer(block, shape, delay))
             shape = layers[-1].shape
             delay = _axonal_delay(block, layers[-1])
@@ -111,15 +126,15 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
 def _layer(block: Any, before: Shape, delay: Any) -> Layer:
     """Return the layer of a block; its input has shape `before` and arrives with `delay`."""
     neuron = _neuron(block)
-    if isinstance(block, slayer_blocks.INPUT):
-        scale, offset = slayer_blocks.input_transform(block)
+    if isinstance(block, INPUT):
+        scale, offset = input_transform(block)
         return InputLayer(neuron, before, int(scale), int(offset))
-    weight, *recurrent = slayer_blocks.integer_weights(block)
-    if isinstance(block, slayer_blocks.RECURRENT):
+    weight, *recurrent = integer_weights(block)
+    if isinstance(block, RECURRENT):
         return RecurrentLayer(weight, recurrent[0], neuron, delay)
     if isinstance(block, SynapticDense):
         return DenseLayer(weight, neuron, delay + block.whole_delays())
-    if not isinstance(block, slayer_blocks.CONV):
+    if not isinstance(block, CONV):
         return DenseLayer(weight, neuron, delay)
     if len(before) != 3:
         raise InputError(
@@ -134,13 +149,13 @@ def _layer(block: Any, before: Shape, delay: Any) -> Layer:
 
 
 def _neuron(block: Any) -> CubaLif:
-    bias = slayer_blocks.scaled_bias(block).astype(np.int32)
-    return CubaLif(*slayer_blocks.decays(block), block.neuron.v_th_mant, bias)
+    bias = scaled_bias(block).astype(np.int32)
+    return CubaLif(*decays(block), block.neuron.v_th_mant, bias)
 
 
 def _axonal_delay(block: Any, layer: Layer) -> Any:
     """Return the axonal delays of a layer's neurons, int64 (1, neurons), or (1, 1) without any."""
-    delays = slayer_blocks.axonal_delays(block)
+    delays = axonal_delays(block)
     if delays is None:
         return _no_delay()
     return np.repeat(delays, layer.neurons // len(delays))[None, :]
@@ -148,3 +163,221 @@ def _axonal_delay(block: Any, layer: Layer) -> Any:
 
 def _no_delay() -> Any:
     return np.zeros((1, 1), np.int8)
+
+
+# What blocks must meet to become integer layers
+
+
+def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:
+    """Return a sentence for every rule that a block breaks.
+
+    The rules about numbers run only on blocks of a supported kind and place.
+    """
+    found = []
+    for index, block in enumerate(blocks):
+        kinds = list(_unsupported(block)) or list(_misplaced(blocks, index))
+        problems = kinds
+        if not kinds and has_neurons(block):
+            problems = [p for rule in RULES for p in rule(block)]
+            problems += _delays_have_a_receiver(blocks[index + 1 :], block)
+        found += [f"block {index}: {problem}" for problem in problems]
+    return tuple(found)
+
+
+def _unsupported(block: Any) -> Iterator[str]:
+    if isinstance(block, (FLATTEN, AVERAGE)):
+        return
+    if not isinstance(block, (INPUT, DENSE, CONV, RECURRENT)):
+        kind = f"{type(block).__module__.split('.')[-1]}.{type(block).__name__}"
+        yield (
+            f"{kind} is not supported; use slayer.block.cuba.Input, Dense, Conv, Recurrent, "
+            "Flatten or Average"
+        )
+        return
+    if block.neuron is not None:
+        yield from _unsupported_neuron(block)
+        for name, synapse in synapses(block).items():
+            yield from _unsupported_synapse(block, name, synapse)
+
+
+def _unsupported_neuron(block: Any) -> Iterator[str]:
+    neuron, norm = block.neuron, block.neuron.norm
+    for name, values in block.named_parameters():
+        if not bool(torch.isfinite(values).all()):
+            yield f"{name} holds a value that is not finite; train again"
+    if neuron.graded_spike:
+        yield "its spikes are graded; use graded_spike=False"
+    if norm is not None and not isinstance(norm, slayer.neuron.norm.MeanOnlyBatchNorm):
+        yield (
+            f"its neurons normalise their input with {type(norm).__name__}, which scales it, and "
+            "Lava's do not; use slayer.neuron.norm.MeanOnlyBatchNorm"
+        )
+    if neuron.persistent_state and not isinstance(block, RECURRENT):
+        yield (
+            "its state persists between batches; use persistent_state=False (a Recurrent block "
+            "sets it in the dict that it was given, so give each block its own)"
+        )
+    if not block.delay_shift:
+        yield "delay_shift is False, but on Lava every layer takes a step; train with it"
+    if neuron.w_scale != loihi.SLAYER_SCALE:
+        yield f"its neurons have scale={neuron.w_scale}; use the default, {loihi.SLAYER_SCALE}"
+    if not neuron.shared_param and neuron.shape is None:
+        yield "its decays were never set; run one forward pass before loading the weights"
+    if not neuron.shared_param and neuron.shape is not None and len(neuron.shape) > 1:
+        yield (
+            "its decays differ between the channels of an image, which SLAYER takes for columns "
+            "on a CPU; use shared_param=True"
+        )
+    if isinstance(block, RECURRENT) and block.bias is not None:
+        yield "it has a bias on what arrives, Lava's is on the voltage; use a MeanOnlyBatchNorm"
+
+
+def _unsupported_synapse(block: Any, name: str, synapse: Any) -> Iterator[str]:
+    if synapse.bias is not None:
+        yield f"its {name} have biases, Lava's is on the voltage; use a MeanOnlyBatchNorm"
+    if not isinstance(block, CONV) and any(size != 1 for size in synapse.weight.shape[2:]):
+        yield "its senders form an image; flatten the input and give in_neurons as one number"
+    if getattr(block, "mask", None) is not None and synapse.weight_norm_enabled:
+        yield "lava-dl ignores its mask because weight_norm is on; use one of the two"
+
+
+def _misplaced(blocks: Sequence[Any], index: int) -> Iterator[str]:
+    block = blocks[index]
+    if isinstance(block, INPUT) and index:
+        yield "it is an Input block after the first; leave it out"
+    if isinstance(block, INPUT) and block.input_shape is None:
+        yield "its shape was never set; run one forward pass before loading the weights"
+    if isinstance(block, AVERAGE) and index != len(blocks) - 1:
+        yield "it is an Average block before the last; averages are a readout, not spikes"
+
+
+def weights_have_integers(block: Any) -> Iterator[str]:
+    """Weights must be multiples of 1/64 between -4 and 254/64, as SLAYER's own 8 bits give."""
+    for name, synapse in synapses(block).items():
+        scaled = scaled_weight(block, synapse)
+        if not np.array_equal(scaled, np.round(scaled)):
+            yield (
+                f"its {name} are not multiples of 1/64, so they are not quantized; leave "
+                "pre_hook_fx at the block's default"
+            )
+        low, high = scaled.min(), scaled.max()
+        if low < loihi.WEIGHT_MIN or high > loihi.WEIGHT_MAX:
+            yield (
+                f"its {name} reach from {low:.0f} to {high:.0f} in integers and netx would clip "
+                f"them to {loihi.WEIGHT_MIN}..{loihi.SLAYER_WEIGHT_MAX}; leave pre_hook_fx at the "
+                "block's default (quantize_hook_fx takes 7 bits, not 8)"
+            )
+
+
+def biases_have_integers(block: Any) -> Iterator[str]:
+    """Biases must be multiples of 1/64 that fit 13 bits, as SLAYER's own 8 bits give."""
+    scaled = scaled_bias(block)
+    if not np.isfinite(scaled).all() or not np.array_equal(scaled, np.round(scaled)):
+        yield "its biases are not multiples of 1/64; leave the norm's pre_hook_fx at its default"
+    elif scaled.min() < loihi.BIAS_MIN or scaled.max() > loihi.BIAS_MAX:
+        yield (
+            f"its biases reach from {scaled.min():.0f} to {scaled.max():.0f} in integers; Lava's "
+            f"are {loihi.BIAS_MIN} to {loihi.BIAS_MAX}"
+        )
+
+
+def input_drives_the_voltage(block: Any) -> Iterator[str]:
+    """The current of input neurons must be the input of the same step alone, since Lava adds the
+    input to the voltage."""
+    if not isinstance(block, INPUT):
+        return
+    if (decays(block)[0] != loihi.DECAY_ONE).any():
+        yield "it takes the input and its current decays slowly; Lava's has none, set it to 1"
+    if any(value != round(float(value)) for value in input_transform(block)):
+        yield "weight and bias of the input are not multiples of 1/64; leave pre_hook_fx alone"
+    if scaled_bias(block).any():
+        yield "it takes the input and its norm adds biases; give the block a bias instead"
+
+
+def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
+    """A recurrent block's biases must not accumulate in its current, which lava-dl stores after the
+    norm; they do unless the current decays at once."""
+    keeps_it = isinstance(block, RECURRENT) and not isinstance(block.neuron, BiasedRecurrentNeuron)
+    recurrent_bias = keeps_it and scaled_bias(block).any()
+    if recurrent_bias and (decays(block)[0] != loihi.DECAY_ONE).any():
+        yield (
+            "its norm's biases add up in its current, since lava-dl's Recurrent keeps it as "
+            "normalised; Lava's are on the voltage alone, so use norm=None or current_decay=1"
+        )
+
+
+def threshold_fits(block: Any) -> Iterator[str]:
+    """The threshold must be from 0 to below 64, where float32 still holds SLAYER's epsilon."""
+    threshold = block.neuron.threshold
+    if threshold >= loihi.SLAYER_THRESHOLD_LIMIT:
+        yield (
+            f"its threshold is {threshold:g}; from {loihi.SLAYER_THRESHOLD_LIMIT:g} on float32 "
+            "loses SLAYER's epsilon and it fires one step early, so train with a lower one"
+        )
+    if threshold < 0:
+        yield f"its threshold is {threshold:g}; it must be 0 or more"
+
+
+def delays_fit(block: Any) -> Iterator[str]:
+    """Axonal delays must be 62 steps or less; SLAYER's forward pass clamps them to 0 or more."""
+    if block.delay is None:
+        return
+    if not block.delay.init:
+        yield "its delays were never set; run one forward pass before loading the weights"
+        return
+    longest = axonal_delays(block).max()
+    if longest > loihi.DELAY_MAX:
+        yield (
+            f"its delays reach {longest} steps; the longest is {loihi.DELAY_MAX}, so train with "
+            f"max_delay={loihi.DELAY_MAX}"
+        )
+
+
+def sums_are_exact(block: Any) -> Iterator[str]:
+    """A layer's weighted sums must be exact in float32, in which SLAYER computes them."""
+    sums = [
+        np.abs(scaled_weight(block, synapse)).reshape(len(synapse.weight), -1).sum(axis=1)
+        for synapse in synapses(block).values()
+    ]
+    largest = int(sum(sums).max()) if sums else 0
+    if largest >= loihi.ACCUMULATOR_LIMIT:
+        yield (
+            f"its weighted sums can reach {largest}; float32 is exact below "
+            f"{loihi.ACCUMULATOR_LIMIT}, so use fewer senders"
+        )
+
+
+RULES = (
+    weights_have_integers,
+    biases_have_integers,
+    input_drives_the_voltage,
+    feedback_leaves_biases_alone,
+    threshold_fits,
+    delays_fit,
+    sums_are_exact,
+)
+"""Rules of each block with neurons; every rule runs, every problem is reported."""
+
+
+def _delays_have_a_receiver(later: Sequence[Any], block: Any) -> Iterator[str]:
+    """Axonal delays become delays of the receiving layer, which must be able to have them."""
+    if block.delay is None or not axonal_delays(block).any():
+        return
+    receivers = [each for each in later if not isinstance(each, (FLATTEN, AVERAGE))]
+    if not receivers:
+        yield (
+            "it is the last layer and has axonal delays, which no layer receives; build it with "
+            "delay=False"
+        )
+    elif isinstance(receivers[0], CONV):
+        yield (
+            "it has axonal delays and sends to a convolution, for which Lava has none; build it "
+            "with delay=False"
+        )
+    elif isinstance(receivers[0], SynapticDense):
+        longest = axonal_delays(block).max() + receivers[0].whole_delays().max()
+        if longest > loihi.DELAY_MAX:
+            yield (
+                f"its axonal delays and the synaptic ones of the next block add up to {longest} "
+                f"steps; the longest is {loihi.DELAY_MAX}, so give both a lower limit"
+            )

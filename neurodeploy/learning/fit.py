@@ -162,11 +162,7 @@ def fit(
         >>> len(run.history), run.best_epoch, run.model.architecture.sizes
         (1, 1, (64, 16, 10))
     """
-    if not isinstance(data, TaskData):
-        raise InputError(
-            f"the data are a {type(data).__name__}; give what neurodeploy.task or "
-            "neurodeploy.task_from_arrays returned"
-        )
+    check_data(data)
     config = data.config if config is None else config
     check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
     folder = None
@@ -185,6 +181,15 @@ def fit(
             on_start(started)
         _run(started, folder if writes else None, notify, on_epoch, advance)
         return _result(started, folder, notify)
+
+
+def check_data(data: Any) -> None:
+    """Raise InputError for anything but data to train on."""
+    if not isinstance(data, TaskData):
+        raise InputError(
+            f"the data are a {type(data).__name__}; give what neurodeploy.task or "
+            "neurodeploy.task_from_arrays returned"
+        )
 
 
 def check(
