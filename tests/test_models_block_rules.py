@@ -160,8 +160,7 @@ def test_an_input_after_the_first_block_is_refused(stack):
 
 
 def test_a_convolution_without_a_shape_asks_for_it(stack):
-    message = r"does not know the shape of its input; give input_shape=\(channels, height, width\)"
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"give input_shape=\(channels, height, width\)"):
         quantize(stack(Conv(neuron(), 2, 4, 1)))
 
 
