@@ -14,6 +14,8 @@ from neurodeploy.learning import checkpoint
 
 ROOT = Path(__file__).parent.parent
 
+pytestmark = pytest.mark.long
+
 LIMIT_S = 1200
 """For what hangs; a busy machine takes many times what it takes alone."""
 
