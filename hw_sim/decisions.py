@@ -1,8 +1,8 @@
-"""Steps to decision: how many time steps a network must run until its answers hold.
+"""Steps to decision: how many time steps a network must run until its predictions hold.
 
-After t steps a network answers with what its last layer gave until then: spikes counted over these
-steps, the value sent in the last of them, or the voltage after it (`readout`), so that after
-all steps the answer is that of `hw_sim.readout`.
+The prediction after t steps is read from the last layer as `network.readout` says: spikes counted
+over these steps, the value sent in the last of them, or the voltage after it. After all steps it is
+the prediction of `hw_sim.readout`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import QuantizedNetwork
 
 TOLERANCE: Final = 0.01
-"""How far below its last value the accuracy may be to count as kept: one point."""
+"""How far below its last value the accuracy may be: one percentage point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +51,14 @@ class Decisions:
 
 
 def propagation_steps(network: QuantizedNetwork) -> int:
-    """Return the steps that a spike takes at least from the input through all layers: one each.
+    """Return the fewest steps from the input through all layers: one per layer.
 
-    An input layer is driven in the very step, and takes none.
+    An input layer spikes in the step of its input, and takes none.
     """
     return sum(not isinstance(layer, InputLayer) for layer in network.layers)
 
 
-def steps_to_answer(network: QuantizedNetwork) -> int:
+def steps_to_prediction(network: QuantizedNetwork) -> int:
     """Return the fewest steps after which a prediction can depend on the input.
 
     What the input sends in the first step reaches the last layer `propagation_steps` steps later;
@@ -68,81 +68,77 @@ def steps_to_answer(network: QuantizedNetwork) -> int:
 
 
 class DecisionMeter:
-    """Counts right answers after every step, batch by batch; `add` is a watch of an evaluation."""
+    """Counts correct predictions after every step, batch by batch."""
 
     def __init__(self, network: QuantizedNetwork, labels: NDArray[np.integer] | None) -> None:
         """Count for a network.
 
         Args:
-            network: that runs.
-            labels: the right answers of all samples that will be added, (samples,), or None.
+            network: the network that runs.
+            labels: the correct class of all samples that will be added, (samples,), or None.
         """
         self._network = network
         self._labels = labels
         self._samples = 0
-        self._right: Any = 0
+        self._correct: Any = 0
         self._agreed: Any = 0
         self._stable = 0
 
     def add(self, activity: Activity) -> None:
-        """Count the answers of the next samples, all of as many steps as those before.
+        """Count the predictions of the next samples, all of as many steps as those before.
 
         Raises:
             InputError: when there are more samples than labels.
         """
         if self._network.outputs == 1:
             return
-        given = answers_by_step(self._network, activity)
-        first, self._samples = self._samples, self._samples + len(given)
+        predicted = predictions_by_step(self._network, activity)
+        first, self._samples = self._samples, self._samples + len(predicted)
         if self._labels is not None:
             if self._samples > len(self._labels):
                 raise InputError(
                     f"the number of labels is {len(self._labels)} for {self._samples} samples; "
-                    "give one a sample"
+                    "give one per sample"
                 )
             labels = self._labels[first : self._samples]
-            self._right = self._right + (given == labels[:, None]).sum(0)
-        agrees = given == given[:, -1:]
+            self._correct = self._correct + (predicted == labels[:, None]).sum(0)
+        agrees = predicted == predicted[:, -1:]
         self._agreed = self._agreed + agrees.sum(0)
         last_change = np.where(agrees.all(1), 0, agrees.shape[1] - agrees[:, ::-1].argmin(1))
         self._stable += int((last_change + 1).sum())
 
     def result(self) -> Decisions | None:
-        """Return how the answers came about; None where no sample was added.
+        """Return the predictions after every step; None without samples.
 
-        None as well for a network of one output: it decides nothing, since the largest of one
-        output is always the same.
+        Also None for a network with one output, whose prediction is always the same.
         """
         if not self._samples:
             return None
-        labelled = self._labels is not None
-        counted = self._right if labelled else self._agreed
+        labelled, first = self._labels is not None, steps_to_prediction(self._network)
+        counted = self._correct if labelled else self._agreed
         return Decisions(
             num_samples=self._samples,
             num_steps=len(counted),
-            accuracy_by_step=(self._right / self._samples).tolist() if labelled else None,
+            accuracy_by_step=(self._correct / self._samples).tolist() if labelled else None,
             agreement_by_step=(self._agreed / self._samples).tolist(),
             criterion="accuracy" if labelled else "agreement",
-            earliest_step=max(
-                _earliest(counted, self._samples), min(steps_to_answer(self._network), len(counted))
-            ),
+            earliest_step=max(_earliest(counted, self._samples), min(first, len(counted))),
             mean_stable_step=self._stable / self._samples,
         )
 
 
-def answers_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
-    """Return what a network answers after every step: the largest output, the lowest where several
-    are.
+def predictions_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
+    """Return the prediction after every step: the largest output, the first of equals.
 
     Returns:
         int64 array (batch, time), 0..outputs - 1.
     """
     outputs = _outputs_by_step(network, activity)
-    best, answer = outputs[0], np.zeros(outputs[0].shape, np.int64)
+    best, predicted = outputs[0], np.zeros(outputs[0].shape, np.int64)
     for k, output in enumerate(outputs[1:], start=1):
-        answer[output > best] = k
+        predicted[output > best] = k
         best = np.maximum(best, output)
-    return answer
+    return predicted
 
 
 def _outputs_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[Any]:
@@ -167,6 +163,6 @@ def _outputs_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[A
 
 def _earliest(counted: NDArray[np.integer], samples: int) -> int:
     """Return the fewest steps from which on the counts stay close to the last; see `Decisions`."""
-    allowed = int(TOLERANCE * samples + 1e-9)  # answers; what rounding takes is given back
+    allowed = int(TOLERANCE * samples + 1e-9)  # 1e-9 undoes rounding
     short = np.flatnonzero(counted < counted[-1] - allowed)
     return int(short[-1]) + 2 if len(short) else 1

@@ -1,4 +1,4 @@
-"""What a network answers: its outputs, the class it predicts, and how often that is correct."""
+"""The outputs of a network, the classes that they predict, and how often these are correct."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from neurodeploy.models.network import QuantizedNetwork, Readout
 
 
 def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
-    """Return the outputs of every sample; the largest is the answer.
+    """Return the outputs of every sample; the largest is the prediction.
 
     They are read as `network.readout` says: spikes counted, the voltage after the last step, or
-    the value sent last. Neurons that answer together (lava-dl's average) are added up.
+    the value sent last. Neurons of one output (lava-dl's average) are added up.
 
     Returns:
         int64 array (batch, outputs).
@@ -65,7 +65,7 @@ HOW: dict[Readout, str] = {
     ),
     "values": "what the neurons of the last layer sent in the last step",
 }
-"""How answers of each kind are read."""
+"""How outputs are read, by `network.readout`."""
 
 
 def first_predictions(
@@ -121,7 +121,7 @@ class Score:
 
 
 def predict(output_spikes: ArrayLike) -> NDArray[np.int64]:
-    """Return the class whose neuron spiked most, the lowest where several did.
+    """Return the class whose neuron spiked most, the first of equals.
 
     Args:
         output_spikes: spikes of each output neuron, integers (samples, classes).
@@ -134,7 +134,7 @@ def predict(output_spikes: ArrayLike) -> NDArray[np.int64]:
 
 
 def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
-    """Return how well the output spikes answer the labels.
+    """Compare the predictions with the labels.
 
     Args:
         output_spikes: spikes of each output neuron in a sample, integers (samples, classes).
@@ -158,11 +158,11 @@ def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
 def confusion_matrix(
     labels: NDArray[np.integer], given: NDArray[np.integer], *, classes: int
 ) -> NDArray[np.int64]:
-    """Return how many samples of each label (row) were given each answer (column).
+    """Return the number of samples by label (row) and prediction (column).
 
     Args:
         labels: integers (samples,), 0..classes - 1.
-        given: the answers, integers (samples,), 0..classes - 1.
+        given: the predictions, integers (samples,), 0..classes - 1.
         classes: how many there are.
     """
     cells = np.bincount(labels.astype(np.int64) * classes + given, minlength=classes**2)

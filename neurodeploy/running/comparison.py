@@ -1,7 +1,7 @@
 """Compare two runs of one network spike by spike, and show the first place where they differ.
 
-The first place is that of the earliest layer, since what one layer does wrong the next cannot do
-right; within it of the earliest sample, then time step, then neuron.
+The first place is in the earliest layer, since a later layer cannot be right if its input is wrong;
+within the layer in the earliest sample, then time step, then neuron.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # it takes seconds to import
     import torch
 
 BATCH: Final = 128
-"""Samples that a trained network runs at a time."""
+"""Samples that the trained network runs at a time."""
 
 
 @dataclass(frozen=True, order=True)
@@ -78,18 +78,18 @@ class Comparison(Shown):
     """What two sides gave for the same input.
 
     Attributes:
-        names: of both: backends, or a trained network and the backend of the quantized one.
-        num_layers: how many layers were compared.
-        num_samples: how many samples were compared.
-        num_spikes: spikes that both sides emitted in all layers, where they agree.
+        names: the two backends, or the trained network and the backend of the quantized one.
+        num_layers: layers compared.
+        num_samples: samples compared.
+        num_spikes: spikes that both sides emitted.
         num_different: places (layer, sample, time step, neuron) that differ.
         first: the first of them, or None.
-        num_overflows: how often a state of the quantized network wrapped or was clipped, where a
+        num_overflows: how often a state of the quantized network wrapped or was clipped, if a
             trained network is compared.
-        num_outputs_different: answers that are read from v and differ.
-        place: of the first difference in words, or "".
-        sides: what each side had there when the sample was run once more, or ().
-        note: what else is to be known about the sides, or "".
+        num_outputs_different: outputs read from v that differ.
+        place: the first place that differs as a phrase, or "".
+        sides: spike and state of each side at that place; empty if all are equal.
+        note: a note on the sides, or "".
         equal: whether every spike and every output is equal.
 
     Examples:

@@ -200,7 +200,7 @@ NO_RATES: Final = (
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one layer did over all samples.
+    """What one layer did in all samples.
 
     Attributes:
         layer: its place in the network, from 0.
@@ -228,7 +228,7 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """The layers, and what is to be said about the figures.
+    """Rates, silent and saturated neurons and overflows of every layer.
 
     Attributes:
         layers: one entry per layer.

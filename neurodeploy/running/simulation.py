@@ -73,7 +73,7 @@ def run_batches(
     advance: Advance | None = None,
     others: Sequence[Backend] = (),
 ) -> Iterator[Activity]:
-    """Yield the activity of each batch in order; let go of one before asking for the next.
+    """Yield the activity of each batch in order; delete one before asking for the next.
 
     Args:
         network: what runs, as `for_samples` gives it.
