@@ -11,12 +11,13 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import numpy as np
-from neurodeploy.hw_sim.kernels.neurons import step_cuba
-numbers = lambda value: np.array([value], np.int32)
-voltage = numbers(0)
-step_cuba(numbers(3), numbers(0), numbers(0), np.int32(9), numbers(0), numbers(0), voltage,
-          np.zeros(1, np.uint8))
-print(voltage[0], sum(step_cuba.stats.cache_hits.values()))
+from neurodeploy.hw_sim.kernels.neurons import scan_cuba
+numbers = lambda value, *shape: np.full(shape, value, np.int32)
+states = numbers(0, 2, 1, 1, 1)
+scan_cuba(numbers(3, 1, 1, 1), numbers(0, 1), numbers(0, 1), np.int32(9), numbers(0, 1),
+          np.zeros((0, 0), np.int16), np.zeros((0, 0), np.int8), np.zeros((1, 1, 8), np.uint8),
+          states, np.zeros((2, 1), np.int64))
+print(states[1, 0, 0, 0], sum(scan_cuba.kernel.stats.cache_hits.values()))
 """
 
 

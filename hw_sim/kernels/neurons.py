@@ -12,17 +12,17 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64
 
+from neurodeploy.hw_sim.kernels.lanes import kernel
 from neurodeploy.hw_sim.kernels.shared import parallel
 from neurodeploy.hw_sim.kernels.synapses import receive
 from neurodeploy.models import loihi
-from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
 
 _ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
 _UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))
 
 
-@compile_kernel
+@kernel
 def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired):
     """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
 
@@ -47,7 +47,7 @@ def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current
     return wraps, clips
 
 
-@compile_kernel
+@kernel
 def feed_back(received, sent, rows, delays, t):
     """Let the neurons receive what they sent in step t, one step later and by their delays."""
     for neuron in range(rows.shape[0]):
@@ -78,7 +78,7 @@ def scan_cuba(
                 states[1, sample, t] = voltage
 
 
-@compile_kernel
+@kernel
 def send_change(activation, before, residue, threshold, state_exp):
     """Return the graded spike and the new residue of a sigma-delta neuron, int32 each.
 

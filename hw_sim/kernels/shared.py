@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numba
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.layers import Layer
@@ -74,17 +75,28 @@ def run_parallel(kernel: Callable[..., None], count: int, *arguments: Any) -> No
         other.result()
 
 
-def parallel(function: Callable[..., None]) -> Callable[..., None]:
+class NoAlias(CompilerBase):  # type: ignore[misc]
+    """numba's compiler, told that no two arrays overlap, so that LLVM can vectorize loops."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Return numba's own passes."""
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+def parallel(function: Callable[..., None]) -> Any:
     """Compile `function(start, stop, *arrays)`, and split the first axis of its first array.
 
-    The result takes `arrays` and runs the function on all threads; see `run_parallel`.
+    The result takes `arrays` and runs the function on all threads; see `run_parallel`. Arrays that
+    are written must not overlap with others. Its attribute `kernel` is the compiled function.
     """
-    kernel = compile_kernel(function)
+    kernel = compile_kernel(function, pipeline_class=NoAlias)
 
     @wraps(function)
     def run(*arrays: Any) -> None:
         run_parallel(kernel, len(arrays[0]), *arrays)
 
+    run.kernel = kernel  # type: ignore[attr-defined]
     return run
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from neurodeploy.hw_sim.kernels.lanes import add_to, kernel, load, widen
 from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limit_products, parallel
 from neurodeploy.models import loihi
-from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.layers import ConvLayer
 
 _LANES = 8
@@ -25,7 +24,7 @@ _HALF_ACCUMULATOR = np.int32(1 << (loihi.STATE_BITS - 1))
 _ACCUMULATOR_BITS = np.int32((1 << loihi.STATE_BITS) - 1)
 
 
-@compile_kernel
+@kernel
 def list_spikes(sent, senders):
     """List who sent a spike, in senders int32 (S,), and return how many there are; sent (S,).
 
@@ -38,7 +37,7 @@ def list_spikes(sent, senders):
     return count
 
 
-@compile_kernel
+@kernel
 def receive(received, rows, delays, sender, value, t):
     """Add one spike of `sender` that arrives in step t to what is received from t + 1 on.
 
