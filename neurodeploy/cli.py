@@ -1,7 +1,7 @@
-"""What the commands share: how they end, what they print where, and their progress bars.
+"""What the commands share: exit codes, output, options and progress bars.
 
-The result of a command goes to stdout, all else to stderr. Exit codes: 0 done; 1 done, and a check
-failed; 2 could not be done; 130 interrupted.
+The result of a command goes to stdout, everything else to stderr. Exit codes: 0 done; 1 done, but a
+check failed; 2 impossible, such as for bad input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ progress = progress_bar
 
 
 def say(message: str) -> None:
-    """Print a line for the person at the terminal, on stderr."""
+    """Print a line on stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
@@ -70,7 +70,7 @@ def next_command(name: str, *words: str | Path, data: Path | None = None) -> str
 
 
 def program(name: str) -> list[str]:
-    """Return the words that start a command, as the person typed those of this one."""
+    """Return the words that start a command, in the form in which this one was started."""
     typed = Path(sys.argv[0])
     if typed.name == "neurodeploy":
         return ["neurodeploy", name]
@@ -80,7 +80,7 @@ def program(name: str) -> list[str]:
 
 
 def command(main: Main) -> Main:
-    """Turn the errors raised on purpose and Ctrl-C into one sentence and an exit code."""
+    """Turn expected errors and Ctrl-C into one sentence and an exit code."""
 
     @functools.wraps(main)
     def guarded(argv: Sequence[str] | None = None) -> int:
@@ -102,7 +102,7 @@ def command(main: Main) -> Main:
 
 
 def _prepare_process() -> None:
-    """Set what makes a command behave and run fast, which a library must leave alone."""
+    """Set signals, threads and memory for a command; a library must not change these."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if hasattr(signal, "SIGPIPE") and in_main_thread:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end like other tools after `| head`
@@ -151,7 +151,7 @@ def _code_of(main: Main, argv: Sequence[str] | None) -> int:
 
 
 def _leave_stdout() -> None:
-    """Send what waits to be written to nowhere, for Python tries again when it ends."""
+    """Redirect stdout to nowhere, since Python flushes it again when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -159,7 +159,7 @@ def _leave_stdout() -> None:
 
 @contextmanager
 def status(description: str) -> Iterator[None]:
-    """Show on a terminal that something takes a while of which the length is not known."""
+    """Show on a terminal that something of unknown length is running."""
     from rich.console import Console  # not before there is somebody to say that Ctrl-C was heard
 
     console = Console(stderr=True)

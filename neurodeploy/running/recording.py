@@ -133,12 +133,13 @@ def _thinned(sent: NDArray[Any]) -> RecordedSpikes:
 def spike_file(
     path: Path, network: QuantizedNetwork, inputs: Samples
 ) -> Iterator[Callable[[Activity], None]]:
-    """Yield what to give each batch's activity to; the file is there when the block succeeds.
+    """Yield a function that takes the activity of each batch; write the file if the block succeeds.
 
     The arrays are `layer_0`, `layer_1`, ...: what each layer's neurons emit (Lava's `s_out`), from
     cleared state, (neurons, time) or (channel, height, width, time), with an axis of samples in
-    front where the input had one; uint8 for spikes of 0 or 1, int32 for graded ones. Each layer
-    goes into a file of its own beside `path` until all samples have run.
+    front if the input had one; uint8 for spikes of 0 or 1, int32 for graded ones. Each layer is
+    written to a file of its own beside `path` until all samples have run: a memory map would end
+    the process on a full disk.
 
     Raises:
         InputError: when `path` is no name for such a file or cannot be written.
