@@ -19,7 +19,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 
@@ -274,11 +274,9 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
 
 def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
     """Add `--chip` and `--costs`, which name chips in every command; `what` says for what."""
-    from neurodeploy.hw_sim.chips import CHIPS
-
     options.add_argument(
         "--chip",
-        choices=sorted(CHIPS),
+        choices=_chip_names(),
         action="append",
         help=f"chip {what}; may be given again for another",
     )
@@ -289,6 +287,12 @@ def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
         metavar="FILE",
         help="cost file of another chip (see docs/reference/cost-files.md); may be given again",
     )
+
+
+def _chip_names() -> list[str]:
+    """Return the names of the installed chips, from their file names: `--help` reads no file."""
+    costs = resources.files("neurodeploy.hw_sim") / "chips" / "costs"
+    return sorted(each.name[:-5] for each in costs.iterdir() if each.name.endswith(".json"))
 
 
 def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
