@@ -8,7 +8,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +277,7 @@ def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path: Path, protocol: in
         (gzip.compress(b"\x80\x04"), ""),
         *((gzip.compress(pickle.dumps(other)), "") for other in ([1], {1: [3]}, {"x": []}, {1: 2})),
     ],
+    ids=count(),
 )
 def test_a_pickle_of_anything_but_frames_of_numbers_is_refused(
     tmp_path: Path, content: bytes, named: str
