@@ -343,7 +343,7 @@ def load_like(description: TaskDescription, path: Path | None = None) -> TaskDat
     if not description.name:
         raise InputError(
             "the network names no task, so there are no samples to run; give some with "
-            "--input spikes.npy (see docs/any-network.md)"
+            "--input spikes.npy (see docs/how-to/any-network.md)"
         )
     task = get(description.name)
     dataset = task.load(path)
