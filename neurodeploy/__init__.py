@@ -1,17 +1,17 @@
-"""neurodeploy: spiking networks to Intel's Loihi through Lava, and what they cost there.
+"""neurodeploy: deploy spiking networks to Intel's Loihi through Lava, and estimate their cost.
 
     import neurodeploy as nd
 
     task = nd.task("har")                            # .train .validation .test
     run = nd.fit(task, nd.TrainConfig(epochs=16))    # .model .history .plot()
-    network = nd.quantize(run.model)                 # integers, as the chip has them
+    network = nd.quantize(run.model)                 # integers, as on the chip
     print(nd.check_equivalence(run.model, network, task.test))
     report = nd.evaluate(network, task.test)         # accuracy, spikes, energy, latency
     nd.save(network, "har.net")
     report.save("report.html")
 
-Importing neurodeploy imports nothing else: each name is imported when it is first used. Training,
-quantizing and Lava need the extra `lava`; all else does not.
+Each name is imported when it is first used, so `import neurodeploy` is fast. Training, quantizing
+and Lava need the extra `lava`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _HOMES: Final = {
         "task_from_arrays": "task_from_arrays",
     },
 }
-"""The module of each name, and what the name is called there."""
+"""Public names by module; a dict maps a public name to another name in the module."""
 
 _NEED_LAVA: Final = {
     "to_lava": ("the Lava process graph", "lava.proc"),
@@ -125,22 +125,24 @@ def __getattr__(name: str) -> Any:
         return metadata.version("neurodeploy")
     for home, names in _HOMES.items():
         if name in names:
-            called = names[name] if isinstance(names, dict) else name
-            found = _found(name, home, called)
-            globals()[name] = found
-            return found
+            own_name = names[name] if isinstance(names, dict) else name
+            globals()[name] = value = _import(name, home, own_name)
+            return value
     raise AttributeError(f"module 'neurodeploy' has no attribute {name!r}")
 
 
-def _found(name: str, home: str, called: str) -> Any:
-    """Return a name, or for one that needs the extra `lava`, which is missing, what says so when it
-    is called: `hasattr` and `from neurodeploy import *` work without it."""
+def _import(name: str, home: str, own_name: str) -> Any:
+    """Import a public name.
+
+    If it needs the extra `lava`, which is not installed, return a function that raises
+    MissingPackageError, so that `hasattr` and `from neurodeploy import *` still work.
+    """
     from neurodeploy.models.errors import MissingPackageError, require
 
     try:
         if name in _NEED_LAVA:
             require(*_NEED_LAVA[name])
-        return getattr(import_module(f"neurodeploy.{home}"), called)
+        return getattr(import_module(f"neurodeploy.{home}"), own_name)
     except MissingPackageError as error:
         missing = error
 

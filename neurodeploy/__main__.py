@@ -10,18 +10,18 @@ from typing import Any
 from neurodeploy import cli
 
 COMMANDS = {
-    "deploy": "train, export, check and report in a row: the first thing to run",
+    "deploy": "train, export, check and report in one run: start here",
     "train": "train a network for a task and write model.pt",
-    "export": "turn model.pt into model.net and check that it spikes as the trained network",
+    "export": "quantize model.pt, check that every spike stays the same, and write model.net",
     "report": "run model.net and report accuracy, spikes, energy and latency",
-    "data": "list the data of the tasks, show or download them",
+    "data": "list the tasks and their datasets, show or download a dataset",
 }
 
 
 def module(name: str) -> Any:
-    """Return the module of a command; `python -m` runs the same."""
-    place = f"neurodeploy.{name}" + ".__main__" * (name == "export")  # a folder of files as well
-    return importlib.import_module(place)
+    """Return the module of a command, the one that `python -m neurodeploy.NAME` runs."""
+    suffix = ".__main__" if name == "export" else ""  # export is a package
+    return importlib.import_module(f"neurodeploy.{name}{suffix}")
 
 
 @cli.command
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command named first in `argv`, or list the commands."""
     name, *words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if name == "help" and len(words) > 1:
-        return _refuse(f"help takes one command and is given {len(words)}: {' '.join(words)}")
+        return _refuse(f"help takes one command, not {len(words)}: {' '.join(words)}")
     if name == "help" and words:
         name, words = words[0], ["--help"]
     if name in COMMANDS:
@@ -41,14 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         listing = "\n".join(f"  {each:8}{text}" for each, text in COMMANDS.items())
         print(
             "usage: neurodeploy COMMAND [OPTIONS], or python -m neurodeploy.COMMAND\n\n"
-            f"{listing}\n\nneurodeploy help COMMAND lists the options of one; --version the version"
+            f"{listing}\n\n`neurodeploy help COMMAND` lists the options of a command; "
+            "`neurodeploy --version` prints the version."
         )
         return cli.DONE
-    return _refuse(f"{name!r} is no command; the commands are {', '.join(COMMANDS)}")
+    return _refuse(f"there is no command {name!r}; the commands are {', '.join(COMMANDS)}")
 
 
-def _refuse(why: str) -> int:
-    cli.say(f"error: {why}")
+def _refuse(reason: str) -> int:
+    cli.say(f"error: {reason}")
     return cli.IMPOSSIBLE
 
 

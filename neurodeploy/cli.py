@@ -1,7 +1,7 @@
-"""What the commands share: exit codes, output, options and progress bars.
+"""Code that all commands share: exit codes, output, options and progress bars.
 
 The result of a command goes to stdout, everything else to stderr. Exit codes: 0 done; 1 done, but a
-check failed; 2 impossible, such as for bad input; 130 interrupted.
+check failed; 2 not done, for example because of invalid input; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 DONE, CHECK_FAILED, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
 
 STDOUT_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""What goes wrong when stdout is a file or a device; such an error names no file."""
+"""Errors of a stdout that is a file or a device; such an error has no `filename`."""
 
 Advance: TypeAlias = Callable[[int, int], None]
 
 
 class Main(Protocol):
-    """A command: takes its arguments, or those of the process, and returns an exit code."""
+    """The main function of a command: takes `argv`, `sys.argv` by default; returns an exit code."""
 
     def __call__(self, argv: Sequence[str] | None = None) -> int: ...
 
@@ -53,24 +53,24 @@ def say(message: str) -> None:
 
 
 def print_json(values: dict[str, Any]) -> None:
-    """Print exactly one JSON object on stdout."""
+    """Print a JSON object on stdout."""
     print(json.dumps(values, indent=2, allow_nan=False))
 
 
 def number_of(count: int, noun: str) -> str:
-    """Return a count and its noun, in the plural unless it is one."""
+    """Return a count and its noun, such as "1 sample" or "2,996 samples"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def next_command(name: str, *words: str | Path, data: Path | None = None) -> str:
-    """Return a command as a person would type it, on the same data as the one that names it."""
-    given = [] if data is None else ["--data", str(data)]
-    runner = ["uv", "run"] if "UV" in os.environ else []  # uv sets it for what it runs
-    return shlex.join([*runner, *program(name), *map(str, words), *given])
+    """Return a command line to suggest, with the same `--data` as the current one."""
+    data_option = [] if data is None else ["--data", str(data)]
+    runner = ["uv", "run"] if "UV" in os.environ else []  # `uv run` sets UV
+    return shlex.join([*runner, *program(name), *map(str, words), *data_option])
 
 
 def program(name: str) -> list[str]:
-    """Return the words that start a command, in the form in which this one was started."""
+    """Return the words that start a command, in the form the user started the current one."""
     typed = Path(sys.argv[0])
     if typed.name == "neurodeploy":
         return ["neurodeploy", name]
@@ -80,13 +80,13 @@ def program(name: str) -> list[str]:
 
 
 def command(main: Main) -> Main:
-    """Turn expected errors and Ctrl-C into one sentence and an exit code."""
+    """Decorate a command: print expected errors and Ctrl-C as one sentence, return an exit code."""
 
     @functools.wraps(main)
     def guarded(argv: Sequence[str] | None = None) -> int:
         _prepare_process()
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # names of files hold what the terminal may not
+            if hasattr(stream, "reconfigure"):  # file names may not fit the terminal's encoding
                 stream.reconfigure(errors="backslashreplace")
         try:
             return _code_of(main, argv)
@@ -94,7 +94,7 @@ def command(main: Main) -> Main:
             if error.filename is not None or error.errno not in STDOUT_ERRORS:
                 raise
             reason = error.strerror
-            say(f"error: the result cannot be written to stdout ({reason}); send it elsewhere")
+            say(f"error: cannot write the result to stdout ({reason}); redirect it elsewhere")
             _leave_stdout()
             return IMPOSSIBLE
 
@@ -102,14 +102,14 @@ def command(main: Main) -> Main:
 
 
 def _prepare_process() -> None:
-    """Set signals, threads and memory for a command; a library must not change these."""
+    """Set signals, threads and memory allocation; only commands may, never the library."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if hasattr(signal, "SIGPIPE") and in_main_thread:
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # end like other tools after `| head`
-    # OpenMP threads that wait by spinning make two thread pools (torch's and numba's) slow each
-    # other down tenfold on a busy machine. It counts only when set before the first of them starts.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # exit silently after `| head`
+    # Spinning OpenMP threads of two pools (torch's and numba's) slow each other down tenfold on a
+    # busy machine. OpenMP reads these variables once, before its first thread starts.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # But waking a thread takes longer than a small layer: GNU's wait for some microseconds.
+    # Waking a thread takes longer than a small layer, so GNU's threads spin for microseconds first.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     keep_freed_memory()
 
@@ -120,10 +120,10 @@ _REUSED_BYTES = 1 << 30
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Ask glibc to reuse up to 1 GiB of freed memory; return False where there is no glibc.
+    """Ask glibc to reuse up to 1 GiB of freed memory; return False without glibc.
 
-    It returns each large array to the kernel when it is freed and asks for fresh pages for the
-    next; filling those in takes half the time of a training step on small networks.
+    By default glibc returns every large array to the kernel and requests new pages for the next
+    one. The page faults take half the time of a training step of a small network.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -133,7 +133,7 @@ def keep_freed_memory() -> bool:
 
 
 def _code_of(main: Main, argv: Sequence[str] | None) -> int:
-    """Run a command and return its exit code, with all that it printed on its way."""
+    """Run a command, flush stdout and return the exit code."""
     try:
         return main(argv)
     except (InputError, BackendError) as error:
@@ -143,15 +143,15 @@ def _code_of(main: Main, argv: Sequence[str] | None) -> int:
         say(f"interrupted; {interrupt}" if str(interrupt) else "interrupted")
         return INTERRUPTED
     except MemoryError:
-        say("error: the memory is not enough; choose a smaller network, batch or --samples")
+        say("error: out of memory; choose a smaller network, batch or --samples")
         return IMPOSSIBLE
     finally:
-        if sys.stdout is not None:  # it is where the process was started without
+        if sys.stdout is not None:  # None if the process has no stdout
             sys.stdout.flush()
 
 
 def _leave_stdout() -> None:
-    """Redirect stdout to nowhere, since Python flushes it again when it exits."""
+    """Redirect stdout to the null device, because Python flushes it again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -159,8 +159,8 @@ def _leave_stdout() -> None:
 
 @contextmanager
 def status(description: str) -> Iterator[None]:
-    """Show on a terminal that something of unknown length is running."""
-    from rich.console import Console  # not before there is somebody to say that Ctrl-C was heard
+    """Show a spinner on a terminal during a step of unknown length."""
+    from rich.console import Console  # slow to import; Ctrl-C must already be handled
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -172,7 +172,7 @@ def status(description: str) -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Show on a terminal that data are read, with a bar once the reader reports its progress."""
+    """Show a spinner while data are read, and a bar once the reader reports its progress."""
     from neurodeploy.tasks.readers.files import progress_to
 
     with ExitStack() as bar, ExitStack() as waiting:
@@ -190,7 +190,7 @@ def reading() -> Iterator[None]:
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults, except those that stand for "not given"."""
+    """Shows the defaults, except None and False."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False):
@@ -198,16 +198,16 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        """Wrap between words, and not within what must be typed as it is."""
+        """Wrap between words only, so that names of options and paths stay whole."""
         words = " ".join(text.split())
         return textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False)
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line, and accepts the old names of options.
+    """An argument parser with one-line errors that accepts renamed options.
 
     Attributes:
-        stray_hint: what to do instead of an argument that is no option; {} is the argument.
+        stray_hint: advice for an unexpected positional argument; {} stands for the argument.
     """
 
     stray_hint: str = ""
@@ -217,11 +217,11 @@ class Parser(argparse.ArgumentParser):
         self._new_names: dict[str, str] = {}
 
     def rename_option(self, old: str, new: str) -> None:
-        """Accept `old` for the option `new`, with a note on stderr; help does not show it."""
+        """Accept the option `old` as `new`, with a note on stderr; help hides the old name."""
         self._new_names[old] = new
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse arguments, in which old names of options stand for the new ones."""
+        """Parse arguments after replacing old names of options by the new ones."""
         words = sys.argv[1:] if args is None else args
         return super().parse_known_args(list(map(self._renamed, words)), namespace)
 
@@ -234,18 +234,18 @@ class Parser(argparse.ArgumentParser):
         return f"{new}{equals}{value}"
 
     def error(self, message: str) -> NoReturn:
-        """Print the mistake and exit with 2."""
+        """Print an error in one line and exit with code 2."""
         stray = message.removeprefix("unrecognized arguments: ")
         hint = self.stray_hint
         if not hint and "--task" in self._option_string_actions:
-            hint = "a task is named with --task {}"
+            hint = "name a task with --task {}"
         if hint and stray != message and not stray.startswith("-"):
             message += f"; {hint.format(stray.split()[0])}"
         self.exit(IMPOSSIBLE, f"error: {message}\nsee: {self.prog} --help\n")
 
 
 def parser(name: str, description: str) -> Parser:
-    """Return an argument parser that shows defaults in its help."""
+    """Return the argument parser of a command."""
     made = Parser(
         prog=shlex.join(program(name)),
         description=description,
@@ -262,30 +262,30 @@ def version() -> str:
 
 
 def add_data_option(options: argparse.ArgumentParser) -> None:
-    """Add `--data`, which means the same in every command."""
+    """Add `--data`."""
     options.add_argument(
         "--data",
         type=Path,
         metavar="PATH",
-        help="folder or file of the data, instead of where the task looks for them "
-        "(python -m neurodeploy.data lists it)",
+        help="folder or file of the dataset, instead of the default location (see python -m "
+        "neurodeploy.data)",
     )
 
 
-def add_chip_options(options: argparse.ArgumentParser, what: str) -> None:
-    """Add `--chip` and `--costs`, which name chips in every command; `what` says for what."""
+def add_chip_options(options: argparse.ArgumentParser, purpose: str) -> None:
+    """Add `--chip` and `--costs`; `purpose` follows "chip" in the help text."""
     options.add_argument(
         "--chip",
         choices=_chip_names(),
         action="append",
-        help=f"chip {what}; may be given again for another",
+        help=f"chip {purpose}; may be repeated",
     )
     options.add_argument(
         "--costs",
         type=Path,
         action="append",
         metavar="FILE",
-        help="cost file of another chip (see docs/reference/cost-files.md); may be given again",
+        help="cost file of another chip (see docs/reference/cost-files.md); may be repeated",
     )
 
 
@@ -295,20 +295,20 @@ def _chip_names() -> list[str]:
     return sorted(each.name[:-5] for each in costs.iterdir() if each.name.endswith(".json"))
 
 
-def chosen_chips(given: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
-    """Return the chips of `--chip` and `--costs`, or those called `default` for neither.
+def chosen_chips(args: argparse.Namespace, *default: str) -> tuple[Chip, ...]:
+    """Return the chips of `--chip` and `--costs`, or the chips named `default` without both.
 
     Raises:
-        InputError: when a file is no cost file, or calls its chip as another is called.
+        InputError: if a cost file is invalid, or two chips have the same name.
     """
     from neurodeploy.hw_sim.chips import choose
 
-    names, files = given.chip or (), given.costs or ()
+    names, files = args.chip or (), args.costs or ()
     return choose(names if names or files else default, files)
 
 
 def chip_words(names: Sequence[str] | None, files: Sequence[Path] | None) -> list[str | Path]:
-    """Return `--chip` and `--costs` as words of a command."""
+    """Return `--chip` and `--costs` as words of a command line."""
     words: list[str | Path] = []
     for option, values in (("--chip", names), ("--costs", files)):
         for value in values or ():
@@ -317,17 +317,14 @@ def chip_words(names: Sequence[str] | None, files: Sequence[Path] | None) -> lis
 
 
 def add_threads_option(options: argparse.ArgumentParser) -> None:
-    """Add `--threads`, which means the same in every command."""
+    """Add `--threads`."""
     options.add_argument(
-        "--threads",
-        type=whole_number(1),
-        metavar="N",
-        help="processor cores to use; all of them when not given",
+        "--threads", type=whole_number(1), metavar="N", help="CPU cores to use; all by default"
     )
 
 
 def use_threads(threads: int | None) -> None:
-    """Set how many processor cores torch and the simulator use, once torch is imported."""
+    """Set the number of CPU cores that torch and the simulator use."""
     if threads is None:
         return
     import torch
@@ -339,39 +336,39 @@ def use_threads(threads: int | None) -> None:
 
 
 def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `low` to `high`, for `argparse`."""
+    """Return an argparse type for integers from `low` to `high`."""
 
     def parse(text: str) -> int:
         if not (text.isdecimal() and len(text) <= len(str(high)) and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low} to {high}")
         return int(text)
 
     return parse
 
 
 def whole_numbers(low: int, high: int = 2**31 - 1) -> Callable[[str], list[int]]:
-    """Return a parser of whole numbers parted by commas, for options that take several."""
+    """Return an argparse type for integers separated by commas."""
     one = whole_number(low, high)
     return lambda text: [one(part) for part in text.split(",")]
 
 
 def share(text: str) -> float:
-    """Parse a share from 0 to below 1, for `argparse`."""
+    """Parse a fraction, 0 <= value < 1; an argparse type."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a fraction from 0 to below 1")
     return value
 
 
 def positive_number(text: str) -> float:
-    """Parse a finite number over 0, for `argparse`."""
+    """Parse a finite number above 0; an argparse type."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number over 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value

@@ -1,4 +1,4 @@
-"""List the data of the tasks, show or download those of one: `python -m neurodeploy.data`."""
+"""List the tasks and their datasets, show or download a dataset: `python -m neurodeploy.data`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # it needs numpy
     from neurodeploy.tasks.task import Task
 
 DESCRIPTION = (
-    "List the tasks with the state, the terms and the citation of their data; or show what the "
-    "data of one hold, or download them."
+    "List the tasks with the state, licence and citation of their datasets; or show or download "
+    "the dataset of one task."
 )
 
 
@@ -29,15 +29,15 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--task",
         choices=names(),
         metavar="NAME",
-        help=f"read and show the data of one task, {', '.join(names())}; default: list all",
+        help=f"show the dataset of one task: {', '.join(names())}; all tasks are listed by default",
     )
     cli.add_data_option(options)
     options.add_argument(
         "--get",
         action="store_true",
-        help="download the data of --task and check them",
+        help="download the dataset of --task and check it",
     )
-    options.add_argument("--json", action="store_true", help="print one JSON object instead")
+    options.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 @cli.command
@@ -61,9 +61,9 @@ def _check(args: argparse.Namespace) -> None:
     """Raise InputError for options that do not go together."""
     for option in ("data", "get"):
         if getattr(args, option) and args.task is None:
-            raise InputError(f"--{option} is for the data of one task; name it with --task")
+            raise InputError(f"--{option} applies to the dataset of one task; name it with --task")
     if args.data is not None and args.get:
-        raise InputError("--get downloads data, --data says that they are there; leave one out")
+        raise InputError("--get downloads a dataset, --data names an existing one; leave one out")
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -78,12 +78,12 @@ def _list(args: argparse.Namespace) -> int:
     from neurodeploy.tasks.origin import home
 
     data_sets.show_all(found, home())
-    print(f"Next, all about one of them: {cli.next_command('data', '--task', found[0].task.name)}")
+    print(f"Next, details of one task: {cli.next_command('data', '--task', found[0].task.name)}")
     return cli.DONE
 
 
 def _show(args: argparse.Namespace, task: Task) -> int:
-    """Show the data of one task and what they hold, if they are there."""
+    """Show the dataset of one task, with its contents if it is found."""
     from neurodeploy.tasks.inventory import contents, entry
 
     found, held = entry(task, args.data), None
@@ -113,10 +113,10 @@ def _print_json(entries: Sequence[Entry], held: Contents | None = None) -> None:
 
 
 def download(task: Task) -> None:
-    """Download the data of a task and say where they are, on stderr.
+    """Download the dataset of a task and print its location on stderr.
 
     Raises:
-        InputError: when that is not possible.
+        InputError: if the download fails.
     """
     from neurodeploy.tasks import inventory
 

@@ -40,19 +40,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=cli.whole_number(0),
         default=LAVA_SAMPLES,
         metavar="N",
-        help="test samples to compare with Lava's simulator; 0 for none",
+        help="number of test samples to compare with Lava's simulator; 0 for none",
     )
     cli.add_chip_options(
         options,
-        "to check and estimate for; by default loihi2 is checked and all are estimated",
+        "to check and estimate for; by default, check loihi2 and estimate for all",
     )
     args = options.parse_args(argv)
     require("training", "torch", "lava.lib.dl.slayer")
     if distributed.world_size() > 1:
         raise InputError(
-            "deploy runs in one process; give torchrun -m neurodeploy.train, then export and report"
+            "deploy runs in one process; run torchrun -m neurodeploy.train, then export and report"
         )
-    onto = cli.chosen_chips(args, "loihi2")  # before it trains for an hour
+    onto = cli.chosen_chips(args, "loihi2")  # a wrong cost file is refused before the training
     began = time.monotonic()
     run = train.train(args)
     cli.use_threads(args.threads)
@@ -68,14 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not agree:
             return cli.CHECK_FAILED
         compared = cli.DONE
-    made = _report(network, run, args)
+    reported = _report(network, run, args)
     _show_end(args, _model(run), time.monotonic() - began)
     met = cli.CHECK_FAILED if run.failures else cli.DONE
-    return max(met, compared, report.exit_code(made))
+    return max(met, compared, report.exit_code(reported))
 
 
 def _model(run: TrainedRun) -> Path:
-    """Return the checkpoint of a run; all other files are written beside it."""
+    """Return the path of the run's checkpoint; all other files are written beside it."""
     assert run.folder is not None
     return run.folder / "model.pt"
 
@@ -114,27 +114,26 @@ def _agrees_with_lava(network: QuantizedNetwork, run: TrainedRun, count: int) ->
 
 
 def _report(network: QuantizedNetwork, run: TrainedRun, args: argparse.Namespace) -> Report:
-    """Report on all test samples, in text and as a page beside the network."""
+    """Evaluate all test samples, print a summary and write the whole report as a page."""
     from neurodeploy.hw_sim.chips import choose
     from neurodeploy.pages import terminal
     from neurodeploy.running.evaluation import evaluate
 
     chips = choose(args.chip or (), args.costs or ())
     with cli.progress("running on fast") as advance:
-        made = evaluate(network, run.data.test, chips=chips, threads=args.threads, advance=advance)
-    terminal.show_report(made)
+        found = evaluate(network, run.data.test, chips=chips, threads=args.threads, advance=advance)
+    terminal.show_report(found, brief=True)
     page = _model(run).with_name(files.REPORT_PAGE)
-    for line in report.write_pages(made, page=page, figures=None):
+    for line in report.write_pages(found, page=page, figures=None):
         print(line)
-    return made
+    return found
 
 
 def _show_end(args: argparse.Namespace, model: Path, seconds: float) -> None:
     network = model.with_suffix(".net")
-    print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next:")
-    words = [*cli.chip_words(args.chip, args.costs), "--json"]
+    print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next, all tables as text:")
+    words = cli.chip_words(args.chip, args.costs)
     print(f"  {cli.next_command('report', network, *words, data=args.data)}")
-    print(f"  {cli.next_command('train', '--help')}")
 
 
 if __name__ == "__main__":

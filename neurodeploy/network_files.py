@@ -1,4 +1,4 @@
-"""Load and save networks, whatever the kind of file."""
+"""Load and save networks in any of the file formats."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def load(
     """Load the quantized network of a file.
 
     Args:
-        path: a netx file (HDF5) of neurodeploy or lava-dl; or a checkpoint `model.pt` of `fit` or
-            `python -m neurodeploy.train`, which is quantized; or a run's folder with `model.net`.
-        message_bits: bits of graded input spikes, 0 for binary spikes; for files of lava-dl, which
-            do not state it.
-        spike_exp: binary places of sigma-delta spikes; for files of lava-dl, which do not state it.
+        path: a netx file (HDF5) of neurodeploy or lava-dl; a checkpoint `model.pt`, which is
+            quantized; or the folder of a run with `model.net`.
+        message_bits: bits of graded input spikes, 0 for binary spikes; only for files of lava-dl,
+            which do not store it.
+        spike_exp: fractional bits of sigma-delta spikes; only for files of lava-dl, which do not
+            store it.
 
     Raises:
-        InputError: when the file is missing, damaged or of another kind.
+        InputError: if the file is missing, damaged or of another format.
 
     Examples:
         >>> neurodeploy.save(network, "example.net")
@@ -61,7 +62,7 @@ def load_netx(
     """Load the network of a netx file; see `load`.
 
     Raises:
-        InputError: when it cannot be read, or states another value than the arguments.
+        InputError: if it cannot be read, or stores a value that differs from an argument.
     """
     options = {"message_bits": message_bits, "spike_exp": spike_exp}
     args = {name: value for name, value in options.items() if value is not None}
@@ -76,10 +77,10 @@ def load_netx(
     }
     if "spike_exp" in args and not exponents:
         raise InputError(f"{path} has no sigma-delta neurons; leave --spike-exp out")
-    for name, stated in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
-        if name in args and stated != {args[name]}:
+    for name, stored in (("message_bits", {network.message_bits}), ("spike_exp", exponents)):
+        if name in args and stored != {args[name]}:
             raise InputError(
-                f"{path} states {name} {', '.join(map(str, sorted(stated)))}, and "
+                f"{path} stores {name} {', '.join(map(str, sorted(stored)))}, and "
                 f"--{name.replace('_', '-')} is {args[name]}; leave the option out"
             )
     return network
@@ -88,10 +89,10 @@ def load_netx(
 def load_model(path: str | Path) -> SlayerNetwork:
     """Load the trained network of a checkpoint `model.pt`, in evaluation mode.
 
-    No code in the file is run. The network knows its task, which `quantize` passes on.
+    No code in the file is run. The network's `task` is the one it was trained for.
 
     Raises:
-        InputError: when the file is missing, damaged or not a checkpoint of neurodeploy.
+        InputError: if the file is missing, damaged or not a checkpoint of neurodeploy.
 
     Examples:
         >>> run.save("example.pt")
@@ -104,12 +105,12 @@ def load_model(path: str | Path) -> SlayerNetwork:
 
 
 def save(network: QuantizedNetwork, path: str | Path) -> None:
-    """Write a network to a netx file, which lava-dl reads too.
+    """Write a network to a netx file, which lava-dl can read.
 
-    An existing file is replaced when the new one is complete.
+    An existing file is replaced once the new one is complete.
 
     Raises:
-        InputError: when the name does not end in .net, or the file cannot be written.
+        InputError: if the name does not end in .net, or the file cannot be written.
 
     Examples:
         >>> neurodeploy.save(network, "example.net")

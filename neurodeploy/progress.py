@@ -10,13 +10,13 @@ from typing import Any
 
 
 class progress_bar:
-    """A bar with a time estimate, for any function that takes `advance`.
+    """A progress bar with a time estimate, for any function that takes `advance`.
 
-    It appears on stderr if that is a terminal, and in a notebook. It closes when everything is
-    done, or at the end of a `with` block.
+    It appears in a notebook, and on stderr if that is a terminal. It closes at 100 %, or at the end
+    of a `with` block.
 
     Args:
-        description: of the work, in front of the bar.
+        description: text in front of the bar.
 
     Examples:
         >>> bar = neurodeploy.progress_bar("running")
@@ -28,7 +28,7 @@ class progress_bar:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` is done, in any unit."""
+        """Show progress: `done` of `total`, in any unit."""
         if self._bar is None:
             self._bar = self._new(done, total)
         self._bar.total = total
@@ -42,10 +42,10 @@ class progress_bar:
         in_notebook, size = "ipykernel" in sys.modules, shutil.get_terminal_size()
         return tqdm(
             total=total,
-            initial=done,  # a resumed run starts far from 0, which says nothing about its speed
+            initial=done,  # a resumed run does not start at 0; tqdm's speed must not count that
             desc=self._description,
             file=_Cell() if in_notebook else None,
-            disable=False if in_notebook else None,  # None: if stderr is not a terminal
+            disable=False if in_notebook else None,  # None: disabled unless stderr is a terminal
             leave=in_notebook,
             unit_scale=True,
             ncols=80 if in_notebook else min(size.columns, 100),
@@ -72,9 +72,9 @@ class progress_bar:
 
 
 class _Cell(io.StringIO):
-    """Text below a notebook's cell, where each line replaces the one before.
+    """A file that shows its last line below a notebook's cell.
 
-    It needs no widgets, and a saved notebook holds the last line.
+    It needs no widgets, and a saved notebook contains the last line.
     """
 
     def __init__(self) -> None:

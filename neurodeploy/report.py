@@ -1,4 +1,4 @@
-"""Report what a network does and would cost: `python -m neurodeploy.report runs/har/model.net`."""
+"""Report a network's accuracy, activity and estimated cost: `python -m neurodeploy.report`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neurodeploy.models import files, loihi
 from neurodeploy.models.errors import InputError, require
 from neurodeploy.models.files import check_writable
 
-if TYPE_CHECKING:  # these take long to import, and help texts do without them
+if TYPE_CHECKING:  # slow to import, and --help does not need them
     from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.running.comparison import Comparison
@@ -63,45 +63,45 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
-    """Add the options of a report."""
+    """Add the options of the command."""
     options.add_argument(
         "network",
         nargs="?",
         type=Path,
         metavar="model.net",
-        help="quantized network to run, or the folder of its run; required unless --compare names "
-        "networks",
+        help="quantized network to run, or the folder of a training run; required unless --compare "
+        "names networks",
     )
     cli.add_data_option(options)
     options.add_argument(
         "--samples",
         type=cli.whole_number(1),
         metavar="N",
-        help="number of samples to run, spread evenly; all when not given",
+        help="number of samples to run, evenly spaced; all by default",
     )
     _add_input_options(options)
     _add_run_options(options)
     _add_output_options(options)
-    cli.add_chip_options(options, "to estimate for, all when none is given")
+    cli.add_chip_options(options, "to estimate for; all by default")
     cli.add_threads_option(options)
 
 
 def _add_input_options(options: argparse.ArgumentParser) -> None:
     group = options.add_argument_group(
-        "samples of your own, such as for a network without a task (see docs/how-to/any-network.md)"
+        "your own samples, for example for a network without a task (docs/how-to/any-network.md)"
     )
     group.add_argument(
         "--input",
         type=Path,
         metavar="FILE",
-        help="a .npy array (neurons, time) or (channel, height, width, time); several samples have "
-        "one more axis in front",
+        help="a .npy array (neurons, time) or (channel, height, width, time), or several samples "
+        "with one more axis in front",
     )
     group.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
-        help="a .npy array with the class of each sample",
+        help="a .npy array with the correct class of each sample",
     )
     group.add_argument(
         "--transformed",
@@ -112,14 +112,14 @@ def _add_input_options(options: argparse.ArgumentParser) -> None:
         "--message-bits",
         type=cli.whole_number(0, loihi.MESSAGE_BITS_MAX),
         metavar="N",
-        help="bits of graded input spikes if the file does not give them; 0 for spikes of 0 or 1",
+        help="bits of graded input spikes, 0 for binary spikes; if the file does not store it",
     )
     group.add_argument(
         "--spike-exp",
         type=cli.whole_number(0, loihi.EXPONENT_MAX),
         metavar="N",
-        help=f"fractional bits of sigma-delta spikes if the file does not give them; "
-        f"{loihi.SPIKE_EXP} when not given",
+        help=f"fractional bits of sigma-delta spikes, if the file does not store it; "
+        f"{loihi.SPIKE_EXP} by default",
     )
 
 
@@ -133,8 +133,8 @@ def _add_run_options(options: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="WITH",
-        help=f"a second backend ({', '.join(names)}), to run the samples there too and show the "
-        "first spike that differs; or other networks, to put them side by side",
+        help=f"a second backend ({', '.join(names)}), to run the same samples there and show the "
+        "first spike that differs; or other networks, to show them side by side",
     )
     options.add_argument(
         "--trace",
@@ -146,7 +146,7 @@ def _add_run_options(options: argparse.ArgumentParser) -> None:
         "--time-limit",
         type=cli.positive_number,
         metavar="SECONDS",
-        help="end a run on Lava or Loihi after this time",
+        help="stop a run on Lava or Loihi after this time",
     )
 
 
@@ -157,7 +157,7 @@ def _add_output_options(options: argparse.ArgumentParser) -> None:
     forms.add_argument(
         "--csv",
         action="store_true",
-        help="with networks side by side, print one CSV row per network instead of text",
+        help="for networks side by side, print one CSV row per network instead of text",
     )
     options.add_argument(
         "--spikes", type=Path, metavar="FILE", help="write every layer's spikes to this .npz file"
@@ -166,41 +166,42 @@ def _add_output_options(options: argparse.ArgumentParser) -> None:
         "--html",
         type=Path,
         metavar="FILE",
-        help="write the report, or the networks side by side, as one self-contained page",
+        help="write the report, or the networks side by side, as one self-contained HTML page",
     )
     options.add_argument(
         "--plots",
         type=Path,
         metavar="FOLDER",
-        help="write the page's figures to this folder, as PNG and SVG",
+        help="write the figures of the page to this folder, as PNG and SVG",
     )
     options.add_argument(
         "--raster",
         type=cli.whole_number(0),
         metavar="N",
-        help="index in the run of the sample that page and figures show, from 0; 0 when not given",
+        help="index, among the samples that run, of the sample shown as a spike raster; 0 by "
+        "default",
     )
 
 
 def sort_out(network: Path | None, words: Sequence[str]) -> tuple[tuple[Path, ...], str | None]:
-    """Return the networks to run and the backend to compare with, if one is named.
+    """Split the values of `--compare`; return the networks to run and the backend, or None.
 
-    Names of backends are backends, all else files; `./lava` is a file of that name.
+    A backend's name means the backend, anything else a file; `./lava` is a file of that name.
 
     Args:
-        network: the network before the options, if any.
+        network: the positional argument, or None.
         words: the values of `--compare`.
 
     Raises:
-        InputError: when the words name both, or too many or too few of one.
+        InputError: if the words name backends and files, or too many or too few of one.
     """
     own = () if network is None else (network,)
     backends = [word for word in words if word in BACKENDS]
     paths = [Path(word) for word in words if word not in BACKENDS]
     if backends and paths:
         raise InputError(
-            f"--compare takes a backend or networks, and got {' and '.join(words)}; name the "
-            "network before --compare, and one or the other after it"
+            f"--compare takes a backend or networks, not both ({', '.join(words)}); name the "
+            "network before --compare, and a backend or other networks after it"
         )
     if len(backends) > 1:
         raise InputError(
@@ -209,8 +210,8 @@ def sort_out(network: Path | None, words: Sequence[str]) -> tuple[tuple[Path, ..
         )
     if backends and not own:
         raise InputError(
-            f"--compare {backends[0]} runs a network on {backends[0]} too, and no network is "
-            "given; name it before --compare"
+            f"--compare {backends[0]} needs a network to run on {backends[0]} too; name it before "
+            "--compare"
         )
     networks = (*own, *paths)
     if paths:
@@ -219,31 +220,31 @@ def sort_out(network: Path | None, words: Sequence[str]) -> tuple[tuple[Path, ..
 
 
 def _check_networks(networks: Sequence[Path]) -> None:
-    """Raise InputError unless these are two networks or more."""
+    """Raise InputError unless these are two or more different networks."""
     for path in networks:
         if path.suffix != ".net" and not files.kind(path):
             raise InputError(
-                f"--compare takes netx files or a backend ({', '.join(BACKENDS)}), and {path} is "
-                "neither; name one that exists"
+                f"--compare takes netx files or a backend ({', '.join(BACKENDS)}); {path} is "
+                "neither, so give an existing file or one of these names"
             )
     if len(networks) < 2:
         raise InputError(f"--compare names one network, {networks[0]}; name another one to compare")
     for one, other in combinations(networks, 2):
         if files.same_file(one, other):
-            same = f"{one} twice" if one == other else f"{one} and {other}, which are one file"
-            raise InputError(f"--compare names {same}; name networks that differ")
+            same = f"{one} twice" if one == other else f"{one} and {other}, which are the same file"
+            raise InputError(f"--compare names {same}; name different networks")
 
 
 def network_file(path: Path) -> Path:
     """Return the file of a network: `model.net` in a folder, else the path itself.
 
     Raises:
-        InputError: when a folder holds none, or the path is a checkpoint.
+        InputError: if a folder has no `model.net`, or the path is a checkpoint.
     """
     if path.name == "resume.pt" and files.kind(path) == "file":
         model = path.with_name("model.pt")
         raise InputError(
-            f"{path} is the state of a training, not a network; export {model} beside it with "
+            f"{path} is the state of a training run, not a network; export {model} with "
             f"{cli.next_command('export', model)}, then report on {model.with_suffix('.net')}"
         )
     if path.suffix == ".pt" and files.kind(path) == "file":
@@ -264,28 +265,27 @@ def network_file(path: Path) -> Path:
 
 
 def check_options(args: argparse.Namespace, networks: Sequence[Path]) -> None:
-    """Raise InputError for options that exclude one another, before anything is read."""
+    """Raise InputError for options that exclude each other."""
     for name in OF_ONE if len(networks) > 1 else ():
         value = getattr(args, name)
         if value is not None and value is not False:  # 0 is the index of a sample
             raise InputError(
-                f"--{name} applies to one network and --compare puts {len(networks)} side by side; "
-                "leave one of the two out"
+                f"--{name} applies to one network and --compare shows {len(networks)}; leave one "
+                "of the two options out"
             )
     if args.csv and len(networks) < 2:
         raise InputError(
-            "--csv prints one row per network that --compare names; give --compare a.net b.net "
-            "--csv"
+            "--csv prints one row per network of --compare; give --compare a.net b.net --csv"
         )
     if args.input is None:
         for name in ("transformed", "labels"):
             if getattr(args, name):
                 raise InputError(f"--{name} describes --input, which is missing; give both")
     elif args.data is not None:
-        raise InputError("--data gives the task's samples and --input other ones; give one of them")
+        raise InputError("--data and --input both name the samples to run; give one of them")
     if args.raster is not None and args.html is None and args.plots is None:
         raise InputError(
-            "--raster chooses the sample that --html and --plots show; give one of these too"
+            "--raster chooses the sample that --html and --plots show; give one of these as well"
         )
     from neurodeploy.running.simulation import choose_backends
 
@@ -304,12 +304,12 @@ def check_files(args: argparse.Namespace, networks: Sequence[Path]) -> None:
         _refuse_to_replace(read, args.spikes, "--spikes")
     if args.html is not None:
         if args.html.suffix.lower() not in PAGES or files.kind(args.html) == "folder":
-            raise InputError(f"{args.html} is no name for a page; give --html one ending in .html")
+            raise InputError(f"--html is {args.html}; give a file name that ends in .html")
         _refuse_to_replace(read, args.html, "--html")
         check_writable(args.html)
     if args.plots is not None:
         if files.kind(args.plots) not in ("", "folder"):
-            raise InputError(f"{args.plots} is not a folder; give --plots the name of one")
+            raise InputError(f"{args.plots} is not a folder; give --plots a folder")
         for name in (each.name for each in read if each.suffix in PICTURES):
             _refuse_to_replace(read, args.plots / name, "--plots")
         check_writable(args.plots / f"figure{PICTURES[0]}")
@@ -318,21 +318,21 @@ def check_files(args: argparse.Namespace, networks: Sequence[Path]) -> None:
 def _refuse_to_replace(read: Sequence[Path], written: Path, option: str) -> None:
     for path in read:
         if files.same_file(path, written):
-            raise InputError(f"{option} would overwrite {path}; give it another name")
+            raise InputError(f"{option} would overwrite {path}; choose another name")
 
 
 @contextmanager
 def without_empty_folders(args: argparse.Namespace) -> Iterator[None]:
-    """Remove the folders of outputs that an error or Ctrl-C left without files."""
+    """Remove the new output folders that an error or Ctrl-C left empty."""
     files_of = [path.parent for path in (args.html, args.spikes) if path is not None]
     folders = [*files_of, *filter(None, [args.plots])]
     every = {each for folder in folders for each in (folder, *folder.parents)}
-    made = [folder for folder in every if not os.path.lexists(folder)]
+    new = [folder for folder in every if not os.path.lexists(folder)]
     try:
         yield
     except BaseException:
-        for folder in sorted(made, key=lambda each: len(each.parts), reverse=True):
-            with suppress(OSError):  # it holds files, or was never created
+        for folder in sorted(new, key=lambda each: len(each.parts), reverse=True):
+            with suppress(OSError):  # not empty, or never created
                 folder.rmdir()
         raise
 
@@ -342,51 +342,51 @@ def without_empty_folders(args: argparse.Namespace) -> Iterator[None]:
 
 def _one(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run a network, print its report, write the files and return the exit code."""
-    made = _report(args, paths[0], chips, say_notes=args.json)
+    report = _report(args, paths[0], chips, print_notes=args.json)
     if args.json:
-        cli.print_json(made.to_dict())
+        cli.print_json(report.to_dict())
     else:
         from neurodeploy.pages import terminal
 
-        terminal.show_report(made, brief=args.brief)
-        terminal.show_checks(made)
+        terminal.show_report(report, brief=args.brief)
+        terminal.show_checks(report)
         if args.spikes is not None:
-            print(f"Wrote {args.spikes}: the spikes of every layer, layer_0, layer_1, ...")
-    sys.stdout.flush()  # the result of a long run is out before writing a file can fail
-    lines = write_pages(made, page=args.html, figures=args.plots)
+            print(f"Wrote {args.spikes}: the spikes of every layer as layer_0, layer_1, ...")
+    sys.stdout.flush()  # show the result of a long run before writing a file can fail
+    lines = write_pages(report, page=args.html, figures=args.plots)
     if not args.json:
         for line in lines:
             print(line)
         if not args.brief:
-            _print_next(args, paths[0], made.counted.num_samples)
-    code = exit_code(made, asked=tuple(made.estimated) if args.chip or args.costs else ())
-    differs = made.comparison is not None and not made.comparison.equal
+            _print_next(args, paths[0], report.counted.num_samples)
+    code = exit_code(report, required=tuple(report.estimated) if args.chip or args.costs else ())
+    differs = report.comparison is not None and not report.comparison.equal
     return cli.CHECK_FAILED if differs else code
 
 
 def _report(
-    args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, say_notes: bool
+    args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, print_notes: bool
 ) -> Report:
-    """Evaluate one network; say the notes on its samples if no text will show them."""
+    """Evaluate a network; with `print_notes`, print the notes on its samples on stderr."""
     from neurodeploy.network_files import load_netx
     from neurodeploy.running.evaluation import evaluate
 
     network = load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     samples = _samples(args, network)
-    for note in samples.notes if say_notes else ():
+    for note in samples.notes if print_notes else ():
         cli.say(f"note: {note}")
     names = " and ".join(filter(None, [args.backend, args.compare]))
     with cli.progress(f"running on {names}") as advance:
-        made = evaluate(
+        report = evaluate(
             network, samples, chips=chips, backend=args.backend, compare=args.compare,
             trace=args.trace, keep_sample=args.raster or 0, threads=args.threads,
             time_limit_s=args.time_limit, advance=advance, spikes_to=args.spikes,
         )  # fmt: skip
-    if made.trace is None or made.comparison is not None or args.input is not None:
-        return made
+    if report.trace is None or report.comparison is not None or args.input is not None:
+        return report
     comparison, note = compare_with_trained(path, network, samples)
-    trace = replace(made.trace, notes=(*made.trace.notes, *filter(None, [note])))
-    return replace(made, comparison=comparison, trace=trace)
+    trace = replace(report.trace, notes=(*report.trace.notes, *filter(None, [note])))
+    return replace(report, comparison=comparison, trace=trace)
 
 
 def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
@@ -401,36 +401,34 @@ def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
         return task_samples(network.task, args.data, count=args.samples)
 
 
-def write_pages(made: Report, *, page: Path | None, figures: Path | None) -> list[str]:
-    """Write the page and the figures, if requested; return a line about each."""
+def write_pages(report: Report, *, page: Path | None, figures: Path | None) -> list[str]:
+    """Write the page and the figures, if requested; return a line to print for each."""
     if page is None and figures is None:
         return []
     with cli.status("drawing"):
-        made.save_pages(page=page, figures=figures)
-    lines = [] if page is None else [f"Wrote {page}: the report as a page"]
-    return lines + ([] if figures is None else [f"Wrote {figures}: its figures as PNG and SVG"])
+        report.save_pages(page=page, figures=figures)
+    lines = [] if page is None else [f"Wrote {page}: the full report as an HTML page"]
+    return lines + ([] if figures is None else [f"Wrote {figures}: the figures as PNG and SVG"])
 
 
 def checkpoint_of(path: Path) -> Path:
-    """Return the checkpoint that may be beside a network's file."""
+    """Return the path of the checkpoint that belongs to a network's file."""
     return path.with_suffix(".pt")
 
 
 def compare_with_trained(
     path: Path, network: QuantizedNetwork, samples: Samples
 ) -> tuple[Comparison | None, str]:
-    """Compare with the checkpoint of the same name; return None and the reason if that fails.
+    """Compare the network in `path` with the checkpoint of the same name beside it.
 
-    Args:
-        path: file of the network, beside the checkpoint.
-        network: the quantized network.
-        samples: spikes of 0 or 1.
+    Returns:
+        The comparison and "", or None and the reason why there is none.
     """
     file = checkpoint_of(path)
     try:
         if not files.kind(file):
-            return None, f"there is no {file} to compare with, and --compare names no backend"
-        require("it", "torch", "lava.lib.dl.slayer")
+            return None, f"not compared: there is no {file}, and --compare names no backend"
+        require("the comparison", "torch", "lava.lib.dl.slayer")
         with cli.status("loading SLAYER"):
             from neurodeploy.learning import checkpoint
             from neurodeploy.models.quantize import quantize
@@ -442,14 +440,14 @@ def compare_with_trained(
         with cli.progress("comparing with the trained network") as advance:
             found = check_equivalence(trained, network, samples, name=name, advance=advance)
     except (InputError, ValueError) as error:
-        return None, f"no comparison with {file}: {error}"
+        return None, f"not compared with {file}: {error}"
     if quantized.digest != network.digest:
-        found = replace(found, note=f"{file} quantizes to another network than {path.name}")
+        found = replace(found, note=f"{path.name} is not the network that {file} quantizes to")
     return found, ""
 
 
 def _words(args: argparse.Namespace, path: Path) -> list[str | Path]:
-    """Return the words of a command for the same network, input and chips."""
+    """Return the words of a command line for the same network, input and chips."""
     words: list[str | Path] = [path]
     if args.input is not None:
         words += ["--input", args.input, *["--transformed"] * args.transformed]
@@ -463,16 +461,16 @@ def _print_next(args: argparse.Namespace, path: Path, samples: int) -> None:
     few = args.samples is not None or samples > 16
     compare = ["--compare", "lava", *["--samples", str(min(samples, 16))] * few]
     nexts = [["--json"]] if args.compare else [compare, ["--json"]]
-    print("Next, " + "compare with Lava's simulator, or " * (len(nexts) > 1) + "as JSON:")
+    print("Next, " + "compare with Lava's simulator, or " * (len(nexts) > 1) + "print JSON:")
     for more in nexts:
         print(f"  {cli.next_command('report', *_words(args, path), *more, data=args.data)}")
 
 
-def exit_code(report: Report, *, asked: Sequence[str] = ()) -> int:
-    """Return CHECK_FAILED unless every chip of `asked`, or any chip without, holds the network."""
+def exit_code(report: Report, *, required: Sequence[str] = ()) -> int:
+    """Return DONE if the network fits every required chip, or any chip if none is required."""
     fits = {name: not each.problems for name, each in report.estimated.items()}
-    held = all(fits[name] for name in asked) if asked else any(fits.values())
-    return cli.DONE if held else cli.CHECK_FAILED
+    passed = all(fits[name] for name in required) if required else any(fits.values())
+    return cli.DONE if passed else cli.CHECK_FAILED
 
 
 # Several networks
@@ -486,19 +484,19 @@ def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequen
     for path in paths:  # before the first one runs
         load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     reports = []
-    say_notes = args.json or args.csv or args.brief
+    print_notes = args.json or args.csv or args.brief
     for path in paths:
         try:
-            reports.append(_report(args, path, chips, say_notes=say_notes))
+            reports.append(_report(args, path, chips, print_notes=print_notes))
         except InputError as error:
             if str(path) in str(error):
                 raise
             raise InputError(f"{path}: {error}") from None
     rows = zip(short_names(paths), reports, paths, strict=True)
-    found = SideBySide.of([Entry(name, made, str(path)) for name, made, path in rows])
+    found = SideBySide.of([Entry(name, report, str(path)) for name, report, path in rows])
     _print_side_by_side(args, paths[0], found)
-    asked = tuple(reports[0].estimated) if args.chip or args.costs else ()
-    return max(exit_code(made, asked=asked) for made in reports)
+    required = tuple(reports[0].estimated) if args.chip or args.costs else ()
+    return max(exit_code(report, required=required) for report in reports)
 
 
 def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide) -> None:
@@ -519,9 +517,9 @@ def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide)
         with cli.status("drawing"):
             page.write_networks(found, args.html)
         if as_text:
-            print(f"Wrote {args.html}: the networks side by side as a page")
+            print(f"Wrote {args.html}: the networks side by side as an HTML page")
     if as_text and not args.brief:
-        print("Next, the full report on one of them:")
+        print("Next, the full report on one network:")
         print(f"  {cli.next_command('report', *_words(args, path), data=args.data)}")
 
 

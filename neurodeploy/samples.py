@@ -1,4 +1,4 @@
-"""Samples for a network: encoded, read a part at a time, with labels where these are known."""
+"""Encoded samples for a network, read batch by batch, with labels if they are known."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from neurodeploy.tasks.dataset import Signal
 
 Advance: TypeAlias = Callable[[int, int], None]
-"""Receives what is done and the total."""
+"""Progress callback: called with the amount done and the total."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Samples:
-    """Samples to run; `Samples.of(spikes, labels)` makes them from arrays.
+    """Samples to run a network on; `Samples.of(spikes, labels)` creates them from arrays.
 
     Attributes:
-        numbers: index of each sample in its source, int64 (samples,), 1 or more.
-        num_steps: time steps of each sample.
-        part: returns the samples `start` to `stop` - 1, integers (batch, channels, time).
+        numbers: index of each sample in its source, int64 (samples,).
+        num_steps: time steps per sample.
+        part: `part(start, stop)` returns those samples, integers (batch, channels, time).
         labels: the correct class of each sample, int64 (samples,), or None.
-        source: their source, in words.
-        split: the part of a dataset that they are, in words.
+        source: name of the source, for reports.
+        split: name of the part of the dataset, for reports.
         leading: whether the source has an axis of samples.
-        value_bytes: memory to read one value.
-        signal: returns the sensor's signal of a sample, by its position from 0; None if unknown.
-        transformed: whether the scale and offset of an input layer are applied already.
+        value_bytes: bytes of memory needed to read one value.
+        signal: `signal(i)` returns the sensor's signal of sample i; None if unknown.
+        transformed: whether scale and offset of an input layer are already applied.
         notes: sentences for the user.
 
     Examples:
@@ -55,16 +55,16 @@ class Samples:
 
     @staticmethod
     def of(spikes: ArrayLike, labels: ArrayLike | None = None, *, source: str = "") -> Samples:
-        """Return samples of arrays.
+        """Create samples from arrays.
 
         Args:
             spikes: integers (samples, channels, time); uint8 of 0 and 1, unless the network takes
                 graded spikes.
             labels: the correct class of each sample, integers (samples,), or None.
-            source: where they come from, for reports.
+            source: name of the source, for reports.
 
         Raises:
-            InputError: when the shapes do not fit one another.
+            InputError: if a shape or type is wrong, or a label is negative.
 
         Examples:
             >>> samples = neurodeploy.Samples.of(spikes, [0, 1, 1, 0, 1])
@@ -104,19 +104,19 @@ class Samples:
 
     @property
     def targets(self) -> NDArray[np.int64]:
-        """The labels, int64 (samples,), where they are required.
+        """The labels, int64 (samples,).
 
         Raises:
-            InputError: when there are none.
+            InputError: if there are none.
         """
         if self.labels is None:
             raise InputError(f"the samples of {self.source} have no labels; give one per sample")
         return self.labels
 
     def __getitem__(self, number: int) -> tuple[NDArray[Any], int | None]:
-        """Return the spikes (channels, time) and the label of one sample, like torch's datasets."""
+        """Return the spikes (channels, time) and the label of a sample, like a torch dataset."""
         if not -len(self) <= number < len(self):
-            raise IndexError(f"there is no sample {number} of {len(self)}")
+            raise IndexError(f"sample {number} does not exist; there are {len(self)}")
         number %= len(self)
         label = None if self.labels is None else int(self.labels[number])
         return self.part(number, number + 1)[0], label
@@ -126,10 +126,10 @@ class Samples:
         return f"{len(self):,} samples of {self.num_steps:,} steps, {labels}, from {self.source}"
 
     def take(self, count: int | None) -> Samples:
-        """Return `count` of the samples, spread evenly; all of them for None.
+        """Return `count` evenly spaced samples, or all for None.
 
         Raises:
-            InputError: when `count` is below 1.
+            InputError: if `count` is below 1.
         """
         if count is not None and count < 1:
             raise InputError(f"count is {count}; give 1 or more, or None for all")
@@ -150,21 +150,21 @@ class Samples:
         )
 
     def progress_from(self, start: int, advance: Advance | None) -> Advance | None:
-        """Return a progress callback for a backend that runs a batch from sample `start` on."""
+        """Return a progress callback for the batch that begins at sample `start`."""
         if advance is None:
             return None
         return lambda done, _: advance(start * self.num_steps + done, len(self) * self.num_steps)
 
 
 def spread(samples: int, count: int | None) -> NDArray[np.int64]:
-    """Return the indices of `count` samples, spread evenly, or of all if there are fewer."""
+    """Return the indices of `count` evenly spaced samples, or of all if there are fewer."""
     if count is None or count >= samples:
         return np.arange(samples)
     return np.linspace(0, samples - 1, count).astype(np.int64)
 
 
 def shortfall(available: int, count: int | None) -> tuple[str, ...]:
-    """Return a note that `count` samples were asked for and fewer are available, () if not."""
+    """Return a note if fewer than `count` samples are available, else ()."""
     if count is None or count <= available:
         return ()
-    return (f"{count:,} samples were asked for and there are {available:,}; all of them run",)
+    return (f"{count:,} samples were requested, but only {available:,} exist; all of them run",)

@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = options.parse_args(argv)
         if (args.chip or args.costs) and args.energy_budget_uj is None:
             raise InputError(
-                "--chip and --costs give the chip of --energy-budget-uj, which is missing; give "
-                "it, or leave them out"
+                "--chip and --costs name the chip of --energy-budget-uj, which is missing; add it, "
+                "or leave them out"
             )
         run = train(args)
         assert run.folder is not None
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
-    """Add the options of a training, which `deploy` takes as well."""
+    """Add the options of training, which `deploy` shares."""
     from neurodeploy.tasks import names
 
     options.add_argument(
@@ -64,7 +64,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--encoder",
         metavar="NAME",
-        help="another encoder of the task, from the list of python -m neurodeploy.data --task NAME",
+        help="encoder to use instead of the task's default, such as latency for digits",
     )
     options.add_argument(
         "--out", type=Path, metavar="FOLDER", help="output folder; runs/TASK by default"
@@ -93,13 +93,14 @@ def _add_network_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--delays",
         choices=DELAYS,
-        help="delays to learn, in every layer that can have them; the network's own by default",
+        help="kind of delays to learn, in every layer that supports them; the network's own by "
+        "default",
     )
     options.add_argument(
         "--weight-bits",
         type=int,
         choices=WEIGHT_BITS,
-        help="bits of a weight with its sign; the network's own, or 8, by default",
+        help="bits per weight, sign included; the network's own, or 8, by default",
     )
 
 
@@ -109,21 +110,20 @@ def _add_budget_options(options: argparse.ArgumentParser) -> None:
         "--synop-budget",
         type=cli.positive_number,
         metavar="N",
-        help="limit of the SynOps per sample, on average, zero weights included; need not be whole",
+        help="limit of the mean SynOps per sample, zero weights included",
     )
     group.add_argument(
         "--energy-budget-uj",
         type=cli.positive_number,
         metavar="X",
-        help="limit of the dynamic energy (without static power) per sample on a chip, on average, "
-        "in µJ",
+        help="limit of the mean dynamic energy (without static power) per sample on a chip, in µJ",
     )
     options.add_argument(
         "--prune",
         type=cli.share,
         default=0.0,
         metavar="SHARE",
-        help="share of the weights of each layer to set to zero during training",
+        help="fraction of the weights of each layer to set to zero during training",
     )
 
 
@@ -142,14 +142,14 @@ def _add_training_options(options: argparse.ArgumentParser) -> None:
         type=cli.whole_number(0),
         default=0,
         metavar="N",
-        help="seed of weights, order and augmentation",
+        help="seed of initial weights, sample order and augmentation",
     )
-    options.add_argument("--device", default="cpu", help="cpu, or a GPU such as cuda")
+    options.add_argument("--device", default="cpu", help="torch device: cpu, or a GPU such as cuda")
     options.add_argument(
         "--kernels",
         choices=("compiled", "stock"),
         default="compiled",
-        help="code that computes the neurons on a CPU: compiled, or lava-dl's own (stock)",
+        help="neuron kernels on a CPU: compiled, or lava-dl's own (stock)",
     )
     cli.add_threads_option(options)
     options.add_argument(
@@ -163,15 +163,15 @@ def _add_training_options(options: argparse.ArgumentParser) -> None:
         nargs="?",
         const=True,
         metavar="FOLDER",
-        help="write TensorBoard's event files too, to the run's folder by default",
+        help="also write TensorBoard event files; to the run's folder by default",
     )
 
 
 def config_of(args: argparse.Namespace) -> TrainConfig:
-    """Return the task's configuration with the changes of the options.
+    """Return the task's configuration with the options applied.
 
     Raises:
-        InputError: if options contradict one another.
+        InputError: if options contradict each other.
     """
     from neurodeploy.tasks import get
 
@@ -196,24 +196,23 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
 def _one_chip(args: argparse.Namespace) -> Any:
     chips = cli.chosen_chips(args, "loihi2")
     if len(chips) > 1:
-        raise InputError(f"--energy-budget-uj takes one chip, not {len(chips)}; give --chip once")
+        raise InputError(f"--energy-budget-uj takes one chip, not {len(chips)}; name one chip")
     return chips[0]
 
 
 def load_data(args: argparse.Namespace) -> TaskData:
-    """Return the task's data and print notes about it."""
-    from neurodeploy.tasks import get
+    """Return the task's data and print its notes on stderr."""
     from neurodeploy.tasks.task import load_task
 
     with cli.reading():
-        data = load_task(get(args.task), args.data, encoder=args.encoder)
+        data = load_task(args.task, args.data, encoder=args.encoder)
     for note in data.notes:
         cli.say(f"note: {note}")
     return data
 
 
 def train(args: argparse.Namespace) -> TrainedRun:
-    """Train with the options into their folder, and print progress and results."""
+    """Train as the options say, and print progress and results."""
     require("training", "torch", "lava.lib.dl.slayer")
     config, out = config_of(args), args.out or Path("runs") / args.task
     with cli.status("loading SLAYER"):
@@ -237,8 +236,8 @@ def train(args: argparse.Namespace) -> TrainedRun:
         )
     print(
         f"Best epoch is {run.best_epoch} of {len(run.history)}: "
-        f"{run.best.validation_accuracy:.1%} of {len(data.split.validation)} validation samples, "
-        f"saved in {out / 'model.pt'}"
+        f"{run.best.validation_accuracy:.1%} of {len(data.split.validation):,} validation samples "
+        f"correct, saved in {out / 'model.pt'}"
     )
     for sentence in (*(f"note: {n}" for n in run.notes), *(f"warning: {f}" for f in run.failures)):
         cli.say(sentence)
@@ -248,12 +247,13 @@ def train(args: argparse.Namespace) -> TrainedRun:
 def _introduction(started: Training) -> str:
     data = started.data
     sizes = "-".join(str(n) for n in started.network.architecture.sizes)
-    done = f" ({len(started.history)} of them done)" if started.history else ""
+    done = f" ({len(started.history)} done)" if started.history else ""
     processes = distributed.world_size()
-    by = f" by {processes} processes" if processes > 1 else ""
+    by = f", in {processes} processes" if processes > 1 else ""
     return (
-        f"Training {sizes} on {len(data.split.train)} samples of {data.dataset.source}, "
-        f"{len(data.split.validation)} for validation, epochs: {started.config.epochs}{done}{by}"
+        f"Training {sizes} on {len(data.split.train):,} samples of {data.dataset.source}, "
+        f"validating on {len(data.split.validation):,}; "
+        f"{cli.number_of(started.config.epochs, 'epoch')}{done}{by}"
     )
 
 

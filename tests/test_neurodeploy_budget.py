@@ -254,12 +254,12 @@ def last_synops() -> float:
     ("words", "message"),
     [
         *[
-            ((f"{option}={value}",), f"'{value}' is no number over 0")
+            ((f"{option}={value}",), f"'{value}' is not a number above 0")
             for option in ("--synop-budget", "--energy-budget-uj")
             for value in ("0", "-5", "nan", "much")
         ],
-        (("--prune=1",), "'1' is no share from 0 to below 1"),
-        (("--prune=half",), "'half' is no share from 0 to below 1"),
+        (("--prune=1",), "'1' is not a fraction from 0 to below 1"),
+        (("--prune=half",), "'half' is not a fraction from 0 to below 1"),
         (("--weight-bits", 5), "--weight-bits: invalid choice: "),
         (("--synop-budget", 9, "--energy-budget-uj", 1), "not allowed with argument --synop"),
         (("--energy-budget-uj", 1, "--chip", "loihi3"), "--chip: invalid choice: 'loihi3'"),

@@ -82,15 +82,15 @@ def test_an_unknown_option_ends_with_2(name: str, capsys: pytest.CaptureFixture[
         ("report", ["n", "--backend", "gpu"], "argument --backend: invalid choice: 'gpu'"),
         ("report", ["n", "--chip", "loihi3"], "argument --chip: invalid choice: 'loihi3'"),
         ("export", ["m", "--chip", "loihi3"], "argument --chip: invalid choice: 'loihi3'"),
-        ("train", ["--epochs", "0"], "'0' is no whole number from 1 to 2147483647"),
-        ("train", ["--epochs", "-1"], "'-1' is no whole number from 1"),
-        ("train", ["--seed", "1.5"], "'1.5' is no whole number from 0 to"),
-        ("train", ["--seed", "9" * 30], "is no whole number from 0 to 2147483647"),
-        ("train", ["--batch", "²"], "'²' is no whole number from 1"),
-        ("train", ["--learning-rate", "0"], "'0' is no number over 0"),
-        ("train", ["--learning-rate", "nan"], "'nan' is no number over 0"),
-        ("train", ["--learning-rate", "inf"], "'inf' is no number over 0"),
-        ("train", ["--learning-rate", "fast"], "'fast' is no number over 0"),
+        ("train", ["--epochs", "0"], "'0' is not an integer from 1 to 2147483647"),
+        ("train", ["--epochs", "-1"], "'-1' is not an integer from 1"),
+        ("train", ["--seed", "1.5"], "'1.5' is not an integer from 0 to"),
+        ("train", ["--seed", "9" * 30], "is not an integer from 0 to 2147483647"),
+        ("train", ["--batch", "²"], "'²' is not an integer from 1"),
+        ("train", ["--learning-rate", "0"], "'0' is not a number above 0"),
+        ("train", ["--learning-rate", "nan"], "'nan' is not a number above 0"),
+        ("train", ["--learning-rate", "inf"], "'inf' is not a number above 0"),
+        ("train", ["--learning-rate", "fast"], "'fast' is not a number above 0"),
         ("train", ["--epoch", "3"], "unrecognized arguments: --epoch 3"),
         ("train", ["--hidden"], "argument --hidden: expected at least one argument"),
         ("export", [], "the following arguments are required: model.pt"),
@@ -264,7 +264,7 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "error: 'fly' is no command; the commands are deploy, train, export, report, data\n"
+        "error: there is no command 'fly'; the commands are deploy, train, export, report, data\n"
     )
 
 
@@ -325,7 +325,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
     assert 2 <= done < 120
     assert (out / "history.png").exists()
     assert train.main([*words, "--resume"]) == 0
-    assert f"epochs: 120 ({done} of them done)" in capsys.readouterr().err
+    assert f"120 epochs ({done} done)" in capsys.readouterr().err
     assert len((out / "history.jsonl").read_text().splitlines()) == 120
 
 

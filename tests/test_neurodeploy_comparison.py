@@ -89,7 +89,7 @@ def test_equal_backends_agree_in_all_spikes(network, spikes, other, capsys):
     code, out, err = run(capsys)
     assert (code, err) == (0, "")
     assert f"fast and lava agree in all {sent:,} spikes of 3 layers over 7 samples\n" in out
-    assert out.splitlines()[-2] == "Next, as JSON:"
+    assert out.splitlines()[-2] == "Next, print JSON:"
     found = json.loads(run(capsys, "--json")[1])["comparison"]
     assert (found["equal"], found["num_spikes"], found["sides"]) == (True, sent, [])
 

@@ -149,7 +149,7 @@ def test_a_density_that_synapses_cannot_have_is_noted() -> None:
         (("--energy-budget-uj", "1", "--costs", "none.json"), "none.json does not exist"),
         (("--device", "gpu"), "the device 'gpu' cannot be used ("),
         (("--resume",), "runs/har holds no run to resume (resume.pt is missing)"),
-        (("--hidden", "70000"), "'70000' is no whole number from 1 to 65535"),
+        (("--hidden", "70000"), "'70000' is not an integer from 1 to 65535"),
     ],
 )
 def test_what_is_wrong_with_any_data_is_reported_before_they_are_read(

@@ -50,9 +50,11 @@ def test_one_command_goes_the_whole_way_and_three_go_the_same(
     assert "SLAYER and the simulator agree in all" in lines[1]
     assert lines[2].startswith("Lava and our simulator agree in all ")
     assert lines[2].endswith(" spikes of 2 layers over 2 samples in one run")
-    assert "Estimates per sample" in out
-    assert lines[-3].startswith("Done in ")
-    assert lines[-2].startswith("  python -m neurodeploy.report ")
+    assert "likely (low to high)" in out
+    assert "Estimates per sample" not in out  # the tables are in the page
+    assert lines[-3].startswith(f"Wrote {whole / 'report.html'}")
+    assert lines[-2].startswith("Done in ")
+    assert lines[-1].startswith("  python -m neurodeploy.report ")
     known = ("Training 33-8-6 on 12 samples of ", "epoch  1: loss ", "warning: ", "note: ")
     assert all(line.startswith(known) for line in err.splitlines())
     names = {
@@ -215,7 +217,7 @@ def test_a_failing_lava_does_not_cost_the_report(
     code, out, err = command("deploy", *words)
     assert code == 1
     assert "error: Lava is not well\n" in err
-    assert "Estimates per sample" in out
+    assert "likely (low to high)" in out
 
 
 def test_deploy_needs_no_lava_when_no_sample_is_to_run_on_it(

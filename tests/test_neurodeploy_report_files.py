@@ -36,8 +36,8 @@ def run(capsys, *words):
 def test_a_page_and_figures_are_written_and_said(capsys):
     code, out, err = run(capsys, "--html", "new/page.html", "--plots", "new/plots", "--raster", "2")
     assert (code, err) == (0, "")
-    assert "Wrote new/page.html: the report as a page" in out
-    assert "Wrote new/plots: its figures as PNG and SVG" in out
+    assert "Wrote new/page.html: the full report as an HTML page" in out
+    assert "Wrote new/plots: the figures as PNG and SVG" in out
     assert "Sample 2 of the run" in Path("new/page.html").read_text()
     there = {path.name for path in Path("new/plots").iterdir()}
     drawn = set(FIGURES) - {"confusion"}  # the samples have no labels

@@ -65,7 +65,7 @@ def test_links_in_a_circle_are_not_said_to_be_missing(command):
 def test_fewer_samples_than_asked_for_are_said(command):
     code, out, err = command("report", "dense.net", *INPUT, "--samples", "500", "--json")
     assert code == 0
-    said = "500 samples were asked for and there are 3; all of them run"
+    said = "500 samples were requested, but only 3 exist; all of them run"
     assert err == f"note: {said}\n"
     made = json.loads(out)
     assert made["counted"]["num_samples"] == 3
@@ -76,7 +76,7 @@ def test_fewer_samples_than_asked_for_are_said(command):
                                    ("--compare", "b.net", "--brief")])  # fmt: skip
 def test_a_note_on_samples_is_shown_once_for_each_network(command, other, words):
     _, out, err = command("report", "dense.net", *INPUT, "--samples", "500", *words)
-    shown = (err if "--json" in words else out + err).count("500 samples were asked for")
+    shown = (err if "--json" in words else out + err).count("500 samples were requested")
     assert shown == 1 + ("--compare" in words)
 
 

@@ -72,7 +72,7 @@ def test_words_are_backends_or_files(network, words, networks, backend):
         (["--compare", "a.net"], ("--compare", "a.net")),
         (["--compare", "a.net", "a.net"], ("a.net twice",)),
         (["a.net", "--compare", "./a.net", "b.net"], ("a.net twice",)),
-        (["a.net", "--compare", "link.net"], ("a.net and link.net", "one file")),
+        (["a.net", "--compare", "link.net"], ("a.net and link.net", "same file")),
         (["a.net", "--compare", "none.net"], ("none.net does not exist",)),
         (["a.net", "--compare", "lavaa"], ("(fast, lava, loihi2)", "lavaa")),
         (["a.net", "--compare", "b.net", "--plots", "x"], ("--plots", "--compare")),

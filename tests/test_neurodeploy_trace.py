@@ -168,13 +168,13 @@ def test_a_network_that_is_another_than_the_trained_one_is_shown_where(trained):
     assert not found.equal
     assert found.place.startswith("layer 0, sample 0, time step ")
     assert found.place.endswith("neuron 2")
-    assert found.note == "model.pt quantizes to another network than model.net"
+    assert found.note == "model.net is not the network that model.pt quantizes to"
 
 
 def test_without_a_checkpoint_it_is_said_why_there_is_no_comparison(trained):
     found, note = report.compare_with_trained(Path("no.net"), *trained)
     assert found is None
-    assert note == "there is no no.pt to compare with, and --compare names no backend"
+    assert note == "not compared: there is no no.pt, and --compare names no backend"
 
 
 def test_a_checkpoint_of_other_shapes_is_named(trained, random_network):
