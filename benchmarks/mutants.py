@@ -47,7 +47,7 @@ CONVOLUTION = SUMS
 MUTANTS: Final = (
     Mutant("a decay rounds toward minus infinity", CUBA,
            "return int32(int32(int32(high + low) ^ sign) - sign)",
-           "return int32((np.int64(state) * np.int64(kept)) >> _SHIFT)"),
+           "return int32((np.int64(state) * np.int64(factor)) >> _SHIFT)"),
     Mutant("the current clips where it should wrap", CUBA,
            "return int32(current - _CURRENT_SPAN)",
            "return _CURRENT_LIMIT"),

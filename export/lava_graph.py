@@ -23,7 +23,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
-    each_neuron,
+    per_neuron,
 )
 from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
@@ -171,7 +171,7 @@ def _sigma_delta(neuron: Neuron, own_shape: Shape, shape: Shape) -> Any:
     }
     if isinstance(neuron, Delta):
         return sdn.process.Delta(**params)
-    bias = to_lava(each_neuron(neuron.bias, own_shape), own_shape)
+    bias = to_lava(per_neuron(neuron.bias, own_shape), own_shape)
     return sdn.process.SigmaDelta(bias=bias.astype(np.int32), **params)
 
 
@@ -179,4 +179,4 @@ def _one_or_each(values: IntArray, shape: Shape) -> Any:
     """Return a scalar for a shared value, else one value per neuron, in Lava's order."""
     if values.size == 1:
         return int(values[0])
-    return to_lava(each_neuron(values, shape), shape).astype(int)
+    return to_lava(per_neuron(values, shape), shape).astype(int)

@@ -29,7 +29,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
-    each_neuron,
+    per_neuron,
     max_delay,
     weights_of,
 )
@@ -383,7 +383,7 @@ def decay_settings(layer: Layer, blocks: Blocks) -> int:
     ):
         return 0
     decays = (neuron.current_decay, neuron.voltage_decay)
-    columns = [blocks.of_neuron(), *(each_neuron(each, layer.shape) for each in decays)]
+    columns = [blocks.of_neuron(), *(per_neuron(each, layer.shape) for each in decays)]
     different = np.unique(np.stack(columns, axis=1), axis=0)
     return int(np.bincount(different[:, 0]).max())
 

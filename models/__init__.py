@@ -1,11 +1,11 @@
-"""What a network is: SLAYER networks that are trained, and the integer network that all else reads.
+"""Networks: SLAYER networks to train, and the integer network that everything else works on.
 
-    network         the integer network with its digest; layers and neurons are its parts
+    network         the integer network and its digest; its layers and neurons
     architecture    the description of a network to train, its JSON files and presets
-    schema          JSON to typed objects, and their JSON Schema; old_names of earlier releases
-    snn             a SLAYER network of an architecture, made of blocks, computed by kernels
-    quantize        a trained network to an integer one
-    loihi           widths and limits of Loihi's arithmetic; cuba has the neuron's equations
+    schema          converts JSON to typed objects, generates JSON Schema; old_names: old keys
+    snn             the trainable SLAYER network; its blocks, and kernels for CPUs
+    quantize        converts a trained network to an integer network
+    loihi           bit widths and limits of Loihi's arithmetic; cuba: the neuron's equations
 
 Only snn, quantize, blocks and kernels need torch.
 """

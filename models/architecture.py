@@ -1,8 +1,8 @@
-"""The description of a network to train, in Python or as JSON: layers, their checks, the presets.
+"""The description of a network to train, in Python or as JSON, and the presets.
 
-`LayerSpec` and `Architecture` are checked when constructed. `read_architecture` reads the JSON file
-that `train --network` takes, whose schema is docs/schemas/network.json; `PRESETS` are the networks
-that `--network` knows by name.
+`LayerSpec` and `Architecture` are checked at construction. `read_architecture` reads the JSON files
+of `train --network`, whose schema is docs/schemas/network.json; `PRESETS` are the networks that
+`--network` takes by name.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Decay: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Gradient: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e6)]
 From0: TypeAlias = Annotated[int, Meta(ge=0)]
 From1: TypeAlias = Annotated[int, Meta(ge=1)]
-if TYPE_CHECKING:  # one number stands for both; once checked it is a tuple
+if TYPE_CHECKING:  # an int on input, always a tuple after the check
     Pair: TypeAlias = Any
     Padding: TypeAlias = Any
 else:
@@ -55,24 +55,24 @@ else:
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer of an untrained network; every field but the kind and the size has a default.
+    """One layer of an untrained network.
 
     Attributes:
         kind: "dense", "recurrent" (dense, with synapses from the layer to itself) or "conv".
         neurons: number of neurons of a dense or recurrent layer, 1 to 65535.
         channels: number of output channels of a convolution, 1 to 65535.
-        kernel_size: height and width of a convolution's kernel; one number stands for both.
-        stride: steps of the kernel, height and width.
-        padding: rows and columns of zeros around the image, height and width.
+        kernel_size: height and width of a convolution's kernel; one number sets both.
+        stride: stride of the kernel, height and width.
+        padding: zeros added on each side of the image, height and width.
         groups: number of groups of input and output channels.
-        delays: learned delays: "none", "axonal" (one per neuron or channel, for the spikes that it
-            sends) or "synaptic" (one per synapse into a dense layer).
+        delays: learned delays: "none", "axonal" (one per neuron or channel, of its output spikes)
+            or "synaptic" (one per synapse of a dense layer).
         max_delay: upper limit of the layer's delays in time steps, 1 to 62.
-        bias: learn a bias per neuron (or channel), added to its voltage in every step.
-        dropout: fraction of the inputs that are dropped for a whole sample in training, 0 to below
-            1.
-        density: fraction of the synapses that a dense layer has, over 0 to 1. Every neuron has the
-            same number, rounded, at least one.
+        bias: learn a bias per neuron (or channel), added to the voltage in every step.
+        dropout: fraction of the inputs that are dropped in training, each for a whole sample; 0 to
+            below 1.
+        density: fraction of the synapses of a dense layer that exist, over 0 to 1. Every neuron has
+            the same number, rounded, at least one.
         threshold: in SLAYER's units, where 1.0 is a mantissa of 64; 1/64 to below 64.
         current_decay: fraction of the current that is lost per step, 0 to 1.
         voltage_decay: fraction of the voltage that is lost per step, 0 to 1.
@@ -134,11 +134,11 @@ class LayerSpec:
             )
 
     def synapses_per_neuron(self, inputs: int) -> int:
-        """Return how many of the inputs reach each neuron of a dense layer, at least one."""
+        """Return the number of synapses of each neuron of a dense layer, at least one."""
         return max(round(self.density * inputs), 1)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields of the layer's kind as JSON values."""
+        """Return the fields that the kind of layer has, as JSON values."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
@@ -147,7 +147,7 @@ class LayerSpec:
 
 
 SYNAPSES_MAX: Final = 1 << 27
-"""More synapses fit no chip, and hardly the memory of a computer."""
+"""Maximum number of synapses; about what a Loihi 2 holds."""
 
 SYNAPTIC_DELAY_MAX: Final = 30
 """The default `max_delay` of synaptic delays."""
@@ -157,7 +157,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Architecture:
-    """Everything that defines an untrained network.
+    """The definition of an untrained network.
 
     Attributes:
         input_shape: (channels,) or, for images, (channels, height, width).
@@ -166,7 +166,7 @@ class Architecture:
             layer's `max_delay` if that is less), 0 to 62.
 
     Raises:
-        InputError: when a layer cannot follow the one before, or a limit is exceeded.
+        InputError: when a layer does not fit the previous one, or a limit is exceeded.
     """
 
     input_shape: tuple[From1, ...]
@@ -243,7 +243,7 @@ class Architecture:
                 )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values, which `from_dict` reads."""
+        """Return all fields as JSON values, which `from_dict` reads."""
         return {
             "input_shape": list(self.input_shape),
             "delay_init_max": self.delay_init_max,
@@ -251,24 +251,24 @@ class Architecture:
         }
 
     def changed(self, **values: Any) -> Architecture:
-        """Return the network with these fields in every layer."""
+        """Return a copy with these fields set in every layer."""
         return replace(self, layers=tuple(replace(each, **values) for each in self.layers))
 
     def with_delays(self, delays: Delays) -> Architecture:
-        """Return the network with delays of a kind wherever it can have them.
+        """Return a copy with delays of one kind in every layer that can have them.
 
-        Axonal delays go on every layer before a dense one, synaptic delays on every dense layer.
+        Axonal: every layer before a dense one. Synaptic: every dense layer.
         """
         if delays not in DELAYS:
             raise InputError(f"delays is {delays!r}; choose {', '.join(DELAYS)}")
         layers = []
         for layer, after in zip(self.layers, (*self.layers[1:], None)):
-            can = {
+            supported = {
                 "none": False,
                 "axonal": after is not None and after.kind == "dense",
                 "synaptic": layer.kind == "dense",
             }[delays]
-            layers.append(replace(layer, **_delay_fields(delays if can else "none")))
+            layers.append(replace(layer, **_delay_fields(delays if supported else "none")))
         return replace(self, layers=tuple(layers))
 
     @staticmethod
@@ -279,13 +279,13 @@ class Architecture:
         delay_init_max: float = 30.0,
         **values: Any,
     ) -> Architecture:
-        """Return a network of dense layers with the same fields.
+        """Return a network of dense layers that share their fields.
 
         Args:
             sizes: input channels, then neurons per layer, output neurons last; 1 to 65535 each.
             delays: see `with_delays`.
             delay_init_max: see `Architecture`.
-            values: other fields of every layer.
+            values: other fields of all layers.
         """
         sizes = tuple(sizes)
         if len(sizes) < 2:
@@ -300,10 +300,10 @@ def _delay_fields(delays: Delays) -> dict[str, Any]:
 
 
 def _shape_after(before: Shape, layer: LayerSpec, index: int) -> Shape:
-    """Return the shape of a layer after one of shape `before`.
+    """Return the output shape of a layer whose input has shape `before`.
 
     Raises:
-        InputError: when the layer cannot follow it.
+        InputError: when the layer does not fit the input.
     """
     if layer.kind != "conv":
         return (layer.neurons or 0,)
@@ -337,7 +337,7 @@ def _shape_after(before: Shape, layer: LayerSpec, index: int) -> Shape:
     ):
         if count > loihi.FAN_IN_MAX:
             raise InputError(
-                f"layer {index} makes images of {_product(shape)} (channels x height x width) from "
+                f"layer {index} has images of {_product(shape)} (channels x height x width) from "
                 f"{_product(before)} with a kernel of {kernel}, {count:,} {what}; the limit is "
                 f"{loihi.FAN_IN_MAX:,}, so give {way_out}"
             )
@@ -355,14 +355,14 @@ else:
 
 
 class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A network to train, as `train --network` takes it.
+    """A network file of `train --network`.
 
     Attributes:
         layers: in the order of the data; the last has one neuron per class.
-        input_shape: [channels], or [channels, height, width] for a convolution; the task's
-            channels when not given.
+        input_shape: [channels], or [channels, height, width] for a convolution; by default the
+            channels of the task.
         delay_init_max: delays are initialized uniformly between 0 and this many time steps.
-        defaults: fields for every layer that does not set them itself.
+        defaults: fields of all layers that do not set them.
     """
 
     layers: Annotated[tuple[LayerFields, ...], Meta(min_length=1)]
@@ -375,22 +375,22 @@ def from_dict(values: Any, input_shape: Shape = (), *, where: str = "") -> Archi
     """Return the architecture that a JSON object describes.
 
     Args:
-        values: as docs/schemas/network.json describes them; old names are read too.
-        input_shape: used where the object has none.
-        where: how messages name the object, such as its path.
+        values: the object, as in docs/schemas/network.json or with old names.
+        input_shape: used if the object has none.
+        where: how messages name the object, such as the path of its file.
 
     Raises:
         InputError: names the field that is missing, unknown or out of range.
     """
     file = schema.convert(renamed(values, "network", where=where), NetworkFile, where)
-    shape, place = file.input_shape or input_shape, f"{where}: " if where else ""
+    shape, prefix = file.input_shape or input_shape, f"{where}: " if where else ""
     if not shape:
-        raise InputError(f"{place}a network needs input_shape, such as [33] or [2, 34, 34]")
+        raise InputError(f"{prefix}a network needs input_shape, such as [33] or [2, 34, 34]")
     try:
         layers = tuple(_layer(each, file, index) for index, each in enumerate(file.layers))
         return Architecture(tuple(shape), layers, file.delay_init_max)
     except InputError as error:
-        raise InputError(f"{place}{error}") from None
+        raise InputError(f"{prefix}{error}") from None
 
 
 def _layer(layer: Any, file: NetworkFile, index: int) -> LayerSpec:
@@ -418,7 +418,7 @@ def read_architecture(path: Path, input_shape: Shape = ()) -> Architecture:
 Preset: TypeAlias = Callable[..., Architecture]
 
 SYNAPTIC_DENSITY: Final = 0.25
-"""Density of the hidden layers of the preset with synaptic delays."""
+"""Default density of the hidden layers of the preset "synaptic"."""
 
 
 def dense(
@@ -437,7 +437,7 @@ def dense_bias(input_shape: Shape, classes: int, **values: Any) -> Architecture:
 def recurrent(
     input_shape: Shape, classes: int, *, hidden: Sequence[int] = (128, 128), **values: Any
 ) -> Architecture:
-    """Return a recurrent first layer, then dense ones, with axonal delays into those."""
+    """Return a recurrent layer and dense ones, with axonal delays before each dense layer."""
     first, *rest = hidden
     dense_layers = (LayerSpec("dense", neurons, **values) for neurons in (*rest, classes))
     layers = (LayerSpec("recurrent", first, **values), *dense_layers)
@@ -449,7 +449,7 @@ def conv(
 ) -> Architecture:
     """Return two convolutions, a dense layer and the output.
 
-    Input channels that are not an image become a column of pixels.
+    Input that is not an image becomes an image of one channel and one column.
     """
     shape = tuple(input_shape) if len(input_shape) == 3 else (1, int(input_shape[0]), 1)
     kernel = tuple(min(3, size) for size in shape[1:])
@@ -468,7 +468,7 @@ def conv(
 
 
 def synaptic(input_shape: Shape, classes: int, **values: Any) -> Architecture:
-    """Return dense layers with a quarter of the synapses, each with its own delay."""
+    """Return sparse dense layers (density 0.25) with synaptic delays."""
     network = dense(input_shape, classes, **values).with_delays("synaptic")
     density = values.get("density", SYNAPTIC_DENSITY)
     sparse = tuple(replace(layer, density=density) for layer in network.layers[:-1])
@@ -490,4 +490,4 @@ PRESETS: Final[dict[str, Preset]] = {
     "synaptic": synaptic,
     "small": small,
 }
-"""By the names that `train --network` takes."""
+"""Presets by name, for `train --network`."""

@@ -1,4 +1,4 @@
-"""Integer arrays that are checked once and never change."""
+"""Read-only integer arrays, checked at construction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_range(values: IntArray, low: int, high: int, name: str) -> None:
             raise InputError(f"{name} holds {extreme}; the range is {low} to {high}")
 
 
-def whole(value: ArrayLike, low: int, high: int, name: str) -> int:
+def checked_integer(value: ArrayLike, low: int, high: int, name: str) -> int:
     """Return one integer in `low..high`.
 
     Raises:
@@ -54,10 +54,10 @@ def whole(value: ArrayLike, low: int, high: int, name: str) -> int:
     return int(number)
 
 
-def one_or_each(
+def neuron_parameter(
     values: ArrayLike, dtype: type[np.integer[Any]], low: int, high: int, name: str
 ) -> IntArray:
-    """Return one value for all neurons, or one per neuron or channel, as a 1-D array.
+    """Return one value for all neurons, or one per neuron or channel, as a checked 1-D array.
 
     Raises:
         InputError: when a value is not an integer or out of range, or the array is not 1-D.

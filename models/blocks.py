@@ -1,11 +1,11 @@
-"""The blocks of a SLAYER network: lava-dl's own, and what lava-dl lacks as blocks of the same kind.
+"""The blocks of SLAYER networks: lava-dl's, and extensions of them.
 
-This module imports lava-dl's SLAYER quietly, builds blocks from their description, runs them in the
-time steps of a chip and reads their parameters as integers. In SLAYER's fixed point a weight of 1.0
-is the integer 64. `models.quantize` refuses values without an integer.
+This module imports lava-dl's SLAYER without its output, builds blocks from their description, runs
+them with the timing of a chip and reads their parameters as integers. In SLAYER's fixed point a
+weight of 1.0 is the integer 64; `models.quantize` refuses values that are no integers there.
 
-Added to lava-dl: dropout of senders, learned biases, weights of fewer bits, and `SynapticDense`,
-whose synapses each learn a delay.
+The extensions are dropout of inputs, learned biases, weights of fewer bits, and `SynapticDense`,
+which learns a delay per synapse.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNUSED = "lava.lib.dl.slayer.object_detection"
 
 
 class _Deferred(ModuleType):
-    """Import a module when one of its names is first used."""
+    """A module that is imported on first use."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -44,7 +44,7 @@ class _Deferred(ModuleType):
 
 
 def _import_slayer() -> Any:
-    """Import lava-dl's SLAYER without its output and without its object detection."""
+    """Import lava-dl's SLAYER without its output and its slow object detection."""
     if "lava.lib.dl.slayer" in sys.modules:
         return importlib.import_module("lava.lib.dl.slayer")
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
@@ -75,24 +75,24 @@ def has_neurons(block: Any) -> bool:
 
 
 def synapses(block: Any) -> dict[str, Any]:
-    """Return the synapses of a block by the name of their weights in messages."""
+    """Return the synapses of a block by name, as messages name them."""
     if isinstance(block, RECURRENT):
         return {"weights": block.input_synapse, "recurrent weights": block.recurrent_synapse}
     return {} if isinstance(block, INPUT) else {"weights": block.synapse}
 
 
 def synapse_weights(block: Any) -> list[Tensor]:
-    """Return the weights of a block's input and, if it is recurrent, of its own spikes."""
+    """Return the input weights of a block and, if it is recurrent, its recurrent weights."""
     return [synapse.weight for synapse in synapses(block).values()]
 
 
 def scaled_weight(block: Any, synapse: Any) -> Any:
-    """Return the weights that the forward pass uses times 64, float64 of the synapse's shape.
+    """Return the weights of the forward pass times 64, float64 of the synapse's shape.
 
     The last axis of lava-dl's kernels, time, is removed.
     """
     for hook in synapse._forward_pre_hooks.values():
-        if isinstance(hook, WeightNorm):  # it sets the weight only when a forward pass runs
+        if isinstance(hook, WeightNorm):  # which sets the weight in the forward pass
             hook(synapse, None)
     weight = synapse.weight.detach()
     if getattr(block, "mask", None) is not None:
@@ -105,13 +105,15 @@ def scaled_weight(block: Any, synapse: Any) -> Any:
 def integer_weights(block: Any) -> tuple[Any, ...]:
     """Return the weights of each synapse as int16: (neurons, senders), or a convolution's kernel
     (channels, input channels / groups, height, width)."""
-    each = [scaled_weight(block, s).astype(np.int16) for s in synapses(block).values()]
-    return tuple(w if isinstance(block, CONV) else w.reshape(len(w), -1) for w in each)
+    weights = [scaled_weight(block, s).astype(np.int16) for s in synapses(block).values()]
+    return tuple(w if isinstance(block, CONV) else w.reshape(len(w), -1) for w in weights)
 
 
 def scaled_bias(block: Any) -> Any:
-    """Return what a block adds to its voltages in every step times 64, float64, one value per
-    neuron or channel: minus the mean that its norm subtracts in evaluation mode."""
+    """Return the bias of a block times 64, float64, one value per neuron or channel.
+
+    It is minus the mean that the block's norm subtracts in evaluation mode.
+    """
     norm = block.neuron.norm
     if norm is None:
         return np.zeros(1)
@@ -120,7 +122,7 @@ def scaled_bias(block: Any) -> Any:
 
 
 def decays(block: Any) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return current and voltage decay in 1/4096, int32, one for all or one per neuron."""
+    """Return current and voltage decays in 1/4096, int32, one shared or one per neuron."""
     neuron = block.neuron
     return _whole_decay(neuron.current_decay), _whole_decay(neuron.voltage_decay)
 
@@ -144,8 +146,7 @@ def input_transform(block: Any) -> tuple[Any, Any]:
 
 
 def axonal_delays(block: Any) -> Any:
-    """Return the delays as the forward pass clamps and applies them, int64, one per channel; None
-    where the block has none."""
+    """Return the delays that the forward pass applies, int64, one per channel; None without any."""
     if block.delay is None:
         return None
     delays = block.delay.delay.detach().cpu().clamp(0, block.delay.max_delay)
@@ -155,30 +156,29 @@ def axonal_delays(block: Any) -> Any:
 # Blocks that lava-dl lacks
 
 Part: TypeAlias = tuple[int, int]
-"""Which part of a batch this process has: index of its first sample, and samples in the batch."""
+"""The part of a batch that a process has: index of its first sample, size of the whole batch."""
 
 
-def drop_senders(arriving: Tensor, share: float, part: Part | None = None) -> Tensor:
-    """Drop the spikes of some senders for a whole sample and scale up the others.
+def drop_senders(arriving: Tensor, rate: float, part: Part | None = None) -> Tensor:
+    """Apply dropout to whole senders: drop all spikes of some and scale up the others, per sample.
 
     Args:
         arriving: float (batch, senders, time).
-        share: probability of a sender to be dropped, drawn from torch's global generator.
-        part: the part of a batch that several processes share, which then draw the same; None for
-            a whole batch.
+        rate: probability that a sender is dropped; drawn from torch's global generator.
+        part: the part of the batch in distributed training, where every process draws for the whole
+            batch; None otherwise.
     """
     samples, senders = arriving.shape[:2]
-    first, in_all = part or (0, samples)
-    drawn = torch.rand(in_all, senders, device=arriving.device)[first : first + samples]
-    keep = drawn >= share
-    return arriving * (keep / (1 - share))[..., None]
+    first, batch = part or (0, samples)
+    drawn = torch.rand(batch, senders, device=arriving.device)[first : first + samples]
+    return arriving * ((drawn >= rate) / (1 - rate))[..., None]
 
 
 class LearnedBias(slayer.neuron.norm.MeanOnlyBatchNorm):  # type: ignore[misc]
-    """Add a learned value per channel to what drives the voltage, in SLAYER's units.
+    """Add a learned bias per channel to the input of the voltage, in SLAYER's units.
 
-    lava-dl's `MeanOnlyBatchNorm` subtracts a running mean, whose negative is the bias of the chip.
-    Here that value is a parameter with a gradient, rounded like weights.
+    lava-dl's `MeanOnlyBatchNorm` subtracts a running mean; on the chip the bias is its negative.
+    Here the mean is a trainable parameter, rounded like weights.
 
     Attributes:
         values: the biases before rounding, float (channels,).
@@ -187,17 +187,17 @@ class LearnedBias(slayer.neuron.norm.MeanOnlyBatchNorm):  # type: ignore[misc]
     def __init__(self, num_features: int) -> None:
         torch.nn.Module.__init__(self)
         self.num_features = num_features
-        self.pre_hook_fx: Any = lambda mean: mean  # a neuron puts its own rounding here
+        self.pre_hook_fx: Any = lambda mean: mean  # the neuron sets its rounding here
         self.values = torch.nn.Parameter(torch.zeros(num_features))
 
     @property
     def running_mean(self) -> Tensor:
-        """What is subtracted, before rounding, float (channels,)."""
+        """The mean that is subtracted, before rounding, float (channels,)."""
         return -self.values
 
     @property
     def rounded(self) -> Tensor:
-        """What is added, float (channels,), multiples of 1/32."""
+        """The rounded biases, float (channels,), multiples of 1/32."""
         bias: Tensor = -self.pre_hook_fx(self.running_mean)
         return bias
 
@@ -207,7 +207,7 @@ class LearnedBias(slayer.neuron.norm.MeanOnlyBatchNorm):  # type: ignore[misc]
 
 
 class BiasedRecurrentNeuron(slayer.neuron.cuba.Neuron):  # type: ignore[misc]
-    """A neuron whose current, from step to step, does not include the bias.
+    """Neurons of a recurrent block whose bias does not accumulate in the current.
 
     lava-dl's `Recurrent` runs one step at a time and stores the current after the norm, so that a
     bias would accumulate there. On a chip the bias acts on the voltage alone.
@@ -225,7 +225,7 @@ class BiasedRecurrentNeuron(slayer.neuron.cuba.Neuron):  # type: ignore[misc]
 
 
 _STEPS: Final = (1, 2, 4, 8, 16, 32, 64)
-"""In units of the integer weight; a chip stores the exponent of the step once per layer."""
+"""Candidate steps in units of the integer weight; a chip stores one exponent per layer."""
 
 
 class WeightSteps:
@@ -236,8 +236,8 @@ class WeightSteps:
     gradient passes to the weights inside the range, as with lava-dl's 8 bits.
 
     Args:
-        bits: of a weight.
-        weights: all weights of the layer, which share the step.
+        bits: bits per weight.
+        weights: all weights of the layer; they share the step.
     """
 
     def __init__(self, bits: int, weights: Sequence[Tensor]) -> None:
@@ -268,14 +268,14 @@ CUTOFF: Final = 2.0
 
 
 class SynapticDense(slayer.block.cuba.Dense):  # type: ignore[misc]
-    """A dense block with a learned delay for every synapse.
+    """A dense block with a learned delay per synapse.
 
-    In training, a spike reaches a neuron spread over time. A synapse with delay d and width sigma
-    has the kernel (1 - f) G[m] + f G[m + 1] with m + f = d, m whole, where G[m] is a Gaussian
-    around m steps, cut off at two widths, with sum 1. Its width is sigma, halved until it is m / 2
-    or less. The kernel's mean is then d, it never uses the future, and the gradient of d covers the
-    kernel's width. The width shrinks during training; in the end, and in evaluation mode, every
-    delay is the nearest whole number.
+    In training, spikes are spread over time. A synapse with delay d and width sigma has the kernel
+    (1 - f) G[m] + f G[m + 1], where m is the integer part of d, f its fraction, and G[m] a Gaussian
+    around m steps, cut off at two widths, with sum 1. The width of G[m] is sigma, halved until it
+    is at most m / 2. The kernel is therefore causal, its mean is d, and the gradient of d covers
+    its width. The width shrinks during training; at the end, and in evaluation mode, delays are
+    rounded to whole steps.
 
     Source: Hammouamri, Khalfaoui-Hassani and Masquelier, "Learning delays in spiking neural
     networks using dilated convolutions with learnable spacings" (ICLR 2024), which uses one
@@ -284,7 +284,7 @@ class SynapticDense(slayer.block.cuba.Dense):  # type: ignore[misc]
     Attributes:
         synaptic_delay: float (neurons, senders), 0 to `longest`.
         longest: upper limit of the delays in time steps.
-        width: of the Gaussians in steps; 0 for rounded delays in training too.
+        width: width of the Gaussians in steps; 0 rounds the delays in training, too.
     """
 
     def __init__(
@@ -297,7 +297,7 @@ class SynapticDense(slayer.block.cuba.Dense):  # type: ignore[misc]
 
     @property
     def whole(self) -> bool:
-        """Whether delays are rounded to whole numbers now."""
+        """Whether delays are currently rounded to whole steps."""
         return not self.training or self.width <= 0
 
     def forward(self, spikes: Tensor) -> Tensor:
@@ -307,38 +307,38 @@ class SynapticDense(slayer.block.cuba.Dense):  # type: ignore[misc]
         return delayed
 
     def weighted(self, spikes: Tensor) -> Tensor:
-        """Return the delayed spikes' weighted sums, float (batch, neurons, time)."""
+        """Return the weighted sums of the delayed spikes, float (batch, neurons, time)."""
         weight = self.synapse.pre_hook_fx(self.synapse.weight).flatten(1)
         table = torch.from_numpy(gaussians(0.0 if self.whole else self.width, self.longest))
         table = table.to(weight)
-        before, share = split_delays(self.synaptic_delay, self.longest, whole=self.whole)
-        taps = torch.lerp(table[before], table[before + 1], share[..., None])
+        row, fraction = split_delays(self.synaptic_delay, self.longest, whole=self.whole)
+        taps = torch.lerp(table[row], table[row + 1], fraction[..., None])
         kernel = (weight[..., None] * taps).flip(-1)
         padded = torch.nn.functional.pad(spikes, (table.shape[1] - 1, 0))
         sums = torch.nn.functional.conv1d(padded, kernel)
-        # Whole delays give sums of integers, which some convolutions compute inexactly.
+        # With whole delays the sums are multiples of 1/64; round away inexact convolution.
         return slayer.utils.quantize(sums, step=1 / loihi.SLAYER_SCALE) if self.whole else sums
 
     def whole_delays(self) -> NDArray[np.int64]:
-        """Return the delays as whole numbers, int64 (neurons, senders), 0 without a synapse."""
-        before, _ = split_delays(self.synaptic_delay.detach().cpu(), self.longest, whole=True)
-        delays: NDArray[np.int64] = before.numpy()
+        """Return the rounded delays, int64 (neurons, senders), 0 where there is no synapse."""
+        rounded, _ = split_delays(self.synaptic_delay.detach().cpu(), self.longest, whole=True)
+        delays: NDArray[np.int64] = rounded.numpy()
         if self.mask is not None:
             delays = delays * (self.mask.flatten(1).cpu().numpy() != 0)
         return delays
 
 
 def split_delays(delays: Tensor, longest: int, *, whole: bool) -> tuple[Tensor, Tensor]:
-    """Return the row of the table before each delay, int64, and the share of the row after it."""
+    """Split delays into the lower row of the table, int64, and the weight of the next row, 0..1."""
     clamped = delays.clamp(0, longest)
     if whole:
         return torch.floor(clamped.detach() + 0.5).long(), 0 * clamped
-    before = torch.floor(clamped.detach()).clamp_(max=longest - 1)
-    return before.long(), clamped - before
+    row = torch.floor(clamped.detach()).clamp_(max=longest - 1)
+    return row.long(), clamped - row
 
 
 def widths(width: float) -> list[float]:
-    """Return the widths of all Gaussians: this one, halved until a single step is left, and 0."""
+    """Return the widths in use: `width`, halved until it covers a single step, and 0."""
     found = []
     while int(CUTOFF * width) > 0:
         found.append(width)
@@ -352,7 +352,7 @@ def width_index(of: Sequence[float], delay: int) -> int:
 
 
 def gaussian(width: float) -> NDArray[np.float64]:
-    """Return the taps of a Gaussian around its middle, cut off, with sum 1."""
+    """Return the taps of a centered Gaussian, cut off, with sum 1."""
     reach = int(CUTOFF * width)
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (width or 1)) ** 2)
     normed: NDArray[np.float64] = taps / taps.sum()
@@ -363,11 +363,11 @@ def gaussians(width: float, longest: int) -> NDArray[np.float32]:
     """Return the kernel around every whole delay.
 
     Args:
-        width: of the Gaussians; 0 for one tap each.
-        longest: delay of the last row but one; a row for the step after it follows.
+        width: width of the Gaussians; 0 for a single tap.
+        longest: the longest delay; the table has rows for 0 to longest + 1.
 
     Returns:
-        float32 (longest + 2, taps): the weight of a spike this many steps later, rows of sum 1.
+        float32 (longest + 2, taps): the weight of a spike after 0, 1, ... steps; rows have sum 1.
     """
     levels = widths(width)
     table = np.zeros((longest + 2, longest + 2 + int(CUTOFF * width)))
@@ -377,7 +377,7 @@ def gaussians(width: float, longest: int) -> NDArray[np.float32]:
     return table.astype(np.float32)
 
 
-# Blocks from their description
+# Build blocks from their description
 
 _FULL_BITS = 8
 
@@ -398,18 +398,18 @@ def build_blocks(architecture: Architecture) -> list[Any]:
 def _block(architecture: Architecture, layer: LayerSpec, before: Shape, after: Shape) -> Any:
     """Return a complete block; lava-dl leaves its shapes open until a first forward pass."""
     axonal = layer.delays == "axonal"
-    block = _MAKERS[layer.kind](layer, before, after)
+    block = _BUILDERS[layer.kind](layer, before, after)
     if axonal:
         block.delay.max_delay = layer.max_delay
-    taken = before if layer.kind == "conv" else (math.prod(before),)
+    input_shape = before if layer.kind == "conv" else (math.prod(before),)
     with torch.no_grad():
-        block(torch.zeros(1, *taken, 1))
+        block(torch.zeros(1, *input_shape, 1))
     start = min(architecture.delay_init_max, layer.max_delay)
     if axonal:
         block.delay.delay.data = start * torch.rand(after[0])
     if isinstance(block, SynapticDense):
         block.synaptic_delay.data = start * torch.rand(block.synaptic_delay.shape)
-    if layer.weight_bits != _FULL_BITS:  # lava-dl's own rounding has 8
+    if layer.weight_bits != _FULL_BITS:  # lava-dl's rounding
         steps = WeightSteps(layer.weight_bits, synapse_weights(block))
         for synapse in synapses(block).values():
             synapse.pre_hook_fx = steps
@@ -417,7 +417,7 @@ def _block(architecture: Architecture, layer: LayerSpec, before: Shape, after: S
 
 
 def _neuron(layer: LayerSpec, channels: int) -> dict[str, Any]:
-    """Return the parameters of a block's neurons, a new dict each time, since blocks change it."""
+    """Return the parameters of a block's neurons, in a new dict, since blocks modify it."""
     neuron: dict[str, Any] = {
         "threshold": layer.threshold,
         "current_decay": layer.current_decay,
@@ -432,7 +432,7 @@ def _neuron(layer: LayerSpec, channels: int) -> dict[str, Any]:
     if layer.learn_decays == "neuron":
         neuron["shared_param"] = False
         for name in ("current_decay", "voltage_decay"):
-            neuron[name] = (neuron[name], neuron[name])  # lava-dl would spread a single one
+            neuron[name] = (neuron[name], neuron[name])  # lava-dl draws values from this range
     return neuron
 
 
@@ -448,13 +448,13 @@ def _dense(layer: LayerSpec, before: Shape, after: Shape) -> Any:
         block = DENSE(neuron, senders, neurons, **parameters)
     if block.mask is not None:
         weight, mask = block.synapse.weight, block.mask
-        weight.data *= mask / math.sqrt(float(mask.mean()))  # keeps the variance of the sums
+        weight.data *= mask / math.sqrt(float(mask.mean()))  # preserves the variance of the sums
         weight.register_hook(lambda grad: grad * block.mask)
     return block
 
 
 def _mask(connected: int, senders: int, neurons: int) -> Tensor:
-    """Return which synapses exist, float (neurons, senders), 0 or 1; as many for each neuron."""
+    """Return a random mask of synapses, float (neurons, senders), equally many per neuron."""
     chosen = torch.rand(neurons, senders).argsort(1)[:, :connected]
     return torch.zeros(neurons, senders).scatter_(1, chosen, 1.0)
 
@@ -482,19 +482,20 @@ def _conv(layer: LayerSpec, before: Shape, after: Shape) -> Any:
     )
 
 
-_MAKERS = {"dense": _dense, "recurrent": _recurrent, "conv": _conv}
+_BUILDERS = {"dense": _dense, "recurrent": _recurrent, "conv": _conv}
 
 
-# Spikes by lava-dl's own dynamics, in the time steps of a chip
+# Run blocks in lava-dl's dynamics, with the timing of a chip
 
 
 def layer_spikes(network: Any, spikes: Tensor) -> list[Tensor]:
-    """Return the spikes of every layer before its axonal delays, as Lava's `s_out`.
+    """Return the spikes of every layer before its axonal delays, like Lava's `s_out`.
 
-    A chip starts every sample from cleared state, and its biases act from the first step on, one
-    step before the first input has passed the first layer. SLAYER's layers start together with the
-    input, and its `Recurrent` block keeps the states of the batch before. So this prepends one
-    silent step to the input, removes the first step of the outputs, and clears the states.
+    On a chip every sample starts from cleared state, and biases act from the first step on, one
+    step before the first input has passed the first layer. SLAYER's layers start with the input,
+    and its `Recurrent` block starts from the state after the previous batch. So this function
+    prepends one silent step to the input, removes the first step of the outputs, and clears the
+    states.
 
     Args:
         network: any torch module with a list `blocks` that `models.quantize.quantize` takes; in
@@ -506,9 +507,9 @@ def layer_spikes(network: Any, spikes: Tensor) -> list[Tensor]:
         float (batch, neurons, time) of every block with neurons.
     """
     first = network.blocks[0]
-    takes_a_step = isinstance(first, INPUT) and first.neuron is not None
-    # Input neurons take a step in SLAYER and none on a chip: that is the step for the others.
-    arriving = torch.nn.functional.pad(spikes, (0, 1) if takes_a_step else (1, 0))
+    input_neurons = isinstance(first, INPUT) and first.neuron is not None
+    # Input neurons delay spikes by one step in SLAYER and not on a chip; that is the silent step.
+    arriving = torch.nn.functional.pad(spikes, (0, 1) if input_neurons else (1, 0))
     return [emitted.flatten(1, -2)[..., 1:] for emitted in _run(network.blocks, arriving)]
 
 
@@ -522,11 +523,11 @@ def _run(blocks: Any, arriving: Tensor) -> Iterator[Tensor]:
 
 
 def emit(block: Any, arriving: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the spikes of one block with neurons before and after its axonal delays."""
+    """Return the spikes of a block with neurons, before and after its axonal delays."""
     if isinstance(block, INPUT):
-        fired = _driven(block, arriving)
+        fired = _input_spikes(block, arriving)
     elif isinstance(block, RECURRENT):
-        fired = _fed_back(block, arriving)
+        fired = _recurrent_spikes(block, arriving)
     elif isinstance(block, SynapticDense):
         fired = block.neuron(block.weighted(arriving))
     else:
@@ -537,7 +538,7 @@ def emit(block: Any, arriving: Tensor) -> tuple[Tensor, Tensor]:
     return emitted, emitted if block.delay is None else block.delay(emitted)
 
 
-def _driven(block: Any, values: Tensor) -> Tensor:
+def _input_spikes(block: Any, values: Tensor) -> Tensor:
     drive = block.pre_hook_fx(values)
     if block.weight is not None:
         drive = drive * block.pre_hook_fx(block.weight)
@@ -547,7 +548,7 @@ def _driven(block: Any, values: Tensor) -> Tensor:
     return spikes
 
 
-def _fed_back(block: Any, arriving: Tensor) -> Tensor:
+def _recurrent_spikes(block: Any, arriving: Tensor) -> Tensor:
     """Run a recurrent block from cleared state and restore its state afterwards."""
     neuron = block.neuron
     states = neuron.current_state, neuron.voltage_state

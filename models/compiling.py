@@ -1,8 +1,8 @@
-"""Compile functions with numba, and cache the result on disk until a source file changes.
+"""Compile functions with numba, with a disk cache that depends on all source files.
 
-numba's own cache compares the file of the function only, not the files of the functions that it
-calls, so an update of one file could leave stale machine code in another. Here the contents of all
-files beside a function and in `models` count.
+numba's own cache checks the file of the function only, not the files of the functions that it
+calls, so a change of those would leave stale machine code in the cache. This cache is invalidated
+by any change in the function's folder or in `models`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numba import njit
 
 
 def compile_kernel(function: Any, **options: Any) -> Any:
-    """Return the function, compiled on its first call and without bounds checks.
+    """Return the function, compiled on its first call, without bounds checks.
 
     Args:
         function: to compile.
         options: further options of `numba.njit`.
     """
     dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-    # None where numba is told not to compile, or finds no folder for its cache.
+    # None if numba is disabled or finds no folder for its cache.
     cache = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if cache is not None:  # its version is compared before the rest of a file is unpickled
+    if cache is not None:  # the version is checked before the rest of a cache file is unpickled
         sources = sources_digest(Path(function.__code__.co_filename).parent)
         cache._version = f"{cache._version}, {sources}"
     return dispatcher

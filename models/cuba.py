@@ -1,7 +1,7 @@
 """The equations of Loihi's current-based leaky integrate-and-fire neuron, in integers.
 
-Compiled by numba for the simulator and the training kernels; called from plain Python they work on
-single numbers.
+numba compiles them for the simulator and the training kernels. Called from Python they take single
+numbers.
 
 Source: `lava.proc.lif.models.PyLifModelBitAcc` (lava-nc 0.10.0), which they match bit for bit.
 """
@@ -24,20 +24,20 @@ _VOLTAGE_MAX = np.int32(loihi.VOLTAGE_MAX)
 
 
 @compile_kernel
-def decay(state: Any, kept: Any) -> Any:
-    """Return sign(state) * ((|state| * kept) >> 12), rounded toward zero.
+def decay(state: Any, factor: Any) -> Any:
+    """Return sign(state) * ((|state| * factor) >> 12), rounded toward zero.
 
-    The product of 24 and 13 bits would need 64; with |state| = high * 4096 + low it is
-    high * kept + ((low * kept) >> 12), which fits 32.
+    The product of 24 and 13 bits would need int64. With |state| = high * 4096 + low the result is
+    high * factor + ((low * factor) >> 12), which needs int32 only.
 
     Args:
         state: int32, |state| <= 2^23.
-        kept: int32, 4096 minus the decay, 0..4096.
+        factor: int32, 4096 minus the decay, 0..4096.
     """
     sign = int32(state >> 31)
     size = int32(int32(state ^ sign) - sign)
-    high = int32(int32(size >> _SHIFT) * kept)
-    low = int32(int32(int32(size & _LOW) * kept) >> _SHIFT)
+    high = int32(int32(size >> _SHIFT) * factor)
+    low = int32(int32(int32(size & _LOW) * factor) >> _SHIFT)
     return int32(int32(int32(high + low) ^ sign) - sign)
 
 

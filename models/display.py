@@ -1,7 +1,7 @@
-"""How objects show themselves: short text, and HTML in a notebook.
+"""Display objects: as short text, and as HTML in a notebook.
 
-The HTML of a type comes from a function in a later folder. `HTML` names it as text, so that no
-import points that way; `neurodeploy/__init__.py` fills it.
+The functions that return HTML lie in packages which depend on this one. `HTML` holds their names,
+so that this module need not import them; `neurodeploy/__init__.py` fills it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ HTML: Final[dict[str, str]] = {}
 SAVE: Final[list[str]] = []
 """The "module:function" that writes a network to a file."""
 ITEMS: Final = 6
-"""Items of a sequence or mapping that a text shows."""
+"""Maximum number of items of a sequence or mapping in a text."""
 LETTERS: Final = 200
-"""Length limit of the text of one value."""
+"""Maximum length of the text of one value."""
 
 
-def named(path: str) -> Any:
+def import_function(path: str) -> Any:
     """Return the function that "module:function" names."""
     module, _, function = path.partition(":")
     return getattr(import_module(module), function)
@@ -50,9 +50,9 @@ def value_text(value: Any) -> str:
 
 
 class Shown:
-    """A dataclass with a short `repr` that shows itself in a notebook.
+    """Base class of dataclasses with a short `repr` and an HTML display in notebooks.
 
-    Pass `repr=False` to `dataclass`, which otherwise writes a `__repr__` of its own.
+    Pass `repr=False` to `dataclass`, which otherwise generates its own `__repr__`.
     """
 
     def __repr__(self) -> str:
@@ -68,6 +68,6 @@ class Shown:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.init}  # type: ignore[arg-type]
 
     def _repr_html_(self) -> str | None:
-        """Return the HTML of the type, None (a notebook then shows the text) where it has none."""
+        """Return the HTML of the object, or None, for which a notebook shows the text."""
         path = HTML.get(type(self).__name__)
-        return None if path is None else str(named(path)(self))
+        return None if path is None else str(import_function(path)(self))

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 OVERRIDES: Final = Path(__file__).parents[1] / "lava-overrides.txt"
-"""What `uv pip install --override` needs to install Lava beside current packages."""
+"""The overrides file with which `uv pip install` installs Lava beside current packages."""
 
 EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -27,7 +27,7 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
         "tensorboard": "tensorboard",
     }
 )
-"""Module -> the extra that installs it."""
+"""Module -> the extra of neurodeploy that installs it."""
 
 
 class InputError(ValueError):
@@ -70,7 +70,7 @@ class DesignRuleError(InputError):
 
 
 class BackendError(RuntimeError):
-    """A backend could not run: no hardware, a time limit, an error of its own.
+    """A backend could not run: no hardware, the time limit exceeded, or an error in the backend.
 
     Examples:
         >>> neurodeploy.simulate(network, spikes, backend="loihi2")
@@ -83,11 +83,11 @@ def require(purpose: str, *modules: str) -> None:
     """Check that modules are installed, without importing them.
 
     Args:
-        purpose: what needs them; the subject of the message's sentence.
+        purpose: what needs the modules; starts the message.
         modules: keys of `EXTRAS`.
 
     Raises:
-        MissingPackageError: names the first that is not installed and how to install it.
+        MissingPackageError: names the first missing module and how to install it.
     """
     for module in modules:
         if not is_installed(module):
@@ -110,26 +110,26 @@ def is_installed(module: str) -> bool:
 
 def install_commands(requirement: str, *options: str) -> str:
     """Return the commands that install a requirement with pip and with uv, joined by "or"."""
-    words = shlex.join([*options, requirement])
-    return f"`pip install {words}` or `uv pip install {words}`"
+    arguments = shlex.join([*options, requirement])
+    return f"`pip install {arguments}` or `uv pip install {arguments}`"
 
 
 def extra_commands(extra: str) -> str:
     """Return the commands that add an extra to the installed neurodeploy, joined by "or".
 
-    They name its version, since PyPI has another project called neurodeploy, which pip and uv could
-    install instead.
+    They pin the installed version, since PyPI has another project called neurodeploy, which pip
+    and uv could install instead.
     """
-    from importlib import metadata  # takes as long to import as all of this module
+    from importlib import metadata  # slow to import, and needed in messages only
 
     try:
-        wanted = f"neurodeploy[{extra}]=={metadata.version('neurodeploy')}"
-    except metadata.PackageNotFoundError:  # run from its folder
-        wanted = f"{OVERRIDES.parents[1]}[{extra}]"
+        requirement = f"neurodeploy[{extra}]=={metadata.version('neurodeploy')}"
+    except metadata.PackageNotFoundError:  # imported from a checkout, not installed
+        requirement = f"{OVERRIDES.parents[1]}[{extra}]"
     if extra != "lava":
-        return install_commands(wanted)
-    words = shlex.quote(wanted)
-    with_uv = f"`uv pip install --override {shlex.quote(str(OVERRIDES))} {words}`"
+        return install_commands(requirement)
+    quoted = shlex.quote(requirement)
+    with_uv = f"`uv pip install --override {shlex.quote(str(OVERRIDES))} {quoted}`"
     if sys.version_info >= (3, 11):
-        return f"{with_uv} (pip refuses Lava on Python 3.11 and later; `pip install uv` brings uv)"
-    return f"`pip install {words}` or {with_uv}"
+        return f"{with_uv} (pip refuses Lava on Python 3.11 and later; `pip install uv` adds uv)"
+    return f"`pip install {quoted}` or {with_uv}"

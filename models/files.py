@@ -1,4 +1,4 @@
-"""Files: what a path leads to, and files that are replaced as a whole or not at all."""
+"""Files: check paths, and replace files atomically."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from neurodeploy.models.errors import InputError
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
 ZIP: Final = b"PK"
-"""How a netx file and a checkpoint of torch begin."""
+"""First bytes of netx files (HDF5) and of PyTorch checkpoints (ZIP)."""
 
 REPORT_PAGE: Final = "report.html"
-"""The page that `deploy` writes into a run's folder."""
+"""Name of the HTML report that `deploy` writes into the run folder."""
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_all(contents: Mapping[Path, bytes]) -> None:
-    """Write files that belong together: all of them are replaced, or none.
+    """Write files that belong together: either all are replaced or none is.
 
     Raises:
         InputError: when one cannot be written; the message names it.
@@ -58,7 +58,7 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
             for path, content in contents.items():
                 temporary = stack.enter_context(replacing(path))
                 temporary.write_bytes(content)
-                _flush(temporary)  # find a full disk before the first is renamed
+                _flush(temporary)  # fails on a full disk, before any file is renamed
     except InputError as error:
         if len(contents) == 1:
             raise
@@ -112,11 +112,11 @@ def _umask() -> int:
 
 
 def kind(path: Path) -> str:
-    """Return what a path leads to: "file", "folder", "other", or "" for nothing.
+    """Return what is at a path: "file", "folder", "other", or "" if it does not exist.
 
     Raises:
-        InputError: when the path cannot be followed: a name too long, a folder without permission,
-            a circle of links.
+        InputError: when the path cannot be accessed: a name is too long, a folder has no read
+            permission, or symbolic links form a loop.
     """
     try:
         mode = os.stat(path).st_mode
@@ -124,13 +124,13 @@ def kind(path: Path) -> str:
         return ""
     except OSError as error:
         raise InputError(
-            f"{path} cannot be looked up ({error.strerror}); give another path"
+            f"{path} cannot be accessed ({error.strerror}); give another path"
         ) from None
     return "file" if S_ISREG(mode) else "folder" if S_ISDIR(mode) else "other"
 
 
 def check_file(path: Path, way_out: str) -> None:
-    """Raise InputError, ending with `way_out`, unless the path leads to a regular file."""
+    """Raise InputError, whose message ends with `way_out`, unless the path is a regular file."""
     wrong = {"": "does not exist", "folder": "is a folder", "other": "is not a regular file"}
     found = kind(path)
     if found != "file":
@@ -138,5 +138,5 @@ def check_file(path: Path, way_out: str) -> None:
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Return whether two paths lead to the same existing file; raises like `kind`."""
+    """Return whether two paths are the same existing file; raises like `kind`."""
     return bool(kind(one) and kind(other)) and os.path.samefile(one, other)

@@ -1,11 +1,11 @@
-"""Import Lava on Python 3.11 and later, and turn arrays to its order of axes and back.
+"""Import Lava on Python 3.11 and later, and convert arrays to and from its order of axes.
 
 `lava.magma.compiler.var_model` (lava-nc 0.10.0) has a dataclass whose default is an instance of
 another dataclass. Python 3.11 refuses such a default unless its class can be hashed, so that one
 module is imported with `dataclass(unsafe_hash=True)`. Python 3.10 does not need this.
 
 `lava.magma.runtime.message_infrastructure.multiprocessing` sets the start method of processes to
-"fork" while it is imported, and fails where it is set already: a progress bar of tqdm sets it.
+"fork" on import, and fails if it is set already, as it is by tqdm's progress bars.
 
 Images are (width, height, channels) in Lava and (channels, height, width) here.
 """
@@ -42,7 +42,7 @@ def prepare() -> None:
 
 
 def _import_processes() -> None:
-    """Import the module that sets the start method to what it already is."""
+    """Import the module without the call that sets the start method, which is set already."""
     original = multiprocessing.set_start_method
     multiprocessing.set_start_method = lambda *args, **kwargs: None
     try:

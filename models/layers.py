@@ -1,7 +1,7 @@
-"""The layers of an integer network: synapses, delays and the neurons that they drive, as data.
+"""The layers of an integer network as data: synapses, delays and neurons.
 
-Neurons of an image layer are numbered through (channel, height, width), the last fastest, so that a
-flattened layer has the same neurons in the same order.
+The neurons of an image layer are numbered in C order of (channels, height, width), so that
+flattening keeps their order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models import loihi
-from neurodeploy.models.arrays import IntArray, check_range, read_only, whole
+from neurodeploy.models.arrays import IntArray, check_range, checked_integer, read_only
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
@@ -48,7 +48,7 @@ def _check_fan_in(inputs: int) -> None:
 
 def _delay(values: IntArray, shape: Shape, name: str) -> IntArray:
     delay = read_only(values, np.int64, name)
-    if delay.ndim < 2:  # one for all, or one per input
+    if delay.ndim < 2:  # shared, or one per input
         delay = np.atleast_2d(delay)
     if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, shape)):
         raise InputError(
@@ -91,7 +91,7 @@ def _no_delay() -> IntArray:
 
 
 class _Layer(Shown):
-    """What every kind of layer has beside its own `shape` and `input_shape`."""
+    """Base class of layers, which define `shape` and `input_shape`."""
 
     neuron: Any
     shape: Any
@@ -104,12 +104,12 @@ class _Layer(Shown):
 
     @property
     def inputs(self) -> int:
-        """Number of neurons or input channels before this layer."""
+        """Number of neurons of the previous layer, or of input channels."""
         return math.prod(self.input_shape)
 
     @property
     def delay_kind(self) -> DelayKind:
-        """Kind of the delays of arriving spikes."""
+        """Kind of the delays of the input spikes."""
         return "none"
 
     @property
@@ -119,7 +119,7 @@ class _Layer(Shown):
 
 
 class _MatrixLayer(_Layer):
-    """What dense layers have in common."""
+    """Base class of dense layers."""
 
     weight: IntArray
     delay: IntArray
@@ -136,7 +136,7 @@ class _MatrixLayer(_Layer):
 
     @property
     def delay_kind(self) -> DelayKind:
-        """Kind of the delays of arriving spikes; see `DenseLayer.delay`."""
+        """Kind of the delays; see `DenseLayer.delay`."""
         return _kind(self.delay)
 
     @property
@@ -149,8 +149,8 @@ class _MatrixLayer(_Layer):
 class InputLayer(_Layer):
     """Neurons driven by the input: CUBA LIF neurons through their bias, delta neurons directly.
 
-    An input value x becomes scale * x + offset (netx's `weight` and `bias` of an input layer). The
-    layer adds no time step.
+    An input value x becomes scale * x + offset (netx's `weight` and `bias` of an input layer). This
+    layer does not delay its input by a time step.
 
     Attributes:
         neuron: CUBA LIF neurons without a bias, or delta neurons.
@@ -180,8 +180,8 @@ class InputLayer(_Layer):
         _set(
             self,
             shape=_shape(self.shape, (1, 2, 3), "shape"),
-            scale=whole(self.scale, -limit, limit, "scale"),
-            offset=whole(self.offset, -limit, limit, "offset"),
+            scale=checked_integer(self.scale, -limit, limit, "scale"),
+            offset=checked_integer(self.offset, -limit, limit, "offset"),
         )
         _check_neuron(self.neuron, self.shape)
 
@@ -197,9 +197,9 @@ class DenseLayer(_MatrixLayer):
 
     Attributes:
         weight: int16 array (neurons, inputs), -256..255.
-        neuron: driven by the weighted spikes.
-        delay: int8 array that broadcasts to `weight`, 0..62 time steps on top of the one step that
-            every layer takes. 0: none; (1, inputs) or (inputs,): axonal, one per input;
+        neuron: the neurons.
+        delay: int8 array that broadcasts to `weight`, 0..62 time steps in addition to the one step
+            of every layer. 0: none; (1, inputs) or (inputs,): axonal, one per input;
             (neurons, 1): dendritic, one per neuron; (neurons, inputs): synaptic, one per synapse.
 
     Examples:
@@ -230,9 +230,9 @@ class RecurrentLayer(_MatrixLayer):
     Attributes:
         weight: int16 array (neurons, inputs), -256..255.
         recurrent: int16 array (neurons, neurons), -256..255, weights of the layer's own spikes.
-        neuron: driven by the weighted spikes.
-        delay: of arriving spikes, as in `DenseLayer`.
-        recurrent_delay: of the layer's own spikes, int8 array that broadcasts to `recurrent`.
+        neuron: the neurons.
+        delay: delays of the input spikes, as in `DenseLayer`.
+        recurrent_delay: delays of the layer's own spikes, int8, broadcasts to `recurrent`.
 
     Examples:
         >>> neuron = neurodeploy.CubaLif(current_decay=1024, voltage_decay=128, threshold=64)
@@ -259,11 +259,10 @@ class RecurrentLayer(_MatrixLayer):
     recurrent_delay: IntArray = field(default_factory=_no_delay)
 
     def __post_init__(self) -> None:
-        for name, delays in (("weight", "delay"), ("recurrent", "recurrent_delay")):
+        for name, delay_name in (("weight", "delay"), ("recurrent", "recurrent_delay")):
             matrix = _matrix(getattr(self, name), name)
-            _set(
-                self, **{name: matrix, delays: _delay(getattr(self, delays), matrix.shape, delays)}
-            )
+            delay = _delay(getattr(self, delay_name), matrix.shape, delay_name)
+            _set(self, **{name: matrix, delay_name: delay})
         neurons = len(self.weight)
         if self.recurrent.shape != (neurons, neurons):
             raise InputError(
@@ -274,7 +273,7 @@ class RecurrentLayer(_MatrixLayer):
 
     @property
     def delay_kind(self) -> DelayKind:
-        """Kind of the delays of arriving spikes, or of the layer's own where those have none."""
+        """Kind of the delays of the input spikes or, if they have none, of recurrent spikes."""
         return _kind(self.delay if self.delay.any() else self.recurrent_delay)
 
     @property
@@ -291,9 +290,9 @@ class ConvLayer(_Layer):
         weight: int16 array (channels, input channels / groups, kernel height, kernel width),
             -256..255.
         input_shape: (input channels, height, width).
-        neuron: driven by the weighted spikes.
-        stride: steps of the kernel, (height, width).
-        padding: rows and columns of zeros around the input, (height, width).
+        neuron: the neurons.
+        stride: stride of the kernel, (height, width).
+        padding: zeros added on each side of the input, (height, width).
         dilation: spacing of the kernel's rows and columns, (height, width).
         groups: number of groups of input and output channels, each connected only within itself.
 
@@ -340,7 +339,7 @@ class ConvLayer(_Layer):
             stride=_pair(self.stride, 1, "stride"),
             padding=_pair(self.padding, 0, "padding"),
             dilation=_pair(self.dilation, 1, "dilation"),
-            groups=whole(self.groups, 1, len(weight), "groups"),
+            groups=checked_integer(self.groups, 1, len(weight), "groups"),
         )
         self._check_channels()
         if min(self.shape) < 1:
@@ -385,15 +384,15 @@ LAYERS: Final[dict[type[Layer], str]] = {
     RecurrentLayer: "recurrent dense",
     ConvLayer: "convolution",
 }
-"""Every kind of layer with neurons, and its name in texts."""
+"""Layer types, and their names in messages and reports."""
 
 
-def each_neuron(values: IntArray, shape: Shape) -> NDArray[Any]:
+def per_neuron(values: IntArray, shape: Shape) -> NDArray[Any]:
     """Return a parameter of a layer's neurons as one value per neuron, (neurons,).
 
     Args:
-        values: one value for all, one per channel of an image layer, or one per neuron.
-        shape: of the layer.
+        values: one shared value, one per channel of an image layer, or one per neuron.
+        shape: shape of the layer.
     """
     if values.size == shape[0]:
         values = np.repeat(values, math.prod(shape[1:]))
@@ -408,7 +407,7 @@ def weights_of(layer: Layer) -> tuple[IntArray, ...]:
 
 
 def max_delay(layer: Layer) -> int:
-    """Return the longest delay of a spike that reaches the layer, in time steps."""
+    """Return the longest delay of a layer in time steps."""
     if isinstance(layer, RecurrentLayer):
         return int(max(layer.delay.max(), layer.recurrent_delay.max()))
     return int(layer.delay.max()) if isinstance(layer, DenseLayer) else 0
@@ -420,13 +419,13 @@ def fan_out(layer: Layer) -> NDArray[np.int64]:
         return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
         return np.full(layer.inputs, layer.neurons, np.int64)
-    rows, columns = (_uses(layer, axis) for axis in (0, 1))
+    rows, columns = (_reads(layer, axis) for axis in (0, 1))
     pixels = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
     return np.tile(pixels, layer.input_shape[0])
 
 
-def _uses(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
-    """Return how many pairs of a kernel row and an output row (or column) read each input row."""
+def _reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
+    """Return how often the kernel reads each input row (axis 0) or column (1), int64 (size,)."""
     outputs = np.arange(layer.shape[1 + axis])[:, None] * layer.stride[axis] - layer.padding[axis]
     reads = outputs + np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]
     size = layer.input_shape[1 + axis]

@@ -1,10 +1,10 @@
-"""Widths and limits of Loihi's arithmetic, with their source.
+"""Bit widths and limits of Loihi's arithmetic, with their sources.
 
 They hold for Loihi 1, Loihi 2 and Lava's fixed-point models. What differs between chips (cores,
 memory, energy) is data in `hw_sim/chips/costs/`.
 
 Source: `lava.proc.lif.models.AbstractPyLifModelFixed`, `lava.lib.dl.netx.hdf5` and
-`lava.lib.dl.slayer.neuron.cuba` (lava-nc 0.10.0, lava-dl 0.6.0) unless said otherwise.
+`lava.lib.dl.slayer.neuron.cuba` (lava-nc 0.10.0, lava-dl 0.6.0) unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ DECAY_SHIFT: Final = 12
 """Decays are fractions in units of 1/4096: a product is shifted right by 12 bits."""
 
 DECAY_ONE: Final = 1 << DECAY_SHIFT
-"""The decay that keeps nothing; decays range over 0..4096."""
+"""The largest decay, with which a state is lost in one step; decays range over 0..4096."""
 
 ACTIVATION_SHIFT: Final = 6
-"""Weighted sums and thresholds are shifted left by 6 bits before they are added to a state."""
+"""Weighted sums, biases and thresholds are shifted left by 6 bits to the scale of the states."""
 
 STATE_BITS: Final = 24
 """Current u and voltage v are 24 bits wide, sign included."""
@@ -31,7 +31,7 @@ VOLTAGE_MAX: Final = CURRENT_LIMIT - 1
 
 WEIGHT_MIN: Final = -256
 WEIGHT_MAX: Final = 255
-"""Weights as stored: an 8-bit mantissa and one exponent bit. SLAYER's are even, -256..254."""
+"""Range of stored weights: an 8-bit mantissa and one exponent bit. SLAYER's: even, -256..254."""
 
 WEIGHT_STEP: Final = 2
 """SLAYER's 8-bit weights are multiples of two (`Neuron.quantize_8bit`)."""
@@ -43,18 +43,18 @@ SLAYER_WEIGHT_MAX: Final = 254
 """The largest weight that SLAYER's 8-bit quantizer yields."""
 
 SLAYER_THRESHOLD_LIMIT: Final = 64.0
-"""From this threshold on float32 loses SLAYER's epsilon, and neurons fire at v == threshold."""
+"""From this threshold on, float32 loses SLAYER's epsilon, and neurons fire at v == threshold."""
 
 THRESHOLD_MAX: Final = (1 << 17) - 1
 """A threshold mantissa has 17 bits."""
 
 THRESHOLD_NEVER: Final = 1 << 17
-"""One more than a mantissa holds, which no voltage exceeds: lava-dl writes an integrator that never
-fires this way (or as (1 << 18) - 1, which does the same)."""
+"""One more than the largest mantissa; no voltage exceeds it. lava-dl writes an integrator that
+never fires with this threshold (or with (1 << 18) - 1, to the same effect)."""
 
 BIAS_MIN: Final = -(1 << 12)
 BIAS_MAX: Final = (1 << 12) - 1
-"""A bias mantissa of a CUBA LIF neuron has 13 bits; netx shifts it by `ACTIVATION_SHIFT` too."""
+"""A bias mantissa of a CUBA LIF neuron has 13 bits."""
 
 SIGMA_BIAS_MIN: Final = -(1 << 15)
 SIGMA_BIAS_MAX: Final = (1 << 15) - 1
@@ -62,7 +62,7 @@ SIGMA_BIAS_MAX: Final = (1 << 15) - 1
 
 SPIKE_EXP: Final = 6
 STATE_EXP: Final = 6
-"""Binary places of the graded spikes and the states of sigma-delta neurons, as netx sets them."""
+"""Fractional bits of the graded spikes and the states of sigma-delta neurons, as netx sets them."""
 
 EXPONENT_MAX: Final = 7
 """`spike_exp` and `state_exp` have 3 bits."""

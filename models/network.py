@@ -1,4 +1,4 @@
-"""The integer network that every exporter, simulator and report reads.
+"""The integer network that exporters, simulators and reports take.
 
 A `QuantizedNetwork` is immutable data: frozen layers, integers only, read-only arrays, validated at
 construction.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 
 from neurodeploy.models import display, loihi
-from neurodeploy.models.arrays import whole
+from neurodeploy.models.arrays import checked_integer
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import (
@@ -42,14 +42,14 @@ __all__ = [
 ]  # fmt: skip
 
 LAYERS_SHOWN: Final = 8
-"""Layers in the `repr` of a network."""
+"""Maximum number of layers in the `repr` of a network."""
 
 Readout: TypeAlias = Literal["spikes", "voltage", "values"]
 
 
 @dataclass(frozen=True, repr=False)
 class TaskDescription(Shown):
-    """What a network was trained for: enough to encode new signals and to read its predictions.
+    """The task that a network was trained for: how to encode signals and interpret outputs.
 
     Attributes:
         name: key of the task registry, or "" when unknown.
@@ -92,7 +92,7 @@ class TaskDescription(Shown):
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> TaskDescription:
-        """Return the task that `as_dict` described, in this release or an earlier one.
+        """Return the task from the output of `as_dict`, of this or an earlier release.
 
         Raises:
             InputError: when a field is missing, unknown or of another type.
@@ -108,19 +108,18 @@ class TaskDescription(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QuantizedNetwork(Shown):
-    """A spiking network of integers whose layers follow one another.
+    """A feed-forward spiking network with integer parameters.
 
     Attributes:
         layers: in the order of the data; the inputs of a layer are the neurons of the one before.
         task: what the network was trained for.
-        provenance: how it was made (versions, seed, source), as JSON values; not in the digest.
-        input_shape: (channels,) or (channels, height, width); the first layer's by default.
+        provenance: origin of the network (versions, seed, source) as JSON; not in the digest.
+        input_shape: (channels,) or (channels, height, width); that of the first layer by default.
         message_bits: bits of graded input spikes, up to 24; 0 for binary spikes.
         neurons_per_output: consecutive output neurons whose mean is one output, as in lava-dl's
             `average` layer.
 
-    Each layer takes one time step of `task.dt_ms` milliseconds; where that is None, figures per
-    second are unknown.
+    A time step lasts `task.dt_ms` milliseconds; if that is None, rates per second are unknown.
 
     Examples:
         From arrays:
@@ -169,9 +168,10 @@ class QuantizedNetwork(Shown):
         _check_chain(self.layers)
         shape = tuple(self.input_shape) or tuple(self.layers[0].input_shape)
         object.__setattr__(self, "input_shape", shape)
-        bits = whole(self.message_bits, 0, loihi.MESSAGE_BITS_MAX, "message_bits")
+        bits = checked_integer(self.message_bits, 0, loihi.MESSAGE_BITS_MAX, "message_bits")
         object.__setattr__(self, "message_bits", bits)
-        size = whole(self.neurons_per_output, 1, self.layers[-1].neurons, "neurons_per_output")
+        last = self.layers[-1].neurons
+        size = checked_integer(self.neurons_per_output, 1, last, "neurons_per_output")
         object.__setattr__(self, "neurons_per_output", size)
         self._check_ends()
 
@@ -184,7 +184,10 @@ class QuantizedNetwork(Shown):
         lines = [
             f"QuantizedNetwork({name}input {shape}, {self.outputs:,} outputs, {neurons:,} neurons, "
             f"{weights:,} weights)",
-            *(f"  {index} {line_of(x)}" for index, x in enumerate(self.layers[:LAYERS_SHOWN])),
+            *(
+                f"  {index} {describe_layer(x)}"
+                for index, x in enumerate(self.layers[:LAYERS_SHOWN])
+            ),
         ]
         more = len(self.layers) - LAYERS_SHOWN
         return "\n".join([*lines, *[f"  ... {more} more layers"] * (more > 0)])
@@ -215,14 +218,14 @@ class QuantizedNetwork(Shown):
 
     def save(self, path: str | PurePath) -> None:
         """Write the network to a netx file, as `neurodeploy.save` does."""
-        display.named(display.SAVE[0])(self, path)
+        display.import_function(display.SAVE[0])(self, path)
 
     @property
     def digest(self) -> str:
         """The sha256 of the content, 64 hexadecimal digits.
 
-        Layers, input and task count; provenance and the bytes of a file do not. A release never
-        changes the digest of a network.
+        It covers layers, input and task, not the provenance or the bytes of a file. New releases do
+        not change the digest of a network.
         """
         task = self.task.as_dict()
         task["steps"] = task.pop("num_steps")  # its name when the digest was defined
@@ -244,11 +247,11 @@ class QuantizedNetwork(Shown):
 
     @property
     def readout(self) -> Readout:
-        """How an output is read.
+        """How outputs are read from the last layer.
 
-        "spikes": the spikes of the last layer are counted. "voltage": its voltage after the last
-        step, since it never fires (netx's layer without neurons). "values": what its sigma or delta
-        neurons sent in the last step.
+        "spikes": the number of spikes per sample. "voltage": the voltage after the last step, in a
+        layer that never fires (netx's layer without neurons). "values": the graded spikes of the
+        last step, in a layer of sigma or delta neurons.
         """
         neuron = self.layers[-1].neuron
         if not isinstance(neuron, CubaLif):
@@ -256,8 +259,8 @@ class QuantizedNetwork(Shown):
         return "voltage" if neuron.threshold == loihi.THRESHOLD_NEVER else "spikes"
 
 
-def line_of(layer: Layer) -> str:
-    """Return one line on a layer: kind, shape, neurons, range of the weights, delays."""
+def describe_layer(layer: Layer) -> str:
+    """Return a description of a layer: kind, shape, neurons, range of the weights, delays."""
     shape = "x".join(map(str, layer.shape))
     neurons = f"{LAYERS[type(layer)]}: {shape} {NEURONS[type(layer.neuron)]}"
     arrays = weights_of(layer)
@@ -275,14 +278,14 @@ def check_network(network: Any) -> None:
     if isinstance(network, QuantizedNetwork):
         return
     kind = type(network).__name__
-    way = "give a QuantizedNetwork"
+    way_out = "give a QuantizedNetwork"
     if hasattr(network, "blocks"):
-        way = "quantize it first, with neurodeploy.quantize(model)"
+        way_out = "quantize it first, with neurodeploy.quantize(model)"
     elif hasattr(network, "model"):
-        way = "quantize its model first, with neurodeploy.quantize(run.model)"
+        way_out = "quantize its model first, with neurodeploy.quantize(run.model)"
     elif isinstance(network, (str, PurePath)):
-        way = "load it first, with neurodeploy.load(path)"
-    raise InputError(f"the network is a {kind}; {way}")
+        way_out = "load it first, with neurodeploy.load(path)"
+    raise InputError(f"the network is a {kind}; {way_out}")
 
 
 def _check_chain(layers: Sequence[Layer]) -> None:

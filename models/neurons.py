@@ -1,7 +1,7 @@
-"""The neurons that a layer may have, as data.
+"""The neuron types of layers, as data.
 
 An array parameter holds one value for all neurons of the layer, one per neuron, or one per channel
-of an image layer; the layer checks its size.
+of an image layer; the layer checks the size.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurodeploy.models import loihi
-from neurodeploy.models.arrays import IntArray, one_or_each, whole
+from neurodeploy.models.arrays import IntArray, checked_integer, neuron_parameter
 from neurodeploy.models.display import Shown
 
 
@@ -29,15 +29,17 @@ class CubaLif(Shown):
     v[t] = decay(v[t-1], voltage_decay) + u[t] + (bias << 6),
     spike when v[t] > threshold << 6, then v[t] = 0; `models.cuba` holds the exact equations.
 
+    Decays and biases have one value for all neurons, or one per neuron.
+
     Attributes:
         current_decay: int32 array, 0..4096, fraction of the current lost per step, in 1/4096.
-        voltage_decay: int32 array, 0..4096, the same for the voltage.
+        voltage_decay: int32 array, 0..4096, fraction of the voltage lost per step, in 1/4096.
         threshold: mantissa, 0..131071, or THRESHOLD_NEVER (131072), which no voltage exceeds.
         bias: int32 array, -4096..4095, mantissa added to the voltage in every step.
 
-    Decays and biases are one number for all neurons, or one per neuron. Thresholds and weights have
-    the same unit: with decays of 4096, which keep nothing from the step before, a neuron fires when
-    the weights of the spikes that arrive in one step add up to more than its threshold.
+    Thresholds and weights have the same unit: with decays of 4096, which clear the state in every
+    step, a neuron fires when the weights of the spikes that arrive in one step sum to more than its
+    threshold.
 
     Examples:
         >>> neurodeploy.CubaLif(current_decay=1024, voltage_decay=[128, 256], threshold=64)
@@ -63,17 +65,17 @@ class CubaLif(Shown):
 
     def __post_init__(self) -> None:
         for name in ("current_decay", "voltage_decay"):
-            values = one_or_each(getattr(self, name), np.int32, 0, loihi.DECAY_ONE, name)
+            values = neuron_parameter(getattr(self, name), np.int32, 0, loihi.DECAY_ONE, name)
             object.__setattr__(self, name, values)
-        threshold = whole(self.threshold, 0, loihi.THRESHOLD_NEVER, "threshold")
+        threshold = checked_integer(self.threshold, 0, loihi.THRESHOLD_NEVER, "threshold")
         object.__setattr__(self, "threshold", threshold)
-        bias = one_or_each(self.bias, np.int32, loihi.BIAS_MIN, loihi.BIAS_MAX, "bias")
+        bias = neuron_parameter(self.bias, np.int32, loihi.BIAS_MIN, loihi.BIAS_MAX, "bias")
         object.__setattr__(self, "bias", bias if bias.any() else bias[:1])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Delta(Shown):
-    """Sigma-delta input neurons, which send changes of their input that reach the threshold.
+    """Sigma-delta input neurons, which send the changes of their input from a threshold on.
 
     x[t] = input << (spike_exp + state_exp), delta = x[t] - x[t-1] + residue,
     sent = delta where |delta| >= threshold << (spike_exp + state_exp), else 0,
@@ -83,8 +85,8 @@ class Delta(Shown):
 
     Attributes:
         threshold: mantissa, 0..131071.
-        spike_exp: binary places of a graded spike, 0..7; 6 in netx.
-        state_exp: further binary places of the state, 0..7; 6 in netx.
+        spike_exp: fractional bits of a graded spike, 0..7; 6 in netx.
+        state_exp: further fractional bits of the state, 0..7; 6 in netx.
     """
 
     graded: ClassVar[bool] = True
@@ -101,16 +103,16 @@ class Delta(Shown):
 class SigmaDelta(Shown):
     """Sigma-delta neurons with ReLU, which sum their input and send changes of their activation.
 
-    sigma[t] = sigma[t-1] + input, x[t] = max(sigma[t] + (bias << (spike_exp + state_exp)), 0), then
-    as `Delta`. The input is not shifted.
+    sigma[t] = sigma[t-1] + input, x[t] = max(sigma[t] + (bias << (spike_exp + state_exp)), 0); x is
+    sent as in `Delta`. The input is not shifted.
 
     Source: `lava.proc.sdn.models.PySigmaDeltaModelFixed` (lava-nc 0.10.0).
 
     Attributes:
         threshold: mantissa, 0..131071.
         bias: int32 array, -32768..32767.
-        spike_exp: binary places of a graded spike, 0..7; 6 in netx.
-        state_exp: further binary places of the state, 0..7; 6 in netx.
+        spike_exp: fractional bits of a graded spike, 0..7; 6 in netx.
+        state_exp: further fractional bits of the state, 0..7; 6 in netx.
     """
 
     graded: ClassVar[bool] = True
@@ -122,7 +124,7 @@ class SigmaDelta(Shown):
 
     def __post_init__(self) -> None:
         low, high = loihi.SIGMA_BIAS_MIN, loihi.SIGMA_BIAS_MAX
-        bias = one_or_each(self.bias, np.int32, low, high, "bias")
+        bias = neuron_parameter(self.bias, np.int32, low, high, "bias")
         object.__setattr__(self, "bias", bias if bias.any() else bias[:1])
         _check_exponents(self)
 
@@ -138,10 +140,10 @@ class Sigma(Shown):
 
 
 def _check_exponents(neuron: Delta | SigmaDelta) -> None:
-    threshold = whole(neuron.threshold, 0, loihi.THRESHOLD_MAX, "threshold")
+    threshold = checked_integer(neuron.threshold, 0, loihi.THRESHOLD_MAX, "threshold")
     object.__setattr__(neuron, "threshold", threshold)
     for name in ("spike_exp", "state_exp"):
-        value = whole(getattr(neuron, name), 0, loihi.EXPONENT_MAX, name)
+        value = checked_integer(getattr(neuron, name), 0, loihi.EXPONENT_MAX, name)
         object.__setattr__(neuron, name, value)
 
 
@@ -153,7 +155,7 @@ NEURONS: Final[dict[type[Neuron], str]] = {
     SigmaDelta: "sigma-delta with ReLU",
     Sigma: "sigma (sigma-delta output)",
 }
-"""Every kind of neuron, and its name in texts."""
+"""Neuron types, and their names in messages and reports."""
 
 
 def arrays_of(neuron: Neuron) -> dict[str, IntArray]:

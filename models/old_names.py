@@ -1,7 +1,7 @@
-"""Names that released files use and this version does not.
+"""Old names of fields in files of earlier releases.
 
-Every format that a release wrote stays readable: a reader passes what it read through `renamed`
-before it checks anything. Add a row here when a name in a file changes, never remove one.
+Every released format stays readable: a reader passes its data through `renamed` before any check.
+Add a row here when a name in a file changes; never remove one.
 `tests/released/` holds files of each release.
 """
 
@@ -26,7 +26,7 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
         },
         # the task that a network was trained for, in a checkpoint and a .net file
         "task": {"steps": "num_steps"},
-        # resume.pt and history.jsonl, but for the architecture
+        # resume.pt and history.jsonl, except for the architecture
         "run": {
             "batch": "batch_size",
             "count_scale": "logit_scale",
@@ -53,17 +53,17 @@ OLD_NAMES: Final[Mapping[Format, Mapping[str, str]]] = MappingProxyType(
 
 
 def renamed(values: Any, *formats: Format, where: str = "") -> Any:
-    """Return plain data with today's names for the keys of its dicts, at every depth.
+    """Replace old names by current ones in the keys of all dicts in plain data.
 
-    The parameters of an encoder keep theirs.
+    The parameters of an encoder are not renamed.
 
     Args:
-        values: dicts and lists of them; other values are returned as they are.
+        values: nested dicts and lists; other values are returned unchanged.
         formats: keys of `OLD_NAMES` whose names apply.
         where: how messages name the data, such as the path of a file.
 
     Raises:
-        InputError: when a dict has a value under the old name and the new one.
+        InputError: when a dict has both an old name and its new name.
     """
     names = {old: new for each in formats for old, new in OLD_NAMES[each].items()}
     return _renamed(values, names, f"{where}: " if where else "")

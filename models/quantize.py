@@ -1,9 +1,9 @@
-"""Convert a trained SLAYER network into an integer network without loss.
+"""Convert a trained SLAYER network to an integer network with the same spikes.
 
-SLAYER computes with quantized weights and decays; here they become integers, and a value without an
-integer counterpart is refused. An axonal delay moves to the receiving layer, as a column of its
-delay, so that a layer's spikes are what its neurons emit. Synaptic delays are rounded, as they are
-outside training, and added.
+SLAYER computes with quantized weights and decays; this module reads them as integers and refuses
+values that are none. An axonal delay becomes a delay of the receiving layer, so that a layer's
+spikes are those that its neurons emit. Synaptic delays are rounded, as in evaluation mode, and
+added.
 """
 # ruff: noqa: E402
 
@@ -61,19 +61,20 @@ def quantize(
     provenance: Mapping[str, Any] | None = None,
     input_shape: Shape = (),
 ) -> QuantizedNetwork:
-    """Return the integer network with the same spikes as a trained one.
+    """Return the integer network with the same spikes as a trained network.
 
     Args:
         network: a torch module with a list `blocks` of `slayer.block.cuba.Input`, `Dense`, `Conv`,
-            `Recurrent`, `Flatten` and `Average`, or our `SynapticDense`, each fed by the one
-            before. It is not changed (lava-dl's own export removes its weight norm).
-        task: what the network was trained for; known for a `SlayerNetwork` that was trained here.
-        provenance: how it was made, as JSON values; known in the same case.
-        input_shape: (channels, height, width) of the input, required where the first block is a
+            `Recurrent`, `Flatten` and `Average`, or our `SynapticDense`, applied in order. It is
+            not modified (lava-dl's own export removes its weight norm).
+        task: what the network was trained for; by default the task of a `SlayerNetwork`.
+        provenance: origin of the network as JSON values; by default that of a `SlayerNetwork`.
+        input_shape: (channels, height, width) of the input, required if the first block is a
             convolution, unless the network is a `SlayerNetwork`.
 
     Raises:
-        DesignRuleError: when blocks hold what integers, Lava or netx cannot; names all of them.
+        DesignRuleError: when blocks have parameters or features that integers, Lava or netx cannot
+            represent; names all of them.
         InputError: when the module has no blocks, or the input shape of a convolution is unknown.
 
     Examples:
@@ -124,7 +125,7 @@ def _layers(blocks: Sequence[Any], input_shape: Shape) -> tuple[Layer, ...]:
 
 
 def _layer(block: Any, before: Shape, delay: Any) -> Layer:
-    """Return the layer of a block; its input has shape `before` and arrives with `delay`."""
+    """Return the layer of a block whose input has shape `before` and the axonal delays `delay`."""
     neuron = _neuron(block)
     if isinstance(block, INPUT):
         scale, offset = input_transform(block)
@@ -165,19 +166,18 @@ def _no_delay() -> Any:
     return np.zeros((1, 1), np.int8)
 
 
-# What blocks must meet to become integer layers
+# Requirements on blocks
 
 
 def check_blocks(blocks: Sequence[Any]) -> tuple[str, ...]:
     """Return a sentence for every rule that a block breaks.
 
-    The rules about numbers run only on blocks of a supported kind and place.
+    The rules about values run only on blocks of a supported kind at a supported position.
     """
     found = []
     for index, block in enumerate(blocks):
-        kinds = list(_unsupported(block)) or list(_misplaced(blocks, index))
-        problems = kinds
-        if not kinds and has_neurons(block):
+        problems = list(_unsupported(block)) or list(_misplaced(blocks, index))
+        if not problems and has_neurons(block):
             problems = [p for rule in RULES for p in rule(block)]
             problems += _delays_have_a_receiver(blocks[index + 1 :], block)
         found += [f"block {index}: {problem}" for problem in problems]
@@ -209,34 +209,34 @@ def _unsupported_neuron(block: Any) -> Iterator[str]:
         yield "its spikes are graded; use graded_spike=False"
     if norm is not None and not isinstance(norm, slayer.neuron.norm.MeanOnlyBatchNorm):
         yield (
-            f"its neurons normalise their input with {type(norm).__name__}, which scales it, and "
-            "Lava's do not; use slayer.neuron.norm.MeanOnlyBatchNorm"
+            f"its norm is {type(norm).__name__}, which scales the input, as Lava's neurons cannot; "
+            "use slayer.neuron.norm.MeanOnlyBatchNorm"
         )
     if neuron.persistent_state and not isinstance(block, RECURRENT):
         yield (
             "its state persists between batches; use persistent_state=False (a Recurrent block "
-            "sets it in the dict that it was given, so give each block its own)"
+            "sets it in the dict of neuron parameters, so pass each block its own dict)"
         )
     if not block.delay_shift:
-        yield "delay_shift is False, but on Lava every layer takes a step; train with it"
+        yield "delay_shift is False, but every layer of Lava delays by one step; train with True"
     if neuron.w_scale != loihi.SLAYER_SCALE:
         yield f"its neurons have scale={neuron.w_scale}; use the default, {loihi.SLAYER_SCALE}"
     if not neuron.shared_param and neuron.shape is None:
-        yield "its decays were never set; run one forward pass before loading the weights"
+        yield "its decays are not initialized; run one forward pass before loading the weights"
     if not neuron.shared_param and neuron.shape is not None and len(neuron.shape) > 1:
         yield (
-            "its decays differ between the channels of an image, which SLAYER takes for columns "
+            "its decays differ between the channels of an image, which SLAYER applies per column "
             "on a CPU; use shared_param=True"
         )
     if isinstance(block, RECURRENT) and block.bias is not None:
-        yield "it has a bias on what arrives, Lava's is on the voltage; use a MeanOnlyBatchNorm"
+        yield "its bias is added to the current, Lava's to the voltage; use a MeanOnlyBatchNorm"
 
 
 def _unsupported_synapse(block: Any, name: str, synapse: Any) -> Iterator[str]:
     if synapse.bias is not None:
-        yield f"its {name} have biases, Lava's is on the voltage; use a MeanOnlyBatchNorm"
+        yield f"its {name} have biases, but Lava's are on the voltage; use a MeanOnlyBatchNorm"
     if not isinstance(block, CONV) and any(size != 1 for size in synapse.weight.shape[2:]):
-        yield "its senders form an image; flatten the input and give in_neurons as one number"
+        yield "its input is an image; flatten it and give in_neurons as one number"
     if getattr(block, "mask", None) is not None and synapse.weight_norm_enabled:
         yield "lava-dl ignores its mask because weight_norm is on; use one of the two"
 
@@ -244,11 +244,11 @@ def _unsupported_synapse(block: Any, name: str, synapse: Any) -> Iterator[str]:
 def _misplaced(blocks: Sequence[Any], index: int) -> Iterator[str]:
     block = blocks[index]
     if isinstance(block, INPUT) and index:
-        yield "it is an Input block after the first; leave it out"
+        yield "it is an Input block after the first block; remove it"
     if isinstance(block, INPUT) and block.input_shape is None:
-        yield "its shape was never set; run one forward pass before loading the weights"
+        yield "its shape is not initialized; run one forward pass before loading the weights"
     if isinstance(block, AVERAGE) and index != len(blocks) - 1:
-        yield "it is an Average block before the last; averages are a readout, not spikes"
+        yield "it is an Average block before the last block; averages are a readout, not spikes"
 
 
 def weights_have_integers(block: Any) -> Iterator[str]:
@@ -282,32 +282,32 @@ def biases_have_integers(block: Any) -> Iterator[str]:
 
 
 def input_drives_the_voltage(block: Any) -> Iterator[str]:
-    """The current of input neurons must be the input of the same step alone, since Lava adds the
-    input to the voltage."""
+    """The current of input neurons must not persist, since Lava adds the input to the voltage."""
     if not isinstance(block, INPUT):
         return
     if (decays(block)[0] != loihi.DECAY_ONE).any():
-        yield "it takes the input and its current decays slowly; Lava's has none, set it to 1"
+        yield "it is an Input block whose current persists, as Lava's cannot; set current_decay=1"
     if any(value != round(float(value)) for value in input_transform(block)):
-        yield "weight and bias of the input are not multiples of 1/64; leave pre_hook_fx alone"
+        yield "its weight or bias is not a multiple of 1/64; leave pre_hook_fx at its default"
     if scaled_bias(block).any():
-        yield "it takes the input and its norm adds biases; give the block a bias instead"
+        yield "it is an Input block whose norm adds biases; give the block a bias instead"
 
 
 def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
-    """A recurrent block's biases must not accumulate in its current, which lava-dl stores after the
-    norm; they do unless the current decays at once."""
-    keeps_it = isinstance(block, RECURRENT) and not isinstance(block.neuron, BiasedRecurrentNeuron)
-    recurrent_bias = keeps_it and scaled_bias(block).any()
-    if recurrent_bias and (decays(block)[0] != loihi.DECAY_ONE).any():
+    """The biases of a recurrent block must not accumulate in its current.
+
+    lava-dl stores the current after the norm, so they do unless the current decays in one step.
+    """
+    stored = isinstance(block, RECURRENT) and not isinstance(block.neuron, BiasedRecurrentNeuron)
+    if stored and scaled_bias(block).any() and (decays(block)[0] != loihi.DECAY_ONE).any():
         yield (
-            "its norm's biases add up in its current, since lava-dl's Recurrent keeps it as "
-            "normalised; Lava's are on the voltage alone, so use norm=None or current_decay=1"
+            "the biases of its norm accumulate in its current, since lava-dl's Recurrent stores it "
+            "after the norm; Lava adds biases to the voltage, so use norm=None or current_decay=1"
         )
 
 
 def threshold_fits(block: Any) -> Iterator[str]:
-    """The threshold must be from 0 to below 64, where float32 still holds SLAYER's epsilon."""
+    """The threshold must be from 0 to below 64, where float32 represents SLAYER's epsilon."""
     threshold = block.neuron.threshold
     if threshold >= loihi.SLAYER_THRESHOLD_LIMIT:
         yield (
@@ -323,7 +323,7 @@ def delays_fit(block: Any) -> Iterator[str]:
     if block.delay is None:
         return
     if not block.delay.init:
-        yield "its delays were never set; run one forward pass before loading the weights"
+        yield "its delays are not initialized; run one forward pass before loading the weights"
         return
     longest = axonal_delays(block).max()
     if longest > loihi.DELAY_MAX:
@@ -334,7 +334,7 @@ def delays_fit(block: Any) -> Iterator[str]:
 
 
 def sums_are_exact(block: Any) -> Iterator[str]:
-    """A layer's weighted sums must be exact in float32, in which SLAYER computes them."""
+    """Weighted sums must be exact in float32, in which SLAYER computes them."""
     sums = [
         np.abs(scaled_weight(block, synapse)).reshape(len(synapse.weight), -1).sum(axis=1)
         for synapse in synapses(block).values()
@@ -356,11 +356,11 @@ RULES = (
     delays_fit,
     sums_are_exact,
 )
-"""Rules of each block with neurons; every rule runs, every problem is reported."""
+"""The rules for blocks with neurons; all of them run."""
 
 
 def _delays_have_a_receiver(later: Sequence[Any], block: Any) -> Iterator[str]:
-    """Axonal delays become delays of the receiving layer, which must be able to have them."""
+    """Axonal delays become delays of the receiving layer, which must support them."""
     if block.delay is None or not axonal_delays(block).any():
         return
     receivers = [each for each in later if not isinstance(each, (FLATTEN, AVERAGE))]

@@ -1,13 +1,13 @@
-"""Data from outside as typed objects: JSON is parsed, checked against a type and described.
+"""Convert JSON to typed objects, with errors that name the position in the file; JSON Schema.
 
 A type is a `msgspec.Struct` or a dataclass whose annotations hold ranges and descriptions
 (`Annotated[int, msgspec.Meta(ge=1, le=8, description="...")]`). `decode` and `convert` turn plain
-data into it, `check_fields` checks a dataclass that Python code made, and `json_schema` returns
-the schema that editors use to complete and check such files.
+data into it, `check_fields` checks a dataclass constructed in Python, and `json_schema` returns the
+schema with which editors complete and check such files.
 
-Never join a tuple of fixed length with a type that has a range, as in `Annotated[int, Meta(ge=1)] |
-tuple[int, int]`: msgspec (0.22) crashes at the next garbage collection. Give a tuple of any length
-a `Meta(min_length=2, max_length=2)` instead.
+Never form a union of a tuple of fixed length and a type with a range, as in
+`Annotated[int, Meta(ge=1)] | tuple[int, int]`: msgspec (0.22) crashes at the next garbage
+collection. Give a tuple of any length a `Meta(min_length=2, max_length=2)` instead.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ def read(path: Path, kind: type[T], *, way_out: str) -> T:
     """Read a JSON file as `kind`; see `parse` and `convert`.
 
     Args:
-        path: of the file, UTF-8, at most 1 MB.
-        kind: a type.
-        way_out: ends the message about a file that cannot be read, such as "give a cost file".
+        path: path of the file, UTF-8, at most 1 MB.
+        kind: the type to convert to.
+        way_out: ends the message if the file cannot be read, such as "give a cost file".
 
     Raises:
-        InputError: names the file, the place in it, the value and what is allowed there.
+        InputError: names the file, the position, the value and the allowed values.
     """
     return decode(read_text(path, way_out=way_out), kind, str(path))
 
 
 def read_text(path: Path, *, way_out: str) -> str:
-    """Return the text of a UTF-8 file of at most 1 MB, without its byte order mark.
+    """Return the text of a UTF-8 file of at most 1 MB, without a byte order mark.
 
     Raises:
-        InputError: when there is no such file, or it cannot be read, is too large or not UTF-8.
+        InputError: when the file does not exist, cannot be read, is too large or is not UTF-8.
     """
     check_file(path, way_out)
     try:
@@ -85,10 +85,10 @@ def parse(content: str | bytes, where: str) -> Any:
 
     Args:
         content: the text, with or without a byte order mark.
-        where: how messages name it, such as its path.
+        where: how messages name the text, such as the path of its file.
 
     Raises:
-        InputError: when it is not JSON, is nested too deeply, has a key twice or holds NaN.
+        InputError: when it is not JSON, is nested too deeply, or has a duplicate key or NaN.
     """
     text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     try:
@@ -113,7 +113,7 @@ def parse(content: str | bytes, where: str) -> Any:
 
 
 class _Constant(Exception):
-    """What Python's parser accepts as a number and JSON has not: NaN, infinities, 1e999."""
+    """A number that Python's parser accepts and JSON does not have: NaN, Infinity, 1e999."""
 
 
 def _refuse(name: str) -> Any:
@@ -126,18 +126,20 @@ def _finite(digits: str) -> float:
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers a key which it has twice."""
+    """A JSON object that records its first duplicate key."""
 
     def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
         keys = [key for key, _ in pairs]
         super().__init__(pairs)
-        self.twice = next((key for key in self if keys.count(key) > 1), None)
+        self.duplicate = next((key for key in self if keys.count(key) > 1), None)
 
 
 def _check_keys(value: Any, where: str, path: str) -> None:
     if isinstance(value, _Object):
-        if value.twice is not None:
-            raise InputError(f"{_place(where, path)} has {value.twice!r} twice; leave one of them")
+        if value.duplicate is not None:
+            raise InputError(
+                f"{_location(where, path)} has {value.duplicate!r} twice; leave one of them"
+            )
         for key, each in value.items():
             _check_keys(each, where, f"{path}.{key}")
     elif isinstance(value, list):
@@ -146,15 +148,15 @@ def _check_keys(value: Any, where: str, path: str) -> None:
 
 
 def convert(values: Any, kind: type[T], where: str = "") -> T:
-    """Return plain data as an object of `kind`.
+    """Convert plain data to `kind`.
 
     Args:
-        values: dicts, lists, texts and numbers; the key "$schema" of the outermost is ignored.
-        kind: a type; fields that it does not have are refused.
+        values: dicts, lists, strings and numbers; the top-level key "$schema" is ignored.
+        kind: the type; unknown fields are refused.
         where: how messages name the data, such as the path of a file.
 
     Raises:
-        InputError: names the place, the value and what is allowed there.
+        InputError: names the position, the value and the allowed values.
     """
     if isinstance(values, dict) and "$schema" in values:
         values = {key: value for key, value in values.items() if key != "$schema"}
@@ -165,12 +167,12 @@ def convert(values: Any, kind: type[T], where: str = "") -> T:
 
 
 def check_fields(thing: Any) -> None:
-    """Check the fields of a frozen dataclass against their annotations; call it in `__post_init__`.
+    """Check the fields of a frozen dataclass against their annotations, in its `__post_init__`.
 
-    Lists become the tuples that the annotations ask for.
+    Lists are converted to tuples where annotated so.
 
     Raises:
-        InputError: names the field, its value and what is allowed.
+        InputError: names the field, its value and the allowed values.
     """
     kind: Any = type(thing)
     struct: Any = fields_of(kind)
@@ -184,11 +186,11 @@ _NO_DEFAULT: Final = (None, dataclasses.MISSING)
 
 @lru_cache
 def fields_of(kind: Any, *, optional: bool = False) -> type[msgspec.Struct]:
-    """Return a Struct with the fields of a dataclass.
+    """Return a Struct type with the fields of a dataclass.
 
     Args:
         kind: the dataclass.
-        optional: every field may be left out, and is then `msgspec.UNSET`.
+        optional: make every field optional, `msgspec.UNSET` by default.
     """
     hints = get_type_hints(kind, include_extras=True)
     fields: list[Any] = []
@@ -207,7 +209,7 @@ def fields_of(kind: Any, *, optional: bool = False) -> type[msgspec.Struct]:
 
 
 def fields_set(struct: msgspec.Struct) -> dict[str, Any]:
-    """Return the fields of a Struct that are not left out."""
+    """Return the fields of a Struct that are set."""
     values = {name: getattr(struct, name) for name in struct.__struct_fields__}
     return {name: value for name, value in values.items() if value is not msgspec.UNSET}
 
@@ -215,7 +217,7 @@ def fields_set(struct: msgspec.Struct) -> dict[str, Any]:
 def json_schema(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a type.
 
-    Descriptions come from docstrings: a type's from the first line, a field's from "Attributes".
+    Descriptions come from docstrings: of types from the first line, of fields from "Attributes".
     """
     schema = msgspec.json.schema(kind)
     for each in schema["$defs"].values():
@@ -231,7 +233,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
 
 
 def _attributes(docstring: str) -> dict[str, str]:
-    """Return the descriptions in the section "Attributes" of a docstring by name."""
+    """Return the entries of the section "Attributes" of a docstring by name."""
     _, _, section = docstring.partition("Attributes:\n")
     section = re.split(r"\n\s*\n", section)[0]
     entries = re.split(r"^ {4,8}(?=\w+: )", section, flags=re.MULTILINE)
@@ -240,7 +242,7 @@ def _attributes(docstring: str) -> dict[str, str]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: JSON where possible, and short."""
+    """Return a value as short text for messages, as JSON if possible."""
     if isinstance(value, (dict, list, tuple)) and len(value) > 3:
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     try:
@@ -250,7 +252,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 3]}..."
 
 
-def _place(where: str, path: str) -> str:
+def _location(where: str, path: str) -> str:
     return ": ".join(part for part in (where, path.removeprefix(".")) if part) or "it"
 
 
@@ -259,7 +261,7 @@ _TOKEN: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
 def _sentence(error: msgspec.ValidationError, values: Any, kind: Any, where: str) -> str:
-    """Return what is wrong, in one sentence."""
+    """Return a validation error as one sentence."""
     text = str(error)
     found = _PATH.search(text)
     of_key = bool(found and found["key"])
@@ -270,26 +272,26 @@ def _sentence(error: msgspec.ValidationError, values: Any, kind: Any, where: str
     for step in steps:
         value, node = value[step], _inner(node, step)
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    place = _place(where, path)
+    location = _location(where, path)
     if isinstance(error.__cause__, InputError):
-        return f"{place}: {error.__cause__}" if place != "it" else str(error.__cause__)
+        return f"{location}: {error.__cause__}" if location != "it" else str(error.__cause__)
     if of_key:
-        return f"{place} has the key {shown(key)}; give {allowed(_plain(node).key_type)}"
+        return f"{location} has the key {shown(key)}; give {allowed(_plain(node).key_type)}"
     if field := re.match(r"Object contains unknown field `(.*?)`", text):
         known = [each.encode_name for each in _plain(node).fields]
         close = get_close_matches(field[1], known, 1)
         way_out = f"did you mean {close[0]!r}?" if close else f"the fields are {', '.join(known)}"
-        return f"{place} has the unknown field {field[1]!r}; {way_out}"
+        return f"{location} has the unknown field {field[1]!r}; {way_out}"
     if field := re.match(r"Object missing required field `(.*?)`", text):
         needed = allowed(_inner(node, field[1]))
-        return f"{place} has no {field[1]!r}; give {needed}"
-    return f"{place} is {shown(value)}; give {allowed(node)}"
+        return f"{location} has no {field[1]!r}; give {needed}"
+    return f"{location} is {shown(value)}; give {allowed(node)}"
 
 
 def _steps(path: str, values: Any, kind: Any, *, of_key: bool) -> list[Any]:
-    """Return the keys and indices of a path of msgspec, which hides the keys of dicts as [...].
+    """Return the keys and indices of an error path, in which msgspec writes dict keys as [...].
 
-    A hidden key is found by converting the data with each of the keys alone.
+    Such a key is found by converting the data with each of the keys alone.
     """
     steps: list[Any] = []
     trial, names = copy.deepcopy(values), _TOKEN.findall(path) + [("", "")] * of_key
@@ -313,7 +315,7 @@ def _steps(path: str, values: Any, kind: Any, *, of_key: bool) -> list[Any]:
 
 
 def _plain(node: Any) -> Any:
-    """Return a type without its metadata and, of a union, the one part that has parts."""
+    """Return a type without its metadata; for a union its compound member, if there is one."""
     while isinstance(node, inspect.Metadata):
         node = node.type
     if isinstance(node, inspect.UnionType):
@@ -331,7 +333,7 @@ def _is_simple(node: Any) -> bool:
 
 
 def _inner(node: Any, step: Any) -> Any:
-    """Return the type of one field, item or value of a type."""
+    """Return the type of one field, item or dict value."""
     node = _plain(node)
     if isinstance(node, inspect.DictType):
         return node.value_type
@@ -343,7 +345,7 @@ def _inner(node: Any, step: Any) -> Any:
 
 
 def allowed(node: Any) -> str:
-    """Return what a type of `msgspec.inspect` allows, in words."""
+    """Describe the values that a type of `msgspec.inspect` allows."""
     while isinstance(node, inspect.Metadata):
         node = node.type
     words = next((words for kind, words in _WORDS.items() if isinstance(node, kind)), None)

@@ -1,8 +1,8 @@
-"""Trainable spiking networks: lava-dl's own CUBA LIF blocks, and what is built on them.
+"""Trainable spiking networks of lava-dl's CUBA LIF blocks.
 
-The blocks and their parameters are lava-dl's; on a CPU they run in compiled kernels, which give the
-same spikes. `models.blocks` adds what lava-dl lacks: synaptic delays, learned biases, weights of
-few bits. `compacted` removes neurons that have no effect.
+The blocks and their parameters are lava-dl's; on a CPU they run in compiled kernels, which compute
+the same spikes. `models.blocks` adds synaptic delays, learned biases and weights of fewer bits.
+`compacted` removes neurons that have no effect.
 """
 # ruff: noqa: E402
 
@@ -49,28 +49,29 @@ from neurodeploy.models.neurons import CubaLif
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 
 KERNELS = ("compiled", "stock")
-"""Ways to compute the dynamics: our kernels on a CPU, or lava-dl's (always used on a GPU)."""
+"""Implementations of the dynamics: our kernels (CPU only), or lava-dl's (always used on a GPU)."""
 
 WIDEST, NARROWEST = 5.0, 0.3
-"""Widths of the Gaussians of synaptic delays in steps, when training begins and before delays are
-rounded."""
+"""Widths of the Gaussians of synaptic delays in time steps, when training starts and just before
+delays are rounded."""
 
 ROUNDED_FROM = 0.75
-"""From this position in a training, 0..1, synaptic delays are whole numbers and no longer learn."""
+"""From this fraction of the training on, synaptic delays are rounded and no longer change."""
 
 
 class SlayerNetwork(torch.nn.Module):
     """A feed-forward stack of blocks with rounded weights in the loop.
 
-    In evaluation mode it spikes exactly as its quantized network. In training mode, dropout removes
-    senders and synaptic delays are spread over time. A network with biases runs one silent step
-    before the input and removes it from the output; see `models.blocks.layer_spikes`.
+    In evaluation mode its spikes equal those of its quantized network. In training mode, dropout
+    removes inputs and synaptic delays are spread over time. A network with biases runs one silent
+    step before the input and removes it from the output; see `models.blocks.layer_spikes`.
 
     Attributes:
         blocks: in order, with lava-dl's `Flatten` between images and dense layers.
-        part: of a batch that several processes share, so that their dropout is that of one process.
-        task: what it was trained for; `quantize` passes it on.
-        provenance: how it was trained, as JSON values; `quantize` passes it on.
+        part: the part of the batch that this process has in distributed training, where dropout
+            must equal that of a single process; None otherwise.
+        task: what the network was trained for; `quantize` copies it.
+        provenance: how it was trained, as JSON values; `quantize` copies it.
     """
 
     def __init__(self, architecture: Architecture, kernels: str = "compiled") -> None:
@@ -83,13 +84,13 @@ class SlayerNetwork(torch.nn.Module):
         self.task = TaskDescription()
         self.provenance: Mapping[str, Any] = {}
         self.blocks = torch.nn.ModuleList(build_blocks(architecture))
-        for each in self.parameter_groups().get("decays", ()):
-            each.register_hook(self._corrected)  # type: ignore[no-untyped-call]
+        for decay in self.parameter_groups().get("decays", ()):
+            decay.register_hook(self._corrected_gradient)  # type: ignore[no-untyped-call]
         self.set_progress(0.0)
 
     @property
     def layers(self) -> list[Any]:
-        """The blocks with neurons, one a layer of the architecture."""
+        """The blocks with neurons, one per layer of the architecture."""
         return [block for block in self.blocks if not isinstance(block, FLATTEN)]
 
     @property
@@ -99,7 +100,7 @@ class SlayerNetwork(torch.nn.Module):
 
     @property
     def runs_compiled(self) -> bool:
-        """Whether our kernels compute it, not lava-dl's."""
+        """Whether the network runs in our kernels, not in lava-dl's."""
         return self.kernels == "compiled" and self.device.type == "cpu"
 
     def forward(self, spikes: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class SlayerNetwork(torch.nn.Module):
 
         Args:
             spikes: float (batch, inputs, time), 0 or 1.
-            delayed: after the axonal delays instead of before, where Lava's `s_out` is.
+            delayed: return the spikes after the axonal delays, not before them (Lava's `s_out`).
         """
         first = int(self.architecture.has_biases)
         arriving = torch.nn.functional.pad(spikes, (first, 0)) if first else spikes
@@ -142,11 +143,11 @@ class SlayerNetwork(torch.nn.Module):
         return zip(self.layers, self.architecture.layers, self.architecture.shapes)
 
     def layer_synops(self, spikes: Tensor, layers: Sequence[Tensor]) -> Tensor:
-        """Return the SynOps per layer and sample as a report counts them, with a gradient.
+        """Return the SynOps per layer and sample, differentiable; counted as in a report.
 
         Args:
             spikes: the input, (batch, inputs, time).
-            layers: what `layer_spikes` returned for it, before axonal delays.
+            layers: the spikes that `layer_spikes` returned for it, before axonal delays.
 
         Returns:
             float (layers, batch).
@@ -165,15 +166,15 @@ class SlayerNetwork(torch.nn.Module):
         The groups are "weights" (with biases), "delays" in time steps and "decays" in 1/4096.
         """
         delays = self.delay_parameters()
-        of_neurons = [
-            each
+        learned_decays = [
+            decay
             for block in self.layers
-            for each in (block.neuron.current_decay, block.neuron.voltage_decay)
-            if each.requires_grad
+            for decay in (block.neuron.current_decay, block.neuron.voltage_decay)
+            if decay.requires_grad
         ]
-        others = {id(each) for each in (*delays, *of_neurons)}
+        others = {id(each) for each in (*delays, *learned_decays)}
         weights = [p for p in self.parameters() if p.requires_grad and id(p) not in others]
-        groups = {"weights": weights, "delays": delays, "decays": of_neurons}
+        groups = {"weights": weights, "delays": delays, "decays": learned_decays}
         return {name: each for name, each in groups.items() if each}
 
     def delay_parameters(self) -> list[torch.nn.Parameter]:
@@ -190,7 +191,7 @@ class SlayerNetwork(torch.nn.Module):
                 yield block.synaptic_delay, layer.max_delay
 
     def after_step(self) -> None:
-        """Clamp delays and decays to their ranges after a step of the optimizer."""
+        """Clamp delays and decays to their ranges after an optimizer step."""
         for delays, longest in self._delays():
             delays.data.clamp_(0, longest)
         for block in self.layers:
@@ -198,15 +199,15 @@ class SlayerNetwork(torch.nn.Module):
                 block.neuron.clamp()
 
     def set_progress(self, position: float) -> None:
-        """Set the position in the training, 0..1, with which the Gaussians of delays shrink."""
-        share = position / ROUNDED_FROM
-        width = WIDEST * (NARROWEST / WIDEST) ** share if share < 1 else 0.0
+        """Set the completed fraction of the training, 0..1, to narrow the Gaussians of delays."""
+        fraction = position / ROUNDED_FROM
+        width = WIDEST * (NARROWEST / WIDEST) ** fraction if fraction < 1 else 0.0
         for block in self.layers:
             if isinstance(block, SynapticDense):
                 block.width = width
 
-    def _corrected(self, grad: Tensor) -> Tensor:
-        """Correct the sign and the unit (1/4096) of lava-dl's own gradient of decays."""
+    def _corrected_gradient(self, grad: Tensor) -> Tensor:
+        """Correct the sign and the unit (1/4096) of lava-dl's gradient of decays."""
         return grad if self.runs_compiled else grad / -loihi.DECAY_ONE
 
 
@@ -220,66 +221,68 @@ def _weighted(block: Any, arriving: Tensor, shape: Shape) -> Tensor:
         return dense_sums(arriving, weight.flatten(1))
     batch, steps, _ = arriving.shape
     sums = torch.nn.functional.conv2d(
-        arriving.reshape(batch * steps, *shape),  # every step is a sample
+        arriving.reshape(batch * steps, *shape),  # time steps as samples of one batch
         weight.squeeze(-1),
         stride=synapse.stride[:2],
         padding=synapse.padding[:2],
         groups=synapse.groups,
     )
-    # Sums of multiples of 1/64, which a convolution may compute inexactly.
+    # The sums are multiples of 1/64; round away the inexactness of some convolution algorithms.
     exact: Tensor = slayer.utils.quantize(sums, step=1 / loihi.SLAYER_SCALE)
     return exact.reshape(batch, steps, -1)
 
 
 def _fired(block: Any, inputs: Tensor, delayed: bool) -> tuple[Tensor, Tensor]:
-    """Return the spikes (batch, time, neurons) after and before the axonal delays."""
+    """Return the spikes (batch, time, neurons), after and before the axonal delays."""
     neuron, neurons = block.neuron, inputs.shape[2]
     delays = feedback = None
     if block.delay is not None:
         block.delay.clamp()
-        delays = _each_neuron(block.delay.delay, neurons)
+        delays = _per_neuron(block.delay.delay, neurons)
     if isinstance(block, RECURRENT):
-        own = block.recurrent_synapse
-        feedback = own.pre_hook_fx(own.weight).flatten(1)
-    bias = None if neuron.norm is None else _each_neuron(neuron.norm.rounded, neurons)
+        recurrent = block.recurrent_synapse
+        feedback = recurrent.pre_hook_fx(recurrent.weight).flatten(1)
+    bias = None if neuron.norm is None else _per_neuron(neuron.norm.rounded, neurons)
     learned = (neuron.current_decay, neuron.voltage_decay) if neuron.requires_grad else ()
-    of_decays: list[Any] = [_each_neuron(d, neurons) for d in learned] or [None, None]
+    learned_decays: list[Any] = [_per_neuron(d, neurons) for d in learned] or [None, None]
     plain = feedback is None and bias is None and not learned
-    at_once = delays if plain and delayed else None
+    fused_delays = delays if plain and delayed else None  # delayed by the same kernel
     dynamics = dynamics_of(block, neurons)
-    emitted: Tensor = CubaNeurons.apply(inputs, at_once, feedback, bias, *of_decays, dynamics)
-    if delays is None or at_once is not None:
+    emitted: Tensor = CubaNeurons.apply(
+        inputs, fused_delays, feedback, bias, *learned_decays, dynamics
+    )
+    if delays is None or fused_delays is not None:
         return emitted, emitted
     return AxonalShift.apply(emitted, delays), emitted
 
 
-def _each_neuron(values: Tensor, neurons: int) -> Tensor:
-    """Return one value per neuron of one for all or one per channel."""
+def _per_neuron(values: Tensor, neurons: int) -> Tensor:
+    """Return one value per neuron from one shared value or one per channel."""
     return values if len(values) == neurons else values.repeat_interleave(neurons // len(values))
 
 
 def dynamics_of(block: Any, neurons: int) -> Dynamics:
-    """Return the constants of a block's neurons as the kernels take them."""
+    """Return the constants of a block's neurons for the kernels."""
     neuron = block.neuron
     current, voltage = (np.repeat(loihi.DECAY_ONE - d, neurons // len(d)) for d in decays(block))
     return Dynamics(
         current,
         voltage,
         neuron.v_th_mant,
-        centre=neuron.threshold + neuron.threshold_eps,
-        slope=neuron.tau_rho * slayer.neuron.cuba.TAU_RHO_MULT,
-        height=neuron.scale_rho * slayer.neuron.cuba.SCALE_RHO_MULT,
+        center=neuron.threshold + neuron.threshold_eps,
+        tau=neuron.tau_rho * slayer.neuron.cuba.TAU_RHO_MULT,
+        scale=neuron.scale_rho * slayer.neuron.cuba.SCALE_RHO_MULT,
     )
 
 
 def removable_layers(network: SlayerNetwork) -> list[int]:
-    """Return which layers may lose neurons: not the last, no images, and none before images."""
+    """Return the layers that may lose neurons: not the last, no images, none before images."""
     kinds = [layer.kind for layer in network.architecture.layers]
     return [index for index, pair in enumerate(pairwise(kinds)) if "conv" not in pair]
 
 
 def needed_neurons(network: SlayerNetwork) -> list[Tensor]:
-    """Return which neurons of each layer have an effect, bool (neurons,), at least one."""
+    """Return a mask of the neurons with an effect for each layer, bool (neurons,), one at least."""
     removable = removable_layers(network)
     found = []
     for index, (block, shape) in enumerate(zip(network.layers, network.architecture.shapes[1:])):
@@ -300,9 +303,9 @@ def needed_neurons(network: SlayerNetwork) -> list[Tensor]:
 
 
 def compacted(network: SlayerNetwork) -> SlayerNetwork:
-    """Return the network without neurons that have no effect, in evaluation mode.
+    """Return a copy without the neurons that have no effect, in evaluation mode.
 
-    It shares no memory with `network` and makes the same predictions.
+    It shares no memory with `network` and has the same output spikes.
     """
     needed = needed_neurons(network)
     removable = removable_layers(network)
@@ -316,8 +319,8 @@ def compacted(network: SlayerNetwork) -> SlayerNetwork:
     senders = torch.ones(network.architecture.sizes[0], dtype=torch.bool)
     with torch.no_grad():
         for old, new, mask in zip(network.layers, smaller.layers, needed):
-            for to, values in _pairs(old, new, mask, senders):
-                to.copy_(values)
+            for target, values in _compacted_state(old, new, mask, senders):
+                target.copy_(values)
             senders = mask
     return smaller.to(network.device).eval()
 
@@ -325,36 +328,40 @@ def compacted(network: SlayerNetwork) -> SlayerNetwork:
 _BY_SENDER = ("synapse.weight", "input_synapse.weight", "mask", "synaptic_delay")
 
 
-def _pairs(old: Any, new: Any, mask: Tensor, senders: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _compacted_state(
+    old: Any, new: Any, mask: Tensor, senders: Tensor
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield each tensor of a new block and the values to copy into it."""
-    values, everything = old.state_dict(), bool(mask.all() and senders.all())
-    for name, to in new.state_dict().items():
+    values, unchanged = old.state_dict(), bool(mask.all() and senders.all())
+    for name, target in new.state_dict().items():
         value = values[name].cpu()
         if name == "spike_state":
-            continue  # the last spikes of a recurrent block, from which no run starts
-        if not everything and name in _BY_SENDER:
+            continue  # the last spikes of a recurrent block, which every run clears
+        if not unchanged and name in _BY_SENDER:
             value = value[mask][:, senders]
-        elif not everything and name == "recurrent_synapse.weight":
+        elif not unchanged and name == "recurrent_synapse.weight":
             value = value[mask][:, mask]
-        elif not everything and len(value) == len(mask) > 1:
+        elif not unchanged and len(value) == len(mask) > 1:
             value = value[mask]
-        yield to, value
+        yield target, value
 
 
 def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:
-    """Return for each layer the SynOps of a spike of each sender, int64 (senders,), and of one of
-    its own spikes that returns to it; zero weights count, as in a report."""
+    """Return the SynOps of an input spike, int64 (senders,), and of a recurrent spike per layer.
+
+    Zero weights count, as in a report.
+    """
     found = []
     for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
         own = after[0] if layer.kind == "recurrent" else 0
         if layer.kind == "conv":
             shape = (after[0], before[0] // layer.groups, *layer.kernel_size)
             neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 1)
-            image = ConvLayer(
+            conv = ConvLayer(
                 np.zeros(shape, np.int16), before, neuron, layer.stride, layer.padding,
                 groups=layer.groups,
             )  # fmt: skip
-            found.append((fan_out(image), own))
+            found.append((fan_out(conv), own))
         else:
             found.append((np.full(int(np.prod(before)), after[0], np.int64), own))
     return found

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench, NeurobenchMeter, footprint
 from neurodeploy.hw_sim.simulators import fast
-from neurodeploy.models.layers import RecurrentLayer, each_neuron
+from neurodeploy.models.layers import RecurrentLayer, per_neuron
 from neurodeploy.models.network import (
     ConvLayer,
     CubaLif,
@@ -84,7 +84,7 @@ class Synaptic(snntorch.SpikingNeuron):
         self.init_hidden, self.output, self._reset_mechanism = True, False, "zero"
         for name in ("current_decay", "voltage_decay", "bias"):
             values = getattr(neuron, name)
-            each = torch.tensor(each_neuron(values, shape).astype(np.int64))
+            each = torch.tensor(per_neuron(values, shape).astype(np.int64))
             setattr(self, f"_{name}", each)
             if name != "bias" or values.any():
                 self.register_buffer(name, torch.tensor(values, dtype=torch.int16))

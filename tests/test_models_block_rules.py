@@ -81,15 +81,15 @@ def waiting(steps, senders, neurons):
 REFUSED = {
     "a bias of the synapse": (
         lambda: [with_bias(lambda b: b.synapse, Dense(neuron(), 7, 4))],
-        "its weights have biases, Lava's is on the voltage",
+        "its weights have biases, but Lava's are on the voltage",
     ),
     "a bias of the feedback": (
         lambda: [with_bias(lambda b: b.recurrent_synapse, Recurrent(neuron(), 7, 4))],
         "its recurrent weights have biases",
     ),
-    "a bias on what arrives": (
+    "a bias of the input": (
         lambda: [own_bias(Recurrent(neuron(), 7, 4))],
-        "it has a bias on what arrives, Lava's is on the voltage",
+        "its bias is added to the current, Lava's to the voltage",
     ),
     "biases between the integers": (
         lambda: [rough(Dense(biased(), 7, 4))],
@@ -101,7 +101,7 @@ REFUSED = {
     ),
     "biases in a recurrent block": (
         lambda: [shifted(Recurrent(biased(), 7, 4))],
-        "its norm's biases add up in its current, since lava-dl's Recurrent keeps it",
+        "the biases of its norm accumulate in its current",
     ),
     "axonal and synaptic delays over 62 together": (
         lambda: [delayed_to(40.0, Dense(neuron(), 7, 4, delay=True), 7), waiting(23.0, 4, 3)],
@@ -114,15 +114,15 @@ REFUSED = {
     ),
     "a slow current of input neurons": (
         lambda: [run_once(cuba.Input(neuron()), 7)],
-        "it takes the input and its current decays slowly",
+        "it is an Input block whose current persists",
     ),
     "biases of input neurons": (
         lambda: [shifted(run_once(cuba.Input(biased(current_decay=1)), 4))],
-        "it takes the input and its norm adds biases; give the block a bias instead",
+        "it is an Input block whose norm adds biases; give the block a bias instead",
     ),
     "an input that was never run": (
         lambda: [cuba.Input(neuron(current_decay=1))],
-        "its shape was never set; run one forward pass",
+        "its shape is not initialized; run one forward pass",
     ),
     "an average before the last": (
         lambda: [cuba.Average(2), Dense(neuron(), 2, 4)],

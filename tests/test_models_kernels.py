@@ -237,7 +237,7 @@ def test_the_reset_takes_no_part_in_the_gradient():
     """
     a, b = 0.5, 0.25
     kept = (np.array([int(share * 4096)], np.int32) for share in (a, b))
-    dynamics = Dynamics(*kept, threshold=64, centre=1.0, slope=2.0, height=3.0)
+    dynamics = Dynamics(*kept, threshold=64, center=1.0, tau=2.0, scale=3.0)
     inputs = torch.tensor([2.0, 0, 0, 0, 1.0, 0]).reshape(1, 6, 1).requires_grad_()
     spikes = CubaNeurons.apply(inputs, None, None, None, None, None, dynamics)
     assert spikes.flatten().tolist() == [0, 1, 0, 0, 0, 1]
@@ -265,8 +265,8 @@ class Spike(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         (voltage,) = ctx.saved_tensors
-        near = torch.exp(-(voltage - ctx.dynamics.centre).abs() / ctx.dynamics.slope)
-        return grad * near * ctx.dynamics.height / 2 / ctx.dynamics.slope, None
+        near = torch.exp(-(voltage - ctx.dynamics.center).abs() / ctx.dynamics.tau)
+        return grad * near * ctx.dynamics.scale / 2 / ctx.dynamics.tau, None
 
 
 def leaked(state, decay):
@@ -300,7 +300,7 @@ def test_all_gradients_are_those_of_a_loop_over_time(seed):
     bias = torch.randint(-4, 8, (neurons,)).double() / 64
     given = [each.requires_grad_() for each in (inputs, feedback, bias, *decays)]
     kept = [(loihi.DECAY_ONE - d.detach()).numpy().astype(np.int32) for d in decays]
-    dynamics = Dynamics(*kept, 80, centre=1.25, slope=0.7, height=2.0)
+    dynamics = Dynamics(*kept, 80, center=1.25, tau=0.7, scale=2.0)
     weights = torch.randn(inputs.shape)
     expected = by_loop(*given, dynamics)
     (expected * weights).sum().backward()
@@ -316,14 +316,14 @@ def test_all_gradients_are_those_of_a_loop_over_time(seed):
 
 def test_gradients_of_decays_are_finite_differences():
     """Below the threshold the loss is smooth: a spike's gradient is that of height / 2 times
-    exp((v - centre) / slope), so that sums of it can be differenced."""
+    exp((v - center) / tau), so that sums of it can be differenced."""
     neurons, steps = 3, 30
     decays = [torch.tensor([900.0, 300.0, 2500.0]), torch.tensor([150.0, 700.0, 40.0])]
     rng = np.random.default_rng(0)
     inputs = rng.integers(-6, 8, (1, steps, neurons)) / 64
     weights = rng.normal(size=(1, steps, neurons))
     kept = ((loihi.DECAY_ONE - d.numpy()).astype(np.int32) for d in decays)
-    dynamics = Dynamics(*kept, 64 * 60, centre=60.0, slope=30.0, height=3.0)
+    dynamics = Dynamics(*kept, 64 * 60, center=60.0, tau=30.0, scale=3.0)
 
     def loss(current_decay, voltage_decay):
         u = v = np.zeros(neurons)

@@ -19,7 +19,7 @@ from neurodeploy.hw_sim.kernels.shared import cache_per_layer, run_parallel
 from neurodeploy.hw_sim.kernels.spike_buffer import apply_delays, channels_last
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
-from neurodeploy.models.layers import DenseLayer, Layer, Shape, each_neuron
+from neurodeploy.models.layers import DenseLayer, Layer, Shape, per_neuron
 from neurodeploy.models.neurons import CubaLif, arrays_of
 
 TILE = 1024
@@ -213,7 +213,7 @@ def _plan(layer: DenseLayer, before: Shape) -> tuple[LayerPlan, IntArray | None]
     if len(before) == 3:
         delay = layer.delay if layer.delay.shape[1] == 1 else channels_last(layer.delay, before)
         layer = replace(layer, weight=channels_last(layer.weight, before), delay=delay)
-    bias = each_neuron(arrays_of(layer.neuron)["bias"], layer.shape)
+    bias = per_neuron(arrays_of(layer.neuron)["bias"], layer.shape)
     biased = bool(bias.any())
     shifted = layer.delay_kind == "dendritic" and not biased
     plan = plan_layer(layer, bias << loihi.ACTIVATION_SHIFT if biased else None)

@@ -28,7 +28,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
-    each_neuron,
+    per_neuron,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
@@ -216,7 +216,7 @@ def _cuba(layer: Layer) -> tuple[Any, ...]:
 
 def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
     """Return a parameter as one value a neuron in the order of a spike buffer, int32 (N,)."""
-    each = each_neuron(np.asarray(values, np.int32), layer.shape)
+    each = per_neuron(np.asarray(values, np.int32), layer.shape)
     return np.ascontiguousarray(spike_buffer.channels_last(each, layer.shape))
 
 

@@ -1,6 +1,6 @@
-"""Compiled kernels that train blocks on a CPU.
+"""Compiled kernels for training on a CPU.
 
-neurons         neurons with biases, feedback and learned decays, and axonal delays
-sums            weighted sums of a layer, also with delays of synapses
-threads         splits a batch over cores
+neurons         CUBA LIF neurons with biases, feedback and learned decays; axonal delays
+sums            weighted sums of dense layers, with and without synaptic delays
+threads         splits a batch over threads
 """

@@ -1,10 +1,10 @@
 """CUBA LIF neurons and axonal delays in compiled kernels, forward and backward, on a CPU.
 
-Spikes equal those of lava-dl's blocks bit for bit while u stays within 24 bits. Gradients equal
-lava-dl's, with two exceptions. That of the decays: lava-dl's lacks the sign and the factor 1/4096,
-and multiplies with voltages before the reset. That through recurrent neurons: lava-dl's
-`custom_recurrent` runs every step from states without a gradient; here the gradient flows back
-through u and v, as in a layer without feedback. The reset takes no part in any gradient.
+Spikes are bit-exact with lava-dl's blocks while u stays within 24 bits. Gradients equal lava-dl's,
+with two exceptions. Decays: lava-dl's gradient lacks the sign and the factor 1/4096, and uses the
+voltages before the reset. Recurrent neurons: lava-dl's `custom_recurrent` detaches the states in
+every step; here the gradient flows back through u and v, as in a layer without feedback. No
+gradient flows through the reset.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from neurodeploy.models import loihi
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.kernels.threads import over_samples
+from neurodeploy.models.kernels.threads import map_batch
 
 STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 """SLAYER's states are the integer states divided by 4096."""
@@ -29,35 +29,35 @@ STATE_SCALE = loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT
 _LEAST, _LOG2_E = np.float32(-69), np.float32(1.4426950408889634)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693145751953125), np.float32(1.42860682030941723e-6)
 _NEGLIGIBLE = np.float32(1e-30)
-"""Smaller gradients become 0: their products would be subnormal, which takes ten times as long."""
+"""Smaller gradients become 0, since arithmetic with subnormal numbers is ten times slower."""
 
 
 @dataclass(frozen=True)
 class Dynamics:
-    """The constants of one block.
+    """The constants of the neurons of a block.
 
     Attributes:
-        current_kept, voltage_kept: 4096 minus the decay, int32 (neurons,).
-        threshold: mantissa; the neuron fires when v > threshold << 6.
-        centre: voltage at which the surrogate gradient is largest, SLAYER's threshold and epsilon.
-        slope: width tau of the surrogate gradient scale / (2 tau) exp(-|v - centre| / tau), in
-            SLAYER's units.
-        height: the surrogate's scale.
+        current_factor, voltage_factor: 4096 minus the decay, int32 (neurons,).
+        threshold: mantissa; a neuron fires when v > threshold << 6.
+        center: voltage at which the surrogate gradient is largest: SLAYER's threshold plus epsilon.
+        tau: width of the surrogate gradient scale / (2 tau) exp(-|v - center| / tau), in SLAYER's
+            units.
+        scale: scale of the surrogate gradient.
     """
 
-    current_kept: Any
-    voltage_kept: Any
+    current_factor: Any
+    voltage_factor: Any
     threshold: int
-    centre: float
-    slope: float
-    height: float
+    center: float
+    tau: float
+    scale: float
 
 
 # Axonal delays
 
 
 def whole_delays(delays: Tensor) -> Any:
-    """Return the whole steps of delays (neurons,), int32.
+    """Return delays (neurons,) rounded down to whole steps, int32.
 
     Raises:
         InputError: if a delay is not finite.
@@ -69,7 +69,7 @@ def whole_delays(delays: Tensor) -> Any:
 
 @compile_kernel
 def _shift(values, shift, forward, out):
-    """values float32 (B, T, N) -> out: each neuron's by shift int32 (N,) later, or earlier."""
+    """Shift values float32 (B, T, N) of each neuron by shift int32 (N,) steps, forward or back."""
     batch, steps, neurons = values.shape
     for b in range(batch):
         for t in range(steps):
@@ -79,14 +79,14 @@ def _shift(values, shift, forward, out):
 
 
 class AxonalShift(torch.autograd.Function):
-    """Delay every neuron's spikes by the whole steps of its delay.
+    """Delay the spikes of every neuron by its delay, rounded down to whole steps.
 
-    The gradient of a delay is that of lava-dl: grad[t] * (spikes[t - 1] - spikes[t]), summed.
+    The gradient of a delay is lava-dl's: the sum of grad[t] * (spikes[t - 1] - spikes[t]).
     """
 
     @staticmethod
     def forward(ctx: Any, spikes: Tensor, delays: Tensor) -> Tensor:
-        """spikes (batch, time, neurons), delays (neurons,) -> spikes, delayed."""
+        """Return the delayed spikes of spikes (batch, time, neurons) and delays (neurons,)."""
         ctx.shift = whole_delays(delays)
         delayed = _shifted(spikes, ctx.shift, forward=True)
         ctx.save_for_backward(delayed)
@@ -108,7 +108,7 @@ def _shifted(values: Tensor, shift: Any, *, forward: bool) -> Tensor:
     def run(part: slice) -> None:
         _shift(values.numpy()[part], shift, forward, out.numpy()[part])
 
-    over_samples(len(values), run)
+    map_batch(len(values), run)
     return out
 
 
@@ -116,7 +116,9 @@ def _shifted(values: Tensor, shift: Any, *, forward: bool) -> Tensor:
 
 
 @compile_kernel
-def _step(inputs, bias, current_kept, voltage_kept, threshold, current, voltage, voltages, fired):
+def _step(
+    inputs, bias, current_factor, voltage_factor, threshold, current, voltage, voltages, fired
+):
     """Advance N neurons by one step; see `models.cuba` for the equations.
 
     inputs float32 (N,) is the weighted input in SLAYER's units; bias int32 (N,) or None; current
@@ -125,9 +127,9 @@ def _step(inputs, bias, current_kept, voltage_kept, threshold, current, voltage,
     """
     for j in range(inputs.size):
         added = int32(inputs[j] * float32(STATE_SCALE))
-        u = wrap_current(int32(decay(current[j], current_kept[j]) + added))
-        v = int32(decay(voltage[j], voltage_kept[j]) + u)
-        if bias is not None:  # numba removes this branch where there is none
+        u = wrap_current(int32(decay(current[j], current_factor[j]) + added))
+        v = int32(decay(voltage[j], voltage_factor[j]) + u)
+        if bias is not None:  # numba removes this branch if bias is None
             v = int32(v + bias[j])
         v = clip_voltage(v)
         spike = v > threshold
@@ -138,47 +140,47 @@ def _step(inputs, bias, current_kept, voltage_kept, threshold, current, voltage,
 
 
 @compile_kernel
-def _add(share, values, total):
-    """Add a share of values float32 (N,) to a total."""
+def _add_scaled(factor, values, total):
+    """Add factor * values float32 (N,) to a total."""
     for j in range(total.size):
-        total[j] += share * values[j]
+        total[j] += factor * values[j]
 
 
 @compile_kernel
 def _forward(
-    inputs, feedback, bias, current_kept, voltage_kept, threshold, shift, spikes, voltages
+    inputs, feedback, bias, current_factor, voltage_factor, threshold, shift, spikes, voltages
 ):
-    """inputs float32 (B, T, N) -> spikes float32 delayed by shift int32 (N,), voltages float32.
+    """Compute spikes, delayed by shift int32 (N,), and voltages of inputs, all float32 (B, T, N).
 
-    feedback float32 (N, N) from a spike (row) to the neurons, with a shift of 1; or None.
-    `spikes` may hold anything.
+    feedback float32 (N, N) are recurrent weights, (senders, neurons), with a shift of 1; or None.
+    `spikes` need not be initialized.
     """
     batch, steps, neurons = inputs.shape
-    alike = shift.min() == shift.max()
+    same_shift = shift.min() == shift.max()
     current, voltage = np.empty(neurons, np.int32), np.empty(neurons, np.int32)
     fired, total = np.empty(neurons, np.float32), np.empty(neurons, np.float32)
     for b in range(batch):
         current[:] = 0
         voltage[:] = 0
-        spikes[b, : shift[0] if alike else steps] = 0
+        spikes[b, : shift[0] if same_shift else steps] = 0
         for t in range(steps):
-            late = t + shift[0]
-            row = spikes[b, late] if alike and late < steps else fired
+            arrival = t + shift[0]
+            row = spikes[b, arrival] if same_shift and arrival < steps else fired
             if feedback is None:
                 _step(
-                    inputs[b, t], bias, current_kept, voltage_kept, threshold, current, voltage,
+                    inputs[b, t], bias, current_factor, voltage_factor, threshold, current, voltage,
                     voltages[b, t], row,
                 )  # fmt: skip
             else:
                 total[:] = inputs[b, t]
                 for i in range(neurons):
                     if spikes[b, t, i] != 0:
-                        _add(float32(1), feedback[i], total)
+                        _add_scaled(float32(1), feedback[i], total)
                 _step(
-                    total, bias, current_kept, voltage_kept, threshold, current, voltage,
+                    total, bias, current_factor, voltage_factor, threshold, current, voltage,
                     voltages[b, t], row,
                 )  # fmt: skip
-            if not alike:
+            if not same_shift:
                 for j in range(neurons):
                     if fired[j] != 0 and t + shift[j] < steps:
                         spikes[b, t + shift[j], j] = 1
@@ -189,9 +191,9 @@ def _forward(
 
 @compile_kernel
 def exponential(x):
-    """Return exp(x) of a float32 x <= 0, within a few units of the last place; 0 where x < -69.
+    """Return exp(x) of a float32 x <= 0, within a few units in the last place; 0 where x < -69.
 
-    2^n times a polynomial of the remainder, in operations that compile to vectors.
+    It is 2^n times a polynomial of the remainder, in operations that LLVM vectorizes.
     """
     n = np.floor(max(x, _LEAST) * _LOG2_E + float32(0.5))
     r = float32(float32(x - n * _LN2_HIGH) - n * _LN2_LOW)
@@ -203,8 +205,8 @@ def exponential(x):
 
 
 @compile_kernel
-def _undelay(grad, shift, undelayed):
-    """grad float32 (T, N) of delayed spikes -> undelayed float32 (T, N) of those that fired."""
+def _undo_delays(grad, shift, undelayed):
+    """Move grad float32 (T, N) of the delayed spikes to the steps in which they fired."""
     steps, neurons = grad.shape
     for t in range(steps):
         for j in range(neurons):
@@ -213,51 +215,51 @@ def _undelay(grad, shift, undelayed):
 
 
 @compile_kernel
-def _weigh(grads, voltages, surrogate):
-    """Multiply grads float32 (T, N) of what fired by the surrogate gradient, in place."""
-    centre, slope, peak = surrogate
+def _apply_surrogate(grads, voltages, surrogate):
+    """Multiply grads float32 (T, N) of spikes by the surrogate gradient, in place."""
+    center, tau, peak = surrogate
     for t in range(len(grads)):
         for j in range(grads.shape[1]):
-            near = grads[t, j] * (peak * exponential(-abs(voltages[t, j] - centre) / slope))
-            grads[t, j] = float32(0) if abs(near) <= _NEGLIGIBLE else near  # a NaN stays
+            product = grads[t, j] * (peak * exponential(-abs(voltages[t, j] - center) / tau))
+            grads[t, j] = float32(0) if abs(product) <= _NEGLIGIBLE else product  # NaN stays NaN
 
 
 @compile_kernel
-def _return(grads, current_kept, voltage_kept, current, voltage, out):
-    """Go one step back: grads float32 (N,) of the voltages -> out float32 (N,) of the inputs.
+def _backward_step(grads, current_factor, voltage_factor, current, voltage, out):
+    """Backpropagate one step: grads float32 (N,) of the voltages to out float32 (N,) of the inputs.
 
-    current and voltage float32 (N,), the gradients of u and v, are updated.
+    current and voltage float32 (N,) are the gradients of u and v, which are updated.
     """
     for j in range(grads.size):
-        voltage[j] = voltage_kept[j] * voltage[j] + grads[j]
-        current[j] = current_kept[j] * current[j] + voltage[j]
+        voltage[j] = voltage_factor[j] * voltage[j] + grads[j]
+        current[j] = current_factor[j] * current[j] + voltage[j]
         out[j] = current[j]
 
 
 @compile_kernel
-def _add_decays(current, voltage, before, fired, earlier, fired_earlier, bias, kept, sums):
-    """Add the gradients of current_kept and voltage_kept to sums float64 (2, N).
+def _add_decay_grads(current, voltage, v1, fired1, v2, fired2, bias, voltage_factor, sums):
+    """Add the gradients of current_factor and voltage_factor to sums float64 (2, N).
 
-    before and earlier float32 (N,) are the voltages one and two steps ago, before a reset; fired
-    and fired_earlier are 1 where a reset followed. u of a step ago is what v gained then.
+    v1 and v2 float32 (N,) are the voltages one and two steps ago, before the reset; fired1 and
+    fired2 are 1 where a reset followed. u one step ago is reconstructed from them.
     """
     for j in range(current.size):
-        held = earlier[j] * (float32(1) - fired_earlier[j])
-        sums[0, j] += current[j] * (before[j] - bias[j] - kept[j] * held)
-        sums[1, j] += voltage[j] * (before[j] * (float32(1) - fired[j]))
+        u1 = v1[j] - bias[j] - voltage_factor[j] * (v2[j] * (float32(1) - fired2[j]))
+        sums[0, j] += current[j] * u1
+        sums[1, j] += voltage[j] * (v1[j] * (float32(1) - fired1[j]))
 
 
 @compile_kernel
 def _backward(
-    grad, feedback, bias, spikes, voltages, surrogate, current_kept, voltage_kept, shift,
-    of_bias, of_decays, out, sums,
+    grad, feedback, bias, spikes, voltages, surrogate, current_factor, voltage_factor, shift,
+    needs_bias, needs_decays, out, sums,
 ):  # fmt: skip
-    """grad float32 (B, T, N) of the delayed spikes -> out float32 (B, T, N) of the inputs.
+    """Backpropagate grad float32 (B, T, N) of the delayed spikes to out float32 (B, T, N).
 
-    feedback float32 (N, N) to a neuron (row) from the spikes, or None; bias float32 (N,) in
-    SLAYER's units; surrogate: centre, slope and peak. sums float64 (3, N) receives the gradients of
-    the bias, if `of_bias`, and of current_kept and voltage_kept, if `of_decays`; both with a shift
-    of 1.
+    out: gradients of the inputs. feedback float32 (N, N): recurrent weights, (neurons, senders), or
+    None. bias float32 (N,): in SLAYER's units. surrogate: center, tau and peak. sums float64 (3, N)
+    receives the gradients of the bias, if `needs_bias`, and of current_factor and voltage_factor,
+    if `needs_decays`; both require a shift of 1.
     """
     batch, steps, neurons = grad.shape
     current, voltage = np.empty(neurons, np.float32), np.empty(neurons, np.float32)
@@ -265,23 +267,23 @@ def _backward(
     for b in range(batch):
         current[:] = 0
         voltage[:] = 0
-        _undelay(grad[b], shift, fired)
+        _undo_delays(grad[b], shift, fired)
         if feedback is None:
-            _weigh(fired, voltages[b], surrogate)
+            _apply_surrogate(fired, voltages[b], surrogate)
         for t in range(steps - 1, -1, -1):
             if feedback is not None:
                 for j in range(neurons if t + 1 < steps else 0):
-                    _add(out[b, t + 1, j], feedback[j], fired[t])
-                _weigh(fired[t : t + 1], voltages[b, t : t + 1], surrogate)
-            _return(fired[t], current_kept, voltage_kept, current, voltage, out[b, t])
-            if of_bias:
+                    _add_scaled(out[b, t + 1, j], feedback[j], fired[t])
+                _apply_surrogate(fired[t : t + 1], voltages[b, t : t + 1], surrogate)
+            _backward_step(fired[t], current_factor, voltage_factor, current, voltage, out[b, t])
+            if needs_bias:
                 for j in range(neurons):
                     sums[0, j] += voltage[j]
-            if of_decays and t > 0:
-                earlier = voltages[b, t - 2] if t > 1 else none
-                _add_decays(
-                    current, voltage, voltages[b, t - 1], spikes[b, t], earlier, spikes[b, t - 1],
-                    bias, voltage_kept, sums[1:],
+            if needs_decays and t > 0:
+                v2 = voltages[b, t - 2] if t > 1 else none
+                _add_decay_grads(
+                    current, voltage, voltages[b, t - 1], spikes[b, t], v2, spikes[b, t - 1],
+                    bias, voltage_factor, sums[1:],
                 )  # fmt: skip
 
 
@@ -301,7 +303,7 @@ def _sum_delay_grads(grad, spikes, sums):
 
 
 class CubaNeurons(torch.autograd.Function):
-    """Neurons, the one step that a layer takes, and axonal delays, as one operation."""
+    """Neurons, the one step of delay of every layer, and axonal delays, as one operation."""
 
     @staticmethod
     def forward(
@@ -317,13 +319,13 @@ class CubaNeurons(torch.autograd.Function):
         """Return spikes (batch, time, neurons) of the weighted inputs (batch, time, neurons).
 
         Args:
-            ctx: torch's.
-            inputs: in SLAYER's units, as all but delays and decays.
-            delays: axonal, in time steps, (neurons,); only without what follows.
-            feedback: weights (neurons, neurons) of the layer's own spikes, to each from each.
+            ctx: context of the operation.
+            inputs: in SLAYER's units, like feedback and bias.
+            delays: axonal delays in time steps, (neurons,); not together with the next four.
+            feedback: recurrent weights, (neurons, senders).
             bias: added to the voltage in every step, (neurons,).
-            current_decay, voltage_decay: in 1/4096, (neurons,), for their gradients only.
-            dynamics: the constants.
+            current_decay, voltage_decay: in 1/4096, (neurons,); used for their gradients only.
+            dynamics: the constants of the neurons.
         """
         inputs = inputs.detach().contiguous()
         neurons = inputs.shape[2]
@@ -331,21 +333,21 @@ class CubaNeurons(torch.autograd.Function):
         if delays is not None:
             shift += whole_delays(delays)
         spikes, voltages = torch.empty_like(inputs), torch.empty_like(inputs)
-        whole = from_spikes = None
+        integer_bias = by_sender = None
         if bias is not None:
-            whole = torch.round(bias.detach() * STATE_SCALE).to(torch.int32).numpy()
+            integer_bias = torch.round(bias.detach() * STATE_SCALE).to(torch.int32).numpy()
         if feedback is not None:
-            from_spikes = feedback.detach().t().contiguous().numpy()
+            by_sender = feedback.detach().t().contiguous().numpy()
         threshold = np.int32(dynamics.threshold << loihi.ACTIVATION_SHIFT)
 
         def run(part: slice) -> None:
             _forward(
-                inputs.numpy()[part], from_spikes, whole, dynamics.current_kept,
-                dynamics.voltage_kept, threshold, shift, spikes.numpy()[part],
+                inputs.numpy()[part], by_sender, integer_bias, dynamics.current_factor,
+                dynamics.voltage_factor, threshold, shift, spikes.numpy()[part],
                 voltages.numpy()[part],
             )  # fmt: skip
 
-        over_samples(len(inputs), run)
+        map_batch(len(inputs), run)
         ctx.save_for_backward(spikes, voltages, feedback, bias)
         ctx.shift, ctx.dynamics = shift, dynamics
         return spikes
@@ -354,31 +356,32 @@ class CubaNeurons(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of all inputs that need one."""
         grad, needed = grads[0].detach().contiguous(), ctx.needs_input_grad
-        spikes, voltages = (
-            each.detach() for each in ctx.saved_tensors[:2]
-        )  # threads record theirs
-        weight, bias = (None if b is None else b.detach() for b in ctx.saved_tensors[2:])
-        to_neurons = None if weight is None else weight.contiguous().numpy()
+        # Detached, since grad mode is on in other threads.
+        spikes, voltages, weight, bias = (
+            None if each is None else each.detach() for each in ctx.saved_tensors
+        )
+        by_neuron = None if weight is None else weight.contiguous().numpy()
         dynamics, neurons, out = ctx.dynamics, grad.shape[2], torch.empty_like(grad)
-        surrogate = (dynamics.centre, dynamics.slope, dynamics.height / 2 / dynamics.slope)
-        kept, nothing = (dynamics.current_kept, dynamics.voltage_kept), torch.zeros(neurons)
+        surrogate = (dynamics.center, dynamics.tau, dynamics.scale / 2 / dynamics.tau)
+        factors = (dynamics.current_factor, dynamics.voltage_factor)
+        some_bias = torch.zeros(neurons) if bias is None else bias
 
         def run(part: slice) -> tuple[Tensor, Any]:
             sums, delay_sums = np.zeros((3, neurons)), torch.zeros(neurons)
             _backward(
-                grad.numpy()[part], to_neurons, (bias if bias is not None else nothing).numpy(),
+                grad.numpy()[part], by_neuron, some_bias.numpy(),
                 spikes.numpy()[part], voltages.numpy()[part],
                 tuple(map(np.float32, surrogate)),
-                *(each / np.float32(loihi.DECAY_ONE) for each in kept), ctx.shift,
+                *(each / np.float32(loihi.DECAY_ONE) for each in factors), ctx.shift,
                 needed[3], needed[4] or needed[5], out.numpy()[part], sums,
             )  # fmt: skip
             if needed[1]:
                 _sum_delay_grads(grad.numpy()[part], spikes.numpy()[part], delay_sums.numpy())
             return delay_sums, sums
 
-        delay_sums, sums = zip(*over_samples(len(grad), run))
-        of_bias, *of_kept = torch.from_numpy(sum(sums)).float()
-        of_decays = [-each / loihi.DECAY_ONE for each in of_kept]
+        delay_sums, sums = zip(*map_batch(len(grad), run))
+        grad_bias, *grad_factors = torch.from_numpy(sum(sums)).float()
+        grad_decays = [-each / loihi.DECAY_ONE for each in grad_factors]
         feedback = out.flatten(0, 1).t() @ spikes.flatten(0, 1) if needed[2] else None
-        found = (out, torch.stack(delay_sums).sum(0), feedback, of_bias, *of_decays, None)
-        return tuple(each if need else None for each, need in zip(found, needed))
+        all_grads = (out, torch.stack(delay_sums).sum(0), feedback, grad_bias, *grad_decays, None)
+        return tuple(each if need else None for each, need in zip(all_grads, needed))

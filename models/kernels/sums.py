@@ -1,4 +1,4 @@
-"""Weighted sums of a dense layer, with gradients: plain and with synaptic delays."""
+"""Weighted sums of dense layers, with and without synaptic delays, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from neurodeploy.models.blocks import SynapticDense, gaussian, split_delays, width_index, widths
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.kernels.threads import over_samples
+from neurodeploy.models.kernels.threads import map_batch
 
 
 class DenseSums(torch.autograd.Function):
@@ -30,7 +30,7 @@ class DenseSums(torch.autograd.Function):
         def run(part: slice) -> None:
             torch.mm(values[part].flatten(0, 1), weight.t(), out=sums[part].flatten(0, 1))
 
-        over_samples(len(values), run)
+        map_batch(len(values), run)
         ctx.save_for_backward(values, weight)
         return sums
 
@@ -47,7 +47,7 @@ class DenseSums(torch.autograd.Function):
                 torch.mm(rows, weight, out=back[part].flatten(0, 1))
             return torch.mm(rows.t(), values[part].flatten(0, 1))
 
-        return back, torch.stack(over_samples(len(grad), run)).sum(0)
+        return back, torch.stack(map_batch(len(grad), run)).sum(0)
 
 
 def dense_sums(values: Tensor, weight: Tensor) -> Tensor:
@@ -57,19 +57,19 @@ def dense_sums(values: Tensor, weight: Tensor) -> Tensor:
 
 
 _SUMS = {"fastmath": {"reassoc", "contract", "nsz"}}
-"""Sums may be taken in any order, so that they compile to vectors."""
+"""Lets LLVM reorder sums, so that it can vectorize them."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Where the spread spikes of one sender are in a buffer, a stretch for each width.
+    """The layout of a buffer of one sender's spikes, convolved with the Gaussian of every width.
 
     Attributes:
-        taps: of the Gaussian of every width, float32 (widths, taps), the middle one in the middle.
-        reach: taps on either side of it that count, uint64 (widths,).
-        middle: index of the first step in each stretch, uint64 (widths,).
-        start: of the row of each whole delay, uint64 (rows,).
-        size: of the buffer.
+        taps: the Gaussians, centered, float32 (widths, taps).
+        reach: number of taps on either side of the center, uint64 (widths,).
+        middle: index of step 0 of the spikes convolved with each Gaussian, uint64 (widths,).
+        start: index of step 0 of the spikes with each whole delay, uint64 (rows,).
+        size: size of the buffer.
     """
 
     taps: NDArray[np.float32]
@@ -80,14 +80,14 @@ class Rows:
 
 
 def rows_of(block: SynapticDense, steps: int) -> Rows:
-    """Return the rows for samples of this many steps."""
+    """Return the layout for samples of `steps` time steps."""
     levels, count = widths(0.0 if block.whole else block.width), block.longest + 2
     kernels = [gaussian(width) for width in levels]
     reach = np.array([len(kernel) // 2 for kernel in kernels])
     taps = np.zeros((len(levels), 2 * reach[0] + 1), np.float32)
     for own, kernel, ahead in zip(taps, kernels, reach):
         own[reach[0] - ahead : reach[0] + ahead + 1] = kernel
-    before = count + int(reach[0])  # room for late rows, and for taps before the middle
+    before = count + int(reach[0])  # space for the longest delay and for taps left of the center
     size = before + steps + int(reach[0])
     middle = np.arange(len(levels)) * size + before
     start = np.array([middle[width_index(levels, m)] - m for m in range(count)])
@@ -99,63 +99,63 @@ def rows_of(block: SynapticDense, steps: int) -> Rows:
 
 @dataclass(frozen=True)
 class Synapses:
-    """The existing synapses, sorted by their sender.
+    """The synapses that exist, sorted by sender.
 
     Attributes:
-        place: flat index of each in a matrix (neurons, senders), int64.
+        index: flat index of each synapse in a matrix (neurons, senders), int64.
         first: index of the first synapse of each sender, uint64 (senders + 1,).
-        target: neuron that each reaches, uint64.
+        target: neuron of each synapse, uint64.
     """
 
-    place: NDArray[np.int64]
+    index: NDArray[np.int64]
     first: NDArray[np.uint64]
     target: NDArray[np.uint64]
 
 
 def synapses_of(block: SynapticDense) -> Synapses:
-    """Return the synapses that the block's mask keeps."""
+    """Return the synapses in the mask of a block."""
     neurons, senders = block.synaptic_delay.shape
     exists = np.ones((senders, neurons), bool)
     if block.mask is not None:
         exists = block.mask.flatten(1).numpy().T != 0
     sender, target = exists.nonzero()
     first = np.searchsorted(sender, np.arange(senders + 1))
-    place = target * senders + sender
-    return Synapses(place, first.astype(np.uint64), target.astype(np.uint64))
+    index = target * senders + sender
+    return Synapses(index, first.astype(np.uint64), target.astype(np.uint64))
 
 
 @compile_kernel
 def _spread(spikes, taps, reach, middle, buffer):
-    """Fill the buffer with the stretches of one sender's spikes, float32 (T,)."""
+    """Fill the buffer with one sender's spikes, float32 (T,), convolved with every Gaussian."""
     buffer[:] = 0
-    centre = uint64(taps.shape[1] // 2)
+    center = uint64(taps.shape[1] // 2)
     for t in range(uint64(len(spikes))):
         if spikes[t] != 0:
             for level in range(uint64(len(reach))):
-                at, tap = middle[level] + t - reach[level], centre - reach[level]
+                at, tap = middle[level] + t - reach[level], center - reach[level]
                 for k in range(uint64(2) * reach[level] + uint64(1)):
                     buffer[at + k] += spikes[t] * taps[level, tap + k]
 
 
 @compile_kernel
 def _gather(grads, taps, reach, middle, out):
-    """The reverse of `_spread`: gradients of the buffer -> float32 (T,) of the spikes."""
+    """Backpropagate `_spread`: gradients of the buffer to those of the spikes, float32 (T,)."""
     out[:] = 0
-    centre = uint64(taps.shape[1] // 2)
+    center = uint64(taps.shape[1] // 2)
     for level in range(uint64(len(reach))):
         for k in range(uint64(2) * reach[level] + uint64(1)):
-            worth = taps[level, centre - reach[level] + k]
+            weight = taps[level, center - reach[level] + k]
             at = middle[level] - reach[level] + k
             for t in range(uint64(len(out))):
-                out[t] += worth * grads[at + t]
+                out[t] += weight * grads[at + t]
 
 
 @compile_kernel
 def _forward(spikes, first, target, row, near, far, taps, reach, middle, start, size, out):
-    """spikes float32 (B, I, T) -> out float32 (B, J, T).
+    """Compute out float32 (B, J, T), the weighted sums of spikes float32 (B, I, T).
 
-    row, near and far of each synapse: the row before its delay, and its weight there and in the row
-    after. Indices are uint64, since numba checks the sign of others in every step.
+    row, near and far of each synapse: the lower row of its delay, and its weights in that row and
+    the next. Indices are uint64, since numba would check the sign of others in every step.
     """
     batch, senders, steps = spikes.shape
     buffer = np.empty(size, np.float32)
@@ -177,11 +177,11 @@ def _forward(spikes, first, target, row, near, far, taps, reach, middle, start, 
 
 
 def _backward(
-    grad, spikes, first, target, row, near, far, taps, reach, middle, start, size, found, out
+    grad, spikes, first, target, row, near, far, taps, reach, middle, start, size, products, out
 ):
-    """grad float32 (B, J, T) -> out float32 (B, I, T) of the spikes, or of no samples.
+    """Backpropagate grad float32 (B, J, T) to out float32 (B, I, T), unless out is empty.
 
-    found float32 (2, synapses) receives the products of the gradient with both rows of a synapse.
+    products float32 (2, synapses) receives the products of grad with both rows of each synapse.
     """
     batch, senders, steps = spikes.shape
     buffer, back = np.empty(size, np.float32), np.empty(size, np.float32)
@@ -198,8 +198,8 @@ def _backward(
                     for t in range(uint64(steps)):
                         one += grad[b, j, t] * buffer[here + t]
                         other += grad[b, j, t] * buffer[there + t]
-                    found[0, s] += one
-                    found[1, s] += other
+                    products[0, s] += one
+                    products[1, s] += other
                 if len(out):
                     one, other = near[s], far[s]
                     for t in range(uint64(steps)):
@@ -215,7 +215,7 @@ _compiled_backward = compile_kernel(_backward, **_SUMS)
 
 
 class SynapticSums(torch.autograd.Function):
-    """The sums of synapses with delays, as one operation."""
+    """Weighted sums of synapses with delays, as one operation."""
 
     @staticmethod
     def forward(
@@ -224,11 +224,11 @@ class SynapticSums(torch.autograd.Function):
         """Return the sums (batch, neurons, time) of spikes (batch, senders, time).
 
         Args:
-            ctx: torch's.
-            spikes: float, 0 where there is none.
-            weight: rounded, (neurons, senders).
-            delays: in steps, (neurons, senders).
-            block: with the mask and the width.
+            ctx: context of the operation.
+            spikes: float, 0 without a spike.
+            weight: rounded weights, (neurons, senders).
+            delays: delays in time steps, (neurons, senders).
+            block: has the mask and the width.
 
         Raises:
             InputError: if a delay is not finite.
@@ -237,48 +237,48 @@ class SynapticSums(torch.autograd.Function):
             raise InputError("a delay is not finite; train with a lower learning rate")
         spikes = spikes.detach().contiguous()
         rows, synapses = rows_of(block, spikes.shape[2]), synapses_of(block)
-        before, share = split_delays(delays.detach(), block.longest, whole=block.whole)
+        lower, fraction = split_delays(delays.detach(), block.longest, whole=block.whole)
         weights, row, far = (
-            each.detach().flatten().numpy()[synapses.place] for each in (weight, before, share)
+            each.detach().flatten().numpy()[synapses.index] for each in (weight, lower, fraction)
         )
-        of_synapses = (
+        arguments = (
             synapses.first, synapses.target, row.astype(np.uint64), weights * (1 - far),
-            weights * far,
+            weights * far, rows.taps, rows.reach, rows.middle, rows.start, rows.size,
         )  # fmt: skip
-        of_rows = (rows.taps, rows.reach, rows.middle, rows.start, rows.size)
         out = torch.empty(len(spikes), len(weight), spikes.shape[2])
 
         def run(part: slice) -> None:
-            _forward(spikes.numpy()[part], *of_synapses, *of_rows, out.numpy()[part])
+            _forward(spikes.numpy()[part], *arguments, out.numpy()[part])
 
-        over_samples(len(spikes), run)
+        map_batch(len(spikes), run)
         ctx.save_for_backward(spikes)
         ctx.whole = block.whole
-        ctx.kept = (of_synapses, of_rows, synapses.place, weights, far, weight.shape)
+        ctx.arguments = arguments
+        ctx.synapses = (synapses.index, weights, far, weight.shape)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the spikes, the weights and the delays."""
         grad, spikes = grads[0].detach().contiguous(), ctx.saved_tensors[0].detach()
-        of_synapses, of_rows, place, weights, far, shape = ctx.kept
+        index, weights, far, shape = ctx.synapses
         out = torch.empty_like(spikes) if ctx.needs_input_grad[0] else spikes[:0]
 
         def run(part: slice) -> NDArray[np.float32]:
-            found = np.zeros((2, len(place)), np.float32)
+            products = np.zeros((2, len(index)), np.float32)
             _compiled_backward(
-                grad.numpy()[part], spikes.numpy()[part], *of_synapses, *of_rows, found,
+                grad.numpy()[part], spikes.numpy()[part], *ctx.arguments, products,
                 out.numpy()[part],
             )  # fmt: skip
-            return found
+            return products
 
-        near, next_to = np.sum(over_samples(len(grad), run), 0)
-        to_weight, to_delays = np.zeros((2, *shape), np.float32)
-        to_weight.flat[place] = near + far * (next_to - near)
+        near, after = np.sum(map_batch(len(grad), run), 0)
+        grad_weight, grad_delays = np.zeros((2, *shape), np.float32)
+        grad_weight.flat[index] = near + far * (after - near)
         if not ctx.whole:
-            to_delays.flat[place] = weights * (next_to - near)
-        sent = out if ctx.needs_input_grad[0] else None
-        return sent, torch.from_numpy(to_weight), torch.from_numpy(to_delays), None
+            grad_delays.flat[index] = weights * (after - near)
+        grad_spikes = out if ctx.needs_input_grad[0] else None
+        return grad_spikes, torch.from_numpy(grad_weight), torch.from_numpy(grad_delays), None
 
 
 def synaptic_sums(block: SynapticDense, arriving: Tensor) -> Tensor:

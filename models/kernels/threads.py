@@ -1,8 +1,8 @@
-"""Split the samples of a batch over threads that sleep, not spin, while they wait.
+"""Split a batch over threads that sleep, not spin, while they wait.
 
-torch and numba each have a pool of threads that spin while they wait. Used in turn on all cores
-they slow each other down, tenfold on a busy machine. Each of these threads runs the compiled code
-and matrix products of its part of a batch.
+torch and numba each have a thread pool that spins while it waits. Alternating between them on all
+cores slows both down, tenfold on a busy machine. So each thread of this pool runs both compiled
+kernels and matrix products, for its part of a batch.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import torch
 T = TypeVar("T")
 
 
-def over_samples(samples: int, work: Callable[[slice], T]) -> list[T]:
-    """Return the result of `work` for each part of a batch, on as many threads as torch has.
+def map_batch(samples: int, function: Callable[[slice], T]) -> list[T]:
+    """Return the results of `function` for the parts of a batch, on as many threads as torch has.
 
     Args:
-        samples: in the batch; the parts are in order and differ by one sample at most.
-        work: is called with each part; its slow operations must release Python's lock.
+        samples: size of the batch; the parts are in order and differ by one sample at most.
+        function: called with each part; its slow operations must release the GIL.
     """
     count = min(torch.get_num_threads(), samples)
     if count <= 1:
-        return [work(slice(0, samples))]
+        return [function(slice(0, samples))]
     edges = [samples * k // count for k in range(count + 1)]
-    return list(_pool(count).map(work, map(slice, edges, edges[1:])))
+    return list(_pool(count).map(function, map(slice, edges, edges[1:])))
 
 
 @lru_cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    """Return `count` threads on which torch uses a single thread."""
+    """Return a pool of `count` threads, in each of which torch uses a single thread."""
     before = torch.get_num_threads()
     all_started = Barrier(count)
 
@@ -46,10 +46,10 @@ def _pool(count: int) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(count, thread_name_prefix="samples")
     for started in [pool.submit(start) for _ in range(count)]:
         started.result()
-    torch.set_num_threads(before)  # what later threads begin with
+    torch.set_num_threads(before)  # the default of threads started later
     return pool
 
 
-# A forked process has only one thread.
+# Threads do not survive a fork.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
