@@ -29,8 +29,8 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
-    per_neuron,
     max_delay,
+    per_neuron,
     weights_of,
 )
 from neurodeploy.models.neurons import CubaLif
