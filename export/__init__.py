@@ -1,8 +1,8 @@
-"""The integer network in other people's formats.
+"""Other formats of the integer network.
 
-netx         write lava-dl's HDF5 files; netx_read reads their layers
-rules        what lava-dl's netx gets wrong about a network
-lava_graph   build a Lava process graph
+netx         writes and reads lava-dl's HDF5 files; netx_read: the layers of such a file
+rules        networks that lava-dl's netx does not load correctly
+lava_graph   builds a Lava process graph
 __main__     the command `python -m neurodeploy.export`
 """
 

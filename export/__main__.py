@@ -25,7 +25,7 @@ DESCRIPTION = (
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
-    """Add the options of an export."""
+    """Add the options of the command."""
     options.add_argument(
         "model", type=Path, metavar="model.pt", help="checkpoint of a training run"
     )
@@ -42,7 +42,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of test samples whose spikes are compared (default: all)",
     )
-    cli.add_chip_options(options, "whose limits to check, loihi2 when none is given")
+    cli.add_chip_options(options, "whose limits to check (default: loihi2)")
     cli.add_threads_option(options)
 
 
@@ -80,7 +80,7 @@ def export(
     chips: Sequence[Chip],
     threads: int | None = None,
 ) -> int:
-    """Export the network of a checkpoint to `path`, print the result, return the exit code."""
+    """Export the network of a checkpoint to `path`, print the result and return the exit code."""
     check_paths(model, path)
     require("exporting a checkpoint", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
@@ -94,14 +94,14 @@ def export(
     if not fits(network, chips):
         return cli.CHECK_FAILED
     with cli.reading():
-        tested = task_samples(network.task, data, count=samples)
-    for note in tested.notes:
+        test = task_samples(network.task, data, count=samples)
+    for note in test.notes:
         cli.say(f"note: {note}")
-    return write_checked(trained, network, tested, path, f"{model} was")
+    return write_checked(trained, network, test, path, source=model)
 
 
 def check_paths(model: Path, path: Path) -> None:
-    """Raise InputError where the model is exported already, or `path` is not a valid name."""
+    """Raise InputError if the model is exported already or `path` is not a valid output."""
     from neurodeploy.export import netx
 
     if files.kind(model) == "file" and netx.is_hdf5(model):
@@ -127,16 +127,24 @@ def fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
 
 
 def write_checked(
-    trained: SlayerNetwork, network: QuantizedNetwork, samples: Samples, path: Path, what: str
+    trained: SlayerNetwork,
+    network: QuantizedNetwork,
+    samples: Samples,
+    path: Path,
+    *,
+    source: Path,
 ) -> int:
-    """Write a network if its spikes equal those of the trained one, print that, return the code.
+    """Write a network if its spikes equal those of the trained one; print the result.
 
     Args:
         trained: the trained network.
         network: the quantized network.
-        samples: whose spikes are compared.
-        path: of the file to write.
-        what: starts the message where the spikes differ, as in "model.pt was".
+        samples: the samples to compare.
+        path: output file.
+        source: checkpoint of the trained network, for messages.
+
+    Returns:
+        The exit code.
 
     Raises:
         InputError: when the file cannot be written, or its content differs when read back.
@@ -151,7 +159,7 @@ def write_checked(
     if not comparison.equal:
         end = f"; a state overflowed {overflows}" if comparison.num_overflows else ""
         print(
-            f"{what} not exported: {comparison.num_different} of its spikes differ between "
+            f"{source} was not exported: {comparison.num_different} of its spikes differ between "
             f"SLAYER and the simulator over {over}, first in {comparison.first}{end}"
         )
         return cli.CHECK_FAILED

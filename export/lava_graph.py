@@ -1,9 +1,9 @@
-"""The network as a Lava process graph, built from `lava.proc`.
+"""Build a Lava process graph of a network, from `lava.proc`.
 
 Each layer has a synapse process (`Dense`, `DelayDense` or `Conv`) and a neuron process (`LIFReset`
-or a sigma-delta neuron); a recurrent layer has a second synapse from its neurons to themselves, an
-input layer has none. The same graph runs on Lava's CPU simulator and on Loihi; only the run
-configuration differs.
+or a sigma-delta neuron). A recurrent layer has a second synapse process from its neurons to
+themselves, an input layer has none. The same graph runs on Lava's CPU simulator and on Loihi, with
+different run configurations.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class LavaLayer:
     """The processes of one layer.
 
     Attributes:
-        neuron: spikes leave at neuron.s_out.
-        synapse: spikes enter at synapse.s_in; None for an input layer.
-        recurrent: synapse from the neurons to themselves, or None.
+        neuron: the neuron process, with the output port `s_out`.
+        synapse: the synapse process, with the input port `s_in`; None for an input layer.
+        recurrent: the synapse process from the neurons to themselves, or None.
     """
 
     neuron: Any
@@ -57,19 +57,19 @@ class LavaLayer:
 
 
 def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tuple[LavaLayer, ...]:
-    """Return Lava's connected processes of every layer.
+    """Return the connected Lava processes of every layer.
 
-    All layers reset together at the first of every `sample_steps` steps, so that the samples of one
-    run each start from cleared state (with the models of `hw_sim.simulators.lava_worker`, which
-    clear what Lava's own keep). Connect the input to `layers[0].inp` and the output to
+    All layers reset together every `sample_steps` steps, so that each sample of a run starts from
+    cleared state. This needs the process models of `hw_sim.simulators.lava_worker`, since Lava's
+    own do not clear all state. Connect the input to `layers[0].inp` and the output to
     `layers[-1].neuron.s_out`.
 
     Args:
-        network: to build.
+        network: the network.
         sample_steps: time steps per sample, at least 1; `network.task.num_steps` by default.
 
     Raises:
-        InputError: when the network does not know `num_steps` and `sample_steps` is not given.
+        InputError: when `network.task.num_steps` and `sample_steps` are both None.
 
     Examples:
         >>> layers = neurodeploy.to_lava(network, sample_steps=30)
@@ -79,7 +79,9 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
     check_network(network)
     sample_steps = sample_steps or network.task.num_steps
     if sample_steps is None:
-        raise InputError("the network does not know how long a sample is; give sample_steps")
+        raise InputError(
+            "the network has no task.num_steps; give sample_steps, the time steps per sample"
+        )
     bits, built = network.message_bits, []
     for layer in network.layers:
         built.append(_build_layer(layer, bits, sample_steps))
@@ -100,8 +102,8 @@ def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
     synapse.a_out.connect(neuron.a_in)
     if not isinstance(layer, RecurrentLayer):
         return LavaLayer(neuron, synapse)
-    own = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
-    recurrent = _matrix(layer.recurrent, layer.recurrent_delay, own, sample_steps)
+    recurrent_bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
+    recurrent = _matrix(layer.recurrent, layer.recurrent_delay, recurrent_bits, sample_steps)
     recurrent.a_out.connect(neuron.a_in)
     neuron.s_out.connect(recurrent.s_in)
     return LavaLayer(neuron, synapse, recurrent)
@@ -110,7 +112,7 @@ def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
 def _synapse(layer: Any, bits: int, sample_steps: int) -> Any:
     if not isinstance(layer, ConvLayer):
         return _matrix(layer.weight, layer.delay, bits, sample_steps)
-    # Lava convolves where PyTorch correlates, so the kernel is flipped and its axes are reversed.
+    # Lava convolves and PyTorch correlates, so the kernel is flipped; its axes are reversed.
     kernel = layer.weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32)
     synapse = Conv(
         weight=kernel,
@@ -139,44 +141,44 @@ def _matrix(weight: IntArray, delay: IntArray, bits: int, sample_steps: int) -> 
 
 
 def _neuron(layer: Layer, sample_steps: int) -> Any:
-    shape = tuple(reversed(layer.shape))
     neuron: Neuron = layer.neuron
     if isinstance(neuron, CubaLif):
         return LIFReset(
-            shape=shape,
-            # Lava adds one to the current decay (`ds_offset`), but not to the voltage decay.
-            du=_one_or_each(neuron.current_decay - 1, layer.shape),
-            dv=_one_or_each(neuron.voltage_decay, layer.shape),
+            shape=tuple(reversed(layer.shape)),
+            # Lava adds 1 to the current decay (`ds_offset`), but not to the voltage decay.
+            du=_parameter(neuron.current_decay - 1, layer.shape),
+            dv=_parameter(neuron.voltage_decay, layer.shape),
             vth=neuron.threshold,
-            bias_mant=_one_or_each(neuron.bias, layer.shape),
+            bias_mant=_parameter(neuron.bias, layer.shape),
             bias_exp=loihi.ACTIVATION_SHIFT,
             reset_interval=sample_steps,
             reset_offset=1,
         )
-    process = _sigma_delta(neuron, layer.shape, shape)
+    process = _sigma_delta(neuron, layer.shape)
     process.proc_params["sample_steps"] = sample_steps
     return process
 
 
-def _sigma_delta(neuron: Neuron, own_shape: Shape, shape: Shape) -> Any:
+def _sigma_delta(neuron: Neuron, shape: Shape) -> Any:
+    lava_shape = tuple(reversed(shape))
     if isinstance(neuron, Sigma):
-        return sdn.process.Sigma(shape=shape)
+        return sdn.process.Sigma(shape=lava_shape)
     if not isinstance(neuron, (Delta, SigmaDelta)):
         raise BackendError(f"Lava has no process for {type(neuron).__name__} neurons")
     params = {
-        "shape": shape,
+        "shape": lava_shape,
         "vth": neuron.threshold,
         "spike_exp": neuron.spike_exp,
         "state_exp": neuron.state_exp,
     }
     if isinstance(neuron, Delta):
         return sdn.process.Delta(**params)
-    bias = to_lava(per_neuron(neuron.bias, own_shape), own_shape)
+    bias = to_lava(per_neuron(neuron.bias, shape), shape)
     return sdn.process.SigmaDelta(bias=bias.astype(np.int32), **params)
 
 
-def _one_or_each(values: IntArray, shape: Shape) -> Any:
-    """Return a scalar for a shared value, else one value per neuron, in Lava's order."""
+def _parameter(values: IntArray, shape: Shape) -> Any:
+    """Return a neuron parameter as a scalar if shared, else as an array in Lava's order of axes."""
     if values.size == 1:
         return int(values[0])
     return to_lava(per_neuron(values, shape), shape).astype(int)

@@ -1,9 +1,9 @@
 """Write and read netx files, the HDF5 format of lava-dl.
 
-The groups `layer/0`, `layer/1`, ... are what `lava.lib.dl.netx.hdf5.Network` builds a network from.
-What netx has no field for (task, message bits, spike_exp, digest, provenance, the axes of delays)
-is in the group `neurodeploy` or in attributes, which netx ignores. Files without that group, which
-lava-dl exports, are read as netx reads them.
+`lava.lib.dl.netx.hdf5.Network` builds a network from the groups `layer/0`, `layer/1`, ... Data for
+which netx has no field (task, message bits, spike_exp, digest, provenance, axes of delays) is in
+the group `neurodeploy` or in attributes, which netx ignores. Files without that group, exported by
+lava-dl, are read like netx reads them.
 
 Source of the format: `lava.lib.dl.netx.hdf5` and `slayer.block.base` (lava-dl 0.6.0).
 """
@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from neurodeploy.export.netx_read import (
-    Before,
+    Context,
     check_size,
     count,
     json_object,
@@ -40,7 +40,7 @@ from neurodeploy.models.old_names import renamed
 
 
 def write_layer(group: Any, layer: Layer) -> None:
-    """Write a layer with its neurons into an empty HDF5 group."""
+    """Write a layer and its neurons to an empty HDF5 group."""
     WRITERS[type(layer)](group, layer)
     group.create_dataset("shape", data=np.array(layer.shape))
     neuron = group.create_group("neuron")
@@ -53,7 +53,7 @@ def write_layer(group: Any, layer: Layer) -> None:
 
 
 def write_shape(group: Any, kind: str, shape: tuple[int, ...]) -> None:
-    """Write an entry that only has a shape: `input`, `flatten` or `average`."""
+    """Write an entry that has only a shape: `input`, `flatten` or `average`."""
     _write_type(group, kind)
     group.create_dataset("shape", data=np.array(shape))
 
@@ -63,7 +63,7 @@ def _write_type(group: Any, kind: str) -> None:
 
 
 def _bias(bias: Any, layer: Layer) -> Any:
-    """Return the bias as netx reads it: one per neuron or channel, or an image in Lava's order."""
+    """Return the bias in netx's format: per neuron or channel, or an image in Lava's axis order."""
     if len(layer.shape) == 1:
         return np.broadcast_to(bias, layer.shape)
     if bias.size == layer.neurons and bias.size != layer.shape[0]:
@@ -94,7 +94,7 @@ def _write_recurrent(group: Any, layer: RecurrentLayer) -> None:
 
 
 def _write_delay(group: Any, name: str, delay: Any, shape: tuple[int, ...]) -> None:
-    """Write delays as a matrix, which netx reads unambiguously, and their shape here."""
+    """Write delays as a matrix, which is unambiguous in netx, and their shape as an attribute."""
     if delay.any():
         full = np.broadcast_to(delay, shape)
         group.create_dataset(name, data=full.astype(np.int32))
@@ -121,13 +121,13 @@ WRITERS: Final[dict[type[Layer], Callable[[Any, Any], None]]] = {
 
 
 def _cuba_fields(neuron: CubaLif) -> dict[str, Any]:
-    def one_or_each(decay: Any) -> Any:
+    def scalar_or_array(decay: Any) -> Any:
         return int(decay[0]) if decay.size == 1 else decay
 
     return {
         "type": np.array([b"CUBA"], "S10"),
-        "iDecay": one_or_each(neuron.current_decay),
-        "vDecay": one_or_each(neuron.voltage_decay),
+        "iDecay": scalar_or_array(neuron.current_decay),
+        "vDecay": scalar_or_array(neuron.voltage_decay),
         "vThMant": neuron.threshold,
         "refDelay": 1,
         "gradedSpike": False,
@@ -157,15 +157,15 @@ NEURON_FIELDS: Final[dict[type[Neuron], Callable[[Any], dict[str, Any]]]] = {
 GROUP = "neurodeploy"
 FORMAT_VERSION = 3
 READABLE: Final = (2, 3)
-"""Versions that can be read; `models.old_names` has the names of the earlier ones."""
+"""Format versions that can be read; names of earlier ones are in `models.old_names`."""
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a file without the group `neurodeploy` leaves open, with netx's defaults.
+    """Values that a file without the group `neurodeploy` does not have; the defaults are netx's.
 
     Attributes:
-        spike_exp: binary places of the graded spikes of sigma-delta neurons, 0..7.
+        spike_exp: fractional bits of the graded spikes of sigma-delta neurons, 0..7.
         message_bits: bits of graded input spikes; 0 for binary spikes.
     """
 
@@ -174,7 +174,7 @@ class Defaults:
 
 
 def write(network: QuantizedNetwork, path: Path) -> None:
-    """Write a network to a file, which is replaced when the new one is complete.
+    """Write a network to a file, atomically.
 
     Raises:
         InputError: when the file cannot be written.
@@ -197,7 +197,7 @@ def write(network: QuantizedNetwork, path: Path) -> None:
 
 
 def _entries(network: QuantizedNetwork) -> list[Layer | tuple[str, tuple[int, ...]]]:
-    """Return the entries of the file: the layers, and the shapes (name, sizes) between them."""
+    """Return the entries of the file: layers, and (type, shape) of entries without neurons."""
     entries: list[Layer | tuple[str, tuple[int, ...]]] = []
     shape = network.input_shape
     if len(shape) > 1 and not isinstance(network.layers[0], InputLayer):
@@ -213,7 +213,7 @@ def _entries(network: QuantizedNetwork) -> list[Layer | tuple[str, tuple[int, ..
 
 
 def _exponents(network: QuantizedNetwork) -> Any:
-    """Return spike_exp and state_exp per layer, int64 (layers, 2); -1 for a layer without."""
+    """Return spike_exp and state_exp per layer, int64 (layers, 2); -1 without such exponents."""
     pairs = [
         (getattr(layer.neuron, "spike_exp", -1), getattr(layer.neuron, "state_exp", -1))
         for layer in network.layers
@@ -224,13 +224,12 @@ def _exponents(network: QuantizedNetwork) -> Any:
 def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
     """Read a network that neurodeploy or lava-dl wrote.
 
-    A 1-D delay is read as netx reads it: one per neuron of the layer where its length is the number
-    of neurons, else one per input. A last layer without neurons becomes netx's integrator that
-    never fires.
+    A 1-D delay is read as in netx: one per neuron if its length is the number of neurons, else one
+    per input. A last layer without neurons becomes netx's integrator, which never fires.
 
     Args:
-        path: of the file.
-        defaults: for a file that lava-dl wrote.
+        path: path of the file.
+        defaults: values that a file of lava-dl does not have.
 
     Raises:
         InputError: when the file is missing, unreadable, truncated or not supported.
@@ -239,13 +238,13 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
     check_file(path, "give the path of a .net file")
     if path.suffix == ".pt":
         raise InputError(
-            f"{path} is a checkpoint by its name; export it first (python -m neurodeploy.export "
+            f"{path} is named like a checkpoint; export it first (python -m neurodeploy.export "
             f"{path}) and give the resulting .net file"
         )
     if not is_hdf5(path):
         raise InputError(
-            f"{path} is not an HDF5 file, as netx files are; give a .net file that "
-            "`python -m neurodeploy.export` or lava-dl wrote"
+            f"{path} is not a netx (HDF5) file; give a .net file written by "
+            "`python -m neurodeploy.export` or by lava-dl"
         )
     try:
         with h5py.File(path, "r") as file:
@@ -263,14 +262,14 @@ def is_hdf5(path: Path) -> bool:
     """Return whether a file is HDF5, possibly truncated.
 
     Raises:
-        InputError: when it may not be read.
+        InputError: when the file cannot be read.
     """
     try:
         with path.open("rb") as file:
-            begins = file.read(len(HDF5)) == HDF5
+            has_magic = file.read(len(HDF5)) == HDF5
     except OSError as error:
-        raise InputError(f"{path} may not be read ({error.strerror})") from None
-    return begins or bool(h5py.is_hdf5(path))  # HDF5 may begin later, behind a user block
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+    return has_magic or bool(h5py.is_hdf5(path))  # HDF5 may start later, after a user block
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
@@ -302,7 +301,7 @@ def _provenance(content: str) -> dict[str, Any]:
 
 
 def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tuple[int, ...], int]:
-    """Return the layers with neurons, the input's shape (() if unknown) and neurons per output."""
+    """Return the layers with neurons, the input shape (() if unknown) and neurons per output."""
     if not isinstance(groups, h5py.Group) or not len(groups):
         raise InputError("the file has no layers; it needs the group 'layer' with 0, 1, ...")
     check_size(groups)
@@ -316,32 +315,32 @@ def _read_layers(groups: Any, defaults: Defaults) -> tuple[tuple[Layer, ...], tu
             group, last = subgroup(groups, str(index)), index == len(groups) - 1
             kind = text(group, "type")
             if kind == "input" and index:
-                raise InputError("there is an input layer after the first; leave it out")
+                raise InputError("it is an input layer after the first layer; remove it")
             if kind == "input" and "neuron" not in group:
                 input_shape = sizes(group, "shape")
             elif kind == "average":
                 neurons_per_output = _read_average(group, layers, last=last)
             elif kind != "flatten":
                 shape = layers[-1].shape if layers else input_shape
-                layers.append(read_layer(group, Before(shape, defaults.spike_exp)))
+                layers.append(read_layer(group, Context(shape, defaults.spike_exp)))
         except InputError as error:
             raise InputError(f"layer {index}: {error}") from None
     return tuple(layers), input_shape, neurons_per_output
 
 
 def _read_average(group: Any, layers: list[Layer], *, last: bool) -> int:
-    """Return how many consecutive neurons of the layer before are averaged to one output."""
+    """Return the number of consecutive neurons that are averaged to one output."""
     outputs = count(group, "shape")
     if not last or not layers or not outputs or layers[-1].neurons % outputs:
         raise InputError(
             f"the average layer has {outputs} outputs; it must be the last layer and its outputs "
-            "divide the neurons before"
+            "must divide the neurons of the previous layer"
         )
     return layers[-1].neurons // outputs
 
 
 def _with_exponents(layers: tuple[Layer, ...], exponents: Any) -> tuple[Layer, ...]:
-    """Return the layers with the exponents of sigma-delta neurons from the file."""
+    """Return the layers with the exponents of their sigma-delta neurons set."""
     if np.shape(exponents) != (len(layers), 2):
         raise InputError("the file lacks the exponents of some layers; export it again")
     return tuple(

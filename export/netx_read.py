@@ -16,16 +16,16 @@ from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, 
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
 
 BYTES_LIMIT: Final = 1 << 31
-"""Size limit of all arrays of a file: four bytes for each synapse of four chips."""
+"""Limit of the total size of all arrays of a file, in bytes; four chips need less."""
 
 SHOWN: Final = 60
-"""Length limit of a text from a file in a message."""
+"""Maximum length of a text from a file in a message."""
 
 
 def check_size(layers: Any) -> None:
-    """Raise InputError when the arrays of all layers are too large to be read.
+    """Raise InputError if the arrays of all layers together are too large.
 
-    An array with several names counts once per name, as it would be read.
+    An array with several names counts once per name, since it would be read as often.
     """
     total = sum(_bytes(layers, name) for name in layers)
     if total > BYTES_LIMIT:
@@ -45,10 +45,10 @@ def _bytes(group: Any, name: str) -> int:
 
 
 def member(group: Any, name: str) -> Any:
-    """Return the item `name` of a group; links to elsewhere are not followed.
+    """Return the item `name` of a group.
 
     Raises:
-        InputError: when it is missing or a link.
+        InputError: when it is missing or a soft or external link, which are not followed.
     """
     link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
     if link is None:
@@ -88,7 +88,7 @@ def array(group: Any, name: str) -> Any:
     """Return the dataset `name` as an array of numbers.
 
     Raises:
-        InputError: as `dataset`, and when it does not hold numbers.
+        InputError: like `dataset`, and when it does not hold numbers.
     """
     item = dataset(group, name)
     if item.dtype.kind not in "biuf":
@@ -97,7 +97,7 @@ def array(group: Any, name: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Return a text from a file as a message shows it: short and in ASCII."""
+    """Return a text from a file as short ASCII text for messages."""
     plain = ascii(str(value))[1:-1]
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
 
@@ -108,16 +108,16 @@ def numbers(group: Any, name: str, default: Any) -> Any:
 
 
 def one_number(group: Any, name: str, default: int | None) -> Any:
-    """Return the one value of dataset `name` as a 0-d array (all values where there are several).
+    """Return the single value of dataset `name` as a 0-d array, or all values if there are several.
 
-    The dataset is required where `default` is None.
+    The dataset is required if `default` is None.
     """
     values = array(group, name) if default is None else numbers(group, name, default)
     return values.reshape(()) if values.size == 1 else values
 
 
 def sizes(group: Any, name: str) -> tuple[int, ...]:
-    """Return a dataset of sizes, each from 1; () where it is absent."""
+    """Return a dataset of sizes, each 1 or more; () where it is absent."""
     if name not in group:
         return ()
     values = array(group, name)
@@ -132,7 +132,7 @@ def count(group: Any, name: str) -> int | None:
 
 
 def text(group: Any, name: str) -> str:
-    """Return a dataset that holds one text, as lava-dl writes types."""
+    """Return the text in a dataset, the way lava-dl writes types."""
     value = np.asarray(dataset(group, name)[()]).reshape(-1)
     if not value.size or not isinstance(value[0], (bytes, str)):
         raise InputError(f"'{name}' in {shown(group.name)} is not text; export the file again")
@@ -148,7 +148,7 @@ def json_object(content: Any) -> dict[str, Any]:
 
 
 NETX_INPUT_WEIGHT: Final = 64
-"""netx's factor for the input of CUBA LIF input neurons where the file has no weight."""
+"""netx's default scale of the input of CUBA LIF input neurons."""
 
 REFUSED: Final = {
     "dense_comp": "complex dense",
@@ -162,23 +162,23 @@ REFUSED: Final = {
 
 
 @dataclass(frozen=True)
-class Before:
-    """What precedes a layer.
+class Context:
+    """Values from outside a layer's group that its reader needs.
 
     Attributes:
-        shape: of the layer before, or of the input; () where it is unknown.
-        spike_exp: binary places of the graded spikes of sigma-delta neurons.
+        shape: shape of the previous layer or of the input; () if unknown.
+        spike_exp: fractional bits of the graded spikes of sigma-delta neurons.
     """
 
     shape: tuple[int, ...]
     spike_exp: int
 
 
-def read_layer(group: Any, before: Before) -> Layer:
+def read_layer(group: Any, context: Context) -> Layer:
     """Return the layer that an HDF5 group describes.
 
     Raises:
-        InputError: when it is damaged or not supported.
+        InputError: when the layer is damaged or not supported.
     """
     kind = text(group, "type")
     if isinstance(group.get("weight"), h5py.Group):
@@ -189,11 +189,11 @@ def read_layer(group: Any, before: Before) -> Layer:
             f"the layer type '{shown(kind)}'{name} is not supported; the types are "
             f"{', '.join(READERS)}, flatten and average"
         )
-    return READERS[kind](group, before)
+    return READERS[kind](group, context)
 
 
-def _read_input(group: Any, before: Before) -> Layer:
-    neuron = _read_sigma_delta_input(group, before) or _read_neuron(group, before)
+def _read_input(group: Any, context: Context) -> Layer:
+    neuron = _read_sigma_delta_input(group, context) or _read_neuron(group, context)
     scale = NETX_INPUT_WEIGHT if isinstance(neuron, CubaLif) else 1
     if not isinstance(neuron, (CubaLif, Delta)):
         raise InputError("the neurons of the input layer take no input; they must be CUBA or SDNN")
@@ -211,7 +211,7 @@ def _read_input(group: Any, before: Before) -> Layer:
     )
 
 
-def _read_dense(group: Any, before: Before) -> Layer:
+def _read_dense(group: Any, context: Context) -> Layer:
     if "weight_rec" in group:
         raise InputError(
             "the layer type is 'dense' and the layer has recurrent weights, which netx ignores; "
@@ -219,35 +219,35 @@ def _read_dense(group: Any, before: Before) -> Layer:
         )
     weight = _read_matrix(group)
     delay = _read_delay(group, "delay", weight.shape)
-    return DenseLayer(weight, _read_neuron(group, before, neurons=len(weight)), delay)
+    return DenseLayer(weight, _read_neuron(group, context, neurons=len(weight)), delay)
 
 
-def _read_recurrent(group: Any, before: Before) -> Layer:
+def _read_recurrent(group: Any, context: Context) -> Layer:
     weight = _read_matrix(group)
     recurrent = array(group, "weight_rec")
     if recurrent.ndim == 1 and recurrent.size == len(weight) ** 2:
         recurrent = recurrent.reshape(len(weight), -1)
     delay = _read_delay(group, "delay", weight.shape)
     if "delay_rec_shape" in group.attrs:
-        own = _read_delay(group, "delay_rec", recurrent.shape)
+        recurrent_delay = _read_delay(group, "delay_rec", recurrent.shape)
     elif np.any(delay) and weight.shape != recurrent.shape:
         raise InputError(
-            f"the recurrent layer has delays and weights of shape {weight.shape}; netx runs only "
-            "square ones, so train it without delays"
+            f"the recurrent layer has delays and weights of shape {weight.shape}; netx supports "
+            "delays of square weights only, so train it without delays"
         )
     else:
-        own = delay if np.any(delay) else np.zeros((1, 1))  # netx delays both alike
-    neuron = _read_neuron(group, before, neurons=len(weight))
-    return RecurrentLayer(weight, recurrent, neuron, delay, own)
+        # In netx the same delays apply to input and recurrent spikes.
+        recurrent_delay = delay if np.any(delay) else np.zeros((1, 1))
+    neuron = _read_neuron(group, context, neurons=len(weight))
+    return RecurrentLayer(weight, recurrent, neuron, delay, recurrent_delay)
 
 
-def _read_conv(group: Any, before: Before) -> Layer:
+def _read_conv(group: Any, context: Context) -> Layer:
     if "delay" in group and np.any(array(group, "delay")):
         raise InputError(
-            "the convolution has delays, which netx does not read and Lava does not have; train it "
-            "without"
+            "the convolution has delays, which netx and Lava do not support; train it without them"
         )
-    if len(before.shape) != 3:
+    if len(context.shape) != 3:
         raise InputError(
             "the input shape of the convolution is unknown; put an input layer with a shape "
             "(channels, height, width) before it"
@@ -260,44 +260,44 @@ def _read_conv(group: Any, before: Before) -> Layer:
         raise InputError("the convolution has no 'shape', which netx needs; export the file again")
     layer = ConvLayer(
         weight,
-        before.shape,
-        _read_neuron(group, before, neurons=neurons, shape=sizes(group, "shape")),
+        context.shape,
+        _read_neuron(group, context, neurons=neurons, shape=sizes(group, "shape")),
         numbers(group, "stride", 1),
         numbers(group, "padding", 0),
         numbers(group, "dilation", 1),
         one_number(group, "groups", 1),
     )
-    stated = sizes(group, "shape")
-    if stated != layer.shape:
+    declared = sizes(group, "shape")
+    if declared != layer.shape:
         raise InputError(
-            f"the convolution has shape {layer.shape} but 'shape' says {stated}; export the file "
+            f"the convolution has shape {layer.shape} but 'shape' says {declared}; export the file "
             "again"
         )
     return layer
 
 
-READERS: Final[dict[str, Callable[[Any, Before], Layer]]] = {
+READERS: Final[dict[str, Callable[[Any, Context], Layer]]] = {
     "input": _read_input,
     "dense": _read_dense,
     "dense_rec": _read_recurrent,
     "conv": _read_conv,
 }
-"""Type in the file -> the function that reads such a layer."""
+"""Layer type in the file -> reader."""
 
 
 def _read_matrix(group: Any) -> Any:
-    """Return the weights (neurons, inputs) after comparing them with the sizes in the file."""
+    """Return the weights (neurons, inputs), checked against the declared sizes."""
     weight = array(group, "weight")
-    stated = {name: count(group, name) for name in ("shape", "inFeatures", "outFeatures")}
-    neurons = stated["shape"]
+    declared = {name: count(group, name) for name in ("shape", "inFeatures", "outFeatures")}
+    neurons = declared["shape"]
     if weight.ndim == 1 and neurons and weight.size % neurons == 0:
         weight = weight.reshape(neurons, -1)
     if weight.ndim != 2:
         raise InputError(f"weight has shape {weight.shape}; it must be (neurons, inputs)")
     for name, axis in (("shape", 0), ("outFeatures", 0), ("inFeatures", 1)):
-        if stated[name] not in (None, weight.shape[axis]):
+        if declared[name] not in (None, weight.shape[axis]):
             raise InputError(
-                f"weight has shape {weight.shape} but '{name}' says {stated[name]}; "
+                f"weight has shape {weight.shape} but '{name}' says {declared[name]}; "
                 "export the file again"
             )
     return weight
@@ -306,7 +306,7 @@ def _read_matrix(group: Any) -> Any:
 def _read_delay(group: Any, name: str, shape: tuple[int, ...]) -> Any:
     """Return a delay as an array that broadcasts to weights of `shape`.
 
-    It has the shape in the file's attribute, or else the smallest that its values allow.
+    Its shape is that of the attribute in the file, or the smallest that its values allow.
     """
     delay = numbers(group, name, np.zeros((1, 1)))
     neurons, inputs = shape
@@ -322,16 +322,16 @@ def _read_delay(group: Any, name: str, shape: tuple[int, ...]) -> Any:
     if f"{name}_shape" in group.attrs:
         shapes = [tuple(np.ravel(group.attrs[f"{name}_shape"]).tolist())]
     for rows, columns in shapes:
-        thin = delay[:rows, :columns]
-        if (delay == thin).all():
-            return thin
+        reduced = delay[:rows, :columns]
+        if (delay == reduced).all():
+            return reduced
     raise InputError(f"the delays do not come from an array of shape {shapes[0]}; export again")
 
 
 def _read_neuron(
-    group: Any, before: Before, *, neurons: int | None = None, shape: tuple[int, ...] = ()
+    group: Any, context: Context, *, neurons: int | None = None, shape: tuple[int, ...] = ()
 ) -> Neuron:
-    """Return the neurons of a layer; netx's integrator that never fires where it has none."""
+    """Return the neurons of a layer, or netx's integrator that never fires if it has none."""
     bias: Any = _read_bias(group, shape) if neurons is not None else np.zeros(1)
     if "neuron" not in group:
         no_decay, no_memory = np.array([0]), np.array([loihi.DECAY_ONE])
@@ -339,7 +339,7 @@ def _read_neuron(
     neuron = subgroup(group, "neuron")
     kind = text(neuron, "type")
     if kind == "SDNN":
-        return _read_sigma_delta(neuron, bias, before)
+        return _read_sigma_delta(neuron, bias, context)
     if kind not in ("CUBA", "LOIHI"):
         known = "resonate-and-fire" if "RF" in kind else "unknown"
         raise InputError(
@@ -365,29 +365,29 @@ def _read_cuba(neuron: Any, bias: Any) -> Neuron:
         )
     threshold = one_number(neuron, "vThMant", None)
     if threshold.size == 1 and loihi.THRESHOLD_NEVER < threshold < 1 << 31:
-        # lava-dl writes several thresholds beyond the mantissa; none is ever reached
+        # lava-dl writes several thresholds above the largest mantissa; none is ever reached
         threshold = np.asarray(loihi.THRESHOLD_NEVER)
     return CubaLif(
         array(neuron, "iDecay").reshape(-1), array(neuron, "vDecay").reshape(-1), threshold, bias
     )
 
 
-def _read_sigma_delta(neuron: Any, bias: Any, before: Before) -> Neuron:
+def _read_sigma_delta(neuron: Any, bias: Any, context: Context) -> Neuron:
     _check_sigma_delta(neuron)
     if "sigma_output" in neuron:
         if np.any(bias):
-            raise InputError("the sigma neurons have biases, which Lava has not; leave them out")
+            raise InputError("the sigma neurons have biases, which Lava's do not have; remove them")
         return Sigma()
-    return SigmaDelta(one_number(neuron, "vThMant", None), bias, before.spike_exp)
+    return SigmaDelta(one_number(neuron, "vThMant", None), bias, context.spike_exp)
 
 
-def _read_sigma_delta_input(group: Any, before: Before) -> Delta | None:
+def _read_sigma_delta_input(group: Any, context: Context) -> Delta | None:
     """Return the delta neurons of an input layer, or None for neurons of another type."""
     neuron = subgroup(group, "neuron")
     if text(neuron, "type") != "SDNN":
         return None
     _check_sigma_delta(neuron)
-    return Delta(one_number(neuron, "vThMant", None), before.spike_exp)
+    return Delta(one_number(neuron, "vThMant", None), context.spike_exp)
 
 
 def _check_sigma_delta(neuron: Any) -> None:
@@ -401,10 +401,9 @@ def _check_sigma_delta(neuron: Any) -> None:
 
 
 def _read_bias(group: Any, shape: tuple[int, ...]) -> Any:
-    """Return the biases in the order of the neurons; the file has images in Lava's order.
+    """Return the biases in the order of the neurons; in the file, images are in Lava's axis order.
 
-    A single value is written once per neuron or channel, which netx needs, and marked by an
-    attribute.
+    A shared bias is written once per neuron or channel for netx, with the attribute bias_size 1.
     """
     bias = numbers(group, "bias", 0)
     if len(shape) == 3 and bias.ndim == 3 and bias.shape == shape[::-1]:

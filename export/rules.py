@@ -1,7 +1,7 @@
-"""What lava-dl's netx gets wrong about a network, one small rule each; all of them run.
+"""Rules for networks that lava-dl's netx is to load correctly.
 
-They matter to someone who loads the `.net` file with lava-dl; our own Lava graph needs none of
-them. Rules of a single layer (ranges, shapes) are in `models.layers`, rules of a chip in
+They matter only if the `.net` file is loaded with lava-dl; our own Lava graph needs none of them.
+Rules for a single layer (ranges, shapes) are in `models.layers`, rules for a chip in
 `hw_sim.design_rules`.
 
 Source: `lava.lib.dl.netx.utils.optimize_weight_bits`, `lava.lib.dl.netx.blocks.process` (lava-dl
@@ -24,9 +24,9 @@ Rule: TypeAlias = Callable[[QuantizedNetwork], Iterator[str]]
 
 
 def _matrices(network: QuantizedNetwork) -> Iterator[tuple[int, IntArray]]:
-    """Yield the weights of each dense or recurrent layer, which netx scales, with its index.
+    """Yield the index and the weights of each dense or recurrent layer.
 
-    netx scales both weights of a recurrent layer together and no kernels of convolutions.
+    netx scales these: both matrices of a recurrent layer together, but no convolution kernels.
     """
     for index, layer in enumerate(network.layers):
         if not isinstance(layer, ConvLayer) and weights_of(layer):
@@ -34,7 +34,7 @@ def _matrices(network: QuantizedNetwork) -> Iterator[tuple[int, IntArray]]:
 
 
 def weights_not_all_zero(network: QuantizedNetwork) -> Iterator[str]:
-    """Find layers of zeros; netx takes the logarithm of their scale."""
+    """Find layers with only zero weights; netx takes the logarithm of their scale."""
     for index, weight in _matrices(network):
         if not weight.any():
             yield (
@@ -43,26 +43,26 @@ def weights_not_all_zero(network: QuantizedNetwork) -> Iterator[str]:
             )
 
 
-def negative_weights_not_down_to_a_power_of_two(network: QuantizedNetwork) -> Iterator[str]:
-    """Find layers without a positive weight whose minimum -2^k netx scales to -256.
+def inhibitory_minimum_not_a_power_of_two(network: QuantizedNetwork) -> Iterator[str]:
+    """Find layers without positive weights whose minimum is -2^k, which netx scales to -256.
 
-    Magnitudes in such a layer have 8 bits in Lava, at most 255.
+    Lava stores magnitudes of such a layer in 8 bits, at most 255.
     """
     for index, weight in _matrices(network):
         largest = -int(weight.min())
         if weight.max() <= 0 < largest and largest & (largest - 1) == 0:
             yield (
                 f"layer {index} has no positive weight and the minimum {-largest}, a negative "
-                "power of two, which lava-dl's netx scales to -256 and Lava clips; use another "
+                "power of two, which lava-dl's netx scales to -256 and Lava clips; change the "
                 "minimum or make one weight positive"
             )
 
 
-def odd_weights_not_beside_zero_alone(network: QuantizedNetwork) -> Iterator[str]:
+def no_odd_inhibitory_weights_with_zeros(network: QuantizedNetwork) -> Iterator[str]:
     """Find layers with odd, zero and no positive weights whose minimum needs more than 7 bits.
 
-    netx treats a layer with a zero as one of mixed signs, which needs one bit more, and Lava treats
-    a layer without positive weights as inhibitory: together they shift by a negative number.
+    netx treats a layer with zeros as one of mixed signs, which needs one more bit. Lava treats a
+    layer without positive weights as inhibitory. Together this shifts by a negative number.
     """
     limit = loihi.WEIGHT_MIN // 2
     for index, weight in _matrices(network):
@@ -75,8 +75,8 @@ def odd_weights_not_beside_zero_alone(network: QuantizedNetwork) -> Iterator[str
             )
 
 
-def mixed_weights_below_the_maximum(network: QuantizedNetwork) -> Iterator[str]:
-    """Find layers with the largest weight and negative ones, where netx clips and prints."""
+def mixed_weights_at_most_254(network: QuantizedNetwork) -> Iterator[str]:
+    """Find layers with negative weights and one above 254, which netx clips."""
     limit = loihi.SLAYER_WEIGHT_MAX
     for index, weight in _matrices(network):
         largest = int(weight.max())
@@ -87,8 +87,11 @@ def mixed_weights_below_the_maximum(network: QuantizedNetwork) -> Iterator[str]:
             )
 
 
-def delays_of_recurrent_layers_alike(network: QuantizedNetwork) -> Iterator[str]:
-    """Find recurrent layers whose delays netx cannot build: it has one array for both weights."""
+def recurrent_delays_equal(network: QuantizedNetwork) -> Iterator[str]:
+    """Find recurrent layers with different delays of input and recurrent spikes.
+
+    netx has a single delay matrix for both.
+    """
     for index, layer in enumerate(network.layers):
         if not isinstance(layer, RecurrentLayer):
             continue
@@ -100,15 +103,15 @@ def delays_of_recurrent_layers_alike(network: QuantizedNetwork) -> Iterator[str]
         if not square or (full[0] != full[1]).any():
             yield (
                 f"layer {index} is recurrent with delays that lava-dl's netx cannot build: it has "
-                "one square array for both weights; leave the delays out"
+                "one square delay matrix for both weight matrices; remove the delays"
             )
 
 
-def weights_of_delayed_recurrent_layers_unscaled(network: QuantizedNetwork) -> Iterator[str]:
-    """Find recurrent layers with delays whose weights netx scales up and does not scale back.
+def recurrent_weights_with_delays_not_scaled(network: QuantizedNetwork) -> Iterator[str]:
+    """Find recurrent layers with delays whose weights netx scales up without compensation.
 
-    It multiplies weights from -128 to 127 to fill 8 bits; its recurrent layer with delays has no
-    weight exponent.
+    It multiplies weights within -128..127 to fill 8 bits, and its recurrent layer with delays has
+    no weight exponent.
     """
     low, high = loihi.WEIGHT_MIN // 2, loihi.WEIGHT_MAX // 2
     for index, layer in enumerate(network.layers):
@@ -118,13 +121,13 @@ def weights_of_delayed_recurrent_layers_unscaled(network: QuantizedNetwork) -> I
         if low <= weight.min() and weight.max() <= high:
             yield (
                 f"layer {index} is recurrent with delays and weights from {weight.min()} to "
-                f"{weight.max()}, which lava-dl's netx inflates to 8 bits; give it a weight below "
-                f"{low} or over {high}, or leave the delays out"
+                f"{weight.max()}, which lava-dl's netx scales up to 8 bits; give it a weight below "
+                f"{low} or over {high}, or remove the delays"
             )
 
 
 def no_average(network: QuantizedNetwork) -> Iterator[str]:
-    """Find an average layer, which netx refuses."""
+    """Find an average layer, which netx does not support."""
     if network.neurons_per_output > 1:
         yield (
             "lava-dl's netx does not build the average layer at the end; load the file there with "
@@ -134,23 +137,23 @@ def no_average(network: QuantizedNetwork) -> Iterator[str]:
 
 
 def no_state_between_samples(network: QuantizedNetwork) -> Iterator[str]:
-    """Find sigma-delta neurons, which netx never resets."""
+    """Find sigma-delta neurons, which netx does not reset between samples."""
     if any(layer.neuron.graded for layer in network.layers):
-        yield ("lava-dl's netx never resets sigma-delta neurons; run one sample per network there")
+        yield "lava-dl's netx never resets sigma-delta neurons; build a new network per sample"
 
 
 RULES: Final[tuple[Rule, ...]] = (
     weights_not_all_zero,
-    negative_weights_not_down_to_a_power_of_two,
-    odd_weights_not_beside_zero_alone,
-    mixed_weights_below_the_maximum,
-    delays_of_recurrent_layers_alike,
-    weights_of_delayed_recurrent_layers_unscaled,
+    inhibitory_minimum_not_a_power_of_two,
+    no_odd_inhibitory_weights_with_zeros,
+    mixed_weights_at_most_254,
+    recurrent_delays_equal,
+    recurrent_weights_with_delays_not_scaled,
     no_average,
     no_state_between_samples,
 )
 
 
 def check(network: QuantizedNetwork) -> tuple[str, ...]:
-    """Return what stock netx gets wrong about `network`, one sentence each."""
+    """Return a sentence for every problem that lava-dl's netx would have with `network`."""
     return tuple(problem for rule in RULES for problem in rule(network))

@@ -87,8 +87,8 @@ def _export(run: TrainedRun, onto: Sequence[Chip]) -> tuple[int, QuantizedNetwor
     network, model = quantize(run.model), _model(run)
     if not export_command.fits(network, onto):
         return cli.CHECK_FAILED, network
-    path, what = model.with_suffix(".net"), f"{model} was"
-    code = export_command.write_checked(run.model, network, run.data.test, path, what)
+    path = model.with_suffix(".net")
+    code = export_command.write_checked(run.model, network, run.data.test, path, source=model)
     return code, network
 
 

@@ -179,7 +179,7 @@ def test_what_the_rules_accept_runs_alike_on_stock_netx(name, stock):
 @pytest.mark.parametrize(
     ("name", "rule", "fault"),
     [
-        ("recurrent, delays, small", "inflates to 8 bits", ""),
+        ("recurrent, delays, small", "scales up to 8 bits", ""),
         (
             "recurrent, delays, not square",
             "cannot build",
