@@ -357,9 +357,8 @@ class CubaNeurons(torch.autograd.Function):
         """Return the gradients of all inputs that need one."""
         grad, needed = grads[0].detach().contiguous(), ctx.needs_input_grad
         # Detached, since grad mode is on in other threads.
-        spikes, voltages, weight, bias = (
-            None if each is None else each.detach() for each in ctx.saved_tensors
-        )
+        saved: list[Any] = [None if each is None else each.detach() for each in ctx.saved_tensors]
+        spikes, voltages, weight, bias = saved
         by_neuron = None if weight is None else weight.contiguous().numpy()
         dynamics, neurons, out = ctx.dynamics, grad.shape[2], torch.empty_like(grad)
         surrogate = (dynamics.center, dynamics.tau, dynamics.scale / 2 / dynamics.tau)
