@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -96,6 +97,19 @@ for done in range(0, 1001, 50):
     assert "training" in text
     assert "100%" in text
     assert "\n" not in text
+
+
+def test_checking_published_data_warns_of_no_widgets(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from neurodeploy.tasks.origin import check_published
+Path("empty").touch()
+check_published(Path("empty"), "{hashlib.sha256().hexdigest()}", "")
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    assert not notebook.cells[0].outputs
 
 
 @pytest.mark.parametrize("dt_ms", [20.0, None])

@@ -12,6 +12,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -227,10 +228,17 @@ def fetch(download: Download, folder: Path, advance: Advance | None = None) -> P
     )
 
 
+def _pooch() -> Any:
+    """Import pooch, whose progress bar warns in a notebook without ipywidgets; ours is used."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        import pooch
+    return pooch
+
+
 def difference(download: Download, path: Path) -> str:
     """Return how a file differs from the published one, "" for not at all."""
-    import pooch
-
+    pooch = _pooch()
     size = path.stat().st_size
     if download.size is not None and size != download.size:
         return f"has {size:,} bytes, the published file {download.size:,}"
@@ -246,8 +254,7 @@ def difference(download: Download, path: Path) -> str:
 
 def check_published(path: Path, sha256: str, way_out: str) -> None:
     """Raise InputError, which ends with the way out, unless a file has that sha256."""
-    import pooch
-
+    pooch = _pooch()
     found = pooch.file_hash(str(path))
     if found != sha256:
         raise InputError(f"{path} has sha256 {found}, the published file {sha256}; {way_out}")
@@ -270,8 +277,9 @@ def _check_writable(path: Path, size: int | None) -> None:
 
 def _retrieve(download: Download, url: str, path: Path, advance: Advance | None) -> Path:
     """Download a file from one mirror; raise _MirrorError for the mirror's faults."""
-    import pooch
     import requests
+
+    pooch = _pooch()
 
     receive = _Receiver(download, advance or (lambda done, total: None))
     try:
