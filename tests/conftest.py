@@ -16,6 +16,7 @@ import pytest
 
 from neurodeploy.__main__ import main
 from neurodeploy.export import netx
+from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.models import loihi
 from neurodeploy.models.network import (
     ConvLayer,
@@ -44,14 +45,7 @@ def _blanks(rows: Iterable[Iterable[float]]) -> str:
     return "".join(" ".join(f"{value:.7g}" for value in row) + "\n" for row in rows)
 
 
-@pytest.fixture
-def uci_har_folder(tmp_path: Path) -> Path:
-    """Write a tiny UCI HAR: 18 training windows of subjects 1, 3, 5 and 12 test windows of 2, 4.
-
-    Window i of a part holds class i modulo 6; in channel c at sample t stands i + c / 10 +
-    t / 1000.
-    """
-    root = tmp_path / "UCI HAR Dataset"
+def _write_uci_har(root: Path) -> None:
     names = [f"{kind}_{axis}" for kind in ("total_acc", "body_gyro") for axis in "xyz"]
     for part, subjects, count in (("train", (1, 3, 5), 18), ("test", (2, 4), 12)):
         folder = root / part / "Inertial Signals"
@@ -64,7 +58,17 @@ def uci_har_folder(tmp_path: Path) -> Path:
         values = np.arange(count)[:, None] + np.arange(128) / 1000
         for channel, name in enumerate(names):
             (folder / f"{name}_{part}.txt").write_text(_blanks(values + channel / 10))
-    return root
+
+
+@pytest.fixture
+def uci_har_folder(tmp_path: Path) -> Path:
+    """Write a tiny UCI HAR: 18 training windows of subjects 1, 3, 5 and 12 test windows of 2, 4.
+
+    Window i of a part holds class i modulo 6; in channel c at sample t stands i + c / 10 +
+    t / 1000.
+    """
+    _write_uci_har(tmp_path / "UCI HAR Dataset")
+    return tmp_path / "UCI HAR Dataset"
 
 
 @pytest.fixture
@@ -200,6 +204,15 @@ def stock_netx() -> Callable[[Path], None]:
         run_job(Job("stock_netx", folder, "Stock netx", steps, 600.0))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def on_lava() -> Iterator[Callable[..., Activity]]:
+    """Return a function that runs a network on Lava with states, in one process for all tests."""
+    from benchmarks.lava_server import LavaServer
+
+    with LavaServer() as lava:
+        yield lava.run
 
 
 @pytest.fixture
@@ -341,28 +354,28 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
     return run
 
 
-@pytest.fixture
-def work(
-    uci_har_folder: Path,
-    tmp_path: Path,
-    command: Callable[..., tuple[int, str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Path:
-    """Train and export in a folder, make it the current one, and return it.
-
-    The data is in `data`, the run in `runs/har`.
-    """
+@pytest.fixture(scope="session")
+def trained_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train and export once, in a folder with the data in `data` and the run in `runs/har`."""
     from neurodeploy.pages import history
 
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    uci_har_folder.rename(folder / "data")
+    folder = tmp_path_factory.mktemp("trained")
+    _write_uci_har(folder / "data")
     small = ("--epochs", "1", "--hidden", "8", "--batch", "6")
-    with monkeypatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
         patched.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
-        assert command("train", "--data", "data", *small)[0] == 0
-    assert command("export", "runs/har/model.pt", "--data", "data")[0] == 0
+        assert main(["train", "--data", "data", *small]) == 0
+        assert main(["export", "runs/har/model.pt", "--data", "data"]) == 0
+    return folder
+
+
+@pytest.fixture
+def work(trained_work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the trained folder, make the copy the current one, and return it."""
+    folder = tmp_path / "work"
+    shutil.copytree(trained_work, folder)
+    monkeypatch.chdir(folder)
     return folder
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks import limits, pages, programs, simulators, workloads
+from benchmarks import pages, programs, simulators, workloads
 from benchmarks.limits import Rates
-from benchmarks.peers import measuring, own, workload
+from benchmarks.peers import own, workload
 from benchmarks.peers.workload import Workload
-from benchmarks.programs import HAR_TRAINERS, SIMULATORS, TRAINERS, Program
+from benchmarks.programs import HAR_TRAINERS, SIMULATORS, TRAINERS
 from benchmarks.simulators import Outcome, Result
 from neurodeploy.models.network import (
     ConvLayer,
@@ -89,34 +88,11 @@ def test_the_reason_of_a_failure_is_one_line(tmp_path):
     assert "\n" not in reason
 
 
-def test_delays_are_refused_where_a_simulator_has_none(job):
-    with pytest.raises(SystemExit, match="no delays"):
-        measuring.refuse_delays(job)
-    network = own.without_delays(own.network_of(job))
-    measuring.refuse_delays(own.workload_of("tiny", network, job.spikes))
-
-
-def test_without_uv_programs_say_so(monkeypatch, file, tmp_path):
-    programs.install.cache_clear()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "uv is not installed" in run("norse", file)[1]
-    programs.install.cache_clear()
-
-
 @pytest.mark.parametrize("table", [SIMULATORS, TRAINERS, HAR_TRAINERS])
 def test_every_entry_has_a_program_and_pinned_packages(table):
     for entry in table.values():
         assert (pages.ROOT / f"benchmarks/peers/{entry.module}.py").is_file()
         assert all(any(sign in package for sign in "=<") for package in entry.packages)
-
-
-def test_names_are_chosen_from_a_table():
-    assert programs.chosen(SIMULATORS, "norse", ("fast",)) == ["fast", "norse"]
-    assert programs.chosen(SIMULATORS, "all", ()) == list(SIMULATORS)
-    assert programs.chosen(SIMULATORS, "none", ("lava",)) == ["lava"]
-    with pytest.raises(SystemExit, match="'torch' is unknown; there are fast, lava"):
-        programs.chosen(SIMULATORS, "norse,torch", ())
-    assert programs.python_of(Program("x", "x")) == (sys.executable,)
 
 
 @pytest.fixture
@@ -152,40 +128,6 @@ def test_ratios_to_lava_stand_for_each_number_of_threads(result):
     ]  # fmt: skip
 
 
-def test_the_page_holds_tables_plot_and_machine(result, tmp_path):
-    page, plot = tmp_path / "docs/speed.md", tmp_path / "docs/speed.png"
-    page.parent.mkdir()
-    bigger = replace(result, neurons=500, synops=3e4)
-    simulators.draw([result, bigger], plot)
-    simulators.write([replace(result, rate=None), result, bigger], page, plot, ["--peers", "none"])
-    text = page.read_text()
-    assert plot.stat().st_size < 200_000
-    for part in (
-        "](speed.png)",
-        "| Norse ",
-        pages.processor(),
-        "numpy 2",
-        "## tiny",
-        "--peers none",
-    ):
-        assert part in text
-
-
-def test_limits_are_measured_for_the_layer_with_most_synapses(monkeypatch):
-    seen = []
-    monkeypatch.setattr(limits, "synop_rate", lambda *shape: seen.append(shape[:2]) or len(seen))
-    monkeypatch.setattr(limits, "update_rate", lambda: 5.0)
-    layers = (DenseLayer(np.ones((300, 7)), CubaLif(1, 1, 1)),)
-    layers += (DenseLayer(np.ones((2, 300)), CubaLif(1, 1, 1)),)
-    assert limits.rates_of(QuantizedNetwork(layers)) == Rates(5.0, 4)
-    assert set(seen) == {(7, 128), (7, 256)}
-
-
-@pytest.mark.parametrize("add", limits.LOOPS)
-def test_loops_of_the_limits_run(add):
-    assert add(np.arange(8, dtype=np.int32), 8, 128) == 0
-
-
 @pytest.mark.long
 def test_images_travel_as_a_netx_file(tmp_path):
     rng = np.random.default_rng(3)
@@ -203,18 +145,6 @@ def test_images_travel_as_a_netx_file(tmp_path):
         figures, _ = run(name, tmp_path / "w.npz")
         assert figures["spikes"] > 50
         assert figures["different"] == 0
-
-
-def test_a_simulator_is_spared_images_and_more_work_than_it_finished(job, file):
-    args = simulators._options().parse_args(["--seconds", "0.01", "--limit", "0.2"])
-    images, slow = replace(job, netx=np.ones(3, np.uint8)), {}
-    (spared,) = simulators._runs("norse", images, file, [1, 2], args, slow)
-    assert spared.reason == simulators.IMAGES
-    (late,) = simulators._runs("slayer", job, file, [1, 2], args, slow)
-    assert late.reason == "not done after 0.2 s"
-    (spared,) = simulators._runs("slayer", job, file, [1, 2], args, slow)
-    assert "smaller network" in spared.reason
-    assert slow == {"slayer": job.neurons + job.synops}
 
 
 @pytest.mark.parametrize("neurons", workloads.NETWORK_NEURONS)

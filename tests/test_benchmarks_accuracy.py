@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +23,6 @@ from benchmarks.accuracy.setup import MODELS, Setup
 from neurodeploy.export import netx
 from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.augment import VaryImages, vary_wearing, vary_wrist
 
 RECORDS = Path(__file__).parents[1] / "docs/benchmarks/records"
 LABELS = np.array([0, 1, 0, 1])
@@ -177,46 +174,6 @@ def test_rows_hold_means_deviations_and_costs() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"same_predictions": False}, "predictions of 1 of 2 seeds"),
-        ({"different_spikes": 7}, "all predictions, 7 spikes differ"),
-    ],
-)
-def test_what_differs_from_the_trained_network_is_shown(change: Any, words: str) -> None:
-    found = results(a_run("axonal", 0), a_run("axonal", 1, **change))
-    assert page.tables(found)[0].rows[0][5] == words
-
-
-def test_the_best_artificial_network_is_chosen_on_validation_samples() -> None:
-    found = results(
-        a_run("cnn", 0, HALF, validation_accuracy=0.95), a_run("gru", 0, validation_accuracy=0.9)
-    )
-    assert page.best_artificial(found) == "cnn"
-
-
-def test_the_page_says_what_is_missing_and_by_which_code(tmp_path: Path) -> None:
-    path = tmp_path / "benchmark.md"
-    found = three_models()
-    page.write([found], path, ["--seeds", "0"], {"made, CNN, seed 1": "it broke"}, ["other"])
-    text = path.read_text()
-    for part in (
-        "    python -m benchmarks.accuracy --seeds 0\n", "of 2 subjects (who take no part in train",
-        "Half of it was left out.", "- made, CNN, seed 1: it broke", "missing here: other.",
-        "no record of how the configuration of made was chosen", "9 of the runs were made by anot",
-        "030396447140", "Axonal delays against no delays: no benefit shown on made.",
-    ):  # fmt: skip
-        assert part in text, part
-    assert "fewer than 3 seeds" not in text
-    few = replace(found, runs=found.runs[found.runs.seed == 0], recorded=True)
-    page.write([few], path, [], {})
-    assert "Some models of made have fewer than 3 seeds" in path.read_text()
-    assert "Shown as recorded, since their data are missing here: made." in path.read_text()
-    for name in page.PANELS:
-        assert path.with_name(f"benchmark-{name}.png").stat().st_size > 1000
-
-
 def test_weights_delays_and_biases_are_parameters() -> None:
     network = Architecture((5,), (LayerSpec("dense", 8, bias=True), LayerSpec("dense", 2)))
     assert setup.parameters_of(network) == 5 * 8 + 8 + 8 * 2
@@ -242,18 +199,6 @@ def test_a_sketch_ignores_the_last_digits_and_single_spikes() -> None:
     assert not close(signals, np.roll(signals, 1, axis=2))
     assert close(spikes, more)
     assert not close(spikes, fewer)
-
-
-def test_augmentations_that_keep_the_size_of_signals_differ(monkeypatch: Any) -> None:
-    from neurodeploy.tasks import augment
-
-    signals = np.random.default_rng(0).normal(size=(64, 6, 50)).astype(np.float32)
-    askew, wrist = (f(signals, np.random.default_rng(0)) for f in (vary_wearing, vary_wrist))
-    monkeypatch.setattr(augment, "ROTATION_DEG", 21.0)
-    assert not close(askew, wrist)
-    assert not close(askew, vary_wearing(signals, np.random.default_rng(0)))
-    assert setup.described(vary_wrist) == "vary_wrist"
-    assert setup.described(VaryImages((8, 8), shift=0.5))["shift"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -459,27 +404,3 @@ def test_an_interrupted_run_continues_and_another_setup_is_moved_aside(
     assert aside is not None
     assert (aside / "resume.pt").exists()
     assert not state.exists()
-
-
-def test_a_program_that_fails_gives_its_last_line(tmp_path: Path) -> None:
-    run = runner.Run(a_setup(), "axonal", 0, tmp_path)
-    runner.prepare(run)
-    with pytest.raises(runner.RunFailed, match=r"no_such_module exited with 1 \(.*No module"):
-        runner.Programs().run(run, ["no_such_module"])
-    ended = runner.Programs(ended=True)
-    with pytest.raises(runner.RunFailed, match="interrupted"):
-        ended.run(run, ["this"])
-
-
-def test_code_and_costs_of_chips_are_part_of_the_digest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "ROOT", tmp_path)
-    (tmp_path / "folder" / "costs").mkdir(parents=True)
-    digests = set()
-    for name, text in (("a.py", "X = 1"), ("a.py", "X = 2"), ("costs/chip.json", "{}")):
-        (tmp_path / "folder" / name).write_text(text)
-        digests.add(runner.code_digest(("folder",)))
-    assert len(digests) == 3
-    assert os.path.exists(tmp_path)
-    shutil.rmtree(tmp_path / "folder")

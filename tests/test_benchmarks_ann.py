@@ -94,24 +94,6 @@ def data() -> Any:
     return task_from_arrays(*parts, config=TrainConfig(augment=add_noise))
 
 
-def test_signals_are_standardised_by_the_training_samples(data: Any) -> None:
-    shown = ann.view_of(data).rows(data.split.train)
-    assert shown.mean() == pytest.approx(0, abs=1e-5)
-    assert shown.std() == pytest.approx(1, abs=1e-5)
-
-
-def test_a_network_sees_the_levels_of_an_encoder_that_has_them(data: Any) -> None:
-    class Banded:
-        def levels(self, signals: Any) -> Any:
-            return signals[:, :2, ::4]
-
-    object.__setattr__(data, "encoder", Banded())
-    assert ann.shape_of(data) == Shape(2, 8, 2)
-    view = ann.view_of(data)
-    assert view.rows(np.arange(5)).shape == (5, 2, 8)
-    assert view.varied(np.arange(5), np.random.default_rng(0)).shape == (5, 2, 8)
-
-
 def test_rate_and_epoch_are_chosen_on_validation_samples(
     data: Any, monkeypatch: pytest.MonkeyPatch, one_torch_thread: None
 ) -> None:

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from benchmarks import training
-from benchmarks.peers import har, lava_dl, measuring, workload
-from benchmarks.peers.workload import TrainingWorkload
+from benchmarks.peers import lava_dl, measuring, workload
 from benchmarks.programs import OURS, STOCK, TRAINERS, Program
 from benchmarks.training import Result, Run
 
@@ -84,15 +83,6 @@ def test_delays_change_the_output_and_nothing_else(delayed):
     assert (other.in_floats[..., :-later] == other.expected[..., later:]).mean() > 0.9
 
 
-def test_a_workload_file_holds_everything(delayed, tmp_path):
-    workload.write(delayed, tmp_path / "w.npz")
-    again = workload.read(TrainingWorkload, tmp_path / "w.npz")
-    assert again.sizes == (12, 48, 48, 4)
-    for name, value in vars(delayed).items():
-        pairs = zip(vars(again)[name], value, strict=True)
-        assert all(np.array_equal(a, b) for a, b in pairs)
-
-
 def test_steps_train_and_a_restart_forgets_them(delayed):
     trainer = lava_dl.trainer_of(delayed, "compiled")
     weight = trainer.network.blocks[0].synapse.weight
@@ -103,22 +93,6 @@ def test_steps_train_and_a_restart_forgets_them(delayed):
     trainer.restart()
     assert torch.equal(weight, before)
     assert np.array_equal(trainer.outputs(), delayed.expected)
-
-
-def test_steps_go_back_to_the_start_after_the_last_batch():
-    seen = []
-
-    class Noted:
-        steps_to_restart = 8
-
-        def step(self, index):
-            seen.append(index)
-
-        def restart(self):
-            seen.append("restart")
-
-    measuring.train_steps(Noted(), 0, least=10)
-    assert seen == [0, 1, "restart", *range(8), "restart", 0, 1]
 
 
 @pytest.mark.long
@@ -146,13 +120,3 @@ def test_the_table_holds_medians_and_both_ratios():
     assert ours[1:-1] == ["20.0", "10.0", "6,400", "15.0", "32.0", "1.00", "1.00", "100"]
     assert norse[1:] == ["100", "-", "640", "3.00", "-", "5.00", "-", "100", "it ended"]
     assert ours[-1] == "yes, 9 spikes"
-
-
-def test_an_epoch_of_a_task_is_a_step(tiny_training):
-    trainer = har.EpochTrainer.__new__(har.EpochTrainer)
-    trainer.training = tiny_training()
-    trainer.epochs = har.training.run(trainer.training)
-    trainer.restart()
-    trainer.step(0)
-    trainer.step(1)
-    assert len(trainer.training.history) == 2

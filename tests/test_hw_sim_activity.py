@@ -40,7 +40,6 @@ def test_each_sample_is_counted_by_itself(network, activity):
     assert (hidden.synops.tolist(), output.synops.tolist()) == ([3 * 3, 0], [2 * 1, 1 * 1])
     assert hidden.neuron_updates.tolist() == [12, 12]
     assert output.neuron_updates.tolist() == [4, 4]
-    assert hidden.active_updates.tolist() == [2, 1]
 
 
 def test_zero_weights_cost_synops_too(activity):

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_limits
 
-from neurodeploy.hw_sim.blocks import BUDGETS
 from neurodeploy.hw_sim.chips import Chip, chip
-from neurodeploy.hw_sim.design_rules import CHANGES, advice, first_part
+from neurodeploy.hw_sim.design_rules import advice
 from neurodeploy.hw_sim.placement import place
-from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
-from neurodeploy.models.network import CubaLif, QuantizedNetwork, SigmaDelta
+from neurodeploy.models.layers import ConvLayer, DenseLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
 LOIHI1 = chip("loihi1")
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
-
-
-def with_limits(chip: Chip, **values: int) -> Chip:
-    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
-    return replace(chip, limits={**chip.limits, **rows})
 
 
 ONE_CORE = with_limits(LOIHI1, cores_per_chip=1)
@@ -122,7 +116,6 @@ def test_where_half_does_not_help_a_quarter_is_tried():
     three = with_limits(ONE_CORE, neurons_per_core=3)
     layers = [ConvLayer(np.ones((n, 1, 1, 1), int), (1, 1, 3), NEURON) for n in (3, 2, 1)]
     assert [neurocores(layer, three) for layer in layers] == [3, 3, 1]
-    assert [first_part(layers[0], parts).shape for parts in (2, 4)] == [(2, 1, 3), (1, 1, 3)]
     assert told(layers[0], chip=three) == (
         "layer 0 needs 3 neurocores for neurons: a quarter of the channels would need 1",
     )
@@ -187,40 +180,3 @@ def test_loihi_2_has_no_narrower_weights_to_tell_of():
     chip2 = with_limits(chip("loihi2"), cores_per_chip=1)
     (sentence,) = told(dense(100, 2560), chip=chip2)
     assert sentence.startswith("layer 0 needs 12 neurocores for synaptic memory: half as many")
-
-
-def test_every_budget_has_its_changes():
-    assert CHANGES.keys() == {name for name, _, _ in BUDGETS.values()}
-
-
-def test_half_a_layer_keeps_what_its_first_neurons_have():
-    rng = np.random.default_rng(0)
-    neuron = CubaLif(np.arange(5), np.arange(5) + 9, 10, np.arange(5) + 20)
-    layer = RecurrentLayer(
-        rng.integers(-9, 9, (5, 3)), rng.integers(-9, 9, (5, 5)), neuron,
-        rng.integers(0, 9, (5, 1)), rng.integers(0, 9, (1, 5)),
-    )  # fmt: skip
-    half = first_part(layer, 2)
-    assert isinstance(half, RecurrentLayer)
-    for name in ("weight", "delay"):
-        assert (getattr(half, name) == getattr(layer, name)[:3]).all()
-    assert (half.recurrent == layer.recurrent[:3, :3]).all()
-    assert (half.recurrent_delay == layer.recurrent_delay[:, :3]).all()
-    assert half.neuron.bias.tolist() == [20, 21, 22]
-    assert half.neuron.voltage_decay.tolist() == [9, 10, 11]
-
-
-@pytest.mark.parametrize(
-    ("layer", "shape"),
-    [
-        (InputLayer(CubaLif(np.arange(3), np.arange(1), 1), (3, 4, 5)), (2, 4, 5)),
-        (InputLayer(NEURON, (7,)), (4,)),
-        (DenseLayer([[1], [2]], SigmaDelta(1, np.array([5, 6]))), (1,)),
-        (InputLayer(NEURON, (6, 7)), None),
-        (DenseLayer([[1]], NEURON), None),
-        (ConvLayer(np.ones((4, 1, 1, 1), int), (2, 3, 3), NEURON, groups=2), None),
-    ],
-)
-def test_half_a_layer_has_half_the_neurons_or_channels(layer, shape):
-    half = first_part(layer, 2)
-    assert half is None if shape is None else half.shape == shape

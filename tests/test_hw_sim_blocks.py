@@ -13,7 +13,6 @@ from neurodeploy.hw_sim.blocks import (
     Blocks,
     Cut,
     Readers,
-    SynapseFormat,
     WeightFormat,
     budgets_of,
     decay_settings,
@@ -177,11 +176,6 @@ def bits(layer, size, chip: Chip = LOIHI1) -> int:
     return synaptic_bits(layer, blocks, each=synapse_format(layer, chip), chip=chip)
 
 
-def with_limits(chip: Chip, **values: int) -> Chip:
-    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
-    return replace(chip, limits={**chip.limits, **rows})
-
-
 @pytest.mark.parametrize(
     ("weights", "expected"),
     [
@@ -224,11 +218,6 @@ def test_a_format_that_fits_gives_every_weight_back(chip, step):
         assert abs(mantissa).max() <= top
 
 
-def test_the_recurrent_weights_count_as_well():
-    layer = RecurrentLayer(np.ones((2, 2), int), np.array([[-256, 254], [0, 0]]), NEURON)
-    assert weight_format(layer, LOIHI1) == weight_format(dense([-256, 254, 1]), LOIHI1)
-
-
 def test_a_list_of_synapses_breaks_after_64():
     """64 * 8 + 10 = 522 bits take 9 words, the 65th synapse another one; three senders."""
     layer = dense(mixed(65, 3))
@@ -247,22 +236,11 @@ def test_a_recurrent_layer_has_lists_for_its_own_neurons():
     assert bits(layer, 64) == (3 + 64) * 9 * 64
 
 
-def test_a_longer_recurrent_delay_sets_the_bits_of_all_delays():
-    late = np.full((1, 1), 62)
-    layer = RecurrentLayer(mixed(4, 3), mixed(4, 4), NEURON, recurrent_delay=late)
-    assert synapse_format(layer, LOIHI1) == SynapseFormat(8, 6)
-
-
 @pytest.mark.parametrize(("neurons", "words"), [(50, 13), (10, 3), (9, 3), (17, 5), (1, 1)])
 def test_lists_of_loihi_2_take_the_words_that_the_compiler_prints(neurons, words):
     """Words of 32 bits without a header, eight bits a synapse, in one piece."""
     assert bits(dense(mixed(neurons, 1)), neurons, LOIHI2) == 32 * words
     assert bits(dense(mixed(5000, 1)), 5000, LOIHI2) == 32 * 1250
-
-
-def test_an_input_layer_takes_no_synaptic_memory():
-    layer = InputLayer(NEURON, (7,))
-    assert synaptic_bits(layer, whole(layer), each=SynapseFormat(8, 0), chip=LOIHI1) == 0
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3, 6])
@@ -379,11 +357,6 @@ def test_a_spike_to_columns_of_an_image_goes_to_the_two_that_its_kernels_are_in(
     assert layer.shape == (36, 15, 49)
     blocks = Blocks(layer.shape, (36, 15, 4))
     assert (blocks.count, receivers(layer, blocks)) == (13, 2)
-
-
-def test_senders_that_no_kernel_reaches_send_nowhere():
-    layer = convolution((1, 1, 1, 1), (1, 1, 1), stride=(3, 3), padding=(1, 1))
-    assert receivers(layer, whole(layer)) == input_axons(layer, whole(layer)) == 0
 
 
 def test_a_dense_layer_needs_an_input_axon_a_sender_and_a_recurrent_one_its_own_too():

@@ -94,11 +94,6 @@ def test_every_row_has_a_value_between_its_ends_and_a_source(each: Chip):
     assert any(said in caveat for caveat in each.caveats)
 
 
-def test_costs_come_in_si_units():
-    assert chip("loihi1").cost("synaptic_operation_energy").value == pytest.approx(23.6e-12)
-    assert chip("loihi1").cost("static_power").value == pytest.approx(29e-3)
-
-
 @pytest.mark.parametrize(
     ("tiles", "microseconds"),
     [(1, 0.6), (2, 1.0), (4, 1.4), (29, 1.8), (32, 1.8), (8192, 14.3), (24576, 16.2)],
@@ -131,11 +126,6 @@ def test_loihi_2_says_that_its_energy_rests_on_loihi_1():
     for name in ("synaptic_operation_energy", "neuron_update_active_energy"):
         assert chip("loihi2").costs[name].value == chip("loihi1").costs[name].value
         assert chip("loihi2").costs[name].grade == "derived"
-
-
-def test_the_constant_sets_come_in_the_order_of_the_rows():
-    assert chip("loihi1").sets == ("Davies 2018", "SANA-FE", "KerasSpiking")
-    assert chip("loihi2").sets == ("Davies 2018", "SANA-FE", "KerasSpiking", "PilotNet")
 
 
 @pytest.mark.parametrize(("name", "values"), SETS)
@@ -193,21 +183,6 @@ def test_an_unknown_chip_or_set_is_refused_with_the_known_ones(call, parts):
     assert all(part in str(error.value) for part in parts)
 
 
-def test_a_row_as_json_is_the_row_of_the_file_and_its_ends():
-    row = chip("loihi1").limits["population_axon_entries"]
-    assert row.to_dict() == {
-        "low": 1, "high": 2, "value": 2, "unit": "output axons", "source": row.source,
-        "grade": "code", "set": "", "alternatives": [
-            {"value": 1, "source": row.alternatives[0].source, "grade": "code", "set": ""},
-        ],
-    }  # fmt: skip
-
-
-def test_a_chip_cannot_be_changed():
-    with pytest.raises(TypeError):
-        chip("loihi1").limits["neurons_per_core"] = None  # type: ignore[index]
-
-
 # Cost files
 
 
@@ -241,37 +216,23 @@ def refused(text: str) -> str:
 FAULTS = [  # keys, new value, and what the message names: the place, the value, what is allowed
     # The file as a whole
     (("name",), DELETE, ("'name'",)),
-    (("barrier",), DELETE, ("'barrier'",)),
     (("colour",), "red", ("'colour'", "name, title, caveats, limits, costs, barrier")),
     (("name",), "my chip", ("name", '"my chip"', "[A-Za-z0-9._-]")),
-    (("name",), "", ("name", '""')),
     (("name",), "../x", ("name", '"../x"')),
-    (("title",), 7, ("title", "7", "1 to 1000")),
     (("title",), "a\x1b[31mb", ("title", "\\u001b[31mb", "printable")),
     (("title",), "\ud800", ("title", "\\ud800", "printable")),
-    (("caveats",), "none", ("caveats", '"none"', "a list")),
-    (("caveats",), ["a", None], ("caveats[1]", "null")),
     (("caveats",), ["a", "\x07"], ("caveats", "\\u0007")),
-    (("limits",), [], ("limits", "[]", "an object")),
     # Rows
-    (CORES, DELETE, ("limits", "'neurons_per_core'")),
-    (ENERGY, DELETE, ("costs", "'spike_message_energy'")),
-    (ENERGY, 1.7, ("costs.spike_message_energy", "1.7", "value, unit, source, grade")),
-    (ENERGY, {}, ("costs.spike_message_energy", "'value'")),
     ((*ENERGY, "low"), 1, ("costs.spike_message_energy", "'low'", "value, unit, source, grade")),
     (("limits", "neuron_per_core"), {}, ("limits", "'neuron_per_core'", "'neurons_per_core'?")),
     (("barrier", "1", "sources"), "x", ("barrier.1", "'sources'", "'source'?")),
     # Values
-    ((*CORES, "value"), -1, ("neurons_per_core.value", "-1", "1 to 1,000,000,000")),
     ((*CORES, "value"), 0, ("neurons_per_core.value", "0", "1 to 1,000,000,000")),
     ((*CORES, "value"), 1.5, ("neurons_per_core.value", "1.5", "an integer")),
-    ((*CORES, "value"), True, ("neurons_per_core.value", "true", "an integer")),
-    ((*CORES, "value"), "1024", ("neurons_per_core.value", '"1024"', "an integer")),
     ((*CORES, "value"), 10**40, ("neurons_per_core.value", "1 to 1,000,000,000")),
     ((*ENERGY, "value"), -0.1, ("spike_message_energy.value", "-0.1", "0 to 1e+12")),
     ((*ENERGY, "value"), float("nan"), ("NaN",)),
     ((*ENERGY, "value"), float("inf"), ("Infinity",)),
-    ((*ENERGY, "value"), 1e300, ("spike_message_energy.value", "1e+300")),
     # Units, sources, grades, sets
     ((*ENERGY, "unit"), "nJ", ("spike_message_energy.unit", '"nJ"', "pJ")),
     (("costs", "hop_east_west_time", "unit"), "ms", ("hop_east_west_time.unit", "ns, us")),
@@ -279,21 +240,13 @@ FAULTS = [  # keys, new value, and what the message names: the place, the value,
     ((*ENERGY, "source"), "", ("spike_message_energy.source", '""', "1 to 1000")),
     ((*ENERGY, "source"), " ", ("spike_message_energy", "source", '" "')),
     ((*ENERGY, "source"), DELETE, ("spike_message_energy", "'source'")),
-    ((*ENERGY, "source"), "x" * 1001, ("spike_message_energy.source", "1 to 1000")),
     ((*ENERGY, "grade"), "certain", ("energy.grade", '"certain"', "abstract, code, derived")),
-    ((*ENERGY, "set"), "", ("spike_message_energy.set", '""')),
     ((*ENERGY, "set"), "SANA-FE", ("spike_message_energy", '"SANA-FE"')),
     # Alternatives
-    ((*ENERGY, "alternatives"), 3, ("spike_message_energy.alternatives", "3", "a list")),
     ((*ENERGY, "alternatives", 0, "value"), -3, ("alternatives[0].value", "-3", "0 to")),
-    ((*ENERGY, "alternatives", 0, "grade"), "?", ("alternatives[0].grade", '"?"')),
-    ((*ENERGY, "alternatives", 0, "source"), DELETE, ("alternatives[0]", "'source'")),
-    ((*ENERGY, "alternatives", 0, "unit"), "pJ", ("alternatives[0]", "'unit'")),
     # The barrier
     (("barrier",), {}, ("barrier", "{}")),
     (("barrier", "0"), {}, ("barrier", '"0"', "[1-9]")),
-    (("barrier", "01"), {}, ("barrier", '"01"')),
-    (("barrier", "²"), {}, ("barrier", '"\\u00b2"')),
     (("barrier", "9" * 10), {}, ("barrier", "9999999999")),
     (("barrier", "1", "value"), 0, ("barrier.1.value", "0", "1e-06")),
     (("barrier", "1", "unit"), "pJ", ("barrier.1.unit", '"pJ"', "ns, us")),
@@ -308,13 +261,6 @@ FAULTS = [  # keys, new value, and what the message names: the place, the value,
 def test_a_fault_is_one_sentence_with_place_value_and_what_is_allowed(keys, value, parts):
     message = refused(changed(*keys, to=value))
     assert all(part in message for part in parts), message
-
-
-@pytest.mark.parametrize("value", [-65, "1", None, True, 1e13])
-def test_no_row_takes_a_value_that_is_no_number_of_its_range(value):
-    for section, name in [*(("limits", row) for row in LIMITS), *(("costs", row) for row in COSTS)]:
-        if name in json.loads(COST_FILES["loihi1"])[section]:
-            assert f"{section}.{name}.value" in refused(changed(section, name, "value", to=value))
 
 
 def test_every_cost_and_every_required_limit_must_be_there():

@@ -9,7 +9,7 @@ import pytest
 
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import spike_buffer, synapses
-from neurodeploy.hw_sim.simulators import fast, lava
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.layers import ConvLayer, fan_out
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
 
@@ -69,16 +69,6 @@ def test_every_way_gives_the_correlation_one_step_later(seed):
             assert np.array_equal(given[sample, :, t + 1], expected)
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.9])
-def test_the_sparse_and_the_dense_way_are_chosen_by_the_firing_rate(rate, monkeypatch):
-    taken = []
-    monkeypatch.setattr(synapses, "conv_product", lambda *given: taken.append(given))
-    layer = random_layer(np.random.default_rng(1))
-    spikes = np.random.default_rng(2).random((1, layer.inputs, 9)) < rate
-    fast.run(QuantizedNetwork((layer,)), spikes.astype(np.uint8))
-    assert bool(taken) == (rate > synapses.DENSE_RATE)
-
-
 def test_sums_wrap_at_24_bits_as_lava_s_do():
     layer = ConvLayer(np.full((1, 1, 1, 1), 255), (1, 1, 1), Sigma())
     network = QuantizedNetwork((layer,), message_bits=24)
@@ -88,16 +78,16 @@ def test_sums_wrap_at_24_bits_as_lava_s_do():
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="undefined elsewhere")
-def test_a_sum_that_leaves_32_bits_is_0_as_in_lava_and_counted():
+def test_a_sum_that_leaves_32_bits_is_0_as_in_lava_and_counted(on_lava):
     layer = ConvLayer(np.full((2, 1, 3, 3), 255), (1, 3, 4), CubaLif(4096, 4096, 100), padding=1)
     network = QuantizedNetwork((layer,), message_bits=24)
     values = np.random.default_rng(1).integers(0, 1 << 24, (2, 12, 6))
     values[:, :, 3] = (1 << 24) - 1
     ours = fast.run(network, values, RunOptions(states=True))
-    on_lava = lava.run(network, values, RunOptions(states=True))
-    assert np.array_equal(ours.spikes[0], on_lava.spikes[0])
-    assert np.array_equal(ours.states[0].weighted, on_lava.states[0].weighted)
-    assert np.array_equal(ours.states[0].voltage, on_lava.states[0].voltage)
+    lavas = on_lava(network, values)
+    assert np.array_equal(ours.spikes[0], lavas.spikes[0])
+    assert np.array_equal(ours.states[0].weighted, lavas.states[0].weighted)
+    assert np.array_equal(ours.states[0].voltage, lavas.states[0].voltage)
     assert (ours.overflows[0].wraps > 0).all()
 
 
@@ -113,10 +103,6 @@ def test_the_wide_way_gives_the_correlation_too(seed):
     given = spike_buffer.to_neurons(received, layer.shape)[0, :, 1]
     assert np.array_equal(given, correlate(layer, images[0, 0]).reshape(-1))
     assert not lost.any()
-
-
-def test_graded_spikes_are_never_a_product():
-    assert not synapses.pays(np.ones((1, 2, 3), np.int32))
 
 
 def test_fan_out_counts_the_weights_that_a_spike_meets():

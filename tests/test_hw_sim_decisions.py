@@ -175,15 +175,6 @@ def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
     }
 
 
-def test_one_step_is_the_earliest() -> None:
-    found = decide(network(2), spiking("0 1"), labels=[1])
-    assert (found.num_steps, found.earliest_step, found.mean_stable_step) == (1, 1, 1.0)
-
-
-def test_nothing_ran_is_nothing() -> None:
-    assert DecisionMeter(network(2), None).result() is None
-
-
 def test_too_few_labels_are_refused() -> None:
     with pytest.raises(InputError, match="1 for 2 samples"):
         decide(network(2), spiking("0 1", "0 1"), labels=[1])

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import with_limits
 
 from neurodeploy.hw_sim.blocks import BudgetUse
 from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
-from neurodeploy.hw_sim.design_rules import WAYS_OUT, check, layers_named
+from neurodeploy.hw_sim.design_rules import WAYS_OUT, check
 from neurodeploy.hw_sim.placement import place
 from neurodeploy.models.layers import ConvLayer, InputLayer
 from neurodeploy.models.network import (
@@ -38,11 +39,6 @@ def mixed(neurons: int, senders: int, delay: int = 0) -> DenseLayer:
 
 def problems(network: QuantizedNetwork, chip: Chip) -> tuple[str, ...]:
     return check(network, place(network, chip))
-
-
-def with_limits(chip: Chip, **values: int) -> Chip:
-    rows = {name: replace(chip.limits[name], value=value) for name, value in values.items()}
-    return replace(chip, limits={**chip.limits, **rows})
 
 
 @pytest.mark.parametrize("chip", CHIPS.values(), ids=list(CHIPS))
@@ -159,19 +155,6 @@ def test_graded_neurons_are_a_problem_where_the_chip_has_no_graded_spikes():
         "layer 0, of delta (sigma-delta input) neurons, sends graded spikes of 24 bits; loihi1 "
         "carries 0; use CUBA LIF neurons, or take a chip with wider graded spikes",
     )
-
-
-@pytest.mark.parametrize(
-    ("numbers", "words"),
-    [
-        ([3], "layer 3"),
-        ([0, 1], "layers 0 and 1"),
-        ([0, 1, 2, 3, 4, 5, 6, 7, 8], "layers 0 to 8"),
-        ([0, 2, 3, 5, 6, 7], "layers 0, 2, 3 and 5 to 7"),
-    ],
-)
-def test_layers_are_named_together(numbers, words):
-    assert layers_named(numbers) == words
 
 
 def test_graded_input_is_a_problem_where_the_chip_has_no_graded_spikes():

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_limits
 
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.activity import Activity, LayerCounts
+from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import (
     CHIPS,
     Chip,
@@ -23,7 +24,6 @@ from neurodeploy.hw_sim.chips import (
     largest,
 )
 from neurodeploy.hw_sim.estimates import (
-    ROWS,
     Energy,
     Latency,
     by_constants,
@@ -33,7 +33,6 @@ from neurodeploy.hw_sim.estimates import (
     sample_energy,
     sample_latency,
     static_power,
-    steps_of,
 )
 from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.workload import Workload, measure, neuron_updates, operation
@@ -93,11 +92,6 @@ ENERGIES = {  # low, value and high in pJ, and mW
     "hop_north_south_energy": (7, 8, 9),
     "static_power": (100, 200, 400),
 }
-
-
-def with_limits(chip: Chip, **values: int) -> Chip:
-    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
-    return replace(chip, limits={**chip.limits, **rows})
 
 
 def row(low: float, value: float, high: float, unit: str = "ns") -> Cost:
@@ -327,12 +321,6 @@ def test_the_band_of_an_installed_chip_holds_every_set(seed, chip):
         assert energy.total.low <= of_set.total.value <= energy.total.high
 
 
-def test_the_parts_rest_on_rows_that_there_are():
-    assert tuple(ROWS) == PARTS
-    named = [row for rows in ROWS.values() for row in rows]
-    assert sorted(named) == sorted(n for n in LOIHI1.costs if not n.endswith("_time"))
-
-
 @pytest.mark.parametrize("chip", [LOIHI1, LOIHI2], ids=lambda chip: chip.name)
 @pytest.mark.parametrize(
     ("updates", "ratio"), [(PILOTNET_UPDATES_NEURONS, 0.98), (PILOTNET_UPDATES_COUNTER, 1.23)]
@@ -415,13 +403,6 @@ def test_a_step_is_the_work_of_the_neurocore_and_the_barrier():
     assert latency.samples_per_s.low == pytest.approx(1 / latency.sample_s.high)
 
 
-def test_a_neuron_at_rest_takes_no_longer_than_an_active_one_at_the_low_end():
-    """A cost file may have it the other way around."""
-    costs = {**MADE_UP.costs, "neuron_update_inactive_time": row(20, 20, 20)}
-    latency = sample_latency(worked(dense(3, 4), replace(MADE_UP, costs=costs), 2))
-    assert nanoseconds(latency.busiest_s) == pytest.approx([4 * 8, 4 * 9, 4 * 12])
-
-
 def test_every_step_waits_for_its_own_busiest_neurocore():
     """Two layers are busy in one step each: the mean step is not that of either's mean."""
     network = dense(1, 1, 1)
@@ -477,12 +458,6 @@ def test_more_tiles_and_chips_take_the_barrier_of_their_number(neurons, tiles):
     assert nanoseconds(latency.barrier_s) == pytest.approx(BARRIER[tiles])
 
 
-def test_tiles_of_all_chips_meet_at_the_barrier():
-    two = with_limits(SQUARE, cores_per_chip=1)
-    latency = sample_latency(worked(dense(1, 2), two, 1))
-    assert nanoseconds(latency.barrier_s) == pytest.approx(BARRIER[2])
-
-
 def test_the_first_steps_take_what_they_do_and_a_barrier_each():
     """One SynOp in the first step of three, none after."""
     workload = worked(dense(1, 1), MADE_UP, 3, (-1, 0, 0))
@@ -536,21 +511,6 @@ def test_a_chip_keeps_up_only_where_its_slowest_estimate_does():
 def test_a_time_step_must_last(dt_ms):
     with pytest.raises(InputError, match="a time step must last longer than 0 ms"):
         real_time(made_up(1e-6), dt_ms=dt_ms)
-
-
-def counts_of(*, spikes_in, spikes, synops, updates) -> LayerCounts:
-    arrays = (np.atleast_1d(np.array(a, np.int64)) for a in (spikes_in, spikes, synops, updates))
-    return LayerCounts(*arrays)
-
-
-def test_counts_of_another_network_are_refused():
-    counts = [counts_of(spikes_in=0, spikes=0, synops=0, updates=40)]
-    with pytest.raises(InputError, match="counts of 1 layers for a network of 2"):
-        steps_of(counts, [4, 4])
-    with pytest.raises(InputError, match="fit no number of steps"):
-        steps_of(counts, [7])
-    with pytest.raises(InputError, match="fit no number of steps"):
-        steps_of(counts * 2, [4, 2])
 
 
 def test_estimates_are_combined_end_by_end():

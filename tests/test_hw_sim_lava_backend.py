@@ -267,22 +267,7 @@ def test_the_worker_never_imports_torch(network, spikes, tmp_path):
     assert (tmp_path / "done").exists()
 
 
-def test_a_worker_has_a_temporary_folder_only_where_names_of_sockets_stay_short():
-    """A socket's name may have 107 bytes on Linux and 103 on macOS."""
-    for length in range(30, 120):
-        folder = Path("/" + "d" * (length - 1))
-        given = process._temporary(folder)
-        name = f"{folder}/pymp-abcdefgh/listener-abcdefgh"
-        assert given == ({"TMPDIR": str(folder)} if len(name) <= 100 else {})
-
-
 @pytest.mark.parametrize("shape", [(0, 4, 9), (2, 4, 0)])
 def test_a_run_of_no_steps_is_refused(network, shape):
     with pytest.raises(InputError, match="Lava needs at least one step"):
         lava.run(network, np.zeros(shape, np.uint8))
-
-
-def test_without_a_temporary_folder_it_says_the_way_out(network, spikes, monkeypatch, tmp_path):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
-    with pytest.raises(BackendError, match=r"no temporary folder can be written .* set TMPDIR"):
-        lava.run(network, spikes)

@@ -16,12 +16,11 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim import backends
-from neurodeploy.hw_sim.activity import MEASURED_CAVEATS, Activity, Breakdown, Measured, count
+from neurodeploy.hw_sim.activity import Breakdown
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast, loihi
 from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
-from neurodeploy.running.report import build
 
 PROFILER = '''
 """A stand-in: 0.5 W, of which 0.2 W static, and 10 us a step."""
@@ -256,18 +255,3 @@ def test_measured_figures_are_means_over_samples():
 def test_a_power_in_the_profiler_s_noise_gives_no_time():
     run = {"power_w": [-0.006, 0, 0, 0, 0, 0], "energy_uj": [1, 0, 0, 0, 0, 0]}
     assert loihi.summarize([run], steps=16).time_per_step_us is None
-
-
-def test_a_report_has_measured_figures_only_from_hardware(network, spikes):
-    activity = fast.run(network, spikes)
-    assert activity.measured is None
-    counts = count(network, Activity(activity.inputs, activity.spikes))
-    assert "measured" not in build(network, counts, workloads=[]).to_dict()
-    six = Breakdown(0.5, 0.3, 0.2, 0.25, 0.15, 0.1)
-    measured = Measured(num_samples=2, power_w=six, energy_per_sample_uj=six, time_per_step_us=10.0)
-    section = build(network, counts, workloads=[], measured=measured).to_dict()["measured"]
-    assert section["power_w"] == {
-        "total": 0.5, "dynamic": 0.3, "static": 0.2, "vdd": 0.25, "vdd_m": 0.15, "vdd_io": 0.1
-    }  # fmt: skip
-    assert section["time_per_step_us"] == 10.0
-    assert section["caveats"] == list(MEASURED_CAVEATS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,7 +219,3 @@ def test_every_thread_lists_the_spikes_of_all_senders_in_a_stretch(threads, monk
     lif = CubaLif(np.array([1024]), np.array([512]), 200)
     network = QuantizedNetwork((DenseLayer(np.ones((2, 65_000)), lif),))
     assert fast.memory(network, 10).fixed > threads * (dense_cuba.RING - 1) * 65_000 * 8
-
-
-def test_nothing_is_imported_that_other_systems_lack():
-    assert "resource" not in Path(memory.__file__).read_text()

@@ -15,14 +15,6 @@ def layer() -> DenseLayer:
     return DenseLayer(np.ones((1, 1)), CubaLif(0, 0, 1))
 
 
-def test_it_is_made_once_for_each_layer_and_values():
-    made = []
-    make = cache_per_layer(lambda *given: made.append(given) or len(made))
-    one, other = layer(), layer()
-    given = [make(one, 1), make(one, 1), make(one, 2), make(other, 1), make(one, 2)]
-    assert given == [1, 1, 2, 3, 2]
-
-
 def test_nothing_keeps_a_layer_alive():
     make = cache_per_layer(lambda layer: np.zeros(3))
     one = layer()

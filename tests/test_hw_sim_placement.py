@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_limits
 
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.blocks import Blocks, Cut, budgets_of, synapse_format
 from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
-from neurodeploy.hw_sim.placement import Placement, Places, place, places_of
-from neurodeploy.hw_sim.traffic import NO_TRAFFIC, Traffic, longest_route, traffic
+from neurodeploy.hw_sim.placement import Placement, place, places_of
+from neurodeploy.hw_sim.traffic import Traffic, longest_route, traffic
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
@@ -35,11 +35,6 @@ def mixed(neurons: int, senders: int) -> DenseLayer:
 
 def placed(chip: Chip, *layers: Any) -> Placement:
     return place(QuantizedNetwork(layers), chip)
-
-
-def with_limits(chip: Chip, **values: int) -> Chip:
-    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
-    return replace(chip, limits={**chip.limits, **rows})
 
 
 SMALL = with_limits(
@@ -265,15 +260,6 @@ def test_pilotnet_s_images_are_cut_into_columns_as_intel_s_compiler_cuts_them(sh
     assert placement.layers[6].neurons_per_core == 9
 
 
-def test_pilotnet_s_images_are_bound_by_their_neurons_on_loihi_1(shipped):
-    """Columns of 198, 768, 540, 336, 256 and 128 neurons, in blocks of 2^k that 1024 hold."""
-    placement = place(netx.read(shipped("gts/pilotnet_lif/network.net")), LOIHI1)
-    assert [layer.blocks.size[2] for layer in placement.layers[:6]] == [4, 1, 1, 2, 4, 8]
-    assert [layer.neurocores for layer in placement.layers] == [50, 99, 49, 12, 6, 3, 1, 1, 1, 1]
-    assert {layer.binding.name for layer in placement.layers[:6]} == {"neurons"}
-    assert placement.chips == 2
-
-
 def test_thousands_of_neurocores_are_placed():
     """5,000 of 8 neurons and one of one: 41 full chips of 120, and 81 on the last."""
     narrow = with_limits(LOIHI2, neurons_per_core=8)
@@ -307,11 +293,6 @@ def one_by_one(number: int, chip: Chip) -> tuple[int, int, int, int]:
             if found % chip.limit("cores_per_chip") == 0:
                 break
     raise AssertionError
-
-
-def places(*xs_ys_chips: tuple[int, int, int]) -> Places:
-    x, y, of_chip = np.array(xs_ys_chips).T
-    return Places(of_chip, np.zeros_like(x), x, y)
 
 
 @pytest.mark.parametrize("chip", [MESH, *CHIPS.values()], ids=["small", *CHIPS])
@@ -373,10 +354,3 @@ def test_ways_are_those_of_every_message_by_itself(seed):
     found = longest_route(sent.astype(float), sender, reader)
     assert found in hops
     assert sum(found) == max(map(sum, hops))
-
-
-def test_a_pair_without_messages_has_no_way():
-    sender, reader = places((0, 0, 0)), places((1, 0, 0), (9, 3, 1))
-    assert longest_route(np.array([[1.0, 0.0]]), sender, reader) == (1, 0)
-    assert longest_route(np.array([[0.0, 0.0]]), sender, reader) == (0, 0)
-    assert traffic(np.zeros((1, 2)), sender, reader) == NO_TRAFFIC

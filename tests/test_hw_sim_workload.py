@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_limits
 
 from neurodeploy.hw_sim import workload
 from neurodeploy.hw_sim.activity import Activity, count
-from neurodeploy.hw_sim.chips import Chip, chip
+from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement import Placement, place
-from neurodeploy.hw_sim.traffic import counters
 from neurodeploy.hw_sim.workload import Meter, Workload, count_messages, measure, neurons_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
-
-
-def with_limits(chip: Chip, **values: int) -> Chip:
-    rows = {name: replace(chip.limits["delay_max"], value=value) for name, value in values.items()}
-    return replace(chip, limits={**chip.limits, **rows})
 
 
 CHIPS = {
@@ -268,15 +262,6 @@ def test_totals_are_what_is_counted(name):
         assert found.spikes[index].sum() == pytest.approx(counts.spikes.mean())
 
 
-def test_the_networks_spread_as_the_names_of_the_chips_say():
-    found = {name: place(NETWORKS["dense"], each) for name, each in CHIPS.items()}
-    assert (found["whole"].tiles, found["whole"].chips) == (1, 1)
-    assert (found["tiles"].tiles, found["tiles"].chips) == (5, 1)
-    assert (found["chips"].tiles, found["chips"].chips) == (2, 2)
-    assert (found["rows"].tiles, found["rows"].chips) == (7, 2)
-    assert (found["square"].tiles, found["square"].chips) == (1, 5)
-
-
 def slices(activity: Activity, *sizes: int) -> list[Activity]:
     ends = np.cumsum((0, *sizes)).tolist()
     return [
@@ -354,29 +339,3 @@ def test_no_sample_is_refused():
     measuring.add(drawn(NETWORKS["dense"], samples=0))
     with pytest.raises(InputError, match="no sample was measured"):
         measuring.result()
-
-
-TWO = replace(chip("loihi1"), limits={
-    **chip("loihi1").limits,
-    "neurons_per_core": replace(chip("loihi1").limits["neurons_per_core"], value=2),
-})  # fmt: skip
-"""Loihi 1 with two neurons in a neurocore."""
-
-
-IMAGES = QuantizedNetwork(
-    (
-        ConvLayer(np.ones((1, 1, 1, 1), int), (1, 1, 3), NEURON),
-        ConvLayer(np.ones((2, 1, 1, 2), int), (1, 1, 3), NEURON),
-    )
-)
-"""Three neurons, then two channels that read neurons 0 and 1, and two that read 1 and 2."""
-
-
-def test_a_convolution_has_the_counters_of_the_worked_example():
-    placement = place(IMAGES, TWO)
-    assert [layer.neurocores for layer in placement.layers] == [2, 2]
-    found = counters(placement, 1)
-    assert (found.count, found.sending) == (4, 2)
-    assert found.start.tolist() == [0, 2, 5, 7]
-    assert found.counter.tolist() == [0, 2, 0, 2, 3, 1, 3]
-    assert found.synapses.tolist() == [1, 2, 1, 2, 2, 1, 2]

@@ -21,10 +21,7 @@ from neurodeploy.export import netx
 from neurodeploy.models.errors import (
     EXTRAS,
     OVERRIDES,
-    InputError,
-    MissingPackageError,
     extra_commands,
-    require,
 )
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.report import compare_with_trained
@@ -201,29 +198,6 @@ def test_what_is_missing_is_one_sentence_with_the_commands(
     assert MESSAGES[name] in err
     assert "uv pip install " in err
     assert "`pip install " in err
-
-
-@pytest.mark.parametrize("module", EXTRAS)
-def test_the_table_names_extras_that_there_are(module: str) -> None:
-    require("this test", module)  # the project's own environment has them all
-    assert EXTRAS[module] in PROJECT["project"]["optional-dependencies"]
-
-
-@pytest.mark.parametrize("module", EXTRAS)
-def test_a_missing_package_is_an_input_error_and_an_import_error(
-    module: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingPackageError, match=f"this test needs {module}, ") as caught:
-        require("this test", module)
-    assert isinstance(caught.value, InputError)
-    assert isinstance(caught.value, ImportError)
-    assert caught.value.name == module
-
-
-def test_the_commands_for_lava_name_the_file_that_is_shipped() -> None:
-    assert OVERRIDES.is_file()
-    assert f"--override {OVERRIDES} " in extra_commands("lava")
 
 
 def test_the_commands_cannot_bring_the_other_project_of_that_name() -> None:

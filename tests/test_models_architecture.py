@@ -161,17 +161,6 @@ def test_presets_fit_any_input_and_survive_json(name, shape):
     assert from_dict(json.loads(json.dumps(network.as_dict()))) == network
 
 
-def test_presets_are_what_their_names_say():
-    networks = {name: preset((33,), 6) for name, preset in PRESETS.items()}
-    assert networks["dense"] == Architecture.dense((33, 128, 128, 6))
-    assert networks["small"].sizes == (33, 64, 6)
-    assert networks["dense-bias"].has_biases
-    assert networks["recurrent"].layers[0].kind == "recurrent"
-    assert networks["conv"].layers[0].kind == "conv"
-    assert {layer.delays for layer in networks["synaptic"].layers} == {"synaptic"}
-    assert networks["synaptic"].layers[0].density == 0.25
-
-
 TINY = {"input_shape": [5], "layers": [{"kind": "dense", "neurons": 4}]}
 
 

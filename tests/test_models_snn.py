@@ -11,7 +11,6 @@ import torch
 
 from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.blocks import layer_spikes, slayer
-from neurodeploy.models.errors import InputError
 from neurodeploy.models.snn import KERNELS, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -47,11 +46,6 @@ def test_forward_equals_lava_dls_own_forward(draw_spikes):
     assert torch.equal(layer_spikes(network, spikes)[-1], expected)
 
 
-def test_unknown_kernels_are_refused():
-    with pytest.raises(InputError, match="kernels is 'fast'"):
-        SlayerNetwork(PLAIN, "fast")
-
-
 def test_delays_start_spread_over_the_range():
     delays = made(Architecture.dense((5, 400, 300, 3), delay_init_max=20.0)).delay_parameters()
     assert [each.shape for each in delays] == [(400,), (300,)]
@@ -78,6 +72,7 @@ def test_importing_prints_nothing(tmp_path):
     assert [file.read_text() for file in files] == ["", ""]
 
 
+@pytest.mark.long
 def test_object_detection_of_slayer_loads_only_when_asked_for():
     code = (
         "import sys\nfrom neurodeploy.models.blocks import slayer\n"

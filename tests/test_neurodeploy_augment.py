@@ -281,11 +281,6 @@ def test_about_half_of_the_samples_are_of_the_other_wrist_whose_arms_mirror_each
         assert np.allclose(np.cross(other[:, 3:, at], other[:, :3, at]), seen, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(0, 3, 1), (4, 6, 0), (4, 0, 128), (1, 3, 1)])
-def test_worn_sensors_may_have_no_steps_or_channels(shape: tuple[int, ...]) -> None:
-    assert vary_wearing(np.zeros(shape, np.float32), np.random.default_rng(0)).shape == shape
-
-
 @pytest.mark.parametrize(
     ("vary", "channels"), [*((vary_wearing, n) for n in (1, 2, 4, 7)), (vary_wrist, 3)]
 )

@@ -110,19 +110,6 @@ def test_every_changed_byte_is_noticed_or_changes_nothing(compute: Counted) -> N
         assert same(cache.cached("spikes", KEY, compute))
 
 
-def test_arrays_that_were_exchanged_are_noticed(compute: Counted) -> None:
-    cache.cached("spikes", KEY, compute)
-    import joblib
-
-    (path,) = stored()
-    _, sha256 = joblib.load(path)
-    joblib.dump((arrays(seed=1), sha256), path, compress=1)
-    found = cache.cached("spikes", KEY, compute)
-    assert same(found)
-    assert len(found.notes) == 1
-    assert cache.cached("spikes", KEY, compute).notes == ()
-
-
 def test_a_folder_that_cannot_be_written_is_a_note_and_not_an_error(
     compute: Counted, tmp_path: Path
 ) -> None:
@@ -191,21 +178,6 @@ def test_a_killed_process_leaves_nothing_that_counts() -> None:
     os.utime(left, (time.time() - 2 * 86_400,) * 2)
     assert str(run(1000).communicate()[0]).count("\n") == 1
     assert not left.exists()
-
-
-def test_an_error_in_computing_is_raised_and_leaves_nothing(compute: Counted) -> None:
-    def fail(error: BaseException) -> Callable[[], dict[str, NDArray[Any]]]:
-        def raising() -> dict[str, NDArray[Any]]:
-            raise error
-
-        return raising
-
-    for error in (KeyboardInterrupt(), FileNotFoundError("gone"), InputError("bad")):
-        with pytest.raises(type(error)):
-            cache.cached("spikes", KEY, fail(error))
-    with pytest.raises(TypeError, match="objects"):
-        cache.cached("spikes", KEY, lambda: {"a": np.array([None])})
-    assert stored() == []
 
 
 def test_what_was_not_used_for_longest_makes_room(
@@ -293,18 +265,3 @@ def test_other_data_parameters_or_versions_are_encoded_anew(
     monkeypatch.setattr(slow, "version", 2)
     encode_samples(dataset_of(4), slow((0.3,)), [0])
     assert slow.encoded == 17
-
-
-def test_spikes_of_fast_encoders_are_not_cached(compute: Counted) -> None:
-    assert cache.prepare(dataset_of(4), Delta()) == ()
-    encode_samples(dataset_of(4), Delta(), [0, 1])
-    assert not cache.folder().exists()
-
-
-def test_preparing_says_what_is_wrong_with_the_cache(slow: type[Any], tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file in place of the folder")
-    dataset, encoder = dataset_of(4), slow()
-    (note,) = cache.prepare(dataset, encoder)
-    assert "cannot be written" in note
-    encode_samples(dataset, encoder, [0])
-    assert slow.encoded == 4

@@ -65,16 +65,6 @@ def test_help_lists_the_choices_of_the_registries(
     assert "[" not in functools.reduce(lambda text, part: text.replace(part, ""), more, described)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_an_unknown_option_ends_with_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        listing.main([name, *["x"] * (name in "export report"), "--colour", "red"])
-    assert ended.value.code == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "unrecognized arguments: --colour red" in captured.err
-
-
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
@@ -83,18 +73,12 @@ def test_an_unknown_option_ends_with_2(name: str, capsys: pytest.CaptureFixture[
         ("report", ["n", "--chip", "loihi3"], "argument --chip: invalid choice: 'loihi3'"),
         ("export", ["m", "--chip", "loihi3"], "argument --chip: invalid choice: 'loihi3'"),
         ("train", ["--epochs", "0"], "'0' is not an integer from 1 to 2147483647"),
-        ("train", ["--epochs", "-1"], "'-1' is not an integer from 1"),
         ("train", ["--seed", "1.5"], "'1.5' is not an integer from 0 to"),
-        ("train", ["--seed", "9" * 30], "is not an integer from 0 to 2147483647"),
         ("train", ["--batch", "²"], "'²' is not an integer from 1"),
         ("train", ["--learning-rate", "0"], "'0' is not a number above 0"),
         ("train", ["--learning-rate", "nan"], "'nan' is not a number above 0"),
-        ("train", ["--learning-rate", "inf"], "'inf' is not a number above 0"),
-        ("train", ["--learning-rate", "fast"], "'fast' is not a number above 0"),
         ("train", ["--epoch", "3"], "unrecognized arguments: --epoch 3"),
-        ("train", ["--hidden"], "argument --hidden: expected at least one argument"),
         ("export", [], "the following arguments are required: model.pt"),
-        ("report", [], "the following arguments are required: model.net"),
     ],
 )
 def test_a_value_that_is_no_choice_is_named_and_ends_with_2(
@@ -158,19 +142,9 @@ def test_errors_raised_on_purpose_are_one_sentence_and_an_exit_code(
     assert (captured.out, captured.err) == ("", said)
 
 
-def test_any_other_error_is_a_bug_and_shows_itself() -> None:
-    @cli.command
-    def main(argv: Sequence[str] | None = None) -> int:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        main([])
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_there_to_hear_ctrl_c_before_what_takes_long_to_import(name: str) -> None:
+def test_commands_are_there_to_hear_ctrl_c_before_what_takes_long_to_import() -> None:
     code = (
-        f"import sys, neurodeploy.{name}\n"
+        f"import sys, {', '.join(f'neurodeploy.{name}' for name in COMMANDS)}\n"
         "print([n for n in ('numpy', 'numba', 'torch', 'h5py', 'rich') if n in sys.modules])"
     )
     ran = run("-c", code, cwd=ROOT)
@@ -275,10 +249,10 @@ def test_the_package_runs_its_commands(capsys: pytest.CaptureFixture[str]) -> No
     assert "does not exist; give the path of a .net file\n" in said
 
 
-@pytest.mark.parametrize("name", ["models", "export", "hw_sim"])
-def test_a_folder_of_the_same_name_does_no_harm(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).mkdir()
-    (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')")
+def test_a_folder_of_the_same_name_does_no_harm(tmp_path: Path) -> None:
+    for name in ("models", "export", "hw_sim"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')")
     assert run("-m", "neurodeploy.train", "--help", cwd=tmp_path).returncode == 0
 
 
@@ -297,7 +271,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
 ) -> None:
     out = tmp_path / "run"
     words = ["--data", str(uci_har_folder), "--out", str(out), "--hidden", "4", "--batch", "2"]
-    words += ["--epochs", "120", "--threads", "1"]
+    words += ["--epochs", "40", "--threads", "1"]
     with subprocess.Popen(
         [sys.executable, "-m", "neurodeploy.train", *words],
         stdout=subprocess.PIPE,
@@ -322,11 +296,11 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
     with pytest.raises(ProcessLookupError):
         os.killpg(child.pid, 0)  # nobody of its group is left
     done = len((out / "history.jsonl").read_text().splitlines())
-    assert 2 <= done < 120
+    assert 2 <= done < 40
     assert (out / "history.png").exists()
     assert train.main([*words, "--resume"]) == 0
-    assert f"120 epochs ({done} done)" in capsys.readouterr().err
-    assert len((out / "history.jsonl").read_text().splitlines()) == 120
+    assert f"40 epochs ({done} done)" in capsys.readouterr().err
+    assert len((out / "history.jsonl").read_text().splitlines()) == 40
 
 
 def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(

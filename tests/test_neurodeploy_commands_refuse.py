@@ -139,26 +139,6 @@ def test_a_data_set_that_lost_a_file_is_named(command: Command, work: Path) -> N
         assert files(work) == before
 
 
-def test_a_network_without_a_task_has_no_samples_to_run(command: Command, work: Path) -> None:
-    with h5py.File(NETWORK, "a") as file:
-        del file["neurodeploy"]
-    code, out, err = command("report", NETWORK, "--data", "data")
-    assert (code, out) == (2, "")
-    assert err.startswith("error: the network names no task, so there are no samples to run;")
-
-
-@pytest.mark.parametrize("name", ["history.jsonl", "history.png", "empty"])
-def test_a_file_that_is_no_model_is_not_to_be_trained_again(
-    command: Command, work: Path, name: str
-) -> None:
-    Path("runs/har/empty").touch()
-    code, out, err = command("export", f"runs/har/{name}")
-    assert (code, out) == (2, "")
-    assert f"runs/har/{name}" in err
-    assert "model.pt" in err
-    assert "train again" not in err
-
-
 def test_a_state_names_the_model_and_a_broken_model_the_state(command: Command, work: Path) -> None:
     for name in ("export", "report"):
         code, _, err = command(name, "runs/har/resume.pt")

@@ -15,16 +15,10 @@ from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.network import ConvLayer, CubaLif, QuantizedNetwork
-from neurodeploy.running.comparison import position
 
 STATES = RunOptions(states=True)
 
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path, monkeypatch):
-    """Work in a folder of its own, 80 columns wide."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 @pytest.fixture
@@ -94,28 +88,6 @@ def test_equal_backends_agree_in_all_spikes(network, spikes, other, capsys):
     assert (found["equal"], found["num_spikes"], found["sides"]) == (True, sent, [])
 
 
-def test_one_is_not_many_and_a_line_in_a_pipe_is_whole(random_network, other, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "30")
-    network = written(random_network(np.random.default_rng(4), (6, 3), threshold=(1, 2)))
-    np.save("input.npy", np.ones((1, 6, 3), np.uint8))
-
-    def one_spike_less(_, given, options=STATES):
-        activity = fast.run(network, given, options)
-        sent = activity.spikes[0].copy()
-        sent[np.nonzero(sent)[0][0], np.nonzero(sent)[1][0], np.nonzero(sent)[2][0]] = 0
-        return replace(activity, spikes=(sent,))
-
-    other(one_spike_less)
-    out = run(capsys)[1]
-    agreed = int(fast.run(network, np.ones((1, 6, 3), np.uint8)).spikes[0].sum()) - 1
-    spikes = f"{agreed} spike{'s' * (agreed != 1)}"
-    assert (
-        f"fast and lava differ in 1 place; they agree in {spikes} of 1 layer over 1 sample\n" in out
-    )
-    assert "network sha256 " in out.splitlines()[0]
-    assert out.splitlines()[1] == "input.npy, run on fast: 1 sample of 3 time steps"
-
-
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("one_by_one", [False, True])
 def test_the_first_difference_is_shown_with_both_sides(
@@ -141,22 +113,6 @@ def test_the_first_difference_is_shown_with_both_sides(
         assert side["weighted"] == ran.states[at].weighted[where]
         assert side["current"] == ran.states[at].current[where]
         assert side["voltage"] == ran.states[at].voltage[where]
-
-
-def test_a_person_reads_where_and_what(network, spikes, other, capsys):
-    changed = with_another_weight(network, 1)
-    other(lambda _, given, options=STATES: fast.run(changed, given, options))
-    code, out, _ = run(capsys)
-    first = first_place(fast.run(network, spikes).spikes, fast.run(changed, spikes).spikes)
-    assert code == 1
-    assert "fast and lava differ in " in out
-    layer, sample, step, neuron = first
-    assert (
-        f"first, by layer, sample, time step and neuron: layer {layer}, sample {sample}, time step "
-        f"{step}, neuron {neuron}\n"
-    ) in out
-    table = out[out.index("At the first difference") :].splitlines()
-    assert [line.split()[1] for line in table[4:8]] == ["spike", "weighted", "u", "v"]
 
 
 def test_samples_that_were_chosen_are_those_compared(network, spikes, other, capsys):
@@ -194,12 +150,6 @@ def test_a_place_in_an_image_has_channel_y_and_x(spikes, other, capsys):
     place = first_place(fast.run(network, spikes).spikes, fast.run(changed, spikes).spikes)
     channel, y, x = np.unravel_index(place[3], (3, 1, 2))
     assert f"neuron {place[3]} (channel {channel}, y {y}, x {x})\n" in out
-
-
-def test_neurons_in_a_row_have_no_place_but_their_number():
-    assert position(7, (9,)) == ""
-    assert position(7, (3, 4)) == " (y 1, x 3)"
-    assert position(23, (2, 3, 4)) == " (channel 1, y 2, x 3)"
 
 
 def test_answers_that_are_read_from_v_are_compared_too(network, spikes, other, capsys):

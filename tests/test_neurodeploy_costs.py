@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from neurodeploy import cli
-from neurodeploy.__main__ import main
 from neurodeploy.hw_sim import chips
-from neurodeploy.pages import history
 
 INSTALLED = resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi2.json"
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
@@ -25,14 +23,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(command: Run) -> Run:
     """Return a function that runs a command and gives its exit code, stdout and stderr."""
-
-    def command(name: str, *words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([name, *map(str, words)])
-        return (code, *capsys.readouterr())
-
     return command
 
 
@@ -114,20 +106,6 @@ def test_a_chip_at_the_ends_of_every_range_gives_finite_figures(run: Run, extrem
     assert speed["step_us"]["value"] > 0
 
 
-@pytest.mark.usefixtures("spikes")
-def test_text_shows_title_and_caveats_as_they_are_and_the_next_command_keeps_the_file(
-    run: Run,
-) -> None:
-    mine = write("mine.json", "mine")
-    data = {**json.loads(mine.read_text()), "title": "A [/b][red]", "caveats": ["[/i] <b> [x]"]}
-    mine.write_text(json.dumps(data))
-    code, out, err = run(*REPORT, "--costs", mine, "--chip", "loihi1")
-    assert (code, err) == (0, "")
-    assert "A [/b][red]" in out
-    assert "[/i] <b> [x]" in out
-    assert "report dense.net --input spikes.npy --chip loihi1 --costs mine.json --json" in out
-
-
 # What is refused
 
 
@@ -161,12 +139,10 @@ def test_every_command_refuses_it_before_it_works(run: Run, words: tuple[str, ..
 
 
 @pytest.fixture
-def model(uci_har_folder: Path, workplace: None, run: Run, monkeypatch: Any) -> Path:
-    """Train for an epoch on the data in `data` and return the checkpoint."""
-    monkeypatch.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
-    uci_har_folder.rename("data")
-    assert run("train", "--data", "data", *SMALL, "--out", "trained")[0] == 0
-    return Path("trained/model.pt")
+def model(work: Path) -> Path:
+    """Return the checkpoint of a trained network that is not exported yet."""
+    (work / "runs/har/model.net").unlink()
+    return Path("runs/har/model.pt")
 
 
 def test_export_checks_every_chip_that_is_named(run: Run, model: Path) -> None:

@@ -7,14 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from neurodeploy import data, tasks
-from neurodeploy.models import files
-from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import inventory
-from neurodeploy.tasks.dataset import Dataset
 from neurodeploy.tasks.origin import Download
 from neurodeploy.tasks.task import Task
 
@@ -109,27 +105,6 @@ def test_a_link_in_a_circle_leaves_the_list_whole(
     assert "toy cannot be looked up (Too many levels of sym" in capsys.readouterr().err
 
 
-def test_a_folder_that_may_not_be_entered_leaves_the_list_whole(
-    toy_task: Register, data_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    toy_task(downloads=TWO)
-    put(data_home)
-    looked_up = files.kind
-
-    def kind(path: Path) -> str:
-        if path.parent == data_home / "toy":
-            raise InputError(f"{path} cannot be looked up (Permission denied); give another path")
-        return looked_up(path)
-
-    monkeypatch.setattr(files, "kind", kind)
-    (found,) = inventory.entries()
-    assert found.state == "missing"
-    assert str(data_home / "toy") in found.lacking[0]
-    monkeypatch.setattr("os.path.lexists", lambda path: False)
-    with pytest.raises(InputError, match="cannot be looked up"):
-        inventory.entries()
-
-
 def test_one_task_is_shown_with_its_classes_and_parts(
     toy_task: Register, data_home: Path, tmp_path: Path, show: Callable[..., str]
 ) -> None:
@@ -163,28 +138,6 @@ def test_one_task_as_json_holds_what_its_data_hold(
     assert held["classes"][0] == {"name": "no", "train": 4, "validation": 1, "test": 1}
     keys = ("num_samples", "channels", "num_steps", "rate_hz")
     assert [held[key] for key in keys] == [12, 3, 8, 50]
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [
-        ((4, 6, 1), "4 images of 2 x 3 pixels"),
-        ((4, 12, 5), "4 samples of 2 x 2 x 3 pixels and 5 steps"),
-    ],
-)
-def test_pixels_are_shown_as_such(
-    shape: tuple[int, ...], words: str, toy_task: Register, monkeypatch: pytest.MonkeyPatch,
-    show: Callable[..., str],
-) -> None:  # fmt: skip
-    names = tuple(map(str, range(shape[1])))
-    labels, people = np.zeros(4, int), np.arange(4)
-    dataset = Dataset(
-        np.zeros(shape, np.uint8), labels, people, ("a",), names, None, "", (2, 3), grid=(2, 3)
-    )
-    monkeypatch.setattr(tasks, "TASKS", {"toy": replace(toy_task(), read=lambda path: dataset)})
-    shown = show("--task", "toy", "--data", "x")
-    assert f"holds {words} source" in shown
-    assert "test on subjects 2, 3" in shown
 
 
 @pytest.mark.parametrize(

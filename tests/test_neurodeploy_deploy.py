@@ -74,34 +74,6 @@ def test_one_command_goes_the_whole_way_and_three_go_the_same(
     assert one.digest == other.digest
 
 
-def test_report_prints_counted_then_estimated_then_what_is_left_out(
-    command: Command, work: Path
-) -> None:
-    code, out, err = command("report", "runs/har/model.net", "--data", "data")
-    assert (code, err) == (0, "")
-    parts = ("har sha256", "accuracy ", "(counted)", "Estimates", "How to read", "Not modelled")
-    places = [out.index(part) for part in parts]
-    assert places == sorted(places)
-    assert max(len(line) for line in out.splitlines() if line[:1] in "┏┃┡│└") <= 80
-    assert "python -m neurodeploy.report runs/har/model.net --json --data data" in out
-
-
-def test_json_is_one_object_and_nothing_else(command: Command, work: Path) -> None:
-    code, out, err = command("report", "runs/har/model.net", "--data", "data", "--json")
-    assert (code, err) == (0, "")
-    report = json.loads(out)
-    assert (report["schema"], report["version"]) == ("neurodeploy.report", 3)
-    assert report["counted"]["num_samples"] == 12
-    assert sorted(report["estimated"]) == ["loihi1", "loihi2"]
-
-
-def test_report_estimates_for_the_chips_asked_for(command: Command, work: Path) -> None:
-    words = ("report", "runs/har/model.net", "--data", "data", "--json", "--chip")
-    assert list(json.loads(command(*words, "loihi1")[1])["estimated"]) == ["loihi1"]
-    both = json.loads(command(*words, "loihi2", "--chip", "loihi1")[1])["estimated"]
-    assert list(both) == ["loihi1", "loihi2"]
-
-
 def test_lava_counts_what_our_simulator_counts(command: Command, work: Path) -> None:
     words = ("report", "runs/har/model.net", "--data", "data", "--json", "--samples", "2")
     ours = json.loads(command(*words)[1])
@@ -111,11 +83,6 @@ def test_lava_counts_what_our_simulator_counts(command: Command, work: Path) -> 
     assert on_lava["provenance"]["backend"] == "lava"
     assert on_lava["counted"] == ours["counted"]
     assert on_lava["estimated"] == ours["estimated"]
-
-
-def test_a_run_is_reported_alike_by_any_number_of_threads(command: Command, work: Path) -> None:
-    words = ("report", "runs/har/model.net", "--data", "data", "--json")
-    assert command(*words, "--threads", "1")[1] == command(*words, "--threads", "2")[1]
 
 
 def test_export_writes_where_it_is_told_and_on_fewer_samples(command: Command, work: Path) -> None:

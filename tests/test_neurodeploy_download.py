@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
 import os
 import signal
 import socket
@@ -28,8 +27,7 @@ import pytest
 
 from neurodeploy import data, tasks
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import inventory, origin
-from neurodeploy.tasks.mnist import FASHION, MNIST
+from neurodeploy.tasks import origin
 from neurodeploy.tasks.origin import Download, Origin, fetch, unpack
 from neurodeploy.tasks.task import Task
 
@@ -225,12 +223,6 @@ except InputError as error:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"data\.gz cannot be written .*NEURODEPLOY_DATA"):
-        fetch(of("http://127.0.0.1/whole"), tmp_path / "file")
-
-
 @pytest.mark.parametrize(
     ("make", "named"),
     [
@@ -251,12 +243,6 @@ def test_a_download_that_cannot_be_checked_is_refused(
     with pytest.raises(InputError) as raised:
         make()
     assert named in str(raised.value)
-
-
-def test_mnist_and_fashion_mnist_have_four_different_files_each() -> None:
-    both = [task.origin.downloads for task in (MNIST, FASHION)]
-    assert len({each.checksum for downloads in both for each in downloads}) == 8
-    assert [len({each.file for each in downloads}) for downloads in both] == [4, 4]
 
 
 def zipped(path: Path, members: dict[str, bytes], *, mode: int = 0o100644) -> Path:
@@ -383,12 +369,6 @@ def test_a_half_downloaded_archive_is_refused(kind: str, tmp_path: Path) -> None
         assert os.listdir(tmp_path / "data") == []
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
-    archive = zipped(tmp_path / "x", {"a": b"1"})
-    with pytest.raises(InputError, match=r"new cannot be written .*NEURODEPLOY_DATA"):
-        unpack(archive, archive / "below" / "new")
-
-
 TWO = {"one.gz": b"first file", "two.gz": b"second file"}
 
 
@@ -420,19 +400,6 @@ def test_get_downloads_completes_and_checks_the_tasks_folder(
     assert f"{data_home}/toy/two.gz is there already but has 6 bytes" in capsys.readouterr().err
 
 
-def test_a_download_that_fails_says_where_to_place_the_file(
-    toy_task: Callable[..., Task], data_home: Path, mirror: SimpleNamespace,
-    two: tuple[Download, ...], capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    made = toy_task(downloads=two)
-    mirror.files["one.gz"] = b""
-    assert data.main(["--task", "toy", "--get"]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.endswith(f"place it at {data_home}/toy/one.gz\n")
-    assert inventory.entry(made).state == "missing"
-
-
 def test_an_archive_is_unpacked_and_removed(
     toy_task: Callable[..., Task], data_home: Path, tmp_path: Path, mirror: SimpleNamespace,
     capsys: pytest.CaptureFixture[str],
@@ -451,33 +418,6 @@ def test_an_archive_is_unpacked_and_removed(
     assert mirror.asked == ["/toy.zip"]
 
 
-def test_another_way_of_getting_is_called_with_the_folder(
-    toy_task: Callable[..., Task], data_home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def get(folder: Path) -> None:
-        print("other libraries print")
-        folder.mkdir(parents=True)
-        (folder / "file").write_text("")
-
-    toy_task(fetch=get)
-    assert data.main(["--task", "toy", "--get", "--json"]) == 0
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["tasks"][0]["state"] == "found"
-    assert captured.err == f"other libraries print\nthe data of toy are in {data_home}/toy\n"
-
-
-def test_an_interrupted_way_of_getting_leaves_no_empty_folder(
-    toy_task: Callable[..., Task],
-) -> None:
-    def get(folder: Path) -> None:
-        folder.mkdir(parents=True)
-        raise KeyboardInterrupt
-
-    made = toy_task(fetch=get)
-    assert data.main(["--task", "toy", "--get"]) == 130
-    assert inventory.entry(made).state == "missing"
-
-
 @pytest.mark.parametrize("place", ["elsewhere", "file", "by hand"])
 def test_data_that_are_there_are_left_alone(
     place: str, toy_task: Callable[..., Task], data_home: Path, tmp_path: Path
@@ -491,17 +431,6 @@ def test_data_that_are_there_are_left_alone(
     find = {"find": lambda: tmp_path} if place == "elsewhere" else {}
     toy_task(downloads=(of("http://127.0.0.1:1/data.gz"),), **find)
     assert data.main(["--task", "toy", "--get"]) == 0
-
-
-def test_data_that_cannot_be_downloaded_are_one_sentence(
-    toy_task: Callable[..., Task], capsys: pytest.CaptureFixture[str]
-) -> None:
-    toy_task()
-    assert data.main(["--task", "toy", "--get"]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "the task toy are not downloaded" in captured.err
-    assert captured.err.endswith("get them with `cp`\n")
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)

@@ -284,10 +284,6 @@ def test_each_encoder_survives_json(encoder: Encoder) -> None:
     assert from_dict(json.loads(json.dumps(encoder.as_dict()))) == encoder
 
 
-def test_one_number_is_that_of_all_channels() -> None:
-    assert from_dict({"name": "delta", "threshold": 0.5}) == Delta(0.5) == Delta((0.5,))
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_encode_names_the_sample_and_channel_that_is_not_finite(
     signals: NDArray[np.float32], bad: float
@@ -349,13 +345,6 @@ def test_a_description_that_no_encoder_has_is_refused(
     with pytest.raises(InputError) as raised:
         from_dict({"name": name, **parameters})
     assert named in str(raised.value)
-
-
-def test_what_is_nested_without_end_is_refused() -> None:
-    values: dict[str, Any] = {"name": "together"}
-    values["parts"] = [values]
-    with pytest.raises(InputError, match="nested"):
-        from_dict(values)
 
 
 def test_versions_are_of_all_the_encoders_within(monkeypatch: pytest.MonkeyPatch) -> None:

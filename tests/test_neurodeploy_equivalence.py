@@ -83,16 +83,6 @@ def test_the_first_divergence_is_the_earliest_by(places, first):
         assert str(first) in str(found)
 
 
-def test_a_divergence_reads_as_a_place():
-    text = str(Divergence(layer=1, sample=2, step=3, neuron=4))
-    assert text == "layer 1, sample 2, time step 3, neuron 4"
-
-
-def test_runs_of_unequal_depth_are_no_comparison():
-    with pytest.raises(ValueError, match="shorter"):
-        compare_spikes(silence(), silence()[:1])
-
-
 def test_comparisons_add_up_and_samples_count_on():
     one = Comparison(NAMES, 2, 128, 1000, 0, None, num_overflows=2)
     other = Comparison(NAMES, 2, 30, 200, 3, Divergence(1, 4, 9, 0), num_overflows=1)

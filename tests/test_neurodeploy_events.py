@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neurodeploy import cli
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import get
 from neurodeploy.tasks.augment import Shift
@@ -21,7 +19,6 @@ from neurodeploy.tasks.dataset import TEST, TRAIN
 from neurodeploy.tasks.encoders import Counts
 from neurodeploy.tasks.readers import events
 from neurodeploy.tasks.readers.events import Bins, Events
-from neurodeploy.tasks.readers.files import report_progress
 from neurodeploy.tasks.split import split
 
 BINS = Bins(height=5, width=4, polarities=2, pool=(2, 2), step_us=1000, steps=3)
@@ -110,29 +107,6 @@ def test_an_event_beyond_the_sensor_or_at_no_time_is_refused(
         counted(sample(), Events(*np.array([(0, 0, 0, 0), row]).T))
 
 
-def test_a_command_shows_a_bar_once_the_reader_reports_its_progress(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen: list[Any] = []
-
-    @contextmanager
-    def shown(description: str) -> Iterator[Callable[..., None]]:
-        seen.append(description)
-        yield lambda *numbers: seen.append(numbers)
-        seen.append("end")
-
-    monkeypatch.setattr(cli, "status", shown)
-    monkeypatch.setattr(cli, "progress", shown)
-    report_progress(1, 2)  # to nobody
-    with cli.reading():
-        seen.append("a reader that reports nothing")
-    assert seen == ["reading the data", "a reader that reports nothing", "end"]
-    seen.clear()
-    with cli.reading():
-        events.count_all(zip("AB", [sample(), sample()]), 2, BINS, advance=report_progress)
-    assert seen == ["reading the data", "end", "reading the data", (1, 2), (2, 2), "end"]
-
-
 def test_a_shift_moves_counts_and_lets_nothing_in() -> None:
     rng = np.random.default_rng(3)
     signals = rng.integers(1, 200, (40, 2 * 4 * 3, 5)).astype(np.uint8)
@@ -208,22 +182,6 @@ def test_the_small_nmnist_is_read_without_tonic(
     (path.parent / "NMNIST" / "Train").mkdir(parents=True)  # the whole one beside it
     with pytest.raises(InputError, match=rf"N-MNIST in {path.parent}/NMNIST; give one"):
         get("nmnist").load(path.parent)
-
-
-@pytest.mark.parametrize(
-    ("changed", "named"),
-    [
-        ({"test_x": np.full(57, 34)}, "test sample 1: event 0 has x 34"),
-        ({"test_t": np.full(57, -5)}, "test sample 1: event 0 is at -5 "),
-        ({"test_offset": np.r_[0, 9, np.arange(18), 57]}, "test_offset does not rise"),
-        ({"test_offset": np.r_[0:20, 57] - 1}, "test_offset does not rise"),
-    ],
-)
-def test_a_damaged_small_nmnist_is_refused(
-    small: Callable[..., Path], changed: dict[str, Any], named: str
-) -> None:
-    with pytest.raises(InputError, match=named):
-        get("nmnist").load(small(**changed))
 
 
 def test_the_real_samples_have_all_classes_in_every_part(

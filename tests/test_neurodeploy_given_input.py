@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,20 +11,14 @@ from neurodeploy import report
 from neurodeploy.export import netx
 from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.simulators import fast
-from neurodeploy.models.network import CubaLif, DenseLayer, InputLayer, QuantizedNetwork
+from neurodeploy.models.network import DenseLayer, InputLayer, QuantizedNetwork
 from neurodeploy.models.neurons import Delta, Sigma
 from neurodeploy.running.inputs import Layout, for_samples, layout, load_input
 
 ALONE, SEVERAL = Layout(1, 9, leading=False), Layout(5, 9, leading=True)
-LIF = CubaLif(np.array([1024]), np.array([512]), 60)
 
 
 pytestmark = pytest.mark.usefixtures("workplace")
-
-
-def written(network, name):
-    netx.write(network, name)
-    return network
 
 
 def run(capsys, *words):
@@ -189,37 +182,3 @@ def test_answers_are_in_the_report_with_how_they_were_read(dense, capsys):
     )
     shown = run(capsys, "dense.net", "--input", "input.npy")[1]
     assert ", ".join(map(str, counts[3])) in shown
-
-
-def test_a_layer_that_never_fires_answers_with_v(dense, capsys):
-    neuron = CubaLif(np.array([0]), np.array([4096]), 1 << 17)
-    last = replace(dense.layers[-1], neuron=neuron)
-    network = written(replace(dense, layers=(dense.layers[0], last)), "voltage.net")
-    spikes = np.random.default_rng(1).integers(0, 2, (2, 4, 40))
-    np.save("input.npy", spikes)
-    out = run(capsys, "voltage.net", "--input", "input.npy", "--json")[1]
-    answers = json.loads(out)["predictions"]
-    assert answers["read_from"] == "voltage"
-    assert answers["outputs"] == fast.run(network, spikes).last_voltage.tolist()
-    shown = run(capsys, "voltage.net", "--input", "input.npy")[1]
-    assert "v of the last layer after the last step" in " ".join(shown.split())
-
-
-def test_an_average_answers_with_means(random_network, capsys):
-    network = random_network(np.random.default_rng(0), (4, 6))
-    written(replace(network, neurons_per_output=3), "average.net")
-    spikes = np.random.default_rng(1).integers(0, 2, (2, 4, 50))
-    np.save("input.npy", spikes)
-    out = run(capsys, "average.net", "--input", "input.npy", "--json")[1]
-    expected = fast.run(network, spikes).spikes[-1].sum(2).reshape(2, 2, 3).mean(2)
-    assert np.allclose(json.loads(out)["predictions"]["outputs"], expected)
-    shown = run(capsys, "average.net", "--input", "input.npy")[1]
-    assert "mean of 3 consecutive neurons" in " ".join(shown.split())
-
-
-def test_labels_give_an_accuracy(dense, capsys):
-    spikes = np.random.default_rng(1).integers(0, 2, (8, 4, 60))
-    np.save("input.npy", spikes)
-    np.save("labels.npy", fast.run(dense, spikes).spikes[-1].sum(2).argmax(1))
-    words = ("dense.net", "--input", "input.npy", "--labels", "labels.npy")
-    assert "accuracy 100.00%" in run(capsys, *words)[1]

@@ -7,13 +7,13 @@ import importlib.util
 import os
 import pickle
 import shutil
-from collections.abc import Callable
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import Calls
 
 from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import har
@@ -44,10 +44,6 @@ def test_a_layout_is_found_from_above_and_can_be_split_and_encoded(
     split = split_by_subject(inside)
     spikes = har.default_encoder(inside).encode(inside.signals[split.test])
     assert spikes.shape == (len(split.test), channels, 128)
-
-
-def test_the_phone_of_wisdm_2019_is_read_when_its_folder_is_given(wisdm_2019_folder: Path) -> None:
-    assert HAR.load(wisdm_2019_folder / "raw" / "phone").source.startswith("WISDM 2019 phone")
 
 
 def test_the_default_encoder_gives_level_codes_to_the_accelerometer_and_turning_to_the_gyroscope(
@@ -85,12 +81,6 @@ def test_several_datasets_are_named_and_none_is_chosen(
         shutil.copytree(wisdm_folder, tmp_path / "deeper" / f"copy {number}")
     with pytest.raises(InputError, match=r"holds 16 datasets .* and 11 more"):
         HAR.load(tmp_path)
-
-
-def test_two_datasets_in_one_folder_are_both_named(wisdm_folder: Path, hapt_folder: Path) -> None:
-    shutil.copy(wisdm_folder / wisdm.FILE, hapt_folder)
-    with pytest.raises(InputError, match=r"2 datasets \(HAPT in .*RawData, WISDM v1\.1 in .*RawD"):
-        HAR.load(hapt_folder)
 
 
 def test_a_link_to_the_dataset_is_not_a_second_one(uci_har_folder: Path, tmp_path: Path) -> None:
@@ -232,16 +222,6 @@ def test_a_package_that_is_absent_or_damaged_says_how_to_install_it(
     path.write_bytes(b"half a file")
     with pytest.raises(InputError, match=r"HAPT\.pkl\.gz has sha256 [0-9a-f]{64}, the published"):
         HAR.load(path)
-
-
-class Calls:
-    """Pickles to a call of any function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = (function, arguments)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self.call
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

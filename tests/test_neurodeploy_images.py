@@ -17,7 +17,6 @@ from neurodeploy import tasks
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import digits, mnist
 from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
-from neurodeploy.tasks.encoders import Pixels
 from neurodeploy.tasks.mnist import FASHION_FILES, MNIST_FILES, read, read_idx
 from neurodeploy.tasks.split import split
 
@@ -45,14 +44,6 @@ def test_digits_come_with_scikit_learn_the_first_1347_to_train(small: Dataset) -
     assert split(small).test.tolist() == list(range(1347, 1797))
 
 
-def test_digits_are_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=f"^{tmp_path} holds no data"):
-        digits.read(tmp_path)
-    monkeypatch.setattr(digits.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="pip install scikit-learn"):
-        tasks.get("digits").load(None)
-
-
 @pytest.mark.parametrize("change", ["fewer", "brighter", "halves"])
 def test_other_digits_than_those_known_are_refused(change: str) -> None:
     images, labels = np.zeros(digits.SHAPE), np.arange(1797) % 10
@@ -62,16 +53,6 @@ def test_other_digits_than_those_known_are_refused(change: str) -> None:
     with pytest.raises(InputError) as raised:
         digits.dataset_of(images, labels)
     assert f"{images.shape}, up to {images.max():g}" in str(raised.value)
-
-
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion"])
-def test_each_task_of_images_has_a_rate_code_and_a_latency_code(small: Dataset, name: str) -> None:
-    task = tasks.get(name)
-    rate, latency = task.encoder(small), task.encoder(small, "latency")
-    assert isinstance(rate, Pixels)
-    assert isinstance(latency, Pixels)
-    assert (rate.code, latency.code) == ("rate", "latency")
-    assert rate.highest == latency.highest == (16 if name == "digits" else 255)
 
 
 def write(folder: Path, name: str, values: NDArray[np.uint8]) -> None:
@@ -233,12 +214,3 @@ def test_the_fashion_mnist_of_debian_is_whole_and_refused_as_mnist() -> None:
     assert [len(parts.train), len(parts.validation), len(parts.test)] == [48_000, 12_000, 10_000]
     with pytest.raises(InputError, match="is of Fashion-MNIST, not of MNIST"):
         read(mnist.DEBIAN_FOLDER, MNIST_FILES)
-
-
-def test_without_its_data_fashion_says_where_to_get_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("NEURODEPLOY_DATA", str(tmp_path))
-    task = replace(mnist.FASHION, origin=replace(mnist.FASHION.origin, find=lambda: None))
-    with pytest.raises(InputError, match=r"apt install .* neurodeploy\.data --task fashion --get"):
-        task.load(None)

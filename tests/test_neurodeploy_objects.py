@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.activity import count
-from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
-from neurodeploy.running.comparison import check_equivalence, compare
-from neurodeploy.running.evaluation import check_rules, compare_networks, evaluate
+from neurodeploy.running.comparison import compare
+from neurodeploy.running.evaluation import compare_networks, evaluate
 from neurodeploy.running.inputs import load_input
 from neurodeploy.running.simulation import simulate
 from neurodeploy.samples import Samples
@@ -145,19 +142,6 @@ def test_a_report_is_saved_by_the_end_of_its_name(network, spikes):
     assert Path("figures/energy.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_spikes_may_go_to_a_file(network, spikes):
-    evaluate(network, spikes, spikes_to="out.npz")
-    with np.load("out.npz") as file:
-        assert np.array_equal(file["layer_1"], fast.run(network, spikes).spikes[1])
-
-
-def test_a_second_backend_may_run_along(network, spikes):
-    made = evaluate(network, spikes[:2], compare="lava")
-    assert made.comparison is not None
-    assert made.comparison.names == ("fast", "lava")
-    assert made.to_dict()["comparison"]["equal"] is True
-
-
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -198,32 +182,3 @@ def test_networks_are_compared_by_name(network, spikes):
     own = {"a": Samples.of(spikes), "b": Samples.of(spikes[:, :5])}
     with pytest.raises(InputError, match=r"^b: "):
         compare_networks({"a": network, "b": network}, own)
-
-
-# export
-
-
-def test_a_trained_network_is_exported_in_memory(one_torch_thread, draw_spikes, monkeypatch):
-    import torch
-
-    from neurodeploy.models.quantize import quantize
-    from neurodeploy.models.snn import Architecture, SlayerNetwork
-
-    torch.manual_seed(2)
-    model = SlayerNetwork(Architecture.dense((6, 9, 4), threshold=0.3))
-    made = quantize(model)
-    found = check_equivalence(model, made, draw_spikes(5, 6, 60))
-    assert found.equal
-    assert found.num_spikes > 50
-    assert not check_rules(made, ["loihi1", chip("loihi2")])
-    broken = (lambda *_: ["too wide"], lambda *_: ["too long"])
-    monkeypatch.setattr(design_rules, "RULES", broken)
-    assert dict(check_rules(made, ["loihi2"])) == {"loihi2": ("too wide", "too long")}
-
-
-def test_nothing_is_printed(network, spikes, capsys):
-    compare_networks([network, network], spikes)
-    compare(network, spikes[:1])
-    shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "")
-    assert not re.search("argparse|print\\(", Path(evaluate.__code__.co_filename).read_text())

@@ -17,7 +17,7 @@ from neurodeploy.export import netx
 from neurodeploy.models import loihi
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import report_tables, terminal, wording
-from neurodeploy.running.evaluation import evaluate, other_dataset, seed_of
+from neurodeploy.running.evaluation import evaluate, other_dataset
 from neurodeploy.samples import Samples
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
@@ -96,13 +96,6 @@ def test_one_sample_of_one_step_is_enough(network, run):
     json.loads(run("--json")[1], parse_constant=refuse)
 
 
-def test_without_labels_there_are_predictions_and_no_accuracy(network, run):
-    out = run()[1]
-    assert "no labels" in out
-    assert "Predictions (counted)" in out
-    assert "precision" not in out
-
-
 def test_in_real_time_a_sample_and_a_decision_last_as_long_as_the_sensor_takes(network, run):
     made = json.loads(run("--labels", "y.npy", "--json")[1])
     for each in made["estimated"].values():
@@ -112,13 +105,6 @@ def test_in_real_time_a_sample_and_a_decision_last_as_long_as_the_sensor_takes(n
     lines = run("--labels", "y.npy")[1].splitlines()
     (row,) = (line for line in lines if line.startswith("  in real time"))
     assert row.count(wording.amount(steps * 20e-3, "s")) == 2
-
-
-def test_beside_conventional_hardware_stand_dynamic_and_total_energy(network):
-    made = evaluate(network, np.load("x.npy"), chips="loihi1")
-    rows = report_tables.conventional(made)[0].rows[-2:]
-    energy = made.estimated["loihi1"].energy
-    assert [row[-1].value for row in rows] == [energy.dynamic.value, energy.total.value]
 
 
 def test_outputs_that_never_fire_are_read_from_v(network):
@@ -188,21 +174,6 @@ def test_another_data_set_than_that_of_the_training_is_said():
     assert other_dataset(inputs("HAPT (UCI 341) in /a"), "HAPT (UCI 341) in b") == []
     assert other_dataset(inputs("HAPT (UCI 341) in /a"), None) == []
     assert other_dataset(inputs("x.npy", signal=None), "HAPT (UCI 341) in b") == []
-
-
-@pytest.mark.parametrize(
-    ("kept", "seed"),
-    [
-        ({"seed": 3}, 3),
-        ({"options": {"seed": 4}}, 4),
-        ({"seed": "3"}, None),
-        ({"seed": True}, None),
-        ({"options": [1]}, None),
-        ({}, None),
-    ],
-)
-def test_the_seed_is_taken_where_a_network_names_one(kept, seed):
-    assert seed_of(kept) == seed
 
 
 def test_a_report_says_where_it_comes_from(network, run):

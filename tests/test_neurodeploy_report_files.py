@@ -46,14 +46,6 @@ def test_a_page_and_figures_are_written_and_said(capsys):
     assert {path.name for path in Path("new").iterdir()} == {"page.html", "plots"}
 
 
-def test_json_stays_alone_on_stdout(capsys):
-    code, out, _ = run(capsys, "--html", "page.html", "--json")
-    assert code == 0
-    assert out.startswith("{")
-    assert "Wrote" not in out
-    assert Path("page.html").is_file()
-
-
 def test_a_page_is_the_same_every_time(capsys):
     pages = []
     for name in ("one.html", "two.html"):
@@ -115,13 +107,6 @@ def test_a_full_disk_loses_no_comparison(capsys, words):
     assert "page.html" in err
     assert len(out) > 500
     assert whole.startswith(out)
-
-
-def test_a_folder_that_was_there_stays(capsys):
-    Path("plots").mkdir()
-    assert run(capsys, "--plots", "plots/new", "--samples", "1", "--raster", "5")[0] == 2
-    assert Path("plots").is_dir()
-    assert not Path("plots/new").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,14 +53,6 @@ def test_the_folder_of_a_run_stands_for_its_network(command, dense):
     assert json.loads(out)["network"]["task"] == ""
 
 
-def test_links_in_a_circle_are_not_said_to_be_missing(command):
-    Path("loop.net").symlink_to("loop.net")
-    code, _, err = command("report", "loop.net", *INPUT)
-    assert code == 2
-    assert "symbolic links" in err
-    assert "does not exist" not in err
-
-
 def test_fewer_samples_than_asked_for_are_said(command):
     code, out, err = command("report", "dense.net", *INPUT, "--samples", "500", "--json")
     assert code == 0
@@ -70,14 +61,6 @@ def test_fewer_samples_than_asked_for_are_said(command):
     made = json.loads(out)
     assert made["counted"]["num_samples"] == 3
     assert said in made["provenance"]["notes"]
-
-
-@pytest.mark.parametrize("words", [(), ("--brief",), ("--json",), ("--compare", "b.net"),
-                                   ("--compare", "b.net", "--brief")])  # fmt: skip
-def test_a_note_on_samples_is_shown_once_for_each_network(command, other, words):
-    _, out, err = command("report", "dense.net", *INPUT, "--samples", "500", *words)
-    shown = (err if "--json" in words else out + err).count("500 samples were requested")
-    assert shown == 1 + ("--compare" in words)
 
 
 def test_a_full_disk_leaves_no_half_of_the_figures(capsys):
@@ -96,10 +79,3 @@ def test_a_full_disk_leaves_no_half_of_the_figures(capsys):
     assert "page.html" in err or "*.html" in err
     assert {path.name: path.read_bytes() for path in Path("plots").iterdir()} == before
     assert not Path("page.html").exists()
-
-
-@pytest.fixture
-def other(dense) -> None:
-    last = dense.layers[1]
-    changed = replace(last, neuron=replace(last.neuron, threshold=last.neuron.threshold + 9))
-    netx.write(replace(dense, layers=(dense.layers[0], changed)), Path("b.net"))

@@ -15,7 +15,6 @@ import pytest
 from neurodeploy import report
 from neurodeploy.export import netx
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.report import sort_out
 from neurodeploy.running.evaluation import compare_networks
 from neurodeploy.running.report import SideBySide, short_names
 
@@ -45,21 +44,6 @@ def run(capsys):
 
 
 # What the words name
-
-
-@pytest.mark.parametrize(
-    ("network", "words", "networks", "backend"),
-    [
-        (A, [], (A,), None),
-        (A, ["lava"], (A,), "lava"),
-        (A, ["b.net"], (A, B), None),
-        (A, ["b.net", "c.net"], (A, B, C), None),
-        (None, ["a.net", "b.net"], (A, B), None),
-        (None, [], (), None),
-    ],
-)
-def test_words_are_backends_or_files(network, words, networks, backend):
-    assert sort_out(network, words) == (networks, backend)
 
 
 @pytest.mark.parametrize(

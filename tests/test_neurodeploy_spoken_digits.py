@@ -109,15 +109,6 @@ def test_a_note_says_what_is_not_official(
     assert "their samples differ" in note
 
 
-@pytest.mark.parametrize("locked", ["recordings", "."])
-def test_a_folder_that_may_not_be_read_is_named(
-    repository: Path, locked: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: path != repository / locked)
-    with pytest.raises(InputError, match=f"^{repository / locked} cannot be read: Permission den"):
-        read(repository)
-
-
 def test_every_encoder_of_the_task_takes_the_recordings(repository: Path) -> None:
     task = get("spoken-digits")
     dataset = task.load(repository)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-
-from neurodeploy import cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -68,15 +64,6 @@ def test_a_stdout_that_takes_nothing_is_one_sentence_on_stderr() -> None:
             "error: the result cannot be written to stdout (No space left on device); send it "
             "elsewhere\n"
         )
-
-
-def test_an_error_of_another_file_is_still_a_bug() -> None:
-    @cli.command
-    def main(argv: Sequence[str] | None = None) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "kept.bin")
-
-    with pytest.raises(OSError, match=r"kept\.bin"):
-        main([])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neurodeploy.models.errors import InputError, MissingPackageError
+from neurodeploy.models.errors import InputError
 from neurodeploy.tasks import events as tasks
 from neurodeploy.tasks import get
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION
@@ -320,39 +319,6 @@ def test_fetching_has_tonic_download_all_parts_to_the_folder(
     assert not (tmp_path / "new").exists()
 
 
-def test_without_tonic_the_extra_is_named(
-    ntidigits_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "tonic", None)
-    fetch = get("ntidigits").origin.fetch
-    assert fetch is not None
-    for use in (get("ntidigits").load, fetch):
-        with pytest.raises(MissingPackageError, match=r"`pip install 'neurodeploy\[events\]=="):
-            use(ntidigits_folder)
-
-
-def test_reading_never_downloads_even_if_tonic_misses_something(
-    ntidigits_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tonic.datasets.NTIDIGITS18._check_exists", lambda _: False)
-    with pytest.raises(InputError, match=r"^tonic finds no N-TIDIGITS18"):
-        get("ntidigits").load(ntidigits_folder)
-
-
-def test_a_folder_that_may_not_be_read_and_a_pipe_are_named(
-    ntidigits_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr("os.access", lambda path, mode: path != ntidigits_folder)
-        for path in (ntidigits_folder, ntidigits_folder.parent):
-            with pytest.raises(InputError, match=f"^{ntidigits_folder} cannot be read: Permission"):
-                get("ntidigits").load(path)
-    (ntidigits_folder / DIGITS).unlink()
-    os.mkfifo(ntidigits_folder / DIGITS)
-    with pytest.raises(InputError, match=f"{DIGITS} is no regular file"):
-        get("ntidigits").load(ntidigits_folder)
-
-
 @pytest.mark.parametrize(
     ("task", "absent"),
     [
@@ -459,17 +425,6 @@ def test_a_damaged_gesture_is_refused(dvsgesture_folder: Path, content: Any, nam
     else:
         np.save(path, np.array([object()]) if content is None else content, allow_pickle=True)
     with pytest.raises(InputError, match=rf"4\.npy.*{named}"):
-        get("dvsgesture").load(dvsgesture_folder)
-
-
-def test_a_gesture_that_does_not_exist_and_a_pipe_are_refused(dvsgesture_folder: Path) -> None:
-    path = dvsgesture_folder / "ibmGestureTrain" / "user02_led" / "4.npy"
-    path.rename(path.with_name("11.npy"))
-    with pytest.raises(InputError, match=r"11\.npy holds label 11; labels run from 0 to 10"):
-        get("dvsgesture").load(dvsgesture_folder)
-    path.with_name("11.npy").unlink()
-    os.mkfifo(path)
-    with pytest.raises(InputError, match=r"4\.npy is no regular file"):
         get("dvsgesture").load(dvsgesture_folder)
 
 

@@ -17,12 +17,7 @@ from neurodeploy.running.evaluation import evaluate
 from neurodeploy.running.recording import NO_RATES, Tracer, training_rates
 from neurodeploy.samples import Samples
 
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path, monkeypatch):
-    """Work in a folder of its own, 80 columns wide."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def inputs_of(spikes):

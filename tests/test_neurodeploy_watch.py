@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import Calls
 
 from neurodeploy.models.errors import InputError, MissingPackageError
 from neurodeploy.tasks import get, watch
@@ -182,33 +183,6 @@ def test_what_is_wrong_with_the_content_is_said(
     )
 
 
-@pytest.mark.parametrize("by", [1, -1])
-def test_a_label_without_a_class_is_named(file: Path, by: int) -> None:
-    content = made_up()
-    content["y"] += by
-    with pytest.raises(InputError, match=f"holds label {7 if by > 0 else -1}; labels run from 0"):
-        get("watch").load(write(file, content))
-
-
-@pytest.mark.parametrize(
-    ("people", "named"),
-    [
-        ([1, 1, 1, 1, 1], r"subjects \(none\) test, 1 is left"),
-        ([3, 3, 3, 1, 1], "subjects 3 test, 1 is left"),
-        ([1, 2, 4, 5, 7], r"test split, subjects \(none\), has no sample of pendulum"),
-    ],
-)
-def test_subjects_that_leave_a_part_empty_are_refused(
-    file: Path, monkeypatch: pytest.MonkeyPatch, people: list[int], named: str
-) -> None:
-    content = made_up()
-    content["subject"] = np.array(people)[content["subject"] - 1]
-    write(file, content)
-    monkeypatch.setattr(watch, "FILE_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
-    with pytest.raises(InputError, match=named):
-        split(get("watch").load(file))
-
-
 FIELDS = ["X", "y", "subject", "X_labels", "y_labels"]
 
 
@@ -228,16 +202,6 @@ def test_another_or_a_damaged_file_is_refused(file: Path, tmp_path: Path) -> Non
     for content in (*contents, b"PK\x03\x04 an archive", b"\x1f\x8b\x08\x00"):
         file.write_bytes(content)
         assert "is not seglearn's watch data" in refused(file)
-
-
-class Calls:
-    """Pickles to a call of any function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = (function, arguments)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self.call
 
 
 @pytest.mark.parametrize("field", ["X", "y", "side"])

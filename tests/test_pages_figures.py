@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html as html_module
 import json
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +19,6 @@ from neurodeploy.hw_sim.chips import Estimate, choose, exactly
 from neurodeploy.models.network import (
     CubaLif,
     DenseLayer,
-    InputLayer,
     QuantizedNetwork,
     TaskDescription,
 )
@@ -140,18 +138,6 @@ def test_what_a_neurocore_does_adds_up_to_its_time_at_both_ends():
     )
 
 
-def test_rulers_of_some_chips_alone_are_named_and_marks_of_four_chips_differ():
-    more = [small_chip(cores, f"small{cores}") for cores in (8, 16)]
-    asked = {"chips": ["loihi1", "loihi2"], "costs": more}
-    _, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30), **asked))
-    assert "at full speed of Intel Loihi 1 and Intel Loihi 2, in proportion" in page
-    _, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(6, 4, 30)))
-    assert "at full speed, in proportion" in page
-    count = len(style.SERIES) * len(style.MARKERS)
-    kinds = zip(style.SERIES * len(style.MARKERS), style.MARKERS * len(style.SERIES))
-    assert len(set(kinds)) == count
-
-
 @pytest.mark.parametrize(
     ("network", "spikes", "words"),
     [((4, 9, 3), (4, 1), "one time step"), ((4, 9, 1), (4, 20), "one output")],
@@ -195,38 +181,6 @@ def test_several_chips_are_drawn_and_many_in_part(neurons, said):
     assert said in page + drawn["cores"].description
 
 
-def test_a_chip_too_large_for_a_map_is_told_and_the_others_are_drawn():
-    content = json.loads(small_chip(8).read_text()) | {"name": "wide", "title": "Wide"}
-    for name, value in (
-        ("cores_per_chip", 10**6), ("tiles_east_west", 1024), ("tiles_north_south", 1024),
-    ):  # fmt: skip
-        content["limits"][name]["value"] = value
-    Path("wide.json").write_text(json.dumps(content))
-    network, spikes = network_of(3, 5, 2), spikes_of(3, 10)
-    drawn, page = drawn_of(view_of(network, spikes, costs=[Path("wide.json")]))
-    assert drawn["cores"].why_missing.startswith("A chip of more than 2,048 neurocores")
-    drawn, page = drawn_of(view_of(network, spikes, costs=[Path("wide.json")], chips=["loihi1"]))
-    assert "Wide has more than 2,048 neurocores and is not drawn." in page
-    assert "Wide" not in drawn["cores"].svg
-    assert "Intel Loihi 1" in drawn["cores"].svg
-
-
-def test_costs_that_all_sources_agree_on_have_no_band():
-    content = json.loads(small_chip(8).read_text()) | {"name": "sure"}
-    for row in content["costs"].values():
-        row["value"] = 3
-        row.pop("alternatives", None)
-    content["limits"]["neurons_per_core"]["value"] = 100
-    Path("sure.json").write_text(json.dumps(content))
-    (each,) = view_of(
-        network_of(20, 40), spikes_of(20, 30), costs=[Path("sure.json")]
-    ).estimated.values()
-    for spikes in range(1200):  # rounding may put an end on the wrong side of the value
-        work = replace(each.workload, core_spikes=np.array([spikes / 7]))
-        for _, band in core_parts(replace(each, workload=work)):
-            assert band.low == pytest.approx(band.high)
-
-
 def test_large_layers_and_long_samples_are_thinned_and_the_page_says_so():
     drawn, page = drawn_of(view_of(network_of(200, 300, 4), spikes_of(200, 2100)))
     assert "of the 300 neurons of layer 0" in page
@@ -265,14 +219,6 @@ def test_pixels_are_drawn_as_images_and_blank_where_nothing_was_seen(samples, fr
     assert "channels of the signal" not in page
 
 
-def test_values_that_drive_input_neurons_are_drawn_as_lines():
-    network = QuantizedNetwork((InputLayer(LIF, (12,), 3, 2), network_of(12, 3).layers[0]))
-    values = np.random.default_rng(1).integers(0, 15, (12, 9))
-    drawn, page = drawn_of(view_of(network, values))
-    assert "input values" in drawn["raster"].svg
-    assert "3 of 12 input values are drawn." in page
-
-
 @pytest.mark.parametrize(("classes", "times"), [(2, 2), (6, 2), (17, 2), (45, 1), (60, 0)])
 def test_any_number_of_classes_is_drawn_with_names_where_there_is_room(classes, times):
     names = tuple(f"class of {index}" for index in range(classes))
@@ -294,16 +240,6 @@ def test_names_of_any_kind_come_out_as_text():
     assert max(map(len, texts)) < 40
     assert "<i>" not in page
     assert "\x1b" not in page
-
-
-def test_colours_of_the_page_are_its_variables_and_those_of_files_are_plain():
-    drawn, page = drawn_of(view_of(network_of(4, 9, 3), spikes_of(4, 30)))
-    figures = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
-    assert not re.search(r"#[0-9a-f]{6}\b", figures)
-    assert set(re.findall(r"var\(--(\w+)\)", figures)) <= set(style.ROLES.values())
-    assert "var(" not in drawn["energy"].svg
-    for colour, role in style.ROLES.items():
-        assert f"--{role}: {colour}" in page
 
 
 def test_a_range_is_as_wide_as_its_band_and_nothing_has_no_mark_on_a_scale_without_zero():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -18,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.hw_sim.chips import CHIPS, around, choose, exactly
+from neurodeploy.hw_sim.chips import CHIPS, choose
 from neurodeploy.learning.training import Epoch
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import notebook, texts, wording
+from neurodeploy.pages import notebook
 from neurodeploy.pages.figures.drawing import FIGURES
 from neurodeploy.running.evaluation import evaluate
 from neurodeploy.running.report import Report
@@ -163,28 +162,6 @@ def test_the_page_says_when_with_what_and_how_it_came_about(browser, page):
     assert found["recipe"] == "epochs 3, hidden 12"
 
 
-def test_a_tile_has_one_unit(tmp_path):
-    made = run(tmp_path)
-    each = made.estimated["loihi1"]
-    none = dict.fromkeys(wording.PARTS, exactly(0.0))
-    small = replace(each.energy, **none | {"synaptic": around(0.9e-12, 0.8e-12, 1e-12)})
-    made = replace(made, estimated={**made.estimated, "loihi1": replace(each, energy=small)})
-    for tile in texts.tiles(made):
-        units = {re.sub(r"[\d.,<kMG%]+ ?", "", cell.text) for _, cell in tile.entries}
-        assert len(units) == 1, tile.title
-
-
-def test_how_a_network_was_trained_is_in_plain_words():
-    options = {"delay_init_max": 8, "neurons": {"tau_grad": 0.02}, "epochs": 3}
-    rows = dict(texts.training({"validation_accuracy": 0.6, "options": options}))
-    assert rows["validation accuracy"] == "60.00%"
-    shown = " ".join([*rows, *rows.values()])
-    assert "surrogate gradient" in shown
-    assert "longest delay before training" in shown
-    assert "tau" not in shown
-    assert rows["epochs"] == "3"
-
-
 def test_every_figure_is_there_and_its_ids_are_its_own(browser, page):
     show(browser, page, width=PHONE)
     for name in FIGURES:
@@ -297,17 +274,3 @@ def test_every_cost_row_stands_with_value_source_and_grade(browser, page):
         for name, row in chip.rows().items():
             assert name.replace("_", " ") in text
             assert all(r.source in text and r.grade in text for r in row.readings), name
-
-
-def test_paper_is_used_to_the_full_and_no_figure_is_cut(browser, page):
-    """Print the page; sections follow one another, so that few sheets are needed."""
-    show(browser, page)
-    asked = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": True}
-    printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", asked)["data"])
-    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 9
-    show(browser, page, media="print")
-    styles = browser.execute_script(
-        """return ['figure', '.scroll', 'section'].map(
-        each => getComputedStyle(document.querySelector(each)).breakInside)"""
-    )
-    assert styles == ["avoid", "avoid", "auto"]

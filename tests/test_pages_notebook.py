@@ -112,14 +112,6 @@ def test_a_network_shows_itself_in_a_line_per_layer_of_which_there_are_not_too_m
     assert "14 more layers" in lines[-1]
 
 
-def test_the_text_of_a_network_names_the_chip_and_the_share_of_its_neurocores(network):
-    text = notebook.network_text(network)
-    assert len(text.splitlines()) <= 6
-    assert CHIPS["loihi2"].title in text
-    for layer in place(network, CHIPS["loihi2"]).layers:
-        assert wording.share(layer.fullest.utilization) in text
-
-
 def test_what_holds_arrays_shows_their_shape_and_range(network):
     neuron = CubaLif([1024], [512], 60)
     recurrent = RecurrentLayer(np.ones((9, 4)), np.full((9, 9), -7), neuron)
@@ -228,26 +220,6 @@ def test_networks_side_by_side_are_rows(network):
 # The picture of a history
 
 
-def test_noise_does_not_fill_an_axis():
-    made = history.figure(epochs(9))
-    limits = [axes.get_ylim() for axes in made.axes]
-    low, high = limits[1]
-    assert high - low >= history.LEAST_ACCURACY
-    assert 0 <= low < high <= 100
-    for each in (0, 2, 3, 4, 5):
-        assert limits[each][0] == 0
-        values = [v for line in made.axes[each].lines[:-1] for v in line.get_ydata()]
-        assert limits[each][1] >= max(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "span"),
-    [([99.5, 99.9], (80, 100)), ([0.0, 3.0], (0, 20)), ([50, 51], (32, 52)), ([10, 95], (9, 96))],
-)
-def test_accuracies_span_twenty_points_at_least(values, span):
-    assert history.accuracy_span(values) == pytest.approx(span, abs=1)
-
-
 def test_delays_are_named_by_the_layer_that_a_report_says_has_them(random_network):
     from neurodeploy.models.architecture import Architecture
     from neurodeploy.models.quantize import quantize
@@ -265,14 +237,3 @@ def test_delays_are_named_by_the_layer_that_a_report_says_has_them(random_networ
         one = replace(epochs(1)[0], delays=tuple(1.5 * place for place in range(len(names))))
         legend = history.figure([one], layers=architecture.layers).axes[4].get_legend()
         assert [text.get_text() for text in legend.texts] == list(names)
-
-
-def test_every_line_is_named_and_the_picture_has_a_title(tmp_path):
-    made = history.figure(epochs(9))
-    assert history.title(epochs(9)) in [text.get_text() for text in made.texts]
-    for axes in made.axes:
-        legend = axes.get_legend()
-        names = {text.get_text() for text in legend.texts} if legend else {""}
-        assert len(names) == len(axes.lines) - 1  # the last one marks the best epoch
-    history.draw(epochs(1), tmp_path / "history.png")
-    assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")

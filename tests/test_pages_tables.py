@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from neurodeploy.hw_sim.chips import CHIPS, Estimate, exactly
+from neurodeploy.hw_sim.chips import exactly
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import networks, page, report_tables, terminal, wording
-from neurodeploy.pages.tables import Cell, Field, Table, cell, read_fields
+from neurodeploy.pages.tables import Table
 from neurodeploy.running.evaluation import compare_networks
 
 FACTORS = {"mJ": 1e3, "µJ": 1e6, "nJ": 1e9, "ms": 1e3, "µs": 1e6, "s": 1, "mW": 1e3, "µW": 1e6}
@@ -76,34 +76,6 @@ def texts(table: Table) -> list[list[str]]:
 )  # fmt: skip
 def test_numbers_have_three_digits(value, text):
     assert wording.number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (0.04, "0.04"), (3.04, "3.0"), (3.0, "3"), (99.94, "99.9"), (361.1, "361"),
-     (79_200.0, "79,200"), (2_736_128, "2.74M")],
-)  # fmt: skip
-def test_counts_are_whole_from_a_hundred_on(value, text):
-    assert wording.count(value) == text
-
-
-def test_a_unit_is_one_in_which_the_largest_value_is_one_or_more():
-    units = [wording.scale(v, "J").unit for v in ([2.0, 3e-9], [2e-3], [5e-7], [1e-20], [0.0])]
-    assert units == ["J", "mJ", "nJ", "pJ", "J"]
-    assert wording.scale([1e-9], "").factor == 1
-    assert wording.amount(2.5e-5, "J") == "25.0 \N{MICRO SIGN}J"
-    scale = wording.scale([2e-6], "J")
-    band, none = Estimate(1e-6, 2e-6, 3e-6), Estimate(1e-6, 1e-6, 1e-6)
-    assert cell(band, scale) == Cell("2.00", "1.00 to 3.00", band)
-    assert cell(none, scale) == Cell("1.00", "", none)
-
-
-def test_fields_share_a_unit_unless_one_is_too_small_for_it():
-    values = {"whole": 5e-3, "  part": 2e-3, "  tiny": 3e-9}
-    group = tuple(Field(name, lambda e, v=v: exactly(v), "J") for name, v in values.items())
-    rows = [(label, row[0].text) for label, row in read_fields(group, [None])]
-    assert rows == [("whole (mJ)", "5.00"), ("  part", "2.00"), ("  tiny (nJ)", "3.00")]
-    assert not list(read_fields((Field("unknown", lambda e: None),), [None]))
 
 
 def test_a_cell_is_the_report_s_value_in_the_unit_of_the_heading(found):
@@ -177,47 +149,6 @@ def test_no_table_is_wider_than_a_terminal(found):
         shown = {text for row in cells(out) for text in row}
         for table in (report_tables.network(report), report_tables.activity(report)):
             assert {text for row in texts(table) for text in row} <= shown
-
-
-def test_networks_in_brief_are_tables_alone(found):
-    noted = replace(found, notes=("they differ",))
-    whole, brief = (printed(80, terminal.show_networks, noted, brief=b) for b in (False, True))
-    assert "they differ" in whole
-    assert "they differ" not in brief
-    assert cells(brief) == cells(whole)
-
-
-def test_brief_is_the_first_screen_alone_and_its_columns_stand_apart(found):
-    report = found.entries[0].report
-    whole, brief = (printed(80, terminal.show_report, report, brief=b) for b in (False, True))
-    assert whole.startswith(brief)
-    assert len(brief.splitlines()) <= 24
-    assert "┏" not in brief
-    table = report_tables.first_screen(report, wording.chips(report))
-    assert table.columns[1:] == tuple(each.title for each in CHIPS.values())
-    shown = [re.split(r"\s{2,}", line.strip()) for line in brief.splitlines()]
-    for row in texts(table)[1:]:
-        assert row in shown
-
-
-def test_brief_says_why_a_chip_cannot_hold_the_network_and_the_whole_gives_advice(found):
-    report = found.entries[0].report
-    sentences = {"problems": ("layer 0 is [too] big",), "advice": ("take [fewer] weights",)}
-    each = replace(report.estimated["loihi1"], **sentences)
-    report = replace(report, estimated={"loihi1": each})
-    assert "does not fit loihi1: layer 0 is [too] big" in printed(
-        80, terminal.show_report, report, brief=True
-    )
-    assert "loihi1: take [fewer] weights" in printed(80, terminal.show_report, report)
-
-
-def test_predictions_name_their_class(found):
-    report = found.entries[0].report
-    out = printed(80, terminal.show_report, report)
-    names = ("up", "do\N{REPLACEMENT CHARACTER}wn", "[b]left[/b]")
-    for outputs in report.predictions.outputs:
-        best = outputs.index(max(outputs))
-        assert f"{best} {names[best]} " in out
 
 
 def test_the_first_screen_says_what_makes_loihi_2_show_more_energy(found):

@@ -9,7 +9,7 @@ import pytest
 
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.simulators import fast, lava
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.lava_compat import from_lava, to_lava
 
 STATES = RunOptions(states=True)
@@ -61,10 +61,10 @@ SCALED = ("tiny.net", "gts/pilotnet_lif/network.net")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_fast_agrees_with_lava_in_every_spike_and_state(name, shipped, image):
+def test_fast_agrees_with_lava_in_every_spike_and_state(name, shipped, image, on_lava):
     network = read(shipped(name), scaled=name in SCALED)
     values = image(name, network, NETWORKS[name])
-    ours, lavas = fast.run(network, values, STATES), lava.run(network, values, STATES)
+    ours, lavas = fast.run(network, values, STATES), on_lava(network, values)
     for index, layer in enumerate(network.layers):
         assert ours.spikes[index].any() or layer is network.layers[-1]
         np.testing.assert_array_equal(ours.spikes[index], lavas.spikes[index])
@@ -87,6 +87,7 @@ sizes in int8, which its image, 200 wide, overflows (ours does not).
 """
 
 
+@pytest.mark.long
 def test_fast_agrees_with_stock_netx(shipped, image, tmp_path, stock_netx):
     """Stock netx runs one sample from its start, as ours do; all in one process."""
     for number, (name, (layers, steps)) in enumerate(STOCK.items()):

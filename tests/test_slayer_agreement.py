@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.hw_sim.simulators import fast, lava
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.blocks import layer_spikes, slayer
 from neurodeploy.models.layers import ConvLayer, InputLayer
@@ -152,13 +152,13 @@ def test_slayer_and_fast_agree_in_every_spike_of_every_layer(name, trained):
     assert all(torch.equal(v, before[key]) for key, v in network.state_dict().items())
 
 
-def test_lava_agrees_with_both(trained):
+def test_lava_agrees_with_both(trained, on_lava):
     """The largest networks: convolutions, recurrence, biases and a delay; and input neurons."""
     for name in ("convolutions with biases and a delay", "input neurons"):
         network, quantized = trained(NETWORKS[name][0], NETWORKS[name][1]())
         values = values_for(quantized, steps=25, samples=2)
         assert check_equivalence(network, quantized, values).equal
-        lavas, ours = lava.run(quantized, values), fast.run(quantized, values)
+        lavas, ours = on_lava(quantized, values), fast.run(quantized, values)
         for index, spikes in enumerate(ours.spikes):
             np.testing.assert_array_equal(spikes, lavas.spikes[index], f"{name} {index}")
 

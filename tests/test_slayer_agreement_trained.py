@@ -11,7 +11,7 @@ import torch
 
 from neurodeploy.export import netx, rules
 from neurodeploy.hw_sim.activity import count
-from neurodeploy.hw_sim.simulators import fast, lava
+from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.architecture import PRESETS, Architecture, LayerSpec
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
@@ -109,10 +109,10 @@ def test_slayer_and_fast_agree_in_every_spike(trained):
 
 
 @pytest.mark.parametrize("trained", ON_LAVA, indirect=True)
-def test_lava_agrees_too(trained):
+def test_lava_agrees_too(trained, on_lava):
     quantized = quantize(trained)
     spikes = spikes_for(trained.architecture, 2, 30)
-    lavas, ours = lava.run(quantized, spikes), fast.run(quantized, spikes)
+    lavas, ours = on_lava(quantized, spikes), fast.run(quantized, spikes)
     for index, layer in enumerate(ours.spikes):
         np.testing.assert_array_equal(layer, lavas.spikes[index], f"layer {index}")
 
