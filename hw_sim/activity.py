@@ -199,11 +199,6 @@ class LayerCounts(Shown):
     synops: NDArray[np.int64]
     neuron_updates: NDArray[np.int64]
 
-    @property
-    def active_updates(self) -> NDArray[np.int64]:
-        """Neuron updates that ended in a spike, an entry a sample."""
-        return self.spikes
-
 
 def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, ...]:
     """Count spikes, SynOps and neuron updates of every layer and sample.

@@ -8,11 +8,9 @@ its busiest neurocore, the longest way of a spike, and the barrier at which all 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from neurodeploy.hw_sim.activity import LayerCounts
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
 from neurodeploy.hw_sim.placement import Placement
 from neurodeploy.hw_sim.traffic import Traffic
@@ -222,34 +220,6 @@ def first_steps_s(workload: Workload, latency: Latency, steps: int) -> Estimate:
     share = float(workload.busiest_by_step_s[:steps].sum()) / whole if whole else 0.0
     busy = latency.busiest_s * (share * latency.steps)
     return busy + (latency.longest_route_s + latency.barrier_s) * steps
-
-
-def steps_of(counts: Sequence[LayerCounts], neurons: Sequence[int]) -> int:
-    """Return the time steps of one sample: neuron updates / neurons.
-
-    Args:
-        counts: what each layer did, an entry a sample.
-        neurons: of each layer.
-
-    Raises:
-        InputError: when there is no sample, or the counts are not those of such layers.
-    """
-    if len(counts) != len(neurons):
-        raise InputError(
-            f"there are counts of {len(counts)} layers for a network of {len(neurons)}; "
-            "count and report the same network"
-        )
-    if not len(counts[0].neuron_updates):
-        raise InputError("the counts hold no sample; run one at least")
-    pairs = zip(counts, neurons, strict=True)
-    steps = {float(updates) / size for layer, size in pairs for updates in layer.neuron_updates}
-    found = min(steps)
-    if len(steps) > 1 or found < 1 or not found.is_integer():
-        raise InputError(
-            "the counts fit no number of steps that all layers and samples share; count and "
-            "report the same run"
-        )
-    return int(found)
 
 
 def real_time(latency: Latency, dt_ms: float) -> RealTime:

@@ -14,7 +14,7 @@ from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import CHIPS, Chip
 from neurodeploy.hw_sim.estimated import Estimated
-from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
+from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.models.layers import LAYERS, max_delay
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
@@ -62,22 +62,6 @@ def _placed(placement: Placement, title: str) -> str:
         f"{wording.on_chips(placement)} on {title_of_chip}. sha256 {network.digest[:12]}."
     )
     return _html(title, summary, tables=[layers(placement)])
-
-
-def network_text(network: QuantizedNetwork) -> str:
-    """Return the same as text: a line on the network, one on each layer, and its neurocores."""
-    placement = place(network, CHIPS[CHIP])
-    each = ", ".join(
-        f"layer {i}: {_fullest(layer)}" for i, layer in enumerate(placement.layers[:8])
-    ) + ", ..." * (len(placement.layers) > 8)
-    return f"{network!r}\n  on {placement.chip.title}: {each}"
-
-
-def _fullest(placed: LayerPlacement) -> str:
-    full = wording.share(placed.fullest.utilization)
-    if placed.neurocores == 1:
-        return f"{full} of a neurocore"
-    return f"{placed.neurocores:,} neurocores, the fullest {full}"
 
 
 def layers(placement: Placement) -> Table:
