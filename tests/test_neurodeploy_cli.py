@@ -271,7 +271,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
 ) -> None:
     out = tmp_path / "run"
     words = ["--data", str(uci_har_folder), "--out", str(out), "--hidden", "4", "--batch", "2"]
-    words += ["--epochs", "40", "--threads", "1"]
+    words += ["--epochs", "15", "--threads", "1"]
     with subprocess.Popen(
         [sys.executable, "-m", "neurodeploy.train", *words],
         stdout=subprocess.PIPE,
@@ -296,11 +296,11 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
     with pytest.raises(ProcessLookupError):
         os.killpg(child.pid, 0)  # nobody of its group is left
     done = len((out / "history.jsonl").read_text().splitlines())
-    assert 2 <= done < 40
+    assert 2 <= done < 15
     assert (out / "history.png").exists()
     assert train.main([*words, "--resume"]) == 0
-    assert f"40 epochs ({done} done)" in capsys.readouterr().err
-    assert len((out / "history.jsonl").read_text().splitlines()) == 40
+    assert f"15 epochs ({done} done)" in capsys.readouterr().err
+    assert len((out / "history.jsonl").read_text().splitlines()) == 15
 
 
 def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(
