@@ -287,7 +287,9 @@ def test_an_interruption_says_what_is_lost(trained: dict[str, Any]) -> None:
         if epoch.epoch == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match="2 finished epochs are lost, since no folder"):
+    with pytest.raises(
+        KeyboardInterrupt, match="2 finished epochs are lost, because there is no folder"
+    ):
         nd.fit(trained["task"], nd.TrainConfig(hidden=(4,), epochs=3), on_epoch=interrupt)
 
 

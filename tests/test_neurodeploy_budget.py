@@ -310,16 +310,16 @@ def test_a_cost_over_a_twentieth_below_the_budget_is_noted(cost: float, is_noted
     pruner: Any = SimpleNamespace(multiplier=Multiplier(Budget(1000.0), was_active=True))
     sentence = budget_words(pruner, cost, "3 of 9")
     assert f"{cost / 1000:.1%} of the budget, with 3 of 9 hidden neurons" in sentence
-    assert ("over 5% below it" in sentence) == is_noted
+    assert ("more than 5% below it" in sentence) == is_noted
     pruner.multiplier.was_active = False
-    assert "which changed nothing" in budget_words(pruner, cost, "9 of 9")
+    assert "which had no effect" in budget_words(pruner, cost, "9 of 9")
     assert Budget(3000.5).words() == "3,000.5 SynOps"
 
 
 def test_pruned_weights_are_noted_to_be_stored_as_zeros(run: Run) -> None:
     code, _, err = run("--prune", 0.5, "--weight-bits", 4)
     assert code == 0
-    assert "note: pruned weights are zeros, which Intel's compiler stores" in err
+    assert "note: Intel's compiler stores the zero weights" in err
     saved = checkpoint.load(Path("runs/har/model.pt"))
     assert {layer.weight_bits for layer in saved.architecture.layers} == {4}
     weight = saved.weights["blocks.0.synapse.weight"]

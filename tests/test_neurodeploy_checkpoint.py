@@ -164,7 +164,7 @@ def test_code_in_a_file_is_refused_and_not_run(saved, tmp_path, form):
         torch.save(torch.nn.Linear(2, 3), path)
     else:
         torch.save(hostile, path, _use_new_zipfile_serialization=form == "torch")
-    assert "it holds code, which is not run" in refusal(path)
+    assert "it contains code, which is not run" in refusal(path)
     assert not marker.exists()
 
 
@@ -177,7 +177,9 @@ def test_another_programs_state_dict_is_refused(trained, tmp_path):
 @pytest.mark.parametrize("version", [1, 4])
 def test_another_version_is_refused(saved, version):
     rewrite(saved, lambda values: values.update(version=version))
-    assert refusal(saved).startswith(f"has version {version} and this program reads 2 and 3; ")
+    assert refusal(saved).startswith(
+        f"has format version {version}, but this neurodeploy reads 2 and 3; "
+    )
 
 
 def first_layer(values):

@@ -127,7 +127,7 @@ def test_an_old_name_of_an_option_stands_for_the_new_one_with_a_note(capsys) -> 
         (InputError("a is 3; give 2"), 2, "error: a is 3; give 2\n"),
         (BackendError("no chip; run on fast"), 2, "error: no chip; run on fast\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
-        (KeyboardInterrupt("go on with --resume"), 130, "interrupted; go on with --resume\n"),
+        (KeyboardInterrupt("continue with --resume"), 130, "interrupted; continue with --resume\n"),
     ],
 )
 def test_errors_raised_on_purpose_are_one_sentence_and_an_exit_code(
@@ -291,7 +291,7 @@ def test_ctrl_c_keeps_the_epochs_done_and_resume_goes_on(
     assert stdout == ""
     last = stderr.splitlines()[-1]
     assert last.startswith(f"interrupted; {out} holds the run up to epoch ")
-    assert last.endswith("; go on with --resume")
+    assert last.endswith("; continue with --resume")
     assert "Traceback" not in stderr
     with pytest.raises(ProcessLookupError):
         os.killpg(child.pid, 0)  # nobody of its group is left

@@ -74,13 +74,13 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (nothing, ("report", NETWORK, "--backend", "loihi2"), "Intel's hardware packages are not"),
         (nothing, ("train", "--data", "no"), "no is not a folder"),
         (nothing, ("train", "--out", "data/train/y_train.txt"), "data/train/y_train.txt cannot be"),
-        (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written (it is no"),
+        (nothing, ("train", "--out", MODEL), "runs/har/model.pt cannot be written, because"),
         (nothing, ("train",), "the batch is 32 but there are 12 training samples; give a"),
         (nothing, ("train", *SMALL, "--device", "gpu"), "the device 'gpu' cannot be used ("),
         (
             nothing,
             ("train", *SMALL, "--resume", "--seed", "5"),
-            "the run in runs/har was started with --seed 0 instead of 5; give the options it was",
+            "the run in runs/har was started with --seed 0 instead of 5; use the options it was",
         ),
         (
             nothing,
@@ -115,8 +115,8 @@ def test_a_network_of_six_channels_is_not_run_on_a_data_set_of_three(
     for words in (("report", NETWORK), ("export", MODEL)):
         code, out, err = command(*words, "--data", wisdm_folder)
         assert (code, out) == (2, "")
-        assert err.startswith("error: WISDM v1.1 in ")
-        assert "has other channels than the network was trained on" in err
+        assert err.startswith("error: the channels of WISDM v1.1 in ")
+        assert "differ from those of the training" in err
         assert err.count("\n") == 1
 
 

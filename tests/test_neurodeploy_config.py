@@ -103,11 +103,11 @@ def test_a_file_describes_the_whole_network(tmp_path: Path) -> None:
     assert made.sizes == (12, 5, 4)
     assert made.layers[0].threshold == 1.25
     for field, value in (("delays", "none"), ("hidden", (3,)), ("weight_bits", 4)):
-        with pytest.raises(InputError, match=f"{field} changes a preset"):
+        with pytest.raises(InputError, match=f"{field} applies to presets only"):
             network_of(str(path), **{field: value})
     for change, message in (
-        ({"input_shape": [3, 2, 3]}, "18 input channels and the task 12"),
-        ({"layers": layers[:1]}, "5 output neurons and the task 4"),
+        ({"input_shape": [3, 2, 3]}, "18 input channels, but the task 12"),
+        ({"layers": layers[:1]}, "5 output neurons, but the task 4"),
     ):
         path.write_text(json.dumps({"layers": layers, **change}))
         with pytest.raises(InputError, match=message):
@@ -142,10 +142,10 @@ def test_a_density_that_synapses_cannot_have_is_noted() -> None:
         (("--network", "bad.json"), "bad.json"),
         (("--network", "odd.json"), "neurons"),
         (("--network", "dens"), "there is no network 'dens'; choose dense, dense-bias"),
-        (("--network", "good.json", "--hidden", "4"), "hidden changes a preset"),
+        (("--network", "good.json", "--hidden", "4"), "hidden applies to presets only"),
         (("--hidden", "20000", "20000"), "400,000,000 synapses between hidden layers"),
         (("--network", "conv", "--hidden", "8", "4"), "hidden has 2 sizes"),
-        (("--task", "digits", "--encoder", "log-mel-lif"), "other encoder 'log-mel-lif'"),
+        (("--task", "digits", "--encoder", "log-mel-lif"), "no encoder 'log-mel-lif'"),
         (("--energy-budget-uj", "1", "--costs", "none.json"), "none.json does not exist"),
         (("--device", "gpu"), "the device 'gpu' cannot be used ("),
         (("--resume",), "runs/har holds no run to resume (resume.pt is missing)"),

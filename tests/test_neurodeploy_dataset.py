@@ -99,7 +99,7 @@ def test_lists_and_numpy_values_are_taken_as_tuples_and_plain_numbers(kind: Any)
         ({"parts": [256, *[1] * 15]}, "parts hold 256; "),
         ({"parts": [-1, *[1] * 15]}, "parts hold -1; "),
         ({"parts": np.zeros(3)}, "parts have shape (3,) for 16 samples"),
-        ({"signals": [[[1, 2], [3]]]}, "signals are rows of different lengths"),
+        ({"signals": [[[1, 2], [3]]]}, "signals have rows of different lengths"),
         ({"signals": None}, "signals are object; "),
         ({"signals": 3}, "signals have shape (); "),
         ({"signals": np.zeros((16, 3, 8))}, "signals have shape (16, 3, 8); "),
@@ -110,7 +110,7 @@ def test_lists_and_numpy_values_are_taken_as_tuples_and_plain_numbers(kind: Any)
         ({"signals": np.full((16, 2, 8), np.nan)}, "sample 0, channel 0 holds nan"),
         *(({"rate_hz": bad}, "made up: rate_hz is ") for bad in (0.0, float("nan"), "50", True)),
         *(({"grid": bad}, "made up: grid") for bad in (2, (1.0, 2.0), (1, 2, 1), (0, 2))),
-        ({"grid": (5, 5)}, "2 channels, no multiple of the pixels of its grid (5, 5)"),
+        ({"grid": (5, 5)}, "2 channels, which is not a multiple of the pixels of its grid (5, 5)"),
         *(({"test_subjects": bad}, "made up: test_subjects") for bad in (None, "0", 0, (0.5,))),
         *(({"class_names": bad}, "made up: class_names")
           for bad in (None, (1, 2), "ab", np.zeros((2, 2)))),
@@ -178,12 +178,12 @@ def test_parts_of_the_dataset_are_taken_and_a_fifth_of_the_training_part_validat
 @pytest.mark.parametrize(
     ("chosen", "named"),
     [
-        ({"test": [1], "validation": [1, 2]}, "have 1 in common"),
-        ({"test": [9]}, "no subject numbered 9"),
+        ({"test": [1], "validation": [1, 2]}, "subjects 1 are in both"),
+        ({"test": [9]}, "no subject 9"),
         ({"test": []}, "test split, subjects (none), has no sample of rest, move"),
         ({"validation": []}, "validation split, subjects (none), has no sample of rest"),
         ({"test": [0], "validation": [1, 2, 3]}, "train split, subjects (none), has no"),
-        ({"test": [0, 1, 2]}, "subjects 0, 1, 2 test, 3 is left"),
+        ({"test": [0, 1, 2]}, "test subjects 0, 1, 2, only 3 is left"),
     ],
 )
 def test_subjects_that_leave_a_part_empty_are_refused(
@@ -204,7 +204,7 @@ def test_subjects_that_leave_a_part_empty_are_refused(
             images(parts=np.where(np.arange(24) % 2, TEST, TRAIN)),
             "train split has no sample of odd",
         ),
-        (people(range(0)), "subjects (none) test, (none) is left"),
+        (people(range(0)), "test subjects (none), only (none) is left"),
         (
             replace(people(range(0)), subjects=None, parts=np.zeros(0)),
             "train split has no sample of rest, move",
@@ -298,7 +298,7 @@ def test_what_a_reader_cannot_read_or_return_is_one_sentence(
 
     with pytest.raises(InputError, match=r"/file cannot be read \(Permission denied\)"):
         replace(toy_task(), read=forbidden).load(tmp_path)
-    with pytest.raises(InputError, match=r"toy reads .* as NoneType; .* return a Dataset"):
+    with pytest.raises(InputError, match=r"toy returns a NoneType .* return a Dataset"):
         replace(toy_task(), read=lambda path: None).load(tmp_path)
 
 
@@ -362,10 +362,10 @@ def test_a_network_finds_its_encoder_again_from_its_description() -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"encoder": {}}, "names no encoder"),
-        ({"class_names": ("a", "b")}, "rest, move but the network was trained with a, b"),
-        ({"num_steps": 99}, "8 but the network was trained with 99"),
-        ({"dt_ms": 50.0}, "20.0 but the network was trained with 50.0"),
+        ({"encoder": {}}, "stores no encoder"),
+        ({"class_names": ("a", "b")}, "rest, move, but the network was trained with a, b"),
+        ({"num_steps": 99}, "8, but the network was trained with 99"),
+        ({"dt_ms": 50.0}, "20.0, but the network was trained with 50.0"),
         ({"encoder": {"name": "delta", "threshold": [1, 1, 1]}}, "3 values of threshold for 2 "),
     ],
 )

@@ -246,7 +246,7 @@ def test_the_first_process_with_an_error_reports_it_and_the_others_exit_silently
     reported = ended(monkeypatch, 1, error, store)
     if error is LOST:
         assert isinstance(reported, BackendError)
-        assert "another of the 3 processes" in str(reported)
+        assert "one of the 3 processes" in str(reported)
         assert "--resume" in str(reported)
     else:
         assert reported is error
@@ -271,6 +271,6 @@ def test_processes_that_cannot_reach_one_another_say_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     as_rank(monkeypatch, 1, MASTER_PORT="not-a-port")
-    error = pytest.raises(InputError, match="process 1 of 2 cannot reach the others")
+    error = pytest.raises(InputError, match="process 1 of 2 cannot connect to the others")
     with error, distributed.process_group():
         pass

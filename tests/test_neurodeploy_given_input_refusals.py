@@ -170,7 +170,7 @@ INPUT = ["--input", "input.npy"]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "the network names no task, so there are no samples to run; give some with --input"),
+        ([], "the network stores no task, so there are no samples to run; give some with --input"),
         (["--transformed"], "--input"),
         (["--labels", "x.npy"], "--input"),
         ([*INPUT, "--transformed"], "--transformed leaves out the scale and offset of an input"),

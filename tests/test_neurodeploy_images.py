@@ -52,7 +52,7 @@ def test_other_digits_than_those_known_are_refused(change: str) -> None:
         images, labels = images[:-1], labels[:-1]
     with pytest.raises(InputError) as raised:
         digits.dataset_of(images, labels)
-    assert f"{images.shape}, up to {images.max():g}" in str(raised.value)
+    assert f"{images.shape} and values up to {images.max():g}" in str(raised.value)
 
 
 def write(folder: Path, name: str, values: NDArray[np.uint8]) -> None:

@@ -262,7 +262,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
     ("nmnist", "nmnist", npz(test_label=np.arange(1, 11)), "holds label 10; labels run"),
     ("nmnist", "nmnist", npz(test_label=np.arange(10) / 2), "must be one row of integers"),
     # subjects
-    ("uci_har", "har", lines(WHO, ".+", "1"), "1 is left to train and to"),
+    ("uci_har", "har", lines(WHO, ".+", "1"), "1 is left for training and"),
     ("uci_har", "har", lines(WHO, "^1$", "2"), "subject 2, who is in train too"),
     ("wisdm_2019", "har", lines(WATCH_1601, "^1601", "1600"), "1,260 records of subject 1600"),
     *(("wisdm_2019", "har", text(f"raw/watch/accel/data_{who}_accel_watch.txt", "1,A,1,1,1,1;\n"),
@@ -271,7 +271,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
     ("uci_har", "har", lines("test/y_test.txt", "^6$", "5"), "has no sample of LAYING"),
     ("hapt", "har", lines(ROWS_, r"^2 2 .*\n", ""), r"test split, subjects \(none\), has"),
     ("wisdm", "har", lines(WISDM, "^4,", "5,"), r"test split, subjects \(none\), has no sample"),
-    ("wisdm_2019", "har", without("raw/watch/*/data_1601*"), "1602 is left to train and to valid"),
+    ("wisdm_2019", "har", without("raw/watch/*/data_1601*"), "1602 is left for training and"),
     ("mnist", "mnist", idx("t10k-labels-idx1-ubyte", np.zeros(10)), "test split has no sample of"),
     ("fsdd", "spoken-digits", without("*_0.wav"), "test split has no sample of zero, one"),
     ("fsdd", "spoken-digits", without("7_theo_10.wav"), "train split has no sample of seven"),

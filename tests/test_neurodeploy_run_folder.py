@@ -92,7 +92,7 @@ def test_a_damaged_state_names_the_whole_model_beside_it(
         folder.resume(tiny_training())
     assert "\n" not in str(caught.value)
     if damage in ("cut short", "version 1"):
-        assert f"{folder.model} is whole and holds its best epoch" in str(caught.value)
+        assert f"{folder.model} is intact and has the best epoch" in str(caught.value)
 
 
 def test_resuming_where_no_run_is_is_refused(tiny_training: Make, tmp_path: Path) -> None:
@@ -355,7 +355,10 @@ def test_a_folder_that_vanishes_is_made_again_and_holds_the_whole_run(
     folder = tmp_path / "runs" / "har"
     before_saving(monkeypatch, number, lambda path: shutil.rmtree(path.parent))
     assert run(folder) == 0
-    assert capsys.readouterr().err.count(f"warning: {folder} vanished and was made again") == 1
+    assert (
+        capsys.readouterr().err.count(f"warning: {folder} was removed and has been created again")
+        == 1
+    )
     assert contents(folder) == contents(whole)
 
 
@@ -385,7 +388,9 @@ def test_a_file_in_place_of_the_folder_is_one_sentence(
     before_saving(monkeypatch, 2, replaced)
     assert run(folder) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith(f"error: {folder} vanished and cannot be made again (File exists)")
+    assert error.startswith(
+        f"error: {folder} was removed and cannot be created again (File exists)"
+    )
     assert folder.read_text() == "mine"
     assert run(folder) == 2
     assert str(folder) in capsys.readouterr().err
@@ -497,7 +502,7 @@ def test_ctrl_c_between_an_epoch_and_its_save_leaves_the_epochs_before_and_their
         before_saving(patched, 3, lambda _: signal.raise_signal(signal.SIGINT))
         assert run(folder) == 130
     message = capsys.readouterr().err.splitlines()[-1]
-    assert message.endswith(f"{folder} holds the run up to epoch 2; go on with --resume")
+    assert message.endswith(f"{folder} holds the run up to epoch 2; continue with --resume")
     assert len((folder / "history.jsonl").read_text().splitlines()) == 2
     assert (folder / "history.png").read_bytes().startswith(b"\x89PNG")
     assert run(folder, "--resume") == 0

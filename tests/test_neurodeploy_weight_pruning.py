@@ -60,8 +60,8 @@ def test_missing_synapses_and_those_of_pruned_neurons_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("share", "sizes", "named"),
     [
-        (0.0, (4, 3, 2), "the share to prune is 0"),
-        (1.0, (4, 3, 2), "the share to prune is 1"),
+        (0.0, (4, 3, 2), "the fraction to prune is 0"),
+        (1.0, (4, 3, 2), "the fraction to prune is 1"),
         (0.999, (4, 30, 4), "none of the 120 weights of layer 0; give 0.991 at most"),
         (0.96, (24, 10, 2), "none of the 12 weights of layer 1; give 0.91 at most"),
         (0.6, (1, 1, 2), "none of the 1 weights of layer 0; give 0.0 at most"),

@@ -1,12 +1,12 @@
 """Train a network for a task and save it.
 
-config        how to train, TrainConfig, and the network that it describes
-fit           a training from Python, in memory or into a folder
-training      the epochs of a training
-budget        keeps a training to a number of SynOps or to an energy
-pruning       zeros among weights
-run_folder    the files of a training, and which training may be resumed
-checkpoint    a trained network as a file
-distributed   several processes
-tensorboard   the history as event files
+config        TrainConfig: hyperparameters, and the architecture that they describe
+fit           `neurodeploy.fit`: train in memory or into a folder
+training      the training loop and validation
+budget        train to a limit of SynOps or energy
+pruning       prune weights during training
+run_folder    the files of a run, and resuming it
+checkpoint    `model.pt`: write it, and read it safely
+distributed   several processes, with torch.distributed
+tensorboard   the history as TensorBoard event files
 """

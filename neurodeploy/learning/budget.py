@@ -1,19 +1,19 @@
 """Train to a budget: a limit of the SynOps, or of the dynamic energy, per sample.
 
-The limit does not act in the first part of a training. It then falls along a line in the logarithm
-from the cost at that time to a little below the budget, and stays there. With
-e = log(cost / limit), in every step
+The limit is inactive in the first part of the training. Its logarithm then falls linearly from the
+current cost to a little below the budget, and stays there. With e = log(cost / limit), in every
+step
 
     multiplier <- max(0, multiplier + INTEGRAL_GAIN * e / steps)
     loss       =  error + max(0, multiplier + PROPORTIONAL_GAIN * e) * log cost
 
 which is the augmented Lagrangian of "log cost <= log limit": the multiplier rises while the cost is
-over the limit, falls while it is below, and settles where the budget is met with the least error.
-This penalty reduces spikes only, so `BudgetPruner` also prunes neurons, which saves the cost of
-every spike that reaches their layer.
+above the limit, falls while it is below, and converges where the budget is met with the least
+error. This penalty only reduces spikes, so `BudgetPruner` also prunes neurons, which reduces the
+SynOps of every spike that arrives at their layer.
 
-Training samples are augmented and subject to dropout, so their cost differs from that of the
-validation samples, on which a budget must be met. The limit accounts for that ratio.
+A budget must be met on the validation samples. Their cost differs from that of the training
+samples, which have augmentation and dropout; the limit accounts for the ratio.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ if TYPE_CHECKING:
     from neurodeploy.learning.training import Validated
 
 BAND: Final = 0.05
-"""A network uses its budget if its cost is at most this share below it."""
+"""A network uses its budget if its cost is at most this fraction below it."""
 
 AIM: Final = 1 - BAND / 2
-"""The cost that training aims at, as a share of the budget."""
+"""The cost that training aims at, as a fraction of the budget."""
 
 BEGIN, ARRIVED = 0.25, 0.65
-"""Positions in a training, 0..1, at which the limit begins to fall and has arrived."""
+"""Progress of the training, 0..1, at which the limit begins to fall and reaches its final value."""
 
 INTEGRAL_GAIN: Final = 30.0
 PROPORTIONAL_GAIN: Final = 1.0
 MULTIPLIER_MAX: Final = 20.0
 
 NEURON_SHARE: Final = 0.8
-"""Share of the logarithm of the cost to be saved that pruned neurons save."""
+"""Fraction of the reduction of the log cost that comes from pruned neurons."""
 
 LATE_OVER: Final = 1.05
-"""One neuron per check is pruned while the cost is over this multiple of the limit, once that has
-arrived."""
+"""Once the limit is final, one neuron per check is pruned while the cost is above this multiple of
+it."""
 
 CHECKS: Final = 64
-"""How often in a training neurons may be pruned, and the window of moving means."""
+"""Number of times in a training that neurons may be pruned; also sets the window of the means."""
 
 UJ = 1e6
 BATCH = 256
@@ -72,11 +72,11 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit of the cost per sample, on average.
+    """A limit of the mean cost per sample.
 
     Attributes:
-        amount: SynOps, or microjoules of dynamic energy if there is a chip; over 0.
-        chip: whose energy is limited, or None for SynOps.
+        amount: SynOps, or microjoules of dynamic energy with a chip; above 0.
+        chip: chip whose energy is limited, or None for SynOps.
     """
 
     amount: float
@@ -114,8 +114,8 @@ def budget_of(config: TrainConfig) -> Budget | None:
         return Budget(config.synop_budget)
     if config.energy_budget_uj is None:
         return None
-    named = config.chip
-    return Budget(config.energy_budget_uj, chip(named) if isinstance(named, str) else named)
+    chip_ = chip(config.chip) if isinstance(config.chip, str) else config.chip
+    return Budget(config.energy_budget_uj, chip_)
 
 
 @dataclass
@@ -123,11 +123,11 @@ class Multiplier:
     """The Lagrange multiplier of a budget, and the limit that it follows.
 
     Attributes:
-        budget: to meet.
-        value: weight of log cost in the loss.
+        budget: the budget to meet.
+        value: integral part of the weight of log cost in the loss.
         initial_cost: cost per training sample when the limit began to fall, None before.
-        ratio: cost of a validation sample over that of a training sample.
-        was_active: whether the cost was ever over the limit.
+        ratio: cost per validation sample divided by cost per training sample.
+        was_active: whether the cost was ever above the limit.
     """
 
     budget: Budget
@@ -138,11 +138,11 @@ class Multiplier:
 
     @property
     def target(self) -> float:
-        """The cost of a training sample at the end."""
+        """The cost per training sample to reach at the end."""
         return AIM * self.budget.amount / self.ratio
 
     def limit(self, position: float) -> float | None:
-        """Return the limit for a training sample at a position 0..1, None before it begins."""
+        """Return the limit per training sample at progress 0..1; None before `BEGIN`."""
         if self.initial_cost is None:
             return None
         fallen = min(max((position - BEGIN) / (ARRIVED - BEGIN), 0.0), 1.0)
@@ -153,9 +153,9 @@ class Multiplier:
         """Update the multiplier and return the weight of log cost in the loss.
 
         Args:
-            position: in the training, 0..1.
-            cost: moving mean per training sample, over 0.
-            steps: of the whole training.
+            position: progress of the training, 0..1.
+            cost: moving mean of the cost per training sample, above 0.
+            steps: steps of the whole training.
         """
         if position < BEGIN:
             return 0.0
@@ -169,10 +169,10 @@ class Multiplier:
 
 
 class CostModel:
-    """The cost of a network's spikes in the unit of a budget, with some neurons masked.
+    """The differentiable cost of a network's spikes in the unit of a budget, with neuron masks.
 
-    A budget of SynOps counts those. One of energy adds spikes that arrive and are sent and neuron
-    updates, all but the hops between tiles.
+    For a SynOp budget, the cost is the number of SynOps. For an energy budget, it is the energy of
+    SynOps, spike messages, spike generation and neuron updates; hops between tiles are left out.
     """
 
     def __init__(self, budget: Budget, network: SlayerNetwork) -> None:
@@ -196,9 +196,9 @@ class CostModel:
         """Return the cost, float (...).
 
         Args:
-            counts: spikes of each sender, the input's first, each (..., neurons).
-            masks: 1 for each remaining neuron of each layer, else 0, float (neurons,).
-            num_steps: per sample.
+            counts: spike counts of the input and of each layer, float (..., neurons) each.
+            masks: float (neurons,) per layer: 1 for a remaining neuron, 0 for a pruned one.
+            num_steps: time steps per sample.
         """
         arrived = counts[0]
         total = torch.zeros_like(arrived[..., 0])
@@ -214,12 +214,12 @@ class CostModel:
 
 
 def dynamic_energy_uj(network: SlayerNetwork, samples: Samples, chip: Chip) -> float:
-    """Return the dynamic energy per sample in microjoules as a report estimates it.
+    """Return the dynamic energy per sample in microjoules, estimated as in a report.
 
     Args:
-        network: in evaluation mode, without neurons that have no effect.
-        samples: to run; each process runs its share, at least one.
-        chip: to place the network on.
+        network: in evaluation mode, without pruned neurons.
+        samples: samples to run; each process runs its share, at least one.
+        chip: chip to place the network on.
     """
     meter, rows = Meter(place(quantize(network), chip)), distributed.rows(len(samples.targets))
     with torch.no_grad():
@@ -234,7 +234,7 @@ def dynamic_energy_uj(network: SlayerNetwork, samples: Samples, chip: Chip) -> f
 
 
 class EveryLayer(torch.nn.Module):
-    """A network that returns the spikes of all layers; several processes can share it."""
+    """A module that returns the spikes of all layers, for DistributedDataParallel."""
 
     def __init__(self, network: SlayerNetwork) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class EveryLayer(torch.nn.Module):
         self.device, self.architecture = network.device, network.architecture
 
     def forward(self, spikes: Tensor) -> list[Tensor]:
-        """Return the spikes of every layer before delays."""
+        """Return the spikes of every layer before axonal delays."""
         return self.network.layer_spikes(spikes)
 
 
@@ -252,12 +252,12 @@ _OF_MULTIPLIER: Final = ("value", "initial_cost", "ratio", "was_active")
 
 
 class BudgetPruner:
-    """Keeps a training to a budget: adds a penalty to the loss, and prunes neurons.
+    """Trains a network to a budget: adds a penalty to the loss, and prunes neurons.
 
     Attributes:
-        multiplier: of the penalty.
-        masks: 1 for each remaining neuron of each layer, else 0, float (neurons,).
-        log_saved: log of the cost with all neurons over that with the remaining ones.
+        multiplier: Lagrange multiplier of the penalty.
+        masks: float (neurons,) per layer: 1 for a remaining neuron, 0 for a pruned one.
+        log_saved: log of (cost with all neurons / cost with the remaining ones).
     """
 
     def __init__(self, budget: Budget, network: SlayerNetwork) -> None:
@@ -274,17 +274,17 @@ class BudgetPruner:
     def penalty(
         self, spikes: Tensor, layers: Sequence[Tensor], *, batch: int, position: float, steps: int
     ) -> Tensor:
-        """Return this process's part of the penalty, to be added to the mean loss over a batch.
+        """Return this process's part of the penalty to add to the mean loss over the batch.
 
         Args:
-            spikes: input, (this process's samples, channels, time).
-            layers: spikes of every layer for it.
-            batch: samples of all processes.
-            position: in the training, 0..1.
-            steps: of the whole training.
+            spikes: input spikes (samples of this process, channels, time).
+            layers: spikes of every layer for this input.
+            batch: number of samples of all processes.
+            position: progress of the training, 0..1.
+            steps: steps of the whole training.
         """
         counts = [each.sum(2) for each in (spikes, *layers)]
-        self._note(counts, batch, steps)
+        self._update_means(counts, batch, steps)
         self._num_steps = spikes.shape[2]
         now = self.cost()
         weight = self.multiplier.step(position, now, steps)
@@ -297,8 +297,8 @@ class BudgetPruner:
         """Return the moving mean of the cost per training sample."""
         return float(self._model.cost(self._counts, self.masks, self._num_steps))
 
-    def _note(self, counts: Sequence[Tensor], batch: int, steps: int) -> None:
-        """Update the mean spikes of every sender."""
+    def _update_means(self, counts: Sequence[Tensor], batch: int, steps: int) -> None:
+        """Update the moving means of the spike counts per sample."""
         sums = torch.cat([each.detach().sum(0).cpu() for each in counts])
         means = torch.tensor(distributed.all_sum((sums / batch).tolist()))
         self._num_seen += 1
@@ -310,7 +310,7 @@ class BudgetPruner:
         return max(1 / self._num_seen, min(CHECKS / steps, 1.0))
 
     def after_backward(self, steps: int) -> None:
-        """Update the saliency of each neuron from the gradient of a step."""
+        """Update the saliency of each neuron, a moving mean of (sum of weight * gradient)^2."""
         for index in self._removable:
             sent = synapse_weights(self._network.layers[index + 1])[0]
             own = synapse_weights(self._network.layers[index])[1:]
@@ -318,7 +318,7 @@ class BudgetPruner:
             self._saliency[index] += self._rate(steps) * (change.square() - self._saliency[index])
 
     def after_step(self, number: int, position: float, steps: int) -> None:
-        """Prune neurons if it is time, and keep pruned ones at zero."""
+        """Prune neurons at every check, and set the weights of pruned neurons to zero."""
         limit = self.multiplier.limit(position)
         if limit is not None and number % max(steps // CHECKS, 1) == 0:
             start = max(self.multiplier.initial_cost or limit, self.multiplier.target)
@@ -332,9 +332,10 @@ class BudgetPruner:
         self._apply_masks()
 
     def _prune_one(self) -> bool:
-        """Prune the neuron with the least saliency per cost saved; return whether there was one.
+        """Prune the neuron with the least saliency per saved cost; return False if there is none.
 
-        A neuron stays if the cost without it would be below the target.
+        A neuron is not pruned if the cost without it would be below the target, or if it is the
+        last one of its layer.
         """
         masks = [each.clone().requires_grad_() for each in self.masks]
         before = self._model.cost(self._counts, masks, self._num_steps)
@@ -370,8 +371,8 @@ class BudgetPruner:
                 blocks[index].neuron.norm.values[pruned] = 0
 
     def least(self, samples: Samples) -> float:
-        """Return the cost per sample if only the input spikes and every layer that can be pruned
-        has one neuron."""
+        """Return a lower bound of the cost per sample: only the input spikes, and every layer that
+        can be pruned has one neuron."""
         arrived = torch.from_numpy(samples.spikes.sum(2, dtype=np.int64).mean(0)).float()
         counts = [arrived, *(torch.zeros_like(each) for each in self.masks)]
         masks = [each.clone() for each in self.masks]
@@ -380,11 +381,7 @@ class BudgetPruner:
         return float(self._model.cost(counts, masks, samples.num_steps))
 
     def check_reachable(self, samples: Samples) -> None:
-        """Raise InputError if no training can meet the budget.
-
-        Args:
-            samples: for validation.
-        """
+        """Raise InputError if the budget is below the least cost on the validation samples."""
         budget, least = self.multiplier.budget, self.least(samples)
         if least > budget.amount:
             name = "synop_budget" if budget.chip is None else "energy_budget_uj"
@@ -399,8 +396,14 @@ class BudgetPruner:
         return compacted(self._network)
 
     def validated(self, network: SlayerNetwork, validated: Validated, samples: Samples) -> float:
-        """Return the cost of `deployed` per validation sample in the budget's unit, and adapt the
-        limit to it."""
+        """Return the cost per validation sample of `network` in the budget's unit, and update the
+        ratio of validation cost to training cost.
+
+        Args:
+            network: the network without pruned neurons, from `deployed`.
+            validated: its results on the samples.
+            samples: the validation samples.
+        """
         chip, trained = self.multiplier.budget.chip, self.cost()
         cost = sum(validated.synops)
         if chip is not None:
@@ -410,14 +413,14 @@ class BudgetPruner:
         return cost
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs, as tensors and plain values."""
+        """Return the state as tensors and plain values, for `restore`."""
         return {
             **{name: getattr(self.multiplier, name) for name in _OF_MULTIPLIER},
             **{name.strip("_"): getattr(self, name) for name in (*_STATE, *_TENSORS)},
         }
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Return to where `state` was called."""
+        """Load a state from `state`."""
         for name in _OF_MULTIPLIER:
             setattr(self.multiplier, name, values[name])
         for name in _STATE:
@@ -428,7 +431,7 @@ class BudgetPruner:
 
 
 def _change(weight: Tensor) -> Tensor:
-    """Return sum(weight * gradient) over the synapses of each sender, float (senders,)."""
+    """Return sum(weight * gradient) over the outgoing synapses of each neuron, float (neurons,)."""
     if weight.grad is None:
         return torch.zeros(weight.shape[1])
     return (weight.detach() * weight.grad).flatten(1).sum(0).cpu()

@@ -1,7 +1,7 @@
-"""Save trained networks in files, `model.pt`, and read them back without trusting them.
+"""Checkpoints of trained networks, `model.pt`: write them, and read them safely.
 
-A checkpoint holds tensors and plain values only and is read with torch's `weights_only`, so a
-file with code in it is refused, not run.
+A checkpoint contains only tensors and plain values. It is read with torch's `weights_only`, which
+refuses files that contain code.
 """
 # ruff: noqa: E402
 
@@ -34,28 +34,28 @@ from neurodeploy.models.snn import SlayerNetwork
 FORMAT: Final = "neurodeploy.learning.checkpoint"
 VERSION: Final = 3
 READABLE: Final = (2, 3)
-"""Versions of both formats that this program reads."""
+"""Versions of both formats that can be read."""
 
 MODEL, STATE = "model.pt", "resume.pt"
-"""The network of a run and the state of its training, in one folder."""
+"""File names of the network and of the training state in the folder of a run."""
 STATE_FORMAT: Final = "neurodeploy.resume"
 
 HDF5, ZIP, PICKLE = b"\x89HDF\r\n\x1a\n", b"PK", b"\x80"
-"""The first bytes of netx files, and of torch's."""
+"""The first bytes of netx files, and of the two formats of torch."""
 
 PROBE_BYTES: Final = 1 << 20
-"""More than the space left on a disk on which a write failed."""
+"""Bytes to write after a failed write, to get the system's error; see `save_values`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A trained network and everything that is needed to use it.
+    """A trained network with its task and training metadata.
 
     Attributes:
-        architecture: what to build.
+        architecture: the network's architecture.
         weights: the network's `state_dict`.
-        task: what it was trained for.
-        training: how it was trained (seed, epoch, validation accuracy, versions), as JSON values.
+        task: the task that it was trained for.
+        training: seed, epoch, validation accuracy, versions and more, as JSON values.
     """
 
     architecture: Architecture
@@ -96,7 +96,7 @@ class CheckpointFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint; the file is replaced when it is complete.
+    """Write a checkpoint; an existing file is replaced once the new one is complete.
 
     Raises:
         InputError: if the file cannot be written.
@@ -111,13 +111,13 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint that `save` wrote, in this version or an earlier one.
+    """Read a checkpoint of this or an earlier version.
 
     Raises:
-        InputError: if the file is missing, not a checkpoint of neurodeploy, cut short or unsafe.
+        InputError: if the file is missing, not a checkpoint of neurodeploy, truncated or unsafe.
     """
     files.check_file(path, "give the path of a .pt file that train wrote")
-    _check_begin(path)
+    _check_start(path)
     values = load_values(path, FORMAT, way_out=_way_out(path))
     try:
         content = schema.convert(values, CheckpointFile)
@@ -132,8 +132,8 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"{path} is a damaged checkpoint ({error}); {_way_out(path)}") from None
 
 
-def _check_begin(path: Path) -> None:
-    """Raise InputError unless the file begins like an archive or a pickle of torch."""
+def _check_start(path: Path) -> None:
+    """Raise InputError unless the first bytes are those of a torch file."""
     with path.open("rb") as file:
         start = file.read(len(HDF5))
     if start == HDF5:
@@ -147,7 +147,7 @@ def _check_begin(path: Path) -> None:
 
 
 def _way_out(path: Path, *, otherwise: str = "train again") -> str:
-    """Return what to do about a checkpoint: resume its run, if the state is complete."""
+    """Return advice for a damaged checkpoint: resume its run, if the state is complete."""
     state = path.with_name(STATE)
     if path.name == MODEL and files.kind(state) == "file" and zipfile.is_zipfile(state):
         return f"train --resume writes it again from {state}"
@@ -155,11 +155,12 @@ def _way_out(path: Path, *, otherwise: str = "train again") -> str:
 
 
 def save_values(values: dict[str, Any], path: Path) -> None:
-    """Write plain values and tensors; the file is replaced when it is complete."""
+    """Write plain values and tensors; an existing file is replaced once the new one is complete."""
     with files.replacing(path) as temporary:
         try:
             torch.save(values, temporary)
-        except RuntimeError as error:  # torch's zip writer hides the reason, such as a full disk
+        except RuntimeError as error:
+            # torch's zip writer hides the reason, such as a full disk; writing again raises it.
             with temporary.open("ab") as file:
                 file.write(bytes(PROBE_BYTES))
             raise OSError(str(error)) from None
@@ -169,29 +170,28 @@ def load_values(path: Path, kind: str, *, way_out: str = "train again") -> dict[
     """Read what `save_values` wrote and check its format and version.
 
     Args:
-        path: of the file.
-        kind: `FORMAT` or `STATE_FORMAT`.
-        way_out: what to do with a file that cannot be used, for the message.
+        path: the file.
+        kind: expected format, `FORMAT` or `STATE_FORMAT`.
+        way_out: advice at the end of an error message.
 
     Raises:
-        InputError: if the file is missing, unreadable, unsafe or has another format or version.
+        InputError: if the file is missing, unreadable, unsafe or of another format or version.
     """
     files.check_file(path, "give the path of a .pt file that train wrote")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's about files that it then refuses
+            warnings.simplefilter("ignore")  # torch warns about files that it then refuses
             values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds on a damaged file
+    except Exception as error:  # torch raises many types for a damaged file
         reason = f"it cannot be read; {way_out}"
         message = str(error).lower()
         if "unsupported global" in message or "unsupported class" in message:
-            reason = "it holds code, which is not run; give a file that train wrote"
+            reason = "it contains code, which is not run; give a file that train wrote"
         raise InputError(f"{path} is not a checkpoint of neurodeploy: {reason}") from None
     found = values.get("format") if isinstance(values, dict) else None
     if found == STATE_FORMAT != kind:
         raise InputError(
-            f"{path} is the state of a training, not a network; give {path.with_name(MODEL)}, "
-            "which train wrote beside it"
+            f"{path} is the state of a training run, not a network; give {path.with_name(MODEL)}"
         )
     if not isinstance(values, dict) or found != kind:
         raise InputError(
@@ -201,7 +201,7 @@ def load_values(path: Path, kind: str, *, way_out: str = "train again") -> dict[
     if values.get("version") not in READABLE:
         versions = " and ".join(map(str, READABLE))
         raise InputError(
-            f"{path} has version {values.get('version')} and this program reads {versions}; "
-            f"{way_out}, or use the program that wrote it"
+            f"{path} has format version {values.get('version')}, but this neurodeploy reads "
+            f"{versions}; {way_out}, or use the version of neurodeploy that wrote it"
         )
     return values

@@ -1,6 +1,6 @@
-"""The configuration of a training, and the network that it describes.
+"""The training configuration, and the architecture that it describes.
 
-Every task imports this module for its defaults, so it imports nothing heavy.
+Every task imports this module, so it must be fast to import.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.chips import Chip
 
     Augment: TypeAlias = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
-    """Returns varied copies of signals (samples, channels, time); the labels stay."""
+    """Returns augmented copies of signals (samples, channels, time)."""
     Network: TypeAlias = str | Path | Architecture
     ChipName: TypeAlias = str | Chip
-else:  # these are no plain values, so `TrainConfig` checks them itself
+else:  # msgspec cannot check these types, so `TrainConfig` does
     Augment = Network = ChipName = Any
 
 WHOLE_MAX: Final = 2**31 - 1
 NUMBER_MAX: Final = 1e6
-"""Limit of rates, scales and norms: no training needs more, and its square is finite."""
+"""Upper limit of rates, scales and norms; its square is finite in float32."""
 
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=WHOLE_MAX)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=NUMBER_MAX)]
@@ -56,40 +56,41 @@ OF_NEURONS: Final = ("threshold", "current_decay", "voltage_decay", "tau_grad")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train a network: `neurodeploy.fit(task, TrainConfig(epochs=16))`.
+    """Hyperparameters of a training: `neurodeploy.fit(task, TrainConfig(epochs=16))`.
 
-    `task.config` is a task's own, chosen on validation data.
+    `task.config` holds the values that were tuned for a task on its validation samples.
 
     Attributes:
         network: name of a preset (see `models.architecture.PRESETS`), path of a JSON file (see
-            the documentation of network files), or an `Architecture`.
-        hidden: neurons per hidden layer of a preset; None for the preset's own.
-        delays: which delays a preset learns, "none", "axonal" or "synaptic"; None for its own.
-        weight_bits: bits of a preset's weights with their sign, 8, 6 or 4; None for 8.
+            docs/reference/networks.md), or an `Architecture`.
+        hidden: neurons per hidden layer of a preset; None for the preset's default.
+        delays: kind of delays that a preset learns, "none", "axonal" or "synaptic"; None for the
+            preset's default.
+        weight_bits: bits per weight of a preset, sign included: 8, 6 or 4; None for 8.
         threshold, current_decay, voltage_decay, tau_grad: of a preset's neurons; see
             `models.architecture.LayerSpec`.
-        dropout: of every layer of a preset but the first, 0 to below 1.
+        dropout: dropout of every layer of a preset but the first, 0 to below 1.
         epochs: passes over the training samples.
-        batch_size: samples per step of the optimizer.
-        learning_rate: highest rate of the weights; it rises linearly over the first fifth of the
-            steps and then falls along a cosine.
-        delay_rate: the same for the delays, in time steps.
-        decay_rate: the same for learned decays, in 1/4096.
-        logit_scale: the logits are the output spike counts times this.
-        max_grad_norm: the norm to which the gradient of a step is clipped.
-        augment: function that varies the training signals anew in every epoch, or None.
-        seed: of weights, order and augmentation, 0 or more.
-        device: "cpu", or a torch device with a GPU.
-        kernels: how to compute the dynamics on a CPU: "compiled", or lava-dl's "stock".
-        threads: processor cores to use; None for torch's own number.
-        synop_budget: limit of the SynOps per sample, on average, or None.
-        energy_budget_uj: limit of the dynamic energy per sample on `chip`, on average, in
-            microjoules, or None.
-        chip: of the energy budget: the name of an installed one, or a `Chip`.
-        prune: share of the weights of each layer to prune, 0 to below 1.
+        batch_size: samples per optimizer step.
+        learning_rate: highest learning rate of the weights; it rises linearly over the first fifth
+            of the steps and then falls along a cosine.
+        delay_rate: highest learning rate of the delays, in time steps.
+        decay_rate: highest learning rate of the decays, in 1/4096.
+        logit_scale: factor from output spike counts to logits.
+        max_grad_norm: gradients are clipped to this norm in every step.
+        augment: function that augments the training signals in every epoch, or None.
+        seed: seed of initial weights, sample order and augmentation, 0 or more.
+        device: torch device, such as "cpu" or "cuda".
+        kernels: neuron kernels on a CPU: "compiled", or lava-dl's own ("stock").
+        threads: CPU cores to use; None for torch's default.
+        synop_budget: limit of the mean SynOps per sample, or None.
+        energy_budget_uj: limit of the mean dynamic energy per sample on `chip`, in microjoules, or
+            None.
+        chip: chip of the energy budget: the name of an installed one, or a `Chip`.
+        prune: fraction of the weights of each layer to prune, 0 to below 1.
 
     Raises:
-        InputError: if a value has another type or is out of range, or two contradict.
+        InputError: if a value has the wrong type or is out of range, or two values contradict.
 
     Examples:
         >>> neurodeploy.TrainConfig(epochs=4).replace(batch_size=8).batch_size
@@ -158,20 +159,20 @@ class TrainConfig:
             for name in ("hidden", "delays", "weight_bits"):
                 if getattr(self, name) is not None:
                     raise InputError(
-                        f"{name} changes a preset, and the network is not one; give {name} in its "
-                        "description"
+                        f"{name} applies to presets only, and the network is not a preset; set it "
+                        "in the network's description"
                     )
         hidden = self.hidden or ()
         if self.network == "conv" and len(hidden) > 1:
             raise InputError(
-                f"hidden has {len(hidden)} sizes and the network conv one dense hidden layer; give "
-                "one size, or describe the network in a JSON file"
+                f"hidden has {len(hidden)} sizes, but the network conv has one dense hidden layer; "
+                "give one size, or describe the network in a JSON file"
             )
         between = sum(a * b for a, b in pairwise(hidden))
         if between > SYNAPSES_MAX:
             raise InputError(
-                f"hidden {' '.join(map(str, hidden))} makes {between:,} synapses between hidden "
-                f"layers; the limit is {SYNAPSES_MAX:,}, about what a Loihi 2 holds, so give "
+                f"hidden {' '.join(map(str, hidden))} needs {between:,} synapses between hidden "
+                f"layers; the limit is {SYNAPSES_MAX:,}, about the capacity of a Loihi 2, so give "
                 "smaller layers"
             )
 
@@ -194,9 +195,9 @@ class TrainConfig:
         return replace(self, **changes)
 
     def with_network(self, network: str | Path | Architecture) -> TrainConfig:
-        """Return the configuration with another network and that network's own delays.
+        """Return the configuration for another network, with that network's default delays.
 
-        The sizes are its own too, unless it is a preset of any size.
+        `hidden` is reset too, unless the network is a preset that takes it.
         """
         hidden = self.hidden
         if network == "small" or network not in PRESETS:
@@ -216,13 +217,13 @@ class TrainConfig:
         """Return the network to train.
 
         Args:
-            channels: of the encoded input.
-            classes: outputs.
-            steps: per sample, which limits a preset's delays; see `with_room`.
-            grid: height and width, if the channels are images.
+            channels: channels of the encoded input.
+            classes: number of outputs.
+            steps: time steps per sample, which limit a preset's delays; see `limit_delays`.
+            grid: height and width, if the channels are pixels.
 
         Raises:
-            InputError: if there is no such network, or it does not fit the input and classes.
+            InputError: if there is no such network, or it does not fit the input and the classes.
         """
         if not self.is_preset:
             return _described(self.network, channels, classes)
@@ -242,23 +243,23 @@ class TrainConfig:
             made = with_dropout(made, self.dropout)
         if self.delays is not None:
             made = made.with_delays(self.delays)
-        return made if steps is None else with_room(made, steps)
+        return made if steps is None else limit_delays(made, steps)
 
     def _of_neurons(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in OF_NEURONS}
 
 
 def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shape:
-    """Return the shape of the input: images for a network of convolutions, if there are any."""
+    """Return the input shape: (planes, height, width) for "conv" on a grid, else (channels,)."""
     if name != "conv" or grid is None:
         return (channels,)
     return (channels // math.prod(grid), *grid)
 
 
-def with_room(network: Architecture, steps: int) -> Architecture:
-    """Limit the delays of a network to half of a sample, and to a quarter at the start.
+def limit_delays(network: Architecture, steps: int) -> Architecture:
+    """Limit delays to half of the sample's time steps, and initial delays to a quarter.
 
-    A spike that is delayed beyond its sample is lost.
+    A spike that is delayed beyond the end of its sample is lost.
     """
     most, start = max(1, steps // 2), min(network.delay_init_max, steps // 4)
     layers = [replace(layer, max_delay=min(layer.max_delay, most)) for layer in network.layers]
@@ -266,13 +267,13 @@ def with_room(network: Architecture, steps: int) -> Architecture:
 
 
 def with_dropout(network: Architecture, share: float) -> Architecture:
-    """Return the network with dropout before every layer but the first, which keeps all input."""
+    """Return the network with dropout before every layer but the first."""
     first, *rest = network.layers
     return replace(network, layers=(first, *(replace(each, dropout=share) for each in rest)))
 
 
 def _described(network: str | Path | Architecture, channels: int, classes: int) -> Architecture:
-    """Return a network from a file or an object, if it fits the data."""
+    """Return a network from a file or an object; raise InputError if it does not fit the data."""
     made = read_network(network, channels)
     name = "the network" if isinstance(network, Architecture) else f"the network {network}"
     for what, found, wanted in (
@@ -280,15 +281,15 @@ def _described(network: str | Path | Architecture, channels: int, classes: int) 
         ("output neurons", made.sizes[-1], classes),
     ):
         if found != wanted:
-            raise InputError(f"{name} has {found} {what} and the task {wanted}; change it")
+            raise InputError(f"{name} has {found} {what}, but the task {wanted}; change it")
     return made
 
 
 def read_network(network: str | Path | Architecture, channels: int = 1) -> Architecture:
-    """Return the network of a file, with this many channels unless the file gives a number.
+    """Return the network in a file; `channels` applies if the file does not set its own number.
 
     Raises:
-        InputError: if there is no such file, or it describes no network.
+        InputError: if the file does not exist, or does not describe a network.
     """
     if isinstance(network, Architecture):
         return network
@@ -301,25 +302,25 @@ def read_network(network: str | Path | Architecture, channels: int = 1) -> Archi
 
 
 def check_name(name: str) -> None:
-    """Raise InputError for a name that is neither a preset nor looks like a file."""
+    """Raise InputError for a name that is neither a preset nor a file name."""
     if name not in PRESETS and not Path(name).suffix and not Path(name).exists():
         names = ", ".join(PRESETS)
         raise InputError(f"there is no network {name!r}; choose {names}, or give a JSON file")
 
 
 NOTED_FROM: Final = 0.1
-"""Relative difference from `density` from which a note gives the real number of synapses."""
+"""Relative difference between requested and actual density that is worth a note."""
 
 
 def network_notes(architecture: Architecture) -> list[str]:
-    """Return a sentence for each layer whose synapses differ from its description."""
+    """Return a sentence for each layer whose actual density differs from the requested one."""
     found = []
     for index, (layer, senders) in enumerate(zip(architecture.layers, architecture.sizes)):
         share = layer.synapses_per_neuron(senders) / senders
         if layer.kind == "dense" and abs(share / layer.density - 1) > NOTED_FROM:
             found.append(
                 f"layer {index} has {layer.synapses_per_neuron(senders)} of {senders:,} synapses "
-                f"per neuron, a density of {share:.2g} instead of {layer.density:g}, since "
-                "synapses are whole"
+                f"per neuron: the density is {share:.2g} instead of {layer.density:g}, because the "
+                "number of synapses is an integer"
             )
     return found

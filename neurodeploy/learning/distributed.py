@@ -1,8 +1,8 @@
-"""Train with several processes that torchrun started, through `torch.distributed`.
+"""Training with several processes, started by torchrun, through `torch.distributed`.
 
-Each process computes its rows of every batch; DistributedDataParallel averages the gradients, over
-gloo on CPUs and NCCL on GPUs. Rank 0 alone prints and writes. An error is reported once, by the
-process in which it happened. torch is imported when a training begins, so that commands start fast.
+Each process computes its rows of every batch; DistributedDataParallel averages the gradients, with
+gloo on CPUs and NCCL on GPUs. Only rank 0 prints and writes files. Only the process in which an
+error happens reports it. torch is imported lazily, so that commands start fast.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ ENVIRONMENT: Final = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Variables that torchrun sets for every process."""
 
 REPORTED: Final = "neurodeploy/reported"
-"""Key of the store that counts who reported an error."""
+"""Key of the store that counts reports of an error."""
 
 WAIT_S: Final = 2.0
-"""How long to wait for the report of a process that ended."""
+"""Seconds to wait for another process to report its error."""
 
 LOST: Final = ("gloo", "nccl", "connection", "broken pipe", "store", "peer")
-"""Words in torch's messages about another process that ended."""
+"""Words in torch's messages that mean that another process ended."""
 
 
 def rank() -> int:
-    """Return the number of this process, from 0; 0 without torchrun."""
+    """Return the rank of this process; 0 without torchrun."""
     return _environment()[0]
 
 
 def world_size() -> int:
-    """Return the number of processes that train together; 1 without torchrun."""
+    """Return the number of processes; 1 without torchrun."""
     return _environment()[1]
 
 
 def _environment() -> tuple[int, int]:
-    """Return rank and world size.
+    """Return rank and world size from torchrun's environment variables.
 
     Raises:
-        InputError: if the environment does not hold valid numbers.
+        InputError: if they are not valid.
     """
     if not all(os.environ.get(name) for name in ENVIRONMENT):
         return 0, 1
@@ -60,7 +60,7 @@ def _environment() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def rank_zero_only() -> Iterator[None]:
-    """Let only rank 0 print in this block; errors that leave the block are reported outside."""
+    """Silence stdout and stderr in this block except on rank 0."""
     with contextlib.ExitStack() as silent:
         if rank():
             nowhere = silent.enter_context(open(os.devnull, "w"))
@@ -70,7 +70,7 @@ def rank_zero_only() -> Iterator[None]:
 
 
 def threads_per_process() -> int | None:
-    """Return how many cores each process of this machine may use, None for a single process."""
+    """Return the number of CPU cores for each process of this machine, None for one process."""
     local = os.environ.get("LOCAL_WORLD_SIZE", "1")
     if world_size() == 1 or not local.isdecimal():
         return None
@@ -84,7 +84,7 @@ def local_device(name: str) -> str:
 
 
 def rows(count: int) -> slice:
-    """Return this process's part of `count` rows; the parts are in order of rank."""
+    """Return this process's slice of `count` rows; the slices are in order of rank."""
     rank, size = _environment()
     return slice(rank * count // size, (rank + 1) * count // size)
 
@@ -112,18 +112,18 @@ def broadcast(value: Any) -> Any:
 
 
 def check_same(values: dict[str, Any]) -> None:
-    """Raise InputError unless every process has the plain values of rank 0."""
+    """Raise InputError unless every process has the same values as rank 0."""
     expected = broadcast(values)
     wrong = [name for name in expected if values.get(name) != expected[name]]
     if wrong:
         raise InputError(
-            f"process {rank()} of {world_size()} has another {wrong[0]} than process 0; start all "
-            "with the same options on the same data and versions"
+            f"{wrong[0]} of process {rank()} of {world_size()} differs from process 0; start all "
+            "processes with the same options, data and versions"
         )
 
 
 def data_parallel(network: Any) -> Any:
-    """Return a module like the network whose gradients are the means over all processes."""
+    """Return the network wrapped in DistributedDataParallel, or itself for one process."""
     if world_size() == 1:
         return network
     from torch.nn.parallel import DistributedDataParallel
@@ -136,7 +136,7 @@ def data_parallel(network: Any) -> Any:
     return DistributedDataParallel(
         network,
         device_ids=[network.device.index] if on_gpu else None,
-        # Synaptic delays are learned for a part of the training only.
+        # Synaptic delays only get gradients in a part of the training.
         find_unused_parameters=any(
             layer.delays == "synaptic" for layer in network.architecture.layers
         ),
@@ -146,13 +146,13 @@ def data_parallel(network: Any) -> Any:
 
 @contextlib.contextmanager
 def process_group() -> Iterator[None]:
-    """Join the other processes that torchrun started, if there are any.
+    """Join the process group in this block, if torchrun started several processes.
 
-    An error leaves this block in one process only; the others exit silently with its exit code.
+    Only one process raises an error; the others exit silently with the same exit code.
 
     Raises:
-        InputError: if the processes cannot reach one another.
-        BackendError: if another process ended without a report.
+        InputError: if the processes cannot connect.
+        BackendError: if another process ended without reporting an error.
     """
     if world_size() == 1:
         yield
@@ -178,8 +178,8 @@ def process_group() -> Iterator[None]:
         if not _reports_first(store):
             sys.exit(2)
         raise BackendError(
-            f"another of the {world_size()} processes ended without a report, perhaps out of "
-            "memory; go on with --resume"
+            f"one of the {world_size()} processes ended without an error message, perhaps out of "
+            "memory; continue with --resume"
         ) from None
     torch.distributed.destroy_process_group()
 
@@ -197,7 +197,8 @@ def _join() -> Any:
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"process {rank} of {size} cannot reach the others ({reason}); start all with torchrun"
+            f"process {rank} of {size} cannot connect to the others ({reason}); start all with "
+            "torchrun"
         ) from None
     return store
 
@@ -206,12 +207,12 @@ def _reports_first(store: Any) -> bool:
     """Return whether this process is the first to report an error."""
     try:
         return bool(store.add(REPORTED, 1) == 1)
-    except RuntimeError:  # the store ended with rank 0, which has reported
+    except RuntimeError:  # rank 0, which hosts the store, has reported and ended
         return rank() == 0
 
 
 def _reported_elsewhere(store: Any) -> bool:
-    """Return whether another process reports an error within a moment."""
+    """Return whether another process reports an error within `WAIT_S`."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""Train a network from Python, in memory or into a folder: `neurodeploy.fit(task, config)`."""
+"""`neurodeploy.fit(task, config)`: train a network in memory or into a folder."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Notify: TypeAlias = Callable[[str], None]
-"""Is called with sentences that begin with "warning: " or "note: "."""
+"""Callback for messages, which begin with "warning: " or "note: "."""
 
 ZEROS_ARE_STORED: Final = (
-    "pruned weights are zeros, which Intel's compiler stores in dense layers: memory, SynOps and "
-    "energy of a report count them, only its effective operations do not; a budget prunes whole "
-    "neurons instead"
+    "Intel's compiler stores the zero weights of dense layers, so pruned weights still count in "
+    "the report's memory, SynOps and energy, but not in its effective operations; to reduce cost, "
+    "use a budget, which prunes whole neurons"
 )
 
 _ONE_AT_A_TIME: Final = threading.RLock()
-"""torch has one random state for all threads, so only one thread trains at a time."""
+"""All threads share torch's random state, so only one thread trains at a time."""
 
 
 def log(message: str) -> None:
-    """Send a sentence to the logger "neurodeploy", as a warning if it is one."""
+    """Log a message to the logger "neurodeploy", as warning or info."""
     logger = logging.getLogger("neurodeploy")
     (logger.warning if message.startswith("warning") else logger.info)(message)
 
@@ -61,15 +61,15 @@ class TrainedRun(Shown):
     """A finished training: `neurodeploy.fit(task, config)`.
 
     Attributes:
-        config: how it was trained.
-        data: on which it was trained.
+        config: the configuration.
+        data: the task's data.
         history: the results of each epoch.
-        best_epoch: number of the best epoch by validation, from 1.
-        checkpoint: that epoch's network, as in `model.pt`.
-        model: the same as a torch module, in evaluation mode.
-        folder: of its files, or None.
+        best_epoch: number of the best epoch by validation accuracy, from 1.
+        checkpoint: the network of that epoch, as in `model.pt`.
+        model: the same network as a torch module, in evaluation mode.
+        folder: folder of the run's files, or None.
         notes: sentences about the result.
-        failures: sentences about failed checks, such as a budget that was not met.
+        failures: sentences about failed checks, such as a missed budget.
 
     Examples:
         >>> run.best.epoch == run.best_epoch, run.model.task.name
@@ -97,7 +97,7 @@ class TrainedRun(Shown):
         checkpoint.save(self.checkpoint, Path(path))
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Return the curves of the training as a figure; with a path, write it as .png too.
+        """Return the learning curves as a figure; if a path is given, also write it as PNG.
 
         Raises:
             InputError: if the path does not end in .png or cannot be written.
@@ -105,7 +105,7 @@ class TrainedRun(Shown):
         from neurodeploy.pages import history
 
         if path is not None and Path(path).suffix.lower() != ".png":
-            raise InputError(f"{path} is not the name of a picture; end it in .png")
+            raise InputError(f"the path is {path}; give a file name that ends in .png")
         layers = self.checkpoint.architecture.layers
         figure = history.figure(self.history, best=self.best_epoch, layers=layers)
         if path is not None:
@@ -134,25 +134,25 @@ def fit(
     notify: Notify = log,
     advance: Advance | None = None,
 ) -> TrainedRun:
-    """Train a network for a task and return its best epoch by validation.
+    """Train a network for a task and return the epoch with the best validation accuracy.
 
-    The same seed gives the same weights on the same device, number of threads and version of
-    torch. torch's own random state and number of threads are restored afterwards.
+    Results are reproducible for the same seed, device, number of threads and version of torch.
+    torch's random state and number of threads are restored afterwards.
 
     Args:
-        data: from `neurodeploy.task`.
-        config: how to train; by default the task's own configuration.
-        out: folder for `model.pt`, its history and what `resume` needs, written after every epoch;
-            an earlier run there moves to `previous`. None to write nothing.
+        data: from `neurodeploy.task` or `neurodeploy.task_from_arrays`.
+        config: hyperparameters; `data.config` by default.
+        out: folder for `model.pt`, the history and the state to resume from, written after every
+            epoch; an earlier run there moves to `previous`. None to write no files.
         resume: continue the interrupted run in `out`, or train it for more epochs.
-        tensorboard_folder: for TensorBoard's event files, with `out` only; None for none.
+        tensorboard_folder: folder for TensorBoard event files, needs `out`; None for no files.
         on_start: called before the first epoch.
         on_epoch: called after every epoch.
         notify: called with each warning and note; by default they go to the logger "neurodeploy".
-        advance: called with the number of samples seen and in all.
+        advance: progress callback, called with the samples done and the total.
 
     Raises:
-        InputError: if the data, the options or the folder do not fit, or the loss is not finite.
+        InputError: if data, configuration or folder are invalid, or the loss is not finite.
         KeyboardInterrupt: on Ctrl-C, with a sentence on what was saved.
 
     Examples:
@@ -184,11 +184,11 @@ def fit(
 
 
 def check_data(data: Any) -> None:
-    """Raise InputError for anything but data to train on."""
+    """Raise InputError unless `data` is a TaskData."""
     if not isinstance(data, TaskData):
         raise InputError(
-            f"the data are a {type(data).__name__}; give what neurodeploy.task or "
-            "neurodeploy.task_from_arrays returned"
+            f"the data are a {type(data).__name__}; give a TaskData from neurodeploy.task or "
+            "neurodeploy.task_from_arrays"
         )
 
 
@@ -199,19 +199,21 @@ def check(
     resume: bool = False,
     tensorboard_folder: str | Path | None = None,
 ) -> None:
-    """Raise InputError for what `fit` would refuse with any data, before the data are read."""
+    """Raise InputError for arguments that `fit` refuses whatever the data; call it before reading
+    the data."""
     if not isinstance(config, TrainConfig):
         raise InputError(f"the configuration is a {type(config).__name__}; give a TrainConfig")
     if out is None and (resume or tensorboard_folder is not None):
-        what = "resume continues" if resume else "TensorBoard's event files belong to"
-        raise InputError(f"{what} a run in a folder; give `out` as well")
+        name = "resume" if resume else "tensorboard_folder"
+        raise InputError(f"{name} needs the folder of a run; give `out` as well")
     if tensorboard_folder is not None and out is not None:
         events = Path(tensorboard_folder)
-        is_moved = not resume and events == RunFolder(Path(out)).events  # with the earlier run
+        # Event files of an earlier run in the same folder move to `previous` with it.
+        is_moved = not resume and events == RunFolder(Path(out)).events
         tensorboard.check(None if is_moved else events)
     if out is not None and files.kind(Path(out)) not in ("", "folder"):
         raise InputError(
-            f"{out} cannot be written (it is not a folder); choose another output folder"
+            f"{out} cannot be written, because it is not a folder; choose another output folder"
         )
     if resume and out is not None:
         RunFolder(Path(out)).check_holds_run()
@@ -222,7 +224,7 @@ def check(
 
 @contextmanager
 def _torch_state_restored(config: TrainConfig) -> Iterator[None]:
-    """Use the configured threads in this block; restore torch's threads and random state."""
+    """Set torch's threads in this block; restore its threads and random state afterwards."""
     before = torch.get_num_threads()
     threads = config.threads or distributed.threads_per_process()
     cuda: list[int] | None = [] if config.device == "cpu" else None
@@ -238,7 +240,7 @@ def _torch_state_restored(config: TrainConfig) -> Iterator[None]:
 def _start(
     data: TaskData, config: TrainConfig, resumed: RunFolder | None, notify: Notify
 ) -> Training:
-    """Return the training at its start, or where it was interrupted."""
+    """Return a new training, or an interrupted one restored."""
     started = training.start(data, config, distributed.local_device(config.device))
     distributed.check_same(options_of(started))
     if started.budget_pruner is not None:
@@ -247,8 +249,8 @@ def _start(
         planned = resumed.resume(started)
         if planned != config.epochs:
             notify(
-                f"note: the run was planned for {planned} epochs; its learning rates now follow a "
-                f"plan of {config.epochs}"
+                f"note: the run was planned for {planned} epochs; the learning rate schedule now "
+                f"spans {config.epochs} epochs"
             )
     architecture = started.network.architecture
     for problem in capacity_problems(architecture):
@@ -265,7 +267,7 @@ def _run(
     on_epoch: Callable[[Epoch], None] | None,
     advance: Advance | None,
 ) -> None:
-    """Train and save every epoch; however it ends, the picture shows what was saved."""
+    """Train, save every epoch, and draw the history at the end, even after an interruption."""
     try:
         for epoch in training.run(started, advance):
             for sentence in folder.save(started) if folder is not None else ():
@@ -283,25 +285,25 @@ def _run(
     if folder is not None:
         try:
             folder.finish(started)
-        except InputError as error:  # the run is worth more than its picture
-            notify(f"warning: {error}; the run itself is whole in {folder.path}")
+        except InputError as error:  # only the figure is missing
+            notify(f"warning: {error}; the run itself is complete in {folder.path}")
 
 
 def _interrupted(started: Training, folder: RunFolder | None) -> str:
-    """Return a sentence on what an interruption leaves."""
+    """Return a sentence on what was saved before an interruption."""
     if saved := _finish_early(started, folder):
-        return f"{saved}; go on with --resume"
+        return f"{saved}; continue with --resume"
     done = len(started.history)
     if folder is None and done:
-        return f"{done} finished epochs are lost, since no folder `out` was given"
+        return f"{done} finished epochs are lost, because there is no folder `out`"
     return "no epoch was finished, so nothing was written"
 
 
 def _finish_early(started: Training, folder: RunFolder | None) -> str:
-    """Draw what was saved, if possible, and return a sentence on it, "" for nothing."""
+    """Draw the saved epochs if possible; return a sentence on them, "" if there are none."""
     if folder is None or not folder.num_saved:
         return ""
-    with suppress(InputError):  # the same full disk may prevent the picture
+    with suppress(InputError):  # the disk may be full
         folder.finish(started)
     return f"{folder.path} holds the run up to epoch {folder.num_saved}"
 
@@ -311,8 +313,8 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
     share = started.data.majority_share()
     if best.validation_accuracy <= share:
         notify(
-            f"warning: the network learned nothing: the most frequent class alone gives "
-            f"{share:.1%}; train longer or with a lower learning rate"
+            f"warning: the network learned nothing: predicting the most frequent class gives "
+            f"{share:.1%} too; train longer or with a lower learning rate"
         )
     saved = best_checkpoint(started)
     notes, failures = [ZEROS_ARE_STORED] if started.config.prune else [], list[str]()
@@ -336,36 +338,36 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
 
 
 def budget_words(pruner: BudgetPruner, cost: float, widths: str) -> str:
-    """Return a sentence on how a cost per sample compares to the budget.
+    """Return a sentence that compares the cost per sample with the budget.
 
     Args:
-        pruner: of the training.
-        cost: of the best epoch.
+        pruner: the pruner of the training.
+        cost: cost per sample of the best epoch.
         widths: remaining hidden neurons, such as "3 of 9".
     """
     budget = pruner.multiplier.budget
     if not budget.is_met(cost):
         return (
-            f"no epoch met the budget of {budget.words()} per sample; the best one comes nearest "
-            f"with {budget.words(cost)}: train longer, start from smaller layers, or give more"
+            f"no epoch met the budget of {budget.words()} per sample; the lowest cost is "
+            f"{budget.words(cost)}: train longer, start from smaller layers, or raise the budget"
         )
     words = f"the network takes {budget.words(cost)} per sample on the validation samples"
     if not pruner.multiplier.was_active:
-        return f"{words}, less than the budget of {budget.words()}, which changed nothing"
+        return f"{words}, less than the budget of {budget.words()}, which had no effect"
     words += f", {cost / budget.amount:.1%} of the budget, with {widths} hidden neurons"
     if cost < (1 - BAND) * budget.amount:
         words += (
-            f"; that is over {BAND:.0%} below it, as happens when few neurons are left, each of "
-            "which takes much: train longer, or from larger layers, to use more of it"
+            f"; this is more than {BAND:.0%} below it, because each of the few remaining neurons "
+            "costs much: train longer or start from larger layers to use more of the budget"
         )
     return words
 
 
-# Whether a chip could hold the network
+# Capacity of the chip
 
 
 def capacity_problems(architecture: Architecture) -> tuple[str, ...]:
-    """Return why a Loihi 2 cannot hold a network of this shape, whatever its weights become."""
+    """Return the reasons why a network of this shape cannot fit a Loihi 2, whatever its weights."""
     delays, layers = 0, []
     for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
         own = layer.max_delay if layer.delays == "synaptic" else 0
@@ -376,7 +378,7 @@ def capacity_problems(architecture: Architecture) -> tuple[str, ...]:
 
 
 def _largest(layer: LayerSpec, before: Shape, after: Shape, delay: int) -> Layer:
-    """Return a layer with the widest weights and the longest delays that it can get."""
+    """Return a layer with the largest weights and longest delays that training can reach."""
     neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 0)
     half = 1 << (layer.weight_bits - 1)
 

@@ -1,7 +1,7 @@
-"""Prune weights during training: the smallest of each layer become zero.
+"""Magnitude pruning during training: the smallest weights of each layer become zero.
 
-The share of zeros grows from `BEGIN` to `ARRIVED` of the training along a cubic, fast while many
-weights have little effect.
+The fraction of zeros follows a cubic schedule between `BEGIN` and `ARRIVED`: fast at first, when
+many weights have little effect, then slower.
 
 Source: Zhu and Gupta, "To prune, or not to prune" (2017), equation 1.
 """
@@ -22,32 +22,32 @@ from neurodeploy.models.snn import SlayerNetwork, removable_layers
 
 BEGIN: Final = 0.15
 ARRIVED: Final = 0.7
-"""Positions in a training, 0..1, at which pruning begins and has reached its share."""
+"""Progress of the training, 0..1, at which pruning begins and ends."""
 
 
 def share_at(position: float, share: float) -> float:
-    """Return the share of weights that are zero at a position 0..1 in the training:
-    share * (1 - (1 - x)^3), x going from 0 to 1 between `BEGIN` and `ARRIVED`."""
+    """Return the fraction of zero weights at progress 0..1 of the training:
+    share * (1 - (1 - x)^3), with x from 0 to 1 between `BEGIN` and `ARRIVED`."""
     x = min(max((position - BEGIN) / (ARRIVED - BEGIN), 0.0), 1.0)
     return share * (1 - (1 - x) ** 3)
 
 
 class WeightPruner:
-    """Prunes the weights of a network, each layer by itself.
+    """Prunes the weights of each layer of a network.
 
-    The masks come from `torch.nn.utils.prune`. They are applied to the weights after each step,
-    not by prune's hooks, which run in a synapse's forward pass, that the compiled kernels skip; so
-    a pruned weight may return if its gradient makes it larger than others.
+    The masks come from `torch.nn.utils.prune`, but are applied after each step: prune's forward
+    hooks do not work here, because the compiled kernels skip the synapse's forward pass. A pruned
+    weight returns if its gradient makes it larger than others.
 
     Args:
-        network: in training, changed in place.
-        share: of the weights of each layer to prune, 0..1; of a layer with a mask, of those that
-            the mask keeps.
+        network: the network, changed in place.
+        share: fraction of the weights of each layer to prune, 0..1; weights outside a layer's mask
+            do not count.
     """
 
     def __init__(self, network: SlayerNetwork, share: float) -> None:
         if not 0 < share < 1:
-            raise InputError(f"the share to prune is {share:g}; give one over 0 and below 1")
+            raise InputError(f"the fraction to prune is {share:g}; give one above 0 and below 1")
         self._share = share
         self._blocks = network.layers
         self._removable = removable_layers(network)
@@ -64,9 +64,9 @@ class WeightPruner:
         """Set the smallest weights to zero.
 
         Args:
-            position: in the training, 0..1.
-            masks: 1 for each remaining neuron of each layer, else 0; the weights of the others do
-                not count. None for all neurons.
+            position: progress of the training, 0..1.
+            masks: neuron masks of `BudgetPruner`; weights of pruned neurons do not count. None for
+                all neurons.
         """
         share = share_at(position, self._share)
         if not share:
@@ -85,7 +85,8 @@ class WeightPruner:
 
 
 def _prune(weight: Tensor, exists: Tensor, share: float) -> None:
-    """Set the smallest existing weights to zero, but at least one stays; and all others."""
+    """Set the smallest of the existing weights to zero, all but at least one; and every
+    non-existing weight."""
     values = weight[exists]
     count = min(round(share * len(values)), max(len(values) - 1, 0))
     method: Any = prune.L1Unstructured(count)
@@ -95,6 +96,6 @@ def _prune(weight: Tensor, exists: Tensor, share: float) -> None:
 
 
 def _rounded_down(share: float) -> str:
-    """Return a share below 1 with enough digits to differ from 1, rounded down."""
+    """Return a fraction below 1, rounded down to as many digits as needed to differ from 1."""
     digits = max(1, math.ceil(-math.log10(1 - share)))
     return f"{math.floor(share * 10**digits) / 10**digits:.{digits}f}"

@@ -1,14 +1,14 @@
-"""The folder of one training run: its checkpoint, its history, and the state to resume from.
+"""The folder of a training run.
 
-model.pt        the best epoch, for `export`
-resume.pt       the state after the last finished epoch; model.pt is made from it
-history.jsonl   one JSON object per epoch
-history.png     the same as a picture
-tensorboard/    the same as TensorBoard's event files, on request
-model.net       what `export` made of model.pt
-report.html     the report of `deploy` on model.net
+model.pt         the checkpoint of the best epoch, for `export`
+resume.pt        the state after the last finished epoch, from which model.pt can be rewritten
+history.jsonl    one JSON object per epoch
+history.png      the history as a figure
+tensorboard/     the history as TensorBoard event files, on request
+model.net        the quantized network, from `export`
+report.html      the report, from `deploy`
 previous/1, ...  the files of earlier runs
-.lock           locked while a training writes here
+.lock            locked while a training writes here
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from neurodeploy.pages import history
 from neurodeploy.running.report import versions
 from neurodeploy.tasks.dataset import digest
 
-OTHER_OPTIONS: Final = "give the options it was started with, or start again without --resume"
+OTHER_OPTIONS: Final = "use the options it was started with, or start again without --resume"
 
 LOCK: Final = ".lock"
 
 
 class RunFolder:
-    """Reads and writes the files of a training.
+    """Reads and writes the files of a training run.
 
     Args:
-        path: of the folder.
-        events: folder of TensorBoard's event files, or None for none.
+        path: the folder.
+        events: folder of TensorBoard event files, or None to write none.
 
     Attributes:
-        num_saved: number of epochs on the disk of the training that writes here.
+        num_saved: number of epochs that this training has saved.
     """
 
     def __init__(self, path: Path, events: Path | None = None) -> None:
@@ -64,21 +64,21 @@ class RunFolder:
         self._lock = FileLock(path / LOCK)
         self._locked_file: os.stat_result | None = None
 
-    # The right to write
+    # Lock
 
     @contextmanager
     def locked(self, notify: Callable[[str], None]) -> Iterator[None]:
-        """Lock the folder in this block and remove unfinished files of a killed training.
+        """Lock the folder in this block, and remove temporary files of a killed training.
 
-        A folder that is still empty at the end is removed.
+        A new folder that is still empty at the end is removed.
 
         Args:
             notify: called with a warning if the folder cannot be locked, as on some network drives.
 
         Raises:
-            InputError: if nothing can be written there, or another training writes there.
+            InputError: if the folder cannot be written, or another training writes there.
         """
-        made = [each for each in (self.path, *self.path.parents) if not each.exists()]
+        new = [each for each in (self.path, *self.path.parents) if not each.exists()]
         self.check_writable()
         try:
             if problem := self._acquire():
@@ -92,25 +92,21 @@ class RunFolder:
                         unfinished.unlink(missing_ok=True)
             yield
         finally:
-            if (
-                made
-                and self.path.is_dir()
-                and [p.name for p in self.path.iterdir()] in ([], [LOCK])
-            ):
+            if new and self.path.is_dir() and [p.name for p in self.path.iterdir()] in ([], [LOCK]):
                 (self.path / LOCK).unlink(missing_ok=True)
-                for folder in made:
+                for folder in new:
                     if not any(folder.iterdir()):
                         folder.rmdir()
             self._lock.release()
 
     def _acquire(self) -> str:
-        """Lock the folder; return why that is not possible, "" if it was."""
+        """Lock the folder; return "", or the reason why locking is not possible."""
         try:
             self._lock.acquire(blocking=False)
             self._locked_file = os.stat(self.path / LOCK)
         except Timeout:
             raise InputError(
-                f"another training is writing to {self.path}; wait until it has ended or choose "
+                f"another training is writing to {self.path}; wait until it ends, or choose "
                 "another output folder"
             ) from None
         except OSError as error:
@@ -119,7 +115,7 @@ class RunFolder:
         return ""
 
     def _vanished(self) -> bool:
-        """Return whether the folder that was locked is no longer at its path."""
+        """Return whether the locked folder has been removed or replaced."""
         if self._locked_file is None:
             return not self.path.is_dir()
         try:
@@ -128,7 +124,7 @@ class RunFolder:
             return True
 
     def check_writable(self) -> None:
-        """Make the folder; raise InputError if nothing can be written there."""
+        """Create the folder; raise InputError if it cannot be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
@@ -149,16 +145,16 @@ class RunFolder:
             )
 
     def resume(self, training: Training) -> int:
-        """Bring a training that was just started to where the run in this folder stopped.
+        """Load the state of the run in this folder into a new training.
 
-        Of several processes, rank 0 reads the run and sends it to the others.
+        Rank 0 reads the state and broadcasts it.
 
         Returns:
-            The number of epochs that were planned.
+            The number of epochs for which the run was planned.
 
         Raises:
-            InputError: if there is no such run, it was started with other options, or it has more
-                epochs than the training is to have.
+            InputError: if there is no run, it was started with other options, or it already has
+                more epochs than configured.
         """
         rank = distributed.rank()
         values = distributed.broadcast(None if rank else self._read(training))
@@ -166,8 +162,8 @@ class RunFolder:
         done, epochs = len(training.history), training.config.epochs
         if epochs < done:
             raise InputError(
-                f"the run in {self.path} has {done} epochs, and epochs is {epochs}; give {done} or "
-                "more"
+                f"the run in {self.path} already has {done} epochs, but epochs is {epochs}; give "
+                f"{done} or more"
             )
         if rank == 0:
             self._write_results(training)
@@ -175,15 +171,15 @@ class RunFolder:
         return int(values["options"]["config"].get("epochs", epochs))
 
     def _read(self, training: Training) -> dict[str, Any]:
-        """Return the saved state, if it belongs to a run with the same options."""
+        """Return the saved state; raise InputError if the run has other options."""
         self.check_holds_run()
-        anew = "start again without --resume"
+        way_out = "start again without --resume"
         try:
             checkpoint.load(self.model)
-            anew = f"{self.model} is whole and holds its best epoch: export that, or {anew}"
+            way_out = f"{self.model} is intact and has the best epoch: export it, or {way_out}"
         except InputError:
             pass
-        values = checkpoint.load_values(self.state, checkpoint.STATE_FORMAT, way_out=anew)
+        values = checkpoint.load_values(self.state, checkpoint.STATE_FORMAT, way_out=way_out)
         values = renamed(values, "run")
         options = renamed(values.get("options"), "network")
         if wrong := differences(options, options_of(training)):
@@ -196,12 +192,12 @@ class RunFolder:
     # Writing
 
     def save(self, training: Training) -> list[str]:
-        """Write the epoch that was just finished; return notes and warnings about it.
+        """Write all files after an epoch; return notes and warnings.
 
-        The first epoch of a new run moves the files of an earlier run to `previous`.
+        At the first epoch of a new run, the files of an earlier run move to `previous`.
 
         Raises:
-            InputError: if something cannot be written.
+            InputError: if a file cannot be written.
         """
         messages = []
         if not self.num_saved and (earlier := self.set_aside()):
@@ -211,25 +207,25 @@ class RunFolder:
         except InputError:
             if not self._vanished():
                 raise
-            self._write(training, messages)  # it vanished while it was written to
+            self._write(training, messages)  # the folder was removed meanwhile
         self.num_saved = len(training.history)
         self._write_events(training)
         return messages
 
     def _write(self, training: Training, messages: list[str]) -> None:
-        """Write all files of a run, to a new folder if the old one vanished."""
+        """Write all files of the run; if the folder has been removed, create it again."""
         if self._vanished():
             self._lock.release()
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise InputError(
-                    f"{self.path} vanished and cannot be made again ({error.strerror}); start "
-                    "again with another output folder"
+                    f"{self.path} was removed and cannot be created again ({error.strerror}); "
+                    "train again with another output folder"
                 ) from None
             self._acquire()
             messages.append(
-                f"warning: {self.path} vanished and was made again, with all of this run"
+                f"warning: {self.path} was removed and has been created again, with this whole run"
             )
         values = {
             "format": checkpoint.STATE_FORMAT,
@@ -241,7 +237,7 @@ class RunFolder:
         self._write_results(training)
 
     def _write_results(self, training: Training) -> None:
-        """Write the files that are made from the state; a killed run may lack them."""
+        """Write the files that follow from the state; a killed run may lack them."""
         checkpoint.save(best_checkpoint(training), self.model)
         with files.replacing(self.history) as temporary:
             lines = [json.dumps(vars(epoch)) for epoch in training.history]
@@ -261,7 +257,7 @@ class RunFolder:
         """Draw the saved epochs, if any, and close the event files.
 
         Raises:
-            InputError: if the picture cannot be written.
+            InputError: if the figure cannot be written.
         """
         if not self.num_saved:
             return
@@ -270,14 +266,15 @@ class RunFolder:
         with files.replacing(self.picture) as temporary:
             history.draw(training.history[: self.num_saved], temporary, best=best, layers=layers)
         if self._events_folder is not None and self._events is None:
-            self._write_events(training)  # of a training that was resumed when all was done
+            self._write_events(training)  # a finished run was resumed, so `save` was not called
         if self._events is not None:
             self._events.close()
 
     def set_aside(self) -> Path | None:
-        """Move the files of an earlier run to `previous/1`, `previous/2`, ... and return where.
+        """Move the files of an earlier run to `previous/1`, `previous/2`, ...
 
-        Nothing is ever removed there. Returns None if there was no earlier run.
+        Returns:
+            The new folder of these files, or None if there was no earlier run.
 
         Raises:
             InputError: if they cannot be moved.
@@ -296,7 +293,7 @@ class RunFolder:
                 file.replace(target / file.name)
         except OSError as error:
             raise InputError(
-                f"the earlier run in {self.path} cannot be set aside ({error.strerror}); choose "
+                f"the earlier run in {self.path} cannot be moved ({error.strerror}); choose "
                 "another output folder"
             ) from None
         return target
@@ -305,7 +302,7 @@ class RunFolder:
 def best_checkpoint(training: Training) -> checkpoint.Checkpoint:
     """Return the best epoch as a checkpoint, without pruned neurons.
 
-    Its `training_rates` are the spikes per neuron and step of each layer on the validation samples.
+    Its `training_rates` are the layers' spikes per neuron and step on the validation samples.
     """
     architecture, weights = training.network.architecture, training.best
     if training.budget_pruner is not None:
@@ -328,19 +325,19 @@ def best_checkpoint(training: Training) -> checkpoint.Checkpoint:
     )
 
 
-# The options of a run, and how they differ from others
+# Options of a run
 
 CONFIG: Final = (
     "delays", "threshold", "current_decay", "voltage_decay", "tau_grad", "dropout", "epochs",
     "batch_size", "learning_rate", "delay_rate", "decay_rate", "logit_scale", "max_grad_norm",
 )  # fmt: skip
-"""Fields of a configuration that affect the weights, beside those that stand on their own."""
+"""Fields of `TrainConfig` that affect the weights and are stored under "config"."""
 
 
 def options_of(training: Training) -> dict[str, Any]:
-    """Return everything that affects the weights of a training, as JSON values.
+    """Return all settings that affect the trained weights, as JSON values.
 
-    The data counts by its content, not by its place.
+    The dataset is identified by its content, not by its path.
     """
     config, data, pruner = training.config, training.data, training.budget_pruner
     network = config.network
@@ -369,7 +366,7 @@ OPTIONS: Final = (
     "task", "network", "hidden", "delays", "batch_size", "learning_rate", "seed", "kernels",
     "device", "prune", "threads",
 )  # fmt: skip
-"""Names that are options of the command, with "_" for "-"."""
+"""Settings that are command-line options, with "_" for "-"."""
 
 SENTENCES: Final = {
     "data_sha256": "other data",
@@ -377,23 +374,23 @@ SENTENCES: Final = {
     "world_size": "{before} processes instead of {now}",
     "budget": "another budget (--synop-budget or --energy-budget-uj), or none",
 }
-"""Differences that "NAME BEFORE instead of NOW" does not describe."""
+"""Differences that need other words than "NAME BEFORE instead of NOW"."""
 
 OF_LAYER, NUM_LAYERS = " of layer ", "number of layers"
 OF_LAYERS: Final = {"--weight-bits": ("weight_bits",), "--delays": ("delays", "max_delay")}
-"""Options that change a field of every layer."""
+"""Command-line options that change a field of every layer."""
 
 MOST: Final = 4
-"""Differences that are named."""
+"""Maximum number of differences in a message."""
 
 
 def differences(saved: Any, current: dict[str, Any]) -> list[str]:
-    """Return what differs from the options that a run was started with, the first few in words."""
+    """Return the differences between saved and current options as phrases, at most `MOST`."""
     (before, old_network), (now, new_network) = _flat(saved), _flat(current)
     found: dict[str, str] = {}
     for name in {**now, **before}:
         old, new = before.get(name), now.get(name)
-        if old == new or name == "epochs":  # a run may go on for longer
+        if old == new or name == "epochs":  # a run may be extended
             continue
         option = f"--{name.replace('_', '-')}" if name in OPTIONS else name
         option = "--batch" if name == "batch_size" else option
@@ -419,7 +416,7 @@ def differences(saved: Any, current: dict[str, Any]) -> list[str]:
 
 
 def _flat(options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return options with those of the configuration among them, and the fields of the network."""
+    """Return flat options, "config" merged into them, and the flat fields of the architecture."""
     if not isinstance(options, Mapping):
         return {}, {}
     flat = {k: v for k, v in options.items() if k not in ("config", "architecture")}
@@ -432,5 +429,5 @@ def _flat(options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _typed(value: Any) -> str:
-    """Return a value as a person types it."""
+    """Return a value as typed on a command line."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""The history of a training as TensorBoard's event files, if the package tensorboard is there."""
+"""The history of a training as TensorBoard event files, with the optional package tensorboard."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from neurodeploy.learning.training import Epoch
 from neurodeploy.models.errors import InputError, require
 
 FOLDER: Final = "tensorboard"
-"""Where event files are in a run's folder, if no other folder is given."""
+"""Default folder of event files within a run's folder."""
 
 PER_LAYER: Final = ("rates", "delays", "current_decays", "voltage_decays", "synops")
-"""Fields of an epoch with a value per layer."""
+"""Fields of `Epoch` with one value per layer."""
 
 
 def check(folder: Path | None) -> None:
-    """Check that event files can be written, without making the folder.
+    """Check that event files can be written, without creating the folder.
 
     Args:
-        folder: for the files, which an empty one would show as an earlier run; None to check for
-            the package only.
+        folder: folder for the files; None to check for the package only.
 
     Raises:
         MissingPackageError: if the package tensorboard is not installed.
@@ -41,10 +40,10 @@ def check(folder: Path | None) -> None:
 
 
 class Events:
-    """Event files of one training in a folder, which may hold those of earlier trainings.
+    """Writes the event files of a training; the folder may contain those of earlier ones.
 
-    A resumed training writes all its epochs again. TensorBoard then drops the earlier ones, so that
-    no epoch is missing or shown twice, wherever the training was killed.
+    A resumed training writes all its epochs again and tells TensorBoard to discard earlier events,
+    so that no epoch is missing or shown twice after a kill.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -60,7 +59,7 @@ class Events:
             raise _refusal(self.folder, error) from None
 
     def add(self, epoch: Epoch) -> None:
-        """Write an epoch to the disk.
+        """Write an epoch and flush it to disk.
 
         Raises:
             InputError: if it cannot be written.
@@ -79,13 +78,13 @@ class Events:
 
 def _refusal(folder: Path, error: OSError) -> InputError:
     return InputError(
-        f"TensorBoard's event files cannot be written to {folder} ({error.strerror or error}); "
-        "make room there, give another folder, or leave out --tensorboard"
+        f"TensorBoard event files cannot be written to {folder} ({error.strerror or error}); "
+        "free disk space, choose another folder, or leave out --tensorboard"
     )
 
 
 def scalars(epoch: Epoch) -> Iterator[tuple[str, float]]:
-    """Yield the name and value of everything in an epoch."""
+    """Yield name and value of each scalar of an epoch."""
     yield "loss/training", epoch.loss
     yield "accuracy/training", epoch.train_accuracy
     yield "accuracy/validation", epoch.validation_accuracy

@@ -1,12 +1,11 @@
-"""Train a network: epochs over augmented samples, of which the best by validation is kept.
+"""The training loop and validation; the epoch with the best validation accuracy is the result.
 
-Every epoch draws from generators of its own, seeded by (seed, epoch), so that a training that is
-interrupted and resumed takes the same steps as one that is not. The same seed gives the same
-weights on the same device, number of threads and version of torch.
+Every epoch uses its own random generators, seeded by (seed, epoch), so a resumed training takes the
+same steps as an uninterrupted one.
 
-Each of several processes computes its rows of every batch. Losses are scaled so that the mean of
-the gradients over the processes is the gradient of the mean loss over the batch, whatever the
-numbers of rows.
+With several processes, each computes its rows of every batch. Losses are scaled so that the mean of
+the gradients over the processes is the gradient of the mean loss over the batch, even if the
+numbers of rows differ.
 """
 # ruff: noqa: E402
 
@@ -43,10 +42,10 @@ from neurodeploy.samples import Advance, Samples
 from neurodeploy.tasks.task import TaskData, encode_samples
 
 SILENT_RATE, SATURATED_RATE = 1e-4, 0.5
-"""Spikes per neuron and step below and above which a layer gets a warning."""
+"""A layer gets a warning if its spikes per neuron and step are below or above these values."""
 
 PART_SAMPLES: Final = 8192
-"""Training samples that are encoded at a time, at most."""
+"""Maximum number of training samples to encode at a time."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,12 @@ class Epoch:
         train_accuracy: on the augmented training samples, during training.
         validation_accuracy: after the epoch.
         rates: spikes per neuron and step of each layer on the validation samples.
-        delays: mean axonal delay of each layer with delays, in steps.
-        current_decays, voltage_decays: mean of each layer, share lost per step.
+        delays: mean of each layer's learned delays, in time steps; layers without are left out.
+        current_decays, voltage_decays: mean of each layer, fraction lost per step.
         synops: SynOps per validation sample of each layer.
-        learning_rates: of the last step, by group of parameters.
-        cost: per validation sample in the unit of the budget; None without one.
-        seconds: duration with validation.
+        learning_rates: learning rates of the last step, by parameter group.
+        cost: cost per validation sample in the unit of the budget; None without a budget.
+        seconds: duration, validation included.
     """
 
     epoch: int
@@ -86,17 +85,17 @@ class Training:
     """A training in progress: the network, its optimizer and the best epoch so far.
 
     Attributes:
-        data: to train on.
-        config: how to train.
-        network: in training; it is changed in place.
-        optimizer: of its parameters.
-        forward: returns the spikes of the last layer, or of every layer with a budget; its
-            gradients are averaged over all processes.
-        budget_pruner: keeps the training to its budget, or None.
+        data: the task's data.
+        config: the configuration.
+        network: the network, changed in place.
+        optimizer: optimizer of the network's parameters.
+        forward: the network for the forward pass, which averages gradients over all processes; it
+            returns the spikes of the last layer, or of every layer with a budget.
+        budget_pruner: trains to a budget, or None.
         weight_pruner: prunes weights, or None.
         history: the finished epochs.
-        best: the weights of the best epoch.
-        best_epoch: its number, 0 before the first.
+        best: `state_dict` of the best epoch.
+        best_epoch: its number, 0 before the first epoch.
     """
 
     data: TaskData
@@ -116,7 +115,7 @@ class Training:
         return self.history[self.best_epoch - 1].validation_accuracy if self.best_epoch else -1.0
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs to go on after the last finished epoch."""
+        """Return the state after the last finished epoch, for `restore`."""
         pruner = self.budget_pruner
         return {
             "network": self.network.state_dict(),
@@ -128,10 +127,10 @@ class Training:
         }
 
     def restore(self, values: dict[str, Any]) -> None:
-        """Bring a training that was just started to where `state` was called.
+        """Load a state from `state` into a new training.
 
         Raises:
-            InputError: if the values belong to another network.
+            InputError: if the state belongs to another network.
         """
         try:
             self.network.load_state_dict(values["network"])
@@ -145,7 +144,7 @@ class Training:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"the interrupted run does not fit these options ({str(error).splitlines()[0]}); "
-                "give the options it was started with, or start again without --resume"
+                "use the options it was started with, or start again without --resume"
             ) from None
 
 
@@ -153,9 +152,9 @@ def start(data: TaskData, config: TrainConfig, device_name: str | None = None) -
     """Return a training before its first epoch.
 
     Args:
-        data: to train on.
-        config: how to train.
-        device_name: device of this process, if not the one in the configuration.
+        data: the task's data.
+        config: the configuration.
+        device_name: device of this process; `config.device` by default.
 
     Raises:
         InputError: if the network does not fit the data, the batch is larger than the data or
@@ -183,7 +182,7 @@ def start(data: TaskData, config: TrainConfig, device_name: str | None = None) -
 
 
 def check_batch(batch: int, samples: int, processes: int) -> None:
-    """Raise InputError if there is no batch that large, or it has fewer samples than processes."""
+    """Raise InputError if the batch has more samples than the data, or fewer than processes."""
     if samples < batch:
         raise InputError(
             f"the batch is {batch} but there are {samples} training samples; give a smaller batch"
@@ -199,32 +198,31 @@ def check_batch(batch: int, samples: int, processes: int) -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """Return the torch device of a name.
+    """Return the torch device of that name.
 
     Raises:
-        InputError: if it cannot be used, or lava-dl cannot compile its kernels for it; names all
-            that is missing.
+        InputError: if it cannot be used, or a tool to compile lava-dl's CUDA kernels is missing.
     """
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).splitlines()[0].partition(". ")[0]
-        if reason.startswith("Expected one of"):  # a list of all kinds of devices
-            reason = "torch knows no device of that name"
+        if reason.startswith("Expected one of"):  # followed by a list of all device types
+            reason = "torch has no device of that name"
         raise InputError(
             f"the device {name!r} cannot be used ({reason}); use the device cpu"
         ) from None
     if device.type == "cuda" and (missing := missing_compilers()):
         raise InputError(
-            f"training on {name!r} compiles lava-dl's CUDA kernels and finds no "
-            f"{' and no '.join(missing)}; install that or use --device cpu"
+            f"training on {name!r} compiles lava-dl's CUDA kernels, but there is no "
+            f"{' and no '.join(missing)}; install it or use --device cpu"
         )
     return device
 
 
 def missing_compilers() -> list[str]:
-    """Return what is missing to compile lava-dl's CUDA kernels, and where it comes from."""
+    """Return the missing tools to compile lava-dl's CUDA kernels, each with its package."""
     from torch.utils import cpp_extension
 
     home = Path(cpp_extension.CUDA_HOME or "/nowhere")
@@ -243,11 +241,11 @@ def missing_compilers() -> list[str]:
 
 
 def run(training: Training, advance: Advance | None = None) -> Iterator[Epoch]:
-    """Train until the configured number of epochs is done, and yield each.
+    """Train the remaining epochs, and yield the results of each.
 
     Args:
-        training: it is changed in place, also when the caller stops early.
-        advance: called with the number of samples seen and in all.
+        training: the training, changed in place, also if the caller stops early.
+        advance: progress callback, called with the samples done and the total.
 
     Raises:
         InputError: if the loss is no longer finite.
@@ -291,10 +289,10 @@ def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:
 
 
 def _quality(training: Training, epoch: Epoch) -> tuple[bool, bool, float]:
-    """Return what the best epoch has most of.
+    """Return the sort key of an epoch; the best epoch has the largest.
 
-    With a budget, an epoch is better that meets it, then one that uses it (when the limit has
-    arrived), then the more accurate one; if none meets it, the one with the lowest cost.
+    With a budget, epochs that meet it come first; among these, epochs that also use it, once the
+    limit is final; among these, the most accurate. If no epoch meets it, the cheapest is best.
     """
     pruner, position = training.budget_pruner, epoch.epoch / training.config.epochs
     if pruner is None or epoch.cost is None:
@@ -307,7 +305,7 @@ def _quality(training: Training, epoch: Epoch) -> tuple[bool, bool, float]:
 
 
 def _train_epoch(training: Training, number: int, advance: Advance | None) -> tuple[float, float]:
-    """Train one epoch, from 1, and return the mean loss and the accuracy over its samples."""
+    """Train epoch `number`, from 1; return the mean loss and the accuracy over its samples."""
     config, batch = training.config, training.config.batch_size
     steps = len(training.data.split.train) // batch
     loss, correct, done, total = 0.0, 0, (number - 1) * steps, config.epochs * steps
@@ -332,8 +330,10 @@ def _train_epoch(training: Training, number: int, advance: Advance | None) -> tu
 
 
 def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Samples]:
-    """Yield the training samples of one epoch, augmented and in random order, in parts of some
-    batches, so that not all spikes of a large dataset are in memory."""
+    """Yield the training samples of one epoch, augmented and in random order.
+
+    Each part has at most `PART_SAMPLES` samples, a whole number of batches, which limits memory.
+    """
     rng = np.random.default_rng([config.seed, epoch])
     order = rng.permutation(data.split.train)
     most = max(1, PART_SAMPLES // config.batch_size) * config.batch_size
@@ -349,7 +349,7 @@ def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Sam
 def _batches(
     parts: Iterable[Samples], batch: int, rows: slice
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield the spikes and labels of this process's rows of every whole batch."""
+    """Yield the spikes and labels of this process's rows of every full batch."""
     for samples in parts:
         for start in range(0, len(samples.targets) - batch + 1, batch):
             chosen = slice(start + rows.start, start + rows.stop)
@@ -363,7 +363,7 @@ def _step(
     done: int,
     steps: int,
 ) -> tuple[float, int]:
-    """Take one step of the optimizer after `done` of `steps` in the whole training.
+    """Take one optimizer step, number `done` of `steps` in the whole training, from 0.
 
     Returns:
         This process's part of the mean loss over the batch, and its number of correct predictions.
@@ -387,11 +387,11 @@ def _step(
     training.optimizer.zero_grad()
     (objective * distributed.world_size()).backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(training.network.parameters(), config.max_grad_norm)
-    # Weights that are NaN still give spikes of 0 or 1, so the loss alone does not show them.
+    # NaN weights still give spikes of 0 or 1, so the loss can be finite.
     for name, value in (("loss", loss), ("gradient", norm)):
         if not bool(torch.isfinite(value)):
             raise InputError(
-                f"the {name} became {value.item()} in epoch {len(training.history) + 1}; start "
+                f"the {name} became {value.item()} in epoch {len(training.history) + 1}; train "
                 "again with a lower learning rate"
             )
     if pruner is not None:
@@ -402,7 +402,7 @@ def _step(
 
 
 def rate_share(position: float, warm_up: float = 0.2) -> float:
-    """Return the learning rate's share of its highest value: a linear rise, then a half cosine."""
+    """Return the factor of the highest learning rate: a linear warm-up, then a half cosine."""
     if position < warm_up:
         return 0.04 + 0.96 * position / warm_up
     return 0.5 * (1 + float(np.cos(np.pi * (position - warm_up) / (1 - warm_up))))
@@ -416,10 +416,10 @@ class Validated:
     """The results of a network on some samples.
 
     Attributes:
-        accuracy: share of correct predictions.
+        accuracy: fraction of correct predictions.
         rates: spikes per neuron and step of each layer.
-        synops: SynOps per sample of each layer, counted as in a report: every spike that is sent
-            to a layer, before delays, times the weights that it meets.
+        synops: SynOps per sample of each layer, counted as in a report: spikes sent to the layer,
+            before delays, times their stored weights.
     """
 
     accuracy: float
@@ -428,7 +428,7 @@ class Validated:
 
 
 def evaluate(network: SlayerNetwork, samples: Samples) -> Validated:
-    """Run the samples, each process its rows, and return the results of all."""
+    """Run the samples, each process its rows, and return the results of all processes."""
     layers = len(network.layers)
     correct, rates, synops = 0, np.zeros(layers), np.zeros(layers)
     rows = distributed.rows(len(samples.targets))
@@ -448,7 +448,7 @@ def evaluate(network: SlayerNetwork, samples: Samples) -> Validated:
 
 
 def layer_warnings(rates: tuple[float, ...], epoch: int) -> list[str]:
-    """Return a sentence for each layer that is silent or saturated, by its rates."""
+    """Return a sentence for each layer whose spike rate is too low or too high."""
     found = []
     for index, rate in enumerate(rates):
         state = "silent" if rate < SILENT_RATE else "saturated" if rate > SATURATED_RATE else ""
@@ -456,7 +456,7 @@ def layer_warnings(rates: tuple[float, ...], epoch: int) -> list[str]:
             threshold = "lower" if state == "silent" else "higher"
             found.append(
                 f"layer {index} is {state} after epoch {epoch} ({rate:.4f} spikes per neuron and "
-                f"step; the useful range is {SILENT_RATE} to {SATURATED_RATE}); give a lower "
+                f"step; the useful range is {SILENT_RATE} to {SATURATED_RATE}); use a lower "
                 f"--learning-rate, or a --network file with a {threshold} threshold"
             )
     return found

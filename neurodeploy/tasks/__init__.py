@@ -1,7 +1,7 @@
-"""Tasks: labelled signals, how they are split by subject, and how they become spikes.
+"""Tasks: datasets of labelled signals, their split, and their spike encoders.
 
-To add a task, write one file with a `Task` (docs/how-to/own-task.md) and name it in the environment
-variable NEURODEPLOY_TASKS, or, in this project, add it to `MODULES`.
+To add a task, write one file with a `Task` (docs/how-to/own-task.md) and list it in the environment
+variable NEURODEPLOY_TASKS, or, within neurodeploy, add it to `MODULES`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neurodeploy.tasks.task import Task
 
 VARIABLE: Final = "NEURODEPLOY_TASKS"
-"""Environment variable: paths of the user's files with tasks, separated as in PATH."""
+"""Environment variable with the paths of the user's task files, separated as in PATH."""
 
 MODULES: Final = {
     "har": "har",
@@ -36,7 +36,7 @@ MODULES: Final = {
 
 
 class _Installed(Mapping[str, "Task"]):
-    """The tasks by name; the module of one is imported when it is asked for."""
+    """The tasks by name; a task's module is imported on first access."""
 
     def __getitem__(self, name: str) -> Task:
         module = importlib.import_module(f"neurodeploy.tasks.{MODULES[name]}")
@@ -54,10 +54,10 @@ TASKS: Mapping[str, Task] = _Installed()
 
 
 def known() -> dict[str, Task]:
-    """Return all tasks by name: `TASKS`, then those of the user's own files.
+    """Return all tasks by name: `TASKS`, then the user's own.
 
     Raises:
-        InputError: when one of these files cannot be used.
+        InputError: if a file of NEURODEPLOY_TASKS is invalid.
     """
     return {**TASKS, **_own()}
 
@@ -66,7 +66,7 @@ def names() -> tuple[str, ...]:
     """Return the names of all tasks, without importing the installed ones.
 
     Raises:
-        InputError: when one of the user's own files cannot be used.
+        InputError: if a file of NEURODEPLOY_TASKS is invalid.
 
     Examples:
         >>> "har" in neurodeploy.task_names()
@@ -79,13 +79,13 @@ def get(name: str) -> Task:
     """Return the task of that name.
 
     Raises:
-        InputError: when there is none.
+        InputError: if there is none.
     """
     if name in TASKS:
         return TASKS[name]
     own = _own()
     if name not in own:
-        raise InputError(f"{name!r} is no task; the tasks are {', '.join((*TASKS, *own))}")
+        raise InputError(f"there is no task {name!r}; the tasks are {', '.join((*TASKS, *own))}")
     return own[name]
 
 

@@ -1,4 +1,4 @@
-"""Augmentations: variations of training samples, so that a network learns what does not matter."""
+"""Augmentations of training samples: random shifts, rotations, speed, noise and the like."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from neurodeploy.models.errors import InputError
 
 @dataclass(frozen=True)
 class Shift:
-    """Shift the counts of each sample by whole squares and time bins; empty bins move in.
+    """Shift event counts by random whole numbers of rows, columns and time bins; fill with zeros.
 
     Attributes:
-        grid: rows and columns of squares; for a cochlea one row of channels.
-        rows, columns, steps: the largest shift in either direction, drawn uniformly.
+        grid: rows and columns of pixels; a cochlea has one row of channels.
+        rows, columns, steps: the largest shift in either direction; shifts are uniform.
     """
 
     grid: tuple[int, int]
@@ -38,21 +38,21 @@ class Shift:
 
 
 def _slices(by: int) -> tuple[slice, slice]:
-    """Return the destination and the source of a shift by so many places."""
+    """Return the destination and source slices of a shift by `by` positions."""
     there, here = slice(max(by, 0), min(by, 0) or None), slice(max(-by, 0), min(-by, 0) or None)
     return there, here
 
 
 @dataclass(frozen=True)
 class VaryImages:
-    """Rotate, stretch and shift each image a little.
+    """Rotate, stretch and shift each image randomly.
 
-    Pixel (y, x) of a varied image is interpolated from the original at
+    Pixel (y, x) of the result is interpolated from the original at
 
         (y', x') = centre + shift + stretch * R (y - centre, x - centre)
 
-    where R rotates by a normal angle, both stretches are exponentials of normal numbers and both
-    shifts are normal. Outside of the image is 0.
+    where R rotates by a normally distributed angle, the two stretches are log-normal and the two
+    shifts are normal. Outside of the image, pixels are 0.
 
     Attributes:
         grid: (height, width) of the images.
@@ -67,12 +67,7 @@ class VaryImages:
     shift: float = 0.3
 
     def __call__(self, signals: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Return varied copies, uint8 of the same shape.
-
-        Args:
-            signals: uint8 array (images, height * width, 1).
-            rng: source of the variation.
-        """
+        """Return augmented copies of images, uint8 (images, height * width, 1)."""
         y, x = self._places(rng, len(signals))
         return _read_between(signals.reshape(-1, *self.grid), y, x).reshape(signals.shape)
 
@@ -102,9 +97,9 @@ class VaryImages:
 def _read_between(
     images: NDArray[np.uint8], y: NDArray[np.float32], x: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Return the images at places (images, places), interpolated linearly and rounded."""
+    """Return the images at positions (images, positions), interpolated linearly and rounded."""
     height, width = images.shape[1:]
-    framed = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.float32)  # a frame of 0 to read
+    framed = np.pad(images, ((0, 0), (1, 2), (1, 2))).astype(np.float32)  # zeros around the image
     y, x = np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)
     above, left = y.astype(np.int64), x.astype(np.int64)
     share_y, share_x = y - above, x - left
@@ -118,23 +113,22 @@ def _read_between(
 
 SPEED_SPREAD = 0.1
 EARLIER, LATER = 200, 800
-"""The largest shifts of a recording, in samples; what moves out at the front is lost."""
+"""The largest shifts of a recording in either direction, in samples of its waveform."""
 
 NOISE_DB = (20.0, 60.0)
-"""Range of the level of the noise below the recording."""
+"""Range of the signal-to-noise ratio."""
 
 
 def vary_speaking(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the recordings at another speed (and so pitch), shifted in time, with noise.
+    """Return augmented recordings: other speed (and pitch), shifted in time, with noise.
 
-    Each recording is stretched by the factor exp(s) for a normal s of standard deviation
-    `SPEED_SPREAD` and shifted by -`EARLIER` to `LATER` samples. White noise is added, whose root
-    mean square lies below that of the recording (including its silence) by a number of decibels
-    drawn uniformly from `NOISE_DB`.
+    Each recording is stretched by the factor exp(s), with s normal of standard deviation
+    `SPEED_SPREAD`, and shifted by -`EARLIER` to `LATER` samples. White noise is added; the
+    signal-to-noise ratio over the whole recording, silence included, is uniform in `NOISE_DB`.
 
     Args:
-        signals: float32 (recordings, channels, samples); zeros at the end are silence.
-        rng: source of the variation.
+        signals: float32 (recordings, channels, samples); zeros at the end are padding.
+        rng: random generator.
 
     Returns:
         float32 array of the same shape.
@@ -149,7 +143,7 @@ def vary_speaking(signals: NDArray[np.float32], rng: np.random.Generator) -> NDA
 
 
 def _noise(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return noise for each recording, as `vary_speaking` describes it."""
+    """Return the noise to add to each recording; see `vary_speaking`."""
     below_db = rng.uniform(*NOISE_DB, (len(signals), 1, 1))
     size = np.sqrt(np.square(signals).mean(axis=(1, 2), keepdims=True)) * 10 ** (-below_db / 20)
     noise = size.astype(np.float32) * rng.standard_normal(signals.shape, np.float32)
@@ -159,8 +153,8 @@ def _noise(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
 def _play(
     sound: NDArray[np.float32], into: NDArray[np.float32], *, factor: float, first: int
 ) -> None:
-    """Write a sound without the silence at its end, `factor` times as long, into silence from
-    sample `first` on; what lies outside is lost."""
+    """Write a sound without its trailing zeros, stretched by `factor`, to `into` from sample
+    `first` on; cut off what lies outside."""
     heard = np.flatnonzero(sound)
     length = int(heard[-1]) + 1 if heard.size else 0
     start, end = max(first, 0), min(first + int(length * factor), len(into))
@@ -174,30 +168,31 @@ GAIN_SPREAD = 0.1
 WARP_SPREAD = 0.1
 
 OTHER_WRIST = (-1, 1, 1, 1, -1, -1)
-"""Signs of acceleration and angular rate, x, y, z each, in a mirror across x: a rotation axis flips
-where a direction does not."""
+"""Signs of acceleration and angular rate (x, y, z each) for a reflection of x: angular rate is a
+pseudovector, so its other two components change sign."""
 
 
 def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the signals as if the sensor was tilted and the person moved a little differently.
+    """Return augmented signals of a worn sensor: rotated, scaled and time-warped.
 
-    Each sample is rotated about a random axis by a normal angle (the same for all sensors), its
-    deviation from the mean is scaled, and its time is stretched or compressed about the middle.
+    Each sample is rotated about a random axis by a normally distributed angle (the same for all
+    sensors), its deviation from the mean is scaled, and its time axis is stretched about the
+    middle.
 
     Args:
-        signals: float32 (samples, channels, steps); each three channels are a sensor's x, y, z.
-        rng: source of the variation.
+        signals: float32 (samples, channels, steps); every three channels are a sensor's x, y, z.
+        rng: random generator.
 
     Returns:
         float32 array of the same shape.
 
     Raises:
-        InputError: when the number of channels is no multiple of three.
+        InputError: if the number of channels is not a multiple of three.
     """
     if signals.shape[1] % 3:
         raise InputError(
-            f"signals have {signals.shape[1]} channels; to vary how sensors are worn each must "
-            "have three, x, y and z, so train without this augmentation"
+            f"signals have {signals.shape[1]} channels; vary_wearing needs three per sensor (x, y "
+            "and z), so train without this augmentation"
         )
     if not signals.size:
         return signals.copy()
@@ -211,12 +206,12 @@ def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDAr
 
 
 def vary_wrist(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the signals as `vary_wearing` does, half of the samples mirrored to the other wrist.
+    """Return signals augmented as by `vary_wearing`; half of them mirrored to the other wrist.
 
     Args:
         signals: float32 (samples, 6, steps): a watch's acceleration, then its angular rate, each
             x, y, z with x along the arm.
-        rng: source of the variation.
+        rng: random generator.
 
     Returns:
         float32 array of the same shape.
@@ -226,8 +221,8 @@ def vary_wrist(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArra
     """
     if signals.shape[1] != len(OTHER_WRIST):
         raise InputError(
-            f"signals have {signals.shape[1]} channels; to vary the wrist they must have "
-            f"{len(OTHER_WRIST)}, of an accelerometer and a gyroscope, so train without it"
+            f"signals have {signals.shape[1]} channels; vary_wrist needs {len(OTHER_WRIST)}, of an "
+            "accelerometer and a gyroscope, so train without this augmentation"
         )
     varied = vary_wearing(signals, rng)
     mirrored = rng.random(len(varied)) < 0.5
@@ -236,7 +231,7 @@ def vary_wrist(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArra
 
 
 def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """Return rotation matrices (count, 3, 3) about random axes, by Rodrigues' formula."""
+    """Return random rotation matrices (count, 3, 3), by Rodrigues' formula."""
     axis = rng.normal(size=(count, 3))
     axis /= np.linalg.norm(axis, axis=1, keepdims=True)
     angle = np.radians(rng.normal(0, ROTATION_DEG, count))[:, None, None]
@@ -248,7 +243,7 @@ def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 
 def _warp_time(signals: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the signals at times that advance by `factor`; the ends hold their value."""
+    """Return the signals with time scaled by `factor` about the middle; the end values extend."""
     samples = signals.shape[2]
     middle = (samples - 1) / 2
     times = middle + (np.arange(samples) - middle) * factor[:, None]

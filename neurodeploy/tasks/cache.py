@@ -1,10 +1,9 @@
-"""The cache of arrays that take long to read or to encode: joblib's, with what it leaves open.
+"""The cache of arrays that are slow to read or to encode, on top of `joblib.Memory`.
 
-The arrays lie in the folder `arrays` of the user's cache, compressed, and may be removed at any
-time. joblib writes them whole or not at all and looks them up by a key; here they get a sha256,
-which is compared whenever they are read, and everything that goes wrong with the disk becomes a
-note: the arrays are computed anew. joblib's files are pickles, so nobody but the user may write to
-the folder; data files are never read this way.
+The arrays are in the folder `arrays` of the user's cache, compressed; it may be removed at any
+time. joblib writes atomically and looks arrays up by a key. This module adds a sha256, which is
+checked at every read; after a disk error the arrays are computed again, with a note. joblib's files
+are pickles, so only the user may write to the folder; downloaded files are never read this way.
 """
 
 from __future__ import annotations
@@ -35,24 +34,24 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 FORMAT: Final = 2
 BYTES_MAX: Final = 8 * 2**30
-"""Size limit of the folder; beyond it the arrays that were not used for longest are removed."""
+"""Size limit of the folder; the least recently used arrays are removed first."""
 
 ABANDONED_S: Final = 24 * 60 * 60
-"""After that time without a change, a temporary file belongs to a process that was killed."""
+"""A temporary file that has not changed for this time was left by a killed process."""
 
-_LOCK: Final = threading.RLock()  # the filters of warnings belong to the whole process
+_LOCK: Final = threading.RLock()  # warning filters are global to the process
 
 BLOCK_SAMPLES: Final = 256
-"""Samples that are encoded at once, so that not all spikes of a dataset are in memory."""
+"""Samples to encode at a time, which limits memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cached:
-    """Arrays that were computed now or before.
+    """Arrays from the cache, or newly computed.
 
     Attributes:
-        arrays: by name; read-only.
-        notes: one sentence for a cached file that was damaged, or a folder that cannot be written.
+        arrays: read-only arrays by name.
+        notes: sentences on a damaged cache file or a folder that cannot be written.
     """
 
     arrays: dict[str, NDArray[Any]]
@@ -63,23 +62,21 @@ class Cached:
 
 
 def folder() -> Path:
-    """Return where cached arrays lie."""
+    """Return the folder of cached arrays."""
     return origin.cache_folder() / "arrays"
 
 
 def cached(name: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> Cached:
-    """Return the arrays that `compute` returns, from disk if they were computed for the same key.
+    """Return the arrays of `compute`, from disk if they are cached for the same key.
 
     Several processes may call it at once: each reads complete arrays or computes its own.
 
     Args:
-        name: what the arrays are, such as "shd-counts".
-        key: JSON values; everything that the arrays depend on, with a version of the code that
-            computes them and the `fingerprint` of the files that it reads.
-        compute: returns arrays of numbers by name.
-
-    Raises:
-        whatever `compute` raises; a cache that cannot be read or written is only noted.
+        name: name of the arrays, such as "shd-counts".
+        key: everything that the arrays depend on, as JSON values: also the version of the code that
+            computes them and the `fingerprint` of its input files.
+        compute: returns numeric arrays by name. Its exceptions propagate; errors of the cache only
+            give a note.
     """
     text = json.dumps({"format": FORMAT, **key}, sort_keys=True, allow_nan=False)
     once, damaged, reasons = _Once(compute), False, list[str]()
@@ -97,7 +94,7 @@ def cached(name: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> 
                 raise
             reasons.append(error.strerror or str(error))
             arrays = once.arrays if once.arrays is not None else once()
-    notes = [f"{name} in {folder()} was damaged, so it was computed anew"]
+    notes = [f"{name} in {folder()} was damaged and has been computed again"]
     return Cached(
         _fixed(arrays),
         (*(notes if damaged and once.arrays is not None else ()), *map(_not_cached, reasons[:1])),
@@ -105,7 +102,7 @@ def cached(name: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> 
 
 
 class _Once:
-    """Calls a function for joblib, and remembers what came of it."""
+    """Calls `compute` for joblib, and stores its result and whether it failed."""
 
     def __init__(self, compute: Callable[[], Arrays]) -> None:
         self.compute = compute
@@ -120,7 +117,7 @@ class _Once:
 
 
 def _computed(name: str, key: str, compute: Callable[[], Arrays]) -> tuple[Arrays, str]:
-    """Return what `compute` returns, and its sha256; joblib stores both."""
+    """Return the arrays and their sha256; joblib stores both."""
     arrays = compute()
     if any(values.dtype.hasobject for values in arrays.values()):
         raise TypeError("arrays of objects are not cached")
@@ -137,7 +134,7 @@ def _memory() -> Any:
 
 @contextlib.contextmanager
 def _joblib_reports(reasons: list[str]) -> Iterator[None]:
-    """Collect why joblib could not write, in place of what it warns and logs."""
+    """Collect the reasons of joblib's write errors instead of warning and logging."""
     logger = logging.getLogger("joblib")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -156,24 +153,24 @@ def _joblib_reports(reasons: list[str]) -> Iterator[None]:
 
 def _not_cached(reason: str) -> str:
     return (
-        f"{folder()} cannot be written ({reason}), so the arrays are not cached and are computed "
-        "each time; make room there, or set XDG_CACHE_HOME to a folder that can be written"
+        f"{folder()} cannot be written ({reason}), so the arrays are computed again each time; "
+        "free disk space there, or set XDG_CACHE_HOME to a writable folder"
     )
 
 
 def _make_room() -> None:
-    """Remove the arrays that were not used for longest while the folder holds too much, and what
-    killed or failed processes left half written."""
+    """Remove temporary files of killed or failed processes, and the least recently used arrays
+    while the folder exceeds `BYTES_MAX`."""
     with contextlib.suppress(OSError):  # another process may remove them too
         for path in folder().rglob("output.pkl.*"):
-            own = f"{os.getpid()}" in path.name.split("-")  # `_LOCK` is held: it has failed
+            own = f"{os.getpid()}" in path.name.split("-")  # failed, because `_LOCK` is held
             if own or time.time() - path.stat().st_mtime > ABANDONED_S:
                 path.unlink(missing_ok=True)
         _memory().reduce_size(bytes_limit=BYTES_MAX)
 
 
 def _fixed(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """Return the arrays in C order and read-only, without a copy where they own their values."""
+    """Return the arrays in C order and read-only, without copying arrays that own their data."""
     for values in arrays.values():
         values.setflags(write=False)
     return {name: read_only(values, values.dtype.type) for name, values in arrays.items()}
@@ -189,16 +186,16 @@ def _sha256(arrays: Arrays) -> str:
 
 
 def fingerprint(paths: Iterable[Path], home: Path) -> str:
-    """Return a sha256 of the paths, sizes and modification times of files, ordered by path.
+    """Return a sha256 of the paths, sizes and modification times of files.
 
-    It does not read them: a file changed to the same size within the clock's tick goes unnoticed.
+    The files are not read.
 
     Args:
-        paths: of the files.
-        home: a folder that holds all of them and may be moved: paths are relative to it.
+        paths: the files.
+        home: a common parent folder; paths are relative to it, so it may be moved.
 
     Raises:
-        InputError: when one is missing.
+        InputError: if a file is missing.
     """
     sha = hashlib.sha256()
     for path in sorted(paths):
@@ -206,7 +203,7 @@ def fingerprint(paths: Iterable[Path], home: Path) -> str:
             found = path.stat()
         except OSError as error:
             raise InputError(
-                f"{path} cannot be looked up ({error.strerror}); give a folder with all files"
+                f"{path} cannot be accessed ({error.strerror}); give a folder with all files"
             ) from None
         place = path.relative_to(home).as_posix()
         sha.update(json.dumps([place, found.st_size, found.st_mtime_ns]).encode())
@@ -214,17 +211,17 @@ def fingerprint(paths: Iterable[Path], home: Path) -> str:
 
 
 def prepare(dataset: Dataset, encoder: Encoder) -> tuple[str, ...]:
-    """Encode all samples if the encoder is slow, and return the notes of the cache."""
+    """Encode and cache all samples if the encoder is slow; return the notes of the cache."""
     return _packed(dataset, encoder).notes if encoder.cached else ()
 
 
 def spikes(dataset: Dataset, encoder: Encoder, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return the spikes of some samples, the same that `encoder.encode` returns.
+    """Return the spikes of some samples from the cache, equal to those of `encoder.encode`.
 
     Args:
-        dataset: all of it is encoded unless its spikes are cached.
-        encoder: of a class with `cached`.
-        indices: of the samples.
+        dataset: the dataset; all of it is encoded if its spikes are not cached yet.
+        encoder: an encoder with `cached`.
+        indices: indices of the samples.
 
     Returns:
         uint8 array (indices, channels, steps) of 0 and 1.
@@ -236,8 +233,8 @@ def spikes(dataset: Dataset, encoder: Encoder, indices: NDArray[np.int64]) -> ND
 
 @functools.lru_cache(maxsize=1)
 def _packed(dataset: Dataset, encoder: Encoder) -> Cached:
-    """Return `bits`, uint8 (samples, bytes): each sample's spikes (channels, steps), eight to a
-    byte."""
+    """Return `bits`, uint8 (samples, bytes): the spikes (channels, steps) of each sample, packed
+    with `numpy.packbits`."""
 
     def bits() -> Arrays:
         blocks = []

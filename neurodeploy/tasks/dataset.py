@@ -1,7 +1,7 @@
-"""A task's data once it is read: labelled samples, each a signal of many channels and time steps.
+"""`Dataset`: labelled samples, each a signal of several channels and time steps.
 
-An image is a sample of one time step whose channels are its pixels. Events are counted in time
-bins, one per step.
+An image is a sample of one time step whose channels are its pixels. Event data are counts per time
+bin, one bin per step.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ NUMBERS: Final = "buif"
 
 
 def fixed_signals(values: ArrayLike, what: str) -> NDArray[Any]:
-    """Return signals as float32, or as uint8 if they are uint8.
+    """Return a read-only array, uint8 if the values are uint8, else float32.
 
-    What is too large for float32 becomes infinite; the caller must refuse that.
+    Values too large for float32 become infinite; the caller must refuse them.
 
     Args:
         values: numbers.
-        what: names them in a message, such as "HAPT: signals".
+        what: name for error messages, such as "HAPT: signals".
 
     Raises:
-        InputError: when they are not numbers.
+        InputError: if the values are not numbers.
     """
     array = _numbers(values, what)
     with np.errstate(over="ignore"):
@@ -45,29 +45,29 @@ def fixed_signals(values: ArrayLike, what: str) -> NDArray[Any]:
 
 
 def whole_numbers(values: ArrayLike, dtype: type[np.integer[Any]], what: str) -> NDArray[Any]:
-    """Return integers of a dtype that holds them all.
+    """Return a read-only integer array.
 
     Args:
-        values: numbers, such as 2 or 2.0.
-        dtype: of the result.
-        what: names them in a message, such as "HAPT: labels".
+        values: whole numbers, such as 2 or 2.0.
+        dtype: dtype of the result.
+        what: name for error messages, such as "HAPT: labels".
 
     Raises:
-        InputError: when one is not an integer or out of the range of the dtype.
+        InputError: if a value is not a whole number, or out of the range of the dtype.
     """
     array, limits = _numbers(values, what), np.iinfo(dtype)
     with np.errstate(invalid="ignore"):
         wrong = array[(array % 1 != 0) | (array < limits.min) | (array > limits.max)]
     if wrong.size:
         raise InputError(
-            f"{what} hold {wrong[0]}; they must be integers that {np.dtype(dtype)} can hold, so "
-            "correct the data"
+            f"{what} hold {wrong[0]}; they must be integers in the range of {np.dtype(dtype)}, "
+            "so correct the data"
         )
     return read_only(array, dtype)
 
 
 def read_only(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    """Return a read-only copy, or the array itself if it is read-only and owns its memory."""
+    """Return a read-only C-order copy, or the array itself if it is read-only and owns its data."""
     own = values.flags.owndata and not values.flags.writeable
     fixed = np.asarray(values, dtype, order="C") if own else np.array(values, dtype, order="C")
     fixed.setflags(write=False)
@@ -75,11 +75,11 @@ def read_only(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
 
 
 def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
-    """Return the values as an array; raise InputError when they are not numbers."""
+    """Return the values as an array; raise InputError if they are not numbers."""
     try:
         array = np.asarray(values)
     except ValueError:
-        raise InputError(f"{what} are rows of different lengths; give a full array") from None
+        raise InputError(f"{what} have rows of different lengths; give a full array") from None
     if array.dtype.kind not in NUMBERS:
         raise InputError(f"{what} are {array.dtype}; give an array of real numbers")
     return array
@@ -95,28 +95,27 @@ TEST: Final = 2
 class Dataset:
     """Labelled samples of a multichannel signal; arrays are read-only.
 
-    `test_subjects` tells which samples test, or `parts`, sample by sample.
+    The test set is defined by `parts`, sample by sample, or else by `test_subjects`.
 
     Attributes:
-        signals: array (num_samples, channels, num_steps), in units of `channel_names`: finite
-            float32, or uint8 where the data are, such as pixels and counts of events.
+        signals: array (num_samples, channels, num_steps) in the units of `channel_names`: uint8,
+            for example for pixels and event counts, or finite float32.
         labels: int64 array (num_samples,), 0 to the number of classes minus 1.
-        subjects: int64 array (num_samples,), the person each sample is of, or None.
+        subjects: int64 array (num_samples,), the person of each sample, or None.
         class_names: one name per label.
         channel_names: one name with its unit per channel, such as "acc-x (g)".
-        rate_hz: time steps per second, or None where a step has no duration.
+        rate_hz: time steps per second, or None if a step has no duration.
         source: dataset and reader, for reports.
-        test_subjects: the subjects of the test set, as the dataset or its reader defines it.
-        notes: one sentence for each thing that the reader dropped or chose.
-        parts: uint8 array (num_samples,) of `TRAIN`, `VALIDATION`, `TEST`, as the dataset or its
-            reader defines them, or None where whole subjects are divided; without any
-            `VALIDATION`, some samples of `TRAIN` validate.
-        grid: (height, width) where channels are pixels: channel (k * height + y) * width + x is
-            pixel x, y of plane k.
+        test_subjects: the subjects of the test set.
+        notes: sentences on what the reader left out or chose.
+        parts: uint8 array (num_samples,) of `TRAIN`, `VALIDATION` and `TEST`, or None to split by
+            subject; without any `VALIDATION`, some samples of `TRAIN` become validation samples.
+        grid: (height, width) if channels are pixels: channel (k * height + y) * width + x is pixel
+            x, y of plane k.
 
     Raises:
-        InputError: when shapes disagree, a label has no name, a part is none of the three, a value
-            is not finite, or a field is of another type.
+        InputError: if shapes do not match, a label has no name, a value of `parts` is not one of
+            the three, a signal is not finite, or a field has the wrong type.
     """
 
     signals: NDArray[np.float32] | NDArray[np.uint8]
@@ -152,28 +151,28 @@ class Dataset:
 
     @property
     def num_samples(self) -> int:
-        """Number of samples, the same as `len(dataset)`."""
+        """Number of samples."""
         return len(self.labels)
 
     @property
     def num_steps(self) -> int:
-        """Time steps of one sample, before it is encoded."""
+        """Time steps per sample, before encoding."""
         return int(self.signals.shape[2])
 
     @property
     def test_words(self) -> str:
-        """What the test set consists of, in words."""
+        """Name of the test set: "test subjects" or "test samples"."""
         return "test subjects" if self.parts is None else "test samples"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Signal(Shown):
-    """One sample as the sensor gave it.
+    """One sample before encoding.
 
     Attributes:
         values: float32 or uint8 array (channels, num_steps).
         names: one name with its unit per channel.
-        grid: (height, width) where the channels are pixels; see `Dataset.grid`.
+        grid: (height, width) if the channels are pixels; see `Dataset.grid`.
     """
 
     values: NDArray[Any]
@@ -182,10 +181,7 @@ class Signal(Shown):
 
 
 def digest(dataset: Dataset) -> str:
-    """Return the sha256 of a dataset's content.
-
-    Its source and notes do not count.
-    """
+    """Return the sha256 of a dataset's content, without `source` and `notes`."""
     names = [dataset.class_names, dataset.channel_names, dataset.rate_hz, dataset.test_subjects]
     sha = hashlib.sha256(json.dumps([*names, dataset.signals.shape]).encode())
     for values in (dataset.signals, dataset.labels, dataset.subjects, dataset.parts):
@@ -195,14 +191,14 @@ def digest(dataset: Dataset) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, shortened to one line."""
+    """Return a value as text for an error message, shortened to one line."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
     return " ".join(reprlib.repr(value).split())
 
 
 class _Plain(msgspec.Struct):
-    """The fields of a dataset that are no arrays."""
+    """The fields of a dataset that are not arrays."""
 
     source: str
     class_names: tuple[str, ...]
@@ -214,7 +210,7 @@ class _Plain(msgspec.Struct):
 
 
 def _plain(value: Any) -> Any:
-    """Return numpy's numbers and arrays as Python's."""
+    """Convert numpy numbers and arrays to Python objects."""
     if isinstance(value, (tuple, list)):
         return [_plain(each) for each in value]
     return value.tolist() if isinstance(value, (np.number, np.ndarray)) else value
@@ -224,8 +220,8 @@ def _check_signals(dataset: Dataset) -> None:
     signals = dataset.signals
     if signals.ndim != 3 or signals.shape[1:] != (len(dataset.channel_names), signals.shape[-1]):
         raise InputError(
-            f"{dataset.source}: signals have shape {signals.shape}; they must be (samples, "
-            f"{len(dataset.channel_names)} channels, steps)"
+            f"{dataset.source}: signals have shape {signals.shape}; it must be (samples, "
+            f"{len(dataset.channel_names)}, steps), for {len(dataset.channel_names)} channels"
         )
     if not signals.shape[2]:
         raise InputError(f"{dataset.source}: samples have 0 steps; give 1 or more")
@@ -245,7 +241,7 @@ def _check_rows(dataset: Dataset) -> None:
 
 
 def _check_parts(dataset: Dataset) -> None:
-    """Raise InputError for a part that does not exist: its samples would be in no split."""
+    """Raise InputError unless `parts` or `subjects` define the split of every sample."""
     if dataset.parts is None:
         if dataset.subjects is None:
             raise InputError(f"{dataset.source} has neither subjects nor parts; give one of them")
@@ -253,8 +249,8 @@ def _check_parts(dataset: Dataset) -> None:
     wrong = dataset.parts[dataset.parts > TEST]
     if wrong.size:
         raise InputError(
-            f"{dataset.source}: parts hold {wrong[0]}; give each sample {TRAIN} to train, "
-            f"{VALIDATION} to validate or {TEST} to test"
+            f"{dataset.source}: parts hold {wrong[0]}; give each sample {TRAIN} (train), "
+            f"{VALIDATION} (validation) or {TEST} (test)"
         )
 
 
@@ -262,30 +258,30 @@ def _check_grid(dataset: Dataset) -> None:
     grid = dataset.grid
     if grid is not None and len(dataset.channel_names) % math.prod(grid):
         raise InputError(
-            f"{dataset.source} has {len(dataset.channel_names)} channels, no multiple of the "
-            f"pixels of its grid {grid}; give the grid of one plane"
+            f"{dataset.source} has {len(dataset.channel_names)} channels, which is not a multiple "
+            f"of the pixels of its grid {grid}; give (height, width) of one plane"
         )
 
 
 def check_labels(
     labels: NDArray[np.int64], class_names: Sequence[str], source: str, *, first: int = 0
 ) -> None:
-    """Raise InputError unless each label names a class, where `first` is the lowest label."""
+    """Raise InputError unless all labels are within `first` + 0 to the number of classes - 1."""
     last = first + len(class_names) - 1
     wrong = labels[(labels < first) | (labels > last)]
     if wrong.size:
         raise InputError(
-            f"{source} holds label {wrong[0]}; labels run from {first} to {last}, "
-            "so read another file or download it again"
+            f"{source} holds label {wrong[0]}; labels run from {first} to {last}, so read "
+            "another file or download it again"
         )
 
 
 def check_finite(signals: NDArray[Any], source: str) -> None:
-    """Raise InputError that names the sample and channel of the first value that is not finite.
+    """Raise InputError with sample and channel of the first value that is not finite, if any.
 
     Args:
         signals: array (samples, channels, steps).
-        source: what the message starts with.
+        source: start of the message.
     """
     if signals.dtype.kind != "f":
         return
@@ -308,15 +304,15 @@ def image_dataset(
     highest: int = 255,
     notes: Sequence[str] = (),
 ) -> Dataset:
-    """Return images as samples of one time step, those of the training part first.
+    """Return a dataset of images, as samples of one time step; training images come first.
 
     Args:
-        train: uint8 array (images, height, width) of pixels, uint8 array (images,) of labels.
-        test: the same.
-        class_names: one per label.
-        source: dataset and reader.
-        highest: the largest value of a pixel.
-        notes: sentences of the reader.
+        train: pixels, uint8 (images, height, width), and labels, uint8 (images,).
+        test: pixels and labels of the test images.
+        class_names: one name per label.
+        source: dataset and reader, for reports.
+        highest: the largest possible pixel value.
+        notes: notes of the reader.
     """
     height, width = train[0].shape[1:]
     return Dataset(

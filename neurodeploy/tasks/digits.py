@@ -1,4 +1,4 @@
-"""Small handwritten digits, which come with scikit-learn, a dependency of Lava."""
+"""The task `digits`: the handwritten digits of scikit-learn, which is a dependency of Lava."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SHAPE = (1797, 8, 8)
 """Images, height, width."""
 
 TRAIN_IMAGES = 1347
-"""The first images train and the other 450 test; the dataset has no official test set."""
+"""The first images are the training set, the other 450 the test set; none is official."""
 
 VALIDATION_IMAGES = 270
-"""The last training images validate. The images are ordered by writer: images in between would
-share their writers with the training images, unlike those of the test."""
+"""The last training images are the validation set. The images are ordered by writer, so validation
+and training images have different writers, as test and training images do."""
 
 NOTE = (
-    f"no official test set: the first {TRAIN_IMAGES:,} images train and the others test; the "
-    "images are ordered by writer, and the writers are not named"
+    f"there is no official test set: the first {TRAIN_IMAGES:,} images are for training and the "
+    "others for the test; the images are ordered by writer, but the writers are unknown"
 )
 
 HIGHEST = 16
@@ -57,7 +57,7 @@ def package_folder() -> Path | None:
 
 ORIGIN = Origin(
     data="1,797 images of handwritten digits that come with scikit-learn",
-    licence="CC BY 4.0, as UCI's page says",
+    licence="CC BY 4.0, according to UCI's page",
     citation="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits (UCI 80), 1998",
     obtain=f"install scikit-learn with {install_commands('scikit-learn')}",
     package="scikit-learn",
@@ -72,12 +72,12 @@ def read(path: Path) -> Dataset:
         path: what `package_folder` returns.
 
     Raises:
-        InputError: when the path is another, or what scikit-learn gives is not what is known.
+        InputError: if the path is another, or scikit-learn's dataset is not the expected one.
     """
     if path != package_folder():
         raise InputError(
-            f"{path} holds no data of the task digits, which come with scikit-learn; leave --data "
-            "out"
+            f"{path} holds no data of the task digits, which comes with scikit-learn; leave "
+            "--data out"
         )
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
@@ -86,10 +86,10 @@ def read(path: Path) -> Dataset:
 
 
 def dataset_of(images: ArrayLike, labels: ArrayLike) -> Dataset:
-    """Return the images of scikit-learn as a dataset, the first ones to train on.
+    """Return the images of scikit-learn as a dataset.
 
     Raises:
-        InputError: when it is not the 1,797 images of 8 x 8 pixels 0..16 that it was.
+        InputError: unless there are 1,797 images of 8 x 8 pixels from 0 to 16.
     """
     pixels, classes = np.asarray(images), np.asarray(labels)
     _check(pixels, classes)
@@ -108,28 +108,29 @@ def dataset_of(images: ArrayLike, labels: ArrayLike) -> Dataset:
 
 
 def _check(pixels: NDArray[Any], classes: NDArray[Any]) -> None:
-    """Raise InputError unless these are images and labels of the known shapes and values."""
+    """Raise InputError unless images and labels have the expected shapes and values."""
     whole = pixels.shape == SHAPE and bool(np.isin(pixels, np.arange(HIGHEST + 1)).all())
     if not whole or classes.shape != SHAPE[:1]:
         raise InputError(
-            f"scikit-learn gives digits of shape {pixels.shape}, up to {pixels.max(initial=0):g}; "
-            f"known are {SHAPE} of 0..{HIGHEST}, so install scikit-learn 1.5 to 1.9"
+            f"scikit-learn's digits have shape {pixels.shape} and values up to "
+            f"{pixels.max(initial=0):g}; expected are {SHAPE} and 0 to {HIGHEST}, so install "
+            "scikit-learn 1.5 to 1.9"
         )
     wrong = classes[~np.isin(classes, np.arange(10))]
     if wrong.size:
         raise InputError(
-            f"scikit-learn gives a digit the label {wrong[0]}; known are 0..9, so install "
+            f"scikit-learn's digits contain the label {wrong[0]}; expected are 0 to 9, so install "
             "scikit-learn 1.5 to 1.9"
         )
 
 
 def rate_encoder(dataset: Dataset) -> Encoder:
-    """Return the code in which a brighter pixel fires more often."""
+    """Return a rate encoder: a brighter pixel fires more often."""
     return Pixels(TIME_STEPS, HIGHEST)
 
 
 def latency_encoder(dataset: Dataset) -> Encoder:
-    """Return the code in which each pixel fires once, earlier if it is brighter."""
+    """Return a latency encoder: each pixel fires once, earlier if it is brighter."""
     return Pixels(TIME_STEPS, HIGHEST, "latency")
 
 

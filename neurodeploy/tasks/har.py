@@ -1,4 +1,4 @@
-"""Human activity recognition from a worn accelerometer and gyroscope."""
+"""The task `har`: human activity recognition from a worn accelerometer and gyroscope."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from neurodeploy.tasks.readers.inertial import ACCELEROMETER
 from neurodeploy.tasks.task import Task
 
 SEARCH_DEPTH = 3
-"""How many levels below the folder a dataset may lie."""
+"""Levels of subfolders to search for a dataset."""
 
 NAMED = 5
-"""How many datasets a message names at most."""
+"""Maximum number of datasets in an error message."""
 
 DELTA_G, DELTA_RAD_S, COARSE = 0.1, 0.2, 3
 LEVEL_PER_G, TURNING_PER_RAD_S = 0.5, 2.5
@@ -38,7 +38,7 @@ CONFIG = TrainConfig(
 
 ORIGIN = Origin(
     data="HAPT, 10,411 windows of 30 people, or UCI HAR or WISDM",
-    licence="the file inside HAPT forbids commercial use; UCI's page says CC BY 4.0",
+    licence="CC BY 4.0 according to UCI's page; HAPT's own file forbids commercial use",
     citation="Reyes-Ortiz et al., Transition-Aware Human Activity Recognition Using Smartphones, "
     "Neurocomputing 171, 2016 (UCI 341)",
     obtain=hapt.INSTALL,
@@ -54,8 +54,8 @@ class Layout:
 
     Attributes:
         name: name of the dataset.
-        marker: pattern, relative to the folder to read, that no other dataset matches.
-        read: reads the folder that holds the marker.
+        marker: file pattern, relative to the folder to read, that only this dataset matches.
+        read: reads the folder.
     """
 
     name: str
@@ -78,11 +78,11 @@ def read(path: Path) -> Dataset:
     """Read the dataset in a folder, or HAPT from its package's file.
 
     Args:
-        path: the dataset's folder or one up to three levels above it, or `HAPT.pkl.gz`.
+        path: the dataset's folder or a folder up to three levels above it, or `HAPT.pkl.gz`.
 
     Raises:
-        InputError: when the folder is missing, holds none of the known datasets or several, or a
-            file is missing or malformed.
+        InputError: if the folder does not contain exactly one known dataset, or a file is missing
+            or malformed.
     """
     if path.name == hapt.PACKAGE_FILE:
         return hapt.read_package(path)
@@ -91,10 +91,10 @@ def read(path: Path) -> Dataset:
 
 
 def find_layout(folder: Path) -> tuple[Layout, Path]:
-    """Return the dataset that a folder holds, and the folder to read.
+    """Return the layout of the dataset in a folder, and the folder to read.
 
     Raises:
-        InputError: when it is no folder, or holds none of the known datasets or several.
+        InputError: if the folder does not exist, or does not contain exactly one known dataset.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; unpack a dataset and give its folder")
@@ -103,23 +103,22 @@ def find_layout(folder: Path) -> tuple[Layout, Path]:
         check_nothing_locked(folder, SEARCH_DEPTH)
         known = ", ".join(f"{layout.marker} ({layout.name})" for layout in LAYOUTS)
         raise InputError(
-            f"{folder} holds no known dataset, down to {SEARCH_DEPTH} levels; looked for {known}, "
+            f"{folder} holds no known dataset, down to {SEARCH_DEPTH} levels; expected {known}, "
             "so unpack one of these and give its folder"
         )
     if len(found) > 1:
         named = [f"{layout.name} in {home}" for layout, home in found[:NAMED]]
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         raise InputError(
-            f"{folder} holds {len(found)} datasets ({', '.join(named)}{more}); give the folder of "
-            "one, with no other in it"
+            f"{folder} holds {len(found)} datasets ({', '.join(named)}{more}); give a folder "
+            "with only one"
         )
     return found[0]
 
 
 def _found(folder: Path) -> list[tuple[Layout, Path]]:
-    """Return each dataset in a folder and below it; the phone of WISDM 2019 only if its watch is
-    not there.
-    """
+    """Return each dataset in a folder and below; skip the phone data of WISDM 2019 if its watch
+    data are there."""
     found = [
         (layout, home)
         for level in levels(folder, SEARCH_DEPTH)
@@ -136,11 +135,11 @@ def _found(folder: Path) -> list[tuple[Layout, Path]]:
 
 
 def default_encoder(dataset: Dataset) -> Encoder:
-    """Return three codes side by side: movement, gravity, and the size of the angular rate.
+    """Return three concatenated encoders, for movement, gravity and the size of the angular rate.
 
-    A delta code with coarse spikes conveys movement. At rest only gravity shows the posture, so the
-    accelerometer has a level code too. A third code conveys the size of the angular rate, without
-    its sign.
+    A delta encoder with coarse spikes encodes movement. At rest only gravity indicates the posture,
+    so a sigma-delta encoder encodes the level of the accelerometer. Another one encodes the
+    absolute value of the angular rate.
     """
     sensors = [name in ACCELEROMETER for name in dataset.channel_names]
     thresholds = tuple(DELTA_G if acc else DELTA_RAD_S for acc in sensors)

@@ -1,6 +1,6 @@
-"""Which samples train, validate and test: the parts of the dataset, or whole subjects.
+"""Split a dataset into training, validation and test samples, by its parts or by subject.
 
-Nobody is in two splits when subjects are divided.
+A split by subject has no person in two parts.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 PARTS: Final = ("train", "validation", "test")
 
 VALIDATION_ONE_IN = 5
-"""One in so many training subjects, or training samples of each class, validates."""
+"""One in five training subjects, or training samples of each class, is used for validation."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The samples of each part.
+    """Indices of the samples of each part.
 
     Attributes:
-        train: int64 array, ascending indices of the samples to learn from.
-        validation: the same, to choose settings and stop by.
-        test: the same, to report on.
+        train: int64 array, ascending.
+        validation: int64 array, ascending.
+        test: int64 array, ascending.
     """
 
     train: NDArray[np.int64]
@@ -37,10 +37,10 @@ class Split:
 
 
 def split(dataset: Dataset) -> Split:
-    """Divide the samples by the parts of the dataset or, without them, by subject.
+    """Split the samples by `dataset.parts` or, if that is None, by subject.
 
     Raises:
-        InputError: when a split has no sample of some class.
+        InputError: if a part has no sample of some class.
     """
     if dataset.parts is None:
         return split_by_subject(dataset)
@@ -54,20 +54,20 @@ def split(dataset: Dataset) -> Split:
 
 
 def validation_rows(labels: NDArray[np.int64], parts: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Choose training samples that validate: of each class the third of every five, in order."""
+    """Return the training samples to use for validation: the third of every five of each class."""
     chosen = [np.flatnonzero((parts == TRAIN) & (labels == label)) for label in np.unique(labels)]
     validating = [rows[VALIDATION_ONE_IN // 2 :: VALIDATION_ONE_IN] for rows in chosen]
     return np.concatenate([np.zeros(0, np.int64), *validating])  # there may be no sample at all
 
 
 def validation_subjects(train_subjects: Sequence[int]) -> tuple[int, ...]:
-    """Choose the subjects that validate: a fifth of them, evenly spread over their numbers.
+    """Return the subjects to use for validation: a fifth of them, evenly spaced.
 
-    With n subjects in ascending order and k = max(1, round(n / 5)), subject j of the chosen is at
-    position floor((2 j + 1) n / (2 k)), the middle of the j-th of k equal stretches.
+    With n subjects in ascending order and k = max(1, round(n / 5)), the j-th validation subject is
+    at position floor((2 j + 1) n / (2 k)), the middle of the j-th of k equal intervals.
 
     Args:
-        train_subjects: subjects that are not for the test, in any order.
+        train_subjects: the subjects outside the test set, in any order.
     """
     ordered = sorted(set(train_subjects))
     count = max(1, round(len(ordered) / VALIDATION_ONE_IN))
@@ -80,27 +80,28 @@ def split_by_subject(
     test: Sequence[int] | None = None,
     validation: Sequence[int] | None = None,
 ) -> Split:
-    """Divide the samples by subject.
+    """Split the samples by subject.
 
     Args:
-        dataset: to divide.
-        test: subjects to test on; None for `test_subjects` of the dataset.
-        validation: subjects to validate on; None for the choice of `validation_subjects`.
+        dataset: the dataset to split.
+        test: test subjects; None for `dataset.test_subjects`.
+        validation: validation subjects; None for those of `validation_subjects`.
 
     Raises:
-        InputError: when a subject is in two splits or not in the data, or when a split has no
-            sample of some class.
+        InputError: if a subject is in two parts or not in the data, or a part has no sample of some
+            class.
     """
     if dataset.subjects is None:
-        raise InputError(f"{dataset.source} names no subjects to divide; give its parts")
+        raise InputError(f"{dataset.source} has no subjects to split by; give its parts")
     present = sorted({int(subject) for subject in dataset.subjects})
     tested = [s for s in dataset.test_subjects if s in present] if test is None else list(test)
     rest = [subject for subject in present if subject not in tested]
     if validation is None:
         if len(rest) < 2:
             raise InputError(
-                f"{dataset.source}: when subjects {_listed(tested)} test, {_listed(rest)} is left "
-                "to train and to validate; at least 2 are needed, so give data of more subjects"
+                f"{dataset.source}: with the test subjects {_listed(tested)}, only "
+                f"{_listed(rest)} is left for training and validation; at least 2 are needed, so "
+                "give data of more subjects"
             )
         validation = validation_subjects(rest)
     _check_subjects(dataset, present, test=tested, validation=validation)
@@ -127,19 +128,18 @@ def _check_subjects(
     both = sorted(set(test) & set(validation))
     if both:
         raise InputError(
-            f"subjects to validate and to test have {_listed(both)} in common; put each "
-            "in one split"
+            f"subjects {_listed(both)} are in both validation and test; put each subject "
+            "in one of them"
         )
     absent = sorted((set(test) | set(validation)) - set(present))
     if absent:
         raise InputError(
-            f"{dataset.source} has no subject numbered {_listed(absent)}; choose among "
-            f"{_listed(present)}"
+            f"{dataset.source} has no subject {_listed(absent)}; choose among {_listed(present)}"
         )
 
 
 def _checked(dataset: Dataset, what: str, rows: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Return the indices of a split, read-only, if it has samples of every class."""
+    """Return the read-only indices of a part; raise InputError if a class is missing."""
     chosen = rows.astype(np.int64)
     counts = np.bincount(dataset.labels[chosen], minlength=len(dataset.class_names))
     missing = [name for name, count in zip(dataset.class_names, counts, strict=True) if not count]

@@ -1,4 +1,4 @@
-"""A task: where labelled signals come from and how they become spikes for a network."""
+"""A task: a dataset of labelled signals, and how they are encoded as spikes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ MS_PER_S = 1000.0
 
 @dataclass(frozen=True)
 class Task:
-    """What to learn: where labelled data come from and how they become spikes.
+    """A classification task.
 
     Attributes:
-        name: of the task, as the option `--task` takes it.
+        name: name of the task, for the option `--task`.
         description: one line for help texts.
         read: returns the dataset in a folder or file; raises InputError.
         default_encoder: returns the encoder for a dataset.
-        config: how to train a network for it.
-        origin: where the data come from, and where they are searched.
-        other_encoders: encoders to choose instead of the default, by name.
+        config: training configuration.
+        origin: source, licence and location of the dataset.
+        other_encoders: alternatives to the default encoder, by name.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Task:
     other_encoders: Mapping[str, Callable[[Dataset], Encoder]] = field(default_factory=dict)
 
     def load(self, path: Path | None) -> Dataset:
-        """Read the dataset from a folder or file; None for where the task finds its data.
+        """Read the dataset from a folder or file; None for the default location.
 
         Raises:
-            InputError: when they are missing or malformed, or the system cannot read them.
+            InputError: if the data are missing, malformed or not readable.
         """
         place = self.origin.found(self.name) if path is None else path
         try:
@@ -59,20 +59,20 @@ class Task:
         except OSError as error:
             raise InputError(
                 f"{error.filename or place} cannot be read ({error.strerror or error}); check that "
-                "it is there and its rights"
+                "it exists, and its permissions"
             ) from error
         if not isinstance(dataset, Dataset):
             raise InputError(
-                f"the task {self.name} reads {place} as {type(dataset).__name__}; its `read` must "
-                "return a Dataset"
+                f"`read` of the task {self.name} returns a {type(dataset).__name__} for {place}; "
+                "it must return a Dataset"
             )
         return dataset
 
     def encoder(self, dataset: Dataset, name: str | None = None) -> Encoder:
-        """Return the encoder of that name, or the default.
+        """Return the encoder of that name, or the default encoder for None.
 
         Raises:
-            InputError: when the task has none of that name.
+            InputError: if the task has no such encoder.
         """
         if name is None:
             return self.default_encoder(dataset)
@@ -80,25 +80,25 @@ class Task:
         return self.other_encoders[name](dataset)
 
     def check_encoder(self, name: str) -> None:
-        """Raise InputError when the task has no other encoder of that name."""
+        """Raise InputError unless the task has an alternative encoder of that name."""
         if name not in self.other_encoders:
             others = ", ".join(self.other_encoders)
             way_out = f"choose {others}, or leave it out" if others else "leave it out"
             raise InputError(
-                f"the task {self.name} has no other encoder {name!r}; {way_out} for the default"
+                f"the task {self.name} has no encoder {name!r}; {way_out} for the default"
             )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TaskData(Shown):
-    """A task with its data: `neurodeploy.task("har")`.
+    """A task with its dataset, split and encoder: `neurodeploy.task("har")`.
 
     Attributes:
-        task: what is learned.
-        dataset: all labelled samples of the data.
-        split: which of them train, validate and test.
-        encoder: turns them into spikes.
-        notes: one sentence for each thing that was dropped or chosen while reading.
+        task: the task.
+        dataset: all labelled samples.
+        split: indices of the training, validation and test samples.
+        encoder: encodes signals as spikes.
+        notes: sentences on samples that were left out and choices that were made.
 
     Examples:
         >>> task.name, len(task.validation), task.test.spikes.shape, task.config.epochs
@@ -123,26 +123,26 @@ class TaskData(Shown):
 
     @property
     def config(self) -> TrainConfig:
-        """How to train the task's network well, chosen on validation data."""
+        """The task's training configuration, tuned on validation data."""
         return self.task.config
 
     @property
     def train(self) -> Samples:
-        """The samples to learn from, encoded when they are read."""
+        """The training samples, encoded when they are read."""
         return self.samples("train")
 
     @property
     def validation(self) -> Samples:
-        """The samples that choose the best epoch."""
+        """The validation samples, which select the best epoch."""
         return self.samples("validation")
 
     @property
     def test(self) -> Samples:
-        """The samples to report on."""
+        """The test samples."""
         return self.samples("test")
 
     def samples(self, part: str, count: int | None = None) -> Samples:
-        """Return "train", "validation" or "test", or `count` of its samples, spread evenly."""
+        """Return the samples of "train", "validation" or "test", or `count` evenly spaced ones."""
         dataset, encoder, rows = self.dataset, self.encoder, getattr(self.split, part)
         numbers = spread(len(rows), count)
         chosen = rows[numbers]
@@ -160,10 +160,10 @@ class TaskData(Shown):
         )
 
     def take(self, count: int) -> TaskData:
-        """Return the task with at most `count` samples of each part, spread evenly, for a trial.
+        """Return the task with at most `count` evenly spaced samples per part, for a quick trial.
 
         Raises:
-            InputError: when `count` is below 1.
+            InputError: if `count` is below 1.
 
         Examples:
             >>> small = task.take(100)
@@ -177,10 +177,10 @@ class TaskData(Shown):
         return replace(self, split=Split(**few))
 
     def architecture(self, config: TrainConfig) -> Architecture:
-        """Return the network that a configuration describes, for this data.
+        """Return the architecture that a configuration describes for these data.
 
         Raises:
-            InputError: when it does not fit the channels and classes.
+            InputError: if it does not fit the channels and classes.
         """
         return config.architecture(
             channels=self.encoder.channels(len(self.dataset.channel_names)),
@@ -190,12 +190,12 @@ class TaskData(Shown):
         )
 
     def majority_share(self) -> float:
-        """Return the share of the most frequent class among the validation samples."""
+        """Return the fraction of the most frequent class among the validation samples."""
         labels = self.dataset.labels[self.split.validation]
         return float(np.bincount(labels).max() / len(labels))
 
     def describe(self) -> TaskDescription:
-        """Return what a network trained on these samples must store to read new ones."""
+        """Return the description of the task that is stored with a trained network."""
         return TaskDescription(
             name=self.name,
             encoder=self.encoder.as_dict(),
@@ -217,15 +217,15 @@ class TaskData(Shown):
 def load_task(
     task: Task | str, path: str | Path | None = None, *, encoder: str | None = None
 ) -> TaskData:
-    """Read the data of a task; spikes that take long to compute are encoded and cached.
+    """Read the data of a task; the spikes of slow encoders are computed once and cached.
 
     Args:
         task: a task or its name; `python -m neurodeploy.data` lists them.
-        path: folder or file of the data; None for where the task finds them.
-        encoder: name of one of the task's other encoders.
+        path: folder or file of the dataset; None for the default location.
+        encoder: name of an alternative encoder; None for the default.
 
     Raises:
-        InputError: when there is no such task or encoder, or the data are missing or malformed.
+        InputError: if there is no such task or encoder, or the data are missing or malformed.
 
     Examples:
         >>> task = neurodeploy.task("digits")
@@ -248,19 +248,19 @@ def task_from_arrays(
     dt_ms: float | None = None,
     config: TrainConfig | None = None,
 ) -> TaskData:
-    """Return arrays of spikes as data to train on.
+    """Create a task from arrays of spikes.
 
     Args:
         train: spikes, integers (samples, channels, time) of 0 and 1, and labels, integers
             (samples,) from 0.
-        validation: the same, to choose the best epoch by.
-        test: the same, to report on.
+        validation: spikes and labels of the validation samples.
+        test: spikes and labels of the test samples.
         class_names: one name per label; numbers by default.
         dt_ms: milliseconds per time step, or None if a step has no duration.
-        config: how to train; `TrainConfig()` by default.
+        config: training configuration; `TrainConfig()` by default.
 
     Raises:
-        InputError: when shapes disagree, or a part has no sample of some class.
+        InputError: if shapes do not match, or a part has no sample of some class.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -279,9 +279,11 @@ def task_from_arrays(
     labels = np.concatenate([each.targets for each in checked.values()])
     names = tuple(class_names or map(str, range(int(labels.max()) + 1)))
     if labels.max() >= len(names):
-        raise InputError(f"there is a label {labels.max()} for {len(names)} class names; name each")
+        raise InputError(
+            f"there is a label {labels.max()} for {len(names)} class names; give one name per label"
+        )
     if dt_ms is not None and not dt_ms > 0:
-        raise InputError(f"dt_ms is {dt_ms}; give milliseconds over 0, or None")
+        raise InputError(f"dt_ms is {dt_ms}; give milliseconds above 0, or None")
     parts = np.repeat(
         np.array([TRAIN, VALIDATION, TEST], np.uint8), [len(each) for each in checked.values()]
     )
@@ -299,11 +301,11 @@ def task_from_arrays(
 
 
 def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
-    """Return the samples of one part; raise InputError unless spikes and labels fit together."""
+    """Return the samples of one part; raise InputError unless spikes and labels match."""
     try:
         spikes, labels = part
     except (TypeError, ValueError):
-        raise InputError(f"{name} is no pair; give (spikes, labels)") from None
+        raise InputError(f"{name} is not a pair; give (spikes, labels)") from None
     try:
         samples = Samples.of(spikes, labels)
         samples.targets  # noqa: B018  raises where there are none
@@ -311,7 +313,7 @@ def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
         raise InputError(f"{name}: {error}") from None
     found = samples.spikes
     if not found.size or found.min() < 0 or found.max() > 1:
-        raise InputError(f"{name}: the spikes must be 0 or 1, and one at least must be given")
+        raise InputError(f"{name}: give at least one sample, with spikes of 0 or 1")
     return samples
 
 
@@ -335,14 +337,14 @@ def _spike_dataset(
 
 
 def load_like(description: TaskDescription, path: Path | None = None) -> TaskData:
-    """Read the data of the task that a network was trained for, with its own encoder.
+    """Read the data of the task that a network was trained for, with the network's encoder.
 
     Raises:
-        InputError: when the network names no task, or the data are missing or of another kind.
+        InputError: if the network stores no task, or the data are missing or do not fit.
     """
     if not description.name:
         raise InputError(
-            "the network names no task, so there are no samples to run; give some with "
+            "the network stores no task, so there are no samples to run; give some with "
             "--input spikes.npy (see docs/how-to/any-network.md)"
         )
     task = get(description.name)
@@ -370,16 +372,16 @@ def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
     """Return the encoder that a network was trained with, if it fits the dataset.
 
     Args:
-        description: of the task, stored with the network; what it does not know is not compared.
+        description: task description stored with the network; None and () are not compared.
         dataset: the data to run the network on.
 
     Raises:
-        InputError: when no encoder is known, or when class names, time steps or their duration
-            differ from those that the network was trained on.
+        InputError: if the network stores no encoder, or if channels, class names, time steps or
+            their duration differ from the training data.
     """
     if not description.encoder:
         raise InputError(
-            "the network names no encoder; export it again from its checkpoint, or give spikes "
+            "the network stores no encoder; export it again from its checkpoint, or give spikes "
             "with --input"
         )
     encoder = from_dict(description.encoder)
@@ -387,7 +389,7 @@ def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
         encoder.channels(len(dataset.channel_names))
     except InputError as error:
         raise InputError(
-            f"{dataset.source} has other channels than the network was trained on ({error})"
+            f"the channels of {dataset.source} differ from those of the training ({error})"
         ) from None
     pairs = (
         ("class names", description.class_names or dataset.class_names, dataset.class_names),
@@ -397,8 +399,8 @@ def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:
     for what, trained, found in pairs:
         if trained is not None and trained != found:
             raise InputError(
-                f"{dataset.source}: {what} are {_shown(found)} but the network was trained with "
-                f"{_shown(trained)}; give data of the kind it was trained on"
+                f"{dataset.source}: {what} are {_shown(found)}, but the network was trained with "
+                f"{_shown(trained)}; give data like those of the training"
             )
     return encoder
 
