@@ -102,7 +102,7 @@ def test_a_link_in_a_circle_leaves_the_list_whole(
     (data_home / "toy").symlink_to("toy")
     assert f"data that can be read at {data_home}/toy missing" in show()
     assert data.main(["--task", "toy"]) == 2
-    assert "toy cannot be looked up (Too many levels of sym" in capsys.readouterr().err
+    assert "toy cannot be accessed (Too many levels of sym" in capsys.readouterr().err
 
 
 def test_one_task_is_shown_with_its_classes_and_parts(

@@ -274,7 +274,7 @@ def test_the_data_folder_is_in_the_users_cache_unless_it_is_named(
     ("place", "named"),
     [
         ("~nobody-of-that-name/data", "~nobody-of-that-name/data begins with a home folder"),
-        ("long" * 100, r"cannot be looked up \(File name too long\)"),
+        ("long" * 100, r"cannot be accessed \(File name too long\)"),
     ],
 )
 def test_a_data_folder_that_cannot_be_looked_up_is_one_sentence(

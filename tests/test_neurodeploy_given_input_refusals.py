@@ -99,7 +99,7 @@ def header(dtype, shape):
     ("make", "said"),
     [
         (pipe, "input.npy is not a regular file; give the path of a .npy file"),
-        (link_to_itself, "input.npy cannot be looked up (Too many levels of symbolic links); give"),
+        (link_to_itself, "input.npy cannot be accessed (Too many levels of symbolic links); give"),
         (header("|u1", (4, True)), "(4, True)"),
         (header("<U0", (4, 9)), "input.npy holds <U0; the input must be numbers"),
         (lambda: None, "input.npy does not exist; give the path of a .npy file"),
@@ -241,7 +241,7 @@ def test_a_path_that_cannot_be_followed_is_refused_in_one_sentence(dense, capsys
     np.save("input.npy", np.zeros((4, 9), np.uint8))
     code, out, err = run(capsys, "dense.net", "--input", "input.npy", option, name)
     assert (code, out) == (2, "")
-    assert err.startswith(f"error: {name} cannot be looked up (")
+    assert err.startswith(f"error: {name} cannot be accessed (")
     assert err.endswith("; give another path\n")
     assert err.count("\n") == 1
 
