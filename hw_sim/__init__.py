@@ -1,22 +1,22 @@
-"""The integer network at work: run it, place it on neurocores, and estimate what it costs.
+"""Run an integer network, place it on neurocores, and estimate its energy and latency.
 
-backends       the table of simulators and the options of a run
-simulators/    fast, lava and loihi; process runs the last two in child processes
-kernels/       the compiled kernels of fast
-activity       the input of a run, checked; the spikes of every layer; what is counted from them
-memory         how much memory there is, and how many samples fit
-readout        the outputs of a network, and their score
-decisions      after how many steps the predictions hold
-neurobench_metrics   NeuroBench's metrics of a network and a run
-chips/         limits and costs of chips, read from cost files
-blocks         how a layer is cut into blocks, one per neurocore, and what each takes of its budgets
-placement      from layers to neurocores, tiles and chips
-design_rules   why a chip cannot hold a network, and what would take fewer neurocores
-traffic        who sends to which neurocores, and over how many hops
-workload       what every neurocore does in every step
-estimates      energy and latency, from the workload
-estimated      all estimates for one chip; estimated_json: the same as data
-conventional   a network of the same size on conventional hardware
+backends       table of the backends, options of a run
+simulators/    the backends: fast, lava, loihi; process: runs the last two in child processes
+kernels/       compiled kernels of the fast backend
+activity       input checks, spikes of a run, counts of spikes and SynOps
+memory         available memory, and the batch size that fits
+readout        outputs, predictions, accuracy
+decisions      accuracy by number of time steps
+neurobench_metrics   NeuroBench's metrics
+chips/         limits and costs of chips, from cost files
+blocks         partition of a layer into blocks, one per neurocore, and their use of its budgets
+placement      placement of layers on neurocores, tiles and chips
+design_rules   whether a chip can hold a network, and changes that need fewer neurocores
+traffic        messages between neurocores, and their hops
+workload       work of every neurocore in every step
+estimates      energy and latency from the workload
+estimated      all estimates for one chip; estimated_json: their JSON
+conventional   energy of an artificial network of the same size on conventional hardware
 """
 
 from __future__ import annotations

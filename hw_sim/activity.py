@@ -1,6 +1,4 @@
-"""What a run of a network takes and yields: its input, checked; the spikes of every layer; and what
-can be counted from them.
-"""
+"""The input and the activity of a run: spikes, states, and counts of them."""
 
 from __future__ import annotations
 
@@ -18,25 +16,23 @@ from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
 
 def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]:
-    """Return the input as a contiguous array (batch, channels, time).
+    """Check the input and return it as a contiguous array (batch, channels, time).
 
-    Spikes of 0 or 1 become uint8; graded spikes and the values that drive input neurons int32.
+    Binary spikes become uint8; graded spikes and the values of an input layer int32.
 
     Raises:
-        InputError: unless the shape fits the network, the values are whole numbers, and spikes are
-            0 or 1 or graded spikes fit the network's message bits.
+        InputError: when the shape does not fit the network, the values are no integers, binary
+            spikes are not 0 or 1, or graded spikes exceed the network's message bits.
     """
     if values.ndim != 3 or values.shape[1] != network.inputs:
         raise InputError(
             f"the input has shape {values.shape}; the network takes (batch, {network.inputs}, time)"
         )
     if values.dtype.kind not in "bui":
-        raise InputError(
-            f"the input spikes are {values.dtype}; they must be whole numbers in an integer array"
-        )
+        raise InputError(f"the input has dtype {values.dtype}; it must be an array of integers")
     first = network.layers[0]
     if isinstance(first, InputLayer):
-        driven(first, values)
+        scale_input(first, values)
         return np.ascontiguousarray(values, np.int32)
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     if not network.message_bits:
@@ -55,11 +51,11 @@ def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]
     return np.ascontiguousarray(values, np.int32)
 
 
-def driven(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
-    """Return scale * value + offset, what the neurons of an input layer take, int32, same shape.
+def scale_input(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
+    """Return scale * values + offset, the input of the neurons of an input layer, int32.
 
     Raises:
-        InputError: when a result does not fit a bias mantissa, or a delta neuron's state.
+        InputError: when a result exceeds a bias mantissa, or the state of a delta neuron.
     """
     ends = (int(values.min(initial=0)), int(values.max(initial=0)))
     low, high, kind = loihi.BIAS_MIN, loihi.BIAS_MAX, "a bias of 13 bits"
@@ -77,12 +73,12 @@ def driven(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
 
 @dataclass(frozen=True, repr=False)
 class States(Shown):
-    """The state of one layer after every step, int32 arrays (batch, neurons, time).
+    """The states of one layer after every step, int32 arrays (batch, neurons, time).
 
     Attributes:
-        current: u; of delta neurons the scaled input, of sigma-delta and sigma neurons their sum.
-        voltage: v after the reset of neurons that fired; of sigma-delta neurons the residue.
-        weighted: the weighted input of the step; of input neurons 0 or what they take.
+        current: u; the scaled input of delta neurons, the sum of sigma-delta and sigma neurons.
+        voltage: v after the reset; the residue of delta and sigma-delta neurons.
+        weighted: the weighted input of the step; for input layers 0 (CUBA LIF) or the scaled input.
     """
 
     current: NDArray[np.int32]
@@ -92,14 +88,14 @@ class States(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Overflows(Shown):
-    """How often a state of one layer left its width, an entry a sample.
+    """Number of overflows of the states of one layer, per sample.
 
-    SLAYER's do not: a network that overflows does not spike as it was trained. In a layer with
-    dendritic delays, steps that the delay moves past the end of the sample count as well.
+    SLAYER's states do not overflow, so a network that does spikes differently than in training. In
+    a layer with dendritic delays, steps that the delay moves past the end of the sample count, too.
 
     Attributes:
-        wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, int64 (batch,).
-        clips: steps of a neuron in which a state was clipped, such as v, int64 (batch,).
+        wraps: neurons and steps in which a state wrapped, such as u of CUBA LIF, int64 (batch,).
+        clips: neurons and steps in which a state was clipped, such as v, int64 (batch,).
     """
 
     wraps: NDArray[np.int64]
@@ -108,15 +104,15 @@ class Overflows(Shown):
 
 @dataclass(frozen=True)
 class Breakdown:
-    """A power or an energy and its parts, named as Intel's profiler names them.
+    """A power or an energy and its parts, with the names of Intel's profiler.
 
     Attributes:
-        total: dynamic and static together.
-        dynamic: what the network's activity takes.
-        static: what the powered chip takes without it.
-        vdd: of the supply of the neurocores' logic.
-        vdd_m: of the supply of their memory.
-        vdd_io: of the supply of the links.
+        total: sum of dynamic and static.
+        dynamic: due to the activity of the network.
+        static: of the powered chip without activity.
+        vdd: supply of the neurocores' logic.
+        vdd_m: supply of their memory.
+        vdd_io: supply of the links.
     """
 
     total: float
@@ -132,19 +128,19 @@ MEASURED_CAVEATS: Final = (
     "speed; a network that does not wait for the host takes less time and less static energy.",
     "A sample lasts milliseconds, which is short for the chip's power sensors.",
 )
-"""How to read measured values, one sentence each."""
+"""Caveats about measured values, one sentence each."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What Intel's profiler measured on real hardware, means over samples; nothing else fills it.
+    """Measurements of Intel's profiler on real hardware, means over samples.
 
     Attributes:
-        num_samples: how many were measured, each in a run of its own.
+        num_samples: number of samples that were measured, each in its own run.
         power_w: power of a run, in W.
         energy_per_sample_uj: energy of one inference, in µJ.
         time_per_step_us: duration of a time step in µs; None if the power is not positive.
-        caveats: how to read these values, one sentence each.
+        caveats: caveats about these values, one sentence each.
     """
 
     num_samples: int
@@ -156,18 +152,17 @@ class Measured:
 
 @dataclass(frozen=True, repr=False)
 class Activity(Shown):
-    """The spikes of every layer in a run that started from cleared state.
+    """The spikes of every layer in a run from cleared state.
 
     Attributes:
-        inputs: what was sent in, array (batch, channels, time): uint8, 0 or 1, or int32.
-        spikes: one array (batch, neurons, time) a layer: what its neurons emit (Lava's `s_out`),
-            before the delays on their way to the next layer; uint8, 0 or 1, or int32 where the
-            neurons send graded spikes.
-        states: one `States` a layer when asked for, else empty.
-        overflows: one `Overflows` a layer from a backend that counts them (`fast`), else empty.
+        inputs: the input, array (batch, channels, time): uint8, 0 or 1, or int32.
+        spikes: one array (batch, neurons, time) per layer: the spikes that its neurons emit (Lava's
+            `s_out`), before any delays; uint8, 0 or 1, or int32 for graded spikes.
+        states: one `States` per layer if requested, else empty.
+        overflows: one `Overflows` per layer if the backend counts them (`fast`), else empty.
         measured: power, energy and time from real hardware (`loihi2`), else None.
-        last_voltage: v of the last layer after the last step, int32 array (batch, neurons), where
-            the network answers with it, else None.
+        last_voltage: v of the last layer after the last step, int32 array (batch, neurons), if
+            `network.readout` is "voltage", else None.
 
     Examples:
         >>> activity = neurodeploy.simulate(network, spikes)
@@ -185,12 +180,12 @@ class Activity(Shown):
 
 @dataclass(frozen=True, repr=False)
 class LayerCounts(Shown):
-    """What one layer did, counted, an entry a sample.
+    """Counts of one layer, one entry per sample.
 
     Attributes:
-        spikes_in: spikes that arrived, int64 array (batch,).
-        spikes: spikes that the layer's neurons emitted, int64 array (batch,).
-        synops: stored weights added because a spike arrived, int64 array (batch,).
+        spikes_in: spikes that arrived at the layer, int64 array (batch,).
+        spikes: spikes that its neurons emitted, int64 array (batch,).
+        synops: stored weights that were added for arriving spikes, int64 array (batch,).
         neuron_updates: neurons times steps, int64 array (batch,).
     """
 
@@ -203,13 +198,13 @@ class LayerCounts(Shown):
 def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, ...]:
     """Count spikes, SynOps and neuron updates of every layer and sample.
 
-    A layer stores every weight, zeros too (Intel's compiler drops none), so an arriving spike costs
-    as many SynOps as weights it is multiplied with, `models.layers.fan_out`; a recurrent layer's
-    own spikes arrive as well. Spikes of the last step are counted with the sample that sent them.
-    A graded spike is one spike; what drives input neurons is none.
+    Zero weights are stored, too (Intel's compiler drops none), so an arriving spike causes as many
+    SynOps as its sender has synapses, `models.layers.fan_out`. Recurrent spikes arrive at their own
+    layer as well. Spikes of the last step count. A graded spike counts once; the values of an input
+    layer are no spikes.
 
     Returns:
-        One `LayerCounts` a layer, arrays of int64 (batch,).
+        One `LayerCounts` per layer.
     """
     senders = (activity.inputs, *activity.spikes)
     counts = []
@@ -233,9 +228,9 @@ def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, .
 
 
 def _count(spikes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return how many spikes each neuron sent, int64 (batch, neurons)."""
-    sent = spikes if spikes.dtype == np.uint8 else spikes != 0
-    counts: NDArray[np.int64] = sent.sum(2, dtype=np.int64)
+    """Return the number of spikes of each neuron, int64 (batch, neurons)."""
+    fired = spikes if spikes.dtype == np.uint8 else spikes != 0
+    counts: NDArray[np.int64] = fired.sum(2, dtype=np.int64)
     return counts
 
 

@@ -1,11 +1,12 @@
-"""How a layer is cut into blocks, one per neurocore, and what a block takes of its neurocore.
+"""The partition of a layer into blocks, one per neurocore, and their use of a neurocore's budgets.
 
-A vector of neurons is cut into runs of equal length. A layer of images is cut as Intel's compiler
-cuts PilotNet's: into 2^k columns, each with all rows and channels; where a single column does not
-fit, its rows are cut in the same way, then its channels. Blocks at the end of an axis may be
-smaller. A neurocore holds neurons of one layer and all the synapses that reach them.
+A vector of neurons is partitioned into runs of equal length. A layer of images is partitioned the
+way Intel's compiler does it for PilotNet: into blocks of 2^k columns with all rows and channels; if
+a single column does not fit, its rows are partitioned in the same way, then its channels. Blocks at
+the end of an axis may be smaller. A neurocore holds neurons of one layer and all their input
+synapses.
 
-Source of the cut: the table "Per core distribution" that the compiler prints in lava-dl 0.6.0,
+Source: the table "Per core distribution" that the compiler prints in lava-dl 0.6.0,
 tutorials/lava/lib/dl/netx/pilotnet_snn/benchmark.ipynb: blocks of 16, 4, 4, 8, 8 and 16 columns.
 """
 
@@ -41,8 +42,8 @@ class Blocks:
     """The blocks of one layer.
 
     Attributes:
-        shape: of the layer, (neurons,) or (channels, height, width).
-        size: neurons of a whole block along each axis of `shape`.
+        shape: shape of the layer, (neurons,) or (channels, height, width).
+        size: size of a full block along each axis of `shape`.
     """
 
     shape: Shape
@@ -50,21 +51,21 @@ class Blocks:
 
     @property
     def grid(self) -> Shape:
-        """How many blocks lie along each axis."""
+        """Number of blocks along each axis."""
         return tuple(-(-whole // part) for whole, part in zip(self.shape, self.size))
 
     @property
     def count(self) -> int:
-        """How many blocks there are."""
+        """Number of blocks."""
         return math.prod(self.grid)
 
     @property
     def neurons(self) -> int:
-        """Neurons of the largest block, which is the first."""
+        """Number of neurons of the largest block, which is the first."""
         return math.prod(self.size)
 
     def sizes(self) -> list[Shape]:
-        """Return the size along each axis of every block, in the order of `of_neuron`."""
+        """Return the size of every block along each axis, in the order of `of_neuron`."""
         axes = [
             [min(part, whole - start) for start in range(0, whole, part)]
             for whole, part in zip(self.shape, self.size)
@@ -72,18 +73,18 @@ class Blocks:
         return list(product(*axes))
 
     def of_neuron(self) -> NDArray[np.int64]:
-        """Return the block of every neuron, int64 (neurons,)."""
-        places = np.indices(self.shape)
-        parts = [axis // part for axis, part in zip(places, self.size)]
+        """Return the index of the block of every neuron, int64 (neurons,)."""
+        indices = np.indices(self.shape)
+        parts = [axis // part for axis, part in zip(indices, self.size)]
         numbers: NDArray[np.int64] = np.ravel_multi_index(parts, self.grid).reshape(-1)
         return numbers.astype(np.int64)
 
     def smaller(self, excess: float) -> Blocks:
-        """Return the next smaller cut: of images by columns, rows and channels, else into parts.
+        """Return the next finer partition: of images by columns, rows, then channels.
 
         Args:
-            excess: how many times too much the largest block takes of some budget; a vector is cut
-                into so many times more parts, as Intel's compiler does.
+            excess: use of the exceeded budget divided by its limit; the number of parts of a vector
+                grows by this factor, as in Intel's compiler.
         """
         if len(self.shape) == 1:
             parts = min(self.count * max(2, math.ceil(excess)), self.shape[0])
@@ -103,13 +104,12 @@ def whole(layer: Layer) -> Blocks:
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """The blocks that a spike of each sender of a convolution reaches, as a list of pairs.
+    """The blocks that receive a spike of each sender of a convolution, as pairs.
 
     Attributes:
-        sender: of each pair, int64 (pairs,), ascending.
-        block: of each pair, int64 (pairs,).
-        synapses: weights that the block adds for one spike of the sender, int64 (pairs,), 1 or
-            more.
+        sender: sender of each pair, int64 (pairs,), ascending.
+        block: block of each pair, int64 (pairs,).
+        synapses: weights that the block adds for one spike, int64 (pairs,), 1 or more.
     """
 
     sender: NDArray[np.int64]
@@ -118,10 +118,10 @@ class Reach:
 
 
 def reach(layer: ConvLayer, blocks: Blocks) -> Reach:
-    """Return the blocks that each sender of a convolution reaches.
+    """Return the blocks that receive a spike of each sender of a convolution.
 
-    Rows, columns and channels are independent of one another: a spike reaches the blocks that are
-    reached along all three axes, and the weights multiply.
+    Rows, columns and channels are independent: a block receives a spike if it does so along all
+    three axes, and the numbers of weights multiply.
     """
     axes = [axis_reach(layer, blocks, axis) for axis in range(3)]
     pairs = [np.nonzero(counts) for counts in axes]
@@ -137,15 +137,15 @@ def reach(layer: ConvLayer, blocks: Blocks) -> Reach:
 
 
 def axis_reach(layer: ConvLayer, blocks: Blocks, axis: int) -> NDArray[np.int64]:
-    """Return how many weights of each block a sender meets along one axis.
+    """Return the number of weights from each sender to each block along one axis.
 
-    Output row o reads input row o * stride + i * dilation - padding through the kernel's row i, and
-    columns likewise; an input channel meets the output channels of its group.
+    Kernel row i connects input row o * stride + i * dilation - padding to output row o, likewise
+    for columns; an input channel connects to the output channels of its group.
 
     Args:
         layer: a convolution.
-        blocks: into which it is cut.
-        axis: 0 channels, 1 rows, 2 columns.
+        blocks: its partition.
+        axis: 0 for channels, 1 for rows, 2 for columns.
 
     Returns:
         int64 array (input channels, rows or columns; blocks along the axis).
@@ -168,12 +168,12 @@ def axis_reach(layer: ConvLayer, blocks: Blocks, axis: int) -> NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Readers:
-    """What takes a layer's spikes beside the layer itself.
+    """The receivers of a layer's spikes, apart from the layer itself.
 
     Attributes:
-        neurocores: the most that one spike goes to; where they convolve, that the spikes of all
-            channels of one place go to.
-        convolve: whether they convolve, so that a spike carries its channel.
+        neurocores: largest number of neurocores that one spike is sent to; for a convolution, that
+            the spikes of all channels of a pixel are sent to.
+        convolve: whether they are a convolution, for which a spike carries its channel.
     """
 
     neurocores: int
@@ -181,9 +181,9 @@ class Readers:
 
 
 def readers_of(layer: Layer, blocks: Blocks) -> Readers:
-    """Return `layer` as what takes the spikes of the layer before it.
+    """Return `layer` as the receiver of the spikes of the previous layer.
 
-    Spikes of one channel may not reach the blocks of every group, those of all channels do.
+    The spikes of one channel may not reach the blocks of every group; those of all channels do.
     """
     if not isinstance(layer, ConvLayer):
         return Readers(blocks.count, convolve=False)
@@ -192,10 +192,10 @@ def readers_of(layer: Layer, blocks: Blocks) -> Readers:
 
 
 def input_axons(layer: Layer, blocks: Blocks) -> int:
-    """Return the input axons that a neurocore of `layer` needs at most: one a sender.
+    """Return the maximum of input axons of a neurocore of `layer`: one per sender.
 
-    A spike of an image carries its channel, so that a convolution needs one a place of the input
-    that its block sees.
+    A spike of an image carries its channel, so a convolution needs one per pixel of the input of a
+    block.
     """
     if isinstance(layer, InputLayer):
         return 0
@@ -208,7 +208,7 @@ def input_axons(layer: Layer, blocks: Blocks) -> int:
 
 
 def receivers(layer: Layer, blocks: Blocks) -> int:
-    """Return the most neurocores of `layer` that one spike goes to: all but in a convolution."""
+    """Return the largest number of neurocores of `layer` that receive one spike."""
     if not isinstance(layer, ConvLayer):
         return blocks.count
     reached = ((axis_reach(layer, blocks, axis) > 0).sum(1).max() for axis in range(3))
@@ -216,17 +216,17 @@ def receivers(layer: Layer, blocks: Blocks) -> int:
 
 
 def output_axons(layer: Layer, blocks: Blocks, readers: Readers, chip: Chip) -> int:
-    """Return the output axons of a neurocore of `layer` at most.
+    """Return the maximum of output axons of a neurocore of `layer`.
 
-    One a neuron and neurocore that its spike goes to, a recurrent layer's own among them. A spike
-    to a convolution carries its channel: all channels of a place of the image share one axon, which
-    takes more entries than another.
+    One per neuron and receiving neurocore, including those of a recurrent layer itself. A spike to
+    a convolution carries its channel: all channels of a pixel share one axon, which takes more
+    entries.
 
     Source: nengo-loihi, `split_blocks.split_axon` and `block.Axon.axon_slots`.
     """
     if readers.convolve:
-        places = math.prod(blocks.size[1:] if len(blocks.size) == 3 else blocks.size)
-        return places * readers.neurocores * chip.limit("population_axon_entries")
+        pixels = math.prod(blocks.size[1:] if len(blocks.size) == 3 else blocks.size)
+        return pixels * readers.neurocores * chip.limit("population_axon_entries")
     own = receivers(layer, blocks) if isinstance(layer, RecurrentLayer) else 0
     return blocks.neurons * (readers.neurocores + own)
 
@@ -236,12 +236,12 @@ Signs: TypeAlias = Literal["mixed", "excitatory", "inhibitory"]
 
 @dataclass(frozen=True)
 class WeightFormat:
-    """How a chip stores the weights of one layer.
+    """The format of the stored weights of one layer.
 
     Attributes:
-        signs: "mixed" spends one bit on the sign; the others share one sign.
-        bits: bits of a mantissa, sign included; more than the chip's limit where none suffices.
-        exponent: power of two that the chip multiplies mantissas by.
+        signs: "mixed" has a sign bit; in the others all weights have one sign.
+        bits: bits of a mantissa, sign included; above the chip's limit if no format is wide enough.
+        exponent: power of two that mantissas are multiplied by.
     """
 
     signs: Signs
@@ -254,8 +254,8 @@ class SynapseFormat:
     """The bits of one synapse of a layer.
 
     Attributes:
-        weight: bits of its weight.
-        delay: bits of its delay: those of the layer's longest.
+        weight: bits of the weight.
+        delay: bits of the longest delay of the layer.
     """
 
     weight: int
@@ -264,12 +264,12 @@ class SynapseFormat:
 
 @dataclass(frozen=True)
 class BudgetUse:
-    """What one neurocore of a layer uses of one budget.
+    """The use of one budget by the fullest neurocore of a layer.
 
     Attributes:
-        name: of the budget, in words.
-        used: by the fullest neurocore of the layer, in `unit`.
-        limit: what a neurocore has.
+        name: name of the budget.
+        used: used amount, in `unit`.
+        limit: limit of a neurocore, in `unit`.
         unit: what is counted.
     """
 
@@ -280,12 +280,12 @@ class BudgetUse:
 
     @property
     def fits(self) -> bool:
-        """Whether the budget suffices."""
+        """Whether the use is within the limit."""
         return self.used <= self.limit
 
     @property
     def utilization(self) -> float:
-        """The share of the budget that is used, above 1 where it does not suffice."""
+        """Use divided by the limit; above 1 if it does not fit."""
         return self.used / self.limit if self.limit else float(self.used > 0)
 
 
@@ -293,8 +293,8 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
     """Return the narrowest format that holds every weight of `layer`.
 
     weight = mantissa * 2^shift with shift = 8 - bits + exponent, and 1 more with mixed signs.
-    Mixed mantissas are -2^(bits - 1)..2^(bits - 1) - 1, the others 0..2^bits - 1 of one sign. Bits
-    past the small widths are the chip's largest width, which is all there is above them.
+    Mixed mantissas are -2^(bits - 1)..2^(bits - 1) - 1, the others 0..2^bits - 1 of one sign. Above
+    `weight_bits_small_max` a chip has only its largest width.
 
     Source: nengo-loihi, `block.SynapseConfig.shift_bits` and `discretize.discretize_weights`.
     """
@@ -303,7 +303,7 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
     high = max(int(each.max()) for each in weights)
     signs: Signs = "mixed" if low < 0 < high else "inhibitory" if low < 0 else "excitatory"
     together = functools.reduce(or_, (int(np.bitwise_or.reduce(w, axis=None)) for w in weights))
-    shift = max((together & -together).bit_length() - 1, 0)  # zeros that end every weight
+    shift = max((together & -together).bit_length() - 1, 0)  # trailing zeros of all weights
     low, high = low >> shift, high >> shift
     if signs == "mixed":
         bits = 1 + max((-low - 1).bit_length(), high.bit_length())
@@ -317,24 +317,24 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
 
 
 def synapse_format(layer: Layer, chip: Chip) -> SynapseFormat:
-    """Return the bits of a synapse; a delay of any kind is stored with each, as Lava does it."""
+    """Return the bits of a synapse; delays of any kind are stored per synapse, as in Lava."""
     return SynapseFormat(weight_format(layer, chip).bits, max_delay(layer).bit_length())
 
 
 def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Chip) -> int:
-    """Return the bits of synaptic memory that the largest block and its inputs take.
+    """Return the bits of synaptic memory of the largest block.
 
-    Every sender has one list of synapses in the neurocore, in pieces of a most length where the
-    chip has one, and a piece of n takes n * (weight bits + delay bits) and a header, rounded up to
-    whole words. Dense lists carry no index and networks that do not learn no tag. Zero weights take
-    room as well. A recurrent layer's own neurons are senders too. A convolution shares its kernel:
-    one list a kernel weight of an input channel, to the block's output channels of its group.
+    Every sender has one list of synapses in the neurocore, split at the chip's maximum length. A
+    list of n synapses takes n * (weight bits + delay bits) and a header, rounded up to whole words.
+    Dense lists store no index, and networks that do not learn no tag. Zero weights are stored. The
+    neurons of a recurrent layer are senders, too. A convolution shares its kernel: one list per
+    kernel weight of an input channel, to the block's output channels of its group.
 
     Args:
-        layer: whose neurons.
-        blocks: into which it is cut.
-        each: what one synapse takes.
-        chip: whose memory.
+        layer: the layer.
+        blocks: its partition.
+        each: bits of one synapse.
+        chip: the chip.
 
     Source: nengo-loihi, `block.SynapseConfig.bits_per_axon`.
     """
@@ -348,7 +348,7 @@ def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Ch
 
 
 def _list_bits(synapses: int, bits: int, chip: Chip) -> int:
-    """Return the bits of one list of synapses of so many bits each."""
+    """Return the bits of one list of synapses with `bits` bits each."""
     length = chip.limit("synapse_list_length") if "synapse_list_length" in chip.limits else synapses
     word, header = chip.limit("synapse_list_word"), chip.limit("synapse_list_header")
     full, rest = divmod(synapses, length)
@@ -357,9 +357,9 @@ def _list_bits(synapses: int, bits: int, chip: Chip) -> int:
 
 
 def _lists(layer: Layer, blocks: Blocks) -> list[list[tuple[int, int]]]:
-    """Return the lists of each block that differs in them, as (lists, synapses of one).
+    """Return the lists of every kind of block, as (number of lists, synapses of one).
 
-    A block of a convolution may hold channels of several groups, each with lists of its own.
+    A block of a convolution may hold channels of several groups, each with its own lists.
     """
     if not isinstance(layer, ConvLayer):
         own = layer.neurons if isinstance(layer, RecurrentLayer) else 0
@@ -372,9 +372,9 @@ def _lists(layer: Layer, blocks: Blocks) -> list[list[tuple[int, int]]]:
 
 
 def decay_settings(layer: Layer, blocks: Blocks) -> int:
-    """Return the most different pairs of decays in one block.
+    """Return the largest number of different pairs of decays in one block.
 
-    It is 0 where the layer has one pair for all: every neurocore holds that.
+    It is 0 if the layer has a single pair, which every neurocore can hold.
     """
     neuron = layer.neuron
     if (
@@ -390,14 +390,14 @@ def decay_settings(layer: Layer, blocks: Blocks) -> int:
 
 @dataclass(frozen=True)
 class Cut:
-    """A layer cut into blocks, as its budgets see it.
+    """A partitioned layer, as far as budgets depend on it.
 
     Attributes:
-        layer: that is cut.
-        blocks: into which.
-        readers: what takes its spikes.
-        each: what one synapse takes.
-        chip: whose budgets.
+        layer: the layer.
+        blocks: its partition.
+        readers: the receivers of its spikes.
+        each: bits of one synapse.
+        chip: the chip.
     """
 
     layer: Layer
@@ -432,13 +432,13 @@ BUDGETS: Final[dict[str, tuple[str, str, Use]]] = {
         lambda cut: decay_settings(cut.layer, cut.blocks),
     ),
 }
-"""By the row of its limit, each budget's name, unit, and what a cut uses of it."""
+"""Limit of the chip -> name, unit and use of the budget."""
 
 
 def budgets_of(cut: Cut) -> tuple[BudgetUse, ...]:
-    """Return what the largest block uses of each budget that it uses at all.
+    """Return the use of each budget by the largest block.
 
-    A budget for which the chip has no limit is left out.
+    Budgets without a limit of the chip, and unused ones, are omitted.
     """
     uses = (
         BudgetUse(name, use(cut), cut.chip.limit(row), unit)

@@ -1,8 +1,8 @@
-"""Steps to decision: how many time steps a network must run until its predictions hold.
+"""Predictions after every time step, and the number of steps after which they are reliable.
 
-The prediction after t steps is read from the last layer as `network.readout` says: spikes counted
-over these steps, the value sent in the last of them, or the voltage after it. After all steps it is
-the prediction of `hw_sim.readout`.
+The prediction after t steps is read from the last layer by `network.readout`: from the spike counts
+of these steps, or from the graded spikes or the voltages of step t. After all steps it is the
+prediction of `hw_sim.readout`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import QuantizedNetwork
 
 TOLERANCE: Final = 0.01
-"""How far below its last value the accuracy may be: one percentage point."""
+"""Tolerated difference of the accuracy from that after all steps: one percentage point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,31 +51,31 @@ class Decisions:
 
 
 def propagation_steps(network: QuantizedNetwork) -> int:
-    """Return the fewest steps from the input through all layers: one per layer.
+    """Return the number of steps from the input to the spikes of the last layer: one per layer.
 
-    An input layer spikes in the step of its input, and takes none.
+    An input layer spikes in the step of its input, so it does not count.
     """
     return sum(not isinstance(layer, InputLayer) for layer in network.layers)
 
 
 def steps_to_prediction(network: QuantizedNetwork) -> int:
-    """Return the fewest steps after which a prediction can depend on the input.
+    """Return the smallest number of steps after which a prediction can depend on the input.
 
-    What the input sends in the first step reaches the last layer `propagation_steps` steps later;
-    its voltage, its spike and the value that it sends all belong to that step.
+    An input spike of the first step reaches the last layer `propagation_steps` steps later and
+    affects its voltages and spikes in that step.
     """
     return propagation_steps(network) + 1
 
 
 class DecisionMeter:
-    """Counts correct predictions after every step, batch by batch."""
+    """Count correct predictions after every step, batch by batch."""
 
     def __init__(self, network: QuantizedNetwork, labels: NDArray[np.integer] | None) -> None:
-        """Count for a network.
+        """Create a meter for a network.
 
         Args:
             network: the network that runs.
-            labels: the correct class of all samples that will be added, (samples,), or None.
+            labels: the correct classes of all samples that will be added, (samples,), or None.
         """
         self._network = network
         self._labels = labels
@@ -85,7 +85,7 @@ class DecisionMeter:
         self._stable = 0
 
     def add(self, activity: Activity) -> None:
-        """Count the predictions of the next samples, all of as many steps as those before.
+        """Count the predictions of the next samples, which have the same number of steps.
 
         Raises:
             InputError: when there are more samples than labels.
@@ -108,9 +108,9 @@ class DecisionMeter:
         self._stable += int((last_change + 1).sum())
 
     def result(self) -> Decisions | None:
-        """Return the predictions after every step; None without samples.
+        """Return the predictions after every step.
 
-        Also None for a network with one output, whose prediction is always the same.
+        None without samples, and for a network with one output, whose prediction is constant.
         """
         if not self._samples:
             return None
@@ -128,7 +128,7 @@ class DecisionMeter:
 
 
 def predictions_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
-    """Return the prediction after every step: the largest output, the first of equals.
+    """Return the prediction after every step: the largest output, the first if several are equal.
 
     Returns:
         int64 array (batch, time), 0..outputs - 1.
@@ -162,7 +162,7 @@ def _outputs_by_step(network: QuantizedNetwork, activity: Activity) -> NDArray[A
 
 
 def _earliest(counted: NDArray[np.integer], samples: int) -> int:
-    """Return the fewest steps from which on the counts stay close to the last; see `Decisions`."""
-    allowed = int(TOLERANCE * samples + 1e-9)  # 1e-9 undoes rounding
+    """Return the first step from which on the counts stay within the tolerance of the last."""
+    allowed = int(TOLERANCE * samples + 1e-9)  # 1e-9: against rounding errors of the product
     short = np.flatnonzero(counted < counted[-1] - allowed)
     return int(short[-1]) + 2 if len(short) else 1

@@ -1,10 +1,10 @@
-"""Where a network goes: how many neurocores each layer takes and why, on which tiles and chips.
+"""Place a network on neurocores, tiles and chips.
 
-A layer is cut into blocks, one a neurocore, until every budget of a neurocore fits. Layers are cut
-from the last to the first, since a layer needs output axons to the neurocores of the next that it
-reaches. Neurocores of the first layer come first. They fill tiles, tiles fill the mesh of a chip
-row by row, and chips fill a square row by row: n chips stand in rows of ceil(sqrt(n)). A message
-goes on from the mesh of one chip to that of the next.
+A layer is partitioned into blocks, one per neurocore, until it fits every budget of a neurocore.
+Layers are partitioned from the last to the first, since a layer needs output axons to the
+neurocores of the next. Neurocores are numbered from the first layer on; they fill tiles, tiles fill
+the mesh of a chip row by row, and chips fill a square row by row: n chips form rows of
+ceil(sqrt(n)). The meshes of neighboring chips connect.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from neurodeploy.models.network import QuantizedNetwork, check_network
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The places of neurocores, one entry each, int64 arrays (neurocores,).
+    """The positions of neurocores, int64 arrays (neurocores,).
 
     Attributes:
-        chip: number of the chip.
-        tile: number of the tile on its chip.
-        x: column of the tile, counted on over chips that stand side by side.
-        y: row of the tile, counted on over chips that stand below one another.
+        chip: index of the chip.
+        tile: index of the tile on its chip.
+        x: column of the tile in the mesh of all chips.
+        y: row of the tile in the mesh of all chips.
     """
 
     chip: NDArray[np.int64]
@@ -66,16 +66,16 @@ class Places:
         return int(self.tile.max()) + 1
 
     def at(self, which: NDArray[np.int64] | slice) -> Places:
-        """Return the places of some of the neurocores."""
+        """Return the positions of some of the neurocores."""
         return Places(self.chip[which], self.tile[which], self.x[which], self.y[which])
 
 
 def places_of(neurocores: int, chip: Chip) -> Places:
-    """Return where so many neurocores lie, by their numbers from 0.
+    """Return the positions of neurocores.
 
     Args:
-        neurocores: 1 or more.
-        chip: of one kind, as many as it takes.
+        neurocores: number of neurocores, 1 or more.
+        chip: the kind of chips; as many as needed.
     """
     of_chip, on_chip = np.divmod(np.arange(neurocores), chip.limit("cores_per_chip"))
     tile = on_chip // chip.limit("cores_per_tile")
@@ -90,14 +90,14 @@ class LayerPlacement:
     """The neurocores of one layer.
 
     Attributes:
-        blocks: how the layer is cut, a block a neurocore.
-        first: number of its first neurocore, from 0; the others follow.
-        receivers: the most of them that one arriving spike goes to.
-        readers: what its own spikes go to.
-        weights: how they are stored.
-        budgets: what the fullest one uses; "neurons" is always among them.
-        bound_by: name of the budget that asked for the last cut; of the one that is used to the
-            largest fraction in a layer that is not cut.
+        blocks: partition of the layer, one block per neurocore.
+        first: index of its first neurocore; the others follow.
+        receivers: largest number of its neurocores that one arriving spike is sent to.
+        readers: the receivers of its own spikes.
+        weights: format of the stored weights.
+        budgets: use of each budget by the fullest neurocore; "neurons" is always among them.
+        bound_by: name of the budget that caused the last partition step; in a layer on one
+            neurocore, of the budget that is used to the largest fraction.
     """
 
     blocks: Blocks
@@ -110,37 +110,37 @@ class LayerPlacement:
 
     @property
     def neurons(self) -> int:
-        """Neurons of the layer."""
+        """Number of neurons of the layer."""
         return int(np.prod(self.blocks.shape))
 
     @property
     def neurocores(self) -> int:
-        """How many neurocores the layer takes."""
+        """Number of neurocores."""
         return self.blocks.count
 
     @property
     def neurons_per_core(self) -> int:
-        """Neurons of the fullest neurocore."""
+        """Number of neurons on the fullest neurocore."""
         return self.blocks.neurons
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """Numbers of its neurocores, int64 (neurocores,)."""
+        """Indices of its neurocores, int64 (neurocores,)."""
         return np.arange(self.first, self.first + self.neurocores)
 
     @property
     def slice(self) -> slice:
-        """Its neurocores among all."""
+        """Slice of its neurocores among all."""
         return slice(self.first, self.first + self.neurocores)
 
     @property
     def binding(self) -> BudgetUse:
-        """What the fullest neurocore uses of the budget that decides how many there are."""
+        """Use of the budget that determines the number of neurocores."""
         return next(budget for budget in self.budgets if budget.name == self.bound_by)
 
     @property
     def fullest(self) -> BudgetUse:
-        """What it uses of the budget that is used to the largest fraction."""
+        """Use of the budget that is used to the largest fraction."""
         return fullest(self.budgets)
 
 
@@ -149,11 +149,11 @@ class Core:
     """One neurocore in use.
 
     Attributes:
-        number: of the neurocore, from 0.
-        layer: whose neurons it holds, from 0.
-        neurons: how many.
-        chip: number of its chip.
-        tile: number of its tile on the chip.
+        number: index of the neurocore.
+        layer: index of its layer.
+        neurons: number of neurons.
+        chip: index of its chip.
+        tile: index of its tile on the chip.
         x: column of the tile on its chip.
         y: row of the tile on its chip.
         budget: name of the budget that is used to the largest fraction.
@@ -176,9 +176,9 @@ class Placement(Shown):
     """The neurocores of a network on chips of one kind.
 
     Attributes:
-        chip: of which kind.
-        network: what is placed.
-        layers: one entry a layer.
+        chip: the kind of chip.
+        network: the network.
+        layers: one entry per layer.
 
     Examples:
         >>> placement = neurodeploy.place(network, "loihi1")
@@ -205,7 +205,7 @@ class Placement(Shown):
 
     @cached_property
     def places(self) -> Places:
-        """Where they lie."""
+        """Positions of the neurocores."""
         return places_of(self.neurocores, self.chip)
 
     @property
@@ -219,7 +219,7 @@ class Placement(Shown):
         return self.places.tiles
 
     def cores(self) -> Iterator[Core]:
-        """Yield every neurocore in use, by number."""
+        """Yield every neurocore in use, in order."""
         width = self.chip.limit("tiles_east_west")
         for index, placed in enumerate(self.layers):
             fill = _fill(self.network.layers[index], placed, self.chip)
@@ -239,12 +239,12 @@ class Placement(Shown):
 
 
 def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
-    """Return where `network` goes on chips of this kind.
+    """Place a network on chips of one kind, as many as needed.
 
-    Nothing is refused here: `design_rules.check` says whether the placement can be.
+    No network is refused; `design_rules.check` finds what does not fit.
 
     Args:
-        network: to place.
+        network: the network.
         chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
 
     Raises:
@@ -260,7 +260,7 @@ def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
     if not isinstance(chip, Chip):
         raise InputError(f"the chip is {chip!r}; give the name of one, or a Chip")
     layers: list[LayerPlacement] = []
-    readers = Readers(1, convolve=False)  # what reads the last layer's spikes is one place
+    readers = Readers(1, convolve=False)  # the host
     for layer in reversed(network.layers):
         layers.append(place_layer(layer, readers, chip))
         readers = readers_of(layer, layers[-1].blocks)
@@ -274,24 +274,24 @@ def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
 def place_layer(
     layer: Layer, readers: Readers, chip: Chip, each: SynapseFormat | None = None
 ) -> LayerPlacement:
-    """Return the neurocores of one layer, its first numbered 0.
+    """Return the neurocores of one layer, from index 0.
 
-    It is cut for budgets that a cut lessens. What stays too much, such as the input axons of one
-    neuron of a dense layer, `design_rules.check` tells.
+    The layer is partitioned for budgets of which smaller blocks use less. Others that it exceeds,
+    such as the input axons of one neuron of a dense layer, are found by `design_rules.check`.
 
     Args:
-        layer: what is placed.
-        readers: what takes its spikes.
-        chip: on which.
-        each: what one synapse takes; by default what the layer's weights and delays need.
+        layer: the layer.
+        readers: the receivers of its spikes.
+        chip: the chip.
+        each: bits of one synapse; by default those that the layer's weights and delays need.
     """
     cut = Cut(layer, whole(layer), readers, each or synapse_format(layer, chip), chip)
     budgets = budgets_of(cut)
     binding = fullest(budgets)
     if not all(budget.fits for budget in budgets):
         least = {budget.name: budget.used for budget in budgets_of(_finest(cut))}
-        while asking := tuple(b for b in budgets if not b.fits and b.used > least.get(b.name, 0)):
-            binding = fullest(asking)
+        while exceeded := tuple(b for b in budgets if not b.fits and b.used > least.get(b.name, 0)):
+            binding = fullest(exceeded)
             cut = replace(cut, blocks=cut.blocks.smaller(binding.utilization))
             budgets = budgets_of(cut)
     return LayerPlacement(
@@ -306,21 +306,21 @@ def place_layer(
 
 
 def _finest(cut: Cut) -> Cut:
-    """Return the layer cut into single neurons."""
+    """Return the layer partitioned into single neurons."""
     shape = cut.blocks.shape
     return replace(cut, blocks=Blocks(shape, (1,) * len(shape)))
 
 
 def fullest(budgets: tuple[BudgetUse, ...]) -> BudgetUse:
-    """Return the budget of which the largest fraction is used."""
+    """Return the budget that is used to the largest fraction."""
     return max(budgets, key=lambda budget: budget.utilization)
 
 
 def _fill(layer: Layer, placed: LayerPlacement, chip: Chip) -> dict[Shape, BudgetUse]:
-    """Return, for each size of block that the layer has, the budget it uses most of.
+    """Return the fullest budget for each size of block in the layer.
 
-    A smaller block at the end of an axis takes what one of its size takes at most, anywhere in the
-    layer, and never more than a whole one.
+    The use of a smaller block at the end of an axis is an upper bound: that of any block of its
+    size, and never more than that of a full one.
     """
     each = synapse_format(layer, chip)
     most = {budget.name: budget.used for budget in placed.budgets}

@@ -1,4 +1,4 @@
-"""The outputs of a network, the classes that they predict, and how often these are correct."""
+"""The outputs of a network, its predictions, and their accuracy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from neurodeploy.models.network import QuantizedNetwork, Readout
 
 
 def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
-    """Return the outputs of every sample; the largest is the prediction.
+    """Return the outputs of every sample; the index of the largest is the prediction.
 
-    They are read as `network.readout` says: spikes counted, the voltage after the last step, or
-    the value sent last. Neurons of one output (lava-dl's average) are added up.
+    Depending on `network.readout` they are spike counts, voltages after the last step, or graded
+    spikes of the last step. Outputs of several neurons (lava-dl's average) are sums over these.
 
     Returns:
         int64 array (batch, outputs).
@@ -34,7 +34,7 @@ def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """The outputs of the first samples of a run, and the classes that they predict.
+    """The outputs and predictions of the first samples of a run.
 
     Attributes:
         read_from: Source of the outputs: "spikes", "voltage" or "values" (graded spikes).
@@ -57,7 +57,7 @@ class Predictions:
     label_names: list[str] | None
 
 
-HOW: dict[Readout, str] = {
+READOUTS: dict[Readout, str] = {
     "spikes": "the spikes of the last layer, counted",
     "voltage": (
         "v of the last layer after the last step, since it has no neurons of its own and "
@@ -65,34 +65,37 @@ HOW: dict[Readout, str] = {
     ),
     "values": "what the neurons of the last layer sent in the last step",
 }
-"""How outputs are read, by `network.readout`."""
+"""Descriptions of `network.readout`."""
 
 
 def first_predictions(
     network: QuantizedNetwork,
-    found: NDArray[np.int64],
-    numbers: NDArray[np.int64],
+    outputs: NDArray[np.int64],
+    indices: NDArray[np.int64],
     *,
     labels: NDArray[np.int64] | None = None,
 ) -> Predictions:
-    """Return the predictions of some samples.
+    """Return the outputs and predictions of samples.
 
     Args:
-        network: that ran.
-        found: the outputs of the samples, as `outputs` returns them.
-        numbers: index of each sample in the data, int64 (samples,).
-        labels: the correct class of each, int64 (samples,), or None.
+        network: the network that ran.
+        outputs: the outputs of the samples; see the function `outputs`.
+        indices: index of each sample in the data, int64 (samples,).
+        labels: the correct class of each sample, int64 (samples,), or None.
     """
-    how, group, names = HOW[network.readout], network.neurons_per_output, network.task.class_names
+    description, names = READOUTS[network.readout], network.task.class_names
+    group = network.neurons_per_output
     if group > 1:
-        how += f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
-    predicted = predict(found).tolist()
+        description += (
+            f"; each output is the mean of {group} consecutive neurons (lava-dl's average)"
+        )
+    predicted = predict(outputs).tolist()
     known = None if labels is None else labels.tolist()
     return Predictions(
         read_from=network.readout,
-        description=how,
-        sample_indices=numbers.tolist(),
-        outputs=(found if group == 1 else found / group).tolist(),
+        description=description,
+        sample_indices=indices.tolist(),
+        outputs=(outputs if group == 1 else outputs / group).tolist(),
         predicted=predicted,
         predicted_names=[names[each] for each in predicted] if names else None,
         labels=known,
@@ -121,10 +124,10 @@ class Score:
 
 
 def predict(output_spikes: ArrayLike) -> NDArray[np.int64]:
-    """Return the class whose neuron spiked most, the first of equals.
+    """Return the class of the largest output, the first if several are equal.
 
     Args:
-        output_spikes: spikes of each output neuron, integers (samples, classes).
+        output_spikes: outputs, such as spike counts, integers (samples, classes).
 
     Returns:
         int64 array (samples,).
@@ -137,11 +140,11 @@ def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
     """Compare the predictions with the labels.
 
     Args:
-        output_spikes: spikes of each output neuron in a sample, integers (samples, classes).
+        output_spikes: outputs, such as spike counts, integers (samples, classes).
         labels: integers (samples,), 0..classes - 1.
 
     Raises:
-        InputError: when shapes or labels do not fit, or there is no sample.
+        InputError: when the shapes or the labels do not fit, or there is no sample.
     """
     spikes, truth = np.asarray(output_spikes), np.asarray(labels)
     _check(spikes, truth)
@@ -156,16 +159,16 @@ def score(output_spikes: ArrayLike, labels: ArrayLike) -> Score:
 
 
 def confusion_matrix(
-    labels: NDArray[np.integer], given: NDArray[np.integer], *, classes: int
+    labels: NDArray[np.integer], predicted: NDArray[np.integer], *, classes: int
 ) -> NDArray[np.int64]:
     """Return the number of samples by label (row) and prediction (column).
 
     Args:
         labels: integers (samples,), 0..classes - 1.
-        given: the predictions, integers (samples,), 0..classes - 1.
-        classes: how many there are.
+        predicted: the predictions, integers (samples,), 0..classes - 1.
+        classes: number of classes.
     """
-    cells = np.bincount(labels.astype(np.int64) * classes + given, minlength=classes**2)
+    cells = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2)
     matrix = cells.reshape(classes, classes).astype(np.int64)
     matrix.setflags(write=False)
     return matrix
@@ -174,8 +177,8 @@ def confusion_matrix(
 def macro_f1(confusion: NDArray[np.int64]) -> float:
     """Return the mean F1 of the classes; see `Score.macro_f1`."""
     occurrences = confusion.sum(axis=0) + confusion.sum(axis=1)
-    right = confusion.diagonal()[occurrences > 0]
-    return float((2 * right / occurrences[occurrences > 0]).mean())
+    correct = confusion.diagonal()[occurrences > 0]
+    return float((2 * correct / occurrences[occurrences > 0]).mean())
 
 
 def _check(spikes: NDArray[np.integer], labels: NDArray[np.integer]) -> None:
@@ -185,7 +188,7 @@ def _check(spikes: NDArray[np.integer], labels: NDArray[np.integer]) -> None:
             "(samples, classes) and (samples,)"
         )
     if not len(labels):
-        raise InputError("there is no sample to score; give one at least")
+        raise InputError("there is no sample to score; give at least one")
     classes = spikes.shape[1]
     for extreme in (labels.min(), labels.max()):
         if not 0 <= extreme < classes:

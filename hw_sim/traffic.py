@@ -1,7 +1,7 @@
-"""The messages of a placed network: who sends to which neurocores, and how far messages go.
+"""The messages of a placed network: senders, receiving neurocores, and hops.
 
-A message is a spike on its way to one neurocore. Layer 0 listens to the host; what the host reads
-the last layer sends. The host is taken to sit at the first tile of the first chip.
+A message is a spike that is sent to one neurocore. The host sends the input to layer 0 and receives
+the spikes of the last layer. It is assumed to be connected to the first tile of the first chip.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from neurodeploy.models.layers import ConvLayer, InputLayer, Layer
 
 @dataclass(frozen=True)
 class Traffic:
-    """Messages, each a spike on its way to one neurocore, and the ways they take, for one sample.
+    """Numbers of messages and of their hops.
 
     Attributes:
-        messages: all of them.
+        messages: number of messages, each a spike to one neurocore.
         east_west: hops from tile to tile along rows.
         north_south: hops along columns.
         between_chips: messages to another chip.
@@ -53,17 +53,17 @@ class Traffic:
 NO_TRAFFIC = Traffic(0.0, 0.0, 0.0, 0.0)
 
 
-def traffic(messages: NDArray[np.float64], sender: Places, reader: Places) -> Traffic:
-    """Return the ways of messages that go east-west, then north-south, as the mesh routes them.
+def traffic(messages: NDArray[np.float64], sender: Places, receiver: Places) -> Traffic:
+    """Return the traffic of messages, routed over the mesh first east-west, then north-south.
 
     Args:
-        messages: from each sender (row) to each reader (column), float (senders, readers).
+        messages: messages from each sender to each receiver, float (senders, receivers).
         sender: places of the senders.
-        reader: places of the readers.
+        receiver: places of the receivers.
     """
-    across = np.abs(sender.x[:, None] - reader.x)
-    along = np.abs(sender.y[:, None] - reader.y)
-    other = sender.chip[:, None] != reader.chip
+    across = np.abs(sender.x[:, None] - receiver.x)
+    along = np.abs(sender.y[:, None] - receiver.y)
+    other = sender.chip[:, None] != receiver.chip
     return Traffic(
         float(messages.sum()),
         float((messages * across).sum()),
@@ -72,10 +72,12 @@ def traffic(messages: NDArray[np.float64], sender: Places, reader: Places) -> Tr
     )
 
 
-def longest_route(messages: NDArray[np.float64], sender: Places, reader: Places) -> tuple[int, int]:
-    """Return the hops (east-west, north-south) of the longest way that any message takes."""
-    across = np.abs(sender.x[:, None] - reader.x)
-    along = np.abs(sender.y[:, None] - reader.y)
+def longest_route(
+    messages: NDArray[np.float64], sender: Places, receiver: Places
+) -> tuple[int, int]:
+    """Return the hops (east-west, north-south) of the longest route of any message."""
+    across = np.abs(sender.x[:, None] - receiver.x)
+    along = np.abs(sender.y[:, None] - receiver.y)
     hops = np.where(messages > 0, across + along, -1)
     where = np.unravel_index(int(hops.argmax()), hops.shape)
     return (int(across[where]), int(along[where])) if hops[where] > 0 else (0, 0)
@@ -83,15 +85,15 @@ def longest_route(messages: NDArray[np.float64], sender: Places, reader: Places)
 
 @dataclass(frozen=True, eq=False)
 class Counters:
-    """Which counters a spike of each sender counts up, as pairs of sender and counter.
+    """The counters that a spike of each sender increments, as pairs of sender and counter.
 
     Attributes:
-        start: where the pairs of each sender begin, int64 (senders + 1,).
-        counter: of each pair, int64 (pairs,).
-        synapses: of each pair, what one spike adds to the counter's synapses, int32 (pairs,).
-        count: how many counters there are.
-        sending: the first so many are one for each neurocore that sends, the rest for what it
-            reaches.
+        start: index of the first pair of each sender, int64 (senders + 1,).
+        counter: counter of each pair, int64 (pairs,).
+        synapses: synapses that one spike adds to the counter of each pair, int32 (pairs,).
+        count: number of counters.
+        sending: number of counters of sending neurocores, which come first; the others count the
+            spikes that arrive.
     """
 
     start: NDArray[np.int64]
@@ -102,23 +104,23 @@ class Counters:
 
 
 def counters(placement: Placement, index: int) -> Counters:
-    """Return what is to be counted of what layer `index` - 1 sends, of the input for 0.
+    """Return the counters of the spikes of layer `index` - 1, or of the input for 0.
 
-    First come counters of the neurocores that send, then those of what a spike reaches: each
-    neurocore of layer `index` if that is a convolution, one for all of them if it is dense, and
-    none if it is an input layer, whose neurons values drive.
+    The first counters are those of the sending neurocores. Then come those of the receiving ones:
+    one for each neurocore of layer `index` if it is a convolution, one for all of them if it is
+    dense, and none if it is an input layer, which receives values.
 
-    Example: three neurons on two neurocores, 0 and 1 on A and 2 on B, send to a convolution on two
-    neurocores, C that reads neurons 0 and 1, and D that reads 1 and 2, each with 2 weights for one
-    spike. Counters 0 and 1 are A's and B's spikes, 2 and 3 what arrives at C and D:
+    Example: three neurons, 0 and 1 on neurocore A and 2 on B, send to a convolution on two
+    neurocores, C with synapses from neurons 0 and 1, and D from 1 and 2, with 2 weights for each
+    spike. Counters 0 and 1 count the spikes of A and B, 2 and 3 those that arrive at C and D:
 
         neuron     0     1        2
         counter    0 2   0 2 3    1 3       start = 0, 2, 5, 7
         synapses   1 2   1 2 2    1 2
 
     Args:
-        placement: of the network.
-        index: of the layer that reads, or the number of layers for the host.
+        placement: placement of the network.
+        index: index of the receiving layer, or the number of layers for the host.
     """
     layers = placement.network.layers
     senders = layers[0].inputs if index == 0 else layers[index - 1].neurons
@@ -140,9 +142,10 @@ def counters(placement: Placement, index: int) -> Counters:
 
 
 def parts_of(layer: Layer, placed: LayerPlacement) -> int:
-    """Return in how many parts a layer's neurocores are counted: those that a spike reaches alike.
+    """Return the number of counters for the spikes that arrive at a layer.
 
-    Each neurocore of a convolution is one, all of a dense layer are one together.
+    One per neurocore for a convolution; one in all for a dense layer, since all its neurocores
+    receive the same spikes.
     """
     if isinstance(layer, InputLayer):
         return 0
@@ -150,10 +153,13 @@ def parts_of(layer: Layer, placed: LayerPlacement) -> int:
 
 
 def reached_by(layer: Layer, placed: LayerPlacement, senders: int) -> NDArray[np.int64]:
-    """Return what each sender reaches of a layer, as rows sender, part and synapses, (3, pairs).
+    """Return the pairs of senders and counters of a layer, as rows sender, counter and synapses.
 
-    Parts are those of `parts_of`, from 0. The one part of a dense layer has one synapse here: how
-    many there are follows from the neurons, of which neurocores may hold different numbers.
+    The counters are those of `parts_of`, from 0. For a dense layer the synapses are 1: their number
+    is that of the neurons, in which its neurocores differ.
+
+    Returns:
+        int64 array (3, pairs).
     """
     if isinstance(layer, InputLayer):
         return np.zeros((3, 0), np.int64)
@@ -165,19 +171,16 @@ def reached_by(layer: Layer, placed: LayerPlacement, senders: int) -> NDArray[np
 
 
 Flow: TypeAlias = tuple[NDArray[Any], Places, Places]
-"""Messages from each tile (row) to each (column), float, and the places of both."""
+"""Messages, float (sending tiles, receiving tiles), and the places of both."""
 
 
 def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
-    """Return the messages from the tiles that send to those of layer `index`.
+    """Return the messages from the sending tiles to those of layer `index`.
 
     Args:
-        placement: of the network.
-        index: of the layer that reads, or the number of layers for the host.
+        placement: placement of the network.
+        index: index of the receiving layer, or the number of layers for the host.
         sent: spikes of each sender, int64 (senders,).
-
-    Returns:
-        Messages, float (senders' tiles, readers' tiles), and the places of both.
     """
     layers = placement.network.layers
     host = placement.places.at(slice(1))
@@ -188,27 +191,28 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
     if index == len(layers):
         return np.bincount(source, sent.astype(float), len(sender.x))[:, None], sender, host
     placed = placement.layers[index]
-    core, reader = tiles_of(placement, index)
+    core, receiver = tiles_of(placement, index)
     if not isinstance(layers[index], ConvLayer):
-        driven = isinstance(layers[index], InputLayer)  # by values, which are no messages
-        return _to_all(source, sent * (not driven), core), sender, reader
+        if isinstance(layers[index], InputLayer):  # it receives values, which are no messages
+            sent = np.zeros_like(sent)
+        return _to_all(source, sent, core), sender, receiver
     who, part, _ = reached_by(layers[index], placed, len(sent))
-    pair = source[who] * len(reader.x) + core[part]
-    flat = np.bincount(pair, sent[who].astype(float), len(sender.x) * len(reader.x))
-    return flat.reshape(len(sender.x), len(reader.x)), sender, reader
+    pair = source[who] * len(receiver.x) + core[part]
+    flat = np.bincount(pair, sent[who].astype(float), len(sender.x) * len(receiver.x))
+    return flat.reshape(len(sender.x), len(receiver.x)), sender, receiver
 
 
 def own_messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
-    """Return the messages of a recurrent layer to its own neurocores, like `messages`."""
+    """Return the messages of a recurrent layer to its own neurocores; see `messages`."""
     placed = placement.layers[index]
     core, places = tiles_of(placement, index)
     return _to_all(core[placed.blocks.of_neuron()], sent, core), places, places
 
 
 def tiles_of(placement: Placement, index: int) -> tuple[NDArray[np.int64], Places]:
-    """Return which of a layer's tiles each of its neurocores is on, and where these tiles are.
+    """Return the tile of each neurocore of a layer, as an index into the places of its tiles.
 
-    Neurocores of a tile are equally far from all others: ways need no finer account.
+    Routes depend on tiles only.
     """
     places = placement.places.at(placement.layers[index].slice)
     number = places.chip * places.tiles + places.tile
@@ -219,6 +223,6 @@ def tiles_of(placement: Placement, index: int) -> tuple[NDArray[np.int64], Place
 def _to_all(
     source: NDArray[np.int64], sent: NDArray[np.int64], core: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """Return the messages of spikes that each go to every neurocore, by tiles."""
+    """Return the messages between tiles of spikes that go to every neurocore."""
     each = np.bincount(source, sent.astype(float))
     return np.outer(each, np.bincount(core))

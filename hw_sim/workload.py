@@ -1,7 +1,7 @@
-"""The work of every neurocore of a placed network, step by step.
+"""The work of every neurocore of a placed network in every time step.
 
-All neurocores work at once and meet at a barrier after every step, so the time of a step is that of
-its busiest neurocore.
+All neurocores work in parallel and synchronize at a barrier after every step, so the time of a step
+is that of its busiest neurocore.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Peak:
     """The longest step of a run.
 
     Attributes:
-        seconds: of its busiest neurocore, each end by itself.
-        sample: in which sample, from 0.
-        step: in which time step, from 0.
-        neurocore: which one, from 0.
+        seconds: time of its busiest neurocore, each bound by itself.
+        sample: index of the sample.
+        step: index of the time step.
+        neurocore: index of the busiest neurocore.
         synops: SynOps of that neurocore in that step.
     """
 
@@ -51,11 +51,11 @@ class Peak:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Spikes, or values that drive input neurons, that pass between the host and the chip.
+    """Numbers of spikes (or of values of an input layer) between the host and the chip.
 
     Attributes:
-        per_sample: in the mean sample.
-        peak_step: the most in one step of any sample.
+        per_sample: number in the mean sample.
+        peak_step: largest number in one step of any sample.
     """
 
     per_sample: float
@@ -64,11 +64,11 @@ class Exchange:
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """The work of the neurocores, of the mean sample. Spikes count in the step that sends them.
+    """The work of the neurocores in the mean sample. Spikes count in the step that sends them.
 
     Attributes:
-        placement: the neurocores.
-        num_samples: how many samples were measured.
+        placement: placement of the network.
+        num_samples: number of samples.
         num_steps: time steps of each sample.
         busiest_s: seconds per step of the busiest neurocore of each step, the mean over steps.
         busiest_by_step_s: the same (value) for each step, float (steps,).
@@ -79,11 +79,11 @@ class Workload:
         core_spikes: spikes that each neurocore sends, float (neurocores,).
         synops: SynOps of each layer and step, float (layers, steps).
         spikes: spikes of each layer and step, float (layers, steps).
-        messages: messages that arrive at neurocores and host in each step, float (steps,).
+        messages: messages to neurocores and host in each step, float (steps,).
         traffic: all messages and their hops.
         longest_route: hops (east-west, north-south) of the longest route of a message.
-        injected: from the host.
-        read: by the host; spikes only, see `voltages_read`.
+        injected: spikes or values that the host sends.
+        read: spikes that the host reads; see also `voltages_read`.
     """
 
     placement: Placement
@@ -106,13 +106,13 @@ class Workload:
 
     @property
     def voltages_read(self) -> int:
-        """Neurons of which the host reads v after the last step, where outputs never fire."""
+        """Voltages that the host reads after the last step, from outputs that never fire."""
         network = self.placement.network
         return network.layers[-1].neurons if network.readout == "voltage" else 0
 
     @property
     def busiest_core(self) -> int:
-        """The neurocore that takes longest in the mean step."""
+        """Index of the neurocore that takes longest in the mean step."""
         return int(self.core_s.argmax())
 
 
@@ -124,9 +124,9 @@ class Work:
     """The work of neurocores in each step of some samples, arrays (batch, neurocores, time).
 
     Attributes:
-        synops: weights that they add, int64.
+        synops: SynOps, int64.
         messages: spikes that arrive, int32.
-        spikes: spikes that their neurons send, int32.
+        spikes: spikes that are sent, int32.
     """
 
     synops: NDArray[np.int64]
@@ -137,8 +137,9 @@ class Work:
 def core_seconds(placement: Placement, work: Work) -> dict[str, NDArray[np.float64]]:
     """Return the seconds of neurocores in each step, float (batch, neurocores, time), for `ENDS`.
 
-    SynOps * synop + messages * message + spikes * spike + neurons * quiet update, where a spike
-    costs its generation and what the update of a spiking neuron costs more than a quiet one.
+    seconds = SynOps * synop + messages * message + spikes * spike + neurons * update, where the
+    time of a spike is that of its generation, and that of the update of a spiking neuron minus that
+    of another.
     """
     chip = placement.chip
     neurons = neurons_of(placement).astype(np.float64)[:, None]
@@ -161,15 +162,15 @@ def core_seconds(placement: Placement, work: Work) -> dict[str, NDArray[np.float
 def neuron_updates(updates: float, spikes: float, *, chip: Chip, what: str) -> Estimate:
     """Return the joules or seconds of `updates` neuron updates, of which `spikes` end in a spike.
 
-    A neuron at rest is updated for less than an active one, and which ones are at rest is not
-    counted. Low: only those that spike are active, and one at rest takes no more than they do,
-    spikes * active + (updates - spikes) * inactive. Value and high: all are active,
-    updates * active, as KerasSpiking counts. What generates a spike is not among it.
+    The update of an inactive neuron costs less than that of an active one, but inactive neurons are
+    not counted. Low: only spiking neurons are active,
+    spikes * active + (updates - spikes) * inactive. Value and high: all neurons are active,
+    updates * active, as in KerasSpiking. The generation of spikes is not included.
 
     Args:
         updates: neurons times steps.
-        spikes: as many at most.
-        chip: on which.
+        spikes: number of spikes, `updates` at most.
+        chip: the chip.
         what: "energy" or "time".
     """
     active = chip.cost(f"neuron_update_active_{what}")
@@ -179,17 +180,17 @@ def neuron_updates(updates: float, spikes: float, *, chip: Chip, what: str) -> E
 
 
 def neurons_of(placement: Placement) -> NDArray[np.int64]:
-    """Return the neurons of every neurocore, int64 (neurocores,)."""
+    """Return the number of neurons of every neurocore, int64 (neurocores,)."""
     sizes = [math.prod(size) for placed in placement.layers for size in placed.blocks.sizes()]
     return np.array(sizes, np.int64)
 
 
 def operation(layer: Layer, chip: Chip, what: str) -> Estimate:
-    """Return the joules or seconds of one SynOp of a layer; convolutions may have a row of theirs.
+    """Return the joules or seconds of one SynOp of a layer; convolutions may have their own row.
 
     Args:
-        layer: whose SynOp.
-        chip: on which.
+        layer: the layer.
+        chip: the chip.
         what: "energy" or "time".
     """
     row = f"convolution_operation_{what}"
@@ -207,16 +208,14 @@ def count_messages(
     summed: NDArray[np.int64],
     by_sender: NDArray[np.int64],
 ) -> None:
-    """Add to the three outputs what the samples hold; any value but 0 is one spike.
+    """Add the spikes of samples to three outputs; any value but 0 is one spike.
 
     Args:
-        spikes: what the senders sent, array (batch, time, senders).
-        start: where the pairs of each sender begin, int64 (senders + 1,).
-        counter: of each pair of sender and counter, int64 (pairs,).
-        synapses: of each pair, int32 (pairs,).
-        counts: spikes that each counter counts, int32 (batch, time, counters).
-        summed: the same, each times its synapses, int64 (batch, time, counters).
-        by_sender: spikes of each sender, int64 (senders,).
+        spikes: spikes of the senders, array (batch, time, senders).
+        start, counter, synapses: see `traffic.Counters`.
+        counts: output, spikes of each counter, int32 (batch, time, counters).
+        summed: output, the same times synapses, int64 (batch, time, counters).
+        by_sender: output, spikes of each sender, int64 (senders,).
     """
     batch, time, senders = spikes.shape
     for sample in range(batch):
@@ -233,11 +232,11 @@ def count_messages(
 _count_messages = compile_kernel(count_messages)
 
 VALUES_AT_ONCE: Final = 1 << 22
-"""Neurocores times samples times steps that are worked on at once, to keep memory flat."""
+"""Neurocores * samples * steps that are processed at once, to limit memory."""
 
 
 class Meter:
-    """Adds up the work of the neurocores of one placement, batch by batch."""
+    """Sum the work of the neurocores of a placement, batch by batch."""
 
     def __init__(self, placement: Placement) -> None:
         self._placement = placement
@@ -250,14 +249,13 @@ class Meter:
         self._core_s = np.zeros(placement.neurocores)
         self._longest = dict.fromkeys(ENDS, 0.0)
         self._peak = (0, 0, 0, 0)
-        self._exchanged = {"injected": (0, 0), "read": (0, 0)}  # in all, and the most in a step
+        self._exchanged = {"injected": (0, 0), "read": (0, 0)}  # total, largest in one step
 
     def add(self, activity: Activity) -> None:
         """Add the next samples.
 
         Raises:
-            InputError: when they are of another network, or have another number of steps than those
-                before.
+            InputError: when their network or their number of steps differs.
         """
         _check_sizes(activity, self._placement)
         samples, _, steps = activity.inputs.shape
@@ -284,10 +282,10 @@ class Meter:
             self._num_samples += len(sent[0])
 
     def result(self) -> Workload:
-        """Return what was measured.
+        """Return the work of all samples.
 
         Raises:
-            InputError: when nothing was.
+            InputError: when there are none.
         """
         if not self._num_samples:
             raise InputError("no sample was measured; run one at least")
@@ -319,7 +317,7 @@ class Meter:
         )
 
     def _work(self, sent: list[NDArray[Any]]) -> Work:
-        """Return the work that the spikes of the host and of every layer make."""
+        """Return the work due to the spikes of the host and of every layer."""
         batch, _, steps = sent[0].shape
         shape = batch, self._placement.neurocores, steps
         work = Work(np.zeros(shape, np.int64), *np.zeros((2, *shape), np.int32))
@@ -333,7 +331,7 @@ class Meter:
         return work
 
     def _count(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return what each counter counts, int32 (batch, counters, steps), and synapses, int64."""
+        """Return the counts and the summed synapses, int32 and int64 (batch, counters, steps)."""
         of, by_step = self._counters[index], spikes.transpose(0, 2, 1)
         shape = *by_step.shape[:2], of.count
         counts, synapses = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
@@ -343,7 +341,7 @@ class Meter:
         return counts.transpose(0, 2, 1), synapses.transpose(0, 2, 1)
 
     def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
-        """Add what a layer sends, and what that makes for the layer itself if it is recurrent."""
+        """Add the spikes that a layer sends, and the work of its recurrent synapses."""
         cores = self._placement.layers[index].slice
         work.spikes[:, cores] = counts
         if isinstance(self._placement.network.layers[index], RecurrentLayer):
@@ -354,14 +352,14 @@ class Meter:
     def _receive(
         self, work: Work, index: int, counts: NDArray[np.int32], synapses: NDArray[np.int64]
     ) -> None:
-        """Add what reaches a layer: all neurons of a dense one, some synapses of a convolution."""
+        """Add the messages and SynOps of the spikes that arrive at a layer."""
         cores = self._placement.layers[index].slice
         convolves = isinstance(self._placement.network.layers[index], ConvLayer)
         work.messages[:, cores] += counts
         work.synops[:, cores] += synapses if convolves else counts * self._neurons[cores]
 
     def _add_work(self, work: Work, since: int) -> None:
-        """Add the work of steps from `since` on."""
+        """Add the work of the steps from `since` on."""
         seconds = core_seconds(self._placement, work)
         now = slice(since, since + work.synops.shape[2])
         for end in ENDS:
@@ -386,8 +384,10 @@ class Meter:
         self._exchange("read", read)
 
     def _injected(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Return what the host sends in each step, (batch, steps): spikes, or the changes of values
-        that drive input neurons."""
+        """Return the number of spikes that the host sends in each step, (batch, steps).
+
+        For an input layer, the number of values that differ from the previous step.
+        """
         if isinstance(self._placement.network.layers[0], InputLayer):
             before = np.concatenate([np.zeros_like(values[:, :, :1]), values[:, :, :-1]], axis=2)
             values = values != before
@@ -411,14 +411,14 @@ class Meter:
 
 
 def _check_sizes(activity: Activity, placement: Placement) -> None:
-    """Raise InputError for the activity of a network of other sizes than the one placed."""
+    """Raise InputError if the activity and the placement are of networks of different sizes."""
     layers = placement.network.layers
     ran = [array.shape[1] for array in (activity.inputs, *activity.spikes)]
     placed = [layers[0].inputs, *(layer.neurons for layer in layers)]
     if ran != placed:
         one, other = ("-".join(map(str, sizes)) for sizes in (ran, placed))
         raise InputError(
-            f"the activity is of a network {one} and the network placed is {other}; give the "
+            f"the activity is of a network {one} and the placed network is {other}; give the "
             "network that ran"
         )
 
@@ -427,8 +427,8 @@ def measure(activity: Activity, placement: Placement) -> Workload:
     """Return the work of the neurocores in one run.
 
     Args:
-        activity: of the network that is placed, one sample or more.
-        placement: of that network.
+        activity: activity of the network, one sample or more.
+        placement: placement of the same network.
     """
     meter = Meter(placement)
     meter.add(activity)

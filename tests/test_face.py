@@ -187,7 +187,7 @@ MISTAKES = {
         lambda net: nd.estimate(
             net, nd.simulate(nd.QuantizedNetwork([nd.DenseLayer([[1, 2]], NEURON)]), [[[1], [0]]])
         ),
-        "2-1 and the network placed is 4-3-2",
+        "2-1 and the placed network is 4-3-2",
     ),
     "no chip": (lambda net: nd.place(net, None), "the chip is None"),
     "no chips": (lambda net: nd.evaluate(net, SPIKES, chips=None), "the chips are None"),

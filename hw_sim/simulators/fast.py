@@ -1,4 +1,4 @@
-"""The fast backend: event-driven integer simulation, bit-exact with Lava.
+"""The fast backend: event-scale_input integer simulation, bit-exact with Lava.
 
 Layers run one after the other, each over all samples and time steps, samples in parallel. A dense
 layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), any other in two: one adds up the
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, driven
+from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, scale_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import dense_cuba, neurons, spike_buffer, synapses
 from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limit_threads, num_threads
@@ -126,7 +126,7 @@ def _received(
     """Return what the neurons of a layer receive in each step, int32 (B, T, N), unpadded; add how
     many sums of a convolution leave 32 bits to `lost`, int64 (B,)."""
     if isinstance(layer, InputLayer):
-        return driven(layer, arriving[:, :, : layer.neurons])
+        return scale_input(layer, arriving[:, :, : layer.neurons])
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
     if isinstance(layer, ConvLayer):

@@ -19,7 +19,7 @@ import numpy as np
 
 from neurodeploy.export import lava_graph, netx
 from neurodeploy.export.lava_graph import LavaLayer
-from neurodeploy.hw_sim.activity import driven
+from neurodeploy.hw_sim.activity import scale_input
 from neurodeploy.hw_sim.simulators.process import Watch, work
 from neurodeploy.models import lava_compat
 from neurodeploy.models.lava_compat import to_lava
@@ -308,7 +308,7 @@ def connect_input(
     """Connect the input, (channels, time), to the first layer; return a process of the graph."""
     first = network.layers[0]
     if isinstance(first, InputLayer):
-        stream = driven(first, stream)
+        stream = scale_input(first, stream)
     stream = to_lava(stream.astype(np.int32), first.input_shape)
     if isinstance(first, InputLayer) and isinstance(first.neuron, CubaLif):
         np.save(job / "drive.npy", stream)
