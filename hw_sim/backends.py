@@ -1,6 +1,6 @@
-"""The table of backends: ways to run a network, with one signature.
+"""The table of backends, which run networks and share one signature.
 
-A simulator is imported when it is first used, so that help texts start fast.
+A backend is imported on first use, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:  # numba and Lava take long to import
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run; a backend ignores options that it does not have.
+    """Options of a run; a backend ignores those that it does not support.
 
     Attributes:
-        states: also return u and v of every layer, where the backend can read them.
-        threads: processor cores to use (`fast`); all of them by default.
-        time_limit_s: seconds until a run in another process is ended (`lava`, `loihi2`).
-        progress: called with the time steps done and their total (`lava`, `loihi2`).
+        states: also return u and v of every layer (`fast`, `lava`).
+        threads: number of threads (`fast`); one per core by default.
+        time_limit_s: seconds after which a run is terminated (`lava`, `loihi2`).
+        progress: called with the completed time steps and their total (`lava`, `loihi2`).
     """
 
     states: bool = False
@@ -50,20 +50,20 @@ class Run(Protocol):
     def __call__(
         self, network: QuantizedNetwork, spikes: NDArray[Any], options: RunOptions = ...
     ) -> Activity:
-        """Return what the network did with its input (batch, channels, time)."""
+        """Return the activity for an input (batch, channels, time)."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """One entry of the table.
+    """A backend.
 
     Attributes:
         name: value of the option `--backend`.
         description: one line, for help texts.
-        batch: most samples per call, or None for as many as memory allows.
+        batch: maximum batch size, or None if only memory limits it.
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
-        memory: estimates the memory of a run, from the network and the time steps of a sample.
-        timed: whether it runs in a process of its own, which a time limit can end.
+        memory: estimates the memory of a run from the network and the time steps per sample.
+        timed: whether it runs in a child process and supports a time limit.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The estimates for one kind of chip, from its cost file and the counted activity."""
+"""All estimates for one kind of chip, from its cost file and the activity of a network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MILLI: Final = 1e3
 
 
 def tiles_of(placement: Placement, layer: LayerPlacement) -> tuple[int, int]:
-    """Return the numbers of tiles and chips that hold the neurocores of a layer."""
+    """Return the number of tiles and of chips with neurocores of a layer."""
     places = placement.places
     chips, tiles = places.chip[layer.slice], places.tile[layer.slice]
     return len(np.unique(np.stack([chips, tiles]), axis=1).T), len(np.unique(chips))
@@ -44,12 +44,12 @@ class Decision:
     """Time and energy until the earliest step at which the predictions hold.
 
     Attributes:
-        num_steps: steps until then.
+        num_steps: number of steps until then.
         latency_s: seconds at full speed.
-        energy: of the mean sample until then, at full speed.
-        real_time_s: seconds at the rate of the sensor, or of the chip if slower; None if no sensor
-            rate is known.
-        real_time_energy: of the mean sample until then at that rate.
+        energy: energy of the mean sample until then, at full speed.
+        real_time_s: seconds at the rate of the sensor, or of the chip if slower; None if the rate
+            is unknown.
+        real_time_energy: energy of the mean sample until then at that rate.
     """
 
     num_steps: int
@@ -65,7 +65,7 @@ class Power:
 
     Attributes:
         static: static power of the chips.
-        dynamic: energy of the network's events over time.
+        dynamic: dynamic energy over time.
     """
 
     static: Estimate
@@ -82,16 +82,16 @@ class Estimated(Shown):
     """Placement, energy and latency of a network on one kind of chip.
 
     Attributes:
-        workload: what the neurocores do.
+        workload: work of the neurocores.
         problems: why the largest system of these chips cannot hold the network, one sentence each.
-            If there are any, all else holds for a system that could.
-        advice: what would reduce the number of neurocores, if one chip is not enough.
-        latency: at full speed.
-        energy: of the mean sample at full speed.
-        energies: the same with each constant set of the cost file alone.
-        decision: until the earliest step at which the predictions hold, if known.
-        real_time: at the rate of the sensor, if known.
-        real_time_energy: of the mean sample at that rate.
+            The other values are then those of a hypothetical larger system.
+        advice: changes that reduce the number of neurocores, if one chip is not enough.
+        latency: latency at full speed.
+        energy: energy of the mean sample at full speed.
+        energies: the same for each constant set of the cost file.
+        decision: time and energy until the predictions hold, if known.
+        real_time: latency at the rate of the sensor, if known.
+        real_time_energy: energy of the mean sample at that rate.
     """
 
     workload: Workload
@@ -106,7 +106,7 @@ class Estimated(Shown):
 
     @property
     def placement(self) -> Placement:
-        """The neurocores."""
+        """Placement of the network."""
         return self.workload.placement
 
     @property
@@ -122,7 +122,7 @@ class Estimated(Shown):
         return self._power(self.real_time_energy, self.real_time.sample_s)
 
     def __repr__(self) -> str:
-        """Return neurocores, energy and latency in a line, or why the network does not fit."""
+        """Return neurocores, energy and latency in one line, or the first problem."""
         title = self.placement.chip.title
         if self.problems:
             return f"{title}: does not fit, {self.problems[0]}"
@@ -147,7 +147,7 @@ class Estimated(Shown):
 
 
 def power(energy: Energy, duration_s: Estimate) -> Estimate:
-    """Return the dynamic power in watts: the energy of a sample's events over its time."""
+    """Return the dynamic power in watts: the dynamic energy of a sample over its duration."""
     return energy.dynamic * duration_s.inverse()
 
 
@@ -182,12 +182,12 @@ def estimated(
     """Return the estimates for the mean sample.
 
     Args:
-        workload: what the neurocores of one kind of chip did.
-        dt_ms: milliseconds of one time step of the sensor, if there is one.
+        workload: work of the neurocores.
+        dt_ms: milliseconds per time step of the sensor, if there is one.
         decisions: the predictions after every step, if known.
 
     Raises:
-        InputError: when `dt_ms` is not above 0.
+        InputError: unless `dt_ms` is positive.
     """
     placement = workload.placement
     latency = sample_latency(workload)
@@ -200,7 +200,7 @@ def estimated(
         latency=latency,
         energy=sample_energy(workload, duration_s=latency.sample_s),
         energies=by_constants(workload, latency.sample_s),
-        decision=None if steps is None else decide(workload, latency, steps=steps, pace=rate),
+        decision=None if steps is None else decide(workload, latency, steps=steps, rate=rate),
         real_time=rate,
         real_time_energy=None
         if rate is None
@@ -209,16 +209,18 @@ def estimated(
 
 
 def decide(
-    workload: Workload, latency: Latency, *, steps: int, pace: RealTime | None = None
+    workload: Workload, latency: Latency, *, steps: int, rate: RealTime | None = None
 ) -> Decision:
     """Return time and energy of the first `steps` steps of the mean sample.
 
-    They are at full speed and, with `pace`, at the rate of the sensor.
+    They are those at full speed and, with `rate`, at the rate of the sensor.
     """
     duration = first_steps_s(workload, latency, steps)
-    made = Decision(steps, duration, sample_energy(workload, duration_s=duration, steps=steps))
-    if pace is None:
-        return made
-    waited = largest([duration, exactly(pace.dt_s * steps, "s")])
-    energy = sample_energy(workload, duration_s=waited, steps=steps)
-    return replace(made, real_time_s=waited, real_time_energy=energy)
+    full_speed = Decision(
+        steps, duration, sample_energy(workload, duration_s=duration, steps=steps)
+    )
+    if rate is None:
+        return full_speed
+    real_time_s = largest([duration, exactly(rate.dt_s * steps, "s")])
+    energy = sample_energy(workload, duration_s=real_time_s, steps=steps)
+    return replace(full_speed, real_time_s=real_time_s, real_time_energy=energy)

@@ -1,7 +1,6 @@
-"""The estimates for one kind of chip as the JSON report holds them: units in the keys, rounded.
+"""The JSON of the estimates for one kind of chip: units in the keys, rounded values.
 
-`chip_object` builds this part of the report. Estimates are rounded to four
-significant digits; counted values are exact.
+Estimates are rounded to four significant digits; counted values are exact.
 """
 
 from __future__ import annotations
@@ -14,14 +13,13 @@ from neurodeploy.hw_sim import estimates
 from neurodeploy.hw_sim import placement as placing
 from neurodeploy.hw_sim.blocks import BudgetUse
 from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.estimated import MICRO, MILLI
 from neurodeploy.hw_sim.workload import Workload
 
 DIGITS: Final = 4
-"""Significant digits of an estimate; its band is far wider."""
+"""Significant digits of estimates; their bounds are far wider apart."""
 NEUROCORES_LISTED: Final = 2048
-"""The largest number of neurocores that are listed one by one."""
-MICRO: Final = 1e6
-MILLI: Final = 1e3
+"""Maximum number of neurocores that are listed one by one."""
 
 ENERGY_PARTS: Final = (
     "synaptic", "neuron", "within_tiles", "over_hops", "dynamic", "static", "total",
@@ -365,6 +363,7 @@ class Estimated:
 
 
 def chip_object(found: estimating.Estimated) -> Estimated:
+    """Return the JSON object of the estimates for one kind of chip."""
     chip = found.placement.chip
     return Estimated(
         title=chip.title,
@@ -386,7 +385,7 @@ def chip_object(found: estimating.Estimated) -> Estimated:
 
 
 def _placement(placement: placing.Placement) -> Placement:
-    few = placement.neurocores <= NEUROCORES_LISTED
+    listed = placement.neurocores <= NEUROCORES_LISTED
     return Placement(
         neurocores=placement.neurocores,
         neurocores_per_chip=placement.chip.limit("cores_per_chip"),
@@ -394,7 +393,7 @@ def _placement(placement: placing.Placement) -> Placement:
         chips=placement.chips,
         max_chips=placement.chip.limit("chips_max"),
         layers=tuple(_placed(index, placement) for index in range(len(placement.layers))),
-        neurocore_list=tuple(map(_neurocore, placement.cores())) if few else None,
+        neurocore_list=tuple(map(_neurocore, placement.cores())) if listed else None,
     )
 
 
@@ -426,14 +425,14 @@ def _neurocore(core: placing.Core) -> Neurocore:
 
 
 def _load(workload: Workload) -> Load:
-    peak, ways = workload.peak, workload.traffic
+    peak, traffic = workload.peak, workload.traffic
     return Load(
         peak=from_attributes(peak, Peak, busy_us=band(peak.seconds, MICRO)),
         mean_busy_us=band(workload.busiest_s, MICRO),
-        messages_per_sample=ways.messages,
-        hops_east_west_per_sample=ways.east_west,
-        hops_north_south_per_sample=ways.north_south,
-        messages_between_chips_per_sample=ways.between_chips,
+        messages_per_sample=traffic.messages,
+        hops_east_west_per_sample=traffic.east_west,
+        hops_north_south_per_sample=traffic.north_south,
+        messages_between_chips_per_sample=traffic.between_chips,
         longest_route_hops=sum(workload.longest_route),
         input_spikes_per_sample=workload.injected.per_sample,
         peak_input_spikes_per_step=workload.injected.peak_step,
@@ -481,14 +480,14 @@ def _decision(found: estimating.Decision) -> Decision:
 
 
 def _real_time(found: estimating.Estimated) -> RealTime | None:
-    pace, energy, power = found.real_time, found.real_time_energy, found.real_time_power
-    if pace is None or energy is None or power is None:
+    rate, energy, power = found.real_time, found.real_time_energy, found.real_time_power
+    if rate is None or energy is None or power is None:
         return None
     return RealTime(
-        dt_ms=float(f"{pace.dt_s * MILLI:.12g}"),
-        keeps_up=pace.keeps_up,
-        headroom=band(pace.headroom),
-        latency_ms=band(pace.sample_s, MILLI),
+        dt_ms=float(f"{rate.dt_s * MILLI:.12g}"),
+        keeps_up=rate.keeps_up,
+        headroom=band(rate.headroom),
+        latency_ms=band(rate.sample_s, MILLI),
         energy_per_sample_uj=_energy(energy),
         power_mw=_power(power),
     )
@@ -511,18 +510,18 @@ def _power(power: estimating.Power) -> Power:
 
 
 def band(estimate: Estimate, factor: float = 1.0) -> Band:
-    """Return an estimate times `factor`, rounded."""
+    """Return the bounds of an estimate times `factor`, rounded."""
     ends = (estimate.low, estimate.value, estimate.high)
     low, value, high = (rounded(end * factor) for end in ends)
     return Band(low=low, value=value, high=high)
 
 
 def rounded(number: float) -> float:
-    """Return a number with `DIGITS` significant digits."""
+    """Return a number rounded to `DIGITS` significant digits."""
     return float(f"{number:.{DIGITS}g}")
 
 
 def from_attributes(item: Any, kind: type[T], **more: Any) -> T:
-    """Return a `kind` from the attributes of `item` with the same names, and from `more`."""
+    """Return a `kind` with the attributes of `item` of the same names, and with `more`."""
     found = {name: getattr(item, name) for name in kind.__annotations__ if hasattr(item, name)}
     return kind(**{**found, **more})

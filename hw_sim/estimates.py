@@ -1,8 +1,8 @@
-"""Energy and latency of one sample: what is counted, times what each event costs.
+"""Energy and latency of one sample: numbers of events times the cost of each.
 
-Constants come from the cost file. Where the file has several sets of them, such as Davies 2018 and
-SANA-FE, `by_constants` gives the energy that each set alone leads to. The time of a step is that of
-its busiest neurocore, the longest way of a spike, and the barrier at which all neurocores meet.
+Constants come from the cost file. If it has several sets of them, such as Davies 2018 and SANA-FE,
+`by_constants` returns the energy for each set. The time of a step is the sum of the work of its
+busiest neurocore, the longest route of a spike, and the barrier that synchronizes all neurocores.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ROWS: Final = {
     "over_hops": ("hop_east_west_energy", "hop_north_south_energy"),
     "static": ("static_power",),
 }  # fmt: skip
-"""The rows of the cost file that each part of the energy rests on."""
+"""Part of the energy -> the rows of the cost file on which it depends."""
 
 
 @dataclass(frozen=True)
 class Energy:
-    """The energy of one sample in joules, by what spends it.
+    """The energy of one sample in joules, by part.
 
     Attributes:
-        synaptic: weights added.
-        neuron: neurons advanced, and their spikes generated.
-        within_tiles: messages, each a spike on its way to one neurocore.
-        over_hops: their hops from tile to tile.
-        static: what the powered chips take meanwhile, whatever happens on them.
+        synaptic: SynOps.
+        neuron: neuron updates and the generation of spikes.
+        within_tiles: messages to neurocores.
+        over_hops: hops of messages from tile to tile.
+        static: static energy of the powered chips during the sample.
     """
 
     synaptic: Estimate
@@ -49,12 +49,12 @@ class Energy:
 
     @property
     def dynamic(self) -> Estimate:
-        """What the network's events cost: everything but `static`."""
+        """Energy of all events: everything except `static`."""
         return self.synaptic + self.neuron + self.within_tiles + self.over_hops
 
     @property
     def total(self) -> Estimate:
-        """All of it."""
+        """Dynamic and static energy."""
         return self.dynamic + self.static
 
 
@@ -62,27 +62,27 @@ def sample_energy(workload: Workload, *, duration_s: Estimate, steps: int | None
     """Return the energy of the mean sample.
 
     Args:
-        workload: what the neurocores did.
-        duration_s: seconds that the chips are on for one sample.
-        steps: how many of its time steps count, 1 or more; all by default.
+        workload: work of the neurocores.
+        duration_s: seconds for which the chips are powered per sample.
+        steps: number of time steps to count, 1 or more; all by default.
     """
     steps = workload.num_steps if steps is None else steps
     placement = workload.placement
     spikes = float(workload.spikes[:, :steps].sum())
     every = workload.messages.sum()
-    ways = workload.traffic * float(workload.messages[:steps].sum() / every if every else 0)
+    traffic = workload.traffic * float(workload.messages[:steps].sum() / every if every else 0)
     neurons = sum(placed.neurons for placed in placement.layers)
     return Energy(
         synaptic=synaptic_energy(workload, steps),
         neuron=neuron_energy(neurons * steps, spikes, chip=placement.chip),
-        within_tiles=placement.chip.cost("spike_message_energy") * ways.messages,
-        over_hops=hop_energy(ways, placement.chip),
+        within_tiles=placement.chip.cost("spike_message_energy") * traffic.messages,
+        over_hops=hop_energy(traffic, placement.chip),
         static=static_power(placement) * duration_s,
     )
 
 
 def synaptic_energy(workload: Workload, steps: int) -> Estimate:
-    """Return SynOps * energy of one, over the layers and the first `steps` steps, in joules."""
+    """Return the joules of the SynOps of all layers in the first `steps` steps."""
     layers = zip(workload.placement.network.layers, workload.synops[:, :steps].sum(1))
     chip = workload.placement.chip
     parts = (operation(layer, chip, "energy") * float(synops) for layer, synops in layers)
@@ -90,25 +90,22 @@ def synaptic_energy(workload: Workload, steps: int) -> Estimate:
 
 
 def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
-    """Return the joules of `updates` neuron updates, of which `spikes` end in a spike.
-
-    The updates are `core_time.neuron_updates`; spikes add their generation.
-    """
+    """Return the joules of neuron updates, `workload.neuron_updates`, and of generating spikes."""
     update = neuron_updates(updates, spikes, chip=chip, what="energy")
     return update + chip.cost("spike_generation_energy") * spikes
 
 
-def hop_energy(ways: Traffic, chip: Chip) -> Estimate:
-    """Return the joules of all hops: east-west and north-south ones times what each costs."""
-    across = chip.cost("hop_east_west_energy") * ways.east_west
-    return across + chip.cost("hop_north_south_energy") * ways.north_south
+def hop_energy(traffic: Traffic, chip: Chip) -> Estimate:
+    """Return the joules of all hops."""
+    across = chip.cost("hop_east_west_energy") * traffic.east_west
+    return across + chip.cost("hop_north_south_energy") * traffic.north_south
 
 
 def static_power(placement: Placement) -> Estimate:
-    """Return the watts that the powered chips take before any event.
+    """Return the static power of the chips in watts.
 
-    Value and high: those of whole chips. Low: the share of the neurocores in use, as where the rest
-    is used by others or switched off.
+    Value and high: the power of whole chips. Low: the fraction of the neurocores in use, for chips
+    whose other neurocores are switched off or used by other networks.
     """
     whole = placement.chip.cost("static_power") * placement.chips
     share = placement.neurocores / (placement.chips * placement.chip.limit("cores_per_chip"))
@@ -116,9 +113,9 @@ def static_power(placement: Placement) -> Estimate:
 
 
 def by_constants(workload: Workload, duration_s: Estimate) -> dict[str, Energy]:
-    """Return the energy of the mean sample with each constant set of the cost file alone.
+    """Return the energy of the mean sample for each constant set of the cost file.
 
-    Where a set has no row for something, the value that the file prefers stands in.
+    For rows without a value of the set, the preferred value of the file is used.
     """
     found = {}
     for name in workload.placement.chip.sets:
@@ -135,14 +132,15 @@ class Latency:
 
     Attributes:
         busiest_s: seconds of the busiest neurocore of each step, the mean over steps.
-        longest_route_s: seconds of the longest way of a spike; low: it hides behind the work.
+        longest_route_s: seconds of the longest route of a spike; low: 0, as if it overlapped with
+            the work.
         barrier_s: seconds of the barrier.
         peak_s: seconds of the busiest neurocore in the longest step of all samples.
         steps: time steps of one sample.
-        busiest_core: the neurocore, from 0, that takes longest in the mean step.
-        busiest_layer: the layer, from 0, whose neurons it holds.
-        busiest_core_s: seconds (value) of that very neurocore in the mean step; no more than
-            `busiest_s`, since other neurocores may be the busiest of other steps.
+        busiest_core: index of the neurocore that takes longest in the mean step.
+        busiest_layer: index of its layer.
+        busiest_core_s: its seconds (value) in the mean step; `busiest_s` at most, since other
+            neurocores may be the busiest ones in other steps.
     """
 
     busiest_s: Estimate
@@ -171,18 +169,18 @@ class Latency:
 
     @property
     def samples_per_s(self) -> Estimate:
-        """Samples a second, one after another: 1 / sample_s."""
+        """Samples per second, one after another: 1 / sample_s."""
         return self.sample_s.inverse()
 
 
 @dataclass(frozen=True)
 class RealTime:
-    """One sample at the pace of a sensor that gives one time step every `dt_s`.
+    """One sample at the rate of a sensor, one time step every `dt_s`.
 
     Attributes:
-        dt_s: seconds of one time step of the sensor.
-        sample_s: seconds of one sample; longer than the sensor's where the chip falls behind.
-        headroom: dt_s over the longest step; the chip keeps up where it is 1 or more.
+        dt_s: seconds per time step of the sensor.
+        sample_s: seconds per sample; longer than the sensor's if the chip falls behind.
+        headroom: dt_s divided by the longest step; the chip keeps up if it is 1 or more.
     """
 
     dt_s: float
@@ -191,7 +189,7 @@ class RealTime:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether the chip keeps up in the longest step, even at the slowest of the estimate."""
+        """Whether the chip keeps up in the longest step, even with the slowest estimate."""
         return self.headroom.low >= 1
 
 
@@ -199,12 +197,12 @@ def sample_latency(workload: Workload) -> Latency:
     """Return the time of the mean sample at full speed."""
     placement, chip = workload.placement, workload.placement.chip
     across, along = workload.longest_route
-    way = chip.cost("hop_east_west_time") * across + chip.cost("hop_north_south_time") * along
+    route = chip.cost("hop_east_west_time") * across + chip.cost("hop_north_south_time") * along
     firsts = [placed.first for placed in placement.layers]
     core = workload.busiest_core
     return Latency(
         busiest_s=workload.busiest_s,
-        longest_route_s=way * Estimate(0.0, 1.0, 1.0),
+        longest_route_s=route * Estimate(0.0, 1.0, 1.0),
         barrier_s=chip.barrier_time(placement.tiles * placement.chips),
         peak_s=workload.peak.seconds,
         steps=workload.num_steps,
@@ -223,10 +221,10 @@ def first_steps_s(workload: Workload, latency: Latency, steps: int) -> Estimate:
 
 
 def real_time(latency: Latency, dt_ms: float) -> RealTime:
-    """Return how `latency` compares with a sensor that gives one time step every `dt_ms`.
+    """Return the latency at the rate of a sensor with one time step every `dt_ms`.
 
     Raises:
-        InputError: when `dt_ms` is not above 0, or infinite.
+        InputError: unless `dt_ms` is positive and finite.
     """
     if not 0 < dt_ms < math.inf:
         raise InputError(f"dt_ms is {dt_ms}; a time step must last longer than 0 ms, and end")

@@ -1,4 +1,4 @@
-"""How much memory a run needs, how much there is, and how many samples fit at a time."""
+"""The memory that a run needs, the available memory, and the batch size that fits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Final
 from neurodeploy.models.errors import InputError
 
 STATES: Final = 3
-"""States of a neuron that a run returns when asked for them, 4 bytes each."""
+"""Number of states per neuron that a run returns on request, 4 bytes each."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """The bytes that a backend takes.
+    """The memory that a backend needs, in bytes.
 
     Attributes:
-        fixed: for the network, however many samples run.
+        fixed: for the network, independent of the batch size.
         sample: for each sample of a batch.
     """
 
@@ -28,24 +28,24 @@ class Need:
 
 
 BATCH_BYTES: Final = 600 * 10**6
-"""What the samples of one batch may take, so that a command stays below about 1 GB."""
+"""Maximum memory for the samples of a batch, which keeps a command below about 1 GB."""
 
 PROC: Final = Path("/proc")
 CGROUPS: Final = Path("/sys/fs/cgroup")
 UNLIMITED: Final = 1 << 60
-"""A limit from here on is none: version 1 of cgroups writes about 2^63."""
+"""Limits from here on mean unlimited; version 1 of cgroups writes about 2^63."""
 
 
 def batch_size(needs: Sequence[Need], *, steps: int, most: int) -> int:
-    """Return how many samples to run at a time, 1 to `most`.
+    """Return the batch size, 1 to `most`.
 
     Args:
-        needs: of each backend that runs the samples, one after the other.
-        steps: time steps of a sample, for the message.
-        most: samples there are, or that the backend takes at a time.
+        needs: memory needs of the backends and of the input, which are added up.
+        steps: time steps per sample, for messages.
+        most: maximum batch size.
 
     Raises:
-        InputError: when the machine has not the memory for the network or for one sample.
+        InputError: when the memory does not suffice for the network or for one sample.
     """
     fixed, sample = sum(need.fixed for need in needs), sum(need.sample for need in needs)
     free = available()
@@ -62,13 +62,13 @@ def batch_size(needs: Sequence[Need], *, steps: int, most: int) -> int:
 
 
 def check(needed: int, free: int | None, subject: str, way_out: str) -> None:
-    """Raise InputError when `needed` bytes are more than are free.
+    """Raise InputError if more memory is needed than free.
 
     Args:
-        needed: bytes.
-        free: bytes, or None where that is not known.
-        subject: words that go before the figure.
-        way_out: what to do, in words.
+        needed: needed bytes.
+        free: free bytes, or None if unknown.
+        subject: start of the message, as in "one sample takes".
+        way_out: end of the message.
     """
     if free is not None and needed > free:
         raise InputError(
@@ -82,27 +82,27 @@ def _gigabytes(count: int) -> str:
 
 
 def available() -> int | None:
-    """Return the bytes that this process can still take, or None where the system does not tell."""
+    """Return the bytes that this process can still allocate, or None if unknown."""
     limits = [*_cgroup_limits(), *filter(None, [_machine()])]
     return min(limits, default=None)
 
 
 def _machine() -> int | None:
-    """Return the bytes that the machine has free, what its caches hold included."""
+    """Return the available memory of the machine in bytes, reclaimable caches included."""
     try:
         for line in (PROC / "meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass
-    try:  # another system: all that is built in, which is better than no limit
+    try:  # not Linux: the installed memory, as an upper bound
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError, AttributeError):
         return None
 
 
 def _cgroup_limits() -> list[int]:
-    """Return what the limits of this process's control groups leave, version 2 and version 1."""
+    """Return the free bytes in each control group of this process, version 2 and version 1."""
     found = []
     for folder in _cgroup_folders():
         limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
@@ -113,7 +113,7 @@ def _cgroup_limits() -> list[int]:
 
 
 def _cgroup_folders() -> list[Path]:
-    """Return the folders of the groups that this process is in, up to the root of each tree."""
+    """Return the folders of the control groups of this process, up to the root of each tree."""
     folders = {CGROUPS: None, CGROUPS / "memory": None}
     try:
         lines = (PROC / "self" / "cgroup").read_text().splitlines()
@@ -129,17 +129,17 @@ def _cgroup_folders() -> list[Path]:
 
 
 def _number(*paths: Path) -> int | None:
-    """Return the number in the first of the files that holds one."""
+    """Return the number in the first of the files that contains one."""
     for path in paths:
         try:
             return int(path.read_text())
-        except (OSError, ValueError):  # not there, or "max"
+        except (OSError, ValueError):  # missing, or "max"
             continue
     return None
 
 
 def _cached(path: Path) -> int:
-    """Return the bytes of files that a control group caches and gives back when asked."""
+    """Return the bytes of reclaimable file cache in a control group."""
     try:
         stat = dict(line.split(maxsplit=1) for line in path.read_text().splitlines())
         return int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))

@@ -151,7 +151,7 @@ def test_a_backend_that_is_not_there_is_refused_with_those_that_are():
         (np.zeros((2, 5, 4), np.uint8), "has shape (2, 5, 4); the network takes (batch, 3, time)"),
         (np.zeros((3, 4), np.uint8), "has shape (3, 4)"),
         (np.full((1, 3, 4), 2, np.uint8), "reach from 0 to 2; they must be 0 or 1"),
-        (np.zeros((1, 3, 4)), "are float64; they must be whole numbers"),
+        (np.zeros((1, 3, 4)), "has dtype float64; it must be an array of integers"),
     ],
 )
 def test_spikes_that_do_not_fit_are_refused(name, spikes, message):

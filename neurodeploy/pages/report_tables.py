@@ -438,7 +438,7 @@ def decisions(report: Report) -> list[Table]:
     evenly = {round(found.num_steps * part / parts) for part in range(1, parts + 1)}
     points = sorted(evenly | {found.earliest_step})
     costs = {
-        name: [decide(each.workload, each.latency, steps=s, pace=each.real_time) for s in points]
+        name: [decide(each.workload, each.latency, steps=s, rate=each.real_time) for s in points]
         for name, each in report.estimated.items()
     }
     speeds = {
