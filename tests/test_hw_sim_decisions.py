@@ -161,20 +161,6 @@ def test_one_output_decides_nothing(draw_spikes: Any) -> None:
     assert meter.result() is None
 
 
-def test_silence_answers_with_the_first_class_from_the_first_step() -> None:
-    found = decide(network(2), spiking("000 000"), labels=[1])
-    assert asdict(found) == {
-        "num_samples": 1,
-        "num_steps": 3,
-        "accuracy_by_step": [0.0, 0.0, 0.0],
-        "agreement_by_step": [1.0, 1.0, 1.0],
-        "criterion": "accuracy",
-        "tolerance": 0.01,
-        "earliest_step": 3,
-        "mean_stable_step": 1.0,
-    }
-
-
 def test_too_few_labels_are_refused() -> None:
     with pytest.raises(InputError, match="1 for 2 samples"):
         decide(network(2), spiking("0 1", "0 1"), labels=[1])

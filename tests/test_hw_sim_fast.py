@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from numba import njit
@@ -11,6 +14,7 @@ from neurodeploy.hw_sim.kernels import cuba_layer
 from neurodeploy.hw_sim.kernels.cuba_layer import OCTET, run_layer
 from neurodeploy.hw_sim.kernels.dense_cuba import LayerPlan, padded, plan_layer
 from neurodeploy.hw_sim.kernels.lanes import LANES, load, store
+from neurodeploy.hw_sim.kernels.shared import cache_per_layer
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import cuba, loihi
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
@@ -407,3 +411,15 @@ def test_lanes_decay_as_single_numbers_do():
     np.testing.assert_array_equal(found, decayed(states.astype(np.int64), kept))
     single = [cuba.decay(state, factor) for state, factor in zip(states[:500], kept)]
     np.testing.assert_array_equal(found[:500], single)
+
+
+def test_nothing_keeps_a_layer_alive():
+    make = cache_per_layer(lambda layer: np.zeros(3))
+    one = DenseLayer(np.ones((1, 1)), CubaLif(0, 0, 1))
+    kept = weakref.ref(make(one))
+    gone = weakref.ref(one)
+    assert kept() is not None
+    del one
+    gc.collect()
+    assert gone() is None
+    assert kept() is None

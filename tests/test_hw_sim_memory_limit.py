@@ -11,7 +11,6 @@ import pytest
 
 from neurodeploy.hw_sim import backends, memory
 from neurodeploy.hw_sim.activity import Activity
-from neurodeploy.hw_sim.kernels import dense_cuba
 from neurodeploy.hw_sim.memory import BATCH_BYTES, Need, available, batch_size
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
@@ -211,11 +210,3 @@ def test_a_narrow_layer_is_padded_to_what_the_kernel_steps_at_once():
     assert peak > 2 * 64 * steps
     need = fast.memory(network, steps)
     assert 0.7 < peak / (need.fixed + need.sample) < 1
-
-
-@pytest.mark.parametrize("threads", [1, 7])
-def test_every_thread_lists_the_spikes_of_all_senders_in_a_stretch(threads, monkeypatch):
-    monkeypatch.setattr(fast, "num_threads", lambda: threads)
-    lif = CubaLif(np.array([1024]), np.array([512]), 200)
-    network = QuantizedNetwork((DenseLayer(np.ones((2, 65_000)), lif),))
-    assert fast.memory(network, 10).fixed > threads * (dense_cuba.RING - 1) * 65_000 * 8

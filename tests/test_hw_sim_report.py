@@ -206,18 +206,6 @@ def test_stopping_early_costs_what_the_first_steps_cost(network, activity, dt_ms
         assert microjoules["value"] == pytest.approx(total, rel=1e-3)
 
 
-def test_what_is_unknown_is_null(network, activity):
-    """Labels, the sensor's rate, and decisions."""
-    bare = QuantizedNetwork(network.layers)
-    report = report_of(bare, activity).to_dict()
-    assert report["counted"]["score"] is None
-    for estimate in report["estimated"].values():
-        assert estimate["real_time"] is estimate["decision"] is None
-    workload = measure(activity, place(bare, CHIPS["loihi1"]))
-    early = estimated(workload, decisions=decisions_of(bare, activity)).to_dict()["decision"]
-    assert (early["num_steps"], early["real_time"]) == (3, None)
-
-
 def test_a_sensor_s_time_step_of_no_time_is_refused(network, activity):
     with pytest.raises(InputError, match="0 ms"):
         estimated(measure(activity, place(network, CHIPS["loihi1"])), dt_ms=0)

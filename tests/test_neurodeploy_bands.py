@@ -79,13 +79,6 @@ def test_a_band_that_holds_no_line_of_the_spectrum_is_refused() -> None:
 # Resonators
 
 
-def test_resonators_lie_evenly_by_ear_between_the_ends() -> None:
-    places = bands.centres(5, 100, 3800)
-    assert places[[0, -1]] == pytest.approx([100, 3800])
-    steps = np.diff(21.4 * np.log10(1 + 0.00437 * places))
-    assert steps == pytest.approx(steps[0])
-
-
 def test_a_tone_at_a_resonator_has_the_mean_of_its_half_waves_as_envelope() -> None:
     sound = tone(1037, amplitude=0.3)[:, 0]
     envelope = bands.envelopes(sound, np.array([1037.0]), rate_hz=RATE, hop=80)

@@ -115,18 +115,6 @@ def test_the_first_difference_is_shown_with_both_sides(
         assert side["voltage"] == ran.states[at].voltage[where]
 
 
-def test_samples_that_were_chosen_are_those_compared(network, spikes, other, capsys):
-    seen = []
-
-    def watched(network, given, options=STATES):
-        seen.append(given)
-        return fast.run(network, given, options)
-
-    other(watched)
-    assert "over 2 samples" in run(capsys, "--samples", "2")[1]
-    assert np.array_equal(np.concatenate(seen), spikes[[0, 6]])
-
-
 def test_a_sample_keeps_the_number_that_it_has_in_the_input(network, spikes, other, capsys):
     changed = with_another_weight(network, 0)
     spikes[:6] = 0

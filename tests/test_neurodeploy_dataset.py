@@ -290,18 +290,6 @@ def test_a_data_folder_that_cannot_be_looked_up_is_one_sentence(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_what_a_reader_cannot_read_or_return_is_one_sentence(
-    toy_task: Callable[..., Any], tmp_path: Path
-) -> None:
-    def forbidden(path: Path) -> Dataset:
-        raise PermissionError(13, "Permission denied", f"{path}/file")
-
-    with pytest.raises(InputError, match=r"/file cannot be read \(Permission denied\)"):
-        replace(toy_task(), read=forbidden).load(tmp_path)
-    with pytest.raises(InputError, match=r"toy returns a NoneType .* return a Dataset"):
-        replace(toy_task(), read=lambda path: None).load(tmp_path)
-
-
 def test_the_chosen_samples_are_encoded_in_order() -> None:
     samples = encode_samples(people(), Delta(0.1), [5, 2])
     assert np.array_equal(samples.spikes, Delta(0.1).encode(people().signals[[5, 2]]))
