@@ -355,7 +355,7 @@ def test_layers_of_all_numbers_of_senders_follow_the_equations(senders, kind):
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_every_way_to_work_a_layer_off_gives_the_same(seed):
+def test_every_implementation_gives_the_same_result(seed):
     layer, bias, spikes = draw_layer(
         seed, 70, 130, KINDS[seed // 2 % 4], odd=bool(seed % 2), batch=2
     )
@@ -363,7 +363,7 @@ def test_every_way_to_work_a_layer_off_gives_the_same(seed):
     wide = plan._replace(totals=np.zeros(0, np.int32))
     ordered = wide._replace(crowd=0)
     tiled = plan_layer(layer, bias, tile=32)._replace(totals=wide.totals, crowd=seed % 4 * 9)
-    longer = plan._replace(ring=256, stretch=256 - 1 - int(layer.delay.max()))
+    longer = plan._replace(ring=256, chunk=256 - 1 - int(layer.delay.max()))
     assert tiled.width == 64
     for each in (plan, wide, ordered, tiled, longer):
         check(layer, bias, spikes, each)

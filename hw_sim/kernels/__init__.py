@@ -1,8 +1,8 @@
 """The compiled kernels of the fast backend.
 
-spike_buffer   how spikes pass from layer to layer, and their delays
-dense_cuba     dense layers of CUBA LIF neurons: plans for the kernel cuba_layer; lanes: its vectors
-synapses       the weighted input of any other layer; convolutions also as matrix products
-neurons        the neurons of any other layer
-shared         threads, and what is cached per layer
+spike_buffer   spikes between layers, and their delays
+dense_cuba     dense layers of CUBA LIF neurons, in the kernel cuba_layer; lanes: SIMD vectors
+synapses       weighted input of other layers; convolutions also as matrix products
+neurons        neurons of other layers
+shared         threads, and a cache per layer
 """

@@ -1,10 +1,10 @@
-"""The compiled kernel of the fast backend: one dense layer of CUBA LIF neurons over a batch.
+"""The kernel for a dense layer of CUBA LIF neurons over a batch.
 
-B samples, T time steps, S senders, N neurons padded to a multiple of LANES. A layer is worked off
-in stretches of time: list the spikes that arrive in one, add the senders' rows of weights to a ring
-of future inputs, where delays say, then take each group of neurons through the whole stretch with
-its states in registers. Nothing feeds back within a layer, so the order is free. Wide layers are
-split into K tiles of W neurons, so that a tile's ring stays in the cache.
+B samples, T time steps, S senders, N neurons padded to a multiple of LANES. Time is split into
+chunks. For each chunk, list the spikes that arrive, add their senders' rows of weights to a ring
+buffer of future inputs according to the delays, then step each group of neurons through the whole
+chunk with its states in registers. A dense layer has no feedback, so this order is valid. Wide
+layers are split into K tiles of W neurons, so that the ring buffer of a tile stays in the cache.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from neurodeploy.models.compiling import compile_kernel
 
 SENDER_BITS = 16
 OCTET = 8
-"""Spikes are looked at in eights: rows of arriving spikes are padded to a multiple of this."""
+"""Spikes are listed eight at a time: rows of arriving spikes are padded to a multiple of this."""
 
 SPARE = OCTET
-"""How many entries more than spikes a list needs room for."""
+"""Entries that a list needs in addition to those of its spikes."""
 
 _SENDER_MASK = (1 << SENDER_BITS) - 1
 _BYTE = uint64(255)
@@ -50,7 +50,7 @@ _PLACES = np.array(
 
 @kernel
 def _list_octet(byte, code, events, count):
-    """Add the spikes of eight senders, one bit each, to a list; return its new length."""
+    """Append the spikes of eight senders, one bit each, to a list; return its new length."""
     places = widen(load(_PLACES, int64(byte) * OCTET, OCTET), 32)
     store(events, count, places + code)
     return count + count_bits(byte)
@@ -58,9 +58,10 @@ def _list_octet(byte, code, events, count):
 
 @kernel
 def list_spikes(buffer, width, start, stop, events):
-    """List the spikes of the steps `start` to `stop`, step by step; return how many there are.
+    """List the spikes of the steps `start` to `stop` in `events`, int32; return their number.
 
-    buffer uint8 (T * width,), 0 or 1, width a multiple of OCTET -> events int32.
+    buffer uint8 (T * width,), 0 or 1, width a multiple of OCTET. An event is the step, counted from
+    `start`, << SENDER_BITS | the sender.
     """
     count = 0
     whole = width // LANES * LANES
@@ -79,10 +80,10 @@ def list_spikes(buffer, width, start, stop, events):
 
 @kernel
 def sort_by_arrival(events, count, start, sender_delays, first, ordered):
-    """Order a list that begins in step `start` by the step in which the spikes count.
+    """Sort a list of spikes that starts at step `start` by the step of their arrival.
 
-    sender_delays int32 (senders,) -> first int64 (ring + 1,), ordered int32: the senders whose
-    spikes count in the steps that are `slot` in the ring stand from first[slot] to first[slot + 1].
+    sender_delays int32 (senders,). Output: ordered int32, the senders; first int64 (ring + 1,):
+    those of slot s of the ring buffer are ordered[first[s] : first[s + 1]].
     """
     ring = first.size - 1
     first[:] = 0
@@ -108,9 +109,9 @@ def _slot(event, start, sender_delays, ring):
 
 @kernel
 def add_rows(plan, tile, totals, events, count, start):
-    """Add the row of each spike's sender to the totals of the step in which it counts.
+    """Add the row of weights of each spike's sender to the totals of the step of its arrival.
 
-    totals (ring * W,), events as in `spike_lists`.
+    totals (ring * W,), events as in `list_spikes`.
     """
     width, senders = plan.width, plan.weights.shape[1]
     weights = plan.weights.reshape(-1)
@@ -121,7 +122,7 @@ def add_rows(plan, tile, totals, events, count, start):
         step = start + (code >> SENDER_BITS) + 1 + plan.sender_delays[sender]
         at, row = (step & (plan.ring - 1)) * width, first + sender * LANES
         add_to(totals, at, load(weights, row, LANES))
-        if width > LANES:  # Most layers are this narrow, and a loop would take longer.
+        if width > LANES:  # most layers are this narrow, and a loop would be slower
             add_to(totals, at + LANES, load(weights, row + block, LANES))
             for j in range(2, width // LANES):
                 add_to(totals, at + j * LANES, load(weights, row + j * block, LANES))
@@ -129,11 +130,10 @@ def add_rows(plan, tile, totals, events, count, start):
 
 @kernel
 def sum_rows(plan, tile, totals, first, ordered):
-    """Do as `add_rows` with the spikes in the order of their arrival.
+    """Do the same as `add_rows` for spikes in the order of their arrival.
 
-    LANES neurons at a time are summed in registers over all spikes of a step, in 16 bits as long as
-    no sum can exceed these. Meanwhile their part of the weights, S * LANES numbers, stays in the
-    cache over the whole stretch.
+    For LANES neurons at a time, all spikes of a step are summed in registers, in 16 bits as long as
+    no sum can exceed them. Their part of the weights, S * LANES numbers, stays in the cache.
     """
     width = plan.width
     for column in range(0, width, LANES):
@@ -149,7 +149,7 @@ def sum_rows(plan, tile, totals, first, ordered):
 
 @kernel
 def scatter_rows(plan, tile, totals, events, count, start):
-    """Do as `add_rows`, each synapse with its own delay."""
+    """Do the same as `add_rows` with a delay per synapse."""
     width = plan.width
     for k in range(count):
         code = int64(events[k])
@@ -166,15 +166,15 @@ _CACHE_LINE = 64
 
 
 class Scratch(NamedTuple):
-    """What a thread works with, made once for many samples.
+    """The buffers of a thread, reused for all samples.
 
     Attributes:
-        totals: ring of future inputs, (ring * W,); all 0 between two samples.
+        totals: ring buffer of future inputs, (ring * W,); all 0 between samples.
         current: u of a tile's neurons, int32 (W,).
         voltage: v of a tile's neurons, int32 (W,).
-        events: spikes of a stretch, int32.
-        ordered: their senders in the order of arrival, int32.
-        first: where in this order each step begins, int64 (ring + 1,).
+        events: spikes of a chunk, int32.
+        ordered: their senders, sorted by arrival, int32.
+        first: index of the first sender of each step in `ordered`, int64 (ring + 1,).
     """
 
     totals: NDArray[Any]
@@ -187,7 +187,7 @@ class Scratch(NamedTuple):
 
 @compile_kernel
 def aligned_zeros(size, like):
-    """Return zeros of the type of `like`, which start where a cache line starts."""
+    """Return zeros with the dtype of `like`, aligned to a cache line."""
     spare = _CACHE_LINE // like.itemsize
     room = np.zeros(size + spare, like.dtype)
     skipped = (-room.ctypes.data % _CACHE_LINE) // like.itemsize
@@ -196,8 +196,8 @@ def aligned_zeros(size, like):
 
 @compile_kernel
 def make_scratch(plan, senders):
-    """Return room for a tile and so many senders, padding included."""
-    width, events = plan.width, plan.stretch * senders + SPARE
+    """Return the buffers for a tile; senders includes the padding."""
+    width, events = plan.width, plan.chunk * senders + SPARE
     return Scratch(
         aligned_zeros(plan.ring * width, plan.totals),
         aligned_zeros(width, plan.bias),
@@ -210,7 +210,7 @@ def make_scratch(plan, senders):
 
 @kernel
 def clear(plan, totals, start, stop):
-    """Set the totals of some steps to 0."""
+    """Set the totals of the steps `start` to `stop` to 0."""
     width = plan.width
     for t in range(start, stop):
         at = (t & (plan.ring - 1)) * width
@@ -220,7 +220,7 @@ def clear(plan, totals, start, stop):
 
 @kernel
 def receive(plan, tile, buffer, start, stop, scratch):
-    """Add to the totals what the spikes of the steps `start` to `stop` bring."""
+    """Add the weights of the spikes of the steps `start` to `stop` to the totals."""
     senders = buffer.shape[1]
     events = scratch.events
     count = list_spikes(buffer.reshape(-1), senders, start, stop, events)
@@ -235,28 +235,28 @@ def receive(plan, tile, buffer, start, stop, scratch):
 
 
 @kernel
-def run_tile(plan, tile, buffer, spikes, seen, scratch):
+def run_tile(plan, tile, buffer, spikes, states, scratch):
     """Run the neurons of one tile over one sample; return the numbers of wraps and clips.
 
-    buffer uint8 (T, S) -> spikes uint8 (T * K * W,), u and v in seen, int32 (T * K * W,) each,
-    or none of both, or no u.
+    buffer uint8 (T, S). Output: spikes uint8 (T * K * W,); states, u and v, int32 (T * K * W,)
+    each, or empty.
     """
     steps, width = buffer.shape[0], plan.width
     scratch.current[:] = 0
     scratch.voltage[:] = 0
     wraps, clips = 0, 0
-    stretches = -(-steps // plan.stretch)
-    for stretch in range(stretches):
-        start, stop = steps * stretch // stretches, steps * (stretch + 1) // stretches
+    chunks = -(-steps // plan.chunk)
+    for chunk in range(chunks):
+        start, stop = steps * chunk // chunks, steps * (chunk + 1) // chunks
         receive(plan, tile, buffer, start, stop, scratch)
         for column in range(0, width, LANES):
-            where = (plan, tile * width, column, scratch, (start, stop), spikes)
-            if seen[1].size or not advance(*where):
-                wrapped, clipped = advance_counting(*where, seen)
+            arguments = (plan, tile * width, column, scratch, (start, stop), spikes)
+            if states[1].size or not advance(*arguments):
+                wrapped, clipped = advance_counting(*arguments, states)
                 wraps += wrapped
                 clips += clipped
         clear(plan, scratch.totals, start, stop)
-    clear(plan, scratch.totals, steps, steps + plan.ring - plan.stretch)
+    clear(plan, scratch.totals, steps, steps + plan.ring - plan.chunk)
     return wraps, clips
 
 
@@ -269,14 +269,14 @@ _SURE = loihi.CURRENT_LIMIT // 2 - 1
 
 
 @kernel
-def decay(state, kept):
-    """Return sign(state) * ((|state| * kept) >> 12) of int32 lanes, as `models.cuba.decay` does.
+def decay(state, factor):
+    """Return sign(state) * ((|state| * factor) >> 12) of int32 lanes, as `models.cuba.decay` does.
 
-    With state = high * 4096 + low, 0 <= low < 4096, it is high * kept + ((low * kept) >> 12), where
-    4095 added to the product below 0 makes the shift, which rounds down, round toward zero.
+    With state = high * 4096 + low, 0 <= low < 4096, it is high * factor + ((low * factor) >> 12),
+    where 4095 added to the product below 0 makes the shift, which rounds down, round toward zero.
     """
     upward = (state >> _SIGN) & _LOW
-    return (state >> _DECAY_SHIFT) * kept + (((state & _LOW) * kept + upward) >> _DECAY_SHIFT)
+    return (state >> _DECAY_SHIFT) * factor + (((state & _LOW) * factor + upward) >> _DECAY_SHIFT)
 
 
 @kernel
@@ -302,29 +302,30 @@ def _constants(plan, at):
 
 @kernel
 def _input(plan, scratch, t, column):
-    """Return the weighted input of step t, int32 lanes shifted like the states."""
+    """Return the weighted input of step t in the scale of the states, int32 lanes."""
     at = (t & (plan.ring - 1)) * plan.width + column
     return widen(load(scratch.totals, at, LANES), 32) << plan.shift
 
 
 @kernel
 def advance(plan, first, column, scratch, span, spikes):
-    """Take LANES neurons through a stretch as if 24 bits were enough; return whether they were.
+    """Step LANES neurons through a chunk without overflow checks; return whether none occurred.
 
-    Counting wraps and clips takes a third of an update, and they are rare: instead, all bits that
-    a state ever used are collected, and the caller repeats a stretch in which one was too many.
+    Counting wraps and clips takes a third of the time of an update, and they are rare. Instead,
+    this collects all bits that the states use, and the caller repeats a chunk that may have
+    overflowed.
 
-    first: where in the layer the tile begins, column where in the tile the neurons do, span: the
-    first step and the one after the last -> spikes uint8 (T * K * W,), states in `scratch`.
+    first: index of the tile's first neuron in the layer; column: that of the neurons in the tile;
+    span: start and stop of the steps. Output: spikes uint8 (T * K * W,), states in `scratch`.
     """
     start, stop = span
-    kept_u, kept_v, bias = _constants(plan, first + column)
+    factor_u, factor_v, bias = _constants(plan, first + column)
     u, v = load(scratch.current, column, LANES), load(scratch.voltage, column, LANES)
     used = spread(0, 32, LANES)
     whole = plan.bias.size
     for t in range(start, stop):
-        u = decay(u, kept_u) + _input(plan, scratch, t, column)
-        v = decay(v, kept_v) + u + bias
+        u = decay(u, factor_u) + _input(plan, scratch, t, column)
+        v = decay(v, factor_v) + u + bias
         used = used | (u ^ (u >> _SIGN)) | (v ^ (v >> _SIGN))
         fired = v > plan.threshold
         v = select(fired, 0, v)
@@ -337,30 +338,30 @@ def advance(plan, first, column, scratch, span, spikes):
 
 
 @kernel
-def advance_counting(plan, first, column, scratch, span, spikes, seen):
-    """Do as `advance` in 24 bits; return how many u wrapped and how many v were clipped.
+def advance_counting(plan, first, column, scratch, span, spikes, states):
+    """Do the same as `advance` with 24-bit states; return the numbers of wraps of u and clips of v.
 
-    seen: u and v after every step, int32 (T * K * W,) each, or empty ones.
+    states: output, u and v after every step, int32 (T * K * W,) each, or empty.
     """
     start, stop = span
-    kept_u, kept_v, bias = _constants(plan, first + column)
+    factor_u, factor_v, bias = _constants(plan, first + column)
     u, v = load(scratch.current, column, LANES), load(scratch.voltage, column, LANES)
     wraps, clips = 0, 0
     whole = plan.bias.size
     for t in range(start, stop):
-        driven = decay(u, kept_u) + _input(plan, scratch, t, column)
+        driven = decay(u, factor_u) + _input(plan, scratch, t, column)
         u = wrap_current(driven)
-        charged = decay(v, kept_v) + u + bias
+        charged = decay(v, factor_v) + u + bias
         v = clip_voltage(charged)
         wraps += count_bits(bits_of(u != driven))
         clips += count_bits(bits_of(v != charged))
         fired = v > plan.threshold
         v = select(fired, 0, v)
         store(spikes, t * whole + first + column, fired)
-        if seen[0].size:
-            store(seen[0], t * whole + first + column, u)
-        if seen[1].size:
-            store(seen[1], t * whole + first + column, v)
+        if states[0].size:
+            store(states[0], t * whole + first + column, u)
+        if states[1].size:
+            store(states[1], t * whole + first + column, v)
     store(scratch.current, column, u)
     store(scratch.voltage, column, v)
     return wraps, clips
@@ -368,16 +369,16 @@ def advance_counting(plan, first, column, scratch, span, spikes, seen):
 
 @compile_kernel
 def run_layer(start, stop, plan, buffer, spikes, out_u, out_v, overflows):
-    """Run items `start` to `stop` of a layer: its tiles, each over all samples.
+    """Run items `start` to `stop` of the K * B pairs of a tile and a sample.
 
-    buffer uint8 (B, T, S) of 0 and 1 -> spikes uint8 (B, T, K * W), states int32 (B, T, K * W)
-    unless their B is 0, numbers of wraps and clips in overflows int64 (2, K, B).
+    buffer uint8 (B, T, S), 0 or 1. Output: spikes uint8 (B, T, K * W); out_u and out_v int32 (B, T,
+    K * W), or with B = 0; overflows int64 (2, K, B), the numbers of wraps and clips.
     """
     batch, scratch = len(buffer), make_scratch(plan, buffer.shape[2])
     for item in range(start, stop):
         tile, sample = item // batch, item % batch
         u, v = min(sample, len(out_u)), min(sample, len(out_v))
-        seen = (out_u[u : u + 1].reshape(-1), out_v[v : v + 1].reshape(-1))
+        states = (out_u[u : u + 1].reshape(-1), out_v[v : v + 1].reshape(-1))
         fired = spikes[sample].reshape(-1)
-        wraps, clips = run_tile(plan, tile, buffer[sample], fired, seen, scratch)
+        wraps, clips = run_tile(plan, tile, buffer[sample], fired, states, scratch)
         overflows[0, tile, sample], overflows[1, tile, sample] = wraps, clips

@@ -1,7 +1,7 @@
-"""Dense layers of CUBA LIF neurons with binary spikes: what most networks spend their time in.
+"""Dense layers of CUBA LIF neurons with binary spikes, in one kernel, `cuba_layer`.
 
-One kernel (`cuba_layer`) adds the weights and steps the neurons. From cleared state and without
-biases a delay of all that a neuron receives comes to a shift of what it does, and costs nothing.
+Dendritic delays are applied to the output: from cleared state and without biases, a delay of all
+inputs of a neuron shifts its spikes and states by the same number of steps.
 """
 
 from __future__ import annotations
@@ -23,50 +23,49 @@ from neurodeploy.models.layers import DenseLayer, Layer, Shape, per_neuron
 from neurodeploy.models.neurons import CubaLif, arrays_of
 
 TILE = 1024
-"""The most neurons that are worked off at once."""
+"""Maximum number of neurons that are processed at once."""
 
 CROWD = {np.dtype(np.int16): 64, np.dtype(np.int32): 16}
-"""From so many spikes per step on, rows are summed in registers, by the type of the totals.
+"""Number of spikes per step from which on `sum_rows` is used, by dtype of the totals.
 
-Billions of SynOps a second, neuron updates included, one thread of an AMD EPYC with AVX-512 that
-had other work too, no delays, best of three; the product is the best of 1024 and 2048 senders:
+Billions of SynOps per second, neuron updates included, on one thread of a shared AMD EPYC with
+AVX-512, no delays, best of three; the product is the best of 1024 and 2048 senders:
 
     spikes per step     of 1024 senders, 32 bits: 21, 51, 102, 512, 1024    of 256, 16 bits: 26, 128
     add_rows                                      22, 24,  26,  28,   21                     28,  37
     sum_rows                                      32, 49,  60,  86,   98                     29,  49
     float32 product                                1,  3,   6,  30,   60                      6,  26
 
-So a dense product is never the faster way, and there is none. With axonal delays the two meet later
-in 16 bits, at about 128 spikes.
+So a dense product would never be faster. With axonal delays the two kernels are equally fast in 16
+bits at about 128 spikes.
 """
 
 RING = 1 << loihi.DELAY_MAX.bit_length() + 1
-"""Steps of the ring of future inputs: half for delays, half for a stretch of time."""
+"""Steps in the ring buffer of future inputs: half for delays, half for a chunk of time steps."""
 
 _CACHE_LINE = 64
 _LARGEST = np.iinfo(np.int16).max
 
 
 class LayerPlan(NamedTuple):
-    """What the kernel needs of a layer; K tiles of W neurons each.
+    """The parameters of a layer for the kernel; K tiles of W neurons each.
 
     Attributes:
-        weights: int8 or int16 (K * W / LANES, S, LANES): LANES neurons at a time, so that what they
-            receive lies together; halved where `shift` is one more than the activation's.
+        weights: int8 or int16 (K * W / LANES, S, LANES), contiguous for LANES neurons; divided by 2
+            if `shift` is one more than `ACTIVATION_SHIFT`.
         width: W.
-        sender_delays: int32 (S,), steps by which a sender's spikes are late.
-        synapse_delays: int8 in the shape of `weights`, or (0, 0, 0) where no synapse has a delay
-            of its own.
+        sender_delays: int32 (S,), axonal delays in time steps.
+        synapse_delays: int8 in the shape of `weights`, or (0, 0, 0) without synaptic delays.
         current_factor: int32 (K * W,), 4096 minus the current decay.
         voltage_factor: int32 (K * W,), 4096 minus the voltage decay.
         bias: int32 (K * W,), added to v in every step.
-        threshold: what v must exceed, int32.
-        shift: how far weighted sums are shifted left.
-        totals: an empty array of the type that holds them: int16 where they fit, or int32.
-        ring: steps of future input that are kept, a power of two.
-        stretch: steps that are worked off at once; ring minus 1 minus the longest delay.
-        summed: so many rows of weights can be added in 16 bits.
-        crowd: from so many spikes per step on, sum their rows in registers.
+        threshold: threshold of v, shifted by 6.
+        shift: left shift of weighted sums.
+        totals: an empty array with the dtype of weighted sums: int16 if they fit, else int32.
+        ring: steps in the ring buffer of future inputs, a power of two.
+        chunk: steps that are processed at once: ring minus 1 minus the longest delay.
+        summed: number of rows of weights whose sum fits 16 bits.
+        crowd: number of spikes per step from which on `sum_rows` is used.
     """
 
     weights: NDArray[Any]
@@ -80,26 +79,26 @@ class LayerPlan(NamedTuple):
     shift: int
     totals: NDArray[Any]
     ring: int
-    stretch: int
+    chunk: int
     summed: int
     crowd: int
 
 
 def padded(count: int, to: int = LANES) -> int:
-    """Return the next multiple of LANES, or of another number."""
+    """Return `count` rounded up to a multiple of `to`."""
     return -(-count // to) * to
 
 
 def plan_layer(
     layer: DenseLayer, bias: NDArray[Any] | None = None, *, tile: int = TILE
 ) -> LayerPlan:
-    """Return what the kernel needs to run a layer.
+    """Return the parameters of a layer for the kernel.
 
     Args:
         layer: the layer.
-        bias: integers (neurons,), shifted by 6, added to v in every step; None for none. Without,
-            dendritic delays are the caller's: they shift what the layer puts out.
-        tile: the most neurons that are worked off at once.
+        bias: integers (neurons,), shifted by 6, added to v in every step; None for none. Without
+            biases the caller must apply dendritic delays to the output.
+        tile: maximum number of neurons that are processed at once.
     """
     kind = layer.delay_kind
     neuron: Any = layer.neuron  # CUBA LIF
@@ -128,19 +127,19 @@ def plan_layer(
         shift=loihi.ACTIVATION_SHIFT + int(halved),
         totals=totals,
         ring=RING,
-        stretch=RING - 1 - longest,
+        chunk=RING - 1 - longest,
         summed=_LARGEST // max(1, -int(weights.min()), int(weights.max())),
         crowd=CROWD[totals.dtype],
     )
 
 
 def largest_sum(weight: NDArray[Any]) -> int:
-    """Return the largest magnitude that a neuron's weighted input can have, over all neurons."""
+    """Return the largest possible magnitude of the weighted input of a neuron."""
     return max(int(np.abs(row, dtype=np.int64).sum()) for row in weight)
 
 
 def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return zeros that start where a cache line starts."""
+    """Return zeros, aligned to a cache line."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     room = np.zeros(size + _CACHE_LINE, np.uint8)
     skipped = -room.ctypes.data % _CACHE_LINE
@@ -158,14 +157,14 @@ def _blocks(values: NDArray[Any], neurons: int, dtype: Any, shift: int = 0) -> N
 
 
 def _row(width: int, count: int, values: Any) -> NDArray[np.int32]:
-    """Return one number for each of `count` entries, or the same for all; 0 in the padding."""
+    """Return values for `count` entries, padded with zeros to `width`."""
     result = _aligned((width,), np.int32)
     result[:count] = values
     return result
 
 
-def runs(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:
-    """Tell whether the kernel runs this layer with these spikes."""
+def supports(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:
+    """Return whether the kernel supports this layer with these spikes."""
     binary = arriving.dtype == np.uint8
     return binary and isinstance(layer, DenseLayer) and isinstance(layer.neuron, CubaLif)
 
@@ -176,28 +175,28 @@ def run(
     arriving: NDArray[np.uint8],
     *,
     states: bool,
-    voltage_alone: bool = False,
+    voltage_only: bool = False,
 ) -> tuple[NDArray[np.uint8], tuple[NDArray[np.int32], NDArray[np.int32]], Overflows]:
-    """Return spikes and states of a layer, and what overflowed.
+    """Return spikes, states and overflows of a layer.
 
     Args:
-        layer: for which `runs` holds.
-        before: shape of the layer before, or of the input.
-        arriving: buffer of 0 and 1, uint8 (B, T, S padded).
+        layer: a layer that `supports` accepts.
+        before: shape of the previous layer, or of the input.
+        arriving: spike buffer, uint8 (B, T, S padded), 0 or 1.
         states: whether to return u and v.
-        voltage_alone: whether to leave out u then.
+        voltage_only: whether to omit u then.
 
     Returns:
-        Frames of spikes (B, T, N padded); u and v, int32 (B, T, N padded), with a B of 0 unless
-        they are asked for.
+        Spike buffer (B, T, N padded); u and v, int32 (B, T, N padded), with B = 0 unless requested;
+        overflows.
     """
     batch, steps, _ = arriving.shape
     plan, delays = _plan(layer, before)
     width = plan.bias.size
     spikes = np.empty((batch, steps, width), np.uint8)
-    kept = batch if states else 0
-    current = np.empty((0 if voltage_alone else kept, steps, width), np.int32)
-    voltage = np.empty((kept, steps, width), np.int32)
+    recorded = batch if states else 0
+    current = np.empty((0 if voltage_only else recorded, steps, width), np.int32)
+    voltage = np.empty((recorded, steps, width), np.int32)
     overflows = np.zeros((2, width // plan.width, batch), np.int64)
     items = batch * (width // plan.width)
     run_parallel(run_layer, items, plan, arriving, spikes, current, voltage, overflows)
@@ -209,7 +208,7 @@ def run(
 
 @cache_per_layer
 def _plan(layer: DenseLayer, before: Shape) -> tuple[LayerPlan, IntArray | None]:
-    """Return how the kernel works the layer off, and what its neurons' delays are afterwards."""
+    """Return the parameters for the kernel, and the delays to apply to its output, or None."""
     if len(before) == 3:
         delay = layer.delay if layer.delay.shape[1] == 1 else channels_last(layer.delay, before)
         layer = replace(layer, weight=channels_last(layer.weight, before), delay=delay)

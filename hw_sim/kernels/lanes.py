@@ -1,13 +1,12 @@
-"""Vectors of integers that numba can name and LLVM fits to the machine.
+"""SIMD vectors of integers for numba kernels, independent of the processor.
 
-numba's loops over arrays are vectorised by LLVM only after checks at run time that the arrays do
-not overlap, and with a scalar loop for what is left over; on rows of some hundred neurons these
-cost more than the work. A value of the type `Lanes` is one LLVM vector, so that a kernel says
-itself what is done on many neurons at once: 32 numbers of 32 bits are two registers with AVX-512,
-four with AVX2, eight on arm64. LLVM splits them; nothing here depends on the processor.
+LLVM vectorizes numba's loops over arrays with run-time checks that the arrays do not overlap, and a
+scalar loop for the remainder; on rows of some hundred neurons these cost more than the work. A
+value of the type `Lanes` is one LLVM vector, so kernels operate on many neurons explicitly: 32
+numbers of 32 bits are two registers with AVX-512, four with AVX2, eight on arm64. LLVM splits them.
 
     u = load(current, k, 32)                  32 numbers of an array from index k on
-    u = ((u >> 12) * kept) + 5                lane by lane; a plain integer stands for every lane
+    u = ((u >> 12) * factor) + 5              lane by lane; a plain integer applies to every lane
     store(fired, k, u > threshold)            a comparison gives lanes of one bit, stored as 0 or 1
 
 Arithmetic wraps around, `>>` keeps the sign. Indices are not checked. Arrays are contiguous.
@@ -27,7 +26,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from neurodeploy.models.compiling import compile_kernel
 
 LANES = 64
-"""Rows of weights, outgoing spikes and states are padded to a multiple of this."""
+"""Rows of weights, output spikes and states are padded to a multiple of this."""
 
 ARITHMETIC = {
     operator.add: "add",
@@ -43,10 +42,10 @@ COMPARISONS = {operator.gt: ">", operator.lt: "<", operator.ne: "!=", operator.e
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a part of a kernel into whatever calls it, without counting references to arrays.
+    """Compile a function that is inlined into its callers, without reference counts of arrays.
 
-    The counts, which are atomic and taken for every slice, cost W1 a quarter of its time; what is
-    compiled so must not make arrays.
+    The counts are atomic, updated for every slice, and would take a quarter of the time. Such a
+    function must not allocate arrays.
     """
     options: Any = {
         "forceinline": True,
@@ -58,7 +57,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _inline(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make of a function that writes LLVM code one that compiled code can call."""
+    """Make a function that emits LLVM code callable from compiled code."""
     return cast("Callable[..., Any]", intrinsic(prefer_literal=True)(function))
 
 
@@ -72,7 +71,7 @@ class Lanes(types.Type):  # type: ignore[misc]
 
 @register_model(Lanes)
 class LanesModel(models.PrimitiveModel):  # type: ignore[misc]
-    """An LLVM vector, in registers where there are enough."""
+    """The data model: an LLVM vector."""
 
     def __init__(self, manager: Any, kind: Lanes) -> None:
         super().__init__(manager, kind, _vector(kind))
@@ -82,11 +81,11 @@ def _vector(kind: Lanes) -> Any:
     return ir.VectorType(ir.IntType(kind.bits), kind.count)
 
 
-def _spread(context: Any, builder: Any, value: Any, given: Any, kind: Lanes) -> Any:
-    """Return `value` as lanes of `kind`: itself, or a number put into every lane."""
-    if isinstance(given, Lanes):
+def _spread(context: Any, builder: Any, value: Any, value_type: Any, kind: Lanes) -> Any:
+    """Return `value` as lanes of `kind`; a number is copied to every lane."""
+    if isinstance(value_type, Lanes):
         return value
-    number = context.cast(builder, value, given, types.Integer.from_bitwidth(kind.bits, True))
+    number = context.cast(builder, value, value_type, types.Integer.from_bitwidth(kind.bits, True))
     empty = ir.Constant(_vector(kind), ir.Undefined)
     first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
@@ -94,7 +93,7 @@ def _spread(context: Any, builder: Any, value: Any, given: Any, kind: Lanes) -> 
 
 
 def _define(symbol: Callable[..., Any], emit: Callable[..., Any], compares: bool) -> None:
-    """Let numba apply an operator of Python to lanes, and to lanes and a number."""
+    """Define an operator for lanes, and for lanes and a number."""
 
     class Template(AbstractTemplate):  # type: ignore[misc]
         def generic(self, args: Any, kws: Any) -> Any:
@@ -104,8 +103,8 @@ def _define(symbol: Callable[..., Any], emit: Callable[..., Any], compares: bool
             return signature(Lanes(1, a.count) if compares else a, a, b)
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kind, given = sig.args
-        return emit(builder, args[0], _spread(context, builder, args[1], given, kind))
+        kind, value_type = sig.args
+        return emit(builder, args[0], _spread(context, builder, args[1], value_type, kind))
 
     infer_global(symbol)(Template)
     lower_builtin(symbol, Lanes, Lanes)(lower)
@@ -125,7 +124,7 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, lane
 
 @_inline
 def load(typing: Any, array: Any, index: Any, count: Any) -> Any:
-    """Return `count` (a constant) numbers of an array of one dimension, from `index` on."""
+    """Return `count` (a constant) numbers of a 1-D array from `index` on."""
     bits = array.dtype.bitwidth
     kind = Lanes(bits, count.literal_value)
 
@@ -138,7 +137,7 @@ def load(typing: Any, array: Any, index: Any, count: Any) -> Any:
 
 @_inline
 def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """Write lanes to an array of one dimension, from `index` on; narrower ones are extended."""
+    """Write lanes to a 1-D array from `index` on; narrower lanes are extended."""
     bits = array.dtype.bitwidth
     kind = Lanes(bits, lanes.count)
 
@@ -166,7 +165,7 @@ def spread(typing: Any, number: Any, bits: Any, count: Any) -> Any:
 
 @_inline
 def widen(typing: Any, lanes: Any, bits: Any) -> Any:
-    """Return the lanes as `bits` (a constant) bits each, signed; single bits become 0 and 1."""
+    """Return the lanes extended to `bits` (a constant) bits, signed; single bits become 0 or 1."""
     kind = Lanes(bits.literal_value, lanes.count)
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -179,7 +178,7 @@ def widen(typing: Any, lanes: Any, bits: Any) -> Any:
 
 @_inline
 def select(typing: Any, condition: Any, yes: Any, no: Any) -> Any:
-    """Return `yes` in the lanes in which `condition` is set and `no` in the others."""
+    """Return `yes` in the lanes where `condition` is set and `no` in the others."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.select(
@@ -194,7 +193,7 @@ def select(typing: Any, condition: Any, yes: Any, no: Any) -> Any:
 
 @_inline
 def bits_of(typing: Any, condition: Any) -> Any:
-    """Return lanes of one bit as one unsigned integer of 64 bits, lane 0 lowest."""
+    """Return lanes of one bit as a uint64, lane 0 in the lowest bit."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.zext(builder.bitcast(args[0], ir.IntType(condition.count)), ir.IntType(64))
@@ -204,7 +203,7 @@ def bits_of(typing: Any, condition: Any) -> Any:
 
 @_inline
 def add_to(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """Add lanes to the numbers of an array of one dimension, from `index` on."""
+    """Add lanes to the numbers of a 1-D array from `index` on."""
     bits = array.dtype.bitwidth
     kind = Lanes(bits, lanes.count)
 
@@ -219,7 +218,7 @@ def add_to(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
 
 @_inline
 def count_bits(typing: Any, word: Any) -> Any:
-    """Return how many bits of an integer of 64 bits are set."""
+    """Return the number of bits set in a uint64."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.ctpop(args[0])

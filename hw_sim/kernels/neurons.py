@@ -1,10 +1,10 @@
-"""Kernels that step neurons, one per kind of neuron.
+"""Kernels that step neurons, one per neuron type.
 
-Arrays: B samples, T time steps, N neurons. `received` int32 (B, T, N) is the weighted input. Output
-are `sent` (B, T, N), uint8 or, for graded spikes, int32; `states` int32 (2, B or 0, T, N), u and v
-or what a kind of neuron has in their place; `overflows` int64 (2, B), wraps and clips. A recurrent
-layer has `rows` int16 (N, N) of its weights and `delays` int8 (N, 1 or N), any other (0, 0): its
-spikes are added to `received` at later steps.
+Arrays: B samples, T time steps, N neurons. `received` int32 (B, T, N) is the weighted input.
+Outputs are `sent` (B, T, N), uint8, or int32 for graded spikes; `states` int32 (2, B or 0, T, N), u
+and v or their counterparts; `overflows` int64 (2, B), wraps and clips. Recurrent layers have
+weights `rows` int16 (N, N) and `delays` int8 (N, 1 or N), others (0, 0); recurrent spikes are added
+to later steps of `received`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current
 
     Input int32: weighted input (N,); current_factor and voltage_factor (N,), 4096 minus the decays;
     threshold and bias (N,), shifted by 6. Updated: current and voltage int32 (N,), fired uint8.
-    Returns how many u wrapped and how many v were clipped.
+    Returns the numbers of wraps of u and of clips of v.
     """
     wraps, clips = int32(0), int32(0)
     for j in range(weighted.size):
@@ -49,7 +49,7 @@ def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current
 
 @kernel
 def feed_back(received, sent, rows, delays, t):
-    """Let the neurons receive what they sent in step t, one step later and by their delays."""
+    """Add the weights of the recurrent spikes of step t to later steps of `received`."""
     for neuron in range(rows.shape[0]):
         if sent[neuron] != 0:
             receive(received, rows, delays, neuron, sent[neuron], t)
@@ -82,8 +82,8 @@ def scan_cuba(
 def send_change(activation, before, residue, threshold, state_exp):
     """Return the graded spike and the new residue of a sigma-delta neuron, int32 each.
 
-    delta = activation - before + residue; it is sent where |delta| >= threshold (int32, shifted as
-    the states are), else kept as residue; see `models.neurons.Delta`.
+    delta = activation - before + residue; it is sent if |delta| >= threshold (int32, in the scale
+    of the states), else it is the new residue; see `models.neurons.Delta`.
     """
     delta = int32(int32(activation - before) + residue)
     if delta >= threshold or int32(-delta) >= threshold:
@@ -93,7 +93,7 @@ def send_change(activation, before, residue, threshold, state_exp):
 
 @parallel
 def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states):
-    """Run delta neurons over all steps: `received` is the input, `shift` int32 its exponents."""
+    """Run delta neurons over all steps; `received` is the input, shifted left by `shift` int32."""
     _, steps, neurons = received.shape
     for sample in range(start, stop):
         before = np.zeros(neurons, np.int32)
@@ -114,8 +114,8 @@ def scan_sigma_delta(
 ):
     """Run sigma-delta neurons with ReLU over all steps.
 
-    bias int32 (N,) and threshold int32 are shifted as the states are. A sum that leaves 32 bits
-    wraps and is counted.
+    bias int32 (N,) and threshold int32 are in the scale of the states. Sums that exceed 32 bits
+    wrap and are counted.
     """
     _, steps, neurons = received.shape
     for sample in range(start, stop):
@@ -138,7 +138,7 @@ def scan_sigma_delta(
 
 @parallel
 def scan_sigma(start, stop, received, rows, delays, sent, states, overflows):
-    """Run sigma neurons over all steps: they send the sum of all that they received."""
+    """Run sigma neurons over all steps; they send the sum of their input so far."""
     _, steps, neurons = received.shape
     for sample in range(start, stop):
         sigma = np.zeros(neurons, np.int32)

@@ -1,4 +1,4 @@
-"""What the kernels share: threads, and results cached per layer."""
+"""Threads for kernels, and a cache per layer."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ T = TypeVar("T")
 
 
 def cache_per_layer(compute: Callable[..., T]) -> Callable[..., T]:
-    """Cache what a function of a layer and hashable values returns, as long as the layer lives."""
+    """Cache the results of a function of a layer and hashable values, for the layer's lifetime."""
     cache: WeakKeyDictionary[Layer, dict[Any, T]] = WeakKeyDictionary()
 
     @wraps(compute)
     def cached(layer: Layer, *values: Any) -> T:
-        of_layer = cache.setdefault(layer, {})
-        if values not in of_layer:
-            of_layer[values] = compute(layer, *values)
-        return of_layer[values]
+        results = cache.setdefault(layer, {})
+        if values not in results:
+            results[values] = compute(layer, *values)
+        return results[values]
 
     return cached
 
@@ -39,19 +39,19 @@ _limit: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
 def num_threads() -> int:
-    """Return how many threads kernels use."""
-    there: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    return min(_limit.get() or there, there)
+    """Return the number of threads that kernels use."""
+    available: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return min(_limit.get() or available, available)
 
 
 def set_threads(threads: int) -> None:
-    """Let kernels that this thread calls use at most so many threads from now on."""
+    """Set the maximum number of threads of the kernels that this thread calls."""
     _limit.set(threads)
 
 
 @contextmanager
 def limit_threads(threads: int | None) -> Iterator[None]:
-    """Let kernels use at most so many threads; None changes nothing."""
+    """Limit the number of threads of kernels in a block; None changes nothing."""
     before = _limit.set(_limit.get() if threads is None else threads)
     try:
         yield
@@ -62,8 +62,8 @@ def limit_threads(threads: int | None) -> Iterator[None]:
 def run_parallel(kernel: Callable[..., None], count: int, *arguments: Any) -> None:
     """Call `kernel(start, stop, *arguments)` for parts of range(count), one per thread.
 
-    The threads are Python's, and kernels release its lock: numba's own `parallel=True` takes twice
-    as long to compile, and its threads may not be shared by threads of Python.
+    The threads are Python's; kernels release the GIL. numba's own `parallel=True` takes twice as
+    long to compile, and its threads cannot be shared by Python threads.
     """
     parts = min(num_threads(), count)
     edges = [count * part // max(parts, 1) for part in range(parts + 1)]
@@ -76,19 +76,19 @@ def run_parallel(kernel: Callable[..., None], count: int, *arguments: Any) -> No
 
 
 class NoAlias(CompilerBase):  # type: ignore[misc]
-    """numba's compiler, told that no two arrays overlap, so that LLVM can vectorize loops."""
+    """numba's compiler with the assumption that arrays do not overlap, so that loops vectorize."""
 
     def define_pipelines(self) -> list[Any]:
-        """Return numba's own passes."""
+        """Return numba's default passes."""
         self.state.flags.noalias = True
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
 def parallel(function: Callable[..., None]) -> Any:
-    """Compile `function(start, stop, *arrays)`, and split the first axis of its first array.
+    """Compile `function(start, stop, *arrays)` to run on slices of the first array's first axis.
 
-    The result takes `arrays` and runs the function on all threads; see `run_parallel`. Arrays that
-    are written must not overlap with others. Its attribute `kernel` is the compiled function.
+    The result takes `arrays` and runs the function on all threads; see `run_parallel`. Output
+    arrays must not overlap with others. Its attribute `kernel` is the compiled function.
     """
     kernel = compile_kernel(function, pipeline_class=NoAlias)
 
@@ -105,13 +105,13 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="kernels")
 
 
-# A forked process has only one thread.
+# Threads do not survive a fork.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def limit_products() -> AbstractContextManager[Any]:
-    """Let matrix products use as many threads as the kernels do."""
+    """Limit matrix products to the number of threads of the kernels."""
     limit = _products().limit(limits=num_threads(), user_api="blas")
     return cast("AbstractContextManager[Any]", limit)
 

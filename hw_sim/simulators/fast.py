@@ -86,8 +86,8 @@ def voltages(
     before = network.layers[index - 1].shape if index else layer.input_shape
     values = activity.spikes[index - 1] if index else activity.inputs
     arriving = spike_buffer.from_neurons(values[samples], before)
-    if dense_cuba.runs(layer, arriving):
-        seen = dense_cuba.run(layer, before, arriving, states=True, voltage_alone=True)[1]
+    if dense_cuba.supports(layer, arriving):
+        seen = dense_cuba.run(layer, before, arriving, states=True, voltage_only=True)[1]
         voltage = seen[1]
     else:
         received = _received(layer, before, arriving)
@@ -101,7 +101,7 @@ def _run_layer(
     layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
 ) -> tuple[NDArray[Any], States | None, Overflows]:
     """Return the spike buffer, states (B, N, T) and overflows of a layer after one of a shape."""
-    if dense_cuba.runs(layer, arriving):
+    if dense_cuba.supports(layer, arriving):
         sent, seen, overflows = dense_cuba.run(layer, before, arriving, states=states)
         received = _received(layer, before, arriving) if states else seen[0]
     else:
@@ -130,7 +130,7 @@ def _received(
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
     if isinstance(layer, ConvLayer):
-        if synapses.pays(arriving):
+        if synapses.product_is_faster(arriving):
             synapses.conv_product(layer, arriving, received)
         elif synapses.may_leave_32_bits(layer, arriving):
             counts = np.zeros(len(arriving), np.int64) if lost is None else lost
