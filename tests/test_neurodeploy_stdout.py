@@ -60,10 +60,9 @@ def test_a_stdout_that_takes_nothing_is_one_sentence_on_stderr() -> None:
                 cwd=ROOT,
             )
         assert ran.returncode == 2
-        assert ran.stderr == (
-            "error: the result cannot be written to stdout (No space left on device); send it "
-            "elsewhere\n"
-        )
+        assert ran.stderr.startswith("error: ")
+        assert "stdout (No space left on device)" in ran.stderr
+        assert ran.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
