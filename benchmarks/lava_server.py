@@ -108,6 +108,6 @@ def serve(folder: Path, watch: Any) -> None:
 
 
 if __name__ == "__main__":
-    from neurodeploy.hw_sim.simulators.process import work
+    from neurodeploy.hw_sim.simulators.process import run_worker
 
-    work(serve, sys.argv[1])
+    run_worker(serve, sys.argv[1])

@@ -1,6 +1,6 @@
-"""Whether a chip can hold a network: small rules that all run, and every problem they find.
+"""Design rules of chips: whether a chip can hold a network, and changes that need fewer neurocores.
 
-Rules of one layer (ranges, shapes) live in `models.network`; these are the rules of a chip.
+Rules for a single layer (ranges, shapes) are in `models.layers`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def graded_spikes_fit(network: QuantizedNetwork, placement: Placement) -> list[s
 
 
 def layers_named(numbers: list[int]) -> str:
-    """Return layers in words, by their numbers, ascending: "layers 0 to 8, 10 and 11"."""
+    """Return ascending layer indices as text: "layers 0 to 8, 10 and 11"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:
@@ -96,13 +96,13 @@ def layers_named(numbers: list[int]) -> str:
 
 
 def listed(things: Iterable[str]) -> str:
-    """Return things in words: "a", "a and b", "a, b and c"."""
+    """Join texts: "a", "a and b", "a, b and c"."""
     *others, last = things
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find layers of which not even one neuron fits a neurocore, as with too large a fan-in."""
+    """Find layers of which a single neuron exceeds a neurocore, for example by its fan-in."""
     return [
         f"layer {index} needs {budget.used:,} {_what(budget)} for one neuron; a neurocore of "
         f"{placement.chip.name} has {budget.limit:,}; {WAYS_OUT[budget.name]}"
@@ -142,8 +142,8 @@ def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:
     """Return every reason why the chip cannot hold `network`, one sentence each; none if it can.
 
     Args:
-        network: what should fit.
-        placement: where `place` puts it, and on which chip.
+        network: the network.
+        placement: its placement on a chip.
     """
     return tuple(problem for rule in RULES for problem in rule(network, placement))
 
@@ -262,10 +262,10 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
 
 
 def advice(placement: Placement) -> tuple[str, ...]:
-    """Return a sentence for each layer that a change lessens, where one chip does not suffice.
+    """Return a sentence for each layer with changes that reduce its neurocores.
 
-    Only changes that lessen a layer's neurocores are named, each kind at the first size that does.
-    The rest of the network is taken to stay as it is.
+    Each kind of change is named at the first size that reduces them; other layers stay unchanged.
+    Nothing is returned if one chip is enough.
     """
     if placement.neurocores <= placement.chip.limit("cores_per_chip"):
         return ()
@@ -279,7 +279,7 @@ def advice(placement: Placement) -> tuple[str, ...]:
 
 
 def _changes(layer: Layer, placed: LayerPlacement, placement: Placement) -> list[str]:
-    """Return the changes that lessen a layer's neurocores, none for a layer of one."""
+    """Return the changes that reduce a layer's neurocores; none for a layer on one neurocore."""
     found: list[str] = []
     for change in CHANGES[placed.binding.name] if placed.neurocores > 1 else ():
         for what, cores in change(Placed(layer, placed, placement.chip)):

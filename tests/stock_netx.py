@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from neurodeploy.hw_sim.simulators.process import work
+from neurodeploy.hw_sim.simulators.process import run_worker
 from neurodeploy.models import lava_compat
 from neurodeploy.models.blocks import slayer  # noqa: F401  in half the time that netx would take
 
@@ -58,4 +58,4 @@ def run(job, watch):
 
 
 if __name__ == "__main__":
-    work(run, sys.argv[1])
+    run_worker(run, sys.argv[1])

@@ -250,7 +250,7 @@ def test_the_worker_never_imports_torch(network, spikes, tmp_path):
     code = (
         "import sys\n"
         "from neurodeploy.hw_sim.simulators import lava_worker\n"
-        "lava_worker.work(lava_worker.run, sys.argv[1])\n"
+        "lava_worker.run_worker(lava_worker.run, sys.argv[1])\n"
         "sys.exit('torch' in sys.modules)\n"
     )
     with (tmp_path / "output.txt").open("wb") as output:

@@ -1,1 +1,1 @@
-"""What runs a network, one file for each backend; see `hw_sim.backends`."""
+"""The backends; see `hw_sim.backends`."""

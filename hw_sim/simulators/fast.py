@@ -43,9 +43,9 @@ def run(
     """Run every sample from cleared state for its whole length.
 
     Args:
-        network: what to run.
+        network: the network.
         spikes: integers (batch, channels, time), see `hw_sim.activity`.
-        options: `states` and `threads` count here.
+        options: `states` and `threads` apply.
 
     Raises:
         InputError: when the spikes do not fit the network.
@@ -73,12 +73,12 @@ def run(
 def voltages(
     network: QuantizedNetwork, activity: Activity, index: int, samples: slice = slice(None)
 ) -> NDArray[np.int32]:
-    """Return v of the CUBA LIF neurons of layer `index` after every step, in some samples.
+    """Return v of the CUBA LIF neurons of layer `index` after every step, for some samples.
 
-    Where the run kept no states, they follow from what arrived at the layer.
+    If the activity has no states, they are computed again from the input spikes of the layer.
 
     Returns:
-        int32 array (samples, neurons, time); of neurons that fired, after their reset.
+        int32 array (samples, neurons, time), after the reset.
     """
     if activity.states:
         return activity.states[index].voltage[samples]
@@ -100,7 +100,7 @@ def voltages(
 def _run_layer(
     layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
 ) -> tuple[NDArray[Any], States | None, Overflows]:
-    """Return the spike buffer, states (B, N, T) and overflows of a layer after one of a shape."""
+    """Return spike buffer, states (B, N, T) and overflows of a layer with input shape `before`."""
     if dense_cuba.supports(layer, arriving):
         sent, seen, overflows = dense_cuba.run(layer, before, arriving, states=states)
         received = _received(layer, before, arriving) if states else seen[0]
@@ -114,17 +114,19 @@ def _run_layer(
     if not states:
         return sent, None, overflows
     if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
-        received = np.zeros_like(received)  # the input drives v, and not as a current
+        received = np.zeros_like(received)  # the input is added to v, not to u
         seen = received, seen[1]
-    shown = (spike_buffer.to_neurons(each, layer.shape) for each in (*seen, received))
-    return sent, States(*shown), overflows
+    arrays = (spike_buffer.to_neurons(each, layer.shape) for each in (*seen, received))
+    return sent, States(*arrays), overflows
 
 
 def _received(
     layer: Layer, before: Shape, arriving: NDArray[Any], lost: NDArray[np.int64] | None = None
 ) -> NDArray[np.int32]:
-    """Return what the neurons of a layer receive in each step, int32 (B, T, N), unpadded; add how
-    many sums of a convolution leave 32 bits to `lost`, int64 (B,)."""
+    """Return the weighted input of a layer in each step, int32 (B, T, N), unpadded.
+
+    The number of sums of a convolution that exceed 32 bits is added to `lost`, int64 (B,).
+    """
     if isinstance(layer, InputLayer):
         return scale_input(layer, arriving[:, :, : layer.neurons])
     batch, steps, _ = arriving.shape
@@ -155,7 +157,7 @@ def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
 
 @cache_per_layer
 def _feedback(layer: Layer) -> tuple[Any, Any]:
-    """Return rows and delays of a layer's own spikes, empty where it is not recurrent."""
+    """Return rows and delays of recurrent synapses, empty if the layer is not recurrent."""
     if not isinstance(layer, RecurrentLayer):
         return np.zeros((0, 0), np.int16), np.zeros((0, 0), np.int8)
     delays = _delays_of_senders(layer.recurrent_delay, layer.recurrent.shape)
@@ -163,7 +165,7 @@ def _feedback(layer: Layer) -> tuple[Any, Any]:
 
 
 def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
-    """Return the delays of a layer as int8 (S, 1), one a sender, or (S, N), one a synapse."""
+    """Return delays as int8 (S, 1), one per sender, or (S, N), one per synapse."""
     neurons, senders = shape
     width = 1 if delay.shape[0] == 1 else neurons
     return np.ascontiguousarray(np.broadcast_to(delay.T, (senders, width)), np.int8)
@@ -172,7 +174,7 @@ def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
 def _scan(
     layer: Layer, received: NDArray[np.int32], states: NDArray[np.int32]
 ) -> tuple[NDArray[Any], Overflows]:
-    """Return the spike buffer that the neurons of a layer send, and their overflows."""
+    """Return the spike buffer and the overflows of the neurons of a layer."""
     neuron, own = layer.neuron, _feedback(layer)
     size = (*received.shape[:2], spike_buffer.padded(layer.neurons))
     sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
@@ -199,10 +201,10 @@ def _scan(
 
 @cache_per_layer
 def _cuba(layer: Layer) -> tuple[Any, ...]:
-    """Return what `neurons.scan_cuba` takes of a layer's neurons."""
+    """Return the parameters of a layer's neurons for `neurons.scan_cuba`."""
     neuron: Any = layer.neuron
     shift = np.int32(loihi.ACTIVATION_SHIFT)
-    if isinstance(layer, InputLayer):  # the input drives v as a current that decays at once would
+    if isinstance(layer, InputLayer):  # the input acts like a current that lasts one step
         current_factor = np.zeros(layer.neurons, np.int32)
     else:
         current_factor = _each(layer, loihi.DECAY_ONE - neuron.current_decay)
@@ -215,13 +217,13 @@ def _cuba(layer: Layer) -> tuple[Any, ...]:
 
 
 def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
-    """Return a parameter as one value a neuron in the order of a spike buffer, int32 (N,)."""
+    """Return a parameter as one value per neuron in the order of a spike buffer, int32 (N,)."""
     each = per_neuron(np.asarray(values, np.int32), layer.shape)
     return np.ascontiguousarray(spike_buffer.channels_last(each, layer.shape))
 
 
 def memory(network: QuantizedNetwork, steps: int) -> Need:
-    """Return what the fast backend takes: every layer's spikes, and one layer at work."""
+    """Return the memory of a run: the spikes of all layers, and the work of one layer at a time."""
     graded = [_takes_numbers(network), *(layer.neuron.graded for layer in network.layers)]
     sent, work, spare = [], [], 0  # spare: buffers of images, of which the spikes are a copy
     for layer, numbers in zip(network.layers, graded):
@@ -234,22 +236,22 @@ def memory(network: QuantizedNetwork, steps: int) -> Need:
     inputs = (network.inputs + spike_buffer.padded(network.inputs)) * (4 if graded[0] else 1)
     weights = sum(map(_weights, network.layers))
     rooms = max(_room(layer, numbers) for layer, numbers in zip(network.layers, graded))
-    places = sum(4 * _places(layer) for layer in network.layers)
-    return Need(weights + places + rooms, steps * (inputs + sum(sent) + max(work)))
+    patch_entries = sum(4 * _patch_entries(layer) for layer in network.layers)
+    return Need(weights + patch_entries + rooms, steps * (inputs + sum(sent) + max(work)))
 
 
 def _takes_numbers(network: QuantizedNetwork) -> bool:
-    """Tell whether the input is integers of 32 bits, not spikes of 0 or 1."""
+    """Return whether the input is int32, not binary spikes."""
     return bool(network.message_bits) or isinstance(network.layers[0], InputLayer)
 
 
 def _in_one_kernel(layer: Layer, numbers: bool) -> bool:
-    """Tell whether `dense_cuba` runs the layer, on spikes that are no numbers."""
+    """Return whether `dense_cuba` runs the layer; `numbers`: its input is int32."""
     return isinstance(layer, DenseLayer) and isinstance(layer.neuron, CubaLif) and not numbers
 
 
 def _padded(layer: Layer, numbers: bool) -> int:
-    """Return the neurons of a layer with what pads them in one step."""
+    """Return the number of neurons of a layer with padding."""
     if not _in_one_kernel(layer, numbers):
         return spike_buffer.padded(layer.neurons)
     tiles = -(-layer.neurons // dense_cuba.TILE)
@@ -257,39 +259,38 @@ def _padded(layer: Layer, numbers: bool) -> int:
 
 
 def _work(layer: Layer, numbers: bool) -> int:
-    """Return the bytes of a step while a layer is at work, beyond the spikes that it sends."""
-    if _in_one_kernel(layer, numbers):  # it shifts spikes by the delays of neurons in a copy
+    """Return the bytes per step that running a layer needs in addition to its output spikes."""
+    if _in_one_kernel(layer, numbers):  # dendritic delays copy the spikes
         return _padded(layer, numbers) if layer.delay_kind == "dendritic" else 0
     return (12 if isinstance(layer, InputLayer) else 4) * layer.neurons
 
 
 def _weights(layer: Layer) -> int:
-    """Return the bytes of a layer's weights and delays, with what the kernels make of them."""
+    """Return the bytes of a layer's weights and delays and of their copies for the kernels."""
     padded = 3 * _padded(layer, numbers=False) * layer.inputs
     stored = sum(array.size for array in weights_of(layer))
     return 8 * stored + (padded if isinstance(layer, DenseLayer) else 0)
 
 
 def _room(layer: Layer, numbers: bool) -> int:
-    """Return the bytes that the threads work in, and a convolution as a product."""
+    """Return the bytes of the buffers of all threads, and of a convolution's matrix product."""
     threads = num_threads()
     if _in_one_kernel(layer, numbers):  # two lists of spikes and a ring of inputs
         width = min(_padded(layer, numbers), 2 * dense_cuba.TILE)
         return threads * 4 * dense_cuba.RING * (2 * spike_buffer.padded(layer.inputs) + width)
     if not isinstance(layer, ConvLayer):
         return threads * 4 * layer.inputs
-    places, outputs = _places(layer) // layer.groups, layer.neurons // layer.groups
+    patch_entries, outputs = _patch_entries(layer) // layer.groups, layer.neurons // layer.groups
     if numbers:
-        return 17 * places + 24 * outputs
-    patches = max(synapses.PATCH_BYTES, 4 * places)
-    product = -(-patches // (4 * places)) * 4 * outputs
-    # the next patches are made while the last are still there
-    return max(8 * places, 2 * patches + product, threads * 4 * layer.inputs)
+        return 17 * patch_entries + 24 * outputs
+    patches = max(synapses.PATCH_BYTES, 4 * patch_entries)
+    product = -(-patches // (4 * patch_entries)) * 4 * outputs
+    # the next patches are allocated before the last ones are freed
+    return max(8 * patch_entries, 2 * patches + product, threads * 4 * layer.inputs)
 
 
-def _places(layer: Layer) -> int:
-    """Return the senders that a product looks up for a convolution: output places times weights
-    of a kernel, in every group."""
+def _patch_entries(layer: Layer) -> int:
+    """Return the size of the table of senders of a convolution as a matrix product."""
     if not isinstance(layer, ConvLayer):
         return 0
     return layer.groups * math.prod(layer.shape[1:]) * math.prod(layer.weight.shape[1:])

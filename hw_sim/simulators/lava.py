@@ -1,4 +1,4 @@
-"""The Lava backend: the process graph on Lava's CPU simulator, in a process of its own."""
+"""The Lava backend: the process graph on Lava's CPU simulator, in a child process."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def run(
     """Run every sample from cleared state for its whole length, all in one run of Lava.
 
     Args:
-        network: what to run.
+        network: the network.
         spikes: integers (batch, channels, time), see `hw_sim.activity`.
-        options: `states`, `progress` and `time_limit_s` count here; the limit is five minutes and
-            0.2 s a step by default.
+        options: `states`, `progress` and `time_limit_s` apply; the default limit is five minutes
+            plus 0.2 s per step.
 
     Raises:
         InputError: when the spikes do not fit the network.
         MissingPackageError: when Lava is not installed.
-        BackendError: when Lava raises, dies, exceeds the time limit, or has no shared memory left.
+        BackendError: when Lava raises, is killed, exceeds the time limit, or lacks shared memory.
     """
     inputs = check_input(network, spikes)
     require("the backend lava", "lava.magma")
@@ -66,10 +66,10 @@ def run(
 
 
 def check_shared_memory(network: QuantizedNetwork) -> None:
-    """Raise BackendError where Lava's processes would find no room for their messages, and die.
+    """Raise BackendError if the messages of Lava's processes do not fit the shared memory.
 
-    Every layer sends through two channels of 64 messages each, four bytes a neuron
-    (`lava.magma.compiler.compiler`, `pypy_channel_size`), and the input through one.
+    Every layer has two channels of 64 messages, with four bytes per neuron
+    (`lava.magma.compiler.compiler`, `pypy_channel_size`), and the input has one.
     """
     if not SHARED_MEMORY.is_dir():
         return
@@ -86,12 +86,13 @@ def check_shared_memory(network: QuantizedNetwork) -> None:
 def collect(
     network: QuantizedNetwork, inputs: NDArray[Any], folder: Path, *, states: bool
 ) -> Activity:
-    """Return what `lava_worker` left in `folder`; `inputs` are what `check_input` returned."""
+    """Return the activity that `lava_worker` wrote to `folder`, for the checked input `inputs`."""
     batch, _, steps = inputs.shape
 
     def load(index: int, name: str) -> Any:
-        kept = np.load(folder / f"layer_{index}_{name}.npy")
-        stream = from_lava(kept, network.layers[index].shape)
+        stream = from_lava(
+            np.load(folder / f"layer_{index}_{name}.npy"), network.layers[index].shape
+        )
         return np.ascontiguousarray(stream.reshape(-1, batch, steps).transpose(1, 0, 2))
 
     indices = range(len(network.layers))
@@ -108,11 +109,11 @@ def collect(
 
 LAVA_BYTES = 80 * 10**6
 PROCESS_BYTES = 15 * 10**6
-"""What Lava's simulator takes for itself, and for each of its processes beyond what they share."""
+"""Memory of Lava's simulator, and of each of its processes in addition to shared pages."""
 
 
 def memory(network: QuantizedNetwork, steps: int) -> Need:
-    """Return what Lava takes: its processes, and copies of spikes and input on their way."""
+    """Return the memory of a run: Lava's processes, and copies of spikes and input."""
     sent = sum(layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers)
     if network.readout == "voltage":
         sent += 4 * STATES * network.layers[-1].neurons

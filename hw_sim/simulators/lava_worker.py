@@ -1,11 +1,11 @@
 """The child process of the Lava backend: run one job on Lava's CPU simulator.
 
-    python -m neurodeploy.hw_sim.lava_worker JOB
+    python -m neurodeploy.hw_sim.simulators.lava_worker JOB
 
 JOB is a folder with `network.net` and `spikes.npy`, (batch, channels, time). The worker writes
-`layer_0_spikes.npy`, ... (neurons in Lava's order, batch * time), with states also `_current`,
-`_voltage` and `_weighted` int32, the step it has reached to `step.npy`, and what went wrong to
-`error.txt`. It never imports torch, which would double its memory and its start.
+`layer_0_spikes.npy`, ... (neurons in Lava's axis order, batch * time), for states also `_current`,
+`_voltage` and `_weighted` int32, the number of completed steps to `step.npy`, and errors to
+`error.txt`. It never imports torch, which would double its memory and its start-up time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from neurodeploy.export import lava_graph, netx
 from neurodeploy.export.lava_graph import LavaLayer
 from neurodeploy.hw_sim.activity import scale_input
-from neurodeploy.hw_sim.simulators.process import Watch, work
+from neurodeploy.hw_sim.simulators.process import Watchdog, run_worker
 from neurodeploy.models import lava_compat
 from neurodeploy.models.lava_compat import to_lava
 from neurodeploy.models.network import CubaLif, InputLayer, QuantizedNetwork
@@ -54,7 +54,7 @@ Model = TypeVar("Model", bound=type)
 
 
 def fixed_point_model(process: type) -> Callable[[Model], Model]:
-    """Return a decorator that declares a class Lava's fixed-point CPU model of `process`."""
+    """Return a decorator that registers a class as Lava's fixed-point CPU model of `process`."""
 
     def declare(model: Model) -> Model:
         tagged = tag("fixed_pt")(requires(CPU)(model))
@@ -73,7 +73,7 @@ def starts_sample(model: Any) -> bool:
 
 
 class _Resetting:
-    """Clear the variables in `cleared` when a sample starts, which Lava's models do not."""
+    """Clear the variables in `cleared` at the start of each sample, unlike Lava's models."""
 
     cleared: tuple[str, ...] = ()
     time_step: int
@@ -87,7 +87,7 @@ class _Resetting:
 
 
 class _Recording(_Resetting):
-    """Record what the neurons of a model do, and save it after the last step.
+    """Record spikes and states of a neuron model, and save them after the last step.
 
     Reading a sink's buffer through `Var.get` would cost 16 microseconds per element.
     """
@@ -101,7 +101,7 @@ class _Recording(_Resetting):
         self.recorded: dict[str, Any] = {}
 
     def states(self) -> tuple[Any, Any]:
-        """Return u and v, or what a model has in their place, after this step."""
+        """Return u and v, or their counterparts, after this step."""
         raise NotImplementedError
 
     def run_spk(self) -> None:
@@ -124,10 +124,10 @@ class _Recording(_Resetting):
 
 @fixed_point_model(LIFReset)
 class RecordingLif(_Recording, PyLifResetModelBitAcc):  # type: ignore[misc]
-    """CUBA LIF: u, v, and spikes of 0 or 1; its process resets it itself.
+    """CUBA LIF: u, v and binary spikes; `LIFReset` clears its state.
 
-    `proc_params["drive"]` names a file of bias mantissas, (neurons in Lava's order, steps), which
-    the bias follows, or is absent.
+    `proc_params["drive"]`, if present, is the path of an array of bias mantissas for every step,
+    (neurons in Lava's axis order, steps).
     """
 
     def __init__(self, proc_params: Any) -> None:
@@ -154,7 +154,7 @@ class RecordingLif(_Recording, PyLifResetModelBitAcc):  # type: ignore[misc]
 
 
 class _RecordingDelta(_Recording):
-    """Record the change that a sigma-delta neuron sends."""
+    """Record the graded spikes of delta and sigma-delta neurons."""
 
     state_exp: Any
 
@@ -166,7 +166,7 @@ class _RecordingDelta(_Recording):
 
 @fixed_point_model(Delta)
 class RecordingDelta(_RecordingDelta, PyDeltaModelFixed):  # type: ignore[misc]
-    """Delta: its scaled input and its residue stand for u and v."""
+    """Delta: its scaled input and its residue are recorded as u and v."""
 
     cleared = ("act", "residue", "error")
 
@@ -179,7 +179,7 @@ class RecordingDelta(_RecordingDelta, PyDeltaModelFixed):  # type: ignore[misc]
 
 
 class _RecordingSigma(_Recording):
-    """Record the input of a neuron with a sigma."""
+    """Record the input of sigma and sigma-delta neurons."""
 
     def sigma_dynamics(self, a_in_data: Any) -> Any:
         self.weighted = np.array(a_in_data, np.int32)
@@ -188,7 +188,7 @@ class _RecordingSigma(_Recording):
 
 @fixed_point_model(SigmaDelta)
 class RecordingSigmaDelta(_RecordingSigma, _RecordingDelta, PySigmaDeltaModelFixed):  # type: ignore[misc]
-    """Sigma-delta: sigma and its residue stand for u and v."""
+    """Sigma-delta: sigma and the residue are recorded as u and v."""
 
     cleared = ("sigma", "act", "residue", "error")
 
@@ -198,7 +198,7 @@ class RecordingSigmaDelta(_RecordingSigma, _RecordingDelta, PySigmaDeltaModelFix
 
 @fixed_point_model(Sigma)
 class RecordingSigma(_RecordingSigma, PySigmaModelFixed):  # type: ignore[misc]
-    """Sigma: it sends its sum, which stands for u; nothing stands for v."""
+    """Sigma: it sends its sum, which is recorded as u, with 0 as v."""
 
     cleared = ("sigma",)
 
@@ -212,10 +212,10 @@ class RecordingSigma(_RecordingSigma, PySigmaModelFixed):  # type: ignore[misc]
 
 @fixed_point_model(Dense)
 class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
-    """Send what arrived in the step before.
+    """Send the weighted sum of the previous step's spikes.
 
-    Weights are used as they are, integers from -256 to 255; Lava's own model drops the lowest bit
-    of odd weights of mixed signs, which `hw_sim.design_rules` reports for a chip.
+    Weights are used unchanged, integers from -256 to 255; Lava's own model drops the lowest bit of
+    odd weights of mixed signs, which `hw_sim.design_rules` reports for a chip.
     """
 
     def run_spk(self) -> None:
@@ -233,8 +233,8 @@ class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
 class ResettableDelayDense(PyDelayDenseModelBitAcc):  # type: ignore[misc]
     """Add the weights of arriving spikes to a buffer of future inputs.
 
-    a_buff int32 (neurons, max_delay + 1): column d is what the neurons receive in d steps. Weights
-    are used as they are, integers from -256 to 255.
+    a_buff int32 (neurons, max_delay + 1): column d is the input of the neurons in d steps. Weights
+    are used unchanged, integers from -256 to 255.
     """
 
     def run_spk(self) -> None:
@@ -277,7 +277,7 @@ MODELS = {
 }
 
 
-def run(job: Path, watch: Watch) -> None:
+def run(job: Path, watchdog: Watchdog) -> None:
     """Run the job in the folder `job`."""
     network = netx.read(job / "network.net")
     values = np.load(job / "spikes.npy")
@@ -296,9 +296,9 @@ def run(job: Path, watch: Watch) -> None:
     process = connect_input(network, layers, stream, job)
     config = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=MODELS)
     process.create_runtime(config)
-    watch.runtime = process.runtime
+    watchdog.runtime = process.runtime
     process.run(condition=RunSteps(num_steps=batch * steps), run_cfg=config)
-    watch.runtime = None
+    watchdog.runtime = None
     process.stop()
 
 
@@ -320,4 +320,4 @@ def connect_input(
 
 
 if __name__ == "__main__":
-    work(run, sys.argv[1])
+    run_worker(run, sys.argv[1])

@@ -1,8 +1,8 @@
 """The Loihi backend: the process graph on a Loihi 2, through Intel's hardware packages.
 
-Those packages are given to members of Intel's research community only. This backend was written
-from public code that uses them and is tested against stand-ins; so each run is compared with the
-`fast` backend, and spikes that differ in a single bit are refused.
+Only members of Intel's research community have access to these packages. This backend was written
+from public code that uses them and is tested with stand-ins. So each run is compared with the
+`fast` backend, and results with any different spike are refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MODULES: Final = (
     "lava.utils.loihi2_profiler_api",
     "lava.proc.embedded_io.spike",
 )
-"""What Intel's hardware packages add to Lava; the first is what Lava itself looks for.
+"""Modules that Intel's hardware packages add to Lava; Lava itself looks for the first.
 
 Source: `lava.utils.loihi.is_installed` (lava-nc 0.10.0).
 """
@@ -44,19 +44,19 @@ def run(
     spikes: NDArray[Any],
     options: RunOptions = RunOptions(),
 ) -> Activity:
-    """Run every sample from cleared state for its whole length, each in a run of its own.
+    """Run every sample from cleared state for its whole length, each in its own run.
 
     Args:
-        network: what to run.
+        network: the network.
         spikes: 0 or 1, integers (batch, channels, time).
-        options: `progress` and `time_limit_s` count here; the limit is ten minutes and one minute
-            a sample by default.
+        options: `progress` and `time_limit_s` apply; the default limit is ten minutes plus one
+            minute per sample.
 
     Raises:
         InputError: when the spikes do not fit the network, the chip cannot hold its weights and
-            delays exactly, or states are asked for.
+            delays exactly, or states are requested.
         BackendError: when Intel's packages are missing, raise or exceed the time limit, or the
-            chip's spikes are not those of `fast`.
+            chip's spikes differ from those of `fast`.
     """
     inputs = check_input(network, spikes)
     check_installed()
@@ -87,7 +87,7 @@ def _is_present(name: str) -> bool:
 
 
 def check_binary(network: QuantizedNetwork) -> None:
-    """Raise InputError unless every spike that goes to the chip or leaves it is 0 or 1."""
+    """Raise InputError unless all input and output spikes of the chip are 0 or 1."""
     graded = network.message_bits or any(layer.neuron.graded for layer in network.layers)
     if graded or isinstance(network.layers[0], InputLayer) or network.readout != "spikes":
         raise InputError(
@@ -97,8 +97,10 @@ def check_binary(network: QuantizedNetwork) -> None:
 
 
 def check_exact(network: QuantizedNetwork) -> None:
-    """Raise DesignRuleError where the chip would store other weights or delays than the network's;
-    whether the network fits is for Intel's compiler to say."""
+    """Raise DesignRuleError if the chip cannot store the weights or delays exactly.
+
+    Intel's compiler checks whether the network fits.
+    """
     placement = place(network, CHIPS["loihi2"])
     problems = [*weights_fit(network, placement), *delays_fit(network, placement)]
     if problems:
@@ -106,9 +108,9 @@ def check_exact(network: QuantizedNetwork) -> None:
 
 
 def check_equal(activity: Activity, expected: Activity) -> None:
-    """Raise BackendError that names the first place where a layer's spikes differ."""
-    for index, (spikes, right) in enumerate(zip(activity.spikes, expected.spikes)):
-        different = np.argwhere(spikes != right)
+    """Raise BackendError, which names the first difference, unless all spikes are equal."""
+    for index, (spikes, reference) in enumerate(zip(activity.spikes, expected.spikes)):
+        different = np.argwhere(spikes != reference)
         if len(different):
             sample, neuron, step = different[0]
             raise BackendError(
@@ -145,10 +147,10 @@ def _run(network: QuantizedNetwork, inputs: NDArray[Any], options: RunOptions) -
 
 
 def summarize(samples: Sequence[dict[str, Any]], *, steps: int) -> Measured:
-    """Return the means over the profiler's figures, a dict of power_w and energy_uj a sample.
+    """Return the means of the profiler's results, one dict of power_w and energy_uj per sample.
 
-    The time of a step is energy / power / steps, where every power is positive: near its noise the
-    profiler yields others.
+    The time of a step is energy / power / steps, if every power is positive; near its noise level
+    the profiler also returns powers of 0 or less.
     """
     power = np.array([sample["power_w"] for sample in samples])
     energy = np.array([sample["energy_uj"] for sample in samples])

@@ -1,13 +1,13 @@
 """The child process of the Loihi backend: run one job on a Loihi 2 through Intel's packages.
 
-    python -m neurodeploy.hw_sim.loihi_worker JOB
+    python -m neurodeploy.hw_sim.simulators.loihi_worker JOB
 
 JOB is a folder with `network.net` and `spikes.npy`, uint8 (batch, channels, time). The worker
-writes `layer_0_spikes.npy`, ... uint8 (batch, neurons, time), the profiler's figures of every
-sample to `measured.json`, the steps done to `step.npy`, and what went wrong to `error.txt`.
+writes `layer_0_spikes.npy`, ... uint8 (batch, neurons, time), the profiler's results per sample to
+`measured.json`, the number of completed steps to `step.npy`, and errors to `error.txt`.
 
-Every sample is a run of its own, on a graph built anew, since the chip keeps spikes in flight when
-a neuron's state is cleared. The graph is that of `export.lava_graph`; the host sends the input and
+Every sample has its own run on a new graph, since clearing the neurons' states does not clear
+spikes in flight on the chip. The graph is that of `export.lava_graph`; the host sends the input and
 receives the spikes of every layer through adapters at every step.
 """
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.export import lava_graph, netx
 from neurodeploy.export.lava_graph import LavaLayer
-from neurodeploy.hw_sim.simulators.process import Watch, work
+from neurodeploy.hw_sim.simulators.process import Watchdog, run_worker
 from neurodeploy.models import lava_compat
 from neurodeploy.models.errors import BackendError
 from neurodeploy.models.lava_compat import from_lava, to_lava
@@ -43,10 +43,10 @@ HOST_MODELS = {
     source.RingBuffer: source.PySendModelFixed,
     sink.RingBuffer: sink.PyReceiveModelFixed,
 }
-"""The two processes that belong on the host; all others must find a model on the chip."""
+"""The processes that run on the host; all others must have a model for the chip."""
 
 
-def run(job: Path, watch: Watch) -> None:
+def run(job: Path, watchdog: Watchdog) -> None:
     """Run the job in the folder `job`."""
     network = netx.read(job / "network.net")
     spikes = np.load(job / "spikes.npy")
@@ -55,17 +55,17 @@ def run(job: Path, watch: Watch) -> None:
     measured = []
     for index, sample in enumerate(spikes):
         np.save(job / "step.npy", np.array([index * steps]))
-        emitted, figures = run_sample(network, sample, watch)
+        emitted, figures = run_sample(network, sample, watchdog)
         measured.append(figures)
-        for layer, kept, values in zip(network.layers, found, emitted):
-            kept[index] = from_lava(np.asarray(values), layer.shape)
-    for index, kept in enumerate(found):
-        np.save(job / f"layer_{index}_spikes.npy", kept)
+        for layer, spikes_of_layer, values in zip(network.layers, found, emitted):
+            spikes_of_layer[index] = from_lava(np.asarray(values), layer.shape)
+    for index, spikes_of_layer in enumerate(found):
+        np.save(job / f"layer_{index}_spikes.npy", spikes_of_layer)
     (job / "measured.json").write_text(json.dumps(measured))
 
 
 def run_sample(
-    network: QuantizedNetwork, sample: NDArray[np.uint8], watch: Watch
+    network: QuantizedNetwork, sample: NDArray[np.uint8], watchdog: Watchdog
 ) -> tuple[list[Any], dict[str, list[float]]]:
     """Return the spikes of every layer, (neurons, time), and the profiler's power and energy.
 
@@ -79,18 +79,18 @@ def run_sample(
     profiler = Profiler.init(config)
     profiler.energy_probe(num_steps=steps)
     sender.create_runtime(config)
-    watch.runtime = sender.runtime
+    watchdog.runtime = sender.runtime
     refuse_host_models(layers)
     sender.run(condition=RunSteps(num_steps=steps), run_cfg=config)
     emitted = [receiver.data.get() for receiver in receivers]
-    watch.runtime = None
+    watchdog.runtime = None
     sender.stop()
     figures = {"power_w": profiler.power_breakdown(), "energy_uj": profiler.energy_breakdown()}
     return emitted, {name: [float(value) for value in six] for name, six in figures.items()}
 
 
 def connect_host(layers: Sequence[LavaLayer], sample: NDArray[Any]) -> tuple[Any, list[Any]]:
-    """Connect the host's end of the graph; return what sends and what receives, a sink a layer."""
+    """Connect the graph to the host; return the source process and a sink process per layer."""
     *channels, steps = sample.shape
     sender = source.RingBuffer(data=sample.astype(np.int32))
     to_chip = PyToNxAdapter(shape=tuple(channels))
@@ -107,8 +107,7 @@ def connect_host(layers: Sequence[LavaLayer], sample: NDArray[Any]) -> tuple[Any
 
 
 def refuse_host_models(layers: Sequence[LavaLayer]) -> None:
-    """Raise BackendError when `Loihi2HwCfg`, finding no model for the chip, chose one of the CPU,
-    as it does without a word."""
+    """Raise BackendError if `Loihi2HwCfg` silently chose a CPU model for a process."""
     for layer in layers:
         for process in filter(None, (layer.synapse, layer.recurrent, layer.neuron)):
             resources = list(flatten(process.model_class.required_resources))
@@ -120,10 +119,10 @@ def refuse_host_models(layers: Sequence[LavaLayer]) -> None:
 
 
 def flatten(resources: Sequence[Any]) -> Iterator[type]:
-    """Yield the resources that a model requires; a list among them stands for a choice."""
+    """Yield the resources that a model requires; a list of them means alternatives."""
     for each in resources:
         yield from each if isinstance(each, list) else [each]
 
 
 if __name__ == "__main__":
-    work(run, sys.argv[1])
+    run_worker(run, sys.argv[1])

@@ -1,7 +1,7 @@
-"""Run a worker in a process of its own: the parent's side and the child's.
+"""Run a worker in a child process: the code of the parent and of the child.
 
-Lava's runs can hang silently and leave processes behind, and with torch in the same process they
-take twice the memory. So a child process runs them under a time limit and reports its errors.
+Runs of Lava can hang and leave processes behind, and need twice the memory if torch is in the same
+process. So they run in a child process with a time limit, which reports its errors.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from neurodeploy.models.network import QuantizedNetwork
 POLL_S = 0.02
 
 SOCKET_IN_FOLDER = "/pymp-12345678/listener-12345678"
-"""How `multiprocessing` names the sockets of Lava's shared memory in a temporary folder."""
+"""The name pattern of the sockets that `multiprocessing` creates in the temporary folder."""
 
 SOCKET_NAME_MAX = 100
-"""Bytes in the name of a socket; Linux takes 107 and macOS 103."""
+"""Maximum length of a socket's path in bytes; the limit is 107 on Linux and 103 on macOS."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Job:
 
     Attributes:
         module: the worker, started as `python -m module folder`.
-        folder: its input and output; the worker leaves `done` or `error.txt` there.
-        subject: how messages name it, such as "Lava's simulator".
-        steps: time steps of all samples.
-        limit_s: seconds until it is ended.
-        progress: called with the time steps done and their total.
+        folder: folder of its input and output; at the end it contains `done` or `error.txt`.
+        subject: name of the worker in messages, such as "Lava's simulator".
+        steps: time steps of all samples together.
+        limit_s: seconds after which the worker is terminated.
+        progress: called with the completed time steps and their total.
     """
 
     module: str
@@ -83,10 +83,10 @@ def job_folder(network: QuantizedNetwork, spikes: NDArray[Any]) -> Iterator[Path
 
 
 def run_job(job: Job) -> None:
-    """Run a worker to its end, and end all processes of its session whatever happens.
+    """Run a worker and terminate all processes of its session at the end.
 
     Raises:
-        BackendError: when the worker raises, dies or exceeds the time limit.
+        BackendError: when the worker raises, is killed or exceeds the time limit.
     """
     with started(job) as child:
         _wait(child, job)
@@ -94,7 +94,7 @@ def run_job(job: Job) -> None:
 
 @contextmanager
 def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a worker, and end all processes of its session at the end of the block."""
+    """Start a worker; terminate all processes of its session at the end of the block."""
     root = Path(__file__).parents[3]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     with (job.folder / "output.txt").open("wb") as output:
@@ -114,17 +114,19 @@ def started(job: Job) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _temporary(folder: Path) -> dict[str, str]:
-    """Have the worker make its temporary folders in `folder`, which is removed however it ends.
+    """Return the variables that put the worker's temporary folders into `folder`.
 
-    Where names of sockets there would be too long, it uses the system's folder.
+    They are then removed with it. If paths of sockets there would be too long, return none.
     """
     named = len(os.fsencode(folder)) + len(SOCKET_IN_FOLDER)
     return {"TMPDIR": str(folder)} if named <= SOCKET_NAME_MAX else {}
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End all processes of the worker's session: with SIGTERM, so that they release shared memory,
-    then with SIGKILL."""
+    """Terminate all processes of the worker's session.
+
+    First with SIGTERM, so that they release shared memory, then with SIGKILL.
+    """
     for sign, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(child.pid, sign)
@@ -146,13 +148,12 @@ def _group_lives(child: subprocess.Popen[bytes]) -> bool:
 
 
 def _only_zombies(group: int) -> bool:
-    """Return whether all processes of a group have ended and wait to be reaped by init, which a
-    container's init may never do."""
+    """Return whether all processes of a group are zombies, which init may never reap."""
     states = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):  # it is gone by now
+        except (OSError, ValueError):  # it has ended meanwhile
             continue
         if int(its_group) == group:
             states.append(state)
@@ -193,16 +194,16 @@ def _reason(folder: Path, code: int | None) -> str:
     return "its process ended without a message; run it again"
 
 
-WATCH_S = 0.2
+WATCHDOG_S = 0.2
 
 
-class Watch:
-    """A thread that ends this process when its parent is gone or one of Lava's processes failed.
+class Watchdog:
+    """A thread that ends this process if its parent has ended or one of Lava's processes failed.
 
-    An error in one of Lava's processes can leave a run waiting for ever.
+    After an error in one of its processes a run of Lava can wait forever.
 
     Attributes:
-        runtime: the Lava runtime to look at, None between runs.
+        runtime: the Lava runtime to monitor, None between runs.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -217,26 +218,26 @@ class Watch:
                 os.killpg(0, signal.SIGTERM)
             if errors := actor_errors(self.runtime) or killed_actor(self.runtime):
                 report_error(self._folder, errors)
-            time.sleep(WATCH_S)
+            time.sleep(WATCHDOG_S)
 
 
-def work(run: Callable[[Path, Watch], None], folder: str) -> None:
-    """Call `run` with the job's folder and a watch; leave `done` in the folder, or the error."""
+def run_worker(run: Callable[[Path, Watchdog], None], folder: str) -> None:
+    """Call `run` with the job's folder and a watchdog; write `done` or the error to the folder."""
     job = Path(folder)
-    watch = Watch(job)
+    watchdog = Watchdog(job)
     try:
-        run(job, watch)
+        run(job, watchdog)
     except (BackendError, InputError) as error:
         report_error(job, str(error))
     except Exception:
-        report_error(job, actor_errors(watch.runtime) or traceback.format_exc())
+        report_error(job, actor_errors(watchdog.runtime) or traceback.format_exc())
     (job / "done").touch()
 
 
 def report_error(folder: Path, text: str) -> None:
     """Write the error for the parent and exit at once.
 
-    The parent ends Lava's children: `net.stop()` would wait for them for ever.
+    The parent terminates Lava's processes; `net.stop()` would wait for them forever.
     """
     (folder / "error.tmp").write_text(text)
     (folder / "error.tmp").replace(folder / "error.txt")
@@ -244,13 +245,13 @@ def report_error(folder: Path, text: str) -> None:
 
 
 def killed_actor(runtime: Any) -> str:
-    """Return which signal ended one of Lava's processes, whose run then waits for ever; else ""."""
+    """Return a message if a signal ended one of Lava's processes, else ""."""
     if runtime is None or not hasattr(os, "waitid"):
         return ""
     for actor in list(runtime._messaging_infrastructure.actors):
         try:
             ended = os.waitid(os.P_PID, actor.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except (OSError, ValueError):  # it was waited for, it ended well
+        except (OSError, ValueError):  # it has been reaped, so it ended normally
             continue
         if ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             name = signal.Signals(ended.si_status).name
@@ -262,7 +263,7 @@ SIGNALS = {
     "SIGBUS": ", no shared memory is left; enlarge /dev/shm or run fewer neurons",
     "SIGKILL": ", which the system does where memory runs out; run fewer neurons or samples",
 }
-"""What it means that a signal ended a process, and the way out."""
+"""Signal -> its likely cause and the way out."""
 
 
 def actor_errors(runtime: Any) -> str:
@@ -273,7 +274,7 @@ def actor_errors(runtime: Any) -> str:
     for actor in list(runtime._messaging_infrastructure.actors):
         try:
             error = actor.exception
-        except OSError:  # its pipe is closed, it ended well
+        except OSError:  # its pipe is closed, so it ended normally
             continue
         if error is not None:
             found.append(error[1])
