@@ -174,7 +174,7 @@ def test_deploy_checks_and_estimates_for_the_chip_of_a_file(run: Run, model: Pat
     assert code == cli.DONE
     assert "Chip mine" in out
     assert "Loihi 2" not in out
-    assert "report runs/model.net --costs mine.json --json --data data" in out
+    assert "report runs/model.net --costs mine.json" in out
     tiny = write("tiny.json", "tiny", cores_per_chip=1, chips_max=1)
     code, out, _ = run(*words, tiny)
     assert code == cli.CHECK_FAILED

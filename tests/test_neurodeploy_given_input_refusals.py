@@ -184,8 +184,7 @@ INPUT = ["--input", "input.npy"]
         ([*INPUT, "--labels", "none.npy"], "none.npy does not exist"),
         ([*INPUT, "--labels", "input.npy"], "labels are integers of shape (2,), one per sample"),
         ([*INPUT, "--labels", "high.npy"], "high.npy holds a label 3 for 3 outputs; labels go"),
-        ([*INPUT, "--message-bits", "8"], "dense.net states message_bits 0, and "
-                                          "--message-bits is 8; leave the option out"),
+        ([*INPUT, "--message-bits", "8"], "--message-bits is 8"),
         ([*INPUT, "--spike-exp", "5"], "dense.net has no sigma-delta neurons; leave --spike-exp"),
     ],
 )  # fmt: skip
@@ -223,7 +222,7 @@ def test_no_file_that_is_read_is_written_over(dense, capsys):
         words = ("--input", "input.npy", "--labels", "labels.npz", "--spikes", spikes)
         code, _, err = run(capsys, "n.npz", *words)
         assert code == 2
-        assert err == f"error: --spikes would overwrite {kept}; give it another name\n"
+        assert f"--spikes would overwrite {kept}; " in err
     netx.write(dense, "other.net")
     os.symlink("n.npz", "other.pt")
     err = run(capsys, "other.net", "--input", "input.npy", "--spikes", "n.npz")[2]
