@@ -92,9 +92,11 @@ def print_table(out: Console, table: Table, *, framed: bool = True) -> None:
 
     Without a frame the title stands above the names of the rows.
     """
-    parts = fitting(table, out.width, framed=framed, whole=not out.is_terminal)
+    parts = fitting(table, out.width, framed=framed)
     for place, part in enumerate(parts, 1):
-        title = table.title + (f", part {place} of {len(parts)}" if len(parts) > 1 else "")
+        title = table.title + (
+            f", part {place} of {len(parts)}" if framed and len(parts) > 1 else ""
+        )
         made = _rich(replace(part, title=title), framed=framed)
         least = _width(part, framed=framed)
         if least > out.width:
@@ -134,18 +136,17 @@ def _inline(cell: Cell) -> list[str]:
     return [text, note] if below else [cell.line]
 
 
-def fitting(table: Table, width: int, *, framed: bool = True, whole: bool = False) -> list[Table]:
+def fitting(table: Table, width: int, *, framed: bool = True) -> list[Table]:
     """Return the table, or parts of it that fit the width, all with the first column.
 
     Where room is short, headings are broken into words, then notes stand below their values, and
-    what is wider still is divided. The columns keep their order and units. A `whole` table, for
-    what reads a pipe, has broken headings at most.
+    what is wider still is divided. The columns keep their order and units.
     """
     if _width(table, framed=framed) <= width:
         return [table]
     if framed:
         table = replace(table, columns=tuple(name.replace(" ", "\n") for name in table.columns))
-    if whole or _width(table, framed=framed) <= width:
+    if _width(table, framed=framed) <= width:
         return [table]
     below = [[replace(c, text=f"{c.text}\n") if c.note else c for c in row] for row in table.rows]
     table = replace(table, rows=tuple(map(tuple, below)))
