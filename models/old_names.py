@@ -63,10 +63,14 @@ def renamed(values: Any, *formats: Format, where: str = "") -> Any:
         where: how messages name the data, such as the path of a file.
 
     Raises:
-        InputError: when a dict has both an old name and its new name.
+        InputError: when a dict has both an old name and its new name, or the data are nested too
+            deeply.
     """
     names = {old: new for each in formats for old, new in OLD_NAMES[each].items()}
-    return _renamed(values, names, f"{where}: " if where else "")
+    try:
+        return _renamed(values, names, f"{where}: " if where else "")
+    except RecursionError:
+        raise InputError(f"{where or 'it'} is nested too deeply; write it again") from None
 
 
 def _renamed(values: Any, names: Mapping[str, str], where: str) -> Any:

@@ -17,6 +17,7 @@ import dataclasses
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -36,6 +37,9 @@ BYTES_MAX: Final = 1_000_000
 
 DIGITS_MAX: Final = 30
 """Longer integers are out of every range; Python would refuse to print them."""
+
+DEPTH_MAX: Final = 50
+"""Limit of lists and objects within each other."""
 
 SHOWN_MAX: Final = 60
 """Length limit of a value in a message."""
@@ -88,7 +92,8 @@ def parse(content: str | bytes, where: str) -> Any:
         where: how messages name the text, such as the path of its file.
 
     Raises:
-        InputError: when it is not JSON, is nested too deeply, or has a duplicate key or NaN.
+        InputError: when it is not JSON, is nested too deeply, or has a duplicate key, NaN or half
+            of a character.
     """
     text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     try:
@@ -108,7 +113,7 @@ def parse(content: str | bytes, where: str) -> Any:
         raise InputError(f"{where} holds {error}; give a finite number") from None
     except RecursionError:
         raise InputError(f"{where} is nested too deeply; write it with fewer levels") from None
-    _check_keys(values, where, "")
+    _check_values(values, where)
     return values
 
 
@@ -125,26 +130,44 @@ def _finite(digits: str) -> float:
     return number if math.isfinite(number) else _refuse(digits[:SHOWN_MAX])
 
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
 class _Object(dict[str, Any]):
     """A JSON object that records its first duplicate key."""
 
     def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
-        keys = [key for key, _ in pairs]
+        pairs = list(pairs)
         super().__init__(pairs)
-        self.duplicate = next((key for key in self if keys.count(key) > 1), None)
+        self.duplicate: str | None = None
+        if len(self) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            self.duplicate = next(key for key in self if counts[key] > 1)
 
 
-def _check_keys(value: Any, where: str, path: str) -> None:
+def _check_values(value: Any, where: str, path: str = "", depth: int = 0) -> None:
+    """Check what Python's parser accepts and a file of ours does not hold."""
+    if depth > DEPTH_MAX:
+        raise InputError(
+            f"{where} is nested too deeply, in more than {DEPTH_MAX} levels; "
+            "write it with fewer levels"
+        )
     if isinstance(value, _Object):
         if value.duplicate is not None:
             raise InputError(
                 f"{_location(where, path)} has {value.duplicate!r} twice; leave one of them"
             )
         for key, each in value.items():
-            _check_keys(each, where, f"{path}.{key}")
+            _check_values(key, where, path)
+            _check_values(each, where, f"{path}.{key}", depth + 1)
     elif isinstance(value, list):
         for index, each in enumerate(value):
-            _check_keys(each, where, f"{path}[{index}]")
+            _check_values(each, where, f"{path}[{index}]", depth + 1)
+    elif isinstance(value, str) and (half := _SURROGATE.search(value)):
+        raise InputError(
+            f"{_location(where, path)} holds {half[0]!a}, half of a character; "
+            "write the character itself"
+        )
 
 
 def convert(values: Any, kind: type[T], where: str = "") -> T:

@@ -59,6 +59,9 @@ def refusal(text: str | bytes) -> str:
         ('{"rows": {"a": {"size": ' + "1" * 5000 + "}}}", ["rows.a.size", "1 to 64"]),
         ('{"rows": ', ["line 1, column 10"]),
         ("[" * 100_000, ["nested"]),
+        ('{"rows": ' + "[" * 400 + "]" * 400 + "}", ["nested", "50"]),
+        (r'{"rows": {}, "name": "\ud800"}', ["name", r"\ud800"]),
+        (r'{"rows": {}, "\udfff": 1}', [r"\udfff"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(text, named):

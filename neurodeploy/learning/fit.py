@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -231,7 +232,7 @@ def _torch_state_restored(config: TrainConfig) -> Iterator[None]:
     with torch.random.fork_rng(devices=cuda):
         try:
             if threads is not None:
-                torch.set_num_threads(threads)
+                torch.set_num_threads(min(threads, os.cpu_count() or threads))
             yield
         finally:
             torch.set_num_threads(before)
