@@ -95,7 +95,10 @@ def csv_text(found: SideBySide) -> str:
 def _csv_row(entry: Entry) -> Iterator[tuple[str, Any]]:
     report = entry.report
     yield from (("network", entry.name), ("file", str(entry.file)), ("sha256", report.digest))
-    yield from (("num_samples", report.counted.num_samples), ("num_steps", report.counted.num_steps))
+    yield from (
+        ("num_samples", report.counted.num_samples),
+        ("num_steps", report.counted.num_steps),
+    )
     chips = {name: (ON_CHIP, each) for name, each in report.estimated.items()}
     for chip, (fields, item) in {"": (COUNTED, report), **chips}.items():
         for field in fields:
