@@ -79,9 +79,9 @@ def test_the_example_refuses_what_it_says(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"other\.py, which NEURODEPLOY_TASKS lists, is no file; correct the variable"),
+        (None, r"other\.py, which NEURODEPLOY_TASKS lists, is not a file; correct the variable"),
         ("x = 1\n", r"other\.py, which .* has no TASK; end it with TASK = Task"),
-        (EXAMPLE.replace('"gestures",\n    desc', '"har",\n    desc'), "names its task 'har', the"),
+        (EXAMPLE.replace('"gestures",\n    desc', '"har",\n    desc'), "has a task 'har', but"),
     ],
 )
 def test_a_file_that_is_no_task_is_refused(
@@ -99,5 +99,5 @@ def test_a_file_that_is_listed_twice_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(own.VARIABLE, "gestures.py:gestures.py")
-    with pytest.raises(InputError, match="names its task 'gestures', the"):
+    with pytest.raises(InputError, match="has a task 'gestures', but"):
         tasks.known()

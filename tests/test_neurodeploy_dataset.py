@@ -246,7 +246,7 @@ def test_data_are_searched_in_the_data_folder_place_by_place(
 ) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     task = made_up_task()
-    with pytest.raises(InputError, match=r"made-up are missing \(24 images\); make them up, .*--d"):
+    with pytest.raises(InputError, match=r"made-up is missing \(24 images\); make them up, .*--d"):
         task.load(None)
     for name in ("first", "second"):
         (tmp_path / name).mkdir()  # empty, and so no data

@@ -143,7 +143,7 @@ def test_what_lies_in_the_files_place_stays(
         ("broken", "IncompleteRead", {}),
         ("broken", "IncompleteRead", UNCHECKED),
         ("gone", "answered 404", {}),
-        ("silent", "no answer within 0.2 s", {}),
+        ("silent", "did not respond within 0.2 s", {}),
         ("ftp", "ftp://127.0.0.1/whole", {}),
     ],
 )
@@ -203,7 +203,7 @@ fetch(Download(({mirror.url + "slow"!r},), "data.gz", {len(CONTENT)}, {MD5!r}),
 
 
 def test_a_disk_that_fills_up_leaves_nothing(mirror: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"needs .* bytes and .* free; make room"):
+    with pytest.raises(InputError, match=r"needs .* bytes, but .* free; free disk space"):
         fetch(of(mirror.url + "whole", size=2**60), tmp_path)
     code = f"""
 import resource, signal
@@ -219,7 +219,7 @@ except InputError as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert f"{tmp_path}/data.gz cannot be written (File too large); make room" in run.stdout
+    assert f"{tmp_path}/data.gz cannot be written (File too large); free disk space" in run.stdout
     assert os.listdir(tmp_path) == []
 
 
@@ -278,7 +278,7 @@ def test_an_archive_is_unpacked_into_a_new_folder(kind: str, tmp_path: Path) -> 
     assert {name: path.read_bytes() for name, path in found.items()} == FILES
     assert not any(path.stat().st_mode & 0o7000 for path in found.values())
     assert os.listdir(tmp_path / "data") == ["new"]
-    with pytest.raises(InputError, match="new is there already"):
+    with pytest.raises(InputError, match="new already exists"):
         unpack(archive, home)
 
 
@@ -397,7 +397,7 @@ def test_get_downloads_completes_and_checks_the_tasks_folder(
     assert mirror.asked == ["/one.gz", "/two.gz", "/one.gz"]
     (data_home / "toy" / "two.gz").write_bytes(b"second")
     assert data.main(["--task", "toy", "--get"]) == 2
-    assert f"{data_home}/toy/two.gz is there already but has 6 bytes" in capsys.readouterr().err
+    assert f"{data_home}/toy/two.gz already exists, but has 6 bytes" in capsys.readouterr().err
 
 
 def test_an_archive_is_unpacked_and_removed(

@@ -249,7 +249,7 @@ def test_together_puts_the_channels_of_each_part_after_those_before(
     spikes = Together(parts).encode(signals)
     assert np.array_equal(spikes, np.concatenate([p.encode(signals) for p in parts], axis=1))
     assert spikes.shape[1] == 12 + 4 + 3
-    with pytest.raises(InputError, match=r"\[60, 960\] steps"):
+    with pytest.raises(InputError, match=r"\[60, 960\] time steps"):
         Together((Delta(), Pixels())).steps(60)
 
 
@@ -331,11 +331,11 @@ NAN, INF = float("nan"), float("inf")
         *(("pixels", {"code": bad}, "code is ") for bad in ("phase", ["rate"])),
         *(("counts", {"threshold": bad}, "threshold is ") for bad in (0, 256, 1.5, True)),
         *(("together", {"parts": bad}, "parts") for bad in ([], "delta", ["delta"])),
-        ("together", {"parts": [{"name": "morse"}]}, "'morse' is no encoder"),
+        ("together", {"parts": [{"name": "morse"}]}, "there is no encoder 'morse'"),
         ("together", {"parts": [{"name": "delta", "gain": 1}]}, "delta has no parameter 'gain'"),
         ("together", {"parts": [{"name": "together"}]}, "another 'together'"),
         ("delta", {"treshold": 1}, "no parameter 'treshold'; it has threshold, coarse"),
-        ("morse", {}, "'morse' is no encoder; the encoders are delta"),
+        ("morse", {}, "there is no encoder 'morse'; the encoders are delta"),
         (["delta"], {}, "is no encoder"),
     ],
 )  # fmt: skip

@@ -245,7 +245,7 @@ def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path: Path, protocol: in
             gzip.compress(
                 b"ccopy_reg\n_reconstructor\n(cnumpy\nndarray\nc__builtin__\nobject\nNtR."
             ),
-            "no pandas",
+            "not a pandas",
         ),
         (
             gzip.compress(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(tVb\ntR."),
@@ -280,7 +280,7 @@ def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(
         "malformed records left out: 1",
         "records left out, without a time: 1",
         "3601 of the 1098207 official records are in the file",
-        "no official test subjects: those with a number divisible by 4 test",
+        "no official test subjects: numbers divisible by 4 are the test subjects",
     )
     assert wisdm.chosen_test_subjects(range(1, 14)) == (4, 8, 12)
 
@@ -317,10 +317,10 @@ def test_wisdm_2019_notes_what_it_chose_and_left_out(wisdm_2019_folder: Path) ->
     assert HAR.load(wisdm_2019_folder).notes == (
         "malformed records left out: 1",
         "subjects left out, with files of one sensor only: 1",
-        "activities of a subject left out, without a time that both sensors have: 1",
+        "activities of a subject left out, without data of both sensors: 1",
         "2 of the 51 official subjects are in the folder",
         "5 of the 18 activities are used: walking, jogging, stairs, sitting, standing",
-        "no official test subjects: those with a number divisible by 4 test",
+        "no official test subjects: numbers divisible by 4 are the test subjects",
     )
 
 

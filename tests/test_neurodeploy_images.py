@@ -160,8 +160,8 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "be unpacked",
     ),
     "short": (IMAGES, lambda path: packed(path, lambda data: data[:10]), "10 bytes and needs 16"),
-    "less": (IMAGES, lambda path: packed(path, lambda data: data[:-1]), "holds 47,039"),
-    "more": (IMAGES, lambda path: packed(path, lambda data: data + b"0"), "holds 47,041"),
+    "less": (IMAGES, lambda path: packed(path, lambda data: data[:-1]), "has 47,039"),
+    "more": (IMAGES, lambda path: packed(path, lambda data: data + b"0"), "has 47,041"),
     "kind": (IMAGES, lambda path: packed(path, lambda data: b"\0\0\x08\1" + data[4:]), "2049"),
     "none": (
         IMAGES, lambda path: packed(path, lambda data: data[:4] + bytes(4) + data[8:16]), "0 x 28",

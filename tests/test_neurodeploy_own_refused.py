@@ -143,7 +143,7 @@ def with_task(*changes: tuple[str, str]) -> str:
             for name in ("3", "None", "[1]", '""', '"../../x"', '"/abs"', '"--data"', '"50%s"',
                          '"nul\\0"', '"a\\nb"', '"my task"', '"x" * 65')
         ),
-        ('"own"', '"har"', "names its task .har., the name of another"),
+        ('"own"', '"har"', "has a task .har., but another task"),
         ("lambda dataset: Delta()", "Delta", "the task's default_encoder is <class .*; give a fun"),
         (
             "TrainConfig()",
@@ -180,7 +180,7 @@ def test_a_task_that_no_list_can_show_is_one_sentence(
         ("lambda dataset: Delta", "Delta'>; it must return an encoder, such as Delta()"),
         ("lambda dataset: 1 / 0", "fails with ZeroDivisionError: division by zero (line 16); co"),
         ("lambda dataset: open('/no/file')", "fails with FileNotFoundError: [Errno 2] No such fi"),
-        ("lambda: Delta()", "positional arguments but 1 was given (in none of its lines); corr"),
+        ("lambda: Delta()", "positional arguments but 1 was given (outside of the file); corr"),
     ],
 )
 def test_an_encoder_that_is_none_is_one_sentence(

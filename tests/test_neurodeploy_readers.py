@@ -187,7 +187,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
     ("hapt", "har", lines(ROWS_, "7 1210 1409", "7 1210 1410", 1), "1210 to 1410 in row 7"),
     ("wisdm", "har", half(WISDM), "split, subjects .*, has no sample of .*Standing"),
     ("wisdm_2019", "har", half(WATCH_1600), "test split, subjects 1600, has no sample of"),
-    ("mnist", "mnist", half("train-images-idx3-ubyte"), "50 x 28 x 28 values and holds 19,592"),
+    ("mnist", "mnist", half("train-images-idx3-ubyte"), "has 19,592 values, but 50 x 28 x 28"),
     *(("fsdd", "spoken-digits", half("3_theo_5.wav", size), rf"3_theo_5\.wav {said}")
       for size, said in ((0, "cannot"), (30, "cannot"), (63, "holds 9 of"), (64, "holds 10 of"))),
     ("nmnist", "nmnist", half(), "cannot be read as a small N-MNIST"),
@@ -214,8 +214,8 @@ ROWS: list[tuple[str, str, Damage, str]] = [
     ("hapt", "har", lambda f: (f / ACC).write_bytes(b"\xff\xfe\x00"), f"{ACC} is not a table of 3"),
     ("wisdm", "har", text(WISDM, ""), "raw.txt has 0 malformed of 0 records"),
     ("wisdm", "har", text(WISDM, "<html>\nnot found\n</html>\n"), "3 malformed of 3 records"),
-    ("wisdm", "har", text(WISDM, "1,Walking,5,1.0,2.0,3.0;\n" * 9), "no stretch of 128 samples"),
-    ("wisdm", "har", text(WISDM, "1,Dancing,5,1,2,3;\n" * 200), "no stretch of 128 samples"),
+    ("wisdm", "har", text(WISDM, "1,Walking,5,1.0,2.0,3.0;\n" * 9), "no segment of 128 samples"),
+    ("wisdm", "har", text(WISDM, "1,Dancing,5,1,2,3;\n" * 200), "no segment of 128 samples"),
     ("wisdm_2019", "har", text(WATCH_1601, ""), f"{WATCH_1601} has 0 malformed of 0 records"),
     *(("fsdd", "spoken-digits", wav("1_theo_0.wav", **{kind: value}), f"has {value * unit} {said}")
       for kind, value, unit, said in (
@@ -237,7 +237,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
         ({"wave": np.zeros(600)}, r"wave is float64 of shape \(600,\)"),
         ({"wave": np.zeros((2, 9), np.int16)}, r"wave is int16 of shape \(2, 9\)"),
         ({"label": np.zeros(30)}, "label is float64"), ({"speaker": np.zeros(30, int)}, "text"),
-        ({"speaker": np.full(30, None, object)}, "something else than arrays of numbers"))),
+        ({"speaker": np.full(30, None, object)}, "something other than arrays of numbers"))),
     # no finite number
     ("uci_har", "har", lines(f"train/{BODY}", r"^\S+", "nan"), "holds nan in row 1, column 1"),
     ("hapt", "har", lines(ACC, r"^\S+", "-inf"), "holds -inf in row 1, column 1"),
@@ -251,7 +251,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
         ("5.5", "is not a table of 1 columns"), ("# 6", "is not a table of 1 columns"))),
     ("hapt", "har", lines(ROWS_, "^1 1 7", "1 1 13"), "holds label 13 in row 7"),
     ("hapt", "har", lines(ROWS_, "7 1210 1409", "7 1210 1209", 1), "1210 to 1209 in row 7"),
-    ("hapt", "har", lines(ROWS_, "3 410 609", "3 409 609", 1), "samples 409 to 609 label 3 in row"),
+    ("hapt", "har", lines(ROWS_, "3 410 609", "3 409 609", 1), "samples 409 to 609 with 3 in row"),
     ("wisdm", "har", lines(WISDM, "Sitting", "Flying"), "has no sample of Sitting"),
     ("wisdm_2019", "har", lines(WATCH_1600, ",D,", ",Z,"), "has no sample of sitting"),
     ("mnist", "mnist", idx("t10k-labels-idx1-ubyte", np.arange(1, 11)), "holds label 10; labels"),
@@ -260,7 +260,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
     ("compact", "spoken-digits", npz(label=np.full(30, 10)), "holds 10_theo_0; digits run"),
     ("compact", "spoken-digits", npz(index=np.full(30, -1)), "holds 0_theo_-1; digits run"),
     ("nmnist", "nmnist", npz(test_label=np.arange(1, 11)), "holds label 10; labels run"),
-    ("nmnist", "nmnist", npz(test_label=np.arange(10) / 2), "must be one row of integers"),
+    ("nmnist", "nmnist", npz(test_label=np.arange(10) / 2), "one-dimensional array of integers"),
     # subjects
     ("uci_har", "har", lines(WHO, ".+", "1"), "1 is left for training and"),
     ("uci_har", "har", lines(WHO, "^1$", "2"), "subject 2, who is in train too"),
@@ -331,7 +331,7 @@ def test_an_empty_folder_and_a_file_in_its_place_are_refused_by_every_task(tmp_p
 )
 def test_a_pipe_in_place_of_a_file_is_refused(task: str, name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
-    with pytest.raises(InputError, match=rf"{name} is no regular file|holds no .*{name}"):
+    with pytest.raises(InputError, match=rf"{name} is not a regular file|holds no .*{name}"):
         tasks.get(task).load(tmp_path / name if name == "x.npz" else tmp_path)
 
 
@@ -374,7 +374,7 @@ def test_an_npz_file_that_lies_or_is_packed_in_another_way_is_refused(
         assert said in refusal(task, path)
     for content in (npy("(0,)"), b"cos\nsystem\n(S'touch ran'\ntR.", b"P"):
         path.write_bytes(content)
-        assert "it is no zip archive" in refusal(task, path)
+        assert "it is not a zip archive" in refusal(task, path)
 
 
 @pytest.mark.parametrize("task", NPZ)
@@ -382,7 +382,7 @@ def test_a_pickle_in_an_npz_file_is_not_run(task: str, tmp_path: Path) -> None:
     marker, path = tmp_path / "ran", tmp_path / "x.npz"
     hostile = np.array([Calls(os.system, f"touch {marker}")], object)
     np.savez(path, **dict.fromkeys(NPZ[task], hostile))  # type: ignore[arg-type]
-    assert "something else than arrays of numbers" in refusal(task, path)
+    assert "something other than arrays of numbers" in refusal(task, path)
     assert not marker.exists()
 
 
@@ -408,7 +408,7 @@ def test_an_npz_file_with_any_bytes_changed_is_read_or_refused(tmp_path: Path) -
 def test_an_idx_header_that_promises_too_much_is_refused(size: int, tmp_path: Path) -> None:
     path = tmp_path / "images"
     path.write_bytes(b"\0\0\x08\3" + size.to_bytes(4, "big") * 3)
-    with pytest.raises(InputError, match=f"says that it holds {size} x {size} x {size} values"):
+    with pytest.raises(InputError, match=f"but {size} x {size} x {size} according to its header"):
         mnist.read_idx(path, 3)
 
 

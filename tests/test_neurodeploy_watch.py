@@ -70,7 +70,7 @@ def test_three_of_ten_people_test_and_nobody_is_in_two_parts(package: Dataset) -
     rows = (parts.train, parts.validation, parts.test)
     people = [set(package.subjects[each].tolist()) for each in rows]
     assert people == [{1, 2, 4, 7, 8, 10}, {5}, {3, 6, 9}]
-    assert "number divisible by 3 test" in package.notes[0]
+    assert "numbers divisible by 3" in package.notes[0]
 
 
 @needs_package
@@ -160,17 +160,17 @@ def with_nan(series: list[Any]) -> list[Any]:
         ("subject", None, "has no field subject"),
         ("X", lambda all_: [*all_[:2], all_[2][:, :5], *all_[3:]], "series 2 has 5 channels"),
         ("X", with_nan, "series 4 holds nan in sample 17 of wx"),
-        ("X", lambda all_: ["ab", *all_[1:]], "series 0 is no table of numbers"),
-        ("X", lambda all_: [all_[0][:, 0], *all_[1:]], "series 0 is no table of numbers"),
+        ("X", lambda all_: ["ab", *all_[1:]], "series 0 is not a floating-point array"),
+        ("X", lambda all_: [all_[0][:, 0], *all_[1:]], "series 0 is not a floating-point array"),
         ("X", lambda all_: [], "has 0 series in X"),
         ("X", lambda all_: 3, "has 0 series in X"),
         ("X_labels", lambda names: names[:5], "has X_labels ['ax', 'ay', 'az', 'wx', 'wy']"),
         ("X_labels", lambda names: [np.zeros((20, 20))] * 6, "has X_labels [array"),
         ("y_labels", lambda names: names[::-1], "has y_labels ['ROW'"),
         ("y_labels", lambda names: ["x" * 500] * 7, "has y_labels ['xxx"),
-        ("y", lambda y: y + 0.5, "70 series in X, and y is"),
-        ("subject", lambda s: s[:-1], "70 series in X, and subject is"),
-        ("subject", lambda s: list("abc"), "70 series in X, and subject is"),
+        ("y", lambda y: y + 0.5, "70 series in X, but y is"),
+        ("subject", lambda s: s[:-1], "70 series in X, but subject is"),
+        ("subject", lambda s: list("abc"), "70 series in X, but subject is"),
     ],
 )
 def test_what_is_wrong_with_the_content_is_said(

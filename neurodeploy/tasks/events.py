@@ -1,9 +1,8 @@
-"""Event data: N-MNIST, DVS Gesture, SHD, SSC and N-TIDIGITS18.
+"""Tasks with event datasets: N-MNIST, DVS Gesture, SHD, SSC and N-TIDIGITS18.
 
-tonic reads them; a small part of N-MNIST in one numpy file is read without it. Events become counts
-per square of pixels and time bin (`readers.events`), and counts become spikes. Only the recipe of
-N-MNIST was chosen on real data (`docs/recipes/nmnist.md`); the others are starting values (see
-`docs/recipes/events.md`).
+tonic reads them, except a small N-MNIST in one .npz file. Events are counted per block of pixels
+and time bin (`readers.events`), and counts become spikes. Only the configuration of N-MNIST was
+tuned on real data (docs/recipes/nmnist.md); the others are initial values (docs/recipes/events.md).
 """
 
 from __future__ import annotations
@@ -123,14 +122,14 @@ SMALL_WAY_OUT: Final = "give another file, or the folder of the whole dataset"
 
 
 def read_nmnist(path: Path) -> Dataset:
-    """Read N-MNIST through tonic, or a small part of it from its one file.
+    """Read N-MNIST through tonic, or a small subset from one .npz file.
 
     Args:
-        path: the folder of the whole dataset, or one up to two levels above it, or the file of the
-            small part, or its folder.
+        path: the folder of the whole dataset, or a folder up to two levels above it; or the file of
+            the subset, or its folder.
 
     Raises:
-        InputError: when neither is there, or both, or a file is damaged.
+        InputError: if neither or both are there, or a file is damaged.
     """
     small = path if path.suffix == ".npz" else path / SMALL_FILE
     if path.suffix != ".npz":
@@ -144,22 +143,22 @@ def read_nmnist(path: Path) -> Dataset:
 
 
 def read_small(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Dataset:
-    """Read a small N-MNIST from one numpy file and count its events.
+    """Read a small N-MNIST from one .npz file and count its events.
 
-    For PART in `train` and `test` the file holds `PART_x`, `PART_y`, `PART_p`, `PART_t`
-    (microseconds) of all events, one sample after the other, `PART_offset` (samples + 1), where
-    each sample starts and the last one ends, and `PART_label` (samples).
+    For PART in `train` and `test` the file contains `PART_x`, `PART_y`, `PART_p` and `PART_t`
+    (microseconds), the events of all samples one after the other; `PART_offset` (samples + 1), the
+    index of the first event of each sample and the number of events; and `PART_label` (samples).
 
     Raises:
-        InputError: when it is no such file or is damaged.
+        InputError: if it is not such a file, or damaged.
     """
     names = [f"{part}_{field}" for part, _ in SMALL_PARTS for field in SMALL_FIELDS]
     found = read_npz(path, names, wrong="cannot be read as a small N-MNIST", way_out=SMALL_WAY_OUT)
     for name, values in found.items():
         if values.ndim != 1 or values.dtype.kind not in "iu":
             raise InputError(
-                f"{path}: {name} has shape {values.shape} of {values.dtype}; it must be one row of "
-                f"integers, so {SMALL_WAY_OUT}"
+                f"{path}: {name} has shape {values.shape} of {values.dtype}; it must be a "
+                f"one-dimensional array of integers, so {SMALL_WAY_OUT}"
             )
     parts = {part: {f: found[f"{part}_{f}"] for f in SMALL_FIELDS} for part, _ in SMALL_PARTS}
     for part, fields in parts.items():
@@ -184,7 +183,7 @@ def read_small(path: Path, bins: Bins, class_names: tuple[str, ...]) -> Dataset:
 def _check_small(
     path: Path, part: str, fields: dict[str, NDArray[Any]], class_names: tuple[str, ...]
 ) -> None:
-    """Raise InputError unless the lengths, offsets and labels of a part fit together."""
+    """Raise InputError unless the lengths, offsets and labels of a part are consistent."""
     offset, number = fields["offset"].astype(np.int64), len(fields["t"])
     lengths = {field: len(fields[field]) for field in ("x", "y", "p")}
     if set(lengths.values()) != {number}:
@@ -206,7 +205,7 @@ def _check_small(
 def _samples(
     part: str, path: Path, fields: dict[str, NDArray[Any]]
 ) -> Iterator[tuple[str, Events]]:
-    """Yield the name that messages use, and the events, of each sample."""
+    """Yield the name, for error messages, and the events of each sample."""
     for index, (start, end) in enumerate(zip(fields["offset"][:-1], fields["offset"][1:])):
         at = slice(int(start), int(end))
         yield (
@@ -233,7 +232,7 @@ def _task(
     places: tuple[str, ...] = (),
     threshold: int = 1,
 ) -> Task:
-    """Return the task of a dataset: a bin with `threshold` events or more is a spike."""
+    """Return the task of a dataset; a bin with at least `threshold` events is a spike."""
     name = collection.task
     return Task(
         name=name,
@@ -245,7 +244,7 @@ def _task(
             data=data,
             licence=licence,
             citation=citation,
-            obtain=f"get them with `python -m neurodeploy.data --task {name} --get`",
+            obtain=f"download it with `python -m neurodeploy.data --task {name} --get`",
             places=(name, collection.kind, *places),
             fetch=tonic_events.fetch(collection),
         ),
@@ -254,7 +253,7 @@ def _task(
 
 NMNIST = _task(
     NMNIST_SET,
-    "handwritten digits before an event camera (N-MNIST)",
+    "handwritten digits recorded by an event camera (N-MNIST)",
     TrainConfig(
         network="conv",
         hidden=(128,),
@@ -272,7 +271,7 @@ NMNIST = _task(
 )
 DVSGESTURE = _task(
     DVSGESTURE_SET,
-    "gestures of hands and arms before an event camera (DVS Gesture)",
+    "hand and arm gestures recorded by an event camera (DVS Gesture)",
     TrainConfig(
         network="conv",
         hidden=(128,),
@@ -289,7 +288,7 @@ DVSGESTURE = _task(
 )
 SHD = _task(
     SHD_SET,
-    "spoken digits through a model of the inner ear (SHD)",
+    "spoken digits converted by a model of the inner ear (SHD)",
     TrainConfig(
         hidden=(256, 256),
         dropout=0.2,
@@ -305,7 +304,7 @@ SHD = _task(
 )
 SSC = _task(
     SSC_SET,
-    "35 spoken words through a model of the inner ear (SSC)",
+    "35 spoken words converted by a model of the inner ear (SSC)",
     TrainConfig(
         hidden=(512, 512),
         dropout=0.1,
@@ -321,7 +320,7 @@ SSC = _task(
 )
 NTIDIGITS = _task(
     NTIDIGITS_SET,
-    "spoken digits before a silicon cochlea (N-TIDIGITS18)",
+    "spoken digits recorded by a silicon cochlea (N-TIDIGITS18)",
     TrainConfig(
         hidden=(256, 256),
         dropout=0.1,
@@ -332,7 +331,7 @@ NTIDIGITS = _task(
         augment=Shift(COCHLEA_BINS.grid, columns=1, steps=4),
     ),
     data="N-TIDIGITS18, spoken single digits of the TIDIGITS corpus",
-    licence="not stated with the file; the speech is of TIDIGITS, which LDC licenses",
+    licence="not stated; the speech is from TIDIGITS, which is licensed by LDC",
     citation="Anumula et al., Feature Representations for Neuromorphic Audio Spike Streams, "
     "Frontiers in Neuroscience 12, 2018",
 )

@@ -1,4 +1,4 @@
-"""Which data are there, what they hold, and how to get those that are missing."""
+"""The state, contents and download of the tasks' datasets."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ SCHEMA: Final = "neurodeploy.data"
 VERSION: Final = 2
 
 Progress: TypeAlias = Callable[[str], AbstractContextManager[Advance]]
-"""Shows a bar with a description; yields a function that receives what is done and the total."""
+"""Creates a progress bar with a description, as a context manager that yields its callback."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The data of a task, as far as is known without reading them.
+    """The state of a task's dataset, without reading it.
 
     Attributes:
         task: the task.
-        path: the folder or file that holds them, None when they are absent.
-        lacking: names of the downloads that are missing while others are there, or what cannot be
+        path: folder or file of the dataset, None if it is missing.
+        lacking: names of missing downloads if others exist, or a phrase on a path that cannot be
             read.
     """
 
@@ -45,7 +45,7 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """One word: found, incomplete or missing."""
+        """ "found", "incomplete" or "missing"."""
         if self.path is None:
             return "missing"
         return "incomplete" if self.lacking else "found"
@@ -78,11 +78,12 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What the data of a task hold.
+    """The contents of a task's dataset.
 
     Attributes:
         dataset: all samples.
-        counts: samples of each class, int64 array (classes,), by part: train, validation, test.
+        counts: number of samples of each class, int64 (classes,), for each of train, validation and
+            test.
     """
 
     dataset: Dataset
@@ -112,14 +113,14 @@ def entries() -> tuple[Entry, ...]:
     """Return an entry for each task, the user's own last.
 
     Raises:
-        InputError: when a file with a task of the user's own cannot be used.
+        InputError: if a file of NEURODEPLOY_TASKS is invalid.
     """
     return tuple(_entry_or_place(task) for task in known().values())
 
 
 def _entry_or_place(task: Task) -> Entry:
-    """Return the entry of a task even if a link leads in a circle or a folder may not be entered,
-    so that the other tasks can be listed."""
+    """Return the entry of a task, even if a path cannot be read, such as a circular link, so that
+    the other tasks can be listed."""
     try:
         return entry(task)
     except InputError:
@@ -131,7 +132,7 @@ def _entry_or_place(task: Task) -> Entry:
 
 
 def entry(task: Task, folder: Path | None = None) -> Entry:
-    """Return what is there of a task's data, in a folder or where the task searches for them."""
+    """Return the state of a task's dataset, in a folder or in the default locations."""
     path = task.origin.where() if folder is None else folder
     if path is None or path != target(task) or task.origin.unpacked:
         return Entry(task, path)
@@ -141,10 +142,10 @@ def entry(task: Task, folder: Path | None = None) -> Entry:
 
 
 def contents(task: Task, path: Path) -> Contents:
-    """Read data and count the samples of each class in each part.
+    """Read a dataset and count the samples of each class in each part.
 
     Raises:
-        InputError: when they are malformed or cannot be split.
+        InputError: if it is malformed or cannot be split.
     """
     dataset = task.load(path)
     parts = split(dataset)
@@ -156,27 +157,28 @@ def contents(task: Task, path: Path) -> Contents:
 
 
 def target(task: Task) -> Path:
-    """Return the folder that a task's data are downloaded to."""
+    """Return the download folder of a task's dataset."""
     return home() / task.name
 
 
 def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
-    """Download the data of a task unless they are there, and return where they are.
+    """Download the dataset of a task unless it exists.
 
-    The task's own folder is checked and completed; other places are left alone.
+    Files in the task's own folder are checked, and missing ones downloaded; a dataset found
+    elsewhere is not changed.
 
     Returns:
-        the folder or file, and a sentence for each download that has no checksum.
+        The folder or file, and a note for each download without a checksum.
 
     Raises:
-        InputError: when they cannot be downloaded.
+        InputError: if the download fails.
     """
     origin, folder, found = task.origin, target(task), entry(task)
     if found.path is not None and (found.path != folder or not _to_complete(found)):
         return found.path, ()
     if not origin.downloads and origin.fetch is None:
         raise InputError(
-            f"the data of the task {task.name} are not downloaded by this command; {origin.obtain}"
+            f"this command cannot download the dataset of the task {task.name}; {origin.obtain}"
         )
     try:
         if origin.fetch is not None:
@@ -187,14 +189,14 @@ def get(task: Task, progress: Progress) -> tuple[Path, tuple[str, ...]]:
             _download(task, folder, progress)
     finally:
         with suppress(OSError):
-            folder.rmdir()  # if it is empty, since it would look like data
+            folder.rmdir()  # only succeeds if it is empty
     notes = (f"{each.file} has no checksum: {each.unchecked}" for each in origin.downloads
              if each.checksum is None)  # fmt: skip
     return folder, tuple(notes)
 
 
 def _to_complete(found: Entry) -> bool:
-    """Tell whether a download can complete or check the data in the task's own folder."""
+    """Return whether a download can complete or check the files in the task's own folder."""
     origin, folder = found.task.origin, target(found.task)
     if files.kind(folder) != "folder":
         return False
@@ -211,10 +213,10 @@ def _download(task: Task, folder: Path, progress: Progress) -> None:
 
 
 def _download_archive(task: Task, folder: Path, progress: Progress) -> None:
-    """Download an archive, unpack it into the folder and remove it."""
+    """Download an archive, unpack it into the folder and delete it."""
     (each,) = task.origin.downloads
     with suppress(OSError):
-        folder.rmdir()  # an empty one is in the way
+        folder.rmdir()  # `unpack` needs a new folder
     with progress(f"downloading {each.file}") as advance:
         archive = fetch(each, home(), advance)
     unpack(archive, folder)

@@ -1,15 +1,14 @@
-"""Handwritten digits (MNIST) and pictures of clothes (Fashion-MNIST): four IDX files each.
+"""The tasks `mnist` (handwritten digits) and `fashion` (Fashion-MNIST): four IDX files each.
 
-28 x 28 pixels, 60,000 images to train and 10,000 to test. Both datasets have the same file names,
-sizes and numbers of classes, so a folder of one reads like the other: the official labels tell them
-apart. torchvision is not used, since importing it takes seconds and needs torch, and its reader
-does not notice the wrong dataset.
+28 x 28 pixels, 60,000 training images and 10,000 test images. Both datasets have the same file
+names, sizes and numbers of classes; the sha256 of the official labels tells them apart. torchvision
+is not used, because it takes seconds to import, needs torch, and does not notice the wrong dataset.
 
 Sources: LeCun et al., Gradient-based learning applied to document recognition, Proceedings of the
-IEEE 86, 1998; Xiao et al., Fashion-MNIST, arXiv 1708.07747, 2017. Addresses and md5 as in
-torchvision 0.20, for Fashion-MNIST also in the README of zalandoresearch/fashion-mnist. The sha256
-of MNIST's images are those that several public projects check against; the others are of Debian's
-dataset-fashion-mnist, whose files are compressed again and have another md5.
+IEEE 86, 1998; Xiao et al., Fashion-MNIST, arXiv 1708.07747, 2017. URLs and md5 are those of
+torchvision 0.20, for Fashion-MNIST also of the README of zalandoresearch/fashion-mnist. The sha256
+of MNIST's images are used by several public projects; the others are of Debian's package
+dataset-fashion-mnist, whose files are recompressed and have another md5.
 """
 
 from __future__ import annotations
@@ -42,41 +41,42 @@ BYTES_MAX = 2**30
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Read one file.
+    """Read an IDX file.
 
     Args:
-        path: unpacked, or packed where the name ends with `.gz`.
-        dimensions: that the file must have: 3 for images, 1 for labels.
+        path: the file, gzipped if its name ends with `.gz`.
+        dimensions: required number of dimensions: 3 for images, 1 for labels.
 
     Returns:
-        uint8 array of that many dimensions, read-only, none of them 0.
+        A read-only, non-empty uint8 array of that many dimensions.
 
     Raises:
-        InputError: when the file is missing, cut short, too long or holds something else.
+        InputError: if the file is missing, truncated, too long or of another format.
     """
     data = _unpacked(path)
     header = 4 + 4 * dimensions
     wanted = (UNSIGNED_BYTES << 8) + dimensions
     if len(data) < header:
-        raise InputError(f"{path} holds {len(data)} bytes and needs {header} at least; {AGAIN}")
+        raise InputError(f"{path} has {len(data)} bytes and needs {header} at least; {AGAIN}")
     magic, *sizes = (int(size) for size in np.frombuffer(data, ">u4", 1 + dimensions))
     if magic != wanted:
         raise InputError(
-            f"{path} begins with the number {magic}, an IDX file of unsigned bytes in {dimensions} "
-            f"dimensions with {wanted}; give the official file, or {AGAIN}"
+            f"{path} begins with {magic}, but an IDX file of unsigned bytes in {dimensions} "
+            f"dimensions begins with {wanted}; give the official file, or {AGAIN}"
         )
     shape = " x ".join(str(size) for size in sizes)
     if not prod(sizes):
-        raise InputError(f"{path} says that it holds {shape} values; it must hold some, so {AGAIN}")
+        raise InputError(f"{path} is empty, according to its header ({shape} values); {AGAIN}")
     if len(data) != header + prod(sizes):
         raise InputError(
-            f"{path} says that it holds {shape} values and holds {len(data) - header:,}; {AGAIN}"
+            f"{path} has {len(data) - header:,} values, but {shape} according to its header; "
+            f"{AGAIN}"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
 
 
 def file_sha256(values: NDArray[np.uint8]) -> str:
-    """Return the sha256 of the file, not packed, that holds the values."""
+    """Return the sha256 of the uncompressed IDX file with these values."""
     magic = (UNSIGNED_BYTES << 8) + values.ndim
     sha = hashlib.sha256(np.array([magic, *values.shape], ">u4").tobytes())
     sha.update(values.tobytes())
@@ -84,7 +84,7 @@ def file_sha256(values: NDArray[np.uint8]) -> str:
 
 
 def _unpacked(path: Path) -> bytes:
-    """Return the content of a file, unpacked where its name ends with `.gz`."""
+    """Return the content of a file, decompressed if its name ends with `.gz`."""
     require_file(path)
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -92,7 +92,9 @@ def _unpacked(path: Path) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} cannot be unpacked ({error}); {AGAIN}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check its rights") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; check its permissions"
+        ) from error
     if len(data) > BYTES_MAX:
         raise InputError(f"{path} holds more than {BYTES_MAX:,} bytes; {AGAIN}")
     return data
@@ -100,21 +102,21 @@ def _unpacked(path: Path) -> bytes:
 
 SIDE = 28
 OFFICIAL: Final = {"train": 60_000, "t10k": 10_000}
-"""Images of each part, by what its files are called."""
+"""Number of images of each part, by the prefix of its file names."""
 
 SEARCH_DEPTH = 2
-"""How many levels below the folder the files may lie; torchvision's lie in `MNIST/raw`."""
+"""Levels of subfolders to search for the files; torchvision stores them in `MNIST/raw`."""
 
 
 @dataclass(frozen=True)
 class Collection:
-    """One of the datasets.
+    """One of the two datasets.
 
     Attributes:
-        name: of the dataset.
-        class_names: one a label.
-        labels_sha256: of the official labels that train and that test, as unpacked bytes.
-        images_sha256: of the official files of images, unpacked, of the same parts.
+        name: name of the dataset.
+        class_names: one name per label.
+        labels_sha256: sha256 of the official training and test labels, without header.
+        images_sha256: sha256 of the official training and test image files, uncompressed.
     """
 
     name: str
@@ -154,10 +156,10 @@ KNOWN: Final = (MNIST_FILES, FASHION_FILES)
 
 
 def read(path: Path, collection: Collection) -> Dataset:
-    """Read a dataset from the folder of its files, or from one up to two levels above it.
+    """Read a dataset from the folder of its files, or a folder up to two levels above it.
 
     Raises:
-        InputError: when the folder or a file is missing or malformed, or is of another dataset.
+        InputError: if the folder or a file is missing, malformed or of the other dataset.
     """
     folder = _folder(path)
     parts = {part: _read_part(folder, part, collection) for part in OFFICIAL}
@@ -171,7 +173,7 @@ def read(path: Path, collection: Collection) -> Dataset:
 
 
 def spellings(part: str, kind: str) -> tuple[str, ...]:
-    """Return the names that a file may have, unpacked ones first; kind is "images" or "labels"."""
+    """Return the possible names of a file, uncompressed first; `kind` is "images" or "labels"."""
     dimensions = 3 if kind == "images" else 1
     plain = [f"{part}-{kind}{mark}idx{dimensions}-ubyte" for mark in "-."]
     return (*plain, *(f"{name}.gz" for name in plain))
@@ -215,19 +217,19 @@ def _read_part(
     if images.shape[1:] != (SIDE, SIDE):
         height, width = images.shape[1:]
         raise InputError(
-            f"{images_at} holds images of {height} x {width} pixels; those of {collection.name} "
-            f"have {SIDE} x {SIDE}, so give its own files"
+            f"{images_at} has images of {height} x {width} pixels, but those of {collection.name} "
+            f"are {SIDE} x {SIDE}; give its original files"
         )
     if len(images) != len(labels):
         raise InputError(
-            f"{images_at} holds {len(images):,} images and {labels_at.name} {len(labels):,} "
-            "labels; they must be as many, so download both again"
+            f"{images_at} holds {len(images):,} images, but {labels_at.name} {len(labels):,} "
+            "labels; download both again"
         )
     return images, labels
 
 
 def _check_not_another(labels: NDArray[np.uint8], path: Path, collection: Collection) -> None:
-    """Raise InputError when the labels are the official ones of another dataset, or too many."""
+    """Raise InputError if the labels are those of the other dataset, or too many."""
     found = hashlib.sha256(labels.tobytes()).hexdigest()
     for other in KNOWN:
         if other is not collection and found in other.labels_sha256:
@@ -246,7 +248,7 @@ def _check_not_another(labels: NDArray[np.uint8], path: Path, collection: Collec
 def _notes(
     part: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], collection: Collection
 ) -> list[str]:
-    """Return a sentence when the labels of a part, or its images, are not the official ones."""
+    """Return a note if the labels or images of a part are not the official ones."""
     what = "to train" if part == "train" else "to test"
     if len(labels) < OFFICIAL[part]:
         return [
@@ -271,7 +273,7 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 def debian_folder() -> Path | None:
-    """Return the folder of the installed Debian package, None when it is not installed."""
+    """Return the folder of the Debian package, None if it is not installed."""
     return DEBIAN_FOLDER if DEBIAN_FOLDER.is_dir() else None
 
 
@@ -280,7 +282,7 @@ MNIST_ORIGIN = Origin(
     licence="reported as CC BY-SA 3.0",
     citation="LeCun et al., Gradient-Based Learning Applied to Document Recognition, Proceedings "
     "of the IEEE 86, 1998",
-    obtain="get them with `python -m neurodeploy.data --task mnist --get`",
+    obtain="download it with `python -m neurodeploy.data --task mnist --get`",
     places=("mnist",),
     downloads=_downloads(
         (
@@ -298,7 +300,7 @@ FASHION_ORIGIN = Origin(
     licence="MIT",
     citation="Xiao, Rasul and Vollgraf, Fashion-MNIST: a Novel Image Dataset for Benchmarking "
     "Machine Learning Algorithms, arXiv 1708.07747, 2017",
-    obtain="get them with `apt install dataset-fashion-mnist` or `python -m neurodeploy.data "
+    obtain="get it with `apt install dataset-fashion-mnist` or `python -m neurodeploy.data "
     "--task fashion --get`",
     places=("fashion",),
     downloads=_downloads(
@@ -312,18 +314,18 @@ FASHION_ORIGIN = Origin(
 )
 
 CONFIG = TrainConfig(hidden=(256,), epochs=16, batch_size=64, learning_rate=2e-3, logit_scale=1.2)
-"""Chosen on Fashion-MNIST, see `docs/recipes/fashion.md`; MNIST uses the same."""
+"""Tuned on Fashion-MNIST (docs/recipes/fashion.md); MNIST uses the same."""
 
 TIME_STEPS = 12
 
 
 def rate_encoder(dataset: Dataset) -> Encoder:
-    """Return the code in which a brighter pixel fires more often."""
+    """Return a rate encoder: a brighter pixel fires more often."""
     return Pixels(TIME_STEPS)
 
 
 def latency_encoder(dataset: Dataset) -> Encoder:
-    """Return the code in which each pixel fires once, earlier if it is brighter."""
+    """Return a latency encoder: each pixel fires once, earlier if it is brighter."""
     return Pixels(TIME_STEPS, code="latency")
 
 

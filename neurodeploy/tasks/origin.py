@@ -1,7 +1,7 @@
-"""Where a task's data come from: terms, places on disk, downloads and archives.
+"""The origin of a task's dataset: licence, citation, location on disk, downloads and archives.
 
-pooch downloads and checks files, platformdirs names the cache folder. What they leave open is here:
-mirrors, a size limit for what arrives, and a check of archives before they are unpacked.
+pooch downloads and checks files; platformdirs finds the cache folder. This module adds mirrors, a
+size limit for downloads, and a check of archives before they are unpacked.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
 TIMEOUT_S: Final = 30.0
 CHUNK_BYTES: Final = 2**18
 DOWNLOAD_BYTES_MAX: Final = 16 * 2**30
-"""Size limit of a download whose size is not known."""
+"""Size limit of a download of unknown size."""
 
 UNPACKED_BYTES_MAX: Final = 64 * 2**30
 UNPACKED_FILES_MAX: Final = 500_000
 TEMPORARY: Final = re.compile(r"tmp[a-z0-9_]{8}|\..*\.tmp")
-"""Names of files that pooch and neurodeploy have not finished."""
+"""Names of temporary files of pooch and neurodeploy."""
 
 HEX_DIGITS: Final = {"md5": 32, "sha256": 64}
 
 
 @dataclass(frozen=True)
 class Download:
-    """A published file.
+    """A published file to download.
 
-    An md5 is enough where no sha256 is published: nobody can make another file with a given md5.
+    md5 is sufficient if no sha256 is published: there is no practical second-preimage attack.
 
     Attributes:
-        mirrors: http or https addresses of the file, tried in this order.
+        mirrors: http or https URLs of the file, tried in this order.
         file: the name to save it under.
-        size: bytes; None only where `unchecked` says why.
-        checksum: "md5:" or "sha256:" and lower-case hex; None only where `unchecked` says why.
-        unchecked: one sentence that says why there is no checksum, and what is checked instead.
+        size: size in bytes; None only with a reason in `unchecked`.
+        checksum: "md5:" or "sha256:" and lower-case hex digits; None only with a reason in
+            `unchecked`.
+        unchecked: one sentence on why there is no checksum, and what is checked instead.
 
     Raises:
-        InputError: when an address, the name or the checksum is malformed, or a checksum is missing
-            without a reason.
+        InputError: if a URL, the name or the checksum is malformed, or missing without a reason.
     """
 
     mirrors: tuple[str, ...]
@@ -68,9 +68,11 @@ class Download:
     def __post_init__(self) -> None:
         for url in self.mirrors:
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-                raise InputError(f"{url!r} is no http or https address; give one")
+                raise InputError(f"{url!r} is not an http or https URL; give one")
         if not self.mirrors or self.file != Path(self.file).name or self.file in ("", "..", "."):
-            raise InputError(f"the download {self.file!r} must have a plain name and a mirror")
+            raise InputError(
+                f"the download {self.file!r} needs a file name without a folder, and a mirror"
+            )
         kind, _, digits = (self.checksum or "").partition(":")
         if self.checksum and not re.fullmatch(f"[0-9a-f]{{{HEX_DIGITS.get(kind, 0)}}}", digits):
             raise InputError(
@@ -79,25 +81,25 @@ class Download:
             )
         if not self.unchecked and (self.checksum is None or self.size is None):
             raise InputError(
-                f"{self.file} has no checksum or size; give both, or say in `unchecked` why not"
+                f"{self.file} has no checksum or size; give both, or the reason in `unchecked`"
             )
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The data of a task.
+    """The source of a task's dataset.
 
     Attributes:
-        data: what they are and how many, in words.
-        licence: the terms of use.
-        citation: what to cite.
-        obtain: one clause that says how to get them, such as "install it with `...`".
-        places: names in the data folder where they are searched; the first one found counts.
-        package: name of the Python package that brings them, "" when none does.
-        find: searches elsewhere, such as in an installed package; returns None if they are absent.
-        downloads: files that `python -m neurodeploy.data --get` puts into the task's folder.
-        unpacked: whether the one download is an archive whose content is put there instead.
-        fetch: gets the data in another way, into the folder that it is called with.
+        data: name and size of the dataset, as a phrase.
+        licence: the licence.
+        citation: the publication to cite.
+        obtain: how to get it, as a clause such as "install it with `...`".
+        places: names of files or folders in the data folder, searched in this order.
+        package: Python package that contains the dataset, "" for none.
+        find: searches other locations, such as an installed package; returns None if not found.
+        downloads: files that `python -m neurodeploy.data --get` downloads to the task's folder.
+        unpacked: whether the only download is an archive to unpack into the task's folder.
+        fetch: downloads the dataset in another way, into the folder that it is called with.
     """
 
     data: str
@@ -113,30 +115,30 @@ class Origin:
 
     def __post_init__(self) -> None:
         if self.unpacked and len(self.downloads) != 1:
-            raise InputError(f"{len(self.downloads)} downloads are to be unpacked; give one")
+            raise InputError(f"`unpacked` needs one download, not {len(self.downloads)}")
 
     def where(self) -> Path | None:
-        """Return the folder or file that holds the data, None when they are absent.
+        """Return the folder or file of the dataset, None if it is missing.
 
-        An empty folder holds none.
+        Empty folders are ignored.
 
         Raises:
-            InputError: when the data folder cannot be looked up.
+            InputError: if the data folder cannot be accessed.
         """
         paths = (home() / place for place in self.places)
         return next((p for p in paths if files.kind(p) and not is_empty(p)), None) or self.find()
 
     def found(self, task: str) -> Path:
-        """Return the folder or file that holds the data.
+        """Return the folder or file of the dataset.
 
         Raises:
-            InputError: when they are absent; MissingPackageError when a package would bring them.
+            InputError: if it is missing; MissingPackageError if a package contains it.
         """
         path = self.where()
         if path is not None:
             return path
         message = (
-            f"the data of the task {task} are missing ({self.data}); {self.obtain}, or name their "
+            f"the dataset of the task {task} is missing ({self.data}); {self.obtain}, or name its "
             "folder with --data"
         )
         if self.package:
@@ -145,10 +147,7 @@ class Origin:
 
 
 def is_empty(path: Path) -> bool:
-    """Tell whether a path is a folder that is empty or holds only what killed downloads left.
-
-    One that cannot be read is not.
-    """
+    """Return whether a path is a readable folder without files, temporary ones aside."""
     try:
         return path.is_dir() and all(TEMPORARY.fullmatch(each.name) for each in path.iterdir())
     except OSError:
@@ -159,17 +158,17 @@ def home() -> Path:
     """Return the folder of datasets: NEURODEPLOY_DATA, or `data` in the user's cache folder.
 
     Raises:
-        InputError: when its `~`, or that of the cache folder, stands for no home folder.
+        InputError: if `~` in the path cannot be expanded.
     """
     named = os.environ.get(HOME_VARIABLE)
     return _expanded(named, HOME_VARIABLE) if named else cache_folder() / "data"
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be computed or downloaded again.
+    """Return the user's cache folder of neurodeploy.
 
     Raises:
-        InputError: when the user has no home folder and XDG_CACHE_HOME names none.
+        InputError: if the user has no home folder and XDG_CACHE_HOME is not set.
     """
     import platformdirs
 
@@ -177,42 +176,42 @@ def cache_folder() -> Path:
 
 
 def _expanded(path: str, variable: str) -> Path:
-    """Return a path with `~` as the home folder that it stands for."""
+    """Return a path with `~` expanded."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise InputError(
-            f"{path} begins with a home folder that does not exist; give the whole path in the "
-            f"environment variable {variable}"
+            f"{path} begins with a home folder that does not exist; set the environment variable "
+            f"{variable} to an absolute path"
         ) from None
 
 
 class _MirrorError(Exception):
-    """Says what a mirror did wrong; the name of its host precedes it."""
+    """An error of a mirror; its text follows the host name."""
 
 
 def fetch(download: Download, folder: Path, advance: Advance | None = None) -> Path:
-    """Download a file into a folder, unless it is there already, and return its path.
+    """Download a file into a folder, unless it exists, and return its path.
 
-    The file appears under its name once it is complete and its checksum is right. An error or
-    interruption leaves nothing.
+    The file appears once it is complete and its checksum is correct. Nothing is left after an error
+    or interruption.
 
     Args:
-        download: what to download.
-        folder: is made if it is missing.
-        advance: receives the bytes done and the bytes in total.
+        download: the file.
+        folder: target folder, created if missing.
+        advance: progress callback, called with the bytes done and the total.
 
     Raises:
-        InputError: when another file is there already, no mirror sends the published file, or it
-            cannot be written.
+        InputError: if a different file exists, no mirror sends the published file, or it cannot be
+            written.
     """
     path = folder / download.file
     if files.kind(path):
         files.check_file(path, "move it away and try again")
         if wrong := difference(download, path):
             raise InputError(
-                f"{path} is there already but {wrong}; move it away and try again, nothing is "
-                "overwritten"
+                f"{path} already exists, but {wrong}; move it away and try again (it is not "
+                "overwritten)"
             )
         return path
     _check_writable(path, download.size)
@@ -237,7 +236,7 @@ def _pooch() -> Any:
 
 
 def difference(download: Download, path: Path) -> str:
-    """Return how a file differs from the published one, "" for not at all."""
+    """Return how a file differs from the published one as a phrase, "" if it does not."""
     pooch = _pooch()
     size = path.stat().st_size
     if download.size is not None and size != download.size:
@@ -253,7 +252,7 @@ def difference(download: Download, path: Path) -> str:
 
 
 def check_published(path: Path, sha256: str, way_out: str) -> None:
-    """Raise InputError, which ends with the way out, unless a file has that sha256."""
+    """Raise InputError unless a file has that sha256; `way_out` ends the message."""
     pooch = _pooch()
     found = pooch.file_hash(str(path))
     if found != sha256:
@@ -261,7 +260,7 @@ def check_published(path: Path, sha256: str, way_out: str) -> None:
 
 
 def _check_writable(path: Path, size: int | None) -> None:
-    """Raise InputError unless a file of that size can be written there; its folder is made."""
+    """Raise InputError unless a file of that size can be written; create its folder."""
     try:
         files.check_writable(path)
     except InputError as error:
@@ -270,13 +269,13 @@ def _check_writable(path: Path, size: int | None) -> None:
     free = shutil.disk_usage(path.parent).free
     if size is not None and free < size:
         raise InputError(
-            f"{path.name} needs {size:,} bytes and {path.parent} has {free:,} free; make room, or "
-            f"set {HOME_VARIABLE} to a folder that has it"
+            f"{path.name} needs {size:,} bytes, but {path.parent} has {free:,} free; free disk "
+            f"space, or set {HOME_VARIABLE} to another folder"
         )
 
 
 def _retrieve(download: Download, url: str, path: Path, advance: Advance | None) -> Path:
-    """Download a file from one mirror; raise _MirrorError for the mirror's faults."""
+    """Download a file from one mirror; raise _MirrorError for errors of the mirror."""
     import requests
 
     pooch = _pooch()
@@ -295,16 +294,16 @@ def _retrieve(download: Download, url: str, path: Path, advance: Advance | None)
         raise _MirrorError("sent a file with another checksum than the published one") from None
     except OSError as error:
         raise InputError(
-            f"{path} cannot be written ({error.strerror or error}); make room, or set "
+            f"{path} cannot be written ({error.strerror or error}); free disk space, or set "
             f"{HOME_VARIABLE} to another folder"
         ) from None
     return path
 
 
 def _reason(error: BaseException) -> str:
-    """Return what went wrong on the network, as the system says it if possible."""
+    """Return the reason of a network error, from the operating system if possible."""
     if "timed out" in str(error):
-        return f"gave no answer within {TIMEOUT_S:g} s"
+        return f"did not respond within {TIMEOUT_S:g} s"
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, OSError) and inner.strerror:
@@ -314,11 +313,11 @@ def _reason(error: BaseException) -> str:
 
 
 class _Receiver:
-    """Downloads a file of a limited size for pooch, and reports the progress."""
+    """A downloader for pooch that limits the size and reports progress."""
 
     def __init__(self, download: Download, advance: Advance) -> None:
         self.size, self.advance = download.size, advance
-        self.total = self.done = 0  # pooch sets `total` to what the mirror promises
+        self.total = self.done = 0  # pooch sets `total` from the Content-Length header
 
     def __call__(self, url: str, output_file: str, _: object) -> None:
         from pooch import HTTPDownloader
@@ -332,7 +331,7 @@ class _Receiver:
             raise _MirrorError(f"sent {size:,} of {wanted:,} bytes")
 
     def update(self, count: int) -> None:
-        """Stop a mirror that sends more than there is."""
+        """Report progress; raise _MirrorError if the mirror sends too many bytes."""
         self.done += count
         most = self.size or DOWNLOAD_BYTES_MAX
         if self.done >= most + CHUNK_BYTES:  # pooch counts whole chunks
@@ -341,16 +340,16 @@ class _Receiver:
         self.advance(min(self.done, total), total)
 
     def reset(self) -> None:
-        """Count from 0 again."""
+        """Reset the progress; required by pooch."""
         self.done = 0
 
     def close(self) -> None:
-        """End the display, which `update` has done."""
+        """Do nothing; required by pooch."""
 
 
 @contextmanager
 def _quiet(logger: Any) -> Iterator[None]:
-    """Keep pooch from announcing what the commands announce."""
+    """Silence pooch's log messages, which repeat those of the commands."""
     level = logger.level
     logger.setLevel("WARNING")
     try:
@@ -363,17 +362,17 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int = UNPACKED_BYTES_MAX)
     """Unpack a zip or tar archive into a new folder, which appears once it is complete.
 
     Args:
-        archive: zip, or tar with or without gzip, bzip2 or xz.
-        folder: must not exist.
+        archive: zip, or tar, optionally compressed with gzip, bzip2 or xz.
+        folder: target folder, which must not exist.
         most_bytes: size limit of the content.
 
     Raises:
-        InputError: when the folder exists, or the archive is missing, damaged, too large, or holds
-            a link, a device, a name twice or a path that leads out of the folder.
+        InputError: if the folder exists, or the archive is missing, damaged, too large, or contains
+            a link, a device, a duplicate name or a path outside the folder.
     """
     files.check_file(archive, "download it again")
     if files.kind(folder):
-        raise InputError(f"{folder} is there already; move it away and try again")
+        raise InputError(f"{folder} already exists; move it away and try again")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp")
@@ -389,12 +388,12 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int = UNPACKED_BYTES_MAX)
         raise InputError(
             f"{archive} is truncated or damaged; remove it and download it again"
         ) from None
-    except (RuntimeError, NotImplementedError) as error:  # encrypted, or packed in a rare way
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
         raise InputError(f"{archive} cannot be unpacked ({error}); unpack it by hand") from None
     except OSError as error:
         raise InputError(
-            f"{archive} cannot be unpacked into {folder} ({error.strerror or error}); nothing was "
-            "changed there, so make room, or remove the archive and download it again"
+            f"{archive} cannot be unpacked into {folder} ({error.strerror or error}), where "
+            "nothing was changed; free disk space, or remove the archive and download it again"
         ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -409,7 +408,7 @@ def _extract(archive: Path, folder: str, most_bytes: int) -> None:
         return
     with tarfile.open(archive) as tar:
         _check_members(archive, map(_tar_member, tar), most_bytes)
-        # Early releases of Python 3.10 and 3.11 have no filter; all that is left are plain files.
+        # Early releases of Python 3.10 and 3.11 have no filter; the members are checked above.
         safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         tar.extractall(folder, **safe)
 
@@ -429,13 +428,13 @@ def _tar_member(each: tarfile.TarInfo) -> _Member:
 
 
 def _check_members(archive: Path, members: Iterator[_Member], most_bytes: int) -> None:
-    """Raise InputError for a member that cannot be extracted safely, or for too many of them."""
+    """Raise InputError for an unsafe member, or if the archive is too large."""
     done, names = 0, set()
     for number, (name, size, kind) in enumerate(members):
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or set("\\:\0") & set(name):
             raise InputError(
-                f"{archive} holds {name!r}, which may lead out of the folder; remove the archive"
+                f"{archive} holds {name!r}, a path outside the folder; remove the archive"
             )
         if kind == "other":
             raise InputError(

@@ -1,4 +1,4 @@
-"""Tasks in the user's own files, which the environment variable NEURODEPLOY_TASKS lists."""
+"""The user's own tasks, from the files in the environment variable NEURODEPLOY_TASKS."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from neurodeploy.tasks.origin import Download, Origin
 from neurodeploy.tasks.task import Task
 
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
-"""What can name a folder of runs and an option's choice."""
+"""Valid names of tasks and encoders, which become folder names and values of options."""
 
-NAME_WORDS: Final = "1 to 64 ASCII letters, digits, - and _, not - first"
+NAME_WORDS: Final = "1 to 64 ASCII letters, digits, - and _, not beginning with -"
 
 
 def own_tasks(taken: Collection[str]) -> dict[str, Task]:
-    """Return the tasks of the files that the environment variable lists, by name.
+    """Return the tasks of the files in the environment variable, by name.
 
     Args:
-        taken: names that are taken.
+        taken: names of other tasks.
 
     Raises:
-        InputError: when a file is missing, cannot be run or has no `TASK`, or when its task has
-            the name of another or a field that the commands cannot use.
+        InputError: if a file is missing, raises an error or has no `TASK`, or the name of its task
+            is taken or a field is invalid.
     """
     found: dict[str, Task] = {}
     for path in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
         task = _task_of(Path(path).absolute())
         if task.name in taken or task.name in found:
             raise InputError(
-                f"{path}, which {VARIABLE} lists, names its task {task.name!r}, the name of "
-                "another task; choose another name"
+                f"{path}, which {VARIABLE} lists, has a task {task.name!r}, but another task has "
+                "this name; choose another one"
             )
         found[task.name] = task
     return found
@@ -56,7 +56,7 @@ def own_tasks(taken: Collection[str]) -> dict[str, Task]:
 def _task_of(path: Path) -> Task:
     """Run a file, once per process, and return its task."""
     if files.kind(path) != "file":
-        raise InputError(f"{path}, which {VARIABLE} lists, is no file; correct the variable")
+        raise InputError(f"{path}, which {VARIABLE} lists, is not a file; correct the variable")
     task = getattr(_module_of(path), "TASK", None)
     if not isinstance(task, Task):
         raise InputError(
@@ -71,12 +71,12 @@ def _module_of(path: Path) -> Any:
     name = f"neurodeploy_task_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{path}, which {VARIABLE} lists, is no Python file; name it NAME.py")
+        raise InputError(f"{path}, which {VARIABLE} lists, is not a Python file; name it NAME.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up there
+    sys.modules[name] = module  # required by dataclasses
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # whatever it is, it is in the user's file
+    except (Exception, SystemExit) as error:  # any error in the user's file
         raise InputError(
             f"{path}, which {VARIABLE} lists, fails with {_first_line(error)} "
             f"({_place(path, error)}); correct it"
@@ -109,7 +109,7 @@ def _are_downloads(value: object) -> bool:
 
 
 _Checks: TypeAlias = Mapping[str, tuple[Callable[[Any], object], str]]
-"""By the name of a field: whether its value is right, and what to give instead."""
+"""By field name: a check of the value, and advice for an invalid one."""
 
 _TEXT: Final = (lambda value: isinstance(value, str), "give a text")
 _TASK: Final[_Checks] = {
@@ -141,27 +141,27 @@ _ORIGIN: Final[_Checks] = {
 
 
 def check_task(task: Task, source: str) -> None:
-    """Raise InputError, which starts with the source, for a field that the commands cannot use."""
+    """Raise InputError for an invalid field; the message starts with `source`."""
     for of, checks in (("task", _TASK), ("origin", _ORIGIN)):
-        for name, (is_right, way_out) in checks.items():
+        for name, (is_valid, way_out) in checks.items():
             value = getattr(task if of == "task" else task.origin, name)
-            if not is_right(value):
+            if not is_valid(value):
                 raise InputError(f"{source}: the {of}'s {name} is {shown(value)}; {way_out}")
 
 
 def _guarded(task: Task, path: Path) -> Task:
-    """Return the task with functions whose errors are sentences; see `_guard`."""
+    """Return the task with its functions guarded; see `_guard`."""
     config, origin = task.config, task.origin
-    encoder: dict[str, Any] = {"is_right": _is_encoder, "words": "an encoder, such as Delta()"}
-    if config.augment is not None and not is_dataclass(config.augment):  # those show their fields
+    encoder: dict[str, Any] = {"is_valid": _is_encoder, "words": "an encoder, such as Delta()"}
+    if config.augment is not None and not is_dataclass(config.augment):  # keeps dataclass reprs
         words = "an array of numbers of the same shape as the signals"
-        augment = _guard(config.augment, path, "augment", is_right=_is_varied, words=words)
+        augment = _guard(config.augment, path, "augment", is_valid=_is_augmented, words=words)
         config = replace(config, augment=augment)
-    find = _guard(origin.find, path, "find", is_right=_is_path_or_none, words="a Path, or None")
+    find = _guard(origin.find, path, "find", is_valid=_is_path_or_none, words="a Path, or None")
     fetch = None if origin.fetch is None else _guard(origin.fetch, path, "fetch")
     return replace(
         task,
-        read=_guard(task.read, path, "read", passed=OSError),  # `Task.load` explains those
+        read=_guard(task.read, path, "read", passed=OSError),  # `Task.load` handles OSError
         default_encoder=_guard(task.default_encoder, path, "default_encoder", **encoder),
         other_encoders={
             name: _guard(call, path, f"the encoder {name}", **encoder)
@@ -177,19 +177,19 @@ def _guard(
     path: Path,
     name: str,
     *,
-    is_right: Callable[..., bool] = lambda *_: True,
+    is_valid: Callable[..., bool] = lambda *_: True,
     words: str = "",
     passed: type[Exception] = InputError,
 ) -> Callable[..., Any]:
-    """Return a function of the user's file whose errors are sentences with the file and line.
+    """Wrap a function of the user's file: its errors become InputErrors with file and line.
 
     Args:
         call: the function.
-        path: of the file.
-        name: of the function, for messages.
-        is_right: whether the result is right; receives the result and the arguments.
-        words: what it must return.
-        passed: errors that are raised as they are.
+        path: the user's file.
+        name: name of the function, for messages.
+        is_valid: checks the result; called with the result and the arguments.
+        words: description of a valid result, for messages.
+        passed: type of errors that pass unchanged.
     """
 
     @functools.wraps(call)
@@ -203,7 +203,7 @@ def _guard(
                 f"{path}: {name} fails with {_first_line(error)} ({_place(path, error)}); correct "
                 "it, or the data"
             ) from error
-        if not kwargs and not is_right(found, *args):  # the commands pass no keywords
+        if not kwargs and not is_valid(found, *args):  # the commands pass no keywords
             raise InputError(f"{path}: {name} returns {shown(found)}; it must return {words}")
         return found
 
@@ -218,7 +218,7 @@ def _is_path_or_none(found: object) -> bool:
     return found is None or isinstance(found, Path)
 
 
-def _is_varied(found: object, signals: Any, _: object) -> bool:
+def _is_augmented(found: object, signals: Any, _: object) -> bool:
     is_array = isinstance(found, np.ndarray) and found.dtype.kind in NUMBERS
     return is_array and bool(found.shape == signals.shape)  # type: ignore[attr-defined]
 
@@ -229,8 +229,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _place(path: Path, error: BaseException) -> str:
-    """Return the line of the file that raised an error."""
+    """Return the line of the file that raised an error, such as "line 3"."""
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}" if error.lineno else "in no certain line"
+        return f"line {error.lineno}" if error.lineno else "unknown line"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return f"line {lines[-1]}" if lines else "in none of its lines"
+    return f"line {lines[-1]}" if lines else "outside of the file"

@@ -1,9 +1,9 @@
-"""Spoken digits: the Free Spoken Digit Dataset, as WAV files or all in one npz file.
+"""The task `spoken-digits`: the Free Spoken Digit Dataset, as WAV files or one .npz file.
 
-Six speakers say the digits zero to nine fifty times each: 3,000 recordings at 8 kHz, about 0.4 s
-long. The recordings with index 0 to 4 are the official test, the others are for training.
+Six speakers say each of the digits zero to nine fifty times: 3,000 recordings at 8 kHz, about 0.4 s
+long. Recordings with index 0 to 4 are the official test set, the others are for training.
 
-Source: Jackson et al., free-spoken-digit-dataset, its README.
+Source: the README of Jackson et al., free-spoken-digit-dataset.
 """
 
 from __future__ import annotations
@@ -30,39 +30,38 @@ from neurodeploy.tasks.readers.files import check_rights, read_npz
 from neurodeploy.tasks.task import Task
 
 BYTES = 2
-"""Of one sample: 16 bits, signed."""
+"""Bytes per sample: signed 16-bit integers."""
 
 
 def read_wav(path: Path, rate_hz: int) -> NDArray[np.int16]:
-    """Read one channel of 16-bit samples.
+    """Read a mono 16-bit WAV file.
 
     Args:
         path: the file.
-        rate_hz: the sample rate that it must have.
+        rate_hz: the required sample rate.
 
     Returns:
-        int16 array (samples,), one or more.
+        Non-empty int16 array (samples,).
 
     Raises:
-        InputError: when it is no WAV file, has another rate, more channels or other samples, is
-            cut short, or is empty.
+        InputError: if the file is not such a WAV file, has another rate, is truncated or empty.
     """
     check_rights(path)
     try:
         with path.open("rb") as opened, wave.open(opened, "rb") as file:
             _check_format(path, file, rate_hz)
-            promised, data = file.getnframes(), file.readframes(file.getnframes())
+            count, data = file.getnframes(), file.readframes(file.getnframes())
     except (wave.Error, EOFError, OSError, RuntimeError) as error:
         raise InputError(
             f"{path} cannot be read as a WAV file ({str(error) or 'it ends early'}); get it again, "
             f"or {_converting(rate_hz)}"
         ) from error
-    if len(data) != promised * BYTES:
+    if len(data) != count * BYTES:
         raise InputError(
-            f"{path} holds {len(data) // BYTES} of its {promised} samples; it is cut short, so get "
-            "it again"
+            f"{path} holds {len(data) // BYTES} of its {count} samples; it is truncated, so get it "
+            "again"
         )
-    if not promised:
+    if not count:
         raise InputError(f"{path} holds no sample; get it again, or remove it")
     return np.frombuffer(data, "<i2").astype(np.int16)
 
@@ -77,13 +76,13 @@ def _check_format(path: Path, file: wave.Wave_read, rate_hz: int) -> None:
     for what, found, needed in pairs:
         if found != needed:
             raise InputError(
-                f"{path} has {found} {what} and must have {needed}; {_converting(rate_hz)}"
+                f"{path} has {found} {what} instead of {needed}; {_converting(rate_hz)}"
             )
 
 
 def _converting(rate_hz: int) -> str:
-    """Return how to make a file that can be read."""
-    return f"convert it, for instance with `sox IN.wav -r {rate_hz} -c 1 -b {8 * BYTES} OUT.wav`"
+    """Return advice to convert a file to the required format."""
+    return f"convert it, for example with `sox IN.wav -r {rate_hz} -c 1 -b {8 * BYTES} OUT.wav`"
 
 
 CLASS_NAMES: Final = (
@@ -91,24 +90,24 @@ CLASS_NAMES: Final = (
 )  # fmt: skip
 RATE_HZ: Final = 8000
 SAMPLES: Final = RATE_HZ
-"""One second: all but 20 of the official recordings are shorter, and so is the speech in those."""
+"""One second. Only 20 official recordings are longer, and their speech ends within it."""
 
 FULL_SCALE: Final = 32768.0
 TEST_BELOW: Final = 5
 VALIDATION_BELOW: Final = 10
-"""The official test is index 0 to 4; the next five, chosen likewise, validate."""
+"""Indices 0 to 4 are the official test set; indices 5 to 9 are the validation set."""
 
 RECORDINGS: Final = "recordings"
 COMPACT_FILE: Final = "fsdd_8khz.npz"
 ARRAYS: Final = {"wave": "i", "offset": "iu", "label": "iu", "speaker": "U", "index": "iu"}
-"""Arrays of the compact file with the kinds of number or text that they may hold."""
+"""Arrays of the .npz file, with numpy's kinds of valid dtypes."""
 
 SPEAKERS: Final = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 EACH: Final = 50
 CONTENT_SHA256: Final = "c372e20bc44eb598143a5fd394ede7ef017a0778ec4a4739723c7593f28c1082"
-"""Of the official 3,000 recordings, see `content_digest`."""
+"""`content_digest` of the official 3,000 recordings."""
 
-OBTAIN: Final = "get them with `git clone https://github.com/Jakobovski/free-spoken-digit-dataset`"
+OBTAIN: Final = "get it with `git clone https://github.com/Jakobovski/free-spoken-digit-dataset`"
 
 _NAME = re.compile(r"(\d+)_([^_]+)_(\d+)\.wav")
 
@@ -118,7 +117,7 @@ Key: TypeAlias = tuple[int, str, int]
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One recording: what its name says, and its samples, int16."""
+    """One recording: digit, speaker and index, and the waveform, int16 (samples,)."""
 
     key: Key
     wave: NDArray[np.int16]
@@ -128,16 +127,16 @@ def read(path: Path) -> Dataset:
     """Read the recordings.
 
     Args:
-        path: the official repository, its folder `recordings`, or the compact file (or its
-            folder), which holds all samples one after another: `wave` int16, `offset`
-            (recordings + 1), `label`, `speaker` and `index` (recordings,).
+        path: the official repository, its folder `recordings`, or an .npz file (or its folder)
+            with all waveforms one after the other: `wave` int16, `offset` (recordings + 1),
+            `label`, `speaker` and `index` (recordings,).
 
     Returns:
-        float32 signals (recordings, 1, 8000) in -1 to 1, ordered by digit, speaker and index,
-        padded with silence; subjects are the positions in the sorted names of the speakers.
+        float32 signals (recordings, 1, 8000) from -1 to 1, ordered by digit, speaker and index,
+        padded with zeros; subjects number the speakers in alphabetical order.
 
     Raises:
-        InputError: when there is no recording, or one is malformed or has another rate.
+        InputError: if there is no recording, or one is malformed or has another sample rate.
     """
     recordings = sorted(_recordings(path), key=lambda recording: recording.key)
     _check_keys(path, [recording.key for recording in recordings])
@@ -149,7 +148,7 @@ def read(path: Path) -> Dataset:
         np.array(digits),
         np.array([names.index(speaker) for speaker in speakers]),
         CLASS_NAMES,
-        ("sound (share of full scale)",),
+        ("sound (fraction of full scale)",),
         float(RATE_HZ),
         f"Free Spoken Digit Dataset in {path}",
         notes=tuple(_notes(recordings)),
@@ -158,8 +157,8 @@ def read(path: Path) -> Dataset:
 
 
 def content_digest(recordings: Sequence[Recording]) -> str:
-    """Return the sha256 of recordings in their order: of each a line `digit_speaker_index samples`
-    and its samples as little-endian int16."""
+    """Return the sha256 of recordings in order: for each, a line `digit_speaker_index samples` and
+    the waveform as little-endian int16."""
     sha = hashlib.sha256()
     for recording in recordings:
         digit, speaker, index = recording.key
@@ -169,14 +168,14 @@ def content_digest(recordings: Sequence[Recording]) -> str:
 
 
 def _recordings(path: Path) -> list[Recording]:
-    """Return what the folder or file holds, in any order."""
+    """Return the recordings in a folder or file, in any order."""
     check_rights(path)
     compact = _compact(path)
     check_rights(compact)
     if compact.is_file():
         return _from_compact(compact)
     if not path.is_dir():
-        raise InputError(f"{path} is not there; {OBTAIN}")
+        raise InputError(f"{path} does not exist; {OBTAIN}")
     folder = path / RECORDINGS if (path / RECORDINGS).is_dir() else path
     check_rights(folder)
     files = sorted(file for file in folder.glob("*.wav") if not file.name.startswith("."))
@@ -184,17 +183,17 @@ def _recordings(path: Path) -> list[Recording]:
         raise InputError(
             f"{folder} holds no WAV file; give the folder of spoken digits, or {OBTAIN}"
         )
-    keys = [_key(file) for file in files]  # first, to notice another dataset at once
+    keys = [_key(file) for file in files]  # detects another dataset before reading
     return [Recording(key, read_wav(f, RATE_HZ)) for key, f in zip(keys, files, strict=True)]
 
 
 def _compact(path: Path) -> Path:
-    """Return the compact file that lies in a folder, or the path itself."""
+    """Return the .npz file in a folder if there is one, else the path itself."""
     return path / COMPACT_FILE if (path / COMPACT_FILE).exists() else path
 
 
 def _key(file: Path) -> Key:
-    """Return what the file's name says."""
+    """Return digit, speaker and index from a file name."""
     match = _NAME.fullmatch(file.name)
     if match is None:
         raise InputError(
@@ -205,7 +204,7 @@ def _key(file: Path) -> Key:
 
 
 def _from_compact(path: Path) -> list[Recording]:
-    """Return the recordings of the compact file."""
+    """Return the recordings in the .npz file."""
     arrays = _arrays(path)
     wave, offset = arrays["wave"], arrays["offset"].astype(np.int64)
     count = len(offset) - 1
@@ -213,8 +212,8 @@ def _from_compact(path: Path) -> list[Recording]:
     if count < 1 or set(lengths.values()) != {count}:
         listed = ", ".join(f"{number} of {name}" for name, number in lengths.items())
         raise InputError(
-            f"{path} has {len(offset)} offsets and {listed}; there must be one offset more than "
-            "recordings, and one of the others each, so get it again"
+            f"{path} has {len(offset)} offsets and {listed}; for n recordings there must be n + 1 "
+            "offsets and n of the others, so get it again"
         )
     if offset[0] != 0 or offset[-1] != len(wave) or (np.diff(offset) <= 0).any():
         raise InputError(
@@ -228,24 +227,24 @@ def _from_compact(path: Path) -> list[Recording]:
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    """Return the arrays of an npz file, one-dimensional and of the kinds that they must have."""
+    """Return the arrays of the .npz file, with checked dtypes and shapes."""
     arrays = read_npz(path, ARRAYS, wrong="is not a whole npz file", way_out="get it again")
     missing = [name for name in ARRAYS if name not in arrays]
     if missing:
         raise InputError(f"{path} has no array {', '.join(missing)}; get it again, or {OBTAIN}")
     for name, values in arrays.items():
-        right = values.dtype == np.int16 if name == "wave" else values.dtype.kind in ARRAYS[name]
-        if values.ndim != 1 or not right:
-            kind = {"wave": "int16", "speaker": "text"}.get(name, "whole numbers")
+        valid = values.dtype == np.int16 if name == "wave" else values.dtype.kind in ARRAYS[name]
+        if values.ndim != 1 or not valid:
+            kind = {"wave": "int16", "speaker": "text"}.get(name, "integers")
             raise InputError(
-                f"{path}: {name} is {values.dtype} of shape {values.shape}; it must be a row of "
-                f"{kind}, so get the file again"
+                f"{path}: {name} is {values.dtype} of shape {values.shape}; it must be "
+                f"one-dimensional {kind}, so get the file again"
             )
     return arrays
 
 
 def _check_keys(path: Path, keys: Sequence[Key]) -> None:
-    """Raise InputError for a digit or index that cannot be, and for a recording twice."""
+    """Raise InputError for an invalid digit or index, and for a duplicate recording."""
     way_out = "get the file again" if _compact(path).is_file() else "remove it"
     for place, (digit, speaker, index) in enumerate(keys):
         name = f"{digit}_{speaker}_{index}"
@@ -259,7 +258,7 @@ def _check_keys(path: Path, keys: Sequence[Key]) -> None:
 
 
 def _signals(recordings: Sequence[Recording]) -> NDArray[np.float32]:
-    """Return the first second of each recording, padded with silence."""
+    """Return the first second of each recording, padded with zeros."""
     signals = np.zeros((len(recordings), 1, SAMPLES), np.float32)
     for signal, recording in zip(signals[:, 0], recordings, strict=True):
         heard = recording.wave[:SAMPLES]
@@ -268,20 +267,20 @@ def _signals(recordings: Sequence[Recording]) -> NDArray[np.float32]:
 
 
 def _notes(recordings: Sequence[Recording]) -> list[str]:
-    """Return what was cut, and in what the recordings differ from the official ones."""
+    """Return notes on shortened recordings, and on differences from the official ones."""
     long = sum(len(recording.wave) > SAMPLES for recording in recordings)
-    notes = [f"{long} recordings last over {SAMPLES / RATE_HZ:g} s and were cut to it"]
+    notes = [f"{long} recordings are longer than {SAMPLES / RATE_HZ:g} s and were shortened to it"]
     official = {(d, s, i) for d in range(len(CLASS_NAMES)) for s in SPEAKERS for i in range(EACH)}
     found = {recording.key for recording in recordings}
     if found != official:
         notes.append(
             f"of the {len(official):,} official recordings {len(official - found):,} are missing, "
-            f"and {len(found - official):,} others are there"
+            f"and there are {len(found - official):,} others"
         )
     elif content_digest(recordings) != CONTENT_SHA256:
         notes.append(
-            "the recordings are named as the official ones, but their samples differ from those "
-            f"with sha256 {CONTENT_SHA256[:12]}..., of the published accuracy"
+            "the recordings have the official names, but other content than those with sha256 "
+            f"{CONTENT_SHA256[:12]}..., on which the published accuracy was measured"
         )
     return notes if long else notes[1:]
 
@@ -306,15 +305,15 @@ ORIGIN = Origin(
 
 DELTA, LIF = Delta((0.1,)), Lif((0.5,), leak=0.2)
 BOTH = Together((DELTA, Lif((0.5,), leak=0.05)))
-"""How levels become spikes: by their changes, by their height, or, by default, by both."""
+"""Encoders of the levels: their changes, their height, or both (the default)."""
 
 RANGE_DB, LIF_RANGE_DB = 40.0, 60.0
-"""How far below the loudest sound levels begin. A delta code would convey the noise further down; a
-leaky neuron is silent there. `docs/recipes/spoken-digits.md` describes how they were chosen."""
+"""Dynamic range of the levels. With a larger range a delta encoder encodes noise; a leaky neuron is
+silent there. docs/recipes/spoken-digits.md describes how they were tuned."""
 
 
 def _bands(kind: Kind, code: Encoder, range_db: float = RANGE_DB) -> Callable[[Dataset], Encoder]:
-    """Return a function that returns the encoder of levels of that kind."""
+    """Return a factory of the encoder `Bands`."""
     return lambda dataset: Bands(
         kind, rate_hz=dataset.rate_hz or RATE_HZ, range_db=range_db, code=code
     )
@@ -322,7 +321,7 @@ def _bands(kind: Kind, code: Encoder, range_db: float = RANGE_DB) -> Callable[[D
 
 SPOKEN_DIGITS = Task(
     name="spoken-digits",
-    description="digits from zero to nine, said by six speakers",
+    description="digits from zero to nine, spoken by six speakers (Free Spoken Digit Dataset)",
     read=read,
     default_encoder=_bands("log-mel", BOTH),
     config=CONFIG,

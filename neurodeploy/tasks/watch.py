@@ -1,10 +1,8 @@
-"""Shoulder exercises from a watch on the wrist: seglearn's data.
+"""The task `watch`: shoulder exercises recorded by a smartwatch, from the package seglearn.
 
-Ten people, seven shoulder exercises on each side.
-
-140 series of one exercise each, about 20 repetitions, accelerometer in g and gyroscope in rad/s at
-50 Hz. The dataset has no official test subjects: those whose number is a multiple of three test
-here, 3 of the 10.
+Ten people did seven shoulder exercises on each side: 140 series of one exercise each, about 20
+repetitions, accelerometer in g and gyroscope in rad/s at 50 Hz. The dataset has no official test
+subjects: here they are the 3 whose number is a multiple of three.
 
 Source: Burns et al., Shoulder Physiotherapy Exercise Recognition: Machine Learning the Inertial
 Signals from a Smartwatch, Physiological Measurement 39, 2018; the layout is that of `load_watch` in
@@ -51,7 +49,7 @@ _FIELDS = ("X", "y", "subject", "X_labels", "y_labels")
 
 
 def package_file() -> Path | None:
-    """Return where the installed package keeps the data, None when it is not installed."""
+    """Return the data file of the installed package, None if it is not installed."""
     spec = importlib.util.find_spec("seglearn")  # does not import it
     if spec is None or spec.origin is None:
         return None
@@ -61,13 +59,13 @@ def package_file() -> Path | None:
 def read(path: Path) -> Dataset:
     """Read the published file, without importing its package.
 
-    The content is checked before the checksum, since its message says more.
+    The content is checked before the checksum, because its error messages are more specific.
 
     Args:
-        path: `watch_dataset.npy`, or the folder that holds it.
+        path: `watch_dataset.npy`, or its folder.
 
     Raises:
-        InputError: when the file is missing, holds something else or is not the published one.
+        InputError: if the file is missing, malformed or not the published one.
     """
     file = path / FILE if path.is_dir() else path
     check_rights(file)
@@ -84,17 +82,19 @@ def read(path: Path) -> Dataset:
         rate_hz=RATE_HZ,
         source=f"seglearn's watch data in {PACKAGE}",
         test_subjects=[person for person in people if person % TEST_ONE_IN == 0],
-        notes=(f"no official test subjects: those with a number divisible by {TEST_ONE_IN} test",),
+        notes=(
+            f"no official test subjects: numbers divisible by {TEST_ONE_IN} are the test subjects",
+        ),
     )
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    """Return the fields of the file, which is an array of one object, a dictionary."""
+    """Return the dictionary in the file, an array of one Python object."""
     try:
         with path.open("rb") as file:
             npy: Any = np.lib.format
             if npy.read_magic(file) != (1, 0):
-                raise ValueError("it is of another version of the npy format")
+                raise ValueError("it has another version of the npy format")
             shape, _, dtype = npy.read_array_header_1_0(file)
             if shape != () or dtype.kind != "O":
                 raise ValueError(f"it is an array {shape} of {dtype}")
@@ -102,9 +102,9 @@ def _content(path: Path) -> Mapping[str, Any]:
         if not isinstance(raw, dict):
             raise TypeError(f"it holds a {type(raw).__name__} where a dictionary must be")
         missing = [name for name in _FIELDS if name not in raw]
-    except Exception as error:  # a broken pickle can make the unpickler raise anything
+    except Exception as error:  # a damaged pickle can raise anything
         raise InputError(
-            f"{path} is not seglearn's watch data ({error}); {INSTALL} once more"
+            f"{path} is not seglearn's watch dataset ({error}); {INSTALL} once more"
         ) from error
     if missing:
         raise InputError(
@@ -114,13 +114,13 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 
 def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
-    """Yield the series, each whole, once they are checked."""
+    """Yield each series as a segment, after checking them."""
     for name, expected in (("X_labels", _CHANNELS), ("y_labels", _CLASSES)):
         found = content[name]
         words = isinstance(found, list) and all(isinstance(each, str) for each in found)
         if not words or found != expected:
             raise InputError(
-                f"{path} has {name} {shown(found)}; they must be {', '.join(expected)}, in that "
+                f"{path} has {name} {shown(found)}; they must be {', '.join(expected)}, in this "
                 f"order, so {INSTALL}"
             )
     labels, subjects = (_whole_numbers(content, name, path) for name in ("y", "subject"))
@@ -131,22 +131,24 @@ def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
 
 
 def _whole_numbers(content: Mapping[str, Any], name: str, path: Path) -> NDArray[np.int64]:
-    """Return the numbers of a field, one for each series."""
+    """Return the integers of a field, one per series."""
     values, series = content[name], content["X"]
     count = len(series) if isinstance(series, list) else 0
     whole = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
     if not whole or values.shape != (count,) or not count:
         raise InputError(
-            f"{path} has {count} series in X, and {name} is no array of as many integers, 1 or "
-            f"more; {INSTALL} once more"
+            f"{path} has {count} series in X, but {name} is not an array of as many integers, at "
+            f"least one; {INSTALL} once more"
         )
     return np.asarray(values, np.int64)
 
 
 def _check_series(series: Any, what: str) -> None:
-    """Raise InputError unless it is a floating array (samples, 6), finite."""
+    """Raise InputError unless `series` is a finite floating-point array (samples, 6)."""
     if not isinstance(series, np.ndarray) or series.dtype.kind != "f" or series.ndim != 2:
-        raise InputError(f"{what} is no table of numbers (samples, channels); {INSTALL} once more")
+        raise InputError(
+            f"{what} is not a floating-point array (samples, channels); {INSTALL} once more"
+        )
     if series.shape[1] != len(_CHANNELS):
         raise InputError(
             f"{what} has {series.shape[1]} channels; it must have {len(_CHANNELS)} "
@@ -172,10 +174,10 @@ CONFIG = TrainConfig(
     logit_scale=0.15,
     augment=vary_wrist,
 )
-"""`docs/recipes/watch.md` describes how the numbers were chosen."""
+"""docs/recipes/watch.md describes how it was tuned."""
 
 ORIGIN = Origin(
-    data="the watch data of seglearn, 3,605 windows of 10 people",
+    data="the watch dataset of seglearn, 3,605 windows of 10 people",
     licence="BSD 3-Clause",
     citation="Burns et al., Shoulder Physiotherapy Exercise Recognition: Machine Learning the "
     "Inertial Signals from a Smartwatch, Physiological Measurement 39, 2018",
@@ -187,9 +189,10 @@ ORIGIN = Origin(
 
 
 def default_encoder(dataset: Dataset) -> Encoder:
-    """Return two codes side by side: movement, and gravity with the angular rate.
+    """Return two concatenated encoders, for movement, and for gravity and angular rate.
 
-    Unlike in `har` the angular rate has a sign, which tells inward from outward rotation.
+    Unlike in `har`, the sign of the angular rate is encoded, because it distinguishes inward from
+    outward rotation.
     """
     return Together((MOVEMENT, SigmaDelta((LEVEL_PER_G,) * 3 + (TURNING_PER_RAD_S,) * 3)))
 

@@ -1,7 +1,8 @@
-"""Spike encoders by name: how a signal becomes the spikes of a network's input channels.
+"""Spike encoders, which turn signals into the spikes of a network's input channels.
 
-    signals   of sampled signals: delta, sigma-delta, LIF neurons; counts of events; pixels
-    bands     of sound: levels of mel or cochlear bands, then another encoder's spikes
+    encoder   the base class
+    signals   for sampled signals (delta, sigma-delta, LIF), event counts and pixels
+    bands     for sound: levels of mel or cochlear bands, encoded by another encoder
 
 An encoder is a frozen dataclass of JSON parameters. To add one, write a subclass of `Encoder` and
 add it to `ENCODERS`.
@@ -30,10 +31,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Together(Encoder):
-    """Several encoders of the same signals side by side.
+    """Several encoders of the same signals, with their channels concatenated.
 
     Attributes:
-        parts: the encoders; the input channels of each follow those of the one before.
+        parts: the encoders, in the order of their channels.
     """
 
     name: ClassVar[str] = "together"
@@ -47,21 +48,21 @@ class Together(Encoder):
             raise InputError("parts holds another 'together'; list its parts instead")
 
     def channels(self, signal_channels: int) -> int:
-        """Return the sum over the parts."""
+        """Return the number of input channels, the sum over the parts."""
         return sum(part.channels(signal_channels) for part in self.parts)
 
     def steps(self, num_steps: int) -> int:
-        """Return the steps of the parts, which must agree."""
+        """Return the time steps of the parts, which must be equal."""
         steps = {part.steps(num_steps) for part in self.parts}
         if len(steps) > 1:
-            raise InputError(f"the parts take {sorted(steps)} steps; they must take the same")
+            raise InputError(f"the parts have {sorted(steps)} time steps; they must be equal")
         return steps.pop()
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.concatenate([part._spikes(signals) for part in self.parts], axis=1)
 
     def versions(self) -> dict[str, int]:
-        """Return its own version and those of the parts."""
+        """Return the versions of this class and of the parts."""
         return {**super().versions(), **{k: v for p in self.parts for k, v in p.versions().items()}}
 
 
@@ -71,21 +72,21 @@ ENCODERS: dict[str, type[Encoder]] = {
 
 
 def from_dict(values: Mapping[str, Any]) -> Encoder:
-    """Return the encoder that `as_dict` described.
+    """Return the encoder that `Encoder.as_dict` describes.
 
     Raises:
-        InputError: when the name or a parameter is unknown, or a parameter is out of range.
+        InputError: if the name or a parameter is unknown, or a parameter is invalid.
     """
     try:
         return _encoder(values)
     except RecursionError:
-        raise InputError("an encoder is nested too deeply in others; two levels do") from None
+        raise InputError("the encoders are nested too deeply; use two levels at most") from None
 
 
 def _encoder(values: Any) -> Encoder:
     name = values.get("name") if isinstance(values, Mapping) else None
     if not isinstance(name, str) or name not in ENCODERS:
-        raise InputError(f"{name!r} is no encoder; the encoders are {', '.join(ENCODERS)}")
+        raise InputError(f"there is no encoder {name!r}; the encoders are {', '.join(ENCODERS)}")
     kind = ENCODERS[name]
     known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     parameters = {key: _parameter(value) for key, value in values.items() if key != "name"}
@@ -100,7 +101,7 @@ def _encoder(values: Any) -> Encoder:
 
 
 def _parameter(value: Any) -> Any:
-    """Return a parameter with encoders in place of their descriptions."""
+    """Return a parameter, with descriptions of encoders replaced by encoders."""
     if isinstance(value, Mapping):
         return _encoder(value)
     return [_parameter(each) for each in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Encoders of sound: the power of frequency bands, mel or cochlear, as spikes."""
+"""An encoder of sound: the power of mel or cochlear frequency bands, encoded as spikes."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def band_edges(bands: int, low_hz: float, high_hz: float) -> NDArray[np.float64]
 
 
 def spectrum_length(frame: int) -> int:
-    """Return the points of the Fourier transform of a frame: the next power of two."""
+    """Return the length of the FFT of a frame: the next power of two."""
     return 1 << (frame - 1).bit_length()
 
 
 def filterbank(edges: NDArray[np.float64], *, rate_hz: float, frame: int) -> NDArray[np.float64]:
-    """Return the weight of each spectral line in each band, float64 (lines, bands).
+    """Return the weight of each FFT bin in each band, float64 (FFT bins, bands).
 
-    Band k is a triangle over the edges f[k], f[k+1], f[k+2]: for a line at frequency f
+    Band k is a triangle over the edges f[k], f[k+1], f[k+2]: for a bin at frequency f
 
         w = max(0, min((f - f[k]) / (f[k+1] - f[k]), (f[k+2] - f) / (f[k+2] - f[k+1])))
 
     Args:
-        edges: as `band_edges` gives them.
+        edges: band edges from `band_edges`.
         rate_hz: samples per second.
-        frame: samples of a frame; its transform has `spectrum_length(frame)` points.
+        frame: samples per frame; the FFT has `spectrum_length(frame)` points.
 
     Raises:
-        InputError: when a band lies between two lines and would never hold anything.
+        InputError: if a band contains no FFT bin.
     """
     lines = np.fft.rfftfreq(spectrum_length(frame), 1 / rate_hz)[:, None]
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
@@ -57,9 +57,8 @@ def filterbank(edges: NDArray[np.float64], *, rate_hz: float, frame: int) -> NDA
     if empty.size:
         band = int(empty[0])
         raise InputError(
-            f"band {band}, {low[band]:.0f} to {high[band]:.0f} Hz, lies between two lines of the "
-            f"spectrum, which are {lines[1, 0]:.1f} Hz apart; give fewer bands, a longer frame_ms "
-            "or a higher low_hz"
+            f"band {band}, {low[band]:.0f} to {high[band]:.0f} Hz, contains no FFT bin, which are "
+            f"{lines[1, 0]:.1f} Hz apart; give fewer bands, a longer frame_ms or a higher low_hz"
         )
     return np.asarray(weights, np.float64)
 
@@ -67,17 +66,17 @@ def filterbank(edges: NDArray[np.float64], *, rate_hz: float, frame: int) -> NDA
 def band_power(
     signals: NDArray[np.float32], weights: NDArray[np.float64], *, frame: int, hop: int
 ) -> NDArray[np.float64]:
-    """Return the power of signals in bands, frame by frame.
+    """Return the power of each band in each frame.
 
-    Frame t holds the last `frame` samples up to sample (t + 1) hop, so nothing that comes later;
-    before the signal is silence. With the periodic Hann window h and the weights w of band k,
+    Frame t is causal: it contains the `frame` samples before sample (t + 1) hop, zeros before the
+    signal. With the periodic Hann window h and the weights w of band k,
 
-        P[k, t] = sum over lines l of w[l, k] |sum over n of h[n] x[n] exp(-2 pi i l n / N)|^2
+        P[k, t] = sum over FFT bins l of w[l, k] |sum over n of h[n] x[n] exp(-2 pi i l n / N)|^2
 
     Args:
         signals: float32 (recordings, samples).
-        weights: as `filterbank` gives them.
-        frame: samples of a frame.
+        weights: weights from `filterbank`.
+        frame: samples per frame.
         hop: samples from one frame to the next.
 
     Returns:
@@ -94,9 +93,9 @@ def band_power(
 
 
 def centres(bands: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
-    """Return the resonators' frequencies in Hz, evenly spaced by ear, lowest first.
+    """Return the center frequencies of the resonators in Hz, ascending.
 
-    On the scale E(f) = 21.4 log10(1 + 0.00437 f), whose unit is the bandwidth of hearing.
+    They are evenly spaced on the ERB-rate scale E(f) = 21.4 log10(1 + 0.00437 f).
 
     Source: Glasberg and Moore, Derivation of auditory filter shapes from notched-noise data,
     Hearing Research 47, 1990.
@@ -107,29 +106,32 @@ def centres(bands: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:
 
 
 def bandwidth(centre_hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the bandwidth of hearing in Hz: ERB(f) = 24.7 (1 + 0.00437 f), source as above."""
+    """Return the equivalent rectangular bandwidth in Hz: ERB(f) = 24.7 (1 + 0.00437 f).
+
+    Source: as for `centres`.
+    """
     return 24.7 * (1 + 0.00437 * centre_hz)
 
 
 def envelopes(
     signals: NDArray[np.float32], centres_hz: NDArray[np.float64], *, rate_hz: float, hop: int
 ) -> NDArray[np.float64]:
-    """Return how strongly each resonator moves, hop by hop.
+    """Return the envelope of each resonator's output, one value per hop.
 
-    A resonator at f with bandwidth B = ERB(f) is two poles of radius r = exp(-pi B / rate) at the
-    angles plus and minus 2 pi f / rate, with a gain that makes it 1 at f:
+    A resonator at f with bandwidth B = ERB(f) has two poles of radius r = exp(-pi B / rate) at the
+    angles +-2 pi f / rate, and a gain g such that the gain at f is 1:
 
         y[n] = g (x[n] - x[n-2]) + 2 r cos(2 pi f / rate) y[n-1] - r^2 y[n-2]
 
-    Its half waves are averaged over a hop and smoothed with the envelope before, half and half:
+    Its half-wave rectified output is averaged over a hop and smoothed:
 
         a[t] = mean over the hop of max(0, y),    e[t] = (a[t] + e[t-1]) / 2,    e[-1] = 0
 
     Args:
         signals: float32 (recordings, samples).
-        centres_hz: as `centres` gives them.
+        centres_hz: center frequencies from `centres`.
         rate_hz: samples per second.
-        hop: samples an envelope value stands for.
+        hop: samples per envelope value.
 
     Returns:
         float64 array (recordings, bands, samples // hop), 0 or more.
@@ -148,8 +150,8 @@ def envelopes(
 def _resonators(
     centres_hz: NDArray[np.float64], rate_hz: float
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return the coefficients of x[n], x[n-1], x[n-2] and of y, as `lfilter` takes them."""
-    made = []
+    """Return the coefficients b (of x[n], x[n-1], x[n-2]) and a (of y) for `lfilter`."""
+    found = []
     for angle, radius in zip(
         2 * np.pi * centres_hz / rate_hz,
         np.exp(-np.pi * bandwidth(centres_hz) / rate_hz),
@@ -158,43 +160,42 @@ def _resonators(
         falls = np.array([1, -2 * radius * np.cos(angle), radius**2])
         turn = np.exp(-1j * angle * np.arange(3))
         gain = abs(falls @ turn) / abs(turn[0] - turn[2])
-        made.append((gain * np.array([1.0, 0.0, -1.0]), falls))
-    return made
+        found.append((gain * np.array([1.0, 0.0, -1.0]), falls))
+    return found
 
 
 Kind: TypeAlias = Literal["log-mel", "cochlea"]
 
 PART_RECORDINGS: Final = 256
-"""Recordings that are analysed at a time, which bounds the memory."""
+"""Recordings to process at a time, which limits memory."""
 
-LEVELS_A_RANGE: Final = 4096
-"""Levels are multiples of 1/4096. Floating-point sums may differ in the last bit, such as when a
-recording is alone or in a batch; the levels, and so the spikes, are the same."""
+NUM_LEVELS: Final = 4096
+"""Levels are rounded to multiples of 1/4096, so that spikes do not depend on the last bit of
+floating-point sums, which can differ between a single recording and a batch."""
 
 
 @dataclass(frozen=True)
 class Bands(Encoder):
-    """Levels of frequency bands, frame by frame, and the spikes that `code` makes of them.
+    """Levels of frequency bands in each frame, encoded as spikes by the encoder `code`.
 
-    With P[k, t] the power of band k in frame t (`mel.band_power`, or the square of
-    `cochlea.envelopes`), the level is where it lies in the range below the loudest value of the
-    same recording, so that it does not depend on the volume:
+    With P[k, t] the power of band k in frame t (`band_power`, or the square of `envelopes`), the
+    level is relative to the loudest value of the recording, so that it does not depend on the
+    volume:
 
         level[k, t] = max(0, 1 + 10 log10(P[k, t] / max P) / range_db)
 
-    and 0 throughout a recording of silence. The reference is known when a recording has ended.
+    A silent recording has level 0. The reference max P is only known at the end of a recording.
 
     Attributes:
         kind: "log-mel" or "cochlea".
         bands: number of bands.
         rate_hz: samples per second of the waveform.
         hop_ms: milliseconds from one frame to the next, which is one time step.
-        frame_ms: milliseconds of a frame (log-mel alone).
-        low_hz, high_hz: the lowest and the highest edge of the bands (log-mel), or the lowest and
-            the highest resonator (cochlea).
+        frame_ms: milliseconds per frame (log-mel only).
+        low_hz, high_hz: lowest and highest edge of the bands (log-mel), or lowest and highest
+            center frequency (cochlea).
         range_db: decibels below the loudest value at which the level is 0.
-        code: the encoder of the levels; the signal channels that it sees are the bands, lowest
-            first.
+        code: encoder of the levels; its signal channels are the bands, lowest first.
     """
 
     name: ClassVar[str] = "bands"
@@ -214,7 +215,7 @@ class Bands(Encoder):
         super().__post_init__()
         if not self.low_hz < self.high_hz <= self.rate_hz / 2:
             raise InputError(
-                f"bands lie from {self.low_hz:g} to {self.high_hz:g} Hz; low_hz must be below "
+                f"low_hz is {self.low_hz:g} and high_hz {self.high_hz:g}; low_hz must be below "
                 f"high_hz, and high_hz at most half of rate_hz, {self.rate_hz / 2:g}"
             )
         if isinstance(self.code, Bands):
@@ -244,11 +245,11 @@ class Bands(Encoder):
 
     @property
     def frame(self) -> int:
-        """Samples of a frame."""
+        """Samples per frame."""
         return round(self.frame_ms * self.rate_hz / 1000)
 
     def channels(self, signal_channels: int) -> int:
-        """Return the channels that the code makes of the bands.
+        """Return the channels of `code` for the bands.
 
         Raises:
             InputError: unless there is one signal channel.
@@ -261,20 +262,20 @@ class Bands(Encoder):
         return self.code.channels(self.bands)
 
     def steps(self, num_steps: int) -> int:
-        """Return the steps of the code for one frame per hop; an incomplete last hop is left out.
+        """Return the time steps of `code` for one frame per hop; an incomplete hop is left out.
 
         Raises:
-            InputError: when the samples are less than a hop.
+            InputError: if there are fewer samples than a hop.
         """
         if num_steps < self.hop:
             raise InputError(
-                f"a recording has {num_steps} samples, less than the hop of {self.hop}; give "
+                f"recordings have {num_steps} samples, fewer than the hop of {self.hop}; give "
                 "longer recordings or a smaller hop_ms"
             )
         return self.code.steps(num_steps // self.hop)
 
     def levels(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what comes before the spikes: the level of each band in each frame.
+        """Return the level of each band in each frame, before encoding.
 
         Args:
             signals: float32 (recordings, 1, samples), finite.
@@ -306,14 +307,14 @@ class Bands(Encoder):
         return self.code.encode(self.levels(signals))
 
     def versions(self) -> dict[str, int]:
-        """Return its own version and that of the code."""
+        """Return the versions of this class and of `code`."""
         return {**super().versions(), **self.code.versions()}
 
 
 def _levels(power: NDArray[np.float64], range_db: float) -> NDArray[np.float64]:
-    """Return the levels of recordings, see `Bands`; float64 of the same shape."""
+    """Return the levels (see `Bands`), float64 of the same shape as `power`."""
     loudest = power.max(axis=(1, 2), keepdims=True)
-    least = 10 ** (-range_db / 10)  # of the loudest: there the level is 0
+    least = 10 ** (-range_db / 10)  # relative power at level 0
     share = np.divide(power, loudest, out=np.full_like(power, least), where=loudest > 0)
     levels = 1 + 10 * np.log10(np.maximum(share, least)) / range_db
-    return np.asarray(np.round(levels * LEVELS_A_RANGE) / LEVELS_A_RANGE, np.float64)
+    return np.asarray(np.round(levels * NUM_LEVELS) / NUM_LEVELS, np.float64)

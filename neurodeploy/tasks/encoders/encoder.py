@@ -1,4 +1,4 @@
-"""What every spike encoder is, and the types of the parameters that encoders share."""
+"""The base class of spike encoders, and the types of their parameters."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ NotNegatives: TypeAlias = Annotated[
 
 
 class Encoder(ABC):
-    """What all encoders share; a subclass is a frozen dataclass that sets `name`.
+    """Base class of encoders; a subclass is a frozen dataclass that sets `name`.
 
-    The annotations of its fields are checked when it is constructed.
+    Fields are validated against their annotations at construction.
 
     Attributes:
-        name: key in the table of encoders.
-        per_channel: names of the fields that hold one number, or one per signal channel.
-        takes_bytes: whether `_spikes` takes uint8 signals too, and not float32 only.
-        cached: whether it is so slow that the spikes of a dataset are worth caching on disk.
-        version: of its code; raise it with a change that changes spikes, which may be cached.
+        name: key in `ENCODERS`.
+        per_channel: names of the fields with one number, or one number per signal channel.
+        takes_bytes: whether `_spikes` also takes uint8 signals, not only float32.
+        cached: whether to cache the spikes of a dataset on disk, for slow encoders.
+        version: version of the code; increase it when spikes change, because they may be cached.
     """
 
     name: ClassVar[str]
@@ -49,28 +49,28 @@ class Encoder(ABC):
 
     @abstractmethod
     def channels(self, signal_channels: int) -> int:
-        """Return the number of the network's input channels for so many signal channels."""
+        """Return the number of input channels of the network for a number of signal channels."""
 
     def steps(self, num_steps: int) -> int:
-        """Return the time steps of spikes for so many of the signal: as many, by default."""
+        """Return the time steps of the spikes for a number of signal steps; equal by default."""
         return num_steps
 
     @abstractmethod
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the spikes (samples, channels, steps) of checked signals."""
+        """Return the spikes (samples, channels, steps) of validated signals."""
 
     def encode(self, signals: ArrayLike) -> NDArray[np.uint8]:
-        """Turn signals into spikes, each sample by itself.
+        """Encode signals as spikes; samples are independent.
 
         Args:
-            signals: array (samples, channels, num_steps), finite; converted to float32 unless it
-                is uint8 and the encoder takes that.
+            signals: finite array (samples, channels, num_steps), converted to float32 unless it is
+                uint8 and the encoder takes uint8.
 
         Returns:
             uint8 array (samples, self.channels(channels), self.steps(num_steps)) of 0 and 1.
 
         Raises:
-            InputError: when the shape is another or a value is not finite.
+            InputError: if the shape is wrong or a value is not finite.
         """
         values = np.asarray(signals)
         if not (self.takes_bytes and values.dtype == np.uint8):
@@ -84,11 +84,11 @@ class Encoder(ABC):
         return self._spikes(values)
 
     def versions(self) -> dict[str, int]:
-        """Return the version of its code, and of each encoder that it holds, by name."""
+        """Return the versions of this class and of nested encoders, by name."""
         return {self.name: self.version}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the name and the parameters as JSON values; `from_dict` reads them."""
+        """Return name and parameters as JSON values, for `from_dict`."""
         return {
             "name": self.name,
             **{f.name: _plain(getattr(self, f.name)) for f in fields(self)},  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ class Encoder(ABC):
 
 
 def check_one_or_each(values: tuple[float, ...], name: str, signal_channels: int) -> None:
-    """Raise InputError unless there is one value for all signal channels, or one for each."""
+    """Raise InputError unless there is one value, or one per signal channel."""
     if len(values) not in (1, signal_channels):
         raise InputError(
             f"the encoder has {len(values)} values of {name} for {signal_channels} "
@@ -105,7 +105,7 @@ def check_one_or_each(values: tuple[float, ...], name: str, signal_channels: int
 
 
 def _listed(value: Any) -> Any:
-    """Return one or more values as a tuple, with numpy's numbers as Python's."""
+    """Return one or more values as a tuple of Python numbers."""
     if isinstance(value, (np.ndarray, np.number)):
         value = value.tolist()
     if isinstance(value, str) or not isinstance(value, Sequence):

@@ -1,4 +1,4 @@
-"""Encoders of sampled signals, of counts of events and of pixels."""
+"""Encoders of sampled signals, event counts and pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neurodeploy.tasks.encoders.encoder import (
 
 @dataclass(frozen=True)
 class Counts(Encoder):
-    """One spike in each bin with `threshold` events or more, and none in the others.
+    """A spike in each time bin with at least `threshold` events.
 
     Attributes:
         threshold: number of events, 1 to 255.
@@ -32,7 +32,7 @@ class Counts(Encoder):
     threshold: Annotated[int, Meta(ge=1, le=255)] = 1
 
     def channels(self, signal_channels: int) -> int:
-        """Return the signal's channels: one each."""
+        """Return one input channel per signal channel."""
         return signal_channels
 
     def _spikes(self, signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -41,23 +41,23 @@ class Counts(Encoder):
 
 @dataclass(frozen=True)
 class Delta(Encoder):
-    """A spike each time that a signal has moved by one threshold, or by several at once.
+    """Delta modulation: a spike whenever a signal has changed by the threshold.
 
-    For a signal x with threshold d, k[t] counts the thresholds that the spikes have conveyed, and
-    m[t] = x[t] - k[t-1] d is how far it has moved since:
+    For a signal x with threshold d, k[t] d is the value that the spikes have encoded so far, and
+    m[t] = x[t] - k[t-1] d is the change since then:
 
         k[-1] = 0
         ON[t]  = 1 when m[t] >= d,    OFF[t] = 1 when m[t] <= -d
         k[t] = k[t-1] + ON[t] - OFF[t]
 
-    With `coarse` = c, a move of c d or more has its own spikes, FAR_ON and FAR_OFF, which move k by
-    c; then neither ON nor OFF fires. The reference k d starts at 0, so the first spikes of a sample
-    convey its initial level. Computed in float64 from an integer k, so there is no drift.
+    With `coarse` = c, a change of c d or more has its own spikes, FAR_ON and FAR_OFF, which change
+    k by c; then neither ON nor OFF fires. k starts at 0, so the first spikes of a sample encode its
+    initial level. k is an integer and computed in float64, so there is no drift.
 
     Attributes:
-        threshold: over 0, in the unit of the signal; one for all channels, or one per channel.
+        threshold: above 0, in the unit of the signal; one for all channels, or one per channel.
             A single number becomes a tuple.
-        coarse: thresholds that a coarse spike stands for, 2 or more, or 0 for no coarse spikes.
+        coarse: number of thresholds per coarse spike, 2 or more, or 0 for no coarse spikes.
     """
 
     name: ClassVar[str] = "delta"
@@ -71,8 +71,10 @@ class Delta(Encoder):
             raise InputError("coarse is 1; give 2 or more, or 0 for no coarse spikes")
 
     def channels(self, signal_channels: int) -> int:
-        """Return 2 per signal channel, ON of each, then OFF of each; with coarse spikes 4, in the
-        order ON, OFF, FAR_ON, FAR_OFF."""
+        """Return 2 input channels per signal channel, or 4 with coarse spikes.
+
+        The order is ON of all channels, then OFF, FAR_ON, FAR_OFF.
+        """
         check_one_or_each(self.threshold, "threshold", signal_channels)
         return (4 if self.coarse else 2) * signal_channels
 
@@ -99,22 +101,22 @@ class Delta(Encoder):
 
 @dataclass(frozen=True)
 class Lif(Encoder):
-    """Spikes of a leaky integrate-and-fire neuron that each channel drives.
+    """Leaky integrate-and-fire neurons, one driven by each channel.
 
-    For a signal x with gain g, the voltage v loses the share `leak` per step, adds the signal, and
-    is reset by a spike:
+    For a signal x with gain g, the voltage v loses the fraction `leak` per step, adds the signal,
+    and is reset to 0 by a spike:
 
         v[-1] = 0
         c[t] = (1 - leak) v[t-1] + g x[t]
         SPIKE[t] = 1 when c[t] >= 1
         v[t] = 0 after a spike, else c[t]
 
-    A constant level x is silent while g x < leak. Computed in float64.
+    A constant signal with g x < leak gives no spikes. Computed in float64.
 
     Attributes:
-        gain: voltage per step and unit of the signal, over 0; one for all channels, or one per
+        gain: voltage per step and unit of the signal, above 0; one for all channels, or one per
             channel. A single number becomes a tuple.
-        leak: share of the voltage lost per step, 0 to below 1.
+        leak: fraction of the voltage lost per step, 0 to below 1.
     """
 
     name: ClassVar[str] = "lif"
@@ -142,9 +144,9 @@ class Lif(Encoder):
 
 @dataclass(frozen=True)
 class SigmaDelta(Encoder):
-    """Spikes at a rate that follows the level of a signal, not its movement.
+    """Sigma-delta modulation: the spike rate follows the level of a signal, not its change.
 
-    For a signal x with gain g, the charge q adds up the signal, and a spike subtracts 1:
+    For a signal x with gain g, the charge q integrates the signal, and a spike subtracts 1:
 
         q[-1] = 0
         c[t] = q[t-1] + g x[t],  or  q[t-1] + g |x[t]| when rectified
@@ -154,7 +156,7 @@ class SigmaDelta(Encoder):
     Attributes:
         gain: spikes per step and unit of the signal, 0 or more; one for all channels, or one per
             channel. A channel with gain 0 has no spikes and no input channel.
-        rectified: convey the size of the signal without its sign, by PLUS alone.
+        rectified: whether to encode the absolute value of the signal, with PLUS only.
     """
 
     name: ClassVar[str] = "sigma-delta"
@@ -275,7 +277,7 @@ class Pixels(Encoder):
 
 
 def _pixels(signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the signals as the bytes that they are, or raise InputError."""
+    """Return the signals as uint8; raise InputError unless they are integers from 0 to 255."""
     if signals.dtype == np.uint8:
         return signals.astype(np.uint8, copy=False)
     wrong = signals[(signals != np.floor(signals)) | (signals < 0) | (signals > BRIGHTEST)]

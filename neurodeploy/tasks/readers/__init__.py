@@ -1,10 +1,10 @@
-"""Readers: files of a dataset to a `neurodeploy.tasks.dataset.Dataset`.
+"""Readers of datasets, which return a `neurodeploy.tasks.dataset.Dataset`.
 
-    uci_har, hapt, wisdm   worn sensors; `inertial` has what they share
+    uci_har, hapt, wisdm   worn sensors; `inertial` has their common code
     tonic_events           event datasets through tonic; `events` counts the events
-    allow_list             pickles, without running code from them
-    files                  what all readers share
+    allow_list             reads pickles without running code
+    files                  common code: folders, tables, arrays, progress
 
-A reader checks everything that it reads and raises `InputError`, with a way out, for what it cannot
-read. A reader that one task alone uses lies in that task's module.
+A reader validates everything and raises `InputError` with advice. A reader that only one task uses
+is in the task's module.
 """

@@ -1,7 +1,7 @@
 """Read pickles without running code from them.
 
-A pickle can name any function and have it called. Here it can only name what is on an allow-list:
-numpy arrays and their dtypes, and what a reader adds.
+A pickle can call any importable function. This unpickler only resolves names on an allow-list:
+numpy arrays, their dtypes, and the additions of a reader.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ BinaryFile: TypeAlias = IO[bytes] | GzipFile
 
 
 def _empty_array(kind: object, _shape: object, _dtype: object) -> NDArray[Any]:
-    """Return the array that the pickle fills next; numpy's `_reconstruct` for plain arrays."""
+    """Return an empty array, whose state the pickle sets; replaces numpy's `_reconstruct`."""
     if kind is not np.ndarray:
         raise pickle.UnpicklingError(f"it makes an array of {kind!r}")
     return np.empty(0, np.int8)
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """Return the bytes that protocol 2 stores as text."""
+    """Return bytes from text; pickle protocol 2 stores bytes so."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"it encodes with {encoding!r}")
     return text.encode("latin1")
@@ -38,7 +38,7 @@ ARRAYS: Final[dict[tuple[str, str], Any]] = {
     ("numpy._core.multiarray", "_reconstruct"): _empty_array,
     ("_codecs", "encode"): _latin1,
 }
-"""What a pickle of arrays names, by module and name, and what each becomes."""
+"""The allow-list for numpy arrays: replacement objects by module and name."""
 
 _PYTHON_2_MODULES: Final = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
@@ -61,11 +61,11 @@ def load(file: BinaryFile, allowed: Mapping[tuple[str, str], Any] = ARRAYS) -> A
     """Return the content of the pickle at the file's position.
 
     Args:
-        file: open for bytes.
-        allowed: what it may name, by module and name, and what each becomes.
+        file: a file open for reading bytes.
+        allowed: the allow-list: replacement objects by module and name.
 
     Raises:
-        Exception: of any kind when the pickle is broken, an UnpicklingError when it names anything
-            else; nothing that it names runs.
+        UnpicklingError: if the pickle uses a name that is not allowed; nothing is run.
+        Exception: of any type, if the pickle is damaged.
     """
     return _AllowListUnpickler(file, allowed).load()

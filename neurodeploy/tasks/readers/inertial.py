@@ -1,4 +1,4 @@
-"""What the readers of accelerometer and gyroscope data share: units, channels and windows."""
+"""Common code of the readers of accelerometer and gyroscope data: units, channels and windows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.dataset import Dataset
 
 WINDOW_SAMPLES = 128
-"""Time steps of a window in every layout: 2.56 s at 50 Hz (as in UCI HAR), 6.4 s at 20 Hz."""
+"""Time steps per window in every dataset: 2.56 s at 50 Hz (as in UCI HAR), 6.4 s at 20 Hz."""
 
 STRIDE_SAMPLES = 64
 """Samples from the start of one window to the next: windows overlap by half, as in UCI HAR."""
@@ -28,12 +28,12 @@ GYROSCOPE = ("gyro-x (rad/s)", "gyro-y (rad/s)", "gyro-z (rad/s)")
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """A stretch of signal without a gap and with one label.
+    """A segment of a recording without gaps and with one label.
 
     Attributes:
         subject: number of the person.
         label: index of the class.
-        signal: floating array (samples, channels), in g and rad/s.
+        signal: floating-point array (samples, channels), in g and rad/s.
     """
 
     subject: int
@@ -47,7 +47,7 @@ def runs(values: NDArray[Any]) -> list[tuple[int, int]]:
 
 
 def stretches(cut: NDArray[np.bool_], length: int) -> list[tuple[int, int]]:
-    """Return start and end (exclusive) of the parts of a vector, where `cut[i]` parts i and i+1."""
+    """Return start and end (exclusive) of the segments of a vector; `cut[i]` parts i and i+1."""
     edges = [0, *(int(index) + 1 for index in np.flatnonzero(cut)), length]
     return list(pairwise(edges)) if length else []
 
@@ -62,18 +62,18 @@ def cut_windows(
     test_subjects: Sequence[int],
     notes: Sequence[str] = (),
 ) -> Dataset:
-    """Cut segments into windows of 128 samples that overlap by half; none crosses a segment's end.
+    """Cut segments into windows of 128 samples that overlap by half.
 
-    Segments shorter than a window give none and are counted in the notes.
+    Segments shorter than a window are left out and counted in the notes.
 
     Raises:
-        InputError: when no segment is as long as a window.
+        InputError: if no segment is as long as a window.
     """
     segments = list(segments)
     whole = [s for s in segments if len(s.signal) >= WINDOW_SAMPLES]
     if not whole:
         raise InputError(
-            f"{source} holds no stretch of {WINDOW_SAMPLES} samples with one label; download it "
+            f"{source} has no segment of {WINDOW_SAMPLES} samples with one label; download it "
             "again or give another folder"
         )
     cut = [_windows_of(segment.signal) for segment in whole]

@@ -1,11 +1,10 @@
 """Event datasets through tonic, the optional extra `events`.
 
-tonic is under the GPL-3.0; only its interface is used. tonic downloads what it does not find; here
-it never does, unless `fetch` is called. It wants the unpacked files of a dataset in one folder and,
-beside them, the archives that they came in, of which it only checks that they exist. tonic casts
-times and addresses without checking them, so the raw events are checked first. Its transforms and
-its disk cache are not used: `ToFrame` counts in int16 and silently drops what it cannot place, and
-the counts are cached like all other arrays.
+tonic is under the GPL-3.0; only its interface is used. By default tonic downloads missing datasets;
+here only `fetch` does. tonic needs the unpacked files of a dataset in one folder and checks that
+the original archives exist beside them. It casts times and addresses without checks, so the raw
+events are checked first. Its transforms and disk cache are not used: `ToFrame` counts in int16 and
+silently drops events outside of the frame, and the counts are cached like all other arrays.
 
 Source: tonic 1.7, `tonic.datasets`.
 """
@@ -44,19 +43,19 @@ from neurodeploy.tasks.readers.files import (
 from neurodeploy.tasks.split import validation_subjects
 
 SEARCH_DEPTH: Final = 2
-"""How many levels below the folder a dataset may lie."""
+"""Levels of subfolders to search for a dataset."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a folder, each of which holds one sample.
+    """The files of a folder with one sample per file.
 
     Attributes:
-        pattern: of their names.
-        fewest: with fewer files tonic considers the folder incomplete.
-        names: pattern of the paths of files and folders, relative to the folder.
+        pattern: glob pattern of the file names.
+        fewest: with fewer files, tonic considers the folder incomplete.
+        names: regular expression of the paths of files and folders, relative to the folder.
         example: the path of a file, for messages.
-        event_bytes: the size of each file is a multiple of it; 0 for no such rule.
+        event_bytes: file sizes are multiples of this; 0 for no such rule.
     """
 
     pattern: str
@@ -72,11 +71,11 @@ class Part:
 
     Attributes:
         number: `TRAIN`, `VALIDATION` or `TEST`.
-        arguments: that make tonic's class read this part.
-        content: the file, or the folder of files, that holds the samples.
-        archive: the file that tonic wants next to it, "" for none.
-        published: number of samples of the whole dataset, 0 if unknown.
-        files: those in the folder, None where `content` is a file.
+        arguments: arguments of tonic's class for this part.
+        content: the file, or folder of files, with the samples.
+        archive: the file that tonic requires beside it, "" for none.
+        published: published number of samples, 0 if unknown.
+        files: the files of the folder, None if `content` is a file.
     """
 
     number: int
@@ -89,21 +88,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Collection:
-    """A dataset that tonic reads, and how it is counted.
+    """A dataset that tonic reads, and how to count its events.
 
     Attributes:
-        task: name of the task that reads it.
-        kind: tonic's class.
-        title: the dataset's name, for reports.
+        task: name of the task.
+        kind: name of tonic's class.
+        title: name of the dataset, for reports.
         parts: the official parts.
-        bins: how events become counts.
-        class_names: one per label; if empty, those in the files.
-        subjects: tonic's attribute with the person of each sample, "" for none; if people are
-            known, some of those in the training part validate.
-        apart: whether each person may be in one official part only.
-        notes: what the reader leaves out, in sentences.
-        raw: returns, for tonic's dataset, a function that reads a sample's events uncast from its
-            file; None where tonic casts nothing.
+        bins: how to count events.
+        class_names: one name per label; empty to read them from the files.
+        subjects: tonic's attribute with the person of each sample, "" for none; with people, the
+            validation samples are those of some people of the training part.
+        apart: whether a person must be in one official part only.
+        notes: notes on samples that are left out.
+        raw: for a dataset of tonic, returns a function that reads a sample's events without casts;
+            None if tonic does not cast.
     """
 
     task: str
@@ -118,28 +117,28 @@ class Collection:
     raw: Callable[[Any], Callable[[int], Events]] | None = None
 
     def get_it(self) -> str:
-        """Return how to get the data, in one clause."""
+        """Return how to get the dataset, as a clause."""
         return (
             f"get it with `python -m neurodeploy.data --task {self.task} --get`, or {self.put_it()}"
         )
 
     def put_it(self) -> str:
-        """Return how to place the data by hand, in one clause."""
+        """Return where to put the files by hand, as a clause."""
         wanted = [name for part in self.parts for name in (part.content, part.archive) if name]
         return f"put {', '.join(dict.fromkeys(wanted))} in a folder {self.kind}"
 
 
 def find_homes(collection: Collection, path: Path) -> list[Path]:
-    """Return the folders that hold the first part, of the nearest level that has any."""
+    """Return the folders with the first part, of the first level of subfolders with any."""
     content = collection.parts[0].content
     return nearest(path, SEARCH_DEPTH, lambda folder: (folder / content).exists())
 
 
 def find_home(collection: Collection, path: Path) -> Path:
-    """Return the folder that holds the first part.
+    """Return the folder with the first part.
 
     Raises:
-        InputError: when there is none, or there are several.
+        InputError: if there is none, or more than one.
     """
     content, found = collection.parts[0].content, find_homes(collection, path)
     if not found:
@@ -150,24 +149,23 @@ def find_home(collection: Collection, path: Path) -> Path:
     if found:
         return found[0].absolute()
     raise InputError(
-        f"{path} holds no {content}, down to {SEARCH_DEPTH} levels, and so not "
-        f"{collection.title}; {collection.get_it()}"
+        f"{path} holds no {content}, down to {SEARCH_DEPTH} levels, so {collection.title} is "
+        f"missing; {collection.get_it()}"
     )
 
 
 def find_files(collection: Collection, part: Part, home: Path) -> list[Path]:
-    """Return the files of a part, once tonic will find all that it looks for, and nothing else.
+    """Return the files of a part, after checking that tonic will find them, and no others.
 
     Raises:
-        InputError: when something is missing or has another name than the dataset's files.
+        InputError: if a file is missing or has an unexpected name.
     """
     content = home / part.content
     if not content.exists():
         raise InputError(f"{home} has no {part.content}; {collection.get_it()}")
     if part.archive and not (home / part.archive).is_file():
         raise InputError(
-            f"{home} has no {part.archive}, without which tonic considers the data missing; "
-            "an empty file of that name is enough"
+            f"{home} has no {part.archive}, which tonic requires; create an empty file of this name"
         )
     if part.files is None:
         require_file(content)
@@ -176,16 +174,16 @@ def find_files(collection: Collection, part: Part, home: Path) -> list[Path]:
     found = list(content.rglob(part.files.pattern))
     if len(found) < part.files.fewest:
         raise InputError(
-            f"{content} holds {len(found):,} files {part.files.pattern}, and tonic wants "
+            f"{content} holds {len(found):,} files {part.files.pattern}, but tonic requires "
             f"{part.files.fewest:,} or more; unpack {part.archive} again"
         )
     return found
 
 
 def _check_names(files: Files, content: Path) -> None:
-    """Raise InputError for a folder or sample with another name, or that cannot be read.
+    """Raise InputError for a folder or sample with an unexpected name, or that is not readable.
 
-    tonic takes labels from the ends of names: copies and leftovers would get wrong labels.
+    tonic derives labels from the ends of names, so copies and leftovers would get wrong labels.
     """
     pattern = re.compile(files.names)
     ending = files.pattern.removeprefix("*.")  # tonic does not require the dot
@@ -202,7 +200,7 @@ def _check_names(files: Files, content: Path) -> None:
 
 
 REAL: Final = "iuf"
-"""Kinds of numpy's numbers: whole with and without sign, floating."""
+"""NumPy kinds of numbers: signed, unsigned, float."""
 US_PER_MS: Final = 1e3
 
 
@@ -215,7 +213,7 @@ def gestures(dataset: Any) -> Reader:
 
 
 def inner_ear(dataset: Any) -> Reader:
-    """Return the reader of SHD and SSC, which checks the labels too."""
+    """Return the reader of SHD and SSC, which also checks the labels."""
     import h5py
 
     file = h5py.File(Path(dataset.location_on_system, dataset.data_filename), "r")
@@ -224,7 +222,7 @@ def inner_ear(dataset: Any) -> Reader:
     def read(index: int) -> Events:
         label = np.asarray(labels[index])
         if label.ndim or label.dtype.kind not in REAL or label % 1 != 0:
-            raise ValueError(f"its label is {label}, which is no integer")
+            raise ValueError(f"its label is {label}, which is not an integer")
         return _sound(units[index], times[index])
 
     return read
@@ -242,18 +240,18 @@ def cochlea(dataset: Any) -> Reader:
 def _gesture(rows: NDArray[Any]) -> Events:
     """Return events of rows x, y, polarity, milliseconds."""
     if rows.ndim != 2 or rows.shape[1] != 4 or rows.dtype.kind not in REAL:
-        raise ValueError(f"it is an array {rows.shape} of {rows.dtype}, not of rows of 4 numbers")
+        raise ValueError(f"it is an array {rows.shape} of {rows.dtype}, not rows of 4 numbers")
     x, y, polarity, times_ms = rows.T
     times_us = times_ms.astype(np.float64) * US_PER_MS
     floating = rows.dtype.kind == "f"
     largest = np.finfo(rows.dtype).max if floating else np.iinfo(rows.dtype).max
-    if (times_us > largest).any():  # tonic multiplies in the file's type
-        raise ValueError(f"its times in microseconds are beyond its type, {rows.dtype}")
+    if (times_us > largest).any():  # tonic converts times in the dtype of the file
+        raise ValueError(f"its times in microseconds are out of the range of {rows.dtype}")
     return Events(x, y, polarity, times_us)
 
 
 def _sound(channels: Any, seconds: Any) -> Events:
-    """Return events of channels at times, two rows of numbers of the same length."""
+    """Return events from their channels and times in seconds, arrays (events,)."""
     x, times = np.asarray(channels), np.asarray(seconds)
     if x.ndim != 1 or x.shape != times.shape or not {x.dtype.kind, times.dtype.kind} <= set(REAL):
         raise ValueError(
@@ -266,7 +264,7 @@ def _sound(channels: Any, seconds: Any) -> Events:
 def with_validation(
     official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
 ) -> NDArray[np.uint8]:
-    """Return the parts; if subjects are known, a fifth of the training subjects validate."""
+    """Return the parts, with a fifth of the training subjects, if known, for validation."""
     parts = official.astype(np.uint8)
     if subjects is None:
         return parts
@@ -278,33 +276,33 @@ def with_validation(
 
 
 def check_apart(home: Path, official: NDArray[np.uint8], subjects: NDArray[np.int64]) -> None:
-    """Raise InputError for a person who is in the test and elsewhere."""
+    """Raise InputError for a person who is in the test part and another part."""
     both = np.intersect1d(subjects[official == TEST], subjects[official != TEST])
     if both.size:
         raise InputError(
-            f"{home} has person {both[0]} in the test and in the training part; each belongs to "
-            "one part, so download the dataset again"
+            f"{home} has person {both[0]} in both the test and the training part; download the "
+            "dataset again"
         )
 
 
 def people_notes(
     official: NDArray[np.uint8], subjects: NDArray[np.int64] | None
 ) -> tuple[str, ...]:
-    """Return a sentence if the training part is of one person, who cannot be divided."""
+    """Return a note if the training part has one person, so that validation uses the same one."""
     if subjects is None or len(np.unique(subjects[official == TRAIN])) != 1:
         return ()
-    return ("the training part is of one person, whose samples both train and validate",)
+    return ("the training part has one person, whose samples are used for validation too",)
 
 
 def shortages(collection: Collection, official: NDArray[Any]) -> Iterator[str]:
-    """Yield a sentence for each part with another number of samples than published."""
+    """Yield a note for each part whose number of samples is not the published one."""
     words = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
     for part in collection.parts:
         number = int(np.count_nonzero(official == part.number))
         if part.published and number != part.published:
             yield (
-                f"the {words[part.number]} part has {number:,} samples where the published one "
-                f"has {part.published:,}"
+                f"the {words[part.number]} part has {number:,} samples instead of the published "
+                f"{part.published:,}"
             )
 
 
@@ -313,7 +311,7 @@ PROBLEMS: Final = (
     RuntimeError, EOFError, MemoryError, OverflowError, zipfile.BadZipFile, tarfile.TarError,
     lzma.LZMAError, zlib.error,
 )  # fmt: skip
-"""What tonic, h5py and numpy raise for a damaged or wrong file."""
+"""Errors of tonic, h5py and numpy for a damaged or wrong file."""
 
 
 def read(collection: Collection, path: Path) -> Dataset:
@@ -321,11 +319,10 @@ def read(collection: Collection, path: Path) -> Dataset:
 
     Args:
         collection: the dataset.
-        path: its folder, or one up to two levels above it.
+        path: its folder, or a folder up to two levels above it.
 
     Raises:
-        InputError: when files are missing, damaged or of another dataset, or tonic is not
-            installed.
+        InputError: if files are missing, damaged or of another dataset, or tonic is not installed.
     """
     home = find_home(collection, path)
     files = [each for part in collection.parts for each in find_files(collection, part, home)]
@@ -364,7 +361,7 @@ def read(collection: Collection, path: Path) -> Dataset:
 def fetch(collection: Collection) -> Callable[[Path], None]:
     """Return a function that downloads the dataset into a folder with tonic.
 
-    It raises InputError when tonic is not installed or the download fails.
+    It raises InputError if tonic is not installed or the download fails.
     """
 
     def download(folder: Path) -> None:
@@ -373,7 +370,7 @@ def fetch(collection: Collection) -> Callable[[Path], None]:
             try:
                 kind(save_to=str(folder.absolute()), **part.arguments)
             except PROBLEMS as error:
-                with contextlib.suppress(OSError):  # empty folders would look like data
+                with contextlib.suppress(OSError):  # remove empty folders
                     (folder / collection.kind).rmdir()
                     folder.rmdir()
                 raise InputError(
@@ -388,17 +385,17 @@ def _tonic(collection: Collection) -> Any:
     """Return tonic's class.
 
     Raises:
-        MissingPackageError: when tonic is not installed.
+        MissingPackageError: if tonic is not installed.
     """
     require(f"reading {collection.title}", "tonic")
-    import numpy.lib.recfunctions  # noqa: F401 (tonic takes it for loaded)
+    import numpy.lib.recfunctions  # noqa: F401 (tonic uses it without importing it)
     import tonic
 
     return getattr(tonic.datasets, collection.kind)
 
 
 def _version() -> str:
-    """Return tonic's version, "" when it is not installed."""
+    """Return tonic's version, "" if it is not installed."""
     try:
         return metadata.version("tonic")
     except metadata.PackageNotFoundError:
@@ -412,7 +409,7 @@ def _count(collection: Collection, home: Path) -> dict[str, NDArray[Any]]:
     for each in opened[1:]:
         if each.class_names != names:
             raise InputError(
-                f"{each.path} names other classes than {opened[0].path}; download both again"
+                f"the classes of {each.path} and {opened[0].path} differ; download both again"
             )
     labels: list[int] = []
     samples = ((name, seen) for each in opened for name, seen in each.samples(labels))
@@ -438,7 +435,7 @@ class _Opened:
         def never(_: object) -> None:
             raise InputError(f"tonic finds no {collection.title} in {home}; {collection.get_it()}")
 
-        # tonic would search a folder named like the class, which is not possible for every name.
+        # By default tonic searches a folder named like the class.
         place = property(lambda _: str(home), lambda _, value: None)
         kind = type(
             collection.kind,
@@ -448,7 +445,7 @@ class _Opened:
         with self._explained():
             self.dataset: Any = kind(save_to=str(home.parent), **part.arguments)
             listed = self.dataset.data if part.files else None
-            # The order of files in folders is the file system's.
+            # The file system's order of files is arbitrary.
             count = range(len(self.dataset))
             self.order = sorted(count, key=listed.__getitem__) if listed else list(count)
             self.names = listed
@@ -475,7 +472,7 @@ class _Opened:
         each = self.part.files.event_bytes if self.part.files else 0
         size = Path(name).stat().st_size if each else 0
         if size and size % each:
-            raise ValueError(f"it has {size:,} bytes, no multiple of {each} per event")
+            raise ValueError(f"it has {size:,} bytes, not a multiple of {each} per event")
 
     def subjects(self) -> NDArray[np.int64]:
         """Return the person of each sample."""
@@ -483,13 +480,13 @@ class _Opened:
             people = np.asarray(getattr(self.dataset, self.collection.subjects))
             if people.shape != (len(self.order),):
                 raise ValueError(
-                    f"it names people in the shape {people.shape} for {len(self.order)} samples"
+                    f"its people have shape {people.shape} for {len(self.order)} samples"
                 )
             return whole_numbers(people, np.int64, f"{self.path}: people")[self.order]
 
     @contextlib.contextmanager
     def _explained(self, name: str = "") -> Iterator[None]:
-        """Turn what a damaged file raises into one sentence."""
+        """Convert errors of a damaged file to InputError."""
         try:
             yield
         except InputError:
@@ -510,5 +507,5 @@ def _events(found: NDArray[Any], bins: Bins) -> Events:
 
 
 def _first(error: BaseException) -> str:
-    """Return the first line of what an error says."""
+    """Return the first line of an error's message."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,7 +1,7 @@
-"""UCI HAR: windows of 128 samples at 50 Hz, cut and divided by subject in the dataset itself.
+"""UCI HAR: windows of 128 samples at 50 Hz, with an official split by subject.
 
-The accelerometer's `total_acc` (g) and the gyroscope's `body_gyro` (rad/s), filtered for noise by
-the authors; the same channels, units, classes and test subjects as HAPT.
+The signals are the accelerometer's `total_acc` (g) and the gyroscope's `body_gyro` (rad/s), with
+noise filtered by the authors; channels, units, classes and test subjects are those of HAPT.
 
 Source: Reyes-Ortiz et al., Human Activity Recognition Using Smartphones, UCI Machine Learning
 Repository 240.
@@ -37,7 +37,7 @@ def read(folder: Path) -> Dataset:
             `subject_PART.txt` and `Inertial Signals/SIGNAL_PART.txt` (128 columns).
 
     Raises:
-        InputError: when a file is missing, cut short or malformed, or a subject is in both parts.
+        InputError: if a file is missing, truncated or malformed, or a subject is in both parts.
     """
     train, test = _Part(folder, "train"), _Part(folder, "test")
     both = np.intersect1d(train.subjects, test.subjects)
@@ -60,7 +60,7 @@ def read(folder: Path) -> Dataset:
 
 
 class _Part:
-    """One of the two parts, read when made: signals (windows, 6, 128), labels 1 to 6, subjects."""
+    """One of the two parts: signals (windows, 6, 128), labels 1 to 6, subjects."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder / name, name
@@ -71,11 +71,11 @@ class _Part:
         self.signals = np.stack([self._signal(signal) for signal in SIGNALS], axis=1)
 
     def notes(self) -> list[str]:
-        """Return a sentence if the part has another number of windows than the official one."""
+        """Return a note if the number of windows is not the official one."""
         found, official = len(self.labels), OFFICIAL_WINDOWS[self.name]
         if found == official:
             return []
-        return [f"{self.name} has {found:,} windows where the official one has {official:,}"]
+        return [f"{self.name} has {found:,} windows instead of the official {official:,}"]
 
     def path(self, kind: str) -> Path:
         """Return the file of labels or subjects."""
@@ -90,6 +90,6 @@ class _Part:
     def _check_rows(self, path: Path, rows: int) -> None:
         if rows != len(self.labels):
             raise InputError(
-                f"{path} has {rows} rows but {self.path('y').name} has {len(self.labels)}; one is "
-                "cut short, so download the dataset again"
+                f"{path} has {rows} rows but {self.path('y').name} has {len(self.labels)}; "
+                "download the dataset again"
             )

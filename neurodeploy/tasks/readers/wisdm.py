@@ -1,15 +1,15 @@
-"""WISDM v1.1 and WISDM 2019: phones and watches, accelerometer (and gyroscope) at 20 Hz.
+"""WISDM v1.1 and WISDM 2019: accelerometer (and gyroscope) of phones and watches at 20 Hz.
 
-The files give m/s^2, the readers give g. Windows are 128 samples, 6.4 s. Neither dataset has
-official test subjects: those whose number is a multiple of four test here, a quarter of them.
+The readers convert m/s^2 to g. Windows have 128 samples, 6.4 s. Neither dataset has official test
+subjects: here they are those whose number is a multiple of four.
 
 v1.1: 36 people with a phone in the trouser pocket, six activities, accelerometer only. Source:
 Kwapisz, Weiss and Moore, Activity Recognition using Cell Phone Accelerometers, 2010; the record
 format is that of `WISDM_ar_v1.1_raw_about.txt`.
 
-2019: 51 people with a watch and a phone. Of the 18 activities the reader takes the five of body and
-legs that other datasets have too: walking, jogging, stairs, sitting, standing. Each sensor has its
-own times, so both are interpolated to one 20 Hz grid. Source: Weiss, WISDM Smartphone and
+2019: 51 people with a watch and a phone. Of the 18 activities the reader uses the five that other
+datasets also have: walking, jogging, stairs, sitting, standing. The two sensors have different
+timestamps, so both are interpolated to one 20 Hz grid. Source: Weiss, WISDM Smartphone and
 Smartwatch Activity and Biometrics, UCI Machine Learning Repository 507.
 """
 
@@ -41,13 +41,14 @@ CLASS_NAMES = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Stand
 RATE_HZ = 20.0
 OFFICIAL_RECORDS = 1_098_207
 GAP_NS = 1_000_000_000
-"""A step in time longer than this, or backwards, ends a segment."""
+"""A gap in time longer than this, or a step backwards, ends a segment."""
 TEST_ONE_IN = 4
+TEST_NOTE = f"no official test subjects: numbers divisible by {TEST_ONE_IN} are the test subjects"
 MALFORMED_ONE_IN = 10
-"""A file with more than one malformed record in so many is refused."""
+"""A file with more than one malformed record in ten is refused."""
 
 OTHER = -1
-"""Label of a record whose activity is none of the wanted ones."""
+"""Label of a record of an unused activity."""
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _RECORD = re.compile(
@@ -63,9 +64,9 @@ class Records:
     """The records of one file.
 
     Attributes:
-        rows: structured array (records,) with subject, label (`OTHER` for activities that are not
-            wanted), time in nanoseconds, and value (3,) of the axes x, y, z.
-        malformed: how many records could not be read and were left out.
+        rows: structured array (records,) with subject, label (`OTHER` for unused activities), time
+            in nanoseconds, and value (3,) of the axes x, y, z.
+        malformed: number of malformed records, which are left out.
     """
 
     rows: NDArray[Any]
@@ -75,20 +76,20 @@ class Records:
 def read_records(path: Path, classes: Mapping[str, int]) -> Records:
     """Read `subject,activity,time,x,y,z;` records.
 
-    The official files hold records that end with `,;`, lack `;` or share a line, all of which are
-    read, and some without a z, which are counted.
+    Records that end with `,;`, lack `;` or share a line, as some do in the official files, are
+    read; those without z are malformed.
 
     Args:
         path: the file.
-        classes: label of each wanted activity.
+        classes: label of each activity to use.
 
     Raises:
-        InputError: when the file is missing, or is empty or mostly something else.
+        InputError: if the file is missing, empty or has too many malformed records.
     """
     pieces = [p for p in re.split(r"[;\n]", read_text(path)) if p.strip(" ,\r\t")]
     matches = (_RECORD.fullmatch(piece) for piece in pieces)
     rows = np.fromiter((_row(match, classes) for match in matches if match), dtype=_ROW)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is malformed too
+    with np.errstate(over="ignore"):  # values out of the range of float32 are malformed too
         rows = rows[np.isfinite(rows["value"].astype(np.float32)).all(axis=1)]
     malformed = len(pieces) - len(rows)
     if not pieces or malformed * MALFORMED_ONE_IN > len(pieces):
@@ -106,10 +107,7 @@ def _row(match: re.Match[str], classes: Mapping[str, int]) -> tuple[Any, ...]:
 
 
 def chosen_test_subjects(subjects: Iterable[int]) -> tuple[int, ...]:
-    """Return the subjects whose number is a multiple of four, in ascending order.
-
-    A subject's part does not depend on which others are there.
-    """
+    """Return the subjects whose number is a multiple of four, in ascending order."""
     return tuple(sorted({int(s) for s in subjects if s % TEST_ONE_IN == 0}))
 
 
@@ -120,7 +118,7 @@ def read(folder: Path) -> Dataset:
         folder: holds `WISDM_ar_v1.1_raw.txt`.
 
     Raises:
-        InputError: when the file is missing, malformed or has no segment as long as a window.
+        InputError: if the file is missing, malformed or has no segment as long as a window.
     """
     path = folder / FILE
     records = read_records(path, {name: label for label, name in enumerate(CLASS_NAMES)})
@@ -137,7 +135,7 @@ def read(folder: Path) -> Dataset:
 
 
 def _segments(rows: NDArray[Any]) -> list[Segment]:
-    """Return the stretches of one subject and activity without a gap, in the order of the file."""
+    """Return the segments of one subject and activity without gaps, in the order of the file."""
     step = np.diff(rows["time"])
     cut = (step < 0) | (step > GAP_NS)
     for name in ("subject", "label"):
@@ -159,11 +157,11 @@ def _notes(records: Records) -> list[str]:
     notes = [f"{what}: {count}" for what, count in counts.items() if count]
     if len(rows) < OFFICIAL_RECORDS * 0.999:
         notes.append(f"{len(rows)} of the {OFFICIAL_RECORDS} official records are in the file")
-    return [*notes, "no official test subjects: those with a number divisible by 4 test"]
+    return [*notes, TEST_NOTE]
 
 
 CLASSES = {"A": "walking", "B": "jogging", "C": "stairs", "D": "sitting", "E": "standing"}
-"""Code in the files, name here; see `activity_key.txt` of the dataset for the others."""
+"""Used activities by their code in the files; `activity_key.txt` of the dataset lists all."""
 
 OFFICIAL_SUBJECTS = 51
 STEP_NS = round(1e9 / RATE_HZ)
@@ -190,7 +188,7 @@ def _read_2019(folder: Path, device: str) -> Dataset:
         device: "watch" or "phone".
 
     Raises:
-        InputError: when a sensor's files or every pair of files is missing, or one is malformed.
+        InputError: if no subject has files of both sensors, or a file is malformed.
     """
     subjects, single = _subjects(folder, device)
     pairs = [_read_pair(folder, device, subject) for subject in subjects]
@@ -211,7 +209,7 @@ def _read_2019(folder: Path, device: str) -> Dataset:
 
 
 def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
-    """Return the subjects with files of both sensors, and those with one only."""
+    """Return the subjects with files of both sensors, and those with files of one sensor."""
     found = []
     for sensor in SENSORS:
         names = [path.name for path in (folder / sensor).glob(f"data_*_{sensor}_{device}.txt")]
@@ -231,7 +229,7 @@ def _subjects(folder: Path, device: str) -> tuple[list[int], list[int]]:
 
 
 def _number(path: Path, sensor: str, device: str) -> int:
-    """Return the subject in a file's name."""
+    """Return the subject number in a file name."""
     number = path.name.removeprefix("data_").removesuffix(f"_{sensor}_{device}.txt")
     if not re.fullmatch("[1-9][0-9]{0,8}", number):
         raise InputError(
@@ -250,23 +248,19 @@ def _read_pair(folder: Path, device: str, subject: int) -> _Pair:
 
 
 def _read_file(path: Path, subject: int) -> Records:
-    """Return the wanted records of a file, all of the subject in its name."""
+    """Return the records of the used activities; raise InputError for another subject's."""
     records = read_records(path, {code: label for label, code in enumerate(CLASSES)})
     others = records.rows["subject"][records.rows["subject"] != subject]
     if others.size:
         raise InputError(
-            f"{path} holds {len(others):,} records of subject {others[0]}, and not of the one in "
+            f"{path} holds {len(others):,} records of subject {others[0]}, who is not the one in "
             "its name; download it again"
         )
-    return _wanted(records)
-
-
-def _wanted(records: Records) -> Records:
     return replace(records, rows=records.rows[records.rows["label"] != OTHER])
 
 
 def _segments_2019(subject: int, pair: _Pair) -> Iterator[Segment]:
-    """Yield the stretches of each activity in which both sensors ran, on one 20 Hz grid."""
+    """Yield the segments of each activity with data of both sensors, on one 20 Hz grid."""
     for label in range(len(CLASSES)):
         accel, gyro = (_in_time(records.rows[records.rows["label"] == label]) for records in pair)
         for start, end in _overlaps(_spans(accel["time"]), _spans(gyro["time"])):
@@ -278,13 +272,13 @@ def _segments_2019(subject: int, pair: _Pair) -> Iterator[Segment]:
 
 
 def _in_time(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return the rows in the order of their times, the first of each time only."""
+    """Return the rows in order of time, the first one of each time."""
     _, first = np.unique(rows["time"], return_index=True)
     return rows[first]
 
 
 def _spans(times: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return first and last time in nanoseconds of each stretch without a gap."""
+    """Return first and last time in nanoseconds of each segment without gaps."""
     parts = stretches(np.diff(times) > GAP_NS, len(times))
     return [(int(times[start]), int(times[end - 1])) for start, end in parts]
 
@@ -292,7 +286,7 @@ def _spans(times: NDArray[np.int64]) -> list[tuple[int, int]]:
 def _overlaps(
     first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the times that lie in a span of each list."""
+    """Yield the overlaps between the spans of two lists."""
     for a, b in ((a, b) for a in first for b in second):
         start, end = max(a[0], b[0]), min(a[1], b[1])
         if start < end:
@@ -300,7 +294,7 @@ def _overlaps(
 
 
 def _interpolated(rows: NDArray[Any], grid: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the values (grid points, 3) on straight lines between the records."""
+    """Return linearly interpolated values (grid points, 3)."""
     times = (rows["time"] - grid[0]).astype(np.float64)
     points = (grid - grid[0]).astype(np.float64)
     return np.stack([np.interp(points, times, rows["value"][:, axis]) for axis in range(3)], axis=1)
@@ -315,10 +309,10 @@ def _notes_2019(
     counts = {
         "malformed records left out": malformed,
         "subjects left out, with files of one sensor only": len(single),
-        "activities of a subject left out, without a time that both sensors have": without,
+        "activities of a subject left out, without data of both sensors": without,
     }
     notes = [f"{what}: {count}" for what, count in counts.items() if count]
     if len(pairs) < OFFICIAL_SUBJECTS:
         notes.append(f"{len(pairs)} of the {OFFICIAL_SUBJECTS} official subjects are in the folder")
     notes.append(f"5 of the 18 activities are used: {', '.join(CLASSES.values())}")
-    return [*notes, "no official test subjects: those with a number divisible by 4 test"]
+    return [*notes, TEST_NOTE]
