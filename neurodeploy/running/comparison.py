@@ -1,7 +1,7 @@
-"""Compare two runs of one network spike by spike, and show the first place where they differ.
+"""Compare two runs of a network spike by spike, and find the first difference.
 
-The first place is in the earliest layer, since a later layer cannot be right if its input is wrong;
-within the layer in the earliest sample, then time step, then neuron.
+Differences are ordered by layer, because a wrong layer makes all later ones wrong; then by sample,
+time step and neuron.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BATCH: Final = 128
 
 @dataclass(frozen=True, order=True)
 class Divergence:
-    """A place where spikes differ. Places are ordered by layer, sample, time step and neuron.
+    """A spike that differs. Divergences are ordered by layer, sample, time step and neuron.
 
     Attributes:
         layer: index of the layer.
@@ -56,14 +56,14 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Side:
-    """What one side had at the first place where the spikes differ.
+    """Spike and neuron state of one run at the first difference.
 
     Attributes:
-        backend: its name, or that of a trained network.
-        spike: what the neuron sent in this step.
-        weighted: its weighted input of the step, or None where it is not known.
-        current: u after the step, or None.
-        voltage: v after the step, or None.
+        backend: name of the backend or of the trained network.
+        spike: the neuron's spike in this time step.
+        weighted: the weighted input in this time step, or None if unknown.
+        current: u after the time step, or None.
+        voltage: v after the time step, or None.
     """
 
     backend: str
@@ -75,22 +75,22 @@ class Side:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """What two sides gave for the same input.
+    """The comparison of two runs on the same input.
 
     Attributes:
         names: the two backends, or the trained network and the backend of the quantized one.
-        num_layers: layers compared.
-        num_samples: samples compared.
-        num_spikes: spikes that both sides emitted.
-        num_different: places (layer, sample, time step, neuron) that differ.
-        first: the first of them, or None.
-        num_overflows: how often a state of the quantized network wrapped or was clipped, if a
-            trained network is compared.
-        num_outputs_different: outputs read from v that differ.
-        place: the first place that differs as a phrase, or "".
-        sides: spike and state of each side at that place; empty if all are equal.
-        note: a note on the sides, or "".
-        equal: whether every spike and every output is equal.
+        num_layers: number of layers compared.
+        num_samples: number of samples compared.
+        num_spikes: number of equal spikes.
+        num_different: number of (layer, sample, time step, neuron) with different spikes.
+        first: the first difference, or None.
+        num_overflows: number of times that a state of the quantized network wrapped or was clipped,
+            if a trained network is compared.
+        num_outputs_different: number of different outputs read from v.
+        place: the first difference as a phrase, or "".
+        sides: spike and state of each run at the first difference; empty without differences.
+        note: a note on `sides`, or "".
+        equal: whether all spikes and outputs are equal.
 
     Examples:
         >>> neurodeploy.compare(network, spikes, backends=("fast", "lava")).equal
@@ -115,7 +115,7 @@ class Comparison(Shown):
         object.__setattr__(self, "equal", equal)
 
     def __add__(self, other: Comparison) -> Comparison:
-        """Return both as one, the samples of `other` after these."""
+        """Return the comparison of both sets of samples, those of `other` last."""
         found = [] if self.first is None else [self.first]
         if other.first is not None:
             found.append(replace(other.first, sample=other.first.sample + self.num_samples))
@@ -181,16 +181,16 @@ def compare(
     """Run the same samples on two backends and compare the spikes of every layer.
 
     Args:
-        network: what runs.
-        samples: samples, or an array as `simulate` takes it.
-        backends: names of both.
-        threads: processor cores to use; all by default.
-        time_limit_s: seconds after which a run on Lava or Loihi is ended.
-        advance: called with the time steps done and the time steps in all.
+        network: the network to run.
+        samples: samples, or an array as for `simulate`.
+        backends: names of the two backends.
+        threads: CPU cores to use; all by default.
+        time_limit_s: time limit of a run on Lava or Loihi, in seconds.
+        advance: progress callback, called with the time steps done and the total.
 
     Raises:
-        InputError: when the samples do not fit the network or the memory.
-        BackendError: when a backend cannot run.
+        InputError: if the samples do not fit the network or the memory.
+        BackendError: if a backend cannot run.
 
     Examples:
         >>> found = neurodeploy.compare(network, spikes, backends=("fast", "lava"))
@@ -211,7 +211,7 @@ def compare(
 
 
 class BackendComparison:
-    """Run a second backend on what the first has run, batch by batch, and count what differs."""
+    """Runs a second backend on the batches of the first, and counts differences."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class BackendComparison:
         self._input: NDArray[Any] | None = None
 
     def add(self, activity: Activity) -> None:
-        """Run the other backend on the input of `activity`, the next samples, and compare."""
+        """Run the second backend on the input of `activity`, the next batch, and compare."""
         progress = self._samples.progress_from(self._found.num_samples, self._advance)
         asked = replace(self._options, progress=progress)
         other = self._backends[1].run(self._network, activity.inputs, asked)
@@ -242,11 +242,7 @@ class BackendComparison:
         self._found = found
 
     def result(self) -> Comparison:
-        """Return what was found; where spikes differ, that sample is run once more for its states.
-
-        Raises:
-            InputError, BackendError: as the backends do.
-        """
+        """Return the comparison; the sample of the first difference runs again for its states."""
         first = self._found.first
         if first is None:
             return self._found
@@ -270,7 +266,7 @@ def side_of(
     spikes: NDArray[Any],
     options: RunOptions = RunOptions(),
 ) -> Side:
-    """Return what a backend has at a place when that sample, (1, channels, time), runs alone."""
+    """Run one sample (1, channels, time) alone, and return spike and state at a place."""
     activity = backend.run(network, spikes, replace(options, states=True, progress=None))
     where = (0, place.neuron, place.step)
     spike = int(activity.spikes[place.layer][where])
@@ -282,14 +278,14 @@ def side_of(
 
 
 def place_of(first: Divergence, network: QuantizedNetwork, samples: Samples) -> str:
-    """Return in words where a difference is."""
+    """Return the place of a difference as a phrase."""
     number = int(samples.numbers[first.sample])
     among = "" if number == first.sample else f"; it is sample {number} of the whole input"
     return f"{first}{position(first.neuron, network.layers[first.layer].shape)}{among}"
 
 
 def position(neuron: int, shape: Shape) -> str:
-    """Return where in an image a neuron lies, as words to add, or "" in a layer without images."""
+    """Return a neuron's coordinates as a suffix, such as " (y 1, x 2)", "" in a flat layer."""
     names = {2: ("y", "x"), 3: ("channel", "y", "x")}.get(len(shape))
     if names is None:
         return ""
@@ -308,23 +304,23 @@ def check_equivalence(
     name: str = "the trained network",
     advance: Advance | None = None,
 ) -> Comparison:
-    """Compare the spikes of every layer of a trained network and of its quantized one.
+    """Compare the spikes of every layer of a trained network and its quantized network.
 
-    The trained side runs lava-dl's own dynamics, not our compiled kernels, so that the two sides
-    share no code.
+    The trained network runs lava-dl's own dynamics instead of the compiled kernels, so that the two
+    runs share no code.
 
     Args:
-        model: torch module with a list `blocks` that `models.quantize.quantize` takes, through
-            which its input passes in order; it runs in evaluation mode.
-        network: what `models.quantize.quantize` made of it.
-        samples: samples, or an array as `simulate` takes it; spikes of 0 or 1, or the integers that
-            drive input neurons.
-        name: of the model, for the result.
-        advance: called with the samples done and the samples in all.
+        model: trained torch module, as for `quantize`: the input passes through its list `blocks`
+            in order. It runs in evaluation mode.
+        network: the quantized network, from `quantize(model)`.
+        samples: samples, or an array as for `simulate`; binary spikes, or the integers that drive
+            input neurons.
+        name: name of the model, for the result.
+        advance: progress callback, called with the samples done and the total.
 
     Raises:
-        InputError: when the samples do not fit the network.
-        MissingPackageError: when torch or lava-dl is not installed.
+        InputError: if the samples do not fit the network.
+        MissingPackageError: if torch or lava-dl is not installed.
 
     Examples:
         >>> quantized = neurodeploy.quantize(run.model)
@@ -336,13 +332,13 @@ def check_equivalence(
     if not hasattr(model, "blocks"):
         raise InputError(
             f"the model is a {type(model).__name__} without blocks; give the trained torch module "
-            "first, then the network that quantize made of it"
+            "first, then its quantized network"
         )
     samples, fast = as_samples(samples, network), get("fast")
     if for_samples(network, samples) is not network:
         raise InputError(
-            "the values are what input neurons take, scale and offset applied, which SLAYER does "
-            "not run; give the integers that go into the input layer"
+            "scale and offset of the input layer are already applied to the samples, which SLAYER "
+            "cannot run; give the integers before scale and offset"
         )
     found = Comparison((name, fast.name), len(network.layers))
     with _evaluating(model):
@@ -365,7 +361,7 @@ def _check_batch(
     spikes: NDArray[Any],
     names: tuple[str, str],
 ) -> Comparison:
-    """Compare both networks on a batch (batch, channels, time), with both sides of a difference."""
+    """Compare both networks on a batch (batch, channels, time)."""
     import torch
 
     from neurodeploy.models.blocks import layer_spikes
@@ -384,7 +380,7 @@ def _check_batch(
     if sizes[0] != sizes[1]:
         one, other = ("-".join(map(str, side)) for side in sizes)
         raise InputError(
-            f"{names[0]} is another network, with {one} neurons and not {other}; quantize it again"
+            f"{names[0]} has {one} neurons, but the quantized network {other}; quantize it again"
         )
     overflows = sum(int((each.wraps + each.clips).sum()) for each in activity.overflows)
     found = compare_spikes(expected, activity.spikes, names=names)
@@ -399,7 +395,7 @@ def _check_batch(
 
 @contextmanager
 def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Put a torch module into evaluation mode, and each of its parts back as it was."""
+    """Set a torch module to evaluation mode in this block, and restore every submodule's mode."""
     before = [(part, part.training) for part in model.modules()]
     model.eval()
     try:

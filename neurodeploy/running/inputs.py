@@ -1,8 +1,7 @@
 """The samples that a network runs on: arrays, files of arrays, or the test samples of its task.
 
-An array is (neurons, time) or, for images, (channel, height, width, time), and has one axis more in
-front when it holds several samples. The number of axes alone decides which; see `layout`. Nothing
-in a file is executed, and a .npy file is mapped, not read.
+An array is (neurons, time) or (channel, height, width, time), with one more axis in front for
+several samples; see `layout`. No code in a file is run, and .npy files are memory-mapped.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from neurodeploy.models.network import InputLayer, QuantizedNetwork, TaskDescrip
 from neurodeploy.samples import Samples, shortfall, spread
 
 WHOLE: Final = 1e-3
-"""How far from a whole number a value in floating point may be."""
+"""Largest valid distance of a floating-point value from an integer."""
 
 LARGEST: Final = (1 << 31) - 1
-"""The largest value that goes in; what a network takes is checked in `hw_sim.activity`."""
+"""The largest input value; `hw_sim.activity` checks the range of the network."""
 
 ZIP: Final = b"PK"
 KINDS: Final = "buif"
-"""What numpy calls the kinds of real numbers."""
+"""NumPy kinds of real numbers: bool, unsigned, signed, float."""
 
 Source: TypeAlias = "Path | str | ArrayLike"
 """A .npy file, an .npz file with one array, or an array."""
@@ -45,19 +44,19 @@ def load_input(
     transformed: bool = False,
     count: int | None = None,
 ) -> Samples:
-    """Return the samples in a file or array, for a network of any kind.
+    """Return the samples in a file or array, for any network.
 
     Args:
-        source: (neurons, time) or (channel, height, width, time), or several of these; integers,
-            or floats that are whole once scale and offset of an input layer are applied.
-        network: that takes them.
+        source: (neurons, time) or (channel, height, width, time), with one more axis in front for
+            several samples; integers, or floats that become integers with the scale and offset of
+            the input layer.
+        network: the network to run.
         labels: the correct class of each sample, integers (samples,).
-        transformed: the values are what the neurons of an input layer take, so scale and offset
-            are left out.
-        count: how many samples to take, spread evenly; all by default.
+        transformed: whether scale and offset of the input layer are already applied.
+        count: number of samples, evenly spaced; all by default.
 
     Raises:
-        InputError: when a file cannot be read, or shape, type or values do not fit the network.
+        InputError: if a file cannot be read, or shape, dtype or values do not fit the network.
 
     Examples:
         >>> np.save("spikes.npy", spikes)
@@ -101,10 +100,10 @@ def load_input(
 def as_samples(
     given: Samples | ArrayLike, network: QuantizedNetwork, labels: ArrayLike | None = None
 ) -> Samples:
-    """Return samples as they are, with other labels if some are given, or those of an array.
+    """Return samples from samples or an array, with the labels, if given.
 
     Raises:
-        InputError: when an array or the labels do not fit the network, or it is no quantized one.
+        InputError: if an array or the labels do not fit the network, or it is not quantized.
     """
     check_network(network)
     if hasattr(given, "test") and hasattr(given, "train"):
@@ -122,9 +121,9 @@ def task_samples(
     """Return the test samples of a network's task, encoded as it was trained.
 
     Args:
-        task: what the network carries.
-        folder: of the dataset, or None for where the task looks for it.
-        count: how many, spread evenly over the test samples; all by default.
+        task: the task description of the network.
+        folder: folder of the dataset, or None for the default location.
+        count: number of samples, evenly spaced; all by default.
 
     Raises:
         InputError: when the network names no task, or the data is missing or of another kind.
@@ -135,8 +134,8 @@ def task_samples(
 
 
 def for_samples(network: QuantizedNetwork, samples: Samples) -> QuantizedNetwork:
-    """Return the network that takes the samples as they come: its input layer has scale 1 and
-    offset 0 where these are applied already."""
+    """Return the network to run the samples on: with scale 1 and offset 0 in its input layer if
+    scale and offset are already applied to the samples."""
     first = network.layers[0]
     if not samples.transformed or not isinstance(first, InputLayer):
         return network
@@ -203,12 +202,12 @@ def load_labels(source: Source, network: QuantizedNetwork, samples: int) -> NDAr
 
 @dataclass(frozen=True)
 class Layout:
-    """How an array holds samples.
+    """How an array is split into samples.
 
     Attributes:
-        samples: how many.
-        steps: time steps of each.
-        leading: whether the first axis counts them.
+        samples: number of samples.
+        steps: time steps per sample.
+        leading: whether the first axis is that of samples.
     """
 
     samples: int
@@ -217,11 +216,12 @@ class Layout:
 
 
 def layout(shape: Shape, takes: Shape) -> Layout | None:
-    """Return how an array of `shape` holds samples of an input of shape `takes`, None if it cannot.
+    """Return the layout of an array of `shape` for an input of shape `takes`, None if it does not
+    fit.
 
-    With the input's own axes and time it is one sample, with one axis more several. Otherwise it
-    may be flat: (neurons, time) for any input, (samples, neurons, time) unless that has the axes
-    of one sample (an input of two axes); and images for a flat input, with 4 or 5 axes.
+    An array with the axes of the input and time is one sample, with one more axis in front several.
+    A flat array, (neurons, time) or (samples, neurons, time), fits any input; images, with 4 or 5
+    axes, fit a flat input.
     """
     axes = len(takes)
     inner, flat = shape[:-1], (math.prod(takes),)
@@ -254,7 +254,7 @@ def _layout(shape: Shape, network: QuantizedNetwork, name: str) -> Layout:
 
 
 def _hint(given: Shape, takes: Shape) -> str:
-    """Return what is probably wrong, as words to add."""
+    """Return advice for a wrong shape, as a suffix of a message, or ""."""
     if given in (takes, (math.prod(takes),)):
         return ", so the axis of time is missing: repeat the values along a last axis"
     if len(takes) == 3 and given[-4:-1] == takes[::-1]:

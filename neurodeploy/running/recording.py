@@ -1,9 +1,8 @@
-"""What a run records beside its counts, batch by batch, so that memory stays flat.
+"""Optional recordings of a run, batch by batch, so that memory stays flat.
 
-One sample, to draw what every layer did in it (`report --html FILE --raster N`); all spikes, in an
-.npz file (`report --spikes out.npz`); and what explains an accuracy that dropped, layer by layer
-(`report --trace`): rates in training and in integers, neurons that never or nearly always fire, and
-states that leave their width, which SLAYER's do not.
+One sample, for the spike raster (`report --html FILE --raster N`); all spikes, in an .npz file
+(`report --spikes out.npz`); and statistics of each layer that explain a loss of accuracy (`report
+--trace`): firing rates in training and quantized, silent and saturated neurons, and overflows.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from neurodeploy.tasks.dataset import Signal
 # One sample
 
 ROWS: Final = 128
-"""Neurons of a layer that are recorded; of a larger one every so many."""
+"""Maximum number of neurons to record per layer, evenly spaced."""
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedSpikes:
-    """What the input or one layer sent in the sample.
+    """The spikes of the input or of a layer in one sample.
 
     Attributes:
-        neurons: how many there are.
-        rows: which of them are recorded, int64, ascending, `ROWS` at most.
-        values: what those sent, integers (rows, steps), 0 where nothing.
-        spikes: how many all neurons sent.
+        neurons: number of neurons.
+        rows: indices of the recorded neurons, int64, ascending, at most `ROWS`.
+        values: spikes of the recorded neurons, integers (rows, steps).
+        spikes: number of spikes of all neurons.
     """
 
     neurons: int
@@ -58,13 +57,13 @@ class RecordedSample:
     """One sample of a run.
 
     Attributes:
-        number: among the samples that ran, from 0.
-        source_number: where the samples come from, from 0.
-        signal: what the sensor gave, where the samples come from one.
-        inputs: what was sent in.
-        layers: an entry a layer.
-        outputs: of the network, int64 (outputs,).
-        label: the correct class, where it is known.
+        number: index among the samples of the run.
+        source_number: index in the source of the samples.
+        signal: the sensor's signal, or None.
+        inputs: the input spikes.
+        layers: the spikes of each layer.
+        outputs: the network's outputs, int64 (outputs,).
+        label: the correct class, or None.
     """
 
     number: int
@@ -77,15 +76,15 @@ class RecordedSample:
 
 
 class SampleRecorder:
-    """Record one sample of a run, thinned.
+    """Records one sample of a run, at most `ROWS` neurons per layer.
 
     Args:
-        network: what runs.
-        inputs: the samples.
-        number: which one, from 0.
+        network: the network.
+        inputs: the samples of the run.
+        number: index of the sample to record.
 
     Raises:
-        InputError: when there is no such sample.
+        InputError: if there is no such sample.
     """
 
     def __init__(self, network: QuantizedNetwork, inputs: Samples, number: int) -> None:
@@ -116,7 +115,7 @@ class SampleRecorder:
         )
 
     def result(self) -> RecordedSample:
-        """Return the sample, once all have run."""
+        """Return the recorded sample, after the run."""
         assert self._recorded is not None
         return self._recorded
 
@@ -142,7 +141,7 @@ def spike_file(
     the process on a full disk.
 
     Raises:
-        InputError: when `path` is no name for such a file or cannot be written.
+        InputError: if `path` does not end in .npz or cannot be written.
     """
     check_spike_file(path)
     with replacing(path) as temporary, ExitStack() as stack:
@@ -170,7 +169,7 @@ def spike_file(
 
 
 def check_spike_file(path: Path) -> None:
-    """Raise InputError unless `path` is a name for an .npz file."""
+    """Raise InputError unless `path` can be the name of an .npz file."""
     if path.suffix != ".npz" or files.kind(path) == "folder":
         raise InputError(f"{path} is no name for a file of arrays; give one ending in .npz")
 
@@ -192,7 +191,7 @@ def _write_header(file: IO[bytes], layer: Any, inputs: Samples) -> None:
 # Layer by layer
 
 SATURATED: Final = 0.9
-"""A neuron that fires in a larger share of the steps than this says hardly anything."""
+"""A neuron that fires in more than this fraction of the steps counts as saturated."""
 
 NO_RATES: Final = (
     "the file holds no rates of its training; `train` and `export` of this version write them"
@@ -201,19 +200,19 @@ NO_RATES: Final = (
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one layer did in all samples.
+    """Statistics of one layer over all samples.
 
     Attributes:
-        layer: its place in the network, from 0.
-        kind: of the layer, in words.
-        neurons: of the layer.
+        layer: index of the layer, from 0.
+        kind: kind of layer.
+        neurons: number of neurons.
         training_rate: spikes per neuron and step on the validation samples in training, or None.
         rate: spikes per neuron and step in this run.
-        silent_neurons: neurons that never fired.
-        saturated_neurons: neurons that fired in more than `SATURATED` of the steps.
-        num_wraps: steps of a neuron in which a state wrapped, such as u of CUBA LIF, or None when
-            the backend does not count them.
-        num_clips: steps of a neuron in which a state was clipped, such as v of CUBA LIF, or None.
+        silent_neurons: number of neurons that never fired.
+        saturated_neurons: number of neurons that fired in more than `SATURATED` of the steps.
+        num_wraps: number of times a neuron state wrapped, such as u of CUBA LIF; None if the
+            backend does not count it.
+        num_clips: number of times a neuron state was clipped, such as v of CUBA LIF, or None.
     """
 
     layer: int
@@ -241,7 +240,7 @@ class Trace:
 
 
 class Tracer:
-    """Count what each neuron does, batch by batch."""
+    """Counts the spikes and overflows of each neuron, batch by batch."""
 
     def __init__(self, network: QuantizedNetwork) -> None:
         self._network = network
@@ -261,7 +260,7 @@ class Tracer:
             self._overflows = found if self._overflows is None else self._overflows + found
 
     def result(self) -> Trace:
-        """Return what was counted."""
+        """Return the trace."""
         rates = training_rates(self._network.provenance, len(self._fired))
         notes = () if rates else (NO_RATES,)
         return Trace(tuple(self._layer(i, rates) for i in range(len(self._fired))), notes)
@@ -282,7 +281,7 @@ class Tracer:
 
 
 def training_rates(provenance: Mapping[str, Any], layers: int) -> tuple[float, ...]:
-    """Return the rates of every layer in training, () where the network does not carry them."""
+    """Return the layers' firing rates in training, () if the network's metadata lack them."""
     rates = provenance.get("training_rates")
     if not isinstance(rates, list) or len(rates) != layers:
         return ()

@@ -1,7 +1,4 @@
-"""Run a network on samples, a batch at a time.
-
-Memory stays flat: a batch is as large as `hw_sim.memory` allows.
-"""
+"""Run a network on samples batch by batch; `hw_sim.memory` limits the batch size."""
 
 from __future__ import annotations
 
@@ -35,22 +32,21 @@ def simulate(
     """Run every sample from cleared state and return the spikes of every layer.
 
     Args:
-        network: what runs.
+        network: the network to run.
         spikes: samples, or integers (batch, neurons, time) or, for one sample, (neurons, time);
             see `load_input`.
-        backend: name of what runs it, a key of `hw_sim.backends.BACKENDS`.
-        states: also return u, v and the weighted input of every neuron and step.
-        threads: processor cores to use; all by default.
-        time_limit_s: seconds after which a run on Lava or Loihi is ended.
-        advance: called with the time steps done and the time steps in all.
+        backend: name of the backend: "fast", "lava" or "loihi2".
+        states: whether to return u, v and the weighted input of every neuron and step.
+        threads: CPU cores to use; all by default.
+        time_limit_s: time limit of a run on Lava or Loihi, in seconds.
+        advance: progress callback, called with the time steps done and the total.
 
     Returns:
         Spikes as integers (batch, neurons, time), one array per layer.
 
     Raises:
-        InputError: when the spikes do not fit the network or the memory, or no backend is called
-            so.
-        BackendError: when the backend cannot run.
+        InputError: if the spikes do not fit the network or the memory, or there is no such backend.
+        BackendError: if the backend cannot run.
 
     Examples:
         >>> activity = neurodeploy.simulate(network, spikes, states=True)
@@ -73,19 +69,19 @@ def run_batches(
     advance: Advance | None = None,
     others: Sequence[Backend] = (),
 ) -> Iterator[Activity]:
-    """Yield the activity of each batch in order; delete one before asking for the next.
+    """Yield the activity of each batch; delete it before the next one to save memory.
 
     Args:
-        network: what runs, as `for_samples` gives it.
-        samples: in the order of the batches.
-        backend: runs them.
-        options: how.
-        advance: called with the time steps done and the time steps in all.
-        others: backends that run each batch as well, so that their memory counts.
+        network: the network to run, from `for_samples`.
+        samples: the samples.
+        backend: the backend.
+        options: options of the backend.
+        advance: progress callback, called with the time steps done and the total.
+        others: backends that also run each batch; their memory limits the batch size too.
 
     Raises:
-        InputError: when the samples do not fit the network, or one not into the memory.
-        BackendError: when the backend cannot run.
+        InputError: if the samples do not fit the network, or one sample does not fit the memory.
+        BackendError: if the backend cannot run.
     """
     batch = batch_size(network, samples, (backend, *others))
     for start in range(0, len(samples), batch):
@@ -97,10 +93,10 @@ def run_batches(
 
 
 def batch_size(network: QuantizedNetwork, samples: Samples, backends: Sequence[Backend]) -> int:
-    """Return how many samples to run at a time.
+    """Return the number of samples per batch.
 
     Raises:
-        InputError: when the memory does not suffice for the network or for one sample.
+        InputError: if there is not enough memory for one sample.
     """
     reading = Need(0, samples.value_bytes * network.inputs * samples.num_steps)
     needs = [backend.memory(network, samples.num_steps) for backend in backends]
@@ -114,7 +110,7 @@ def choose_backends(names: Sequence[str], time_limit_s: float | None) -> tuple[B
     """Return the backends of these names.
 
     Raises:
-        InputError: when there is no such backend, two are the same, or none can be ended.
+        InputError: if there is no such backend, two are the same, or none supports a time limit.
     """
     chosen = tuple(map(backends.get, names))
     if len(set(names)) < len(names):
