@@ -13,7 +13,7 @@ package leaves room or has habits of its own:
   weight in any step. Zeros around an image and biases are none. (Intel's chips add zero weights as
   well: `hw_sim.activity.count` counts these.) A layer that receives nothing but 0, 1 and -1 in a
   step accumulates (AC), else it multiplies (MAC), which the package decides a batch at a time, and
-  this a sample at a time, as the package does with batches of one.
+  this module per sample, as the package does with batches of one.
 - A layer takes a spike in the step in which it was sent: no step between layers, no delay, and no
   spike that leaves the end of the run, but for those of the last step in a recurrent layer.
 - A membrane update is a neuron and step whose voltage, after the reset, is another than one step
@@ -64,8 +64,8 @@ class Neurobench:
     """NeuroBench's metrics; operations and updates are means over samples.
 
     Attributes:
-        num_samples: how many ran, 1 or more.
-        footprint_bytes: what the network's numbers take.
+        num_samples: number of samples, 1 or more.
+        footprint_bytes: bytes of the network's parameters.
         connection_sparsity: fraction of weights that are zero, four places; 0 without weights.
         activation_sparsity: fraction of neurons and steps without a spike.
         effective_macs: multiplications of a graded spike with a weight other than zero.
@@ -90,13 +90,13 @@ class Neurobench:
 
 
 class NeurobenchMeter:
-    """Counts what NeuroBench's metrics need, batch by batch; `add` is a watch of an evaluation."""
+    """Count what NeuroBench's metrics need, batch by batch."""
 
     def __init__(self, network: QuantizedNetwork, *, updates: bool = True) -> None:
-        """Count for a network.
+        """Create a meter for a network.
 
         Args:
-            network: that runs.
+            network: the network that runs.
             updates: whether to count membrane updates, which steps all neurons once more unless
                 the run keeps states.
         """
@@ -108,7 +108,7 @@ class NeurobenchMeter:
         self._spikes = self._macs = self._acs = self._updates = 0
 
     def add(self, activity: Activity) -> None:
-        """Count what one batch did."""
+        """Count the operations of one batch."""
         batch, _, steps = activity.inputs.shape
         self._samples += batch
         self._sample_steps += batch * steps
@@ -188,7 +188,7 @@ def _layer_bytes(layer: Layer) -> int:
 
 
 def _weight_bytes(weight: IntArray) -> int:
-    """Return how many bytes hold one weight."""
+    """Return the number of bytes per weight."""
     halved = not np.bitwise_or.reduce(weight, axis=None) & 1
     lowest, highest = int(weight.min()), int(weight.max())
     return 1 if halved or lowest >= 0 or (lowest >= -128 and highest <= 127) else 2
@@ -234,7 +234,7 @@ def _nonzero(weight: IntArray) -> NDArray[np.int64]:
 
 
 def _sent(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Return how many spikes each neuron sent in a batch (B, N, T), int64 (N,)."""
+    """Return the number of spikes of each neuron in a batch (B, N, T), int64 (N,)."""
     total = np.zeros(values.shape[1], np.int64)
     for start in range(0, len(values), _BYTE_MAX):  # the sum of so many fits a byte
         part = values[start : start + _BYTE_MAX]

@@ -108,20 +108,20 @@ def largest(estimates: Sequence[Estimate]) -> Estimate:
 
 Grade = Literal["code", "notebook", "abstract", "second-hand", "derived", "memory", "measured"]
 GRADES: Final = get_args(Grade)
-"""How well a value is founded: read in public code; printed by Intel's benchmark notebook; from a
-paper's abstract; from a note on a paper; computed from other values; not confirmed; measured on
-hardware by the author of the file, which no installed file has."""
+"""Kind of evidence for a value, in this order: public code; output of Intel's benchmark notebook;
+abstract of a paper; secondary source; computed from other values; unconfirmed; measured on hardware
+by the author of the file, which no installed file has."""
 
 SI_FACTORS: Final = {"pJ": 1e-12, "ns": 1e-9, "us": 1e-6, "mW": 1e-3}
 """From the units of cost rows to joules, seconds and watts."""
 
 
 class Reading(NamedTuple):
-    """What one source says of a row.
+    """A value of a row from one source.
 
     Attributes:
         value: in the row's unit.
-        source: where it comes from.
+        source: the source.
         grade: one of `GRADES`.
         set: the constant set that it belongs to, such as "SANA-FE"; "" for none.
     """
@@ -139,10 +139,10 @@ class Cost:
     Attributes:
         value: the value used.
         unit: a unit of `SI_FACTORS` for costs, the thing counted for limits.
-        source: where `value` comes from.
+        source: source of `value`.
         grade: one of `GRADES`.
         set: the constant set of `value`; "" for none.
-        alternatives: what other sources say.
+        alternatives: values from other sources.
     """
 
     value: float
@@ -154,17 +154,17 @@ class Cost:
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What the sources say, the one used first."""
+        """The values of all sources, the one in use first."""
         return (Reading(self.value, self.source, self.grade, self.set), *self.alternatives)
 
     @property
     def low(self) -> float:
-        """The lowest value that a source gives."""
+        """The lowest value of any source."""
         return min(reading.value for reading in self.readings)
 
     @property
     def high(self) -> float:
-        """The highest value that a source gives."""
+        """The highest value of any source."""
         return max(reading.value for reading in self.readings)
 
     @property
@@ -190,18 +190,18 @@ class Cost:
 
 
 COST_MAX: Final = 10**12
-"""Of any cost in its unit: a joule, some minutes or a gigawatt for one event."""
+"""Maximum of any cost in its unit: a joule, some minutes or a gigawatt for one event."""
 
 BARRIER_MIN: Final = 1e-6
-"""Of a barrier in its unit; no step of a chip takes no time at all."""
+"""Minimum of the time of a barrier in its unit."""
 
 TEXT_MAX: Final = 1000
-"""Characters of a title, caveat, source or set."""
+"""Maximum number of characters of a title, caveat, source or set."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a row may hold.
+    """The allowed values of a row.
 
     Attributes:
         units: those allowed.
@@ -278,7 +278,7 @@ LIMITS: Final = {
     "tiles_east_west": _limit("tiles", 1, 1024, "width of the chip's mesh"),
     "tiles_north_south": _limit("tiles", 1, 1024, "height of the chip's mesh"),
 }  # fmt: skip
-"""By name. A limit that is not required and has no row does not bind."""
+"""Limits by name. Optional limits without a row do not apply."""
 
 EVENTS: Final = {
     "synaptic_operation": "one weight added, in a dense or recurrent layer",
@@ -290,14 +290,14 @@ EVENTS: Final = {
     "hop_east_west": "one hop of a spike to the next tile of the row",
     "hop_north_south": "one hop of a spike to the next tile of the column",
 }
-"""What energy and time is charged for."""
+"""Events that take energy and time."""
 
 COSTS: Final = {
     **{f"{event}_energy": _cost("pJ", about=about) for event, about in EVENTS.items()},
     "static_power": _cost("mW", about="one powered chip before any event"),
     **{f"{event}_time": _cost("ns", "us", about=about) for event, about in EVENTS.items()},
 }
-"""By name; every cost file has all of them."""
+"""Costs by name; every cost file has all of them."""
 
 BARRIER: Final = _cost("ns", "us", about="the barrier over so many tiles", low=BARRIER_MIN)
 """Of each row of the section `barrier`, whose names are numbers of tiles."""
@@ -315,7 +315,7 @@ Name = Annotated[
 
 
 def _check_texts(part: Any) -> None:
-    """Refuse text that a terminal would not print as it is, such as an escape sequence."""
+    """Refuse text with characters that are not printable, such as escape sequences."""
     for name in part.__struct_fields__:
         value = getattr(part, name)
         for text in value if isinstance(value, tuple) else (value,):
@@ -332,7 +332,7 @@ def _check_row(row: Any) -> None:
 
 
 def _check_limits(limits: Any) -> None:
-    """Refuse limits that are each in range and contradict one another."""
+    """Refuse limits that contradict one another."""
     mesh = [
         int(getattr(limits, name).value)
         for name in ("cores_per_tile", "tiles_east_west", "tiles_north_south")
