@@ -27,7 +27,10 @@ DESCRIPTION = (
 def add_options(options: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     options.add_argument(
-        "model", type=Path, metavar="model.pt", help="checkpoint of a training run"
+        "model",
+        type=Path,
+        metavar="model.pt",
+        help="checkpoint of a training run, or the folder of the run",
     )
     options.add_argument(
         "--out",
@@ -52,13 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parser("export", DESCRIPTION)
     add_options(options)
     args = options.parse_args(argv)
-    path = args.out or args.model.parent / f"{args.model.stem}.net"
+    model = args.model / "model.pt" if args.model.is_dir() else args.model
+    path = args.out or model.with_suffix(".net")
     chips = cli.chosen_chips(args, "loihi2")
     for costs in args.costs or ():
         if files.same_file(costs, path):
             raise InputError(f"--out would overwrite {costs}; give it another name")
     code = export(
-        args.model,
+        model,
         path,
         data=args.data,
         samples=args.samples,

@@ -366,7 +366,7 @@ def trained_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patched.chdir(folder)
         patched.setattr(history, "draw", lambda _, path, **__: path.write_bytes(b"a picture"))
         assert main(["train", "--data", "data", *small]) == 0
-        assert main(["export", "runs/har/model.pt", "--data", "data"]) == 0
+        assert main(["export", "runs/har", "--data", "data"]) == 0
     return folder
 
 

@@ -220,7 +220,7 @@ FAULTS = [  # keys, new value, and what the message names: the place, the value,
     (("name",), "my chip", ("name", '"my chip"', "[A-Za-z0-9._-]")),
     (("name",), "../x", ("name", '"../x"')),
     (("title",), "a\x1b[31mb", ("title", "\\u001b[31mb", "printable")),
-    (("title",), "\ud800", ("title", "\\ud800", "printable")),
+    (("title",), "\ud800", ("title", "\\ud800", "character")),
     (("caveats",), ["a", "\x07"], ("caveats", "\\u0007")),
     # Rows
     ((*ENERGY, "low"), 1, ("costs.spike_message_energy", "'low'", "value, unit, source, grade")),

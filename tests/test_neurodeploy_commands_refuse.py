@@ -62,6 +62,7 @@ MODEL, NETWORK = Path("runs/har/model.pt"), Path("runs/har/model.net")
         (of_somebody_else, ("export", MODEL), "runs/har/model.pt is not a checkpoint"),
         (nothing, ("export", MODEL, "--out", MODEL), "--out is runs/har/model.pt; give"),
         (nothing, ("export", MODEL, "--out", "data"), "--out is data; give"),
+        (nothing, ("export", "runs"), "runs/model.pt does not exist; give the path of a"),
         (nothing, ("export", MODEL, "--data", "runs"), "runs holds no known dataset"),
         (nothing, ("export", NETWORK), "runs/har/model.net is a netx file, so it is exported"),
         (Path.unlink, ("report", NETWORK), "runs/har/model.net does not exist; give the path of"),
@@ -105,7 +106,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_lost(
     assert (code, out) == (2, "")
     *notes, said = err.splitlines()
     assert said.startswith(f"error: {message}")
-    assert all(each.endswith((" one has 7,352", " one has 2,947")) for each in notes)  # tiny data
+    assert all(each.endswith((" official 7,352", " official 2,947")) for each in notes)  # tiny data
     assert files(work) == before
 
 
