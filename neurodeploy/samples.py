@@ -91,7 +91,7 @@ class Samples:
             part=lambda start, stop: spikes[start:stop],
             labels=None if known is None else known.astype(np.int64),
             source=source or "arrays",
-            split="given",
+            split="custom",
         )
 
     def __len__(self) -> int:

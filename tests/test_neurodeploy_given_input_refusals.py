@@ -101,32 +101,32 @@ def header(dtype, shape):
         (pipe, "input.npy is not a regular file; give the path of a .npy file"),
         (link_to_itself, "input.npy cannot be accessed (Too many levels of symbolic links); give"),
         (header("|u1", (4, True)), "(4, True)"),
-        (header("<U0", (4, 9)), "input.npy holds <U0; the input must be numbers"),
+        (header("<U0", (4, 9)), "input.npy has dtype <U0; save an array of real"),
         (lambda: None, "input.npy does not exist; give the path of a .npy file"),
         (folder, "input.npy is a folder; give the path of a .npy file"),
         (text_file, "numpy.save"),
         (cut_short, "greater than file size"),
         (claims_much, "greater than file size"),
         (zipped_claim, "TiB"),
-        (several_arrays, "input.npy holds 2 arrays (a, b); give a file with one"),
+        (several_arrays, "input.npy holds 2 arrays (a, b); use a file with one"),
         (damaged_zip, "input.npy cannot be read ("),
         (damaged_header, "input.npy cannot be read ("),
         (save(np.array([{}, []], object)), "Python objects"),
-        (save(np.zeros((4, 9), "m8[s]")), "input.npy holds timedelta64[s]; the input must be"),
-        (save(np.zeros((4, 9), complex)), "input.npy holds complex128; the input must be numbers"),
-        (save(np.array("text")), "input.npy holds <U4; the input must be numbers"),
-        (save(np.zeros((4, 0))), "input.npy has shape (4, 0), which holds nothing; give one step"),
-        (save(np.zeros((0, 4, 9))), "input.npy has shape (0, 4, 9), which holds nothing"),
-        (save(np.zeros(4)), "(4,); the network takes (4, time) or (samples, 4, time), so the axis "
-                            "of time is missing"),
+        (save(np.zeros((4, 9), "m8[s]")), "input.npy has dtype timedelta64[s]; save an"),
+        (save(np.zeros((4, 9), complex)), "input.npy has dtype complex128; save an array"),
+        (save(np.array("text")), "input.npy has dtype <U4; save an array"),
+        (save(np.zeros((4, 0))), "input.npy has shape (4, 0), which is empty"),
+        (save(np.zeros((0, 4, 9))), "input.npy has shape (0, 4, 9), which is empty"),
+        (save(np.zeros(4)), "(4,); the network takes (4, time) or (samples, 4, time), so the time "
+                            "axis is missing"),
         (save(np.zeros((9, 4))), "has shape (9, 4); the network takes (4, time) or (samples, 4"),
         (save(np.zeros((2, 2, 4, 9))), "has shape (2, 2, 4, 9); the network takes (4, time)"),
         (save(np.full((4, 9), np.nan)), "input.npy holds values that are not finite"),
         (save(np.full((4, 9), np.inf)), "input.npy holds values that are not finite"),
-        (save(np.full((4, 9), 0.5)), "input.npy holds 0.5 where whole numbers go in; round it"),
-        (save(np.full((4, 9), 1 - 2e-3)), "input.npy holds 0.998 where whole numbers go in"),
-        (save(np.full((4, 9), 1e300)), "32 bits hold 2147483647 at most"),
-        (save(np.full((4, 9), 2**63, np.uint64)), "32 bits hold 2147483647 at most"),
+        (save(np.full((4, 9), 0.5)), "input.npy holds 0.5 but must hold integers"),
+        (save(np.full((4, 9), 1 - 2e-3)), "input.npy holds 0.998 but must hold integers"),
+        (save(np.full((4, 9), 1e300)), "the limit is 2147483647"),
+        (save(np.full((4, 9), 2**63, np.uint64)), "the limit is 2147483647"),
         (save(np.full((4, 9), 2)), "to 2; they must be 0 or 1"),
     ],
 )  # fmt: skip
@@ -161,7 +161,7 @@ def test_values_that_do_not_fit_a_bias_are_refused(driven, capsys):
     assert "the input drives its neurons with 3 * value + 2 = 15002" in err
     np.save("input.npy", np.full((12, 9), 0.5))
     err = run(capsys, "driven.net", "--input", "input.npy")[2]
-    assert "input.npy holds 3.5 after 3 * x + 2 where whole numbers go in" in err
+    assert "input.npy holds 3.5 after 3 * x + 2 but must hold integers" in err
 
 
 INPUT = ["--input", "input.npy"]
@@ -183,7 +183,7 @@ INPUT = ["--input", "input.npy"]
         ([*INPUT, "--spikes", "dense.net/x.npz"], "dense.net/x.npz cannot be written"),
         ([*INPUT, "--labels", "none.npy"], "none.npy does not exist"),
         ([*INPUT, "--labels", "input.npy"], "labels are integers of shape (2,), one per sample"),
-        ([*INPUT, "--labels", "high.npy"], "high.npy holds a label 3 for 3 outputs; labels go"),
+        ([*INPUT, "--labels", "high.npy"], "high.npy holds a label 3 for 3 outputs; labels range"),
         ([*INPUT, "--message-bits", "8"], "--message-bits is 8"),
         ([*INPUT, "--spike-exp", "5"], "dense.net has no sigma-delta neurons; leave --spike-exp"),
     ],

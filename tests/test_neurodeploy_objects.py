@@ -155,7 +155,7 @@ def test_a_report_is_saved_by_the_end_of_its_name(network, spikes):
         (lambda n, x: evaluate(n, x, labels=[0, 1]), r"\(7,\)"),
         (lambda n, x: evaluate(n, x, labels=[3] * 7), "label 3 for 3 outputs"),
         (lambda n, x: evaluate(n, x, chips=["loihi3"]), "'loihi3'"),
-        (lambda n, x: evaluate(n, x, chips=["loihi1", "loihi1"]), "loihi1 is given twice"),
+        (lambda n, x: evaluate(n, x, chips=["loihi1", "loihi1"]), "loihi1 appears twice"),
         (lambda n, x: evaluate(n, x, compare="fast"), "fast and fast"),
         (lambda n, x: evaluate(n, x, keep_sample=7), "sample 7"),
         (lambda n, x: evaluate(n, x, spikes_to="out.npy"), r"out\.npy"),

@@ -171,7 +171,7 @@ def small_chip(cores: int, name: str = "small") -> Path:
 
 @pytest.mark.parametrize(
     ("neurons", "said"),
-    [(40, "on 3 tiles of 2 chips"), (1200, "of which the upper left 4 by 4 are")],
+    [(40, "on 3 tiles of 2 chips"), (1200, "only the upper left 4 by 4 are")],
 )
 def test_several_chips_are_drawn_and_many_in_part(neurons, said):
     network = network_of(3, neurons, 8)

@@ -1,10 +1,14 @@
-"""Reports, networks and histories as people read them.
+"""Present reports, networks and training histories in terminal, page and notebook.
 
-tables         the one model of a table, which terminal, page and notebook show
-report_tables  the tables of a report; networks those of networks side by side, and their CSV
-terminal       what commands print of them; data_sets what they print of the tasks' data
-page           reports as HTML, from templates/; texts its headline figures and provenance
-notebook       objects as a notebook shows them
-figures/       figures of a report; history the curves of a training
-wording        numbers, units and names as all of them write them
+tables         table data type that terminal, page and notebook share
+report_tables  tables of a report
+networks       tables and CSV of several networks
+terminal       terminal output of reports and checks
+data_sets      terminal output on the datasets of the tasks
+page           HTML pages, from templates/
+texts          headline figures and provenance of a page
+notebook       HTML of objects in a notebook
+figures/       figures of a report
+history        training curves
+wording        format of numbers, units and names
 """

@@ -1,4 +1,4 @@
-"""The data of the tasks in a terminal: which are there, and what those of one task hold."""
+"""Print the state and the contents of the tasks' datasets in a terminal."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from neurodeploy.tasks.inventory import Contents, Entry
 
 NAME_WIDTH: Final = 9
 STYLES: Final = {"found": "good", "incomplete": "warn", "missing": "weak"}
-"""By the state of an entry."""
+"""Cell style of each state of an entry."""
 
 
 def show_all(entries: Sequence[Entry], home: Path, console: Console | None = None) -> None:
-    """Print all tasks with the state of their data, and below where to find, get and cite them."""
+    """Print all tasks and the state, location, download and citation of their data."""
     out = console or stdout()
     columns = {
         "task": lambda each: each.task.name,
@@ -36,7 +36,7 @@ def show_all(entries: Sequence[Entry], home: Path, console: Console | None = Non
     print_table(out, rows_of("Tasks and their data", entries, columns))
     _show_places(entries, out)
     others = {e.task.name: _way(e) for e in entries if e.state != "found"}
-    _sentences(out, "How to get the others", others)
+    _sentences(out, "How to get the missing data", others)
     _sentences(out, "To cite", {e.task.name: e.task.origin.citation for e in entries})
     out.print()
     note = f"Downloads go to {home}; NEURODEPLOY_DATA names another folder."
@@ -44,7 +44,7 @@ def show_all(entries: Sequence[Entry], home: Path, console: Console | None = Non
 
 
 def show_one(entry: Entry, contents: Contents | None, console: Console | None = None) -> None:
-    """Print everything about the data of one task; `contents` is None if they are missing."""
+    """Print the details of one task's data; `contents` is None if the data is missing."""
     out, origin = console or stdout(), entry.task.origin
     for name, text in (
         ("task", f"{entry.task.name}: {entry.task.description}"),
@@ -61,16 +61,16 @@ def show_one(entry: Entry, contents: Contents | None, console: Console | None = 
 
 
 def _show_places(entries: Sequence[Entry], out: Console) -> None:
-    """Print the paths that were found, without breaking them."""
+    """Print the paths of the data, without line breaks."""
     found = {each.task.name: each.path for each in entries if each.path is not None}
     width = max(map(len, found), default=0)
-    out.print("\n[bold]Where they are[/]" if found else "")
+    out.print("\n[bold]Location[/]" if found else "")
     for name, path in found.items():
         out.print(plain(f"  {name:{width}}  {path}"), soft_wrap=True)
 
 
 def _row(out: Console, name: str, text: str) -> None:
-    """Print a text next to its name; long texts such as paths are not broken."""
+    """Print a name and its text; long words such as paths are not wrapped."""
     room = out.width - NAME_WIDTH
     if not out.is_terminal or max(map(len, text.split()), default=0) > room:
         out.print(plain(f"{name:{NAME_WIDTH}}{text}"), soft_wrap=True)
@@ -82,13 +82,13 @@ def _row(out: Console, name: str, text: str) -> None:
 
 
 def _way(entry: Entry) -> str:
-    """Return how to get what is missing."""
+    """Return a sentence on how to get the missing data."""
     lacking = f"{', '.join(entry.lacking)} missing; " if entry.lacking else ""
     return f"{lacking}{entry.task.origin.obtain}"
 
 
 def _sentences(out: Console, title: str, texts: Mapping[str, str]) -> None:
-    """Print the texts of tasks by name, equal texts once."""
+    """Print texts with the names of their tasks; print equal texts once."""
     if texts:
         out.print(f"\n[bold]{title}[/]")
     names: dict[str, list[str]] = {}
@@ -108,7 +108,7 @@ def _show_contents(contents: Contents, out: Console) -> None:
 
 
 def class_counts(names: Sequence[str], counts: Mapping[str, NDArray[np.int64]]) -> Table:
-    """Return how many samples of each class the parts of a task's data have."""
+    """Return the number of samples per class in each part of a task's data."""
     rows = [
         (cell(name), *(cell(int(of[at])) for of in counts.values()))
         for at, name in enumerate(names)
@@ -121,7 +121,7 @@ def class_counts(names: Sequence[str], counts: Mapping[str, NDArray[np.int64]]) 
 
 
 def _words(dataset: Dataset) -> str:
-    """Return the shape of a dataset in words."""
+    """Describe the size and shape of a dataset."""
     channels = number_of(len(dataset.channel_names), "channel")
     if dataset.grid is not None:
         planes = len(dataset.channel_names) // (dataset.grid[0] * dataset.grid[1])
@@ -135,7 +135,6 @@ def _words(dataset: Dataset) -> str:
 
 
 def _test_words(dataset: Dataset) -> str:
-    """Return in words what the test is on."""
     if dataset.parts is not None:
         return dataset.test_words
     return f"subjects {', '.join(map(str, dataset.test_subjects))}"

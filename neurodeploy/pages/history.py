@@ -1,6 +1,7 @@
-"""The history of a training as a picture, in a file and in a notebook.
+"""Plot the history of a training run, in a file or a notebook.
 
-Axes begin at 0, and spans have a least size, so that noise does not look like change.
+Axes other than accuracy start at 0. All have a minimum range, so that noise does not look like a
+trend.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ if TYPE_CHECKING:
 
 PERCENT: Final = 100
 LEAST_ACCURACY: Final = 20.0
-"""Points of accuracy that its axis spans at least."""
+"""Minimum range of the accuracy axis, in percentage points."""
 COLOURS: Final = (
     "#2e7fc4", "#c4661a", "#3a9150", "#b0549c", "#8a7a2c", "#5a6fd0", "#c24a4a", "#2f9190",
 )  # fmt: skip
-"""Of lines, distinct on light and dark; text beside them is in ink."""
+"""Line colours, distinct on light and dark backgrounds."""
 DPI: Final = 120
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One of the pictures.
+    """One panel of the figure.
 
     Attributes:
-        title: what it shows, with the unit.
-        read: values of an epoch by the names of their lines.
-        least: where the axis, which begins at 0, ends at the lowest.
+        title: quantity and unit.
+        read: function that returns the values of an epoch, by line name.
+        least: minimum upper end of the axis, which starts at 0.
     """
 
     title: str
@@ -68,9 +69,11 @@ def _decays(epoch: Epoch) -> dict[str, float]:
 
 
 def delay_names(layers: Sequence[LayerSpec]) -> tuple[str, ...]:
-    """Return a name for each layer's learned delays: by the layer that their spikes arrive at, as
-    in a report."""
-    receiver = {"axonal": 1, "synaptic": 0}  # axonal ones belong to the sender
+    """Return a name for the learned delays of each layer that has any.
+
+    As in a report, the name is that of the layer that receives the delayed spikes.
+    """
+    receiver = {"axonal": 1, "synaptic": 0}  # axonal delays belong to the sender
     return tuple(
         f"into layer {index + receiver[layer.delays]}"
         for index, layer in enumerate(layers)
@@ -91,7 +94,7 @@ PANELS: Final = (
 
 
 def title(history: Sequence[Epoch], *, best: int | None = None) -> str:
-    """Return how many epochs there are and which is the best, in words."""
+    """Return a title with the number of epochs and the best epoch."""
     shown = history[_best(history, best)]
     epochs = number_of(len(history), "epoch")
     accuracy = f"{PERCENT * shown.validation_accuracy:.1f}% validation accuracy"
@@ -99,7 +102,7 @@ def title(history: Sequence[Epoch], *, best: int | None = None) -> str:
 
 
 def _best(history: Sequence[Epoch], best: int | None) -> int:
-    """Return the place of the best epoch in the history."""
+    """Return the index of the best epoch in the history."""
     if best is not None:
         return next(place for place, each in enumerate(history) if each.epoch == best)
     return max(range(len(history)), key=lambda place: history[place].validation_accuracy)
@@ -112,20 +115,21 @@ def draw(
     best: int | None = None,
     layers: Sequence[LayerSpec] = (),
 ) -> None:
-    """Draw loss, accuracy and what became of every layer over the epochs into a PNG file.
+    """Plot loss, accuracy and the values of every layer over the epochs to a PNG file.
 
     Args:
-        history: one epoch or more.
-        path: of the file.
-        best: number of the best epoch, from 1; that of the best validation accuracy by default.
-        layers: of the network, by which delays are named; they are numbered without.
+        history: one or more epochs.
+        path: path of the PNG file.
+        best: number of the best epoch, from 1; by default the one with the highest validation
+            accuracy.
+        layers: layers of the network, which name the delays; without them, delays are numbered.
     """
     with style.look():
         figure(history, best=best, layers=layers).savefig(path, format="png", dpi=DPI)
 
 
 def svg(history: Sequence[Epoch], *, best: int | None = None) -> str:
-    """Return the same picture without its title as an SVG file."""
+    """Return the figure of `draw` as the text of an SVG file, without its title."""
     text = io.StringIO()
     with style.look():
         made = figure(history, best=best, named=False)
@@ -140,13 +144,13 @@ def figure(
     named: bool = True,
     layers: Sequence[LayerSpec] = (),
 ) -> Figure:
-    """Return the picture: six panels over the epochs, the best epoch marked in each.
+    """Return the figure: six panels over the epochs, with the best epoch marked.
 
     Args:
-        history: one epoch or more.
-        best: as `draw` takes it.
-        named: whether the picture has its title.
-        layers: as `draw` takes them.
+        history: one or more epochs.
+        best: see `draw`.
+        named: whether to add the title.
+        layers: see `draw`.
     """
     mark = history[_best(history, best)].epoch
     with style.look():
@@ -164,7 +168,7 @@ def figure(
 
 
 def _draw(axes: Axes, panel: Panel, history: Sequence[Epoch], names: Sequence[str] = ()) -> None:
-    """Draw a line for each value of a panel; `names`, if any, replace those in the legend."""
+    """Draw the lines of a panel; `names`, if any, replace the names in the legend."""
     epochs = [epoch.epoch for epoch in history]
     read = [panel.read(epoch) for epoch in history]
     lines = {name: [values[name] for values in read] for name in read[-1]}
@@ -190,7 +194,7 @@ def _from_zero(values: Sequence[float], least: float) -> tuple[float, float]:
 
 
 def accuracy_span(values: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of an axis of accuracies: theirs, at least `LEAST_ACCURACY` points apart."""
+    """Return the limits of the accuracy axis, at least `LEAST_ACCURACY` points apart."""
     high = min(100.0, max(values) + 1)
     low = min(min(values) - 1, high - LEAST_ACCURACY)
     return max(0.0, low), max(high, LEAST_ACCURACY)

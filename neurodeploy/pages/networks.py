@@ -1,4 +1,4 @@
-"""Networks side by side: a row per network, a column per figure; as tables and as CSV."""
+"""Tables and CSV of several networks, with a row per network and a column per figure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Entry, SideBySide
 
 CSV_UNITS: Final = {"J": ("uj", 1e6), "s": ("ms", 1e3)}
-"""The unit in the name of a column of the CSV, and the factor to it from the SI unit."""
+"""Unit suffix of a CSV column and the factor from the SI unit, by SI unit."""
 
 
 def _scored(name: str, text: str) -> Callable[[Report], Value]:
@@ -53,10 +53,10 @@ ON_CHIP: Final = (
 
 
 def tables(entries: Sequence[Entry]) -> dict[str, Table]:
-    """Return what was counted, by "", and what is estimated, by the name of the chip.
+    """Return the table of counted values under "", and a table of estimates under each chip's name.
 
-    The tables have the same rows. A column has one unit, that of its largest value; columns without
-    a value are left out.
+    All tables have the same rows. Each column uses the unit of its largest value. Columns without
+    values are omitted.
     """
     reports = [entry.report for entry in entries]
     found = {"": _table(entries, "Counted", COUNTED, reports)}
@@ -79,10 +79,10 @@ def _table(
 
 
 def csv_text(found: SideBySide) -> str:
-    """Return the networks as CSV: a row each, full precision, the unit at the end of a name.
+    """Return the networks as CSV in full precision, one row per network.
 
-    An estimate has three columns, its value and its ends, low and high. An empty cell is a figure
-    that is not known.
+    Column names end in the unit. An estimate has three columns: value, low and high. A cell is
+    empty if the value is unknown.
     """
     text = io.StringIO()
     rows = [dict(_csv_row(entry)) for entry in found.entries]

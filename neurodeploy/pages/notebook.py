@@ -1,6 +1,6 @@
-"""Objects as a notebook shows them: HTML that holds its own style and figures, and no script.
+"""HTML representations of objects in a notebook, with style and figures but no script.
 
-`neurodeploy.models.display.HTML` names these functions by the types that they show.
+`neurodeploy.models.display.HTML` maps each type to its function here.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:  # torch is imported with tasks to train on
     from neurodeploy.tasks.task import TaskData
 
 CHIP: Final = "loihi2"
-"""The chip on whose neurocores a network is shown."""
+"""Chip on which a network is placed for display."""
 FIGURES: Final = ("confusion", "energy", "spikes")
-"""Figures of a report's first screen."""
+"""Figures shown for a report."""
 
 
 def _html(title: str, summary: str, **parts: Any) -> str:
@@ -43,12 +43,12 @@ def _html(title: str, summary: str, **parts: Any) -> str:
 
 
 def network_html(network: QuantizedNetwork) -> str:
-    """Return the layers of a network, with the share that each takes of neurocores of `CHIP`."""
+    """Return the layers of a network and the neurocores that they take on `CHIP`."""
     return _placed(place(network, CHIPS[CHIP]), network.task.name or "Spiking network")
 
 
 def placement_html(placement: Placement) -> str:
-    """Return the neurocores of a network on a kind of chip, by layer."""
+    """Return the neurocores of each layer of a placed network."""
     name = placement.network.task.name or "Network"
     return _placed(placement, f"{name} on {placement.chip.title}")
 
@@ -65,7 +65,7 @@ def _placed(placement: Placement, title: str) -> str:
 
 
 def layers(placement: Placement) -> Table:
-    """Return the layers of a network with shape, bits, delays and share of neurocores."""
+    """Return the table of layers with shape, bits, delays and neurocores."""
 
     def delays(layer: Any) -> str:
         steps = max_delay(layer)
@@ -106,7 +106,7 @@ def chip_html(chip: Chip) -> str:
 
 
 def activity_html(activity: Activity) -> str:
-    """Return how many spikes each layer emitted in a run, and its rate."""
+    """Return the spike count and the firing rate of each layer in a run."""
     samples, channels, steps = activity.inputs.shape
     arrays = {"input": activity.inputs, **{str(i): s for i, s in enumerate(activity.spikes)}}
     counts = {name: int((array != 0).sum()) for name, array in arrays.items()}
@@ -126,7 +126,7 @@ def activity_html(activity: Activity) -> str:
 
 
 def estimated_html(estimated: Estimated) -> str:
-    """Return time, energy and power of the mean sample on one kind of chip, with ranges."""
+    """Return time, energy and power per sample on one kind of chip, with ranges."""
     title, workload = wording.clean(estimated.placement.chip.title), estimated.workload
     chips = [(title, estimated)]
     samples, steps = workload.num_samples, workload.num_steps
@@ -140,7 +140,7 @@ def estimated_html(estimated: Estimated) -> str:
 
 
 def report_html(report: Report) -> str:
-    """Return the first screen of a report: headline figures, and figures of `FIGURES`."""
+    """Return the headline values of a report and the figures in `FIGURES`."""
     drawn = drawing.draw_all(report, names=FIGURES)
     mark = f"n{report.digest[:8]}{report.counted.num_samples}-"
     return _html(
@@ -165,21 +165,22 @@ def comparison_html(comparison: Comparison) -> str:
 
 
 def history_html(epochs: Sequence[Any], *, best: int | None = None) -> str:
-    """Return the curves of a training.
+    """Return the training curves.
 
     Args:
-        epochs: `neurodeploy.learning.training.Epoch`, one or more.
-        best: number of the best epoch, from 1; that of the best validation accuracy by default.
+        epochs: `neurodeploy.learning.training.Epoch` objects.
+        best: number of the best epoch, from 1; by default the one with the highest validation
+            accuracy.
     """
     if not epochs:
-        return _html("Training", "No epoch is done.")
+        return _html("Training", "No epoch has finished.")
     svg, title = history.svg(epochs, best=best), history.title(epochs, best=best)
     drawn = page.figure(drawing.Drawn("history", "", title, svg), f"n{abs(hash(svg)):x}-")
     return _html("Training", f"{title}.", figures=[drawn])
 
 
 def run_html(run: Any) -> str:
-    """Return the curves of a finished training, a `neurodeploy.learning.fit.TrainedRun`."""
+    """Return the training curves of a `neurodeploy.learning.fit.TrainedRun`."""
     return history_html(run.history, best=run.best_epoch)
 
 
@@ -190,7 +191,7 @@ def networks_html(found: SideBySide) -> str:
 
 
 def data_html(data: TaskData) -> str:
-    """Return how many samples of each class a task's data have."""
+    """Return the number of samples per class in a task's data."""
     from neurodeploy.pages.data_sets import class_counts
 
     labels, names = data.dataset.labels, data.class_names

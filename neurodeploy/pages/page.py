@@ -1,6 +1,6 @@
-"""A report, and networks side by side, as one HTML file that needs nothing else.
+"""Render a report or a network comparison as one self-contained HTML file.
 
-`report --html page.html`. The templates hold headings and sentences.
+`report --html page.html` writes it. The templates hold headings and sentences.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report, SideBySide
 
 PHONE: Final = 49
-"""Characters that a table on a phone has room for, with two between columns."""
+"""Maximum width of a table on a phone in characters, with two between columns."""
 
 
 def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
-    """Return the page of a report.
+    """Return the HTML page of a report.
 
     Args:
-        report: what it shows.
-        drawn: every figure by its name.
+        report: the report.
+        drawn: all figures, by name.
     """
     some = chips(report)
     caveats = [clean(c) for _, each in some for c in each.placement.chip.caveats]
@@ -103,10 +103,10 @@ def _tables(report: Report) -> dict[str, list[Table]]:
 
 
 def write_networks(found: SideBySide, path: Path) -> None:
-    """Write networks side by side as a page, which looks like that of a report.
+    """Write a page that compares networks, in the style of a report.
 
     Raises:
-        InputError: when the file cannot be written.
+        InputError: if the file cannot be written.
     """
     first = found.entries[0].report
     page = template("comparison").render(
@@ -130,20 +130,20 @@ def write_networks(found: SideBySide, path: Path) -> None:
 
 
 def figure(drawn: Drawn, mark: str = "") -> dict[str, Any]:
-    """Return what the templates show of a figure; `mark` tells its ids from another page's."""
+    """Return the template values of a figure; `mark` makes its ids unique to the page."""
     return {
         "id": f"{mark}{drawn.name}",
         "name": drawn.name,
         "missing": drawn.why_missing,
         "description": drawn.description,
-        # matplotlib escapes what it writes
+        # matplotlib escapes text
         "svg": Markup(drawing.within_page(drawn, mark)) if drawn.svg else "",
     }
 
 
 @cache
 def template(name: str) -> Template:
-    """Return the template of that name."""
+    """Load a template by name."""
     return _environment().get_template(f"{name}.html.j2")
 
 
@@ -160,12 +160,12 @@ def _environment() -> Environment:
 
 
 def exact(value: float) -> str:
-    """Return a value of a cost file as it stands there."""
+    """Format a value of a cost file: integers in full, others with six significant digits."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
 def broad(table: Table) -> bool:
-    """Return whether a table is too wide for a phone, where its rows become blocks then."""
+    """Return whether a table is too wide for a phone, so that its rows become blocks there."""
     heads = tuple(map(Cell, table.columns))
     rows = [heads, *(row for row in table.rows if len(row) > 1)]
     return sum(max(map(_longest_word, column)) + 2 for column in zip(*rows)) > PHONE

@@ -1,4 +1,4 @@
-"""The tables of a report, which terminal, page and notebook share."""
+"""Tables of a report, shared by terminal, page and notebook."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from neurodeploy.running.report import Report
 Chips: TypeAlias = "Sequence[tuple[str, Estimated]]"
 """Title and estimates of each chip."""
 
-# What was counted
+# Counted values
 
 
 def network(report: Report) -> Table:
@@ -57,7 +57,7 @@ def network(report: Report) -> Table:
 
 
 def activity(report: Report) -> Table:
-    """Return what each layer did in the mean sample."""
+    """Return the activity of each layer, averaged over samples."""
     return rows_of(
         "Activity per sample (counted)",
         report.counted.layers,
@@ -74,22 +74,22 @@ def activity(report: Report) -> Table:
             "neuron updates": lambda layer: count(layer.neuron_updates_per_sample),
         },
         [
-            "firing rate: spikes per neuron and time step",
-            "of dense: SynOps divided by those of a spike from every neuron in every time step",
+            "firing rate: spikes per neuron per time step",
+            "of dense: SynOps relative to those if every neuron spiked in every time step",
         ],
     )
 
 
 def classes(report: Report) -> list[Table]:
-    """Return how well each class is recognized; nothing without labels."""
+    """Return the table of per-class metrics; nothing without labels."""
     score = report.counted.score
     return [] if score is None else [class_table(score, wording.classes(report))]
 
 
 def class_table(score: Score, names: Sequence[str]) -> Table:
-    """Return how well each class is recognized, and what it is most often mistaken for.
+    """Return recall, precision, F1 and the most frequent wrong prediction of each class.
 
-    The number stands for the name of the other class where shortened names are alike.
+    Other classes are shown by index if their shortened names are ambiguous.
     """
     short = [wording.shorten(name, 10) for name in names]
     others = short if len(set(short)) == len(short) else list(map(str, range(len(names))))
@@ -118,7 +118,7 @@ def class_table(score: Score, names: Sequence[str]) -> Table:
 
 
 def numbered(index: int, names: Sequence[str]) -> str:
-    """Return the number of a class and its name, where it has one."""
+    """Return the index of a class and its name, if any."""
     return str(index) if names[index] == str(index) else f"{index} {names[index]}"
 
 
@@ -131,7 +131,7 @@ OUTPUTS_SHOWN: Final = 10
 
 
 def predictions(report: Report) -> list[Table]:
-    """Return the predictions of the first samples, and the outputs that they rest on."""
+    """Return the predictions and the outputs of the first samples."""
     found = report.predictions
     if found is None:
         return []
@@ -166,7 +166,7 @@ def _output(value: Any) -> Cell:
 
 
 def sample_outputs(report: Any) -> list[Table]:
-    """Return the output of every class for the recorded sample, unless these are too many."""
+    """Return the outputs of the recorded sample; nothing for more than 64 classes."""
     sample = report.sample
     if sample is None or len(sample.outputs) > 64:
         return []
@@ -202,7 +202,7 @@ def neurobench(report: Report) -> list[Table]:
 
 
 def measured(report: Report) -> list[Table]:
-    """Return what real hardware measured: the power of a run and the energy of an inference."""
+    """Return the power and the energy per sample measured on real hardware."""
     found = report.measured
     if found is None:
         return []
@@ -223,7 +223,7 @@ def measured(report: Report) -> list[Table]:
     return [table]
 
 
-# What is estimated for each chip: fields, in groups that share a unit
+# Estimates for each chip
 
 NEUROCORES: Final = Field("neurocores", lambda e: e.placement.neurocores)
 ENERGY: Final = Field("energy per sample", lambda e: e.energy.total, "J")
@@ -236,7 +236,7 @@ def _part(name: str) -> Field:
 
 
 def _keeps_up(each: Estimated) -> Cell | None:
-    """Return whether the chip keeps up with the sensor, None without a sensor's pace."""
+    """Return whether the chip keeps up with the sensor, or None if the sensor rate is unknown."""
     if each.real_time is None:
         return None
     times, kept = wording.number(each.real_time.headroom.low), each.real_time.keeps_up
@@ -245,7 +245,7 @@ def _keeps_up(each: Estimated) -> Cell | None:
 
 
 def known(path: str) -> Callable[[Any], Any]:
-    """Return a reader of an attribute of an attribute, None where one on the way is None."""
+    """Return a function that reads a dotted attribute path, or None if a value on it is None."""
 
     def read(each: Any) -> Any:
         for name in path.split("."):
@@ -295,12 +295,12 @@ DECISION: Final = (
 
 
 def real_time(chips: Chips) -> str:
-    """Return the heading of what is at the sensor's pace."""
+    """Return the heading of the values in real time."""
     return f"real time, {wording.pace([each for _, each in chips])}"
 
 
 def estimates(chips: Chips, settles: str = "predictions settle") -> Table:
-    """Return time, energy and power of the mean sample, and until the predictions settle."""
+    """Return time, energy and power per sample, and the cost until the predictions settle."""
     sections = {
         "": SIZE,
         "at full speed": TIME + ENERGIES,
@@ -348,7 +348,7 @@ LOAD: Final = (
 
 
 def load(chips: Chips) -> Table:
-    """Return the longest step beside the mean one, and the traffic of neurocores and host."""
+    """Return the longest and the mean step, and the traffic of neurocores and host."""
     title = "Load per sample; steps, samples and neurocores count from 0"
     return chip_table(chips, title, {"": LOAD})
 
@@ -373,12 +373,12 @@ def neurocores(report: Report) -> Table:
             "limited by": lambda row: row[3].binding.name,
             "used": lambda row: share(row[3].binding.utilization),
         },
-        ["neurons per core, limited by, used: of the layer's fullest neurocore"],
+        ["neurons per core, limited by, used: values of the layer's fullest neurocore"],
     )
 
 
 def constants(report: Report) -> Table:
-    """Return the energy that each set of published constants alone leads to, by its parts."""
+    """Return the energy, by part, with each set of published constants alone."""
     found = report.estimated.values()
     energies = [energy for each in found for energy in each.energies.values()]
     scale = wording.scale((energy.total.value for energy in energies), "J")
@@ -394,7 +394,7 @@ def constants(report: Report) -> Table:
 
 
 def conventional(report: Report) -> list[Table]:
-    """Return what a dense network of the same size takes on other hardware."""
+    """Return the energy of a dense network of the same size on conventional hardware."""
     found = report.conventional
     if found is None:
         return []
@@ -423,14 +423,14 @@ def conventional(report: Report) -> list[Table]:
     return [table]
 
 
-# What fewer time steps cost
+# Accuracy and cost by time steps
 
 POINTS: Final = 8
-"""Numbers of steps that are shown, beside the earliest at which predictions settle."""
+"""Rows of the table, besides the earliest step at which predictions settle."""
 
 
 def decisions(report: Report) -> list[Table]:
-    """Return what steps cost at full speed, and in real time where the sensor's pace is known."""
+    """Return accuracy and cost by steps, at full speed and, if the rate is known, in real time."""
     found = report.decisions
     if found is None:
         return []
@@ -462,8 +462,10 @@ def decisions(report: Report) -> list[Table]:
 
 
 def _by_step(found: Decisions, points: Sequence[int]) -> Iterator[Field]:
-    """Yield the steps and the accuracy after them, without labels the share of final
-    predictions."""
+    """Yield the fields of the steps and of the accuracy after them.
+
+    Without labels, the second field is the share of predictions equal to the final one.
+    """
     accuracy = found.accuracy_by_step
     shares = found.agreement_by_step if accuracy is None else accuracy
 
@@ -486,7 +488,7 @@ def _spent(costs: Sequence[Decision], path: str, place: int) -> Estimate | None:
 
 
 def _settled(report: Report, found: Decisions) -> Iterator[str]:
-    """Yield what the mark in the table of steps means, and what a prediction waits for."""
+    """Yield the notes on the table of steps."""
     what = "accuracy" if found.accuracy_by_step is not None else "share of final predictions"
     yield f"*: from this step on, the {what} stays within one point of its final value"
     yield f"a prediction no longer changes after {found.mean_stable_step:.1f} steps on average"
@@ -494,7 +496,7 @@ def _settled(report: Report, found: Decisions) -> Iterator[str]:
 
 
 def way(report: Report) -> str:
-    """Return how many steps a spike takes through the network."""
+    """Return a sentence on the steps that a spike takes through the network."""
     counted = report.counted
     delays = number_of(counted.max_delay_steps, "step")
     added = f"; delays add up to {delays}" if counted.max_delay_steps else ""
@@ -505,7 +507,7 @@ def way(report: Report) -> str:
 
 
 def first_screen(report: Report, chips: Chips) -> Table:
-    """Return what matters most of each chip, as the first screen of a terminal shows it."""
+    """Return the main estimates of each chip, for the first screen in a terminal."""
     fields = (
         Field("neurocores", neurocores_in_use),
         Field("fullest layer", _fullest),
@@ -524,7 +526,7 @@ def first_screen(report: Report, chips: Chips) -> Table:
 
 
 def neurocores_in_use(each: Estimated) -> Cell:
-    """Return how many neurocores a network takes, and of how many."""
+    """Return the number of neurocores in use, and the number available."""
     note = "does not fit" if each.problems else wording.on_chips(each.placement)
     style = "bad" * bool(each.problems)
     return Cell(f"{each.placement.neurocores:,}", note, each.placement.neurocores, style)
@@ -538,7 +540,7 @@ def _fullest(each: Estimated) -> Cell:
 
 
 def _largest_parts(each: Estimated) -> str | None:
-    """Return the shares of the static part and of the largest other one, the larger first."""
+    """Return the share of static energy and of the largest other part, in descending order."""
     total = each.energy.total.value
     if not total:
         return None
@@ -549,7 +551,7 @@ def _largest_parts(each: Estimated) -> str | None:
 
 
 def _busiest(each: Estimated) -> Cell:
-    """Return which neurocore takes longest, and its share of the mean step."""
+    """Return the busiest neurocore and its share of the mean step."""
     latency, step = each.latency, each.latency.step_s.value
     share = wording.share(latency.busiest_core_s / step if step else 0.0)
     note = f"layer {latency.busiest_layer}, {share} of step"
@@ -567,7 +569,7 @@ def decision_cost(each: Estimated) -> Cell | None:
 
 
 def decision_cost_in_real_time(each: Estimated) -> Cell | None:
-    """Return time and energy until the predictions settle, at the sensor's pace."""
+    """Return time and energy until the predictions settle, in real time."""
     found = each.decision
     return None if found is None else _cost(found.real_time_s, found.real_time_energy)
 

@@ -1,7 +1,7 @@
-"""Tables: each is built once, and terminal, page and notebook show it.
+"""Tables that terminal, page and notebook share.
 
-Values come in as numbers, words and `Estimate`s in SI units. Values that are read together, such as
-those of a column, get one unit, which stands in the heading.
+Values are numbers, strings, or `Estimate`s in SI units. Values that belong together, such as those
+of a column, share one unit, which the heading names.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Cell:
     """One cell of a table.
 
     Attributes:
-        text: what it shows.
-        note: shown behind or below it, such as the range of an estimate; "" for none.
-        value: the value that it shows; words are left-aligned, anything else right-aligned.
-        style: "strong" in the first cell of a row that stands out; "good", "warn", "weak", "bad".
+        text: formatted value.
+        note: text after or below it, such as the range of an estimate; "" for none.
+        value: value before formatting; strings are left-aligned, all others right-aligned.
+        style: "good", "warn", "weak", "bad" or ""; "strong" in a first cell highlights the row.
     """
 
     text: str
@@ -36,7 +36,7 @@ class Cell:
 
     @property
     def line(self) -> str:
-        """Text and note, "2 (1 to 3)"."""
+        """Text and note on one line, such as "2 (1 to 3)"."""
         if not self.note or self.note.startswith(("of ", "on ")):
             return f"{self.text} {self.note}".rstrip()
         return f"{self.text} ({self.note})"
@@ -51,11 +51,11 @@ class Table:
     """A table; the first cell of each row names it.
 
     Attributes:
-        title: what it shows.
-        columns: their headings.
-        rows: their cells. A row of one cell is a heading for the rows below it; a name that starts
-            with two spaces is that of a part of the row above.
-        notes: how to read it, a sentence each.
+        title: title of the table.
+        columns: column headings.
+        rows: cells of each row. A row of one cell is a heading for the rows below it. A name that
+            starts with two spaces marks a part of the row above.
+        notes: explanations, one sentence each.
     """
 
     title: str
@@ -65,7 +65,7 @@ class Table:
 
     @property
     def words(self) -> tuple[bool, ...]:
-        """Which columns hold words."""
+        """Whether each column holds text."""
         rows = [row for row in self.rows if len(row) > 1]
         return tuple(
             all(isinstance(row[place].value, (str, type(None))) for row in rows)
@@ -74,7 +74,7 @@ class Table:
 
 
 def cell(value: Value, scale: Scale | None = None) -> Cell:
-    """Return the cell of a value; an estimate is shown in the unit of `scale`."""
+    """Return the cell of a value; an estimate is in the unit of `scale`."""
     if isinstance(value, Cell):
         return value
     if value is None:
@@ -95,12 +95,12 @@ def count(value: float) -> Cell:
 
 
 def share(value: float) -> Cell:
-    """Return the cell of a fraction, in percent."""
+    """Return the cell of a fraction in percent."""
     return Cell(wording.share(value), value=value)
 
 
 def amount(value: float, unit: str) -> Cell:
-    """Return the cell of a value in SI units, with a unit of its own."""
+    """Return the cell of a value in SI units, with the unit that fits it."""
     return Cell(wording.amount(value, unit), value=value)
 
 
@@ -113,10 +113,10 @@ def rows_of(
     """Return a table with a row per item.
 
     Args:
-        title: of the table.
-        items: one per row.
-        columns: by their headings, what they show of an item.
-        notes: how to read it.
+        title: title of the table.
+        items: items, one per row.
+        columns: functions that return the value of an item, by column heading.
+        notes: explanations, one sentence each.
     """
     rows = tuple(tuple(cell(read(item)) for read in columns.values()) for item in items)
     return Table(title, tuple(columns), rows, tuple(notes))
@@ -127,9 +127,10 @@ class Field:
     """One figure of a chip or of a network.
 
     Attributes:
-        label: its name.
-        read: returns its value; an `Estimate` is in SI units, None stands for no value.
-        unit: the SI unit of an estimate.
+        label: label of the figure.
+        read: function that returns the value of an item; estimates are in SI units, None means no
+            value.
+        unit: SI unit of an estimate.
     """
 
     label: str
@@ -138,14 +139,14 @@ class Field:
 
 
 SMALL: Final = 0.01
-"""Of the unit of a whole: below it a part has a unit of its own."""
+"""Smallest value at which a part still uses the unit of its whole."""
 
 
 def read_fields(fields: Sequence[Field], items: Sequence[Any]) -> Iterator[tuple[str, list[Cell]]]:
-    """Yield label and cells of each field that has a value for any item.
+    """Yield the label and the cells of each field that has a value for any item.
 
-    Estimates have the unit that fits the largest of them, which the label names. A part, whose
-    label starts with two spaces, has the unit of the whole above it unless it is too small for it.
+    Estimates share the unit that fits the largest of them, and the label names the unit. A part,
+    whose label starts with two spaces, uses the unit of the whole above it unless it is too small.
     """
     whole = Scale("", 1.0)
     for field in fields:
@@ -170,9 +171,9 @@ def chip_table(
     """Return a table with a column per chip.
 
     Args:
-        chips: title and estimates of each.
-        title: of the table.
-        sections: by their headings, "" for none, the fields below each.
+        chips: title and estimates of each chip.
+        title: title of the table.
+        sections: fields of each section, by heading; "" for no heading.
     """
     rows: list[tuple[Cell, ...]] = []
     items = [each for _, each in chips]

@@ -1,6 +1,6 @@
-"""Reports, networks side by side and checks as text in a terminal.
+"""Print reports, network comparisons and checks in a terminal.
 
-Nothing is cut off: a table that is wider than the terminal is shown in several parts.
+Text is never truncated: a table wider than the terminal is split into several parts.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import SideBySide
 
 STYLES: Final = {"good": "green", "weak": "dim", "bad": "bold red", "warn": "yellow"}
-"""By the style of a cell."""
+"""Rich styles, by the style of a cell."""
 FOLDED: Final = 12
-"""Characters to which a column of words may be folded where room is short."""
+"""Width in characters to which a wide text column may be folded."""
 
 
 def console() -> Console:
-    """Return stdout as it is: nothing coloured by guesses, no `:name:` turned into a picture."""
+    """Return a console on stdout without syntax highlighting and emoji codes."""
     file = sys.stdout if _can_print(MICRO, sys.stdout) else cast("IO[str]", _WithoutMicro())
     return Console(file=file, highlight=False, emoji=False)
 
@@ -48,7 +48,7 @@ def _can_print(text: str, file: IO[str]) -> bool:
 
 
 class _WithoutMicro:
-    """stdout whose encoding lacks the micro sign: u stands for it."""
+    """stdout wrapper that replaces the micro sign with u, for encodings that lack it."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text.replace(MICRO, "u"))
@@ -58,20 +58,20 @@ class _WithoutMicro:
 
 
 def plain(text: object, style: str = "") -> Text:
-    """Return text that comes from files, such as names of classes, to be shown as it is.
+    """Return text from a file, such as a class name, to print literally.
 
-    Markup in it is no markup, and control characters, which move the cursor, are replaced.
+    Markup is not interpreted, and control characters, which could move the cursor, are replaced.
     """
     return Text(clean(text), style)
 
 
 def print_line(out: Console, text: str | Text) -> None:
-    """Print a sentence: wrapped on a terminal, elsewhere in one line."""
+    """Print a sentence, wrapped on a terminal and on one line elsewhere."""
     out.print(plain(text) if isinstance(text, str) else text, soft_wrap=not out.is_terminal)
 
 
 def print_list(out: Console, sentences: Iterable[str], title: str = "") -> None:
-    """Print sentences as a list, below a title if any; nothing without sentences."""
+    """Print sentences as a list below an optional title; print nothing if there are none."""
     listed = RichTable.grid(padding=(0, 1))
     for place, sentence in enumerate(sentences):
         if title and not place:
@@ -88,9 +88,9 @@ def print_list(out: Console, sentences: Iterable[str], title: str = "") -> None:
 
 
 def print_table(out: Console, table: Table, *, framed: bool = True) -> None:
-    """Print a table and its notes, after an empty line.
+    """Print an empty line, a table and its notes.
 
-    Without a frame the title stands above the names of the rows.
+    Without a frame, the title is the heading of the first column.
     """
     parts = fitting(table, out.width, framed=framed)
     for place, part in enumerate(parts, 1):
@@ -131,16 +131,16 @@ def _lines(text: str) -> Text:
 
 
 def _inline(cell: Cell) -> list[str]:
-    """Return the lines of a cell: its note stands behind the text, or below where that ends so."""
+    """Return the lines of a cell: text and note share a line unless the text ends in a newline."""
     text, below, note = cell.line.partition("\n ")
     return [text, note] if below else [cell.line]
 
 
 def fitting(table: Table, width: int, *, framed: bool = True) -> list[Table]:
-    """Return the table, or parts of it that fit the width, all with the first column.
+    """Return the table, or parts of it that fit the width and repeat the first column.
 
-    Where room is short, headings are broken into words, then notes stand below their values, and
-    what is wider still is divided. The columns keep their order and units.
+    A table that is too wide first gets one word per heading line, then notes below the values,
+    and is split last. Columns stay in order.
     """
     if _width(table, framed=framed) <= width:
         return [table]
@@ -159,13 +159,13 @@ def fitting(table: Table, width: int, *, framed: bool = True) -> list[Table]:
 
 
 def _cut(table: Table, start: int, end: int) -> Table:
-    """Return the columns from `start` to before `end`, after the first."""
+    """Return the first column and columns `start` to `end`, exclusive."""
     rows = tuple((row[0], *row[start:end]) for row in table.rows)
     return replace(table, columns=(table.columns[0], *table.columns[start:end]), rows=rows)
 
 
 def _widths(table: Table) -> list[int]:
-    """Return the characters that each column takes; words may be folded."""
+    """Return the width of each column in characters, with text columns folded to `FOLDED`."""
     rows = [list(map(_inline, row)) for row in table.rows if len(row) > 1]
     widths = []
     for place, (name, words) in enumerate(zip(table.columns, table.words)):
@@ -176,7 +176,6 @@ def _widths(table: Table) -> list[int]:
 
 
 def _width(table: Table, *, framed: bool) -> int:
-    """Return the characters of a terminal that a table takes."""
     widths = _widths(table)
     return sum(widths) + (3 * len(widths) + 1 if framed else 2 * len(widths) - 2)
 
@@ -189,11 +188,11 @@ HARDWARE: Final = {
 }  # fmt: skip
 """Short names of conventional hardware."""
 LAYERS_SHOWN: Final = 6
-"""Layers of a network whose sizes stand in the first line."""
+"""Maximum number of layers whose sizes the first line lists."""
 
 
 def show_report(report: Report, out: Console | None = None, *, brief: bool = False) -> None:
-    """Print the report on stdout; when `brief`, its first screen and why chips cannot hold it."""
+    """Print the report; if `brief`, only its first screen and why the network does not fit."""
     out = out or console()
     for line in _headline(report):
         print_line(out, line)
@@ -216,7 +215,7 @@ def show_report(report: Report, out: Console | None = None, *, brief: bool = Fal
 
 
 def _headline(report: Report) -> Iterator[Text]:
-    """Yield what ran and how well, a line each."""
+    """Yield the lines on the network, the run, its accuracy and its warnings."""
     counted, network, run = report.counted, report.network, report.provenance
     layers, seed = counted.layers, run.seed
     sizes = "-".join(str(size) for size in (network.inputs, *(row.neurons for row in layers)))
@@ -240,7 +239,7 @@ def _headline(report: Report) -> Iterator[Text]:
 def _accuracy(report: Report) -> Text:
     score = report.counted.score
     if score is None:
-        return Text("no labels, so no accuracy; the predictions are below")
+        return Text("accuracy unknown without labels; the predictions are below")
     how = f"{number_of(score.silent_samples, 'sample')} without an output spike"
     if report.network.readout != "spikes" and report.predictions is not None:
         how = f"read from {report.predictions.description}"
@@ -249,7 +248,7 @@ def _accuracy(report: Report) -> Text:
 
 
 def _why_more(report: Report) -> Iterator[str]:
-    """Yield why one chip shows more energy than another, if static power is the reason."""
+    """Yield a sentence if static power explains why one chip takes more energy than another."""
     found = wording.why_more(list(report.estimated.values()))
     if found is not None:
         rows = [wording.static_power(each) for each in found]
@@ -260,7 +259,7 @@ def _why_more(report: Report) -> Iterator[str]:
 
 
 def _elsewhere(report: Report) -> Iterator[str]:
-    """Yield what a dense network of the same size takes on other hardware."""
+    """Yield the energy of a dense network of the same size on conventional hardware."""
     if report.conventional is not None:
         found = []
         for each in report.conventional.processors:
@@ -274,7 +273,7 @@ def _elsewhere(report: Report) -> Iterator[str]:
 
 
 def _show_problems(report: Report, out: Console, name: str = "") -> None:
-    """Print why chips cannot hold the network; `name` tells it from others."""
+    """Print why the network does not fit a chip; `name` identifies it among several networks."""
     for chip, each in report.estimated.items():
         for problem in each.problems:
             start = plain(f"{name} does not fit {chip}:".strip(), "bold red")
@@ -301,9 +300,9 @@ def _tables(report: Report) -> Iterator[Table]:
 
 
 def show_networks(found: SideBySide, out: Console | None = None, *, brief: bool = False) -> None:
-    """Print the networks side by side on stdout, and in what their runs differ.
+    """Print networks side by side, and the differences between their runs.
 
-    When `brief`, the tables alone and why a chip cannot hold a network.
+    If `brief`, print only the tables and why a network does not fit a chip.
     """
     out = out or console()
     for entry in () if brief else found.entries:
@@ -318,11 +317,11 @@ def show_networks(found: SideBySide, out: Console | None = None, *, brief: bool 
         print_list(out, found.notes)
 
 
-# What --trace and --compare found
+# Results of --trace and --compare
 
 
 def show_checks(report: Report, out: Console | None = None) -> None:
-    """Print the trace and the comparison on stdout, where they were asked for."""
+    """Print the trace and the comparison, if the report has them."""
     out = out or console()
     if report.trace is not None:
         print_table(out, _trace(report.trace))
@@ -347,10 +346,10 @@ def _trace(trace: Trace) -> Table:
 
     notes = [
         f"silent: never fired; saturated: fired in more than {SATURATED:.0%} of the steps",
-        "wraps, clips: steps in which a neuron state overflowed, which SLAYER's states never do",
+        "wraps, clips: steps in which a neuron state overflowed; states in SLAYER never overflow",
     ]
     if any(row.training_rate is not None for row in trace.layers):
-        notes.append("training: on the validation samples, not on those of this run")
+        notes.append("training: rate on the validation samples, not on the samples of this run")
     return rows_of(
         "Trace: firing rate in training and quantized, silent and saturated neurons, overflows",
         trace.layers,
@@ -369,7 +368,7 @@ def _trace(trace: Trace) -> Table:
 
 
 def sides(found: Comparison) -> Table:
-    """Return what each side had at the first spike that differs."""
+    """Return the neuron state of each side at the first spike that differs."""
     names = {"spike": "spike", "weighted": "weighted input", "current": "u", "voltage": "v"}
     columns: Sequence[str] = [side.backend for side in found.sides]
     rows = [

@@ -1,4 +1,4 @@
-"""The headline figures of a page, and where a report comes from."""
+"""Headline figures and provenance of a report page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN: Final = {
     "tau_grad": "width of the surrogate gradient (thresholds)",
     "scale_grad": "scale of the surrogate gradient",
 }
-"""Options of a training whose names do not say what they are."""
+"""Readable names of training options."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Tile:
     """Headline figures of one kind.
 
     Attributes:
-        title: of what.
-        entries: name and cell of each: one with the name "", or one for each chip.
+        title: quantity.
+        entries: (name, cell) pairs: a single one with the name "", or one per chip.
     """
 
     title: str
@@ -39,19 +39,19 @@ class Tile:
 
 
 def title(report: Report) -> str:
-    """Return what the report is about."""
+    """Return the title of the report: the name of its task."""
     return clean(report.network.task.name) or "Spiking network"
 
 
 def summary(report: Report) -> str:
-    """Return what ran, in a sentence."""
+    """Return a sentence on the samples, the data and the backend of the run."""
     run = report.provenance
     data = clean(run.dataset or "input spikes")
     return f"{wording.ran(report.counted)} from {data}, run on {run.backend or 'a backend'}."
 
 
 def tiles(report: Report) -> list[Tile]:
-    """Return the headline figures that are known."""
+    """Return the headline figures, without those that have no value."""
     settles = wording.settles([report])
     made = [
         *_counted(report),
@@ -84,7 +84,7 @@ def _of_chips(report: Report, name: str, read: Callable[[Estimated], Cell | None
 
 
 def _estimate(report: Report, name: str, read: Callable[[Estimated], Estimate], unit: str) -> Tile:
-    """Return an estimate for each chip, all in one unit."""
+    """Return the tile of an estimate, with one entry per chip, all in the same unit."""
     bands = [(title, read(each)) for title, each in chips(report)]
     scale = wording.scale((band.value or band.high for _, band in bands), unit)
     cells = ((title, Cell(scale.amount(band.value), scale.ends(band))) for title, band in bands)
@@ -94,7 +94,7 @@ def _estimate(report: Report, name: str, read: Callable[[Estimated], Estimate], 
 def _keeps_up(each: Estimated) -> Cell | None:
     if each.real_time is None:
         return None
-    slowest = wording.amount(each.latency.peak_step_s.high, "s")  # which decides it
+    slowest = wording.amount(each.latency.peak_step_s.high, "s")
     note = f"at most {slowest} of {each.real_time.dt_s * 1e3:g} ms per step"
     kept = each.real_time.keeps_up
     return Cell("yes" if kept else "no", note, kept, "bad" * (not kept))
@@ -108,7 +108,7 @@ def _steps(report: Report, name: str) -> Tile:
 
 
 def why_more(report: Report) -> str:
-    """Return why one chip shows more energy than another, with the sources; "" for no such pair."""
+    """Return why static power makes one chip take more energy than another, or ""."""
     found = wording.why_more(list(report.estimated.values()))
     if found is None:
         return ""
@@ -123,20 +123,20 @@ def why_more(report: Report) -> str:
 
 
 def problems(report: Report) -> list[str]:
-    """Return why chips cannot hold the network, a sentence each."""
+    """Return the reasons why the network does not fit a chip, one sentence each."""
     found = [
         f"Does not fit {chip}: {clean(problem).rstrip('.')}."
         for chip, each in chips(report)
         for problem in each.problems
     ]
     hypothetical = (
-        "Figures of a chip that cannot hold the network are what it would take if it could."
+        "Figures of a chip that cannot hold the network are hypothetical: they ignore its limits."
     )
     return [hypothetical, *found] if found else []
 
 
 def provenance(report: Report) -> list[tuple[str, str]]:
-    """Return where the report comes from: names and values."""
+    """Return the provenance of the report as (name, value) pairs."""
     run, pace = report.provenance, report.network.task.dt_ms
     overflows = run.num_overflows
     counted = report.counted
@@ -146,7 +146,7 @@ def provenance(report: Report) -> list[tuple[str, str]]:
         "split": run.split,
         "backend": run.backend,
         "samples": f"{counted.num_samples:,} of {number_of(counted.num_steps, 'time step')}",
-        "time step": f"{pace:g} ms" if pace else "no duration given",
+        "time step": f"{pace:g} ms" if pace else "unknown duration",
         "overflows of neuron states": None if overflows is None else f"{overflows:,}",
     }
     for each in report.estimated.values():
@@ -156,12 +156,12 @@ def provenance(report: Report) -> list[tuple[str, str]]:
 
 
 def versions(report: Report) -> list[tuple[str, str]]:
-    """Return the date and the versions of what made a report."""
+    """Return the date and the package versions as (name, value) pairs."""
     return [("date", date.today().isoformat()), *report.versions.items()]
 
 
 def training(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return how a network was trained, as its provenance has it: names and values."""
+    """Return the training options in a network's provenance as (name, value) pairs."""
     options = provenance.get("options")
     found = {k: v for k, v in provenance.items() if k not in ("options", "training_rates")}
     found.update(options if isinstance(options, Mapping) else {})
@@ -174,9 +174,10 @@ def _name(name: str) -> str:
 
 
 def _listed(value: Any, name: str = "") -> str:
-    """Return a JSON value as words: of an object its plain values by name, "" for nothing.
+    """Format a JSON value as text, "" for null.
 
-    What is called an accuracy is in percent.
+    An object becomes a list of names and values. A value whose name ends in "accuracy" is shown in
+    percent.
     """
     if isinstance(value, Mapping):
         named = ((_name(each), _listed(of, each)) for each, of in value.items())

@@ -1,4 +1,4 @@
-"""Numbers, units and names as terminal, page, notebook and figures write them."""
+"""Format numbers, units and names for terminal, page, notebook and figures."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from neurodeploy.running.report_json import Counted
 
 MICRO: Final = "\N{MICRO SIGN}"
 PREFIXES: Final = {"": 1.0, "m": 1e3, MICRO: 1e6, "n": 1e9, "p": 1e12}
-"""From large units to small, with the factor from the SI unit."""
+"""Factor from the SI unit to each prefix, from large units to small."""
 THOUSANDS: Final = {"k": 1e3, "M": 1e6, "G": 1e9}
-"""Suffixes of long numbers."""
+"""Suffixes of large numbers."""
 LONG: Final = 1e4
-"""Numbers from here on have a suffix."""
+"""Smallest number with a suffix."""
 PARTS: Final = {
     "synaptic": "SynOps",
     "neuron": "neurons",
@@ -29,13 +29,13 @@ PARTS: Final = {
     "over_hops": "hops",
     "static": "static",
 }
-"""The parts of an energy, by their names in `hw_sim.estimates`."""
+"""Labels of the parts of an energy, by their names in `hw_sim.estimates`."""
 
 
 def number(value: float) -> str:
-    """Return three significant digits without an exponent, "12.3k" for a long number.
+    """Format a number with three significant digits, such as "0.123" or "12.3k".
 
-    Below a thousandth there are four decimals, and "<0.0001" for less than the last of them.
+    Numbers below 0.001 have four decimals, or become "<0.0001". Numbers from 1e12 have an exponent.
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
@@ -56,7 +56,7 @@ def number(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """Return a mean count: whole from 100 on, with a decimal below unless it is whole."""
+    """Format a mean count: whole numbers from 100 on, such as "1.23M" from a million on."""
     if value >= 1e6:
         return number(value)
     if value >= 100 or float(value).is_integer():
@@ -65,40 +65,40 @@ def count(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """Return a fraction in percent, with a decimal below 10 unless it is 0."""
+    """Format a fraction in percent, with one decimal between 0 and 10%."""
     return f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A unit that fits a quantity, such as microjoules.
+    """Unit of a quantity, such as microjoules.
 
     Attributes:
-        unit: its name, with the prefix.
-        factor: from the SI unit to it.
+        unit: name of the unit, with its prefix.
+        factor: factor from the SI unit to this unit.
     """
 
     unit: str
     factor: float
 
     def number(self, value: float) -> str:
-        """Return a value in SI units as a number of this unit."""
+        """Format a value in SI units as a number in this unit."""
         return number(value * self.factor)
 
     def amount(self, value: float) -> str:
-        """Return the same with the unit."""
+        """Format a value in SI units as a number with this unit."""
         return f"{self.number(value)} {self.unit}".rstrip()
 
     def ends(self, estimate: Estimate) -> str:
-        """Return the ends of an estimate, "low to high", or "" where they are one."""
+        """Format the range of an estimate as "low to high", or "" if both are equal."""
         low, high = self.number(estimate.low), self.number(estimate.high)
         return "" if low == high else f"{low} to {high}"
 
 
 def scale(values: Iterable[float], unit: str) -> Scale:
-    """Return the unit in which the largest of `values`, in SI units, is 1 or more, if any is.
+    """Return the largest unit in which the largest of `values`, in SI units, is at least 1.
 
-    Libraries choose a prefix for each value; a column or a group of rows needs one for all.
+    Libraries choose a prefix per value; a column or a group of rows needs one prefix for all.
     """
     largest = max(values, default=0.0)
     fitting = (name for name, factor in PREFIXES.items() if largest * factor >= 1)
@@ -107,24 +107,24 @@ def scale(values: Iterable[float], unit: str) -> Scale:
 
 
 def amount(value: float, unit: str) -> str:
-    """Return a value in SI units with the unit that fits, "380 ms"."""
+    """Format a value in SI units with the unit that fits, such as "380 ms"."""
     return scale([value], unit).amount(value)
 
 
 def clean(text: object) -> str:
-    """Return text without control characters, which terminals, XML and pages must not get."""
+    """Replace control characters, which are unsafe in terminals, XML and pages."""
     return "".join(
         "\ufffd" if unicodedata.category(each) in ("Cc", "Cs") else each for each in str(text)
     )
 
 
 def shorten(text: str, most: int = 18) -> str:
-    """Return `text` in `most` characters or fewer."""
+    """Truncate `text` to at most `most` characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def shape_text(shape: Iterable[int]) -> str:
-    """Return a shape, "2x34x34"."""
+    """Format a shape, such as "2x34x34"."""
     return "x".join(map(str, shape))
 
 
@@ -132,48 +132,48 @@ def shape_text(shape: Iterable[int]) -> str:
 
 
 def chips(report: Report) -> list[tuple[str, Estimated]]:
-    """Return the title of each chip, and what is estimated for it."""
+    """Return the title and the estimates of each chip."""
     return [(clean(each.placement.chip.title), each) for each in report.estimated.values()]
 
 
 def classes(report: Report) -> tuple[str, ...]:
-    """Return a name for each output."""
+    """Return a name for each output: its class, or its index if the classes are unknown."""
     names, outputs = tuple(map(clean, report.network.task.class_names)), report.network.outputs
     return names if len(names) == outputs else tuple(map(str, range(outputs)))
 
 
 def ran(counted: Counted) -> str:
-    """Return how many samples ran, and how long they are."""
+    """Return the number of samples and of time steps per sample, in words."""
     return (
         f"{number_of(counted.num_samples, 'sample')} of {number_of(counted.num_steps, 'time step')}"
     )
 
 
 def pace(some: Sequence[Estimated]) -> str:
-    """Return the time step of the sensor, "" where it is unknown."""
+    """Return the time step of the sensor in words, or "" if it is unknown."""
     return next(
         (f"{e.real_time.dt_s * 1e3:.4g} ms steps" for e in some if e.real_time is not None), ""
     )
 
 
 def settles(reports: Sequence[Report]) -> str:
-    """Return what settles at the earliest step: accuracy with labels, predictions without."""
+    """Return "accuracy settles" if all reports have labels, else "predictions settle"."""
     found = [report.decisions for report in reports]
     labelled = all(each is not None and each.accuracy_by_step is not None for each in found)
     return "accuracy settles" if labelled else "predictions settle"
 
 
 def on_chips(placement: Placement) -> str:
-    """Return of how many neurocores those in use are, or on how many chips."""
+    """Return the number of neurocores on the chip ("of 128"), or of chips ("on 2 chips")."""
     if placement.chips == 1:
         return f"of {placement.chip.limit('cores_per_chip'):,}"
     return f"on {number_of(placement.chips, 'chip')}"
 
 
 def why_more(some: Sequence[Estimated]) -> tuple[Estimated, Estimated] | None:
-    """Return the chips of the most and the least energy where static power makes the difference.
+    """Return the chips with the highest and the lowest energy if static power explains the gap.
 
-    None for one chip, or where more than half of the difference has another reason.
+    Return None for a single chip, or if static power is half of the difference or less.
     """
     ordered = sorted(some, key=lambda each: each.energy.total.value)
     if len(ordered) < 2:
@@ -185,10 +185,10 @@ def why_more(some: Sequence[Estimated]) -> tuple[Estimated, Estimated] | None:
 
 
 def static_power(each: Estimated) -> Cost:
-    """Return the row of the cost file with the static power of a chip."""
+    """Return the cost file row of a chip's static power."""
     return each.placement.chip.costs["static_power"]
 
 
 def source_name(row: Cost) -> str:
-    """Return the name of a source, without where in it the value stands."""
+    """Return the name of a source without the location of the value in it."""
     return min((row.source.partition(mark)[0] for mark in (",", ":")), key=len)

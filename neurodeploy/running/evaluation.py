@@ -1,4 +1,4 @@
-"""Evaluate a network: run it over samples and report what it did and what it would cost."""
+"""Evaluate a network: run it over samples and report its activity and estimated cost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from neurodeploy.running.simulation import choose_backends, run_batches
 from neurodeploy.samples import Advance, Samples
 
 OUTPUTS_REPORTED: Final = 100
-"""Samples whose outputs are in a report."""
+"""Maximum number of samples whose outputs a report holds."""
 
 
 def evaluate(
@@ -56,20 +56,21 @@ def evaluate(
     Args:
         network: the network to run.
         samples: samples, or integers (batch, neurons, time); see `load_input`.
-        labels: the correct class of each sample, integers (samples,), instead of the samples' own.
-        chips: chips to estimate for, by name or as objects.
+        labels: the correct class of each sample, integers (samples,); replaces the samples' labels.
+        chips: chips to estimate, as names or `Chip` objects.
         backend: name of the backend that runs the network.
         compare: name of another backend that runs the same samples, or None.
-        trace: whether to record rates, silent and saturated neurons of every layer.
-        keep_sample: index in the run of the sample that page and figures show, or None.
+        trace: whether to record firing rates, silent and saturated neurons of every layer.
+        keep_sample: index of the sample to record for the page and the figures, or None.
         threads: CPU cores to use; all by default.
-        time_limit_s: seconds after which a run on Lava or Loihi is ended.
-        advance: called with the time steps done and the time steps in all.
-        spikes_to: an .npz file for the spikes of every layer, or None.
+        time_limit_s: time limit in seconds for a run on Lava or Loihi.
+        advance: progress callback, called with the completed and the total time steps.
+        spikes_to: path of an .npz file to write the spikes of every layer to, or None.
 
     Raises:
-        InputError: when samples or labels do not fit the network, or one sample not the memory.
-        BackendError: when a backend cannot run.
+        InputError: if samples or labels do not fit the network, or a sample does not fit into
+            memory.
+        BackendError: if a backend cannot run.
 
     Examples:
         >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
@@ -97,7 +98,7 @@ def evaluate(
         ):
             for add in (seen.add, *also):
                 add(activity)
-            del activity  # before the next batch takes as much memory
+            del activity  # free its memory before the next batch
         comparison = None if compared is None else compared.result()
     return build(
         network,
@@ -109,7 +110,7 @@ def evaluate(
 
 
 class _Observers:
-    """What a report counts and records in each batch."""
+    """Counters and recorders that read each batch."""
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class _Observers:
         self.overflows: int | None = None
 
     def add(self, activity: Activity) -> None:
-        """Count and record the next samples."""
+        """Update the counters and recorders with the next batch."""
         self.counts.append(count(self._network, activity))
         if self._labelled or sum(map(len, self._outputs)) < OUTPUTS_REPORTED:
             self._outputs.append(outputs(self._network, activity))
@@ -145,7 +146,7 @@ class _Observers:
                 meter.add(activity)
 
     def parts(self, network: QuantizedNetwork, samples: Samples) -> dict[str, Any]:
-        """Return what was counted and recorded, as arguments of `build`."""
+        """Return the results as keyword arguments of `build`."""
         found, labels = np.concatenate(self._outputs), samples.labels
         shown = slice(OUTPUTS_REPORTED)
         return {
@@ -190,9 +191,9 @@ def _provenance(
 
 
 def seed_of(metadata: Mapping[str, Any]) -> int | None:
-    """Return the seed of the training that a network's metadata names, or None.
+    """Return the training seed in a network's metadata, or None.
 
-    `train` writes it among its options; other networks may have it at the top.
+    `train` stores it in the options; other tools may store it at the top level.
     """
     options = metadata.get("options")
     for values in (metadata, options if isinstance(options, Mapping) else {}):
@@ -203,9 +204,9 @@ def seed_of(metadata: Mapping[str, Any]) -> int | None:
 
 
 def other_dataset(samples: Samples, trained_on: str | None) -> list[str]:
-    """Return a note if the dataset is another than that of the training, else [].
+    """Return a note if the samples come from another dataset than the training data, else [].
 
-    Samples that the user gives (`samples.signal` is None) name no dataset.
+    Samples from a file or array (`samples.signal` is None) have no dataset to compare.
     """
     if trained_on is None or samples.signal is None:
         return []
@@ -214,30 +215,32 @@ def other_dataset(samples: Samples, trained_on: str | None) -> list[str]:
 
 
 def choose_chips(chips: Sequence[str | Chip]) -> tuple[Chip, ...]:
-    """Return chips by name or as they are; a single one may be given without a list.
+    """Return the `Chip` objects of a list of names or chips, or of a single one.
 
     Raises:
-        InputError: when there is no such chip, or two have the same name.
+        InputError: if a chip does not exist, or two have the same name.
     """
     listed = [chips] if isinstance(chips, (str, Chip)) else list(chips or ())
     wrong = [each for each in listed if not isinstance(each, (str, Chip))]
     if wrong or not listed:
-        raise InputError(f"the chips are {chips!r}; give names of chips or Chip objects, in a list")
+        raise InputError(f"the chips are {chips!r}; pass a list of chip names or Chip objects")
     found = [chips_module.chip(each) if isinstance(each, str) else each for each in listed]
     names = [each.name for each in found]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"the chip {name} is given twice; give each once")
+            raise InputError(f"the chip {name} appears twice; list each chip once")
     return tuple(found)
 
 
 def check_rules(
     network: QuantizedNetwork, chips: Sequence[str | Chip] = ("loihi2",)
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return every problem with the file format and each chip, by chip; empty without problems.
+    """Check a network against the file format and each chip, and return all problems by chip.
+
+    The result is empty if there are no problems.
 
     Raises:
-        InputError: when there is no such chip.
+        InputError: if a chip does not exist.
 
     Examples:
         >>> dict(neurodeploy.check_rules(network, ["loihi1", "loihi2"]))
@@ -263,21 +266,22 @@ def compare_networks(
     time_limit_s: float | None = None,
     advance: Advance | None = None,
 ) -> SideBySide:
-    """Evaluate several networks one after the other.
+    """Evaluate several networks in turn.
 
     Args:
-        networks: two or more by name; without names they are called "network 0" and so on.
-        samples: samples for all of them, or for each by name.
-        labels: the correct class of each sample, instead of the samples' own.
-        chips: chips to estimate for, by name or as objects.
+        networks: two or more, by name; a sequence is named "network 0", "network 1" and so on.
+        samples: samples for all networks, or a mapping from network names to samples.
+        labels: the correct class of each sample; replaces the samples' labels.
+        chips: chips to estimate, as names or `Chip` objects.
         backend: name of the backend that runs the networks.
         threads: CPU cores to use; all by default.
-        time_limit_s: seconds after which a run on Lava or Loihi is ended.
-        advance: called with the time steps done and the time steps in all, for each network anew.
+        time_limit_s: time limit in seconds for a run on Lava or Loihi.
+        advance: progress callback, called with the completed and the total time steps of the
+            current network.
 
     Raises:
-        InputError: when fewer than two networks are given, or one does not fit its samples.
-        BackendError: when the backend cannot run.
+        InputError: if there are fewer than two networks, or one does not fit its samples.
+        BackendError: if the backend cannot run.
 
     Examples:
         >>> found = neurodeploy.compare_networks({"a": network, "b": other}, spikes)
@@ -287,11 +291,11 @@ def compare_networks(
     if not isinstance(networks, Mapping):
         networks = {f"network {index}": each for index, each in enumerate(networks)}
     if len(networks) < 2:
-        raise InputError(f"{len(networks)} networks cannot be compared; give two or more")
+        raise InputError(f"{len(networks)} networks cannot be compared; pass two or more")
     own = samples if isinstance(samples, Mapping) else dict.fromkeys(networks, samples)
     missing = [name for name in networks if name not in own]
     if missing:
-        raise InputError(f"there are no samples for {', '.join(missing)}; give some for each")
+        raise InputError(f"there are no samples for {', '.join(missing)}; pass samples for each")
     entries = []
     for name, network in networks.items():
         try:

@@ -1,7 +1,7 @@
 """The samples that a network runs on: arrays, files of arrays, or the test samples of its task.
 
-An array is (neurons, time) or (channel, height, width, time), with one more axis in front for
-several samples; see `layout`. No code in a file is run, and .npy files are memory-mapped.
+An array has shape (neurons, time) or (channel, height, width, time). A batch of samples has one
+more axis in front; see `layout`. Pickled objects are never loaded. A .npy file is memory-mapped.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from neurodeploy.models.network import InputLayer, QuantizedNetwork, TaskDescrip
 from neurodeploy.samples import Samples, shortfall, spread
 
 WHOLE: Final = 1e-3
-"""Largest valid distance of a floating-point value from an integer."""
+"""Maximum distance of a floating-point input value from the nearest integer."""
 
 LARGEST: Final = (1 << 31) - 1
-"""The largest input value; `hw_sim.activity` checks the range of the network."""
+"""Maximum input value; `hw_sim.activity` checks the range of the network."""
 
 ZIP: Final = b"PK"
 KINDS: Final = "buif"
@@ -47,12 +47,12 @@ def load_input(
     """Return the samples in a file or array, for any network.
 
     Args:
-        source: (neurons, time) or (channel, height, width, time), with one more axis in front for
-            several samples; integers, or floats that become integers with the scale and offset of
-            the input layer.
+        source: (neurons, time) or (channel, height, width, time), with one more axis in front for a
+            batch. Values are integers, or floats that the scale and offset of the input layer turn
+            into integers.
         network: the network to run.
         labels: the correct class of each sample, integers (samples,).
-        transformed: whether scale and offset of the input layer are already applied.
+        transformed: whether the source already includes the scale and offset of the input layer.
         count: number of samples, evenly spaced; all by default.
 
     Raises:
@@ -89,7 +89,7 @@ def load_input(
         part=part,
         labels=None if known is None else known[chosen],
         source=Path(source).name if isinstance(source, (str, Path)) else "an array",
-        split="given",
+        split="custom",
         leading=found.leading,
         value_bytes=4 if whole else 32,
         transformed=transformed or not whole,
@@ -100,14 +100,15 @@ def load_input(
 def as_samples(
     given: Samples | ArrayLike, network: QuantizedNetwork, labels: ArrayLike | None = None
 ) -> Samples:
-    """Return samples from samples or an array, with the labels, if given.
+    """Convert an array to samples, and attach the labels, if any.
 
     Raises:
-        InputError: if an array or the labels do not fit the network, or it is not quantized.
+        InputError: if an array or the labels do not fit the network, or the network is not
+            quantized.
     """
     check_network(network)
     if hasattr(given, "test") and hasattr(given, "train"):
-        raise InputError("the samples are a whole task; give one part of it, such as task.test")
+        raise InputError("the samples are a whole task; pass one part of it, such as task.test")
     if not isinstance(given, Samples):
         return load_input(given, network, labels=labels)
     if labels is None:
@@ -118,7 +119,7 @@ def as_samples(
 def task_samples(
     task: TaskDescription, folder: Path | None = None, *, count: int | None = None
 ) -> Samples:
-    """Return the test samples of a network's task, encoded as it was trained.
+    """Load the test samples of a network's task, encoded as in training.
 
     Args:
         task: the task description of the network.
@@ -126,7 +127,7 @@ def task_samples(
         count: number of samples, evenly spaced; all by default.
 
     Raises:
-        InputError: when the network names no task, or the data is missing or of another kind.
+        InputError: if the network names no task, or the data is missing or does not match.
     """
     from neurodeploy.tasks.task import load_like
 
@@ -134,8 +135,11 @@ def task_samples(
 
 
 def for_samples(network: QuantizedNetwork, samples: Samples) -> QuantizedNetwork:
-    """Return the network to run the samples on: with scale 1 and offset 0 in its input layer if
-    scale and offset are already applied to the samples."""
+    """Return the network that takes the samples.
+
+    If the samples already include the scale and offset of the input layer, the returned network
+    has scale 1 and offset 0.
+    """
     first = network.layers[0]
     if not samples.transformed or not isinstance(first, InputLayer):
         return network
@@ -151,15 +155,16 @@ def _integers(values: NDArray[Any], scale: int, offset: int, name: str) -> NDArr
     """Return scale * value + offset as integers.
 
     Raises:
-        InputError: when a value is not finite, beyond 32 bits, or not whole to within `WHOLE`.
+        InputError: if a value is not finite, exceeds 32 bits, or is further than `WHOLE` from an
+            integer.
     """
     if values.dtype.kind == "f":
         values = scale * values.astype(np.float64) + offset
         if not np.isfinite(values).all():
-            raise InputError(f"{name} holds values that are not finite; give whole numbers")
+            raise InputError(f"{name} holds values that are not finite; use integers")
     low, high = values.min(), values.max()
     if low < -LARGEST or high > LARGEST:
-        raise InputError(f"{name} reaches from {low} to {high}; 32 bits hold {LARGEST} at most")
+        raise InputError(f"{name} ranges from {low} to {high}; the limit is {LARGEST}")
     if values.dtype.kind != "f":
         return values
     nearest = np.rint(values)
@@ -168,8 +173,8 @@ def _integers(values: NDArray[Any], scale: int, offset: int, name: str) -> NDArr
         value = float(values[wrong][0])
         how = "" if (scale, offset) == (1, 0) else f"after {scale} * x + {offset} "
         raise InputError(
-            f"{name} holds {value:.6g} {how}where whole numbers go in; round it, or scale it so "
-            f"that every value is whole to within {WHOLE}"
+            f"{name} holds {value:.6g} {how}but must hold integers; round the values, or scale "
+            f"them so that each is within {WHOLE} of an integer"
         )
     integers: NDArray[np.int32] = nearest.astype(np.int32)
     return integers
@@ -179,7 +184,7 @@ def load_labels(source: Source, network: QuantizedNetwork, samples: int) -> NDAr
     """Return the correct class of each sample from a file or array, int64 (samples,).
 
     Raises:
-        InputError: when a file cannot be read, or labels do not fit samples and network.
+        InputError: if a file cannot be read, or the labels do not fit the samples and the network.
     """
     name = _name_of(source, "the labels")
     labels = _array_of(source, name)
@@ -191,8 +196,8 @@ def load_labels(source: Source, network: QuantizedNetwork, samples: int) -> NDAr
     for extreme in (int(labels.min()), int(labels.max())):
         if not 0 <= extreme < network.outputs:
             raise InputError(
-                f"{name} holds a label {extreme} for {network.outputs} outputs; labels go from 0 "
-                f"to {network.outputs - 1}"
+                f"{name} holds a label {extreme} for {network.outputs} outputs; labels range from "
+                f"0 to {network.outputs - 1}"
             )
     return np.asarray(labels).astype(np.int64)
 
@@ -202,12 +207,12 @@ def load_labels(source: Source, network: QuantizedNetwork, samples: int) -> NDAr
 
 @dataclass(frozen=True)
 class Layout:
-    """How an array is split into samples.
+    """Samples and time steps of an input array.
 
     Attributes:
         samples: number of samples.
         steps: time steps per sample.
-        leading: whether the first axis is that of samples.
+        leading: whether the first axis is the batch axis.
     """
 
     samples: int
@@ -216,12 +221,11 @@ class Layout:
 
 
 def layout(shape: Shape, takes: Shape) -> Layout | None:
-    """Return the layout of an array of `shape` for an input of shape `takes`, None if it does not
-    fit.
+    """Return the layout of an array of `shape` for an input of shape `takes`, or None.
 
-    An array with the axes of the input and time is one sample, with one more axis in front several.
-    A flat array, (neurons, time) or (samples, neurons, time), fits any input; images, with 4 or 5
-    axes, fit a flat input.
+    None means that the array does not fit. An array with the axes of the input and time is one
+    sample; one more axis in front makes it a batch. A flat array, (neurons, time) or (samples,
+    neurons, time), fits any input. Images, with 4 or 5 axes, also fit a flat input.
     """
     axes = len(takes)
     inner, flat = shape[:-1], (math.prod(takes),)
@@ -249,19 +253,19 @@ def _layout(shape: Shape, network: QuantizedNetwork, name: str) -> Layout:
             + _hint(shape, network.input_shape)
         )
     if not math.prod(shape):
-        raise InputError(f"{name} has shape {shape}, which holds nothing; give one step at least")
+        raise InputError(f"{name} has shape {shape}, which is empty; pass a non-empty array")
     return found
 
 
 def _hint(given: Shape, takes: Shape) -> str:
-    """Return advice for a wrong shape, as a suffix of a message, or ""."""
+    """Return advice on a wrong shape as a suffix of the error message, or ""."""
     if given in (takes, (math.prod(takes),)):
-        return ", so the axis of time is missing: repeat the values along a last axis"
+        return ", so the time axis is missing: repeat the values along a new last axis"
     if len(takes) == 3 and given[-4:-1] == takes[::-1]:
         before = ", ".join(map(str, range(len(given) - 4)))
         order = [len(given) - 4 + axis for axis in (2, 1, 0, 3)]
         axes = ", ".join([*filter(None, [before]), *map(str, order)])
-        return f"; this looks like Lava's order, so turn it with .transpose({axes})"
+        return f"; this looks like Lava's order, so reorder the axes with .transpose({axes})"
     return ""
 
 
@@ -278,17 +282,17 @@ def _array_of(source: Source, name: str) -> NDArray[Any]:
     try:
         values = np.asarray(source)
     except ValueError as error:  # lists of unequal length
-        raise InputError(f"{name} is no array ({error}); give one of numbers") from None
+        raise InputError(f"{name} is not an array ({error}); pass an array of numbers") from None
     _check_numbers(values.dtype, name)
     return values
 
 
 def open_array(path: Path) -> NDArray[Any]:
-    """Return the array of numbers in a .npy file (mapped), or the only one in an .npz file.
+    """Open the array in a .npy file (memory-mapped), or the only array in an .npz file.
 
     Raises:
-        InputError: when the file is missing, cut short, of another kind, or holds no array or
-            several, or anything but real numbers.
+        InputError: if the file is missing, truncated or of another format, or does not hold exactly
+            one array of real numbers.
     """
     files.check_file(path, "give the path of a .npy file")
     try:
@@ -296,12 +300,12 @@ def open_array(path: Path) -> NDArray[Any]:
             zipped = file.read(len(ZIP)) == ZIP
         if zipped:
             return _only_array(path)
-        with path.open("rb") as file:  # an empty array cannot be mapped
+        with path.open("rb") as file:  # an empty array cannot be memory-mapped
             shape = _shape(file)
         values = np.load(path, "r" if math.prod(shape) else None, allow_pickle=False)
     except InputError:
         raise
-    except Exception as error:  # numpy and zipfile raise whatever they stumble on
+    except Exception as error:  # numpy and zipfile raise many types
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"{path} cannot be read ({reason}); write an array of numbers with numpy.save"
@@ -314,27 +318,27 @@ def _shape(file: IO[bytes]) -> tuple[int, ...]:
     """Return the shape in the header of a .npy file.
 
     Raises:
-        ValueError: when there is no such header, or a size is not an integer of 0 or more.
+        ValueError: if the header is invalid, or a size is not a non-negative integer.
     """
     version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
     read = np.lib.format.read_array_header_2_0
     if version == (1, 0):
         read = np.lib.format.read_array_header_1_0
     shape: tuple[int, ...] = read(file)[0]  # type: ignore[no-untyped-call]
-    if any(type(size) is not int or size < 0 for size in shape):  # numpy takes True for a size
+    if any(type(size) is not int or size < 0 for size in shape):  # numpy accepts True as a size
         raise ValueError(f"its shape is {shape}")
     return shape
 
 
 def _only_array(path: Path) -> NDArray[Any]:
-    """Return the one array of an .npz file, which cannot be mapped; its size is checked first."""
+    """Return the only array of an .npz file after checking that it fits into memory."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         if len(entries) != 1:
             listed = ", ".join(each.filename.removesuffix(".npy") for each in entries[:5])
             raise InputError(
-                f"{path} holds {len(entries)} arrays{f' ({listed})' if entries else ''}; give a "
-                "file with one"
+                f"{path} holds {len(entries)} arrays{f' ({listed})' if entries else ''}; use a "
+                "file with one array"
             )
         way_out = "save the array with numpy.save, which is read in parts"
         memory.check(2 * entries[0].file_size, memory.available(), f"{path} takes", way_out)
@@ -349,10 +353,8 @@ def _only_array(path: Path) -> NDArray[Any]:
 def _check_numbers(dtype: np.dtype[Any], name: str) -> None:
     if dtype.hasobject:
         raise InputError(
-            f"{name} holds Python objects, which could run code and are not read; save an array "
-            "of numbers"
+            f"{name} holds Python objects, which could run code and are not loaded; save an "
+            "array of numbers"
         )
     if dtype.kind not in KINDS:
-        raise InputError(
-            f"{name} holds {dtype}; the input must be numbers, so save an array of them"
-        )
+        raise InputError(f"{name} has dtype {dtype}; save an array of real numbers instead")

@@ -35,10 +35,10 @@ from neurodeploy.running.recording import RecordedSample, Trace
 from neurodeploy.running.report_json import Counted, CountedLayer, Provenance, Total
 
 PACKAGES: Final = ("neurodeploy", "lava-nc", "lava-dl", "numpy")
-"""Packages whose versions a report names."""
+"""Packages whose versions a report lists."""
 
 PAGES: Final = (".html", ".htm")
-"""Suffixes of pages."""
+"""File suffixes of HTML pages."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,14 +52,14 @@ class Report(Shown):
         estimated: the estimates, by chip.
         versions: versions of Python and the packages that matter.
         provenance: where the values come from.
-        measured: what the profiler of real hardware measured, or None.
+        measured: measurements of the hardware profiler, or None.
         predictions: the outputs of the first samples, or None.
         decisions: the predictions after every step, or None.
         conventional: an artificial network of the same size on other hardware, or None.
         neurobench: NeuroBench's metrics, or None.
         comparison: comparison with another backend or the trained network, if requested.
         trace: rates and overflows of every layer, if requested.
-        sample: the sample that page and figures show, if requested.
+        sample: the recorded sample that the page and figures show, if requested.
 
     Examples:
         >>> report = neurodeploy.evaluate(network, spikes, labels=[0, 1, 1, 0, 1])
@@ -93,10 +93,10 @@ class Report(Shown):
         return report_json.to_dict(report_json.report_object(self))
 
     def to_rows(self, per: Literal["chip", "layer"] = "chip") -> list[dict[str, Any]]:
-        """Return flat rows, as for `pandas.DataFrame`: one per chip, or one per layer.
+        """Return flat rows for `pandas.DataFrame`, one per chip or one per layer.
 
-        Rows per chip hold what was counted, and value, low and high of the estimates. Names end in
-        their unit.
+        A row per chip holds the counted values, and value, low and high of each estimate. Column
+        names end in the unit.
         """
         if per not in ("chip", "layer"):
             raise InputError(f"per is {per!r}; give 'chip' or 'layer'")
@@ -119,14 +119,14 @@ class Report(Shown):
         }
 
     def to_html(self) -> str:
-        """Return the report as one page that needs no other file."""
+        """Return the report as a self-contained HTML page."""
         from neurodeploy.pages import page
         from neurodeploy.pages.figures import drawing
 
         return page.render(self, drawing.draw_all(self))
 
     def save(self, path: Path | str) -> None:
-        """Write the report to a page (.html) or a JSON file (.json), replacing the file as a whole.
+        """Write the report to a page (.html) or a JSON file (.json) in one atomic step.
 
         Raises:
             InputError: when the name has another suffix or the file cannot be written.
@@ -140,7 +140,7 @@ class Report(Shown):
             raise InputError(f"{path} is no name for a report; give one ending in .html or .json")
 
     def save_figures(self, folder: Path | str) -> None:
-        """Write the page's figures into a folder as PNG and SVG, all of them or none.
+        """Write the page's figures to a folder as PNG and SVG, either all of them or none.
 
         Raises:
             InputError: when they cannot be written.
@@ -148,7 +148,7 @@ class Report(Shown):
         self.save_pages(figures=Path(folder))
 
     def save_pages(self, *, page: Path | None = None, figures: Path | None = None) -> None:
-        """Draw once, and write the page, the folder of figures, or both: all files or none."""
+        """Draw once and write the page, the figures or both, either all files or none."""
         from neurodeploy.pages.figures import drawing
         from neurodeploy.pages.page import render
 
@@ -163,7 +163,7 @@ class Report(Shown):
         replace_all(contents)
 
     def __repr__(self) -> str:
-        """Return a headline of a few lines."""
+        """Return a short summary."""
         counted = self.counted
         name = self.network.task.name or "a network"
         accuracy = "no labels" if self.accuracy is None else f"accuracy {self.accuracy:.2%}"
@@ -215,8 +215,8 @@ def build(
 
     Args:
         network: the network that ran.
-        counts: what each layer did, arrays with an entry per sample.
-        workloads: what the neurocores did in the same run, one for each kind of chip.
+        counts: counts of each layer, arrays with one entry per sample.
+        workloads: workload of the neurocores in the same run, one per chip.
         score: the predictions compared with the labels, if there are labels.
         provenance: where the values come from.
         decisions: the predictions after every step.
@@ -281,7 +281,7 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of those of `PACKAGES` that are installed."""
+    """Return the versions of Python and of the installed `PACKAGES`."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -299,7 +299,7 @@ class Entry:
     """One of several networks.
 
     Attributes:
-        name: name that tells it from the others.
+        name: unique name of the network.
         report: the report on it.
         file: path of its file, "" if it was not read from one.
     """
@@ -314,8 +314,8 @@ class SideBySide(Shown):
     """Reports on several networks.
 
     Attributes:
-        entries: two or more, in the order given.
-        notes: how the runs differ, so that values are not comparable; one sentence each.
+        entries: two or more reports, in input order.
+        notes: differences between the runs that affect the comparison, one sentence each.
     """
 
     entries: tuple[Entry, ...]
@@ -331,13 +331,13 @@ class SideBySide(Shown):
         return report_json.to_dict(report_json.comparison_object(self))
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return flat rows, one per network and chip, as for `pandas.DataFrame`."""
+        """Return flat rows for `pandas.DataFrame`, one per network and chip."""
         return [
             {"network": each.name, **row} for each in self.entries for row in each.report.to_rows()
         ]
 
     def __repr__(self) -> str:
-        """Return the headline of each report, and the notes."""
+        """Return a summary of each report, and the notes."""
         parts = [f"{each.name}: {each.report!r}" for each in self.entries]
         return "\n".join([*parts, *self.notes])
 
@@ -364,7 +364,7 @@ def _notes(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def short_names(files: Sequence[Path]) -> list[str]:
-    """Return the shortest ends of the paths, of equally many parts, that differ from each other."""
+    """Return the shortest unique suffixes of the paths, all with the same number of parts."""
     parts = [Path(os.path.abspath(file)).parts for file in files]
     for count in range(1, max(map(len, parts)) + 1):
         ends = [str(Path(*path[-count:])) for path in parts]

@@ -40,7 +40,7 @@ NOT_MODELLED: Final = (
     "Energy and time of links between chips beyond their hops; messages between chips are counted.",
     "Voltage, temperature and differences between chips of one kind.",
 )
-"""What every estimate leaves out, one sentence each."""
+"""Effects that no estimate includes, one sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Network:
         task: Name of its task, "" for none.
         class_names: One name per output; empty if unknown.
         input_shape: (channels,) or (channels, height, width).
-        metadata: Metadata of the network's file: what training wrote, or anything else.
+        metadata: Metadata stored in the network's file, such as the training options.
     """
 
     sha256: str
@@ -70,13 +70,13 @@ class Provenance:
         sha256: Digest of the network.
         backend: Backend that ran the network.
         dataset: Dataset and its location, or the file of samples.
-        split: Part of the dataset.
+        split: Part of the dataset; "custom" for samples from a file or array.
         dt_ms: One time step of the sensor in milliseconds, or null.
         seed: Seed of the training, or null.
         trained_on: Dataset of the training and its location, or null.
         cost_files_sha256: Digest of each chip's cost file, by chip.
-        num_overflows: How often a neuron's state left its width, over all steps; null if the
-            backend does not count that.
+        num_overflows: Number of times a neuron state exceeded its bit width, over all steps; null
+            if the backend does not count overflows.
         notes: Notes on the data, one sentence each.
     """
 
@@ -94,7 +94,7 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class CountedLayer:
-    """What one layer did in the mean sample.
+    """Activity of one layer, averaged over samples.
 
     Attributes:
         layer: Index of the layer, from 0.
@@ -105,11 +105,11 @@ class CountedLayer:
         neuron_model: Kind of its neurons.
         synapses: Stored weights, zeros included; a shared kernel counts once.
         delay_kind: "none", "axonal", "dendritic" or "synaptic".
-        spikes_in_per_sample: Spikes that arrive.
-        spikes_per_sample: Spikes that the layer emits.
-        synops_per_sample: SynOps: stored weights added because a spike arrived.
-        dense_synops_per_sample: SynOps if every input spiked at every step.
-        neuron_updates_per_sample: Neurons times steps.
+        spikes_in_per_sample: Spikes that arrive at the layer, per sample.
+        spikes_per_sample: Spikes that the layer emits, per sample.
+        synops_per_sample: SynOps per sample: stored weights added because a spike arrived.
+        dense_synops_per_sample: SynOps per sample if every input spiked at every step.
+        neuron_updates_per_sample: Neuron updates per sample: neurons times steps.
         firing_rate_per_step: Emitted spikes per neuron and step, 0 to 1.
     """
 
@@ -136,11 +136,11 @@ class Total:
     Attributes:
         neurons: Number of neurons.
         synapses: Stored weights.
-        spikes_in_per_sample: Spikes that arrive at a layer.
-        spikes_per_sample: Spikes that a layer emits.
-        synops_per_sample: SynOps.
-        dense_synops_per_sample: SynOps if every input spiked at every step.
-        neuron_updates_per_sample: Neuron updates.
+        spikes_in_per_sample: Spikes that arrive at a layer, per sample.
+        spikes_per_sample: Spikes that a layer emits, per sample.
+        synops_per_sample: SynOps per sample.
+        dense_synops_per_sample: SynOps per sample if every input spiked at every step.
+        neuron_updates_per_sample: Neuron updates per sample.
     """
 
     neurons: int
@@ -159,8 +159,8 @@ class Counted:
     Attributes:
         num_samples: Samples that ran.
         num_steps: Time steps per sample.
-        propagation_steps: Fewest steps from the input through all layers, one per layer.
-        max_delay_steps: Steps that delays add at most: the longest delay of each layer, summed.
+        propagation_steps: Minimum number of steps from input to output, one per layer.
+        max_delay_steps: Maximum delay in steps: the sum of the longest delays of all layers.
         score: The predictions compared with the labels; null without labels.
         layers: One entry per layer, from input to output.
         total: Sums over the layers.
@@ -177,7 +177,7 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one source says.
+    """A value from one source.
 
     Attributes:
         value: Value, in the unit of the row.
@@ -206,7 +206,7 @@ class Source:
         source: Source of the preferred value.
         grade: Grade of that source.
         set: Constant set of the preferred value, "" for none.
-        alternatives: What other sources say.
+        alternatives: Values from other sources.
     """
 
     chip: str
@@ -228,8 +228,8 @@ class Report(
 
     Attributes:
         schema: Name of this schema.
-        version: Version of this schema. It changes when a key is removed or changes its meaning;
-            keys may be added without.
+        version: Version of this schema. It increases when a key is removed or changes meaning,
+            but not when a key is added.
         network: The network that ran.
         versions: Versions of Python and the packages that matter.
         provenance: Where the values come from.
@@ -239,11 +239,12 @@ class Report(
         neurobench: NeuroBench's metrics; null if they were not counted.
         estimated: Estimates, by chip.
         conventional: An artificial network of the same size on conventional hardware, or null.
-        not_modelled: What every estimate leaves out, one sentence each.
+        not_modelled: Effects that no estimate includes, one sentence each.
         sources: All rows of the cost files.
-        measured: What Intel's profiler measured; only after a run on the chip.
-        comparison: Comparison with another backend or the trained network; only if requested.
-        trace: Rates, silent and saturated neurons per layer; only with `--trace`.
+        measured: Measurements of Intel's profiler; present only after a run on the chip.
+        comparison: Comparison with another backend or the trained network; present only if
+            requested.
+        trace: Rates, silent and saturated neurons per layer; present only with `--trace`.
     """
 
     version: Literal[3] = VERSION
@@ -269,7 +270,7 @@ class ComparedNetwork:
 
     Attributes:
         file: Path of the network's file, "" if it was not read from one.
-        name: Name that tells it from the others.
+        name: Unique name of the network.
         report: The report on it.
     """
 
@@ -286,8 +287,8 @@ class NetworkComparison(
     Attributes:
         schema: Name of this schema.
         version: Version of this schema.
-        notes: How the runs differ, which makes values not comparable; one sentence each.
-        networks: In the order given.
+        notes: Differences between the runs that affect the comparison, one sentence each.
+        networks: The networks, in input order.
     """
 
     version: Literal[3] = VERSION
@@ -335,7 +336,7 @@ def comparison_object(found: reports.SideBySide) -> NetworkComparison:
 
 
 def to_dict(value: Report | NetworkComparison) -> dict[str, Any]:
-    """Return a JSON object as dicts, lists, texts and numbers.
+    """Return a JSON object as dicts, lists, strings and numbers.
 
     Raises:
         ValueError: when a number is NaN or infinite.

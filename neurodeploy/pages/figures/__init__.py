@@ -1,11 +1,11 @@
-"""The figures of a report, each drawn once by a function of the report.
+"""Figures of a report, each drawn by a function that takes the report.
 
-confusion     predictions against classes
-steps         accuracy against steps, time and energy
+confusion     confusion matrix
+steps         accuracy over steps, time and energy
 cores         map of chips, tiles and neurocores
 spikes        spikes and SynOps of every layer
-raster        one sample from signal to prediction
-ranges        estimates with bands: energy, time of a step, conventional hardware
-style         the look of all
-drawing       every figure by its name, and figures as SVG and PNG
+raster        spike raster of one sample, from signal to prediction
+ranges        estimates with ranges: energy, time of a step, conventional hardware
+style         shared colours, fonts and sizes
+drawing       table of all figures, and output as SVG and PNG
 """

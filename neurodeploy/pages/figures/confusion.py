@@ -1,4 +1,4 @@
-"""Which classes the network predicted for samples of which class."""
+"""Draw the confusion matrix."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
 
 NUMBERED, NAMED = 16, 48
-"""Most classes whose cells hold numbers, and whose rows hold names."""
+"""Maximum number of classes with counts in the cells, and with names beside the rows."""
 
 UPRIGHT = 14.0
-"""Points of a column whose name fits above it."""
+"""Minimum column width in points for a vertical name above it."""
 
 WEAKEST, STRONGEST = 0.12, 0.55
-"""Opacity of a cell that holds few or all samples of its class; text on it stays legible."""
+"""Opacity of a cell with few and with all samples of its class; text stays legible."""
 
 
 def draw(report: Report) -> tuple[Figure, str]:
-    """Draw the confusion matrix: a row per class, a column per prediction, shaded by the
-    share of the row."""
+    """Draw a row per class and a column per prediction, shaded by the share of the row."""
     score = report.counted.score
     if score is None:
         raise NotDrawn("The samples have no labels, so the accuracy is unknown.")
@@ -80,7 +79,7 @@ def draw(report: Report) -> tuple[Figure, str]:
 def _write_names(
     axes: Axes, names: Sequence[str], corner: tuple[float, float], cell: float, *, upright: bool
 ) -> None:
-    """Write the classes beside the rows, and above the columns, upright, where there is room."""
+    """Write the class names beside the rows and, if there is room, vertically above the columns."""
     left, top = corner
     size = min(SMALL, cell * 0.8)
     above: dict[str, Any] = {"size": size, "ha": "center"}
@@ -98,7 +97,6 @@ def _write_names(
 
 
 def _columns_named(names: Sequence[str], cell: float) -> bool:
-    """Return whether the columns have names and room for them, upright."""
     return cell >= UPRIGHT and any(name != str(index) for index, name in enumerate(names))
 
 

@@ -1,4 +1,4 @@
-"""Where the neurocores lie on chips and tiles, and how full each is."""
+"""Draw a map of the neurocores on chips and tiles, and the utilization of each."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
 
 SIDE: Final = 4
-"""Chips of one kind that are drawn side by side, and below one another."""
+"""Maximum number of chips of one kind in a row and in a column of the map."""
 
 LARGEST: Final = 2048
-"""Neurocores of the largest chip that is drawn."""
+"""Maximum number of neurocores of a chip that is drawn."""
 
 TILE: Final = 41.0
-"""Points that a tile takes at most."""
+"""Maximum size of a tile in points."""
 
 TOP, GAP, LEFT = 20.0, 10.0, 5.0
 
 
 def taken(each: Estimated) -> str:
-    """Return in words what a network takes of its chips."""
+    """Return a phrase on the neurocores, tiles and chips in use."""
     placement, chips = each.placement, each.placement.chips
     used, limit = placement.neurocores, placement.chip.limit("cores_per_chip")
     tiles = len(set(zip(placement.places.chip.tolist(), placement.places.tile.tolist())))
@@ -54,7 +54,7 @@ def taken(each: Estimated) -> str:
 
 
 def drawn_in_part(report: Report) -> list[str]:
-    """Return a sentence for each kind of chip of which not all are drawn."""
+    """Return a sentence for each kind of chip that is not drawn in full."""
     found = []
     for title, each in wording.chips(report):
         chips = each.placement.chips
@@ -62,8 +62,8 @@ def drawn_in_part(report: Report) -> list[str]:
             found.append(f"{title} has more than {LARGEST:,} neurocores and is not drawn.")
         elif len(_square(chips)) < chips:
             found.append(
-                f"{title}: {chips:,} chips stand in a square, of which the upper left {SIDE} by "
-                f"{SIDE} are drawn."
+                f"{title}: {chips:,} chips form a square; only the upper left {SIDE} by {SIDE} "
+                "are drawn."
             )
     return found
 
@@ -73,19 +73,19 @@ def _is_drawn(each: Estimated) -> bool:
 
 
 def _square(chips: int) -> dict[int, tuple[int, int]]:
-    """Return row and column of each chip that is drawn; they stand as `mesh.places_of` has it."""
+    """Return row and column of each drawn chip, in the order of `mesh.places_of`."""
     across = math.isqrt(chips - 1) + 1
     rows, columns = range(min(SIDE, -(-chips // across))), range(min(SIDE, across))
     return {r * across + c: (r, c) for r in rows for c in columns if r * across + c < chips}
 
 
 def draw(report: Report) -> tuple[Figure, str]:
-    """Draw the chips in use of each kind, tile by tile."""
+    """Draw the chips in use, with their tiles and neurocores."""
     kinds = [kind for kind in wording.chips(report) if _is_drawn(kind[1])]
     if not report.estimated:
         raise NotDrawn(NO_CHIP)
     if not kinds:
-        raise NotDrawn(f"A chip of more than {LARGEST:,} neurocores is too large to be drawn.")
+        raise NotDrawn(f"Chips with more than {LARGEST:,} neurocores are too large to draw.")
     plans = [(title, each, _Plan(each)) for title, each in kinds]
     figure = style.canvas(sum(TOP + plan.height + GAP for _, _, plan in plans))
     top = 0.0
@@ -106,7 +106,7 @@ def draw(report: Report) -> tuple[Figure, str]:
 
 
 class _Plan:
-    """How the chips of one kind lie on the paper: in a square, as large as it can be."""
+    """Layout of the chips of one kind: a square, as large as fits the figure."""
 
     def __init__(self, each: Estimated) -> None:
         chip = each.placement.chip
@@ -127,7 +127,7 @@ class _Plan:
             self.side += 1
 
     def draw(self, axes: Axes) -> None:
-        """Draw all tiles, and the neurocores in use on them."""
+        """Draw all tiles and the neurocores in use."""
         for number in self.square:
             for tile in range(self.tiles):
                 left, top = self._corner(number, tile % self.across, tile // self.across)

@@ -1,4 +1,4 @@
-"""Figures as SVG, alone or within a page whose colours they follow, and as PNG."""
+"""Draw figures as SVG files, as inline SVG that follows the colours of a page, and as PNG."""
 
 from __future__ import annotations
 
@@ -35,26 +35,28 @@ FIGURES: Final[dict[str, Callable[[Report], tuple[Figure, str]]]] = {
     "raster": raster.draw,
     "conventional": ranges.draw_conventional,
 }
-"""By the names of the files that `--plots` writes: each returns a figure, and in words for a screen
-reader what it shows, or raises `style.NotDrawn`."""
+"""Drawing functions, by the name of the file that `--plots` writes.
+
+Each returns a figure and its description for screen readers, or raises `style.NotDrawn`.
+"""
 
 
 DPI = 200
-"""Of the PNG."""
+"""Resolution of PNG files."""
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """One figure of a report, or the reason why it is not there.
+    """One figure of a report, or the reason why it is missing.
 
     Attributes:
         name: key of `FIGURES`.
-        why_missing: a sentence; "" where there is a figure.
-        description: what it shows, "" where there is none.
-        svg: a whole SVG file, in the colours of the light page; "" where there is none.
-        png: a PNG file, where it was asked for.
+        why_missing: reason why there is no figure, a sentence; "" if there is one.
+        description: description for screen readers; "" if there is no figure.
+        svg: text of an SVG file in the colours of the light page; "" if there is no figure.
+        png: contents of a PNG file; empty unless requested.
     """
 
     name: str
@@ -67,12 +69,12 @@ class Drawn:
 def draw_all(
     report: Report, *, png: bool = False, names: Iterable[str] = tuple(FIGURES)
 ) -> dict[str, Drawn]:
-    """Draw figures once each and return them by name.
+    """Draw figures and return them by name.
 
     Args:
-        report: what they show.
-        names: of the figures, every one by default.
-        png: whether to make PNG files as well.
+        report: the report.
+        png: whether to render PNG files as well.
+        names: names of the figures; all by default.
     """
     drawn = {}
     with style.look(), warnings.catch_warnings():
@@ -96,11 +98,11 @@ def _file(figure: Figure, kind: str, **how: Any) -> bytes:
 
 
 def within_page(drawn: Drawn, mark: str = "") -> str:
-    """Return the SVG of a figure as an element of a page.
+    """Return a figure as an inline SVG element.
 
-    Its colours become the page's variables, its font the page's, its numbers shorter, and its ids
-    differ from those of other figures, and with `mark` from those of other pages. A screen reader
-    has its description.
+    Replace colours by the CSS variables of the page, use the font of the page, and round numbers.
+    Prefix ids with the name of the figure, and with `mark` to make them unique across pages. Screen
+    readers skip the element; the page holds the description.
     """
     name = f"{mark}{drawn.name}"
     svg = drawn.svg[drawn.svg.index("<svg") :]

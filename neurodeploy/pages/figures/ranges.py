@@ -1,5 +1,6 @@
-"""Estimates as ranges on one logarithmic scale, the likely value as a mark: what spends the energy
-of a sample, what a time step waits for, and the energy beside conventional hardware.
+"""Draw estimates as ranges on a logarithmic scale, with a marker at the likely value.
+
+The figures show the energy per sample, the time per step, and the energy on conventional hardware.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
 
 LEGEND, HEAD, LINE, GAP, AXIS = 22.0, 17.0, 13.0, 5.0, 22.0
-"""Heights in points: of the legend, of a row's name, of a range, between rows, of the scale."""
+"""Heights in points: legend, row name, range, gap between rows, axis."""
 LEFT, RIGHT = 6.0, 64.0
-"""Margins in points; values stand in the right one."""
+"""Margins in points; the right one holds the values."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Row:
     """Ranges under one name.
 
     Attributes:
-        name: what they are of.
-        bands: by the number of their series, from 0, the ranges in SI units.
-        strong: whether it is a sum of others.
+        name: name of the row.
+        bands: ranges in SI units, by index of the series.
+        strong: whether the row is a sum of others, shown in bold.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Row:
 
 
 def draw(rows: Sequence[Row], *, series: Sequence[str], unit: str) -> Figure:
-    """Draw rows of ranges, with a legend where there are several series."""
+    """Draw rows of ranges, with a legend if there are several series."""
     legend = LEGEND * -(-len(series) // _beside(series)) if len(series) > 1 else 2.0
     body = sum(HEAD + LINE * len(row.bands) + GAP for row in rows)
     figure = style.canvas(legend + body + AXIS)
@@ -78,8 +79,7 @@ def draw(rows: Sequence[Row], *, series: Sequence[str], unit: str) -> Figure:
 
 
 def _limits(bands: Sequence[Estimate]) -> tuple[float, float]:
-    """Return the ends of the scale: all likely values and highs, and lows down to 1e-9 of the
-    highest."""
+    """Return the limits of the axis; lows below 1e-9 of the highest value are cut off."""
     ends = [end for band in bands for end in (band.low, band.value, band.high) if end > 0]
     if not ends:
         return 1e-9, 1e-6
@@ -117,7 +117,7 @@ def _range(axes: Axes, series: int, band: Estimate, y: float, *, floor: float) -
 
 
 def _beside(series: Sequence[str]) -> int:
-    """Return how many names stand beside one another in the legend: all, or two where too long."""
+    """Return the number of legend columns: one per series, or two if the names are too long."""
     width = sum(22 + 5.2 * len(wording.shorten(name, 30)) for name in series)
     return len(series) if width <= WIDTH else 2
 
@@ -147,7 +147,7 @@ def _titles(report: Report) -> list[str]:
 
 
 def draw_energy(report: Report) -> tuple[Figure, str]:
-    """Draw the parts of a sample's energy at full speed, then their sums."""
+    """Draw the energy per sample: its parts at full speed, then the sums."""
     found = list(report.estimated.values())
     if not found:
         raise NotDrawn(NO_CHIP)
@@ -170,7 +170,7 @@ def draw_energy(report: Report) -> tuple[Figure, str]:
 
 
 def draw_latency(report: Report) -> tuple[Figure, str]:
-    """Draw the work of the busiest neurocore, then what a step is made of, then steps."""
+    """Draw the time per step: the work of the busiest neurocore, the parts of a step, the sums."""
     if not report.estimated:
         raise NotDrawn(NO_CHIP)
     latencies = [each.latency for each in report.estimated.values()]
@@ -192,7 +192,7 @@ def draw_latency(report: Report) -> tuple[Figure, str]:
 
 
 def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
-    """Yield what the neurocore that takes longest does in the mean time step, in seconds."""
+    """Yield the operations of the busiest neurocore and their time in the mean step, in seconds."""
     work, chip, core = each.workload, each.placement.chip, each.latency.busiest_core
     layer = each.placement.network.layers[each.latency.busiest_layer]
     spikes, synops, arriving = (
@@ -201,7 +201,7 @@ def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
     )
     neurons = int(neurons_of(each.placement)[core])
     active = chip.cost("neuron_update_active_time")
-    rest = min(chip.cost("neuron_update_inactive_time").low, active.low)  # as core_times has it
+    rest = min(chip.cost("neuron_update_inactive_time").low, active.low)  # as in core_times
     low = spikes * active.low + (neurons - spikes) * rest
     yield "adding weights", operation(layer, chip, "time") * synops
     yield "updating neurons", around(neurons * active.value, low, neurons * active.high)
@@ -210,7 +210,7 @@ def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
 
 
 def draw_conventional(report: Report) -> tuple[Figure, str]:
-    """Draw the chips' energies, then each machine's for one pass and for a pass every step."""
+    """Draw the energy of the chips, then of conventional hardware per pass and per time step."""
     if report.conventional is None or not report.conventional.processors:
         raise NotDrawn("The energy on conventional hardware was not computed in this run.")
     rows = []

@@ -1,4 +1,4 @@
-"""One sample from the sensor's signal to the prediction: every spike of every layer."""
+"""Draw one sample, from the sensor signal through the spikes of every layer."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
 
 LINES, GROUPS, FRAMES = 3, 4, 8
-"""Channels in one panel of lines, panels, and images of a sample that is not one image."""
+"""Maximum number of channels per panel, of signal panels, and of images per sample."""
 
 HEIGHT: Final = 56.0
-"""Points of a panel."""
+"""Height of a panel in points."""
 
 
 def signal_panels(signal: Signal | None) -> list[Any]:
-    """Return the panels that show a signal; of channels, those of one unit share one."""
+    """Return the panels of a signal; channels with the same stem and unit share a panel."""
     if signal is None:
         return []
     if signal.grid is not None:
@@ -57,7 +57,7 @@ def signal_panels(signal: Signal | None) -> list[Any]:
 
 
 def _frames(signal: Signal) -> NDArray[np.float64]:
-    """Return images (frames, height, width): the planes added, and the samples of equal times."""
+    """Return images (frames, height, width), summed over planes and over equal spans of time."""
     assert signal.grid is not None
     values = signal.values.reshape(-1, *signal.grid, signal.values.shape[1]).sum(0, np.float64)
     parts = np.array_split(values, min(FRAMES, values.shape[2]), axis=2)
@@ -66,7 +66,7 @@ def _frames(signal: Signal) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Lines:
-    """A panel with channels of a signal as lines."""
+    """Panel with the channels of a signal as lines."""
 
     title: tuple[str, ...]
     values: NDArray[Any]
@@ -74,7 +74,7 @@ class Lines:
     height: float = HEIGHT
 
     def draw(self, axes: Axes, steps: int, top: float) -> None:
-        """Draw the lines, and their names beside them."""
+        """Draw the lines and their names."""
         times = (np.arange(self.values.shape[1]) + 0.5) * steps / self.values.shape[1]
         for index, (values, name) in enumerate(zip(self.values, self.names)):
             axes.plot(times, values, color=SERIES[index % 3], linewidth=1.0, label=name)
@@ -92,15 +92,15 @@ class Lines:
 
 @dataclass(frozen=True)
 class Frames:
-    """A panel with images, each where in time it was seen."""
+    """Panel with images along the time axis."""
 
     frames: NDArray[np.float64]
     height: float = HEIGHT
 
     def draw(self, axes: Axes, steps: int, top: float) -> None:
-        """Draw the images beside one another; a pixel that saw nothing stays blank."""
+        """Draw the images side by side; pixels with value 0 stay blank."""
         count, high, wide = self.frames.shape
-        filling = steps * HEIGHT / (WIDTH - 90) / high  # steps that a pixel is wide, if high enough
+        filling = steps * HEIGHT / (WIDTH - 90) / high  # pixel width in steps at full height
         pixel = min(steps / count / wide, filling)
         most = self.frames.max() or 1
         for index, frame in enumerate(self.frames):
@@ -115,7 +115,7 @@ class Frames:
 
 
 def label(axes: Axes, top: float, lines: tuple[str, ...]) -> None:
-    """Write the lines left of a panel, the first of them stronger."""
+    """Write lines of text to the left of a panel, the first one in bold."""
     for index, text in enumerate(lines):
         weight = "normal" if index else "bold"
         size, colour = (SMALL - 1, SOFT) if index else (SMALL, INK)
@@ -123,17 +123,17 @@ def label(axes: Axes, top: float, lines: tuple[str, ...]) -> None:
 
 
 COLUMNS: Final = 1000
-"""Most steps that are told apart; of a longer sample several make one column."""
+"""Maximum number of columns; longer samples merge several steps into one column."""
 
 MARKS: Final = 8000
-"""Spikes of a layer that are drawn; where there are more, fewer of its neurons are."""
+"""Maximum number of spikes per layer; busier layers show fewer neurons."""
 
 TOP, GAP, AXIS, LEFT, RIGHT = 6.0, 9.0, 34.0, 84.0, 6.0
-"""Points: above all, between panels, the scale, and the margins beside them."""
+"""Sizes in points: top margin, gap between panels, time axis, left and right margin."""
 
 
 def draw(report: Report) -> tuple[Figure, str]:
-    """Draw the signal, the input and the spikes of all layers over the time steps."""
+    """Draw signal, input and the spikes of all layers over time."""
     sample = report.sample
     if sample is None:
         raise NotDrawn("No sample was recorded.")
@@ -163,7 +163,7 @@ def draw(report: Report) -> tuple[Figure, str]:
 
 
 def thinned(report: Report) -> list[str]:
-    """Return a sentence for each thing that is not drawn in full."""
+    """Return a sentence for each part of the sample that is not drawn in full."""
     sample = report.sample
     if sample is None:
         return []
@@ -184,7 +184,7 @@ def thinned(report: Report) -> list[str]:
         if len(panel.marks) < panel.neurons
     ]
     if few:
-        found.append(f"Large layers are thinned; drawn are {', '.join(few)}.")
+        found.append(f"Large layers are subsampled to {', '.join(few)}.")
     steps = sample.inputs.values.shape[1]
     if steps > COLUMNS:
         joined = -(-steps // COLUMNS)
@@ -193,7 +193,7 @@ def thinned(report: Report) -> list[str]:
 
 
 def _input(sample: RecordedSample) -> Lines | _Raster:
-    """Return the panel of the input: spikes, or values as lines."""
+    """Return the panel of the input: a raster for spikes, lines for other values."""
     sent = sample.inputs
     if ((sent.values == 0) | (sent.values == 1)).all():
         return _Raster.of("input", sent)
@@ -202,7 +202,7 @@ def _input(sample: RecordedSample) -> Lines | _Raster:
 
 
 def _layers(report: Report, sample: RecordedSample) -> list[_Raster]:
-    """Return the panels of the layers; the neurons of the last one have the names of classes."""
+    """Return the panels of the layers; the last layer is labelled with class names."""
     last, classes = len(sample.layers) - 1, wording.classes(report)
     names = classes if len(classes) == sample.layers[-1].neurons > 1 else ()
     return [
@@ -213,14 +213,14 @@ def _layers(report: Report, sample: RecordedSample) -> list[_Raster]:
 
 @dataclass(frozen=True)
 class _Raster:
-    """A panel with spikes.
+    """Panel with a spike raster.
 
     Attributes:
-        title: its lines.
-        neurons: how many there are.
-        marks: spikes of those that are drawn, (rows, columns).
-        colour: of the spikes.
-        names: of the neurons, or ().
+        title: lines of the title.
+        neurons: number of neurons in the layer.
+        marks: spikes of the drawn neurons, bool (rows, columns).
+        colour: colour of the spikes.
+        names: names of the neurons, or ().
     """
 
     title: tuple[str, ...]
@@ -233,7 +233,7 @@ class _Raster:
     def of(
         cls, name: str, sent: RecordedSpikes, colour: str = INK, names: tuple[str, ...] = ()
     ) -> _Raster:
-        """Return the panel of what a layer sent; steps are joined, then neurons left out."""
+        """Return the panel of a layer; merge steps, then omit neurons, to respect the limits."""
         marks = sent.values != 0
         steps = marks.shape[1]
         if steps > COLUMNS:
@@ -248,12 +248,12 @@ class _Raster:
 
     @property
     def height(self) -> float:
-        """Points: few neurons take more room each."""
+        """Height in points; a layer with few neurons has taller rows."""
         rows = len(self.marks)
         return max(rows * 13.0, 40.0) if rows <= 12 else 40 + 0.55 * rows
 
     def draw(self, axes: Axes, steps: int, top: float) -> None:
-        """Draw the spikes, and what they are of beside them."""
+        """Draw the spikes, and the title or the names of the neurons beside them."""
         rows, columns = self.marks.shape
         axes.set_ylim(rows, 0)
         at, when = np.nonzero(self.marks)

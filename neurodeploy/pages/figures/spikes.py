@@ -1,4 +1,4 @@
-"""How much every layer fires and computes."""
+"""Draw spikes and SynOps of every layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
 
 ROW, TOP, MOST = 30.0, 20.0, 40
-"""Height of a layer and of the head in points, and the most layers that are drawn."""
+"""Row height and header height in points, and the maximum number of layers."""
 LEFT, GAP = 5.0, 16.0
 
 
@@ -23,7 +23,7 @@ def draw(report: Report) -> tuple[Figure, str]:
     """Draw spikes and SynOps of every layer as bars, side by side."""
     layers = report.counted.layers[:MOST]
     if not any(layer.spikes_per_sample or layer.synops_per_sample for layer in layers):
-        raise NotDrawn("No neuron fired and no spike arrived in the run: there is nothing to draw.")
+        raise NotDrawn("No neuron fired and no spike arrived in the run.")
     figure = style.canvas(TOP + ROW * len(layers) + 2)
     spikes = [
         (
@@ -44,7 +44,7 @@ def draw(report: Report) -> tuple[Figure, str]:
 
 
 def _bars(figure: Figure, left: float, title: str, rows: Sequence[tuple[float, str, str]]) -> None:
-    """Draw a bar for each value, with a text above its left and one above its right end."""
+    """Draw a bar for each (value, text, note), with text and note above its ends."""
     width, most = (WIDTH - 2 * LEFT - GAP) / 2, max(value for value, _, _ in rows) or 1
     axes = style.place(figure, left, TOP, width, ROW * len(rows))
     style.bare(axes)

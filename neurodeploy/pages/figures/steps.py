@@ -1,4 +1,4 @@
-"""Accuracy against the steps run, and so against time and energy."""
+"""Draw accuracy over time steps, with scales for time and energy."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 LEFT, TOP, RIGHT, HEIGHT, RULER = 38.0, 22.0, 14.0, 140.0, 34.0
 CHIPS = 2
-"""For how many chips rulers of time and energy are drawn."""
+"""Maximum number of chips with scales for time and energy."""
 
 
 def draw(report: Report) -> tuple[Figure, str]:
-    """Draw accuracy and agreement against the steps, over rulers of time and energy."""
+    """Draw accuracy and agreement over steps, above the scales for time and energy."""
     found = report.decisions
     if report.network.outputs == 1:
         raise NotDrawn("The network has one output, so there is nothing to decide.")
     if found is None:
-        raise NotDrawn("The predictions of this run were not followed step by step.")
+        raise NotDrawn("This run did not record predictions step by step.")
     if found.num_steps == 1:
-        raise NotDrawn("A sample has one time step, so there is none to leave out.")
+        raise NotDrawn("Each sample has one time step, so a decision cannot come earlier.")
     steps = np.arange(1, len(found.agreement_by_step) + 1)
     rulers = [
         ruler for title, each in wording.chips(report)[:CHIPS] for ruler in _rulers(title, each)
@@ -90,7 +90,7 @@ def _legend(axes: Axes, entries: Sequence[tuple[str, str, tuple[int, ...]]]) -> 
 
 
 def _rulers(title: str, each: Estimated) -> list[tuple[str, float, str]]:
-    """Return what a step takes in time and energy at full speed: name, amount per step, unit."""
+    """Return time and energy per step at full speed as (name, amount, unit)."""
     steps = each.latency.steps
     name = title.removeprefix("Intel ")
     return [
@@ -102,7 +102,7 @@ def _rulers(title: str, each: Estimated) -> list[tuple[str, float, str]]:
 def _ruler(
     figure: Figure, index: int, *, steps: int, name: str, per_step: float, unit: str
 ) -> None:
-    """Draw a scale below the curve that reads steps as another quantity."""
+    """Draw a scale below the curve that converts steps to another quantity."""
     whole = per_step * steps
     scale = wording.scale([whole], unit)
     top = TOP + HEIGHT + 50 + RULER * index

@@ -1,4 +1,4 @@
-"""The look of every figure: colours by their role, type, and a canvas as wide as a phone."""
+"""Shared style of all figures: colours, fonts, and the width of a phone screen."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ ROLES: Final = {
     INK: "ink", SOFT: "soft", FAINT: "faint", PAPER: "paper",
     ACCENT: "accent", SECOND: "second", THIRD: "third",
 }  # fmt: skip
-"""The colours of the light page and their roles, which are the names of its CSS variables. All
-differ, so that in an SVG each can be replaced by its role and follow the page into the dark."""
+"""CSS variable of each colour of the light page.
+
+The colours must differ: in an SVG, each is replaced by its variable to support the dark theme.
+"""
 
 SERIES: Final = (ACCENT, SECOND, THIRD)
-"""For things side by side, such as chips; distinct without red and green too."""
+"""Colours of series, such as chips; distinct for red-green colour blindness."""
 
 MARKERS: Final = ("o", "D", "s", "^")
-"""Of the same things, for who sees no colours; one more than colours, so that the pairs differ."""
+"""Markers of series, for readers who cannot distinguish the colours.
+
+There is one more marker than colours, so that pairs of colour and marker repeat late.
+"""
 
 WIDTH: Final = 340.0
-"""Points; a page shows a point as a pixel on a phone."""
+"""Width of a figure in points; on a phone, a point is one CSS pixel."""
 
 SIZE, SMALL = 11.0, 9.5
-"""Of type, in points."""
+"""Font sizes in points."""
 
 _LOOK: Final[dict[str, Any]] = {
     "font.size": SIZE, "font.family": "DejaVu Sans", "text.color": INK, "text.parse_math": False,
@@ -52,12 +57,12 @@ NO_CHIP: Final = "No chip was chosen."
 
 
 class NotDrawn(Exception):
-    """Why a figure cannot be drawn of a report, a sentence."""
+    """Raised if a report lacks the data for a figure; the message is a sentence for the page."""
 
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw and save in this look, whatever a person's matplotlibrc says."""
+    """Apply this style within the context, independent of the user's matplotlibrc."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_LOOK)  # type: ignore[arg-type]
@@ -65,18 +70,18 @@ def look() -> Iterator[None]:
 
 
 def canvas(height: float) -> Figure:
-    """Return a figure `WIDTH` wide and `height` high, in points."""
+    """Return a figure of width `WIDTH` and the given height, in points."""
     return Figure(figsize=(WIDTH / 72, height / 72))
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Return axes at a place of the figure in points, from its upper left corner."""
+    """Add axes at a position in points from the upper left corner of the figure."""
     wide, high = (72 * inches for inches in figure.get_size_inches())
     return figure.add_axes((left / wide, 1 - (top + height) / high, width / wide, height / high))
 
 
 def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
-    """Write text at a place in points from the upper left corner of the axes' figure."""
+    """Write text at a position in points from the upper left corner of the figure."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     wide, high = (72 * inches for inches in figure.get_size_inches())
@@ -84,7 +89,7 @@ def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
 
 
 def bare(axes: Axes) -> None:
-    """Take away frame and ticks."""
+    """Remove frame and ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -92,7 +97,7 @@ def bare(axes: Axes) -> None:
 
 
 def line(left: float, right: float, y: float, *, color: str, dashes: Sequence[int] = ()) -> Line2D:
-    """Return a level line in fractions of the figure, for legends."""
+    """Return a horizontal line for a legend, in fractions of the figure."""
     drawn = Line2D([left, right], [y, y], color=color, linewidth=1.6)
     if dashes:
         drawn.set_dashes(dashes)
