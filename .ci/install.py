@@ -1,9 +1,9 @@
-"""Try what people install, each in a fresh environment: `uv run python .ci/install.py`.
+"""Test the installation in fresh environments: `uv run python .ci/install.py`.
 
-The wheel, built from the sdist, holds one package. With Lava it runs the README's script, trains,
-exports and runs on Lava, in a folder whose own models/, export/ and hw_sim/ must not be imported.
-Without Lava, by pip on the oldest and the newest Python, it reports on networks, and says in one
-sentence what is missing for the rest.
+The wheel is built from the sdist and contains one package. With Lava, it runs the README's script,
+trains, exports and runs on Lava, in a folder whose own models/, export/ and hw_sim/ must not be
+imported. Without Lava, installed by pip on the oldest and newest Python, it reports on networks;
+other commands must fail with one sentence that names the missing packages.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ np.save("spikes.npy", (rng.random((3, 16, 20)) < 0.2).astype(np.uint8))
 
 
 class Failed(Exception):
-    """What was tried did not work."""
+    """A check failed."""
 
 
 def main() -> int:
-    """Try everything and return 0 when all of it works."""
-    (ROOT / "build").mkdir(exist_ok=True)  # on the disk of the checkout, so that uv can link
+    """Run all checks and return the exit code."""
+    (ROOT / "build").mkdir(exist_ok=True)  # same disk as the checkout, for hard links
     with tempfile.TemporaryDirectory(prefix="install-", dir=ROOT / "build") as name:
         folder = Path(name)
         try:
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def build(folder: Path) -> Path:
-    """Build the sdist, and the wheel from it; return the wheel, which holds one package."""
+    """Build the sdist and the wheel from it; return the wheel."""
     run("uv", "build", "--quiet", "--out-dir", folder, ROOT, cwd=folder)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     names = zipfile.ZipFile(wheel).namelist()
@@ -88,7 +88,7 @@ def build(folder: Path) -> Path:
 
 
 def with_lava(wheel: Path, folder: Path) -> None:
-    """Install the wheel with Lava as the README says, and go the whole way to Lava."""
+    """Install the wheel with Lava as in the README, and run the workflow up to Lava."""
     with zipfile.ZipFile(wheel) as packed:
         overrides = packed.extract("neurodeploy/lava-overrides.txt", folder)
     python = environment(folder / "lava", Path(sys.executable))
@@ -111,7 +111,7 @@ def with_lava(wheel: Path, folder: Path) -> None:
 
 
 def without_lava(wheel: Path, folder: Path, version: str) -> bool:
-    """Install the core by pip and use it; return False where there is no such Python."""
+    """Install the core by pip and use it; return False if that Python is missing."""
     found = find_python(version)
     if found is None:
         return False
@@ -142,7 +142,7 @@ def report_on_files(python: Path, place: Path) -> None:
 
 
 def refuse_the_rest(python: Path, place: Path) -> None:
-    """Check that what needs Lava ends with one sentence that says how to install it."""
+    """Check that commands that need Lava fail with one sentence on its installation."""
     for words in (
         ("train", "--task", "digits"),
         ("export", "model.pt"),
@@ -153,7 +153,7 @@ def refuse_the_rest(python: Path, place: Path) -> None:
 
 
 def readme_script() -> str:
-    """Return the README's script: the one block of Python that is marked as such."""
+    """Return the README's script, the Python block marked `<!-- script -->`."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.findall(r"^<!-- script -->\n```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     check(len(found) == 1, f"the README has {len(found)} blocks marked <!-- script -->, not one")
@@ -161,7 +161,7 @@ def readme_script() -> str:
 
 
 def foreign_folder(place: Path) -> Path:
-    """Return a new folder with packages of the names of our folders, which raise on import."""
+    """Create a folder with packages named as in `FOREIGN` that raise on import."""
     for name in FOREIGN:
         (place / name).mkdir(parents=True)
         (place / name / "__init__.py").write_text("raise RuntimeError('foreign code')\n")
@@ -169,7 +169,7 @@ def foreign_folder(place: Path) -> Path:
 
 
 def find_python(version: str) -> Path | None:
-    """Return a Python of that version: of the path, of pyenv, or one that uv finds or downloads."""
+    """Return a Python of that version from PATH, pyenv or uv, which may download it."""
     for candidate in candidates(version):
         try:
             run(candidate, "-c", f"import sys; assert sys.version.startswith('{version}.')")
@@ -180,7 +180,7 @@ def find_python(version: str) -> Path | None:
 
 
 def candidates(version: str) -> Iterator[str | Path]:
-    """Yield what may be a Python of that version; some of it only looks so."""
+    """Yield candidates for a Python of that version, which may not work."""
     yield from filter(None, [shutil.which(f"python{version}")])
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
@@ -194,27 +194,30 @@ def candidates(version: str) -> Iterator[str | Path]:
 
 
 def environment(place: Path, python: Path) -> Path:
-    """Make a fresh environment with pip in it and return its Python."""
+    """Create an environment with pip and return its Python."""
     run("uv", "venv", "--quiet", "--no-config", "--no-project", "--seed", "--python", python, place)
     return place / "bin" / "python"
 
 
 def newest() -> str:
-    """Return the date up to which the project's own environment takes packages."""
+    """Return `exclude-newer` of the project's environment."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     return re.findall(r'^exclude-newer = "(.*)"$', text, re.MULTILINE)[0]
 
 
 def module(python: Path, name: str, *words: str, cwd: Path, code: int = 0) -> str:
-    """Run a command of neurodeploy and return what it prints."""
+    """Run a command of neurodeploy and return its output, see `run`."""
     return run(python, "-m", f"neurodeploy.{name}", *words, cwd=cwd, code=code)
 
 
 def run(*words: str | Path, cwd: Path = ROOT, code: int = 0) -> str:
-    """Run a command outside this environment and return its stdout, or stderr where it is to fail.
+    """Run a command outside this environment.
+
+    Returns:
+        Its stdout, or its stderr if `code` is not 0.
 
     Raises:
-        Failed: when it ends with another code than `code`, or not in time.
+        Failed: if its exit code is not `code`, or if it exceeds the time limit.
     """
     ours = ("PYTHONPATH", "VIRTUAL_ENV", "UV", "UV_COMPILE_BYTECODE", "PYENV_VERSION")
     outside = {name: value for name, value in os.environ.items() if name not in ours}
@@ -238,7 +241,7 @@ def check(held: bool, sentence: str) -> None:
 
 
 def done(what: str) -> None:
-    """Print what works, and after how long."""
+    """Print a finished check with the elapsed time."""
     print(f"{time.monotonic() - BEGAN:5.0f} s  {what}", flush=True)
 
 

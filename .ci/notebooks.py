@@ -1,4 +1,4 @@
-"""Run the tutorials and keep what they show, in little space: `uv run python .ci/notebooks.py`."""
+"""Run the tutorials and store their outputs, compressed: `uv run python .ci/notebooks.py`."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def main() -> None:
 
 
 def write(notebook: Any, path: Path) -> None:
-    """Write sources line by line and each output in one line, which nbformat would split."""
+    """Write sources as lists of lines and outputs as single strings, unlike nbformat."""
     for cell in notebook.cells:
         cell.source = cell.source.splitlines(keepends=True)
     path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def shrink(data: dict[str, Any]) -> None:
-    """Reduce the colors of a picture, and leave out of HTML what shows nothing."""
+    """Reduce the colors of images, and remove metadata and whitespace from HTML."""
     if "image/png" in data:
         picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
         smaller = io.BytesIO()

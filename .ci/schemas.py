@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of reports and of files that people write: `uv run python .ci/schemas.py`.
+"""Write the JSON Schemas of reports and input files: `uv run python .ci/schemas.py`.
 
 Editors complete and check a file that names its schema: `{"$schema": ".../network.json", ...}`.
 """
@@ -21,11 +21,11 @@ TYPES: Final[dict[str, Any]] = {
     "network.json": NetworkFile,
     "report.json": Report | NetworkComparison,
 }
-"""File in `FOLDER` -> the type that it describes."""
+"""File in `FOLDER` -> type."""
 
 
 def text_of(name: str) -> str:
-    """Return the text of the schema that belongs into a file."""
+    """Return the text of a schema file."""
     return json.dumps(schema.json_schema(TYPES[name]), indent=2) + "\n"
 
 

@@ -23,13 +23,13 @@ NETX_LAYERS: Final = MappingProxyType(
 NETX_NEURONS: Final = MappingProxyType(
     {CubaLif: "CUBA", Delta: "SDNN", SigmaDelta: "SDNN", Sigma: "SDNN"}
 )
-"""How netx's files call the kinds of layers and neurons."""
+"""Names of layers and neurons in netx files."""
 
 FROM_SLAYER: Final = frozenset({InputLayer, DenseLayer, RecurrentLayer, ConvLayer, CubaLif})
-"""What `models.quantize` makes of a network that was trained with SLAYER."""
+"""Kinds of layers and neurons that `models.quantize` creates from SLAYER networks."""
 
 CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {"loihi2": loihi.check_binary}
-"""What a backend refuses by kind; those not listed here run every kind."""
+"""Backend -> check that refuses kinds; backends without an entry run every kind."""
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference" / "supported.md"
 BEGIN: Final = "<!-- made by .ci/supported.py -->"
@@ -37,13 +37,13 @@ END: Final = "<!-- end of what supported.py made -->"
 
 
 def with_tables(page: str) -> str:
-    """Return the text of the page with the tables of today."""
+    """Return the text of the page with current tables."""
     before, _, rest = page.partition(BEGIN)
     return before + markdown() + rest.partition(END)[2]
 
 
 def markdown() -> str:
-    """Return the tables of layers and neurons, and what is refused by name, between two marks."""
+    """Return the tables of layers and neurons and the refused kinds, between two markers."""
     layers = [_row(kind, name, NETX_LAYERS[kind]) for kind, name in LAYERS.items()]
     neurons = [_row(kind, name, NETX_NEURONS[kind]) for kind, name in NEURONS.items()]
     refused = ", ".join(f"{name} (`{kind}`)" for kind, name in REFUSED.items())
@@ -83,7 +83,7 @@ def _yes(holds: bool) -> str:
 
 
 def runs_on(backend: str, network: QuantizedNetwork) -> bool:
-    """Return whether a backend takes networks of this kind."""
+    """Return whether a backend accepts a network."""
     check = CHECKS.get(backend)
     try:
         if check is not None:
@@ -94,7 +94,7 @@ def runs_on(backend: str, network: QuantizedNetwork) -> bool:
 
 
 def example(kind: Any) -> QuantizedNetwork:
-    """Return a small network that has this kind of layer or neuron."""
+    """Return a small network with this kind of layer or neuron."""
     lif = CubaLif(np.array([1024]), np.array([512]), 1)
     ones = np.ones((2, 2), np.int16)
     image = np.ones((1, 1, 1, 2), np.int16)

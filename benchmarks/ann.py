@@ -1,10 +1,10 @@
-"""Artificial networks of the size of a spiking one, trained on the same samples.
+"""Train artificial networks of the size of a spiking one on the same samples.
 
     python -m benchmarks.ann --task har --kind gru --parameters 21000 --out runs/gru.json
 
-All tasks share the hyperparameters: Adam, batches of 64, a learning rate that rises over the first
-twentieth of the steps and falls along a cosine, gradients clipped to a norm of 1, and the best
-epoch by validation accuracy. Several peak learning rates are tried and validation picks one.
+All tasks share the hyperparameters: Adam, batches of 64, a learning rate with linear warm-up over
+the first 5% of the steps and cosine decay, gradients clipped to a norm of 1, and the epoch with the
+best validation accuracy. The peak learning rate is chosen by validation accuracy, too.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ MAX_GRAD_NORM: Final = 1.0
 DROPOUT: Final = 0.2
 SAMPLES_SEEN: Final = 120_000
 EPOCHS: Final = (8, 120)
-"""The epochs show about `SAMPLES_SEEN` samples, within these limits."""
+"""Limits of the number of epochs, which is chosen to show about `SAMPLES_SEEN` samples."""
 
 DENSE_WIDTH_MIN: Final = 32
-"""A dense network averages neighbouring time points until its layers have this many neurons."""
+"""Dense networks average neighboring time points until their layers have this many neurons."""
 IMAGE_FRAMES_MAX: Final = 8
 GRU_STEPS_MAX: Final = 64
 PART_SAMPLES, PART_VALUES = 8192, 1 << 25
-"""Samples, and values in them, that are converted to floats at a time."""
+"""Limits of the samples, and of their values, that are converted to float at a time."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network receives, (channels, samples) with the pixels' grid if any, and classes."""
+    """Input shape (channels, samples), pixel grid if any, and number of classes of a network."""
 
     channels: int
     samples: int
@@ -59,7 +59,7 @@ class Shape:
 
     @property
     def planes(self) -> int:
-        """Images in one time point."""
+        """Images per time point."""
         return self.channels // math.prod(self.grid) if self.grid else self.channels
 
 
@@ -69,8 +69,8 @@ class Plan:
 
     Attributes:
         kind: key of `KINDS`.
-        shape: of its input and output.
-        merged: neighbouring time points averaged into one.
+        shape: shape of its input and output.
+        merged: number of neighboring time points averaged into one.
         width: neurons of hidden layers, GRU units, or channels of the first convolution.
         hidden: neurons of the dense layer after convolutions of images, else 0.
     """
@@ -88,14 +88,14 @@ class Plan:
 
     @property
     def gru_input(self) -> tuple[int, int]:
-        """Steps and values per step of a GRU, which reads a still image row by row."""
+        """Steps and values per step of a GRU, which reads a static image row by row."""
         if self.shape.grid and self.shape.samples == 1:
             return self.shape.grid[0], self.shape.planes * self.shape.grid[1]
         return self.steps, self.shape.channels
 
     @property
     def parameters(self) -> int:
-        """Numbers that are learned."""
+        """Number of trainable parameters."""
         with torch.device("meta"):
             return sum(each.numel() for each in Network(self).parameters())
 
@@ -112,7 +112,7 @@ class Plan:
         return counter.get_total_flops() // 2
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything, with both counts, as JSON values."""
+        """Return all fields and both counts as JSON values."""
         counts = {"parameters": self.parameters, "macs": self.macs}
         return {**json.loads(json.dumps(asdict(self))), **counts}
 
@@ -133,7 +133,7 @@ class Network(nn.Module):
         return logits
 
     def arranged(self, samples: Tensor) -> Tensor:
-        """Return images, rows or steps, as the kind of network takes them."""
+        """Reshape samples to the images, rows or steps that the kind of network reads."""
         shape, kind = self.plan.shape, self.plan.kind
         if shape.grid and kind == "cnn":
             images = samples.reshape(len(samples), shape.planes, *shape.grid, -1)
@@ -208,15 +208,15 @@ KINDS: Final[dict[str, Callable[[Plan], nn.Module]]] = {"dense": dense, "cnn": c
 
 
 def halved(size: int) -> int:
-    """Return what max pooling by two leaves; it leaves sizes below four as they are."""
+    """Return the size after max pooling by two; sizes below four are not pooled."""
     return size // 2 if size >= 4 else size
 
 
 def plan_for(kind: str, shape: Shape, parameters: int) -> Plan:
-    """Return the network of a kind whose number of parameters is nearest.
+    """Return the network of a kind whose number of parameters is closest to `parameters`.
 
     Raises:
-        InputError: when the narrowest network has over twice as many.
+        InputError: if the narrowest network has more than twice as many.
     """
     merged = {
         "dense": 1,
@@ -235,14 +235,14 @@ def plan_for(kind: str, shape: Shape, parameters: int) -> Plan:
 
 
 def _nearest(plan: Plan, parameters: int) -> Plan:
-    """Return the plan with the width, and the hidden neurons, that come nearest."""
+    """Return the plan with the width and hidden neurons closest to `parameters`."""
     images = plan.kind == "cnn" and plan.shape.grid is not None
 
     def wide(width: int) -> Plan:
         return replace(plan, width=width, hidden=8 * width if images else 0)
 
     low, high = 1, 1 << 14
-    while low < high:  # the widest that has no more
+    while low < high:  # the widest within `parameters`
         middle = (low + high + 1) // 2
         low, high = (middle, high) if wide(middle).parameters <= parameters else (low, middle - 1)
     if not images:
@@ -253,15 +253,16 @@ def _nearest(plan: Plan, parameters: int) -> Plan:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What the network sees of a task: the signals that the encoder sees, standardised.
+    """The inputs of an artificial network for a task: its signals, standardized.
 
-    Encoders that split signals first, such as speech into bands, have a method `levels`; the
-    network then sees those levels.
+    Encoders that first split signals, such as speech into bands, have a method `levels`; the
+    network then receives these levels.
 
     Attributes:
-        data: of the task.
-        values: (samples, channels, time) signals, or levels as float32.
-        mean, deviation: float32 (channels, 1) of the training samples; one for all pixels.
+        data: data of the task.
+        values: signals, or levels as float32, (samples, channels, time).
+        mean, deviation: statistics of the training samples, float32 (channels, 1), or (1, 1) for
+            images and uint8 signals.
     """
 
     data: TaskData
@@ -274,7 +275,7 @@ class View:
         return self._standardised(self.values[at])
 
     def varied(self, at: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return samples as the task's configuration augments them."""
+        """Return samples with the task's augmentation, float32 (samples, channels, time)."""
         augment, signals = self.data.config.augment, self.data.dataset.signals
         return self.rows(at) if augment is None else self._standardised(
             levels_of(self.data, augment(signals[at], rng))
@@ -287,19 +288,19 @@ class View:
 
 
 def levels_of(data: TaskData, signals: NDArray[Any]) -> NDArray[Any]:
-    """Return the encoder's levels of signals as float32, or the signals where it has none."""
+    """Return the encoder's levels as float32, or the signals if it has none."""
     levels = getattr(data.encoder, "levels", None)
     return signals if levels is None else np.asarray(levels(signals), np.float32)
 
 
 def shape_of(data: TaskData) -> Shape:
-    """Return the shape of what a network sees and the number of classes."""
+    """Return the input shape and number of classes of a network for the task."""
     _, channels, samples = levels_of(data, data.dataset.signals[:1]).shape
     return Shape(channels, samples, len(data.class_names), data.dataset.grid)
 
 
 def view_of(data: TaskData) -> View:
-    """Return how a task's samples are shown, standardised by its training samples."""
+    """Return a task's samples, standardized with the statistics of its training samples."""
     dataset = data.dataset
     values = levels_of(data, dataset.signals)
     together = dataset.grid is not None or dataset.signals.dtype == np.uint8
@@ -317,7 +318,7 @@ def view_of(data: TaskData) -> View:
 
 
 def parts(data: TaskData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield rows in whole batches that fit in memory as floats."""
+    """Yield rows in groups of whole batches that fit in memory as floats."""
     values = data.dataset.signals[0].size
     most = max(1, min(PART_SAMPLES, PART_VALUES // values) // BATCH) * BATCH
     for start in range(0, len(rows), most):
@@ -325,7 +326,7 @@ def parts(data: TaskData, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]
 
 
 def epochs_for(samples: int) -> int:
-    """Return the number of epochs for so many training samples."""
+    """Return the number of epochs for a number of training samples."""
     return min(max(round(SAMPLES_SEEN / samples), EPOCHS[0]), EPOCHS[1])
 
 
@@ -340,13 +341,16 @@ def rules() -> dict[str, Any]:
 def run(
     view: View, plan: Plan, *, seed: int, rates: Sequence[float] = RATES, epochs: int | None = None
 ) -> dict[str, Any]:
-    """Train with each rate, test the one that validates best, and return all as JSON values.
+    """Train with each learning rate and test the one with the best validation accuracy.
 
-    Of rates with the same best accuracy it takes the one with the best mean over its epochs; a
-    rate whose loss becomes infinite or NaN drops out.
+    Ties are broken by the mean accuracy over epochs. Learning rates whose loss becomes infinite or
+    NaN are excluded.
+
+    Returns:
+        JSON values of all trainings and of the test.
 
     Raises:
-        InputError: when no rate trains the network.
+        InputError: if the loss diverges with every learning rate.
     """
     count = epochs or epochs_for(len(view.data.split.train))
     tried: list[dict[str, Any]] = []
@@ -372,9 +376,9 @@ def run(
 def train(
     view: View, plan: Plan, *, seed: int, rate: float, epochs: int
 ) -> tuple[list[float], dict[str, Tensor], float]:
-    """Return validation accuracy per epoch, the best epoch's weights, and the seconds it took.
+    """Return validation accuracy per epoch, the weights of the best epoch, and the duration in s.
 
-    There are no accuracies when the loss is no longer finite.
+    The accuracies are empty if the loss becomes infinite or NaN.
     """
     torch.manual_seed(seed)
     network, began = Network(plan), time.monotonic()
@@ -399,7 +403,7 @@ def train(
 
 
 def rate_share(position: float) -> float:
-    """Return the share of the peak learning rate at a position 0..1 of the training."""
+    """Return the learning rate as a fraction of its peak, at a position 0..1 of the training."""
     if position < WARM_UP:
         return 0.05 + 0.95 * position / WARM_UP
     return 0.5 * (1 + math.cos(math.pi * (position - WARM_UP) / (1 - WARM_UP)))
@@ -408,9 +412,9 @@ def rate_share(position: float) -> float:
 def _steps(
     network: Network, optimizer: Any, schedule: Any, values: NDArray[Any], labels: NDArray[Any]
 ) -> bool:
-    """Take a step per batch; return whether the loss stayed finite.
+    """Take one step per batch and return whether the loss stayed finite.
 
-    Batch normalisation cannot train on a single sample, so a last batch of one is left out.
+    Batch normalization cannot train on a single sample, so a last batch of one sample is skipped.
     """
     pairs = (torch.split(torch.from_numpy(each), BATCH) for each in (values, labels))
     for batch, truth in zip(*pairs):
@@ -459,18 +463,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     options = cli.parser("ann", (__doc__ or "").splitlines()[0])
     options.prog = "python -m benchmarks.ann"
-    options.add_argument("--task", required=True, help="what to learn")
+    options.add_argument("--task", required=True, help="task to train on")
     cli.add_data_option(options)
-    options.add_argument("--kind", choices=KINDS, required=True, help="of network")
+    options.add_argument("--kind", choices=KINDS, required=True, help="kind of network")
     options.add_argument(
-        "--parameters", type=cli.whole_number(1), required=True, help="number to come near"
+        "--parameters", type=cli.whole_number(1), required=True, help="target number"
     )
-    options.add_argument("--seed", type=cli.whole_number(0), default=0, help="of everything")
+    options.add_argument("--seed", type=cli.whole_number(0), default=0, help="random seed")
     options.add_argument(
         "--rates", type=cli.positive_number, nargs="+", default=RATES, help="learning rates to try"
     )
     options.add_argument(
-        "--epochs", type=cli.whole_number(1), help="chosen by the data if left out"
+        "--epochs", type=cli.whole_number(1), help="default: by size of the dataset"
     )
     options.add_argument("--out", type=Path, required=True, help="JSON file to write")
     cli.add_threads_option(options)

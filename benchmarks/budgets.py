@@ -1,12 +1,12 @@
-"""Accuracy against SynOps and energy of networks that were trained to budgets.
+"""Measure accuracy against SynOps and energy of networks trained to budgets.
 
     python -m benchmarks.budgets [--task har] [--shares 0.75 0.5 0.35 0.25 0.18 0.125] [--seeds 0]
         [--markdown docs/benchmarks/budgets.md]
 
-The first point is the task's own network, 8-bit and without a budget; budgets are shares of what it
-takes on the validation samples. Every point is trained, exported and reported by the commands that
-a person types, in a folder of its own under `runs/budgets`; finished points are not made again.
-Test samples are run once, for the figures.
+The first point is the task's default network with 8 bits and no budget. Budgets are fractions of
+its SynOps on the validation samples. Every point is trained, exported and reported by neurodeploy's
+commands, in its own folder under `runs/budgets`; finished points are reused. Test samples are run
+once, for the final figures.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ OTHERS: Final = {
     "4-bit weights": ("--weight-bits", "4"),
     "half the weights pruned": ("--prune", "0.5"),
 }
-"""Points without a budget, and the options that they are trained with."""
+"""Points without a budget -> their training options."""
 POINT: Final = 0.01
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make all points that are not finished, and show them."""
+    """Run all points that are not finished, and print all."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
     points = pd.DataFrame(columns=["name"])
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _points(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield every point of every seed, budgets from the largest on."""
+    """Yield every point of every seed, the largest budget first."""
     for seed in args.seeds:
         first = _made(args, FIRST, seed, ())
         yield first
@@ -64,7 +64,7 @@ def _points(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _made(args: argparse.Namespace, name: str, seed: int, options: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of a point, made now unless it is finished."""
+    """Return the figures of a point; run it unless it is finished."""
     folder = args.runs / args.task / f"{name.replace(' ', '-')}-seed-{seed}"
     result = folder / "report.json"
     if not result.exists():
@@ -99,7 +99,7 @@ def figures_of(report: dict[str, Any], history: Sequence[dict[str, Any]]) -> dic
 
 
 def _make(args: argparse.Namespace, folder: Path, words: Sequence[str]) -> None:
-    """Train, export and report; the report's file comes last, which says that all is there."""
+    """Train, export and report; a report file marks a finished point."""
     threads = ("--threads", str(args.threads))
     # Exit code 1: no epoch met the budget, which the page shows.
     _run(["train", "--task", args.task, "--out", str(folder), *words, *threads], (0, 1))
@@ -111,7 +111,7 @@ def _make(args: argparse.Namespace, folder: Path, words: Sequence[str]) -> None:
 
 
 def _run(words: Sequence[str], good: tuple[int, ...] = (0,)) -> str:
-    """Run a command of ours and return what it prints."""
+    """Run a command of neurodeploy and return its stdout."""
     line = [sys.executable, "-m", f"neurodeploy.{words[0]}", *words[1:]]
     done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in good:
@@ -120,7 +120,7 @@ def _run(words: Sequence[str], good: tuple[int, ...] = (0,)) -> str:
 
 
 def table_of(points: pd.DataFrame) -> Table:
-    """Return the table, a row per name; figures are means over seeds."""
+    """Return the table with one row per name; figures are means over seeds."""
     first = points[points.name == FIRST].test.mean()
     rows = []
     for name, group in points.groupby("name", sort=False):
@@ -148,7 +148,7 @@ def table_of(points: pd.DataFrame) -> Table:
 
 
 def finding(points: pd.DataFrame) -> str:
-    """Return what halving the SynOps costs, in words, "" where it was not made."""
+    """Return the cost of halving the SynOps in words; "" if that point is missing."""
     means = points.groupby("name")[["test", "synops", "energy_value"]].mean()
     if "budget 0.5" not in means.index:
         return ""
@@ -195,7 +195,7 @@ def draw(points: pd.DataFrame, path: Path) -> None:
 
 
 def write(points: pd.DataFrame, task: str, path: Path, argv: Sequence[str]) -> None:
-    """Write the page, and the picture beside it."""
+    """Write the page and its figure."""
     picture, seeds = path.with_suffix(".png"), sorted(set(points.seed))
     draw(points, picture)
     words = f"one training, seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} trainings"
@@ -207,21 +207,21 @@ def write(points: pd.DataFrame, task: str, path: Path, argv: Sequence[str]) -> N
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--task", choices=sorted(tasks.names()), default="har", help="to learn")
+    options.add_argument("--task", choices=sorted(tasks.names()), default="har", help="task")
     options.add_argument(
-        "--shares", type=float, nargs="+", default=list(SHARES), help="budgets, of the first point"
+        "--shares", type=float, nargs="+", default=list(SHARES), help="budgets, as fractions"
     )
-    options.add_argument("--seeds", type=int, nargs="+", default=[0], help="of each point")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0], help="random seeds")
     options.add_argument(
         "--others",
         action="store_true",
-        help="points of fewer bits and of pruned weights as well, of the first seed",
+        help="also run points with fewer bits and pruned weights, for the first seed",
     )
-    options.add_argument("--threads", type=int, default=2, help="processor cores to use")
+    options.add_argument("--threads", type=int, default=2, help="number of threads")
     options.add_argument(
         "--runs", type=Path, default=Path("runs/budgets"), help="folder of the points"
     )
-    options.add_argument("--markdown", type=Path, help="page to write, and a picture beside it")
+    options.add_argument("--markdown", type=Path, help="page to write, with a figure")
     return options
 
 

@@ -1,6 +1,6 @@
-"""What a set of compared networks exercised: which layers fired, what overflowed, what was delayed.
+"""Count what a set of compared networks exercised: firing, overflows and delays by kind of layer.
 
-Silent networks show nothing, so a delay counts only where spikes arrived.
+Silent layers test nothing, so a delay counts only if spikes arrived.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from neurodeploy.models.network import CubaLif
 from neurodeploy.models.neurons import NEURONS, arrays_of
 
 LOW, HIGH = 0.01, 0.60
-"""A layer fires usefully when this share of its neurons and steps has a spike."""
+"""Range of firing rates (spikes per neuron and step) at which a layer is a useful test."""
 DELAYS: Final = ("none", "axonal", "dendritic", "synaptic", "recurrent")
 OVERFLOWS: Final = ("wraps of u", "wraps of a sum", "clips of v")
 
@@ -39,11 +39,11 @@ class Census:
     """Counts over the networks added so far.
 
     Attributes:
-        networks: how many there were.
-        steps: of all samples of all networks.
+        networks: number of networks.
+        steps: number of time steps of all samples and networks.
         rows: one dict per layer: `layer` and `neuron` by name, `network`, `spikes`, `updates`
-            (neurons times steps), `delays` where spikes reached it, and a count per overflow.
-        features: networks that had what the name says.
+            (neurons times steps), `delays` if spikes reached it, and a count per overflow.
+        features: number of networks by feature.
     """
 
     networks: int = 0
@@ -52,7 +52,7 @@ class Census:
     features: Counter[str] = field(default_factory=Counter)
 
     def add(self, case: Case, activity: Activity) -> None:
-        """Count a network, and what it did, with states and overflows."""
+        """Count a network and its activity, which includes states and overflows."""
         self.networks += 1
         self.steps += case.spikes.shape[0] * case.spikes.shape[2]
         self.features.update(set(_features(case)))
@@ -72,8 +72,10 @@ class Census:
             })  # fmt: skip
 
     def firing(self, *by: str) -> pd.DataFrame:
-        """Return how layers fired by "layer", "neuron" or both: their number, how many of them
-        usefully, and the rate."""
+        """Return firing statistics of layers by "layer", "neuron" or both.
+
+        The columns are the number of layers, how many of them fired at a useful rate, and the rate.
+        """
         frame = pd.DataFrame(self.rows)
         frame["useful"] = (frame.spikes / frame.updates).between(LOW, HIGH)
         found = frame.groupby(list(by))[["useful", "spikes", "updates"]].sum()
@@ -83,12 +85,12 @@ class Census:
 
     @property
     def delays(self) -> Counter[str]:
-        """Layers that spikes reached with each kind of delay."""
+        """Number of layers that received spikes, by kind of delay."""
         return Counter(name for row in self.rows for name in row["delays"])
 
     @property
     def overflows(self) -> Counter[str]:
-        """Networks, and steps of a neuron, with each overflow."""
+        """Number of networks, and of neuron steps, with each overflow."""
         frame = pd.DataFrame(self.rows).reindex(columns=["network", *OVERFLOWS]).fillna(0)
         sums = frame.groupby("network").sum()
         steps = {f"{name}, steps": int(count) for name, count in sums.sum().items()}
@@ -117,7 +119,7 @@ class Census:
 
 
 def things(case: Case, activity: Activity) -> set[object]:
-    """Return what a network counts towards: its features, and how each layer runs and overflows."""
+    """Return a network's features, and for each layer how it runs and overflows."""
     found: set[object] = set(_features(case))
     shape, arriving = case.network.input_shape, activity.inputs
     for index, layer in enumerate(case.network.layers):

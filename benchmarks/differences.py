@@ -1,11 +1,11 @@
-"""Where fast differs from what Lava did with the same network and input.
+"""Compare `fast` with recorded runs of Lava.
 
     python -m benchmarks.differences CASES FOLDER...
 
-compares fast, with states and without, as it stands in each FOLDER with the packages models, export
-and hw_sim, with what Lava did in the cases that `save` wrote to the folder CASES. It prints a line
-of JSON a FOLDER: how many cases differ and the first difference. A FOLDER is left at its first case
-that differs, unless it is named `intact`.
+Each FOLDER holds a copy of the packages models, export and hw_sim. Their `fast` runs, with and
+without states, every case that `save` wrote to the folder CASES, and is compared with Lava's result
+in that case. The program prints one line of JSON per FOLDER: the number of cases that differ and
+the first difference. It stops at a FOLDER's first difference, unless the folder is named `intact`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ import numpy as np
 
 STATES = ("current", "voltage", "weighted")
 PACKAGES = ("models", "export", "hw_sim")
-"""The folders that fast is made of."""
+"""Packages that contain `fast`."""
 INTACT = "intact"
 
 
 def differences(ours: Any, lava: Any) -> list[str]:
-    """Return what differs between two `Activity`, one line each: spikes and last voltages, and the
-    states where both have them."""
+    """Return the differences between two `Activity`, one line each.
+
+    Compares spikes, last voltages and, if both have them, states.
+    """
     found = []
     for index, pair in enumerate(zip(ours.spikes, lava.spikes, strict=True)):
         found += _array(f"layer {index} spikes", *pair)
@@ -69,7 +71,7 @@ def save(folder: Path, name: str, network: Any, spikes: Any, lava: Any) -> None:
 
 
 def load(path: Path) -> tuple[Any, Any]:
-    """Return the input and what Lava did with it, from an .npz file of `save`."""
+    """Return the input and Lava's `Activity` from an .npz file of `save`."""
     with np.load(path) as arrays:
         layers = range(sum(name.startswith("spikes_") for name in arrays))
         lava = SimpleNamespace(
@@ -81,7 +83,7 @@ def load(path: Path) -> tuple[Any, Any]:
 
 
 def compare(cases: Path, folder: Path) -> dict[str, Any]:
-    """Return how many cases differ with fast as it stands in `folder`, and where the first does."""
+    """Return how many cases differ with the `fast` in `folder`, and the first difference."""
     for name in [name for name in sys.modules if name.split(".")[0] == "neurodeploy"]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))

@@ -1,11 +1,11 @@
-"""Our energy and speed beside what others measured on Loihi, untuned.
+"""Compare estimates of energy and speed with published measurements on Loihi, without tuning.
 
     python -m benchmarks.energy [--markdown docs/benchmarks/energy-validation.md]
         [--plot docs/benchmarks/energy-validation.png]
 
-PilotNet on Loihi 2 beside Intel's measurement (`benchmarks.pilotnet_energy`), and a keyword spotter
-on Loihi 1 beside its authors' (`benchmarks.keyword_energy`). The published figures are in
-`benchmarks.published_energy`.
+`benchmarks.pilotnet_energy` estimates PilotNet on Loihi 2, which Intel measured.
+`benchmarks.keyword_energy` estimates a keyword spotter on Loihi 1, which its authors measured.
+`benchmarks.published_energy` holds the published figures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COUNTERS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Estimate, print, and write what is asked for."""
+    """Estimate, print, and write the page and the figure."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
     pilotnet = pilotnet_energy.run(args.images)
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _texts(pilotnet: Result, keywords: keyword_energy.Result) -> dict[str, Any]:
-    """Return the figures that stand in the sentences of the page."""
+    """Return the figures in the text of the page."""
     image = pilotnet.images[0]
     neurons, counted = from_counters(pilotnet.placement, "Davies 2018")
     trained = next(each for each in keywords.rates if each.rate == KEYWORDS.rate)
@@ -255,9 +255,9 @@ def _meeting(result: keyword_energy.Result) -> Table:
         rows.append([str(steps), *cells])
     sets = result.placement.chip.sets
     return Table(
-        "Keyword spotting, where they meet",
-        "the share of neurons that would have to fire in every "
-        "step for our dynamic energy to be the measured one",
+        "Keyword spotting, matching rates",
+        "share of neurons that must fire in every step "
+        "for the estimated dynamic energy to match the measured one",
         ["steps", *(f"{energy} µJ, {name}" for energy in (270, 48) for name in sets)],
         rows,
     )
@@ -288,7 +288,7 @@ def _ratio(ours: float, theirs: float) -> str:
 
 
 def _met(rate: float) -> str:
-    """Return a share of neurons, or that none suffices."""
+    """Format a rate; "never" above 1."""
     return f"{rate:.1%}" if rate <= 1 else "never"
 
 
@@ -297,7 +297,7 @@ def _size(size: tuple[int, ...]) -> str:
 
 
 def draw(pilotnet: Result, keywords: keyword_energy.Result, path: Path) -> None:
-    """Write both comparisons as a PNG."""
+    """Draw both comparisons into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -342,7 +342,7 @@ def _draw_keywords(axes: Any, result: keyword_energy.Result) -> None:
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--images", type=int, default=4, help="shifted images of PilotNet")
-    options.add_argument("--samples", type=int, default=64, help="of keyword spotting at each rate")
+    options.add_argument("--samples", type=int, default=64, help="samples per firing rate")
     options.add_argument("--markdown", type=Path, help="write the page to this file")
     options.add_argument("--plot", type=Path, help="draw both comparisons to this PNG")
     return options

@@ -1,10 +1,10 @@
-"""Random networks through fast and Lava, which must agree in every spike and state.
+"""Compare `fast` with Lava on random networks, in every spike and state.
 
     python -m benchmarks.fuzz --networks 1000 --seed 0 [--out docs/benchmarks/fuzz.md]
         [--keep runs/fuzz]
 
-Prints what differs and a census of what the networks exercised; exit code 1 when anything differs.
---keep saves networks that differ (a .net and a .npy each) in a folder.
+Prints all differences and a census of what the networks exercised. The exit code is 1 if anything
+differs. --keep saves networks that differ to a folder, as a .net and a .npy file each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VERSIONS = ("lava-nc", "numpy", "numba")
 
 
 def check(case: Case, lava: Activity) -> tuple[list[str], Activity]:
-    """Return what differs between fast, without and with states, and Lava, and what fast did."""
+    """Compare `fast`, with and without states, with Lava; return differences and activity."""
     found = [
         differences(fast.run(case.network, case.spikes, RunOptions(states=states)), lava)
         for states in (False, True)
@@ -44,16 +44,16 @@ def check(case: Case, lava: Activity) -> tuple[list[str], Activity]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare, print, and write the record."""
+    """Compare, print and write the page."""
     words = sys.argv[1:] if argv is None else list(argv)
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--networks", type=int, default=1000)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--out", type=Path, help="Markdown file to write the record to")
-    options.add_argument("--keep", type=Path, help="folder to save networks in that differ")
+    options.add_argument("--out", type=Path, help="page to write")
+    options.add_argument("--keep", type=Path, help="folder for networks that differ")
     args = options.parse_args(words)
     began, census, wrong = time.monotonic(), Census(), []
-    code = digest_of_packages()  # as it is imported now
+    code = digest_of_packages()  # before files can change
     rng = np.random.default_rng(args.seed)
     with LavaServer() as lava:
         for number in range(args.networks):
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def digest_of_packages() -> str:
-    """Return the sha256 of the Python files of the packages that fast and our Lava graph are."""
+    """Return the sha256 of the Python files of the packages that implement `fast` and `to_lava`."""
     sha = hashlib.sha256()
     for name in PACKAGES:
         for path in sorted((pages.ROOT / name).rglob("*.py")):

@@ -1,8 +1,8 @@
-"""A keyword spotter of Blouw et al.'s size on Loihi 1, over firing rates and steps per inference.
+"""Estimate the energy of Blouw et al.'s keyword spotter on Loihi 1, for a range of firing rates.
 
-Its spikes are not public, so they are drawn: every input and neuron fires in a step with the same
-probability, on seeded random weights. All layers are on the chip, and so are their spikes; the
-authors' public example leaves the first hidden layer to the host.
+Its spikes are not public, so they are drawn at random: every input and neuron fires in a step with
+the same probability. Weights are random, too. All layers run on the chip; in the authors' public
+example, the first hidden layer runs on the host.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ CHIP = "loihi1"
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 STEPS = (10, 20, 50, 100)
 NEURON = CubaLif(1024, 410, 300)
-"""Of no consequence: spikes are drawn, and every neuron costs the same."""
+"""Has no effect: spikes are drawn, and every neuron costs the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class AtRate:
-    """One inference at a rate of firing.
+    """One inference at one firing rate.
 
     Attributes:
         rate: probability that an input or a neuron fires in a step, 0..1.
-        latency: of the inference.
-        energy: of the inference.
-        energies: the same with each constant set alone.
+        latency: latency of the inference.
+        energy: energy of the inference.
+        energies: energy with each constant set alone.
     """
 
     rate: float
@@ -52,12 +52,12 @@ class AtRate:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The spotter at all rates, and at which rate the published energy would be met.
+    """The keyword spotter at all firing rates.
 
     Attributes:
-        placement: where it is.
-        rates: one inference of the published steps at each of `RATES`.
-        silent, full: the same at rates 0 and 1; the energy is linear between them.
+        placement: placement on the chip.
+        rates: one inference at each of `RATES`, with the published number of steps.
+        silent, full: one inference at rates 0 and 1; the energy is linear in the rate.
     """
 
     placement: Placement
@@ -69,13 +69,13 @@ class Result:
         """Return the rate at which the dynamic energy of one inference is `energy_uj`.
 
         Args:
-            energy_uj: to meet.
-            name: the constant set.
-            steps: of the inference.
+            energy_uj: target energy in microjoules.
+            name: name of the constant set.
+            steps: time steps per inference.
 
         Returns:
-            (energy - silent) / (full - silent), above 1 where no rate suffices, below 0 where the
-            silent network takes more.
+            (energy - silent) / (full - silent). Above 1 if no rate suffices, below 0 if the silent
+            network takes more.
         """
         scale = steps / KEYWORDS.steps * 1e6
         silent, full = (
@@ -85,7 +85,7 @@ class Result:
 
 
 def run(samples: int, seed: int = 1) -> Result:
-    """Draw so many inferences at each rate and measure them."""
+    """Draw `samples` inferences at each rate and estimate their energy and latency."""
     rng = np.random.default_rng(seed)
     layers = [
         DenseLayer(2 * rng.integers(-128, 128, (neurons, senders)), NEURON)
@@ -114,20 +114,20 @@ def _at_rate(rate: float, workload: Workload) -> AtRate:
 
 
 def more_layers_uj() -> float:
-    """Return the measured microjoules per inference of the layers of eight more copies."""
+    """Return the measured energy per inference of eight additional copies, in microjoules."""
     few, many = KEYWORDS.scaled
     return many.above_uj(KEYWORDS.woken_mw) - few.above_uj(KEYWORDS.woken_mw)
 
 
 def more_layers_rate(name: str) -> float:
-    """Return the rate of firing at which those layers would take that much.
+    """Return the firing rate at which the additional layers take the measured energy.
 
-    A copy of L layers has L * 256 neurons and, with the way in and out, (L + 1) * 256^2 weights.
+    A copy of L layers has L * 256 neurons and, including input and output, (L + 1) * 256^2 weights.
     Energy per inference = steps * (neurons * update + rate * (weights * SynOp
-    + neurons * (generation + message))), the update that of an active neuron.
+    + neurons * (generation + message))), where `update` is that of an active neuron.
 
     Args:
-        name: the constant set.
+        name: name of the constant set.
     """
     costs: Chip = chip(CHIP).using(name)
     few, many = KEYWORDS.scaled

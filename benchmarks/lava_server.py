@@ -1,10 +1,10 @@
-"""Lava on many networks: one child process imports Lava once and runs one network after the other.
+"""Run many networks on Lava in one child process, which imports Lava once.
 
     with LavaServer() as lava:
         activity = lava.run(network, spikes)
 
-Started as `python -m benchmarks.lava_server FOLDER`, this file is that child: FOLDER gets the jobs
-0, 1, ... of `hw_sim.simulators.lava_worker`, each ready when it holds the file `go`.
+The child is `python -m benchmarks.lava_server FOLDER`. FOLDER receives the jobs 0, 1, ... of
+`hw_sim.simulators.lava_worker`; a job is ready once it contains the file `go`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from neurodeploy.models.network import QuantizedNetwork
 POLL_S = 0.005
 LIMIT_S = 600.0
 RUNS_A_CHILD = 50
-"""Lava keeps a little of every run; after so many the child makes way for a new one."""
+"""Number of runs after which the child is replaced, since Lava leaks memory with every run."""
 
 
 class LavaServer:
-    """Runs networks on Lava; the child starts with the first and anew after one that failed."""
+    """Runs networks on Lava. The child starts with the first run, and again after a failed run."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -48,10 +48,10 @@ class LavaServer:
         self._end()
 
     def run(self, network: QuantizedNetwork, spikes: NDArray[Any]) -> Activity:
-        """Return what Lava does with every sample from cleared state, with states.
+        """Run every sample on Lava from cleared state and return the activity with states.
 
         Raises:
-            BackendError: when Lava raises, dies or takes longer than ten minutes.
+            BackendError: if Lava raises, dies or takes longer than ten minutes.
         """
         if self._child is None or self._runs == RUNS_A_CHILD:
             self._start()
@@ -89,14 +89,14 @@ class LavaServer:
             if error.exists():
                 raise BackendError(f"Lava's simulator failed: {error.read_text()}")
             if self._child.poll() is not None:
-                raise BackendError("Lava's simulator failed: its process ended without a word")
+                raise BackendError("Lava's simulator failed: its process ended without a message")
             if time.monotonic() > deadline:
                 raise BackendError(f"Lava's simulator did not finish in {LIMIT_S:.0f} s")
             time.sleep(POLL_S)
 
 
 def serve(folder: Path, watch: Any) -> None:
-    """Run the jobs in the folder until this process is ended."""
+    """Run the jobs in the folder until this process is terminated."""
     from neurodeploy.hw_sim.simulators import lava_worker
 
     for number in range(RUNS_A_CHILD):

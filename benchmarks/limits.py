@@ -1,10 +1,9 @@
-"""The floor of this machine: how fast the parts of a simulation run when they do nothing else.
+"""Measure a lower bound of the simulation time on this machine.
 
-The rates are those of loops like the kernel's own (`hw_sim.kernels.lanes`), one thread, best of
-several runs, with everything but the measured work left out: no spike lists, no output, no input,
-no delays, no counting of overflows. No simulator that adds a row of weights for each spike and
-updates every neuron in every step can be faster on this machine than `Rates.floor_ns` says,
-unless it adds or updates in another way than these loops.
+The rates are those of loops like the kernel's (`hw_sim.kernels.lanes`) on one thread, best of
+several runs. The loops contain only the measured work: no spike lists, input, output, delays or
+overflow counts. A simulator that adds a row of weights per spike and updates every neuron in every
+step, with the same loops, cannot be faster on this machine than `Rates.floor_ns`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ BYTES, NARROW, WHOLE = (np.zeros(0, kind) for kind in (np.int8, np.int16, np.int
 
 @dataclass(frozen=True)
 class Rates:
-    """What this machine reaches on one thread, in billions per second.
+    """Peak rates of this machine on one thread, in billions per second.
 
     Attributes:
         updates: neuron updates.
@@ -42,7 +41,7 @@ class Rates:
     synops: float
 
     def floor_ns(self, neuron_updates: float, synops: float) -> float:
-        """Return the nanoseconds that so much work takes at least."""
+        """Return the minimum time of this work in nanoseconds."""
         return neuron_updates / self.updates + synops / self.synops
 
 
@@ -52,8 +51,11 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 @_compiled
 def add_narrow(order, senders, width):
-    """Sum rows of int16 in registers, 128 neurons at once, 16 bits a sum; order int32 (rows,) names
-    the rows. Eight are summed before the sums are stored: about so many spikes arrive in a step."""
+    """Sum rows of int16 in registers, for 128 neurons at once and with 16-bit sums.
+
+    `order` int32 (rows,) holds the indices of the rows. Sums are stored after every eight rows, a
+    typical number of spikes per step.
+    """
     weights = aligned_zeros(senders * width, NARROW)
     totals = aligned_zeros(width, NARROW)
     for first in range(0, order.size, ROWS):
@@ -72,7 +74,7 @@ def add_narrow(order, senders, width):
 
 @_compiled
 def add_bytes(order, senders, width):
-    """Do as `add_narrow` with rows of int8, which take half the memory."""
+    """Like `add_narrow`, with rows of int8, which take half the memory."""
     weights = aligned_zeros(senders * width, BYTES)
     totals = aligned_zeros(width, NARROW)
     for first in range(0, order.size, ROWS):
@@ -96,8 +98,10 @@ LOOPS = (add_bytes, add_narrow)
 
 @_compiled
 def update_neurons(neurons, steps):
-    """Advance CUBA LIF neurons by the equations alone, 64 at once with their states in registers,
-    without wraps, clips and output; their input is read from the cache."""
+    """Update CUBA LIF neurons, 64 at once with their states in registers.
+
+    Computes the equations only, without wrapping, clipping and output. Inputs are in the cache.
+    """
     inputs = aligned_zeros(neurons, NARROW)
     inputs[:] = 9
     states = aligned_zeros(2 * neurons, WHOLE)
@@ -120,7 +124,7 @@ def update_neurons(neurons, steps):
 
 
 def rate(work: float, function: Callable[..., Any], *arguments: Any) -> float:
-    """Return units of work a nanosecond, the best of several calls."""
+    """Return work per nanosecond, the best of several calls."""
     function(*arguments)
     times = []
     for _ in range(REPEATS):
@@ -134,8 +138,8 @@ def synop_rate(senders: int = 128, width: int = 128, add: Callable[..., Any] = a
     """Return billions of synaptic operations per second when `add` sums rows of random senders.
 
     Args:
-        senders: how many rows there are.
-        width: weights of a row, a multiple of 128.
+        senders: number of rows.
+        width: weights per row, a multiple of 128.
         add: one of `LOOPS`.
     """
     rows = 200_000 * WIDE // width // ROWS * ROWS
@@ -150,10 +154,10 @@ def update_rate(neurons: int = 128) -> float:
 
 
 def rates_of(network: QuantizedNetwork) -> Rates:
-    """Measure the rates for the shapes of a network: those of its layer with most synapses.
+    """Measure the rates for the shape of the layer with the most synapses.
 
-    Rows are added for 128 neurons at a time or up to 1024, from int8 or int16; the best of these
-    counts. A convolution's weights are taken as so many rows of 128.
+    The SynOp rate is the best over rows of 128 to 1024 neurons, in int8 and int16. The weights of a
+    convolution are measured as rows of 128.
     """
     layer = max(network.layers, key=lambda each: int(fan_out(each).sum()))
     senders, widths = sum(weight.size for weight in weights_of(layer)) // WIDE + 1, {WIDE}

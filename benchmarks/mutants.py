@@ -1,8 +1,8 @@
-"""fast with one fault each, to show that the comparison with Lava would notice.
+"""Insert single faults into `fast`, to check that the comparison with Lava detects them.
 
-A mutant is a copy of the packages in which one piece of text is replaced. Python runs its kernels,
-on `plain_lanes`: compiling them anew would take half a minute a mutant. When a kernel moves or
-changes, adapt its rows here: the old text must stand exactly once in the file.
+A mutant is a copy of the packages with one piece of text replaced. Its kernels run in Python on
+`plain_lanes`, since compilation would take half a minute per mutant. When a kernel moves or
+changes, update its rows here: the old text must occur exactly once in the file.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Mutant:
     """One fault.
 
     Attributes:
-        name: what is wrong.
-        file: where, from the project's folder.
-        old: text that stands there exactly once.
-        new: what replaces it.
+        name: description of the fault.
+        file: path of the file, relative to the root of the repository.
+        old: text that occurs exactly once in the file.
+        new: replacement.
     """
 
     name: str
@@ -157,12 +157,13 @@ MUTANTS: Final = (
 
 
 def verdicts(cases: Path, copies: Path) -> dict[str, int]:
-    """Return how many cases differ from Lava's record, by the name of the mutant, which stops at
-    the first; and of the unchanged copy under `INTACT`.
+    """Return the number of cases that differ from Lava, by name of the mutant.
+
+    A mutant stops at its first difference. The result of the unchanged copy is under `INTACT`.
 
     Args:
-        cases: folder that `benchmarks.differences.save` filled.
-        copies: empty folder to make the mutants in.
+        cases: folder of cases written by `benchmarks.differences.save`.
+        copies: empty folder for the mutants.
     """
     folders = [copy_packages(copies / INTACT)]
     folders += [make(each, copies / str(number)) for number, each in enumerate(MUTANTS)]
@@ -186,7 +187,7 @@ def verdicts(cases: Path, copies: Path) -> dict[str, int]:
 
 
 def copy_packages(folder: Path) -> Path:
-    """Copy what fast is made of, with plain lanes, into a folder, which is returned."""
+    """Copy the packages of `fast`, with plain lanes, into a folder, and return the folder."""
     ignored = shutil.ignore_patterns("__pycache__", "tasks", "pages", "learning", "running")
     shutil.copytree(ROOT / "neurodeploy", folder / "neurodeploy", ignore=ignored)
     plain = ROOT / "benchmarks" / "plain_lanes.py"
@@ -195,17 +196,17 @@ def copy_packages(folder: Path) -> Path:
 
 
 def make(mutant: Mutant, folder: Path) -> Path:
-    """Write the mutant into a folder, which is returned.
+    """Write the mutant into a folder, and return the folder.
 
     Raises:
-        ValueError: unless the old text stands exactly once in the file.
+        ValueError: unless the old text occurs exactly once in the file.
     """
     path = copy_packages(folder) / "neurodeploy" / mutant.file
     text = path.read_text()
     if text.count(mutant.old) != 1:
         times = text.count(mutant.old)
         raise ValueError(
-            f"'{mutant.old}' stands {times} times in {mutant.file}, once is needed; adapt "
+            f"'{mutant.old}' occurs {times} times in {mutant.file}, not once; update "
             f"'{mutant.name}' in benchmarks/mutants.py"
         )
     path.write_text(text.replace(mutant.old, mutant.new))

@@ -1,4 +1,4 @@
-"""Tables and pages of all benchmarks: data frames of text, and Markdown templates around them."""
+"""Tables and Markdown pages of all benchmarks."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Table:
 
     Attributes:
         title: a few words.
-        about: what its figures refer to.
-        headings: of the columns.
-        rows: of cells, as long as the headings.
+        about: description of its figures.
+        headings: headings of the columns.
+        rows: cells of each row, as many as headings.
     """
 
     title: str
@@ -38,7 +38,7 @@ class Table:
 
     @property
     def markdown(self) -> str:
-        """The table in Markdown, the first column aligned left, the others right."""
+        """The table in Markdown; the first column is left-aligned, the others right-aligned."""
         frame = pd.DataFrame(list(self.rows), columns=list(self.headings), dtype=str)
         align = ("left", *["right"] * (len(self.headings) - 1))
         return str(frame.to_markdown(index=False, disable_numparse=True, colalign=align))
@@ -50,7 +50,7 @@ class Table:
         return f"## {self.title}\n\n{about}{self.markdown}\n"
 
     def show(self) -> None:
-        """Print it."""
+        """Print the table."""
         print(f"\n{self.title}{': ' if self.about else ''}{self.about}\n\n{self.markdown}")
 
 
@@ -58,10 +58,10 @@ def write(path: Path, program: str, argv: Sequence[str], **values: Any) -> None:
     """Write the page of a benchmark from `templates/PROGRAM.md`.
 
     Args:
-        path: of the page.
+        path: path of the page.
         program: name of the benchmark.
         argv: its arguments, for the command on the page.
-        values: what the template shows beside `command`, `day`, `machine` and `python`.
+        values: variables of the template besides `command`, `day`, `machine` and `python`.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined,
@@ -91,14 +91,14 @@ def processor() -> str:
 
 
 def number(value: float | None) -> str:
-    """Return three significant digits, "-" for None."""
+    """Format a number with three significant digits; "-" for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def share(part: float, whole: float | None) -> str:
-    """Return a part in percent with two significant digits, "-" without a whole."""
+    """Format part / whole in percent with two significant digits; "-" without a whole."""
     if whole is None:
         return "-"
     percent = 100 * part / whole

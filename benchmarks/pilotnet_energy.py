@@ -1,9 +1,9 @@
-"""PilotNet of lava-dl's wheel, placed on Loihi 2 and simulated, beside what Intel measured.
+"""Estimate the energy of lava-dl's PilotNet on Loihi 2, to compare it with Intel's measurement.
 
-As Intel ran it: all layers, an image that drives the input neurons throughout, 16 steps an
-inference, cleared before each. netx staggers the clearing, so that every layer sees 16 steps of an
-image, and so does the simulator. Intel's frame is not public; the wheel ships one image, which runs
-here as it is, turned sideways, and darker, to show how much depends on the image.
+The setup follows Intel's: all layers, 16 steps per inference, a constant image on the input
+neurons, and cleared states before each inference. netx staggers the clearing, so every layer sees
+an image for 16 steps, as in the simulator. Intel's frame is not public. The wheel ships one image;
+it runs unchanged, shifted sideways and darkened, to show the influence of the image.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from neurodeploy.models.network import QuantizedNetwork
 
 CHIP = "loihi2"
 TUNED = "PilotNet"
-"""The constant set that was fitted to this very measurement."""
+"""The constant set that was fitted to this measurement."""
 
 DARKER = (2, 4)
-"""By how much the image is divided in its darker versions."""
+"""Divisors of the image in its darker versions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """What one image comes to.
+    """The estimates for one image.
 
     Attributes:
-        name: the wheel's image, or what was done to it.
-        nonzero_synops: SynOps of weights other than zero, of the inference.
-        workload: of its one inference.
-        latency: of the inference.
-        energy: of the inference.
-        energies: the same with each constant set alone.
+        name: description of the image.
+        nonzero_synops: SynOps of nonzero weights per inference.
+        workload: workload of one inference.
+        latency: latency of the inference.
+        energy: energy of the inference.
+        energies: energy with each constant set alone.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Image:
 
     @property
     def counters(self) -> dict[str, float]:
-        """Intel's counters, for as many steps as theirs."""
+        """The counts that Intel's counters report, for the same number of steps."""
         work, steps = self.workload, PILOTNET.counted_steps / self.workload.num_steps
         neurons = sum(layer.neurons for layer in work.placement.layers)
         return {
@@ -78,11 +78,11 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """All images; the first is the wheel's as it is.
+    """All images; the first is the unchanged one.
 
     Attributes:
-        digest: of the network.
-        images: what each comes to.
+        digest: digest of the network.
+        images: estimates for each image.
     """
 
     digest: str
@@ -90,15 +90,15 @@ class Result:
 
     @property
     def placement(self) -> Placement:
-        """Where the network is."""
+        """The placement of the network."""
         return self.images[0].workload.placement
 
 
 def run(shifted: int) -> Result:
-    """Place and simulate the network on the image, so many shifted ones, and darker ones.
+    """Simulate the network on the image, `shifted` shifted versions, and darker versions.
 
     Raises:
-        FileNotFoundError: where lava-dl was installed without its tests.
+        FileNotFoundError: if lava-dl was installed without its tests.
     """
     network, values = workloads.pilotnet(1 + shifted, whole=True)
     placement = place(network, chip(CHIP))
@@ -129,7 +129,7 @@ def _image(name: str, network: QuantizedNetwork, activity: Activity, placement: 
 
 
 def _nonzero_synops(network: QuantizedNetwork, spikes: tuple[NDArray[Any], ...]) -> float:
-    """Return the SynOps of one inference if no weight of zero took one."""
+    """Return the SynOps of nonzero weights of one inference."""
     sent = (each.sum((0, 2), dtype=np.int64) for each in spikes[:-1])
     layers = network.layers[1:]
     assert isinstance(network.layers[0], InputLayer)
@@ -137,15 +137,18 @@ def _nonzero_synops(network: QuantizedNetwork, spikes: tuple[NDArray[Any], ...])
 
 
 def from_counters(placement: Placement, name: str) -> tuple[float, float]:
-    """Return the dynamic energy of one inference in mJ that Intel's own counters lead to.
+    """Return the dynamic energy per inference in mJ that follows from Intel's counters.
 
-    SynOps * energy of a convolution's (nearly all are) + spikes * (generation + message)
-    + neuron updates * energy of an active one. Updates are neurons times steps in the first
-    figure; in the second Intel's counter, which is 2.3 times that.
+    SynOps * SynOp energy of a convolution + spikes * (generation + message)
+    + neuron updates * energy of an active one. Nearly all SynOps are those of convolutions.
 
     Args:
-        placement: of the network.
-        name: the constant set.
+        placement: placement of the network.
+        name: name of the constant set.
+
+    Returns:
+        Two figures. In the first, updates are neurons times steps. In the second, they are Intel's
+        counter, which is 2.3 times as high.
     """
     costs: Chip = placement.chip.using(name)
     spikes = PILOTNET.an_inference(PILOTNET.spikes)

@@ -1,6 +1,6 @@
-"""`hw_sim.kernels.lanes` in numpy, for kernels that Python runs: slow, and nothing to compile.
+"""Implement `hw_sim.kernels.lanes` in NumPy, to run kernels in Python: slow, but not compiled.
 
-`benchmarks.mutants` puts it in the place of the compiled one.
+`benchmarks.mutants` replaces the compiled module with this one.
 """
 
 from __future__ import annotations

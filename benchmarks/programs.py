@@ -1,7 +1,7 @@
-"""The tables of simulators and of libraries that train, and a function that runs one of them.
+"""List the simulators and training libraries that are compared, and run one of them.
 
-Each runs in a process of its own under a time limit: in this project's environment, or in one that
-uv makes for it from the versions pinned here.
+Each runs in its own process under a time limit, in the project's environment or in one that uv
+creates from the versions pinned here.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from typing import Any, Final
 from benchmarks.pages import ROOT, Table
 
 EXCLUDE_NEWER: Final = "2026-11-20"
-"""Versions that are not pinned resolve as they did on that day, as in `pyproject.toml`."""
+"""Date as of which uv resolves unpinned versions, as in `pyproject.toml`."""
 INSTALL_LIMIT_S: Final = 1800.0
 OUT_OF_TIME: Final = "not done after"
 THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"
 )  # fmt: skip
 WAITING: Final = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-"""Set by our commands for themselves, not for other libraries."""
+"""Environment variables that neurodeploy's commands set, removed for other libraries."""
 
 REFERENCE: Final = "lava"
-"""The simulator that ratios refer to."""
+"""The reference simulator of ratios."""
 STOCK, OURS = "lava-dl", "ours"
 
 
@@ -42,13 +42,13 @@ class Program:
     """One entry of a table.
 
     Attributes:
-        title: in tables.
-        module: of `benchmarks.peers`.
-        variant: passed to it.
-        packages: what its environment holds; none for this project's own environment.
-        python: version that its environment needs, or None for the one that runs this.
-        delays: whether it has delays of single neurons; if not, it runs the network without.
-        images: whether it simulates more than dense layers.
+        title: name in tables.
+        module: module of `benchmarks.peers`.
+        variant: argument of the module.
+        packages: packages of its environment; none for the project's own environment.
+        python: Python version of its environment; None for the current one.
+        delays: whether it supports delays of single neurons; if not, it runs without delays.
+        images: whether it supports convolutions.
         train: whether it trains.
     """
 
@@ -105,8 +105,10 @@ HAR_TRAINERS: Final[dict[str, Program]] = {
 
 
 def chosen(table: Mapping[str, Program], names: str, always: Sequence[str]) -> list[str]:
-    """Return the programs that an option names: "all", "none", or names with commas between;
-    those of `always` in any case."""
+    """Return the programs of an option: "all", "none" or comma-separated names.
+
+    Those of `always` are always included.
+    """
     wanted = {"all": list(table), "none": []}.get(names, names.split(","))
     for name in wanted:
         if name not in table:
@@ -117,17 +119,18 @@ def chosen(table: Mapping[str, Program], names: str, always: Sequence[str]) -> l
 def run(
     program: Program, workload: Path, *, threads: int, seconds: float, limit_s: float
 ) -> tuple[dict[str, Any] | None, str]:
-    """Run a program in a process of its own.
+    """Run a program in its own process.
 
     Args:
         program: an entry of a table.
         workload: a file of `benchmarks.peers.workload.write`.
-        threads: processor cores, set by options and environment variables.
-        seconds: to measure for, about, in each way.
-        limit_s: after which it is ended, with all processes that it started; without installing.
+        threads: number of threads, set by options and environment variables.
+        seconds: approximate duration of each measurement.
+        limit_s: time limit in seconds, without installation. After it, the program and all its
+            child processes are killed.
 
     Returns:
-        The JSON object that `benchmarks.peers.measuring` describes, or None and one line why.
+        The JSON object of `benchmarks.peers.measuring` and "", or None and the reason in one line.
     """
     python = python_of(program)
     problem = install(python)
@@ -145,7 +148,7 @@ def run(
 
 @lru_cache
 def install(python: tuple[str, ...]) -> str:
-    """Have uv fetch what an environment holds, once; return why it cannot, or ""."""
+    """Install the packages of an environment, once; return the reason of a failure, or ""."""
     if len(python) == 1:
         return ""
     if shutil.which(python[0]) is None:
@@ -169,13 +172,13 @@ def python_of(program: Program) -> tuple[str, ...]:
 def _run_limited(
     command: Sequence[str], environment: Mapping[str, str], limit_s: float
 ) -> tuple[int | None, str, str]:
-    """Run a command, and leave no process of it behind.
+    """Run a command, and kill all its processes at the end.
 
-    It runs in a folder of its own, where uv finds no project and where it leaves its files. It
-    writes to files, since a pipe would stay open as long as any child of it lives.
+    The command runs in its own folder, where uv finds no project. It writes to files, since a pipe
+    would stay open as long as any of its children lives.
 
     Returns:
-        The exit status, None when it ran out of time, and what it wrote to both outputs.
+        The exit status, or None if it ran out of time; its stdout; its stderr.
     """
     variables = {name: value for name, value in os.environ.items() if name not in WAITING}
     variables |= {"PYTHONPATH": str(ROOT), **environment}
@@ -191,7 +194,7 @@ def _run_limited(
                 with suppress(subprocess.TimeoutExpired):
                     status = process.wait(limit_s)
             finally:
-                # The session is the child's own, so that this ends it and its children alone.
+                # The child has its own session, so this kills only the child and its children.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -199,7 +202,7 @@ def _run_limited(
 
 
 def why(errors: str, status: int) -> str:
-    """Return one line out of what a program said before it failed."""
+    """Return one line of the stderr of a failed program."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     resolver = [line for line in lines if line.startswith(("error:", "cause:"))]
     last = " ".join(resolver) if resolver else (lines[-1] if lines else "")
@@ -207,7 +210,7 @@ def why(errors: str, status: int) -> str:
 
 
 def versions_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the packages of each program, by its title, and what it leaves out."""
+    """Return the table of each program's packages and restrictions."""
     rows = [
         [
             title,

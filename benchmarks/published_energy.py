@@ -1,4 +1,4 @@
-"""What others measured on Loihi, with the sources: the only place where these figures stand."""
+"""Published measurements on Loihi, with their sources."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Final
 
 @dataclass(frozen=True)
 class PilotNet:
-    """Intel's measurement of PilotNet-LIF on one Loihi 2; energies of an inference of 16 steps.
+    """Intel's measurement of PilotNet-LIF on one Loihi 2; 16 steps per inference.
 
     Attributes:
-        source: where it stands.
-        dynamic_mj, total_mj: energy of one inference.
+        source: publication.
+        dynamic_mj, total_mj: energy per inference.
         dynamic_w, static_w: power.
         inferences_s: inferences per second.
-        other_inferences_s: the same in the other version of the notebook, of another machine.
-        steps: of one inference.
-        counted_steps: that the counters refer to.
-        synops, updates, spikes: of all neurocores, read off a plot to about 5%.
-        busiest_synops: of the busiest neurocore.
-        neurocores: of each layer, from the input to the last.
-        blocks: of each layer, (columns, rows, channels) or neurons.
+        other_inferences_s: inferences per second on another machine, from the other version of the
+            notebook.
+        steps: time steps per inference.
+        counted_steps: number of steps that the counters cover.
+        synops, updates, spikes: counters of all neurocores, read off a plot to about 5%.
+        busiest_synops: SynOps of the busiest neurocore.
+        neurocores: neurocores of each layer, from the input to the last.
+        blocks: blocks of each layer, (columns, rows, channels) or neurons.
     """
 
     source: str
@@ -42,16 +43,16 @@ class PilotNet:
 
     @property
     def static_mj(self) -> float:
-        """What is left of the total, 0.567 mJ."""
+        """Total minus dynamic energy, 0.567 mJ."""
         return self.total_mj - self.dynamic_mj
 
     @property
     def step_us(self) -> float:
-        """Microseconds of one step, 152.8: one over steps * inferences_s."""
+        """Microseconds per step, 152.8: 1 / (steps * inferences_s)."""
         return 1e6 / (self.steps * self.inferences_s)
 
     def an_inference(self, counter: float) -> float:
-        """Return what a counter comes to in one inference."""
+        """Return the value of a counter per inference."""
         return counter * self.steps / self.counted_steps
 
 
@@ -79,7 +80,7 @@ PILOTNET: Final = PilotNet(
         (8,), (50,), (10,), (1,),
     ),
 )  # fmt: skip
-"""The notebook's figures; both versions print the same neurocores, layer by layer."""
+"""Both versions of the notebook print the same neurocores per layer."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ class Run:
 
     Attributes:
         copies: branches of ten layers of 256 neurons between the two hidden layers.
-        running_mw: mean of the readings while it ran, to 0.1 mW.
-        seconds: that it took.
-        inferences: that it made.
+        running_mw: mean power while it ran, to 0.1 mW.
+        seconds: duration.
+        inferences: number of inferences.
     """
 
     copies: int
@@ -104,28 +105,29 @@ class Run:
         return self.inferences / self.seconds
 
     def above_uj(self, idle_mw: float) -> float:
-        """Return the microjoules per inference above an idle power."""
+        """Return the energy per inference above an idle power, in microjoules."""
         return (self.running_mw - idle_mw) * 1e3 / self.inferences_s
 
 
 @dataclass(frozen=True)
 class KeywordSpotting:
-    """The keyword spotter of Blouw et al. on one Loihi, and versions of it with more layers.
+    """Measurements of Blouw et al.'s keyword spotter on one Loihi, and of larger versions.
 
     Attributes:
-        source, logs: where the paper's figures and the runs stand.
-        sizes: inputs, two hidden layers, outputs.
-        steps: of one inference: the logs' commands stream 20,000 steps for 2,000 inferences.
-        rate: of firing, per neuron and step, that a training script aims at:
-            100 Hz at 1 ms per step.
+        source, logs: sources of the paper's figures and of the runs.
+        sizes: number of inputs, of neurons in the two hidden layers, and of outputs.
+        steps: time steps per inference; the logs' commands stream 20,000 steps for 2,000
+            inferences.
+        rate: target firing rate of a training script, per neuron and step: 100 Hz at 1 ms per step.
         dynamic_uj: energy per inference above `booted_mw`.
         inferences_s: inferences per second.
-        booted_mw: idle, before any program has run: what the paper subtracts.
-        woken_mw: idle, after one has: the 70 mW more that the paper mentions, from the logs.
-        running_mw: in the paper.
-        spotter: the run in the logs.
-        scaled: runs with more layers, random weights and constant input and output.
-        layers: of one copy in them.
+        booted_mw: idle power before any program has run, which the paper subtracts.
+        woken_mw: idle power after a program has run, from the logs; the paper mentions the
+            additional 70 mW.
+        running_mw: power while running, from the paper.
+        spotter: the run of the original network, from the logs.
+        scaled: runs with more layers and random weights, with the same input and output.
+        layers: layers per copy in these runs.
     """
 
     source: str
@@ -165,4 +167,4 @@ KEYWORDS: Final = KeywordSpotting(
     ),
     layers=10,
 )
-"""The paper's table, and what the authors' repository adds to it."""
+"""Figures of the paper's table and of the authors' repository."""

@@ -1,9 +1,8 @@
-"""Random small networks and their input, drawn by hypothesis over every kind of layer and neuron.
+"""Draw small random networks and inputs with Hypothesis, over all kinds of layers and neurons.
 
-Bytes choose what a network is made of, so that hypothesis can reduce one that fails to a smaller
-one; the numbers in its arrays come from generators that the bytes seed. Most thresholds are tuned:
-with random ones nearly all layers would be silent or saturated, and a comparison of them would
-prove nothing.
+Bytes choose the structure of a network, so that Hypothesis can shrink a failing one. The arrays
+come from random generators that the bytes seed. Most thresholds are tuned: with random ones, nearly
+all layers would be silent or saturated and would test nothing.
 """
 
 from __future__ import annotations
@@ -32,28 +31,28 @@ from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, 
 Generator: TypeAlias = np.random.Generator
 
 LENGTHS = [(1, 72), (1, 72), (2, 36), (3, 24), (1, 40), (2, 20), (3, 12)]
-"""Samples and time steps of each; the longest lets spikes of the longest delay arrive."""
+"""Numbers of samples and time steps; 72 steps exceed the longest delay."""
 
 RATES = [0.03, 0.1, 0.2, 0.4]
-"""Neurons of a tuned layer that fire in a step, at most."""
+"""Maximum firing rates of a tuned layer, as fractions of its neurons per step."""
 
 HIGHEST_RATE = 0.5
 
 KINDS = ("cuba", "cuba", "cuba", "sigma-delta")
 
 CROWD = 130
-"""Senders of a layer in which u wraps within few steps."""
+"""Number of senders at which u wraps within a few steps."""
 
 BLOCK = 72
-"""Bytes that choose one layer; an input, four layers and the answer have a block each."""
+"""Bytes per part of a network: the input, up to four layers, and the readout."""
 
 LENGTH = 6 * BLOCK
 
 
 class Choices:
-    """Choices read from bytes, a block of them for each part of the network.
+    """Read choices from bytes, one block for each part of the network.
 
-    Blocks let a part change while the others stay, so that hypothesis can reduce a network.
+    A change in one block leaves the other parts unchanged, so Hypothesis can shrink a network.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -61,14 +60,16 @@ class Choices:
         self._block = iter(b"")
 
     def start_block(self) -> Generator:
-        """Turn to the next block; return the generator of its arrays."""
+        """Start the next block and return the random generator of its arrays."""
         block = self._blocks.pop(0)
         self._block = iter(block[4:])
         return np.random.default_rng(list(block[:4]))
 
     def pick(self, *choices: Any) -> Any:
-        """Return one of the choices, the first for a byte of 0; what stands there twice comes twice
-        as often."""
+        """Return one of the choices, the first one for a byte of 0.
+
+        A choice that is listed twice is drawn twice as often.
+        """
         return choices[next(self._block) % len(choices)]
 
 
@@ -81,9 +82,9 @@ class Case:
 
 
 def case(data: bytes) -> Case:
-    """Return the network of one to four layers, and its input, that `LENGTH` bytes choose.
+    """Return a network of one to four layers and its input, chosen by `LENGTH` bytes.
 
-    Most networks end with the first layer that stays silent: nothing would happen after it.
+    Most networks end with the first silent layer, since nothing would happen after it.
     """
     draw = Choices(data)
     rng = draw.start_block()
@@ -111,13 +112,16 @@ def case(data: bytes) -> Case:
 
 
 cases = st.binary(min_size=LENGTH, max_size=LENGTH).map(case)
-"""Networks with their input. The bytes are one choice of hypothesis: of many, it would repeat some
-in others on purpose, and so leave most kinds of networks out of a short run."""
+"""Strategy of networks with their input.
+
+All bytes are a single Hypothesis draw. With many draws, Hypothesis would repeat values on purpose,
+and a short run would miss most kinds of networks.
+"""
 
 
 @dataclass(frozen=True)
 class _Unfinished:
-    """A network that grows: it may have no layer yet."""
+    """A network under construction, which may have no layers."""
 
     input_shape: Shape
     message_bits: int
@@ -125,7 +129,7 @@ class _Unfinished:
 
     @property
     def shape(self) -> Shape:
-        """Of what the next layer receives."""
+        """Input shape of the next layer."""
         return self.layers[-1].shape if self.layers else self.input_shape
 
     def plus(self, layer: Layer) -> _Unfinished:
@@ -143,7 +147,7 @@ class _Unfinished:
 def _first(
     draw: Choices, rng: Generator, samples: int, steps: int
 ) -> tuple[_Unfinished, NDArray[Any]]:
-    """Return a network that has at most an input layer, and its input."""
+    """Return a network without layers, or with only an input layer, and its input."""
     image = tuple(draw.pick(*sizes) for sizes in ((1, 2, 3, 4), (3, 4, 5), (3, 4, 6)))
     vector = (draw.pick(1, 3, 5, 8, 16, 80),)
     shape = draw.pick(image, image, vector)
@@ -168,7 +172,7 @@ def _first(
 def _crowded(
     draw: Choices, rng: Generator, samples: int, steps: int
 ) -> tuple[_Unfinished, NDArray[Any]]:
-    """Return a dense layer that so many spikes reach that u and v leave their 24 bits."""
+    """Return a dense layer that receives so many spikes that u and v exceed 24 bits."""
     senders, neurons = CROWD, draw.pick(2, 6)
     busy = rng.random((samples, senders, steps)) < draw.pick(0.6, 0.9, 1.0)
     layer = DenseLayer(
@@ -191,7 +195,7 @@ def _input_layer(draw: Choices, rng: Generator, shape: Shape, kind: str) -> Inpu
 def _driving(
     draw: Choices, rng: Generator, layer: InputLayer, size: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Return values for the neurons of an input layer: silent, small changes or the whole range."""
+    """Return inputs of an input layer: constant, small changes or the whole range."""
     limit = loihi.BIAS_MAX
     if isinstance(layer.neuron, Delta):
         places = layer.neuron.spike_exp + layer.neuron.state_exp
@@ -227,10 +231,10 @@ def _layer(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> Layer
 
 
 def _is_undefined(network: _Unfinished, layer: Layer, spikes: NDArray[Any]) -> bool:
-    """Tell whether sums of the layer may leave 32 bits in a convolution.
+    """Return whether sums of a convolution may exceed 32 bits.
 
-    Lava computes them as floats and casts them to int32 (`lava.proc.conv.utils.conv`), which has no
-    defined result then; x86 and ARM processors give different ones.
+    Lava computes them as floats and casts them to int32 (`lava.proc.conv.utils.conv`). The result
+    of this cast is then undefined and differs between x86 and ARM processors.
     """
     if not isinstance(layer, ConvLayer):
         return False
@@ -331,13 +335,15 @@ def _neuron(
 
 
 def _run(network: _Unfinished, spikes: NDArray[Any]) -> NDArray[Any]:
-    """Return what the last layer sends, (samples, neurons, time)."""
+    """Return the spikes of the last layer, (samples, neurons, time)."""
     return fast.run(network.finished(), spikes, RunOptions(threads=1)).spikes[-1]
 
 
 def _tuned(network: _Unfinished, spikes: NDArray[Any], rate: float) -> _Unfinished:
-    """Return the network, its last layer with the lowest threshold at which it fires no more often
-    than at `rate`, of all its neurons and steps; layers without a threshold stay as they are."""
+    """Set the last layer's threshold to the lowest one at which it fires at most at `rate`.
+
+    The rate is in spikes per neuron and step. Layers without a threshold are unchanged.
+    """
     *before, layer = network.layers
     neuron: Any = layer.neuron
     if isinstance(neuron, Sigma) or (
@@ -358,7 +364,7 @@ def _tuned(network: _Unfinished, spikes: NDArray[Any], rate: float) -> _Unfinish
         middle = (low + high) // 2
         sent = _run(at(middle), spikes)
         low, high = (middle + 1, high) if np.mean(sent != 0) > rate else (low, middle)
-    # neurons that fire at their threshold, and not above it, meet it exactly one lower
+    # graded neurons fire at their threshold: one lower, a value meets it exactly
     if neuron.graded and low and np.mean(_run(at(low - 1), spikes) != 0) < HIGHEST_RATE:
         low -= 1
     return at(low)

@@ -1,12 +1,11 @@
-"""Search a task's training configuration with Optuna; validation samples alone decide.
+"""Search a task's training configuration with Optuna, by validation accuracy only.
 
     python -m benchmarks.recipes --task digits [--trials 20] [--folds 3]
 
-The first trial is the task's configuration as it is. A trial trains once per fold; folds are of the
-samples that do not test: whole subjects where they are known, stretches of recordings that follow
-each other, or a part of each class. Trials that do worse than the median after a fold stop there.
-The study is in `runs/recipes/TASK.log` and the same command adds trials to it; a table of all is
-written beside it.
+The first trial is the task's current configuration. A trial trains once per fold. Folds split the
+training and validation samples by subject if subjects are known, by stretches of consecutive
+recordings, or by class. Trials that are worse than the median after a fold are pruned. The study is
+stored in `runs/recipes/TASK.log`, with a table as CSV; the same command adds trials to it.
 """
 
 from __future__ import annotations
@@ -35,23 +34,23 @@ Rows = NDArray[np.int64]
 
 FOLDS_OF_DATA: Final = 5
 STRETCHES: Final = ("digits",)
-"""Tasks whose recordings come person by person without a name."""
+"""Tasks whose recordings are ordered by person, but not labeled with a subject."""
 HIDDEN: Final = ("task's own", "64", "128", "256", "512", "128-128", "256-128", "256-256")
 SCALED: Final = {
     "learning_rate": 4.0, "logit_scale": 4.0, "current_decay": 2.0, "voltage_decay": 4.0,
     "tau_grad": 4.0,
 }  # fmt: skip
-"""Numbers searched on a log scale from the task's own divided by a factor to it times that."""
+"""Parameters searched on a log scale, from the task's value / factor to value * factor."""
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """What all trials of a study share.
+    """The parts that all trials of a study share.
 
     Attributes:
-        task: whose configuration is searched.
-        dataset: of the task.
-        folds: rows of the samples that validate, in each fold.
+        task: task whose configuration is searched.
+        dataset: dataset of the task.
+        folds: rows of the validation samples of each fold.
         start: configuration of the first trial.
     """
 
@@ -61,7 +60,7 @@ class Search:
     start: TrainConfig
 
     def data(self, fold: int, encoder: str | None) -> TaskData:
-        """Return the samples as a fold splits them; nothing tests."""
+        """Return the samples split by a fold, without test samples."""
         validation = self.folds[fold]
         train = np.setdiff1d(not_tested(self.dataset), validation)
         parts = Split(train, validation, np.empty(0, np.int64))
@@ -88,7 +87,7 @@ class Search:
         return replace(start, **changes)
 
     def first(self) -> dict[str, Any]:
-        """Return the parameters of the first trial: the configuration as it is."""
+        """Return the parameters of the first trial, which is the current configuration."""
         numbers = {name: getattr(self.start, name) for name in (*SCALED, "dropout")}
         choices = {"delays": "task's own", "epochs": 1, "hidden": HIDDEN[0], "augment": True}
         return {**numbers, **choices, "encoder": "task's own"}
@@ -114,7 +113,7 @@ class Search:
 
 
 def train(data: TaskData, config: TrainConfig) -> dict[str, float]:
-    """Train once and return what it came to on the validation samples."""
+    """Train once and return the figures on the validation samples."""
     began = time.process_time()
     started = training.start(data, config)
     history = list(training.run(started))
@@ -130,13 +129,13 @@ def train(data: TaskData, config: TrainConfig) -> dict[str, float]:
 
 
 def not_tested(dataset: Dataset) -> Rows:
-    """Return the rows of the samples that do not test, in order."""
+    """Return the rows of the training and validation samples, in order."""
     parts = split(dataset)
     return np.sort(np.concatenate([parts.train, parts.validation]))
 
 
 def folds_of(task: Task, dataset: Dataset, count: int = FOLDS_OF_DATA) -> Iterator[Rows]:
-    """Yield the rows that validate in each fold; no fold holds a sample that tests."""
+    """Yield the validation rows of each fold; folds contain no test samples."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
     rows = not_tested(dataset)
@@ -152,10 +151,10 @@ def folds_of(task: Task, dataset: Dataset, count: int = FOLDS_OF_DATA) -> Iterat
 
 
 def study_of(search: Search, path: Path) -> Any:
-    """Return the study in a file, new with the task's configuration to try first.
+    """Load the study in a file, or create one that starts with the task's configuration.
 
     Raises:
-        InputError: when the file holds a study of other data or folds.
+        InputError: if the file contains a study with other data or folds.
     """
     import optuna
     from optuna.storages import JournalStorage
@@ -186,7 +185,7 @@ def study_of(search: Search, path: Path) -> Any:
 
 
 def table_of(search: Search, study: Any) -> Table:
-    """Return the trials, the most accurate first, with what differs from the first one."""
+    """Return the trials, the most accurate first, with their differences from the first trial."""
     start = search.first()
     trials = [trial for trial in study.trials if "accuracy_last" in trial.user_attrs]
     trials.sort(key=lambda trial: trial.value or 0.0, reverse=True)
@@ -217,7 +216,7 @@ def table_of(search: Search, study: Any) -> Table:
 
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
-    """Add trials to the study of a task, and show all."""
+    """Add trials to the study of a task, and print all."""
     args = _options().parse_args(argv)
     cli.use_threads(args.threads)
     task = tasks.get(args.task)
@@ -239,11 +238,11 @@ def _options() -> argparse.ArgumentParser:
     options.prog = "python -m benchmarks.recipes"
     options.add_argument("--task", choices=tasks.names(), required=True, metavar="NAME")
     cli.add_data_option(options)
-    options.add_argument("--network", metavar="NAME", help="preset in place of the task's own")
-    options.add_argument("--trials", type=cli.whole_number(1), default=20, help="to add")
+    options.add_argument("--network", metavar="NAME", help="network preset")
+    options.add_argument("--trials", type=cli.whole_number(1), default=20, help="trials to add")
     options.add_argument(
         "--folds", type=cli.whole_number(1, FOLDS_OF_DATA), default=3,
-        help=f"of {FOLDS_OF_DATA}, to train on per trial",
+        help=f"number of folds per trial, out of {FOLDS_OF_DATA}",
     )  # fmt: skip
     options.add_argument("--out", type=Path, metavar="FILE", help="file of the study")
     cli.add_threads_option(options)

@@ -1,12 +1,13 @@
-"""Our simulator and others on the same networks, side by side in one run.
+"""Compare the speed of `fast` and other simulators on the same networks.
 
     python -m benchmarks.simulators [runs/har/model.net] [--peers all] [--threads 1,2]
         [--markdown docs/benchmarks/speed.md] [--plot docs/benchmarks/speed.png]
 
-For each network one table: microseconds per time step and sample, one sample at a time (another
-each time, so that no branch predictor learns it) and, where a simulator can, all at once; start and
-stop left out. Each simulator runs in a process of its own under a time limit, and its output is
-compared with ours, spike by spike. `benchmarks.programs` has the table of simulators.
+Prints one table per network with the time in microseconds per time step and sample, excluding start
+and stop. Simulators run one sample at a time (a different one each time, so that branch predictors
+cannot learn it) and, if supported, all samples at once. Each simulator runs in its own process with
+a time limit, and its output is compared with that of `fast`, spike by spike. `benchmarks.programs`
+lists the simulators.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.inputs import task_samples
 
 OURS: Final = ("fast", REFERENCE)
-"""What `--peers none` measures: our simulator and the one that all ratios refer to."""
+"""Simulators of `--peers none`: `fast` and the reference of all ratios."""
 IMAGES: Final = "the network has images, and this program builds dense layers"
 WAYS: Final = {"single": "one at a time", "batch": "{} at once"}
 
@@ -45,7 +46,7 @@ Made = tuple[QuantizedNetwork, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one simulator came to on a number of threads: figures, or why there are none."""
+    """Figures of one simulator on a number of threads, or the reason why there are none."""
 
     peer: str
     threads: int
@@ -54,26 +55,26 @@ class Outcome:
 
     @property
     def best_us(self) -> float:
-        """The least median microseconds per step and sample of its ways."""
+        """Shortest median time of its modes, in microseconds per step and sample."""
         assert self.figures is not None
         return min(float(self.figures[way]["median"]) for way in WAYS if self.figures[way])
 
 
 @dataclass(frozen=True)
 class Result:
-    """One workload and what every simulator came to on it.
+    """One workload and the results of all simulators.
 
     Attributes:
-        name: of the workload.
-        neurons: of all layers.
-        firing: share of them that fire in a step, 0..1.
-        synops: stored weights added because a spike arrived, per step and sample.
-        delays: whether the network has any.
-        samples: in the workload; not every simulator runs all.
-        steps: of a sample.
-        rate: at which a random network was to fire, or None for other networks.
-        rates: that this machine reaches in loops that do nothing else.
-        outcomes: one for each simulator and number of threads.
+        name: name of the workload.
+        neurons: number of neurons of all layers.
+        firing: fraction of neurons that fire per step, 0..1.
+        synops: SynOps per step and sample.
+        delays: whether the network has delays.
+        samples: number of samples; not every simulator runs all of them.
+        steps: time steps per sample.
+        rate: target firing rate of a random network; None for other networks.
+        rates: peak rates of this machine.
+        outcomes: one per simulator and number of threads.
     """
 
     name: str
@@ -93,13 +94,16 @@ class Result:
         return sorted({each.threads for each in self.outcomes})
 
     def of(self, peer: str) -> dict[int, Outcome]:
-        """Return the outcomes of a simulator that have figures, by number of threads."""
+        """Return the outcomes of a simulator with figures, by number of threads."""
         found = (each for each in self.outcomes if each.peer == peer and each.figures)
         return {each.threads: each for each in found}
 
     def floor_us(self, synops: float | None = None) -> float:
-        """Return the least microseconds per step and sample on one thread of this machine, for the
-        SynOps of the network or, where a simulator ran another, for its."""
+        """Return the lower bound of the time on one thread, in microseconds per step and sample.
+
+        Args:
+            synops: SynOps per step and sample; by default those of the network.
+        """
         work = self.synops if synops is None else synops
         return self.rates.floor_ns(self.neurons, work) / 1e3
 
@@ -108,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print one table per workload."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
-    # Ends what runs as Ctrl-C does, instead of leaving it behind.
+    # Stop child processes on SIGTERM, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     peers = programs.chosen(SIMULATORS, args.peers, OURS)
     results: list[Result] = []
@@ -138,8 +142,11 @@ def measure(
     args: argparse.Namespace,
     too_slow: dict[str, float],
 ) -> Result:
-    """Run peers on a network, those without delays on the network without, random networks on one
-    thread. A peer that ran out of time, on the work that `too_slow` notes, is spared more."""
+    """Run peers on a network; those without support for delays run it without delays.
+
+    Random networks run on one thread. `too_slow` holds the smallest work on which a peer ran out of
+    time; the peer skips networks with as much or more work.
+    """
     network, spikes = made
     job = workload_of(name, network, spikes)
     threads = [1] if rate is not None else [int(n) for n in args.threads.split(",")]
@@ -172,7 +179,7 @@ def _runs(
     args: argparse.Namespace,
     too_slow: dict[str, float],
 ) -> Iterator[Outcome]:
-    """Yield what a peer comes to on each number of threads, until it fails on one."""
+    """Yield the outcomes of a peer for each number of threads, until one fails."""
     work = job.neurons + job.synops
     if job.netx.size and not SIMULATORS[peer].images:
         yield Outcome(peer, threads[0], None, IMAGES)
@@ -194,8 +201,10 @@ def _runs(
 def _cases(
     network: Path | None, wanted: Sequence[str], *, random: bool
 ) -> Iterator[tuple[str, Callable[[], Made], float | None]]:
-    """Yield names and makers of workloads, and the rate of random ones; all random networks if
-    asked for and none of them is named."""
+    """Yield name, factory and, for random networks, firing rate of each workload.
+
+    With `random`, all random networks are included unless single ones are named.
+    """
     known: dict[str, Callable[[], Made]] = {
         "W1": workloads.w1,
         "W1b": lambda: workloads.w1(delays=False),
@@ -216,7 +225,7 @@ def _cases(
 
 
 def table_of(result: Result) -> Table:
-    """Return the table of one workload; a row for each way in which a simulator ran."""
+    """Return the table of one workload, with a row per simulator and mode."""
     threads = [f"{count} thread{'s' * (count > 1)}" for count in result.threads]
     headings = ["simulator", *(f"µs, {each}" for each in threads), "samples/s", "ns/SynOp"]
     headings += ["of limit", *(f"x Lava, {each}" for each in threads), "peak MB", "exact?"]
@@ -238,8 +247,10 @@ def table_of(result: Result) -> Table:
 
 
 def _row(result: Result, name: str, way: str) -> list[str]:
-    """Return the cells of one way in which a simulator ran; the fewest threads that have figures
-    give what stands beside the times."""
+    """Return the cells of one simulator and mode.
+
+    Columns other than times come from the smallest number of threads with figures.
+    """
     found = {count: each.figures or {} for count, each in result.of(name).items()}
     first = found[min(found)]
     times = [
@@ -264,14 +275,14 @@ def _row(result: Result, name: str, way: str) -> list[str]:
 
 
 def exactness(figures: Mapping[str, Any]) -> str:
-    """Return whether every spike was the expected one, else how many differ for each of those."""
+    """Return in words whether all spikes are as expected, or the share that differs."""
     if not figures["different"]:
         return f"yes, {figures['spikes']:,} spikes"
     return f"no, {share(figures['different'], max(figures['spikes'], 1))}"
 
 
 def random_table(results: Sequence[Result]) -> Table:
-    """Return one table of all random networks, each simulator's best way on one thread."""
+    """Return the table of all random networks, with each simulator's best mode on one thread."""
     ran = {each.peer for result in results for each in result.outcomes}
     peers = [name for name in SIMULATORS if name in ran]
     headings = ["neurons", "fire", "SynOps", "limit", *(SIMULATORS[name].title for name in peers)]
@@ -286,7 +297,7 @@ def random_table(results: Sequence[Result]) -> Table:
 
 
 def write(results: Sequence[Result], path: Path, plot: Path | None, argv: Sequence[str]) -> None:
-    """Write the page; `plot` is the picture of `draw`, if any."""
+    """Write the page; `plot` is the figure of `draw`, if any."""
     drawn = [result for result in results if result.rate is not None]
     found = {
         program.title: each.figures
@@ -303,7 +314,7 @@ def write(results: Sequence[Result], path: Path, plot: Path | None, argv: Sequen
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
-    """Draw time against work over the random networks, a panel per firing rate, into a PNG."""
+    """Draw time against work of the random networks into a PNG file, one panel per firing rate."""
     from matplotlib.figure import Figure
 
     rates = sorted({result.rate for result in results if result.rate is not None})
@@ -338,23 +349,23 @@ def _draw_panel(axes: Any, results: Sequence[Result]) -> None:
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("network", nargs="?", type=Path, help="a model.net of `deploy`, if any")
+    options.add_argument("network", nargs="?", type=Path, help="a model.net (optional)")
     options.add_argument(
         "--peers", default="all",
-        help=f"names with commas between, 'all' or 'none'; there are {', '.join(SIMULATORS)}",
+        help=f"comma-separated names, 'all' or 'none'; names: {', '.join(SIMULATORS)}",
     )  # fmt: skip
-    options.add_argument("--threads", default="1,2", help="numbers with commas between")
+    options.add_argument("--threads", default="1,2", help="comma-separated numbers")
     options.add_argument(
         "--workloads", default="W1,W1b,N-TIDIGITS,PilotNet,model",
-        help="names with commas between, 'random' for the random networks or 'random-10-0.01' "
+        help="comma-separated names; 'random' for all random networks, or 'random-10-0.01' "
         "for one of them",
     )  # fmt: skip
-    options.add_argument("--seconds", type=float, default=2.0, help="to measure each for, about")
-    options.add_argument("--limit", type=float, default=120.0, help="seconds for each at most")
+    options.add_argument("--seconds", type=float, default=2.0, help="duration of each measurement")
+    options.add_argument("--limit", type=float, default=120.0, help="time limit in seconds")
     options.add_argument("--json", type=Path, help="write all figures to this file")
     options.add_argument("--markdown", type=Path, help="write all tables to this file")
     options.add_argument(
-        "--plot", type=Path, help="draw the random networks, all of them unless some are named"
+        "--plot", type=Path, help="PNG file of the random networks, by default of all"
     )
     return options
 

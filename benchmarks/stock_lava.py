@@ -1,12 +1,12 @@
 """Time Lava's stock simulator on a netx file, without its start and stop.
 
-Lava is as installed, but for one thing: its convolution keeps sizes in int8, which numpy 2 refuses
-for images wider than 127; here they are int32.
+Lava is unmodified except for one fix: its convolution stores sizes as int8, which NumPy 2 rejects
+for images wider than 127. Here they are int32.
 
     python -m benchmarks.stock_lava NETWORK.net SPIKES.npy STEPS
 
 Prints one JSON object: seconds for STEPS time steps after a warm-up, and the output spikes of the
-first sample, so that the caller can check that both simulators did the same.
+first sample, so that the caller can compare both simulators.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def run(
     """Run a stream in pieces.
 
     Args:
-        path: of a netx file.
-        stream: spikes (channels, steps), 0 or 1; for input neurons, which netx leaves to the
-            user, an image that stays the same.
-        lengths: steps of each piece; the first one pays for the start.
+        path: path of a netx file.
+        stream: spikes (channels, steps), 0 or 1; for a network with input neurons, an image that is
+            constant in time.
+        lengths: steps of each piece; the first one includes the start.
 
     Returns:
-        The seconds that each piece took, and the output spikes (neurons, steps) of all.
+        The duration of each piece in seconds, and the output spikes (neurons, steps) of all.
     """
     widen_sizes_of_convolutions()
     network = hdf5.Network(net_config=path)
@@ -70,7 +70,7 @@ def run(
 
 
 def widen_sizes_of_convolutions() -> None:
-    """Let Lava's convolution hold sizes over 127."""
+    """Let Lava's convolution store sizes above 127."""
     for name in ("kernel_size", "stride", "padding", "dilation", "groups"):
         setattr(PyConvModelFixed, name, LavaPyType(np.ndarray, np.int32, precision=8))
 

@@ -1,12 +1,12 @@
-"""Training of one network by stock lava-dl, by ours and by other libraries, side by side.
+"""Compare the training speed of neurodeploy, stock lava-dl and other libraries.
 
     python -m benchmarks.training [--peers all] [--threads 1 2] [--har]
         [--markdown docs/benchmarks/training-speed.md] [--json FILE]
 
-The same network, data and batch for all, with axonal delays (lava-dl and ours alone) and without.
-Ours must equal stock lava-dl in spikes and gradients before anything is timed. `--har` adds an
-epoch of the task `har`. Libraries take turns, so that whatever else the machine does affects all;
-`benchmarks.programs` has the table of them.
+All libraries train the same network on the same batches: with axonal delays (only lava-dl and
+neurodeploy) and without. Before timing, spikes and gradients of neurodeploy must equal those of
+stock lava-dl. `--har` adds an epoch of the task `har`. Libraries take turns, so that other load on
+the machine affects all of them. `benchmarks.programs` lists the libraries.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ INPUT_RATE: Final = 0.1
 BATCHES: Final = 8
 LONGEST_DELAY: Final = 30
 WEIGHT_STEP: Final = 2 / loihi.SLAYER_SCALE
-"""SLAYER's weights are multiples of it, so that rounding them changes nothing."""
+"""Weights are multiples of it, so that SLAYER's rounding does not change them."""
 DRIVE: Final = 0.55
-"""Spread of the weights, times the root of the number of senders: some 5% fire in a step."""
+"""Standard deviation of weights * sqrt(number of senders); about 5% of neurons fire per step."""
 GRADIENT_TOLERANCE: Final = 1e-4
 HAR_ROUNDS: Final = 3
 
 
 @dataclass
 class Run:
-    """What one library came to on one number of threads.
+    """The results of one library on one number of threads.
 
     Attributes:
-        name, title: of the library.
-        threads: asked for.
-        ms: milliseconds of every step, of all turns.
-        figures: of the last turn, see `benchmarks.peers.measuring`, or None.
-        reason: one line that says why figures are missing, else "".
+        name, title: key and title of the library.
+        threads: number of threads.
+        ms: duration of every step of all turns, in milliseconds.
+        figures: figures of the last turn, see `benchmarks.peers.measuring`, or None.
+        reason: reason why figures are missing, in one line, else "".
     """
 
     name: str
@@ -68,19 +68,19 @@ class Run:
 
     @property
     def median_ms(self) -> float | None:
-        """The median step, or None without any."""
+        """Median duration of a step, or None without steps."""
         return median(self.ms) if self.ms and not self.reason else None
 
 
 @dataclass(frozen=True)
 class Result:
-    """A workload and what trained on it.
+    """A workload and its results.
 
     Attributes:
-        name: short.
-        about: what it is, in one line.
-        samples: in a step.
-        runs: of each library and number of threads.
+        name: short name.
+        about: description in one line.
+        samples: samples per step.
+        runs: one per library and number of threads.
         unit: "ms" per step or "s" per epoch.
     """
 
@@ -98,10 +98,10 @@ class Result:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and print one table per workload."""
+    """Measure and print one table per workload."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
-    # Ends what runs as Ctrl-C does, instead of leaving it behind.
+    # Stop child processes on SIGTERM, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = programs.chosen(TRAINERS, args.peers, (STOCK, OURS))
     results: list[Result] = []
@@ -123,8 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _network(names: Sequence[str], args: argparse.Namespace, *, delays: bool) -> Result:
-    """Measure the network of the options; those without delays train the one without."""
-    torch.set_num_threads(1)  # with two, lava-dl's loops over time are several times slower
+    """Measure the network of the options, with or without delays."""
+    torch.set_num_threads(1)  # lava-dl's loops over time are several times slower with two
     job = make(tuple(args.sizes), args.batch, args.steps, delays=delays)
     agreement = check(job)
     rates = ", ".join(f"{rate:.1%}" for rate in firing(job))
@@ -165,15 +165,15 @@ def measure(
     limit_s: float,
     rounds: int,
 ) -> list[Run]:
-    """Let libraries take turns.
+    """Measure libraries in turns.
 
     Args:
-        table: of them.
-        path: of the workload.
-        threads: numbers of them, each of which every library gets.
-        seconds: to train each for, about, over all rounds.
-        limit_s: seconds that a turn may take, with its start.
-        rounds: turns of each.
+        table: the libraries.
+        path: path of the workload.
+        threads: numbers of threads; every library runs with each.
+        seconds: approximate training time of each library over all rounds.
+        limit_s: time limit of one turn in seconds, including its start.
+        rounds: number of turns per library.
     """
     runs = [Run(name, each.title, count) for name, each in table.items() for count in threads]
     for _ in tqdm(range(rounds), desc="rounds", disable=None):
@@ -194,7 +194,7 @@ def measure(
 def make(
     sizes: tuple[int, ...], batch: int, steps: int, *, delays: bool, seed: int = 1
 ) -> TrainingWorkload:
-    """Return a workload; weights, input and labels are the same with delays and without."""
+    """Return a workload; weights, input and labels are the same with and without delays."""
     rng = np.random.default_rng(seed)
     spikes = rng.random((BATCHES, batch, sizes[0], steps)) < INPUT_RATE
     labels = rng.integers(0, sizes[-1], (BATCHES, batch))
@@ -219,8 +219,8 @@ def make(
 def run_in_floats(job: TrainingWorkload) -> NDArray[np.uint8]:
     """Return the last layer's spikes on the first batch, with states in double precision.
 
-    u keeps its share and takes in the weighted input, v keeps its own and takes in u; where v
-    exceeds the threshold the neuron fires and v is 0. A layer takes no step.
+    u = decay(u) + weighted input; v = decay(v) + u. If v exceeds the threshold, the neuron fires
+    and v is reset to 0. Spikes reach the next layer in the same step.
     """
     arriving = job.spikes[0].astype(np.float64)
     for weight in job.weights:
@@ -237,10 +237,10 @@ def run_in_floats(job: TrainingWorkload) -> NDArray[np.uint8]:
 
 
 def check(job: TrainingWorkload) -> lava_dl.Agreement:
-    """Return how far ours and stock lava-dl agree before training.
+    """Compare spikes and gradients of neurodeploy with those of stock lava-dl before training.
 
     Raises:
-        SystemExit: when a spike or a gradient differs, or nothing fires.
+        SystemExit: if a spike or a gradient differs, or if no neuron fires.
     """
     found = lava_dl.compare(job)
     if found.different or not found.spikes:
@@ -253,14 +253,14 @@ def check(job: TrainingWorkload) -> lava_dl.Agreement:
 
 
 def firing(job: TrainingWorkload) -> list[float]:
-    """Return the share of each layer's neurons that fires in a step before training."""
+    """Return the fraction of each layer's neurons that fire per step before training."""
     trainer = lava_dl.trainer_of(job, "compiled")
     with torch.no_grad():
         return [float(each.mean()) for each in trainer.network.layer_spikes(trainer.batches[0])]
 
 
 def table_of(result: Result) -> Table:
-    """Return the table of one workload, a row per library."""
+    """Return the table of one workload, with a row per library."""
     threads = list(dict.fromkeys(run.threads for run in result.runs))
     words = [f"{count} thread{'s' * (count > 1)}" for count in threads]
     headings = ["library", *(f"{result.unit}, {each}" for each in words), "samples/s"]
@@ -292,18 +292,18 @@ def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument(
         "--peers", default="all",
-        help=f"names with commas between, 'all' or 'none'; there are {', '.join(TRAINERS)}",
+        help=f"comma-separated names, 'all' or 'none'; names: {', '.join(TRAINERS)}",
     )  # fmt: skip
-    options.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of them")
-    options.add_argument("--har", action="store_true", help="measure epochs of the task har too")
+    options.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="thread counts")
+    options.add_argument("--har", action="store_true", help="also measure epochs of the task har")
     options.add_argument("--sizes", type=int, nargs="+", default=[12, 128, 128, 6])
     options.add_argument("--batch", type=int, default=64, help="samples per step")
     options.add_argument("--steps", type=int, default=128, help="time steps per sample")
     options.add_argument(
-        "--seconds", type=float, default=20.0, help="to train each for, about, in all rounds"
+        "--seconds", type=float, default=20.0, help="training time of each in all rounds"
     )
-    options.add_argument("--rounds", type=int, default=5, help="turns of each")
-    options.add_argument("--limit", type=float, default=600.0, help="seconds that a turn may take")
+    options.add_argument("--rounds", type=int, default=5, help="turns per library")
+    options.add_argument("--limit", type=float, default=600.0, help="time limit of a turn, seconds")
     options.add_argument("--json", type=Path, help="write all figures to this file")
     options.add_argument("--markdown", type=Path, help="write all tables to this file")
     return options

@@ -1,4 +1,4 @@
-"""Seeded networks and inputs to measure simulators on, and two real ones that lava-dl ships."""
+"""Seeded networks and inputs for simulator benchmarks, and two networks shipped with lava-dl."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ PILOTNET_SHIFT = 12
 
 
 def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
-    """Return a 12-128-128-6 network with axonal delays, and input for it.
+    """Return a 12-128-128-6 network with axonal delays, and its input.
 
-    Each layer's threshold is chosen so that 5% of its neurons fire in a step. Even weights over
-    the whole range, delays uniform over 0..30 steps on what the hidden neurons send.
+    Each layer's threshold is chosen so that 5% of its neurons fire per step. Weights are even and
+    cover the whole range; delays of hidden neurons are uniform over 0..30 steps.
 
     Args:
-        seed: of weights, delays and input.
-        delays: leave them out with False, as W1b does; weights and input are the same.
+        seed: seed of weights, delays and input.
+        delays: False for a network without delays (W1b), with the same weights and input.
 
     Returns:
-        The network, and spikes uint8 (256, 12, 128).
+        The network and its spikes, uint8 (256, 12, 128).
     """
     rng = np.random.default_rng(seed)
     spikes = (rng.random((SAMPLES, SIZES[0], STEPS)) < INPUT_RATE).astype(np.uint8)
@@ -62,20 +62,20 @@ def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray
 def random_network(
     neurons: int, rate: float, seed: int = 1
 ) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
-    """Return a network of so many neurons without delays, of which about a share fires per step.
+    """Return a network without delays that fires at about `rate`, and its input.
 
-    64 inputs, then a wide and a narrow layer (256 neurons, or half of all), and this twice where
-    the wide one would have over 50,000. Weights are even and shrink with the root of the spikes
-    that arrive in a step, so that no state overflows.
+    It has 64 inputs, a wide layer and a narrow layer (256 neurons, or half of all). Both layers are
+    repeated if the wide one would exceed 50,000 neurons. Weights are even and scale with the
+    inverse square root of the spikes that arrive per step, so that no state overflows.
 
     Args:
-        neurons: of all layers, at least 2.
-        rate: share of inputs and of each layer's neurons that fire in a step, 0..1; what the
-            lowest threshold yields may be less.
-        seed: of weights and input.
+        neurons: number of neurons of all layers, at least 2.
+        rate: fraction of inputs and of each layer's neurons that fire per step, 0..1; may be lower
+            even with the lowest threshold.
+        seed: seed of weights and input.
 
     Returns:
-        The network, and spikes uint8 (samples, 64, 128), 4 to 256 samples.
+        The network and its spikes, uint8 (samples, 64, 128), 4 to 256 samples.
     """
     rng = np.random.default_rng(seed)
     samples = min(SAMPLES, max(4, 320_000 // neurons))
@@ -106,11 +106,11 @@ def ntidigits(samples: int = 8) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
     """Return lava-dl's network for spoken digits, 64-256-256-242, with dendritic delays.
 
     Returns:
-        The network, and spikes uint8 (samples, 64, 3000): the utterance that lava-dl ships, then
-        the same one turned in time, 131 steps more each.
+        The network and its spikes, uint8 (samples, 64, 3000): the utterance shipped with lava-dl,
+        rotated in time by 131 more steps per sample.
 
     Raises:
-        FileNotFoundError: where lava-dl was installed without its tests.
+        FileNotFoundError: if lava-dl was installed without its tests.
     """
     folder = _shipped("ntidigits")
     network = netx.read(folder / "ntidigits.net")
@@ -122,24 +122,23 @@ def ntidigits(samples: int = 8) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
 def pilotnet(
     samples: int = 16, *, whole: bool = False
 ) -> tuple[QuantizedNetwork, NDArray[np.int16]]:
-    """Return lava-dl's network that steers a car: five convolutions, then dense layers.
+    """Return lava-dl's PilotNet, which steers a car: five convolutions, then dense layers.
 
     Args:
-        samples: images.
-        whole: with its last neuron, which never fires: its voltage is the answer. Without it by
-            default, since spikes are compared.
+        samples: number of images.
+        whole: whether to include the last neuron, which never fires and outputs its voltage. False
+            by default, since spikes are compared.
 
     Returns:
-        The network, and what drives its input neurons, int16 (samples, 39600, 16), constant over a
-        sample: the image that lava-dl ships, then the same one turned sideways, 12 pixels more
-        each.
+        The network and the input of its input neurons, int16 (samples, 39600, 16), constant over a
+        sample: the image shipped with lava-dl, rotated sideways by 12 more pixels per sample.
 
     Raises:
-        FileNotFoundError: where lava-dl was installed without its tests.
+        FileNotFoundError: if lava-dl was installed without its tests.
     """
     folder = _shipped("pilotnet_lif")
     first, *rest = netx.read(folder / "network.net").layers
-    # The image is already what the input neurons take.
+    # The image is already scaled for the input neurons.
     network = QuantizedNetwork((replace(first, scale=1, offset=0), *(rest if whole else rest[:-1])))
     image = from_lava(np.load(folder / "image.npy"), network.input_shape)
     image = image.reshape(network.input_shape).astype(np.int16)
@@ -148,7 +147,7 @@ def pilotnet(
 
 
 def _shipped(name: str) -> Path:
-    """Return a folder that lava-dl's wheel ships beside its tests."""
+    """Return a folder of the tests in lava-dl's wheel."""
     return Path(sysconfig.get_paths()["purelib"]) / "tests/lava/lib/dl/netx/gts" / name
 
 
@@ -158,7 +157,7 @@ def _with_rate(
     arriving: NDArray[np.uint8],
     target: float = TARGET_RATE,
 ) -> DenseLayer:
-    """Return the layer with the lowest threshold at which no more than `target` fire in a step."""
+    """Return the layer with the lowest threshold at which at most `target` fire per step."""
     low, high = 1, THRESHOLD_MAX
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,10 +1,9 @@
-"""The partition of a layer into blocks, one per neurocore, and their use of a neurocore's budgets.
+"""Partition a layer into blocks, one per neurocore, and compute their use of budgets.
 
-A vector of neurons is partitioned into runs of equal length. A layer of images is partitioned the
-way Intel's compiler does it for PilotNet: into blocks of 2^k columns with all rows and channels; if
-a single column does not fit, its rows are partitioned in the same way, then its channels. Blocks at
-the end of an axis may be smaller. A neurocore holds neurons of one layer and all their input
-synapses.
+A vector of neurons is partitioned into runs of equal length. A layer of images is partitioned as by
+Intel's compiler for PilotNet: into blocks of 2^k columns with all rows and channels. If a single
+column does not fit, its rows are partitioned in the same way, then its channels. Blocks at the end
+of an axis may be smaller. A neurocore holds neurons of one layer and all their input synapses.
 
 Source: the table "Per core distribution" that the compiler prints in lava-dl 0.6.0,
 tutorials/lava/lib/dl/netx/pilotnet_snn/benchmark.ipynb: blocks of 16, 4, 4, 8, 8 and 16 columns.
@@ -80,11 +79,11 @@ class Blocks:
         return numbers.astype(np.int64)
 
     def smaller(self, excess: float) -> Blocks:
-        """Return the next finer partition: of images by columns, rows, then channels.
+        """Return the next finer partition; images are split by columns, then rows, then channels.
 
         Args:
-            excess: use of the exceeded budget divided by its limit; the number of parts of a vector
-                grows by this factor, as in Intel's compiler.
+            excess: use of the exceeded budget divided by its limit. The number of blocks of a
+                vector grows by this factor, as in Intel's compiler.
         """
         if len(self.shape) == 1:
             parts = min(self.count * max(2, math.ceil(excess)), self.shape[0])
@@ -171,9 +170,9 @@ class Readers:
     """The receivers of a layer's spikes, apart from the layer itself.
 
     Attributes:
-        neurocores: largest number of neurocores that one spike is sent to; for a convolution, that
-            the spikes of all channels of a pixel are sent to.
-        convolve: whether they are a convolution, for which a spike carries its channel.
+        neurocores: largest number of neurocores that receive one spike; for a convolution, that
+            receive spikes of any channel of one pixel.
+        convolve: whether the receiver is a convolution; a spike then carries its channel.
     """
 
     neurocores: int
@@ -181,9 +180,9 @@ class Readers:
 
 
 def readers_of(layer: Layer, blocks: Blocks) -> Readers:
-    """Return `layer` as the receiver of the spikes of the previous layer.
+    """Return the receivers of the previous layer's spikes, which are the blocks of `layer`.
 
-    The spikes of one channel may not reach the blocks of every group; those of all channels do.
+    Spikes of one channel reach the blocks of its group; all channels of a pixel reach every group.
     """
     if not isinstance(layer, ConvLayer):
         return Readers(blocks.count, convolve=False)
@@ -192,10 +191,10 @@ def readers_of(layer: Layer, blocks: Blocks) -> Readers:
 
 
 def input_axons(layer: Layer, blocks: Blocks) -> int:
-    """Return the maximum of input axons of a neurocore of `layer`: one per sender.
+    """Return the largest number of input axons of a neurocore of `layer`.
 
-    A spike of an image carries its channel, so a convolution needs one per pixel of the input of a
-    block.
+    A convolution needs one per input pixel of a block, since a spike carries its channel; other
+    layers need one per sender.
     """
     if isinstance(layer, InputLayer):
         return 0
@@ -216,11 +215,11 @@ def receivers(layer: Layer, blocks: Blocks) -> int:
 
 
 def output_axons(layer: Layer, blocks: Blocks, readers: Readers, chip: Chip) -> int:
-    """Return the maximum of output axons of a neurocore of `layer`.
+    """Return the largest number of output axons of a neurocore of `layer`.
 
-    One per neuron and receiving neurocore, including those of a recurrent layer itself. A spike to
-    a convolution carries its channel: all channels of a pixel share one axon, which takes more
-    entries.
+    A neurocore needs one axon per neuron and receiving neurocore, including those of a recurrent
+    layer itself. A spike to a convolution carries its channel: all channels of a pixel share one
+    axon, which takes more entries.
 
     Source: nengo-loihi, `split_blocks.split_axon` and `block.Axon.axon_slots`.
     """
@@ -239,8 +238,9 @@ class WeightFormat:
     """The format of the stored weights of one layer.
 
     Attributes:
-        signs: "mixed" has a sign bit; in the others all weights have one sign.
-        bits: bits of a mantissa, sign included; above the chip's limit if no format is wide enough.
+        signs: "mixed" has a sign bit; with the others, all weights have the same sign.
+        bits: bits of a mantissa, including the sign; above the chip's limit if no format is wide
+            enough.
         exponent: power of two that mantissas are multiplied by.
     """
 
@@ -317,7 +317,7 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
 
 
 def synapse_format(layer: Layer, chip: Chip) -> SynapseFormat:
-    """Return the bits of a synapse; delays of any kind are stored per synapse, as in Lava."""
+    """Return the bits of one synapse; as in Lava, all kinds of delay are stored per synapse."""
     return SynapseFormat(weight_format(layer, chip).bits, max_delay(layer).bit_length())
 
 
@@ -326,9 +326,9 @@ def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Ch
 
     Every sender has one list of synapses in the neurocore, split at the chip's maximum length. A
     list of n synapses takes n * (weight bits + delay bits) and a header, rounded up to whole words.
-    Dense lists store no index, and networks that do not learn no tag. Zero weights are stored. The
-    neurons of a recurrent layer are senders, too. A convolution shares its kernel: one list per
-    kernel weight of an input channel, to the block's output channels of its group.
+    Dense lists store no index, and networks without on-chip learning store no tag. Zero weights are
+    stored. The neurons of a recurrent layer are senders, too. A convolution shares its kernel: it
+    has one list per kernel weight of an input channel, to the block's output channels of its group.
 
     Args:
         layer: the layer.
@@ -390,7 +390,7 @@ def decay_settings(layer: Layer, blocks: Blocks) -> int:
 
 @dataclass(frozen=True)
 class Cut:
-    """A partitioned layer, as far as budgets depend on it.
+    """A partitioned layer and everything else that determines its use of budgets.
 
     Attributes:
         layer: the layer.
@@ -438,7 +438,7 @@ BUDGETS: Final[dict[str, tuple[str, str, Use]]] = {
 def budgets_of(cut: Cut) -> tuple[BudgetUse, ...]:
     """Return the use of each budget by the largest block.
 
-    Budgets without a limit of the chip, and unused ones, are omitted.
+    Budgets that the chip does not limit, and unused ones, are omitted.
     """
     uses = (
         BudgetUse(name, use(cut), cut.chip.limit(row), unit)

@@ -1,9 +1,9 @@
-"""The energy of an artificial network of the same size on conventional hardware.
+"""Estimate the energy of an artificial network of the same size on conventional hardware.
 
-It has the same connections, each a multiply-accumulate in every pass; `conventional.json` has the
-energy of one, each row with its source. An artificial network makes one pass over an input that
-stands still, and one per time step over a signal that it follows step by step, as the spiking
-network does. A report shows both, and `WHEN` says which one fits.
+The artificial network has the same connections and performs one multiply-accumulate per connection
+in each forward pass. `conventional.json` lists the energy per operation, with sources. A static
+input takes one pass; a signal in time takes one pass per time step, as in the spiking network.
+Reports show both, and `WHEN` explains when each applies.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ WHEN: Final = {
         "spiking network does"
     ),
 }
-"""Which of the two figures of a processor fits when."""
+"""When each of the two figures of a processor applies."""
 
 _JOULES: Final = {"nJ": 1e-9, "pJ": 1e-12}
 
 
 class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one operation takes on a kind of hardware, a row of `conventional.json`.
+    """The energy of one operation on one kind of hardware, a row of `conventional.json`.
 
     Attributes:
         name: a short key.
@@ -44,9 +44,9 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         operation: "multiply-accumulate" or "accumulate".
         value: energy of one operation in `unit`.
         unit: "nJ" or "pJ".
-        source: where it comes from.
-        grade: how well it is founded, see `hw_sim.chips.GRADES`.
-        caveat: what it leaves out.
+        source: publication that reports it.
+        grade: quality of the evidence, see `hw_sim.chips.GRADES`.
+        caveat: limits of the figure.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Processor:
     """An artificial network of the same size on one processor.
 
     Attributes:
-        operation: Energy of a multiply-accumulate there.
+        operation: Energy of a multiply-accumulate on it.
         one_pass_j: Energy of one forward pass, in joules.
         every_step_j: Energy of one forward pass per time step of a sample, in joules.
     """
@@ -124,7 +124,7 @@ class Conventional:
 def conventional(
     network: QuantizedNetwork, steps: int, synops: float | None = None
 ) -> Conventional:
-    """Return what an artificial network of the same size takes on conventional hardware.
+    """Estimate the energy of an artificial network of the same size on conventional hardware.
 
     Args:
         network: the spiking network.
@@ -145,11 +145,11 @@ def conventional(
 
 
 def multiply_accumulates(network: QuantizedNetwork) -> int:
-    """Return how many connections the network has, zero weights too: the multiply-accumulates of
-    one pass, and the weights that one step adds if every neuron fires.
+    """Return the number of connections of the network, including those with zero weight.
 
-    A kernel's weight counts as often as it is used, zeros around an image do not; an input layer
-    has no connections.
+    This is the number of multiply-accumulates per forward pass, and of SynOps per step if every
+    neuron fires. A kernel weight counts once per use; padding does not count. An input layer has no
+    connections.
     """
     own = sum(each.recurrent.size for each in network.layers if isinstance(each, RecurrentLayer))
     return int(own + sum(int(fan_out(layer).sum()) for layer in network.layers))
@@ -157,7 +157,7 @@ def multiply_accumulates(network: QuantizedNetwork) -> int:
 
 @lru_cache(maxsize=1)
 def operations() -> tuple[tuple[Operation, ...], Operation]:
-    """Return the rows of `conventional.json`: the processors', and one for additions."""
+    """Return the rows of `conventional.json`: those of processors, and the one of additions."""
     file = resources.files("neurodeploy.hw_sim") / "conventional.json"
     content = schema.decode(file.read_bytes(), _Content, file.name)
     return content.processors, content.spiking

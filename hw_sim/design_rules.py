@@ -1,4 +1,4 @@
-"""Design rules of chips: whether a chip can hold a network, and changes that need fewer neurocores.
+"""Check whether a network fits on a chip, and suggest changes that reduce its neurocores.
 
 Rules for a single layer (ranges, shapes) are in `models.layers`.
 """
@@ -38,7 +38,8 @@ WAYS_OUT: Final = {
 def weights_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
     """Find layers whose weights need more bits than a mantissa has.
 
-    Odd weights of mixed signs are such: eight bits hold -128..127, and beyond that even values.
+    Example: weights of mixed signs that include an odd one outside -128..127. An 8-bit mantissa
+    holds -128..127; larger weights must be even.
     """
     limit, name = placement.chip.limit("weight_bits_max"), placement.chip.name
     return [
@@ -51,7 +52,7 @@ def weights_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
 
 
 def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find layers with a delay that is longer than the chip's longest."""
+    """Find layers with a delay above the chip's maximum."""
     limit, name = placement.chip.limit("delay_max"), placement.chip.name
     return [
         f"layer {index} has a delay of {max_delay(layer)} steps; {name} delays a spike by at "
@@ -62,9 +63,9 @@ def delays_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
 
 
 def graded_spikes_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find an input and layers, named together, whose graded spikes have more bits than the chip's.
+    """Find graded spikes, of the input or of layers, that have more bits than the chip carries.
 
-    Graded spikes of all layers have the same bits.
+    Graded spikes of all layers have the same width, so one sentence names all these layers.
     """
     limit, name = placement.chip.limit("graded_spike_bits_max"), placement.chip.name
     graded = {i: layer.neuron for i, layer in enumerate(network.layers) if layer.neuron.graded}
@@ -102,7 +103,7 @@ def listed(things: Iterable[str]) -> str:
 
 
 def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find layers of which a single neuron exceeds a neurocore, for example by its fan-in."""
+    """Find layers whose single neuron exceeds a neurocore, for example by its fan-in."""
     return [
         f"layer {index} needs {budget.used:,} {_what(budget)} for one neuron; a neurocore of "
         f"{placement.chip.name} has {budget.limit:,}; {WAYS_OUT[budget.name]}"
@@ -113,13 +114,13 @@ def neurons_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
 
 
 def _what(budget: BudgetUse) -> str:
-    """Return what is counted of a budget, such as bits of synaptic memory, or input axons."""
+    """Return a budget with its unit, such as "bits of synaptic memory" or "input axons"."""
     named = budget.name.endswith(budget.unit)
     return budget.name if named else f"{budget.unit} of {budget.name}"
 
 
 def chips_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
-    """Find whether the layers together need more chips than the largest system has."""
+    """Check whether the network needs more chips than the largest system has."""
     limit, need = placement.chip.limit("chips_max"), placement.chips
     if need <= limit:
         return []
@@ -139,7 +140,7 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:
-    """Return every reason why the chip cannot hold `network`, one sentence each; none if it can.
+    """Return every reason why `network` does not fit on the chip, one sentence each.
 
     Args:
         network: the network.
@@ -150,12 +151,12 @@ def check(network: QuantizedNetwork, placement: Placement) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Placed:
-    """A layer that takes too many neurocores, and how it would be placed with changes.
+    """A placed layer, to compute the neurocores of changed versions of it.
 
     Attributes:
         layer: the layer.
-        placed: its neurocores.
-        chip: on which chip.
+        placed: its placement.
+        chip: the chip.
     """
 
     layer: Layer
@@ -164,35 +165,35 @@ class Placed:
 
     @property
     def each(self) -> SynapseFormat:
-        """The bits of a synapse."""
+        """Bits per synapse."""
         return synapse_format(self.layer, self.chip)
 
     def neurocores(self, layer: Layer | None = None, each: SynapseFormat | None = None) -> int:
-        """Return the neurocores of a changed layer, or of changed synapses."""
+        """Return the number of neurocores with a changed layer or synapse format."""
         changed = layer or self.layer
         return place_layer(changed, self.placed.readers, self.chip, each or self.each).neurocores
 
 
 Change: TypeAlias = Callable[[Placed], Iterator[tuple[str, int]]]
-"""Yields changes to a layer in words, and the neurocores that the layer would then take."""
+"""Yields pairs: a change in words, and the number of neurocores with it."""
 
 
 def narrower_weights(of: Placed) -> Iterator[tuple[str, int]]:
-    """Try the widths of weights below the layer's own, the widest first."""
+    """Try narrower weights, the widest first."""
     widest = min(of.each.weight - 1, of.chip.limit("weight_bits_small_max"))
     for bits in range(widest, int(of.placed.weights.signs == "mixed"), -2):
         yield f"{bits}-bit weights", of.neurocores(each=replace(of.each, weight=bits))
 
 
 def shorter_delays(of: Placed) -> Iterator[tuple[str, int]]:
-    """Try delays of half the bits, then none."""
+    """Try half the delay bits, then no delays."""
     for bits in (of.each.delay // 2, 0) if max_delay(of.layer) else ():
         what = f"delays of at most {(1 << bits) - 1} steps" if bits else "no delays"
         yield what, of.neurocores(each=replace(of.each, delay=bits))
 
 
 def fewer_neurons(of: Placed) -> Iterator[tuple[str, int]]:
-    """Try half as many neurons, or channels of an image, then a quarter."""
+    """Try half as many neurons (or channels of an image), then a quarter."""
     things = "channels" if len(of.layer.shape) == 3 else "neurons"
     for parts, what in ((2, f"half as many {things}"), (4, f"a quarter of the {things}")):
         part = first_part(of.layer, parts)
@@ -201,10 +202,10 @@ def fewer_neurons(of: Placed) -> Iterator[tuple[str, int]]:
 
 
 def narrower_input(of: Placed) -> Iterator[tuple[str, int]]:
-    """Try half as many columns of the image that a convolution reads, with an axon per place.
+    """Try half as many columns of a convolution's input, which needs one axon per pixel.
 
-    Other layers need an axon per sender in every neurocore, which no cut reduces. Not tried where
-    each neuron has parameters of its own, or the kernel would not fit.
+    Skipped if neurons have individual parameters, or if the kernel would not fit. Other layers need
+    one axon per sender in every neurocore; partitioning does not reduce that.
     """
     layer = of.layer
     if not isinstance(layer, ConvLayer):
@@ -219,7 +220,7 @@ def narrower_input(of: Placed) -> Iterator[tuple[str, int]]:
 
 
 def shared_decays(of: Placed) -> Iterator[tuple[str, int]]:
-    """Try no more pairs of decays than a neurocore holds, which needs no cut."""
+    """Try as many pairs of decays as a neurocore holds, which need no partition."""
     neuron = of.layer.neuron
     if isinstance(neuron, CubaLif):
         one = {name: getattr(neuron, name)[:1] for name in ("current_decay", "voltage_decay")}
@@ -229,9 +230,9 @@ def shared_decays(of: Placed) -> Iterator[tuple[str, int]]:
 
 
 def first_part(layer: Layer, parts: int) -> Layer | None:
-    """Return the layer with the first of so many parts of its neurons or channels alone.
+    """Return the layer with only the first 1 / `parts` of its neurons or channels, rounded up.
 
-    None where there is only one, in images without channels, and in a convolution of groups.
+    Return None for a single neuron or channel, an image without channels and a grouped convolution.
     """
     whole, kept = layer.shape[0], -(-layer.shape[0] // parts)
     if whole == 1 or len(layer.shape) == 2 or (isinstance(layer, ConvLayer) and layer.groups > 1):
@@ -258,14 +259,14 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "output axons": (fewer_neurons,),
     "decay settings": (shared_decays,),
 }
-"""By the budget that binds a layer, the changes to try."""
+"""Budget that determines the number of neurocores -> changes to try."""
 
 
 def advice(placement: Placement) -> tuple[str, ...]:
-    """Return a sentence for each layer with changes that reduce its neurocores.
+    """Return one sentence for each layer that a change would shrink; none if one chip is enough.
 
-    Each kind of change is named at the first size that reduces them; other layers stay unchanged.
-    Nothing is returned if one chip is enough.
+    Each kind of change is listed at the first size that reduces the number of neurocores, with all
+    other layers unchanged.
     """
     if placement.neurocores <= placement.chip.limit("cores_per_chip"):
         return ()
@@ -279,7 +280,7 @@ def advice(placement: Placement) -> tuple[str, ...]:
 
 
 def _changes(layer: Layer, placed: LayerPlacement, placement: Placement) -> list[str]:
-    """Return the changes that reduce a layer's neurocores; none for a layer on one neurocore."""
+    """Return the changes that reduce a layer's neurocores, in words."""
     found: list[str] = []
     for change in CHANGES[placed.binding.name] if placed.neurocores > 1 else ():
         for what, cores in change(Placed(layer, placed, placement.chip)):

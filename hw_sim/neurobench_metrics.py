@@ -1,27 +1,27 @@
-"""NeuroBench's metrics of a network and a run, as the package `neurobench` 2.3 computes them.
+"""Compute NeuroBench's metrics of a network and a run, as the package `neurobench` 2.3 does.
 
-The package counts on a network of torch modules that takes one time step after the other; ours has
-the same numbers on the module that it corresponds to (a test runs both): each layer's weights as
-`Linear` or `Conv2d`, a recurrent layer's own as a second `Linear`, then its neurons. Where the
-package leaves room or has habits of its own:
+The package counts operations of torch modules, step by step. This module returns the same numbers
+as the package does for the equivalent torch model, and a test compares them. That model has one
+`Linear` or `Conv2d` per layer, a second `Linear` for recurrent weights, and then the neurons.
+The definitions are:
 
-- Footprint is the bytes of parameters and buffers, each in the smallest integers that hold it (see
-  `footprint`). The states of neurons do not count: the package looks before they exist.
-- Connection sparsity counts weights, those of a shared kernel once, no biases and no delays. It is
-  divided in single precision and rounded to four places.
-- An effective synaptic operation is a spike that meets a weight other than zero; a dense one is any
-  weight in any step. Zeros around an image and biases are none. (Intel's chips add zero weights as
-  well: `hw_sim.activity.count` counts these.) A layer that receives nothing but 0, 1 and -1 in a
-  step accumulates (AC), else it multiplies (MAC), which the package decides a batch at a time, and
-  this module per sample, as the package does with batches of one.
-- A layer takes a spike in the step in which it was sent: no step between layers, no delay, and no
-  spike that leaves the end of the run, but for those of the last step in a recurrent layer.
-- A membrane update is a neuron and step whose voltage, after the reset, is another than one step
-  before; all neurons' first steps count. The package knows no sigma-delta neurons.
-- Neuron operations are membrane updates times what the package takes for one of snnTorch's
-  `Synaptic` neuron that resets to zero, which is the CUBA LIF; dense ones are every step's.
-- The package adds up operations in single precision, and hence rounds beyond 2^24 a layer, step
-  and batch; these are exact.
+- Footprint is the number of bytes of parameters and buffers, each in the smallest integers that
+  hold it (see `footprint`). Neuron states do not count: the package measures before they exist.
+- Connection sparsity counts weights, those of a shared kernel once, but no biases and no delays.
+  The division is in single precision, and the result is rounded to four places.
+- An effective synaptic operation is a spike times a nonzero weight. Dense operations count every
+  weight in every step. Padding and biases do not count. Intel's chips also add zero weights;
+  `hw_sim.activity.count` counts those.
+- A layer whose inputs in a step are all 0, 1 or -1 accumulates (AC); otherwise it multiplies (MAC).
+  This module decides per sample, as the package does with a batch size of one.
+- A layer receives a spike in the step in which it is sent. There is no step between layers and no
+  delay, and no spike is lost at the end of the run, except recurrent spikes of the last step.
+- A membrane update is a neuron and step whose voltage after the reset differs from the step
+  before. The first step of every neuron counts. The package does not support sigma-delta neurons.
+- Neuron operations are membrane updates times the operations per update of snnTorch's `Synaptic`
+  neuron with reset to zero, which is the CUBA LIF. Dense neuron operations count every step.
+- Operations are exact. The package sums them in single precision, which rounds above 2^24 per
+  layer, step and batch.
 
 Source: `neurobench.metrics` and `neurobench.hooks` (neurobench 2.3.0).
 """
@@ -66,15 +66,15 @@ class Neurobench:
     Attributes:
         num_samples: number of samples, 1 or more.
         footprint_bytes: bytes of the network's parameters.
-        connection_sparsity: fraction of weights that are zero, four places; 0 without weights.
+        connection_sparsity: fraction of zero weights, to four places; 0 without weights.
         activation_sparsity: fraction of neurons and steps without a spike.
-        effective_macs: multiplications of a graded spike with a weight other than zero.
-        effective_acs: additions of a weight other than zero for a binary spike.
+        effective_macs: multiplications of a graded spike with a nonzero weight.
+        effective_acs: additions of a nonzero weight for a binary spike.
         dense_operations: weights times steps.
-        membrane_updates: neurons and steps whose voltage changed; None where not all neurons are
-            CUBA LIF, or they were not counted.
+        membrane_updates: neurons and steps whose voltage changed; None if some neurons are not
+            CUBA LIF, or if updates were not counted.
         effective_neuron_operations: operations of these updates, or None.
-        dense_neuron_operations: operations if every step were one, or None.
+        dense_neuron_operations: operations if every step were an update, or None.
     """
 
     num_samples: int
@@ -90,15 +90,15 @@ class Neurobench:
 
 
 class NeurobenchMeter:
-    """Count what NeuroBench's metrics need, batch by batch."""
+    """Accumulate NeuroBench's metrics, batch by batch."""
 
     def __init__(self, network: QuantizedNetwork, *, updates: bool = True) -> None:
         """Create a meter for a network.
 
         Args:
             network: the network that runs.
-            updates: whether to count membrane updates, which steps all neurons once more unless
-                the run keeps states.
+            updates: whether to count membrane updates. This steps all neurons a second time,
+                unless the run records states.
         """
         self._network = network
         self._cuba = all(isinstance(layer.neuron, CubaLif) for layer in network.layers)
@@ -126,8 +126,10 @@ class NeurobenchMeter:
     def _add_operations(
         self, values: NDArray[Any], sent: NDArray[np.int64], used: NDArray[np.integer]
     ) -> None:
-        """Add the operations of a layer that receives `values` (B, S, T), `sent` (S,) spikes of
-        which meet `used` (S,) weights each."""
+        """Add the operations of the inputs `values` (B, S, T).
+
+        `sent` (S,) is the number of spikes per sender, `used` (S,) the nonzero weights per spike.
+        """
         multiplied = 0
         if values.dtype != np.uint8:
             large = ((values > 1) | (values < -1)).any(1)
@@ -137,7 +139,7 @@ class NeurobenchMeter:
         self._acs += int(sent @ used) - multiplied
 
     def result(self) -> Neurobench | None:
-        """Return the metrics; None where no sample was added."""
+        """Return the metrics, or None if no sample was added."""
         if not self._samples:
             return None
         neurons = sum(layer.neurons for layer in self._network.layers)
@@ -162,12 +164,14 @@ class NeurobenchMeter:
 
 
 def footprint(network: QuantizedNetwork) -> int:
-    """Return the bytes of a network's numbers, each array in the smallest integers that hold it.
+    """Return the bytes of a network's parameters, each array in the smallest integers that hold it.
 
-    Weights take one byte where all are even (their half is stored, as SLAYER's are) or fit 8 bits,
-    else two; delays one; decays and biases two, as often as the network holds them (one for all,
-    a channel or a neuron); thresholds, and scale and offset of an input layer, four. Delays and
-    biases that are all zero are not there.
+    - Weights: one byte if they fit 8 bits or all are even (halves are stored, as in SLAYER), else
+      two.
+    - Delays: one byte; none if all are zero.
+    - Decays and biases: two bytes per value, whether per layer, channel or neuron; no bytes for
+      biases that are all zero.
+    - Thresholds, and scale and offset of an input layer: four bytes.
     """
     return sum(_layer_bytes(layer) for layer in network.layers)
 
@@ -188,14 +192,13 @@ def _layer_bytes(layer: Layer) -> int:
 
 
 def _weight_bytes(weight: IntArray) -> int:
-    """Return the number of bytes per weight."""
     halved = not np.bitwise_or.reduce(weight, axis=None) & 1
     lowest, highest = int(weight.min()), int(weight.max())
     return 1 if halved or lowest >= 0 or (lowest >= -128 and highest <= 127) else 2
 
 
 def connection_sparsity(network: QuantizedNetwork) -> float:
-    """Return the fraction of weights that are zero, as the package rounds it; 0 without weights."""
+    """Return the fraction of zero weights, rounded to four places; 0 without weights."""
     weights = [weight for layer in network.layers for weight in weights_of(layer)]
     stored = sum(weight.size for weight in weights)
     zeros = stored - sum(np.count_nonzero(weight) for weight in weights)
@@ -203,7 +206,7 @@ def connection_sparsity(network: QuantizedNetwork) -> float:
 
 
 def effective_fan_out(layer: Layer) -> NDArray[np.int64]:
-    """Return how many weights other than zero a spike of each sender meets, int64 (senders,)."""
+    """Return the number of nonzero weights per sender, int64 (senders,)."""
     if isinstance(layer, InputLayer):
         return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
@@ -217,8 +220,10 @@ def effective_fan_out(layer: Layer) -> NDArray[np.int64]:
 
 
 def _reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
-    """Return 1 where an input row (or column) is read through a kernel row, else 0, (rows, kernel
-    rows)."""
+    """Return 1 where a kernel row reads an input row, else 0, int64 (rows, kernel rows).
+
+    `axis` is 0 for rows and 1 for columns.
+    """
     shifts = np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis] - layer.padding[axis]
     place = np.arange(layer.input_shape[1 + axis])[:, None] - shifts
     stride = layer.stride[axis]
@@ -228,7 +233,7 @@ def _reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
 
 
 def _nonzero(weight: IntArray) -> NDArray[np.int64]:
-    """Return how many weights of each sender, (neurons, senders), are not zero."""
+    """Return the number of nonzero weights per sender; `weight` is (neurons, senders)."""
     counts: NDArray[np.int64] = (weight != 0).sum(0, dtype=np.int64)
     return counts
 
@@ -236,7 +241,7 @@ def _nonzero(weight: IntArray) -> NDArray[np.int64]:
 def _sent(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return the number of spikes of each neuron in a batch (B, N, T), int64 (N,)."""
     total = np.zeros(values.shape[1], np.int64)
-    for start in range(0, len(values), _BYTE_MAX):  # the sum of so many fits a byte
+    for start in range(0, len(values), _BYTE_MAX):  # sums of up to 255 spikes fit a byte
         part = values[start : start + _BYTE_MAX]
         spikes = part if part.dtype == np.uint8 else part != 0
         total += spikes.sum(0, dtype=np.uint8).sum(1, dtype=np.int64)
@@ -244,7 +249,10 @@ def _sent(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _membrane_updates(network: QuantizedNetwork, activity: Activity) -> int:
-    """Return how many neurons and steps of a batch changed their voltage; all first steps count."""
+    """Return the number of neurons and steps of a batch whose voltage changed.
+
+    The first step of every neuron counts.
+    """
     batch, _, steps = activity.inputs.shape
     updates = 0
     for index, layer in enumerate(network.layers):

@@ -2,8 +2,8 @@
 
 A layer is partitioned into blocks, one per neurocore, until it fits every budget of a neurocore.
 Layers are partitioned from the last to the first, since a layer needs output axons to the
-neurocores of the next. Neurocores are numbered from the first layer on; they fill tiles, tiles fill
-the mesh of a chip row by row, and chips fill a square row by row: n chips form rows of
+neurocores of the next. Neurocores are numbered from the first layer on. They fill tiles in order;
+tiles fill the mesh of a chip row by row, and chips fill a square row by row: n chips form rows of
 ceil(sqrt(n)). The meshes of neighboring chips connect.
 """
 
@@ -92,12 +92,12 @@ class LayerPlacement:
     Attributes:
         blocks: partition of the layer, one block per neurocore.
         first: index of its first neurocore; the others follow.
-        receivers: largest number of its neurocores that one arriving spike is sent to.
+        receivers: largest number of its neurocores that receive the same spike.
         readers: the receivers of its own spikes.
         weights: format of the stored weights.
-        budgets: use of each budget by the fullest neurocore; "neurons" is always among them.
-        bound_by: name of the budget that caused the last partition step; in a layer on one
-            neurocore, of the budget that is used to the largest fraction.
+        budgets: use of each budget by the fullest neurocore; always includes "neurons".
+        bound_by: name of the budget that caused the last partition step; for a layer on one
+            neurocore, the budget with the highest utilization.
     """
 
     blocks: Blocks
@@ -130,7 +130,7 @@ class LayerPlacement:
 
     @property
     def slice(self) -> slice:
-        """Slice of its neurocores among all."""
+        """Slice of its neurocores in arrays of all neurocores."""
         return slice(self.first, self.first + self.neurocores)
 
     @property
@@ -140,7 +140,7 @@ class LayerPlacement:
 
     @property
     def fullest(self) -> BudgetUse:
-        """Use of the budget that is used to the largest fraction."""
+        """Use of the budget with the highest utilization."""
         return fullest(self.budgets)
 
 
@@ -156,8 +156,8 @@ class Core:
         tile: index of its tile on the chip.
         x: column of the tile on its chip.
         y: row of the tile on its chip.
-        budget: name of the budget that is used to the largest fraction.
-        utilization: that fraction.
+        budget: name of the budget with the highest utilization.
+        utilization: use of this budget divided by its limit.
     """
 
     number: int
@@ -241,14 +241,14 @@ class Placement(Shown):
 def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
     """Place a network on chips of one kind, as many as needed.
 
-    No network is refused; `design_rules.check` finds what does not fit.
+    Networks that do not fit are placed, too; `design_rules.check` reports the problems.
 
     Args:
         network: the network.
         chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
 
     Raises:
-        InputError: when there is no such chip.
+        InputError: if there is no such chip.
 
     Examples:
         >>> neurodeploy.place(network, "loihi2").neurocores
@@ -276,8 +276,8 @@ def place_layer(
 ) -> LayerPlacement:
     """Return the neurocores of one layer, from index 0.
 
-    The layer is partitioned for budgets of which smaller blocks use less. Others that it exceeds,
-    such as the input axons of one neuron of a dense layer, are found by `design_rules.check`.
+    The layer is partitioned until it fits all budgets that partitioning can relieve.
+    `design_rules.check` reports the others, such as the input axons of a dense layer.
 
     Args:
         layer: the layer.
@@ -312,15 +312,15 @@ def _finest(cut: Cut) -> Cut:
 
 
 def fullest(budgets: tuple[BudgetUse, ...]) -> BudgetUse:
-    """Return the budget that is used to the largest fraction."""
+    """Return the budget with the highest utilization."""
     return max(budgets, key=lambda budget: budget.utilization)
 
 
 def _fill(layer: Layer, placed: LayerPlacement, chip: Chip) -> dict[Shape, BudgetUse]:
     """Return the fullest budget for each size of block in the layer.
 
-    The use of a smaller block at the end of an axis is an upper bound: that of any block of its
-    size, and never more than that of a full one.
+    For smaller blocks at the end of an axis, the use is an upper bound over all blocks of this
+    size, limited to the use of a full block.
     """
     each = synapse_format(layer, chip)
     most = {budget.name: budget.used for budget in placed.budgets}

@@ -1,7 +1,7 @@
 """The messages of a placed network: senders, receiving neurocores, and hops.
 
 A message is a spike that is sent to one neurocore. The host sends the input to layer 0 and receives
-the spikes of the last layer. It is assumed to be connected to the first tile of the first chip.
+the spikes of the last layer. It is assumed to connect to the first tile of the first chip.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from neurodeploy.models.layers import ConvLayer, InputLayer, Layer
 
 @dataclass(frozen=True)
 class Traffic:
-    """Numbers of messages and of their hops.
+    """The number of messages and of their hops.
 
     Attributes:
         messages: number of messages, each a spike to one neurocore.
@@ -54,7 +54,7 @@ NO_TRAFFIC = Traffic(0.0, 0.0, 0.0, 0.0)
 
 
 def traffic(messages: NDArray[np.float64], sender: Places, receiver: Places) -> Traffic:
-    """Return the traffic of messages, routed over the mesh first east-west, then north-south.
+    """Return the traffic of messages, which are routed east-west first, then north-south.
 
     Args:
         messages: messages from each sender to each receiver, float (senders, receivers).
@@ -106,13 +106,13 @@ class Counters:
 def counters(placement: Placement, index: int) -> Counters:
     """Return the counters of the spikes of layer `index` - 1, or of the input for 0.
 
-    The first counters are those of the sending neurocores. Then come those of the receiving ones:
-    one for each neurocore of layer `index` if it is a convolution, one for all of them if it is
-    dense, and none if it is an input layer, which receives values.
+    The counters of the sending neurocores come first, followed by those of the receiving ones: one
+    per neurocore of layer `index` if it is a convolution, one in total if it is dense, and none if
+    it is an input layer, which receives values.
 
-    Example: three neurons, 0 and 1 on neurocore A and 2 on B, send to a convolution on two
-    neurocores, C with synapses from neurons 0 and 1, and D from 1 and 2, with 2 weights for each
-    spike. Counters 0 and 1 count the spikes of A and B, 2 and 3 those that arrive at C and D:
+    Example: neurons 0 and 1 on neurocore A and neuron 2 on B send to a convolution on neurocores C
+    and D. C has synapses from neurons 0 and 1, D from neurons 1 and 2, 2 weights per spike.
+    Counters 0 and 1 count the spikes of A and B, counters 2 and 3 those that arrive at C and D:
 
         neuron     0     1        2
         counter    0 2   0 2 3    1 3       start = 0, 2, 5, 7
@@ -144,7 +144,7 @@ def counters(placement: Placement, index: int) -> Counters:
 def parts_of(layer: Layer, placed: LayerPlacement) -> int:
     """Return the number of counters for the spikes that arrive at a layer.
 
-    One per neurocore for a convolution; one in all for a dense layer, since all its neurocores
+    A convolution has one per neurocore. A dense layer has one in total, since all its neurocores
     receive the same spikes.
     """
     if isinstance(layer, InputLayer):
@@ -155,8 +155,8 @@ def parts_of(layer: Layer, placed: LayerPlacement) -> int:
 def reached_by(layer: Layer, placed: LayerPlacement, senders: int) -> NDArray[np.int64]:
     """Return the pairs of senders and counters of a layer, as rows sender, counter and synapses.
 
-    The counters are those of `parts_of`, from 0. For a dense layer the synapses are 1: their number
-    is that of the neurons, in which its neurocores differ.
+    The counters are those of `parts_of`, from 0. For a dense layer, `synapses` is 1: the actual
+    number is that of the neurons, which differs between neurocores.
 
     Returns:
         int64 array (3, pairs).
@@ -193,7 +193,7 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
     placed = placement.layers[index]
     core, receiver = tiles_of(placement, index)
     if not isinstance(layers[index], ConvLayer):
-        if isinstance(layers[index], InputLayer):  # it receives values, which are no messages
+        if isinstance(layers[index], InputLayer):  # values are not messages
             sent = np.zeros_like(sent)
         return _to_all(source, sent, core), sender, receiver
     who, part, _ = reached_by(layers[index], placed, len(sent))

@@ -1,10 +1,10 @@
-"""Accuracy of spiking networks without and with delays, and of artificial ones of the same size.
+"""Compare the accuracy of spiking networks with and without delays, and of artificial ones.
 
 __main__      the command
-setup         models, and what decides about the figures of their runs
-records       the kept figures and predictions of all runs
-runner        trains, exports and reports what is not recorded yet
-predictions   a trained network and its quantized one on all test samples
-figures       means, deviations, differences with their intervals
-page          tables, pictures and the page
+setup         models, and everything that determines the figures of their runs
+records       recorded figures and predictions of all runs
+runner        training, export and report of the runs that are not recorded yet
+predictions   predictions of a trained and a quantized network on all test samples
+figures       means, deviations, and differences with their intervals
+page          tables, figures and the page
 """

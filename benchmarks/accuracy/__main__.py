@@ -1,12 +1,12 @@
-"""Accuracy of spiking networks without and with delays, and of artificial ones of the same size.
+"""Compare the accuracy of spiking networks with and without delays, and of artificial ones.
 
     python -m benchmarks.accuracy [--task har ...] [--seeds 0 1 2] [--jobs 2]
         [--records docs/benchmarks/records] [--kept] [--markdown docs/benchmarks/accuracy.md]
 
-Every spiking network is trained, exported and reported by the commands that a person types, on one
-thread, in its own folder under `runs/accuracy`. Runs that the records hold are not made again, and
-an interrupted benchmark continues where it stopped. Test samples are run only for the figures of
-the finished network. With `--kept` nothing is made, and nothing but the page is written.
+Every spiking network is trained, exported and reported by neurodeploy's commands, on one thread and
+in its own folder under `runs/accuracy`. Recorded runs are reused, and an interrupted benchmark
+continues where it stopped. Test samples are run only for the final figures of a network. With
+`--kept`, no runs are started and only the page is written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from neurodeploy.models.files import check_writable
 
 @cli.command
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make all runs that are not recorded, and show all."""
+    """Run everything that is not recorded, and print all tables."""
     words = sys.argv[1:] if argv is None else argv
     args = _options().parse_args(words)
     folder = args.records or args.runs
@@ -64,9 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _setups(args: argparse.Namespace, known: Records) -> dict[Setup, Setup | None]:
-    """Return the setup of each task; with it itself where it was read from the records.
+    """Return setups; each maps to itself if read from the records, or to None if from the data.
 
-    Those of the tasks asked for, or of all whose data, or with --kept records, are here.
+    They are those of the tasks in `args`, or else of all tasks whose data (with --kept, data or
+    records) exist.
     """
     recorded = {each.task: each for each in known.setups.values()} if args.kept else {}
     setups: dict[Setup, Setup | None] = {}
@@ -91,7 +92,7 @@ def _setups(args: argparse.Namespace, known: Records) -> dict[Setup, Setup | Non
 
 
 def _runs(setup: Setup, args: argparse.Namespace) -> Iterator[Run]:
-    """Yield the runs of a task: of the models asked for, or those it has by default."""
+    """Yield the runs of a task, for the models in `args` or else its default models."""
     from benchmarks.ann import RATES
 
     for name, model in MODELS.items():
@@ -103,7 +104,7 @@ def _runs(setup: Setup, args: argparse.Namespace) -> Iterator[Run]:
 
 
 def _missing(runs: Sequence[Run], known: Records) -> list[Run]:
-    """Return all runs of the models that have a run that is not recorded."""
+    """Return all runs of every model with at least one run that is not recorded."""
     lacking = {
         (run.setup.task, run.model)
         for run in runs
@@ -115,7 +116,7 @@ def _missing(runs: Sequence[Run], known: Records) -> list[Run]:
 def results_of(
     runs: Sequence[Run], known: Records, failures: dict[str, str], recorded: set[Setup | None]
 ) -> tuple[list[Results], dict[str, str]]:
-    """Return the recorded runs of each task, and why runs are absent, by their names."""
+    """Return the recorded runs of each task, and the reasons of missing runs by their names."""
     found: dict[Setup, list[pd.Series]] = {}
     absent: dict[str, str] = {}
     chosen: dict[tuple[str, str], tuple[float, ...]] = {}
@@ -141,7 +142,7 @@ def results_of(
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end what was started, as Ctrl-C does."""
+    """Stop child processes on SIGTERM, as on Ctrl-C."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -154,30 +155,30 @@ def _options() -> argparse.ArgumentParser:
     options.prog = "python -m benchmarks.accuracy"
     options.add_argument(
         "--task", action="append", metavar="NAME",
-        help="what to learn, repeatable; all tasks whose data are here when left out",
+        help="task, repeatable; default: all tasks whose data exist",
     )  # fmt: skip
     options.add_argument(
         "--models", nargs="+", choices=MODELS, metavar="NAME",
-        help=f"which of {', '.join(MODELS)}; those of the task when left out",
+        help=f"models among {', '.join(MODELS)}; default: those of the task",
     )  # fmt: skip
     options.add_argument(
         "--seeds", type=cli.whole_number(0), nargs="+", default=[0, 1, 2], metavar="N",
-        help="of each model; learning rates of artificial networks are chosen on the first",
+        help="random seeds; artificial networks choose their learning rate on the first",
     )  # fmt: skip
     options.add_argument(
         "--jobs", type=cli.whole_number(1), default=os.cpu_count() or 1, metavar="N",
-        help="trainings at a time, each on one thread",
+        help="parallel trainings, each on one thread",
     )  # fmt: skip
     options.add_argument(
-        "--runs", type=Path, default=Path("runs/accuracy"), metavar="FOLDER", help="of the runs"
+        "--runs", type=Path, default=Path("runs/accuracy"), metavar="FOLDER", help="run folder"
     )
     options.add_argument(
         "--records", type=Path, metavar="FOLDER",
-        help="of the records: runs in it are not made again; the folder of the runs if left out",
+        help="folder of the records, whose runs are reused; default: the run folder",
     )  # fmt: skip
-    options.add_argument("--kept", action="store_true", help="make no runs, show recorded ones")
+    options.add_argument("--kept", action="store_true", help="show recorded runs only")
     options.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="page to write, with pictures beside it"
+        "--markdown", type=Path, metavar="FILE", help="page to write, with figures"
     )
     return options
 

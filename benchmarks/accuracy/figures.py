@@ -1,20 +1,20 @@
-"""What the runs of a task come to: means, deviations, and differences between models.
+"""Compute means, deviations and differences between models from the runs of a task.
 
-With n seeds the mean of x_i has the sample deviation s = sqrt(sum (x_i - mean)^2 / (n - 1)). Two
-models are compared seed by seed: d_i is the accuracy of one minus that of the other. The 95%
-interval of their mean holds two errors:
+The sample standard deviation over n seeds is s = sqrt(sum (x_i - mean)^2 / (n - 1)). Two models are
+compared seed by seed: d_i is the accuracy of one minus that of the other. The 95% interval of their
+mean contains two errors:
 
-- of seeds, e_s = s / sqrt(n): how other trainings would come out on the same test samples;
-- of the test, e_t = sqrt(G / (G - 1) sum_g (S_g - mean N_g)^2) / N over G subjects (or samples,
-  where nobody is named), of whom subject g has N_g of the N samples and the sum S_g of what differs
-  there: how the same trainings would come out on other people.
+- of seeds, e_s = s / sqrt(n): the variation over other trainings, on the same test samples;
+- of the test, e_t = sqrt(G / (G - 1) sum_g (S_g - mean N_g)^2) / N: the variation over other
+  subjects, with the same trainings. There are G subjects (or samples, if subjects are unknown).
+  Subject g has N_g of the N samples, and S_g is the sum of their differences.
 
     mean +- sqrt((t(n - 1) e_s)^2 + (t(G - 1) e_t)^2)
 
-t(k) is the 97.5% point of Student's distribution with k degrees of freedom. This is the 95%
-interval of either error where the other is zero, and wider than necessary where both count. One t
-with Welch and Satterthwaite's degrees of freedom would be narrower, but three seeds are too few for
-it: simulated, it covered the truth in 91 to 93% of cases where seeds matter most.
+t(k) is the 97.5% quantile of Student's distribution with k degrees of freedom. This is the 95%
+interval of either error if the other is zero, and a conservative one otherwise. A single t with
+Welch-Satterthwaite degrees of freedom would be narrower, but three seeds are too few for it: in
+simulations dominated by the error of seeds, it covered the true value in 91 to 93% of cases.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchmarks.accuracy.setup import MODELS, Setup
 
 POINT: Final = 0.01
 DELAYS: Final = (("axonal", "no-delays"), ("synaptic", "no-delays"), ("synaptic", "axonal"))
-"""Pairs of models, of which the first may benefit from its delays."""
+"""Pairs of models to compare; the first may benefit from its delays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,10 @@ class Results:
     """The runs of one task.
 
     Attributes:
-        setup: of the task.
+        setup: setup of the task.
         runs: rows of the records, in the order of models and seeds.
-        correct: by model and seed, 1 for each test sample predicted correctly, else 0.
-        recorded: whether the setup was read from the records, since the data are missing.
+        correct: by model and seed, 1 for each correctly predicted test sample, else 0.
+        recorded: whether the setup was read from the records because the data are missing.
     """
 
     setup: Setup
@@ -64,11 +64,11 @@ class Difference:
 
     Attributes:
         one, other: names of the models.
-        mean: over the seeds that both have.
+        mean: mean over the seeds of both models.
         of_seeds: standard error of seeds, NaN for one seed.
         of_test: standard error of the test, infinite for a single subject.
-        half_width: of the 95% interval, NaN for one seed.
-        units: what the test is of, in words.
+        half_width: half of the width of the 95% interval, NaN for one seed.
+        units: number of subjects or samples of the test, in words.
     """
 
     one: str
@@ -81,12 +81,12 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """1 or -1 where the interval lies on one side of zero, else 0."""
+        """Sign of the difference, 1 or -1; 0 if the interval contains zero."""
         return int(math.copysign(1, self.mean)) if abs(self.mean) > self.half_width else 0
 
     @property
     def words(self) -> str:
-        """What it shows."""
+        """Conclusion in words."""
         if self.sign:
             return f"{'more' if self.sign > 0 else 'less'} accurate"
         if math.isnan(self.half_width):
@@ -96,7 +96,7 @@ class Difference:
 
 
 def difference(results: Results, one: str, other: str) -> Difference | None:
-    """Return the accuracy of one model minus that of another, None without a seed of both."""
+    """Return the accuracy of one model minus that of another, or None without common seeds."""
     seeds = [s for m, s in results.correct if m == one and (other, s) in results.correct]
     if not seeds:
         return None
@@ -118,11 +118,11 @@ def difference(results: Results, one: str, other: str) -> Difference | None:
 
 
 def error_of_test(values: NDArray[np.float64], units: NDArray[np.int64]) -> float:
-    """Return the standard error of the mean over samples that come by whole subjects.
+    """Return the standard error of the mean over samples that are grouped by subject.
 
     Args:
         values: float64 array (samples,).
-        units: int64 array (samples,), the subject of each.
+        units: int64 array (samples,), the subject of each sample.
     """
     _, at = np.unique(units, return_inverse=True)
     sums, sizes = np.bincount(at, values), np.bincount(at)
@@ -133,16 +133,17 @@ def error_of_test(values: NDArray[np.float64], units: NDArray[np.int64]) -> floa
 
 
 def half_width(*errors: tuple[float, int]) -> float:
-    """Return half of the 95% interval of a mean with these errors, each with the count that it was
-    found from; infinite or NaN where one is."""
+    """Return half of the width of the 95% interval of a mean with independent errors.
+
+    Each error is given with its number of units. The result is infinite or NaN if an error is.
+    """
     if any(not math.isfinite(error) for error, _ in errors):
         return sum(error for error, _ in errors)
     return math.hypot(*(t.ppf(0.975, count - 1) * error for error, count in errors))
 
 
 def compared(results: Results) -> list[Difference]:
-    """Return the differences that delays make, and the task's own network minus each artificial
-    one."""
+    """Return the differences of `DELAYS`, and of the task's own network to each artificial one."""
     own = results.setup.own
     artificial = [(own, name) for name, model in MODELS.items() if model.kind]
     found = [difference(results, *pair) for pair in (*DELAYS, *artificial)]

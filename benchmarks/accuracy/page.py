@@ -1,4 +1,4 @@
-"""The tables, the pictures and the page of the benchmark of accuracy."""
+"""Write the tables, figures and page of the accuracy benchmark."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.hw_sim.conventional import Operation, operations
 
 PROCESSORS: Final = ("arm", "cmos45_fp32")
-"""Rows of `conventional.json` that show the artificial networks' energy."""
+"""Rows of `conventional.json` to estimate the energy of artificial networks."""
 SIZE_TOLERANCE: Final = 0.1
-"""Parameters may differ by this share before the page says so."""
+"""Fraction by which numbers of parameters may differ without a note on the page."""
 SEEDS_MIN: Final = 3
 RECIPES: Final = ROOT / "docs" / "recipes"
 OTHER_PAGES: Final[dict[str, tuple[str, ...]]] = {
@@ -39,14 +39,14 @@ def write(
     absent: Mapping[str, str],
     left_out: Sequence[str] = (),
 ) -> None:
-    """Write the page, and the pictures beside it.
+    """Write the page and its figures.
 
     Args:
-        results: of each task.
-        path: of the page.
+        results: results of each task.
+        path: path of the page.
         argv: arguments of the command.
-        absent: why runs are missing, by their names.
-        left_out: tasks whose data are missing here.
+        absent: reasons of missing runs, by their names.
+        left_out: tasks whose data are missing.
     """
     pictures = {name: path.with_name(f"{path.stem}-{name}.png") for name in PANELS}
     for name, picture in pictures.items():
@@ -81,7 +81,7 @@ def _accuracy(results: Results) -> Table:
 
 
 def _equal(runs: pd.DataFrame) -> str:
-    """Return in what the quantized networks equal the trained ones, on all test samples."""
+    """Return in words how far the quantized networks equal the trained ones on all test samples."""
     same = int(runs.same_predictions.sum())
     if same < len(runs):
         return f"predictions of {same} of {len(runs)} seeds"
@@ -90,7 +90,7 @@ def _equal(runs: pd.DataFrame) -> str:
 
 
 def _parameters(results: Results, name: str, runs: pd.DataFrame) -> str:
-    """Return the parameters, and how many times the task's own network's where far off."""
+    """Return the number of parameters, with its ratio to the task's own network if far from 1."""
     count = runs.parameters.mean()
     times = count / results.setup.parameters[results.setup.own]
     far = MODELS[name].kind and abs(times - 1) > SIZE_TOLERANCE
@@ -98,13 +98,13 @@ def _parameters(results: Results, name: str, runs: pd.DataFrame) -> str:
 
 
 def spread(values: pd.Series) -> str:
-    """Return the mean in percent and the sample deviation of shares, over seeds."""
+    """Return mean and sample standard deviation over seeds, in percent."""
     more = f" ± {100 * values.std():.1f}" if len(values) > 1 else ""
     return f"{100 * values.mean():.1f}{more}"
 
 
 def processors() -> list[Operation]:
-    """Return the conventional hardware that is shown."""
+    """Return the conventional hardware on the page."""
     return [each for each in operations()[0] if each.name in PROCESSORS]
 
 
@@ -159,7 +159,7 @@ def _interval(each: Difference) -> str:
 
 
 def _points(share: float) -> str:
-    """Return a difference in points, with a digit more where it would round to zero."""
+    """Return a difference in points, with an extra digit if it would round to zero."""
     points = share / POINT
     return f"{points:+.2f}" if 0 < abs(points) < 0.05 else f"{points:+.1f}"
 
@@ -205,7 +205,7 @@ def plan_words(plan: Mapping[str, Any]) -> str:
 
 
 def summary(results: Sequence[Results]) -> Table:
-    """Return a row per task: its own network, and the artificial one that validates best."""
+    """Return a row per task: its own network and the best artificial one by validation accuracy."""
     headings = ["task", "data", "train, validate", "test", "majority", "SNN", "ANN"]
     return Table("Tasks", "", [*headings, "SNN minus ANN", "shows"], [_summary(r) for r in results])
 
@@ -227,7 +227,7 @@ def _summary(results: Results) -> list[str]:
 
 
 def best_artificial(results: Results) -> str | None:
-    """Return the artificial model of the best mean validation accuracy: not chosen on the test."""
+    """Return the artificial model with the best mean validation accuracy."""
     means = {
         name: runs.validation_accuracy.mean()
         for name, runs in results.models.items()
@@ -237,7 +237,7 @@ def best_artificial(results: Results) -> str | None:
 
 
 def findings(results: Sequence[Results]) -> list[str]:
-    """Return in words what delays did on every task."""
+    """Return the effect of delays on every task, in words."""
     lines = []
     for pair in DELAYS:
         tasks: dict[str, list[str]] = {}
@@ -253,7 +253,7 @@ def findings(results: Sequence[Results]) -> list[str]:
 
 
 def machines(results: Sequence[Results]) -> dict[str, float]:
-    """Return the hours of one core that each machine with its versions computed."""
+    """Return the core hours on each machine and set of package versions."""
     hours: dict[str, float] = {}
     for row in pd.concat([each.runs for each in results]).to_dict("records"):
         versions = ", ".join(f"{name} {row[name]}" for name in ("python", *PACKAGES))
@@ -263,7 +263,7 @@ def machines(results: Sequence[Results]) -> dict[str, float]:
 
 
 def other_code(results: Sequence[Results]) -> tuple[int, list[str]]:
-    """Return how many runs other code than that of now made, and at which commits."""
+    """Return the number of runs made by other code than the current one, and its commits."""
     looked_at = [each.runs for each in results if not each.recorded]
     runs = pd.concat(looked_at) if looked_at else pd.DataFrame({"model": [], "code_sha256": []})
     now = {kind: code_digest(ANN_CODE if kind else CODE) for kind in (True, False)}
@@ -315,7 +315,7 @@ def draw(results: Sequence[Results], path: Path, panel: Callable[[Any, Results],
 
 
 def _accuracy_panel(axes: Any, results: Results) -> None:
-    """Draw a dot per seed and a bar at their mean."""
+    """Draw a dot per seed and a line at their mean."""
     for place, (name, runs) in enumerate(results.models.items()):
         colour, values = COLOURS[bool(MODELS[name].kind)], 100 * runs.accuracy
         across = [place + 0.12 * (index - (len(values) - 1) / 2) for index in range(len(values))]

@@ -1,9 +1,9 @@
-"""Compare a trained network with its quantized one on all test samples.
+"""Compare a trained network with the quantized network on all test samples.
 
     python -m benchmarks.accuracy.predictions runs/har/model.pt runs/har/model.net
 
-The trained network runs lava-dl's own dynamics, the quantized one `fast`. Prints one JSON object:
-the predictions of both, the trained network's accuracy, and how many spikes of any layer differ.
+The trained network runs on lava-dl's own dynamics, the quantized network on `fast`. Prints one JSON
+object: predictions of both, accuracy of the trained network, and number of spikes that differ.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, Any]:
-    """Return what both networks predict, as JSON values."""
+    """Return the predictions of both networks as JSON values."""
     import torch
 
     from neurodeploy.export import netx

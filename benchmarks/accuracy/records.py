@@ -1,9 +1,9 @@
-"""The recorded runs: figures and predictions of every run, kept with the project.
+"""Read and write the recorded figures and predictions of every run.
 
-runs.csv         one row per run: its figures, and the code, versions and processor it ran on
-trainings.csv    one row per learning rate that an artificial network tried
-setups.jsonl     the setups that the runs were made with, see `setup.Setup`
-predictions.npz  per setup the labels and subjects of the test samples, per run its predictions
+runs.csv         one row per run: figures, code, package versions and processor
+trainings.csv    one row per learning rate of an artificial network
+setups.jsonl     setups of the runs, see `setup.Setup`
+predictions.npz  labels and subjects of the test samples per setup, predictions per run
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from neurodeploy.models.files import replacing
 
 RUN: Final = ["task", "model", "seed"]
 PACKAGES: Final = ("neurodeploy", "torch", "numpy", "lava-dl")
-"""Whose versions are recorded."""
+"""Packages whose versions are recorded."""
 COLUMNS: Final = [
     *RUN, "setup", "accuracy", "macro_f1", "validation_accuracy", "best_epoch", "epochs",
     "learning_rate", "rates", "trained_accuracy", "same_predictions", "different_spikes",
     "parameters", "operations", "core_seconds", "code_sha256", "commit", "changed", "processor",
     "python", *PACKAGES,
 ]  # fmt: skip
-"""Of `runs.csv`; costs on the chips follow."""
+"""Columns of `runs.csv`; costs on the chips follow."""
 TRAININGS: Final = [*RUN, "learning_rate", "seconds", "validation_accuracies"]
 NUMBERS: Final = (
     "accuracy", "macro_f1", "validation_accuracy", "learning_rate", "trained_accuracy",
@@ -47,13 +47,13 @@ TEXTS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """What a folder holds.
+    """The records in a folder.
 
     Attributes:
         runs: one row per run.
-        trainings: one row per learning rate that an artificial network tried.
-        setups: by their keys.
-        predictions: uint8 arrays (test samples,), by "SETUP/MODEL/SEED".
+        trainings: one row per learning rate of an artificial network.
+        setups: setups by key.
+        predictions: uint8 arrays (test samples,) by "SETUP/MODEL/SEED".
     """
 
     runs: pd.DataFrame
@@ -64,13 +64,13 @@ class Records:
     def find(
         self, now: Setup, model: str, seed: int, rates: Sequence[float] | None = None
     ) -> tuple[pd.Series | None, str]:
-        """Return the row of a run, or None and why it does not count.
+        """Return the row of a run and "", or None and the reason why there is no valid row.
 
         Args:
-            now: setup that the run must have been made with.
+            now: required setup of the run.
             model: name of the model.
-            seed: of the training.
-            rates: learning rates that an artificial network must have tried; any when None.
+            seed: seed of the training.
+            rates: required learning rates of an artificial network; None accepts any.
         """
         rows = self.runs
         rows = rows[(rows.task == now.task) & (rows.model == model) & (rows.seed == seed)]
@@ -88,7 +88,7 @@ class Records:
 
 
 def words(rates: Sequence[float]) -> str:
-    """Return learning rates as the column `rates` has them."""
+    """Format learning rates as in the column `rates`."""
     return " ".join(f"{rate:g}" for rate in rates)
 
 
@@ -96,7 +96,7 @@ def read(folder: Path) -> Records:
     """Read the records of a folder, which may be empty.
 
     Raises:
-        InputError: when a file is damaged, or an accuracy is not that of its predictions.
+        InputError: if a file is damaged, or if an accuracy does not match its predictions.
     """
     if not (folder / "runs.csv").exists():
         empty = (pd.DataFrame(columns=columns) for columns in (COLUMNS, TRAININGS))
@@ -141,7 +141,7 @@ def _read(folder: Path) -> Records:
 
 
 def _check(row: Any, records: Records, folder: Path) -> None:
-    """Raise InputError where a run's accuracy is not that of its predictions."""
+    """Raise InputError if a run's accuracy does not match its predictions."""
     labels, predictions = records.setups[row.setup].labels, records.of(row)
     same = len(labels) == len(predictions)
     correct = float((predictions == labels).mean()) if same else None
@@ -154,12 +154,12 @@ def _check(row: Any, records: Records, folder: Path) -> None:
 
 
 def add(folder: Path, setup: Setup, figures: Mapping[str, Any]) -> None:
-    """Add a run, in place of an earlier one of the same task, model and seed.
+    """Add a run, or replace the one of the same task, model and seed.
 
     Args:
-        folder: of the records; benchmarks that write into it wait for each other.
-        setup: of the run.
-        figures: columns of `runs.csv`, "predictions", and "tried" of an artificial network.
+        folder: folder of the records, which is locked.
+        setup: setup of the run.
+        figures: columns of `runs.csv`, "predictions", and "tried" for an artificial network.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
@@ -183,7 +183,7 @@ def add(folder: Path, setup: Setup, figures: Mapping[str, Any]) -> None:
 
 
 def _with(frame: pd.DataFrame, rows: pd.DataFrame, place: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a table with rows in place of those of the same run, in the order of runs."""
+    """Return a table with the rows of a run replaced, sorted by run."""
     if not frame.empty:
         same = (frame[list(place)] == pd.Series(place)).all(axis=1)
         rows = pd.concat([frame[~same], rows])

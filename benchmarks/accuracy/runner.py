@@ -1,12 +1,12 @@
-"""Make the runs that are not recorded: train, export and report by the commands a person types.
+"""Train, export and report the runs that are not recorded, with neurodeploy's commands.
 
 runs/accuracy/TASK/MODEL-seed-N/
-    run.json      the setup that it was begun with, the code, and processor seconds so far
-    model.pt ...  what `train`, `export` and `report` write
+    run.json      setup, digest of the code, and processor seconds so far
+    model.pt ...  files written by `train`, `export` and `report`
     log.txt       the commands and their stderr
 
-An interrupted run continues where it stopped. A folder of a run that was begun with another setup
-is renamed, never deleted.
+An interrupted run continues where it stopped. The folder of a run with another setup is renamed,
+never deleted.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from neurodeploy.models.files import replacing
 
 CODE: Final = ("models", "export", "hw_sim", "neurodeploy", "benchmarks/accuracy/predictions.py")
 ANN_CODE: Final = ("neurodeploy/tasks", "hw_sim/readout.py", "benchmarks/ann.py")
-"""Files and folders whose code decides about the figures."""
+"""Files and folders whose code determines the figures."""
 
 
 class RunFailed(Exception):
-    """A program failed; its text says why and where the log is. `code` is its exit code."""
+    """A program failed. The message contains the reason and the log; `code` is the exit code."""
 
     code: int | None = None
 
@@ -51,11 +51,11 @@ class Run:
     """One training and its test.
 
     Attributes:
-        setup: of its task.
+        setup: setup of its task.
         model: name of the model.
-        seed: of the training.
+        seed: seed of the training.
         runs: folder of all runs.
-        rates: learning rates that an artificial network tries.
+        rates: learning rates to try for an artificial network.
     """
 
     setup: Setup
@@ -77,7 +77,7 @@ class Run:
 
 @dataclass(eq=False)
 class Programs:
-    """Runs Python modules on one thread each, and ends them when the benchmark ends."""
+    """Runs Python modules on one thread each, and terminates them at the end of the benchmark."""
 
     ended: bool = False
     _running: set[subprocess.Popen[str]] = field(default_factory=set)
@@ -87,7 +87,7 @@ class Programs:
         """Run a module and return its stdout; add its processor time to the run's.
 
         Raises:
-            RunFailed: when its exit code is not a good one.
+            RunFailed: if its exit code is not in `good`.
         """
         log = run.folder / "log.txt"
         with log.open("a") as errors:
@@ -118,7 +118,7 @@ class Programs:
         return out
 
     def end(self) -> None:
-        """End the programs that run, and start no more."""
+        """Terminate running programs and start no more."""
         with self._lock:
             self.ended = True
             for process in self._running:
@@ -130,13 +130,16 @@ THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def make_all(runs: Sequence[Run], folder: Path, jobs: int) -> dict[str, str]:
-    """Make runs and record them, several at a time; return why some failed, by their names.
+    """Run and record several runs in parallel.
 
     Args:
-        runs: of artificial networks, the first seed of a model chooses the learning rate of the
-            others.
-        folder: of the records.
-        jobs: runs at a time.
+        runs: the runs. For artificial networks, the first seed of a model chooses the learning rate
+            of the others.
+        folder: folder of the records.
+        jobs: number of parallel runs.
+
+    Returns:
+        The reasons of failed runs, by their names.
     """
     chains: dict[Any, list[Run]] = {}
     for run in runs:
@@ -158,7 +161,7 @@ def make_all(runs: Sequence[Run], folder: Path, jobs: int) -> dict[str, str]:
 
 
 def _chain(runs: Sequence[Run], programs: Programs, folder: Path, bar: Any) -> dict[str, str]:
-    """Make runs one after the other; the first chooses the learning rate of the others."""
+    """Run one after the other; the first run chooses the learning rate of the others."""
     failures: dict[str, str] = {}
     rates = runs[0].rates
     for index, each in enumerate(runs):
@@ -168,7 +171,7 @@ def _chain(runs: Sequence[Run], programs: Programs, folder: Path, bar: Any) -> d
                 raise RunFailed("its learning rate is chosen on the first seed, which failed")
             learning_rate = _made(run, programs, folder)
             rates = (learning_rate,) if index == 0 else rates
-        except Exception as error:  # one run that fails leaves the others alone
+        except Exception as error:  # a failed run does not stop the others
             failures[run.name] = str(error) or type(error).__name__
             bar.write(f"{run.name} failed: {failures[run.name]}")
             rates = () if index == 0 else rates
@@ -177,7 +180,7 @@ def _chain(runs: Sequence[Run], programs: Programs, folder: Path, bar: Any) -> d
 
 
 def _made(run: Run, programs: Programs, folder: Path) -> float:
-    """Make and record a run unless it is recorded; return its learning rate."""
+    """Run and record a run unless it is recorded; return its learning rate."""
     row, _ = records.read(folder).find(run.setup, run.model, run.seed, run.rates)
     if row is None:
         if programs.ended:
@@ -189,7 +192,7 @@ def _made(run: Run, programs: Programs, folder: Path) -> float:
 
 
 def make(run: Run, programs: Programs) -> dict[str, Any]:
-    """Train, test and return the figures of a run, the columns of the records."""
+    """Train and test a run, and return its figures as columns of the records."""
     model = MODELS[run.model]
     if aside := prepare(run):
         print(f"{run.name}: {run.folder} held a run of another setup, now in {aside}")
@@ -204,7 +207,7 @@ def make(run: Run, programs: Programs) -> dict[str, Any]:
 
 
 def prepare(run: Run) -> Path | None:
-    """Make a run's folder ready; return where another run's folder was moved, if there was one."""
+    """Prepare a run's folder; return the new path of a folder with another setup, if any."""
     wanted = {"setup": run.setup.key, "rates": list(run.rates)}
     state, aside = _state(run), None
     if state and {name: state[name] for name in wanted} != wanted:
@@ -217,7 +220,7 @@ def prepare(run: Run) -> Path | None:
 
 
 def set_aside(folder: Path) -> Path:
-    """Rename a folder, and return its new name."""
+    """Rename a folder and return its new path."""
     number = 1
     while (aside := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
         number += 1
@@ -240,7 +243,7 @@ def _note(run: Run, *, core_seconds: float) -> None:
 
 
 def makers(model: Model) -> dict[str, Any]:
-    """Return what makes a model's runs now: digest and commit of the code, versions, processor."""
+    """Return digest and commit of the current code, package versions and processor."""
     places = ANN_CODE if model.kind else CODE
     return {
         "code_sha256": code_digest(places),
@@ -277,7 +280,7 @@ def _spiking(run: Run, programs: Programs) -> dict[str, Any]:
     _train(run, programs)
     trained, network = str(run.folder / "model.pt"), str(run.folder / "model.net")
     programs.run(run, ["neurodeploy.export", trained, "--samples", "64", *threads])
-    # Exit code 1: it fits no chip, which the report says of each.
+    # Exit code 1: it fits on no chip; the report contains this.
     text = programs.run(run, ["neurodeploy.report", network, "--json", *threads], (0, 1))
     both = programs.run(run, ["benchmarks.accuracy.predictions", trained, network, *threads])
     report, compared = json.loads(text), json.loads(both)
@@ -307,7 +310,7 @@ def _spiking(run: Run, programs: Programs) -> dict[str, Any]:
 
 
 def _train(run: Run, programs: Programs) -> None:
-    """Train, from an interrupted state unless `train` refuses to continue it."""
+    """Train; resume an interrupted training unless `train` refuses to."""
     words = ["neurodeploy.train", "--task", run.setup.task, *MODELS[run.model].options]
     words += ["--seed", str(run.seed), "--out", str(run.folder), "--threads", "1"]
     if (run.folder / "resume.pt").exists():

@@ -1,9 +1,9 @@
-"""What decides about the figures of a run: data, split, configuration, encoder and networks.
+"""Describe everything that determines a run: data, split, configuration, encoder and networks.
 
-A `Setup` is all that the benchmark knows of a task; it is stored beside the records, so that a
-record made with another one is recognised as stale, and the page can be written without the data.
-Encoder and augmentation also count by what they do: a sketch of their output on some training
-samples, compared in few digits, since the last ones depend on the processor.
+A `Setup` is stored with the records. A record with another setup is stale, and the page can be
+written without the data. The setup also contains sketches of the output of encoder and augmentation
+on some training samples. They are compared with a tolerance, since last digits depend on the
+processor.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.models.old_names import renamed
 
 SKETCHED: Final = 64
-"""Training samples, evenly spread, that a sketch looks at."""
+"""Number of evenly spaced training samples in a sketch."""
 TOLERANCE: Final = 2e-3
-"""Sketches are the same when they differ by less than this share of their size in the mean."""
+"""Maximum mean difference of equal sketches, relative to their mean magnitude."""
 
 CONFIG: Final = (
     "network", "delays", "hidden", "threshold", "current_decay", "voltage_decay", "tau_grad",
@@ -38,10 +38,10 @@ class Model:
     """One model.
 
     Attributes:
-        title: in tables.
-        options: of `train` that make it from the task's configuration; empty for artificial ones.
-        kind: of artificial network, a key of `benchmarks.ann.KINDS`, else "".
-        tasks: that have it by default; all when empty.
+        title: name in tables.
+        options: options of `train`; empty for artificial networks.
+        kind: key of `benchmarks.ann.KINDS` for artificial networks, else "".
+        tasks: tasks that have it by default; empty for all.
     """
 
     title: str
@@ -59,31 +59,31 @@ MODELS: Final[dict[str, Model]] = {
     "cnn": Model("CNN", kind="cnn"),
     "gru": Model("GRU", kind="gru"),
 }
-"""By name, in the order of the tables."""
+"""Models by name, in the order of the tables."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:
-    """A task as one version of the code sees it.
+    """A task, as read by one version of the code.
 
     Attributes:
-        task: its name.
-        source: data set, in words.
-        notes: of its reader.
-        counts: samples to train, to validate and to test.
-        classes: how many.
-        steps: time steps of a sample.
-        unseen: whether no other samples are of the subjects that test.
+        task: name of the task.
+        source: dataset, in words.
+        notes: notes of its reader.
+        counts: number of training, validation and test samples.
+        classes: number of classes.
+        steps: time steps per sample.
+        unseen: whether the subjects of the test samples have no other samples.
         own: name of the model that the task trains by default.
-        data_sha256, split_sha256: of the samples, and of their split.
+        data_sha256, split_sha256: digests of the samples and of their split.
         config: the task's configuration.
-        augment: name and numbers of the augmentation, or None.
-        encoder: its name and numbers.
-        sketches: by "augment", "encoder" and "levels", one number per sketched sample, or None.
-        networks: by the name of the model, its architecture or the plan of an artificial network.
-        parameters: numbers that each spiking model stores.
+        augment: name and parameters of the augmentation, or None.
+        encoder: name and parameters of the encoder.
+        sketches: one number per sketched sample, or None, by "augment", "encoder" and "levels".
+        networks: architecture of each spiking model, plan of each artificial one, by name.
+        parameters: number of parameters of each spiking model.
         ann: hyperparameters of the artificial networks.
-        labels, subjects: of the test samples, int64; subjects None where nobody is named.
+        labels, subjects: labels and subjects of the test samples, int64; subjects may be None.
     """
 
     task: str
@@ -108,18 +108,18 @@ class Setup:
 
     @property
     def majority(self) -> float:
-        """The share of the test samples that have the most frequent label."""
+        """Fraction of the test samples with the most frequent label."""
         return float(np.bincount(self.labels).max() / len(self.labels))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all but the arrays as JSON values."""
+        """Return all fields except the arrays as JSON values."""
         values = {name: each for name, each in vars(self).items() if name not in ARRAYS}
         found: dict[str, Any] = json.loads(json.dumps(values))
         return found
 
     @property
     def key(self) -> str:
-        """A short name for it: the task and the start of a sha256."""
+        """Short name: the task and the start of a sha256."""
         text = json.dumps(self.as_dict(), sort_keys=True)
         return f"{self.task}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -139,7 +139,7 @@ def from_dict(values: Mapping[str, Any], labels: NDArray[Any], subjects: Any) ->
 
 
 def differences(recorded: Setup, now: Setup, model: str) -> list[str]:
-    """Return the names of what decides about a model's figures and differs between setups."""
+    """Return the names of the differences between setups that affect a model's figures."""
     names = ["data_sha256", "split_sha256", "augment"]
     sketches = ["augment", "levels"]
     if MODELS[model].kind:
@@ -166,8 +166,8 @@ def setup_of(name: str) -> Setup:
     """Read a task's data and return its setup.
 
     Raises:
-        InputError: when they are missing or malformed, or the task's own network is none of those
-            that are compared.
+        InputError: if the data are missing or malformed, or if the task's default network is not
+            one of the compared models.
     """
     from neurodeploy import task
     from neurodeploy.tasks.dataset import digest
@@ -205,7 +205,7 @@ def setup_of(name: str) -> Setup:
 
 
 def _networks(data: Any) -> tuple[dict[str, Architecture], str]:
-    """Return the architectures of the spiking models, and which the task trains by default."""
+    """Return the architectures of the spiking models, and the name of the task's default one."""
     config = data.config
     networks = {
         kind: data.architecture(replace(config, delays="none" if kind == "no-delays" else kind))
@@ -236,10 +236,9 @@ def _ann_rules() -> dict[str, Any]:
 
 
 def parameters_of(network: Architecture) -> int:
-    """Return how many numbers a spiking network stores: weights, delays and biases.
+    """Return the number of parameters of a spiking network: weights, delays and biases.
 
-    A layer with axonal delays stores one per neuron, or per channel of images; one with synaptic
-    delays one per weight.
+    Axonal delays count one per neuron, or per channel of images; synaptic delays one per weight.
     """
     total = 0
     for layer, weights in zip(network.layers, network.synapses):
@@ -250,13 +249,13 @@ def parameters_of(network: Architecture) -> int:
 
 
 def recorded(config: Any) -> dict[str, Any]:
-    """Return what a configuration says of a training as JSON values."""
+    """Return the fields `CONFIG` of a configuration as JSON values."""
     values = {name: getattr(config, name) for name in CONFIG}
     return {**values, "hidden": list(config.hidden or ())}
 
 
 def described(augment: Any) -> Any:
-    """Return an augmentation as JSON values: its name, and its numbers where it has some."""
+    """Return name and parameters of an augmentation as JSON values."""
     if augment is None or not is_dataclass(augment):
         return None if augment is None else augment.__name__
     return {"name": type(augment).__name__, **asdict(augment)}  # type: ignore[arg-type]
@@ -275,7 +274,7 @@ def _sketches(data: Any) -> dict[str, list[float] | None]:
 
 
 def sketch(values: NDArray[Any]) -> list[float]:
-    """Return one number per sample (samples, ...): its product with fixed normal numbers."""
+    """Return one number per sample: the dot product with fixed normal random numbers."""
     flat = values.reshape(len(values), -1).astype(np.float64)
     weights = np.random.default_rng(0).standard_normal(flat.shape[1])
     return [float(f"{number:.5g}") for number in flat @ weights]
