@@ -141,5 +141,5 @@ def test_a_broken_kernel_is_noticed(verdicts: dict[str, int], mutant: mutants.Mu
 
 def test_a_mutant_whose_text_is_gone_says_so(tmp_path: Path) -> None:
     gone = mutants.Mutant("nothing", "models/cuba.py", "no such text", "")
-    with pytest.raises(ValueError, match=r"stands 0 times in models/cuba.py, once is needed"):
+    with pytest.raises(ValueError, match=r"occurs 0 times in models/cuba.py, not once"):
         mutants.make(gone, tmp_path)
