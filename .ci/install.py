@@ -103,7 +103,7 @@ def with_lava(wheel: Path, folder: Path) -> None:
     run(python, "-c", MAKE_NETWORKS, cwd=place)
     module(python, "report", "a.net", "--input", "spikes.npy", cwd=place)
     module(python, "report", "a.net", "--input", "spikes.npy", "--compare", "lava", cwd=place)
-    done("a report, and Lava beside it")
+    done("a report, and a comparison with Lava")
     module(python, "train", "--task", "digits", "--epochs", "1", "--hidden", "16", cwd=place)
     module(python, "export", "runs/digits/model.pt", cwd=place)
     module(python, "report", "runs/digits/model.net", cwd=place)

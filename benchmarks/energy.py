@@ -112,7 +112,7 @@ def _measured(result: Result) -> Table:
     return Table(
         "PilotNet, energy and speed",
         "the wheel's image on loihi2, one inference of 16 steps",
-        ["", "ours", "band", "Intel measured", "ratio", "independent?"],
+        ["", "estimate", "band", "Intel measured", "ratio", "independent?"],
         [
             [name, number(ours.value), _band(ours), number(theirs), _ratio(ours.value, theirs), how]
             for name, ours, theirs, how in rows
@@ -128,7 +128,7 @@ def _counters(result: Result) -> Table:
     return Table(
         "PilotNet, activity",
         "counted over 10,000 steps, Intel's counters read off a plot to 5%",
-        ["", "ours", "Intel counted", "ratio"],
+        ["", "simulated", "Intel counted", "ratio"],
         rows,
     )
 
@@ -206,9 +206,9 @@ def _neurocores(result: Result) -> Table:
     rows.append(["all", "", str(sum(PILOTNET.neurocores)), "", total, "", ""])
     return Table(
         "PilotNet, neurocores",
-        "what Intel's compiler printed, and ours; blocks are columns, rows "
-        "and channels, or neurons",
-        ["layer", "size", "Intel's", "its blocks", "ours", "our blocks", "our fullest budget"],
+        "printed by Intel's compiler, and placed by neurodeploy; "
+        "blocks are columns, rows and channels, or neurons",
+        ["layer", "size", "Intel's", "its blocks", "neurodeploy", "blocks", "fullest budget"],
         rows,
     )
 

@@ -131,7 +131,7 @@ def _network(names: Sequence[str], args: argparse.Namespace, *, delays: bool) ->
     sizes = "-".join(map(str, args.sizes))
     about = (
         f"{sizes}, batch {args.batch}, {args.steps} steps, {rates} firing; "
-        f"ours equals lava-dl in {agreement.spikes:,} spikes, gradients within "
+        f"neurodeploy equals lava-dl in {agreement.spikes:,} spikes, gradients within "
         f"{agreement.gradient:.0e}"
     )
     chosen = {name: TRAINERS[name] for name in names if TRAINERS[name].delays or not delays}
@@ -264,7 +264,7 @@ def table_of(result: Result) -> Table:
     threads = list(dict.fromkeys(run.threads for run in result.runs))
     words = [f"{count} thread{'s' * (count > 1)}" for count in threads]
     headings = ["library", *(f"{result.unit}, {each}" for each in words), "samples/s"]
-    headings += [f"{over}, {each}" for over in ("x lava-dl", "ours x") for each in words]
+    headings += [f"{over}, {each}" for over in ("x lava-dl", "neurodeploy x") for each in words]
     rows = []
     for name in dict.fromkeys(run.name for run in result.runs):
         runs = [run for run in result.runs if run.name == name]
