@@ -39,7 +39,7 @@ class progress_bar:
     def _new(self, done: int, total: int) -> Any:
         from tqdm import tqdm  # its import takes longer than the start of a command
 
-        in_notebook, size = "ipykernel" in sys.modules, shutil.get_terminal_size()
+        in_notebook, size = _in_notebook(), shutil.get_terminal_size()
         return tqdm(
             total=total,
             initial=done,  # a resumed run does not start at 0; tqdm's speed must not count that
@@ -69,6 +69,13 @@ class progress_bar:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _in_notebook() -> bool:
+    """Return whether a kernel runs this process; importing ipykernel alone is no sign of it."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return hasattr(shell, "kernel")
 
 
 class _Cell(io.StringIO):

@@ -99,6 +99,13 @@ for done in range(0, 1001, 50):
     assert "\n" not in text
 
 
+def test_a_program_that_imports_ipykernel_is_no_notebook(capsys: Any) -> None:
+    import ipykernel  # noqa: F401
+
+    nd.progress_bar("running")(1, 2)
+    assert capsys.readouterr().out == ""
+
+
 def test_checking_published_data_warns_of_no_widgets(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
