@@ -6,6 +6,9 @@
     snn             the trainable SLAYER network; its blocks, and kernels for CPUs
     quantize        converts a trained network to an integer network
     loihi           bit widths and limits of Loihi's arithmetic; cuba: the neuron's equations
+    errors          the errors that users meet; files: checks and safe replacement of files
+    arrays          checks of integer arrays; display: how objects show themselves
+    compiling       the cache of compiled kernels; lava_compat: Lava and SLAYER on today's Python
 
 Only snn, quantize, blocks and kernels need torch.
 """

@@ -2,6 +2,14 @@
 
 To add a task, write one file with a `Task` (docs/how-to/own-task.md) and list it in the environment
 variable NEURODEPLOY_TASKS, or, within neurodeploy, add it to `MODULES`.
+
+    har, watch, digits, mnist, spoken_digits, events   the tasks of neurodeploy
+    own             tasks from users' files
+    readers/        one file per format of raw data
+    dataset         labelled samples; split: training, validation and test parts
+    encoders/       from signals to spikes; augment: random changes of training data
+    task            a task and its data; inventory: which tasks have their data here
+    origin          downloads, checksums and archives; cache: encoded arrays on disk
 """
 
 from __future__ import annotations
