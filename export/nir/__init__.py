@@ -1,0 +1,9 @@
+"""NIR, the Neuromorphic Intermediate Representation (neuroir.org), in and out.
+
+graph       reads and checks a graph, flattens its subgraphs, orders its nodes and infers shapes
+dialects    what the frameworks mean by a node: one table of neuron dynamics
+reference   runs a graph in float, one step per node
+folding     turns a graph into a float network: folds what is linear between two neurons
+writing     writes an integer network as a graph
+modules     torch modules of snnTorch, Norse, SpikingJelly and sinabs, by their own exporters
+"""
