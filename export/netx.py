@@ -19,16 +19,8 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from neurodeploy.export.netx_read import (
-    Context,
-    check_size,
-    count,
-    json_object,
-    read_layer,
-    sizes,
-    subgroup,
-    text,
-)
+from neurodeploy.export.hdf5 import check_size, subgroup, text
+from neurodeploy.export.netx_read import Context, count, json_object, read_layer, sizes
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import HDF5, check_file, replacing
