@@ -5,6 +5,9 @@
     schema          converts JSON to typed objects, generates JSON Schema; old_names: old keys
     snn             the trainable SLAYER network; its blocks, and kernels for CPUs
     quantize        converts a trained network to an integer network
+    float_network   layers of float weights and discrete neurons, before they are quantized
+    loihi_form      float layers in the form that Loihi computes, exact or closest
+    post_training   quantizes a float network after training
     loihi           bit widths and limits of Loihi's arithmetic; cuba: the neuron's equations
     errors          the errors that users meet; files: checks and safe replacement of files
     arrays          checks of integer arrays; display: how objects show themselves
