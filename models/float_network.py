@@ -35,7 +35,9 @@ class Dynamics(Shown):
     After a spike v[t] becomes `reset_value`, or `threshold` is subtracted. With `reset_delay` the
     reset acts in the next step instead, as in snnTorch: the next v is `reset_value` whatever it
     would have been, or `threshold` is subtracted from it. With `multi_spike` a neuron emits
-    floor(v / threshold) spikes in one step and subtracts the threshold as often.
+    floor(v / threshold) spikes in one step and subtracts the threshold as often. With
+    `overshoot_waits` a neuron whose voltage is still over the threshold after the reset fires in
+    the next step only above twice its threshold, as in snnTorch without its delay.
 
     Arrays are float64 and hold one value for all neurons, or one per neuron in C order.
 
@@ -51,6 +53,7 @@ class Dynamics(Shown):
         reset_value: the voltage after a spike for the reset "value".
         reset_delay: whether the reset acts one step later.
         multi_spike: whether a neuron can emit several spikes per step.
+        overshoot_waits: whether a neuron over its threshold after a reset by subtraction waits.
     """
 
     current_retention: FloatArray
@@ -64,6 +67,7 @@ class Dynamics(Shown):
     reset_value: FloatArray = field(default_factory=lambda: np.zeros(1))
     reset_delay: bool = False
     multi_spike: bool = False
+    overshoot_waits: bool = False
 
     def __post_init__(self) -> None:
         for name in (

@@ -12,7 +12,7 @@ the new current, and a neuron in a cycle sees the spikes of the step before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -22,7 +22,6 @@ import numpy as np
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics, FloatArray, Reset
-from neurodeploy.models.layers import Shape
 
 Start = Literal["zero", "leak", "reset"]
 
@@ -58,6 +57,7 @@ class Dialect(Shown):
         options: fields that the framework can set and the file does not tell.
         default: how the framework's own defaults differ from these fields, as field -> value.
         nodes: names of the neuron nodes that have a meaning in this dialect.
+        layers: dialects of single nodes by name, where a module's layers differ.
     """
 
     name: str
@@ -74,6 +74,11 @@ class Dialect(Shown):
     options: tuple[str, ...] = ()
     default: tuple[tuple[str, Any], ...] = ()
     nodes: tuple[str, ...] = tuple(node.__name__ for node in NEURONS)
+    layers: tuple[tuple[str, Dialect], ...] = ()
+
+    def of(self, name: str) -> Dialect:
+        """Return the dialect of a node."""
+        return dict(self.layers).get(name, self)
 
     def with_options(
         self,
@@ -228,25 +233,23 @@ def _gains(step: _Step, dialect: Dialect) -> Gains:
     )
 
 
-def dynamics(
-    node: Any, dialect: Dialect, dt_s: float | None, name: str, shape: Shape | None = None
-) -> Dynamics:
+def dynamics(node: Any, dialect: Dialect, dt_s: float | None, name: str) -> Dynamics:
     """Translate a neuron node into the step that its framework takes.
 
     The voltage of `Dynamics` starts at 0. Where the framework's starts elsewhere, it is counted
     from there, with the threshold and the reset.
 
     Args:
-        node: one of `NEURONS`.
+        node: one of `NEURONS`, as `graph.checked` returns it.
         dialect: an entry of `DIALECTS`, with its options.
         dt_s: time step in seconds, see `time_step`; not needed where time constants are in steps.
         name: name of the node, for messages. snnTorch's exporter calls the neurons of a recurrent
             layer `<layer>.lif`.
-        shape: shape of the layer, to which the parameters broadcast; by default their own.
 
     Raises:
         InputError: names the node and the parameter that has no meaning in this dialect.
     """
+    dialect = dialect.of(name)
     kind = type(node).__name__
     if kind not in dialect.nodes:
         raise InputError(
@@ -258,7 +261,7 @@ def dynamics(
     dt = 1.0 if dialect.unit == "steps" or dt_s is None else dt_s
 
     def get(key: str) -> FloatArray:
-        return _parameter(node, key, name, shape)
+        return _parameter(node, key)
 
     syn = (
         _kept(get("tau_syn"), dt, dialect, name, "tau_syn") if hasattr(node, "tau_syn") else 0 * ONE
@@ -287,6 +290,7 @@ def dynamics(
         get("v_reset") - start if dialect.reset == "value" else 0 * ONE,
         dialect.reset_delay and _delays(kind, name, dialect),
         dialect.multi_spike,
+        dialect.name == "snntorch" and dialect.reset == "subtract" and not dialect.reset_delay,
     )
 
 
@@ -301,7 +305,8 @@ def _delays(kind: str, name: str, dialect: Dialect) -> bool:
 
     With a reset to zero, snnTorch's Leaky clears the voltage before it adds the next input, which
     gives the spikes of an immediate reset. Synaptic, RLeaky and RSynaptic clear the sum: the
-    voltage stays at zero in the step after a spike.
+    voltage stays at zero in the step after a spike. RSynaptic of snnTorch 1.0 does so whatever its
+    reset_delay is.
     """
     if dialect.name != "snntorch" or dialect.reset != "value":
         return True
@@ -314,20 +319,10 @@ def _start(step: _Step, dialect: Dialect) -> FloatArray:
     return step.get(key) if key and hasattr(step.node, key) else 0 * ONE
 
 
-def _parameter(node: Any, key: str, name: str, shape: Shape | None) -> FloatArray:
-    """Return a parameter as float64, (1,) or one value per neuron in C order."""
-    values = np.asarray(getattr(node, key), np.float64)
-    if values.size == 1 or shape is None:
-        return values.reshape(-1)
-    while values.ndim > len(shape) and values.shape[0] == 1:
-        values = values[0]
-    try:
-        return np.broadcast_to(values, shape).reshape(-1)
-    except ValueError:
-        raise InputError(
-            f"{key} of node {name} has shape {values.shape}, and the layer {shape}; give one value "
-            "for all neurons or one per neuron"
-        ) from None
+def _parameter(node: Any, key: str) -> FloatArray:
+    """Return a parameter as float64, (1,) if all neurons share it, or (neurons,) in C order."""
+    values = np.asarray(getattr(node, key), np.float64).reshape(-1)
+    return values[:1] if (values == values[0]).all() else values
 
 
 def _kept(tau: FloatArray, dt: float, dialect: Dialect, name: str, key: str) -> FloatArray:
@@ -491,9 +486,10 @@ def _guess_steps(
 
 
 def describe(dialect: Dialect) -> dict[str, Any]:
-    """Return the dialect as JSON values, for the provenance of a network."""
+    """Return the name and the options of a dialect as JSON values, for a network's provenance."""
+    names = ("name", "reset", "reset_delay", "multi_spike", "norm_input")
+    layers = {name: describe(each) for name, each in dialect.layers}
     return {
-        each.name: getattr(dialect, each.name)
-        for each in fields(dialect)
-        if each.name not in ("options", "default", "nodes", "title")
+        **{name: getattr(dialect, name) for name in names},
+        **({"layers": layers} if layers else {}),
     }

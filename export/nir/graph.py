@@ -304,11 +304,11 @@ def _reached(start: str, edges: Iterable[Edge]) -> list[str]:
 
 
 def _delayed(neurons: set[str], nodes: Iterable[str], edges: Sequence[Edge]) -> set[Edge]:
-    component = _components(nodes, edges)
+    component = components(nodes, edges)
     return {edge for edge in edges if edge[0] in neurons and len({*map(component.get, edge)}) == 1}
 
 
-def _components(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, str]:
+def components(nodes: Iterable[str], edges: Sequence[Edge]) -> dict[str, str]:
     """Return the strongly connected component of every node, by Kosaraju's two searches."""
     followers, leaders = _followers(edges), _followers(edge[::-1] for edge in edges)
     finished: list[str] = []

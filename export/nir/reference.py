@@ -7,17 +7,20 @@ and there a neuron hands on its spikes of the step before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import Any, Final
 
 import nir
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from neurodeploy.export.nir.dialects import NEURONS, TIMED, Dialect, dynamics
+from neurodeploy.export.nir.dialects import Dialect, dynamics
+from neurodeploy.export.nir.graph import NEURONS, components, order, shapes
+from neurodeploy.export.nir.graph import delayed as delayed_edges
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics
@@ -28,6 +31,8 @@ Array = NDArray[Any]
 
 SAMPLES: Final = 16
 """Samples that run at once, which bounds the memory."""
+IMAGES: Final = 16
+"""Images that are convolved at once."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +51,7 @@ class NodeRun(Shown):
 
 def simulate(
     graph: nir.NIRGraph,
-    inputs: Array,
+    inputs: NDArray[Any],
     dialect: Dialect,
     dt_s: float | None,
     *,
@@ -57,8 +62,8 @@ def simulate(
     """Run a graph and return what its neurons do.
 
     Args:
-        graph: a flat graph that `graph.read` or `graph.checked` returned.
-        inputs: (samples, *shape, steps), the values of the input node.
+        graph: a graph of `graph.read` or `graph.checked`.
+        inputs: (samples, *shape, steps), the values of the Input.
         dialect: an entry of `DIALECTS`, with its options.
         dt_s: time step in seconds, see `dialects.time_step`.
         nodes: names of the neuron nodes to record; by default all.
@@ -68,17 +73,22 @@ def simulate(
     Raises:
         InputError: when the input has another shape, or a node has no meaning in the dialect.
     """
-    run = _Graph(graph, inputs.shape[1:-1], dialect, dt_s, np.dtype(dtype))
+    run = _Graph(graph, dialect, dt_s, np.dtype(dtype))
+    if inputs.shape[1:-1] != run.input_shape or not len(inputs):
+        raise InputError(
+            f"the input has shape {inputs.shape}; it must be (samples, "
+            f"{', '.join(map(str, run.input_shape))}, steps)"
+        )
     names = [name for name in run.neurons if nodes is None or name in nodes]
     parts: dict[str, list[NodeRun]] = {name: [] for name in names}
-    for start in range(0, max(len(inputs), 1), SAMPLES):
-        chunk = np.moveaxis(inputs[start : start + SAMPLES], -1, 0).astype(run.dtype)
-        for name, result in run.run(chunk, names, voltages):
+    for start in range(0, len(inputs), SAMPLES):
+        some = np.moveaxis(inputs[start : start + SAMPLES], -1, 0).astype(run.dtype)
+        for name, result in run.run(some, names, voltages=voltages):
             parts[name].append(result)
     return {name: _joined(results) for name, results in parts.items()}
 
 
-def _joined(results: list[NodeRun]) -> NodeRun:
+def _joined(results: Sequence[NodeRun]) -> NodeRun:
     voltage = [each.voltage for each in results if each.voltage is not None]
     return NodeRun(
         np.concatenate([each.spikes for each in results]),
@@ -87,108 +97,127 @@ def _joined(results: list[NodeRun]) -> NodeRun:
 
 
 class _Graph:
-    """A graph made ready: groups of nodes in order, and a function for each node."""
+    """A graph made ready: groups of nodes in order, and the function of each node."""
 
     def __init__(
-        self,
-        graph: nir.NIRGraph,
-        input_shape: Shape,
-        dialect: Dialect,
-        dt_s: float | None,
-        dtype: np.dtype[Any],
+        self, graph: nir.NIRGraph, dialect: Dialect, dt_s: float | None, dtype: np.dtype[Any]
     ) -> None:
         self.dtype = dtype
         self.nodes: Mapping[str, Any] = graph.nodes
+        self.edges = [(str(one), str(other)) for one, other in graph.edges]
+        self.delayed = delayed_edges(graph)
+        self.shapes = shapes(graph)
+        self.groups = _groups(graph)
         self.sources: dict[str, list[str]] = {name: [] for name in graph.nodes}
-        for source, target in graph.edges:
+        for source, target in self.edges:
             self.sources[target].append(source)
-        self.groups = _groups(graph.nodes, self.sources)
         self.neurons: dict[str, Dynamics] = {}
         self.delays: dict[str, NDArray[np.int64]] = {}
-        shapes = _shapes(self.nodes, self.sources, self.groups, input_shape)
-        self.shapes = shapes
         self.functions: dict[str, Callable[[Array], Array]] = {}
         for name, node in self.nodes.items():
+            if isinstance(node, nir.Input):
+                self.input_shape = self.shapes[name]
             if isinstance(node, NEURONS):
-                self.neurons[name] = dynamics(node, dialect, dt_s, name, shapes[name])
+                self.neurons[name] = dynamics(node, dialect, dt_s, name)
             elif isinstance(node, nir.Delay):
-                self.delays[name] = _delay_steps(node, dt_s, name)
+                self.delays[name] = delay_steps(node, dt_s, name)
                 self.functions[name] = partial(delayed, steps=self.delays[name])
             else:
                 self.functions[name] = linear(node, name, dtype)
 
-    def run(self, inputs: Array, names: list[str], voltages: bool) -> Iterator[tuple[str, NodeRun]]:
+    def run(
+        self, inputs: Array, names: Collection[str], *, voltages: bool
+    ) -> Iterator[tuple[str, NodeRun]]:
         """Run some samples: inputs (steps, samples, *shape)."""
         out: dict[str, Array] = {}
+        states: dict[str, Array] = {}
         waiting = dict.fromkeys(self.nodes, 0)
-        for sources in self.sources.values():
-            for source in sources:
-                waiting[source] += 1
+        for source, _ in self.edges:
+            waiting[source] += 1
         for group in self.groups:
-            states = self._run_group(group, out, inputs)
+            keep = {name for name in group if voltages and name in names}
+            if len(group) > 1 or (group[0], group[0]) in self.delayed:
+                self._run_cycle(group, out, states, keep, inputs.shape[:2])
+            else:
+                self._run_node(group[0], out, states, keep, inputs)
             for name in group:
+                if name in names:
+                    spikes = out[name] if self.neurons[name].fires else np.zeros_like(out[name])
+                    yield name, _recorded(spikes, states.pop(name, None))
                 for source in self.sources[name]:
                     waiting[source] -= 1
-                if name in names:
-                    yield name, _recorded(out[name], states[name], voltages, self.neurons[name])
             for name in [each for each in out if not waiting[each]]:
                 del out[name]
 
-    def _run_group(
-        self, group: list[str], out: dict[str, Array], inputs: Array
-    ) -> dict[str, Array]:
-        """Add the outputs of a group to `out`; return the voltages of its neurons."""
-        name = group[0]
-        if len(group) > 1 or name in self.sources[name]:
-            return self._run_cycle(group, out, inputs.shape[0], inputs.shape[1])
+    def _run_node(
+        self,
+        name: str,
+        out: dict[str, Array],
+        states: dict[str, Array],
+        keep: Collection[str],
+        inputs: Array,
+    ) -> None:
+        """Add the output of a node outside of cycles to `out`, and its voltage to `states`."""
         if isinstance(self.nodes[name], nir.Input):
             out[name] = inputs
-            return {}
+            return
         x = self._sum(name, out)
         if name not in self.neurons:
             out[name] = self.functions[name](x)
-            return {}
-        neuron = Neurons(self.neurons[name], x.shape[1:], self.dtype)
-        out[name], voltage = np.empty_like(x), np.empty_like(x)
+            return
+        neurons = Neurons(self.neurons[name], x.shape[1:], self.dtype)
+        out[name] = np.empty_like(x)
+        if name in keep:
+            states[name] = np.empty_like(x)
         for t in range(len(x)):
-            out[name][t] = neuron.step(x[t])
-            voltage[t] = neuron.v
-        return {name: voltage}
+            out[name][t] = neurons.step(x[t])
+            if name in keep:
+                states[name][t] = neurons.v
 
     def _run_cycle(
-        self, group: list[str], out: dict[str, Array], steps: int, samples: int
-    ) -> dict[str, Array]:
-        inside = set(group)
+        self,
+        group: Sequence[str],
+        out: dict[str, Array],
+        states: dict[str, Array],
+        keep: Collection[str],
+        sizes: Shape,
+    ) -> None:
+        """Add the outputs of the nodes of cycles to `out`, and voltages to `states`."""
+        before = {key: value for key, value in out.items() if key not in group}
+        outside = {name: self._sum(name, before) for name in group}
+        neurons: dict[str, Neurons] = {}
+        held: dict[str, Array] = {}
         for name in group:
-            out[name] = np.zeros((steps, samples, *self.shapes[name]), self.dtype)
-        voltages = {name: np.zeros_like(out[name]) for name in group if name in self.neurons}
-        neurons = {
-            name: Neurons(self.neurons[name], out[name].shape[1:], self.dtype) for name in voltages
-        }
-        outside = {
-            name: self._sum(
-                name, {key: out[key] for key in self.sources[name] if key not in inside}
-            )
-            for name in group
-        }
-        held = {name: np.zeros_like(out[name]) for name in group if name in self.delays}
-        for t in range(steps):
+            out[name] = np.zeros((*sizes, *self.shapes[name]), self.dtype)
+            if name in self.neurons:
+                neurons[name] = Neurons(self.neurons[name], out[name].shape[1:], self.dtype)
+            if name in self.delays:
+                held[name] = np.zeros_like(out[name])
+            if name in keep:
+                states[name] = np.zeros_like(out[name])
+        for t in range(sizes[0]):
             for name in group:
-                x: Array = outside[name][t] if outside[name].ndim else np.zeros(1, self.dtype)
-                for source in self.sources[name]:
-                    if source in neurons:  # spikes of the step before
-                        x = x + (out[source][t - 1] if t else np.zeros_like(out[source][0]))
-                    elif source in inside:
-                        x = x + out[source][t]
+                x = self._now(name, out, outside[name], group, t)
                 if name in neurons:
                     out[name][t] = neurons[name].step(x)
-                    voltages[name][t] = neurons[name].v
                 elif name in held:
                     held[name][t] = x
                     out[name][t] = delayed(held[name], self.delays[name], np.array([t]))[0]
                 else:
                     out[name][t] = self.functions[name](x[None])[0]
-        return voltages
+                if name in keep:
+                    states[name][t] = neurons[name].v
+
+    def _now(
+        self, name: str, out: Mapping[str, Array], outside: Array, group: Collection[str], t: int
+    ) -> Array:
+        """Return the input of a node of a cycle in step t."""
+        x: Array = outside[t] if outside.ndim else outside
+        for source in self.sources[name]:
+            if source in group:
+                step = t - 1 if (source, name) in self.delayed else t
+                x = x + out[source][step] if step >= 0 else x + np.zeros_like(out[source][0])
+        return x
 
     def _sum(self, name: str, out: Mapping[str, Array]) -> Array:
         """Return the sum of the outputs that reach a node, or a zero without axes."""
@@ -199,32 +228,41 @@ class _Graph:
         return total
 
 
+def _groups(graph: nir.NIRGraph) -> list[list[str]]:
+    """Return the nodes in the order in which they run; the nodes of cycles are one group."""
+    component = components(graph.nodes, graph.edges)
+    members: dict[str, list[str]] = {}
+    for name in order(graph):
+        members.setdefault(component[name], []).append(name)
+    needs: dict[str, set[str]] = {root: set() for root in members}
+    for one, other in graph.edges:
+        needs[component[other]] |= {component[one]} - {component[other]}
+    return [members[root] for root in TopologicalSorter(needs).static_order()]
+
+
 class Neurons:
     """The state of a layer of neurons, and its step; see `Dynamics` for the equations.
 
     Attributes:
+        i: current, (samples, *shape).
         v: voltage after the reset, (samples, *shape).
     """
 
     def __init__(self, dynamics: Dynamics, shape: Shape, dtype: np.dtype[Any]) -> None:
-        self.dynamics = dynamics
-        for name in (
-            "current_retention", "input_gain", "voltage_retention", "current_gain", "leak",
-            "threshold", "reset_value",
-        ):  # fmt: skip
-            values = getattr(dynamics, name).astype(dtype)
-            setattr(self, name, values.reshape(shape[1:]) if values.size > 1 else values)
-        self.i = np.zeros(shape, dtype)
-        self.v = np.zeros(shape, dtype)
-        self.spikes = np.zeros(shape, dtype)
+        def values(values: Array) -> Array:
+            return values.astype(dtype).reshape(shape[1:] if values.size > 1 else -1)
 
-    current_retention: Array
-    input_gain: Array
-    voltage_retention: Array
-    current_gain: Array
-    leak: Array
-    threshold: Array
-    reset_value: Array
+        self.dynamics = dynamics
+        self.current_retention = values(dynamics.current_retention)
+        self.input_gain = values(dynamics.input_gain)
+        self.voltage_retention = values(dynamics.voltage_retention)
+        self.current_gain = values(dynamics.current_gain)
+        self.leak = values(dynamics.leak)
+        self.threshold = values(dynamics.threshold)
+        self.reset_value = values(dynamics.reset_value)
+        self.i: Array = np.zeros(shape, dtype)
+        self.v: Array = np.zeros(shape, dtype)
+        self.spikes: Array = np.zeros(shape, dtype)
 
     def step(self, x: Array) -> Array:
         """Return the output of one step: spikes, or the voltage of neurons that never fire."""
@@ -235,13 +273,21 @@ class Neurons:
             return v
         if self.dynamics.reset_delay:
             v = self._reset(v, self.spikes)
-        spikes = self._fired(v)
-        self.v = v if self.dynamics.reset_delay else self._reset(v, spikes)
-        self.spikes = spikes
-        return spikes
+            self.spikes = self._fired(v, self.threshold)
+            self.v = v
+        else:
+            self.spikes = self._fired(v, self._limit())
+            self.v = self._reset(v, self.spikes)
+        return self.spikes
 
-    def _fired(self, v: Array) -> Array:
-        fired = v > self.threshold if self.dynamics.strict else v >= self.threshold
+    def _limit(self) -> Array:
+        """Return what a voltage must exceed for a spike."""
+        if not self.dynamics.overshoot_waits:
+            return self.threshold
+        return np.asarray(np.where(self.v > self.threshold, 2, 1) * self.threshold, self.v.dtype)
+
+    def _fired(self, v: Array, limit: Array) -> Array:
+        fired = v > limit if self.dynamics.strict else v >= limit
         if self.dynamics.multi_spike:
             return np.asarray(np.where(fired, np.floor(v / self.threshold), 0), v.dtype)
         return np.asarray(fired, v.dtype)
@@ -254,29 +300,29 @@ class Neurons:
         return v
 
 
-def _recorded(out: Array, voltage: Array, voltages: bool, dynamics: Dynamics) -> NodeRun:
+def _recorded(spikes: Array, voltage: Array | None) -> NodeRun:
     """Turn (steps, samples, *shape) into (samples, neurons, steps)."""
-    spikes = out if dynamics.fires else np.zeros_like(out)
-    flat = [
-        np.moveaxis(each.reshape(*each.shape[:2], -1), 0, -1)
-        for each in ([spikes, voltage] if voltages else [spikes])
-    ]
+
+    def turned(values: Array) -> Array:
+        return np.moveaxis(values.reshape(*values.shape[:2], -1), 0, -1)
+
     return NodeRun(
-        np.ascontiguousarray(flat[0], dtype=np.int32),
-        np.ascontiguousarray(flat[1]) if voltages else None,
+        np.ascontiguousarray(turned(spikes), np.int32),
+        None if voltage is None else np.ascontiguousarray(turned(voltage)),
     )
 
 
-def _delay_steps(node: nir.Delay, dt_s: float | None, name: str) -> NDArray[np.int64]:
-    """Return a delay in steps.
+def delay_steps(node: nir.Delay, dt_s: float | None, name: str) -> NDArray[np.int64]:
+    """Return a delay in steps; without a time step, NIR's delays are in steps.
 
     Raises:
-        InputError: when it is no whole number of steps, or the time step is unknown.
+        InputError: when it is no whole number of steps.
     """
     delays = np.asarray(node.delay, np.float64) / (1.0 if dt_s is None else dt_s)
     steps = np.rint(delays)
-    if (np.abs(delays - steps) > 1e-3).any() or (steps < 0).any():
-        worst = float(np.ravel(node.delay)[np.argmax(np.abs(delays - steps))])
+    off = np.abs(delays - steps)
+    if (off > 1e-3).any():
+        worst = float(np.ravel(node.delay)[np.argmax(off)])
         raise InputError(
             f"node {name} delays by {worst:g}, and a step takes {dt_s or 1:g}; delays must be "
             "whole numbers of steps"
@@ -294,7 +340,7 @@ def delayed(x: Array, steps: NDArray[np.int64], times: NDArray[Any] | None = Non
 
 
 def linear(node: Any, name: str, dtype: DTypeLike) -> Callable[[Array], Array]:
-    """Return the function of a node without state, for (steps, samples, *shape).
+    """Return the function of a checked node without state, for (steps, samples, *shape).
 
     Raises:
         InputError: when the node is of an unknown type.
@@ -309,7 +355,8 @@ def linear(node: Any, name: str, dtype: DTypeLike) -> Callable[[Array], Array]:
         scale = np.asarray(node.scale, dtype)
         return lambda x: x * scale
     if isinstance(node, nir.Flatten):
-        return partial(_flattened, int(node.start_dim), int(node.end_dim))
+        shape = tuple(int(size) for size in node.output_type["output"])
+        return lambda x: x.reshape(*x.shape[:2], *shape)
     if isinstance(node, nir.Conv1d | nir.Conv2d):
         return partial(_convolved, node, dtype)
     if isinstance(node, nir.SumPool2d | nir.AvgPool2d):
@@ -317,144 +364,43 @@ def linear(node: Any, name: str, dtype: DTypeLike) -> Callable[[Array], Array]:
     raise InputError(f"node {name} is {type(node).__name__}, which the reference cannot run")
 
 
-def _flattened(start: int, end: int, x: Array) -> Array:
-    shape = x.shape[2:]
-    end = end % len(shape)
-    return x.reshape(*x.shape[:2], *shape[:start], -1, *shape[end + 1 :])
+def _pair(value: Any) -> Shape:
+    return tuple(int(each) for each in np.ravel(value))
 
 
-def _pair(value: Any, axes: int) -> tuple[int, ...]:
-    values = np.ravel(np.asarray(value)).astype(int).tolist()
-    return tuple(values * axes if len(values) == 1 else values)
-
-
-def _padding(node: Any, kernel: Shape, axes: int) -> list[tuple[int, int]]:
-    """Return the zeros before and after each axis; "same" puts the odd one after."""
-    if not isinstance(node.padding, str):
-        return [(each, each) for each in _pair(node.padding, axes)]
-    if node.padding == "valid":
-        return [(0, 0)] * axes
-    sizes = [gap * (k - 1) for gap, k in zip(_pair(node.dilation, axes), kernel, strict=True)]
-    return [(size // 2, size - size // 2) for size in sizes]
-
-
-def _windows(
-    x: Array, kernel: Shape, stride: Shape, padding: list[tuple[int, int]], dilation: Shape
-) -> Array:
-    """Return views (steps, samples, channels, *positions, *kernel) of images."""
+def _windows(images: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Array:
+    """Return views (images, *positions, *kernel, channels) of images (images, *size, channels)."""
     axes = len(kernel)
-    x = np.pad(x, [(0, 0)] * 3 + padding)
-    spans = tuple(gap * (k - 1) + 1 for gap, k in zip(dilation, kernel, strict=True))
+    images = np.pad(images, [(0, 0), *((pad, pad) for pad in padding), (0, 0)])
+    spans = tuple(gap * (size - 1) + 1 for gap, size in zip(dilation, kernel))
     view: Any = np.lib.stride_tricks.sliding_window_view  # its types allow one axis only
-    windows: Array = view(x, spans, axis=tuple(range(3, 3 + axes)))
-    steps = [slice(None)] * 3 + [slice(None, None, each) for each in stride]
-    return np.asarray(windows[tuple(steps + [slice(None, None, each) for each in dilation])])
+    windows: Array = view(images, spans, axis=tuple(range(1, 1 + axes)))
+    steps = [slice(None, None, each) for each in (1, *stride, 1, *dilation)]
+    return np.moveaxis(windows[tuple(steps)], 1 + axes, -1)
 
 
 def _convolved(node: Any, dtype: DTypeLike, x: Array) -> Array:
-    """Convolve step by step, since the windows of all steps would not fit into memory."""
-    weight = np.asarray(node.weight, dtype)
-    axes = weight.ndim - 2
-    groups = int(np.ravel(node.groups)[0])
-    kernel = weight.shape[2:]
-    rows = weight.reshape(groups, weight.shape[0] // groups, -1)
-    bias = np.asarray(0 if node.bias is None else node.bias, dtype)
-    views = _windows(
-        x,
-        kernel,
-        _pair(node.stride, axes),
-        _padding(node, kernel, axes),
-        _pair(node.dilation, axes),
-    )
-    views = np.moveaxis(views, 2, 2 + axes)  # channels beside the kernel
-    result = np.empty((*views.shape[: 2 + axes], weight.shape[0]), x.dtype)
-    for out, now in zip(result, views, strict=True):
-        columns = now.reshape(*now.shape[: 1 + axes], groups, 1, -1)
-        products = columns @ np.swapaxes(rows, 1, 2)
-        out[...] = products.reshape(out.shape) + bias
-    return np.moveaxis(result, -1, 2)
+    """Return the convolution, a few images at a time, since the windows of all need much memory."""
+    weight = np.moveaxis(np.asarray(node.weight, dtype), 1, -1)  # (outputs, *kernel, inputs)
+    axes, groups = weight.ndim - 2, int(np.ravel(node.groups)[0])
+    rows = np.split(weight.reshape(len(weight), -1), groups)
+    images = np.moveaxis(x.reshape(-1, *x.shape[2:]), 1, -1)
+    sizes = [_pair(each) for each in (node.stride, node.padding, node.dilation)]
+    parts = []
+    for start in range(0, len(images), IMAGES):
+        some = np.split(images[start : start + IMAGES], groups, axis=-1)
+        views = [_windows(each, weight.shape[1:-1], *sizes) for each in some]
+        columns = [each.reshape(*each.shape[: 1 + axes], -1) for each in views]
+        parts.append(np.concatenate([c @ r.T for c, r in zip(columns, rows)], axis=-1))
+    result = np.moveaxis(np.concatenate(parts) + np.asarray(node.bias, dtype), -1, 1)
+    return np.ascontiguousarray(result).reshape(*x.shape[:2], *result.shape[1:])
 
 
 def _pooled(node: Any, x: Array) -> Array:
-    kernel = _pair(node.kernel_size, 2)
-    padding = _padding(node, kernel, 2)
-    windows = _windows(x, kernel, _pair(node.stride, 2), padding, (1, 1))
-    total = windows.sum(axis=(-2, -1))
-    return np.asarray(
-        total / np.prod(kernel) if isinstance(node, nir.AvgPool2d) else total, x.dtype
-    )
-
-
-def _shapes(
-    nodes: Mapping[str, Any],
-    sources: Mapping[str, list[str]],
-    groups: list[list[str]],
-    shape: Shape,
-) -> dict[str, Shape]:
-    """Return the output shape of each node for an input shape."""
-    found: dict[str, Shape] = {}
-    for group in groups:
-        for name in group * 2:  # in a cycle, the shape can come from the node after
-            node = nodes[name]
-            if isinstance(node, nir.Input):
-                found[name] = tuple(shape)
-            elif isinstance(node, nir.Linear | nir.Affine):
-                found[name] = (len(node.weight),)
-            else:
-                known = [found[each] for each in sources[name] if each in found]
-                if known and isinstance(node, (*NEURONS, nir.Delay)):
-                    found[name] = known[0]
-                elif known:
-                    probe = np.zeros((1, 1, *known[0]))
-                    found[name] = linear(node, name, np.float64)(probe).shape[2:]
-    return found
-
-
-def _groups(nodes: Mapping[str, Any], sources: Mapping[str, list[str]]) -> list[list[str]]:
-    """Return the nodes in topological order, those of a cycle as one group.
-
-    Within a group, a node comes after those that it needs in the same step.
-    """
-    reach = {name: _reachable(name, sources) for name in sources}
-    group = {
-        name: frozenset([name, *(other for other in reach[name] if name in reach[other])])
-        for name in sources
-    }
-    needs = {
-        members: {group[each] for name in members for each in sources[name]} - {members}
-        for members in group.values()
-    }
-    return [_within(members, nodes, sources) for members in TopologicalSorter(needs).static_order()]
-
-
-def _reachable(name: str, sources: Mapping[str, list[str]]) -> set[str]:
-    """Return the nodes that a node depends on."""
-    found: set[str] = set()
-    todo = [name]
-    while todo:
-        new = [each for each in sources[todo.pop()] if each not in found]
-        found.update(new)
-        todo += new
-    return found
-
-
-def _within(
-    members: Collection[str], nodes: Mapping[str, Any], sources: Mapping[str, list[str]]
-) -> list[str]:
-    """Order the nodes of a cycle, where neurons hand on their spikes of the step before.
-
-    Raises:
-        InputError: when a cycle has no neuron.
-    """
-    needs = {
-        name: [
-            each for each in sources[name] if each in members and not isinstance(nodes[each], TIMED)
-        ]
-        for name in members
-    }
-    try:
-        return list(TopologicalSorter(needs).static_order())
-    except CycleError as error:
-        raise InputError(
-            f"nodes {', '.join(error.args[1])} form a cycle without a neuron; put one into it"
-        ) from None
+    """Return the sums or averages over windows; padding counts as zeros."""
+    kernel = _pair(node.kernel_size)
+    images = x.reshape(-1, *x.shape[3:], 1)
+    windows = _windows(images, kernel, _pair(node.stride), _pair(node.padding), (1, 1))
+    count = math.prod(kernel) if isinstance(node, nir.AvgPool2d) else 1
+    pooled = windows.sum(axis=(-3, -2, -1)) / count
+    return np.asarray(pooled.reshape(*x.shape[:3], *pooled.shape[1:]), x.dtype)
