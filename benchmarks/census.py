@@ -177,6 +177,8 @@ def _layer_features(layer: Layer) -> Iterator[str]:
             yield "kernel not square"
         if layer.input_shape[1] != layer.input_shape[2]:
             yield "image not square"
+    if layer.synapses_per_weight == 2:
+        yield f"two synapses per weight, {LAYERS[type(layer)]}"
     for weight in weights_of(layer):
         if not weight.any():
             yield "weights all zero"

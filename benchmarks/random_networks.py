@@ -25,6 +25,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
+    weight_parts,
 )
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
 
@@ -39,6 +40,9 @@ RATES = [0.03, 0.1, 0.2, 0.4]
 HIGHEST_RATE = 0.5
 
 KINDS = ("cuba", "cuba", "cuba", "sigma-delta")
+
+WIDE = ("12 bits", "16 bits", "16 bits, positive", "16 bits, even", "16 bits, extreme")
+"""Kinds of weights that exceed one synapse."""
 
 CROWD = 130
 """Number of senders at which u wraps within a few steps."""
@@ -231,7 +235,7 @@ def _layer(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> Layer
 
 
 def _is_undefined(network: _Unfinished, layer: Layer, spikes: NDArray[Any]) -> bool:
-    """Return whether sums of a convolution may exceed 32 bits.
+    """Return whether sums of a convolution, in one of its groups of synapses, may exceed 32 bits.
 
     Lava computes them as floats and casts them to int32 (`lava.proc.conv.utils.conv`). The result
     of this cast is then undefined and differs between x86 and ARM processors.
@@ -240,7 +244,10 @@ def _is_undefined(network: _Unfinished, layer: Layer, spikes: NDArray[Any]) -> b
         return False
     arriving = _run(network, spikes) if network.layers else spikes
     largest = int(abs(arriving.astype(np.int64)).max())
-    return largest * int(abs(layer.weight.astype(np.int64)).sum((1, 2, 3)).max()) >= 1 << 31
+    wide = layer.synapses_per_weight == 2
+    groups = weight_parts(layer.weight) if wide else (layer.weight,)
+    sums = max(int(abs(each.astype(np.int64)).sum((1, 2, 3)).max()) for each in groups)
+    return largest * sums >= 1 << 31
 
 
 def _convolution(draw: Choices, rng: Generator, before: Shape, *, last: bool) -> ConvLayer:
@@ -264,8 +271,10 @@ def _weight(draw: Choices, rng: Generator, shape: Shape) -> NDArray[Any]:
     low, high = loihi.WEIGHT_MIN, loihi.WEIGHT_MAX
     kind = draw.pick(
         *["mixed"] * 6, *["positive", "even", "odd", "extreme"] * 2,
-        "largest", "zero", "negative", "negative power of two",
+        "largest", "zero", "negative", "negative power of two", *WIDE,
     )  # fmt: skip
+    if kind in WIDE:
+        return _wide_weight(kind, rng, shape)
     drawn = rng.integers(-100, 160, shape)
     return {
         "mixed": drawn,
@@ -277,6 +286,18 @@ def _weight(draw: Choices, rng: Generator, shape: Shape) -> NDArray[Any]:
         "zero": np.zeros(shape, int),
         "negative": -abs(drawn),
         "negative power of two": np.full(shape, -(1 << draw.pick(0, 3, 8))),
+    }[kind]
+
+
+def _wide_weight(kind: str, rng: Generator, shape: Shape) -> NDArray[Any]:
+    """Return weights of 16 bits, which take two synapses each."""
+    low, high = loihi.WIDE_WEIGHT_MIN, loihi.WIDE_WEIGHT_MAX
+    return {
+        "12 bits": rng.integers(low // 16, high // 16 + 1, shape),
+        "16 bits": rng.integers(low, high + 1, shape),
+        "16 bits, positive": rng.integers(0, high + 1, shape),
+        "16 bits, even": rng.integers(low // 2, high // 2 + 1, shape) * 2,
+        "16 bits, extreme": rng.choice([low, high], shape),
     }[kind]
 
 

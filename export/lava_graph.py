@@ -2,14 +2,15 @@
 
 Each layer has a synapse process (`Dense`, `DelayDense` or `Conv`) and a neuron process (`LIFReset`
 or a sigma-delta neuron). A recurrent layer has a second synapse process from its neurons to
-themselves, an input layer has none. The same graph runs on Lava's CPU simulator and on Loihi, with
-different run configurations.
+themselves, an input layer has none. If weights exceed -256..255, there are two synapse processes in
+place of each one, with weight exponents of 0 and 7. The same graph runs on Lava's CPU simulator and
+on Loihi, with different run configurations.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from neurodeploy.models.layers import (
     RecurrentLayer,
     Shape,
     per_neuron,
+    weight_parts,
 )
 from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
@@ -34,6 +36,7 @@ from lava.proc import sdn  # noqa: E402
 from lava.proc.conv.process import Conv  # noqa: E402
 from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
 from lava.proc.lif.process import LIFReset  # noqa: E402
+from lava.utils.weightutils import SignMode  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,43 @@ class LavaLayer:
 
     Attributes:
         neuron: the neuron process, with the output port `s_out`.
-        synapse: the synapse process, with the input port `s_in`; None for an input layer.
-        recurrent: the synapse process from the neurons to themselves, or None.
+        synapses: the synapse processes, each with the input port `s_in`: none for an input layer,
+            two if each weight takes two synapses.
+        recurrents: the synapse processes from the neurons to themselves: none, one or two.
     """
 
     neuron: Any
-    synapse: Any = None
-    recurrent: Any = None
+    synapses: tuple[Any, ...] = ()
+    recurrents: tuple[Any, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The input ports of the layer, all of which take the same spikes."""
+        return tuple(each.s_in for each in self.synapses) or (self.neuron.a_in,)
+
+    @property
+    def synapse(self) -> Any:
+        """The synapse process, the first of two; None for an input layer."""
+        return self.synapses[0] if self.synapses else None
+
+    @property
+    def recurrent(self) -> Any:
+        """The synapse process from the neurons to themselves, the first of two, or None."""
+        return self.recurrents[0] if self.recurrents else None
 
     @property
     def inp(self) -> Any:
-        """The input port of the layer."""
-        return self.neuron.a_in if self.synapse is None else self.synapse.s_in
+        """The input port of the layer.
+
+        Raises:
+            InputError: when the layer has two; connect each of `inputs`.
+        """
+        if len(self.inputs) > 1:
+            raise InputError(
+                "each weight of the layer takes two synapses, so it has two input ports; connect "
+                "each of `inputs`"
+            )
+        return self.inputs[0]
 
 
 def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tuple[LavaLayer, ...]:
@@ -61,8 +89,8 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
 
     All layers reset together every `sample_steps` steps, so that each sample of a run starts from
     cleared state. This needs the process models of `hw_sim.simulators.lava_worker`, since Lava's
-    own do not clear all state. Connect the input to `layers[0].inp` and the output to
-    `layers[-1].neuron.s_out`.
+    own do not clear all state. Connect the input to each of `layers[0].inputs` (`layers[0].inp`, if
+    there is one) and the output to `layers[-1].neuron.s_out`.
 
     Args:
         network: the network.
@@ -90,7 +118,8 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
         out, axes = built[index - 1].neuron.s_out, len(network.layers[index - 1].shape)
         if axes > 1 and not isinstance(network.layers[index], ConvLayer):
             out = out.transpose(list(reversed(range(axes)))).flatten()
-        out.connect(built[index].inp)
+        for port in built[index].inputs:
+            out.connect(port)
     return tuple(built)
 
 
@@ -98,24 +127,53 @@ def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
     neuron = _neuron(layer, sample_steps)
     if isinstance(layer, InputLayer):
         return LavaLayer(neuron)
-    synapse = _synapse(layer, bits, sample_steps)
-    synapse.a_out.connect(neuron.a_in)
-    if not isinstance(layer, RecurrentLayer):
-        return LavaLayer(neuron, synapse)
-    recurrent_bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
-    recurrent = _matrix(layer.recurrent, layer.recurrent_delay, recurrent_bits, sample_steps)
-    recurrent.a_out.connect(neuron.a_in)
-    neuron.s_out.connect(recurrent.s_in)
-    return LavaLayer(neuron, synapse, recurrent)
+    synapses = tuple(
+        _convolution(layer, group, bits, sample_steps)
+        if isinstance(layer, ConvLayer)
+        else _matrix(group, layer.delay, bits, sample_steps)
+        for group in _groups(layer.weight, layer)
+    )
+    recurrents = _recurrents(layer, sample_steps) if isinstance(layer, RecurrentLayer) else ()
+    for each in (*synapses, *recurrents):
+        each.a_out.connect(neuron.a_in)
+    for each in recurrents:
+        neuron.s_out.connect(each.s_in)
+    return LavaLayer(neuron, synapses, recurrents)
 
 
-def _synapse(layer: Any, bits: int, sample_steps: int) -> Any:
-    if not isinstance(layer, ConvLayer):
-        return _matrix(layer.weight, layer.delay, bits, sample_steps)
+def _recurrents(layer: RecurrentLayer, sample_steps: int) -> tuple[Any, ...]:
+    bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
+    return tuple(
+        _matrix(group, layer.recurrent_delay, bits, sample_steps)
+        for group in _groups(layer.recurrent, layer)
+    )
+
+
+class _Group(NamedTuple):
+    """A group of synapses: weights of 8 bits, their exponent, and Lava's sign mode, or None."""
+
+    weight: IntArray
+    exponent: int
+    sign_mode: Any
+
+
+def _groups(weight: IntArray, layer: Layer) -> tuple[_Group, ...]:
+    """Return the groups of synapses that hold a weight array, one or two."""
+    if layer.synapses_per_weight == 1:
+        return (_Group(weight, 0, None),)
+    low, high = weight_parts(weight)
+    return (
+        _Group(low, 0, SignMode.EXCITATORY),
+        _Group(high, loihi.HIGH_WEIGHT_EXP, SignMode.MIXED),
+    )
+
+
+def _convolution(layer: ConvLayer, group: _Group, bits: int, sample_steps: int) -> Any:
     # Lava convolves and PyTorch correlates, so the kernel is flipped; its axes are reversed.
-    kernel = layer.weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32)
+    kernel = group.weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32)
     synapse = Conv(
         weight=kernel,
+        weight_exp=group.exponent,
         input_shape=layer.input_shape[::-1],
         stride=layer.stride[::-1],
         padding=layer.padding[::-1],
@@ -127,16 +185,19 @@ def _synapse(layer: Any, bits: int, sample_steps: int) -> Any:
     return synapse
 
 
-def _matrix(weight: IntArray, delay: IntArray, bits: int, sample_steps: int) -> Any:
+def _matrix(group: _Group, delay: IntArray, bits: int, sample_steps: int) -> Any:
     params = {
-        "weights": weight.astype(np.int32),
+        "weights": group.weight.astype(np.int32),
+        "weight_exp": group.exponent,
         "num_weight_bits": 8,
         "num_message_bits": bits,
         "sample_steps": sample_steps,
     }
+    if group.sign_mode is not None:
+        params["sign_mode"] = group.sign_mode
     if not delay.any():
         return Dense(**params)
-    delays = np.ascontiguousarray(np.broadcast_to(delay.astype(int), weight.shape))
+    delays = np.ascontiguousarray(np.broadcast_to(delay.astype(int), group.weight.shape))
     return DelayDense(delays=delays, **params)
 
 

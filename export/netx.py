@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from neurodeploy.export.hdf5 import check_size, subgroup, text
-from neurodeploy.export.netx_read import Context, count, json_object, read_layer, sizes
+from neurodeploy.export.netx_read import WIDE_SUFFIX, Context, count, json_object, read_layer, sizes
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import HDF5, check_file, replacing
@@ -74,15 +74,25 @@ def _write_dense(group: Any, layer: DenseLayer | RecurrentLayer) -> None:
     _write_type(group, "dense" if isinstance(layer, DenseLayer) else "dense_rec")
     group.create_dataset("inFeatures", data=layer.inputs)
     group.create_dataset("outFeatures", data=layer.neurons)
-    group.create_dataset("weight", data=layer.weight.astype(np.int32))
+    _write_weight(group, "weight", layer.weight, layer)
     _write_delay(group, "delay", layer.delay, layer.weight.shape)
 
 
 def _write_recurrent(group: Any, layer: RecurrentLayer) -> None:
     _write_dense(group, layer)
-    group.create_dataset("weight_rec", data=layer.recurrent.astype(np.int32))
+    _write_weight(group, "weight_rec", layer.recurrent, layer)
     _write_delay(group, "delay_rec", layer.recurrent_delay, layer.recurrent.shape)
     group.attrs["delay_rec_shape"] = layer.recurrent_delay.shape
+
+
+def _write_weight(group: Any, name: str, weight: Any, layer: Layer) -> None:
+    """Write a weight array; where weights take two synapses, under a name that netx does not know.
+
+    netx has no such layers. It would clip the weights, and it skips layers of an unknown type, but
+    it does not load a layer without `weight`.
+    """
+    wide = layer.synapses_per_weight == 2
+    group.create_dataset(f"{name}{WIDE_SUFFIX * wide}", data=weight.astype(np.int32))
 
 
 def _write_delay(group: Any, name: str, delay: Any, shape: tuple[int, ...]) -> None:
@@ -101,7 +111,7 @@ def _write_conv(group: Any, layer: ConvLayer) -> None:
     for name in ("stride", "padding", "dilation"):
         group.create_dataset(name, data=np.array(getattr(layer, name)))
     group.create_dataset("groups", data=layer.groups)
-    group.create_dataset("weight", data=layer.weight.astype(np.int32))
+    _write_weight(group, "weight", layer.weight, layer)
 
 
 WRITERS: Final[dict[type[Layer], Callable[[Any, Any], None]]] = {

@@ -12,9 +12,13 @@ import numpy as np
 
 from neurodeploy.export.hdf5 import array, shown, subgroup, text
 from neurodeploy.models import loihi, schema
+from neurodeploy.models.arrays import check_range
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+
+WIDE_SUFFIX: Final = "_16"
+"""Ends the names of arrays of weights of 16 bits, which netx does not read."""
 
 
 def numbers(group: Any, name: str, default: Any) -> Any:
@@ -119,7 +123,7 @@ def _read_input(group: Any, context: Context) -> Layer:
 
 
 def _read_dense(group: Any, context: Context) -> Layer:
-    if "weight_rec" in group:
+    if "weight_rec" in group or f"weight_rec{WIDE_SUFFIX}" in group:
         raise InputError(
             "the layer type is 'dense' and the layer has recurrent weights, which netx ignores; "
             "the type of a recurrent layer is 'dense_rec'"
@@ -131,7 +135,7 @@ def _read_dense(group: Any, context: Context) -> Layer:
 
 def _read_recurrent(group: Any, context: Context) -> Layer:
     weight = _read_matrix(group)
-    recurrent = array(group, "weight_rec")
+    recurrent = _read_weight(group, "weight_rec")
     if recurrent.ndim == 1 and recurrent.size == len(weight) ** 2:
         recurrent = recurrent.reshape(len(weight), -1)
     delay = _read_delay(group, "delay", weight.shape)
@@ -159,7 +163,7 @@ def _read_conv(group: Any, context: Context) -> Layer:
             "the input shape of the convolution is unknown; put an input layer with a shape "
             "(channels, height, width) before it"
         )
-    weight = array(group, "weight")
+    weight = _read_weight(group, "weight")
     if weight.ndim == 5 and weight.shape[4] == 1:
         weight = weight[..., 0]
     neurons = count(group, "shape")
@@ -192,9 +196,21 @@ READERS: Final[dict[str, Callable[[Any, Context], Layer]]] = {
 """Layer type in the file -> reader."""
 
 
+def _read_weight(group: Any, name: str) -> Any:
+    """Return an array of weights: `weight`, of 8 bits as in netx, or `weight_16`, of 16 bits."""
+    wide = f"{name}{WIDE_SUFFIX}"
+    if wide not in group:
+        weight = array(group, name)
+        check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, name)
+        return weight
+    if name in group:
+        raise InputError(f"the layer has '{name}' and '{wide}'; it must have one of them")
+    return array(group, wide)
+
+
 def _read_matrix(group: Any) -> Any:
     """Return the weights (neurons, inputs), checked against the declared sizes."""
-    weight = array(group, "weight")
+    weight = _read_weight(group, "weight")
     declared = {name: count(group, name) for name in ("shape", "inFeatures", "outFeatures")}
     neurons = declared["shape"]
     if weight.ndim == 1 and neurons and weight.size % neurons == 0:

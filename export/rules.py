@@ -2,7 +2,8 @@
 
 They matter only if the `.net` file is loaded with lava-dl; our own Lava graph needs none of them.
 Rules for a single layer (ranges, shapes) are in `models.layers`, rules for a chip in
-`hw_sim.design_rules`.
+`hw_sim.design_rules`. The rules pass layers whose weights exceed 8 bits, which netx does not load
+at all; `notes` names them.
 
 Source: `lava.lib.dl.netx.utils.optimize_weight_bits`, `lava.lib.dl.netx.blocks.process` (lava-dl
 0.6.0) and the clipping that follows in `lava.utils.weightutils.clip_weights` (lava-nc 0.10.0).
@@ -29,7 +30,8 @@ def _matrices(network: QuantizedNetwork) -> Iterator[tuple[int, IntArray]]:
     netx scales these: both matrices of a recurrent layer together, but no convolution kernels.
     """
     for index, layer in enumerate(network.layers):
-        if not isinstance(layer, ConvLayer) and weights_of(layer):
+        narrow = layer.synapses_per_weight == 1
+        if narrow and not isinstance(layer, ConvLayer) and weights_of(layer):
             yield index, np.hstack(weights_of(layer))
 
 
@@ -93,7 +95,7 @@ def recurrent_delays_equal(network: QuantizedNetwork) -> Iterator[str]:
     netx has a single delay matrix for both.
     """
     for index, layer in enumerate(network.layers):
-        if not isinstance(layer, RecurrentLayer):
+        if not isinstance(layer, RecurrentLayer) or layer.synapses_per_weight == 2:
             continue
         delays = layer.delay, layer.recurrent_delay
         if not any(each.any() for each in delays):
@@ -157,3 +159,24 @@ RULES: Final[tuple[Rule, ...]] = (
 def check(network: QuantizedNetwork) -> tuple[str, ...]:
     """Return a sentence for every problem that lava-dl's netx would have with `network`."""
     return tuple(problem for rule in RULES for problem in rule(network))
+
+
+def weights_within_8_bits(network: QuantizedNetwork) -> Iterator[str]:
+    """Find layers whose weights take two synapses each; netx finds no weights in the file."""
+    for index, layer in enumerate(network.layers):
+        if layer.synapses_per_weight == 2:
+            lowest = min(int(each.min()) for each in weights_of(layer))
+            highest = max(int(each.max()) for each in weights_of(layer))
+            yield (
+                f"layer {index} has weights from {lowest} to {highest}, which take two synapses "
+                "each; lava-dl's netx has no such layers and does not load the file, so build the "
+                "network with neurodeploy.to_lava"
+            )
+
+
+def notes(network: QuantizedNetwork) -> tuple[str, ...]:
+    """Return a sentence for every layer because of which netx refuses the file.
+
+    They are no problems: whoever loads the file with netx gets an error, not another network.
+    """
+    return tuple(weights_within_8_bits(network))

@@ -185,7 +185,7 @@ class LayerCounts(Shown):
     Attributes:
         spikes_in: spikes that arrived at the layer, int64 array (batch,).
         spikes: spikes that its neurons emitted, int64 array (batch,).
-        synops: stored weights that were added for arriving spikes, int64 array (batch,).
+        synops: synapses whose weights were added for arriving spikes, int64 array (batch,).
         neuron_updates: neurons times steps, int64 array (batch,).
     """
 
@@ -199,9 +199,9 @@ def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, .
     """Count spikes, SynOps and neuron updates of every layer and sample.
 
     Zero weights are stored, too (Intel's compiler drops none), so an arriving spike causes as many
-    SynOps as its sender has synapses, `models.layers.fan_out`. Recurrent spikes arrive at their own
-    layer as well. Spikes of the last step count. A graded spike counts once; the values of an input
-    layer are no spikes.
+    SynOps as its sender has synapses: `models.layers.fan_out` weights of `synapses_per_weight`
+    each. Recurrent spikes arrive at their own layer as well. Spikes of the last step count. A
+    graded spike counts once; the values of an input layer are no spikes.
 
     Returns:
         One `LayerCounts` per layer.
@@ -216,6 +216,7 @@ def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, .
         synops, spikes_in = arrived @ fan_out(layer), arrived.sum(1)
         if isinstance(layer, RecurrentLayer):
             synops, spikes_in = synops + spikes * layer.neurons, spikes_in + spikes
+        synops = synops * layer.synapses_per_weight
         counts.append(
             LayerCounts(
                 spikes_in=spikes_in,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from operator import or_
@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.models import loihi
+from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,
@@ -31,6 +33,7 @@ from neurodeploy.models.layers import (
     Shape,
     max_delay,
     per_neuron,
+    weight_parts,
     weights_of,
 )
 from neurodeploy.models.neurons import CubaLif
@@ -242,11 +245,19 @@ class WeightFormat:
         bits: bits of a mantissa, including the sign; above the chip's limit if no format is wide
             enough.
         exponent: power of two that mantissas are multiplied by.
+        low_bits: bits of a second synapse, without a sign, that holds the low bits of each weight;
+            0 if one synapse holds a weight.
     """
 
     signs: Signs
     bits: int
     exponent: int
+    low_bits: int = 0
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of all synapses of one weight."""
+        return self.bits + self.low_bits
 
 
 @dataclass(frozen=True)
@@ -256,10 +267,12 @@ class SynapseFormat:
     Attributes:
         weight: bits of the weight.
         delay: bits of the longest delay of the layer.
+        low: bits of the weight of a second synapse, 0 if there is none.
     """
 
     weight: int
     delay: int
+    low: int = 0
 
 
 @dataclass(frozen=True)
@@ -296,9 +309,24 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
     Mixed mantissas are -2^(bits - 1)..2^(bits - 1) - 1, the others 0..2^bits - 1 of one sign. Above
     `weight_bits_small_max` a chip has only its largest width.
 
+    If a weight takes two synapses, the one with the high bits is of mixed signs and has the
+    exponent 7 if it is 8 bits wide.
+
     Source: nengo-loihi, `block.SynapseConfig.shift_bits` and `discretize.discretize_weights`.
     """
     weights = weights_of(layer) or (np.zeros(1, np.int16),)
+    if layer.synapses_per_weight == 1:
+        return _narrowest(weights, chip)
+    low = [weight_parts(each)[0] for each in weights]
+    mantissas = [weight_parts(each)[1] // loihi.WEIGHT_STEP for each in weights]
+    magnitude = max(int(np.maximum(each, ~each).max()) for each in mantissas)
+    bits = _width(1 + magnitude.bit_length(), chip)
+    exponent = loihi.HIGH_WEIGHT_EXP - (chip.limit("weight_bits_max") - bits)
+    return WeightFormat("mixed", bits, exponent, _narrowest(low, chip).bits)
+
+
+def _narrowest(weights: Sequence[IntArray], chip: Chip) -> WeightFormat:
+    """Return the narrowest format of one synapse that holds every weight of some arrays."""
     low = min(int(each.min()) for each in weights)
     high = max(int(each.max()) for each in weights)
     signs: Signs = "mixed" if low < 0 < high else "inhibitory" if low < 0 else "excitatory"
@@ -310,15 +338,20 @@ def weight_format(layer: Layer, chip: Chip) -> WeightFormat:
     else:
         bits = max(-low, high, 1).bit_length()
     largest, sign = chip.limit("weight_bits_max"), int(signs == "mixed")
-    bits = max(bits, chip.limit("weight_exponent_min") + largest + sign - shift)
-    if chip.limit("weight_bits_small_max") < bits < largest:
-        bits = largest
+    bits = _width(max(bits, chip.limit("weight_exponent_min") + largest + sign - shift), chip)
     return WeightFormat(signs, bits, shift - (largest - bits + sign))
+
+
+def _width(bits: int, chip: Chip) -> int:
+    """Return the narrowest width of the chip with at least `bits` bits; `bits` if there is none."""
+    largest = chip.limit("weight_bits_max")
+    return largest if chip.limit("weight_bits_small_max") < bits < largest else bits
 
 
 def synapse_format(layer: Layer, chip: Chip) -> SynapseFormat:
     """Return the bits of one synapse; as in Lava, all kinds of delay are stored per synapse."""
-    return SynapseFormat(weight_format(layer, chip).bits, max_delay(layer).bit_length())
+    weights = weight_format(layer, chip)
+    return SynapseFormat(weights.bits, max_delay(layer).bit_length(), weights.low_bits)
 
 
 def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Chip) -> int:
@@ -329,6 +362,7 @@ def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Ch
     Dense lists store no index, and networks without on-chip learning store no tag. Zero weights are
     stored. The neurons of a recurrent layer are senders, too. A convolution shares its kernel: it
     has one list per kernel weight of an input channel, to the block's output channels of its group.
+    If weights take two synapses, there is a second list of the others for each list.
 
     Args:
         layer: the layer.
@@ -340,11 +374,12 @@ def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Ch
     """
     if isinstance(layer, InputLayer):
         return 0
-    bits = each.weight + each.delay
-    return max(
-        sum(lists * _list_bits(synapses, bits, chip) for lists, synapses in block)
-        for block in _lists(layer, blocks)
-    )
+    widths = [weight + each.delay for weight in (each.weight, each.low) if weight]
+
+    def bits_of(lists: int, synapses: int) -> int:
+        return lists * sum(_list_bits(synapses, bits, chip) for bits in widths)
+
+    return max(sum(bits_of(*some) for some in block) for block in _lists(layer, blocks))
 
 
 def _list_bits(synapses: int, bits: int, chip: Chip) -> int:

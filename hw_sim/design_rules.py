@@ -47,7 +47,7 @@ def weights_fit(network: QuantizedNetwork, placement: Placement) -> list[str]:
         f"{name} stores {limit}; make them multiples of two or keep them within "
         f"{-(1 << limit - 1)} to {(1 << limit - 1) - 1}"
         for index, placed in enumerate(placement.layers)
-        if placed.weights.bits > limit
+        if max(placed.weights.bits, placed.weights.low_bits) > limit
     ]
 
 
@@ -180,9 +180,14 @@ Change: TypeAlias = Callable[[Placed], Iterator[tuple[str, int]]]
 
 def narrower_weights(of: Placed) -> Iterator[tuple[str, int]]:
     """Try narrower weights, the widest first."""
-    widest = min(of.each.weight - 1, of.chip.limit("weight_bits_small_max"))
+    widest, largest = of.each.weight - 1, of.chip.limit("weight_bits_max")
+    if of.each.low:
+        widest = largest - 1
+        one = replace(of.each, weight=largest, low=0)
+        yield f"{largest}-bit weights, which take one synapse each", of.neurocores(each=one)
+    widest = min(widest, of.chip.limit("weight_bits_small_max"))
     for bits in range(widest, int(of.placed.weights.signs == "mixed"), -2):
-        yield f"{bits}-bit weights", of.neurocores(each=replace(of.each, weight=bits))
+        yield f"{bits}-bit weights", of.neurocores(each=replace(of.each, weight=bits, low=0))
 
 
 def shorter_delays(of: Placed) -> Iterator[tuple[str, int]]:

@@ -72,7 +72,7 @@ class PlacedLayer:
         first_neurocore: Index of the first; the others follow.
         neurons_per_neurocore: Neurons on the fullest neurocore.
         block_shape: Part of the layer's shape on one neurocore.
-        weight_bits: Bits of a stored weight.
+        weight_bits: Bits of a stored weight; those of both synapses if a weight takes two.
         binding_budget: Budget that determined the number of neurocores; the fullest one in a layer
             on one neurocore.
         budgets: Use of each budget, by name.
@@ -408,7 +408,7 @@ def _placed(index: int, placement: placing.Placement) -> PlacedLayer:
         first_neurocore=layer.first,
         neurons_per_neurocore=layer.neurons_per_core,
         block_shape=tuple(layer.blocks.size),
-        weight_bits=layer.weights.bits,
+        weight_bits=layer.weights.stored_bits,
         binding_budget=layer.binding.name,
         budgets={budget.name: _budget(budget) for budget in layer.budgets},
     )

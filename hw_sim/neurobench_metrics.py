@@ -44,6 +44,7 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
+    is_wide,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
@@ -192,9 +193,10 @@ def _layer_bytes(layer: Layer) -> int:
 
 
 def _weight_bytes(weight: IntArray) -> int:
-    halved = not np.bitwise_or.reduce(weight, axis=None) & 1
+    halved = not is_wide(weight) and not np.bitwise_or.reduce(weight, axis=None) & 1
     lowest, highest = int(weight.min()), int(weight.max())
-    return 1 if halved or lowest >= 0 or (lowest >= -128 and highest <= 127) else 2
+    byte = (lowest >= 0 and highest <= _BYTE_MAX) or (lowest >= -128 and highest <= 127)
+    return 1 if halved or byte else 2
 
 
 def connection_sparsity(network: QuantizedNetwork) -> float:

@@ -1,6 +1,8 @@
 """The messages of a placed network: senders, receiving neurocores, and hops.
 
-A message is a spike that is sent to one neurocore. The host sends the input to layer 0 and receives
+A message is a spike that is sent to one neurocore. It reaches all synapses of its sender there,
+also if each weight takes two: every synapse in the list of an axon names its own format
+(nengo-loihi, `hardware.builder.build_synapse`). The host sends the input to layer 0 and receives
 the spikes of the last layer. It is assumed to connect to the first tile of the first chip.
 """
 
@@ -90,7 +92,7 @@ class Counters:
     Attributes:
         start: index of the first pair of each sender, int64 (senders + 1,).
         counter: counter of each pair, int64 (pairs,).
-        synapses: synapses that one spike adds to the counter of each pair, int32 (pairs,).
+        synapses: weights that one spike adds to the counter of each pair, int32 (pairs,).
         count: number of counters.
         sending: number of counters of sending neurocores, which come first; the others count the
             spikes that arrive.

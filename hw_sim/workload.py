@@ -243,7 +243,9 @@ class Meter:
         layers = placement.network.layers
         self._counters = [counters(placement, index) for index in range(len(layers) + 1)]
         self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._counters]
-        self._neurons = neurons_of(placement)[:, None]
+        each = [layer.synapses_per_weight for layer in layers]
+        cores = [placed.neurocores for placed in placement.layers]
+        self._synapses = (neurons_of(placement) * np.repeat(each, cores))[:, None]  # of a sender
         self._num_samples = self._num_steps = 0
         self._cores = np.zeros((3, placement.neurocores))
         self._core_s = np.zeros(placement.neurocores)
@@ -347,16 +349,18 @@ class Meter:
         if isinstance(self._placement.network.layers[index], RecurrentLayer):
             own = counts.sum(1, keepdims=True)
             work.messages[:, cores] += own
-            work.synops[:, cores] += own * self._neurons[cores]
+            work.synops[:, cores] += own * self._synapses[cores]
 
     def _receive(
         self, work: Work, index: int, counts: NDArray[np.int32], synapses: NDArray[np.int64]
     ) -> None:
         """Add the messages and SynOps of the spikes that arrive at a layer."""
-        cores = self._placement.layers[index].slice
-        convolves = isinstance(self._placement.network.layers[index], ConvLayer)
+        cores, layer = self._placement.layers[index].slice, self._placement.network.layers[index]
         work.messages[:, cores] += counts
-        work.synops[:, cores] += synapses if convolves else counts * self._neurons[cores]
+        if isinstance(layer, ConvLayer):
+            work.synops[:, cores] += synapses * layer.synapses_per_weight
+        else:
+            work.synops[:, cores] += counts * self._synapses[cores]
 
     def _add_work(self, work: Work, since: int) -> None:
         """Add the work of the steps from `since` on."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,16 +34,18 @@ def _matrix(values: IntArray, name: str) -> IntArray:
     weight = read_only(values, np.int16, name)
     if weight.ndim != 2 or not weight.size:
         raise InputError(f"{name} has shape {weight.shape}; it must be (neurons, inputs)")
-    check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, name)
-    _check_fan_in(weight.shape[1])
+    _check_fan_in(weight.shape[1], weight)
     return weight
 
 
-def _check_fan_in(inputs: int) -> None:
-    if inputs > loihi.FAN_IN_MAX:
+def _check_fan_in(inputs: int, weight: IntArray) -> None:
+    wide = is_wide(weight)
+    limit = loihi.WIDE_FAN_IN_MAX if wide else loihi.FAN_IN_MAX
+    if inputs > limit:
+        kind = " with weights beyond 8 bits" * wide
         raise InputError(
-            f"each neuron has {inputs} inputs; sums are exact up to {loihi.FAN_IN_MAX}, so split "
-            "the layer"
+            f"each neuron has {inputs} inputs{kind}; sums are exact up to {limit}, so split the "
+            "layer"
         )
 
 
@@ -114,8 +117,20 @@ class _Layer(Shown):
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros included; a shared kernel counts once."""
+        """Number of stored weights, zeros included; a shared kernel counts once.
+
+        A weight that takes two synapses counts once, too; see `synapses_per_weight`.
+        """
         return 0
+
+    @cached_property
+    def synapses_per_weight(self) -> int:
+        """Number of synapses that store one weight: 2 if a weight of the layer exceeds -256..255.
+
+        Both are synapses from the same sender to the same neuron, in two groups with weight
+        exponents of their own; see `weight_parts`.
+        """
+        return 1 + any(map(is_wide, weights_of(cast("Layer", self))))
 
 
 class _MatrixLayer(_Layer):
@@ -196,7 +211,8 @@ class DenseLayer(_MatrixLayer):
     """A fully connected layer: one weight and one delay per input and neuron.
 
     Attributes:
-        weight: int16 array (neurons, inputs), -256..255.
+        weight: int16 array (neurons, inputs), -256..255, or -32768..32767 with two synapses for
+            each weight.
         neuron: the neurons.
         delay: int8 array that broadcasts to `weight`, 0..62 time steps in addition to the one step
             of every layer. 0: none; (1, inputs) or (inputs,): axonal, one per input;
@@ -228,8 +244,9 @@ class RecurrentLayer(_MatrixLayer):
     """A fully connected layer whose own spikes feed back to it one step later.
 
     Attributes:
-        weight: int16 array (neurons, inputs), -256..255.
-        recurrent: int16 array (neurons, neurons), -256..255, weights of the layer's own spikes.
+        weight: int16 array (neurons, inputs), as in `DenseLayer`.
+        recurrent: int16 array (neurons, neurons), weights of the layer's own spikes. If weights of
+            either array exceed -256..255, all of the layer take two synapses.
         neuron: the neurons.
         delay: delays of the input spikes, as in `DenseLayer`.
         recurrent_delay: delays of the layer's own spikes, int8, broadcasts to `recurrent`.
@@ -288,7 +305,7 @@ class ConvLayer(_Layer):
 
     Attributes:
         weight: int16 array (channels, input channels / groups, kernel height, kernel width),
-            -256..255.
+            as in `DenseLayer`.
         input_shape: (input channels, height, width).
         neuron: the neurons.
         stride: stride of the kernel, (height, width).
@@ -331,7 +348,6 @@ class ConvLayer(_Layer):
                 f"weight has shape {weight.shape}; a convolution has (channels, input channels / "
                 "groups, height, width)"
             )
-        check_range(weight, loihi.WEIGHT_MIN, loihi.WEIGHT_MAX, "weight")
         _set(
             self,
             weight=weight,
@@ -347,7 +363,7 @@ class ConvLayer(_Layer):
                 f"the kernel {weight.shape[2:]} with dilation {self.dilation} does not fit the "
                 f"input {self.input_shape} with padding {self.padding}; make it smaller"
             )
-        _check_fan_in(int(weight[0].size))
+        _check_fan_in(int(weight[0].size), weight)
         _check_neuron(self.neuron, self.shape)
 
     def _check_channels(self) -> None:
@@ -406,6 +422,23 @@ def weights_of(layer: Layer) -> tuple[IntArray, ...]:
     return (layer.weight, layer.recurrent) if isinstance(layer, RecurrentLayer) else (layer.weight,)
 
 
+def is_wide(weight: IntArray) -> bool:
+    """Return whether a weight exceeds one synapse, -256..255."""
+    low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
+    return low < loihi.WEIGHT_MIN or high > loihi.WEIGHT_MAX
+
+
+def weight_parts(weight: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the two synapses of each weight, low and high, int16 arrays of the same shape.
+
+    weight = high * 2^7 + low, where low is 0..255 and high is even, -256..254: a signed mantissa of
+    8 bits, as one synapse of mixed signs holds it. In Lava and on the chip they are two groups of
+    synapses with the exponents 0 and `loihi.HIGH_WEIGHT_EXP`.
+    """
+    low = weight & np.int16((1 << loihi.LOW_WEIGHT_BITS) - 1)
+    return low, (weight >> loihi.LOW_WEIGHT_BITS) * np.int16(loihi.WEIGHT_STEP)
+
+
 def max_delay(layer: Layer) -> int:
     """Return the longest delay of a layer in time steps."""
     if isinstance(layer, RecurrentLayer):
@@ -414,7 +447,7 @@ def max_delay(layer: Layer) -> int:
 
 
 def fan_out(layer: Layer) -> NDArray[np.int64]:
-    """Return the number of synapses of each input, zero weights included, int64 (inputs,)."""
+    """Return the number of weights of each input, zeros included, int64 (inputs,)."""
     if isinstance(layer, InputLayer):
         return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):

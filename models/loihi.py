@@ -33,6 +33,17 @@ WEIGHT_MIN: Final = -256
 WEIGHT_MAX: Final = 255
 """Range of stored weights: an 8-bit mantissa and one exponent bit. SLAYER's: even, -256..254."""
 
+WIDE_WEIGHT_MIN: Final = -(1 << 15)
+WIDE_WEIGHT_MAX: Final = (1 << 15) - 1
+"""Range of weights that take two synapses: high * 2^7 + low, high even in -256..254, low 0..255."""
+
+HIGH_WEIGHT_EXP: Final = 7
+"""Weight exponent of the synapse with the high bits. It is the largest: exponents are -7..7, one
+per group of synapses (nengo-loihi, `block.SynapseConfig`; `weight_exp` of `lava.proc.dense`)."""
+
+LOW_WEIGHT_BITS: Final = 8
+"""Bits of the synapse with the low bits, which has no sign."""
+
 WEIGHT_STEP: Final = 2
 """SLAYER's 8-bit weights are multiples of two (`Neuron.quantize_8bit`)."""
 
@@ -81,3 +92,6 @@ ACCUMULATOR_LIMIT: Final = 1 << 24
 
 FAN_IN_MAX: Final = ACCUMULATOR_LIMIT // -WEIGHT_MIN - 1
 """With this many inputs no weighted sum can reach the accumulator's limit."""
+
+WIDE_FAN_IN_MAX: Final = (1 << 31) // (2 * -WIDE_WEIGHT_MIN) - 1
+"""With this many inputs, and as many recurrent ones, no sum of 16-bit weights leaves 32 bits."""

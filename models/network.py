@@ -268,6 +268,7 @@ def describe_layer(layer: Layer) -> str:
     if arrays:
         low, high = min(w.min() for w in arrays), max(w.max() for w in arrays)
         weights = [f"{layer.synapses:,} weights {low}..{high}"]
+        weights += ["two synapses per weight"] * (layer.synapses_per_weight == 2)
     longest = max_delay(layer)
     delays = [f"{layer.delay_kind} delays to {longest}"] if longest else []
     return ", ".join([neurons, *weights, *delays])

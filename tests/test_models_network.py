@@ -11,6 +11,7 @@ import pytest
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import read_only
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import RecurrentLayer, weight_parts
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 
 
@@ -58,15 +59,34 @@ def test_sizes_follow_from_the_weights():
 
 def test_the_ends_of_every_range_are_accepted():
     layer(weight=np.array([[loihi.WEIGHT_MIN, loihi.WEIGHT_MAX]]), delay=np.array([[0, 62]]))
+    layer(weight=np.array([[loihi.WIDE_WEIGHT_MIN, loihi.WIDE_WEIGHT_MAX]]))
     neuron(current_decay=[0, 4096], voltage_decay=[4096, 0], threshold=loihi.THRESHOLD_MAX)
     neuron(threshold=0)
+
+
+def test_weights_beyond_8_bits_take_two_synapses_of_8_bits():
+    assert layer(weight=[[-256, 255]]).synapses_per_weight == 1
+    for weight in ([[-257, 0]], [[256, 0]]):
+        assert layer(weight=weight).synapses_per_weight == 2
+    every = np.arange(-(1 << 15), 1 << 15).astype(np.int16)
+    low, high = weight_parts(every)
+    assert (low.min(), low.max(), high.min(), high.max()) == (0, 255, -256, 254)
+    assert not (high & 1).any()
+    assert ((high.astype(int) << loihi.HIGH_WEIGHT_EXP) + low == every).all()
+
+
+def test_either_array_of_a_recurrent_layer_makes_all_its_weights_wide():
+    for weight, recurrent, count in ((1, 1, 1), (300, 1, 2), (1, 300, 2)):
+        made = RecurrentLayer([[weight]], [[recurrent]], neuron())
+        assert made.synapses_per_weight == count
+        assert made.synapses == 2
 
 
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: layer(weight=[[-257]]), ("weight holds -257", "-256 to 255")),
-        (lambda: layer(weight=[[256]]), ("weight holds 256", "-256 to 255")),
+        (lambda: layer(weight=[[-32_769]]), ("weight holds -32769", "int16")),
+        (lambda: layer(weight=[[32_768]]), ("weight holds 32768", "int16")),
         (lambda: layer(weight=[[0.5]]), ("weight holds 0.5",)),
         (lambda: layer(weight=[[np.nan]]), ("weight holds nan",)),
         (lambda: layer(weight=[[65_537]]), ("weight holds 65537",)),
@@ -74,6 +94,7 @@ def test_the_ends_of_every_range_are_accepted():
         (lambda: layer(weight=[1, 2]), ("weight has shape (2,)", "(neurons, inputs)")),
         (lambda: layer(weight=np.zeros((0, 2))), ("weight has shape (0, 2)",)),
         (lambda: layer(weight=np.zeros((1, loihi.FAN_IN_MAX + 1))), ("65536 inputs", "65535")),
+        (lambda: layer(weight=np.full((1, 32_768), 256)), ("32768 inputs", "8 bits", "32767")),
         (lambda: layer(delay=[1, 2, 3]), ("delay has shape (1, 3)",)),
         (lambda: layer(delay=np.ones((2, 2))), ("delay has shape (2, 2)", "(3, 2)")),
         (lambda: layer(delay=[[63]]), ("delay holds 63", "0 to 62")),

@@ -40,11 +40,15 @@ So a dense product would never be faster. With axonal delays the two kernels are
 bits at about 128 spikes.
 """
 
+LEAST_SUMMED = 4
+"""`sum_rows` is not used if 16 bits hold fewer rows of weights than this."""
+
 RING = 1 << loihi.DELAY_MAX.bit_length() + 1
 """Steps in the ring buffer of future inputs: half for delays, half for a chunk of time steps."""
 
 _CACHE_LINE = 64
 _LARGEST = np.iinfo(np.int16).max
+_SUM_LIMIT = 1 << (31 - loihi.ACTIVATION_SHIFT)
 
 
 class LayerPlan(NamedTuple):
@@ -52,7 +56,7 @@ class LayerPlan(NamedTuple):
 
     Attributes:
         weights: int8 or int16 (K * W / LANES, S, LANES), contiguous for LANES neurons; divided by 2
-            if `shift` is one more than `ACTIVATION_SHIFT`.
+            if `shift` is one more than `ACTIVATION_SHIFT`, which takes even weights of 8 bits.
         width: W.
         sender_delays: int32 (S,), axonal delays in time steps.
         synapse_delays: int8 in the shape of `weights`, or (0, 0, 0) without synaptic delays.
@@ -106,11 +110,13 @@ def plan_layer(
         kind = "synaptic"
     tiles = -(-layer.neurons // tile)
     width = padded(-(-layer.neurons // tiles))
-    halved = not np.bitwise_or.reduce(layer.weight, axis=None) & 1
+    narrow = layer.synapses_per_weight == 1
+    halved = narrow and not np.bitwise_or.reduce(layer.weight, axis=None) & 1
     weights = _blocks(layer.weight, tiles * width, np.int8 if halved else np.int16, int(halved))
     longest = int(layer.delay.max()) if kind in ("axonal", "synaptic") else 0
     fits = halved and largest_sum(layer.weight) >> 1 <= _LARGEST
     totals = np.zeros(0, np.int16 if fits else np.int32)
+    summed = _LARGEST // max(1, -int(weights.min()), int(weights.max()))
     return LayerPlan(
         weights=weights,
         width=width,
@@ -128,8 +134,8 @@ def plan_layer(
         totals=totals,
         ring=RING,
         chunk=RING - 1 - longest,
-        summed=_LARGEST // max(1, -int(weights.min()), int(weights.max())),
-        crowd=CROWD[totals.dtype],
+        summed=max(1, summed),
+        crowd=CROWD[totals.dtype] if summed >= LEAST_SUMMED else np.iinfo(np.int32).max,
     )
 
 
@@ -165,8 +171,23 @@ def _row(width: int, count: int, values: Any) -> NDArray[np.int32]:
 
 def supports(layer: Layer, arriving: NDArray[Any]) -> TypeGuard[DenseLayer]:
     """Return whether the kernel supports this layer with these spikes."""
-    binary = arriving.dtype == np.uint8
-    return binary and isinstance(layer, DenseLayer) and isinstance(layer.neuron, CubaLif)
+    return arriving.dtype == np.uint8 and holds(layer)
+
+
+def holds(layer: Layer) -> bool:
+    """Return whether the kernel supports this layer with spikes of 0 or 1.
+
+    It does not count sums that leave 32 bits when they are shifted, which takes 1,024 senders with
+    the largest weights of 16 bits.
+    """
+    if not isinstance(layer, DenseLayer) or not isinstance(layer.neuron, CubaLif):
+        return False
+    return layer.synapses_per_weight == 1 or _largest_sum(layer) < _SUM_LIMIT
+
+
+@cache_per_layer
+def _largest_sum(layer: DenseLayer) -> int:
+    return largest_sum(layer.weight)
 
 
 def run(

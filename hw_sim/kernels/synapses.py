@@ -7,6 +7,7 @@ layer, plus its own delay; spikes past the end are lost. Sums are int32 and wrap
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from neurodeploy.hw_sim.kernels.lanes import add_to, kernel, load, widen
 from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limit_products, parallel
 from neurodeploy.models import loihi
-from neurodeploy.models.layers import ConvLayer
+from neurodeploy.models.layers import ConvLayer, weight_parts
 
 _LANES = 8
 _HALF_ACCUMULATOR = np.int32(1 << (loihi.STATE_BITS - 1))
@@ -258,6 +259,24 @@ def may_leave_32_bits(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
 @cache_per_layer
 def _largest_sum(layer: ConvLayer) -> int:
     return int(np.abs(layer.weight, dtype=np.int64).sum((1, 2, 3)).max())
+
+
+@cache_per_layer
+def parts(layer: ConvLayer) -> tuple[tuple[ConvLayer, int], ...]:
+    """Return the two groups of synapses of a convolution, as layers, and their exponents."""
+    low, high = weight_parts(layer.weight)
+    return (replace(layer, weight=low), 0), (replace(layer, weight=high), loihi.HIGH_WEIGHT_EXP)
+
+
+def parts_cannot_wrap(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
+    """Return whether no sum of the two groups can leave 24 bits.
+
+    Then the sum of the weights is that of Lava's two convolutions, each wrapped, and is exact in
+    float32, too.
+    """
+    low, high = (_largest_sum(part) << exponent for part, exponent in parts(layer))
+    largest = max(int(arriving.max(initial=0)), -int(arriving.min(initial=0)))
+    return largest * (low + high) < int(_HALF_ACCUMULATOR)
 
 
 def wide_product(

@@ -131,18 +131,36 @@ def _received(
         return scale_input(layer, arriving[:, :, : layer.neurons])
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
-    if isinstance(layer, ConvLayer):
-        if synapses.product_is_faster(arriving):
-            synapses.conv_product(layer, arriving, received)
-        elif synapses.may_leave_32_bits(layer, arriving):
-            counts = np.zeros(len(arriving), np.int64) if lost is None else lost
-            synapses.wide_product(layer, arriving, received, counts)
-        else:
-            synapses.conv_sums(arriving, *synapses.layout(layer), received)
-        synapses.wrap_sums(received)
-    else:
+    if not isinstance(layer, ConvLayer):
         synapses.dense_sums(arriving, *_matrix(layer, before), received)
+    elif layer.synapses_per_weight == 1 or synapses.parts_cannot_wrap(layer, arriving):
+        _convolve(layer, arriving, received, 0, lost)
+    else:  # Lava wraps the sum of each process
+        for part, exponent in synapses.parts(layer):
+            sums = np.zeros_like(received)
+            _convolve(part, arriving, sums, exponent, lost)
+            received += sums
     return received
+
+
+def _convolve(
+    layer: ConvLayer,
+    arriving: NDArray[Any],
+    received: NDArray[np.int32],
+    exponent: int,
+    lost: NDArray[np.int64] | None,
+) -> None:
+    """Write the weighted sums of a convolution, shifted left by `exponent`, to `received`."""
+    if synapses.product_is_faster(arriving):
+        synapses.conv_product(layer, arriving, received)
+    elif synapses.may_leave_32_bits(layer, arriving):
+        counts = np.zeros(len(arriving), np.int64) if lost is None else lost
+        synapses.wide_product(layer, arriving, received, counts)
+    else:
+        synapses.conv_sums(arriving, *synapses.layout(layer), received)
+    if exponent:
+        received <<= exponent
+    synapses.wrap_sums(received)
 
 
 @cache_per_layer
@@ -247,7 +265,7 @@ def _takes_numbers(network: QuantizedNetwork) -> bool:
 
 def _in_one_kernel(layer: Layer, numbers: bool) -> bool:
     """Return whether `dense_cuba` runs the layer; `numbers`: its input is int32."""
-    return isinstance(layer, DenseLayer) and isinstance(layer.neuron, CubaLif) and not numbers
+    return dense_cuba.holds(layer) and not numbers
 
 
 def _padded(layer: Layer, numbers: bool) -> int:
@@ -262,7 +280,8 @@ def _work(layer: Layer, numbers: bool) -> int:
     """Return the bytes per step that running a layer needs in addition to its output spikes."""
     if _in_one_kernel(layer, numbers):  # dendritic delays copy the spikes
         return _padded(layer, numbers) if layer.delay_kind == "dendritic" else 0
-    return (12 if isinstance(layer, InputLayer) else 4) * layer.neurons
+    parts = isinstance(layer, ConvLayer) and layer.synapses_per_weight == 2
+    return (12 if isinstance(layer, InputLayer) or parts else 4) * layer.neurons
 
 
 def _weights(layer: Layer) -> int:

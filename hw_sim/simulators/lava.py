@@ -15,7 +15,7 @@ from neurodeploy.hw_sim.memory import STATES, Need
 from neurodeploy.hw_sim.simulators.process import Job, job_folder, run_job
 from neurodeploy.models.errors import BackendError, require
 from neurodeploy.models.lava_compat import from_lava
-from neurodeploy.models.layers import weights_of
+from neurodeploy.models.layers import Layer, weights_of
 from neurodeploy.models.network import QuantizedNetwork
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -69,11 +69,13 @@ def check_shared_memory(network: QuantizedNetwork) -> None:
     """Raise BackendError if the messages of Lava's processes do not fit the shared memory.
 
     Every layer has two channels of 64 messages, with four bytes per neuron
-    (`lava.magma.compiler.compiler`, `pypy_channel_size`), and the input has one.
+    (`lava.magma.compiler.compiler`, `pypy_channel_size`), and the input has one. A layer whose
+    weights take two synapses has a second synapse process, with a channel to and from it.
     """
     if not SHARED_MEMORY.is_dir():
         return
     numbers = network.inputs + 2 * sum(layer.neurons for layer in network.layers)
+    numbers += sum(layer.inputs + layer.neurons for layer in _wide(network))
     need, free = CHANNEL_BYTES * numbers, shutil.disk_usage(SHARED_MEMORY).free
     if need > free:
         raise BackendError(
@@ -81,6 +83,11 @@ def check_shared_memory(network: QuantizedNetwork) -> None:
             f"{SHARED_MEMORY} has {free / 1e6:,.1f} MB free; enlarge it (docker run --shm-size) or "
             "run with --backend fast"
         )
+
+
+def _wide(network: QuantizedNetwork) -> list[Layer]:
+    """Return the layers whose weights take two synapses."""
+    return [layer for layer in network.layers if layer.synapses_per_weight == 2]
 
 
 def collect(
@@ -117,7 +124,11 @@ def memory(network: QuantizedNetwork, steps: int) -> Need:
     sent = sum(layer.neurons * (4 if layer.neuron.graded else 1) for layer in network.layers)
     if network.readout == "voltage":
         sent += 4 * STATES * network.layers[-1].neurons
-    weights = sum(array.size for layer in network.layers for array in weights_of(layer))
-    processes = 3 + 2 * len(network.layers)
+    weights = sum(
+        array.size * layer.synapses_per_weight
+        for layer in network.layers
+        for array in weights_of(layer)
+    )
+    processes = 3 + 2 * len(network.layers) + len(_wide(network))
     fixed = LAVA_BYTES + PROCESS_BYTES * processes + 24 * weights
     return Need(fixed, steps * (16 * network.inputs + 4 * sent))

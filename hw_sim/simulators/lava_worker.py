@@ -212,7 +212,7 @@ class RecordingSigma(_RecordingSigma, PySigmaModelFixed):  # type: ignore[misc]
 
 @fixed_point_model(Dense)
 class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
-    """Send the weighted sum of the previous step's spikes.
+    """Send the weighted sum of the previous step's spikes, shifted left by `weight_exp`.
 
     Weights are used unchanged, integers from -256 to 255; Lava's own model drops the lowest bit of
     odd weights of mixed signs, which `hw_sim.design_rules` reports for a chip.
@@ -224,9 +224,10 @@ class ResettableDense(PyDenseModelBitAcc):  # type: ignore[misc]
         self.a_out.send(self.a_buff)
         arrived = self.s_in.recv()
         if self.num_message_bits.item() > 0:
-            self.a_buff = self.weights.dot(arrived.astype(np.int32))
+            sums = self.weights.dot(arrived.astype(np.int32))
         else:
-            self.a_buff = self.weights[:, np.flatnonzero(arrived)].sum(axis=1)
+            sums = self.weights[:, np.flatnonzero(arrived)].sum(axis=1)
+        self.a_buff = sums << self.weight_exp
 
 
 @fixed_point_model(DelayDense)
@@ -234,10 +235,11 @@ class ResettableDelayDense(PyDelayDenseModelBitAcc):  # type: ignore[misc]
     """Add the weights of arriving spikes to a buffer of future inputs.
 
     a_buff int32 (neurons, max_delay + 1): column d is the input of the neurons in d steps. Weights
-    are used unchanged, integers from -256 to 255.
+    are used unchanged, integers from -256 to 255, shifted left by `weight_exp`.
     """
 
     def run_spk(self) -> None:
+        exponent = self.proc_params["weight_exp"]
         if starts_sample(self):
             self.a_buff[:] = 0
         self.a_out.send(self.a_buff[:, 0].copy())
@@ -248,14 +250,16 @@ class ResettableDelayDense(PyDelayDenseModelBitAcc):  # type: ignore[misc]
         neurons = np.arange(len(self.weights))
         for index in np.flatnonzero(arrived):
             payload = int(arrived[index]) if graded else 1
-            self.a_buff[neurons, self.delays[:, index]] += self.weights[:, index] * payload
+            added = self.weights[:, index] * payload << exponent
+            self.a_buff[neurons, self.delays[:, index]] += added
 
 
 @fixed_point_model(Conv)
 class ResettableConv(_Resetting, PyConvModelFixed):  # type: ignore[misc]
     """Lava's convolution, cleared between samples.
 
-    Its sizes are int32 here: Lava's int8 raises an error in numpy 2 for images wider than 127.
+    Its sizes are int32 here: Lava's int8 raises an error in numpy 2 for images wider than 127. Its
+    sums are shifted left by `weight_exp`, which Lava's own model ignores.
     """
 
     cleared = ("a_buf",)
@@ -264,6 +268,9 @@ class ResettableConv(_Resetting, PyConvModelFixed):  # type: ignore[misc]
     padding = LavaPyType(np.ndarray, np.int32, precision=8)
     dilation = LavaPyType(np.ndarray, np.int32, precision=8)
     groups = LavaPyType(np.ndarray, np.int32, precision=8)
+
+    def clamp_precision(self, x: Any) -> Any:
+        return super().clamp_precision(x << self.proc_params["weight_exp"])
 
 
 MODELS = {
@@ -315,7 +322,8 @@ def connect_input(
         layers[0].neuron.proc_params["drive"] = str(job / "drive.npy")
         return layers[0].neuron
     source = RingBuffer(data=stream)
-    source.s_out.connect(layers[0].inp)
+    for port in layers[0].inputs:
+        source.s_out.connect(port)
     return source
 
 

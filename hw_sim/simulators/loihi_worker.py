@@ -95,7 +95,8 @@ def connect_host(layers: Sequence[LavaLayer], sample: NDArray[Any]) -> tuple[Any
     sender = source.RingBuffer(data=sample.astype(np.int32))
     to_chip = PyToNxAdapter(shape=tuple(channels))
     sender.s_out.connect(to_chip.inp)
-    to_chip.out.connect(layers[0].synapse.s_in)
+    for port in layers[0].inputs:
+        to_chip.out.connect(port)
     receivers = []
     for layer in layers:
         from_chip = NxToPyAdapter(shape=layer.neuron.s_out.shape)
@@ -109,7 +110,7 @@ def connect_host(layers: Sequence[LavaLayer], sample: NDArray[Any]) -> tuple[Any
 def refuse_host_models(layers: Sequence[LavaLayer]) -> None:
     """Raise BackendError if `Loihi2HwCfg` silently chose a CPU model for a process."""
     for layer in layers:
-        for process in filter(None, (layer.synapse, layer.recurrent, layer.neuron)):
+        for process in (*layer.synapses, *layer.recurrents, layer.neuron):
             resources = list(flatten(process.model_class.required_resources))
             if CPU in resources and not any(issubclass(each, NeuroCore) for each in resources):
                 raise BackendError(

@@ -80,7 +80,7 @@ def layers(placement: Placement) -> Table:
             "neurons": lambda row: NEURONS[type(row[1][0].neuron)],
             "shape": lambda row: wording.shape_text(row[1][0].shape),
             "weights": lambda row: row[1][0].synapses,
-            "bits": lambda row: row[1][1].weights.bits if row[1][0].synapses else None,
+            "bits": lambda row: row[1][1].weights.stored_bits if row[1][0].synapses else None,
             "delays (steps)": lambda row: delays(row[1][0]),
             "neurocores": lambda row: row[1][1].neurocores,
             "fullest neurocore": lambda row: (

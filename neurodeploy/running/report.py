@@ -261,6 +261,7 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
     each_step = int(fan_out(layer).sum())
     if isinstance(layer, RecurrentLayer):
         each_step += layer.neurons**2
+    each_step *= layer.synapses_per_weight
     spikes = float(np.mean(did.spikes))
     return CountedLayer(
         layer=index,
