@@ -1,5 +1,6 @@
 """Other formats of the integer network.
 
+hdf5         checked access to HDF5 files from outside
 netx         writes and reads lava-dl's HDF5 files; netx_read: the layers of such a file
 rules        networks that lava-dl's netx does not load correctly
 lava_graph   builds a Lava process graph

@@ -18,12 +18,12 @@ import numpy as np
 from neurodeploy.export.hdf5 import shown
 from neurodeploy.export.nir import nodes as checks
 from neurodeploy.export.nir import reading
-from neurodeploy.export.nir.nodes import NEURONS, output_shape
+from neurodeploy.export.nir.nodes import NEURONS, STATEFUL, output_shape
 from neurodeploy.export.nir.reading import DEPTH, is_nir
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import Shape
 
-__all__ = ["NEURONS", "checked", "delayed", "is_nir", "order", "read", "shapes"]
+__all__ = ["NEURONS", "STATEFUL", "checked", "delayed", "is_nir", "order", "read", "shapes"]
 
 Edge: TypeAlias = tuple[str, str]
 
@@ -77,7 +77,7 @@ def order(graph: nir.NIRGraph) -> list[str]:
 def delayed(graph: nir.NIRGraph) -> set[Edge]:
     """Return the edges that carry the spikes of the step before: from neurons, inside a cycle."""
     return _delayed(
-        {name for name, node in graph.nodes.items() if isinstance(node, NEURONS)},
+        {name for name, node in graph.nodes.items() if isinstance(node, STATEFUL)},
         graph.nodes,
         graph.edges,
     )
@@ -129,7 +129,7 @@ def _checked(content: Mapping[str, Any]) -> nir.NIRGraph:
     _check_edges(fields, edges)
     entry, exit_ = _ends(kinds)
     _check_reach(fields, edges, entry, exit_)
-    neurons = {name for name, kind in kinds.items() if issubclass(getattr(nir, kind), NEURONS)}
+    neurons = {name for name, kind in kinds.items() if issubclass(getattr(nir, kind), STATEFUL)}
     names = _order(fields, edges, _delayed(neurons, fields, edges))
     built = _build(fields, edges, entry)
     graph = nir.NIRGraph(
@@ -379,22 +379,34 @@ def _cycle(edges: Iterable[Edge], left: set[str]) -> str:
 def _build(fields: Mapping[str, Any], edges: Sequence[Edge], entry: str) -> dict[str, nir.NIRNode]:
     """Return the checked nodes, for the first reading of the shapes that fits the whole graph.
 
-    Exporters differ in whether the Input has the axis of the batch and whether the dimensions of a
-    Flatten count it.
+    Exporters differ in whether the Input has axes of batch and time, or no shape at all, and in
+    whether the dimensions of a Flatten count the batch.
     """
-    try:
-        shape = checks.declared_shape(fields[entry])
-    except InputError as error:
-        raise _named(entry, error) from None
+    shape = _entry_shape(fields, edges, entry)
     first: InputError | None = None
-    for start in (shape, shape[1:]):
+    for start in [shape[axes:] for axes in range(min(len(shape), 3))]:
         for batch in (0, 1):
             try:
-                if start:
-                    return _build_from(start, _shifted(fields, batch), edges, entry)
+                return _build_from(start, _shifted(fields, batch), edges, entry)
             except InputError as error:
                 first = first or error
-    raise first or InputError("the Input has no shape")
+    assert first is not None
+    raise first
+
+
+def _entry_shape(fields: Mapping[str, Any], edges: Sequence[Edge], entry: str) -> Shape:
+    """Return the shape of the Input, or the one that its first follower tells."""
+    followers = _followers(edges)[entry]
+    for name, function in (
+        (entry, checks.declared_shape), *((each, checks.wanted_shape) for each in followers)
+    ):  # fmt: skip
+        try:
+            shape = function(fields[name])
+        except InputError as error:
+            raise _named(name, error) from None
+        if shape:
+            return shape
+    raise InputError(f"node '{shown(entry)}' has no shape; give the Input the shape of one sample")
 
 
 def _shifted(fields: Mapping[str, Any], batch: int) -> Mapping[str, Any]:

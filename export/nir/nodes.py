@@ -24,8 +24,14 @@ Fields: TypeAlias = Mapping[str, Any]
 NEURONS: Final = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF, nir.Threshold)
 """Nodes with a state or a threshold, which separate the layers of a network."""
 
+STATEFUL: Final = NEURONS[:-1]
+"""Neurons with a state: in a cycle they hand on their output of the step before."""
+
 ELEMENTS_LIMIT: Final = 1 << 22
 """Limit of the elements of a node's output; a chip has a million neurons."""
+
+AXES_LIMIT: Final = 8
+"""Limit of the axes of an Input, batch and time included."""
 
 IGNORED: Final = ("metadata", "input_type", "output_type")
 """Fields that any node may have and that follow from its others."""
@@ -103,17 +109,31 @@ def input_shape(node: nir.NIRNode) -> Shape:
 
 
 def declared_shape(fields: Fields) -> Shape:
-    """Return the shape that an Input or Output node declares.
+    """Return the shape that an Input or Output node declares; () if it leaves it open.
 
     Raises:
-        InputError: when it declares none, or sizes below 1.
+        InputError: when it holds sizes below 1.
     """
-    if fields.get("shape") is None:
-        raise InputError(f"the {fields['type']} has no shape; export it again")
-    values = _integers(fields, "shape")
-    if not values.size or values.min() < 1 or values.size > 8:
-        raise InputError(f"its shape is {_listed(values)}; give one to eight sizes from 1")
-    return tuple(values.reshape(-1).tolist())
+    if fields.get("shape") is None or np.size(fields["shape"]) == 0:
+        return ()
+    values = _integers(fields, "shape").reshape(-1)
+    if values.min() < 1 or values.size > AXES_LIMIT:
+        raise InputError(f"its shape is {_listed(values)}; give up to {AXES_LIMIT} sizes from 1")
+    return tuple(values.tolist())
+
+
+def wanted_shape(fields: Fields) -> Shape:
+    """Return the shape of the input that a node's own fields tell; () if they do not."""
+    kind, weight = fields["type"], np.shape(fields.get("weight", 0))
+    if kind in ("Linear", "Affine") and len(weight) == 2:
+        return (weight[1],)
+    if kind in ("Conv1d", "Conv2d") and fields.get("input_shape") is not None and len(weight) > 2:
+        groups = int(_sizes(fields, "groups", 1, 1)[0]) if fields.get("groups") is not None else 1
+        return (weight[1] * groups, *_sizes(fields, "input_shape", 1, len(weight) - 2))
+    names = (name for name in (*NODES[kind].required, *NODES[kind].optional) if name in fields)
+    if NODES[kind].build in (_neuron, _scale, _delay):
+        return max((np.shape(fields[name]) for name in names), key=math.prod)
+    return ()
 
 
 def numbers(fields: Fields, name: str) -> FloatArray:
@@ -170,7 +190,7 @@ def _input(fields: Fields, shape: Shape) -> nir.NIRNode:
 
 def _output(fields: Fields, shape: Shape) -> nir.NIRNode:
     declared = declared_shape(fields)
-    if shape not in (declared, declared[1:]):  # some exporters leave the axis of the batch
+    if declared[-len(shape) :] not in ((), shape):  # some exporters leave the axis of the batch
         raise InputError(f"the Output has shape {declared} and its input {shape}; export it again")
     return nir.Output({"output": np.array(shape)})
 

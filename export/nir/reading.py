@@ -77,6 +77,8 @@ def _contents(file: h5py.File) -> dict[str, Any]:
     _check_version(file)
     check_size(file, BYTES_LIMIT)
     root = subgroup(file, "node")
+    if "type" not in root:
+        raise InputError("its group 'node' is incomplete; nir.write failed, so export it again")
     kind = _kind(root)
     if kind != "NIRGraph":
         raise InputError(f"it holds a single {shown(kind)} node; give a file of a nir.NIRGraph")
