@@ -1,0 +1,543 @@
+"""Write an integer network as a NIR graph that other frameworks run, and read it back exactly.
+
+One step of a CUBA LIF layer with the decays d_i and d_v (of 4096) is forward Euler of NIR's CubaLIF
+with tau_syn = dt * 4096 / d_i, tau_mem = dt * 4096 / d_v, w_in = tau_syn / dt, r = tau_mem / dt and
+v_leak = bias * tau_mem / dt. Layers without a current filter (d_i = 4096) become LIF with
+r = tau / dt, and IF with r = 1 / dt where they do not leak either. A state that never decays gets
+a time constant of 2^60 steps, since NIR's time constants are finite.
+
+Weights, threshold and bias of a layer are scaled by one power of two, so that the threshold lies in
+1..2, where surrogate gradients expect it. The integers fire above their threshold and frameworks at
+or above it; the written threshold lies half a unit of the last place of v above the integer one, so
+that both agree.
+
+The integers themselves lie in the metadata of the graph, `metadata["neurodeploy"]`, with a hash of
+nodes and edges: `exact` returns them as long as nobody changed the graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import nir
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodeploy.export.netx_read import json_object
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import replacing
+from neurodeploy.models.float_network import FloatArray
+from neurodeploy.models.layers import (
+    LAYERS,
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    Layer,
+    RecurrentLayer,
+    Shape,
+    max_delay,
+    per_neuron,
+)
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription
+from neurodeploy.models.neurons import NEURONS, CubaLif
+
+DT_S: Final = 1e-4
+"""Time step in seconds of networks whose time step is unknown; snnTorch's and SpikingJelly's."""
+ENDLESS: Final = 2.0**60
+"""Time constant, in time steps, of a state that never decays: 1 - 1/ENDLESS is 1 in float64."""
+HALF_UNIT: Final = 0.5 / (1 << loihi.ACTIVATION_SHIFT)
+"""Half a unit of the last place of v, in units of weights and thresholds."""
+PATH_WEIGHTS: Final = 1 << 24
+"""Most weights of the parallel paths that stand for synaptic delays."""
+KEY: Final = "neurodeploy"
+"""Key of our own values in the metadata of a graph."""
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Importer:
+    """What a framework's NIR importer reads correctly.
+
+    Attributes:
+        title: name in messages.
+        dt_s: time step in seconds that it assumes, or None where the graph's own counts.
+        nodes: names of the neuron nodes to write; CubaLIF always works.
+        delays: whether it reads Delay nodes.
+        voltage_bias: whether it reads v_leak.
+        per_neuron: whether the neurons of a layer may differ in their time constants.
+        short_loops: whether it reads neurons and their recurrent weights as a cycle of two nodes.
+    """
+
+    title: str
+    dt_s: float | None = None
+    nodes: tuple[str, ...] = ()
+    delays: bool = False
+    voltage_bias: bool = False
+    per_neuron: bool = True
+    short_loops: bool = True
+
+
+IMPORTERS: Final = {
+    "plain": Importer("NIR", None, ("IF", "LIF", "LI"), delays=True, voltage_bias=True),
+    # its IF leaks with beta = 0.9 whatever the file says; a cycle of two nodes becomes a subgraph
+    # that feeds the input into the recurrent weights, or that nirtorch cannot build
+    "snntorch": Importer("snnTorch", 1e-4, ("LIF",), short_loops=False),
+    # its LIF ignores r, and its IF expects r = 1; its importer takes dt, by default this one
+    "norse": Importer("Norse", 1e-3),
+    # its LIF refuses tau <= dt
+    "spikingjelly": Importer("SpikingJelly", 1e-4, per_neuron=False),
+}
+"""Dialects that can be written, by name.
+
+sinabs and Rockpool are missing: their importers build neurons that subtract the threshold after a
+spike, and Loihi's are reset to 0.
+"""
+
+
+def to_nir(
+    network: QuantizedNetwork, *, dialect: str = "plain", dt_s: float | None = None
+) -> nir.NIRGraph:
+    """Return a network as a NIR graph, with its integers in the metadata.
+
+    NIR cannot express that Loihi rounds its states; `notes` lists this and what else differs.
+
+    Args:
+        network: dense, recurrent and convolutional layers of CUBA LIF neurons.
+        dialect: the framework whose importer shall read the graph, a key of `IMPORTERS`; "plain"
+            is NIR as its equations say.
+        dt_s: duration of a time step in seconds; by default the framework's, else the task's,
+            else 1e-4.
+
+    Raises:
+        InputError: when NIR has no node for a layer, or the framework cannot read one.
+
+    Examples:
+        >>> graph = neurodeploy.to_nir(network)
+        >>> [type(graph.nodes[name]).__name__ for name in ("affine1", "lif1")]
+        ['Affine', 'CubaLIF']
+    """
+    if dialect not in IMPORTERS:
+        raise InputError(
+            f"the dialect to write is {dialect!r}; choose from {', '.join(IMPORTERS)} (importers "
+            "of other frameworks build neurons that Loihi does not have)"
+        )
+    importer = IMPORTERS[dialect]
+    dt_s = _time_step(network, importer, dt_s)
+    graph = _Graph(importer, dt_s)
+    graph.add("input", nir.Input({"input": np.array(network.input_shape)}))
+    shape = network.input_shape
+    for number, layer in enumerate(network.layers, start=1):
+        _check_layer(layer, number, importer)
+        _add_layer(graph, layer, number, shape)
+        shape = layer.shape
+    graph.add("output", nir.Output({"output": np.array(shape)}), graph.last)
+    written = nir.NIRGraph(graph.nodes, graph.edges, metadata={})
+    own = {**_content(network), "dialect": dialect, "dt_s": dt_s}
+    written.metadata = {KEY: {**own, "graph_sha256": _fingerprint(written)}}
+    return written
+
+
+def write(
+    network: QuantizedNetwork, path: Path, *, dialect: str = "plain", dt_s: float | None = None
+) -> None:
+    """Write a network to a NIR file, atomically; see `to_nir`.
+
+    Raises:
+        InputError: when the network cannot be expressed or the file cannot be written.
+    """
+    graph = to_nir(network, dialect=dialect, dt_s=dt_s)
+    with replacing(Path(path)) as temporary:
+        nir.write(temporary, graph)
+
+
+def notes(network: QuantizedNetwork) -> list[str]:
+    """Return how the written graph differs from the network on the chip, one sentence each."""
+    count = len(network.layers)
+    found = [
+        "NIR cannot express that Loihi rounds currents and voltages to integers, so single spikes "
+        "can differ",
+        f"on Loihi each layer takes one time step, so output step k of the graph is step k + "
+        f"{count} there, and the last {count} steps of a sample do not arrive",
+    ]
+    if any(
+        isinstance(n, CubaLif) and n.bias.any() for n in (each.neuron for each in network.layers)
+    ):
+        found.append(
+            "on Loihi biases act from step 0 on, in layer l that is l steps before the graph's"
+        )
+    if network.neurons_per_output > 1:
+        found.append(
+            f"an output is the mean of {network.neurons_per_output} consecutive output neurons; "
+            "the graph has the neurons"
+        )
+    return found
+
+
+@dataclass
+class _Graph:
+    """A graph under construction; `last` is the node that feeds the next one."""
+
+    importer: Importer
+    dt_s: float
+    nodes: dict[str, nir.NIRNode] = field(default_factory=dict)
+    edges: list[tuple[str, str]] = field(default_factory=list)
+    last: str = ""
+
+    def add(self, name: str, node: nir.NIRNode, source: str = "") -> str:
+        """Add a node, and the edge from `source`; return its name."""
+        self.nodes[name] = node
+        if source:
+            self.edges.append((source, name))
+        self.last = name
+        return name
+
+
+def _time_step(network: QuantizedNetwork, importer: Importer, dt_s: float | None) -> float:
+    own = None if network.task.dt_ms is None else network.task.dt_ms / 1000
+    chosen = next(each for each in (dt_s, importer.dt_s, own, DT_S) if each is not None)
+    if not (math.isfinite(chosen) and chosen > 0):
+        raise InputError(f"the time step is {chosen} s; give a number over 0")
+    return float(chosen)
+
+
+def _check_layer(layer: Layer, number: int, importer: Importer) -> None:
+    """Raise InputError when NIR, or the importer, has nothing that behaves like the layer."""
+    neuron = layer.neuron
+    name = f"layer {number} ({LAYERS[type(layer)]} of {NEURONS[type(neuron)]} neurons)"
+    if isinstance(layer, InputLayer) or not isinstance(neuron, CubaLif):
+        raise InputError(
+            f"{name} has no node in NIR, which knows layers of LIF neurons behind weights; write a "
+            "netx file (.net) instead"
+        )
+    longest = max_delay(layer)
+    if longest and not importer.delays:
+        raise InputError(
+            f"{name} has delays of up to {longest} steps, and {importer.title} reads no Delay "
+            "nodes; write the plain dialect, or train without delays"
+        )
+    if not importer.per_neuron:
+        for decay in ("current_decay", "voltage_decay"):
+            values = getattr(neuron, decay)
+            if values.min() != values.max():
+                raise InputError(
+                    f"{name} has a {decay} of {values.min()} to {values.max()}, and "
+                    f"{importer.title} reads one per layer; write another dialect"
+                )
+    if neuron.bias.any() and not _affine_bias(layer) and not importer.voltage_bias:
+        why = "behind a current filter" if _filtered(neuron) else "that differ within a channel"
+        raise InputError(
+            f"{name} has biases {why}, and {importer.title} reads no v_leak; write the plain "
+            "dialect"
+        )
+
+
+def _filtered(neuron: CubaLif) -> bool:
+    return bool((neuron.current_decay != loihi.DECAY_ONE).any())
+
+
+def _affine_bias(layer: Any) -> bool:
+    """Return whether the bias of the weights has the effect of the neurons' bias."""
+    one_per_weight = not isinstance(layer, ConvLayer) or layer.neuron.bias.size in (
+        1,
+        layer.shape[0],
+    )
+    return one_per_weight and not _filtered(layer.neuron)
+
+
+def _scale(neuron: CubaLif) -> float:
+    """Return the power of two that brings the threshold into 1..2."""
+    return float(2.0 ** -math.floor(math.log2(max(neuron.threshold, 1))))
+
+
+def _add_layer(graph: _Graph, layer: Any, number: int, before: Shape) -> None:
+    """Add the nodes of a layer behind `graph.last`, whose output has the shape `before`."""
+    neuron: CubaLif = layer.neuron
+    source, scale = graph.last, _scale(neuron)
+    bias = np.asarray(neuron.bias * scale if _affine_bias(layer) else np.zeros(1), np.float64)
+    if isinstance(layer, ConvLayer):
+        source = graph.add(f"conv{number}", _convolution(layer, number, scale, bias), source)
+        graph.add(f"lif{number}", _neurons(graph, layer), source)
+        return
+    if len(before) > 1:
+        flat = nir.Flatten({"input": np.array(before)}, start_dim=0)
+        source = graph.add(f"flatten{number}", flat, source)
+    target = f"lif{number}"
+    _connect(
+        graph, source, target, f"affine{number}", _Weights(layer.weight * scale, layer.delay, bias)
+    )
+    if isinstance(layer, RecurrentLayer):
+        _add_recurrence(graph, layer, number, scale)
+    graph.nodes[target] = _neurons(graph, layer)
+    graph.last = target
+
+
+def _add_recurrence(graph: _Graph, layer: RecurrentLayer, number: int, scale: float) -> None:
+    """Connect the neurons with themselves, through identity weights where loops must be longer."""
+    target = end = f"lif{number}"
+    if not graph.importer.short_loops:
+        end = graph.add(f"identity{number}", _Weights(np.eye(layer.neurons)).node)
+        graph.edges.append((end, target))
+    back = _Weights(layer.recurrent * scale, layer.recurrent_delay)
+    _connect(graph, target, end, f"recurrent{number}", back)
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Weights (neurons, inputs), broadcastable delays in steps, and a bias (1,) or (neurons,)."""
+
+    matrix: FloatArray
+    delay: NDArray[Any] = field(default_factory=lambda: np.zeros((1, 1), np.int8))
+    bias: FloatArray = field(default_factory=lambda: np.zeros(1))
+
+    @property
+    def node(self) -> nir.Affine:
+        """The weights without their delays; importers know Affine better than Linear."""
+        bias = np.broadcast_to(self.bias, self.matrix.shape[:1])
+        return nir.Affine(self.matrix.astype(np.float32), bias.astype(np.float32))
+
+
+def _connect(graph: _Graph, source: str, target: str, name: str, weights: _Weights) -> None:
+    """Connect two nodes by weights and delays.
+
+    Axonal delays are a Delay before the weights. Dendritic ones are a Delay after them, where no
+    bias would be delayed too. Synaptic ones are parallel paths, one per delay.
+    """
+    delay, (neurons, inputs) = weights.delay, weights.matrix.shape
+    if delay.shape[0] == 1:
+        source = _add_delay(graph, source, name, np.broadcast_to(delay[0], (inputs,)))
+        graph.edges.append((graph.add(name, weights.node, source), target))
+    elif delay.shape[1] == 1 and not weights.bias.any():
+        source = graph.add(name, weights.node, source)
+        source = _add_delay(graph, source, name, np.broadcast_to(delay[:, 0], (neurons,)))
+        graph.edges.append((source, target))
+    else:
+        for path, steps, part in _paths(name, weights):
+            before = _add_delay(graph, source, path, np.full(inputs, steps))
+            graph.edges.append((graph.add(path, part.node, before), target))
+
+
+def _add_delay(graph: _Graph, source: str, name: str, steps: NDArray[Any]) -> str:
+    """Add a Delay behind `source` unless it is 0; return the node to go on from."""
+    if not steps.any():
+        return source
+    return graph.add(f"{name}_delay", nir.Delay(steps * graph.dt_s), source)
+
+
+def _paths(name: str, weights: _Weights) -> Iterator[tuple[str, int, _Weights]]:
+    """Yield name, delay in steps and weights of one path per delay; the first has the bias.
+
+    Raises:
+        InputError: when the paths have more than `PATH_WEIGHTS` weights.
+    """
+    delay = np.broadcast_to(weights.delay, weights.matrix.shape)
+    used = np.unique(delay[weights.matrix != 0]).tolist() or [0]
+    if len(used) * delay.size > PATH_WEIGHTS:
+        raise InputError(
+            f"{name} has {delay.size} synapses with {len(used)} different delays, which NIR can "
+            f"only write as as many matrices, {len(used) * delay.size} weights; the limit is "
+            f"{PATH_WEIGHTS}, so write a netx file (.net) instead"
+        )
+    for index, steps in enumerate(used):
+        matrix = np.where(delay == steps, weights.matrix, 0)
+        bias = np.zeros(1) if index else weights.bias
+        yield f"{name}_{steps}", steps, replace(weights, matrix=matrix, bias=bias)
+
+
+def _convolution(layer: ConvLayer, number: int, scale: float, bias: FloatArray) -> nir.Conv2d:
+    """Return a convolution without groups and with a square kernel, which every reader takes.
+
+    NIR computes the shapes of grouped convolutions and of oblong kernels wrongly.
+    """
+    weight, padding = _square(_ungrouped(layer), layer, number)
+    return nir.Conv2d(
+        input_shape=layer.input_shape[1:],
+        weight=(weight * scale).astype(np.float32),
+        stride=layer.stride,
+        padding=padding,
+        dilation=layer.dilation,
+        groups=1,
+        bias=np.broadcast_to(bias, len(weight)).astype(np.float32),
+    )
+
+
+def _ungrouped(layer: ConvLayer) -> FloatArray:
+    """Return the kernel with zeros between the groups, (channels, input channels, h, w)."""
+    channels, width = layer.weight.shape[:2]
+    full = np.zeros((channels, layer.input_shape[0], *layer.weight.shape[2:]))
+    for channel, kernel in enumerate(layer.weight):
+        first = channel // (channels // layer.groups) * width
+        full[channel, first : first + width] = kernel
+    return full
+
+
+def _square(weight: FloatArray, layer: ConvLayer, number: int) -> tuple[FloatArray, Shape]:
+    """Return a kernel with zeros around it to make it square, and the padding that goes with it."""
+    height, width = weight.shape[2:]
+    if (height - width) % 2:
+        raise InputError(
+            f"layer {number} (convolution) has a kernel of {height}x{width}, and NIR's shapes hold "
+            "for square ones; make both sizes even or both odd, or write a netx file (.net)"
+        )
+    more = [(max(height, width) - size) // 2 for size in (height, width)]
+    padded = np.pad(weight, ((0, 0), (0, 0), *((each, each) for each in more)))
+    sizes = zip(layer.padding, more, layer.dilation)
+    return padded, tuple(pad + each * gap for pad, each, gap in sizes)
+
+
+def _neurons(graph: _Graph, layer: Any) -> nir.NIRNode:
+    """Return the neuron node of a layer; the module's docstring has the equations."""
+    neuron: CubaLif = layer.neuron
+    nodes, dt_s = graph.importer.nodes, graph.dt_s
+
+    def full(values: Any) -> FloatArray:
+        array = per_neuron(np.atleast_1d(np.asarray(values, np.float64)), layer.shape)
+        return np.array(array, np.float64).reshape(layer.shape)
+
+    syn, mem = (
+        full(np.where(decay, loihi.DECAY_ONE / np.maximum(decay, 1), ENDLESS))
+        for decay in (neuron.current_decay, neuron.voltage_decay)
+    )
+    scale = _scale(neuron)
+    leak = full(0 if _affine_bias(layer) else neuron.bias * scale) * mem
+    never = neuron.threshold == loihi.THRESHOLD_NEVER
+    threshold = full(ENDLESS if never else (neuron.threshold + HALF_UNIT) * scale)
+    silent = never and "LI" in nodes
+    if not _filtered(neuron):
+        if not neuron.voltage_decay.any() and not leak.any() and "IF" in nodes:
+            rate = full(1 / dt_s)
+            return nir.I(rate) if silent else nir.IF(rate, threshold)
+        if silent:
+            return nir.LI(mem * dt_s, mem, leak)
+        if "LIF" in nodes:
+            return nir.LIF(mem * dt_s, mem, leak, threshold)
+    if silent:
+        return nir.CubaLI(syn * dt_s, mem * dt_s, mem, leak, w_in=syn)
+    return nir.CubaLIF(syn * dt_s, mem * dt_s, mem, leak, threshold, w_in=syn)
+
+
+def exact(graph: nir.NIRGraph) -> QuantizedNetwork | None:
+    """Return the integer network that `to_nir` wrote into the metadata of a graph.
+
+    Returns:
+        The network, with the digest that it had when it was written; None when the graph was not
+        written by neurodeploy, or was changed afterwards.
+
+    Raises:
+        InputError: when the metadata is damaged or of a later release.
+    """
+    own = _own(graph)
+    if own is None or changed(graph):
+        return None
+    if int(own.get("format_version", 0)) != FORMAT_VERSION:
+        raise InputError(
+            f"the metadata has version {own.get('format_version')} and this program reads "
+            f"{FORMAT_VERSION}; write the file again"
+        )
+    try:
+        network = _network(own)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"the metadata of neurodeploy is damaged ({error})") from None
+    if network.digest != own.get("digest"):
+        raise InputError("the metadata does not match its digest; write the file again")
+    return network
+
+
+def changed(graph: nir.NIRGraph) -> bool:
+    """Return whether a graph of neurodeploy was changed after it was written."""
+    own = _own(graph)
+    return own is not None and own.get("graph_sha256") != _fingerprint(graph)
+
+
+def _own(graph: nir.NIRGraph) -> Mapping[str, Any] | None:
+    metadata = graph.metadata if isinstance(graph.metadata, Mapping) else {}
+    own = metadata.get(KEY)
+    return own if isinstance(own, Mapping) else None
+
+
+def _content(network: QuantizedNetwork) -> dict[str, Any]:
+    """Return a network as nested values that HDF5 stores."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "digest": network.digest,
+        "task": json.dumps(network.task.as_dict()),
+        "provenance": json.dumps(dict(network.provenance)),
+        "input_shape": np.array(network.input_shape),
+        "message_bits": network.message_bits,
+        "neurons_per_output": network.neurons_per_output,
+        "notes": "\n".join(notes(network)),
+        "layers": {str(index): _values(layer) for index, layer in enumerate(network.layers)},
+    }
+
+
+def _values(item: Any) -> dict[str, Any]:
+    """Return the fields of a layer or neuron, and its type."""
+    values = {each.name: getattr(item, each.name) for each in fields(item)}
+    stored = {
+        name: _values(value)
+        if is_dataclass(value)
+        else np.array(value)
+        if isinstance(value, tuple)
+        else value
+        for name, value in values.items()
+    }
+    return {"type": type(item).__name__, **stored}
+
+
+_TYPES: Final = {each.__name__: each for each in (DenseLayer, RecurrentLayer, ConvLayer, CubaLif)}
+
+
+def _item(values: Mapping[str, Any]) -> Any:
+    """Return the layer or neuron of the output of `_values`."""
+    args = {
+        name: _item(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if name != "type"
+    }
+    return _TYPES[values["type"]](**args)
+
+
+def _network(own: Mapping[str, Any]) -> QuantizedNetwork:
+    layers = own["layers"]
+    return QuantizedNetwork(
+        tuple(_item(layers[str(index)]) for index in range(len(layers))),
+        TaskDescription.from_dict(json_object(own["task"])),
+        json_object(own["provenance"]),
+        tuple(np.ravel(own["input_shape"]).tolist()),
+        int(own["message_bits"]),
+        int(own["neurons_per_output"]),
+    )
+
+
+def _fingerprint(graph: nir.NIRGraph) -> str:
+    """Return the sha256 of the nodes' values and of the edges, in any order of either."""
+    sha = hashlib.sha256()
+    for name in sorted(graph.nodes):
+        sha.update(name.encode())
+        _add_values(sha, graph.nodes[name].to_dict())
+    for source, target in sorted(map(tuple, graph.edges)):
+        sha.update(f"{source} -> {target}".encode())
+    return sha.hexdigest()
+
+
+def _add_values(sha: Any, values: Mapping[str, Any]) -> None:
+    for name in sorted(values):
+        value = values[name]
+        if name == "metadata":
+            continue
+        sha.update(name.encode())
+        if isinstance(value, Mapping):
+            _add_values(sha, value)
+            continue
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            sha.update(str(array.shape).encode())
+            sha.update(array.astype("<f8").tobytes())
+        else:
+            sha.update(str(value).encode())

@@ -1,0 +1,294 @@
+"""Our networks as NIR graphs: what the graph computes, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from numpy.typing import NDArray
+
+from benchmarks.random_networks import Case, cases
+from neurodeploy.export.nir import writing
+from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.models import loihi
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
+from neurodeploy.models.network import CubaLif, QuantizedNetwork, Sigma, TaskDescription
+
+ONE = loihi.DECAY_ONE
+DT_S = 1e-4
+
+
+def euler(graph: nir.NIRGraph, spikes: NDArray[Any]) -> NDArray[Any]:
+    """Return the output spikes of a graph in memory, (neurons, steps), by forward Euler.
+
+    The equations are those of NIR's docstrings. A node reads what its sources said in the same
+    step, or in the step before where they come later in the graph, as neurons in a cycle do.
+
+    Args:
+        graph: a graph of `to_nir`.
+        spikes: (inputs, steps).
+    """
+    said = {name: np.zeros(shape(node)) for name, node in graph.nodes.items()}
+    states: dict[str, Any] = {name: {} for name in graph.nodes}
+    found = []
+    for column in spikes.T:
+        for name, node in graph.nodes.items():
+            sources = [said[one] for one, other in graph.edges if other == name]
+            x = sum(sources) if sources else column.reshape(shape(node))
+            said[name] = advance(node, x, states[name])
+        found.append(said["output"].reshape(-1))
+    return np.stack(found, axis=1)
+
+
+def shape(node: nir.NIRNode) -> tuple[int, ...]:
+    return tuple(np.ravel(node.output_type["output"]).tolist())
+
+
+def advance(node: Any, x: Any, state: dict[str, Any]) -> Any:
+    """Return the output of a node for one step, and update its state."""
+    if isinstance(node, nir.Affine):
+        return node.weight.astype(float) @ x + node.bias
+    if isinstance(node, nir.Conv2d):
+        convolve: Any = torch.nn.functional.conv2d
+        arrays = (torch.from_numpy(np.asarray(each, np.float64)) for each in
+                  (x, node.weight, node.bias))  # fmt: skip
+        padding, dilation = tuple(node.padding), tuple(node.dilation)
+        return convolve(*arrays, tuple(node.stride), padding, dilation).numpy()
+    if isinstance(node, nir.Delay):
+        past = state.setdefault("past", [])
+        past.insert(0, np.copy(x))
+        steps = np.rint(node.delay / DT_S).astype(int)
+        return np.array([past[n][k] if n < len(past) else 0 for k, n in enumerate(steps)])
+    if isinstance(node, nir.CubaLIF):
+        i = state.get("i", 0.0)
+        x = state["i"] = i + DT_S / node.tau_syn * (-i + node.w_in * x)
+    if not hasattr(node, "v_threshold"):
+        return np.asarray(x).reshape(shape(node))
+    v = state.get("v", 0.0)
+    if isinstance(node, nir.IF):
+        v = v + DT_S * node.r * x
+    else:
+        tau = node.tau if isinstance(node, nir.LIF) else node.tau_mem
+        v = v + DT_S / tau * (node.v_leak - v + node.r * x)
+    fired = v > node.v_threshold
+    state["v"] = np.where(fired, node.v_reset, v)
+    return fired.astype(float)
+
+
+def integers(network: QuantizedNetwork, spikes: NDArray[Any]) -> NDArray[Any]:
+    """Return the output spikes of the integers for (inputs, steps), without the layers' latency."""
+    late = len(network.layers)
+    longer = np.pad(spikes, ((0, 0), (0, late)))
+    found: NDArray[Any] = fast.run(network, longer[None].astype(np.uint8)).spikes[-1][0]
+    return found[:, late:]
+
+
+def drawn(seed: int, neurons: int, inputs: int) -> NDArray[Any]:
+    return np.random.default_rng(seed).integers(-30, 60, (neurons, inputs))
+
+
+def random_spikes(inputs: int, steps: int = 60, rate: float = 0.2) -> NDArray[Any]:
+    return (np.random.default_rng(5).random((inputs, steps)) < rate).astype(np.uint8)
+
+
+FORGETS, KEEPS = CubaLif(ONE, ONE, 60), CubaLif(ONE, 0, 200)
+LEAKS, FILTERS = CubaLif(ONE, 100, 90), CubaLif(900, 300, 120)
+KERNEL = np.random.default_rng(1).integers(-20, 40, (4, 2, 3, 3))
+
+EXACT: dict[str, Callable[[], QuantizedNetwork]] = {
+    "no memory": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 9, 6), FORGETS), DenseLayer(drawn(2, 5, 9), FORGETS)]
+    ),
+    "no leak": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 9, 6), KEEPS), DenseLayer(drawn(2, 5, 9), CubaLif(0, 0, 5000))]
+    ),
+    "per neuron": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 3, 6), CubaLif([0, ONE, ONE], [ONE, ONE, 0], 70))]
+    ),
+    "axonal": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 9, 6), KEEPS, [[0, 3, 1, 7, 0, 2]])]
+    ),
+    "dendritic": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 3, 6), KEEPS, [[4], [0], [9]])]
+    ),
+    "dendritic, bias": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 3, 6), CubaLif(ONE, ONE, 60, [40, 0, 55]), [[4], [0], [9]])]
+    ),
+    "synaptic": lambda: QuantizedNetwork(
+        [DenseLayer(drawn(1, 5, 6), KEEPS, np.arange(30).reshape(5, 6) % 4)]
+    ),
+    "recurrent": lambda: QuantizedNetwork(
+        [RecurrentLayer(drawn(1, 6, 6), drawn(2, 6, 6), KEEPS, 0, [[1, 0, 2, 0, 0, 3]])]
+    ),
+    "convolution": lambda: QuantizedNetwork(
+        [
+            ConvLayer(KERNEL, (2, 7, 6), KEEPS, stride=2, padding=1),
+            DenseLayer(drawn(3, 4, 48), FORGETS),
+        ]
+    ),
+    "groups": lambda: QuantizedNetwork(
+        [ConvLayer(KERNEL, (4, 6, 6), KEEPS, dilation=2, padding=(0, 1), groups=2)]
+    ),
+    "oblong kernel": lambda: QuantizedNetwork(
+        [ConvLayer(KERNEL[:, :, 1:2], (2, 6, 6), KEEPS, stride=(1, 2), padding=(1, 0))]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_graph_gives_every_spike_where_nothing_is_rounded(name: str) -> None:
+    network = EXACT[name]()
+    spikes = random_spikes(network.inputs)
+    expected = integers(network, spikes)
+    assert 0 < expected.mean() < 0.9
+    np.testing.assert_array_equal(euler(writing.to_nir(network), spikes), expected)
+
+
+@pytest.mark.parametrize("neuron", [LEAKS, FILTERS, CubaLif(900, 300, 120, 2)])
+def test_graph_gives_nearly_every_spike_of_rounded_states(neuron: CubaLif) -> None:
+    network = QuantizedNetwork([DenseLayer(drawn(1, 50, 40), neuron)])
+    spikes = random_spikes(40, steps=200, rate=0.05)
+    expected = integers(network, spikes)
+    assert expected.mean() > 0.02
+    different = (euler(writing.to_nir(network), spikes) != expected).sum()
+    assert different <= 0.02 * expected.sum()
+
+
+def test_threshold_holds_between_two_voltages() -> None:
+    neuron = CubaLif(ONE, 0, 60)
+    network = QuantizedNetwork([DenseLayer([[30]], neuron), DenseLayer([[61]], neuron)])
+    graph = writing.to_nir(network)
+    for name, reached in (("lif1", 60), ("lif2", 61)):
+        node = graph.nodes[name]
+        scale = graph.nodes[f"affine{name[-1]}"].weight[0, 0] / (30 if name == "lif1" else 61)
+        assert (reached * scale > node.v_threshold[0]) == (reached > 60)
+        assert reached * scale != node.v_threshold[0]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_file_reads_back_with_the_same_digest(name: str, tmp_path: Path) -> None:
+    made = EXACT[name]()
+    network = replace(
+        made,
+        task=TaskDescription("mine", {"name": "spikes"}, num_steps=9, dt_ms=2.5),
+        provenance={"seed": 3},
+    )
+    path = tmp_path / "network.nir"
+    writing.write(network, path)
+    back = writing.exact(nir.read(path))
+    assert back is not None
+    assert back.digest == network.digest
+    assert back.task == network.task
+    assert dict(back.provenance) == {"seed": 3}
+    assert nir.read(path).nodes["input"].output_type["output"].tolist() == list(network.input_shape)
+
+
+@given(cases)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_random_networks_return_or_are_refused(case: Case) -> None:
+    try:
+        graph = writing.to_nir(case.network)
+    except InputError:
+        return
+    back = writing.exact(graph)
+    assert back is not None
+    assert back.digest == case.network.digest
+
+
+def scaled(graph: nir.NIRGraph) -> None:
+    graph.nodes["affine1"].weight = graph.nodes["affine1"].weight * 2
+
+
+def cut(graph: nir.NIRGraph) -> None:
+    graph.edges.pop()
+
+
+def slowed(graph: nir.NIRGraph) -> None:
+    graph.nodes["lif1"].v_threshold[0] += 1e-6
+
+
+@pytest.mark.parametrize("edit", [scaled, cut, slowed])
+def test_edited_graph_does_not_restore_old_integers(edit: Any, tmp_path: Path) -> None:
+    path = tmp_path / "network.nir"
+    writing.write(EXACT["no memory"](), path)
+    graph = nir.read(path)
+    assert not writing.changed(graph)
+    edit(graph)
+    nir.write(path, graph)
+    assert writing.changed(nir.read(path, type_check=False))
+    assert writing.exact(nir.read(path, type_check=False)) is None
+
+
+def test_graph_of_another_program_has_no_integers() -> None:
+    graph = writing.to_nir(EXACT["no leak"]())
+    graph.metadata = {"neurodeploy": "5", "other": 3}
+    assert writing.exact(graph) is None
+    assert not writing.changed(graph)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("format_version", 99), ("digest", "0"), ("task", "{"), ("layers", {"0": {"type": "Odd"}})],
+)
+def test_damaged_metadata_is_refused(key: str, value: Any) -> None:
+    graph = writing.to_nir(EXACT["no leak"]())
+    graph.metadata["neurodeploy"][key] = value
+    with pytest.raises(InputError):
+        writing.exact(graph)
+
+
+REFUSED: dict[str, tuple[Callable[[], QuantizedNetwork], str, str]] = {
+    "input neurons": (
+        lambda: QuantizedNetwork([InputLayer(FORGETS, (3,))]), "plain", "layer 1",
+    ),
+    "sigma": (
+        lambda: QuantizedNetwork([DenseLayer(drawn(1, 4, 3), FORGETS),
+                                  DenseLayer(drawn(1, 2, 4), Sigma())]), "plain", "layer 2",
+    ),
+    "delays": (EXACT["axonal"], "snntorch", "snnTorch"),
+    "bias behind a filter": (
+        lambda: QuantizedNetwork([DenseLayer(drawn(1, 4, 3), CubaLif(9, 9, 60, 5))]),
+        "norse", "v_leak",
+    ),
+    "decays": (EXACT["per neuron"], "spikingjelly", "current_decay"),
+    "kernel": (
+        lambda: QuantizedNetwork([ConvLayer(KERNEL[:, :, :2], (2, 5, 5), KEEPS)]), "plain", "2x3",
+    ),
+    "dialect": (EXACT["axonal"], "sinabs", "sinabs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusal_names_what_it_is_about(name: str) -> None:
+    make, dialect, word = REFUSED[name]
+    with pytest.raises(InputError, match=word):
+        writing.to_nir(make(), dialect=dialect)
+
+
+def test_too_many_synaptic_delays_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PATH_WEIGHTS", 119)
+    with pytest.raises(InputError, match="4 different delays"):
+        writing.to_nir(EXACT["synaptic"]())
+
+
+@pytest.mark.parametrize("dt_s", [0.0, -1.0, float("inf"), float("nan")])
+def test_time_step_is_positive(dt_s: float) -> None:
+    with pytest.raises(InputError, match="time step"):
+        writing.to_nir(EXACT["no leak"](), dt_s=dt_s)
+
+
+def test_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "network.nir"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError):
+        writing.write(QuantizedNetwork([InputLayer(FORGETS, (3,))]), path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
