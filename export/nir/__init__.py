@@ -7,5 +7,6 @@ reference   runs a graph in float, one step per node
 folding     turns a graph into a float network: folds what is linear between two neurons;
             linear_maps: linear maps, composed exactly
 writing     writes an integer network as a graph
+metadata    holds the integers of a network in its graph, and returns them
 modules     torch modules of snnTorch, Norse, SpikingJelly and sinabs, by their own exporters
 """

@@ -11,17 +11,14 @@ Weights, threshold and bias of a layer are scaled by one power of two, so that t
 or above it; the written threshold lies half a unit of the last place of v above the integer one, so
 that both agree.
 
-The integers themselves lie in the metadata of the graph, `metadata["neurodeploy"]`, with a hash of
-nodes and edges: `exact` returns them as long as nobody changed the graph.
+The integers themselves lie in the metadata of the graph; see `metadata.exact`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +26,7 @@ import nir
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodeploy.export.netx_read import json_object
+from neurodeploy.export.nir import metadata
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
@@ -37,7 +34,6 @@ from neurodeploy.models.float_network import FloatArray
 from neurodeploy.models.layers import (
     LAYERS,
     ConvLayer,
-    DenseLayer,
     InputLayer,
     Layer,
     RecurrentLayer,
@@ -45,7 +41,7 @@ from neurodeploy.models.layers import (
     max_delay,
     per_neuron,
 )
-from neurodeploy.models.network import QuantizedNetwork, TaskDescription
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS, CubaLif
 
 DT_S: Final = 1e-4
@@ -56,9 +52,6 @@ HALF_UNIT: Final = 0.5 / (1 << loihi.ACTIVATION_SHIFT)
 """Half a unit of the last place of v, in units of weights and thresholds."""
 PATH_WEIGHTS: Final = 1 << 24
 """Most weights of the parallel paths that stand for synaptic delays."""
-KEY: Final = "neurodeploy"
-"""Key of our own values in the metadata of a graph."""
-FORMAT_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -139,8 +132,8 @@ def to_nir(
         shape = layer.shape
     graph.add("output", nir.Output({"output": np.array(shape)}), graph.last)
     written = nir.NIRGraph(graph.nodes, graph.edges, metadata={})
-    own = {**_content(network), "dialect": dialect, "dt_s": dt_s}
-    written.metadata = {KEY: {**own, "graph_sha256": _fingerprint(written)}}
+    told = "\n".join(notes(network))
+    metadata.attach(written, network, dialect=dialect, dt_s=dt_s, notes=told)
     return written
 
 
@@ -166,9 +159,7 @@ def notes(network: QuantizedNetwork) -> list[str]:
         f"on Loihi each layer takes one time step, so output step k of the graph is step k + "
         f"{count} there, and the last {count} steps of a sample do not arrive",
     ]
-    if any(
-        isinstance(n, CubaLif) and n.bias.any() for n in (each.neuron for each in network.layers)
-    ):
+    if any(getattr(layer.neuron, "bias", np.zeros(1)).any() for layer in network.layers):
         found.append(
             "on Loihi biases act from step 0 on, in layer l that is l steps before the graph's"
         )
@@ -244,11 +235,9 @@ def _filtered(neuron: CubaLif) -> bool:
 
 def _affine_bias(layer: Any) -> bool:
     """Return whether the bias of the weights has the effect of the neurons' bias."""
-    one_per_weight = not isinstance(layer, ConvLayer) or layer.neuron.bias.size in (
-        1,
-        layer.shape[0],
-    )
-    return one_per_weight and not _filtered(layer.neuron)
+    neuron: CubaLif = layer.neuron
+    per_channel = neuron.bias.size in (1, layer.shape[0])
+    return not _filtered(neuron) and (per_channel or not isinstance(layer, ConvLayer))
 
 
 def _scale(neuron: CubaLif) -> float:
@@ -266,7 +255,7 @@ def _add_layer(graph: _Graph, layer: Any, number: int, before: Shape) -> None:
         graph.add(f"lif{number}", _neurons(graph, layer), source)
         return
     if len(before) > 1:
-        flat = nir.Flatten({"input": np.array(before)}, start_dim=0)
+        flat = nir.Flatten({"input": np.array(before)}, start_dim=0, end_dim=len(before) - 1)
         source = graph.add(f"flatten{number}", flat, source)
     target = f"lif{number}"
     _connect(
@@ -282,9 +271,10 @@ def _add_recurrence(graph: _Graph, layer: RecurrentLayer, number: int, scale: fl
     """Connect the neurons with themselves, through identity weights where loops must be longer."""
     target = end = f"lif{number}"
     if not graph.importer.short_loops:
-        end = graph.add(f"identity{number}", _Weights(np.eye(layer.neurons)).node)
+        same = np.eye(layer.neurons, dtype=np.float64)
+        end = graph.add(f"identity{number}", _Weights(same).node)
         graph.edges.append((end, target))
-    back = _Weights(layer.recurrent * scale, layer.recurrent_delay)
+    back = _Weights(np.asarray(layer.recurrent * scale, np.float64), layer.recurrent_delay)
     _connect(graph, target, end, f"recurrent{number}", back)
 
 
@@ -420,124 +410,3 @@ def _neurons(graph: _Graph, layer: Any) -> nir.NIRNode:
     if silent:
         return nir.CubaLI(syn * dt_s, mem * dt_s, mem, leak, w_in=syn)
     return nir.CubaLIF(syn * dt_s, mem * dt_s, mem, leak, threshold, w_in=syn)
-
-
-def exact(graph: nir.NIRGraph) -> QuantizedNetwork | None:
-    """Return the integer network that `to_nir` wrote into the metadata of a graph.
-
-    Returns:
-        The network, with the digest that it had when it was written; None when the graph was not
-        written by neurodeploy, or was changed afterwards.
-
-    Raises:
-        InputError: when the metadata is damaged or of a later release.
-    """
-    own = _own(graph)
-    if own is None or changed(graph):
-        return None
-    if int(own.get("format_version", 0)) != FORMAT_VERSION:
-        raise InputError(
-            f"the metadata has version {own.get('format_version')} and this program reads "
-            f"{FORMAT_VERSION}; write the file again"
-        )
-    try:
-        network = _network(own)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"the metadata of neurodeploy is damaged ({error})") from None
-    if network.digest != own.get("digest"):
-        raise InputError("the metadata does not match its digest; write the file again")
-    return network
-
-
-def changed(graph: nir.NIRGraph) -> bool:
-    """Return whether a graph of neurodeploy was changed after it was written."""
-    own = _own(graph)
-    return own is not None and own.get("graph_sha256") != _fingerprint(graph)
-
-
-def _own(graph: nir.NIRGraph) -> Mapping[str, Any] | None:
-    metadata = graph.metadata if isinstance(graph.metadata, Mapping) else {}
-    own = metadata.get(KEY)
-    return own if isinstance(own, Mapping) else None
-
-
-def _content(network: QuantizedNetwork) -> dict[str, Any]:
-    """Return a network as nested values that HDF5 stores."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "digest": network.digest,
-        "task": json.dumps(network.task.as_dict()),
-        "provenance": json.dumps(dict(network.provenance)),
-        "input_shape": np.array(network.input_shape),
-        "message_bits": network.message_bits,
-        "neurons_per_output": network.neurons_per_output,
-        "notes": "\n".join(notes(network)),
-        "layers": {str(index): _values(layer) for index, layer in enumerate(network.layers)},
-    }
-
-
-def _values(item: Any) -> dict[str, Any]:
-    """Return the fields of a layer or neuron, and its type."""
-    values = {each.name: getattr(item, each.name) for each in fields(item)}
-    stored = {
-        name: _values(value)
-        if is_dataclass(value)
-        else np.array(value)
-        if isinstance(value, tuple)
-        else value
-        for name, value in values.items()
-    }
-    return {"type": type(item).__name__, **stored}
-
-
-_TYPES: Final = {each.__name__: each for each in (DenseLayer, RecurrentLayer, ConvLayer, CubaLif)}
-
-
-def _item(values: Mapping[str, Any]) -> Any:
-    """Return the layer or neuron of the output of `_values`."""
-    args = {
-        name: _item(value) if isinstance(value, Mapping) else value
-        for name, value in values.items()
-        if name != "type"
-    }
-    return _TYPES[values["type"]](**args)
-
-
-def _network(own: Mapping[str, Any]) -> QuantizedNetwork:
-    layers = own["layers"]
-    return QuantizedNetwork(
-        tuple(_item(layers[str(index)]) for index in range(len(layers))),
-        TaskDescription.from_dict(json_object(own["task"])),
-        json_object(own["provenance"]),
-        tuple(np.ravel(own["input_shape"]).tolist()),
-        int(own["message_bits"]),
-        int(own["neurons_per_output"]),
-    )
-
-
-def _fingerprint(graph: nir.NIRGraph) -> str:
-    """Return the sha256 of the nodes' values and of the edges, in any order of either."""
-    sha = hashlib.sha256()
-    for name in sorted(graph.nodes):
-        sha.update(name.encode())
-        _add_values(sha, graph.nodes[name].to_dict())
-    for source, target in sorted(map(tuple, graph.edges)):
-        sha.update(f"{source} -> {target}".encode())
-    return sha.hexdigest()
-
-
-def _add_values(sha: Any, values: Mapping[str, Any]) -> None:
-    for name in sorted(values):
-        value = values[name]
-        if name == "metadata":
-            continue
-        sha.update(name.encode())
-        if isinstance(value, Mapping):
-            _add_values(sha, value)
-            continue
-        array = np.asarray(value)
-        if array.dtype.kind in "biuf":
-            sha.update(str(array.shape).encode())
-            sha.update(array.astype("<f8").tobytes())
-        else:
-            sha.update(str(value).encode())
