@@ -131,7 +131,7 @@ def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
         _convolution(layer, group, bits, sample_steps)
         if isinstance(layer, ConvLayer)
         else _matrix(group, layer.delay, bits, sample_steps)
-        for group in _groups(layer.weight, layer)
+        for group in groups(layer.weight, layer.synapses_per_weight)
     )
     recurrents = _recurrents(layer, sample_steps) if isinstance(layer, RecurrentLayer) else ()
     for each in (*synapses, *recurrents):
@@ -145,30 +145,36 @@ def _recurrents(layer: RecurrentLayer, sample_steps: int) -> tuple[Any, ...]:
     bits = loihi.MESSAGE_BITS_MAX if layer.neuron.graded else 0
     return tuple(
         _matrix(group, layer.recurrent_delay, bits, sample_steps)
-        for group in _groups(layer.recurrent, layer)
+        for group in groups(layer.recurrent, layer.synapses_per_weight)
     )
 
 
-class _Group(NamedTuple):
-    """A group of synapses: weights of 8 bits, their exponent, and Lava's sign mode, or None."""
+class Group(NamedTuple):
+    """A group of synapses with the same exponent.
+
+    Attributes:
+        weight: weights of 8 bits.
+        exponent: their `weight_exp`; a sum of weights is shifted left by it.
+        sign_mode: their sign mode in Lava; None if Lava determines it.
+    """
 
     weight: IntArray
     exponent: int
     sign_mode: Any
 
 
-def _groups(weight: IntArray, layer: Layer) -> tuple[_Group, ...]:
+def groups(weight: IntArray, synapses_per_weight: int) -> tuple[Group, ...]:
     """Return the groups of synapses that hold a weight array, one or two."""
-    if layer.synapses_per_weight == 1:
-        return (_Group(weight, 0, None),)
+    if synapses_per_weight == 1:
+        return (Group(weight, 0, None),)
     low, high = weight_parts(weight)
     return (
-        _Group(low, 0, SignMode.EXCITATORY),
-        _Group(high, loihi.HIGH_WEIGHT_EXP, SignMode.MIXED),
+        Group(low, 0, SignMode.EXCITATORY),
+        Group(high, loihi.HIGH_WEIGHT_EXP, SignMode.MIXED),
     )
 
 
-def _convolution(layer: ConvLayer, group: _Group, bits: int, sample_steps: int) -> Any:
+def _convolution(layer: ConvLayer, group: Group, bits: int, sample_steps: int) -> Any:
     # Lava convolves and PyTorch correlates, so the kernel is flipped; its axes are reversed.
     kernel = group.weight[:, :, ::-1, ::-1].transpose(0, 3, 2, 1).astype(np.int32)
     synapse = Conv(
@@ -185,7 +191,7 @@ def _convolution(layer: ConvLayer, group: _Group, bits: int, sample_steps: int) 
     return synapse
 
 
-def _matrix(group: _Group, delay: IntArray, bits: int, sample_steps: int) -> Any:
+def _matrix(group: Group, delay: IntArray, bits: int, sample_steps: int) -> Any:
     params = {
         "weights": group.weight.astype(np.int32),
         "weight_exp": group.exponent,

@@ -184,7 +184,7 @@ def narrower_weights(of: Placed) -> Iterator[tuple[str, int]]:
     if of.each.low:
         widest = largest - 1
         one = replace(of.each, weight=largest, low=0)
-        yield f"{largest}-bit weights, which take one synapse each", of.neurocores(each=one)
+        yield f"{largest}-bit weights with one synapse each", of.neurocores(each=one)
     widest = min(widest, of.chip.limit("weight_bits_small_max"))
     for bits in range(widest, int(of.placed.weights.signs == "mixed"), -2):
         yield f"{bits}-bit weights", of.neurocores(each=replace(of.each, weight=bits, low=0))

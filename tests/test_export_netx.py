@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -55,8 +57,15 @@ def each_layer(neuron_kind: str) -> dict[str, tuple[Layer, ...]]:
     conv = ConvLayer(
         weight(4, 1, 3, 2), IMAGE, neuron(4 * 4 * 2, 4), (1, 2), (1, 0), (2, 1), groups=2
     )
+
+    def wide(*shape):
+        return rng.integers(-32_768, 32_768, shape)
+
     return {
         "dense": (DenseLayer(weight(4, 3), neuron(4)),),
+        "dense, 16 bits": (DenseLayer(wide(4, 3), neuron(4), np.ones((4, 1), int)),),
+        "recurrent, 16 bits": (RecurrentLayer(wide(4, 3), weight(4, 4), neuron(4)),),
+        "convolution, 16 bits": (replace(conv, weight=wide(4, 1, 3, 2)),),
         "synaptic delays": (DenseLayer(weight(4, 3), neuron(4), rng.integers(0, 63, (4, 3))),),
         "recurrent": (RecurrentLayer(weight(4, 3), weight(4, 4), neuron(4)),),
         "recurrent with delays": (

@@ -199,6 +199,8 @@ WRONG = [
     (put("layer/0/weight", 3), "weight has shape ()"),
     (put("layer/0/weight", np.ones(19)), "weight has shape (19,)"),
     (put("layer/0/weight", np.zeros((0, 4))), "weight has shape (0, 4)"),
+    (put("layer/0/weight_16", np.ones((5, 4))), "'weight' and 'weight_16'"),
+    (put("layer/0/weight_rec_16", np.ones((5, 5))), "layer 0", "'dense_rec'"),
     (other_sizes, "layer 1 has 6 inputs", "layer 0 has 5 neurons"),
     *[(weight(x), f"weight holds {x}") for x in (0.5, 256, -257, 1e30, np.nan, np.inf)],
     *[(weight(x), "'weight'", "numbers") for x in (b"x", 1j)],

@@ -90,6 +90,9 @@ def own():
             even(-60, 90, 5, 5), neuron(), np.array([[0, 1, 2, 3, 40]])
         ),
         "zeros": DenseLayer(np.zeros((5, 5), int), neuron(9, np.arange(5))),
+        "dense, 16 bits": DenseLayer(even(-9000, 9000, 5, 5), neuron()),
+        "recurrent, 16 bits": RecurrentLayer(even(-60, 90, 7, 5), even(-900, 0, 7, 7), neuron()),
+        "convolution, 16 bits": ConvLayer(even(-900, 900, 3, 2, 2, 3), image, neuron()),
         "inhibition": DenseLayer(even(-4, 0, 5, 5), neuron(100, np.full(5, 40))),
     }  # fmt: skip
     networks = {name: QuantizedNetwork((layer,)) for name, layer in layers.items()}
@@ -173,6 +176,18 @@ def test_what_the_rules_accept_runs_alike_on_stock_netx(name, stock):
     ours = fast.run(network, spikes_for(network)).spikes[-1][0]
     assert 0 < ours.mean() < 1
     np.testing.assert_array_equal(ours, stocks)
+    assert rules.check(network) == ()
+
+
+@pytest.mark.parametrize("name", ["dense", "recurrent", "convolution"])
+def test_stock_netx_refuses_weights_of_16_bits_and_a_note_says_so(name, own, stock):
+    """It would clip the weights, and skip a layer of a type that it does not know."""
+    network, error = stock(f"{name}, 16 bits")
+    assert error == "KeyError"
+    assert network.digest == own[f"{name}, 16 bits"].digest
+    (note,) = rules.notes(network)
+    assert "layer 0" in note
+    assert "two synapses" in note
     assert rules.check(network) == ()
 
 

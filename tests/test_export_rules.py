@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy.export import rules
+from neurodeploy.export import lava_graph, rules
 from neurodeploy.models import lava_compat, loihi
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
@@ -81,6 +81,16 @@ def test_what_is_close_to_it_is_exact(stock, weights):
     assert rules.check(network_of(weight)) == ()
     with np.errstate(divide="ignore"):
         np.testing.assert_array_equal(stock(weight), weight)
+
+
+def test_both_synapses_of_a_16_bit_weight_are_exact_in_stock_lava():
+    """Lava clips and truncates weights, and shifts their sum by the exponent of their group."""
+    every = np.arange(-(1 << 15), 1 << 15, dtype=np.int16)[None]
+    total = np.zeros(every.shape, int)
+    for group in lava_graph.groups(every, 2):
+        clipped = clip_weights(group.weight, group.sign_mode, num_bits=8)
+        total += truncate_weights(clipped, group.sign_mode, 8) << group.exponent
+    np.testing.assert_array_equal(total, every)
 
 
 def test_every_problem_is_reported_with_its_layer():

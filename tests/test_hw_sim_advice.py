@@ -176,6 +176,13 @@ def test_weights_of_both_signs_are_never_told_to_take_one_bit():
     assert "1-bit weights" in sentence
 
 
+def test_weights_of_two_synapses_are_told_what_one_would_take():
+    weight = np.tile([-32_768, 32_767], (2_000, 450))
+    (sentence,) = told(DenseLayer(weight, NEURON))
+    change = named(sentence)["8-bit weights with one synapse each"]
+    assert change == neurocores(dense(2_000, 900), ONE_CORE)
+
+
 def test_loihi_2_has_no_narrower_weights_to_tell_of():
     chip2 = with_limits(chip("loihi2"), cores_per_chip=1)
     (sentence,) = told(dense(100, 2560), chip=chip2)

@@ -12,7 +12,13 @@ from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.models.network import (
+    ConvLayer,
+    CubaLif,
+    DenseLayer,
+    QuantizedNetwork,
+    RecurrentLayer,
+)
 
 
 def layer_of(weight, *, current_decay=1024, voltage_decay=300, threshold=100, delay=0):
@@ -76,6 +82,42 @@ def drawn(draw, rng):
     return draw(rng, rng.integers(3, 14, 4), delays=kinds, longest=12, threshold=(20, 200)), 40
 
 
+def weights_of_16_bits(draw, rng):
+    def weights(*shape):
+        return rng.integers(-8_000, 12_000, shape)
+
+    hidden = layer_of(weights(8, 5), threshold=20_000, delay=rng.integers(0, 9, (8, 5)))
+    neuron = CubaLif(1500, 300, 30_000)
+    recurrent = RecurrentLayer(
+        weights(7, 8), weights(7, 7), neuron, rng.integers(0, 9, (1, 8)), rng.integers(0, 3, (7, 1))
+    )
+    ends = rng.choice([-32_768, -257, -1, 0, 256, 32_767], (5, 7))
+    return QuantizedNetwork((hidden, recurrent, layer_of(ends, threshold=30_000))), 40
+
+
+def convolutions_of_16_bits(draw, rng):
+    first = ConvLayer(
+        rng.integers(-9_000, 12_000, (4, 1, 3, 2)), (2, 5, 6), CubaLif(1500, 300, 40_000),
+        padding=1, groups=2,
+    )  # fmt: skip
+    second = ConvLayer(
+        rng.choice([-32_768, 32_767, 32_767], (3, 4, 2, 2)), first.shape, CubaLif(4096, 300, 99_000)
+    )
+    return QuantizedNetwork((first, second)), 30
+
+
+def sums_beyond_24_bits(draw, rng):
+    kernel = np.full((2, 300, 1, 1), 32_767)
+    return QuantizedNetwork((ConvLayer(kernel, (300, 1, 1), CubaLif(4096, 300, 99_000)),)), 8
+
+
+def sums_beyond_32_bits(draw, rng):
+    """2^10 times the least weight leave 32 bits when they are shifted, 2^11 times it are 0 then."""
+    weights = np.full((3, 1 << 11), -32_768)
+    weights[1, 1 << 10 :], weights[2] = 0, 32_767
+    return QuantizedNetwork((layer_of(weights, threshold=9_000),)), 8
+
+
 CASES: dict[str, tuple[Callable, bool]] = {
     "every delay kind": (every_delay_kind, True),
     "delays of 62 and 0": (delays_of_62_and_0, True),
@@ -86,6 +128,10 @@ CASES: dict[str, tuple[Callable, bool]] = {
     "one step": (one_step, False),
     "one neuron": (one_neuron, True),
     "drawn": (drawn, True),
+    "weights of 16 bits": (weights_of_16_bits, True),
+    "convolutions of 16 bits": (convolutions_of_16_bits, True),
+    "sums beyond 24 bits": (sums_beyond_24_bits, False),
+    "sums beyond 32 bits": (sums_beyond_32_bits, False),
 }
 """Name -> the network and its steps, and whether all its layers must spike."""
 
@@ -135,6 +181,16 @@ def test_states_that_overflow_are_counted(random_network):
     assert overflows.wraps[1] > 0
     assert overflows.clips[1] > 0
     assert (overflows.wraps[0], overflows.clips[0]) == (0, 0)
+
+
+def test_sums_that_leave_32_bits_are_counted():
+    """The second neuron's u is -2^31, wrapped once; the first one's sum is 0 when it is shifted."""
+    network, steps = sums_beyond_32_bits(None, None)
+    spikes = np.zeros((1, network.inputs, steps), np.uint8)
+    spikes[:, :, 0] = 1
+    found = backends.get("fast").run(network, spikes, RunOptions(states=True))
+    assert found.states[0].current[0, :2, 1].tolist() == [0, -(1 << 31) + (1 << 24)]
+    assert found.overflows[0].wraps[0] >= 3
 
 
 def test_a_backend_that_is_not_there_is_refused_with_those_that_are():

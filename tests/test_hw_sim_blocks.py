@@ -218,6 +218,29 @@ def test_a_format_that_fits_gives_every_weight_back(chip, step):
         assert abs(mantissa).max() <= top
 
 
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ([-32_768, 32_767], WeightFormat("mixed", 8, 7, 8)),
+        ([0, 32_767], WeightFormat("mixed", 8, 7, 8)),
+        ([-2_048, 2_047], WeightFormat("mixed", 4, 3, 8)),  # high: -8..7
+        ([256, 0], WeightFormat("mixed", 2, 1, 1)),  # high: 0..1, low: 0
+        ([-300, -300 + 64], WeightFormat("mixed", 2, 1, 6)),  # high: -2..-1, low: 212 and 20
+    ],
+)
+def test_weights_of_two_synapses_take_two_formats(weights, expected):
+    assert weight_format(dense(weights), LOIHI1) == expected
+
+
+def test_weights_of_two_synapses_have_two_lists():
+    """64 * 8 + 10 = 522 bits take 9 words each; with delays of 6 bits 906, 15 words."""
+    weight = np.tile([-32_768, 32_767], (64, 3))
+    assert bits(dense(weight), 64) == 2 * 6 * 9 * 64
+    assert bits(dense(weight, delay=62), 64) == 2 * 6 * 15 * 64
+    layer = RecurrentLayer(weight[:, :3], np.ones((64, 64), int), NEURON)
+    assert bits(layer, 64) == 2 * (3 + 64) * 9 * 64
+
+
 def test_a_list_of_synapses_breaks_after_64():
     """64 * 8 + 10 = 522 bits take 9 words, the 65th synapse another one; three senders."""
     layer = dense(mixed(65, 3))

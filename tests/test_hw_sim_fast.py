@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -368,6 +369,20 @@ def test_every_implementation_gives_the_same_result(seed):
     for each in (plan, wide, ordered, tiled, longer):
         check(layer, bias, spikes, each)
         check(layer, bias, spikes, each, states=False)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_of_16_bits_follow_the_equations(seed):
+    layer, bias, spikes = draw_layer(seed, 70, 90, KINDS[seed // 2], batch=2)
+    rng, top = np.random.default_rng(seed), (300, 2_000, 20_000, 32_767)[seed % 4]
+    step = 1 + seed % 2
+    weight = rng.integers((-top - 1) // step, top // step + 1, layer.weight.shape) * step
+    wide = replace(layer, weight=weight)
+    assert wide.synapses_per_weight == 2
+    plan = plan_layer(wide, bias)
+    for each in (plan, plan._replace(crowd=0), plan_layer(wide, bias, tile=32)):
+        check(wide, bias, spikes, each)
+        check(wide, bias, spikes, each, states=False)
 
 
 def test_the_layers_above_spike_wrap_and_clip():

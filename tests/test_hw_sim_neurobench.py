@@ -318,6 +318,7 @@ def test_footprint_takes_the_smallest_integers() -> None:
     assert of([-128, 3, 127]) == 3 + rest
     assert of([-129, 3, 0]) == 2 * 3 + rest
     assert of([2, 2, 2], delay=delay) == 3 + 3 + rest
+    assert of([-258, 2, 254]) == of([0, 2, 256]) == 2 * 3 + rest
 
 
 def test_updates_can_be_left_out_and_nothing_ran_is_nothing(dense: QuantizedNetwork) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -46,6 +47,11 @@ def convolution(**options: Any) -> ConvLayer:
     return ConvLayer(weight, (2, 4, 5), NEURON, **options)
 
 
+def wide(layer: Any) -> Any:
+    """Return the layer with weights that take two synapses each."""
+    return replace(layer, weight=300 * layer.weight)
+
+
 def networks() -> dict[str, QuantizedNetwork]:
     conv, grouped = convolution(padding=(1, 0)), convolution(groups=2, stride=(1, 2))
     recurrent = RecurrentLayer(np.ones((7, 6), int), np.ones((7, 7), int), NEURON)
@@ -57,6 +63,13 @@ def networks() -> dict[str, QuantizedNetwork]:
         "recurrent": QuantizedNetwork([*dense(4, 6), recurrent, *dense(7, 3)]),
         "convolution": QuantizedNetwork([conv, *dense(conv.neurons, 3)]),
         "groups": QuantizedNetwork([InputLayer(NEURON, (2, 4, 5)), grouped]),
+        "16 bits": QuantizedNetwork(
+            [
+                wide(conv),
+                wide(DenseLayer(np.ones((6, conv.neurons), int), NEURON)),
+                wide(RecurrentLayer(np.ones((7, 6), int), np.ones((7, 7), int), NEURON)),
+            ]
+        ),
         "input layer": QuantizedNetwork([InputLayer(NEURON, (6,), 3, 2), *dense(6, 5)]),
         "graded": QuantizedNetwork(dense(6, 5), message_bits=8),
         "sigma-delta": QuantizedNetwork(delta),
@@ -89,11 +102,11 @@ def drawn(
 
 
 def weights_of_sender(layer: Any, sender: int) -> list[int]:
-    """Return the neurons that a spike reaches, one entry a weight, by definition."""
+    """Return the neurons that a spike reaches, one entry a synapse, by definition."""
     if isinstance(layer, InputLayer):
         return []
     if not isinstance(layer, ConvLayer):
-        return list(range(layer.neurons))
+        return list(range(layer.neurons)) * layer.synapses_per_weight
     found = []
     inputs, outputs = layer.weight.shape[1], len(layer.weight) // layer.groups
     for number, (channel, o, p) in enumerate(product(*map(range, layer.shape))):
@@ -104,7 +117,7 @@ def weights_of_sender(layer: Any, sender: int) -> list[int]:
             place = np.array([channel // outputs * inputs + c, y, x])
             if inside and np.ravel_multi_index(place, layer.input_shape) == sender:
                 found.append(number)
-    return found
+    return found * layer.synapses_per_weight
 
 
 class Slow:
@@ -148,7 +161,11 @@ class Slow:
             source = self.core_of(index - 1, sender)
             self.spikes[sample, source, step] += 1
             if isinstance(self.layers[index - 1], RecurrentLayer):
-                everyone = self._cores_of(index - 1, list(range(self.layers[index - 1].neurons)))
+                everyone = self._cores_of(
+                    index - 1,
+                    list(range(self.layers[index - 1].neurons))
+                    * self.layers[index - 1].synapses_per_weight,
+                )
                 self._arrive(source, everyone, sample, step)
         if index == len(self.layers):
             self.read[sample, step] += 1
