@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from neurodeploy import cli
 from neurodeploy.models import files
@@ -20,8 +20,10 @@ if TYPE_CHECKING:  # it needs numpy
 
 DESCRIPTION = (
     "Quantize a trained network, check it against the limits of Loihi and the spikes of the "
-    "trained network, and write model.net."
+    "trained network, and write model.net; or write the network of a .net file as NIR."
 )
+OUT_DIALECTS: Final = ("plain", "snntorch", "norse", "spikingjelly")
+"""Names of `export.nir.writing.IMPORTERS`, without its imports."""
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
@@ -30,13 +32,23 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "model",
         type=Path,
         metavar="model.pt",
-        help="checkpoint of a training run, or the folder of the run",
+        help="checkpoint of a training run, or the folder of the run; a .net file for --format nir",
     )
     options.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="output file (default: model.net beside model.pt)",
+        help="output file, .net or .nir (default: model.net beside model.pt, or model.nir)",
+    )
+    options.add_argument(
+        "--format",
+        choices=("netx", "nir"),
+        help="format of the output file (default: by the name of --out, else netx)",
+    )
+    options.add_argument(
+        "--out-dialect",
+        choices=OUT_DIALECTS,
+        help="framework that shall read the NIR output (default: plain, NIR as its equations say)",
     )
     cli.add_data_option(options)
     options.add_argument(
@@ -56,7 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(options)
     args = options.parse_args(argv)
     model = args.model / "model.pt" if args.model.is_dir() else args.model
-    path = args.out or model.with_suffix(".net")
+    path = output_path(model, args.out, args.format)
+    if args.out_dialect and path.suffix != ".nir":
+        raise InputError(
+            f"--out-dialect is {args.out_dialect}, but {path} is no NIR file; leave it out"
+        )
     chips = cli.chosen_chips(args, "loihi2")
     for costs in args.costs or ():
         if files.same_file(costs, path):
@@ -68,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         samples=args.samples,
         chips=chips,
         threads=args.threads,
+        dialect=args.out_dialect,
     )
     if code == cli.DONE:
         words = cli.chip_words(args.chip, args.costs)
@@ -83,9 +100,15 @@ def export(
     samples: int | None = None,
     chips: Sequence[Chip],
     threads: int | None = None,
+    dialect: str | None = None,
 ) -> int:
-    """Export the network of a checkpoint to `path`, print the result and return the exit code."""
+    """Export the network of a checkpoint to `path`, print the result and return the exit code.
+
+    The network of a netx file is written as NIR.
+    """
     check_paths(model, path)
+    if is_netx(model):
+        return convert(model, path, chips=chips, dialect=dialect)
     require("exporting a checkpoint", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
         from neurodeploy.learning import checkpoint
@@ -101,20 +124,54 @@ def export(
         test = task_samples(network.task, data, count=samples)
     for note in test.notes:
         cli.say(f"note: {note}")
-    return write_checked(trained, network, test, path, source=model)
+    return write_checked(trained, network, test, path, source=model, dialect=dialect)
+
+
+def output_path(model: Path, out: Path | None, form: str | None) -> Path:
+    """Return the output file: `out`, or a name beside the model.
+
+    Raises:
+        InputError: when the name of `out` does not fit the format.
+    """
+    from neurodeploy.network_files import FORMATS
+
+    path = out or model.with_suffix(FORMATS[form or "netx"])
+    if path.suffix not in FORMATS.values() or files.kind(path) == "folder":
+        ends = " or ".join(FORMATS.values())
+        raise InputError(f"--out is {path}; give the name of a file that ends in {ends}")
+    if form and path.suffix != FORMATS[form]:
+        raise InputError(
+            f"--out is {path} and --format is {form}; give a name that ends in {FORMATS[form]}"
+        )
+    return path
+
+
+def is_netx(model: Path) -> bool:
+    """Return whether a file is HDF5, as netx files are."""
+    from neurodeploy.export import netx
+
+    return files.kind(model) == "file" and netx.is_hdf5(model)
+
+
+def convert(model: Path, path: Path, *, chips: Sequence[Chip], dialect: str | None) -> int:
+    """Write the network of a netx file as NIR, print the result and return the exit code."""
+    from neurodeploy import network_files
+
+    network = network_files.load(model)
+    if not fits(network, chips):
+        return cli.CHECK_FAILED
+    write(network, path, dialect)
+    print(f"Wrote {path} (sha256 {network.digest[:12]}), the network of {model}")
+    return cli.DONE
 
 
 def check_paths(model: Path, path: Path) -> None:
     """Raise InputError if the model is exported already or `path` is not a valid output."""
-    from neurodeploy.export import netx
-
-    if files.kind(model) == "file" and netx.is_hdf5(model):
+    if path.suffix == ".net" and is_netx(model):
         raise InputError(
             f"{model} is a netx file, so it is exported already; report on it with "
-            f"{cli.next_command('report', model)}"
+            f"{cli.next_command('report', model)}, or write it as NIR with --format nir"
         )
-    if path.suffix != ".net" or files.kind(path) == "folder":
-        raise InputError(f"--out is {path}; give the name of a file that ends in .net")
     if files.same_file(model, path):
         raise InputError(f"--out would overwrite {model}; give it another name")
 
@@ -137,6 +194,7 @@ def write_checked(
     path: Path,
     *,
     source: Path,
+    dialect: str | None = None,
 ) -> int:
     """Write a network if its spikes equal those of the trained one; print the result.
 
@@ -146,6 +204,7 @@ def write_checked(
         samples: the samples to compare.
         path: output file.
         source: checkpoint of the trained network, for messages.
+        dialect: framework that shall read a NIR file.
 
     Returns:
         The exit code.
@@ -153,7 +212,6 @@ def write_checked(
     Raises:
         InputError: when the file cannot be written, or its content differs when read back.
     """
-    from neurodeploy.export import netx
     from neurodeploy.running.comparison import check_equivalence
 
     with cli.progress("comparing spikes") as advance:
@@ -171,15 +229,32 @@ def write_checked(
         cli.say(f"warning: no neuron fired in {over}, so the comparison says little")
     if comparison.num_overflows:
         cli.say(f"warning: a state overflowed {overflows}; the chip wraps or clips it")
-    netx.write(network, path)
-    if netx.read(path).digest != network.digest:
-        raise InputError(f"{path} reads back with another content; check the disk")
+    write(network, path, dialect)
     print(
         f"Wrote {path} (sha256 {network.digest[:12]}): SLAYER and the simulator agree in all "
         f"{cli.number_of(comparison.num_spikes, 'spike')} of "
         f"{cli.number_of(comparison.num_layers, 'layer')} over {over}"
     )
     return cli.DONE
+
+
+def write(network: QuantizedNetwork, path: Path, dialect: str | None = None) -> None:
+    """Write a network as netx or NIR and read it back; say how a NIR graph differs from it.
+
+    Raises:
+        InputError: when the file cannot be written, or its content differs when read back.
+    """
+    from neurodeploy import network_files
+    from neurodeploy.export import netx
+    from neurodeploy.export.nir import graph, metadata, writing
+
+    network_files.save(network, path, dialect=dialect)
+    nir = path.suffix == network_files.FORMATS["nir"]
+    back = metadata.exact(graph.read(path)) if nir else netx.read(path)
+    if back is None or back.digest != network.digest:
+        raise InputError(f"{path} reads back with another content; check the disk")
+    for note in writing.notes(network) if nir else ():
+        cli.say(f"note: {note}")
 
 
 if __name__ == "__main__":

@@ -216,9 +216,9 @@ class QuantizedNetwork(Shown):
                 "classes; the numbers must agree"
             )
 
-    def save(self, path: str | PurePath) -> None:
-        """Write the network to a netx file, as `neurodeploy.save` does."""
-        display.import_function(display.SAVE[0])(self, path)
+    def save(self, path: str | PurePath, *, dialect: str | None = None) -> None:
+        """Write the network to a netx or NIR file, as `neurodeploy.save` does."""
+        display.import_function(display.SAVE[0])(self, path, dialect=dialect)
 
     @property
     def digest(self) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from importlib import metadata
 
     from neurodeploy.export.lava_graph import build as to_lava
+    from neurodeploy.export.nir.writing import to_nir
     from neurodeploy.hw_sim.activity import Activity
     from neurodeploy.hw_sim.chips import read_chip_file as load_chip
     from neurodeploy.hw_sim.estimated import estimate
@@ -58,10 +59,12 @@ __all__ = [
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
     "evaluate", "fit", "load", "load_chip", "load_input", "load_model", "place", "progress_bar",
     "quantize", "save", "simulate", "task", "task_from_arrays", "task_names", "to_lava",
+    "to_nir",
 ]  # fmt: skip
 
 _HOMES: Final = {
     "export.lava_graph": {"to_lava": "build"},
+    "export.nir.writing": ("to_nir",),
     "network_files": ("load", "load_model", "save"),
     "hw_sim.activity": ("Activity",),
     "hw_sim.chips": {"load_chip": "read_chip_file"},

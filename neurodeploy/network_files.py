@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from neurodeploy.export import netx
 from neurodeploy.models import files
@@ -104,20 +104,42 @@ def load_model(path: str | Path) -> SlayerNetwork:
     return checkpoint.load(Path(path)).network()
 
 
-def save(network: QuantizedNetwork, path: str | Path) -> None:
-    """Write a network to a netx file, which lava-dl can read.
+FORMATS: Final = {"netx": ".net", "nir": ".nir"}
+"""The formats that networks are written in, and how the names of their files end."""
 
-    An existing file is replaced once the new one is complete.
+
+def save(network: QuantizedNetwork, path: str | Path, *, dialect: str | None = None) -> None:
+    """Write a network to a netx file (.net), which lava-dl reads, or to a NIR file (.nir).
+
+    An existing file is replaced once the new one is complete. Both formats hold the integers of the
+    network, so that `load` returns a network with the same digest.
+
+    Args:
+        network: what to write.
+        path: file whose name ends in .net or .nir.
+        dialect: for NIR, the framework whose importer shall read the file: "plain" (the default),
+            "snntorch", "norse" or "spikingjelly".
 
     Raises:
-        InputError: if the name does not end in .net, or the file cannot be written.
+        InputError: if the name ends otherwise, NIR has no node for a layer, or the file cannot be
+            written.
 
     Examples:
         >>> neurodeploy.save(network, "example.net")
         >>> network.save("example.net")
+        >>> network.save("example.nir", dialect="norse")
     """
     check_network(network)
     path = Path(path)
-    if path.suffix != ".net":
-        raise InputError(f"{path} does not end in .net; give another name")
+    if path.suffix not in FORMATS.values():
+        raise InputError(
+            f"{path} does not end in {' or '.join(FORMATS.values())}; give another name"
+        )
+    if path.suffix == FORMATS["nir"]:
+        from neurodeploy.export.nir import writing
+
+        writing.write(network, path, dialect=dialect or "plain")
+        return
+    if dialect is not None:
+        raise InputError(f"the dialect is {dialect!r}, which only .nir files have; leave it out")
     netx.write(network, path)

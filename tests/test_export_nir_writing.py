@@ -14,9 +14,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from numpy.typing import NDArray
 
+import neurodeploy as nd
+from benchmarks.peers import nir_importers
 from benchmarks.random_networks import Case, cases
+from neurodeploy.export import __main__ as command
 from neurodeploy.export.nir import graph as nir_graph
-from neurodeploy.export.nir import metadata, writing
+from neurodeploy.export.nir import metadata, reference, writing
+from neurodeploy.export.nir.dialects import DIALECTS
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
@@ -203,7 +207,7 @@ def test_file_reads_back_with_the_same_digest(name: str, tmp_path: Path) -> None
 
 
 @given(cases)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_networks_return_or_are_refused(case: Case) -> None:
     try:
         graph = writing.to_nir(case.network)
@@ -303,3 +307,80 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:
         writing.write(QuantizedNetwork([InputLayer(FORGETS, (3,))]), path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_commands_know_every_dialect() -> None:
+    assert tuple(writing.IMPORTERS) == command.OUT_DIALECTS
+
+
+def test_save_writes_what_the_name_says(tmp_path: Path) -> None:
+    network = EXACT["axonal"]()
+    network.save(tmp_path / "network.nir")
+    nd.save(network, tmp_path / "network.net")
+    back = metadata.exact(nir_graph.read(tmp_path / "network.nir"))
+    assert back is not None
+    assert back.digest == network.digest == nd.load(tmp_path / "network.net").digest
+    for name, dialect in (("x.h5", None), ("x.net", "plain"), ("x.nir", "sinabs")):
+        with pytest.raises(InputError):
+            network.save(tmp_path / name, dialect=dialect)
+        assert not (tmp_path / name).exists()
+
+
+def test_export_turns_a_netx_file_into_nir(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = replace(EXACT["axonal"](), task=TaskDescription(dt_ms=2.0))
+    netx_file, nir_file = tmp_path / "model.net", tmp_path / "model.nir"
+    network.save(netx_file)
+    assert command.main([str(netx_file), "--format", "nir"]) == 0
+    output = capsys.readouterr()
+    assert network.digest[:12] in output.out
+    assert "rounds" in output.err
+    graph = nir.read(nir_file)
+    assert graph.nodes["affine1_delay"].delay.tolist() == [0, 0.006, 0.002, 0.014, 0, 0.004]
+    back = metadata.exact(graph)
+    assert back is not None
+    assert back.digest == network.digest
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "x.h5"], "x.h5"),
+        (["--out", "x.net", "--format", "nir"], "x.net"),
+        (["--out-dialect", "norse"], "--out-dialect"),
+        (["--format", "nir", "--out-dialect", "norse"], "layer 1"),
+        ([], "exported already"),
+    ],
+)
+def test_export_refuses_names_that_do_not_fit(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    EXACT["axonal"]().save(tmp_path / "model.net")
+    assert command.main([str(tmp_path / "model.net"), *words]) == 2
+    assert message in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["model.net"]
+
+
+@pytest.mark.parametrize("name", ["no leak", "convolution", "one channel"])
+def test_reference_gives_every_spike_of_the_file(name: str, tmp_path: Path) -> None:
+    network = EXACT[name]()
+    writing.write(network, tmp_path / "network.nir")
+    graph = nir_graph.read(tmp_path / "network.nir")
+    spikes = random_spikes(network.inputs)
+    inputs = spikes.reshape(1, *network.input_shape, -1)
+    found = reference.simulate(graph, inputs, DIALECTS["plain"], DT_S)
+    np.testing.assert_array_equal(found["lif2"].spikes[0], integers(network, spikes))
+
+
+def test_snntorch_runs_what_is_written_for_it(tmp_path: Path) -> None:
+    hidden = RecurrentLayer(drawn(1, 20, 16), drawn(3, 20, 20) - 40, LEAKS)
+    network = QuantizedNetwork([hidden, DenseLayer(drawn(2, 10, 20), FILTERS)])
+    writing.write(network, tmp_path / "network.nir", dialect="snntorch")
+    spikes = random_spikes(16, rate=0.2)
+    found = nir_importers.outputs(
+        lambda: nir_importers.snntorch(tmp_path / "network.nir", DT_S), (16,), spikes[None], 1
+    )
+    expected = integers(network, spikes)
+    assert expected.mean() > 0.02
+    assert (found[0] != expected).sum() <= 0.01 * expected.sum()

@@ -4,7 +4,7 @@ One step of a CUBA LIF layer with the decays d_i and d_v (of 4096) is forward Eu
 with tau_syn = dt * 4096 / d_i, tau_mem = dt * 4096 / d_v, w_in = tau_syn / dt, r = tau_mem / dt and
 v_leak = bias * tau_mem / dt. Layers without a current filter (d_i = 4096) become LIF with
 r = tau / dt, and IF with r = 1 / dt where they do not leak either. A state that never decays gets
-a time constant of 2^60 steps, since NIR's time constants are finite.
+a time constant of 2^40 steps, since NIR's time constants are finite.
 
 Weights, threshold and bias of a layer are scaled by one power of two, so that the threshold lies in
 1..2, where surrogate gradients expect it. The integers fire above their threshold and frameworks at
@@ -46,8 +46,11 @@ from neurodeploy.models.neurons import NEURONS, CubaLif
 
 DT_S: Final = 1e-4
 """Time step in seconds of networks whose time step is unknown; snnTorch's and SpikingJelly's."""
-ENDLESS: Final = 2.0**60
-"""Time constant, in time steps, of a state that never decays: 1 - 1/ENDLESS is 1 in float64."""
+ENDLESS: Final = 2.0**40
+"""Time constant, in time steps, of a state that never decays.
+
+1 - 1/ENDLESS is 1 in float32, and in float64 readers may subtract it from 1 without a loss.
+"""
 HALF_UNIT: Final = 0.5 / (1 << loihi.ACTIVATION_SHIFT)
 """Half a unit of the last place of v, in units of weights and thresholds."""
 PATH_WEIGHTS: Final = 1 << 24
