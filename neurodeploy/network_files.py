@@ -127,7 +127,7 @@ def save(network: QuantizedNetwork, path: str | Path, *, dialect: str | None = N
     Examples:
         >>> neurodeploy.save(network, "example.net")
         >>> network.save("example.net")
-        >>> network.save("example.nir", dialect="norse")
+        >>> network.save("example.nir")
     """
     check_network(network)
     path = Path(path)
