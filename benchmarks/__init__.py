@@ -13,6 +13,7 @@ energy        estimates and published measurements: python -m benchmarks.energy
 pilotnet_energy, keyword_energy, published_energy   its two workloads and the measurements
 fuzz          random networks on `fast` and Lava: python -m benchmarks.fuzz
 random_networks, lava_server, differences, census   its networks, Lava, comparison and coverage
+nir_frameworks   networks that five frameworks export and the NIR reference
 mutants       copies of `fast` with one fault each; plain_lanes runs them without compilation
 pages         tables and Markdown pages
 """

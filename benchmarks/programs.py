@@ -139,7 +139,7 @@ def run(
     options = [str(workload.resolve()), "--threads", str(threads), "--seconds", str(seconds)]
     options += ["--variant", program.variant, *(["--train"] if program.train else [])]
     command = [*python, "-m", f"benchmarks.peers.{program.module}", *options]
-    status, out, err = _run_limited(command, dict.fromkeys(THREAD_VARIABLES, str(threads)), limit_s)
+    status, out, err = run_limited(command, dict.fromkeys(THREAD_VARIABLES, str(threads)), limit_s)
     lines = out.splitlines()
     if status == 0 and lines and lines[-1].startswith("{"):
         return json.loads(lines[-1]), ""
@@ -153,7 +153,7 @@ def install(python: tuple[str, ...]) -> str:
         return ""
     if shutil.which(python[0]) is None:
         return "uv is not installed, which would fetch its packages"
-    status, _, err = _run_limited((*python, "-c", ""), {}, INSTALL_LIMIT_S)
+    status, _, err = run_limited((*python, "-c", ""), {}, INSTALL_LIMIT_S)
     return "" if status == 0 else f"does not install: {why(err, status or 1)}"
 
 
@@ -169,7 +169,7 @@ def python_of(program: Program) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _run_limited(
+def run_limited(
     command: Sequence[str], environment: Mapping[str, str], limit_s: float
 ) -> tuple[int | None, str, str]:
     """Run a command, and kill all its processes at the end.

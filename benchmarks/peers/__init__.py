@@ -13,5 +13,6 @@ training          what those share that train
 lava_dl           lava-dl's SLAYER, to simulate; stock and with our kernels, to train
 torch_libraries   snnTorch, SpikingJelly and Norse, to simulate and to train
 nengo_loihi, brian2_loihi   two emulators of Loihi
+nir_networks      networks of five frameworks, exported to NIR by each
 har               an epoch of the task `har`, stock and with our kernels
 """
