@@ -1,4 +1,4 @@
-"""Export a trained network: `python -m neurodeploy.export runs/har/model.pt`."""
+"""Export a trained network or a NIR graph: `python -m neurodeploy.export runs/har/model.pt`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from neurodeploy import cli
+from neurodeploy import cli, nir_export
 from neurodeploy.models import files
 from neurodeploy.models.errors import DesignRuleError, InputError, require
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:  # it needs numpy
     from neurodeploy.samples import Samples
 
 DESCRIPTION = (
-    "Quantize a trained network, check it against the limits of Loihi and the spikes of the "
-    "trained network, and write model.net; or write the network of a .net file as NIR."
+    "Quantize a trained network or a NIR graph, check it against the limits of Loihi and the "
+    "spikes of the trained network, and write model.net; or write the network of a .net file as "
+    "NIR."
 )
 OUT_DIALECTS: Final = ("plain", "snntorch", "norse", "spikingjelly")
 """Names of `export.nir.writing.IMPORTERS`, without its imports."""
@@ -32,7 +33,8 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "model",
         type=Path,
         metavar="model.pt",
-        help="checkpoint of a training run, or the folder of the run; a .net file for --format nir",
+        help="checkpoint of a training run, or the folder of the run; a NIR graph (.nir); a .net "
+        "file for --format nir",
     )
     options.add_argument(
         "--out",
@@ -57,6 +59,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of test samples whose spikes are compared (default: all)",
     )
+    nir_export.add_options(options)
     cli.add_chip_options(options, "whose limits to check (default: loihi2)")
     cli.add_threads_option(options)
 
@@ -77,6 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for costs in args.costs or ():
         if files.same_file(costs, path):
             raise InputError(f"--out would overwrite {costs}; give it another name")
+    if is_nir(model):
+        code = nir_export.export_nir(args, path, chips)
+        if code == cli.DONE and path.suffix == ".net":
+            print(f"Next: {cli.next_command('report', *nir_export.next_words(args, path))}")
+        return code
+    nir_export.check_unused(args, model)
     code = export(
         model,
         path,
@@ -90,6 +99,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = cli.chip_words(args.chip, args.costs)
         print(f"Next: {cli.next_command('report', path, *words, data=args.data)}")
     return code
+
+
+def is_nir(path: Path) -> bool:
+    """Return whether a file is a NIR graph, or named like one."""
+    if files.kind(path) != "file":
+        return path.suffix == ".nir"
+    from neurodeploy.export.nir import reading
+
+    return path.suffix == ".nir" or reading.is_nir(path)
 
 
 def export(

@@ -47,6 +47,9 @@ LOW_WEIGHT_BITS: Final = 8
 WEIGHT_STEP: Final = 2
 """SLAYER's 8-bit weights are multiples of two (`Neuron.quantize_8bit`)."""
 
+WEIGHT_BITS: Final = (*range(2, 9), 16)
+"""Bits that a weight can be quantized to after training; 16 bits are two synapses."""
+
 SLAYER_SCALE: Final = 1 << 6
 """A SLAYER weight or threshold of 1.0 is the integer 64 (`slayer.neuron.cuba.Neuron.scale`)."""
 

@@ -28,8 +28,7 @@ from neurodeploy.models.neurons import CubaLif
 
 SPIKES: Final = "spikes"
 """The encoder's name of a network that takes spikes as they are; `extra_steps` is its parameter."""
-BITS: Final = (2, 8)
-"""The fewest and the most bits of a weight."""
+WIDE: Final = 16
 HOST_THRESHOLD: Final = loihi.BIAS_MAX - 1
 """The largest threshold of a layer with an always-on neuron, whose bias has to exceed it."""
 
@@ -97,7 +96,7 @@ def quantize_float(
 
     Args:
         network: the float network.
-        bits: bits per weight, 2..8.
+        bits: bits per weight, 2..8, or 16 with two synapses per weight.
         scales: integer weight per weight in units of the threshold, by layer name; weights beyond
             the range are clipped. By default the largest weight fits.
         threshold_factors: factors of the thresholds of approximated layers, by name.
@@ -110,8 +109,8 @@ def quantize_float(
         DesignRuleError: if a layer needs what Loihi cannot do, or no scale fits; names all of them.
         InputError: if `bits` or a scale is out of range.
     """
-    if not BITS[0] <= bits <= BITS[1]:
-        raise InputError(f"bits is {bits}; weights have {BITS[0]} to {BITS[1]} bits")
+    if bits not in loihi.WEIGHT_BITS:
+        raise InputError(f"bits is {bits}; a weight has 2 to 8 bits, or 16 in two synapses")
     _check_scales(network, scales or {})
     forms = loihi_forms(network, approximate=approximate, threshold_factors=threshold_factors)
     plans = _plans(network, forms, bits)
@@ -275,6 +274,8 @@ def weight_grid(values: FloatArray, bits: int, *, positive: bool = False) -> Gri
         bits: bits per weight.
         positive: whether the layer has further positive weights.
     """
+    if bits == WIDE:
+        return Grid(-(1 << 15), (1 << 15) - 1, 1)
     span, step = -loihi.WEIGHT_MIN, 2 << (8 - bits)
     if values.max() <= 0 and not positive:  # Lava and netx truncate odd or least ones
         return Grid(step - span, 0, step)
@@ -283,16 +284,25 @@ def weight_grid(values: FloatArray, bits: int, *, positive: bool = False) -> Gri
     return Grid(-span, span - step, step)
 
 
-def _grid(plan: _Plan) -> Grid:
+def _grid(plan: _Plan, bits: int | None = None) -> Grid:
     values = np.concatenate([each.ravel() for each in plan.matrices])
-    return weight_grid(values, plan.bits, positive=plan.additional > 1)
+    return weight_grid(values, bits or plan.bits, positive=plan.additional > 1)
 
 
 def largest_scale(plan: _Plan) -> float:
-    """Return the scale at which the largest weight just fits."""
+    """Return the scale at which the largest weight just fits.
+
+    With 16 bits, states of 24 bits are the limit: the scale is also so small that they hold the sum
+    of all weights of a neuron, unless the largest weight then had less than 12 bits.
+    """
     grid, values = _grid(plan), np.concatenate([each.ravel() for each in plan.matrices])
     ends = [(float(values.max()), grid.high), (float(-values.min()), -grid.low)]
-    return min(_upper(plan), *(limit / value for value, limit in ends if value > 0))
+    fitting = min(_upper(plan), *(limit / value for value, limit in ends if value > 0))
+    if plan.bits != WIDE:
+        return fitting
+    sums = sum(np.abs(each).reshape(len(each), -1).sum(1).max() for each in plan.matrices)
+    safe = (loihi.CURRENT_LIMIT >> loihi.ACTIVATION_SHIFT) / float(sums)
+    return min(fitting, max(safe, fitting / 16))
 
 
 def _upper(plan: _Plan) -> float:
@@ -341,8 +351,8 @@ TOLERANCE: Final = 2e-3
 def lattice_scale(plan: _Plan) -> float | None:
     """Return a scale at which all weights are integers within the grid, or None.
 
-    Of several, the largest; but the one with a threshold of n + 1/64, if there is one: so writes
-    `export/nir/writing.py` Loihi's `v > n << 6` for NIR's `v >= threshold`.
+    Of several, the largest; but the one with a threshold of n + 1/128, if there is one: so writes
+    `export/nir/writing.py` Loihi's `v > n << 6`, halfway to the next state.
     """
     most = max(float(np.abs(each).max()) for each in plan.matrices)
     grids = _grids(plan)
@@ -373,19 +383,16 @@ def _exact(plan: _Plan, scale: float, grid: Grid) -> bool:
 
 
 def _grids(plan: _Plan) -> list[Grid]:
-    """Return the grids with as many bits, from the widest on, steps halved down to 1."""
-    widest = _grid(plan)
+    """Return the grids with as many bits, at most 8, from the widest on, steps halved down to 1."""
+    widest = _grid(plan, min(plan.bits, 8))
     steps = [widest.step >> power for power in range(widest.step.bit_length())]
     low, high = widest.low // widest.step, widest.high // widest.step
     return [Grid(low * step, high * step, step) for step in steps]
 
 
 def _just_above(scale: float) -> bool:
-    above = scale * 64 - 1
-    return abs(above - 64 * round(above / 64)) < max(TOLERANCE, 1e-6 * above)
-
-
-# Integers
+    above = 128 * scale - 1
+    return abs(above - 128 * round(above / 128)) < min(max(TOLERANCE, 1e-6 * above), 0.1)
 
 
 def _integers(plan: _Plan, asked: float | None) -> tuple[Layer, LayerScale]:
@@ -440,7 +447,7 @@ def _threshold(plan: _Plan, scale: float, *, lattice: bool) -> int:
     if not plan.form.fires:
         return loihi.THRESHOLD_NEVER
     exact = 64 * scale
-    near = round(exact) if abs(exact - round(exact)) < max(TOLERANCE, 1e-6 * exact) else exact
+    near = round(exact) if abs(exact - round(exact)) < min(TOLERANCE + 1e-6 * exact, 0.1) else exact
     least = math.floor(near) + 1 if plan.form.strict else math.ceil(near)
     decays = np.concatenate([plan.form.current_decay, plan.form.voltage_decay])
     coarse = bool(np.isin(decays, (0, loihi.DECAY_ONE)).all())

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from neurodeploy.models.neurons import CubaLif
     from neurodeploy.models.quantize import quantize
     from neurodeploy.network_files import load, load_model, save
+    from neurodeploy.nir_files import NirImport, from_nir, import_nir
     from neurodeploy.progress import progress_bar
+    from neurodeploy.running.calibration import Calibration
     from neurodeploy.running.comparison import Comparison, check_equivalence, compare
     from neurodeploy.running.evaluation import check_rules, compare_networks, evaluate
     from neurodeploy.running.inputs import load_input
@@ -53,19 +55,20 @@ if TYPE_CHECKING:
     __version__ = metadata.version("neurodeploy")
 
 __all__ = [
-    "Activity", "BackendError", "Comparison", "ConvLayer", "CubaLif", "DenseLayer",
-    "DesignRuleError", "InputError", "InputLayer", "Placement", "QuantizedNetwork",
+    "Activity", "BackendError", "Calibration", "Comparison", "ConvLayer", "CubaLif", "DenseLayer",
+    "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement", "QuantizedNetwork",
     "RecurrentLayer", "Report", "Samples", "TaskData", "TaskDescription", "TrainConfig",
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
-    "evaluate", "fit", "load", "load_chip", "load_input", "load_model", "place", "progress_bar",
-    "quantize", "save", "simulate", "task", "task_from_arrays", "task_names", "to_lava",
-    "to_nir",
+    "evaluate", "fit", "from_nir", "import_nir", "load", "load_chip", "load_input", "load_model",
+    "place", "progress_bar", "quantize", "save", "simulate", "task", "task_from_arrays",
+    "task_names", "to_lava", "to_nir",
 ]  # fmt: skip
 
 _HOMES: Final = {
     "export.lava_graph": {"to_lava": "build"},
     "export.nir.writing": ("to_nir",),
     "network_files": ("load", "load_model", "save"),
+    "nir_files": ("NirImport", "from_nir", "import_nir"),
     "hw_sim.activity": ("Activity",),
     "hw_sim.chips": {"load_chip": "read_chip_file"},
     "hw_sim.placement": ("Placement", "place"),
@@ -78,6 +81,7 @@ _HOMES: Final = {
     "models.neurons": ("CubaLif",),
     "models.quantize": ("quantize",),
     "progress": ("progress_bar",),
+    "running.calibration": ("Calibration",),
     "running.comparison": ("Comparison", "check_equivalence", "compare"),
     "running.evaluation": ("check_rules", "compare_networks", "evaluate"),
     "running.inputs": ("load_input",),
@@ -109,7 +113,9 @@ _HTML.update(
             ("Activity", "activity_html"),
             ("Estimated", "estimated_html"),
             ("Report", "report_html"),
+            ("Calibration", "calibration_html"),
             ("Comparison", "comparison_html"),
+            ("NirImport", "nir_html"),
             ("SideBySide", "networks_html"),
             ("TaskData", "data_html"),
             ("TrainedRun", "run_html"),

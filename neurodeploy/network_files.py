@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from neurodeploy.export import netx
+from neurodeploy.export.nir.reading import is_nir
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import HDF5, ZIP
@@ -23,8 +24,9 @@ def load(
     """Load the quantized network of a file.
 
     Args:
-        path: a netx file (HDF5) of neurodeploy or lava-dl; a checkpoint `model.pt`, which is
-            quantized; or the folder of a run with `model.net`.
+        path: a netx file (HDF5) of neurodeploy or lava-dl; a NIR graph (HDF5), which `from_nir`
+            reads with its defaults; a checkpoint `model.pt`, which is quantized; or the folder of a
+            run with `model.net`.
         message_bits: bits of graded input spikes, 0 for binary spikes; only for files of lava-dl,
             which do not store it.
         spike_exp: fractional bits of sigma-delta spikes; only for files of lava-dl, which do not
@@ -41,9 +43,18 @@ def load(
     path = Path(path)
     if path.is_dir() and (path / "model.net").is_file():
         path = path / "model.net"
-    files.check_file(path, "give the path of a .net file, or of a model.pt")
+    files.check_file(path, "give the path of a .net or .nir file, or of a model.pt")
     with path.open("rb") as file:
         start = file.read(len(HDF5))
+    if start == HDF5 and is_nir(path):
+        from neurodeploy.nir_files import load_nir
+
+        if message_bits is not None or spike_exp is not None:
+            raise InputError(
+                f"{path} is a NIR graph; message_bits and spike_exp are options of netx files, so "
+                "use neurodeploy.from_nir"
+            )
+        return load_nir(path)
     if start == HDF5:
         return load_netx(path, message_bits=message_bits, spike_exp=spike_exp)
     if start.startswith(ZIP):
@@ -51,8 +62,8 @@ def load(
 
         return quantize(load_model(path))
     raise InputError(
-        f"{path} is neither a netx file (HDF5) nor a checkpoint of torch; give a .net file, or the "
-        "model.pt that train wrote"
+        f"{path} is neither a netx file or a NIR graph (HDF5) nor a checkpoint of torch; give a "
+        ".net or .nir file, or the model.pt that train wrote"
     )
 
 

@@ -189,11 +189,11 @@ def test_the_tie_of_a_lattice_is_the_dialects(strict: bool) -> None:
 
 
 def test_integers_come_back_from_a_threshold_just_above() -> None:
-    """Weights -100..156 and `v > 77 << 6`, in any unit, written as `v >= 77 + 1/64`."""
+    """Weights -100..156 and `v > 77 << 6`, in any unit, written as `v >= 77 + 1/128`."""
     rng = np.random.default_rng(0)
     weight = 2 * rng.integers(-50, 79, (9, 12))
     rules = dynamics(
-        threshold=(77 + 1 / 64) * 0.3, strict=False, voltage_retention=0.9, current_retention=0.5
+        threshold=(77 + 1 / 128) * 0.3, strict=False, voltage_retention=0.9, current_retention=0.5
     )
     found = quantize_float(chain(FloatLayer("a", np.float32(weight * 0.3), rules)))
     made = found.network.layers[0]

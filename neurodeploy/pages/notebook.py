@@ -23,6 +23,8 @@ from neurodeploy.pages.figures import drawing
 from neurodeploy.pages.tables import Cell, Table, count, rows_of, share
 
 if TYPE_CHECKING:  # torch is imported with tasks to train on
+    from neurodeploy.nir_files import NirImport
+    from neurodeploy.running.calibration import Calibration
     from neurodeploy.running.comparison import Comparison
     from neurodeploy.running.report import Report, SideBySide
     from neurodeploy.tasks.task import TaskData
@@ -162,6 +164,30 @@ def comparison_html(comparison: Comparison) -> str:
         sentences=[*(f"{line}." for line in rest), comparison.note],
         tables=[terminal.sides(comparison)] if comparison.sides else [],
     )
+
+
+def calibration_html(found: Calibration) -> str:
+    """Return the layers of integers beside those of the float network, and what would help."""
+    from neurodeploy.pages.calibration import decisions, layer_table
+
+    return _html(
+        f"Calibration with {found.quantized.bits} bits",
+        f"{decisions(found)}.",
+        sentences=[f"{each}." for each in (*found.quantized.approximations, *found.advice)],
+        tables=[layer_table(found)],
+    )
+
+
+def nir_html(found: NirImport) -> str:
+    """Return how a NIR graph was read, its layers on `CHIP`, and its calibration."""
+    from neurodeploy.pages.calibration import decisions, layer_table
+
+    tables = [layers(place(found.network, CHIPS[CHIP]))]
+    sentences = [f"{each}." for each in found.notes]
+    if found.calibration is not None:
+        tables.append(layer_table(found.calibration))
+        sentences.append(f"{decisions(found.calibration)}.")
+    return _html(f"NIR graph {found.source}", "", sentences=sentences, tables=tables)
 
 
 def history_html(epochs: Sequence[Any], *, best: int | None = None) -> str:

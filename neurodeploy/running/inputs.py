@@ -46,6 +46,9 @@ def load_input(
 ) -> Samples:
     """Return the samples in a file or array, for any network.
 
+    Samples of a network whose task asks for `extra_steps` get as many zero steps at their end; a
+    note says so.
+
     Args:
         source: (neurons, time) or (channel, height, width, time), with one more axis in front for a
             batch. Values are integers, or floats that the scale and offset of the input layer turn
@@ -76,16 +79,19 @@ def load_input(
     scale, offset = (1, 0) if whole or transformed else _transform(network)
     known = None if labels is None else load_labels(labels, network, found.samples)
     chosen = spread(found.samples, count)
+    more = extra_steps(network)
 
     def part(start: int, stop: int) -> NDArray[Any]:
         at = chosen[start:stop]
         taken = np.asarray(values[at] if found.leading else values[None])
         flat = taken.reshape(len(at), network.inputs, found.steps)
-        return flat if whole and flat.dtype.kind == "b" else _integers(flat, scale, offset, name)
+        if not (whole and flat.dtype.kind == "b"):
+            flat = _integers(flat, scale, offset, name)
+        return np.pad(flat, ((0, 0), (0, 0), (0, more))) if more else flat
 
     return Samples(
         numbers=chosen,
-        num_steps=found.steps,
+        num_steps=found.steps + more,
         part=part,
         labels=None if known is None else known[chosen],
         source=Path(source).name if isinstance(source, (str, Path)) else "an array",
@@ -93,7 +99,26 @@ def load_input(
         leading=found.leading,
         value_bytes=4 if whole else 32,
         transformed=transformed or not whole,
-        notes=shortfall(found.samples, count),
+        notes=(*shortfall(found.samples, count), *_extra_note(more)),
+    )
+
+
+def extra_steps(network: QuantizedNetwork) -> int:
+    """Return the zero steps that samples of the network need at their end.
+
+    A network of L layers answers L steps late, and would lose the last L steps of a sample. Tasks
+    of networks that come from elsewhere ask for as many.
+    """
+    steps = network.task.encoder.get("extra_steps", 0)
+    return steps if type(steps) is int and steps > 0 else 0
+
+
+def _extra_note(steps: int) -> tuple[str, ...]:
+    if not steps:
+        return ()
+    return (
+        f"{steps} zero step{'s' * (steps > 1)} were added to each sample, one per layer, since a "
+        "layer answers a step late",
     )
 
 
