@@ -271,7 +271,7 @@ def write(network: QuantizedNetwork, path: Path, dialect: str | None = None) -> 
     back = metadata.exact(graph.read(path)) if nir else netx.read(path)
     if back is None or back.digest != network.digest:
         raise InputError(f"{path} reads back with another content; check the disk")
-    for note in writing.notes(network) if nir else ():
+    for note in writing.notes(network, dialect=dialect or "plain") if nir else ():
         cli.say(f"note: {note}")
 
 

@@ -18,8 +18,8 @@ import neurodeploy as nd
 from benchmarks.peers import nir_importers
 from benchmarks.random_networks import Case, cases
 from neurodeploy.export import __main__ as command
+from neurodeploy.export.nir import connections, metadata, reference, writing
 from neurodeploy.export.nir import graph as nir_graph
-from neurodeploy.export.nir import metadata, reference, writing
 from neurodeploy.export.nir.dialects import DIALECTS
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
@@ -166,6 +166,17 @@ def test_graph_gives_every_spike_where_nothing_is_rounded(name: str) -> None:
     np.testing.assert_array_equal(euler(writing.to_nir(network), spikes), expected)
 
 
+@pytest.mark.parametrize("dialect", [name for name in writing.IMPORTERS if name != "plain"])
+@pytest.mark.parametrize(
+    "name", [name for name in EXACT if name not in ("recurrent", "per neuron")]
+)
+def test_graph_for_a_framework_gives_every_spike_too(name: str, dialect: str) -> None:
+    network = EXACT[name]()
+    spikes = random_spikes(network.inputs)
+    graph = writing.to_nir(network, dialect=dialect, dt_s=DT_S)
+    np.testing.assert_array_equal(euler(graph, spikes), integers(network, spikes))
+
+
 @pytest.mark.parametrize("neuron", [LEAKS, FILTERS, CubaLif(900, 300, 120, 2)])
 def test_graph_gives_nearly_every_spike_of_rounded_states(neuron: CubaLif) -> None:
     network = QuantizedNetwork([DenseLayer(drawn(1, 50, 40), neuron)])
@@ -268,7 +279,10 @@ REFUSED: dict[str, tuple[Callable[[], QuantizedNetwork], str, str]] = {
         lambda: QuantizedNetwork([DenseLayer(drawn(1, 4, 3), FORGETS),
                                   DenseLayer(drawn(1, 2, 4), Sigma())]), "plain", "layer 2",
     ),
-    "delays": (EXACT["axonal"], "snntorch", "snnTorch"),
+    "recurrent delays": (EXACT["recurrent"], "snntorch", "snnTorch"),
+    "delayed graded spikes": (
+        lambda: replace(EXACT["axonal"](), message_bits=4), "norse", "graded",
+    ),
     "bias behind a filter": (
         lambda: QuantizedNetwork([DenseLayer(drawn(1, 4, 3), CubaLif(9, 9, 60, 5))]),
         "norse", "v_leak",
@@ -289,9 +303,11 @@ def test_refusal_names_what_it_is_about(name: str) -> None:
 
 
 def test_too_many_synaptic_delays_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "PATH_WEIGHTS", 119)
-    with pytest.raises(InputError, match="4 different delays"):
+    monkeypatch.setattr(connections, "WEIGHTS_MAX", 119)
+    with pytest.raises(InputError, match=r"affine1 .* 4 matrices with 120 weights"):
         writing.to_nir(EXACT["synaptic"]())
+    with pytest.raises(InputError, match=r"affine1 .* line of 21 neurons"):
+        writing.to_nir(EXACT["synaptic"](), dialect="norse")
 
 
 @pytest.mark.parametrize("dt_s", [0.0, -1.0, float("inf"), float("nan")])
@@ -349,7 +365,7 @@ def test_export_turns_a_netx_file_into_nir(
         (["--out", "x.h5"], "x.h5"),
         (["--out", "x.net", "--format", "nir"], "x.net"),
         (["--out-dialect", "norse"], "--out-dialect"),
-        (["--format", "nir", "--out-dialect", "norse"], "layer 1"),
+        (["--out", "x.nir", "--format", "netx"], "x.nir"),
         ([], "exported already"),
     ],
 )
@@ -375,7 +391,8 @@ def test_reference_gives_every_spike_of_the_file(name: str, tmp_path: Path) -> N
 
 def test_snntorch_runs_what_is_written_for_it(tmp_path: Path) -> None:
     hidden = RecurrentLayer(drawn(1, 20, 16), drawn(3, 20, 20) - 40, LEAKS)
-    network = QuantizedNetwork([hidden, DenseLayer(drawn(2, 10, 20), FILTERS)])
+    delay = np.arange(20) % 7
+    network = QuantizedNetwork([hidden, DenseLayer(drawn(2, 10, 20), FILTERS, delay)])
     writing.write(network, tmp_path / "network.nir", dialect="snntorch")
     spikes = random_spikes(16, rate=0.2)
     found = nir_importers.outputs(

@@ -7,6 +7,7 @@ reference   runs a graph in float, one step per node
 folding     turns a graph into a float network: folds what is linear between two neurons;
             linear_maps: linear maps, composed exactly
 writing     writes an integer network as a graph
+connections connects the nodes of a graph to be written: weights, delays, loops
 metadata    holds the integers of a network in its graph, and returns them
 modules     torch modules of snnTorch, Norse, SpikingJelly and sinabs, by their own exporters
 """

@@ -17,16 +17,15 @@ The integers themselves lie in the metadata of the graph; see `metadata.exact`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import nir
 import numpy as np
-from numpy.typing import NDArray
 
 from neurodeploy.export.nir import metadata
+from neurodeploy.export.nir.connections import Graph, Weights, connect, connect_back
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
@@ -53,8 +52,6 @@ ENDLESS: Final = 2.0**40
 """
 HALF_UNIT: Final = 0.5 / (1 << loihi.ACTIVATION_SHIFT)
 """Half a unit of the last place of v, in units of weights and thresholds."""
-PATH_WEIGHTS: Final = 1 << 24
-"""Most weights of the parallel paths that stand for synaptic delays."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Importer:
         title: name in messages.
         dt_s: time step in seconds that it assumes, or None where the graph's own counts.
         nodes: names of the neuron nodes to write; CubaLIF always works.
-        delays: whether it reads Delay nodes.
+        delays: whether it reads Delay nodes; else delays become lines of neurons.
         voltage_bias: whether it reads v_leak.
         per_neuron: whether the neurons of a layer may differ in their time constants.
         short_loops: whether it reads neurons and their recurrent weights as a cycle of two nodes.
@@ -126,16 +123,17 @@ def to_nir(
         )
     importer = IMPORTERS[dialect]
     dt_s = _time_step(network, importer, dt_s)
-    graph = _Graph(importer, dt_s)
+    graph = Graph(dt_s, importer.delays, importer.short_loops)
     graph.add("input", nir.Input({"input": np.array(network.input_shape)}))
     shape = network.input_shape
     for number, layer in enumerate(network.layers, start=1):
-        _check_layer(layer, number, importer)
-        _add_layer(graph, layer, number, shape)
+        graded = bool(network.message_bits) and number == 1
+        _check_layer(layer, number, importer, graded=graded)
+        _add_layer(graph, layer, number, shape, importer)
         shape = layer.shape
     graph.add("output", nir.Output({"output": np.array(shape)}), graph.last)
     written = nir.NIRGraph(graph.nodes, graph.edges, metadata={})
-    told = "\n".join(notes(network))
+    told = "\n".join(notes(network, dialect=dialect))
     metadata.attach(written, network, dialect=dialect, dt_s=dt_s, notes=told)
     return written
 
@@ -153,8 +151,9 @@ def write(
         nir.write(temporary, graph)
 
 
-def notes(network: QuantizedNetwork) -> list[str]:
+def notes(network: QuantizedNetwork, *, dialect: str = "plain") -> list[str]:
     """Return how the written graph differs from the network on the chip, one sentence each."""
+    importer = IMPORTERS[dialect]
     count = len(network.layers)
     found = [
         "NIR cannot express that Loihi rounds currents and voltages to integers, so single spikes "
@@ -166,31 +165,17 @@ def notes(network: QuantizedNetwork) -> list[str]:
         found.append(
             "on Loihi biases act from step 0 on, in layer l that is l steps before the graph's"
         )
+    if not importer.delays and any(map(max_delay, network.layers)):
+        found.append(
+            f"{importer.title} reads no Delay nodes, so delays are lines of neurons that hand on "
+            "their spikes step by step"
+        )
     if network.neurons_per_output > 1:
         found.append(
             f"an output is the mean of {network.neurons_per_output} consecutive output neurons; "
             "the graph has the neurons"
         )
     return found
-
-
-@dataclass
-class _Graph:
-    """A graph under construction; `last` is the node that feeds the next one."""
-
-    importer: Importer
-    dt_s: float
-    nodes: dict[str, nir.NIRNode] = field(default_factory=dict)
-    edges: list[tuple[str, str]] = field(default_factory=list)
-    last: str = ""
-
-    def add(self, name: str, node: nir.NIRNode, source: str = "") -> str:
-        """Add a node, and the edge from `source`; return its name."""
-        self.nodes[name] = node
-        if source:
-            self.edges.append((source, name))
-        self.last = name
-        return name
 
 
 def _time_step(network: QuantizedNetwork, importer: Importer, dt_s: float | None) -> float:
@@ -201,7 +186,7 @@ def _time_step(network: QuantizedNetwork, importer: Importer, dt_s: float | None
     return float(chosen)
 
 
-def _check_layer(layer: Layer, number: int, importer: Importer) -> None:
+def _check_layer(layer: Layer, number: int, importer: Importer, *, graded: bool) -> None:
     """Raise InputError when NIR, or the importer, has nothing that behaves like the layer."""
     neuron = layer.neuron
     name = f"layer {number} ({LAYERS[type(layer)]} of {NEURONS[type(neuron)]} neurons)"
@@ -210,11 +195,11 @@ def _check_layer(layer: Layer, number: int, importer: Importer) -> None:
             f"{name} has no node in NIR, which knows layers of LIF neurons behind weights; write a "
             "netx file (.net) instead"
         )
-    longest = max_delay(layer)
-    if longest and not importer.delays:
+    delayed = isinstance(layer, RecurrentLayer) and layer.recurrent_delay.any()
+    if not importer.delays and (delayed or (graded and max_delay(layer))):
         raise InputError(
-            f"{name} has delays of up to {longest} steps, and {importer.title} reads no Delay "
-            "nodes; write the plain dialect, or train without delays"
+            f"{name} delays its {'own' if delayed else 'graded input'} spikes, and "
+            f"{importer.title} reads no Delay nodes; write the plain dialect"
         )
     if not importer.per_neuron:
         for decay in ("current_decay", "voltage_decay"):
@@ -248,99 +233,25 @@ def _scale(neuron: CubaLif) -> float:
     return float(2.0 ** -math.floor(math.log2(max(neuron.threshold, 1))))
 
 
-def _add_layer(graph: _Graph, layer: Any, number: int, before: Shape) -> None:
+def _add_layer(graph: Graph, layer: Any, number: int, before: Shape, importer: Importer) -> None:
     """Add the nodes of a layer behind `graph.last`, whose output has the shape `before`."""
     neuron: CubaLif = layer.neuron
     source, scale = graph.last, _scale(neuron)
     bias = np.asarray(neuron.bias * scale if _affine_bias(layer) else np.zeros(1), np.float64)
     if isinstance(layer, ConvLayer):
         source = graph.add(f"conv{number}", _convolution(layer, number, scale, bias), source)
-        graph.add(f"lif{number}", _neurons(graph, layer), source)
+        graph.add(f"lif{number}", _neurons(layer, importer, graph.dt_s), source)
         return
     if len(before) > 1:
         flat = nir.Flatten({"input": np.array(before)}, start_dim=0, end_dim=len(before) - 1)
         source = graph.add(f"flatten{number}", flat, source)
     target = f"lif{number}"
-    _connect(
-        graph, source, target, f"affine{number}", _Weights(layer.weight * scale, layer.delay, bias)
-    )
+    weights = Weights(layer.weight * scale, layer.delay, bias)
+    connect(graph, source, target, f"affine{number}", weights)
     if isinstance(layer, RecurrentLayer):
-        _add_recurrence(graph, layer, number, scale)
-    graph.nodes[target] = _neurons(graph, layer)
-    graph.last = target
-
-
-def _add_recurrence(graph: _Graph, layer: RecurrentLayer, number: int, scale: float) -> None:
-    """Connect the neurons with themselves, through identity weights where loops must be longer."""
-    target = end = f"lif{number}"
-    if not graph.importer.short_loops:
-        same = np.eye(layer.neurons, dtype=np.float64)
-        end = graph.add(f"identity{number}", _Weights(same).node)
-        graph.edges.append((end, target))
-    back = _Weights(np.asarray(layer.recurrent * scale, np.float64), layer.recurrent_delay)
-    _connect(graph, target, end, f"recurrent{number}", back)
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """Weights (neurons, inputs), broadcastable delays in steps, and a bias (1,) or (neurons,)."""
-
-    matrix: FloatArray
-    delay: NDArray[Any] = field(default_factory=lambda: np.zeros((1, 1), np.int8))
-    bias: FloatArray = field(default_factory=lambda: np.zeros(1))
-
-    @property
-    def node(self) -> nir.Affine:
-        """The weights without their delays; importers know Affine better than Linear."""
-        bias = np.broadcast_to(self.bias, self.matrix.shape[:1])
-        return nir.Affine(self.matrix.astype(np.float32), bias.astype(np.float32))
-
-
-def _connect(graph: _Graph, source: str, target: str, name: str, weights: _Weights) -> None:
-    """Connect two nodes by weights and delays.
-
-    Axonal delays are a Delay before the weights. Dendritic ones are a Delay after them, where no
-    bias would be delayed too. Synaptic ones are parallel paths, one per delay.
-    """
-    delay, (neurons, inputs) = weights.delay, weights.matrix.shape
-    if delay.shape[0] == 1:
-        source = _add_delay(graph, source, name, np.broadcast_to(delay[0], (inputs,)))
-        graph.edges.append((graph.add(name, weights.node, source), target))
-    elif delay.shape[1] == 1 and not weights.bias.any():
-        source = graph.add(name, weights.node, source)
-        source = _add_delay(graph, source, name, np.broadcast_to(delay[:, 0], (neurons,)))
-        graph.edges.append((source, target))
-    else:
-        for path, steps, part in _paths(name, weights):
-            before = _add_delay(graph, source, path, np.full(inputs, steps))
-            graph.edges.append((graph.add(path, part.node, before), target))
-
-
-def _add_delay(graph: _Graph, source: str, name: str, steps: NDArray[Any]) -> str:
-    """Add a Delay behind `source` unless it is 0; return the node to go on from."""
-    if not steps.any():
-        return source
-    return graph.add(f"{name}_delay", nir.Delay(steps * graph.dt_s), source)
-
-
-def _paths(name: str, weights: _Weights) -> Iterator[tuple[str, int, _Weights]]:
-    """Yield name, delay in steps and weights of one path per delay; the first has the bias.
-
-    Raises:
-        InputError: when the paths have more than `PATH_WEIGHTS` weights.
-    """
-    delay = np.broadcast_to(weights.delay, weights.matrix.shape)
-    used = np.unique(delay[weights.matrix != 0]).tolist() or [0]
-    if len(used) * delay.size > PATH_WEIGHTS:
-        raise InputError(
-            f"{name} has {delay.size} synapses with {len(used)} different delays, which NIR can "
-            f"only write as as many matrices, {len(used) * delay.size} weights; the limit is "
-            f"{PATH_WEIGHTS}, so write a netx file (.net) instead"
-        )
-    for index, steps in enumerate(used):
-        matrix = np.where(delay == steps, weights.matrix, 0)
-        bias = np.zeros(1) if index else weights.bias
-        yield f"{name}_{steps}", steps, replace(weights, matrix=matrix, bias=bias)
+        back = Weights(np.asarray(layer.recurrent * scale, np.float64), layer.recurrent_delay)
+        connect_back(graph, target, f"recurrent{number}", back)
+    graph.add(target, _neurons(layer, importer, graph.dt_s))
 
 
 def _convolution(layer: ConvLayer, number: int, scale: float, bias: FloatArray) -> nir.Conv2d:
@@ -384,10 +295,10 @@ def _square(weight: FloatArray, layer: ConvLayer, number: int) -> tuple[FloatArr
     return padded, tuple(pad + each * gap for pad, each, gap in sizes)
 
 
-def _neurons(graph: _Graph, layer: Any) -> nir.NIRNode:
+def _neurons(layer: Any, importer: Importer, dt_s: float) -> nir.NIRNode:
     """Return the neuron node of a layer; the module's docstring has the equations."""
     neuron: CubaLif = layer.neuron
-    nodes, dt_s = graph.importer.nodes, graph.dt_s
+    nodes = importer.nodes
 
     def full(values: Any) -> FloatArray:
         array = per_neuron(np.atleast_1d(np.asarray(values, np.float64)), layer.shape)
