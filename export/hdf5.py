@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import os
+import struct
+from typing import Any, BinaryIO, Final
 
 import h5py
 import numpy as np
@@ -13,7 +15,16 @@ BYTES_LIMIT: Final = 1 << 31
 """Limit of the total size of all arrays of a file, in bytes; four chips need less."""
 
 ITEMS_LIMIT: Final = 200_000
-"""Limit of the number of groups and arrays of a file; a group that contains itself exceeds it."""
+"""Limit of the number of groups and arrays of a file."""
+
+_HEAP: Final = struct.Struct("<8sQ")
+"""Signature, version and size of a global heap."""
+
+_OBJECT: Final = struct.Struct("<H6xQ")
+"""Index and size of an object in a global heap."""
+
+_REFERENCE: Final = struct.Struct("<IQI")
+"""Length, heap address and object index of a text of variable length."""
 
 SHOWN: Final = 60
 """Maximum length of a text from a file in a message."""
@@ -22,8 +33,8 @@ SHOWN: Final = 60
 def check_size(groups: Any, limit: int = BYTES_LIMIT) -> None:
     """Raise InputError if the arrays of a group take over `limit` bytes, before one is read.
 
-    An array with several names counts once per name, since it would be read as often. Links are not
-    followed.
+    An array with several names counts once per name, since it would be read as often; a group has
+    one name. Links are not followed.
     """
     total = items = 0
     waiting = [groups]
@@ -39,6 +50,10 @@ def check_size(groups: Any, limit: int = BYTES_LIMIT) -> None:
                 continue
             item = group[name]
             if isinstance(item, h5py.Group):
+                if h5py.h5o.get_info(item.id).rc > 1:  # it could even contain itself
+                    raise InputError(
+                        f"the group {shown(item.name)} has several names; export again"
+                    )
                 waiting.append(item)
             elif isinstance(item, h5py.Dataset):
                 total += int(item.nbytes)
@@ -108,8 +123,97 @@ def shown(value: Any) -> str:
 
 
 def text(group: Any, name: str) -> str:
-    """Return the text in a dataset, the way lava-dl writes types."""
-    value = np.asarray(dataset(group, name)[()]).reshape(-1)
-    if not value.size or not isinstance(value[0], (bytes, str)):
+    """Return the text in a dataset; the first one of several.
+
+    Raises:
+        InputError: like `dataset`, and when it does not hold text.
+    """
+    found = texts(dataset(group, name), limit=1)
+    if not found:
         raise InputError(f"'{name}' in {shown(group.name)} is not text; export the file again")
-    return value[0].decode("ascii", "replace") if isinstance(value[0], bytes) else str(value[0])
+    return found[0]
+
+
+# Texts of variable length -------------------------------------------------------------------------
+
+
+def texts(item: Any, limit: int | None = None) -> list[str]:
+    """Return the texts of a dataset in C order, [] if it holds something else.
+
+    Texts of variable length lie in global heaps. The HDF5 library (2.0) hangs or crashes where a
+    heap is damaged, so these are read here.
+
+    Args:
+        item: the dataset.
+        limit: maximum number of texts.
+
+    Raises:
+        InputError: when a heap is damaged, or the dataset is chunked or compact.
+
+    Source: HDF5 File Format Specification 3.0, sections III.E and IV.A.2.d.
+    """
+    kind = h5py.check_string_dtype(item.dtype)
+    if kind is None or not item.size:
+        return []
+    count = item.size if limit is None else min(limit, item.size)
+    if kind.length is not None:
+        values = [bytes(each) for each in np.asarray(item[()]).reshape(-1)[:count]]
+    else:
+        with open(item.file.filename, "rb") as file:
+            values = _variable(item, file, count)
+    return [each.decode("utf8", "backslashreplace") for each in values]
+
+
+def _variable(item: Any, file: BinaryIO, count: int) -> list[bytes]:
+    place, heaps = item.id.get_offset(), Heaps(file, item.file.userblock_size)
+    if place is None or item.id.get_storage_size() != item.size * _REFERENCE.size:
+        raise InputError(f"{shown(item.name)} is chunked or damaged text; write it with nir.write")
+    file.seek(place)
+    content = file.read(count * _REFERENCE.size)
+    if len(content) < count * _REFERENCE.size:
+        raise InputError(f"{shown(item.name)} ends before its end; export the file again")
+    return [heaps.text(*reference) for reference in _REFERENCE.iter_unpack(content)]
+
+
+class Heaps:
+    """The global heaps of a file, each read once."""
+
+    def __init__(self, file: BinaryIO, base: int) -> None:
+        self.file, self.base = file, base
+        self.found: dict[int, dict[int, bytes]] = {}
+
+    def text(self, length: int, address: int, index: int) -> bytes:
+        """Return the text of a reference.
+
+        Raises:
+            InputError: when the reference leads nowhere.
+        """
+        if not length:
+            return b""
+        if address not in self.found:
+            self.found[address] = self._read(address)
+        content = self.found[address].get(index, b"")
+        if len(content) < length:
+            raise InputError("a text in it is damaged; export it again")
+        return content[:length].partition(b"\0")[0]
+
+    def _read(self, address: int) -> dict[int, bytes]:
+        """Return the objects of a heap; [] where no heap is."""
+        size = os.fstat(self.file.fileno()).st_size
+        place = self.base + address
+        if place + _HEAP.size > size:
+            return {}
+        self.file.seek(place)
+        signature, length = _HEAP.unpack(self.file.read(_HEAP.size))
+        if signature != b"GCOL\x01\0\0\0" or place + length > size:
+            return {}
+        content = self.file.read(length - _HEAP.size) if length > _HEAP.size else b""
+        objects, start = {}, 0
+        while start + _OBJECT.size <= len(content):
+            index, length = _OBJECT.unpack_from(content, start)
+            start += _OBJECT.size
+            if not index:  # free space, up to the end
+                break
+            objects[index] = content[start : start + length]
+            start += -(-length // 8) * 8
+        return objects

@@ -290,7 +290,7 @@ def _chain(graph: nir.NIRGraph, arriving: Mapping[str, Affine], entry: str) -> l
     for name in chain[1:-1]:
         if isinstance(graph.nodes[name], SILENT):
             raise InputError(
-                f"node '{shown(name)}' is a {type(graph.nodes[name]).__name__}, which has no "
+                f"node '{shown(name)}' is {type(graph.nodes[name]).__name__}, which has no "
                 "spikes, before other neurons; Loihi sends spikes only, so use it as the last "
                 "layer, or a LIF, CubaLIF or IF"
             )

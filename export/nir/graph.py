@@ -278,10 +278,11 @@ def _check_reach(nodes: Mapping[str, Any], edges: Sequence[Edge], entry: str, ex
     reached = _reached(entry, edges)
     reaching = _reached(exit_, [edge[::-1] for edge in edges])
     for name in nodes:
+        way = "; connect it or remove it"
         if name not in reached:
-            raise InputError(f"node '{shown(name)}' gets nothing from the Input; remove it")
+            raise InputError(f"node '{shown(name)}' gets nothing from the Input{way}")
         if name not in reaching:
-            raise InputError(f"node '{shown(name)}' does not lead to the Output; remove it")
+            raise InputError(f"node '{shown(name)}' does not lead to the Output{way}")
 
 
 def _followers(edges: Iterable[Edge]) -> dict[str, list[str]]:
@@ -368,6 +369,8 @@ def _cycle(edges: Iterable[Edge], left: set[str]) -> str:
         walked.append(name)
         name = before[name]
     cycle = walked[walked.index(name) :][::-1]
+    first = cycle.index(min(cycle))
+    cycle = cycle[first:] + cycle[:first]
     some = ", ".join(f"'{shown(each)}'" for each in cycle[:5])
     more = f" and {len(cycle) - 5} more" if len(cycle) > 5 else ""
     return f"the cycle through {some}{more} has no neuron; put one into it or break it"

@@ -87,11 +87,11 @@ def kind_of(fields: Fields) -> str:
     names = {name for name, value in fields.items() if value is not None} - {"type", *IGNORED}
     for name in NODES[kind].required:
         if name not in fields or fields[name] is None:
-            raise InputError(f"a {kind} needs '{name}', which is missing; export it again")
+            raise InputError(f"{kind} needs '{name}', which is missing; export it again")
     unknown = sorted(names - {*NODES[kind].required, *NODES[kind].optional})
     if unknown:
         raise InputError(
-            f"a {kind} of NIR has no '{shown(unknown[0])}', so its effect is unknown; remove it"
+            f"{kind} of NIR has no '{shown(unknown[0])}', so its effect is unknown; remove it"
         )
     return str(kind)
 

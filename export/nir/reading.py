@@ -13,7 +13,7 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from neurodeploy.export.hdf5 import check_size, dataset, member, shown, subgroup, text
+from neurodeploy.export.hdf5 import check_size, dataset, member, shown, subgroup, text, texts
 from neurodeploy.export.netx import is_hdf5
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import check_file
@@ -153,15 +153,10 @@ def _value(group: Any, name: str) -> Any:
     item = dataset(group, name)
     if item.dtype.kind in "biuf":
         return np.asarray(item[()])
-    values = np.asarray(item[()])
-    if not all(isinstance(each, (bytes, str)) for each in values.reshape(-1)):
+    found = texts(item)
+    if len(found) != item.size:
         raise InputError(f"'{shown(name)}' holds neither numbers nor text; export it again")
-    texts = [_decoded(each) for each in values.reshape(-1)]
-    return np.array(texts, object).reshape(values.shape) if values.ndim else texts[0]
-
-
-def _decoded(value: bytes | str) -> str:
-    return value.decode("utf8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return np.array(found, object).reshape(item.shape) if item.shape else found[0]
 
 
 def _edges(group: Any) -> list[tuple[str, str]]:
