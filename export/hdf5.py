@@ -74,7 +74,7 @@ def member(group: Any, name: str) -> Any:
     if link is None:
         raise InputError(f"'{name}' is missing in {shown(group.name)}; export the file again")
     if not isinstance(link, h5py.HardLink):
-        raise InputError(f"'{name}' in {shown(group.name)} is a link, which is not followed")
+        raise InputError(f"'{name}' in {shown(group.name)} is a link; store the data itself")
     return group[name]
 
 
@@ -98,9 +98,13 @@ def dataset(group: Any, name: str) -> Any:
     """
     item = member(group, name)
     if not isinstance(item, h5py.Dataset) or item.size is None or item.external:
-        raise InputError(f"'{name}' in {shown(group.name)} is not an array in this file")
+        raise InputError(
+            f"'{name}' in {shown(group.name)} is not an array in this file; export it again"
+        )
     if item.size and not item.id.get_storage_size():
-        raise InputError(f"'{name}' in {shown(group.name)} has shape {item.shape} and no data")
+        raise InputError(
+            f"'{name}' in {shown(group.name)} has shape {item.shape} and no data; export it again"
+        )
     return item
 
 

@@ -88,6 +88,9 @@ def test_nir_and_netx_files_are_told_apart_by_content(tmp_path):
         file.create_group("layer/0")
     (tmp_path / "c").write_bytes(b"text")
     assert [graph.is_nir(tmp_path / name) for name in "abc"] == [True, False, False]
+    for name in ("d.nir", "d.net"):  # damaged
+        (tmp_path / name).write_bytes((tmp_path / "a").read_bytes()[:1000])
+    assert [graph.is_nir(tmp_path / name) for name in ("d.nir", "d.net")] == [True, False]
 
 
 @pytest.mark.parametrize("name", ["cnn_sinabs", "lif_norse", "braille_noDelay_bias_zero"])

@@ -161,7 +161,7 @@ NAN, INF = float("nan"), float("inf")
         (affine(3, 5), r"weight has shape \(3, 5\) and the input \(4,\)"),
         (altered(affine(3, 4), bias=ones(2)), r"bias has shape \(2,\) for 3 outputs"),
         (altered(affine(3, 4), weight=ones(4)), r"weight has shape \(4,\); it must be"),
-        (altered(affine(3, 4), weight=ones(3, 4, value=NAN)), "weight holds nan; .* finite"),
+        (altered(affine(3, 4), weight=ones(3, 4, value=NAN)), "weight holds nan, and .* finite"),
         (altered(affine(3, 4), bias=ones(3, value=INF)), "bias holds inf"),
         (altered(affine(3, 4), weight="text"), "weight does not hold numbers"),
         (altered(affine(3, 4), weight=np.zeros((0, 4))), "weight does not hold numbers"),
@@ -233,7 +233,10 @@ def test_shapes_that_do_not_agree(nodes, paths, message):
 
 
 def test_time_constants_below_the_step_are_refused():
-    refused(graph_of(small(lif1=lif(3, tau=DT / 2)), PATH), "lif1 is 0.0005 s, shorter than")
+    refused(
+        graph_of(small(lif1=lif(3, tau=DT / 2)), PATH),
+        "^tau of node lif1 is 0.0005 s, shorter than",
+    )
 
 
 # What Loihi cannot do -----------------------------------------------------------------------------

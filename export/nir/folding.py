@@ -85,13 +85,16 @@ def fold(graph: nir.NIRGraph, dialect: Dialect, dt_s: float | None) -> FloatNetw
             step = dynamics(graph.nodes[name], dialect, dt_s, name)
             layers.append(_layer(name, arriving[name], step, before))
         except InputError as error:
-            raise error if str(error).startswith("node ") else _named(name, error) from None
+            raise _named(name, error) from None
         notes.extend(_notes(layers[-1], arriving[name]))
     return FloatNetwork(layers, shape, dt_s, notes)
 
 
 def _named(name: str, error: InputError) -> InputError:
-    return InputError(f"node '{shown(name)}': {error}")
+    """Return the error with the name of its node, in printable characters."""
+    message = str(error).replace(name, shown(name)) if name else str(error)
+    named = f"node {shown(name)}" in message or message.startswith("node ")
+    return InputError(message if named else f"node '{shown(name)}': {message}")
 
 
 def _arriving(graph: nir.NIRGraph, dt_s: float | None) -> dict[str, Affine]:

@@ -152,9 +152,9 @@ def numbers(fields: Fields, name: str) -> FloatArray:
         values = values.astype(np.float64)
     if not np.isfinite(values).all():
         wrong = values[~np.isfinite(values)][0]
-        raise InputError(
-            f"{name} holds {wrong}; parameters must be finite (a neuron without leak is an IF or I)"
-        )
+        neuron = name.startswith("tau") or name == "r"
+        more = "; a neuron without leak is an IF" if neuron and np.isinf(wrong) else ""
+        raise InputError(f"{name} holds {wrong}, and parameters must be finite{more}")
     return values
 
 
@@ -200,8 +200,10 @@ def _linear(fields: Fields, shape: Shape) -> nir.NIRNode:
     if weight.ndim != 2:
         raise InputError(f"weight has shape {weight.shape}; it must be (outputs, inputs)")
     if shape != weight.shape[1:]:
-        more = "; put a Flatten before it" if math.prod(shape) == weight.shape[1] else ""
-        raise InputError(f"weight has shape {weight.shape} and the input {shape}{more}")
+        way = (
+            "put a Flatten before it" if math.prod(shape) == weight.shape[1] else "they must agree"
+        )
+        raise InputError(f"weight has shape {weight.shape} and the input {shape}; {way}")
     if fields["type"] == "Linear":
         return _typed(nir.Linear(weight), shape, weight.shape[:1])
     return nir.Affine(weight, _bias(fields, len(weight)))
@@ -212,7 +214,7 @@ def _bias(fields: Fields, outputs: int) -> FloatArray:
         return np.zeros(outputs)
     bias = numbers(fields, "bias")
     if bias.size not in (1, outputs):
-        raise InputError(f"bias has shape {bias.shape} for {outputs} outputs")
+        raise InputError(f"bias has shape {bias.shape} for {outputs} outputs; export it again")
     return np.broadcast_to(bias.reshape(-1), (outputs,))
 
 

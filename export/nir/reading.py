@@ -31,7 +31,9 @@ WAY_OUT: Final = "give the path of a .nir file that nir.write wrote"
 
 
 def is_nir(path: Path) -> bool:
-    """Return whether a file is HDF5 and has the group `node` of NIR.
+    """Return whether a file is HDF5 and has the group `node` of NIR, and not `layer` of netx.
+
+    If it has neither or cannot be opened, its name decides, for the sake of the message.
 
     Raises:
         InputError: when the file cannot be opened.
@@ -40,9 +42,10 @@ def is_nir(path: Path) -> bool:
         return False
     try:
         with h5py.File(path, "r") as file:
-            return "node" in file and "layer" not in file
+            found = {name for name in ("node", "layer") if name in file}
     except (OSError, RuntimeError, ValueError):
-        return False
+        found = set()
+    return found == {"node"} or (not found and path.suffix == ".nir")
 
 
 def contents(path: Path) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def _check_version(file: h5py.File) -> None:
     version = text(file, "version")
     found = re.match(r"(\d{1,9})(\.|$)", version)
     if not found:
-        raise InputError(f"its NIR version is '{shown(version)}'; a version starts with a number")
+        raise InputError(f"its NIR version is '{shown(version)}'; it must start with a number")
     if int(found[1]) > VERSION:
         raise InputError(
             f"it was written by NIR {shown(version)} and this program reads NIR {VERSION}.x; write "
