@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurodeploy.export.netx_read import READERS, REFUSED
+from neurodeploy.export.netx_read import READERS, REFUSED, WIDE_SUFFIX
 from neurodeploy.hw_sim.backends import BACKENDS
-from neurodeploy.hw_sim.simulators import loihi
+from neurodeploy.hw_sim.simulators import loihi as chip
+from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import LAYERS, ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork
@@ -28,7 +29,18 @@ NETX_NEURONS: Final = MappingProxyType(
 FROM_SLAYER: Final = frozenset({InputLayer, DenseLayer, RecurrentLayer, ConvLayer, CubaLif})
 """Kinds of layers and neurons that `models.quantize` creates from SLAYER networks."""
 
-CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {"loihi2": loihi.check_binary}
+WEIGHTS: Final = MappingProxyType(
+    {
+        f"{loihi.WEIGHT_MIN} to {loihi.WEIGHT_MAX}, one synapse each": (loihi.WEIGHT_MIN, "weight"),
+        f"{loihi.WIDE_WEIGHT_MIN} to {loihi.WIDE_WEIGHT_MAX}, two synapses each": (
+            loihi.WIDE_WEIGHT_MIN,
+            f"weight{WIDE_SUFFIX}",
+        ),
+    }
+)
+"""Ranges of weights -> one of these weights, and the name of the array in a netx file."""
+
+CHECKS: Final[dict[str, Callable[[QuantizedNetwork], None]]] = {"loihi2": chip.check_binary}
 """Backend -> check that refuses kinds; backends without an entry run every kind."""
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "reference" / "supported.md"
@@ -46,6 +58,7 @@ def markdown() -> str:
     """Return the tables of layers and neurons and the refused kinds, between two markers."""
     layers = [_row(kind, name, NETX_LAYERS[kind]) for kind, name in LAYERS.items()]
     neurons = [_row(kind, name, NETX_NEURONS[kind]) for kind, name in NEURONS.items()]
+    weights = [_weights_row(name, *row) for name, row in WEIGHTS.items()]
     refused = ", ".join(f"{name} (`{kind}`)" for kind, name in REFUSED.items())
     others = sorted(set(READERS) - set(NETX_LAYERS.values()))
     assert not others, f"no layer for {others}"
@@ -55,6 +68,8 @@ def markdown() -> str:
             *_table("layers", layers),
             "",
             *_table("neurons", neurons),
+            "",
+            *_table("weights", weights),
             "",
             "netx's `flatten`, an `input` without neurons, and `average` as the last layer are "
             "read too.",
@@ -76,6 +91,12 @@ def _line(cells: Sequence[str]) -> str:
 def _row(kind: Any, name: str, netx: str) -> list[str]:
     runs = [_yes(runs_on(backend, example(kind))) for backend in BACKENDS]
     return [name, *runs, f"`{netx}`", _yes(kind in FROM_SLAYER)]
+
+
+def _weights_row(name: str, weight: int, netx: str) -> list[str]:
+    network = QuantizedNetwork((DenseLayer([[weight]], CubaLif(1024, 512, 1)),))
+    runs = [_yes(runs_on(backend, network)) for backend in BACKENDS]
+    return [name, *runs, f"`{netx}`", _yes(network.layers[0].synapses_per_weight == 1)]
 
 
 def _yes(holds: bool) -> str:
