@@ -140,7 +140,10 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
                 default=(("reset", "subtract"), ("reset_delay", True)),
             ),
             Dialect("norse", "Norse", dt_s=1e-3, start="leak", options=("reset",)),
-            Dialect("spikingjelly", "SpikingJelly", dt_s=1e-4, strict=False, start="reset"),
+            Dialect(
+                "spikingjelly", "SpikingJelly", dt_s=1e-4, strict=False, start="reset",
+                options=("reset",),
+            ),
             Dialect(
                 "sinabs", "sinabs", unit="steps", exponential=True, strict=False,
                 options=("reset", "multi_spike", "norm_input"),
