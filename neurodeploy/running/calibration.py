@@ -20,7 +20,7 @@ from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.float_network import FloatNetwork
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.models.post_training import LayerScale, PostTraining, quantize_float
+from neurodeploy.models.post_training import WIDE, LayerScale, PostTraining, quantize_float
 from neurodeploy.samples import Advance, Samples
 
 SEARCHED: Final = 32
@@ -31,9 +31,11 @@ BATCH: Final = 64
 """Samples that run at a time."""
 SCALES: Final = (1.0, 1.15, 1.35, 1.6, 2.0, 2.6)
 """Tried scales, as multiples of the one at which the largest weight fits; larger ones clip."""
+WIDE_SCALES: Final = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
+"""The same for 16 bits, where smaller scales keep the states within 24 bits."""
 THRESHOLDS: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)
 """Tried factors of the thresholds of layers whose reset is approximated."""
-BETTER: Final = 0.99
+BETTER: Final = 0.97
 """A candidate replaces the one before it if its distance is this much smaller."""
 MEMORY_STEPS: Final = 10.0
 """Time constant of the spike distance in steps."""
@@ -232,7 +234,7 @@ def _search(
         target = expected[layer.name]
         approximated = any(repr(layer.name) in each for each in first.approximations)
         best, least = first, np.inf
-        for scale, factor in _candidates(first.layers[index], approximated=approximated):
+        for scale, factor in _candidates(first, index, approximated=approximated):
             tried = {**scales, **({} if scale is None else {layer.name: scale})}
             try:
                 found = quantize_float(
@@ -252,13 +254,17 @@ def _search(
     return best, {name: factor for name, factor in factors.items() if factor != 1.0}
 
 
-def _candidates(layer: LayerScale, *, approximated: bool) -> Iterator[tuple[float | None, float]]:
+def _candidates(
+    first: PostTraining, index: int, *, approximated: bool
+) -> Iterator[tuple[float | None, float]]:
     """Yield scales (None: the default) and factors of the threshold."""
+    layer = first.layers[index]
     for factor in THRESHOLDS if approximated else (1.0,):
         yield None, factor
-    if not layer.exact:
-        for multiple in SCALES[1:]:
-            yield float(round(multiple * layer.scale)) if layer.scale > 4 else None, 1.0
+    scales = WIDE_SCALES if first.bits == WIDE else SCALES
+    for multiple in () if layer.exact else scales[1:]:
+        if round(multiple * layer.scale) > 0:
+            yield float(round(multiple * layer.scale)), 1.0
 
 
 def _loss(

@@ -1,0 +1,193 @@
+"""Claims about networks from NIR: in the library, at the command, and in the files they become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+
+import neurodeploy as nd
+from neurodeploy.models.errors import DesignRuleError, InputError
+from neurodeploy.nir_files import message_bits_of, read_nir
+from neurodeploy.samples import Samples
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def lif_graph(*, threshold: float = 1.0, reset: float = 0.0, seed: int = 0) -> nir.NIRGraph:
+    """Return 8-12-3 LIF neurons with r = tau / dt for a time step of 0.1 ms, as snnTorch writes."""
+    rng = np.random.default_rng(seed)
+
+    def layer(neurons: int, inputs: int) -> tuple[Any, Any]:
+        one = np.ones(neurons)
+        neuron = nir.LIF(
+            tau=1e-3 * one, r=10 * one, v_leak=0 * one, v_threshold=threshold * one,
+            v_reset=reset * one,
+        )  # fmt: skip
+        return nir.Linear(weight=rng.normal(0.2, 0.4, (neurons, inputs))), neuron
+
+    return nir.NIRGraph.from_list(*layer(12, 8), *layer(3, 12))
+
+
+@pytest.fixture
+def spikes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Write graph.nir, spikes.npy and labels.npy, which the float network answers, and go there."""
+    monkeypatch.chdir(tmp_path)
+    nir.write("graph.nir", lif_graph())
+    drawn = (np.random.default_rng(1).random((20, 8, 40)) < 0.2).astype(np.uint8)
+    np.save("spikes.npy", drawn)
+    answers = read_nir("graph.nir").run(drawn)["lif_1"].spikes.sum(2).argmax(1)
+    np.save("labels.npy", answers)
+    return drawn
+
+
+def test_a_graph_becomes_a_network_with_its_time_step(spikes: np.ndarray) -> None:
+    """A share of 0.1 of the voltage is lost per step: 410 of 4096."""
+    network = nd.from_nir("graph.nir")
+    assert network.task.dt_ms == pytest.approx(0.1)
+    assert {*network.layers[0].neuron.voltage_decay.tolist()} == {410}
+    assert network.provenance["dialect"]["name"] == "snntorch"
+    assert "recovered" in network.provenance["time_step_from"]
+    json.dumps(dict(network.provenance))
+    assert nd.load("graph.nir").digest == network.digest
+    assert nd.from_nir(nir.read("graph.nir")).digest == network.digest
+
+
+def test_calibration_compares_with_the_float_network(spikes: np.ndarray) -> None:
+    """Most spikes keep their step, and the accuracy is that of the labels."""
+    found = nd.import_nir("graph.nir", calibrate="spikes.npy", labels="labels.npy")
+    assert found.calibration is not None
+    assert found.calibration.float_accuracy == 1
+    assert all(layer.same_step > 0.85 for layer in found.calibration.layers)
+    assert found.network.provenance["calibration"]["num_samples"] == 20
+    html = found._repr_html_()
+    assert html is not None
+    assert "snntorch" in html
+
+
+def test_dialect_reset_and_difference_are_said(spikes: np.ndarray) -> None:
+    """The reading names dialect, time step and reset, and what the framework's default is."""
+    notes = " ".join(nd.import_nir("graph.nir").notes)
+    assert all(part in notes for part in ("snntorch", "0.1 ms", "v_reset", "own default"))
+    subtracted = nd.import_nir("graph.nir", reset="subtract", reset_delay=True)
+    assert "loses the threshold, one step later" in " ".join(subtracted.notes)
+    assert not subtracted.quantized.approximations
+    assert type(subtracted.network.layers[0]).__name__ == "RecurrentLayer"
+
+
+def test_a_reset_elsewhere_is_refused_by_name_and_approximated_when_asked() -> None:
+    """Both nodes are named; the loss is measured."""
+    graph = lif_graph(reset=-0.5)
+    with pytest.raises(DesignRuleError) as error:
+        nd.from_nir(graph)
+    assert [each.split()[0] for each in error.value.problems] == ["'lif'", "'lif_1'"]
+    drawn = (np.random.default_rng(1).random((20, 8, 40)) < 0.2).astype(np.uint8)
+    found = nd.import_nir(graph, approximate=True, calibrate=drawn)
+    assert len(found.quantized.approximations) == 2
+    assert found.calibration is not None
+    assert found.calibration.layers[0].same_step > 0.7
+
+
+def test_graded_input_gets_the_message_bits_that_it_needs(spikes: np.ndarray) -> None:
+    """Values up to 5 need 3 bits, values of 0 and 1 none; negative ones need a magnitude."""
+    graded = spikes.astype(np.int32) * 5
+    assert nd.import_nir("graph.nir", calibrate=graded).network.message_bits == 3
+    assert nd.import_nir("graph.nir", calibrate=spikes).network.message_bits == 0
+    assert nd.from_nir("graph.nir", message_bits=8).message_bits == 8
+    assert message_bits_of(Samples.of(-spikes.astype(np.int32))) == 1
+
+
+def test_wrong_options_are_refused(spikes: np.ndarray) -> None:
+    """One sentence names the value and the choices."""
+    with pytest.raises(InputError, match="labels say what samples are"):
+        nd.from_nir("graph.nir", labels=[1])
+    with pytest.raises(InputError, match=r"'brian'.*snntorch"):
+        nd.from_nir("graph.nir", dialect="brian")
+    with pytest.raises(InputError, match="bits is 12"):
+        nd.from_nir("graph.nir", bits=12)
+    with pytest.raises(InputError, match="shape"):
+        nd.from_nir("graph.nir", calibrate=spikes[:, :5])
+
+
+def test_own_networks_come_back_with_their_integers_and_without(
+    random_network: Any, tmp_path: Path, draw_spikes: Any
+) -> None:
+    """With the metadata the digest is the same; without, the integers are found again."""
+    network = random_network(np.random.default_rng(0), (6, 9, 4), weight=(-127, 127))
+    network = nd.QuantizedNetwork(network.layers, nd.TaskDescription(dt_ms=1.0))
+    nd.save(network, tmp_path / "own.nir")
+    assert nd.load(tmp_path / "own.nir").digest == network.digest
+    graph = nd.to_nir(network)
+    graph.metadata.clear()
+    found = nd.from_nir(graph, dialect="plain", dt=1e-3)
+    for ours, back in zip(network.layers, found.layers):
+        np.testing.assert_array_equal(ours.weight, back.weight)
+        assert ours.neuron.threshold == back.neuron.threshold
+    drawn = draw_spikes(3, 6, 50)
+    one, other = (nd.simulate(each, drawn).spikes for each in (network, found))
+    for a, b in zip(one, other):
+        np.testing.assert_array_equal(a, b[..., : a.shape[2]])
+
+
+# The command
+
+
+def test_export_and_report_run_end_to_end(spikes: np.ndarray, command: Command) -> None:
+    """The report runs the same samples, with two more steps, and finds the labels."""
+    code, out, _ = command(
+        "export", "graph.nir", "--calibrate", "spikes.npy", "--labels", "labels.npy"
+    )
+    assert code == 0
+    for part in ("snntorch", "0.1 ms", "own default", "Accuracy", "Wrote graph.net", "Next:"):
+        assert part in out
+    words = ("report", "graph.net", "--input", "spikes.npy", "--labels", "labels.npy", "--json")
+    code, out, err = command(*words)
+    assert code == 0
+    report = json.loads(out)
+    assert report["counted"]["num_steps"] == 42
+    assert report["counted"]["score"]["accuracy"] >= 0.8
+    assert "2 zero steps" in err
+
+
+def test_bits_are_compared_and_the_first_is_written(spikes: np.ndarray, command: Command) -> None:
+    """Accuracy and energy of 4 and 8 bits; the file has 4."""
+    code, out, _ = command(
+        "export",
+        "graph.nir",
+        "--calibrate",
+        "spikes.npy",
+        "--labels",
+        "labels.npy",
+        "--bits",
+        "4,8",
+    )
+    assert code == 0
+    assert all(part in out for part in ("4 bits", "8 bits", "accuracy", "energy"))
+    assert not (nd.load("graph.net").layers[0].weight % 32).any()
+    with pytest.raises(SystemExit, match="2"):
+        command("export", "graph.nir", "--bits", "9")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("graph.nir", "--labels", "labels.npy"), "--calibrate"),
+        (("graph.nir", "--bits", "8,4"), "--calibrate"),
+        (("graph.nir", "--dialect", "rockpool", "--reset-delay"), "reset_delay"),
+        (("graph.nir", "--out", "spikes.npy"), ".net"),
+        (("missing.nir",), "missing.nir"),
+        (("spikes.npy", "--approximate"), "--approximate is for NIR graphs"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(
+    spikes: np.ndarray, command: Command, words: tuple[str, ...], message: str
+) -> None:
+    """Exit code 2, nothing on stdout."""
+    code, out, err = command("export", *words)
+    assert (code, out) == (2, "")
+    assert message in err
