@@ -4,7 +4,7 @@
     architecture    the description of a network to train, its JSON files and presets
     schema          converts JSON to typed objects, generates JSON Schema; old_names: old keys
     snn             the trainable SLAYER network; its blocks, and kernels for CPUs
-    quantize        converts a trained network to an integer network
+    quantize        converts a trained network to an integer network; dequantize: the way back
     float_network   layers of float weights and discrete neurons, before they are quantized
     loihi_form      float layers in the form that Loihi computes, exact or closest
     post_training   quantizes a float network after training
@@ -13,7 +13,7 @@
     arrays          checks of integer arrays; display: how objects show themselves
     compiling       the cache of compiled kernels; lava_compat: Lava and SLAYER on today's Python
 
-Only snn, quantize, blocks and kernels need torch.
+Only snn, quantize, dequantize, blocks and kernels need torch.
 """
 
 from __future__ import annotations

@@ -25,18 +25,23 @@ Kind: TypeAlias = Literal["dense", "recurrent", "conv"]
 Delays: TypeAlias = Literal["none", "axonal", "synaptic"]
 LearnDecays: TypeAlias = Literal["no", "shared", "neuron"]
 WeightBits: TypeAlias = Literal[8, 6, 4]
+WeightFormat: TypeAlias = Literal["even", "signed", "unsigned"]
+BiasBits: TypeAlias = Literal[8, 13]
 
 KINDS: Final = get_args(Kind)
 DELAYS: Final = get_args(Delays)
 WEIGHT_BITS: Final = get_args(WeightBits)
 
-_ONLY_CONV: Final = ("channels", "kernel_size", "stride", "padding", "groups")
+_ONLY_CONV: Final = ("channels", "kernel_size", "stride", "padding", "dilation", "groups")
 _ONLY: Final = {
     **dict.fromkeys(_ONLY_CONV, ("conv",)),
     "neurons": ("dense", "recurrent"),
     "density": ("dense",),
 }
 """Fields that only some kinds of layers have."""
+
+_NEWER: Final = ("dilation", "weight_format", "bias_bits")
+"""Fields that earlier releases did not have; `as_dict` leaves them out if they have the default."""
 
 _STEP: Final = 1 / loihi.SLAYER_SCALE
 
@@ -64,6 +69,7 @@ class LayerSpec:
         kernel_size: height and width of a convolution's kernel; one number sets both.
         stride: stride of the kernel, height and width.
         padding: zeros added on each side of the image, height and width.
+        dilation: distance of neighboring weights of the kernel in pixels, height and width.
         groups: number of groups of input and output channels.
         delays: learned delays: "none", "axonal" (one per neuron or channel, of its output spikes)
             or "synaptic" (one per synapse of a dense layer).
@@ -73,13 +79,17 @@ class LayerSpec:
             below 1.
         density: fraction of the synapses of a dense layer that exist, over 0 to 1. Every neuron has
             the same number, rounded, at least one.
-        threshold: in SLAYER's units, where 1.0 is a mantissa of 64; 1/64 to below 64.
+        threshold: in SLAYER's units, where 1.0 is a mantissa of 64; 1/64 to 131071/64.
         current_decay: fraction of the current that is lost per step, 0 to 1.
         voltage_decay: fraction of the voltage that is lost per step, 0 to 1.
         tau_grad: width of the surrogate gradient, relative to the threshold.
         scale_grad: scale of the surrogate gradient.
         learn_decays: "no", "shared" (one pair for the layer) or "neuron" (one pair per neuron).
         weight_bits: bits of a weight, sign included: 8, 6 or 4.
+        weight_format: integers that 8 bits stand for: "even" (multiples of two from -256 to 254, as
+            in SLAYER), "signed" (-128 to 127) or "unsigned" (0 to 255).
+        bias_bits: bits of a bias, sign included: 8 (multiples of two from -256 to 254, as in
+            SLAYER) or 13 (the chip's, -4096 to 4095).
 
     Raises:
         InputError: when a field has the wrong type, is out of range or does not fit the kind.
@@ -91,23 +101,26 @@ class LayerSpec:
     kernel_size: Pair = (3, 3)
     stride: Pair = (1, 1)
     padding: Padding = (0, 0)
+    dilation: Pair = (1, 1)
     groups: Size = 1
     delays: Delays = "none"
     max_delay: Annotated[int, Meta(ge=1, le=loihi.DELAY_MAX)] = loihi.DELAY_MAX
     bias: bool = False
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     density: Annotated[float, Meta(gt=0, le=1)] = 1.0
-    threshold: Annotated[float, Meta(ge=_STEP, le=loihi.SLAYER_THRESHOLD_LIMIT - _STEP)] = 1.25
+    threshold: Annotated[float, Meta(ge=_STEP, le=loihi.THRESHOLD_MAX * _STEP)] = 1.25
     current_decay: Decay = 0.25
     voltage_decay: Decay = 0.05
     tau_grad: Gradient = 0.02
     scale_grad: Gradient = 1.0
     learn_decays: LearnDecays = "no"
     weight_bits: WeightBits = 8
+    weight_format: WeightFormat = "even"
+    bias_bits: BiasBits = 8
 
     def __post_init__(self) -> None:
         schema.check_fields(self)
-        for name in ("kernel_size", "stride", "padding"):
+        for name in ("kernel_size", "stride", "padding", "dilation"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value, value) if isinstance(value, int) else value)
         for each in fields(self):
@@ -132,6 +145,11 @@ class LayerSpec:
                 "learn_decays is 'neuron' for a conv layer, whose decays lava-dl would apply per "
                 "column; use 'shared'"
             )
+        if self.weight_format != "even" and self.weight_bits != 8:
+            raise InputError(
+                f"weight_format is {self.weight_format!r} with weight_bits {self.weight_bits}; it "
+                "applies to 8 bits"
+            )
 
     def synapses_per_neuron(self, inputs: int) -> int:
         """Return the number of synapses of each neuron of a dense layer, at least one."""
@@ -142,8 +160,12 @@ class LayerSpec:
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
-            if self.kind in _ONLY.get(name, KINDS)
+            if self.kind in _ONLY.get(name, KINDS) and name not in self._left_out()
         }
+
+    def _left_out(self) -> set[str]:
+        defaults = {each.name: each.default for each in fields(self)}
+        return {name for name in _NEWER if getattr(self, name) == defaults[name]}
 
 
 SYNAPSES_MAX: Final = 1 << 27
@@ -229,9 +251,9 @@ class Architecture:
         for index, (layer, after) in enumerate(pairwise(self.layers)):
             if layer.delays != "axonal":
                 continue
-            if after.kind != "dense":
+            if after.kind == "conv":
                 raise InputError(
-                    f"layer {index} has axonal delays and layer {index + 1} is {after.kind}, into "
+                    f"layer {index} has axonal delays and layer {index + 1} is a convolution, into "
                     "which netx has no delays; set its delays to 'none'"
                 )
             longest = layer.max_delay + after.max_delay
@@ -323,13 +345,15 @@ def _shape_after(before: Shape, layer: LayerSpec, index: int) -> Shape:
         )
     padded = [size + 2 * pad for size, pad in zip(before[1:], layer.padding)]
     kernel = _product(layer.kernel_size)
-    if any(width > size for width, size in zip(layer.kernel_size, padded)):
+    spans = [gap * (width - 1) + 1 for width, gap in zip(layer.kernel_size, layer.dilation)]
+    kernel += "" if layer.dilation == (1, 1) else f" with dilation {_product(layer.dilation)}"
+    if any(span > size for span, size in zip(spans, padded)):
         raise InputError(
             f"layer {index} has a kernel of {kernel} and images of {_product(padded)} with padding "
             "(height x width); give a smaller kernel or more padding"
         )
-    sizes = zip(padded, layer.kernel_size, layer.stride)
-    shape = (channels, *((size - width) // step + 1 for size, width, step in sizes))
+    sizes = zip(padded, spans, layer.stride)
+    shape = (channels, *((size - span) // step + 1 for size, span, step in sizes))
     fan_in = before[0] // layer.groups * math.prod(layer.kernel_size)
     for count, what, way_out in (
         (math.prod(shape), "neurons", "fewer channels or a larger stride"),

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn.utils.weight_norm import WeightNorm
 
 from neurodeploy.models import loihi
-from neurodeploy.models.architecture import Architecture, LayerSpec, Shape
+from neurodeploy.models.architecture import Architecture, LayerSpec, Shape, WeightFormat
 
 _UNUSED = "lava.lib.dl.slayer.object_detection"
 
@@ -263,6 +263,28 @@ class WeightSteps:
         return limited
 
 
+WEIGHT_LIMITS: Final[dict[WeightFormat, tuple[int, int]]] = {
+    "signed": (-128, 127),
+    "unsigned": (0, 255),
+}
+"""Range of the integer weights of each `LayerSpec.weight_format` with a step of one."""
+
+HALF_STATE_STEP: Final = 0.5 / (loihi.SLAYER_SCALE << loihi.ACTIVATION_SHIFT)
+"""Half the resolution of SLAYER's voltage. Added to any threshold it makes "reaches" equal
+"exceeds", and float32 holds the sum; lava-dl's epsilon is lost from 64 on."""
+
+
+def round_to_integers(value: Tensor, descale: bool = False, *, limits: tuple[int, int]) -> Tensor:
+    """Round to multiples of 1/64 between two limits, which are integers times 64.
+
+    Returns:
+        The rounded values in SLAYER's units, or with `descale` as integers.
+    """
+    low, high = (limit / loihi.SLAYER_SCALE for limit in limits)
+    rounded: Tensor = slayer.utils.quantize(value, step=1 / loihi.SLAYER_SCALE).clamp(low, high)
+    return rounded * loihi.SLAYER_SCALE if descale else rounded
+
+
 CUTOFF: Final = 2.0
 """A Gaussian is cut off at this multiple of its width."""
 
@@ -409,11 +431,24 @@ def _block(architecture: Architecture, layer: LayerSpec, before: Shape, after: S
         block.delay.delay.data = start * torch.rand(after[0])
     if isinstance(block, SynapticDense):
         block.synaptic_delay.data = start * torch.rand(block.synaptic_delay.shape)
-    if layer.weight_bits != _FULL_BITS:  # lava-dl's rounding
-        steps = WeightSteps(layer.weight_bits, synapse_weights(block))
-        for synapse in synapses(block).values():
-            synapse.pre_hook_fx = steps
+    _set_integers(block, layer)
     return block
+
+
+def _set_integers(block: Any, layer: LayerSpec) -> None:
+    """Set rounding of weights and biases, and the threshold's epsilon, where lava-dl's differ."""
+    rounding: Any = None
+    if layer.weight_bits != _FULL_BITS:
+        rounding = WeightSteps(layer.weight_bits, synapse_weights(block))
+    elif layer.weight_format != "even":
+        rounding = partial(round_to_integers, limits=WEIGHT_LIMITS[layer.weight_format])
+    for synapse in synapses(block).values() if rounding is not None else ():
+        synapse.pre_hook_fx = rounding
+    if layer.bias and layer.bias_bits != _FULL_BITS:
+        limits = -loihi.BIAS_MAX, -loihi.BIAS_MIN  # of the mean, which is minus the bias
+        block.neuron.norm.pre_hook_fx = partial(round_to_integers, limits=limits)
+    if layer.threshold >= loihi.SLAYER_THRESHOLD_LIMIT:
+        block.neuron.threshold_eps = HALF_STATE_STEP
 
 
 def _neuron(layer: LayerSpec, channels: int) -> dict[str, Any]:
@@ -477,6 +512,7 @@ def _conv(layer: LayerSpec, before: Shape, after: Shape) -> Any:
         layer.kernel_size,
         stride=layer.stride,
         padding=layer.padding,
+        dilation=layer.dilation,
         groups=layer.groups,
         delay=layer.delays == "axonal",
     )

@@ -27,6 +27,7 @@ from neurodeploy.models.blocks import (
     CONV,
     DENSE,
     FLATTEN,
+    HALF_STATE_STEP,
     INPUT,
     RECURRENT,
     BiasedRecurrentNeuron,
@@ -134,7 +135,7 @@ def _layer(block: Any, before: Shape, delay: Any) -> Layer:
     if isinstance(block, RECURRENT):
         return RecurrentLayer(weight, recurrent[0], neuron, delay)
     if isinstance(block, SynapticDense):
-        return DenseLayer(weight, neuron, delay + block.whole_delays())
+        return DenseLayer(weight, neuron, _compact(delay + block.whole_delays()))
     if not isinstance(block, CONV):
         return DenseLayer(weight, neuron, delay)
     if len(before) != 3:
@@ -160,6 +161,13 @@ def _axonal_delay(block: Any, layer: Layer) -> Any:
     if delays is None:
         return _no_delay()
     return np.repeat(delays, layer.neurons // len(delays))[None, :]
+
+
+def _compact(delays: Any) -> Any:
+    """Return delays (neurons, inputs) as one row or column if all rows or columns are equal."""
+    if (delays == delays[:1]).all():
+        return delays[:1]
+    return delays[:, :1] if (delays == delays[:, :1]).all() else delays
 
 
 def _no_delay() -> Any:
@@ -307,15 +315,23 @@ def feedback_leaves_biases_alone(block: Any) -> Iterator[str]:
 
 
 def threshold_fits(block: Any) -> Iterator[str]:
-    """The threshold must be from 0 to below 64, where float32 represents SLAYER's epsilon."""
-    threshold = block.neuron.threshold
-    if threshold >= loihi.SLAYER_THRESHOLD_LIMIT:
-        yield (
-            f"its threshold is {threshold:g}; from {loihi.SLAYER_THRESHOLD_LIMIT:g} on float32 "
-            "loses SLAYER's epsilon and it fires one step early, so train with a lower one"
-        )
+    """The threshold must be 0 or more, and float32 must hold it with SLAYER's epsilon.
+
+    The sum must lie between the threshold and the next voltage, or SLAYER fires at another step.
+    """
+    neuron = block.neuron
+    threshold, above = neuron.threshold, neuron.threshold + neuron.threshold_eps
     if threshold < 0:
         yield f"its threshold is {threshold:g}; it must be 0 or more"
+    elif neuron.v_th_mant > loihi.THRESHOLD_MAX:
+        limit = loihi.THRESHOLD_MAX / loihi.SLAYER_SCALE
+        yield f"its threshold is {threshold:g}; the chip's largest is {limit:g}"
+    elif not threshold < float(np.float32(above)) < threshold + 2 * HALF_STATE_STEP:
+        yield (
+            f"its threshold is {threshold:g}; from {loihi.SLAYER_THRESHOLD_LIMIT:g} on float32 "
+            "loses SLAYER's epsilon and it fires one step early, so train with a lower one, or set "
+            f"block.neuron.threshold_eps to {HALF_STATE_STEP:.3g}"
+        )
 
 
 def delays_fit(block: Any) -> Iterator[str]:

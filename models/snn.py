@@ -72,6 +72,8 @@ class SlayerNetwork(torch.nn.Module):
             must equal that of a single process; None otherwise.
         task: what the network was trained for; `quantize` copies it.
         provenance: how it was trained, as JSON values; `quantize` copies it.
+        spreads_delays: whether training spreads spikes over time to learn synaptic delays; else
+            they stay as they are.
     """
 
     def __init__(self, architecture: Architecture, kernels: str = "compiled") -> None:
@@ -83,6 +85,7 @@ class SlayerNetwork(torch.nn.Module):
         self.part: Part | None = None
         self.task = TaskDescription()
         self.provenance: Mapping[str, Any] = {}
+        self.spreads_delays = True
         self.blocks = torch.nn.ModuleList(build_blocks(architecture))
         for decay in self.parameter_groups().get("decays", ()):
             decay.register_hook(self._corrected_gradient)  # type: ignore[no-untyped-call]
@@ -191,17 +194,21 @@ class SlayerNetwork(torch.nn.Module):
                 yield block.synaptic_delay, layer.max_delay
 
     def after_step(self) -> None:
-        """Clamp delays and decays to their ranges after an optimizer step."""
+        """Clamp delays, decays and unsigned weights to their ranges after an optimizer step."""
         for delays, longest in self._delays():
             delays.data.clamp_(0, longest)
-        for block in self.layers:
+        for block, layer in zip(self.layers, self.architecture.layers):
             if block.neuron.requires_grad:
                 block.neuron.clamp()
+            if layer.weight_format == "unsigned":  # below 0 they would get no gradient
+                for weight in synapse_weights(block):
+                    weight.data.clamp_(min=0)
 
     def set_progress(self, position: float) -> None:
         """Set the completed fraction of the training, 0..1, to narrow the Gaussians of delays."""
         fraction = position / ROUNDED_FROM
-        width = WIDEST * (NARROWEST / WIDEST) ** fraction if fraction < 1 else 0.0
+        spread = fraction < 1 and self.spreads_delays
+        width = WIDEST * (NARROWEST / WIDEST) ** fraction if spread else 0.0
         for block in self.layers:
             if isinstance(block, SynapticDense):
                 block.width = width
@@ -225,6 +232,7 @@ def _weighted(block: Any, arriving: Tensor, shape: Shape) -> Tensor:
         weight.squeeze(-1),
         stride=synapse.stride[:2],
         padding=synapse.padding[:2],
+        dilation=synapse.dilation[:2],
         groups=synapse.groups,
     )
     # The sums are multiples of 1/64; round away the inexactness of some convolution algorithms.
@@ -359,7 +367,7 @@ def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:
             neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 1)
             conv = ConvLayer(
                 np.zeros(shape, np.int16), before, neuron, layer.stride, layer.padding,
-                groups=layer.groups,
+                layer.dilation, layer.groups,
             )  # fmt: skip
             found.append((fan_out(conv), own))
         else:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.placement import Placement, place
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun, fit
+    from neurodeploy.models.dequantize import to_slayer
     from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
     from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
     from neurodeploy.models.network import QuantizedNetwork, TaskDescription
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from neurodeploy.running.simulation import simulate
     from neurodeploy.samples import Samples
     from neurodeploy.tasks import names as task_names
-    from neurodeploy.tasks.task import TaskData, task_from_arrays
+    from neurodeploy.tasks.task import TaskData, task_from_arrays, task_from_input
     from neurodeploy.tasks.task import load_task as task
 
     __version__ = metadata.version("neurodeploy")
@@ -61,7 +62,7 @@ __all__ = [
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
     "evaluate", "fit", "from_nir", "import_nir", "load", "load_chip", "load_input", "load_model",
     "place", "progress_bar", "quantize", "save", "simulate", "task", "task_from_arrays",
-    "task_names", "to_lava", "to_nir",
+    "task_from_input", "task_names", "to_lava", "to_nir", "to_slayer",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -75,6 +76,7 @@ _HOMES: Final = {
     "hw_sim.estimated": ("estimate",),
     "learning.config": ("TrainConfig",),
     "learning.fit": ("TrainedRun", "fit"),
+    "models.dequantize": ("to_slayer",),
     "models.errors": ("BackendError", "DesignRuleError", "InputError"),
     "models.layers": ("ConvLayer", "DenseLayer", "InputLayer", "RecurrentLayer"),
     "models.network": ("QuantizedNetwork", "TaskDescription"),
@@ -93,12 +95,14 @@ _HOMES: Final = {
         "TaskData": "TaskData",
         "task": "load_task",
         "task_from_arrays": "task_from_arrays",
+        "task_from_input": "task_from_input",
     },
 }
 """Public names by module; a dict maps a public name to another name in the module."""
 
 _NEED_LAVA: Final = {
     "to_lava": ("the Lava process graph", "lava.proc"),
+    "to_slayer": ("a SLAYER network", "torch", "lava.lib.dl.slayer"),
     "fit": ("training", "torch", "lava.lib.dl.slayer"),
     "TrainedRun": ("training", "torch", "lava.lib.dl.slayer"),
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun
     from neurodeploy.learning.training import Epoch, Training
+    from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.tasks.task import TaskData
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
@@ -28,6 +29,10 @@ CONFIGURED = {
     "energy_budget_uj": "energy_budget_uj", "prune": "prune",
 }  # fmt: skip
 """Options and the fields of `TrainConfig` that they set."""
+
+
+TASK = "har"
+"""The task without `--task`."""
 
 
 @cli.command
@@ -45,8 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         run = train(args)
         assert run.folder is not None
-        print(f"Next: {cli.next_command('export', run.folder / 'model.pt', data=args.data)}")
+        print(f"Next: {_next(args, run.folder / 'model.pt')}")
     return cli.CHECK_FAILED if run.failures else cli.DONE
+
+
+def _next(args: argparse.Namespace, model: Path) -> str:
+    """Return the command to run next."""
+    if args.input is None:
+        return cli.next_command("export", model, data=args.data)
+    return cli.next_command("report", model, "--input", args.input, "--labels", args.labels)
 
 
 def add_options(options: argparse.ArgumentParser) -> None:
@@ -56,9 +68,8 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--task",
         choices=names(),
-        default="har",
         metavar="NAME",
-        help=f"task to learn: {', '.join(names())}",
+        help=f"task to learn, {TASK} by default: {', '.join(names())}",
     )
     cli.add_data_option(options)
     options.add_argument(
@@ -69,9 +80,33 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--out", type=Path, metavar="FOLDER", help="output folder; runs/TASK by default"
     )
+    _add_start_options(options)
     _add_network_options(options)
     _add_budget_options(options)
     _add_training_options(options)
+
+
+def _add_start_options(options: argparse.ArgumentParser) -> None:
+    options.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="network to fine-tune, instead of a new one: any file that report takes; its task is "
+        "the default of --task",
+    )
+    options.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="with --start: .npy file of spikes (samples, neurons, time) to train, validate and "
+        "test on, instead of a task",
+    )
+    options.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="with --input: .npy file of the correct class of each sample, from 0",
+    )
 
 
 def _add_network_options(options: argparse.ArgumentParser) -> None:
@@ -167,18 +202,67 @@ def _add_training_options(options: argparse.ArgumentParser) -> None:
     )
 
 
-def config_of(args: argparse.Namespace) -> TrainConfig:
+def check_start(args: argparse.Namespace) -> None:
+    """Raise InputError if options contradict `--start` and `--input`."""
+    for name, needs in (("input", "labels"), ("labels", "input"), ("input", "start")):
+        if getattr(args, name) is not None and getattr(args, needs) is None:
+            raise InputError(f"--{name} needs --{needs}; add it, or leave --{name} out")
+    for name, others in (
+        ("start", ("network", "hidden", "delays")),
+        ("input", ("task", "data", "encoder")),
+    ):
+        for other in others:
+            if getattr(args, name) is not None and getattr(args, other) is not None:
+                what = "network to train" if name == "start" else "samples"
+                raise InputError(f"--{name} gives the {what}, and so does --{other}; give one")
+
+
+def load_start(args: argparse.Namespace) -> QuantizedNetwork | None:
+    """Return the network of `--start`, or None.
+
+    Raises:
+        InputError: if it cannot be loaded, lies in the output folder, or has no data to train on.
+    """
+    check_start(args)
+    if args.start is None:
+        return None
+    from neurodeploy.network_files import load
+
+    network = load(args.start)
+    if args.input is None and args.task is None and not network.task.name:
+        raise InputError(
+            f"{args.start} stores no task; name one with --task, or give --input and --labels"
+        )
+    folder = args.start if args.start.is_dir() else args.start.parent
+    if folder.resolve() == out_of(args, network).resolve():
+        raise InputError(
+            f"the run would replace {args.start}, from which it starts; give another --out"
+        )
+    return network
+
+
+def out_of(args: argparse.Namespace, start: QuantizedNetwork | None) -> Path:
+    """Return the output folder."""
+    name = task_name(args, start)
+    if start is not None:
+        name = f"{name}-tuned" if name else "tuned"
+    return args.out or Path("runs") / name
+
+
+def task_name(args: argparse.Namespace, start: QuantizedNetwork | None) -> str:
+    """Return the name of the task, "" for samples of `--input`."""
+    if args.input is not None:
+        return ""
+    return args.task or (TASK if start is None else start.task.name)
+
+
+def config_of(args: argparse.Namespace, start: QuantizedNetwork | None = None) -> TrainConfig:
     """Return the task's configuration with the options applied.
 
     Raises:
         InputError: if options contradict each other.
     """
-    from neurodeploy.tasks import get
-
-    task = get(args.task)
-    if args.encoder is not None:
-        task.check_encoder(args.encoder)
-    config = task.config
+    config = _default_config(args, start)
     if args.network is not None:
         config = config.with_network(args.network)
     changes: dict[str, Any] = {
@@ -193,6 +277,19 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
     return replace(config, **changes)
 
 
+def _default_config(args: argparse.Namespace, start: QuantizedNetwork | None) -> TrainConfig:
+    from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.tasks import get
+
+    config = TrainConfig()
+    if name := task_name(args, start):
+        task = get(name)
+        if args.encoder is not None:
+            task.check_encoder(args.encoder)
+        config = task.config
+    return config if start is None else config.for_fine_tuning()
+
+
 def _one_chip(args: argparse.Namespace) -> Any:
     chips = cli.chosen_chips(args, "loihi2")
     if len(chips) > 1:
@@ -200,12 +297,17 @@ def _one_chip(args: argparse.Namespace) -> Any:
     return chips[0]
 
 
-def load_data(args: argparse.Namespace) -> TaskData:
-    """Return the task's data and print its notes on stderr."""
-    from neurodeploy.tasks.task import load_task
+def load_data(args: argparse.Namespace, start: QuantizedNetwork | None = None) -> TaskData:
+    """Return the task's data, or those of `--input`, and print notes on stderr."""
+    from neurodeploy.tasks.task import load_like, load_task, task_from_input
 
     with cli.reading():
-        data = load_task(args.task, args.data, encoder=args.encoder)
+        if start is not None and args.input is not None:
+            data = task_from_input(args.input, start, labels=args.labels)
+        elif start is not None and args.task is None and args.encoder is None:
+            data = load_like(start.task, args.data)
+        else:
+            data = load_task(task_name(args, start), args.data, encoder=args.encoder)
     for note in data.notes:
         cli.say(f"note: {note}")
     return data
@@ -214,7 +316,8 @@ def load_data(args: argparse.Namespace) -> TaskData:
 def train(args: argparse.Namespace) -> TrainedRun:
     """Train as the options say, and print progress and results."""
     require("training", "torch", "lava.lib.dl.slayer")
-    config, out = config_of(args), args.out or Path("runs") / args.task
+    start = load_start(args)
+    config, out = config_of(args, start), out_of(args, start)
     with cli.status("loading SLAYER"):
         from neurodeploy.learning import fit
     folder: dict[str, Any] = {
@@ -223,11 +326,12 @@ def train(args: argparse.Namespace) -> TrainedRun:
         "tensorboard_folder": out / "tensorboard" if args.tensorboard is True else args.tensorboard,
     }
     fit.check(config, **folder)
-    data = load_data(args)
+    data = load_data(args, start)
     with cli.progress("training") as advance:
         run = fit.fit(
             data,
             config,
+            start=start,
             **folder,
             on_start=lambda started: cli.say(_introduction(started)),
             on_epoch=lambda epoch: cli.say(_epoch_line(epoch, config)),

@@ -33,8 +33,8 @@ def test_sizes_are_two_or_more_positive_integers(sizes):
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"threshold": 64.0}, ("threshold is 64.0", "0.015625 to 63.9844")),
-        ({"threshold": 0.0}, ("threshold is 0.0", "0.015625 to 63.9844")),
+        ({"threshold": 2048.0}, ("threshold is 2048.0", "0.015625 to 2047.98")),
+        ({"threshold": 0.0}, ("threshold is 0.0", "0.015625 to 2047.98")),
         ({"current_decay": 1.01}, ("current_decay is 1.01", "0 to 1")),
         ({"voltage_decay": -0.1}, ("voltage_decay is -0.1", "0 to 1")),
         ({"voltage_decay": float("nan")}, ("voltage_decay is NaN", "0 to 1")),
@@ -50,6 +50,10 @@ def test_sizes_are_two_or_more_positive_integers(sizes):
         ({"max_delay": 63}, ("max_delay is 63", "1 to 62")),
         ({"max_delay": 0}, ("max_delay is 0", "1 to 62")),
         ({"bias": 1}, ("bias is 1", "true or false")),
+        ({"weight_format": "odd"}, ('weight_format is "odd"', "even", "signed", "unsigned")),
+        ({"weight_format": "signed", "weight_bits": 4}, ("'signed'", "4", "8 bits")),
+        ({"bias_bits": 9}, ("bias_bits is 9", "8, 13")),
+        ({"dilation": 2}, ("dilation", "dense", "only conv")),
         ({"dropout": 1.0}, ("dropout is 1.0", "0 to below 1")),
         ({"dropout": -0.1}, ("dropout is -0.1", "0 to below 1")),
         ({"density": 0}, ("density is 0", "over 0 to 1")),
@@ -84,7 +88,6 @@ RECURRENT, CONV = LayerSpec("recurrent", 8), LayerSpec("conv", channels=4)
     [
         ((5,), (), ("no layers",)),
         ((5,), (DENSE, replace(LAST, delays="axonal")), ("layer 1", "last", "axonal")),
-        ((5,), (AXONAL, RECURRENT, LAST), ("layer 0", "axonal", "layer 1", "recurrent")),
         (
             (1, 8, 8), (replace(CONV, delays="axonal"), CONV, LAST),
             ("layer 0", "axonal", "layer 1", "conv"),

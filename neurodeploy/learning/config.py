@@ -51,6 +51,10 @@ Sizes: TypeAlias = Annotated[
     tuple[Annotated[int, Meta(ge=1, le=loihi.FAN_IN_MAX)], ...], Meta(min_length=1)
 ]
 
+FINE_TUNING_EPOCHS: Final = 3
+FINE_TUNING_RATE: Final = 5e-4
+"""Defaults of a training that starts from a quantized network."""
+
 OF_NEURONS: Final = ("threshold", "current_decay", "voltage_decay", "tau_grad")
 
 
@@ -193,6 +197,19 @@ class TrainConfig:
     def replace(self, **changes: Any) -> TrainConfig:
         """Return the same configuration with some fields changed."""
         return replace(self, **changes)
+
+    def for_fine_tuning(self) -> TrainConfig:
+        """Return the configuration for a few epochs that start from a trained network.
+
+        The learning rate is low, and delays and decays stay as they are.
+        """
+        return replace(
+            self,
+            epochs=FINE_TUNING_EPOCHS,
+            learning_rate=FINE_TUNING_RATE,
+            delay_rate=0.0,
+            decay_rate=0.0,
+        )
 
     def with_network(self, network: str | Path | Architecture) -> TrainConfig:
         """Return the configuration for another network, with that network's default delays.

@@ -29,7 +29,7 @@ from neurodeploy.models.architecture import Architecture, LayerSpec, Shape
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, Layer, RecurrentLayer
-from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.models.neurons import CubaLif
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Advance
@@ -71,6 +71,7 @@ class TrainedRun(Shown):
         folder: folder of the run's files, or None.
         notes: sentences about the result.
         failures: sentences about failed checks, such as a missed budget.
+        start_accuracy: validation accuracy of the network that training started from, or None.
 
     Examples:
         >>> run.best.epoch == run.best_epoch, run.model.task.name
@@ -87,6 +88,7 @@ class TrainedRun(Shown):
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    start_accuracy: float | None = None
 
     @property
     def best(self) -> Epoch:
@@ -127,6 +129,7 @@ def fit(
     data: TaskData,
     config: TrainConfig | None = None,
     *,
+    start: QuantizedNetwork | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     tensorboard_folder: str | Path | None = None,
@@ -142,7 +145,11 @@ def fit(
 
     Args:
         data: from `neurodeploy.task` or `neurodeploy.task_from_arrays`.
-        config: hyperparameters; `data.config` by default.
+        config: hyperparameters; `data.config` by default, or `data.config.for_fine_tuning()` with
+            `start`.
+        start: quantized network to fine-tune, from any source, instead of random weights. Training
+            starts with its spikes; its layers, delays and decays replace those of the
+            configuration. Give `weight_bits` to round its weights to fewer bits.
         out: folder for `model.pt`, the history and the state to resume from, written after every
             epoch; an earlier run there moves to `previous`. None to write no files.
         resume: continue the interrupted run in `out`, or train it for more epochs.
@@ -162,9 +169,18 @@ def fit(
         >>> run = neurodeploy.fit(task, config)
         >>> len(run.history), run.best_epoch, run.model.architecture.sizes
         (1, 1, (64, 16, 10))
+
+        A few epochs more, from the integers:
+
+        >>> tuned = neurodeploy.fit(task, start=neurodeploy.quantize(run.model))
+        >>> len(tuned.history), tuned.start_accuracy == run.best.validation_accuracy
+        (3, True)
     """
     check_data(data)
-    config = data.config if config is None else config
+    if start is not None:
+        check_network(start)
+    if config is None:
+        config = data.config if start is None else data.config.for_fine_tuning()
     check(config, out=out, resume=resume, tensorboard_folder=tensorboard_folder)
     folder = None
     if out is not None:
@@ -177,7 +193,7 @@ def fit(
         writes = folder is not None and distributed.rank() == 0
         if folder is not None and writes:
             stack.enter_context(folder.locked(notify))
-        started = _start(data, config, folder if resume else None, notify)
+        started = _start(data, config, start, folder if resume else None, notify)
         if on_start is not None:
             on_start(started)
         _run(started, folder if writes else None, notify, on_epoch, advance)
@@ -239,10 +255,23 @@ def _torch_state_restored(config: TrainConfig) -> Iterator[None]:
 
 
 def _start(
-    data: TaskData, config: TrainConfig, resumed: RunFolder | None, notify: Notify
+    data: TaskData,
+    config: TrainConfig,
+    network: QuantizedNetwork | None,
+    resumed: RunFolder | None,
+    notify: Notify,
 ) -> Training:
     """Return a new training, or an interrupted one restored."""
-    started = training.start(data, config, distributed.local_device(config.device))
+    device = distributed.local_device(config.device)
+    started = training.start(data, config, device, network_to_tune=network)
+    if network is not None:
+        started.start_accuracy = training.evaluate(
+            started.network, started.data.validation
+        ).accuracy
+        notify(
+            f"note: before training, {started.start_accuracy:.1%} of "
+            f"{len(data.split.validation):,} validation samples are correct"
+        )
     distributed.check_same(options_of(started))
     if started.budget_pruner is not None:
         started.budget_pruner.check_reachable(data.validation)
@@ -317,6 +346,13 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
             f"warning: the network learned nothing: predicting the most frequent class gives "
             f"{share:.1%} too; train longer or with a lower learning rate"
         )
+    before = started.start_accuracy
+    if before is not None and best.validation_accuracy <= before:
+        notify(
+            f"warning: no epoch is more accurate than the network that training started from "
+            f"({before:.1%} of the validation samples); keep that one, or train longer or with "
+            "another learning rate"
+        )
     saved = best_checkpoint(started)
     notes, failures = [ZEROS_ARE_STORED] if started.config.prune else [], list[str]()
     if started.budget_pruner is not None:
@@ -335,6 +371,7 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
         folder=None if folder is None else folder.path,
         notes=tuple(notes),
         failures=tuple(failures),
+        start_accuracy=started.start_accuracy,
     )
 
 
@@ -390,7 +427,9 @@ def _largest(layer: LayerSpec, before: Shape, after: Shape, delay: int) -> Layer
 
     if layer.kind == "conv":
         kernel = weights(after[0], before[0] // layer.groups, *layer.kernel_size)
-        return ConvLayer(kernel, before, neuron, layer.stride, layer.padding, groups=layer.groups)
+        return ConvLayer(
+            kernel, before, neuron, layer.stride, layer.padding, layer.dilation, layer.groups
+        )
     senders = int(np.prod(before))
     arriving, delays = weights(after[0], senders), np.full((1, senders), delay)
     if layer.kind == "recurrent":

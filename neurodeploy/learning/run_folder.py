@@ -355,6 +355,7 @@ def options_of(training: Training) -> dict[str, Any]:
         "kernels": config.kernels,
         "budget": None if pruner is None else pruner.multiplier.budget.as_dict(),
         "prune": config.prune,
+        "start": None if training.start is None else training.start.digest,
         "device": config.device,
         "world_size": distributed.world_size(),
         "threads": torch.get_num_threads(),
@@ -372,6 +373,7 @@ SENTENCES: Final = {
     "data_sha256": "other data",
     "encoder": "another encoder (--encoder, or other data)",
     "world_size": "{before} processes instead of {now}",
+    "start": "another network to start from (--start), or none",
     "budget": "another budget (--synop-budget or --energy-budget-uj), or none",
 }
 """Differences that need other words than "NAME BEFORE instead of NOW"."""

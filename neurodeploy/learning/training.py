@@ -35,7 +35,9 @@ from neurodeploy.learning.budget import ARRIVED, BAND, BATCH, BudgetPruner, Ever
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.pruning import WeightPruner
 from neurodeploy.models import loihi
+from neurodeploy.models.dequantize import to_slayer
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.schema import convert
 from neurodeploy.models.snn import SlayerNetwork
 from neurodeploy.samples import Advance, Samples
@@ -96,6 +98,8 @@ class Training:
         history: the finished epochs.
         best: `state_dict` of the best epoch.
         best_epoch: its number, 0 before the first epoch.
+        start: the quantized network that the weights come from, or None for random ones.
+        start_accuracy: its validation accuracy, or None.
     """
 
     data: TaskData
@@ -108,6 +112,8 @@ class Training:
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_epoch: int = 0
+    start: QuantizedNetwork | None = None
+    start_accuracy: float | None = None
 
     @property
     def best_accuracy(self) -> float:
@@ -148,13 +154,20 @@ class Training:
             ) from None
 
 
-def start(data: TaskData, config: TrainConfig, device_name: str | None = None) -> Training:
+def start(
+    data: TaskData,
+    config: TrainConfig,
+    device_name: str | None = None,
+    *,
+    network_to_tune: QuantizedNetwork | None = None,
+) -> Training:
     """Return a training before its first epoch.
 
     Args:
         data: the task's data.
         config: the configuration.
         device_name: device of this process; `config.device` by default.
+        network_to_tune: quantized network to start from, instead of random weights.
 
     Raises:
         InputError: if the network does not fit the data, the batch is larger than the data or
@@ -162,9 +175,13 @@ def start(data: TaskData, config: TrainConfig, device_name: str | None = None) -
     """
     check_batch(config.batch_size, len(data.split.train), distributed.world_size())
     device, budget = find_device(device_name or config.device), budget_of(config)
-    architecture = data.architecture(config)
-    torch.manual_seed(config.seed)
-    network = SlayerNetwork(architecture, config.kernels).to(device)
+    if network_to_tune is None:
+        architecture = data.architecture(config)
+        torch.manual_seed(config.seed)
+        network = SlayerNetwork(architecture, config.kernels).to(device)
+    else:
+        data = data.encoded_for(network_to_tune)
+        network = trainable(network_to_tune, data, config).to(device)
     groups: list[dict[str, Any]] = [
         {"name": name, "params": parameters, "lr": rate, "highest": rate}
         for name, parameters in network.parameter_groups().items()
@@ -178,6 +195,38 @@ def start(data: TaskData, config: TrainConfig, device_name: str | None = None) -
         distributed.data_parallel(network if budget is None else EveryLayer(network)),
         None if budget is None else BudgetPruner(budget, network),
         WeightPruner(network, config.prune) if config.prune else None,
+        start=network_to_tune,
+    )
+
+
+def trainable(network: QuantizedNetwork, data: TaskData, config: TrainConfig) -> SlayerNetwork:
+    """Return a quantized network as one to train on the data.
+
+    Raises:
+        InputError: if it does not fit the data, or SLAYER cannot represent it.
+    """
+    channels = data.encoder.channels(len(data.dataset.channel_names))
+    classes, names = data.class_names, network.task.class_names
+    for what, found, wanted in (
+        ("inputs", network.inputs, channels),
+        ("outputs", network.outputs, len(classes)),
+    ):
+        if found != wanted:
+            of = "input channels" if what == "inputs" else "classes"
+            raise InputError(
+                f"the network to start from has {found} {what}, but the data have {wanted} {of}; "
+                "give data that fit it"
+            )
+    if names != classes and sorted(names) == sorted(classes):
+        raise InputError(
+            f"the network to start from has its classes in the order {', '.join(names)}, but the "
+            f"data in the order {', '.join(classes)}; number the labels as the network does"
+        )
+    return to_slayer(
+        network,
+        weight_bits=config.weight_bits,
+        tau_grad=config.tau_grad,
+        kernels=config.kernels,
     )
 
 

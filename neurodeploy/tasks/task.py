@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +14,11 @@ from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import TaskDescription
+from neurodeploy.models.network import QuantizedNetwork, TaskDescription, check_network
 from neurodeploy.samples import Samples, shortfall, spread
 from neurodeploy.tasks import cache, get
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, Signal
-from neurodeploy.tasks.encoders import Counts, Encoder, from_dict
+from neurodeploy.tasks.encoders import Counts, Encoder, Spikes, from_dict
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.split import PARTS, Split, split
 
@@ -189,6 +189,17 @@ class TaskData(Shown):
             grid=self.dataset.grid,
         )
 
+    def encoded_for(self, network: QuantizedNetwork) -> TaskData:
+        """Return the data as a network from elsewhere takes them.
+
+        Arrays of spikes get the steps after each sample that the network asks for; other data stay
+        as they are.
+        """
+        encoder = network.task.encoder
+        if self.name or encoder.get("name") != Spikes.name:
+            return self
+        return replace(self, encoder=from_dict(encoder))
+
     def majority_share(self) -> float:
         """Return the fraction of the most frequent class among the validation samples."""
         labels = self.dataset.labels[self.split.validation]
@@ -300,6 +311,68 @@ def task_from_arrays(
     return TaskData(task, dataset, split(dataset), Counts())
 
 
+LABELLED_PARTS: Final = np.array([TRAIN, TRAIN, TRAIN, VALIDATION, TEST], np.uint8)
+"""The part of the first, second, ... sample of a class, over and over."""
+
+
+def task_from_input(
+    source: str | Path | ArrayLike,
+    network: QuantizedNetwork,
+    *,
+    labels: str | Path | ArrayLike,
+) -> TaskData:
+    """Create a task from labelled spikes that a network takes, in order to fine-tune it.
+
+    Of every five samples of a class, in the order of the array, the fourth validates and the fifth
+    tests. If neighbors belong together, such as windows of one recording, form the parts yourself
+    with `task_from_arrays`.
+
+    Args:
+        source: a .npy file or an array, spikes of 0 and 1, as for `load_input`.
+        network: the network, whose class names and time step the task gets.
+        labels: a .npy file or an array, the correct class of each sample, integers (samples,).
+
+    Raises:
+        InputError: if spikes or labels do not fit the network, or a class has too few samples.
+
+    Examples:
+        >>> many = np.repeat(spikes, 4, axis=0)
+        >>> data = neurodeploy.task_from_input(many, network, labels=np.arange(20) % 3)
+        >>> len(data.train), len(data.validation), len(data.test)
+        (14, 3, 3)
+    """
+    from neurodeploy.running.inputs import load_input
+
+    check_network(network)
+    about = network.task
+    samples = load_input(source, replace(network, task=TaskDescription()), labels=labels)
+    spikes, targets = samples.spikes, samples.targets
+    if spikes.min() < 0 or spikes.max() > 1:
+        raise InputError(
+            f"{samples.source} ranges from {spikes.min()} to {spikes.max()}; training takes spikes "
+            "of 0 and 1"
+        )
+    parts = np.zeros(len(targets), np.uint8)
+    for label in range(network.outputs):
+        rows = np.flatnonzero(targets == label)
+        if len(rows) < len(LABELLED_PARTS):
+            raise InputError(
+                f"{samples.source} has {len(rows)} samples of class {label}; give at least "
+                f"{len(LABELLED_PARTS)} of each, to train, validate and test on"
+            )
+        parts[rows] = np.resize(LABELLED_PARTS, len(rows))
+    by_part = [
+        (spikes[parts == part], targets[parts == part]) for part in (TRAIN, VALIDATION, TEST)
+    ]
+    data = task_from_arrays(
+        *by_part,
+        class_names=about.class_names or tuple(map(str, range(network.outputs))),
+        dt_ms=about.dt_ms,
+    )
+    named = replace(data.dataset, source=samples.source)
+    return replace(data, dataset=named).encoded_for(network)
+
+
 def _checked_part(name: str, part: tuple[ArrayLike, ArrayLike]) -> Samples:
     """Return the samples of one part; raise InputError unless spikes and labels match."""
     try:
@@ -365,7 +438,8 @@ def step_ms(dataset: Dataset, encoder: Encoder) -> float | None:
     """Return the milliseconds of signal per time step, None if a step has no duration."""
     if dataset.rate_hz is None:
         return None
-    return MS_PER_S / dataset.rate_hz * dataset.num_steps / encoder.steps(dataset.num_steps)
+    steps = encoder.steps(dataset.num_steps) - encoder.trailing_steps()
+    return MS_PER_S / dataset.rate_hz * dataset.num_steps / steps
 
 
 def matching_encoder(description: TaskDescription, dataset: Dataset) -> Encoder:

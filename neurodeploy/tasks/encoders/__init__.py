@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.bands import Bands
 from neurodeploy.tasks.encoders.encoder import Encoder
-from neurodeploy.tasks.encoders.signals import Counts, Delta, Lif, Pixels, SigmaDelta
+from neurodeploy.tasks.encoders.signals import Counts, Delta, Lif, Pixels, SigmaDelta, Spikes
 
 __all__ = [
-    "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Together",
-    "from_dict",
+    "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Spikes",
+    "Together", "from_dict",
 ]  # fmt: skip
 
 
@@ -67,7 +67,8 @@ class Together(Encoder):
 
 
 ENCODERS: dict[str, type[Encoder]] = {
-    encoder.name: encoder for encoder in (Delta, SigmaDelta, Lif, Pixels, Bands, Counts, Together)
+    encoder.name: encoder
+    for encoder in (Delta, SigmaDelta, Lif, Pixels, Bands, Counts, Spikes, Together)
 }
 
 

@@ -55,6 +55,10 @@ class Encoder(ABC):
         """Return the time steps of the spikes for a number of signal steps; equal by default."""
         return num_steps
 
+    def trailing_steps(self) -> int:
+        """Return how many steps follow the last one of the signal; 0 by default."""
+        return 0
+
     @abstractmethod
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the spikes (samples, channels, steps) of validated signals."""

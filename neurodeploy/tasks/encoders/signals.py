@@ -40,6 +40,35 @@ class Counts(Encoder):
 
 
 @dataclass(frozen=True)
+class Spikes(Encoder):
+    """Spikes as they are, for networks from elsewhere; a value other than 0 is a spike.
+
+    Attributes:
+        extra_steps: zero steps after each sample. A network of L layers answers L steps late, and
+            without as many would lose the last steps of a sample.
+    """
+
+    name: ClassVar[str] = "spikes"
+    takes_bytes: ClassVar[bool] = True
+    extra_steps: Annotated[int, Meta(ge=0, le=65535)] = 0
+
+    def channels(self, signal_channels: int) -> int:
+        """Return one input channel per signal channel."""
+        return signal_channels
+
+    def steps(self, num_steps: int) -> int:
+        """Return the time steps of a sample with the additional ones."""
+        return num_steps + self.extra_steps
+
+    def trailing_steps(self) -> int:
+        """Return the additional steps."""
+        return self.extra_steps
+
+    def _spikes(self, signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.pad((signals != 0).astype(np.uint8), ((0, 0), (0, 0), (0, self.extra_steps)))
+
+
+@dataclass(frozen=True)
 class Delta(Encoder):
     """Delta modulation: a spike whenever a signal has changed by the threshold.
 
