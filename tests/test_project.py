@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ("models", "export", "hw_sim", "neurodeploy")
-TRAINING = ("models/block", "models/kernels", "models/snn.py", "models/quantize.py", "models/dequantize.py", "neurodeploy/")
+TRAINING = (
+    "models/block",
+    "models/kernels",
+    "models/snn.py",
+    "models/quantize.py",
+    "models/dequantize.py",
+    "neurodeploy/",
+)
 FILES = {
     path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
     for package in ORDER

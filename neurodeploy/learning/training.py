@@ -35,6 +35,7 @@ from neurodeploy.learning.budget import ARRIVED, BAND, BATCH, BudgetPruner, Ever
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.pruning import WeightPruner
 from neurodeploy.models import loihi
+from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.dequantize import to_slayer
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
@@ -182,11 +183,7 @@ def start(
     else:
         data = data.encoded_for(network_to_tune)
         network = trainable(network_to_tune, data, config).to(device)
-    groups: list[dict[str, Any]] = [
-        {"name": name, "params": parameters, "lr": rate, "highest": rate}
-        for name, parameters in network.parameter_groups().items()
-        for rate in [config.rates[name]]
-    ]
+    groups = _parameter_groups(network, config, by_layer=network_to_tune is not None)
     return Training(
         data,
         config,
@@ -197,6 +194,42 @@ def start(
         WeightPruner(network, config.prune) if config.prune else None,
         start=network_to_tune,
     )
+
+
+def _parameter_groups(
+    network: SlayerNetwork, config: TrainConfig, *, by_layer: bool
+) -> list[dict[str, Any]]:
+    """Return the optimizer's groups: parameters, name and highest learning rate.
+
+    Args:
+        network: the network.
+        config: the configuration, whose learning rate of weights is meant for SLAYER's usual
+            threshold.
+        by_layer: whether each layer's rate is in proportion to its threshold. Weights from
+            elsewhere are as large as 8 bits allow, and thresholds with them.
+    """
+    groups = []
+    for name, parameters in network.parameter_groups().items():
+        parts = {name: (parameters, 1.0)}
+        if by_layer and name == "weights":
+            parts = {
+                f"weights of layer {index}": (own, spec.threshold / LayerSpec.threshold)
+                for index, (block, spec) in enumerate(
+                    zip(network.layers, network.architecture.layers)
+                )
+                if (own := _among(block.parameters(), parameters))
+            }
+        for part, (own, scale) in parts.items():
+            rate = config.rates[name] * scale
+            groups.append({"name": part, "params": own, "lr": rate, "highest": rate})
+    return groups
+
+
+def _among(
+    some: Iterable[torch.nn.Parameter], all_of: Iterable[torch.nn.Parameter]
+) -> list[torch.nn.Parameter]:
+    ids = {id(each) for each in all_of}
+    return [each for each in some if id(each) in ids]
 
 
 def trainable(network: QuantizedNetwork, data: TaskData, config: TrainConfig) -> SlayerNetwork:
