@@ -67,6 +67,29 @@ def load(
     )
 
 
+def load_exported(
+    path: Path, *, message_bits: int | None = None, spike_exp: int | None = None
+) -> QuantizedNetwork:
+    """Load the network of a netx file, or of a NIR file in which `save` put its integers.
+
+    Raises:
+        InputError: if the file cannot be read, or is a NIR graph that must be quantized first.
+    """
+    if files.kind(path) != "file" or not is_nir(path):
+        return load_netx(path, message_bits=message_bits, spike_exp=spike_exp)
+    from neurodeploy.export.nir import graph, metadata
+
+    found = graph.read(path)
+    network = metadata.exact(found)
+    if network is None:
+        was = "was changed after neurodeploy wrote it" if metadata.changed(found) else "has floats"
+        raise InputError(
+            f"{path} is a NIR graph that {was}; quantize it first (python -m neurodeploy.export "
+            f"{path}) and give the resulting .net file"
+        )
+    return network
+
+
 def load_netx(
     path: Path, *, message_bits: int | None = None, spike_exp: int | None = None
 ) -> QuantizedNetwork:

@@ -368,10 +368,10 @@ def _report(
     args: argparse.Namespace, path: Path, chips: Sequence[Chip], *, print_notes: bool
 ) -> Report:
     """Evaluate a network; with `print_notes`, print the notes on its samples on stderr."""
-    from neurodeploy.network_files import load_netx
+    from neurodeploy.network_files import load_exported
     from neurodeploy.running.evaluation import evaluate
 
-    network = load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+    network = load_exported(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     samples = _samples(args, network)
     for note in samples.notes if print_notes else ():
         cli.say(f"note: {note}")
@@ -478,11 +478,11 @@ def exit_code(report: Report, *, required: Sequence[str] = ()) -> int:
 
 def _side_by_side(args: argparse.Namespace, paths: Sequence[Path], chips: Sequence[Chip]) -> int:
     """Run several networks, print them side by side and return the exit code."""
-    from neurodeploy.network_files import load_netx
+    from neurodeploy.network_files import load_exported
     from neurodeploy.running.report import Entry, SideBySide, short_names
 
     for path in paths:  # before the first one runs
-        load_netx(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
+        load_exported(path, message_bits=args.message_bits, spike_exp=args.spike_exp)
     reports = []
     print_notes = args.json or args.csv or args.brief
     for path in paths:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import neurodeploy as nd
 from benchmarks.peers import nir_importers
 from benchmarks.random_networks import Case, cases
+from neurodeploy import report
 from neurodeploy.export import __main__ as command
 from neurodeploy.export.nir import connections, metadata, reference, writing
 from neurodeploy.export.nir import graph as nir_graph
@@ -340,6 +341,24 @@ def test_save_writes_what_the_name_says(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             network.save(tmp_path / name, dialect=dialect)
         assert not (tmp_path / name).exists()
+
+
+def test_report_takes_a_nir_file_with_its_integers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, spikes = tmp_path / "network.nir", tmp_path / "spikes.npy"
+    network = EXACT["axonal"]()
+    network.save(path)
+    np.save(spikes, random_spikes(6)[None])
+    assert nd.load(path).digest == network.digest
+    words = [str(path), "--input", str(spikes), "--json"]
+    assert report.main(words) == 0
+    assert network.digest in capsys.readouterr().out
+    graph = nir.read(path)
+    scaled(graph)
+    nir.write(path, graph)
+    assert report.main(words) == 2
+    assert "network.nir is a NIR graph that was changed" in capsys.readouterr().err
 
 
 def test_export_turns_a_netx_file_into_nir(
