@@ -19,9 +19,8 @@ from benchmarks.peers import nir_importers
 from benchmarks.random_networks import Case, cases
 from neurodeploy import report
 from neurodeploy.export import __main__ as command
-from neurodeploy.export.nir import connections, metadata, reference, writing
+from neurodeploy.export.nir import connections, dialects, metadata, reference, writing
 from neurodeploy.export.nir import graph as nir_graph
-from neurodeploy.export.nir.dialects import DIALECTS
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
@@ -254,6 +253,22 @@ def test_edited_graph_does_not_restore_old_integers(edit: Any, tmp_path: Path) -
     assert metadata.exact(nir.read(path, type_check=False)) is None
 
 
+@pytest.mark.parametrize("dialect", writing.IMPORTERS)
+@pytest.mark.parametrize("name", ["no memory", "axonal", "synaptic", "convolution"])
+def test_graph_without_its_integers_is_quantized_to_the_same_spikes(
+    name: str, dialect: str
+) -> None:
+    network = EXACT[name]()
+    graph = writing.to_nir(network, dialect=dialect)
+    graph.metadata["neurodeploy"]["graph_sha256"] = "changed"
+    found, reason = dialects.guess(nir_graph.checked(graph))
+    assert found.name == "plain"
+    assert "changed" in reason
+    again = nd.from_nir(graph)
+    spikes = random_spikes(network.inputs)
+    np.testing.assert_array_equal(integers(again, spikes), integers(network, spikes))
+
+
 def test_graph_of_another_program_has_no_integers() -> None:
     graph = writing.to_nir(EXACT["no leak"]())
     graph.metadata = {"neurodeploy": "5", "other": 3}
@@ -404,7 +419,7 @@ def test_reference_gives_every_spike_of_the_file(name: str, tmp_path: Path) -> N
     graph = nir_graph.read(tmp_path / "network.nir")
     spikes = random_spikes(network.inputs)
     inputs = spikes.reshape(1, *network.input_shape, -1)
-    found = reference.simulate(graph, inputs, DIALECTS["plain"], DT_S)
+    found = reference.simulate(graph, inputs, dialects.DIALECTS["plain"], DT_S)
     np.testing.assert_array_equal(found["lif2"].spikes[0], integers(network, spikes))
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 import nir
 import numpy as np
 
+from neurodeploy.export.nir import metadata
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics, FloatArray, Reset
@@ -436,6 +437,8 @@ def time_step(
         return dt, f"given; the graph has {rule} with dt = {said:g} s" if differs else "given"
     if said is not None:
         return said, f"recovered from {rule} in every neuron"
+    if (written := metadata.written_step(graph)) is not None:
+        return written, "what neurodeploy wrote the graph with"
     if dialect.dt_s is not None:
         return dialect.dt_s, f"what {dialect.title} assumes"
     if not neuron_nodes(graph):
@@ -450,6 +453,13 @@ def guess(graph: nir.NIRGraph) -> tuple[Dialect, str]:
 
     What two frameworks write alike is read as `plain`, which then asks for the time step.
     """
+    if metadata.written_step(graph) is not None:
+        since = ", and its integers do not hold since it was changed" * metadata.changed(graph)
+        return DIALECTS["plain"], f"neurodeploy wrote the graph{since}"
+    return _guess_framework(graph)
+
+
+def _guess_framework(graph: nir.NIRGraph) -> tuple[Dialect, str]:
     nodes = neuron_nodes(graph)
     kinds = {type(node).__name__ for node in nodes.values()}
     recurrent = [name for name in nodes if f"{name.rpartition('.')[0]}.w_rec" in graph.nodes]

@@ -66,6 +66,15 @@ def changed(graph: nir.NIRGraph) -> bool:
     return own is not None and own.get("graph_sha256") != _fingerprint(graph)
 
 
+def written_step(graph: nir.NIRGraph) -> float | None:
+    """Return the time step in seconds with which neurodeploy wrote a graph, None if it did not."""
+    try:
+        dt_s = float((_own(graph) or {})["dt_s"])
+    except (LookupError, TypeError, ValueError):
+        return None
+    return dt_s if 0 < dt_s < float("inf") else None
+
+
 def _own(graph: nir.NIRGraph) -> Mapping[str, Any] | None:
     metadata = graph.metadata if isinstance(graph.metadata, Mapping) else {}
     own = metadata.get(KEY)
