@@ -98,6 +98,35 @@ TRAINERS: Final[dict[str, Program]] = {
         for name, (title, packages) in _LIBRARIES.items()
     },
 }
+_NIR = ("nir==1.0.8", "nirtorch==2.6")
+_OLD_NIR = ("nir==1.0.4", "nirtorch==2.0.2", "torch==2.15.0")
+_EXPORTERS = {
+    **{name: (title, (*packages, *_NIR)) for name, (title, packages) in _LIBRARIES.items()},
+    "sinabs": ("sinabs", ("sinabs==3.1.3", *_OLD_NIR)),
+    "rockpool": ("Rockpool", ("rockpool==3.1.0", *_OLD_NIR)),
+}
+NIR_TRAINERS: Final[dict[str, Program]] = {
+    variant: Program(
+        f"{_EXPORTERS[library][0]}, {title}", "nir_trained", variant, _EXPORTERS[library][1]
+    )
+    for library, variants in {
+        "snntorch": {
+            "snntorch-leaky": "Leaky",
+            "snntorch-synaptic": "Synaptic",
+            "snntorch-rleaky": "RLeaky, recurrent",
+            "snntorch-default": "Leaky with its default reset",
+        },
+        "norse": {"norse-lifbox": "LIFBoxCell", "norse-lif": "LIFCell"},
+        "spikingjelly": {"spikingjelly-lif": "LIFNode", "spikingjelly-if": "IFNode"},
+        "sinabs": {"sinabs-lif": "LIF with resets", "sinabs-default": "IAF with its defaults"},
+        "rockpool": {
+            "rockpool-lif": "LIFTorch, one spike per step",
+            "rockpool-default": "LIFTorch with its defaults",
+        },
+    }.items()
+    for variant, title in variants.items()
+}
+"""Networks of `benchmarks.peers.nir_trained`."""
 HAR_TRAINERS: Final[dict[str, Program]] = {
     STOCK: Program("lava-dl, stock", "har", "stock", delays=True, train=True),
     OURS: Program("neurodeploy", "har", "compiled", delays=True, train=True),
