@@ -34,7 +34,8 @@ from neurodeploy import task as task_of
 PARTS: Final = ("train", "validation", "test")
 HIDDEN: Final = {"digits": (128, 64), "har": (96, 64)}
 EPOCHS: Final = {"digits": 30, "har": 12}
-BATCH: Final = {"digits": 64, "har": 128}
+BATCH: Final = 64
+LEARNING_RATE: Final = {"digits": 5e-3, "har": 1e-3}
 ON_HAR: Final = ("snntorch-synaptic", "norse-lif")
 """Networks that are trained on tasks other than `digits`, by default."""
 CALIBRATION: Final = 256
@@ -160,7 +161,7 @@ def write_samples(name: str, folder: Path) -> None:
     np.save(folder / f"{name}-calibration-spikes.npy", few.spikes)
     np.savez_compressed(
         folder / f"{name}.npz", hidden=np.array(HIDDEN[name]), epochs=EPOCHS[name],
-        batch=BATCH[name], seed=1, **arrays,
+        batch=BATCH, rate=LEARNING_RATE[name], seed=1, **arrays,
     )  # fmt: skip
 
 

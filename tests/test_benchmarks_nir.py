@@ -85,7 +85,7 @@ def test_snntorch_trains_a_network_that_the_reference_runs_spike_for_spike(tmp_p
     spikes = (rng.random((96, 8, 12)) < rates[:, :, None]).astype(np.uint8)
     arrays = dict.fromkeys(nir_trained.PARTS, spikes)
     arrays |= {f"{part}_labels": labels for part in nir_trained.PARTS}
-    np.savez(tmp_path / "tiny.npz", hidden=[24], epochs=10, batch=8, seed=0, **arrays)
+    np.savez(tmp_path / "tiny.npz", hidden=[24], epochs=10, batch=8, rate=5e-3, seed=0, **arrays)
     found = peer.run(tmp_path / "tiny.npz", "snntorch-synaptic")
     assert found["accuracy"] == found["validation"] == max(found["epochs"]) > 0.8
     assert found["sizes"] == [8, 24, 2]
@@ -112,6 +112,6 @@ def test_best_weights_are_loaded_after_the_last_epoch(monkeypatch):
         "train": torch.ones(5, 6, 4, dtype=torch.uint8),
         "train_labels": torch.tensor([0, 1, 2, 0, 1, 2]),
     }
-    assert peer.train(network, data, epochs=3, batch=2) == [0.5, 0.9, 0.7]
+    assert peer.train(network, data, epochs=3, batch=2, rate=0.1) == [0.5, 0.9, 0.7]
     for now, then in zip(network.layers.parameters(), seen[1]):
         assert torch.equal(now, then)

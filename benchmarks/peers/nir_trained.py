@@ -3,8 +3,9 @@
     python -m benchmarks.peers.nir_trained FOLDER/TASK.npz --variant snntorch-leaky
 
 `TASK.npz` holds `train`, `validation` and `test`, uint8 (samples, channels, time), their labels as
-`train_labels` and so on, and `hidden`, `epochs`, `batch`, `seed`. Each variant builds a network as
-the library's tutorials do: linear layers with bias, the library's neurons, its surrogate gradient.
+`train_labels` and so on, and `hidden`, `epochs`, `batch`, `rate`, `seed`. Each variant builds
+a network as the library's tutorials do: linear layers with bias, the library's neurons, its
+surrogate gradient.
 The epoch with the best accuracy on the validation samples is exported by the library's own exporter
 to FOLDER/VARIANT-TASK.nir. VARIANT-TASK.npz holds the library's own spikes on the test samples:
 `counts`, int64 (samples, classes), and `layer_K` of the first samples, uint8 (samples, neurons,
@@ -38,7 +39,6 @@ from benchmarks.peers import measuring
 
 LOGIT_SCALE: Final = 10.0
 """Factor of the output rates in the cross entropy."""
-LEARNING_RATE: Final = 5e-3
 MAX_GRAD_NORM: Final = 1.0
 RECORDED: Final = 32
 """Test samples whose spikes are saved."""
@@ -104,13 +104,13 @@ def norse_variant(kind: str) -> Variant:
 
     def neurons(count: int) -> nn.Module:
         ones = torch.ones(count)
-        shared = {"v_leak": 0 * ones, "v_reset": 0 * ones, "alpha": torch.tensor(20.0)}
+        shared = {"v_leak": 0 * ones, "v_reset": 0 * ones, "alpha": torch.tensor(100.0)}
         if kind == "LIFBoxCell":
             parameters = norse.LIFBoxParameters(tau_mem_inv=200 * ones, v_th=0.2 * ones, **shared)
             return norse.LIFBoxCell(parameters)
         return norse.LIFCell(
             norse.LIFParameters(
-                tau_syn_inv=200 * ones, tau_mem_inv=100 * ones, v_th=0.5 * ones, **shared
+                tau_syn_inv=200 * ones, tau_mem_inv=200 * ones, v_th=0.5 * ones, **shared
             )
         )
 
@@ -194,6 +194,7 @@ def rockpool_variant(max_spikes: float) -> Variant:
     """
     from rockpool.nn.combinators import Sequential
     from rockpool.nn.modules import LIFTorch, LinearTorch
+    from rockpool.nn.modules.torch.lif_torch import PeriodicExponential
     from rockpool.nn.modules.torch.nir import to_nir
     from rockpool.parameters import Constant
 
@@ -202,6 +203,7 @@ def rockpool_variant(max_spikes: float) -> Variant:
             count, tau_mem=Constant(torch.full((count,), 0.005)),
             tau_syn=Constant(torch.full((count, 1), 0.002)), bias=Constant(torch.zeros(count)),
             threshold=Constant(torch.ones(count)), max_spikes_per_dt=max_spikes,
+            spike_generation_fn=PeriodicExponential,
         )  # fmt: skip
 
     def run(layer: Any, inputs: Tensor) -> Tensor:
@@ -269,14 +271,16 @@ class Network:
         return torch.cat(counts).round().long().numpy(), total
 
 
-def train(network: Network, data: dict[str, Tensor], *, epochs: int, batch: int) -> list[float]:
+def train(
+    network: Network, data: dict[str, Tensor], *, epochs: int, batch: int, rate: float
+) -> list[float]:
     """Train, and load the weights of the epoch with the best validation accuracy.
 
     Returns:
         The validation accuracy after each epoch.
     """
     spikes, labels = data["train"], data["train_labels"]
-    optimizer = torch.optim.Adam(network.layers.parameters(), LEARNING_RATE)
+    optimizer = torch.optim.Adam(network.layers.parameters(), rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs, 1e-4)
     history: list[float] = []
     best: list[Tensor] = []
@@ -321,7 +325,13 @@ def run(path: Path, name: str) -> measuring.Findings:
     classes = int(arrays["train_labels"].max()) + 1
     sizes = [arrays["train"].shape[1], *arrays["hidden"].tolist(), classes]
     network = Network(VARIANTS[name](), sizes)
-    history = train(network, data, epochs=int(arrays["epochs"]), batch=int(arrays["batch"]))
+    history = train(
+        network,
+        data,
+        epochs=int(arrays["epochs"]),
+        batch=int(arrays["batch"]),
+        rate=float(arrays["rate"]),
+    )
     counts, per_layer = network.counts(data["test"])
     _save(network, data, counts, path.with_name(f"{name}-{path.stem}"))
     return {
