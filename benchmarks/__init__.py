@@ -2,6 +2,8 @@
 
 simulators    speed of `fast` and other simulators: python -m benchmarks.simulators
 training      training speed of neurodeploy, lava-dl and others: python -m benchmarks.training
+nir_trained   networks trained in other frameworks, brought here by NIR: python -m
+              benchmarks.nir_trained
 programs      tables of simulators and libraries; their programs are in peers/ and stock_lava
 workloads     seeded networks and inputs, and real ones
 limits        lower bound of the simulation time on this machine

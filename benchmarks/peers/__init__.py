@@ -14,5 +14,6 @@ lava_dl           lava-dl's SLAYER, to simulate; stock and with our kernels, to 
 torch_libraries   snnTorch, SpikingJelly and Norse, to simulate and to train
 nengo_loihi, brian2_loihi   two emulators of Loihi
 nir_networks      networks of five frameworks, exported to NIR by each
+nir_trained       trains networks in five frameworks and exports them to NIR
 har               an epoch of the task `har`, stock and with our kernels
 """

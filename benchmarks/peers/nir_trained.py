@@ -104,7 +104,7 @@ def norse_variant(kind: str) -> Variant:
 
     def neurons(count: int) -> nn.Module:
         ones = torch.ones(count)
-        shared = {"v_leak": 0 * ones, "v_reset": 0 * ones, "alpha": torch.tensor(100.0)}
+        shared = {"v_leak": 0 * ones, "v_reset": 0 * ones}
         if kind == "LIFBoxCell":
             parameters = norse.LIFBoxParameters(tau_mem_inv=200 * ones, v_th=0.2 * ones, **shared)
             return norse.LIFBoxCell(parameters)
