@@ -13,11 +13,11 @@ reused.
 from __future__ import annotations
 
 import argparse
+import io
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -27,9 +27,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import pages, programs
-from benchmarks.pages import ROOT, Table, number
-from benchmarks.programs import NIR_TRAINERS, THREAD_VARIABLES
+from benchmarks.pages import Table, number
+from benchmarks.programs import NIR_TRAINERS
+from neurodeploy import report
 from neurodeploy import task as task_of
+from neurodeploy.export import __main__ as export
 
 PARTS: Final = ("train", "validation", "test")
 HIDDEN: Final = {"digits": (128, 64), "har": (96, 64)}
@@ -92,8 +94,8 @@ class Result:
 
     def accuracy(self, bits: str) -> float | None:
         """Return the test accuracy of the quantized network, 0..1, or None."""
-        report = self.deployed.get(bits)
-        return None if report is None else float(report["counted"]["score"]["accuracy"])
+        found = self.deployed.get(bits)
+        return None if found is None else float(found["counted"]["score"]["accuracy"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -220,37 +222,36 @@ def deploy(result: Result, folder: Path, bits: Sequence[str]) -> None:
         network = folder / f"{result.name}-{name.replace(', ', '-')}.net"
         try:
             command(
-                "neurodeploy.export", str(folder / f"{result.name}.nir"), "--dialect",
+                export.main, str(folder / f"{result.name}.nir"), "--dialect",
                 result.dialect, *READINGS.get(result.variant, ()), *words, "--out", str(network),
             )  # fmt: skip
-            report = command(
-                "neurodeploy.report", str(network), "--json", "--input",
+            found = command(
+                report.main, str(network), "--json", "--input",
                 str(folder / f"{result.task}-test-spikes.npy"), "--labels",
                 str(folder / f"{result.task}-test-labels.npy"),
             )  # fmt: skip
         except CommandFailed as error:
             result.reasons.append(f"{name}: {error}")
             continue
-        result.deployed[name] = json.loads(report)
+        result.deployed[name] = json.loads(found)
 
 
 class CommandFailed(Exception):
     """A command failed; the message is the last line of its stderr."""
 
 
-def command(module: str, *words: str) -> str:
-    """Run a command on one thread and return its stdout.
+def command(main: Callable[[Sequence[str]], int], *words: str) -> str:
+    """Run a command in this process and return its stdout.
 
     Raises:
         CommandFailed: if it could not be done.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", module, *words], cwd=ROOT, text=True, capture_output=True,
-        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}, check=False,
-    )  # fmt: skip
-    if done.returncode not in (0, 1):
-        raise CommandFailed(programs.why(done.stderr, done.returncode))
-    return done.stdout
+    out, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(errors):
+        status = main(words)
+    if status not in (0, 1):
+        raise CommandFailed(programs.why(errors.getvalue(), status))
+    return out.getvalue()
 
 
 def percent(share: float | None) -> str:
@@ -287,10 +288,10 @@ def cost_table(results: Sequence[Result]) -> Table:
     """Return the table of what the calibrated networks of 8 bits cost per sample."""
     rows = []
     for result in results:
-        report = result.deployed.get("8")
-        if report is None or result.framework is None:
+        found = result.deployed.get("8")
+        if found is None or result.framework is None:
             continue
-        total = report["counted"]["total"]
+        total = found["counted"]["total"]
         rows.append([
             result.title,
             result.task,
@@ -299,8 +300,8 @@ def cost_table(results: Sequence[Result]) -> Table:
             number(total["spikes_per_sample"]),
             number(total["synops_per_sample"]),
             *(
-                pages.band(report["estimated"][chip]["full_speed"]["energy_per_sample_uj"]["total"])
-                for chip in report["estimated"]
+                pages.band(found["estimated"][chip]["full_speed"]["energy_per_sample_uj"]["total"])
+                for chip in found["estimated"]
             ),
         ])  # fmt: skip
     chips = next((list(each.deployed["8"]["estimated"]) for each in results

@@ -12,6 +12,7 @@ from benchmarks import nir_trained
 from benchmarks.nir_trained import UNCALIBRATED, Result
 from benchmarks.peers import nir_trained as peer
 from benchmarks.programs import NIR_TRAINERS
+from neurodeploy import report
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -74,7 +75,7 @@ def test_all_networks_are_digits_and_some_of_them_har():
 
 def test_a_command_that_fails_says_why():
     with pytest.raises(nir_trained.CommandFailed, match=r"none\.net"):
-        nir_trained.command("neurodeploy.report", "none.net")
+        nir_trained.command(report.main, "none.net")
 
 
 @pytest.mark.filterwarnings("ignore:nirtorch.extract_nir_graph:DeprecationWarning")
