@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 DIALECTS: Final = ("plain", "snntorch", "norse", "spikingjelly", "sinabs", "rockpool")
 """Names of the dialects; `--help` does not import nir."""
 OPTIONS: Final = (
-    "dialect", "dt", "reset", "reset_delay", "multi_spike", "approximate", "calibrate", "labels",
-    "bits", "message_bits",
+    "dialect", "dt", "reset", "reset_delay", "multi_spike", "norm_input", "approximate",
+    "calibrate", "labels", "bits", "message_bits",
 )  # fmt: skip
 """Options that apply to NIR graphs only."""
 
@@ -57,6 +57,11 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--multi-spike",
         action="store_true",
         help="neurons emit several spikes per step, as in sinabs and Rockpool by default",
+    )
+    group.add_argument(
+        "--norm-input",
+        choices=("yes", "no"),
+        help="whether sinabs scales the input of leaky neurons; by default as its classes do",
     )
     group.add_argument(
         "--approximate",
@@ -130,9 +135,15 @@ def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> i
         origin = read_nir(
             args.model, dialect=args.dialect, dt=args.dt, reset=args.reset,
             reset_delay=args.reset_delay or None, multi_spike=args.multi_spike or None,
+            norm_input=None if args.norm_input is None else args.norm_input == "yes",
         )  # fmt: skip
     print(f"{args.model}: " + "; ".join(origin.reading))
     samples = None if args.calibrate is None else origin.samples(args.calibrate, args.labels)
+    if samples is not None and samples.labels is not None:
+        with cli.status("trying other readings of the dialect"):
+            other = origin.other_readings(samples)
+        for sentence in other:
+            print(f"another reading fits better: {sentence}")
     found = [_quantized(origin, args, samples, bits) for bits in args.bits or [8]]
     for each in found:
         _show(each)

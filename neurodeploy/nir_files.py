@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,14 @@ from neurodeploy.samples import Advance, Samples
 
 if TYPE_CHECKING:
     import nir
+
+
+SUSPECT: Final = 0.9
+"""Accuracy of the float network below which other readings of the dialect are tried."""
+NOTICEABLE: Final = 0.03
+"""Difference of accuracy above which another reading is named."""
+READINGS_SAMPLES: Final = 128
+"""Maximum number of samples on which other readings are tried."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,6 +87,45 @@ class NirSource(Shown):
         if isinstance(given, Samples):
             return as_samples(given, network, labels if labels is None else np.asarray(labels))
         return load_input(given, network, labels=labels)
+
+    def other_readings(self, samples: Samples) -> tuple[str, ...]:
+        """Return which options of the dialect give the float network a higher accuracy.
+
+        A file cannot tell them, and the wrong ones can cost all accuracy. Only if the accuracy of
+        this reading is below `SUSPECT`, the other ones run, on some of the samples.
+
+        Args:
+            samples: labelled samples.
+        """
+        part = samples.take(min(READINGS_SAMPLES, len(samples)))
+        own = self._accuracy(part)
+        if own >= SUSPECT:
+            return ()
+        found = []
+        for options in _other_options(self.dialect):
+            other = replace(self, dialect=self.dialect.with_options(**options))
+            changed = {
+                name: value
+                for name, value in options.items()
+                if getattr(other.dialect, name) != getattr(self.dialect, name)
+            }
+            accuracy = other._accuracy(part)
+            if accuracy > own + NOTICEABLE:
+                found.append((accuracy - NOTICEABLE / 3 * len(changed), accuracy, changed))
+        if not found:
+            return ()
+        _, accuracy, changed = max(found, key=lambda each: each[0])
+        words = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        return (
+            f"with {words} the accuracy of the float network is {accuracy:.1%} on {len(part)} "
+            f"samples, and as it was read {own:.1%}",
+        )
+
+    def _accuracy(self, samples: Samples) -> float:
+        last = self.floats.layers[-1]
+        run = self.run(samples.spikes, voltages=not last.dynamics.fires)[last.name]
+        values = run.spikes.sum(2) if run.voltage is None else run.voltage[:, :, -1]
+        return float((values.argmax(1) == samples.targets).mean())
 
     def _any_network(self) -> QuantizedNetwork:
         return quantize_float(self.floats, approximate=True).network
@@ -188,12 +236,15 @@ def read_nir(
     reset: str | None = None,
     reset_delay: bool | None = None,
     multi_spike: bool | None = None,
+    norm_input: bool | None = None,
 ) -> NirSource:
     """Read a NIR graph in a dialect and fold it into a chain of layers; see `from_nir`."""
     in_file = isinstance(source, (str, Path))
     flat = graph.read(source) if isinstance(source, (str, Path)) else graph.checked(source)
     chosen, why = _dialect(flat, dialect)
-    chosen = chosen.with_options(reset=reset, reset_delay=reset_delay, multi_spike=multi_spike)
+    chosen = chosen.with_options(
+        reset=reset, reset_delay=reset_delay, multi_spike=multi_spike, norm_input=norm_input
+    )
     dt_s, dt_from = dialects.time_step(flat, chosen, dt)
     return NirSource(
         source=Path(source).name if in_file else "a graph",  # type: ignore[arg-type]
@@ -214,6 +265,7 @@ def import_nir(
     reset: str | None = None,
     reset_delay: bool | None = None,
     multi_spike: bool | None = None,
+    norm_input: bool | None = None,
     calibrate: Samples | Source | None = None,
     labels: Source | None = None,
     bits: int = 8,
@@ -238,7 +290,7 @@ def import_nir(
         raise InputError("labels say what samples are; give the samples with calibrate")
     origin = read_nir(
         source, dialect=dialect, dt=dt, reset=reset, reset_delay=reset_delay,
-        multi_spike=multi_spike,
+        multi_spike=multi_spike, norm_input=norm_input,
     )  # fmt: skip
     samples = None if calibrate is None else origin.samples(calibrate, labels)
     return origin.quantize(
@@ -255,6 +307,7 @@ def from_nir(
     reset: str | None = None,
     reset_delay: bool | None = None,
     multi_spike: bool | None = None,
+    norm_input: bool | None = None,
     calibrate: Samples | Source | None = None,
     labels: Source | None = None,
     bits: int = 8,
@@ -273,6 +326,7 @@ def from_nir(
         reset: "zero" or "subtract", if the framework's neurons differ from what the file says.
         reset_delay: whether the reset acts one step later.
         multi_spike: whether a neuron can emit several spikes per step.
+        norm_input: whether sinabs scales the input of leaky neurons; by default as its classes do.
         calibrate: spikes (samples, channels, time) on which scales are chosen.
         labels: the correct class of each of these samples.
         bits: bits per weight.
@@ -294,8 +348,8 @@ def from_nir(
     """
     return import_nir(
         source, dialect=dialect, dt=dt, reset=reset, reset_delay=reset_delay,
-        multi_spike=multi_spike, calibrate=calibrate, labels=labels, bits=bits,
-        approximate=approximate, message_bits=message_bits,
+        multi_spike=multi_spike, norm_input=norm_input, calibrate=calibrate, labels=labels,
+        bits=bits, approximate=approximate, message_bits=message_bits,
     ).network  # fmt: skip
 
 
@@ -339,6 +393,18 @@ def message_bits_of(samples: Samples | None) -> int:
             f"{loihi.MESSAGE_BITS_MAX} bits, so scale them down"
         )
     return bits
+
+
+def _other_options(dialect: Dialect) -> list[dict[str, Any]]:
+    """Return the combinations of options in which the dialect can differ from this reading."""
+    choices: dict[str, tuple[Any, ...]] = {
+        "reset": ("zero", "subtract"),
+        "reset_delay": (False, True),
+        "multi_spike": (False, True),
+        "norm_input": (False, True),
+    }
+    names = [name for name in choices if name in dialect.options]
+    return [dict(zip(names, values)) for values in product(*(choices[name] for name in names))]
 
 
 def _dialect(flat: nir.NIRGraph, named: str | Dialect | None) -> tuple[Dialect, str]:

@@ -134,6 +134,19 @@ def test_own_networks_come_back_with_their_integers_and_without(
         np.testing.assert_array_equal(a, b[..., : a.shape[2]])
 
 
+def test_a_reading_with_a_higher_accuracy_is_named(spikes: np.ndarray) -> None:
+    """Labels of the network that subtracts: read with a reset to zero, it answers otherwise."""
+    graph = lif_graph(seed=2, threshold=0.5)
+    own = read_nir(graph, reset="subtract")
+    answers = own.run(spikes)["lif_1"].spikes.sum(2).argmax(1)
+    other = read_nir(graph)
+    zero = other.run(spikes)["lif_1"].spikes.sum(2).argmax(1)
+    assert (zero == answers).mean() < 0.9
+    (sentence,) = other.other_readings(other.samples(spikes, answers))
+    assert "reset='subtract'" in sentence
+    assert own.other_readings(own.samples(spikes, answers)) == ()
+
+
 # The command
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.backends import RunOptions, get
 from neurodeploy.hw_sim.readout import outputs, predict
+from neurodeploy.models import loihi
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.float_network import FloatNetwork
@@ -448,7 +449,12 @@ def _advice(
     """Name the layers that fell silent, saturate or lose most, and what would help."""
     for layer in layers:
         name = repr(layer.name)
-        if layer.float_rate and not layer.rate:
+        if not layer.float_rate and layer.threshold != loihi.THRESHOLD_NEVER:
+            yield (
+                f"{name} does not fire in the float network either; check dialect, time step and "
+                "options against the program that trained it"
+            )
+        elif layer.float_rate and not layer.rate:
             yield f"{name} fell silent; lower its threshold or raise its weights"
         elif layer.silent:
             yield f"{layer.silent} neurons of {name} fell silent"
