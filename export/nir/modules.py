@@ -23,6 +23,8 @@ from neurodeploy.models.errors import InputError, MissingPackageError, is_instal
 
 STATES: Final = ("mem", "syn", "spk", "reset")
 """Buffers of snnTorch's neurons that hold states, which may belong to a graph of gradients."""
+CONTAINERS: Final = ("SequentialState", "Network")
+"""Classes of Norse and sinabs that hold other modules; other classes are known whole or not."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def framework_of(module: Any) -> str:
 
 def _leaves(module: Any, exporter: Exporter, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the modules that hold no others, and neurons, with their names."""
-    children = [] if type(module).__name__ in exporter.neurons else list(module.named_children())
+    kind, package = type(module).__name__, type(module).__module__.split(".")[0]
+    whole = kind in exporter.neurons or (package in EXPORTERS and kind not in CONTAINERS)
+    children = [] if whole else list(module.named_children())
     if not children:
         yield prefix or "module", module
     for name, child in children:
@@ -148,7 +152,7 @@ def _node_name(name: str, graph: nir.NIRGraph) -> str:
     for each, node in graph.nodes.items():
         if isinstance(node, nir.NIRGraph):
             names |= {f"{each}.{inner}" for inner in node.nodes}
-    for start in (name, name.replace(".", "_")):
+    for start in (name, name.replace(".", "_"), f"_{name.replace('.', '_')}"):
         for each in (start, f"{start}.lif"):
             if each in names:
                 return each
@@ -168,7 +172,7 @@ def _export(module: Any, sample_input: Any, exporter: Exporter, framework: str) 
             neurons = _neurons(copied, exporter)
             exporter.prepare(copied, neurons, {})
             exporter.prepare(copied, neurons, _output_shapes(copied, neurons, sample))
-            return exporter.export(copied, sample)
+            return _without_batch(exporter.export(copied, sample), sample, neurons)
     except InputError:
         raise
     except Exception as error:  # an exporter can raise anything, and only it knows why
@@ -177,6 +181,16 @@ def _export(module: Any, sample_input: Any, exporter: Exporter, framework: str) 
             f"{DIALECTS[framework].title} could not export the module "
             f"({type(error).__name__}: {reason}); try its own NIR exporter"
         ) from error
+
+
+def _without_batch(graph: nir.NIRGraph, sample: Any, neurons: Mapping[str, Any]) -> nir.NIRGraph:
+    """Return the graph with the shape of one input, without the axes of batch and time."""
+    timed = any(type(each).__name__ in ("IAF", "LIF", "ExpLeak") for each in neurons.values())
+    shape = np.array(sample.shape[2 if timed else 1 :])
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.Input):
+            graph.nodes[name] = nir.Input({"input": shape})
+    return graph
 
 
 def _detached(values: Any) -> Any:
@@ -260,6 +274,9 @@ def _prepare_snntorch(
             if name in shapes and hasattr(neuron, key):
                 values = getattr(neuron, key).detach().clamp(0, 1 if key != "threshold" else None)
                 _set_tensor(neuron, key, values.expand(shapes[name]).clone())
+        one: Any = getattr(neuron, "recurrent", None)
+        if name in shapes and hasattr(one, "V"):
+            _set_tensor(one, "V", one.V.detach().expand(shapes[name]).clone())
 
 
 def _set_tensor(module: Any, key: str, values: Any) -> None:
@@ -270,7 +287,12 @@ def _set_tensor(module: Any, key: str, values: Any) -> None:
 
 def _export_snntorch(module: Any, sample: Any) -> nir.NIRGraph:
     exported = import_module("snntorch.export_nir").export_to_nir
-    return exported(module, sample, ignore_dims=[0])
+    graph: nir.NIRGraph = exported(module, sample, ignore_dims=[0])
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.LIF) and np.isinf(node.tau).all():  # beta is 1
+            rate = np.full(node.v_threshold.shape, 1e4)  # 1 / dt of snnTorch's exporter
+            graph.nodes[name] = nir.IF(rate, node.v_threshold, node.v_reset)
+    return graph
 
 
 # Norse --------------------------------------------------------------------------------------------
@@ -396,6 +418,8 @@ def _prepare_sinabs(
 ) -> None:
     for layer in layers.values():
         layer.reset_states()
+        if layer.train_alphas and not hasattr(layer, "tau_mem"):
+            layer.tau_mem = layer.tau_mem_calculated.detach()
 
 
 def _export_sinabs(module: Any, sample: Any) -> nir.NIRGraph:
