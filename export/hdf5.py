@@ -72,9 +72,11 @@ def member(group: Any, name: str) -> Any:
     """
     link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
     if link is None:
-        raise InputError(f"'{name}' is missing in {shown(group.name)}; export the file again")
+        raise InputError(
+            f"'{shown(name)}' is missing in {shown(group.name)}; export the file again"
+        )
     if not isinstance(link, h5py.HardLink):
-        raise InputError(f"'{name}' in {shown(group.name)} is a link; store the data itself")
+        raise InputError(f"'{shown(name)}' in {shown(group.name)} is a link; store the data itself")
     return group[name]
 
 
@@ -86,7 +88,9 @@ def subgroup(group: Any, name: str) -> Any:
     """
     item = member(group, name)
     if not isinstance(item, h5py.Group):
-        raise InputError(f"'{name}' in {shown(group.name)} is not a group; export the file again")
+        raise InputError(
+            f"'{shown(name)}' in {shown(group.name)} is not a group; export the file again"
+        )
     return item
 
 
@@ -99,11 +103,12 @@ def dataset(group: Any, name: str) -> Any:
     item = member(group, name)
     if not isinstance(item, h5py.Dataset) or item.size is None or item.external:
         raise InputError(
-            f"'{name}' in {shown(group.name)} is not an array in this file; export it again"
+            f"'{shown(name)}' in {shown(group.name)} is not an array in this file; export it again"
         )
     if item.size and not item.id.get_storage_size():
         raise InputError(
-            f"'{name}' in {shown(group.name)} has shape {item.shape} and no data; export it again"
+            f"'{shown(name)}' in {shown(group.name)} has shape {item.shape} and no data; export it "
+            "again"
         )
     return item
 
@@ -116,7 +121,9 @@ def array(group: Any, name: str) -> Any:
     """
     item = dataset(group, name)
     if item.dtype.kind not in "biuf":
-        raise InputError(f"'{name}' in {shown(group.name)} does not hold numbers; export it again")
+        raise InputError(
+            f"'{shown(name)}' in {shown(group.name)} does not hold numbers; export it again"
+        )
     return np.asarray(item[()])
 
 
@@ -134,7 +141,9 @@ def text(group: Any, name: str) -> str:
     """
     found = texts(dataset(group, name), limit=1)
     if not found:
-        raise InputError(f"'{name}' in {shown(group.name)} is not text; export the file again")
+        raise InputError(
+            f"'{shown(name)}' in {shown(group.name)} is not text; export the file again"
+        )
     return found[0]
 
 

@@ -275,6 +275,11 @@ def is_hdf5(path: Path) -> bool:
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
+    if "node" in file and "layer" not in file:
+        raise InputError(
+            "it is a NIR graph; export it first with `python -m neurodeploy.export` and give the "
+            ".net file"
+        )
     own = file.get(GROUP)
     if own and own.attrs["format_version"] not in READABLE:
         raise InputError(
