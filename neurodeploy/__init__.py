@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from neurodeploy.models.neurons import CubaLif
     from neurodeploy.models.quantize import quantize
     from neurodeploy.network_files import load, load_model, save
-    from neurodeploy.nir_files import NirImport, from_nir, import_nir
+    from neurodeploy.nir_files import NirImport, from_nir, from_torch, import_nir
     from neurodeploy.progress import progress_bar
     from neurodeploy.running.calibration import Calibration
     from neurodeploy.running.comparison import Comparison, check_equivalence, compare
@@ -60,16 +60,16 @@ __all__ = [
     "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement", "QuantizedNetwork",
     "RecurrentLayer", "Report", "Samples", "TaskData", "TaskDescription", "TrainConfig",
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
-    "evaluate", "fit", "from_nir", "import_nir", "load", "load_chip", "load_input", "load_model",
-    "place", "progress_bar", "quantize", "save", "simulate", "task", "task_from_arrays",
-    "task_from_input", "task_names", "to_lava", "to_nir", "to_slayer",
+    "evaluate", "fit", "from_nir", "from_torch", "import_nir", "load", "load_chip", "load_input",
+    "load_model", "place", "progress_bar", "quantize", "save", "simulate", "task",
+    "task_from_arrays", "task_from_input", "task_names", "to_lava", "to_nir", "to_slayer",
 ]  # fmt: skip
 
 _HOMES: Final = {
     "export.lava_graph": {"to_lava": "build"},
     "export.nir.writing": ("to_nir",),
     "network_files": ("load", "load_model", "save"),
-    "nir_files": ("NirImport", "from_nir", "import_nir"),
+    "nir_files": ("NirImport", "from_nir", "from_torch", "import_nir"),
     "hw_sim.activity": ("Activity",),
     "hw_sim.chips": {"load_chip": "read_chip_file"},
     "hw_sim.placement": ("Placement", "place"),

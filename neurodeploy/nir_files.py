@@ -353,6 +353,54 @@ def from_nir(
     ).network  # fmt: skip
 
 
+def from_torch(
+    module: Any,
+    sample_input: Any,
+    *,
+    dt: float | None = None,
+    calibrate: Samples | Source | None = None,
+    labels: Source | None = None,
+    bits: int = 8,
+    approximate: bool = False,
+    message_bits: int | None = None,
+) -> QuantizedNetwork:
+    """Return the integer network of a float torch module with spiking neurons.
+
+    The framework's own NIR exporter writes the graph. Resets, delayed resets, several spikes per
+    step and the time step, which the graph cannot tell, are read from the module, which does not
+    change.
+
+    Args:
+        module: a module of snnTorch, Norse, SpikingJelly or sinabs, such as a `Sequential` of
+            Linear, Conv2d and neurons, that takes one time step per call.
+        sample_input: what the module takes in a call, with the axis of the batch; only its shape
+            matters.
+        dt: time step in seconds, if the framework has none.
+        calibrate, labels, bits, approximate, message_bits: as in `from_nir`.
+
+    Raises:
+        InputError: if the module cannot be exported; names the module inside.
+        DesignRuleError: if it needs what Loihi cannot do, or no scale fits; names all nodes.
+
+    Examples:
+        >>> import snntorch, torch
+        >>> neurons = snntorch.Leaky(
+        ...     0.9, init_hidden=True, reset_mechanism="zero", reset_delay=False
+        ... )
+        >>> module = torch.nn.Sequential(torch.nn.Linear(4, 3, bias=False), neurons)
+        >>> network = neurodeploy.from_torch(module, torch.zeros(1, 4))
+        >>> network.layers[0].weight.shape, network.provenance["dialect"]["name"]
+        ((3, 4), 'snntorch')
+    """
+    from neurodeploy.export.nir.modules import to_graph  # only here is a framework needed
+
+    found, dialect = to_graph(module, sample_input)
+    return from_nir(
+        found, dialect=dialect, dt=dt, calibrate=calibrate, labels=labels, bits=bits,
+        approximate=approximate, message_bits=message_bits,
+    )  # fmt: skip
+
+
 def load_nir(path: Path) -> QuantizedNetwork:
     """Return the network of a NIR file: its integers if neurodeploy wrote it, else by `from_nir`.
 

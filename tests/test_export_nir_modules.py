@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import neurodeploy as nd
 from neurodeploy.export.nir import graph
 from neurodeploy.export.nir.dialects import time_step
 from neurodeploy.export.nir.modules import to_graph
@@ -150,3 +151,16 @@ def test_without_nirtorch_the_message_says_how_to_install_it(
     monkeypatch.setitem(__import__("sys").modules, "nirtorch", None)
     with pytest.raises(InputError, match="pip install nirtorch"):
         to_graph(modules()["zero"], torch.zeros(1, 2, 8, 8))
+
+
+def test_a_module_becomes_the_network_of_its_graph_and_dialect() -> None:
+    module = modules()["learned"]
+    sample = torch.zeros(1, 2, 8, 8)
+    network = nd.from_torch(module, sample)
+    found, dialect = to_graph(module, sample)
+    assert network.digest == nd.from_nir(found, dialect=dialect).digest
+    subtracting = modules()["defaults"]
+    with pytest.raises(InputError, match="'2'"):
+        nd.from_torch(subtracting, sample)  # Loihi resets to zero only
+    closest = nd.from_torch(subtracting, sample, approximate=True)
+    assert closest.provenance["approximations"]
