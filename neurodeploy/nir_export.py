@@ -31,6 +31,12 @@ def add_options(options: argparse.ArgumentParser) -> None:
     group = options.add_argument_group(
         "NIR graphs, from snnTorch, Norse, SpikingJelly, sinabs or Rockpool"
     )
+    _add_reading(group)
+    _add_quantizing(group)
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say what the graph means."""
     group.add_argument(
         "--dialect",
         choices=DIALECTS,
@@ -63,6 +69,10 @@ def add_options(options: argparse.ArgumentParser) -> None:
         choices=("yes", "no"),
         help="whether sinabs scales the input of leaky neurons; by default as its classes do",
     )
+
+
+def _add_quantizing(group: argparse._ArgumentGroup) -> None:
+    """Add the options of quantization and calibration."""
     group.add_argument(
         "--approximate",
         action="store_true",
