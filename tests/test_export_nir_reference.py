@@ -205,7 +205,7 @@ def test_a_node_without_a_meaning_is_named(
 
 def test_a_dialect_refuses_options_that_its_framework_lacks() -> None:
     with pytest.raises(InputError, match="spikingjelly"):
-        DIALECTS["spikingjelly"].with_options(reset="subtract")
+        DIALECTS["spikingjelly"].with_options(multi_spike=True)
     with pytest.raises(InputError, match="'half'"):
         PLAIN.with_options(reset="half")
     assert DIALECTS["spikingjelly"].with_options(reset="zero") == DIALECTS["spikingjelly"]

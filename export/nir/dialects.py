@@ -20,16 +20,13 @@ import nir
 import numpy as np
 
 from neurodeploy.export.nir import metadata
+from neurodeploy.export.nir.nodes import NEURONS
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics, FloatArray, Reset
 
 Start = Literal["zero", "leak", "reset"]
 
-NEURONS: Final = (nir.I, nir.IF, nir.LI, nir.LIF, nir.CubaLI, nir.CubaLIF, nir.Threshold)
-"""Types of nodes that `dynamics` translates."""
-TIMED: Final = NEURONS[:-1]
-"""Types of neurons with a state, which cut a cycle: they hand on the spikes of the step before."""
 RESET_NAMES: Final[Mapping[str, Reset]] = MappingProxyType(
     {"zero": "value", "value": "value", "subtract": "subtract", "none": "none"}
 )
@@ -355,7 +352,11 @@ def _kept(tau: FloatArray, dt: float, dialect: Dialect, name: str, key: str) -> 
 
 def neuron_nodes(graph: nir.NIRGraph) -> dict[str, Any]:
     """Return the neurons with a state of a flat graph by name, so without Threshold."""
-    return {name: node for name, node in graph.nodes.items() if isinstance(node, TIMED)}
+    return {
+        name: node
+        for name, node in graph.nodes.items()
+        if isinstance(node, NEURONS) and not isinstance(node, nir.Threshold)
+    }
 
 
 def recovered_step(graph: nir.NIRGraph) -> float | None:

@@ -31,6 +31,8 @@ Array = NDArray[Any]
 
 SAMPLES: Final = 16
 """Samples that run at once, which bounds the memory."""
+DELAY_TOLERANCE: Final = 1e-6
+"""Allowed distance of a delay from a whole number of steps, as in `folding`."""
 IMAGES: Final = 16
 """Images that are convolved at once."""
 
@@ -313,19 +315,22 @@ def _recorded(spikes: Array, voltage: Array | None) -> NodeRun:
 
 
 def delay_steps(node: nir.Delay, dt_s: float | None, name: str) -> NDArray[np.int64]:
-    """Return a delay in steps; without a time step, NIR's delays are in steps.
+    """Return a delay in steps.
 
     Raises:
-        InputError: when it is no whole number of steps.
+        InputError: when it is no whole number of steps, or the time step is unknown.
     """
-    delays = np.asarray(node.delay, np.float64) / (1.0 if dt_s is None else dt_s)
+    delay = np.asarray(node.delay, np.float64)
+    if dt_s is None and delay.any():
+        raise InputError(f"node {name} delays by seconds, and the time step is unknown; set dt")
+    delays = delay / (dt_s or 1.0)
     steps = np.rint(delays)
     off = np.abs(delays - steps)
-    if (off > 1e-3).any():
-        worst = float(np.ravel(node.delay)[np.argmax(off)])
+    if (off > DELAY_TOLERANCE * np.maximum(1, steps)).any():
+        worst = float(delay.ravel()[np.argmax(off)])
         raise InputError(
-            f"node {name} delays by {worst:g}, and a step takes {dt_s or 1:g}; delays must be "
-            "whole numbers of steps"
+            f"node {name} delays by {worst:g} s, and a step takes {dt_s:g} s; delays must be whole "
+            "numbers of steps"
         )
     return steps.astype(np.int64)
 
