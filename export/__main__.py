@@ -54,6 +54,13 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
     cli.add_data_option(options)
     options.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="of a checkpoint: .npy file of spikes (samples, neurons, time) to compare on, instead "
+        "of the task's test samples",
+    )
+    options.add_argument(
         "--samples",
         type=cli.whole_number(1),
         metavar="N",
@@ -80,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for costs in args.costs or ():
         if files.same_file(costs, path):
             raise InputError(f"--out would overwrite {costs}; give it another name")
+    if args.input is not None and (is_nir(model) or is_netx(model)):
+        raise InputError(f"--input is for checkpoints, and {model} is none; leave it out")
     if is_nir(model):
         code = nir_export.export_nir(args, path, chips)
         if code == cli.DONE and path.suffix == ".net":
@@ -90,13 +99,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         model,
         path,
         data=args.data,
+        spikes=args.input,
         samples=args.samples,
         chips=chips,
         threads=args.threads,
         dialect=args.out_dialect,
     )
     if code == cli.DONE:
-        words = cli.chip_words(args.chip, args.costs)
+        words = [] if args.input is None else ["--input", args.input]
+        words += cli.chip_words(args.chip, args.costs)
         print(f"Next: {cli.next_command('report', path, *words, data=args.data)}")
     return code
 
@@ -115,6 +126,7 @@ def export(
     path: Path,
     *,
     data: Path | None = None,
+    spikes: Path | None = None,
     samples: int | None = None,
     chips: Sequence[Chip],
     threads: int | None = None,
@@ -131,7 +143,7 @@ def export(
     with cli.status("loading SLAYER"):
         from neurodeploy.learning import checkpoint
         from neurodeploy.models.quantize import quantize
-        from neurodeploy.running.inputs import task_samples
+        from neurodeploy.running.inputs import load_input, task_samples
 
     cli.use_threads(threads)
     trained = checkpoint.load(model).network()
@@ -139,7 +151,10 @@ def export(
     if not fits(network, chips):
         return cli.CHECK_FAILED
     with cli.reading():
-        test = task_samples(network.task, data, count=samples)
+        if spikes is None:
+            test = task_samples(network.task, data, count=samples)
+        else:
+            test = load_input(spikes, network, count=samples)
     for note in test.notes:
         cli.say(f"note: {note}")
     return write_checked(trained, network, test, path, source=model, dialect=dialect)

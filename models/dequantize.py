@@ -48,7 +48,7 @@ def to_slayer(
 
     Delays stay as they are in training, unless axonal ones get a learning rate. A neuron that fires
     whatever the input is, to send a constant, gets no gradient. `quantize` of the result gives the
-    same layers, except that one bias for all neurons becomes one per neuron.
+    same layers, except that a bias, decay or delay for all neurons can become one per neuron.
 
     Args:
         network: the network; dense, recurrent and convolutional layers of CUBA LIF neurons.
@@ -288,7 +288,7 @@ def _axonal(layer: Layer, after: Any) -> NDArray[np.int64] | None:
     """
     if after.delay_kind != "axonal":
         return None
-    per_neuron = after.delay.reshape(-1).astype(np.int64)
+    per_neuron = np.broadcast_to(after.delay.reshape(-1), (after.inputs,)).astype(np.int64)
     rows = per_neuron.reshape(layer.shape[0], -1)
     return None if (rows != rows[:, :1]).any() else rows[:, 0]
 

@@ -133,6 +133,8 @@ def _show_end(args: argparse.Namespace, model: Path, seconds: float) -> None:
     network = model.with_suffix(".net")
     print(f"Done in {seconds / 60:.1f} minutes: {model} and {network}. Next, all tables as text:")
     words = cli.chip_words(args.chip, args.costs)
+    if args.input is not None:
+        words += ["--input", args.input, "--labels", args.labels]
     print(f"  {cli.next_command('report', network, *words, data=args.data)}")
 
 

@@ -56,9 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _next(args: argparse.Namespace, model: Path) -> str:
     """Return the command to run next."""
-    if args.input is None:
-        return cli.next_command("export", model, data=args.data)
-    return cli.next_command("report", model, "--input", args.input, "--labels", args.labels)
+    words = [] if args.input is None else ["--input", args.input]
+    return cli.next_command("export", model, *words, data=args.data)
 
 
 def add_options(options: argparse.ArgumentParser) -> None:

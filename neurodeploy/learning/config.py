@@ -52,7 +52,7 @@ Sizes: TypeAlias = Annotated[
 ]
 
 FINE_TUNING_EPOCHS: Final = 3
-FINE_TUNING_RATE: Final = 5e-4
+FINE_TUNING_RATE: Final = 3e-4
 """Defaults of a training that starts from a quantized network."""
 
 OF_NEURONS: Final = ("threshold", "current_decay", "voltage_decay", "tau_grad")
@@ -201,7 +201,8 @@ class TrainConfig:
     def for_fine_tuning(self) -> TrainConfig:
         """Return the configuration for a few epochs that start from a trained network.
 
-        The learning rate is low, and delays and decays stay as they are.
+        The learning rate is low, and delays and decays stay as they are. The rate is meant for a
+        threshold of 1.25; that of a layer is in proportion to its threshold.
         """
         return replace(
             self,
