@@ -229,7 +229,7 @@ class NirImport(Shown):
 
 
 def read_nir(
-    source: str | Path | nir.NIRGraph | Any,
+    source: str | Path | nir.NIRGraph,
     *,
     dialect: str | Dialect | None = None,
     dt: float | None = None,
@@ -237,20 +237,16 @@ def read_nir(
     reset_delay: bool | None = None,
     multi_spike: bool | None = None,
     norm_input: bool | None = None,
-    sample_input: Any = None,
 ) -> NirSource:
     """Read a NIR graph in a dialect and fold it into a chain of layers; see `from_nir`."""
-    name, asked = "a graph", None
-    if isinstance(source, (str, Path)):
-        name, flat = Path(source).name, graph.read(source)
-    elif callable(getattr(source, "forward", None)):
-        name = type(source).__name__
-        flat, asked = _exported(source, sample_input)
-    else:
-        flat = graph.checked(source)
+    if callable(getattr(source, "forward", None)):
+        raise InputError(
+            f"{type(source).__name__} is a torch module; give it to neurodeploy.from_torch, with "
+            "what it takes in a call"
+        )
+    name = Path(source).name if isinstance(source, (str, Path)) else "a graph"
+    flat = graph.read(source) if isinstance(source, (str, Path)) else graph.checked(source)
     chosen, why = _dialect(flat, dialect)
-    if asked is not None and dialect is None:
-        chosen, why = asked, "asked of the module"
     chosen = chosen.with_options(
         reset=reset, reset_delay=reset_delay, multi_spike=multi_spike, norm_input=norm_input
     )
@@ -267,7 +263,7 @@ def read_nir(
 
 
 def import_nir(
-    source: str | Path | nir.NIRGraph | Any,
+    source: str | Path | nir.NIRGraph,
     *,
     dialect: str | Dialect | None = None,
     dt: float | None = None,
@@ -280,7 +276,6 @@ def import_nir(
     bits: int = 8,
     approximate: bool = False,
     message_bits: int | None = None,
-    sample_input: Any = None,
     advance: Advance | None = None,
 ) -> NirImport:
     """Import a NIR graph as `from_nir` does, and return also how it was read and what was lost.
@@ -300,7 +295,7 @@ def import_nir(
         raise InputError("labels say what samples are; give the samples with calibrate")
     origin = read_nir(
         source, dialect=dialect, dt=dt, reset=reset, reset_delay=reset_delay,
-        multi_spike=multi_spike, norm_input=norm_input, sample_input=sample_input,
+        multi_spike=multi_spike, norm_input=norm_input,
     )  # fmt: skip
     samples = None if calibrate is None else origin.samples(calibrate, labels)
     return origin.quantize(
@@ -310,7 +305,7 @@ def import_nir(
 
 
 def from_nir(
-    source: str | Path | nir.NIRGraph | Any,
+    source: str | Path | nir.NIRGraph,
     *,
     dialect: str | Dialect | None = None,
     dt: float | None = None,
@@ -323,7 +318,6 @@ def from_nir(
     bits: int = 8,
     approximate: bool = False,
     message_bits: int | None = None,
-    sample_input: Any = None,
 ) -> QuantizedNetwork:
     """Return the integer network of a NIR graph.
 
@@ -331,8 +325,7 @@ def from_nir(
     them as an object, with the calibration.
 
     Args:
-        source: path of a NIR file, a graph, or a torch module of snnTorch, Norse, SpikingJelly or
-            sinabs, which is asked for its dialect.
+        source: path of a NIR file, or a graph.
         dialect: plain, snntorch, norse, spikingjelly, sinabs or rockpool; guessed by default.
         dt: time step in seconds, if neither the graph nor its dialect tells it.
         reset: "zero" or "subtract", if the framework's neurons differ from what the file says.
@@ -344,7 +337,6 @@ def from_nir(
         bits: bits per weight.
         approximate: whether to take the closest form of what Loihi cannot do.
         message_bits: bits of graded input spikes; by default what `calibrate` needs, else 0.
-        sample_input: for a torch module, what it takes in a call, with the axis of the batch.
 
     Raises:
         InputError: if the graph cannot be read, or its time step is needed.
@@ -362,7 +354,7 @@ def from_nir(
     return import_nir(
         source, dialect=dialect, dt=dt, reset=reset, reset_delay=reset_delay,
         multi_spike=multi_spike, norm_input=norm_input, calibrate=calibrate, labels=labels,
-        bits=bits, approximate=approximate, message_bits=message_bits, sample_input=sample_input,
+        bits=bits, approximate=approximate, message_bits=message_bits,
     ).network  # fmt: skip
 
 
@@ -454,19 +446,6 @@ def message_bits_of(samples: Samples | None) -> int:
             f"{loihi.MESSAGE_BITS_MAX} bits, so scale them down"
         )
     return bits
-
-
-def _exported(module: Any, sample_input: Any) -> tuple[nir.NIRGraph, Dialect]:
-    """Export a torch module by its framework's exporter."""
-    if sample_input is None:
-        raise InputError(
-            f"{type(module).__name__} is a torch module; give what it takes in a call as "
-            "sample_input, such as a tensor of zeros (1, channels)"
-        )
-    from neurodeploy.export.nir import modules
-
-    exported, dialect = modules.to_graph(module, sample_input)
-    return graph.checked(exported), dialect
 
 
 def _other_options(dialect: Dialect) -> list[dict[str, Any]]:

@@ -147,19 +147,6 @@ def test_a_reading_with_a_higher_accuracy_is_named(spikes: np.ndarray) -> None:
     assert own.other_readings(own.samples(spikes, answers)) == ()
 
 
-def test_a_module_of_snntorch_is_asked_for_its_reset() -> None:
-    """Leaky with snnTorch's defaults subtracts one step later, which a self-connection does."""
-    torch, snntorch = pytest.importorskip("torch"), pytest.importorskip("snntorch")
-    linear, leaky = torch.nn.Linear, snntorch.Leaky
-    neurons = [leaky(beta=torch.full((n,), 0.9), init_hidden=True) for n in (6, 3)]
-    module = torch.nn.Sequential(linear(4, 6), neurons[0], linear(6, 3), neurons[1])
-    found = nd.import_nir(module, sample_input=torch.zeros(1, 4))
-    assert "snntorch (asked of the module)" in found.notes[0]
-    assert "loses the threshold" in found.notes[2]
-    with pytest.raises(InputError, match="sample_input"):
-        nd.from_nir(module)
-
-
 # The command
 
 
