@@ -46,7 +46,7 @@ UNCALIBRATED: Final = "8, uncalibrated"
 
 READINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "snntorch-default": ("--reset", "subtract", "--reset-delay", "--approximate"),
-    "sinabs-lif": ("--no-norm-input",),
+    "sinabs-lif": ("--norm-input", "no"),
     "sinabs-default": ("--reset", "subtract", "--multi-spike", "--approximate"),
     "rockpool-lif": ("--reset", "subtract", "--approximate"),
     "rockpool-default": ("--reset", "subtract", "--multi-spike", "--approximate"),
@@ -207,8 +207,8 @@ def options_of(variant: str) -> dict[str, Any]:
     for word in ("--reset-delay", "--multi-spike"):
         if word in words:
             found[word[2:].replace("-", "_")] = True
-    if "--no-norm-input" in words:
-        found["norm_input"] = False
+    if "--norm-input" in words:
+        found["norm_input"] = words[words.index("--norm-input") + 1] == "yes"
     return found
 
 

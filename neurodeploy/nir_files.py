@@ -68,8 +68,8 @@ class NirSource(Shown):
             f"{step} ({self.dt_from})",
             f"after a spike, the voltage {reset}",
         )
-        difference = self.dialect.difference()
-        return (*lines, difference) if difference else lines
+        more = (_input_text(self.dialect, self.graph), self.dialect.difference())
+        return (*lines, *(each for each in more if each))
 
     def run(self, inputs: NDArray[Any], *, voltages: bool = True) -> Mapping[str, NodeRun]:
         """Run the float reference on spikes (samples, channels, steps)."""
@@ -469,6 +469,16 @@ def _dialect(flat: nir.NIRGraph, named: str | Dialect | None) -> tuple[Dialect, 
     if named not in DIALECTS:
         raise InputError(f"the dialect is {named!r}; choose from {', '.join(DIALECTS)}")
     return DIALECTS[named], "given"
+
+
+def _input_text(dialect: Dialect, flat: nir.NIRGraph) -> str:
+    """Return how the input of sinabs' LIF was read, which its file cannot tell, or ""."""
+    kinds = {type(node).__name__ for node in flat.nodes.values()}
+    if "norm_input" not in dialect.options or "LIF" not in kinds:
+        return ""
+    if dialect.norm_input is False:
+        return "the input of LIF is taken as it is (norm_input=False)"
+    return "the input of LIF is scaled by 1 - exp(-1 / tau), as by default (norm_input=True)"
 
 
 def _reset_text(dialect: Dialect) -> str:

@@ -80,6 +80,24 @@ def test_dialect_reset_and_difference_are_said(spikes: np.ndarray) -> None:
     assert type(subtracted.network.layers[0]).__name__ == "RecurrentLayer"
 
 
+def test_sinabs_input_is_scaled_unless_norm_input_is_off(
+    spikes: np.ndarray, command: Command
+) -> None:
+    """With tau = 10 steps, sinabs scales the input by 1 - exp(-0.1), which its file cannot tell."""
+    neurons = nir.LIF(
+        tau=np.full(3, 10.0), r=np.ones(3), v_leak=np.zeros(3), v_threshold=np.ones(3)
+    )
+    graph = nir.NIRGraph.from_list(nir.Linear(weight=np.eye(3, 8)), neurons)
+    scaled, plain = (read_nir(graph, dialect="sinabs", norm_input=each) for each in (None, False))
+    gains = [each.floats.layers[0].dynamics.current_gain[0] for each in (scaled, plain)]
+    assert gains == pytest.approx([1 - np.exp(-0.1), 1])
+    assert "norm_input=True" in " ".join(scaled.reading)
+    nir.write("sinabs.nir", graph)
+    code, out, _ = command("export", "sinabs.nir", "--dialect", "sinabs", "--norm-input", "no")
+    assert code == 0
+    assert "norm_input=False" in " ".join(out.split())
+
+
 def test_a_reset_elsewhere_is_refused_by_name_and_approximated_when_asked() -> None:
     """Both nodes are named; the loss is measured."""
     graph = lif_graph(reset=-0.5)
