@@ -157,8 +157,8 @@ def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> i
     found = [_quantized(origin, args, samples, bits) for bits in args.bits or [8]]
     for each in found:
         _show(each)
-    if len(found) > 1 and samples is not None:
-        _compare(found, samples)
+    if len(found) > 1:
+        _compare(found, args)
     network = found[0].network
     return _write(network, path, args.out_dialect) if _fits(network, chips) else cli.CHECK_FAILED
 
@@ -208,11 +208,13 @@ def _show(found: NirImport) -> None:
     terminal.print_list(out, found.quantized.notes, "Notes")
 
 
-def _compare(found: Sequence[NirImport], samples: Samples) -> None:
-    """Print accuracy and energy of each number of bits."""
+def _compare(found: Sequence[NirImport], args: argparse.Namespace) -> None:
+    """Print accuracy and energy of each number of bits, on the samples as `report` runs them."""
     from neurodeploy.pages import terminal
     from neurodeploy.running.evaluation import compare_networks
+    from neurodeploy.running.inputs import load_input
 
+    samples = load_input(args.calibrate, found[0].network, labels=args.labels)
     networks = {f"{each.quantized.bits} bits": each.network for each in found}
     with cli.progress("comparing bits") as advance:
         rows = compare_networks(networks, samples, advance=advance)
