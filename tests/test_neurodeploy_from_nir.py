@@ -98,6 +98,22 @@ def test_sinabs_input_is_scaled_unless_norm_input_is_off(
     assert "norm_input=False" in " ".join(out.split())
 
 
+def test_the_last_layer_keeps_its_threshold_where_several_spikes_are_lost() -> None:
+    """With one spike per step, a lower threshold saturates the counts that decide."""
+    rng, one = np.random.default_rng(1), np.ones(3)
+    neurons = nir.CubaLIF(
+        tau_syn=2 * one, tau_mem=5 * one, r=5 * one, w_in=2 * one, v_leak=0 * one, v_threshold=one
+    )
+    graph = nir.NIRGraph.from_list(nir.Linear(weight=rng.normal(0.1, 0.3, (3, 8))), neurons)
+    drawn = (rng.random((20, 8, 40)) < 0.5).astype(np.uint8)
+    found = nd.import_nir(
+        graph, dialect="plain", dt=1.0, reset="subtract", multi_spike=True, approximate=True,
+        calibrate=drawn,
+    )  # fmt: skip
+    assert found.calibration is not None
+    assert found.calibration.layers[-1].threshold_factor == 1
+
+
 def test_a_reset_elsewhere_is_refused_by_name_and_approximated_when_asked() -> None:
     """Both nodes are named; the loss is measured."""
     graph = lif_graph(reset=-0.5)

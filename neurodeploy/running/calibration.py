@@ -234,6 +234,8 @@ def _search(
     for index, layer in enumerate(network.layers):
         target = expected[layer.name]
         approximated = any(repr(layer.name) in each for each in first.approximations)
+        if index == len(network.layers) - 1 and layer.dynamics.multi_spike:
+            approximated = False  # lower thresholds would saturate the counts that decide
         best, least = first, np.inf
         for scale, factor in _candidates(first, index, approximated=approximated):
             tried = {**scales, **({} if scale is None else {layer.name: scale})}
