@@ -62,6 +62,7 @@ def to_slayer(
         DesignRuleError: if SLAYER cannot represent the network; names every layer and reason.
 
     Examples:
+        >>> quantized = neurodeploy.quantize(run.model)
         >>> trainable = neurodeploy.to_slayer(quantized)
         >>> neurodeploy.check_equivalence(trainable, quantized, task.test).equal
         True

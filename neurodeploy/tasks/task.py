@@ -337,9 +337,9 @@ def task_from_input(
 
     Examples:
         >>> many = np.repeat(spikes, 4, axis=0)
-        >>> data = neurodeploy.task_from_input(many, network, labels=np.arange(20) % 3)
+        >>> data = neurodeploy.task_from_input(many, network, labels=np.arange(20) % 2)
         >>> len(data.train), len(data.validation), len(data.test)
-        (14, 3, 3)
+        (12, 4, 4)
     """
     from neurodeploy.running.inputs import load_input
 
