@@ -251,6 +251,7 @@ def read_nir(
         reset=reset, reset_delay=reset_delay, multi_spike=multi_spike, norm_input=norm_input
     )
     dt_s, dt_from = dialects.time_step(flat, chosen, dt)
+    floats = folding.fold(flat, chosen, dt_s)
     return NirSource(
         source=name,
         graph=flat,
@@ -258,7 +259,7 @@ def read_nir(
         dialect_from=why,
         dt_s=dt_s,
         dt_from=dt_from,
-        floats=folding.fold(flat, chosen, dt_s),
+        floats=floats if dt is None else replace(floats, dt_s=dt),
     )
 
 
@@ -327,7 +328,8 @@ def from_nir(
     Args:
         source: path of a NIR file, or a graph.
         dialect: plain, snntorch, norse, spikingjelly, sinabs or rockpool; guessed by default.
-        dt: time step in seconds, if neither the graph nor its dialect tells it.
+        dt: time step in seconds, if neither the graph nor its dialect tells it; if they do, how long
+            a step really lasts, for rates and power.
         reset: "zero" or "subtract", if the framework's neurons differ from what the file says.
         reset_delay: whether the reset acts one step later.
         multi_spike: whether a neuron can emit several spikes per step.

@@ -150,8 +150,8 @@ DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType(
             ),
             Dialect(
                 "rockpool", "Rockpool", dt_s=1e-3, exponential=True, strict=False,
-                options=("reset", "multi_spike"),
-                default=(("reset", "subtract"), ("multi_spike", True)),
+                reset="subtract", options=("reset", "multi_spike"),
+                default=(("multi_spike", True),),
                 nodes=("LIF", "LI", "CubaLIF", "Threshold"),
             ),
         )
@@ -412,7 +412,8 @@ def time_step(
     """Return the time step in seconds and where it comes from, in words.
 
     The first that holds: what the parameters say, what `dt` says, what the framework assumes. The
-    step is None where it is unknown and no neuron needs it.
+    step is None where it is unknown and no neuron needs it. Frameworks write parameters for a step
+    of their own, so a `dt` that differs from it can only be how long a step really lasts.
 
     Args:
         graph: a flat graph.
@@ -420,7 +421,7 @@ def time_step(
         dt: time step in seconds, or None.
 
     Raises:
-        InputError: when `dt` is not positive, contradicts the parameters, or is needed.
+        InputError: when `dt` is not positive, or is needed.
     """
     if dt is not None and not (np.isfinite(dt) and dt > 0):
         raise InputError(f"the time step is {dt}; it must be a positive number of seconds")
@@ -431,9 +432,9 @@ def time_step(
     if dt is not None:
         differs = said is not None and not np.isclose(dt, said, rtol=1e-3, atol=0)
         if differs and dialect.name != "plain":
-            raise InputError(
-                f"dt is {dt:g} s, and every neuron of the graph has {rule} with dt = {said:g} s; "
-                "leave dt out"
+            return said, (
+                f"recovered from {rule} in every neuron; the given {dt:g} s are taken as the "
+                "duration of a step"
             )
         return dt, f"given; the graph has {rule} with dt = {said:g} s" if differs else "given"
     if said is not None:
