@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -45,7 +46,7 @@ CALIBRATION: Final = 256
 UNCALIBRATED: Final = "8, uncalibrated"
 
 READINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "snntorch-default": ("--reset", "subtract", "--reset-delay", "--approximate"),
+    "snntorch-default": ("--reset", "subtract", "--reset-delay"),
     "sinabs-lif": ("--norm-input", "no"),
     "sinabs-default": ("--reset", "subtract", "--multi-spike", "--approximate"),
     "rockpool-lif": ("--reset", "subtract", "--approximate"),
@@ -102,6 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train, deploy and print the tables."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
+    # Stop child processes on SIGTERM, as on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args.folder.mkdir(parents=True, exist_ok=True)
     for name in args.tasks:
         write_samples(name, args.folder)

@@ -61,7 +61,7 @@ def test_tables_hold_accuracies_in_percent_and_costs():
 
 
 def test_the_largest_loss_leaves_out_approximated_resets():
-    worse = result_of("snntorch-default")
+    worse = result_of("rockpool-default")
     worse.deployed["8"] = report_of(0.5)
     assert nir_trained.worst_loss([result_of(), worse]) == pytest.approx(0.6)
     assert nir_trained.worst_loss([worse]) is None
