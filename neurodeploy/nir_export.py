@@ -46,7 +46,7 @@ def _add_reading(group: argparse._ArgumentGroup) -> None:
         "--dt",
         type=cli.positive_number,
         metavar="SECONDS",
-        help="time step, if neither the graph nor its dialect tells it; if they do, how long a step "
+        help="time step, if neither the graph nor its dialect tells it; else how long a step "
         "really lasts, for rates and power",
     )
     group.add_argument(

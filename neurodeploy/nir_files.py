@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -323,13 +324,13 @@ def from_nir(
     """Return the integer network of a NIR graph.
 
     Notes on how it was read and what was approximated are in its `provenance`; `import_nir` returns
-    them as an object, with the calibration.
+    them as an object, with the calibration. A warning says which dialect was guessed.
 
     Args:
         source: path of a NIR file, or a graph.
         dialect: plain, snntorch, norse, spikingjelly, sinabs or rockpool; guessed by default.
-        dt: time step in seconds, if neither the graph nor its dialect tells it; if they do, how long
-            a step really lasts, for rates and power.
+        dt: time step in seconds, if neither the graph nor its dialect tells it; else how long a
+            step really lasts, for rates and power.
         reset: "zero" or "subtract", if the framework's neurons differ from what the file says.
         reset_delay: whether the reset acts one step later.
         multi_spike: whether a neuron can emit several spikes per step.
@@ -353,11 +354,17 @@ def from_nir(
         >>> network.layers[0].weight.shape, network.task.dt_ms
         ((3, 4), 1.0)
     """
-    return import_nir(
+    found = import_nir(
         source, dialect=dialect, dt=dt, reset=reset, reset_delay=reset_delay,
         multi_spike=multi_spike, norm_input=norm_input, calibrate=calibrate, labels=labels,
         bits=bits, approximate=approximate, message_bits=message_bits,
-    ).network  # fmt: skip
+    )  # fmt: skip
+    if dialect is None:
+        warnings.warn(
+            f"{found.source}: {'; '.join(found.origin.reading)}; name the dialect to be sure",
+            stacklevel=2,
+        )
+    return found.network
 
 
 def from_torch(

@@ -32,7 +32,8 @@ for each in sorted(DOCS.rglob("*.ipynb")):
 OLD_NAMES = ("CHANGELOG.md", "docs/changes-in-0.2.md")
 """Pages that name options of earlier versions."""
 OWN_TEST = (
-    "docs/how-to/any-network.md", "docs/how-to/own-network.md", "docs/how-to/own-task.md",
+    "docs/how-to/any-network.md", "docs/how-to/from-nir.md", "docs/how-to/own-network.md",
+    "docs/how-to/own-task.md",
     "docs/reference/cost-files.md",
 )  # fmt: skip
 """Pages that a test of their own runs."""

@@ -430,13 +430,7 @@ def time_step(
     rule = "r = tau / dt * exp(-dt / tau)" if dialect.name == "rockpool" else "r = tau / dt"
     said = rockpool_step(graph) if dialect.name == "rockpool" else recovered_step(graph)
     if dt is not None:
-        differs = said is not None and not np.isclose(dt, said, rtol=1e-3, atol=0)
-        if differs and dialect.name != "plain":
-            return said, (
-                f"recovered from {rule} in every neuron; the given {dt:g} s are taken as the "
-                "duration of a step"
-            )
-        return dt, f"given; the graph has {rule} with dt = {said:g} s" if differs else "given"
+        return _given_step(dt, said, rule, plain=dialect.name == "plain")
     if said is not None:
         return said, f"recovered from {rule} in every neuron"
     if (written := metadata.written_step(graph)) is not None:
@@ -447,6 +441,18 @@ def time_step(
         return None, "no neuron needs it"
     raise InputError(
         "the graph does not tell its time step, and NIR has none; set dt to the seconds of one step"
+    )
+
+
+def _given_step(dt: float, said: float | None, rule: str, *, plain: bool) -> tuple[float, str]:
+    """Return the step of a graph whose parameters say one or None, beside a given one."""
+    if said is None or np.isclose(dt, said, rtol=1e-3, atol=0):
+        return dt, "given"
+    if plain:
+        return dt, f"given; the graph has {rule} with dt = {said:g} s"
+    return said, (
+        f"recovered from {rule} in every neuron; the given {dt:g} s are taken as the duration of "
+        "a step"
     )
 
 

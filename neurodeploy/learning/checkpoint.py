@@ -193,6 +193,11 @@ def load_values(path: Path, kind: str, *, way_out: str = "train again") -> dict[
         raise InputError(
             f"{path} is the state of a training run, not a network; give {path.with_name(MODEL)}"
         )
+    if isinstance(values, dict) and any(".synapse." in str(key) for key in values):
+        raise InputError(
+            f"{path} holds weights of lava-dl's blocks without the network that they belong to; "
+            "build the network, load them with load_state_dict and give it to neurodeploy.quantize"
+        )
     if not isinstance(values, dict) or found != kind:
         raise InputError(
             f"{path} is not a checkpoint of neurodeploy; for a network of your own see "
