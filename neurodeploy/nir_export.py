@@ -148,7 +148,7 @@ def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> i
             reset_delay=args.reset_delay or None, multi_spike=args.multi_spike or None,
             norm_input=None if args.norm_input is None else args.norm_input == "yes",
         )  # fmt: skip
-    print(f"{args.model}: " + "; ".join(origin.reading))
+    _show_reading(origin, args.model)
     samples = None if args.calibrate is None else origin.samples(args.calibrate, args.labels)
     if samples is not None and samples.labels is not None:
         with cli.status("trying other readings of the dialect"):
@@ -162,6 +162,12 @@ def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> i
         _compare(found, args)
     network = found[0].network
     return _write(network, path, args.out_dialect) if _fits(network, chips) else cli.CHECK_FAILED
+
+
+def _show_reading(origin: NirSource, path: Path) -> None:
+    from neurodeploy.pages import terminal
+
+    terminal.print_list(terminal.console(), origin.reading, f"{path}")
 
 
 def _fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
@@ -195,6 +201,7 @@ def _quantized(
 
 def _show(found: NirImport) -> None:
     """Print the layers, the calibration, what is approximated, and notes."""
+    from neurodeploy.export import rules
     from neurodeploy.pages import terminal
     from neurodeploy.pages.calibration import decisions, layer_table, scale_table
 
@@ -206,7 +213,7 @@ def _show(found: NirImport) -> None:
         terminal.print_line(out, decisions(found.calibration))
         terminal.print_list(out, found.calibration.advice, "What would help")
     terminal.print_list(out, found.quantized.approximations, "Approximated")
-    terminal.print_list(out, found.quantized.notes, "Notes")
+    terminal.print_list(out, (*found.quantized.notes, *rules.notes(found.network)), "Notes")
 
 
 def _compare(found: Sequence[NirImport], args: argparse.Namespace) -> None:

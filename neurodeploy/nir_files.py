@@ -493,8 +493,8 @@ def _input_text(dialect: Dialect, flat: nir.NIRGraph) -> str:
 def _reset_text(dialect: Dialect) -> str:
     text = {
         "value": "is reset to the file's v_reset",
-        "subtract": "loses the threshold",
-        "none": "stays",
+        "subtract": "drops by the threshold",
+        "none": "stays as it is",
     }[dialect.reset]
     late = ", one step later" if dialect.reset_delay else ""
     several = "; a neuron can emit several spikes per step" if dialect.multi_spike else ""

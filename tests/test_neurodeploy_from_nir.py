@@ -77,7 +77,7 @@ def test_dialect_reset_and_difference_are_said(spikes: np.ndarray) -> None:
     notes = " ".join(nd.import_nir("graph.nir").notes)
     assert all(part in notes for part in ("snntorch", "0.1 ms", "v_reset", "own default"))
     subtracted = nd.import_nir("graph.nir", reset="subtract", reset_delay=True)
-    assert "loses the threshold, one step later" in " ".join(subtracted.notes)
+    assert "drops by the threshold, one step later" in " ".join(subtracted.notes)
     assert not subtracted.quantized.approximations
     assert type(subtracted.network.layers[0]).__name__ == "RecurrentLayer"
 
