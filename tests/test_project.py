@@ -17,6 +17,7 @@ TRAINING = (
     "models/snn.py",
     "models/quantize.py",
     "models/dequantize.py",
+    "export/nir/modules.py",  # torch modules of other frameworks
     "neurodeploy/",
 )
 FILES = {
