@@ -390,7 +390,11 @@ def from_torch(
         sample_input: what the module takes in a call, with the axis of the batch; only its shape
             matters.
         dt: time step in seconds, if the framework has none.
-        calibrate, labels, bits, approximate, message_bits: as in `from_nir`.
+        calibrate: as in `from_nir`.
+        labels: as in `from_nir`.
+        bits: as in `from_nir`.
+        approximate: as in `from_nir`.
+        message_bits: as in `from_nir`.
 
     Raises:
         InputError: if the module cannot be exported; names the module inside.
