@@ -74,7 +74,8 @@ class NirSource(Shown):
 
     def run(self, inputs: NDArray[Any], *, voltages: bool = True) -> Mapping[str, NodeRun]:
         """Run the float reference on spikes (samples, channels, steps)."""
-        shape = self.floats.input_shape
+        entry = next(each for each in self.graph.nodes.values() if type(each).__name__ == "Input")
+        shape = tuple(map(int, entry.output_type["output"]))  # of lines, as Conv1d takes them
         images = inputs.reshape(len(inputs), *shape, inputs.shape[-1])
         return reference.simulate(self.graph, images, self.dialect, self.dt_s, voltages=voltages)
 

@@ -241,3 +241,29 @@ def test_the_command_refuses_in_a_sentence(
     code, out, err = command("export", *words)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_a_conv1d_is_calibrated_and_evaluated_on_lines(spikes: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    lif = nir.LIF(*(np.full((3, 6), value) for value in (1e-3, 10.0, 0.0, 1.0)))
+    kernel = rng.normal(0.2, 0.5, (3, 2, 3))
+    conv = nir.Conv1d(
+        input_shape=6, weight=kernel, stride=1, padding=1, dilation=1, groups=1, bias=np.zeros(3)
+    )
+    graph = nir.NIRGraph.from_list(nir.Input({"input": np.array([2, 6])}), conv, lif)
+    lines = (rng.random((5, 2, 6, 20)) < 0.3).astype(np.uint8)
+    found = nd.import_nir(graph, dialect="snntorch", calibrate=lines)
+    assert found.calibration is not None
+    assert found.calibration.layers[0].same_step > 0.9
+    nd.evaluate(found.network, lines)
+
+
+def test_a_wrong_parameter_behind_an_input_with_a_batch_axis_is_named(spikes: np.ndarray) -> None:
+    graph = lif_graph()
+    name = next(key for key, node in graph.nodes.items() if isinstance(node, nir.LIF))
+    graph.nodes[name].tau = -graph.nodes[name].tau
+    entry = next(key for key, node in graph.nodes.items() if isinstance(node, nir.Input))
+    shape = graph.nodes[entry].output_type["output"]
+    graph.nodes[entry] = nir.Input({"input": np.array([1, *shape])})
+    with pytest.raises(InputError, match=f"{name}.*tau|tau.*{name}"):
+        nd.from_nir(graph, dialect="snntorch")

@@ -51,6 +51,12 @@ def run(capsys, *words):
         ((1, 2, 3), (3, 2, 1, 9), None),
         ((1, 2, 3), (5, 5, 1, 2, 3, 9), None),
         ((6,), (), None),
+        ((2, 1, 3), (2, 3, 9), ALONE),
+        ((2, 1, 3), (5, 2, 3, 9), SEVERAL),
+        ((2, 1, 3), (5, 2, 1, 3, 9), SEVERAL),
+        ((2, 1, 3), (3, 2, 9), None),
+        ((1, 1, 3), (5, 1, 3, 9), SEVERAL),
+        ((1, 1, 3), (1, 1, 3, 9), ALONE),
     ],
 )
 def test_the_number_of_axes_decides_what_they_are(takes, shape, expected):

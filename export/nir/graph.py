@@ -383,18 +383,22 @@ def _build(fields: Mapping[str, Any], edges: Sequence[Edge], entry: str) -> dict
     """Return the checked nodes, for the first reading of the shapes that fits the whole graph.
 
     Exporters differ in whether the Input has axes of batch and time, or no shape at all, and in
-    whether the dimensions of a Flatten count the batch.
+    whether the dimensions of a Flatten count the batch. If none fits, the error of the reading that
+    got furthest is raised.
     """
     shape = _entry_shape(fields, edges, entry)
-    first: InputError | None = None
+    reason, furthest = InputError(f"node '{shown(entry)}' has no shape"), -1
     for start in [shape[axes:] for axes in range(min(len(shape), 3))]:
         for batch in (0, 1):
+            built: dict[str, nir.NIRNode] = {}
             try:
-                return _build_from(start, _shifted(fields, batch), edges, entry)
+                _build_from(start, _shifted(fields, batch), edges, entry, built)
             except InputError as error:
-                first = first or error
-    assert first is not None
-    raise first
+                if len(built) > furthest:
+                    reason, furthest = error, len(built)
+            else:
+                return built
+    raise reason
 
 
 def _entry_shape(fields: Mapping[str, Any], edges: Sequence[Edge], entry: str) -> Shape:
@@ -434,10 +438,14 @@ def _without_batch(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_from(
-    shape: Shape, fields: Mapping[str, Any], edges: Sequence[Edge], entry: str
-) -> dict[str, nir.NIRNode]:
+    shape: Shape,
+    fields: Mapping[str, Any],
+    edges: Sequence[Edge],
+    entry: str,
+    built: dict[str, nir.NIRNode],
+) -> None:
+    """Fill `built` with the checked nodes, for an input of `shape`."""
     leaders = _followers(edge[::-1] for edge in edges)
-    built: dict[str, nir.NIRNode] = {}
     for name in _reached(entry, edges):
         source = next((each for each in leaders.get(name, ()) if each in built), None)
         try:
@@ -452,4 +460,3 @@ def _build_from(
                 f"node '{shown(other)}' takes the shape {takes} and gets {gives} from node "
                 f"'{shown(one)}'; their shapes must agree"
             )
-    return built

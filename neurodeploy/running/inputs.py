@@ -250,8 +250,11 @@ def layout(shape: Shape, takes: Shape) -> Layout | None:
 
     None means that the array does not fit. An array with the axes of the input and time is one
     sample; one more axis in front makes it a batch. A flat array, (neurons, time) or (samples,
-    neurons, time), fits any input. Images, with 4 or 5 axes, also fit a flat input.
+    neurons, time), fits any input. Images, with 4 or 5 axes, also fit a flat input. An image of one
+    row is a line too: (channels, length, time) or (samples, channels, length, time).
     """
+    if _is_line(shape, takes):
+        takes = takes[::2]
     axes = len(takes)
     inner, flat = shape[:-1], (math.prod(takes),)
     if not inner:
@@ -267,6 +270,17 @@ def layout(shape: Shape, takes: Shape) -> Layout | None:
         fits = (math.prod(inner[1:]),) == flat
         return Layout(shape[0], shape[-1], leading=True) if fits else None
     return None
+
+
+def _is_line(shape: Shape, takes: Shape) -> bool:
+    """Return whether an array for images of one row leaves out the axis of the height."""
+    one_row = len(takes) == 3 and takes[1] == 1 < takes[2]
+    return (
+        one_row
+        and shape[-3:-1] == takes[::2]
+        and shape[:-1] != takes
+        and shape[:-2] not in ((), (1,))
+    )
 
 
 def _layout(shape: Shape, network: QuantizedNetwork, name: str) -> Layout:
