@@ -440,7 +440,8 @@ def time_step(
     if not neuron_nodes(graph):
         return None, "no neuron needs it"
     raise InputError(
-        "the graph does not tell its time step, and NIR has none; set dt to the seconds of one step"
+        "the graph does not tell its time step, and NIR has none; name the dialect of the framework"
+        " that wrote it, or set dt to the seconds of one step"
     )
 
 

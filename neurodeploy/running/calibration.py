@@ -459,11 +459,12 @@ def _advice(
         elif layer.float_rate and not layer.rate:
             yield f"{name} fell silent; lower its threshold or raise its weights"
         elif layer.silent:
-            yield f"{layer.silent} neurons of {name} fell silent"
+            yield f"{layer.silent} neuron{'s' * (layer.silent > 1)} of {name} fell silent"
         if layer.rate > 0.5 > layer.float_rate:
             yield f"{name} saturates: its neurons fire in {layer.rate:.0%} of the steps"
         if layer.overflows:
-            yield f"a state of {name} overflowed {layer.overflows:,} times; give it a smaller scale"
+            times = f"{layer.overflows:,} time{'s' * (layer.overflows > 1)}"
+            yield f"a state of {name} overflowed {times}; give it a smaller scale"
     losses = np.diff([0.0, *(layer.distance for layer in layers)])
     worst = layers[int(np.argmax(losses))]
     if worst.distance < CLOSE:
@@ -471,6 +472,8 @@ def _advice(
     ways = []
     if any(repr(worst.name) in each for each in quantized.approximations):
         ways.append("training it with a reset that Loihi has")
+    if any(f"bias of {worst.name!r} acts" in each for each in quantized.notes):
+        ways.append("training it without a bias, which acts early here")
     ways.append("more bits (--bits 16)" if quantized.bits == 8 else "more bits")
     ways.append("a few epochs of nd.fit" if labelled else "labels, and a few epochs of nd.fit")
     yield f"{worst.name!r} loses most; {', or '.join(ways)} would help"
