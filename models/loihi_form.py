@@ -161,6 +161,8 @@ def _plain_reset(layer: FloatLayer, found: _Findings, factor: float, *, hosted: 
         found.approximations.append(
             f"{name} {what}, and Loihi's neurons reset to 0{_why_not(layer)}, so that what exceeds "
             "the threshold is lost"
+            + "; if its voltage is the output, give it as a nir.LI"
+            * (rules.reset == "none")
         )
         rules = replace(rules, reset="value", reset_value=np.zeros(1), reset_delay=False)
     if rules.reset_delay:
