@@ -97,8 +97,11 @@ def loihi_forms(
     problems, forms = [], []
     for index, layer in enumerate(network.layers):
         found = _Findings(layer.name)
-        hosted = always_on(network, index) is not None
-        form = _form(layer, found, factors.get(layer.name, 1.0), hosted=hosted)
+        place = always_on(network, index)
+        hosted = place is not None
+        in_step = place is not None and (place.host != index or layer.recurrent is not None)
+        factor = factors.get(layer.name, 1.0)
+        form = _form(layer, found, factor, hosted=hosted, in_step=in_step)
         if form is not None and form.filtered_bias.any() and not hosted:
             form = _steady_bias(form, found)
         problems += found.problems
@@ -116,7 +119,9 @@ def loihi_forms(
 # The rules of one layer
 
 
-def _form(layer: FloatLayer, found: _Findings, factor: float, *, hosted: bool) -> LoihiForm | None:
+def _form(
+    layer: FloatLayer, found: _Findings, factor: float, *, hosted: bool, in_step: bool
+) -> LoihiForm | None:
     """Return the form of a layer, or None if a problem was found.
 
     Args:
@@ -124,6 +129,7 @@ def _form(layer: FloatLayer, found: _Findings, factor: float, *, hosted: bool) -
         found: what is found on it.
         factor: factor of the threshold if the layer is approximated.
         hosted: whether an always-on neuron can carry a bias of the layer.
+        in_step: whether it can without making the layer recurrent.
     """
     subtracts = _subtracts(layer)
     layer = _plain_reset(layer, found, factor, hosted=hosted)
@@ -133,7 +139,10 @@ def _form(layer: FloatLayer, found: _Findings, factor: float, *, hosted: bool) -
         layer = _per_channel(layer, found)
     if found.problems:
         return None
-    return replace(_normalised(layer, found), subtracts=subtracts and layer.recurrent is not None)
+    return replace(
+        _normalised(layer, found, in_step=in_step),
+        subtracts=subtracts and layer.recurrent is not None,
+    )
 
 
 def _plain_reset(layer: FloatLayer, found: _Findings, factor: float, *, hosted: bool) -> FloatLayer:
@@ -275,7 +284,7 @@ def _per_channel(layer: FloatLayer, found: _Findings) -> FloatLayer:
     return replace(layer, dynamics=replace(rules, **values))
 
 
-def _normalised(layer: FloatLayer, found: _Findings) -> LoihiForm:
+def _normalised(layer: FloatLayer, found: _Findings, *, in_step: bool) -> LoihiForm:
     """Fold gains and thresholds into the weights."""
     rules = layer.dynamics
     threshold = rules.threshold if rules.fires else np.ones(1)
@@ -284,12 +293,15 @@ def _normalised(layer: FloatLayer, found: _Findings) -> LoihiForm:
     constant = layer.bias * gain
     leak = _divided(rules.leak, threshold, layer)
     silent = np.zeros(1)
-    direct = leak if rules.filtered else _sum(leak, constant, layer)
+    sent, direct = constant, leak
+    if not rules.filtered:  # a bias in step, else one that acts from index 0 on
+        both = _sum(leak, constant, layer)
+        sent, direct = (both, silent) if in_step else (silent, both)
     return LoihiForm(
         layer=layer,
         weight=layer.weight * rows,
         recurrent=None if layer.recurrent is None else layer.recurrent * gain.reshape(-1, 1),
-        filtered_bias=constant if rules.filtered else silent,
+        filtered_bias=sent,
         bias=direct,
         current_decay=_decay(rules.current_retention, "current", layer, found),
         voltage_decay=_decay(rules.voltage_retention, "voltage", layer, found),

@@ -492,10 +492,10 @@ def _notes(
     notes = [each for form in forms for each in form.notes]
     for index, (form, plan, layer) in enumerate(zip(forms, plans, layers), start=1):
         if form.filtered_bias.any():
-            notes.append(
-                f"the bias of {plan.name!r} passes its current filter, so an always-on neuron "
-                "sends it"
+            why = (
+                "passes its current filter" if plan.form.layer.dynamics.filtered else "acts in step"
             )
+            notes.append(f"the bias of {plan.name!r} {why}: an always-on neuron sends it")
         if form.bias.any():
             steps = f"{index} step{'s' * (index > 1)}"
             notes.append(f"the bias of {plan.name!r} acts {steps} before its first input arrives")

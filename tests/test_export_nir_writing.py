@@ -264,7 +264,7 @@ def test_graph_without_its_integers_is_quantized_to_the_same_spikes(
     found, reason = dialects.guess(nir_graph.checked(graph))
     assert found.name == "plain"
     assert "changed" in reason
-    again = nd.from_nir(graph)
+    again = nd.from_nir(graph, dialect=found)
     spikes = random_spikes(network.inputs)
     np.testing.assert_array_equal(integers(again, spikes), integers(network, spikes))
 
