@@ -196,7 +196,8 @@ def load_values(path: Path, kind: str, *, way_out: str = "train again") -> dict[
     if isinstance(values, dict) and any(".synapse." in str(key) for key in values):
         raise InputError(
             f"{path} holds weights of lava-dl's blocks without the network that they belong to; "
-            "build the network, load them with load_state_dict and give it to neurodeploy.quantize"
+            "build the network, load them with load_state_dict and give it to neurodeploy.quantize "
+            "(docs/how-to/own-network.md)"
         )
     if not isinstance(values, dict) or found != kind:
         raise InputError(
