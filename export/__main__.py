@@ -181,9 +181,9 @@ def output_path(model: Path, out: Path | None, form: str | None) -> Path:
 
 def is_netx(model: Path) -> bool:
     """Return whether a file is HDF5, as netx files are."""
-    from neurodeploy.export import netx
+    from neurodeploy.export.hdf5 import is_hdf5
 
-    return files.kind(model) == "file" and netx.is_hdf5(model)
+    return files.kind(model) == "file" and is_hdf5(model)
 
 
 def convert(model: Path, path: Path, *, chips: Sequence[Chip], dialect: str | None) -> int:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import h5py
 import numpy as np
 
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.files import HDF5
 
 BYTES_LIMIT: Final = 1 << 31
 """Limit of the total size of all arrays of a file, in bytes; four chips need less."""
@@ -28,6 +32,40 @@ _REFERENCE: Final = struct.Struct("<IQI")
 
 SHOWN: Final = 60
 """Maximum length of a text from a file in a message."""
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5, possibly truncated.
+
+    Raises:
+        InputError: when the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            has_magic = file.read(len(HDF5)) == HDF5
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+    return has_magic or bool(h5py.is_hdf5(path))  # HDF5 may start later, after a user block
+
+
+@contextmanager
+def opened(path: Path, problem: str) -> Iterator[h5py.File]:
+    """Open a file for reading; errors in the block name it, and damage is called a `problem`.
+
+    Raises:
+        InputError: in place of everything that h5py, NumPy and readers raise on damaged files.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (
+        OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
+        ArithmeticError,
+    ) as error:  # fmt: skip
+        reason = shown(" ".join(str(error).split()))
+        raise InputError(f"{path} {problem} ({reason}); export it again") from None
 
 
 def check_size(groups: Any, limit: int = BYTES_LIMIT) -> None:

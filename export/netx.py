@@ -19,11 +19,11 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from neurodeploy.export.hdf5 import check_size, subgroup, text
+from neurodeploy.export.hdf5 import check_size, is_hdf5, opened, subgroup, text
 from neurodeploy.export.netx_read import WIDE_SUFFIX, Context, count, json_object, read_layer, sizes
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.files import HDF5, check_file, replacing
+from neurodeploy.models.files import check_file, replacing
 from neurodeploy.models.lava_compat import to_lava
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
@@ -248,30 +248,8 @@ def read(path: Path, defaults: Defaults = Defaults()) -> QuantizedNetwork:
             f"{path} is not a netx (HDF5) file; give a .net file written by "
             "`python -m neurodeploy.export` or by lava-dl"
         )
-    try:
-        with h5py.File(path, "r") as file:
-            return _read_file(file, defaults)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (
-        OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
-        ArithmeticError,
-    ) as error:  # fmt: skip
-        raise InputError(f"{path} is not a readable netx file ({error}); export it again") from None
-
-
-def is_hdf5(path: Path) -> bool:
-    """Return whether a file is HDF5, possibly truncated.
-
-    Raises:
-        InputError: when the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            has_magic = file.read(len(HDF5)) == HDF5
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from None
-    return has_magic or bool(h5py.is_hdf5(path))  # HDF5 may start later, after a user block
+    with opened(path, "is not a readable netx file") as file:
+        return _read_file(file, defaults)
 
 
 def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.layers import Shape, kernel_positions
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Reset: TypeAlias = Literal["value", "subtract", "none"]
@@ -148,13 +148,9 @@ class FloatLayer(Shown):
         """(neurons,), or (channels, height, width)."""
         if not self.convolution:
             return (int(self.weight.shape[0]),)
-        sizes = zip(
-            self.input_shape[1:], self.weight.shape[2:], self.stride, self.padding, self.dilation
-        )
-        return (
-            int(self.weight.shape[0]),
-            *((n + 2 * pad - gap * (k - 1) - 1) // step + 1 for n, k, step, pad, gap in sizes),
-        )
+        kernel, image = self.weight.shape[2:], self.input_shape[1:]
+        positions = kernel_positions(image, kernel, self.stride, self.padding, self.dilation)
+        return (int(self.weight.shape[0]), *positions)
 
     @property
     def neurons(self) -> int:

@@ -93,6 +93,14 @@ def _no_delay() -> IntArray:
     return np.zeros((1, 1), np.int8)
 
 
+def kernel_positions(
+    sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
+) -> Shape:
+    """Return the number of positions of a kernel along each axis of an image, as in PyTorch."""
+    axes = zip(sizes, kernel, stride, padding, dilation)
+    return tuple((n + 2 * pad - gap * (k - 1) - 1) // step + 1 for n, k, step, pad, gap in axes)
+
+
 class _Layer(Shown):
     """Base class of layers, which define `shape` and `input_shape`."""
 
@@ -377,14 +385,9 @@ class ConvLayer(_Layer):
     @property
     def shape(self) -> Shape:
         """(channels, height, width)."""
-        sizes = zip(
-            self.input_shape[1:], self.weight.shape[2:], self.stride, self.padding, self.dilation
-        )
-        return (
-            int(self.weight.shape[0]),
-            *((size + 2 * pad - gap * (kernel - 1) - 1) // step + 1
-              for size, kernel, step, pad, gap in sizes),
-        )  # fmt: skip
+        kernel, image = self.weight.shape[2:], self.input_shape[1:]
+        positions = kernel_positions(image, kernel, self.stride, self.padding, self.dilation)
+        return (int(self.weight.shape[0]), *positions)
 
     @property
     def synapses(self) -> int:

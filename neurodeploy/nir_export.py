@@ -237,7 +237,7 @@ def _write(network: QuantizedNetwork, path: Path, dialect: str | None) -> int:
     if load(path).digest != network.digest:
         raise InputError(f"{path} reads back with another content; check the disk")
     layers, more = cli.number_of(len(network.layers), "layer"), extra_steps(network)
-    late = ", which answer a step late each; report --input adds as many steps to each sample"
+    late = f"; each takes a step, so report --input appends {cli.number_of(more, 'zero step')}"
     print(f"\nWrote {path} (sha256 {network.digest[:12]}): {layers}{late * bool(more)}")
     return cli.DONE
 

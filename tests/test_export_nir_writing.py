@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import neurodeploy as nd
 from benchmarks.peers import nir_importers
 from benchmarks.random_networks import Case, cases
-from neurodeploy import report
+from neurodeploy import nir_export, report
 from neurodeploy.export import __main__ as command
 from neurodeploy.export.nir import connections, dialects, metadata, reference, writing
 from neurodeploy.export.nir import graph as nir_graph
@@ -343,6 +343,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_commands_know_every_dialect() -> None:
     assert tuple(writing.IMPORTERS) == command.OUT_DIALECTS
+    assert tuple(dialects.DIALECTS) == nir_export.DIALECTS
 
 
 def test_save_writes_what_the_name_says(tmp_path: Path) -> None:

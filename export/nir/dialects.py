@@ -119,9 +119,12 @@ class Dialect(Shown):
         if not own:
             return ""
         texts = [f"{key}={_OPTION_TEXT.get((key, value), value)}" for key, value in own]
+        flags = [
+            f"--{key.replace('_', '-')}{'' if value is True else f' {value}'}" for key, value in own
+        ]
         return (
             f"{self.title}'s own default is {', '.join(texts)}, which the file cannot tell; set it "
-            "if the network was trained so"
+            f"({' '.join(flags)}) if the network was trained so"
         )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurodeploy.export.nir.nodes import spread
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import FloatArray
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.layers import Shape, kernel_positions
 
 ENTRIES_LIMIT: Final = 1 << 24
 """Limit of the entries of a matrix that a composition is expanded to; a chip has fewer synapses."""
@@ -42,8 +42,9 @@ class Geometry:
 
     def positions(self) -> Shape:
         """Return (height, width) of the output."""
-        sizes = zip(self.input_shape[1:], self.kernel, self.stride, self.padding, self.dilation)
-        return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+        return kernel_positions(
+            self.input_shape[1:], self.kernel, self.stride, self.padding, self.dilation
+        )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 from neurodeploy.export.hdf5 import shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import FloatArray
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.layers import Shape, kernel_positions
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -341,11 +341,12 @@ def spread(weight: FloatArray, dilation: Shape) -> FloatArray:
 def _windows(
     shape: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
 ) -> list[int]:
-    """Return the number of positions of a kernel along each axis, as in PyTorch."""
-    positions = [
-        (n + 2 * pad - gap * (k - 1) - 1) // step + 1
-        for n, k, step, pad, gap in zip(shape, kernel, stride, padding, dilation)
-    ]
+    """Return the number of positions of a kernel along each axis.
+
+    Raises:
+        InputError: when there is none.
+    """
+    positions = list(kernel_positions(shape, kernel, stride, padding, dilation))
     if min(positions) < 1:
         raise InputError(f"its kernel of {kernel} is larger than its padded input of {shape}")
     return positions

@@ -13,8 +13,17 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-from neurodeploy.export.hdf5 import check_size, dataset, member, shown, subgroup, text, texts
-from neurodeploy.export.netx import is_hdf5
+from neurodeploy.export.hdf5 import (
+    check_size,
+    dataset,
+    is_hdf5,
+    member,
+    opened,
+    shown,
+    subgroup,
+    text,
+    texts,
+)
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import check_file
 
@@ -60,17 +69,8 @@ def contents(path: Path) -> dict[str, Any]:
     check_file(path, WAY_OUT)
     if not is_hdf5(path):
         raise InputError(f"{path} is not a NIR (HDF5) file; {WAY_OUT}")
-    try:
-        with h5py.File(path, "r") as file:
-            return _contents(file)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (
-        OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError, AttributeError,
-        ArithmeticError,
-    ) as error:  # fmt: skip
-        reason = shown(" ".join(str(error).split()))
-        raise InputError(f"{path} is damaged ({reason}); export it again") from None
+    with opened(path, "is damaged") as file:
+        return _contents(file)
 
 
 def _contents(file: h5py.File) -> dict[str, Any]:

@@ -67,11 +67,8 @@ def load_input(
         5 samples of 30 steps, labelled, from spikes.npy
     """
     check_network(network)
-    if transformed and not isinstance(network.layers[0], InputLayer):
-        raise InputError(
-            "--transformed leaves out the scale and offset of an input layer with neurons, and "
-            "this network has none; leave it out"
-        )
+    if transformed:
+        _check_transformed(network)
     name = _name_of(source, "the input")
     values = _array_of(source, name)
     found = _layout(values.shape, network, name)
@@ -101,6 +98,14 @@ def load_input(
         transformed=transformed or not whole,
         notes=(*shortfall(found.samples, count), *_extra_note(more)),
     )
+
+
+def _check_transformed(network: QuantizedNetwork) -> None:
+    if not isinstance(network.layers[0], InputLayer):
+        raise InputError(
+            "--transformed leaves out the scale and offset of an input layer with neurons, and "
+            "this network has none; leave it out"
+        )
 
 
 def extra_steps(network: QuantizedNetwork) -> int:
