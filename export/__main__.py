@@ -50,14 +50,14 @@ def add_options(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--out-dialect",
         choices=OUT_DIALECTS,
-        help="framework that shall read the NIR output (default: plain, NIR as its equations say)",
+        help="framework that will read the NIR output (default: plain NIR)",
     )
     cli.add_data_option(options)
     options.add_argument(
         "--input",
         type=Path,
         metavar="FILE",
-        help="of a checkpoint: .npy file of spikes (samples, neurons, time) to compare on, instead "
+        help="for a checkpoint: .npy file of spikes (samples, neurons, time) to compare on, instead "
         "of the task's test samples",
     )
     options.add_argument(
@@ -237,7 +237,7 @@ def write_checked(
         samples: the samples to compare.
         path: output file.
         source: checkpoint of the trained network, for messages.
-        dialect: framework that shall read a NIR file.
+        dialect: framework that will read a NIR file.
 
     Returns:
         The exit code.

@@ -151,7 +151,7 @@ def save(network: QuantizedNetwork, path: str | Path, *, dialect: str | None = N
     Args:
         network: what to write.
         path: file whose name ends in .net or .nir.
-        dialect: for NIR, the framework whose importer shall read the file: "plain" (the default),
+        dialect: for NIR, the framework whose importer will read the file: "plain" (the default),
             "snntorch", "norse" or "spikingjelly".
 
     Raises:

@@ -103,7 +103,7 @@ def to_nir(
 
     Args:
         network: dense, recurrent and convolutional layers of CUBA LIF neurons.
-        dialect: the framework whose importer shall read the graph, a key of `IMPORTERS`; "plain"
+        dialect: the framework whose importer will read the graph, a key of `IMPORTERS`; "plain"
             is NIR as its equations say.
         dt_s: duration of a time step in seconds; by default the framework's, else the task's,
             else 1e-4.
