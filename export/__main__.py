@@ -57,7 +57,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--input",
         type=Path,
         metavar="FILE",
-        help="for a checkpoint: .npy file of spikes (samples, neurons, time) to compare on, instead "
+        help="for a checkpoint: .npy file of spikes (samples, neurons, time) to compare on instead "
         "of the task's test samples",
     )
     options.add_argument(
