@@ -1,5 +1,6 @@
 """Run an integer network, place it on neurocores, and estimate its energy and latency.
 
+streaming      continuous runs: state carried from chunk to chunk
 backends       table of the backends, options of a run
 simulators/    the backends: fast, lava, loihi; process: runs the last two in child processes
 kernels/       compiled kernels of the fast backend

@@ -53,6 +53,22 @@ class Run(Protocol):
         """Return the activity for an input (batch, channels, time)."""
 
 
+class Running(Protocol):
+    """A network that runs in chunks of steps, and carries its state from one to the next.
+
+    Attributes:
+        now: number of steps so far.
+    """
+
+    now: int
+
+    def run(self, inputs: NDArray[Any]) -> Activity:
+        """Run the next steps of a checked input (num_streams, channels, steps)."""
+
+    def reset(self) -> None:
+        """Clear the state and start again at step 0."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """A backend.
@@ -64,6 +80,7 @@ class Backend:
         run: see `Run`; raises InputError for wrong spikes and BackendError when it cannot run.
         memory: estimates the memory of a run from the network and the time steps per sample.
         timed: whether it runs in a child process and supports a time limit.
+        stream: starts a continuous run of a number of streams; see `hw_sim.streaming`.
     """
 
     name: str
@@ -72,6 +89,7 @@ class Backend:
     run: Run
     memory: Callable[[QuantizedNetwork, int], Need]
     timed: bool
+    stream: Callable[[QuantizedNetwork, int, RunOptions], Running]
 
 
 def _backend(
@@ -90,7 +108,13 @@ def _backend(
         found: Need = simulator().memory(network, steps)
         return found
 
-    return Backend(name, description, batch, run, memory, timed)
+    def stream(network: QuantizedNetwork, num_streams: int, options: RunOptions) -> Running:
+        if not hasattr(simulator(), "Stream"):
+            raise InputError(f"{name} does not run streams; choose fast or lava")
+        started: Running = simulator().Stream(network, num_streams, options)
+        return started
+
+    return Backend(name, description, batch, run, memory, timed, stream)
 
 
 BACKENDS: dict[str, Backend] = {

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.chips import read_chip_file as load_chip
     from neurodeploy.hw_sim.estimated import estimate
     from neurodeploy.hw_sim.placement import Placement, place
+    from neurodeploy.hw_sim.streaming import Stream
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun, fit
     from neurodeploy.models.dequantize import to_slayer
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity", "BackendError", "Calibration", "Comparison", "ConvLayer", "CubaLif", "DenseLayer",
     "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement", "QuantizedNetwork",
-    "RecurrentLayer", "Report", "Samples", "TaskData", "TaskDescription", "TrainConfig",
+    "RecurrentLayer", "Report", "Samples", "Stream", "TaskData", "TaskDescription", "TrainConfig",
     "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
     "evaluate", "fit", "from_nir", "from_torch", "import_nir", "load", "load_chip", "load_input",
     "load_model", "place", "progress_bar", "quantize", "save", "simulate", "task",
@@ -74,6 +75,7 @@ _HOMES: Final = {
     "hw_sim.chips": {"load_chip": "read_chip_file"},
     "hw_sim.placement": ("Placement", "place"),
     "hw_sim.estimated": ("estimate",),
+    "hw_sim.streaming": ("Stream",),
     "learning.config": ("TrainConfig",),
     "learning.fit": ("TrainedRun", "fit"),
     "models.dequantize": ("to_slayer",),

@@ -1,6 +1,8 @@
 """Kernels that step neurons, one per neuron type.
 
-Arrays: B samples, T time steps, N neurons. `received` int32 (B, T, N) is the weighted input.
+Arrays: B samples, T time steps, N neurons. `received` int32 (B, T or more, N) is the weighted
+input. `carried` int32 (B, 3, N) holds the states before the first step and, at the end, those after
+the last one: u and v, or sigma, the input before and the residue, as far as a neuron has them.
 Outputs are `sent` (B, T, N), uint8, or int32 for graded spikes; `states` int32 (2, B or 0, T, N), u
 and v or their counterparts; `overflows` int64 (2, B), wraps and clips. Recurrent layers have
 weights `rows` int16 (N, N) and `delays` int8 (N, 1 or N), others (0, 0); recurrent spikes are added
@@ -58,13 +60,13 @@ def feed_back(received, sent, rows, delays, t):
 @parallel
 def scan_cuba(
     start, stop, received, current_factor, voltage_factor, threshold, bias, rows, delays,
-    sent, states, overflows,
+    sent, states, overflows, carried,
 ):  # fmt: skip
     """Run CUBA LIF neurons over all steps; arguments as in `step_cuba` and above."""
-    _, steps, neurons = received.shape
+    steps = sent.shape[1]
     for sample in range(start, stop):
-        current = np.zeros(neurons, np.int32)
-        voltage = np.zeros(neurons, np.int32)
+        current = carried[sample, 0].copy()
+        voltage = carried[sample, 1].copy()
         for t in range(steps):
             wraps, clips = step_cuba(
                 received[sample, t], current_factor, voltage_factor, threshold, bias,
@@ -76,6 +78,8 @@ def scan_cuba(
             if states.shape[1]:
                 states[0, sample, t] = current
                 states[1, sample, t] = voltage
+        carried[sample, 0] = current
+        carried[sample, 1] = voltage
 
 
 @kernel
@@ -92,12 +96,12 @@ def send_change(activation, before, residue, threshold, state_exp):
 
 
 @parallel
-def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states):
+def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states, carried):
     """Run delta neurons over all steps; `received` is the input, shifted left by `shift` int32."""
-    _, steps, neurons = received.shape
+    steps, neurons = sent.shape[1], received.shape[2]
     for sample in range(start, stop):
-        before = np.zeros(neurons, np.int32)
-        residue = np.zeros(neurons, np.int32)
+        before = carried[sample, 1].copy()
+        residue = carried[sample, 2].copy()
         for t in range(steps):
             for j in range(neurons):
                 x = int32(received[sample, t, j] << shift)
@@ -106,22 +110,25 @@ def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states)
             if states.shape[1]:
                 states[0, sample, t] = before
                 states[1, sample, t] = residue
+        carried[sample, 1] = before
+        carried[sample, 2] = residue
 
 
 @parallel
 def scan_sigma_delta(
-    start, stop, received, bias, threshold, state_exp, rows, delays, sent, states, overflows
-):
+    start, stop, received, bias, threshold, state_exp, rows, delays,
+    sent, states, overflows, carried,
+):  # fmt: skip
     """Run sigma-delta neurons with ReLU over all steps.
 
     bias int32 (N,) and threshold int32 are in the scale of the states. Sums that exceed 32 bits
     wrap and are counted.
     """
-    _, steps, neurons = received.shape
+    steps, neurons = sent.shape[1], received.shape[2]
     for sample in range(start, stop):
-        sigma = np.zeros(neurons, np.int32)
-        before = np.zeros(neurons, np.int32)
-        residue = np.zeros(neurons, np.int32)
+        sigma = carried[sample, 0].copy()
+        before = carried[sample, 1].copy()
+        residue = carried[sample, 2].copy()
         for t in range(steps):
             for j in range(neurons):
                 total = int64(sigma[j]) + received[sample, t, j]
@@ -134,14 +141,17 @@ def scan_sigma_delta(
             if states.shape[1]:
                 states[0, sample, t] = sigma
                 states[1, sample, t] = residue
+        carried[sample, 0] = sigma
+        carried[sample, 1] = before
+        carried[sample, 2] = residue
 
 
 @parallel
-def scan_sigma(start, stop, received, rows, delays, sent, states, overflows):
+def scan_sigma(start, stop, received, rows, delays, sent, states, overflows, carried):
     """Run sigma neurons over all steps; they send the sum of their input so far."""
-    _, steps, neurons = received.shape
+    steps, neurons = sent.shape[1], received.shape[2]
     for sample in range(start, stop):
-        sigma = np.zeros(neurons, np.int32)
+        sigma = carried[sample, 0].copy()
         for t in range(steps):
             for j in range(neurons):
                 total = int64(sigma[j]) + received[sample, t, j]
@@ -151,3 +161,4 @@ def scan_sigma(start, stop, received, rows, delays, sent, states, overflows):
             feed_back(received[sample], sent[sample, t], rows, delays, t)
             if states.shape[1]:
                 states[0, sample, t] = sigma
+        carried[sample, 0] = sigma

@@ -9,6 +9,7 @@ weighted input (`synapses`), one steps the neurons (`neurons`). Spikes pass from
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     Shape,
+    max_delay,
     per_neuron,
     weights_of,
 )
@@ -97,20 +99,99 @@ def voltages(
     return spike_buffer.to_neurons(voltage, layer.shape)
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What one layer carries from a chunk of steps to the next; arrays change in place.
+
+    Attributes:
+        states: int32 (B, 3, N), see `kernels.neurons`.
+        pending: weighted input of later steps, int32 (B, P, N), that of step t in row t % P; P is
+            at least the number of steps after which the last spike has arrived.
+    """
+
+    states: NDArray[np.int32]
+    pending: NDArray[np.int32]
+
+    @staticmethod
+    def cleared(layer: Layer, batch: int) -> Carried:
+        """Return what a layer in cleared state carries."""
+        rows = 0 if isinstance(layer, InputLayer) else 1 << max_delay(layer).bit_length()
+        return Carried(
+            np.zeros((batch, 3, layer.neurons), np.int32),
+            np.zeros((batch, rows, layer.neurons), np.int32),
+        )
+
+    def take(self, received: NDArray[np.int32], now: int) -> None:
+        """Add the pending input to that of the steps from `now` on, and clear it."""
+        ahead = min(self.pending.shape[1], received.shape[1])
+        received[:, :ahead] += self.pending[:, self._rows(now, ahead)]
+        self.pending[:] = 0
+
+    def put(self, received: NDArray[np.int32], now: int) -> None:
+        """Set the pending input to that of the steps from `now` on."""
+        self.pending[:, self._rows(now, received.shape[1])] = received
+
+    def _rows(self, now: int, count: int) -> NDArray[np.intp]:
+        return (now + np.arange(count)) % max(1, self.pending.shape[1])
+
+
+class Stream:
+    """Runs a network in chunks of steps; what it carries on starts from cleared state."""
+
+    def __init__(self, network: QuantizedNetwork, num_streams: int, options: RunOptions) -> None:
+        self.network, self.options, self.num_streams = network, options, num_streams
+        self.reset()
+
+    def reset(self) -> None:
+        """Clear the state of all layers."""
+        self.now = 0
+        self.carried = [Carried.cleared(each, self.num_streams) for each in self.network.layers]
+
+    def run(self, inputs: NDArray[Any]) -> Activity:
+        """Run the next steps; inputs (num_streams, channels, steps) from `check_input`."""
+        network, runs, shape = self.network, [], self.network.layers[0].input_shape
+        sent = spike_buffer.from_neurons(inputs, shape)
+        with limit_threads(self.options.threads):
+            for layer, carried in zip(network.layers, self.carried):
+                sent, states, overflows = _run_layer(
+                    layer, shape, sent, states=self.options.states, carried=carried, now=self.now
+                )
+                shape = layer.shape
+                runs.append((spike_buffer.to_neurons(sent, shape), states, overflows))
+        self.now += inputs.shape[2]
+        spikes_of, states_of, overflows_of = zip(*runs)
+        return Activity(
+            inputs,
+            spikes_of,
+            states_of if self.options.states else (),
+            overflows_of,
+            last_voltage=self._last_voltage() if network.readout == "voltage" else None,
+        )
+
+    def _last_voltage(self) -> NDArray[np.int32]:
+        voltage = self.carried[-1].states[:, 1:2]
+        buffer: NDArray[np.int32] = spike_buffer.to_neurons(voltage, self.network.layers[-1].shape)
+        return buffer[:, :, 0].copy()
+
+
 def _run_layer(
-    layer: Layer, before: Shape, arriving: NDArray[Any], *, states: bool
+    layer: Layer,
+    before: Shape,
+    arriving: NDArray[Any],
+    *,
+    states: bool,
+    carried: Carried | None = None,
+    now: int = 0,
 ) -> tuple[NDArray[Any], States | None, Overflows]:
-    """Return spike buffer, states (B, N, T) and overflows of a layer with input shape `before`."""
-    if dense_cuba.supports(layer, arriving):
+    """Return spike buffer, states (B, N, T) and overflows of a layer with input shape `before`.
+
+    The layer starts from cleared state or, in step `now`, from what is `carried`.
+    """
+    if carried is None and dense_cuba.supports(layer, arriving):
         sent, seen, overflows = dense_cuba.run(layer, before, arriving, states=states)
         received = _received(layer, before, arriving) if states else seen[0]
     else:
-        lost = np.zeros(len(arriving), np.int64)
-        received = _received(layer, before, arriving, lost)
-        both = np.zeros((2, len(arriving) if states else 0, *received.shape[1:]), np.int32)
-        sent, overflows = _scan(layer, received, both)
-        seen = both[0], both[1]
-        overflows.wraps[:] += lost
+        sent, seen, received, overflows = _scan_layer(layer, before, arriving, states, carried, now)
     if not states:
         return sent, None, overflows
     if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
@@ -118,6 +199,32 @@ def _run_layer(
         seen = received, seen[1]
     arrays = (spike_buffer.to_neurons(each, layer.shape) for each in (*seen, received))
     return sent, States(*arrays), overflows
+
+
+def _scan_layer(
+    layer: Layer,
+    before: Shape,
+    arriving: NDArray[Any],
+    states: bool,
+    carried: Carried | None,
+    now: int,
+) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]], NDArray[Any], Overflows]:
+    """Return spike buffer, u and v, weighted input and overflows of a layer of any kind."""
+    batch, steps, width = arriving.shape
+    if carried is not None and not isinstance(layer, InputLayer):  # room for the last arrivals
+        room = np.zeros((batch, max_delay(layer) + 1, width), arriving.dtype)
+        arriving = np.concatenate([arriving, room], 1)
+    lost = np.zeros(batch, np.int64)
+    received = _received(layer, before, arriving, lost)
+    both = np.zeros((2, batch if states else 0, steps, layer.neurons), np.int32)
+    if carried is None:
+        sent, overflows = _scan(layer, received, both)
+    else:
+        carried.take(received, now)
+        sent, overflows = _scan(layer, received, both, carried.states, steps)
+        carried.put(received[:, steps:], now + steps)
+    overflows.wraps[:] += lost
+    return sent, (both[0], both[1]), received[:, :steps], overflows
 
 
 def _received(
@@ -190,30 +297,46 @@ def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
 
 
 def _scan(
-    layer: Layer, received: NDArray[np.int32], states: NDArray[np.int32]
+    layer: Layer,
+    received: NDArray[np.int32],
+    states: NDArray[np.int32],
+    carried: NDArray[np.int32] | None = None,
+    steps: int | None = None,
 ) -> tuple[NDArray[Any], Overflows]:
-    """Return the spike buffer and the overflows of the neurons of a layer."""
+    """Return the spike buffer and the overflows of the neurons of a layer.
+
+    Args:
+        layer: the layer.
+        received: weighted input, int32 (B, T or more, N); recurrent spikes are added to it.
+        states: output, see `kernels.neurons`.
+        carried: states before the first step, int32 (B, 3, N), replaced by those after the last
+            one; None: cleared.
+        steps: T; by default all steps of `received`.
+    """
     neuron, own = layer.neuron, _feedback(layer)
-    size = (*received.shape[:2], spike_buffer.padded(layer.neurons))
+    batch, available, _ = received.shape
+    size = (batch, available if steps is None else steps, spike_buffer.padded(layer.neurons))
     sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
-    counts = np.zeros((2, len(received)), np.int64)
+    counts = np.zeros((2, batch), np.int64)
+    if carried is None:
+        carried = np.zeros((batch, 3, layer.neurons), np.int32)
     if isinstance(neuron, CubaLif):
-        neurons.scan_cuba(received, *_cuba(layer), *own, sent, states, counts)
+        neurons.scan_cuba(received, *_cuba(layer), *own, sent, states, counts, carried)
     elif isinstance(neuron, Delta):
         shift = neuron.spike_exp + neuron.state_exp
         threshold = np.int32(neuron.threshold << shift)
         neurons.scan_delta(
-            received, np.int32(shift), threshold, np.int32(neuron.state_exp), sent, states
+            received, np.int32(shift), threshold, np.int32(neuron.state_exp), sent, states, carried
         )
     elif isinstance(neuron, SigmaDelta):
         shift = neuron.spike_exp + neuron.state_exp
         neurons.scan_sigma_delta(
             received, _each(layer, neuron.bias) << np.int32(shift),
             np.int32(neuron.threshold << shift), np.int32(neuron.state_exp),
-            *own, sent, states, counts,
+            *own, sent, states, counts, carried,
         )  # fmt: skip
     else:
-        neurons.scan_sigma(received, *own, sent, states, counts)
+        neurons.scan_sigma(received, *own, sent, states, counts, carried)
     return sent, Overflows(*counts)
 
 
