@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +32,59 @@ def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
         each = sent[:, :, -1].astype(np.int64)
     grouped: NDArray[np.int64] = each.reshape(len(each), network.outputs, -1).sum(2)
     return grouped
+
+
+def leaky_counts(
+    spikes: ArrayLike, memory_steps: float, start: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return leaky counts of spikes, from which a network that runs on decides at any step.
+
+        count[t] = (1 - 1 / memory_steps) count[t-1] + spike[t],    count[-1] = start
+
+    All weights of the past sum to `memory_steps`: a neuron that fires in every step comes to that
+    count, and with 1 only the last step counts. A sequence in chunks, each with the last counts of
+    the chunk before as `start`, gives the same numbers.
+
+    Args:
+        spikes: integers (..., steps) of any leading axes, such as (batch, outputs, steps).
+        memory_steps: memory in time steps, 1 or more.
+        start: counts before the first step, float64 (...); None for 0.
+
+    Returns:
+        float64 array of the shape of `spikes`.
+
+    Raises:
+        InputError: if `memory_steps` is not a finite number of 1 or more.
+    """
+    from scipy.signal import lfilter  # type: ignore[import-untyped]
+
+    if not (np.isfinite(memory_steps) and memory_steps >= 1):
+        raise InputError(f"the memory is {memory_steps} steps; give a finite number of 1 or more")
+    keep, sent = 1 - 1 / memory_steps, np.asarray(spikes, np.float64)
+    before = np.zeros(sent.shape[:-1]) if start is None else np.asarray(start, np.float64)
+    if not sent.shape[-1]:
+        return sent
+    counts, _ = lfilter([1.0], [1.0, -keep], sent, axis=-1, zi=keep * before[..., None])
+    return np.asarray(counts, np.float64)
+
+
+MEMORY_STEPS: Final = 64
+"""Memory of the leaky counts of a network that neither stores one nor a number of time steps."""
+
+
+def memory_steps(network: QuantizedNetwork) -> float:
+    """Return the memory of the leaky counts from which a network decides when it runs on.
+
+    It is the one that the network was trained with (`TrainConfig.continuous`), or half of the time
+    steps of the samples that it was trained on, since counts with that memory vary as little as
+    counts of a whole sample do.
+    """
+    options = network.provenance.get("options")
+    trained = options.get("continuous") if isinstance(options, Mapping) else None
+    stored = trained.get("memory_steps") if isinstance(trained, Mapping) else None
+    if isinstance(stored, (int, float)) and stored >= 1:
+        return stored
+    return max(1, network.task.num_steps // 2) if network.task.num_steps else MEMORY_STEPS
 
 
 @dataclass(frozen=True, kw_only=True)
