@@ -65,8 +65,14 @@ class Running(Protocol):
     def run(self, inputs: NDArray[Any]) -> Activity:
         """Run the next steps of a checked input (num_streams, channels, steps)."""
 
+    def step(self, spikes: NDArray[Any]) -> NDArray[Any] | None:
+        """Run one step the quick way and return the last layer's spikes, or do nothing: None."""
+
     def reset(self) -> None:
         """Clear the state and start again at step 0."""
+
+    def close(self) -> None:
+        """End its processes, if it has any."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Stream:
     Args:
         network: the network.
         num_streams: number of independent streams side by side, each with a state of its own.
-        backend: "fast" or "lava".
+        backend: "fast" or "lava"; Lava runs one stream, in a process that `close` ends.
         states: whether to return u and v of every layer.
         threads: CPU cores to use (`fast`); all by default.
         time_limit_s: time limit of the start and of each chunk, in seconds (`lava`).
@@ -72,6 +72,16 @@ class Stream:
         """Clear the state and start again at step 0."""
         self._running.reset()
 
+    def close(self) -> None:
+        """End the process of the backend, if it has one; also at the end of a `with` block."""
+        self._running.close()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def run(self, spikes: ArrayLike) -> Activity:
         """Run the next steps.
 
@@ -100,12 +110,16 @@ class Stream:
             InputError: as `run`.
         """
         values = np.asarray(spikes)
+        sent = self._running.step(values)
+        if sent is not None:
+            return sent
         if values.ndim != 2:
             raise InputError(
                 f"the spikes of one step have shape {values.shape}; give (num_streams, channels) "
                 f"= ({self.num_streams}, {self.network.inputs})"
             )
-        return self.run(values[:, :, None]).spikes[-1][:, :, 0]
+        last: NDArray[Any] = self.run(values[:, :, None]).spikes[-1][:, :, 0]
+        return last
 
     def _checked(self, spikes: NDArray[Any]) -> NDArray[Any]:
         inputs = check_input(self.network, spikes)

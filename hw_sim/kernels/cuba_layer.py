@@ -49,7 +49,7 @@ _PLACES = np.array(
 
 
 @kernel
-def _list_octet(byte, code, events, count):
+def list_octet(byte, code, events, count):
     """Append the spikes of eight senders, one bit each, to a list; return its new length."""
     places = widen(load(_PLACES, int64(byte) * OCTET, OCTET), 32)
     store(events, count, places + code)
@@ -71,10 +71,10 @@ def list_spikes(buffer, width, start, stop, events):
             fired = bits_of(load(buffer, at + k, LANES) != 0)
             for octet in range(0, LANES, OCTET):
                 byte = (fired >> uint64(octet)) & _BYTE
-                count = _list_octet(byte, code + k + octet, events, count)
+                count = list_octet(byte, code + k + octet, events, count)
         for k in range(whole, width, OCTET):
             byte = bits_of(load(buffer, at + k, OCTET) != 0)
-            count = _list_octet(byte, code + k, events, count)
+            count = list_octet(byte, code + k, events, count)
     return count
 
 

@@ -50,7 +50,7 @@ RING = 1 << loihi.DELAY_MAX.bit_length() + 1
 
 _CACHE_LINE = 64
 _LARGEST = np.iinfo(np.int16).max
-_SUM_LIMIT = 1 << (31 - loihi.ACTIVATION_SHIFT)
+SUM_LIMIT = 1 << (31 - loihi.ACTIVATION_SHIFT)
 
 
 class LayerPlan(NamedTuple):
@@ -184,7 +184,7 @@ def holds(layer: Layer) -> bool:
     """
     if not isinstance(layer, DenseLayer) or not isinstance(layer.neuron, CubaLif):
         return False
-    return layer.synapses_per_weight == 1 or _largest_sum(layer) < _SUM_LIMIT
+    return layer.synapses_per_weight == 1 or _largest_sum(layer) < SUM_LIMIT
 
 
 @cache_per_layer

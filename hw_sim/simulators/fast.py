@@ -9,16 +9,22 @@ weighted input (`synapses`), one steps the neurons (`neurons`). Spikes pass from
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, scale_input
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.kernels import dense_cuba, neurons, spike_buffer, synapses
-from neurodeploy.hw_sim.kernels.shared import cache_per_layer, limit_threads, num_threads
+from neurodeploy.hw_sim.kernels import dense_cuba, network_step, neurons, spike_buffer, synapses
+from neurodeploy.hw_sim.kernels.shared import (
+    cache_per_layer,
+    limit_threads,
+    num_threads,
+    run_parallel,
+)
 from neurodeploy.hw_sim.memory import STATES, Need
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
@@ -104,9 +110,9 @@ class Carried:
     """What one layer carries from a chunk of steps to the next; arrays change in place.
 
     Attributes:
-        states: int32 (B, 3, N), see `kernels.neurons`.
-        pending: weighted input of later steps, int32 (B, P, N), that of step t in row t % P; P is
-            at least the number of steps after which the last spike has arrived.
+        states: int32 (B, 3, N or more), see `kernels.neurons`.
+        pending: weighted input of later steps, int32 (B, P, N or more), that of step t in row
+            t % P; P is at least the number of steps after which the last spike has arrived.
     """
 
     states: NDArray[np.int32]
@@ -124,15 +130,20 @@ class Carried:
     def take(self, received: NDArray[np.int32], now: int) -> None:
         """Add the pending input to that of the steps from `now` on, and clear it."""
         ahead = min(self.pending.shape[1], received.shape[1])
-        received[:, :ahead] += self.pending[:, self._rows(now, ahead)]
+        neurons = received.shape[2]
+        received[:, :ahead] += self.pending[:, self._rows(now, ahead), :neurons]
         self.pending[:] = 0
 
     def put(self, received: NDArray[np.int32], now: int) -> None:
         """Set the pending input to that of the steps from `now` on."""
-        self.pending[:, self._rows(now, received.shape[1])] = received
+        self.pending[:, self._rows(now, received.shape[1]), : received.shape[2]] = received
 
     def _rows(self, now: int, count: int) -> NDArray[np.intp]:
-        return (now + np.arange(count)) % max(1, self.pending.shape[1])
+        rows: NDArray[np.intp] = (now + np.arange(count)) % max(1, self.pending.shape[1])
+        return rows
+
+
+LayerRun: TypeAlias = tuple[NDArray[Any], States | None, Overflows]
 
 
 class Stream:
@@ -141,23 +152,34 @@ class Stream:
     def __init__(self, network: QuantizedNetwork, num_streams: int, options: RunOptions) -> None:
         self.network, self.options, self.num_streams = network, options, num_streams
         self.reset()
+        self._step_shape = (num_streams, network.inputs)
+        self._inputs = np.zeros((num_streams, 1, spike_buffer.padded(network.inputs)), np.uint8)
+        if self._plan is not None:
+            last = int(self._plan.program[-1, network_step.FIRST])
+            self._sent = np.zeros((num_streams, 1, self._plan.width), np.uint8)
+            self._outputs = self._sent[:, 0, last : last + network.layers[-1].neurons]
+            self._overflows = np.zeros((len(network.layers), 2, num_streams), np.int64)
 
     def reset(self) -> None:
         """Clear the state of all layers."""
         self.now = 0
-        self.carried = [Carried.cleared(each, self.num_streams) for each in self.network.layers]
+        self._plan = _plan_steps(self.network, self.num_streams)
+        if self._plan is None:
+            self.carried = [Carried.cleared(each, self.num_streams) for each in self.network.layers]
+        else:
+            self.carried = [Carried(*each) for each in self._plan.carried]
+
+    def close(self) -> None:
+        """Do nothing; there is no process to end."""
 
     def run(self, inputs: NDArray[Any]) -> Activity:
         """Run the next steps; inputs (num_streams, channels, steps) from `check_input`."""
-        network, runs, shape = self.network, [], self.network.layers[0].input_shape
-        sent = spike_buffer.from_neurons(inputs, shape)
+        first = spike_buffer.from_neurons(inputs, self.network.layers[0].input_shape)
         with limit_threads(self.options.threads):
-            for layer, carried in zip(network.layers, self.carried):
-                sent, states, overflows = _run_layer(
-                    layer, shape, sent, states=self.options.states, carried=carried, now=self.now
-                )
-                shape = layer.shape
-                runs.append((spike_buffer.to_neurons(sent, shape), states, overflows))
+            if self._plan is None or self.options.states:
+                runs = list(self._run_layers(first))
+            else:
+                runs = list(self._run_together(self._plan, first))
         self.now += inputs.shape[2]
         spikes_of, states_of, overflows_of = zip(*runs)
         return Activity(
@@ -165,13 +187,83 @@ class Stream:
             spikes_of,
             states_of if self.options.states else (),
             overflows_of,
-            last_voltage=self._last_voltage() if network.readout == "voltage" else None,
+            last_voltage=self._last_voltage() if self.network.readout == "voltage" else None,
         )
+
+    def _run_layers(self, sent: NDArray[Any]) -> Iterator[LayerRun]:
+        shape = self.network.layers[0].input_shape
+        for layer, carried in zip(self.network.layers, self.carried):
+            sent, states, overflows = _run_layer(
+                layer, shape, sent, states=self.options.states, carried=carried, now=self.now
+            )
+            shape = layer.shape
+            yield spike_buffer.to_neurons(sent, shape), states, overflows
+
+    def _run_together(self, plan: network_step.Plan, first: NDArray[Any]) -> Iterator[LayerRun]:
+        batch, steps, _ = first.shape
+        sent = np.empty((batch, steps, plan.width), np.uint8)
+        overflows = np.zeros((len(plan.program), 2, batch), np.int64)
+        arguments = (*plan[:3], self.now, first, sent, overflows)
+        run_parallel(network_step.run_streams, batch, *arguments)
+        for layer, line, counts in zip(self.network.layers, plan.program, overflows):
+            spikes = sent[:, :, line[network_step.FIRST] :]
+            yield spike_buffer.to_neurons(spikes, layer.shape), None, Overflows(*counts)
+
+    def step(self, spikes: NDArray[Any]) -> NDArray[np.uint8] | None:
+        """Run one step in one call of a kernel; spikes uint8 (num_streams, channels).
+
+        Returns:
+            Spikes of the last layer, uint8 (num_streams, neurons), or None, and nothing is done,
+            if the spikes are of another dtype or shape or not binary, or the network has no plan.
+        """
+        plan, inputs = self._plan, self._inputs
+        if plan is None or spikes.dtype != np.uint8 or spikes.shape != self._step_shape:
+            return None
+        inputs[:, 0, : spikes.shape[1]] = spikes
+        arguments = (*plan[:3], self.now, inputs, self._sent, self._overflows)
+        if len(inputs) < THREADED_STREAMS:
+            if not network_step.run_streams(0, len(inputs), *arguments):
+                return None
+        else:
+            if not network_step.are_binary(inputs, 0, len(inputs)):
+                return None
+            with limit_threads(self.options.threads):
+                run_parallel(network_step.run_streams, len(inputs), *arguments)
+        self.now += 1
+        return self._outputs.copy()
 
     def _last_voltage(self) -> NDArray[np.int32]:
         voltage = self.carried[-1].states[:, 1:2]
         buffer: NDArray[np.int32] = spike_buffer.to_neurons(voltage, self.network.layers[-1].shape)
         return buffer[:, :, 0].copy()
+
+
+THREADED_STREAMS: Final = 64
+"""Number of streams from which on one step uses several threads."""
+
+
+def _plan_steps(network: QuantizedNetwork, num_streams: int) -> network_step.Plan | None:
+    """Return the plan of one step of a network in cleared state, or None if it has none."""
+    layers, before = [], network.layers[0].input_shape
+    if network.message_bits or len(before) != 1:
+        return None
+    for layer in network.layers:
+        neuron = layer.neuron
+        if not isinstance(layer, (DenseLayer, RecurrentLayer)) or not isinstance(neuron, CubaLif):
+            return None
+        if sum(map(dense_cuba.largest_sum, weights_of(layer))) >= dense_cuba.SUM_LIMIT:
+            return None
+        current, voltage, threshold, bias = _cuba(layer)
+        layers.append(
+            network_step.LayerParameters(
+                np.stack([current, voltage, bias]),
+                threshold,
+                1 << max_delay(layer).bit_length(),
+                network_step.Synapses(*_matrix(layer, layer.input_shape)),
+                network_step.Synapses(*_feedback(layer)),
+            )
+        )
+    return network_step.plan_network(layers, num_streams)
 
 
 def _run_layer(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ from numpy.typing import NDArray
 from neurodeploy.hw_sim.activity import Activity, States, check_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.memory import STATES, Need
-from neurodeploy.hw_sim.simulators.process import Job, job_folder, run_job
-from neurodeploy.models.errors import BackendError, require
+from neurodeploy.hw_sim.simulators.process import Job, job_folder, run_job, started, wait
+from neurodeploy.models.errors import BackendError, InputError, require
 from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.layers import Layer, weights_of
 from neurodeploy.models.network import QuantizedNetwork
@@ -52,17 +54,82 @@ def run(
     with job_folder(network, inputs) as folder:
         if options.states:
             (folder / "states").touch()
-        run_job(
-            Job(
-                "neurodeploy.hw_sim.simulators.lava_worker",
-                folder,
-                "Lava's simulator",
-                steps,
-                limit,
-                options.progress,
-            )
-        )
+        run_job(_job(folder, steps, limit, options))
         return collect(network, inputs, folder, states=options.states)
+
+
+def _job(folder: Path, steps: int, limit_s: float, options: RunOptions) -> Job:
+    worker = "neurodeploy.hw_sim.simulators.lava_worker"
+    return Job(worker, folder, "Lava's simulator", steps, limit_s, options.progress)
+
+
+class Stream:
+    """One stream on Lava, in a child process that starts with the first chunk.
+
+    Attributes:
+        now: number of steps so far.
+    """
+
+    def __init__(self, network: QuantizedNetwork, num_streams: int, options: RunOptions) -> None:
+        if num_streams != 1:
+            raise InputError(
+                f"num_streams is {num_streams}; Lava's simulator runs one stream, so start one for "
+                "each, or choose the backend fast"
+            )
+        require("the backend lava", "lava.magma")
+        self.network, self.options = network, options
+        self.now, self._chunks, self._failed = 0, 0, False
+        self._folder = Path()
+        self._child: Any = None
+        self._process = ExitStack()
+        weakref.finalize(self, self._process.close)
+
+    def run(self, inputs: NDArray[Any]) -> Activity:
+        """Run the next steps; inputs (1, channels, steps) from `check_input`.
+
+        Raises:
+            BackendError: as `run`, for this and every later chunk until `reset`.
+        """
+        if self._failed:
+            raise BackendError("the stream has failed and its state is lost; reset it")
+        steps = inputs.shape[2]
+        limit = self.options.time_limit_s or START_LIMIT_S + STEP_LIMIT_S * steps
+        try:
+            self._send(inputs)
+            wait(self._child, _job(self._folder, steps, limit, self.options), self._chunks)
+            activity = collect(self.network, inputs, self._folder, states=self.options.states)
+        except BaseException:
+            self.close()
+            self._failed = True
+            raise
+        self._chunks += 1
+        self.now += steps
+        return activity
+
+    def step(self, spikes: NDArray[Any]) -> None:
+        """Do nothing; Lava has no quick way to run one step."""
+
+    def _send(self, inputs: NDArray[Any]) -> None:
+        if self._chunks:
+            np.save(self._folder / "spikes.npy", inputs)
+            (self._folder / f"go_{self._chunks}").touch()
+            return
+        check_shared_memory(self.network)
+        self._folder = self._process.enter_context(job_folder(self.network, inputs))
+        (self._folder / "stream").touch()
+        if self.options.states:
+            (self._folder / "states").touch()
+        job = _job(self._folder, 0, 0, self.options)
+        self._child = self._process.enter_context(started(job))
+
+    def reset(self) -> None:
+        """Clear the state: the next chunk starts a new process."""
+        self.close()
+        self.now, self._chunks, self._failed = 0, 0, False
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
 
 
 def check_shared_memory(network: QuantizedNetwork) -> None:

@@ -6,12 +6,18 @@ JOB is a folder with `network.net` and `spikes.npy`, (batch, channels, time). Th
 `layer_0_spikes.npy`, ... (neurons in Lava's axis order, batch * time), for states also `_current`,
 `_voltage` and `_weighted` int32, the number of completed steps to `step.npy`, and errors to
 `error.txt`. It never imports torch, which would double its memory and its start-up time.
+
+If JOB contains the file `stream`, the network runs on: the worker writes the results of chunk n,
+then the file `done_n`, waits for the file `go_n+1`, and runs the next chunk in a new `spikes.npy`
+without a reset.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +26,7 @@ import numpy as np
 from neurodeploy.export import lava_graph, netx
 from neurodeploy.export.lava_graph import LavaLayer
 from neurodeploy.hw_sim.activity import scale_input
-from neurodeploy.hw_sim.simulators.process import Watchdog, run_worker
+from neurodeploy.hw_sim.simulators.process import STREAM_POLL_S, Watchdog, run_worker
 from neurodeploy.models import lava_compat
 from neurodeploy.models.lava_compat import to_lava
 from neurodeploy.models.network import CubaLif, InputLayer, QuantizedNetwork
@@ -37,7 +43,7 @@ from lava.proc.conv.models import PyConvModelFixed  # noqa: E402
 from lava.proc.conv.process import Conv  # noqa: E402
 from lava.proc.dense.models import PyDelayDenseModelBitAcc, PyDenseModelBitAcc  # noqa: E402
 from lava.proc.dense.process import DelayDense, Dense  # noqa: E402
-from lava.proc.io.source import RingBuffer  # noqa: E402
+from lava.proc.io.source import PySendModelFixed, RingBuffer  # noqa: E402
 from lava.proc.lif.models import PyLifResetModelBitAcc  # noqa: E402
 from lava.proc.lif.process import LIFReset  # noqa: E402
 from lava.proc.sdn.models import (  # noqa: E402
@@ -86,8 +92,38 @@ class _Resetting:
         super().run_spk()  # type: ignore[misc]
 
 
-class _Recording(_Resetting):
-    """Record spikes and states of a neuron model, and save them after the last step.
+class _InChunks:
+    """Follow the chunks of steps of a run; `proc_params["job"]` is the folder of the job.
+
+    Attributes:
+        first: first step of the chunk, counted from 1.
+        last: last step of the chunk.
+    """
+
+    first, last = 1, 0
+    time_step: int
+    proc_params: Any
+
+    def starts_chunk(self) -> bool:
+        """Return whether a chunk starts at this step."""
+        if self.time_step <= self.last:
+            return False
+        self.first, self.last = np.load(f"{self.proc_params['job']}/chunk.npy").tolist()
+        return True
+
+
+@fixed_point_model(RingBuffer)
+class InputSource(_InChunks, PySendModelFixed):  # type: ignore[misc]
+    """Send the input of each chunk from a file; setting a `Var` would take as long as the run."""
+
+    def run_spk(self) -> None:
+        if self.starts_chunk():
+            self.data = np.load(f"{self.proc_params['job']}/input.npy")
+        self.s_out.send(self.data[..., self.time_step - self.first])
+
+
+class _Recording(_InChunks, _Resetting):
+    """Record spikes and states of a neuron model, and save them after the last step of a chunk.
 
     Reading a sink's buffer through `Var.get` would cost 16 microseconds per element.
     """
@@ -104,9 +140,19 @@ class _Recording(_Resetting):
         """Return u and v, or their counterparts, after this step."""
         raise NotImplementedError
 
+    def start_chunk(self) -> None:
+        """Prepare for the next chunk of steps."""
+        self.recorded = {}
+
+    def start_step(self) -> None:
+        """Prepare for the next step."""
+
     def run_spk(self) -> None:
+        if self.starts_chunk():
+            self.start_chunk()
+        self.start_step()
         super().run_spk()
-        step, steps = self.time_step, self.record["steps"]
+        step, steps = self.time_step - self.first, self.last + 1 - self.first
         values = {"spikes": self.sent}
         if self.record["states"]:
             current, voltage = self.states()
@@ -114,31 +160,31 @@ class _Recording(_Resetting):
         for name, value in values.items():
             if name not in self.recorded:
                 self.recorded[name] = np.zeros((*value.shape, steps), value.dtype)
-            self.recorded[name][..., step - 1] = value
-        if step == steps:
+            self.recorded[name][..., step] = value
+        if self.time_step == self.last:
             for name, value in self.recorded.items():
                 np.save(f"{self.record['prefix']}_{name}.npy", value)
-        if self.record["progress"] and step % PROGRESS_STEPS == 0:
-            np.load(self.record["progress"], mmap_mode="r+")[0] = step
+        if self.record["progress"] and self.time_step % PROGRESS_STEPS == 0:
+            np.load(self.record["progress"], mmap_mode="r+")[0] = self.time_step
 
 
 @fixed_point_model(LIFReset)
 class RecordingLif(_Recording, PyLifResetModelBitAcc):  # type: ignore[misc]
     """CUBA LIF: u, v and binary spikes; `LIFReset` clears its state.
 
-    `proc_params["drive"]`, if present, is the path of an array of bias mantissas for every step,
-    (neurons in Lava's axis order, steps).
+    With `proc_params["driven"]`, the input of the job is the bias mantissas of every step.
     """
 
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        name = proc_params.get("drive")
-        self.drive = None if name is None else np.load(name, mmap_mode="r")
+    drive: Any = None
 
-    def run_spk(self) -> None:
+    def start_chunk(self) -> None:
+        super().start_chunk()
+        if self.proc_params["driven"]:
+            self.drive = np.load(f"{self.proc_params['job']}/input.npy", mmap_mode="r")
+
+    def start_step(self) -> None:
         if self.drive is not None:
-            self.bias_mant = np.asarray(self.drive[..., self.time_step - 1])
-        super().run_spk()
+            self.bias_mant = np.asarray(self.drive[..., self.time_step - self.first])
 
     def subthr_dynamics(self, activation_in: Any) -> None:
         self.weighted = np.array(activation_in, np.int32)
@@ -274,6 +320,7 @@ class ResettableConv(_Resetting, PyConvModelFixed):  # type: ignore[misc]
 
 
 MODELS = {
+    RingBuffer: InputSource,
     Dense: ResettableDense,
     DelayDense: ResettableDelayDense,
     Conv: ResettableConv,
@@ -284,44 +331,63 @@ MODELS = {
 }
 
 
+FOREVER = 1 << 60
+"""Steps of the sample of a stream, which is never reset."""
+
+
 def run(job: Path, watchdog: Watchdog) -> None:
     """Run the job in the folder `job`."""
     network = netx.read(job / "network.net")
-    values = np.load(job / "spikes.npy")
-    batch, channels, steps = values.shape
-    layers = lava_graph.build(network, sample_steps=steps)
+    values, streaming = np.load(job / "spikes.npy"), (job / "stream").exists()
+    layers = lava_graph.build(network, sample_steps=FOREVER if streaming else values.shape[2])
     np.save(job / "step.npy", np.zeros(1, np.int64))
-    voltage = network.readout == "voltage"
-    for index, layer in enumerate(layers):
-        layer.neuron.proc_params["record"] = {
-            "steps": batch * steps,
-            "states": (job / "states").exists() or (voltage and layer is layers[-1]),
-            "prefix": str(job / f"layer_{index}"),
-            "progress": str(job / "step.npy") if index == 0 else "",
-        }
-    stream = values.transpose(1, 0, 2).reshape(channels, batch * steps)
-    process = connect_input(network, layers, stream, job)
+    process = connect(network, layers, job)
     config = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=MODELS)
     process.create_runtime(config)
     watchdog.runtime = process.runtime
-    process.run(condition=RunSteps(num_steps=batch * steps), run_cfg=config)
+    steps = run_chunk(network, job, process, config, before=0)
+    for chunk in count(1) if streaming else ():
+        (job / f"done_{chunk - 1}").touch()
+        while not (job / f"go_{chunk}").exists():
+            time.sleep(STREAM_POLL_S)
+        steps += run_chunk(network, job, process, config, before=steps)
     watchdog.runtime = None
     process.stop()
 
 
-def connect_input(
-    network: QuantizedNetwork, layers: Sequence[LavaLayer], stream: Any, job: Path
-) -> Any:
-    """Connect the input, (channels, time), to the first layer; return a process of the graph."""
-    first = network.layers[0]
+def run_chunk(
+    network: QuantizedNetwork, job: Path, process: Any, config: Any, *, before: int
+) -> int:
+    """Run the input in `spikes.npy` after the first `before` steps, and return its steps."""
+    values, first = np.load(job / "spikes.npy"), network.layers[0]
+    batch, channels, time_steps = values.shape
+    steps = int(batch * time_steps)
+    stream = values.transpose(1, 0, 2).reshape(channels, steps)
     if isinstance(first, InputLayer):
         stream = scale_input(first, stream)
-    stream = to_lava(stream.astype(np.int32), first.input_shape)
-    if isinstance(first, InputLayer) and isinstance(first.neuron, CubaLif):
-        np.save(job / "drive.npy", stream)
-        layers[0].neuron.proc_params["drive"] = str(job / "drive.npy")
+    np.save(job / "input.npy", to_lava(stream.astype(np.int32), first.input_shape))
+    np.save(job / "chunk.npy", np.array([before + 1, before + steps]))
+    process.run(condition=RunSteps(num_steps=steps), run_cfg=config)
+    return steps
+
+
+def connect(network: QuantizedNetwork, layers: Sequence[LavaLayer], job: Path) -> Any:
+    """Let the layers read and write the files of the job; return a process of the graph."""
+    first, voltage = network.layers[0], network.readout == "voltage"
+    driven = isinstance(first, InputLayer) and isinstance(first.neuron, CubaLif)
+    for index, layer in enumerate(layers):
+        layer.neuron.proc_params["job"] = str(job)
+        layer.neuron.proc_params["driven"] = driven and index == 0
+        layer.neuron.proc_params["record"] = {
+            "states": (job / "states").exists() or (voltage and layer is layers[-1]),
+            "prefix": str(job / f"layer_{index}"),
+            "progress": str(job / "step.npy") if index == 0 else "",
+        }
+    if driven:
         return layers[0].neuron
-    source = RingBuffer(data=stream)
+    shape = to_lava(np.zeros((first.inputs, 1), np.int32), first.input_shape).shape
+    source = RingBuffer(data=np.zeros(shape, np.int32))
+    source.proc_params["job"] = str(job)
     for port in layers[0].inputs:
         source.s_out.connect(port)
     return source

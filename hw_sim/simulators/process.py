@@ -27,7 +27,7 @@ from neurodeploy.export import netx
 from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.models.network import QuantizedNetwork
 
-POLL_S = 0.02
+POLL_S, STREAM_POLL_S = 0.02, 0.001
 
 SOCKET_IN_FOLDER = "/pymp-12345678/listener-12345678"
 """The name pattern of the sockets that `multiprocessing` creates in the temporary folder."""
@@ -89,7 +89,7 @@ def run_job(job: Job) -> None:
         BackendError: when the worker raises, is killed or exceeds the time limit.
     """
     with started(job) as child:
-        _wait(child, job)
+        wait(child, job)
 
 
 @contextmanager
@@ -160,18 +160,26 @@ def _only_zombies(group: int) -> bool:
     return bool(states) and set(states) <= {"Z", "X"}
 
 
-def _wait(child: subprocess.Popen[bytes], job: Job) -> None:
+def wait(child: subprocess.Popen[bytes], job: Job, chunk: int | None = None) -> None:
+    """Wait until a worker ends or, with `chunk`, has done that chunk of steps of a stream.
+
+    Raises:
+        BackendError: when the worker raises, is killed or exceeds the time limit.
+    """
+    done = job.folder / ("done" if chunk is None else f"done_{chunk}")
     progress = job.progress or (lambda done, total: None)
     deadline = time.monotonic() + job.limit_s
     while child.poll() is None and not (job.folder / "error.txt").exists():
+        if chunk is not None and done.exists():
+            break
         if time.monotonic() > deadline:
             raise BackendError(
                 f"{job.subject} did not finish {job.steps} steps in {job.limit_s:.3g} s; "
                 "run fewer samples or raise --time-limit"
             )
         progress(_step(job.folder), job.steps)
-        time.sleep(POLL_S)
-    if not (job.folder / "done").exists():
+        time.sleep(POLL_S if chunk is None else STREAM_POLL_S)
+    if not done.exists():
         raise BackendError(f"{job.subject} failed: {_reason(job.folder, child.returncode)}")
     progress(job.steps, job.steps)
 
