@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neurodeploy.learning.fit import TrainedRun
     from neurodeploy.learning.training import Epoch, Training
     from neurodeploy.models.network import QuantizedNetwork
-    from neurodeploy.tasks.task import TaskData
+    from neurodeploy.tasks.task import Task, TaskData
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
 
@@ -172,6 +172,12 @@ def _add_training_options(options: argparse.ArgumentParser) -> None:
         help=f"highest learning rate of the weights; {default}",
     )
     options.add_argument(
+        "--continuous",
+        action="store_true",
+        help="train on whole recordings whose activity changes, for a network that runs on "
+        "without a reset; the task needs recordings, as har with HAPT has",
+    )
+    options.add_argument(
         "--seed",
         type=cli.whole_number(0),
         default=0,
@@ -285,8 +291,23 @@ def _default_config(args: argparse.Namespace, start: QuantizedNetwork | None) ->
         task = get(name)
         if args.encoder is not None:
             task.check_encoder(args.encoder)
-        config = task.config
+        config = _continuous(task) if args.continuous else task.config
+    elif args.continuous:
+        raise InputError(
+            "--continuous trains on the recordings of a task, but --input gives samples; leave "
+            "one of the two out"
+        )
     return config if start is None else config.for_fine_tuning()
+
+
+def _continuous(task: Task) -> TrainConfig:
+    """Return the configuration of a continuous training of a task."""
+    if task.continuous is None:
+        raise InputError(
+            f"the task {task.name} has no recordings in which the class changes, on which "
+            "--continuous trains; leave it out"
+        )
+    return task.continuous
 
 
 def _one_chip(args: argparse.Namespace) -> Any:
@@ -337,10 +358,12 @@ def train(args: argparse.Namespace) -> TrainedRun:
             notify=cli.say,
             advance=advance,
         )
+    validated = f"{len(data.split.validation):,} validation samples"
+    if config.continuous:
+        validated = "the labelled steps of the validation recordings"
     print(
         f"Best epoch is {run.best_epoch} of {len(run.history)}: "
-        f"{run.best.validation_accuracy:.1%} of {len(data.split.validation):,} validation samples "
-        f"correct, saved in {out / 'model.pt'}"
+        f"{run.best.validation_accuracy:.1%} of {validated} correct, saved in {out / 'model.pt'}"
     )
     for sentence in (*(f"note: {n}" for n in run.notes), *(f"warning: {f}" for f in run.failures)):
         cli.say(sentence)
@@ -348,14 +371,21 @@ def train(args: argparse.Namespace) -> TrainedRun:
 
 
 def _introduction(started: Training) -> str:
+    from neurodeploy.tasks.recordings import of_subjects
+
     data = started.data
     sizes = "-".join(str(n) for n in started.network.architecture.sizes)
     done = f" ({len(started.history)} done)" if started.history else ""
     processes = distributed.world_size()
     by = f", in {processes} processes" if processes > 1 else ""
+    config, what = started.config, f"{len(data.split.train):,} samples"
+    validating = f"{len(data.split.validation):,}"
+    if config.continuous:
+        parts = (data.split.train, data.split.validation)
+        what, validating = (f"{len(of_subjects(data.dataset, part)):,}" for part in parts)
+        what = f"{what} recordings"
     return (
-        f"Training {sizes} on {len(data.split.train):,} samples of {data.dataset.source}, "
-        f"validating on {len(data.split.validation):,}; "
+        f"Training {sizes} on {what} of {data.dataset.source}, validating on {validating}; "
         f"{cli.number_of(started.config.epochs, 'epoch')}{done}{by}"
     )
 
@@ -367,7 +397,7 @@ def _epoch_line(epoch: Epoch, config: TrainConfig) -> str:
     return (
         f"epoch {epoch.epoch:2d}: loss {epoch.loss:.3f}, training {epoch.train_accuracy:.1%}, "
         f"validation {epoch.validation_accuracy:.1%}, {sum(epoch.synops):,.0f} SynOps per "
-        f"sample{energy}"
+        f"{'sequence' if config.continuous else 'sample'}{energy}"
     )
 
 

@@ -43,6 +43,9 @@ WHOLE_MAX: Final = 2**31 - 1
 NUMBER_MAX: Final = 1e6
 """Upper limit of rates, scales and norms; its square is finite in float32."""
 
+SEQUENCE_MAX: Final = 16_384
+"""Upper limit of the steps of a sequence, whose leaky counts are a product with a square matrix."""
+
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=WHOLE_MAX)]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, le=NUMBER_MAX)]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0, le=NUMBER_MAX)]
@@ -92,6 +95,13 @@ class TrainConfig:
             None.
         chip: chip of the energy budget: the name of an installed one, or a `Chip`.
         prune: fraction of the weights of each layer to prune, 0 to below 1.
+        continuous: train on sequences of whole recordings whose labels change, instead of samples,
+            for a network that runs on. The logits are leaky counts of the output spikes, and every
+            labelled step after the settling time has a loss. An augmentation that warps time
+            needs a method `with_labels`, as `tasks.augment.VaryWearing` has.
+        sequence_steps: time steps per sequence of a continuous training.
+        settling_steps: first steps of a sequence, without a loss.
+        memory_steps: memory of the leaky counts; see `hw_sim.readout.leaky_counts`.
 
     Raises:
         InputError: if a value has the wrong type or is out of range, or two values contradict.
@@ -129,6 +139,10 @@ class TrainConfig:
     energy_budget_uj: Amount | None = None
     chip: ChipName = "loihi2"
     prune: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    continuous: bool = False
+    sequence_steps: Annotated[int, Meta(ge=1, le=SEQUENCE_MAX)] = 512
+    settling_steps: Annotated[int, Meta(ge=0, le=SEQUENCE_MAX)] = 128
+    memory_steps: Annotated[float, Meta(ge=1, le=NUMBER_MAX)] = 64.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -150,11 +164,26 @@ class TrainConfig:
             raise InputError(f"augment is {shown(self.augment)}; give a function, or None")
         LayerSpec("dense", 1, dropout=self.dropout, **self._of_neurons())
         self._check_network()
+        self._check_continuous()
         if self.synop_budget is not None and self.energy_budget_uj is not None:
             raise InputError(
                 f"synop_budget is {self.synop_budget:g} and energy_budget_uj "
                 f"{self.energy_budget_uj:g}; give one of them"
             )
+
+    def _check_continuous(self) -> None:
+        if self.settling_steps >= self.sequence_steps:
+            raise InputError(
+                f"settling_steps is {self.settling_steps} and sequence_steps "
+                f"{self.sequence_steps}, so no step would have a loss; give fewer settling_steps "
+                "or longer sequences"
+            )
+        for name in ("synop_budget", "energy_budget_uj"):
+            if self.continuous and getattr(self, name) is not None:
+                raise InputError(
+                    f"continuous training has no samples for which {name} could hold; leave one "
+                    "of the two out"
+                )
 
     def _check_network(self) -> None:
         if isinstance(self.network, str) and not self.is_preset:

@@ -265,13 +265,12 @@ def _start(
     device = distributed.local_device(config.device)
     started = training.start(data, config, device, network_to_tune=network)
     if network is not None:
-        started.start_accuracy = training.evaluate(
-            started.network, started.data.validation
-        ).accuracy
-        notify(
-            f"note: before training, {started.start_accuracy:.1%} of "
-            f"{len(data.split.validation):,} validation samples are correct"
-        )
+        validation = training.validation_samples(started.data, config)
+        started.start_accuracy = training.evaluate(started.network, validation, config).accuracy
+        what = f"{len(validation):,} validation samples"
+        if config.continuous:
+            what = "the labelled steps of the validation recordings"
+        notify(f"note: before training, {started.start_accuracy:.1%} of {what} are correct")
     distributed.check_same(options_of(started))
     if started.budget_pruner is not None:
         started.budget_pruner.check_reachable(data.validation)

@@ -25,6 +25,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from neurodeploy.learning import checkpoint, distributed, tensorboard
+from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.training import Training
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
@@ -355,12 +356,19 @@ def options_of(training: Training) -> dict[str, Any]:
         "kernels": config.kernels,
         "budget": None if pruner is None else pruner.multiplier.budget.as_dict(),
         "prune": config.prune,
+        **({"continuous": _of_sequences(config)} if config.continuous else {}),
         "start": None if training.start is None else training.start.digest,
         "device": config.device,
         "world_size": distributed.world_size(),
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
     }
+
+
+def _of_sequences(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings of a continuous training."""
+    names = ("sequence_steps", "settling_steps", "memory_steps")
+    return {name: getattr(config, name) for name in names}
 
 
 OPTIONS: Final = (
@@ -374,6 +382,7 @@ SENTENCES: Final = {
     "encoder": "another encoder (--encoder, or other data)",
     "world_size": "{before} processes instead of {now}",
     "start": "another network to start from (--start), or none",
+    "continuous": "other sequences (--continuous), or none",
     "budget": "another budget (--synop-budget or --energy-budget-uj), or none",
 }
 """Differences that need other words than "NAME BEFORE instead of NOW"."""

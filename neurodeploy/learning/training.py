@@ -30,10 +30,11 @@ require("training", "torch", "lava.lib.dl.slayer")  # before they are imported
 import torch
 from torch import Tensor
 
-from neurodeploy.learning import distributed
+from neurodeploy.learning import distributed, sequences
 from neurodeploy.learning.budget import ARRIVED, BAND, BATCH, BudgetPruner, EveryLayer, budget_of
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.pruning import WeightPruner
+from neurodeploy.learning.sequences import Sequences, scored
 from neurodeploy.models import loihi
 from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.dequantize import to_slayer
@@ -47,6 +48,8 @@ from neurodeploy.tasks.task import TaskData, encode_samples
 SILENT_RATE, SATURATED_RATE = 1e-4, 0.5
 """A layer gets a warning if its spikes per neuron and step are below or above these values."""
 
+EPSILON: Final = 1e-12
+
 PART_SAMPLES: Final = 8192
 """Maximum number of training samples to encode at a time."""
 
@@ -59,11 +62,11 @@ class Epoch:
         epoch: number, from 1.
         loss: mean cross entropy over the training samples.
         train_accuracy: on the augmented training samples, during training.
-        validation_accuracy: after the epoch.
+        validation_accuracy: after the epoch; of a continuous training, over the labelled steps.
         rates: spikes per neuron and step of each layer on the validation samples.
         delays: mean of each layer's learned delays, in time steps; layers without are left out.
         current_decays, voltage_decays: mean of each layer, fraction lost per step.
-        synops: SynOps per validation sample of each layer.
+        synops: SynOps per validation sample, or sequence, of each layer.
         learning_rates: learning rates of the last step, by parameter group.
         cost: cost per validation sample in the unit of the budget; None without a budget.
         seconds: duration, validation included.
@@ -174,7 +177,9 @@ def start(
         InputError: if the network does not fit the data, the batch is larger than the data or
             smaller than the number of processes, or the device cannot be used.
     """
-    check_batch(config.batch_size, len(data.split.train), distributed.world_size())
+    if config.continuous:
+        sequences.check(data, config)
+    check_batch(config.batch_size, num_samples(data, config), distributed.world_size())
     device, budget = find_device(device_name or config.device), budget_of(config)
     if network_to_tune is None:
         architecture = data.architecture(config)
@@ -263,6 +268,11 @@ def trainable(network: QuantizedNetwork, data: TaskData, config: TrainConfig) ->
     )
 
 
+def num_samples(data: TaskData, config: TrainConfig) -> int:
+    """Return the number of training samples, or sequences, per epoch."""
+    return sequences.num_sequences(data, config) if config.continuous else len(data.split.train)
+
+
 def check_batch(batch: int, samples: int, processes: int) -> None:
     """Raise InputError if the batch has more samples than the data, or fewer than processes."""
     if samples < batch:
@@ -332,14 +342,16 @@ def run(training: Training, advance: Advance | None = None) -> Iterator[Epoch]:
     Raises:
         InputError: if the loss is no longer finite.
     """
-    data, config, pruner = training.data, training.config, training.budget_pruner
-    validation = encode_samples(data.dataset, data.encoder, data.split.validation)
+    config, pruner = training.config, training.budget_pruner
+    validation = validation_samples(training.data, config)
     for number in range(len(training.history) + 1, config.epochs + 1):
         began = time.monotonic()
         loss, accuracy = _train_epoch(training, number, advance)
         network = training.network if pruner is None else pruner.deployed()
-        validated = evaluate(network, validation)
-        cost = None if pruner is None else pruner.validated(network, validated, validation)
+        validated = evaluate(network, validation, config)
+        cost = None
+        if pruner is not None and isinstance(validation, Samples):
+            cost = pruner.validated(network, validated, validation)
         neurons: list[Any] = [block.neuron for block in training.network.layers]
         epoch = Epoch(
             number,
@@ -366,6 +378,13 @@ def run(training: Training, advance: Advance | None = None) -> Iterator[Epoch]:
         yield epoch
 
 
+def validation_samples(data: TaskData, config: TrainConfig) -> Samples | Sequences:
+    """Return the encoded validation samples, or sequences of a continuous training."""
+    if config.continuous:
+        return sequences.validation_sequences(data, config)
+    return encode_samples(data.dataset, data.encoder, data.split.validation)
+
+
 def _means(values: Sequence[Tensor], one: float = 1.0) -> tuple[float, ...]:
     return tuple(float(each.detach().mean()) / one for each in values)
 
@@ -389,33 +408,46 @@ def _quality(training: Training, epoch: Epoch) -> tuple[bool, bool, float]:
 def _train_epoch(training: Training, number: int, advance: Advance | None) -> tuple[float, float]:
     """Train epoch `number`, from 1; return the mean loss and the accuracy over its samples."""
     config, batch = training.config, training.config.batch_size
-    steps = len(training.data.split.train) // batch
-    loss, correct, done, total = 0.0, 0, (number - 1) * steps, config.epochs * steps
+    steps = num_samples(training.data, config) // batch
+    loss, correct, rated, done = 0.0, 0, 0, (number - 1) * steps
+    total = config.epochs * steps
     rows = distributed.rows(batch)
     torch.manual_seed(int(np.random.SeedSequence([config.seed, number]).generate_state(1)[0]))
     training.network.part = (rows.start, batch)
     training.network.train()
     pruner = training.budget_pruner
     for spikes, labels in _batches(epoch_parts(training.data, config, number), batch, rows):
-        step_loss, step_correct = _step(training, spikes, labels, done, total)
+        step_loss, step_correct, step_rated = _step(training, spikes, labels, done, total)
         done += 1
         if pruner is not None:
             pruner.after_step(done, done / total, total)
         if training.weight_pruner is not None:
             masks = None if pruner is None else pruner.masks
             training.weight_pruner.after_step(done / total, masks)
-        loss, correct = loss + step_loss, correct + step_correct
+        loss, correct, rated = loss + step_loss, correct + step_correct, rated + step_rated
         if advance is not None:
             advance(done * batch, total * batch)
-    total_loss, total_correct = distributed.all_sum([loss, correct])
-    return total_loss / steps, total_correct / (steps * batch)
+    total_loss, total_correct, total_rated = distributed.all_sum([loss, correct, rated])
+    share = total_rated / (steps * _terms(config))  # of the terms of the loss, 1 for samples
+    return total_loss / steps / max(share, EPSILON), total_correct / max(total_rated, 1)
 
 
-def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Samples]:
+def _terms(config: TrainConfig) -> int:
+    """Return the number of terms of the loss of a batch if every step has a label."""
+    per_sample = config.sequence_steps - config.settling_steps if config.continuous else 1
+    return config.batch_size * per_sample
+
+
+def epoch_parts(
+    data: TaskData, config: TrainConfig, epoch: int
+) -> Iterator[Samples] | Iterator[Sequences]:
     """Yield the training samples of one epoch, augmented and in random order.
 
     Each part has at most `PART_SAMPLES` samples, a whole number of batches, which limits memory.
     """
+    if config.continuous:
+        yield from sequences.epoch_sequences(data, config, epoch)
+        return
     rng = np.random.default_rng([config.seed, epoch])
     order = rng.permutation(data.split.train)
     most = max(1, PART_SAMPLES // config.batch_size) * config.batch_size
@@ -429,7 +461,7 @@ def epoch_parts(data: TaskData, config: TrainConfig, epoch: int) -> Iterator[Sam
 
 
 def _batches(
-    parts: Iterable[Samples], batch: int, rows: slice
+    parts: Iterable[Samples | Sequences], batch: int, rows: slice
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
     """Yield the spikes and labels of this process's rows of every full batch."""
     for samples in parts:
@@ -444,11 +476,12 @@ def _step(
     labels: NDArray[np.int64],
     done: int,
     steps: int,
-) -> tuple[float, int]:
+) -> tuple[float, int, int]:
     """Take one optimizer step, number `done` of `steps` in the whole training, from 0.
 
     Returns:
-        This process's part of the mean loss over the batch, and its number of correct predictions.
+        This process's part of the mean loss over the batch (steps without a label have loss 0), and
+        its numbers of correct and of all predictions.
     """
     config, device, position = training.config, training.network.device, done / steps
     pruner = training.budget_pruner
@@ -458,9 +491,9 @@ def _step(
     target = torch.from_numpy(labels).to(device)
     inputs = torch.from_numpy(spikes).to(device).float()
     output = training.forward(inputs)
-    counts = (output if pruner is None else output[-1]).sum(2)
+    counts, target = scored(output if pruner is None else output[-1], target, config)
     logits = config.logit_scale * counts
-    loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / config.batch_size
+    loss = torch.nn.functional.cross_entropy(logits, target, reduction="sum") / _terms(config)
     objective = loss
     if pruner is not None:
         objective = loss + pruner.penalty(
@@ -480,7 +513,7 @@ def _step(
         pruner.after_backward(steps)
     training.optimizer.step()
     training.network.after_step()
-    return float(loss.detach()), int((counts.argmax(1) == target).sum())
+    return float(loss.detach()), int((counts.argmax(1) == target).sum()), len(target)
 
 
 def rate_share(position: float, warm_up: float = 0.2) -> float:
@@ -509,10 +542,18 @@ class Validated:
     synops: tuple[float, ...]
 
 
-def evaluate(network: SlayerNetwork, samples: Samples) -> Validated:
-    """Run the samples, each process its rows, and return the results of all processes."""
-    layers = len(network.layers)
-    correct, rates, synops = 0, np.zeros(layers), np.zeros(layers)
+def evaluate(
+    network: SlayerNetwork, samples: Samples | Sequences, config: TrainConfig | None = None
+) -> Validated:
+    """Run the samples, each process its rows, and return the results of all processes.
+
+    Args:
+        network: the network; it is in evaluation mode afterwards.
+        samples: samples, or sequences of a continuous training.
+        config: configuration of the training; needed for sequences only.
+    """
+    layers, config = len(network.layers), config or TrainConfig()
+    correct, rated, rates, synops = 0, 0, np.zeros(layers), np.zeros(layers)
     rows = distributed.rows(len(samples.targets))
     network.eval()
     with torch.no_grad():
@@ -520,13 +561,14 @@ def evaluate(network: SlayerNetwork, samples: Samples) -> Validated:
             chosen = slice(start, min(start + BATCH, rows.stop))
             spikes = torch.from_numpy(samples.spikes[chosen]).to(network.device).float()
             emitted = network.layer_spikes(spikes)
-            predictions = emitted[-1].sum(2).argmax(1).cpu().numpy()
-            correct += int((predictions == samples.targets[chosen]).sum())
+            targets = torch.from_numpy(samples.targets[chosen]).to(network.device)
+            counts, targets = scored(emitted[-1], targets, config)
+            correct, rated = correct + int((counts.argmax(1) == targets).sum()), rated + len(counts)
             rates += [float(layer.double().mean()) * len(layer) for layer in emitted]
             synops += network.layer_synops(spikes, emitted).double().sum(1).cpu().numpy()
-    sums = distributed.all_sum([correct, *rates, *synops])
+    right, of_all, *sums = distributed.all_sum([correct, rated, *rates, *synops])
     values = [each / len(samples.targets) for each in sums]
-    return Validated(values[0], tuple(values[1 : layers + 1]), tuple(values[layers + 1 :]))
+    return Validated(right / max(of_all, 1), tuple(values[:layers]), tuple(values[layers:]))
 
 
 def layer_warnings(rates: tuple[float, ...], epoch: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,37 +172,57 @@ OTHER_WRIST = (-1, 1, 1, 1, -1, -1)
 pseudovector, so its other two components change sign."""
 
 
-def vary_wearing(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return augmented signals of a worn sensor: rotated, scaled and time-warped.
+@dataclass(frozen=True)
+class VaryWearing:
+    """Turn, scale and warp the signals of a worn sensor randomly; every three channels are a
+    sensor's x, y, z.
 
     Each sample is rotated about a random axis by a normally distributed angle (the same for all
     sensors), its deviation from the mean is scaled, and its time axis is stretched about the
     middle.
 
-    Args:
-        signals: float32 (samples, channels, steps); every three channels are a sensor's x, y, z.
-        rng: random generator.
-
-    Returns:
-        float32 array of the same shape.
-
-    Raises:
-        InputError: if the number of channels is not a multiple of three.
+    Attributes:
+        name: name for error messages.
     """
-    if signals.shape[1] % 3:
-        raise InputError(
-            f"signals have {signals.shape[1]} channels; vary_wearing needs three per sensor (x, y "
-            "and z), so train without this augmentation"
-        )
-    if not signals.size:
-        return signals.copy()
-    warped = _warp_time(signals, np.exp(rng.normal(0, WARP_SPREAD, len(signals))))
-    turns = rotations(rng, len(signals))
-    sensors = warped.reshape(len(signals), -1, 3, signals.shape[2])
-    turned = np.einsum("nij,nsjt->nsit", turns, sensors).reshape(signals.shape)
-    mean = turned.mean(axis=2, keepdims=True)
-    gain = np.exp(rng.normal(0, GAIN_SPREAD, (len(signals), 1, 1))).astype(np.float32)
-    return np.ascontiguousarray(mean + (turned - mean) * gain, np.float32)
+
+    name: str = "vary_wearing"
+
+    def __call__(
+        self, signals: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return augmented signals, float32 of the same shape (samples, channels, steps).
+
+        Raises:
+            InputError: if the number of channels is not a multiple of three.
+        """
+        labels = np.zeros((len(signals), signals.shape[2]), np.int64)
+        return self.with_labels(signals, labels, rng)[0]
+
+    def with_labels(
+        self,
+        signals: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return augmented signals, and labels (samples, steps) warped with them."""
+        if signals.shape[1] % 3:
+            raise InputError(
+                f"signals have {signals.shape[1]} channels; {self.name} needs three per sensor (x, "
+                "y and z), so train without this augmentation"
+            )
+        if not signals.size:
+            return signals.copy(), labels.copy()
+        factor = np.exp(rng.normal(0, WARP_SPREAD, len(signals)))
+        warped, moved = _warp_time(signals, factor), _warp_labels(labels, factor)
+        turns = rotations(rng, len(signals))
+        sensors = warped.reshape(len(signals), -1, 3, signals.shape[2])
+        turned = np.einsum("nij,nsjt->nsit", turns, sensors).reshape(signals.shape)
+        mean = turned.mean(axis=2, keepdims=True)
+        gain = np.exp(rng.normal(0, GAIN_SPREAD, (len(signals), 1, 1))).astype(np.float32)
+        return np.ascontiguousarray(mean + (turned - mean) * gain, np.float32), moved
+
+
+vary_wearing: Final = VaryWearing()
 
 
 def vary_wrist(signals: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -245,11 +265,23 @@ def rotations(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 def _warp_time(signals: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the signals with time scaled by `factor` about the middle; the end values extend."""
     samples = signals.shape[2]
-    middle = (samples - 1) / 2
-    times = middle + (np.arange(samples) - middle) * factor[:, None]
-    times = np.clip(times, 0, samples - 1)
+    times = _warped_times(samples, factor)
     before = times.astype(np.int64)
     share = (times - before).astype(np.float32)[:, None, :]
     first = np.take_along_axis(signals, before[:, None, :], axis=2)
     second = np.take_along_axis(signals, np.minimum(before + 1, samples - 1)[:, None, :], axis=2)
     return np.asarray(first * (1 - share) + second * share, np.float32)
+
+
+def _warp_labels(labels: NDArray[np.int64], factor: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the labels (samples, steps) of the nearest steps, warped as `_warp_time` does."""
+    times = _warped_times(labels.shape[1], factor)
+    return np.take_along_axis(labels, np.rint(times).astype(np.int64), axis=1)
+
+
+def _warped_times(steps: int, factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the original times of the steps of each warped sample, float64 (samples, steps)."""
+    middle = (steps - 1) / 2
+    times = middle + (np.arange(steps) - middle) * factor[:, None]
+    clipped: NDArray[np.float64] = np.clip(times, 0, steps - 1)
+    return clipped

@@ -91,6 +91,45 @@ TEST: Final = 2
 """Values of `Dataset.parts`."""
 
 
+UNLABELLED: Final = -1
+"""The label of a step of a recording that belongs to no class."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A whole recording with one label per time step; arrays are read-only.
+
+    Attributes:
+        signal: array (channels, steps), finite: uint8 or float32, as `Dataset.signals`.
+        labels: int64 array (steps,): a class of the dataset, or `UNLABELLED`.
+        subject: number of the person, or None.
+
+    Raises:
+        InputError: if shapes do not match, a label is not an integer of -1 or more, or the signal
+            is not finite.
+    """
+
+    signal: NDArray[np.float32] | NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    subject: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signal", fixed_signals(self.signal, "a recording: its signal"))
+        labels = whole_numbers(self.labels, np.int64, "a recording: its labels")
+        object.__setattr__(self, "labels", labels)
+        if self.signal.ndim != 2 or labels.shape != self.signal.shape[1:]:
+            raise InputError(
+                f"a recording has a signal of shape {self.signal.shape} and labels of shape "
+                f"{labels.shape}; give (channels, steps) and (steps,)"
+            )
+        check_finite(self.signal[None], "a recording")
+
+    @property
+    def num_steps(self) -> int:
+        """Number of time steps, before encoding."""
+        return len(self.labels)
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled samples of a multichannel signal; arrays are read-only.
@@ -112,6 +151,7 @@ class Dataset:
             subject; without any `VALIDATION`, some samples of `TRAIN` become validation samples.
         grid: (height, width) if channels are pixels: channel (k * height + y) * width + x is pixel
             x, y of plane k.
+        recordings: the whole recordings of all subjects that the samples were cut from, or ().
 
     Raises:
         InputError: if shapes do not match, a label has no name, a value of `parts` is not one of
@@ -129,6 +169,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     parts: NDArray[np.uint8] | None = None
     grid: tuple[int, int] | None = None
+    recordings: tuple[Recording, ...] = ()
 
     def __post_init__(self) -> None:
         where = self.source if isinstance(self.source, str) else "the dataset"
@@ -142,7 +183,7 @@ class Dataset:
                 fixed[name] = whole_numbers(values, dtype, f"{where}: {name}")
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
-        for check in (_check_signals, _check_rows, _check_parts, _check_grid):
+        for check in (_check_signals, _check_rows, _check_parts, _check_grid, _check_recordings):
             check(self)
         check_finite(self.signals, self.source)
 
@@ -261,6 +302,23 @@ def _check_grid(dataset: Dataset) -> None:
             f"{dataset.source} has {len(dataset.channel_names)} channels, which is not a multiple "
             f"of the pixels of its grid {grid}; give (height, width) of one plane"
         )
+
+
+def _check_recordings(dataset: Dataset) -> None:
+    """Raise InputError for a recording whose channels or labels are not those of the samples."""
+    channels, classes = len(dataset.channel_names), len(dataset.class_names)
+    for index, recording in enumerate(dataset.recordings):
+        if len(recording.signal) != channels:
+            raise InputError(
+                f"{dataset.source}: recording {index} has {len(recording.signal)} channels, but "
+                f"the samples have {channels}; give all of one kind"
+            )
+        wrong = (recording.labels < UNLABELLED) | (recording.labels >= classes)
+        if wrong.any():
+            raise InputError(
+                f"{dataset.source}: recording {index} holds label {recording.labels[wrong][0]}; "
+                f"labels run from 0 to {classes - 1}, and {UNLABELLED} where there is none"
+            )
 
 
 def check_labels(

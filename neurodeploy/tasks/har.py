@@ -36,6 +36,9 @@ CONFIG = TrainConfig(
     augment=vary_wearing,
 )
 
+CONTINUOUS = CONFIG.replace(continuous=True, batch_size=8)
+"""For HAPT's whole recordings; `docs/benchmarks/continuous.md` describes how it was chosen."""
+
 ORIGIN = Origin(
     data="HAPT, 10,411 windows of 30 people, or UCI HAR or WISDM",
     licence="CC BY 4.0 according to UCI's page; HAPT's own file forbids commercial use",
@@ -159,4 +162,5 @@ HAR = Task(
     default_encoder=default_encoder,
     config=CONFIG,
     origin=ORIGIN,
+    continuous=CONTINUOUS,
 )

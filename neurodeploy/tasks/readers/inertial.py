@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.dataset import Dataset
+from neurodeploy.tasks.dataset import UNLABELLED, Dataset, Recording
 
 WINDOW_SAMPLES = 128
 """Time steps per window in every dataset: 2.56 s at 50 Hz (as in UCI HAR), 6.4 s at 20 Hz."""
@@ -52,6 +52,15 @@ def stretches(cut: NDArray[np.bool_], length: int) -> list[tuple[int, int]]:
     return list(pairwise(edges)) if length else []
 
 
+def segments_of(recording: Recording) -> Iterator[Segment]:
+    """Yield the segments of a recording with one label each; leave out unlabelled steps."""
+    signal: NDArray[Any] = recording.signal
+    for start, end in runs(recording.labels):
+        label = int(recording.labels[start])
+        if label != UNLABELLED:
+            yield Segment(recording.subject or 0, label, signal[:, start:end].T)
+
+
 def cut_windows(
     segments: Iterable[Segment],
     *,
@@ -61,6 +70,7 @@ def cut_windows(
     source: str,
     test_subjects: Sequence[int],
     notes: Sequence[str] = (),
+    recordings: Sequence[Recording] = (),
 ) -> Dataset:
     """Cut segments into windows of 128 samples that overlap by half.
 
@@ -90,6 +100,7 @@ def cut_windows(
         source=source,
         test_subjects=tuple(test_subjects),
         notes=(*notes, left_out) if short else tuple(notes),
+        recordings=tuple(recordings),
     )
 
 
