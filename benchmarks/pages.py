@@ -54,13 +54,16 @@ class Table:
         print(f"\n{self.title}{': ' if self.about else ''}{self.about}\n\n{self.markdown}")
 
 
-def write(path: Path, program: str, argv: Sequence[str], **values: Any) -> None:
-    """Write the page of a benchmark from `templates/PROGRAM.md`.
+def write(
+    path: Path, program: str, argv: Sequence[str], *, template: str = "", **values: Any
+) -> None:
+    """Write the page of a benchmark from `templates/PROGRAM.md` or another template.
 
     Args:
         path: path of the page.
         program: name of the benchmark.
         argv: its arguments, for the command on the page.
+        template: name of the template, by default the program's.
         values: variables of the template besides `command`, `day`, `machine` and `python`.
     """
     environment = jinja2.Environment(
@@ -68,7 +71,7 @@ def write(path: Path, program: str, argv: Sequence[str], **values: Any) -> None:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     cores = os.cpu_count() or 1
-    text = environment.get_template(f"{program}.md").render(
+    text = environment.get_template(f"{template or program}.md").render(
         command=shlex.join(["python", "-m", f"benchmarks.{program}", *argv]),
         day=datetime.now(timezone.utc).date(),
         machine=f"{cores} core{'s' * (cores > 1)} of: {processor()}; {platform.system()}",

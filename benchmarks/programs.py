@@ -98,6 +98,26 @@ TRAINERS: Final[dict[str, Program]] = {
         for name, (title, packages) in _LIBRARIES.items()
     },
 }
+STREAMERS: Final[dict[str, Program]] = {
+    "fast": Program("neurodeploy fast, single steps", "own_streams", "fast", delays=True),
+    **{
+        f"fast-{chunk}": Program(
+            f"neurodeploy fast, chunks of {chunk}", "own_streams", f"fast-{chunk}", delays=True
+        )
+        for chunk in (8, 64, 512)
+    },
+    "lava": Program("Lava, stock, single steps", "own_streams", "lava", delays=True),
+    "own-lava": Program("Lava, our backend, single steps", "own_streams", "own-lava", delays=True),
+    "own-lava-64": Program(
+        "Lava, our backend, chunks of 64", "own_streams", "own-lava-64", delays=True
+    ),
+    **{
+        name: Program(f"{title}, single steps", "torch_streams", name, packages)
+        for name, (title, packages) in _LIBRARIES.items()
+        if name != "norse"
+    },
+}
+"""Simulators of a stream that is never cleared, in calls of one step or a chunk."""
 _NIR = ("nir==1.0.8", "nirtorch==2.6")
 _OLD_NIR = ("nir==1.0.4", "nirtorch==2.0.2", "torch==2.15.0")
 _EXPORTERS = {

@@ -2,6 +2,8 @@
 
     python -m benchmarks.simulators [runs/har/model.net] [--peers all] [--threads 1,2]
         [--markdown docs/benchmarks/speed.md] [--plot docs/benchmarks/speed.png]
+    python -m benchmarks.simulators --stream [runs/har/model.net]
+        [--markdown docs/benchmarks/speed-streams.md]
 
 Prints one table per network with the time in microseconds per time step and sample, excluding start
 and stop. Simulators run one sample at a time (a different one each time, so that branch predictors
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -27,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks import limits, pages, programs, workloads
+from benchmarks import limits, pages, programs, streams, workloads
 from benchmarks.pages import Table, number, share
 from benchmarks.peers import workload
 from benchmarks.peers.own import without_delays, workload_of
-from benchmarks.programs import REFERENCE, SIMULATORS
+from benchmarks.programs import REFERENCE, SIMULATORS, STREAMERS
 from neurodeploy.export import netx
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.running.inputs import task_samples
@@ -114,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _options().parse_args(words)
     # Stop child processes on SIGTERM, as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if args.stream:
+        return stream(args, words)
     peers = programs.chosen(SIMULATORS, args.peers, OURS)
     results: list[Result] = []
     too_slow: dict[str, float] = {}
@@ -131,6 +136,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         draw(drawn, args.plot)
     if args.markdown:
         write(results, args.markdown, args.plot, words)
+    return 0
+
+
+def stream(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    """Measure and print the table of streams: of the network named, or one of HAR's shape."""
+    name, made = "33-128-128-6, seeded, axonal delays of 0 to 30 steps", streams.har_shaped
+    if args.network is not None:
+        ((name, made, _),) = _cases(args.network, ["model"], random=False)
+    peers = programs.chosen(STREAMERS, args.peers, ("fast",))
+    load = os.getloadavg()[0]
+    job, found = streams.measure(
+        name, *made(), seconds=args.seconds, limit_s=args.limit, peers=peers
+    )
+    table = streams.table_of(job, found)
+    table.show()
+    if args.markdown:
+        ran = {STREAMERS[peer].title: figures for peer, (figures, _) in found.items() if figures}
+        pages.write(
+            args.markdown, "simulators", argv, template="streams", table=table,
+            load=f"{load:.1f}", load_after=f"{os.getloadavg()[0]:.1f}",
+            versions=programs.versions_table(ran),
+        )  # fmt: skip
     return 0
 
 
@@ -353,6 +380,11 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument(
         "--peers", default="all",
         help=f"comma-separated names, 'all' or 'none'; names: {', '.join(SIMULATORS)}",
+    )  # fmt: skip
+    options.add_argument(
+        "--stream", action="store_true",
+        help="instead, calls of one step or a chunk of steps on a stream that is never cleared; "
+        f"peers: {', '.join(STREAMERS)}",
     )  # fmt: skip
     options.add_argument("--threads", default="1,2", help="comma-separated numbers")
     options.add_argument(

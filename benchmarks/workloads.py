@@ -33,8 +33,10 @@ PILOTNET_STEPS = 16
 PILOTNET_SHIFT = 12
 
 
-def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
-    """Return a 12-128-128-6 network with axonal delays, and its input.
+def w1(
+    seed: int = 1, *, delays: bool = True, sizes: tuple[int, ...] = SIZES
+) -> tuple[QuantizedNetwork, NDArray[np.uint8]]:
+    """Return a network with axonal delays, 12-128-128-6 by default, and its input.
 
     Each layer's threshold is chosen so that 5% of its neurons fire per step. Weights are even and
     cover the whole range; delays of hidden neurons are uniform over 0..30 steps.
@@ -42,15 +44,16 @@ def w1(seed: int = 1, *, delays: bool = True) -> tuple[QuantizedNetwork, NDArray
     Args:
         seed: seed of weights, delays and input.
         delays: False for a network without delays (W1b), with the same weights and input.
+        sizes: input channels, then neurons of each layer.
 
     Returns:
-        The network and its spikes, uint8 (256, 12, 128).
+        The network and its spikes, uint8 (256, channels, 128).
     """
     rng = np.random.default_rng(seed)
-    spikes = (rng.random((SAMPLES, SIZES[0], STEPS)) < INPUT_RATE).astype(np.uint8)
+    spikes = (rng.random((SAMPLES, sizes[0], STEPS)) < INPUT_RATE).astype(np.uint8)
     layers: list[DenseLayer] = []
     arriving = spikes[:64]
-    for index, (senders, neurons) in enumerate(pairwise(SIZES)):
+    for index, (senders, neurons) in enumerate(pairwise(sizes)):
         weight = 2 * rng.integers(-128, 128, (neurons, senders))
         delay = rng.integers(0, LONGEST_DELAY + 1, (1, senders)) if index else np.zeros((1, 1))
         layer = _with_rate(weight, delay * delays, arriving)

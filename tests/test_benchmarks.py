@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import pages, programs, simulators, workloads
+from benchmarks import pages, programs, simulators, streams, workloads
 from benchmarks.limits import Rates
 from benchmarks.peers import own, workload
 from benchmarks.peers.workload import Workload
-from benchmarks.programs import HAR_TRAINERS, SIMULATORS, TRAINERS
+from benchmarks.programs import HAR_TRAINERS, SIMULATORS, STREAMERS, TRAINERS
 from benchmarks.simulators import Outcome, Result
 from neurodeploy.models.network import (
     ConvLayer,
@@ -68,6 +68,26 @@ def test_simulators_of_this_environment_give_the_expected_spikes(name, file):
     assert figures["peak_mb"] > 10
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fast", "fast-8",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("lava", "own-lava", "snntorch")),
+    ],
+)  # fmt: skip
+def test_streams_give_the_spikes_of_the_whole(name, file, job):
+    figures, reason = programs.run(STREAMERS[name], file, threads=1, seconds=0.01, limit_s=900)
+    if job.delayed and not STREAMERS[name].delays:
+        assert "no delays" in reason
+        return
+    assert figures, reason
+    assert figures["spikes"] > 5
+    assert figures["different"] == 0
+    row = dict(zip(streams.HEADINGS, streams.table_of(job, {name: (figures, "")}).rows[0]))
+    assert row["exact?"].startswith("yes")
+    assert (row["µs a step, 1,000 streams"] == "-") == (name != "fast")
+
+
 def test_a_wrong_spike_is_counted(file, job):
     wrong = job.expected.copy()
     wrong[0, 0, 5] ^= 1
@@ -88,7 +108,7 @@ def test_the_reason_of_a_failure_is_one_line(tmp_path):
     assert "\n" not in reason
 
 
-@pytest.mark.parametrize("table", [SIMULATORS, TRAINERS, HAR_TRAINERS])
+@pytest.mark.parametrize("table", [SIMULATORS, STREAMERS, TRAINERS, HAR_TRAINERS])
 def test_every_entry_has_a_program_and_pinned_packages(table):
     for entry in table.values():
         assert (pages.ROOT / f"benchmarks/peers/{entry.module}.py").is_file()
