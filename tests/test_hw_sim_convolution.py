@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.kernels import spike_buffer, synapses
+from neurodeploy.hw_sim.kernels import conv, conv_layer, spike_buffer
+from neurodeploy.hw_sim.kernels.shared import run_parallel
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.layers import ConvLayer, fan_out
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
@@ -51,22 +53,49 @@ def random_layer(rng: np.random.Generator) -> ConvLayer:
     )
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_every_way_gives_the_correlation_one_step_later(seed):
-    rng = np.random.default_rng(seed)
+def draw_images(rng: np.random.Generator, layer: ConvLayer, largest: int) -> np.ndarray:
+    """Return images (2 samples, 3 steps, *shape) of which half of the values are not 0."""
+    size = (2, 3, *layer.input_shape)
+    if largest == 1:
+        return (rng.random(size) < 0.5).astype(np.uint8)
+    return (rng.integers(-largest, largest + 1, size) * (rng.random(size) < 0.5)).astype(np.int32)
+
+
+@pytest.mark.parametrize("largest", [1, 300, 40_000, 1 << 17])
+@pytest.mark.parametrize("seed", range(20))
+def test_every_way_gives_the_correlation_one_step_later(seed, largest):
+    rng = np.random.default_rng(seed + largest)
     layer = random_layer(rng)
-    images = (rng.random((2, 3, *layer.input_shape)) < 0.5).astype(np.uint8)
+    images = draw_images(rng, layer, largest)
     values = images.reshape(2, 3, -1).transpose(0, 2, 1)
     arriving = spike_buffer.from_neurons(values, layer.input_shape)
-    received = [np.zeros((2, 3, layer.neurons), np.int32) for _ in range(2)]
-    synapses.conv_product(layer, arriving, received[0])
-    synapses.conv_sums(arriving, *synapses.layout(layer), received[1])
-    for each in received:
-        given = spike_buffer.to_neurons(each, layer.shape)
+    for listed in (False, True):
+        received, way = np.zeros((2, 3, layer.neurons), np.int32), conv.way_of(layer, arriving)
+        run_parallel(conv_layer.run_sums, 2 * layer.shape[1], conv.plan_of(layer),
+                     way._replace(listed=listed), arriving, received)  # fmt: skip
+        given = spike_buffer.to_neurons(received, layer.shape)
         assert not given[:, :, 0].any()
         for sample, t in np.ndindex(2, 2):
-            expected = correlate(layer, images[sample, t]).reshape(-1)
-            assert np.array_equal(given[sample, :, t + 1], expected)
+            sums = correlate(layer, images[sample, t]).reshape(-1)
+            wrapped = (sums + (1 << 23)) % (1 << 24) - (1 << 23)
+            assert np.array_equal(given[sample, :, t + 1], wrapped)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_neurons_of_a_convolution_are_those_of_the_equations(seed):
+    """With states, the neurons are stepped by another kernel."""
+    rng = np.random.default_rng(seed)
+    layer, largest = random_layer(rng), [1, 1, 400][seed % 3]
+    each = (len(layer.weight), layer.neurons, 1)[seed % 4 % 3]
+    neuron = CubaLif(rng.integers(0, 4097, each), rng.integers(0, 4097, each),
+                     int(rng.integers(0, 3000)), rng.integers(-300, 300, each))  # fmt: skip
+    network = QuantizedNetwork((replace(layer, neuron=neuron),), message_bits=9 * (largest > 1))
+    images = rng.integers(0, largest + 1, (2, layer.inputs, 30))
+    fused, apart = (fast.run(network, images, RunOptions(states=each)) for each in (False, True))
+    assert np.array_equal(fused.spikes[0], apart.spikes[0])
+    for name in ("wraps", "clips"):
+        counts = [getattr(each.overflows[0], name) for each in (fused, apart)]
+        assert np.array_equal(*counts)
 
 
 def test_sums_wrap_at_24_bits_as_lava_s_do():
@@ -99,7 +128,7 @@ def test_the_wide_way_gives_the_correlation_too(seed):
     values = images.reshape(1, 2, -1).transpose(0, 2, 1)
     arriving = spike_buffer.from_neurons(values, layer.input_shape)
     received, lost = np.zeros((1, 2, layer.neurons), np.int32), np.zeros(1, np.int64)
-    synapses.wide_product(layer, arriving, received, lost)
+    conv.wide_product(layer, arriving, received, lost)
     given = spike_buffer.to_neurons(received, layer.shape)[0, :, 1]
     assert np.array_equal(given, correlate(layer, images[0, 0]).reshape(-1))
     assert not lost.any()

@@ -187,8 +187,7 @@ def test_every_backend_estimates_what_it_takes(name):
     assert longer.sample == 2 * need.sample > 0
 
 
-def test_a_convolution_takes_as_many_places_as_a_product_looks_up():
-    """Where most senders fire it keeps whom each place sees, and copies what these sent."""
+def test_a_convolution_copies_no_more_than_the_rows_that_it_works_on():
     lif = CubaLif(np.array([1024]), np.array([512]), 200)
     weight = np.full((2, 16, 3, 3), 4)
     network = QuantizedNetwork((ConvLayer(weight, (16, 100, 90), lif),))
@@ -196,8 +195,8 @@ def test_a_convolution_takes_as_many_places_as_a_product_looks_up():
     backends.get("fast").run(networks()["images"], np.ones((1, 512, 3), np.uint8))
     peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))
     need = fast.memory(network, 12)
-    assert need.fixed >= 12 * 98 * 88 * 16 * 3 * 3
-    assert 0.6 < peak / (need.fixed + need.sample) < 1
+    assert need.fixed < network.inputs * 12
+    assert 0.4 < peak / (need.fixed + need.sample) < 1
 
 
 def test_a_narrow_layer_is_padded_to_what_the_kernel_steps_at_once():

@@ -137,7 +137,7 @@ def load(typing: Any, array: Any, index: Any, count: Any) -> Any:
 
 @_inline
 def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
-    """Write lanes to a 1-D array from `index` on; narrower lanes are extended."""
+    """Write lanes to a 1-D array from `index` on; they are extended or cut to its numbers."""
     bits = array.dtype.bitwidth
     kind = Lanes(bits, lanes.count)
 
@@ -145,6 +145,8 @@ def store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
         value = args[2]
         if lanes.bits < bits:
             value = (builder.zext if lanes.bits == 1 else builder.sext)(value, _vector(kind))
+        elif lanes.bits > bits:
+            value = builder.trunc(value, _vector(kind))
         at = _pointer(context, builder, sig.args[0], args[0], args[1], _vector(kind))
         builder.store(value, at, align=bits // 8)
         return context.get_dummy_value()
@@ -224,3 +226,60 @@ def count_bits(typing: Any, word: Any) -> Any:
         return builder.ctpop(args[0])
 
     return types.int64(types.uint64), emit
+
+
+@_inline
+def store_first(typing: Any, array: Any, index: Any, lanes: Any, count: Any) -> Any:
+    """Write the first `count` lanes, all if it is larger, to a 1-D array from `index` on."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        number = ir.IntType(32)
+        mask_type = ir.VectorType(ir.IntType(1), lanes.count)
+        numbers = ir.Constant(ir.VectorType(number, lanes.count), list(range(lanes.count)))
+        limit = builder.trunc(context.cast(builder, args[3], sig.args[3], types.int64), number)
+        limits = _spread(context, builder, limit, types.int32, Lanes(32, lanes.count))
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], _vector(lanes))
+        name = f"llvm.masked.store.v{lanes.count}i{lanes.bits}.p0"
+        kind = ir.FunctionType(ir.VoidType(), [_vector(lanes), at.type, number, mask_type])
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        mask = builder.icmp_signed("<", numbers, limits)
+        builder.call(function, [args[2], at, ir.Constant(number, lanes.bits // 8), mask])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes, count), emit
+
+
+@_inline
+def load_pair(typing: Any, array: Any, index: Any) -> Any:
+    """Return two neighboring int16 of a 1-D array as an int32, for `add_pairs`."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], ir.IntType(32))
+        return builder.load(at, align=2)
+
+    return types.int32(array, types.intp), emit
+
+
+@_inline
+def add_pairs(typing: Any, totals: Any, pair: Any, factors: Any) -> Any:
+    """Return totals + a * even + b * odd: int32 lanes, a `pair` of int16, and int16 lanes, of which
+    even and odd ones alternate.
+
+    LLVM finds the instruction of the processor for it, if there is one.
+    """
+    wide = Lanes(32, totals.count)
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = _spread(context, builder, args[1], types.int32, wide)
+        values = builder.bitcast(values, _vector(factors))
+        both = _vector(Lanes(32, factors.count))
+        products = builder.mul(builder.sext(values, both), builder.sext(args[2], both))
+        sums = args[0]
+        for first in (0, 1):
+            lanes = list(range(first, factors.count, 2))
+            chosen = ir.Constant(ir.VectorType(ir.IntType(32), totals.count), lanes)
+            part = builder.shuffle_vector(products, products, chosen)
+            sums = part if first == 0 else builder.add(sums, part)
+        return builder.add(args[0], sums)
+
+    return totals(totals, pair, factors), emit

@@ -1,14 +1,14 @@
 """The fast backend: event-scale_input integer simulation, bit-exact with Lava.
 
 Layers run one after the other, each over all samples and time steps, samples in parallel. A dense
-layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), any other in two: one adds up the
-weighted input (`synapses`), one steps the neurons (`neurons`). Spikes pass from layer to layer in a
+layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), and so does a convolution (`conv`), any
+other layer in two: one adds up the weighted input (`synapses`, `conv`), one steps the neurons
+(`neurons`). Spikes pass from layer to layer in a
 `spike_buffer`, (B samples, T steps, N neurons padded).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, scale_input
 from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.kernels import dense_cuba, network_step, neurons, spike_buffer, synapses
+from neurodeploy.hw_sim.kernels import (
+    conv,
+    dense_cuba,
+    network_step,
+    neurons,
+    spike_buffer,
+    synapses,
+)
 from neurodeploy.hw_sim.kernels.shared import (
     cache_per_layer,
     limit_threads,
@@ -282,6 +289,9 @@ def _run_layer(
     if carried is None and dense_cuba.supports(layer, arriving):
         sent, seen, overflows = dense_cuba.run(layer, before, arriving, states=states)
         received = _received(layer, before, arriving) if states else seen[0]
+    elif carried is None and not states and conv.supports(layer, arriving):
+        sent, overflows = conv.run(layer, arriving)
+        return sent, None, overflows
     else:
         sent, seen, received, overflows = _scan_layer(layer, before, arriving, states, carried, now)
     if not states:
@@ -330,36 +340,11 @@ def _received(
         return scale_input(layer, arriving[:, :, : layer.neurons])
     batch, steps, _ = arriving.shape
     received = np.zeros((batch, steps, layer.neurons), np.int32)
-    if not isinstance(layer, ConvLayer):
-        synapses.dense_sums(arriving, *_matrix(layer, before), received)
-    elif layer.synapses_per_weight == 1 or synapses.parts_cannot_wrap(layer, arriving):
-        _convolve(layer, arriving, received, 0, lost)
-    else:  # Lava wraps the sum of each process
-        for part, exponent in synapses.parts(layer):
-            sums = np.zeros_like(received)
-            _convolve(part, arriving, sums, exponent, lost)
-            received += sums
-    return received
-
-
-def _convolve(
-    layer: ConvLayer,
-    arriving: NDArray[Any],
-    received: NDArray[np.int32],
-    exponent: int,
-    lost: NDArray[np.int64] | None,
-) -> None:
-    """Write the weighted sums of a convolution, shifted left by `exponent`, to `received`."""
-    if synapses.product_is_faster(arriving):
-        synapses.conv_product(layer, arriving, received)
-    elif synapses.may_leave_32_bits(layer, arriving):
-        counts = np.zeros(len(arriving), np.int64) if lost is None else lost
-        synapses.wide_product(layer, arriving, received, counts)
+    if isinstance(layer, ConvLayer):
+        conv.weigh(layer, arriving, received, lost)
     else:
-        synapses.conv_sums(arriving, *synapses.layout(layer), received)
-    if exponent:
-        received <<= exponent
-    synapses.wrap_sums(received)
+        synapses.dense_sums(arriving, *_matrix(layer, before), received)
+    return received
 
 
 @cache_per_layer
@@ -469,8 +454,7 @@ def memory(network: QuantizedNetwork, steps: int) -> Need:
     inputs = (network.inputs + spike_buffer.padded(network.inputs)) * (4 if graded[0] else 1)
     weights = sum(map(_weights, network.layers))
     rooms = max(_room(layer, numbers) for layer, numbers in zip(network.layers, graded))
-    patch_entries = sum(4 * _patch_entries(layer) for layer in network.layers)
-    return Need(weights + patch_entries + rooms, steps * (inputs + sum(sent) + max(work)))
+    return Need(weights + rooms, steps * (inputs + sum(sent) + max(work)))
 
 
 def _takes_numbers(network: QuantizedNetwork) -> bool:
@@ -495,6 +479,8 @@ def _work(layer: Layer, numbers: bool) -> int:
     """Return the bytes per step that running a layer needs in addition to its output spikes."""
     if _in_one_kernel(layer, numbers):  # dendritic delays copy the spikes
         return _padded(layer, numbers) if layer.delay_kind == "dendritic" else 0
+    if isinstance(layer, ConvLayer) and isinstance(layer.neuron, CubaLif) and not numbers:
+        return 0
     parts = isinstance(layer, ConvLayer) and layer.synapses_per_weight == 2
     return (12 if isinstance(layer, InputLayer) or parts else 4) * layer.neurons
 
@@ -514,17 +500,4 @@ def _room(layer: Layer, numbers: bool) -> int:
         return threads * 4 * dense_cuba.RING * (2 * spike_buffer.padded(layer.inputs) + width)
     if not isinstance(layer, ConvLayer):
         return threads * 4 * layer.inputs
-    patch_entries, outputs = _patch_entries(layer) // layer.groups, layer.neurons // layer.groups
-    if numbers:
-        return 17 * patch_entries + 24 * outputs
-    patches = max(synapses.PATCH_BYTES, 4 * patch_entries)
-    product = -(-patches // (4 * patch_entries)) * 4 * outputs
-    # the next patches are allocated before the last ones are freed
-    return max(8 * patch_entries, 2 * patches + product, threads * 4 * layer.inputs)
-
-
-def _patch_entries(layer: Layer) -> int:
-    """Return the size of the table of senders of a convolution as a matrix product."""
-    if not isinstance(layer, ConvLayer):
-        return 0
-    return layer.groups * math.prod(layer.shape[1:]) * math.prod(layer.weight.shape[1:])
+    return conv.memory(layer, graded=numbers)
