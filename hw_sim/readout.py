@@ -56,16 +56,15 @@ def leaky_counts(
     Raises:
         InputError: if `memory_steps` is not a finite number of 1 or more.
     """
-    from scipy.signal import lfilter  # type: ignore[import-untyped]
-
     if not (np.isfinite(memory_steps) and memory_steps >= 1):
         raise InputError(f"the memory is {memory_steps} steps; give a finite number of 1 or more")
     keep, sent = 1 - 1 / memory_steps, np.asarray(spikes, np.float64)
-    before = np.zeros(sent.shape[:-1]) if start is None else np.asarray(start, np.float64)
-    if not sent.shape[-1]:
-        return sent
-    counts, _ = lfilter([1.0], [1.0, -keep], sent, axis=-1, zi=keep * before[..., None])
-    return np.asarray(counts, np.float64)
+    count = np.zeros(sent.shape[:-1]) if start is None else np.asarray(start, np.float64)
+    counts = np.empty_like(sent)
+    for step in range(sent.shape[-1]):
+        count = keep * count + sent[..., step]
+        counts[..., step] = count
+    return counts
 
 
 MEMORY_STEPS: Final = 64

@@ -25,6 +25,7 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
         "lava.lib.dl.slayer": "lava",
         "tonic": "events",
         "tensorboard": "tensorboard",
+        "scipy": "live",
     }
 )
 """Module -> the extra of neurodeploy that installs it."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.streaming import Stream
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun, fit
+    from neurodeploy.live.predicting import Decision, predictions
     from neurodeploy.models.dequantize import to_slayer
     from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
     from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
     __version__ = metadata.version("neurodeploy")
 
 __all__ = [
-    "Activity", "BackendError", "Calibration", "Comparison", "ConvLayer", "CubaLif", "DenseLayer",
-    "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement", "QuantizedNetwork",
-    "RecurrentLayer", "Report", "Samples", "Stream", "TaskData", "TaskDescription", "TrainConfig",
-    "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
-    "evaluate", "fit", "from_nir", "from_torch", "import_nir", "load", "load_chip", "load_input",
-    "load_model", "place", "progress_bar", "quantize", "save", "simulate", "task",
-    "task_from_arrays", "task_from_input", "task_names", "to_lava", "to_nir", "to_slayer",
+    "Activity", "BackendError", "Calibration", "Comparison", "ConvLayer", "CubaLif", "Decision",
+    "DenseLayer", "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement",
+    "QuantizedNetwork", "RecurrentLayer", "Report", "Samples", "Stream", "TaskData",
+    "TaskDescription", "TrainConfig", "TrainedRun", "check_equivalence", "check_rules", "compare",
+    "compare_networks", "estimate", "evaluate", "fit", "from_nir", "from_torch", "import_nir",
+    "load", "load_chip", "load_input", "load_model", "place", "predictions", "progress_bar",
+    "quantize", "save", "simulate", "task", "task_from_arrays", "task_from_input", "task_names",
+    "to_lava", "to_nir", "to_slayer",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -84,6 +86,7 @@ _HOMES: Final = {
     "models.network": ("QuantizedNetwork", "TaskDescription"),
     "models.neurons": ("CubaLif",),
     "models.quantize": ("quantize",),
+    "live.predicting": ("Decision", "predictions"),
     "progress": ("progress_bar",),
     "running.calibration": ("Calibration",),
     "running.comparison": ("Comparison", "check_equivalence", "compare"),

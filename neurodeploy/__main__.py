@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "train a network for a task and write model.pt",
     "export": "quantize model.pt, check that every spike stays the same, and write model.net",
     "report": "run model.net and report accuracy, spikes, energy and latency",
+    "predict": "classes over time from a recording or a stream, in windows or continuously",
     "data": "list the tasks and their datasets, show or download a dataset",
 }
 

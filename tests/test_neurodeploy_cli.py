@@ -29,6 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "deploy": tuple(TASKS),
     "export": tuple(CHIPS),
     "report": (*CHIPS, *BACKENDS),
+    "predict": (*CHIPS, *BACKENDS),
     "data": tuple(TASKS),
 }
 
@@ -238,7 +239,8 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "error: there is no command 'fly'; the commands are deploy, train, export, report, data\n"
+        "error: there is no command 'fly'; the commands are deploy, train, export, report, "
+        "predict, data\n"
     )
 
 

@@ -14,7 +14,7 @@ from neurodeploy.tasks.encoders import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.tasks.origin import Origin
 from neurodeploy.tasks.readers import hapt, uci_har, wisdm
 from neurodeploy.tasks.readers.files import check_nothing_locked, levels
-from neurodeploy.tasks.readers.inertial import ACCELEROMETER
+from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
 from neurodeploy.tasks.task import Task
 
 SEARCH_DEPTH = 3
@@ -163,4 +163,5 @@ HAR = Task(
     config=CONFIG,
     origin=ORIGIN,
     continuous=CONTINUOUS,
+    channel_names=ACCELEROMETER + GYROSCOPE,
 )

@@ -104,6 +104,10 @@ def _are_places(value: object) -> bool:
     )
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and all(isinstance(each, str) for each in value)
+
+
 def _are_downloads(value: object) -> bool:
     return isinstance(value, (tuple, list)) and all(isinstance(each, Download) for each in value)
 
@@ -126,6 +130,7 @@ _TASK: Final[_Checks] = {
         _are_encoders,
         f"give a dict of functions like default_encoder, by names of {NAME_WORDS}",
     ),
+    "channel_names": (_are_texts, 'give a tuple of names, such as "acc-x (g)"'),
 }
 _ORIGIN: Final[_Checks] = {
     **dict.fromkeys(("data", "licence", "citation", "obtain"), _TEXT),

@@ -39,6 +39,8 @@ class Task:
         origin: source, licence and location of the dataset.
         other_encoders: alternatives to the default encoder, by name.
         continuous: configuration of a training on whole recordings; None if there are none.
+        channel_names: names with units of the channels, such as "acc-x (g)", by which the columns
+            of a recording are found; datasets may have the first of them only.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Task:
     origin: Origin
     other_encoders: Mapping[str, Callable[[Dataset], Encoder]] = field(default_factory=dict)
     continuous: TrainConfig | None = None
+    channel_names: tuple[str, ...] = ()
 
     def load(self, path: Path | None) -> Dataset:
         """Read the dataset from a folder or file; None for the default location.

@@ -204,4 +204,5 @@ WATCH = Task(
     default_encoder=default_encoder,
     config=CONFIG,
     origin=ORIGIN,
+    channel_names=ACCELEROMETER + GYROSCOPE,
 )

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders.bands import Bands
-from neurodeploy.tasks.encoders.encoder import Encoder
+from neurodeploy.tasks.encoders.encoder import Encoder, EncoderStream
 from neurodeploy.tasks.encoders.signals import Counts, Delta, Lif, Pixels, SigmaDelta, Spikes
 
 __all__ = [
-    "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "Lif", "Pixels", "SigmaDelta", "Spikes",
-    "Together", "from_dict",
+    "ENCODERS", "Bands", "Counts", "Delta", "Encoder", "EncoderStream", "Lif", "Pixels",
+    "SigmaDelta", "Spikes", "Together", "from_dict",
 ]  # fmt: skip
 
 
@@ -58,8 +58,19 @@ class Together(Encoder):
             raise InputError(f"the parts have {sorted(steps)} time steps; they must be equal")
         return steps.pop()
 
+    def signal_steps(self, num_steps: int) -> int:
+        """Return the signal steps of the parts."""
+        return self.parts[0].signal_steps(num_steps)
+
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         return np.concatenate([part._spikes(signals) for part in self.parts], axis=1)
+
+    def _start(self, samples: int, channels: int) -> list[Any]:
+        return [part._start(samples, channels) for part in self.parts]
+
+    def _next(self, signals: NDArray[np.float32], state: list[Any]) -> NDArray[np.uint8]:
+        pairs = zip(self.parts, state, strict=True)
+        return np.concatenate([part._next(signals, each) for part, each in pairs], axis=1)
 
     def versions(self) -> dict[str, int]:
         """Return the versions of this class and of the parts."""

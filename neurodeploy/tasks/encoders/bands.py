@@ -274,6 +274,10 @@ class Bands(Encoder):
             )
         return self.code.steps(num_steps // self.hop)
 
+    def signal_steps(self, num_steps: int) -> int:
+        """Return the samples of so many time steps."""
+        return self.code.signal_steps(num_steps) * self.hop
+
     def levels(self, signals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the level of each band in each frame, before encoding.
 

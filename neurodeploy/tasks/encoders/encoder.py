@@ -59,9 +59,28 @@ class Encoder(ABC):
         """Return how many steps follow the last one of the signal; 0 by default."""
         return 0
 
+    def signal_steps(self, num_steps: int) -> int:
+        """Return the signal steps of which `steps` makes `num_steps`; equal by default."""
+        return num_steps
+
     @abstractmethod
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the spikes (samples, channels, steps) of validated signals."""
+
+    def _start(self, samples: int, channels: int) -> Any:
+        """Return the state of so many signals before their first step.
+
+        Raises:
+            InputError: if the encoder needs the whole signal.
+        """
+        raise InputError(
+            f"the encoder {self.name} needs a whole recording and cannot encode one that runs on; "
+            "predict in windows instead"
+        )
+
+    def _next(self, signals: NDArray[np.float32], state: Any) -> NDArray[np.uint8]:
+        """Return the spikes of the next steps of validated signals, and update the state."""
+        raise NotImplementedError
 
     def encode(self, signals: ArrayLike) -> NDArray[np.uint8]:
         """Encode signals as spikes; samples are independent.
@@ -76,6 +95,9 @@ class Encoder(ABC):
         Raises:
             InputError: if the shape is wrong or a value is not finite.
         """
+        return self._spikes(self._checked(signals))
+
+    def _checked(self, signals: ArrayLike) -> NDArray[np.float32]:
         values = np.asarray(signals)
         if not (self.takes_bytes and values.dtype == np.uint8):
             values = values.astype(np.float32, copy=False)
@@ -85,7 +107,7 @@ class Encoder(ABC):
             )
         self.channels(values.shape[1])
         check_finite(values, "signals")
-        return self._spikes(values)
+        return values
 
     def versions(self) -> dict[str, int]:
         """Return the versions of this class and of nested encoders, by name."""
@@ -97,6 +119,49 @@ class Encoder(ABC):
             "name": self.name,
             **{f.name: _plain(getattr(self, f.name)) for f in fields(self)},  # type: ignore[arg-type]
         }
+
+
+class EncoderStream:
+    """An encoder at work on signals that arrive in chunks of any number of steps.
+
+    The spikes are those of `Encoder.encode` for the chunks joined; there are no trailing steps.
+
+    Args:
+        encoder: an encoder that needs no whole recording; all but `bands`.
+        signal_channels: channels of the signals.
+        samples: number of signals side by side.
+
+    Raises:
+        InputError: if the encoder needs the whole signal, or does not fit the channels.
+    """
+
+    def __init__(self, encoder: Encoder, signal_channels: int, samples: int = 1) -> None:
+        self.encoder, self._shape = encoder, (samples, signal_channels)
+        encoder.channels(signal_channels)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again, as before the first step."""
+        self._state = self.encoder._start(*self._shape)
+
+    def encode(self, signals: ArrayLike) -> NDArray[np.uint8]:
+        """Encode the next steps.
+
+        Args:
+            signals: finite array (samples, channels, steps).
+
+        Returns:
+            uint8 array (samples, encoder.channels(channels), time steps) of 0 and 1.
+
+        Raises:
+            InputError: if the shape is wrong or a value is not finite.
+        """
+        values = self.encoder._checked(signals)
+        if values.shape[:2] != self._shape:
+            raise InputError(
+                f"signals have shape {values.shape}; this stream takes {self._shape} and steps"
+            )
+        return self.encoder._next(values, self._state)
 
 
 def check_one_or_each(values: tuple[float, ...], name: str, signal_channels: int) -> None:

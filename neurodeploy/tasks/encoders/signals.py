@@ -38,6 +38,12 @@ class Counts(Encoder):
     def _spikes(self, signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
         return (signals >= self.threshold).astype(np.uint8)
 
+    def _start(self, samples: int, channels: int) -> None:
+        return None
+
+    def _next(self, signals: NDArray[np.float32], state: None) -> NDArray[np.uint8]:
+        return self._spikes(signals)
+
 
 @dataclass(frozen=True)
 class Spikes(Encoder):
@@ -60,12 +66,22 @@ class Spikes(Encoder):
         """Return the time steps of a sample with the additional ones."""
         return num_steps + self.extra_steps
 
+    def signal_steps(self, num_steps: int) -> int:
+        """Return the time steps without the additional ones."""
+        return num_steps - self.extra_steps
+
     def trailing_steps(self) -> int:
         """Return the additional steps."""
         return self.extra_steps
 
     def _spikes(self, signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.pad((signals != 0).astype(np.uint8), ((0, 0), (0, 0), (0, self.extra_steps)))
+
+    def _start(self, samples: int, channels: int) -> None:
+        return None
+
+    def _next(self, signals: NDArray[np.float32], state: None) -> NDArray[np.uint8]:
+        return np.asarray(signals != 0, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -108,10 +124,16 @@ class Delta(Encoder):
         return (4 if self.coarse else 2) * signal_channels
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return self._next(signals, self._start(*signals.shape[:2]))
+
+    def _start(self, samples: int, channels: int) -> NDArray[np.float64]:
+        return np.zeros((samples, channels), np.float64)
+
+    def _next(self, signals: NDArray[np.float32], state: NDArray[np.float64]) -> NDArray[np.uint8]:
         samples, channels, num_steps = signals.shape
         spikes = np.zeros((samples, self.channels(channels), num_steps), np.uint8)
         threshold = np.array(self.threshold, np.float64)
-        conveyed = np.zeros((samples, channels), np.float64)
+        conveyed = state
         for t in range(num_steps):
             moved = signals[:, :, t] - conveyed * threshold
             if self.coarse:
@@ -159,12 +181,18 @@ class Lif(Encoder):
         return signal_channels
 
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return self._next(signals, self._start(*signals.shape[:2]))
+
+    def _start(self, samples: int, channels: int) -> NDArray[np.float64]:
+        return np.zeros((samples, channels), np.float64)
+
+    def _next(self, signals: NDArray[np.float32], state: NDArray[np.float64]) -> NDArray[np.uint8]:
         samples, channels, num_steps = signals.shape
         spikes = np.zeros((samples, channels, num_steps), np.uint8)
         gain = np.array(self.gain, np.float64)
-        voltage = np.zeros((samples, channels), np.float64)
+        voltage = state
         for t in range(num_steps):
-            voltage = (1 - self.leak) * voltage + gain * signals[:, :, t]
+            voltage[:] = (1 - self.leak) * voltage + gain * signals[:, :, t]
             fired = voltage >= 1
             spikes[:, :, t] = fired
             voltage[fired] = 0
@@ -205,12 +233,20 @@ class SigmaDelta(Encoder):
         used = np.count_nonzero(np.broadcast_to(self.gain, (signal_channels,)))
         return int(used) * (1 if self.rectified else 2)
 
+    def _gains(self, channels: int) -> NDArray[np.float64]:
+        return np.broadcast_to(np.array(self.gain, np.float64), (channels,))
+
     def _spikes(self, signals: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return self._next(signals, self._start(*signals.shape[:2]))
+
+    def _start(self, samples: int, channels: int) -> NDArray[np.float64]:
+        return np.zeros((samples, np.count_nonzero(self._gains(channels))), np.float64)
+
+    def _next(self, signals: NDArray[np.float32], state: NDArray[np.float64]) -> NDArray[np.uint8]:
         samples, channels, num_steps = signals.shape
-        gain = np.broadcast_to(np.array(self.gain, np.float64), (channels,))
+        gain, charge = self._gains(channels), state
         used = np.flatnonzero(gain)
         spikes = np.zeros((samples, self.channels(channels), num_steps), np.uint8)
-        charge = np.zeros((samples, len(used)), np.float64)
         for t in range(num_steps):
             level = signals[:, used, t].astype(np.float64) * gain[used]
             charge += np.abs(level) if self.rectified else level
@@ -218,7 +254,7 @@ class SigmaDelta(Encoder):
             spikes[:, : len(used), t] = plus
             if not self.rectified:
                 spikes[:, len(used) :, t] = minus
-            charge = np.clip(charge - plus + minus, -1, 1)
+            charge[:] = np.clip(charge - plus + minus, -1, 1)
         return spikes
 
 
@@ -294,6 +330,10 @@ class Pixels(Encoder):
         """Return the time steps of so many images, one after the other."""
         return num_steps * self.time_steps
 
+    def signal_steps(self, num_steps: int) -> int:
+        """Return the images of so many time steps."""
+        return num_steps // self.time_steps
+
     def table(self) -> NDArray[np.uint8]:
         """Return the spikes (256, time_steps) of every value that a pixel can have."""
         levels = np.minimum(np.arange(BRIGHTEST + 1), self.highest)
@@ -303,6 +343,12 @@ class Pixels(Encoder):
         samples, channels, num_steps = signals.shape
         spikes = np.take(self.table(), _pixels(signals), axis=0)
         return spikes.reshape(samples, channels, self.steps(num_steps))
+
+    def _start(self, samples: int, channels: int) -> None:
+        return None
+
+    def _next(self, signals: NDArray[np.float32], state: None) -> NDArray[np.uint8]:
+        return self._spikes(signals)
 
 
 def _pixels(signals: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
