@@ -38,7 +38,6 @@ SCORE_DIGITS: Final = 4
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = cli.parser("predict", DESCRIPTION)
-    options.stray_hint = "give one recording"
     add_options(options)
     args = options.parse_args(argv)
     battery = _check(args)
@@ -79,8 +78,9 @@ def add_options(options: argparse.ArgumentParser) -> None:
     )
     options.add_argument(
         "recording",
-        help="a CSV file with column names, a .npy array (rows, channels), or - for CSV lines from "
-        "stdin",
+        nargs="+",
+        help="a CSV file with column names, or several, one per sensor; a .npy array (rows, "
+        "channels); or - for CSV lines from stdin",
     )
     _add_input_options(options)
     _add_way_options(options)
@@ -194,7 +194,7 @@ def _check(args: argparse.Namespace) -> Battery | None:
     if args.plot is not None:
         if args.plot.suffix.lower() not in PICTURES:
             raise InputError(f"--plot is {args.plot}; give a name in {', '.join(PICTURES)}")
-        for path in (args.network, Path(args.recording)):
+        for path in (args.network, *map(Path, args.recording)):
             if files.same_file(path, args.plot):
                 raise InputError(f"--plot would overwrite {path}; choose another name")
         check_writable(args.plot)

@@ -228,6 +228,32 @@ def test_the_unit_of_the_times_is_told_by_the_rate(
     np.testing.assert_allclose([t for t, _ in found], [t for t, _ in expected], atol=1e-5)
 
 
+def test_files_of_one_sensor_each_are_joined_by_their_times(
+    network: nd.QuantizedNetwork, sensors: Any, tmp_path: Path
+) -> None:
+    header = "time,seconds_elapsed,z,y,x"  # as Sensor Logger writes them
+    epoch = 1_700_000_000_000_000_000 + np.arange(400) * 20_000_000
+    for name, part in (("TotalAcceleration", sensors[:, :3]), ("Gyroscope", sensors[:, 3:])):
+        lines = [
+            ",".join([str(ns), f"{t:.6f}", *(f"{value:.17g}" for value in row[::-1])])
+            for ns, t, row in zip(epoch, times(400), part)
+        ]
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *lines, ""]))
+    paths = [tmp_path / "TotalAcceleration.csv", tmp_path / "Gyroscope.csv"]
+    assert pairs(nd.predictions(network, paths)) == of_windows(network, sensors)
+    second = paths[1].read_text().splitlines()
+    paths[1].write_text(
+        "\n".join([*second[:101], *second[131:-30], ""])
+    )  # 30 rows lost, and the end
+    found = list(nd.predictions(network, paths))
+    assert [(round(each.time_s, 2), each.gap) for each in found if each.gap] == [
+        (3.86, "not a number")
+    ]
+    assert found[-1].time_s < 7.4
+    with pytest.raises(nd.InputError, match="no column for gyro-x"):
+        nd.predictions(network, paths[0])
+
+
 def test_a_channel_without_a_column_is_named(
     network: nd.QuantizedNetwork, sensors: Any, tmp_path: Path
 ) -> None:

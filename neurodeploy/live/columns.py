@@ -234,6 +234,11 @@ def _time_column(source: Source, time: str | None, wanted: Intake) -> int | None
         return _index(source, time)
     if not source.names:  # an additional first column of numbers
         return 0 if source.count in (wanted.channels + 1, wanted.inputs + 1) else None
+    return time_column(source)
+
+
+def time_column(source: Source) -> int | None:
+    """Return the column of times, by its name; one that states its unit comes first."""
     ranked = []
     for index, name in enumerate(source.names):
         words, found = set(label(name).words), label(name)

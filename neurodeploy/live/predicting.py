@@ -17,7 +17,8 @@ from neurodeploy.hw_sim.streaming import Stream
 from neurodeploy.live import clock
 from neurodeploy.live.clock import Piece
 from neurodeploy.live.columns import Columns, Intake, choose, intake
-from neurodeploy.live.sources import open_source
+from neurodeploy.live.joining import JoinedSource
+from neurodeploy.live.sources import Source, open_source
 from neurodeploy.models.errors import InputError, require
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription, check_network
 from neurodeploy.running.inputs import load_input
@@ -251,7 +252,7 @@ class Predictions:
 
 def predictions(
     network: QuantizedNetwork,
-    source: str | Path | ArrayLike | Iterator[Any],
+    source: str | Path | Sequence[str | Path] | ArrayLike | Iterator[Any],
     *,
     rate_hz: float | None = None,
     window: float | None = None,
@@ -276,8 +277,9 @@ def predictions(
     Args:
         network: the network.
         source: the path of a CSV or .npy file, "-" for stdin, a binary file object with CSV lines,
-            an array, or an iterator of rows (channels,) or chunks (rows, channels). Spikes are
-            taken too, as many channels as the network has inputs.
+            an array, or an iterator of rows (channels,) or chunks (rows, channels). A list of paths
+            names CSV files of one sensor each, which are joined by their times. Spikes are taken
+            too, as many channels as the network has inputs.
         rate_hz: rows per second of the source; resampled if the network was trained with another
             rate. By default that of the training, which the times of the source must confirm.
         window: seconds per window; by default as in training. In continuous operation, seconds
@@ -355,7 +357,7 @@ def observed(
     """Return the predictions with observers of their work; see `predictions`."""
     check_network(network)
     wanted = intake(network)
-    opened = open_source(source, sorted({wanted.channels, wanted.inputs}))
+    opened = _open(source, sorted({wanted.channels, wanted.inputs}))
     columns = choose(
         opened, wanted, columns=options.columns, units=options.units, time=options.time
     )
@@ -371,6 +373,14 @@ def observed(
     )
     found.decisions = _decide(pieces, predictor, found, watching)
     return found
+
+
+def _open(source: Any, channels: Sequence[int]) -> Source:
+    """Open a source, or join several files."""
+    if isinstance(source, (list, tuple)) and all(isinstance(s, (str, Path)) for s in source):
+        opened = [open_source(each, channels) for each in source]
+        return opened[0] if len(opened) == 1 else JoinedSource(opened)
+    return open_source(source, channels)
 
 
 def _decide(
