@@ -13,11 +13,13 @@ import argparse
 import hashlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import pages
 from benchmarks.census import Census
@@ -25,22 +27,61 @@ from benchmarks.differences import PACKAGES, differences
 from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import LENGTH, Case, case
 from neurodeploy.export import netx
-from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.activity import Activity, Overflows, States
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.streaming import Stream
 
 PROGRESS_NETWORKS = 50
+CHUNKS: Final = (1, 1, 2, 9, 1, 5)
+"""Sizes of the first chunks of a stream."""
 VERSIONS = ("lava-nc", "numpy", "numba")
 
 
 def check(case: Case, lava: Activity) -> tuple[list[str], Activity]:
-    """Compare `fast`, with and without states, with Lava; return differences and activity."""
-    found = [
-        differences(fast.run(case.network, case.spikes, RunOptions(states=states)), lava)
-        for states in (False, True)
-    ]
-    wrong = [f"without states: {each}" for each in found[0]] + found[1]
+    """Compare `fast` and its streams, with and without states, with Lava.
+
+    Returns:
+        The differences, and the activity.
+    """
+    wrong = []
+    for states, name in ((False, "without states"), (True, "with states")):
+        options = RunOptions(states=states)
+        ran = {
+            name: fast.run(case.network, case.spikes, options),
+            f"in chunks, {name}": run_in_chunks(case, CHUNKS, states=states),
+        }
+        wrong += [f"{way}: {each}" for way, one in ran.items() for each in differences(one, lava)]
     return wrong, fast.run(case.network, case.spikes, RunOptions(states=True))
+
+
+def run_in_chunks(case: Case, sizes: Sequence[int], *, states: bool) -> Activity:
+    """Run a stream in chunks of these sizes, the last one as long as needed; return the whole."""
+    stream = Stream(case.network, len(case.spikes), states=states)
+    parts = np.split(case.spikes, np.cumsum(sizes), axis=2)
+    return joined([stream.run(part) for part in parts if part.shape[2]])
+
+
+def joined(parts: Sequence[Activity]) -> Activity:
+    """Return the activities of consecutive chunks as one, with the overflows added up."""
+
+    def join(arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate(list(arrays), axis=2)
+
+    names = ("current", "voltage", "weighted")
+    return Activity(
+        join(part.inputs for part in parts),
+        tuple(map(join, zip(*(part.spikes for part in parts)))),
+        tuple(
+            States(*(join(getattr(each, name) for each in layer) for name in names))
+            for layer in zip(*(part.states for part in parts))
+        ),
+        tuple(
+            Overflows(sum(each.wraps for each in layer), sum(each.clips for each in layer))
+            for layer in zip(*(part.overflows for part in parts))
+        ),
+        last_voltage=parts[-1].last_voltage,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.differences import differences
+from benchmarks.fuzz import joined
 from benchmarks.random_networks import LENGTH, Case, case
-from neurodeploy.hw_sim.activity import Activity, States
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.streaming import Stream
@@ -64,34 +64,19 @@ def chunks(spikes: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
     return np.split(spikes, np.sort(cuts), axis=2)
 
 
-def joined(parts: list[Activity]) -> Activity:
-    """Return the activities of consecutive chunks as one."""
-
-    def join(arrays: Any) -> np.ndarray:
-        return np.concatenate(list(arrays), axis=2)
-
-    states = tuple(
-        States(*(join(getattr(each, name) for each in layer) for name in vars(layer[0])))
-        for layer in zip(*(part.states for part in parts))
-    )
-    spikes = tuple(map(join, zip(*(part.spikes for part in parts))))
-    inputs = join(part.inputs for part in parts)
-    return Activity(inputs, spikes, states, last_voltage=parts[-1].last_voltage)
-
-
 @pytest.mark.parametrize("states", [True, False])
 @pytest.mark.parametrize("draw", [random_cases, binary_cases])
 def test_chunks_equal_the_whole(draw: Any, states: bool) -> None:
     for drawn, rng in draw(NETWORKS, seed=0):
         whole = fast.run(drawn.network, drawn.spikes, RunOptions(states=True))
         stream = Stream(drawn.network, len(drawn.spikes), states=states)
-        parts = [stream.run(each) for each in chunks(drawn.spikes, rng)]
-        assert not differences(joined(parts), whole), drawn.network
+        parts = joined([stream.run(each) for each in chunks(drawn.spikes, rng)])
+        assert not differences(parts, whole), drawn.network
         assert stream.steps == drawn.spikes.shape[2]
         for number, layer in enumerate(drawn.network.layers):
             if layer.delay_kind != "dendritic":  # the whole counts delayed steps past its end
                 for name, right in vars(whole.overflows[number]).items():
-                    counts = sum(getattr(part.overflows[number], name) for part in parts)
+                    counts = getattr(parts.overflows[number], name)
                     assert np.array_equal(counts, right), (drawn.network, number, name)
 
 

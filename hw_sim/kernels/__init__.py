@@ -2,6 +2,7 @@
 
 spike_buffer   spikes between layers, and their delays
 dense_cuba     dense layers of CUBA LIF neurons, in the kernel cuba_layer; lanes: SIMD vectors
+network_step   all layers in one call, step by step, for streams
 synapses       weighted input of other layers; convolutions also as matrix products
 neurons        neurons of other layers
 shared         threads, and a cache per layer

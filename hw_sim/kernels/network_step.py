@@ -4,6 +4,10 @@ Layers run one after the other in each step, not step by step in each layer, so 
 on with any number of steps. Calls are what takes the time of a single step, so the arrays of all
 layers are parts of three: the `program`, int64 (layers, columns below), `memory`, int32, with
 parameters, delays and states, and `weights`, int16. Neurons are padded to W, a multiple of LANES.
+
+Spikes in flight are kept as bits, one per sender in the row of the step of their arrival, so that
+the state of a thousand streams is small. Delays that differ between the synapses of a sender cannot
+be kept so; their weights are added to rows of pending input.
 """
 
 from __future__ import annotations
@@ -25,7 +29,6 @@ from neurodeploy.hw_sim.kernels.cuba_layer import (
 )
 from neurodeploy.hw_sim.kernels.lanes import (
     LANES,
-    add_to,
     bits_of,
     count_bits,
     kernel,
@@ -33,21 +36,30 @@ from neurodeploy.hw_sim.kernels.lanes import (
     select,
     spread,
     store,
+    widen,
 )
 from neurodeploy.models import loihi
 from neurodeploy.models.compiling import compile_kernel
 
 WIDTH, ROWS, STATES, PENDING, PARAMETERS, THRESHOLD, FIRST = range(7)
-"""Columns of the program: W; rows P of pending input; places in `memory`; threshold of v; index of
-the layer's first neuron among all."""
+"""Columns of the program: W; number of rows of pending input; places in `memory`; threshold of v;
+index of the layer's first neuron among all."""
 
-INPUT, OWN = 7, 10
-"""Columns of the synapses of the input and of the layer's own spikes (recurrent): place of the
-weights, (S, W), or -1; place of the delays; entries of `memory` per sender, 1 or W."""
+INPUT, OWN = 7, 12
+"""First columns of the synapses of the input and of the layer's own spikes (recurrent)."""
 
-COLUMNS = 13
+WEIGHTS, DELAYS, FLIGHT, FLIGHT_ROWS, WORDS = range(5)
+"""Columns of synapses after the first one: place of the weights, (S, W), or -1 if there are none;
+of the delays, (S,), or (S, W) one per synapse; of the bits of spikes in flight, or -1 with a delay
+per synapse; number of their rows, and words of 32 bits in a row."""
+
+COLUMNS = 17
+
+WORD = 32
+"""Senders per word of spikes in flight."""
 
 _ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
+_WORD_BITS = uint64((1 << WORD) - 1)
 _BYTE = uint64(255)
 
 
@@ -64,14 +76,12 @@ class LayerParameters(NamedTuple):
     Attributes:
         factors: int32 (3, N), 4096 minus the decays of u and v, and the bias, shifted by 6.
         threshold: of v, shifted by 6.
-        rows: rows of pending input, P, a power of two.
         synapses: of the input.
         own: of the layer's own spikes, empty if it is not recurrent.
     """
 
     factors: NDArray[np.int32]
     threshold: int
-    rows: int
     synapses: Synapses
     own: Synapses
 
@@ -84,15 +94,14 @@ class Plan(NamedTuple):
         memory: int32, everything but the weights.
         weights: int16.
         width: sum of the W of all layers.
-        carried: per layer the parts of `memory` with its states (B, 3, W) and pending input
-            (B, P, W); see `simulators.fast.Carried`.
+        voltage: v of the last layer, int32 (B, W), a part of `memory`.
     """
 
     program: NDArray[np.int64]
     memory: NDArray[np.int32]
     weights: NDArray[np.int16]
     width: int
-    carried: list[tuple[NDArray[np.int32], NDArray[np.int32]]]
+    voltage: NDArray[np.int32]
 
 
 class _Pool:
@@ -119,35 +128,46 @@ def padded(neurons: int) -> int:
 def plan_network(layers: list[LayerParameters], streams: int) -> Plan:
     """Return the plan of a network in cleared state."""
     program = np.full((len(layers), COLUMNS), -1, np.int64)
-    memory, weights = _Pool(np.int32), _Pool(np.int16)
-    shapes = []
+    memory, weights, first = _Pool(np.int32), _Pool(np.int16), 0
     for line, layer in zip(program, layers):
         width = padded(layer.factors.shape[1])
-        shapes.append(((streams, 3, width), (streams, layer.rows, width)))
-        line[FIRST] = sum(int(each) for each in program[: len(shapes) - 1, WIDTH])
-        line[WIDTH], line[ROWS], line[THRESHOLD] = width, layer.rows, layer.threshold
+        line[WIDTH], line[ROWS], line[THRESHOLD], line[FIRST] = width, 1, layer.threshold, first
         line[PARAMETERS] = memory.add(_widened(layer.factors, width))
-        line[STATES], line[PENDING] = (memory.add(np.zeros(each)) for each in shapes[-1])
+        line[STATES] = memory.add(np.zeros((streams, 2, width)))
         for column, synapses in ((INPUT, layer.synapses), (OWN, layer.own)):
             if synapses.weights.size:
-                each = synapses.delays.shape[1] > 1
-                delays = _widened(synapses.delays, width) if each else synapses.delays
-                line[column] = weights.add(_widened(synapses.weights, width))
-                line[column + 1], line[column + 2] = memory.add(delays), width if each else 1
-    joined = memory.joined()
-    carried = [
-        (_part(joined, line[STATES], states), _part(joined, line[PENDING], pending))
-        for line, (states, pending) in zip(program, shapes)
-    ]
-    return Plan(program, joined, weights.joined(), int(program[:, WIDTH].sum()), carried)
+                _plan_synapses(line, line[column:], synapses, streams, memory, weights)
+        line[PENDING] = memory.add(np.zeros((streams, line[ROWS], width)))
+        first += width
+    joined, last = memory.joined(), program[-1]
+    states = joined[last[STATES] : last[STATES] + streams * 2 * last[WIDTH]]
+    voltage = states.reshape(streams, 2, last[WIDTH])[:, 1]
+    return Plan(program, joined, weights.joined(), first, voltage)
+
+
+def _plan_synapses(
+    line: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    synapses: Synapses,
+    streams: int,
+    memory: _Pool,
+    weights: _Pool,
+) -> None:
+    """Fill the columns of synapses, and raise the number of rows of pending input if needed."""
+    senders, width = len(synapses.weights), int(line[WIDTH])
+    rows = 1 << int(synapses.delays.max()).bit_length()  # more than the longest delay
+    columns[WEIGHTS] = weights.add(_widened(synapses.weights, width))
+    if synapses.delays.shape[1] > 1:
+        columns[DELAYS] = memory.add(_widened(synapses.delays, width))
+        line[ROWS] = max(line[ROWS], rows)
+        return
+    columns[DELAYS] = memory.add(synapses.delays)
+    columns[FLIGHT_ROWS], columns[WORDS] = rows, -(-senders // WORD)
+    columns[FLIGHT] = memory.add(np.zeros((streams, rows, columns[WORDS])))
 
 
 def _widened(values: NDArray[Any], width: int) -> NDArray[Any]:
     return np.pad(values, ((0, 0), (0, width - values.shape[1])))
-
-
-def _part(memory: NDArray[Any], place: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    return memory[place : place + int(np.prod(shape))].reshape(shape)
 
 
 @compile_kernel
@@ -172,53 +192,76 @@ def run_streams(start, stop, program, memory, weights, now, inputs, sent, overfl
     _, steps, senders = inputs.shape
     longest = max(senders, program[:, WIDTH].max()) + SPARE
     arriving, fired = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    landed, rows = np.empty(longest, np.int32), np.empty(2 * longest, np.int64)
     for stream in range(start, stop):
         buffer = inputs[stream].reshape(-1)
         for t in range(steps):
-            spikes = sent[stream, t]
+            spikes, at = sent[stream, t], (now + t, stream)
             count = list_spikes(buffer, senders, t, t + 1, arriving)
             for layer in range(len(program)):
-                counts = overflows[layer, :, stream]
-                count = _step_layer(
-                    program[layer], memory, weights, (now + t, stream), arriving, count, fired,
-                    spikes, counts,
-                )  # fmt: skip
-                arriving, fired = fired, arriving
+                line, counts = program[layer], overflows[layer, :, stream]
+                number = _arrive(line, INPUT, memory, at, landed, rows, 0)
+                number = _arrive(line, OWN, memory, at, landed, rows, number)
+                width = line[WIDTH]
+                place = line[PENDING] + (stream * line[ROWS] + (at[0] & (line[ROWS] - 1))) * width
+                following = 0
+                for column in range(0, width, LANES):
+                    bits = _step_neurons(
+                        line, memory, weights, place, stream, column, (rows, number), spikes, counts
+                    )
+                    for octet in range(0, LANES, OCTET):
+                        byte = (bits >> uint64(octet)) & _BYTE
+                        following = list_octet(byte, column + octet, fired, following)
+                _send(line, INPUT, memory, weights, at, arriving, count)
+                _send(line, OWN, memory, weights, at, fired, following)
+                arriving, fired, count = fired, arriving, following
     return True
 
 
 @kernel
-def _step_layer(line, memory, weights, at, arriving, count, fired, spikes, counts):
-    """Step a layer's neurons, list their spikes in `fired`, and return their number.
+def _arrive(line, column, memory, at, landed, rows, number):
+    """Append the places of the rows of weights of the spikes that arrive in a step to `rows`, and
+    clear their bits; return the new length.
 
-    at: step and stream. Output: spikes uint8 (W of all layers,), counts int64 (2,), see above.
+    at: step and stream. landed int32, rows int64: room for all senders.
     """
+    flight, words = line[column + FLIGHT], line[column + WORDS]
+    if flight < 0:
+        return number
     now, stream = at
-    width, rows = line[WIDTH], line[ROWS]
-    pending = line[PENDING] + stream * rows * width
-    place = pending + (now & (rows - 1)) * width
-    number = 0
-    for column in range(0, width, LANES):
-        bits = _step_neurons(line, memory, place, stream, column, spikes, counts)
-        for octet in range(0, LANES, OCTET):
+    flight_rows = line[column + FLIGHT_ROWS]
+    flight += (stream * flight_rows + (now & (flight_rows - 1))) * words
+    count = 0
+    for word in range(words):
+        bits = uint64(memory[flight + word]) & _WORD_BITS
+        memory[flight + word] = 0
+        for octet in range(0, WORD, OCTET):
             byte = (bits >> uint64(octet)) & _BYTE
-            number = list_octet(byte, column + octet, fired, number)
-    _receive(line, INPUT, memory, weights, now, pending, arriving, count)
-    if line[OWN] >= 0:
-        _receive(line, OWN, memory, weights, now, pending, fired, number)
-    return number
+            count = list_octet(byte, word * WORD + octet, landed, count)
+    for k in range(count):
+        rows[number + k] = line[column + WEIGHTS] + landed[k] * line[WIDTH]
+    return number + count
 
 
 @kernel
-def _step_neurons(line, memory, place, stream, column, spikes, counts):
-    """Step LANES neurons with the pending input from `place` on, clear it, and return spikes."""
+def _step_neurons(line, memory, weights, place, stream, column, arrived, spikes, counts):
+    """Step LANES neurons and return their spikes as bits.
+
+    Their input is what is pending from `place` on, which is cleared, and the weights of the spikes
+    that have `arrived`, places of rows and their number. Output: spikes uint8 (W of all layers,),
+    counts int64 (2,), numbers of wraps and clips.
+    """
     width = line[WIDTH]
+    rows, number = arrived
     factors = line[PARAMETERS] + column
-    u_at = line[STATES] + stream * 3 * width + column
+    u_at = line[STATES] + stream * 2 * width + column
     v_at = u_at + width
-    weighted = load(memory, place + column, LANES) << _ACTIVATION_SHIFT
+    weighted = load(memory, place + column, LANES)
     store(memory, place + column, spread(0, 32, LANES))
-    driven = decay(load(memory, u_at, LANES), load(memory, factors, LANES)) + weighted
+    for k in range(number):
+        weighted = weighted + widen(load(weights, rows[k] + column, LANES), 32)
+    driven = decay(load(memory, u_at, LANES), load(memory, factors, LANES))
+    driven = driven + (weighted << _ACTIVATION_SHIFT)
     u = wrap_current(driven)
     charged = decay(load(memory, v_at, LANES), load(memory, factors + width, LANES)) + u
     charged = charged + load(memory, factors + 2 * width, LANES)
@@ -233,17 +276,24 @@ def _step_neurons(line, memory, place, stream, column, spikes, counts):
 
 
 @kernel
-def _receive(line, column, memory, weights, now, pending, senders, count):
-    """Add the weights of spikes to the pending input of the steps of their arrival."""
-    width, rows, each = line[WIDTH], line[ROWS], line[column + 2]
+def _send(line, column, memory, weights, at, senders, count):
+    """Note the spikes of a step in the rows of the steps of their arrival."""
+    if line[column + WEIGHTS] < 0:
+        return
+    now, stream = at
+    delays, width = line[column + DELAYS], line[WIDTH]
+    flight, rows, words = line[column + FLIGHT], line[column + FLIGHT_ROWS], line[column + WORDS]
+    if flight >= 0:
+        flight += stream * rows * words
+        for k in range(count):
+            sender = int64(senders[k])
+            row = (now + 1 + memory[delays + sender]) & (rows - 1)
+            memory[flight + row * words + sender // WORD] |= int64(1) << (sender % WORD)
+        return
+    rows = line[ROWS]
+    pending = line[PENDING] + stream * rows * width
     for k in range(count):
-        sender = int64(senders[k])
-        row, delays = line[column] + sender * width, line[column + 1] + sender * each
-        if each == 1:
-            place = pending + ((now + 1 + memory[delays]) & (rows - 1)) * width
-            for j in range(0, width, LANES):
-                add_to(memory, place + j, load(weights, row + j, LANES))
-        else:
-            for j in range(width):
-                place = pending + ((now + 1 + memory[delays + j]) & (rows - 1)) * width
-                memory[place + j] += weights[row + j]
+        row = int64(senders[k]) * width
+        for j in range(row, row + width):
+            step = (now + 1 + memory[delays + j]) & (rows - 1)
+            memory[pending + step * width + j - row] += weights[line[column + WEIGHTS] + j]

@@ -170,11 +170,10 @@ class Stream:
     def reset(self) -> None:
         """Clear the state of all layers."""
         self.now = 0
-        self._plan = _plan_steps(self.network, self.num_streams)
-        if self._plan is None:
-            self.carried = [Carried.cleared(each, self.num_streams) for each in self.network.layers]
-        else:
-            self.carried = [Carried(*each) for each in self._plan.carried]
+        network, batch = self.network, self.num_streams
+        self._plan = None if self.options.states else _plan_steps(network, batch)
+        kept = network.layers if self._plan is None else ()
+        self.carried = [Carried.cleared(layer, batch) for layer in kept]
 
     def close(self) -> None:
         """Do nothing; there is no process to end."""
@@ -183,7 +182,7 @@ class Stream:
         """Run the next steps; inputs (num_streams, channels, steps) from `check_input`."""
         first = spike_buffer.from_neurons(inputs, self.network.layers[0].input_shape)
         with limit_threads(self.options.threads):
-            if self._plan is None or self.options.states:
+            if self._plan is None:
                 runs = list(self._run_layers(first))
             else:
                 runs = list(self._run_together(self._plan, first))
@@ -240,7 +239,8 @@ class Stream:
         return self._outputs.copy()
 
     def _last_voltage(self) -> NDArray[np.int32]:
-        voltage = self.carried[-1].states[:, 1:2]
+        voltage = self._plan.voltage if self._plan else self.carried[-1].states[:, 1]
+        voltage = voltage[:, None]
         buffer: NDArray[np.int32] = spike_buffer.to_neurons(voltage, self.network.layers[-1].shape)
         return buffer[:, :, 0].copy()
 
@@ -265,7 +265,6 @@ def _plan_steps(network: QuantizedNetwork, num_streams: int) -> network_step.Pla
             network_step.LayerParameters(
                 np.stack([current, voltage, bias]),
                 threshold,
-                1 << max_delay(layer).bit_length(),
                 network_step.Synapses(*_matrix(layer, layer.input_shape)),
                 network_step.Synapses(*_feedback(layer)),
             )
