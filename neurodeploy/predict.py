@@ -32,6 +32,8 @@ DESCRIPTION = (
 FIELDS: Final = ("time_s", "class_name", "score", "gap")
 PICTURES: Final = (".png", ".svg", ".pdf")
 SCORE_DIGITS: Final = 4
+HOURS_MAX: Final = 48
+"""Hours from which times are in days."""
 
 
 @cli.command
@@ -375,7 +377,7 @@ def _cost_lines(meters: Sequence[CostMeter], battery: Battery | None) -> list[st
                 f"{cost.chip}, {cost.way}, a decision every {cost.hop_s:g} s (estimated):",
                 f"  energy per decision  {cost.per_decision}: events {cost.dynamic}, static "
                 f"{cost.static}",
-                f"  energy per hour      {cost.per_hour}",
+                f"  energy per hour      {_range(cost.per_hour)} J",
                 f"  latency              {cost.latency_s} after the last row{late}",
             ]
             if battery is not None:
@@ -386,9 +388,15 @@ def _cost_lines(meters: Sequence[CostMeter], battery: Battery | None) -> list[st
 
 def _days(hours: Estimate) -> str:
     """Return a time in hours, or in days from two days on."""
-    by, unit = (24, "days") if hours.value >= 48 else (1, "hours")
-    value, low, high = (f"{end / by:,.1f}" for end in (hours.value, hours.low, hours.high))
-    return f"{value} {unit} ({low} to {high})"
+    long = hours.value >= HOURS_MAX
+    return f"{_range(hours * (1 / 24) if long else hours)} {'days' if long else 'hours'}"
+
+
+def _range(estimate: Estimate) -> str:
+    """Return value, low and high end, with three digits or more."""
+    ends = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (f"{end:,.0f}" if end >= 100 else f"{end:.3g}" for end in ends)
+    return f"{value} ({low} to {high})"
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from neurodeploy.tasks.encoders import (
     Spikes,
     Together,
 )
+from neurodeploy.tasks.readers import hapt
 
 HEADER = "time (s),acc-x (g),acc-y (g),acc-z (g),gyro-x (rad/s),gyro-y (rad/s),gyro-z (rad/s)"
 ENCODER = Together((Delta((0.1,) * 3 + (0.2,) * 3, coarse=3), SigmaDelta((0.5,) * 3 + (0.0,) * 3)))
@@ -157,6 +158,13 @@ def test_both_ways_decide_at_the_same_times(network: nd.QuantizedNetwork, sensor
     continuous = list(nd.predictions(network, sensors, continuous=True))
     assert found[::2] == windows
     assert found[1::2] == continuous
+
+
+def test_lava_decides_alike_in_both_ways(network: nd.QuantizedNetwork, sensors: Any) -> None:
+    sensors[40, 0] = np.nan  # after it the state is cleared on Lava too
+    chunks = list(in_chunks(sensors[:120], 5))
+    on_lava = nd.predictions(network, iter(chunks), both=True, hop=0.32, backend="lava")
+    assert list(on_lava) == list(nd.predictions(network, sensors[:120], both=True, hop=0.32))
 
 
 def test_spikes_of_as_many_channels_as_inputs_are_taken(
@@ -602,3 +610,14 @@ def test_a_reader_that_stops_stops_the_writer_and_nothing_is_lost(
         running.stdin.close()
         decisions = running.stdout.read().splitlines()
     assert len(decisions) == lines - WINDOW + 1
+
+
+def test_the_page_runs(
+    network: nd.QuantizedNetwork, run_page: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if hapt.package_file() is None:
+        pytest.skip("the package with HAPT is not installed")
+    nd.save(network, "runs/har/model.net")
+    run_page("docs/how-to/predict.md")
+    assert len(capsys.readouterr().out.splitlines()) == 9
+    assert len(list(nd.predictions(network, "phone.csv"))) > 500

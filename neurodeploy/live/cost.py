@@ -23,8 +23,8 @@ COULOMBS_PER_MAH: Final = 3.6
 
 NOT_MODELLED: Final = (
     "waking the chip, a sleep state between time steps, the chip's own processors, the encoder, "
-    "the sensor and the host: the cost files have no source for them. Static power, which is that "
-    "of an idle chip, counts all the time"
+    "the sensor and the host: the cost files have no source for them. Static power "
+    "counts all the time"
 )
 """What the estimates leave out."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -112,6 +113,9 @@ class Windows:
         self.gap = ""
         self._clear()
 
+    def close(self) -> None:
+        """Do nothing: windows hold no process."""
+
     def _clear(self) -> None:
         self.values: NDArray[np.float64] | None = None
         self.times = np.zeros(0)
@@ -177,6 +181,10 @@ class Continuous:
             part = slice(start, start + STEPS)
             yield from self._run(piece.values[part], piece.times[part])
 
+    def close(self) -> None:
+        """End the process of the backend, if it has one."""
+        self.stream.close()
+
     def _clear(self) -> None:
         """Clear the state of encoder, network and counts."""
         if self.encoder is not None:
@@ -219,6 +227,11 @@ class Both:
         """Yield the decisions that a piece completes: windows, continuous, windows, ..."""
         for pair in zip(*(way.push(piece) for way in self.ways), strict=True):
             yield from pair
+
+    def close(self) -> None:
+        """End the process of the backend, if it has one."""
+        for way in self.ways:
+            way.close()
 
 
 def _both(before: str, gap: str) -> str:
@@ -389,14 +402,15 @@ def _decide(
     found: Predictions,
     observers: Sequence[Observer],
 ) -> Iterator[Decision]:
-    for piece in pieces:
-        for observer in observers:
-            observer.piece(piece)
-        found.gaps += bool(piece.gap)
-        found.seconds += len(piece.times) / found.plan.rate_hz
-        for decision in predictor.push(piece):
-            found.made += 1
-            yield decision
+    with closing(predictor):
+        for piece in pieces:
+            for observer in observers:
+                observer.piece(piece)
+            found.gaps += bool(piece.gap)
+            found.seconds += len(piece.times) / found.plan.rate_hz
+            for decision in predictor.push(piece):
+                found.made += 1
+                yield decision
 
 
 def make_plan(network: QuantizedNetwork, wanted: Intake, options: Options, source: str) -> Plan:
