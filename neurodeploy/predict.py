@@ -257,6 +257,9 @@ def _follow(
 @contextmanager
 def _output(args: argparse.Namespace, found: Predictions) -> Iterator[Callable[[Decision], None]]:
     """Give a function that shows a decision: as a line of CSV or JSON, or on the terminal."""
+    if sys.stdout is None:  # the process has none
+        yield lambda _: None
+        return
     if sys.stdout.isatty() and not (args.json or args.csv):
         with _terminal(found) as show:
             yield show

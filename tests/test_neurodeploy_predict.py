@@ -320,6 +320,32 @@ def test_after_missing_rows_prediction_starts_again_and_says_so(
         assert [d.class_name for d in after] == [d.class_name for d in rest]
 
 
+def test_every_gap_counts_also_within_a_chunk(
+    network: nd.QuantizedNetwork, sensors: Any, tmp_path: Path
+) -> None:
+    kept = np.arange(400) % 90 != 89  # four rows are lost, each alone
+    for header in (HEADER, HEADER.replace("time (s)", "timestamp")):
+        path = written(tmp_path / "a.csv", sensors[kept], t=times(400)[kept], header=header)
+        found = nd.predictions(network, path)
+        assert [(round(d.time_s, 2), d.gap) for d in found if d.gap] == [
+            (round((first + WINDOW - 1) / 50, 2), "missing rows") for first in (90, 180, 270)
+        ]
+        assert found.gaps == 4
+        allowed = nd.predictions(network, path, max_gap=0.05)
+        assert len(list(allowed)) == (396 - WINDOW) // HOP + 1
+        assert allowed.gaps == 0
+
+
+def test_dates_are_times(network: nd.QuantizedNetwork, sensors: Any, tmp_path: Path) -> None:
+    lines = [
+        ",".join([f"2026-05-01 23:59:5{6 + k // 50}.{k % 50 * 20:03}", *map(str, row)])
+        for k, row in enumerate(sensors[:200].tolist())
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([HEADER.replace("time (s)", "date time"), *lines, ""]))
+    assert pairs(nd.predictions(network, path)) == of_windows(network, sensors[:200])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_value_that_is_not_a_number_is_a_gap(
     network: nd.QuantizedNetwork, sensors: Any, value: float

@@ -203,9 +203,10 @@ class Clock:
         values = chunk if self.unit_s is None else chunk[:, 1:]
         good = np.isfinite(values).all(axis=1) & np.isfinite(times)
         start = 0
-        for index in range(len(values)) if not self._even(times, good, backwards) else ():
+        for index in () if self._even(times, good, backwards) else range(len(values)):
+            waiting = bool(self.gap) and index == start  # no row has followed the gap yet
             reason = self._reason(float(times[index]), bool(good[index]), bool(backwards[index]))
-            if not good[index] or reason:
+            if reason and not (waiting and reason == "missing rows"):
                 if index > start:
                     yield self._piece(values[start:index], times[start:index])
                 start = index + (not good[index])
@@ -232,7 +233,7 @@ class Clock:
             return "clock"
         if not good:
             return "not a number"
-        if self.last is not None and time - self.last > self.longest_s and not self.gap:
+        if self.last is not None and time - self.last > self.longest_s:
             return "missing rows"
         return ""
 

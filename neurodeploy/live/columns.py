@@ -49,7 +49,17 @@ TIMES: Final[Mapping[str, float]] = {
 }  # fmt: skip
 """Units of times, in seconds."""
 
-TIME_WORDS: Final = {"time", "timestamp", "t", "elapsed", "epoch", "clock", *TIMES}
+TIME_WORDS: Final = {
+    "time",
+    "timestamp",
+    "t",
+    "elapsed",
+    "epoch",
+    "clock",
+    "date",
+    "datetime",
+    *TIMES,
+}
 
 
 @dataclass(frozen=True)

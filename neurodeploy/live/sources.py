@@ -11,6 +11,8 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -210,6 +212,8 @@ class CsvSource(Source):
         """Yield the whole lines of each block, without empty lines and comments."""
         rest = b""
         for block in blocks:
+            if b"\0" in block:
+                raise InputError(f"{self.name} is no text; give a CSV or .npy file")
             *whole, rest = (rest + block).replace(b"\r\n", b"\n").split(b"\n")
             if len(rest) > LINE:
                 raise InputError(f"{self.name} has a line of over {LINE:,} bytes; give a CSV file")
@@ -232,11 +236,17 @@ class CsvSource(Source):
         try:
             return [_number(fields[column], self.delimiter) for column in columns]
         except ValueError:
-            wrong = next(fields[c] for c in columns if not _is_number(fields[c], self.delimiter))
-            raise InputError(
-                f"{self.name}, row {number}: {wrong.strip()[:40]!r} is no number; correct it, or "
-                "leave the field empty where a value is missing"
-            ) from None
+            return [self._value(fields[column], number) for column in columns]
+
+    def _value(self, field: str, number: int) -> float:
+        """Return the number of a field, or the seconds of a date and time."""
+        for parse in (lambda text: _number(text, self.delimiter), _seconds):
+            with suppress(ValueError):
+                return parse(field)
+        raise InputError(
+            f"{self.name}, row {number}: {field.strip()[:40]!r} is no number; correct it, leave it "
+            "empty where a value is missing, or leave out a column of times with --time none"
+        )
 
 
 def _number(field: str, delimiter: str) -> float:
@@ -244,6 +254,11 @@ def _number(field: str, delimiter: str) -> float:
     if delimiter != ",":
         text = text.replace(",", ".")
     return float(text) if text else float("nan")
+
+
+def _seconds(field: str) -> float:
+    """Return the seconds since 1970 of a date and time, such as 2026-05-01T12:00:00.020."""
+    return datetime.fromisoformat(field.strip()).replace(tzinfo=timezone.utc).timestamp()
 
 
 def _is_number(field: str, delimiter: str = ",") -> bool:
