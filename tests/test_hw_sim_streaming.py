@@ -156,9 +156,11 @@ def test_a_step_that_does_not_fit_is_refused_and_changes_nothing(stream, value, 
      ({"backend": "slow"}, "'slow' is not a backend"),
      ({"backend": "loihi2"}, "loihi2 does not run streams; choose fast or lava"),
      ({"backend": "lava", "num_streams": 2}, "runs one stream"),
+     ({"num_streams": 1 << 20, "states": True}, r"1,048,576 streams take about .* run fewer"),
      ({"threads": 0}, "threads is 0")],
 )  # fmt: skip
-def test_options_that_no_stream_has_are_refused(stream, options, named) -> None:
+def test_options_that_no_stream_has_are_refused(stream, options, named, monkeypatch) -> None:
+    monkeypatch.setattr("neurodeploy.hw_sim.memory.available", lambda: 10**6)
     with pytest.raises(InputError, match=named):
         Stream(stream.network, **options)
 

@@ -1,7 +1,7 @@
 """Kernels that step neurons, one per neuron type.
 
 Arrays: B samples, T time steps, N neurons. `received` int32 (B, T or more, N) is the weighted
-input. `carried` int32 (B, 3, N or more) holds the states before the first step and, at the end,
+input. `carried` int32 (B, 3, N) holds the states before the first step and, at the end,
 those after the last one: u and v, or sigma, the input before and the residue, as far as a neuron
 has them. Outputs are `sent` (B, T, N), uint8, or int32 for graded spikes; `states` int32 (2, B or
 0, T, N), u and v or their counterparts; `overflows` int64 (2, B), wraps and clips. Recurrent layers
@@ -63,10 +63,10 @@ def scan_cuba(
     sent, states, overflows, carried,
 ):  # fmt: skip
     """Run CUBA LIF neurons over all steps; arguments as in `step_cuba` and above."""
-    steps, neurons = sent.shape[1], received.shape[2]
+    steps = sent.shape[1]
     for sample in range(start, stop):
-        current = carried[sample, 0, :neurons].copy()
-        voltage = carried[sample, 1, :neurons].copy()
+        current = carried[sample, 0].copy()
+        voltage = carried[sample, 1].copy()
         for t in range(steps):
             wraps, clips = step_cuba(
                 received[sample, t], current_factor, voltage_factor, threshold, bias,
@@ -78,8 +78,8 @@ def scan_cuba(
             if states.shape[1]:
                 states[0, sample, t] = current
                 states[1, sample, t] = voltage
-        carried[sample, 0, :neurons] = current
-        carried[sample, 1, :neurons] = voltage
+        carried[sample, 0] = current
+        carried[sample, 1] = voltage
 
 
 @kernel
@@ -100,8 +100,8 @@ def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states,
     """Run delta neurons over all steps; `received` is the input, shifted left by `shift` int32."""
     steps, neurons = sent.shape[1], received.shape[2]
     for sample in range(start, stop):
-        before = carried[sample, 1, :neurons].copy()
-        residue = carried[sample, 2, :neurons].copy()
+        before = carried[sample, 1].copy()
+        residue = carried[sample, 2].copy()
         for t in range(steps):
             for j in range(neurons):
                 x = int32(received[sample, t, j] << shift)
@@ -110,8 +110,8 @@ def scan_delta(start, stop, received, shift, threshold, state_exp, sent, states,
             if states.shape[1]:
                 states[0, sample, t] = before
                 states[1, sample, t] = residue
-        carried[sample, 1, :neurons] = before
-        carried[sample, 2, :neurons] = residue
+        carried[sample, 1] = before
+        carried[sample, 2] = residue
 
 
 @parallel
@@ -126,9 +126,9 @@ def scan_sigma_delta(
     """
     steps, neurons = sent.shape[1], received.shape[2]
     for sample in range(start, stop):
-        sigma = carried[sample, 0, :neurons].copy()
-        before = carried[sample, 1, :neurons].copy()
-        residue = carried[sample, 2, :neurons].copy()
+        sigma = carried[sample, 0].copy()
+        before = carried[sample, 1].copy()
+        residue = carried[sample, 2].copy()
         for t in range(steps):
             for j in range(neurons):
                 total = int64(sigma[j]) + received[sample, t, j]
@@ -141,9 +141,9 @@ def scan_sigma_delta(
             if states.shape[1]:
                 states[0, sample, t] = sigma
                 states[1, sample, t] = residue
-        carried[sample, 0, :neurons] = sigma
-        carried[sample, 1, :neurons] = before
-        carried[sample, 2, :neurons] = residue
+        carried[sample, 0] = sigma
+        carried[sample, 1] = before
+        carried[sample, 2] = residue
 
 
 @parallel
@@ -151,7 +151,7 @@ def scan_sigma(start, stop, received, rows, delays, sent, states, overflows, car
     """Run sigma neurons over all steps; they send the sum of their input so far."""
     steps, neurons = sent.shape[1], received.shape[2]
     for sample in range(start, stop):
-        sigma = carried[sample, 0, :neurons].copy()
+        sigma = carried[sample, 0].copy()
         for t in range(steps):
             for j in range(neurons):
                 total = int64(sigma[j]) + received[sample, t, j]
@@ -161,4 +161,4 @@ def scan_sigma(start, stop, received, rows, delays, sent, states, overflows, car
             feed_back(received[sample], sent[sample, t], rows, delays, t)
             if states.shape[1]:
                 states[0, sample, t] = sigma
-        carried[sample, 0, :neurons] = sigma
+        carried[sample, 0] = sigma

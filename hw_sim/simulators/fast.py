@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodeploy.hw_sim import memory as memory_of
 from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, scale_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import (
@@ -117,13 +118,18 @@ class Carried:
     """What one layer carries from a chunk of steps to the next; arrays change in place.
 
     Attributes:
-        states: int32 (B, 3, N or more), see `kernels.neurons`.
-        pending: weighted input of later steps, int32 (B, P, N or more), that of step t in row
-            t % P; P is at least the number of steps after which the last spike has arrived.
+        states: int32 (B, 3, N), see `kernels.neurons`.
+        pending: weighted input of later steps, int32 (B, P, N), that of step t in row t % P; P is
+            at least the number of steps after which the last spike has arrived.
     """
 
     states: NDArray[np.int32]
     pending: NDArray[np.int32]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return self.states.nbytes + self.pending.nbytes
 
     @staticmethod
     def cleared(layer: Layer, batch: int) -> Carried:
@@ -137,13 +143,12 @@ class Carried:
     def take(self, received: NDArray[np.int32], now: int) -> None:
         """Add the pending input to that of the steps from `now` on, and clear it."""
         ahead = min(self.pending.shape[1], received.shape[1])
-        neurons = received.shape[2]
-        received[:, :ahead] += self.pending[:, self._rows(now, ahead), :neurons]
+        received[:, :ahead] += self.pending[:, self._rows(now, ahead)]
         self.pending[:] = 0
 
     def put(self, received: NDArray[np.int32], now: int) -> None:
         """Set the pending input to that of the steps from `now` on."""
-        self.pending[:, self._rows(now, received.shape[1]), : received.shape[2]] = received
+        self.pending[:, self._rows(now, received.shape[1])] = received
 
     def _rows(self, now: int, count: int) -> NDArray[np.intp]:
         rows: NDArray[np.intp] = (now + np.arange(count)) % max(1, self.pending.shape[1])
@@ -158,6 +163,12 @@ class Stream:
 
     def __init__(self, network: QuantizedNetwork, num_streams: int, options: RunOptions) -> None:
         self.network, self.options, self.num_streams = network, options, num_streams
+        plan, carried = self._cleared(1)
+        each = plan.memory.nbytes if plan else sum(one.nbytes for one in carried)
+        few = "run fewer at once"
+        memory_of.check(
+            each * num_streams, memory_of.available(), f"{num_streams:,} streams take", few
+        )
         self.reset()
         self._step_shape = (num_streams, network.inputs)
         self._inputs = np.zeros((num_streams, 1, spike_buffer.padded(network.inputs)), np.uint8)
@@ -167,13 +178,16 @@ class Stream:
             self._outputs = self._sent[:, 0, last : last + network.layers[-1].neurons]
             self._overflows = np.zeros((len(network.layers), 2, num_streams), np.int64)
 
+    def _cleared(self, streams: int) -> tuple[network_step.Plan | None, list[Carried]]:
+        """Return the cleared state of a number of streams: a plan, or what each layer carries."""
+        plan = None if self.options.states else _plan_steps(self.network, streams)
+        kept = self.network.layers if plan is None else ()
+        return plan, [Carried.cleared(layer, streams) for layer in kept]
+
     def reset(self) -> None:
         """Clear the state of all layers."""
         self.now = 0
-        network, batch = self.network, self.num_streams
-        self._plan = None if self.options.states else _plan_steps(network, batch)
-        kept = network.layers if self._plan is None else ()
-        self.carried = [Carried.cleared(layer, batch) for layer in kept]
+        self._plan, self.carried = self._cleared(self.num_streams)
 
     def close(self) -> None:
         """Do nothing; there is no process to end."""
