@@ -37,6 +37,10 @@ HOP: Final = 25
 MEMORIES: Final = (16, 32, 64, 96, 128, 192)
 """Memories of the leaky counts, in steps, from which validation recordings choose."""
 
+EPOCHS: Final = 6
+RATE: Final = 5e-4
+"""Of the training that makes a network of windows one that runs on."""
+
 Numbers: TypeAlias = NDArray[np.int64]
 
 
@@ -207,16 +211,32 @@ def trained(
 
 
 def networks(args: argparse.Namespace, data: TaskData, seed: int) -> dict[str, QuantizedNetwork]:
-    """Return the networks of a seed: trained on windows, and on sequences."""
-    continuous = data.task.continuous
-    assert continuous is not None
-    configs = {"windows": data.config, "continuous": continuous}
+    """Return the networks of a seed: of windows, and tuned from it on windows and on sequences."""
+    changes = {"seed": seed, "threads": args.threads}
+
+    def made(
+        name: str, config: TrainConfig, start: QuantizedNetwork | None = None
+    ) -> QuantizedNetwork:
+        return trained(data, config.replace(**changes), args.runs / f"{name}-seed-{seed}", start)
+
+    windows = made("windows", data.config)
     return {
-        name: trained(
-            data, config.replace(seed=seed, threads=args.threads), args.runs / f"{name}-seed-{seed}"
-        )
-        for name, config in configs.items()
+        "windows": windows,
+        "longer": made("longer", tuning(data.config), windows),
+        "continuous": made("continuous", tuning(continuous_config(data)), windows),
     }
+
+
+def continuous_config(data: TaskData) -> TrainConfig:
+    """Return the configuration of the task's continuous training."""
+    config = data.task.continuous
+    assert config is not None
+    return config
+
+
+def tuning(config: TrainConfig) -> TrainConfig:
+    """Return the configuration for a few more epochs of a network that was trained on windows."""
+    return config.for_fine_tuning().replace(epochs=EPOCHS, learning_rate=RATE)
 
 
 # The comparison
@@ -224,6 +244,7 @@ def networks(args: argparse.Namespace, data: TaskData, seed: int) -> dict[str, Q
 WINDOWS: Final = "windows of 2.56 s, every 0.5 s"
 APART: Final = "windows of 2.56 s, one after the other"
 CONTINUOUS: Final = "continuous, trained on windows"
+LONGER: Final = "continuous, trained on windows for longer"
 TRAINED: Final = "continuous, trained for it"
 
 
@@ -267,7 +288,8 @@ def measured(args: argparse.Namespace, data: TaskData) -> list[Result]:
         for seed, found in made.items():
             decided = [by_windows(found["windows"], data, r, hop, args.threads) for r in test]
             results.append(Result(way, seed, None, judged(decided, test)))
-    for way, name in ((CONTINUOUS, "windows"), (TRAINED, "continuous")):
+    ways = ((CONTINUOUS, "windows"), (LONGER, "longer"), (TRAINED, "continuous"))
+    for way, name in ways:
         memory = best_memory(
             ran(name, validation),
             lambda runs, memory: (
@@ -344,14 +366,12 @@ def finding(results: Sequence[Result]) -> str:
 
 def write(path: Path, results: Sequence[Result], data: TaskData, argv: Sequence[str]) -> None:
     """Write the page."""
-    config = data.task.continuous
-    assert config is not None
     recordings = data.recordings("test")
     pages.write(
         path, "continuous", argv,
         table=table_of(results, data.dataset.rate_hz or 1.0),
         finding=finding(results),
-        config=config,
+        config=tuning(continuous_config(data)),
         memories=", ".join(map(str, MEMORIES)),
         data=facts(recordings, data.dataset.rate_hz or 1.0),
         source=data.dataset.source,
