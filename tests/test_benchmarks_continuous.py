@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+import neurodeploy as nd
 from benchmarks import continuous
 from benchmarks.continuous import Decided, Quality, Result
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.tasks.dataset import Dataset, Recording
+from neurodeploy.tasks.encoders import SigmaDelta
+from neurodeploy.tasks.har import HAR
+from neurodeploy.tasks.split import Split
+from neurodeploy.tasks.task import TaskData
 
 LABELS = np.array([-1] * 2 + [0] * 8 + [-1] * 2 + [1] * 6 + [0] * 6 + [-1])
 
@@ -63,3 +72,33 @@ def test_a_way_is_one_row_of_means_over_the_seeds() -> None:
     text = continuous.finding(results)
     assert "85.0% of the labelled seconds with windows and in 70.0% when it runs on" in text
     assert "has 91.0%" in text
+
+
+def test_both_ways_decide_as_predictions_do(
+    random_network: Callable[..., QuantizedNetwork],
+) -> None:
+    """Windows and leaky counts on a recording of 900 steps, against `nd.predictions`."""
+    rng = np.random.default_rng(4)
+    encoder = SigmaDelta(0.8)
+    signal = rng.normal(0, 1, (2, 900)).astype(np.float32)
+    recording = Recording(signal, np.zeros(900, int), 1)
+    names, channels = ("left", "right", "none"), ("acc-x (g)", "acc-y (g)")
+    dataset = Dataset(
+        signals=np.zeros((3, 2, 100)), labels=np.arange(3), subjects=np.ones(3), rate_hz=50.0,
+        class_names=names, channel_names=channels, source="made up", recordings=(recording,),
+    )  # fmt: skip
+    rows = np.arange(3)
+    data = TaskData(HAR, dataset, Split(rows, rows, rows), encoder)
+    made = random_network(rng, (4, 12, 3), delays=["axonal", "none"])
+    network = QuantizedNetwork(made.layers, data.describe())
+    (encoded,) = data.recordings("test")
+    hop = continuous.HOP
+    windows = continuous.by_windows(network, data, encoded, hop, 1)
+    ran = continuous.run_on(network, encoded, 1)
+    counts = continuous.by_leaky_counts(ran, 40, 99)
+    assert len(set(counts.classes.tolist())) > 1
+    for way, options in ((windows, {}), (counts, {"continuous": True, "memory": 0.8})):
+        found = list(nd.predictions(network, signal.T, window=2.0, hop=hop / 50, **options))
+        assert [round(each.time_s * 50) for each in found] == way.steps.tolist()
+        expected = [names[k] for k in way.classes]
+        assert [each.class_name or names[0] for each in found] == expected
