@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
@@ -370,7 +371,7 @@ def write(path: Path, results: Sequence[Result], data: TaskData, argv: Sequence[
     pages.write(
         path, "continuous", argv,
         table=table_of(results, data.dataset.rate_hz or 1.0),
-        finding=finding(results),
+        finding=textwrap.fill(finding(results), 118),
         config=tuning(continuous_config(data)),
         memories=", ".join(map(str, MEMORIES)),
         data=facts(recordings, data.dataset.rate_hz or 1.0),
