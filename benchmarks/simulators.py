@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks import limits, pages, programs, streams, workloads
+from benchmarks import convolutions, limits, pages, programs, streams, workloads
 from benchmarks.pages import Table, number, share
 from benchmarks.peers import workload
 from benchmarks.peers.own import without_delays, workload_of
@@ -122,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     peers = programs.chosen(SIMULATORS, args.peers, OURS)
     results: list[Result] = []
     too_slow: dict[str, float] = {}
-    for name, make, rate in _cases(args.network, args.workloads.split(","), random=bool(args.plot)):
+    wanted, beside = args.workloads.split(","), []
+    for name, make, rate in _cases(args.network, wanted, random=bool(args.plot)):
         results.append(measure(name, make(), rate, peers, args, too_slow))
         if rate is None:
             table_of(results[-1]).show()
@@ -132,10 +133,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     drawn = [result for result in results if result.rate is not None]
     if drawn:
         random_table(drawn).show()
+    if convolutions.NAME in wanted:
+        beside.append(convolutions.table([int(n) for n in args.threads.split(",")]))
+        beside[-1].show()
     if args.plot:
         draw(drawn, args.plot)
     if args.markdown:
-        write(results, args.markdown, args.plot, words)
+        write(results, beside, args.markdown, args.plot, words)
     return 0
 
 
@@ -323,8 +327,14 @@ def random_table(results: Sequence[Result]) -> Table:
     return Table("Random networks", about, headings, rows)
 
 
-def write(results: Sequence[Result], path: Path, plot: Path | None, argv: Sequence[str]) -> None:
-    """Write the page; `plot` is the figure of `draw`, if any."""
+def write(
+    results: Sequence[Result],
+    beside: Sequence[Table],
+    path: Path,
+    plot: Path | None,
+    argv: Sequence[str],
+) -> None:
+    """Write the page; `beside` are further tables, `plot` is the figure of `draw`, if any."""
     drawn = [result for result in results if result.rate is not None]
     found = {
         program.title: each.figures
@@ -335,7 +345,7 @@ def write(results: Sequence[Result], path: Path, plot: Path | None, argv: Sequen
     }
     pages.write(
         path, "simulators", argv, plot=plot, versions=programs.versions_table(found),
-        tables=[table_of(result) for result in results if result.rate is None],
+        tables=[*(table_of(each) for each in results if each.rate is None), *beside],
         random=random_table(drawn) if drawn else None,
     )  # fmt: skip
 
@@ -388,7 +398,7 @@ def _options() -> argparse.ArgumentParser:
     )  # fmt: skip
     options.add_argument("--threads", default="1,2", help="comma-separated numbers")
     options.add_argument(
-        "--workloads", default="W1,W1b,N-TIDIGITS,PilotNet,model",
+        "--workloads", default="W1,W1b,N-TIDIGITS,PilotNet,convolutions,model",
         help="comma-separated names; 'random' for all random networks, or 'random-10-0.01' "
         "for one of them",
     )  # fmt: skip

@@ -18,7 +18,8 @@ from neurodeploy.models.network import CubaLif, QuantizedNetwork
 def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]:
     """Check the input and return it as a contiguous array (batch, channels, time).
 
-    Binary spikes become uint8; graded spikes and the values of an input layer int32.
+    Binary spikes become uint8 and graded spikes int32; the values of an input layer keep a dtype
+    that fits in int32.
 
     Raises:
         InputError: when the shape does not fit the network, the values are no integers, binary
@@ -32,8 +33,9 @@ def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]
         raise InputError(f"the input has dtype {values.dtype}; it must be an array of integers")
     first = network.layers[0]
     if isinstance(first, InputLayer):
-        scale_input(first, values)
-        return np.ascontiguousarray(values, np.int32)
+        check_scaled(first, values)
+        narrow = np.can_cast(values.dtype, np.int32) and values.dtype != np.bool_
+        return np.ascontiguousarray(values, None if narrow else np.int32)
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     if not network.message_bits:
         if low < 0 or high > 1:
@@ -51,8 +53,8 @@ def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]
     return np.ascontiguousarray(values, np.int32)
 
 
-def scale_input(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
-    """Return scale * values + offset, the input of the neurons of an input layer, int32.
+def check_scaled(layer: InputLayer, values: NDArray[Any]) -> None:
+    """Check the input that `scale_input` returns.
 
     Raises:
         InputError: when a result exceeds a bias mantissa, or the state of a delta neuron.
@@ -68,7 +70,18 @@ def scale_input(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
                 f"the input drives its neurons with {layer.scale} * value + {layer.offset} = "
                 f"{extreme}; {kind} holds {low} to {high}, so scale the input down"
             )
-    return values.astype(np.int32) * np.int32(layer.scale) + np.int32(layer.offset)
+
+
+def scale_input(layer: InputLayer, values: NDArray[Any]) -> NDArray[np.int32]:
+    """Return scale * values + offset, the input of the neurons of an input layer, int32.
+
+    Raises:
+        InputError: as `check_scaled`.
+    """
+    check_scaled(layer, values)
+    if layer.scale == 1 and layer.offset == 0:
+        return np.ascontiguousarray(values, np.int32)
+    return np.ascontiguousarray(values, np.int32) * np.int32(layer.scale) + np.int32(layer.offset)
 
 
 @dataclass(frozen=True, repr=False)

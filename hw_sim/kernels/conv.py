@@ -62,7 +62,8 @@ def run(layer: ConvLayer, arriving: NDArray[Any]) -> tuple[NDArray[np.uint8], Ov
     """
     batch, steps, _ = arriving.shape
     height = layer.shape[1]
-    sent = np.zeros((batch, steps, spike_buffer.padded(layer.neurons)), np.uint8)
+    sent = np.empty((batch, steps, spike_buffer.padded(layer.neurons)), np.uint8)
+    sent[:, :, layer.neurons :] = 0
     overflows = np.zeros((2, batch, height), np.int64)
     plan, way = plan_of(layer), way_of(layer, arriving)
     run_parallel(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.kernels.cuba_layer import (
     OCTET,
+    SURE,
     aligned_zeros,
     clip_voltage,
     decay,
@@ -59,7 +60,6 @@ _PLANE_MASK = np.int32((1 << PLANE_BITS) - 1)
 _HALF = 1 << (loihi.STATE_BITS - 1)
 _MASK = (1 << loihi.STATE_BITS) - 1
 _SIGN = 31
-_SURE = loihi.CURRENT_LIMIT // 2 - 1
 _SHIFT = loihi.ACTIVATION_SHIFT
 
 
@@ -340,7 +340,7 @@ def step_row(neurons, row, scratch):
         factor = load(voltage_factor, at + k, LANES)
         kept = decay(load(scratch.voltage, k, LANES), factor) + load(bias, at + k, LANES)
         u, v = driven, kept + driven
-        if bits_of(((u ^ (u >> _SIGN)) | (v ^ (v >> _SIGN))) > _SURE):  # rare
+        if bits_of(((u ^ (u >> _SIGN)) | (v ^ (v >> _SIGN))) > SURE):  # rare
             u = wrap_current(driven)
             charged = kept + u
             v = clip_voltage(charged)

@@ -265,7 +265,7 @@ _LOW = loihi.DECAY_ONE - 1
 _SIGN = 31
 _LIMIT, _SPAN = loihi.CURRENT_LIMIT, 2 * loihi.CURRENT_LIMIT
 _VOLTAGE_MAX = loihi.VOLTAGE_MAX
-_SURE = loihi.CURRENT_LIMIT // 2 - 1
+SURE = loihi.CURRENT_LIMIT // 2 - 1
 
 
 @kernel
@@ -330,7 +330,7 @@ def advance(plan, first, column, scratch, span, spikes):
         fired = v > plan.threshold
         v = select(fired, 0, v)
         store(spikes, t * whole + first + column, fired)
-    if bits_of(used > _SURE):
+    if bits_of(used > SURE):
         return False
     store(scratch.current, column, u)
     store(scratch.voltage, column, v)

@@ -283,3 +283,26 @@ def add_pairs(typing: Any, totals: Any, pair: Any, factors: Any) -> Any:
         return builder.add(args[0], sums)
 
     return totals(totals, pair, factors), emit
+
+
+@_inline
+def load_word(typing: Any, array: Any, index: Any) -> Any:
+    """Return eight bytes of a 1-D array from `index` on as a uint64, the first in the lowest."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], ir.IntType(64))
+        return builder.load(at, align=1)
+
+    return types.uint64(array, types.intp), emit
+
+
+@_inline
+def store_word(typing: Any, array: Any, index: Any, word: Any) -> Any:
+    """Write a uint64 to eight bytes of a 1-D array from `index` on."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        at = _pointer(context, builder, sig.args[0], args[0], args[1], ir.IntType(64))
+        builder.store(args[2], at, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.uint64), emit

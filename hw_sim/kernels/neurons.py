@@ -14,26 +14,25 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64
 
-from neurodeploy.hw_sim.kernels.lanes import kernel
+from neurodeploy.hw_sim.kernels import cuba_layer
+from neurodeploy.hw_sim.kernels.lanes import LANES, bits_of, kernel, load, select, store
 from neurodeploy.hw_sim.kernels.shared import parallel
 from neurodeploy.hw_sim.kernels.synapses import receive
 from neurodeploy.models import loihi
 from neurodeploy.models.cuba import clip_voltage, decay, wrap_current
 
 _ACTIVATION_SHIFT = loihi.ACTIVATION_SHIFT
+_SIGN = 31
 _UNSHIFTED_MAX = np.int32(1 << (31 - loihi.ACTIVATION_SHIFT))
 
 
 @kernel
-def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired):
-    """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
-
-    Input int32: weighted input (N,); current_factor and voltage_factor (N,), 4096 minus the decays;
-    threshold and bias (N,), shifted by 6. Updated: current and voltage int32 (N,), fired uint8.
-    Returns the numbers of wraps of u and of clips of v.
-    """
+def step_each(
+    first, stop, weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired
+):
+    """Do the same as `step_cuba` for the neurons `first` to `stop`, one by one."""
     wraps, clips = int32(0), int32(0)
-    for j in range(weighted.size):
+    for j in range(first, stop):
         activation = int32(weighted[j] << _ACTIVATION_SHIFT)
         driven = int32(decay(current[j], current_factor[j]) + activation)
         u = wrap_current(driven)
@@ -47,6 +46,37 @@ def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current
         voltage[j] = int32(0) if spike else v
         fired[j] = spike
     return wraps, clips
+
+
+@kernel
+def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired):
+    """Advance N CUBA LIF neurons by one step; see `models.cuba` for the equations.
+
+    Input int32: weighted input (N,); current_factor and voltage_factor (N,), 4096 minus the decays;
+    threshold and bias (N,), shifted by 6. Updated: current and voltage int32 (N,), fired uint8.
+    Returns the numbers of wraps of u and of clips of v.
+    """
+    arguments = (weighted, current_factor, voltage_factor, threshold, bias, current, voltage, fired)
+    wraps, clips = int32(0), int32(0)
+    whole = weighted.size // LANES * LANES
+    for k in range(0, whole, LANES):
+        x = load(weighted, k, LANES)
+        u = cuba_layer.decay(load(current, k, LANES), load(current_factor, k, LANES))
+        u = u + (x << _ACTIVATION_SHIFT)
+        v = cuba_layer.decay(load(voltage, k, LANES), load(voltage_factor, k, LANES))
+        v = v + u + load(bias, k, LANES)
+        unsure = (x ^ (x >> _SIGN)) > (cuba_layer.SURE >> _ACTIVATION_SHIFT)
+        if bits_of(unsure | (((u ^ (u >> _SIGN)) | (v ^ (v >> _SIGN))) > cuba_layer.SURE)):
+            wrapped, clipped = step_each(k, k + LANES, *arguments)
+            wraps += wrapped
+            clips += clipped
+        else:
+            spike = v > threshold
+            store(current, k, u)
+            store(voltage, k, select(spike, 0, v))
+            store(fired, k, spike)
+    wrapped, clipped = step_each(whole, weighted.size, *arguments)
+    return wraps + wrapped, clips + clipped
 
 
 @kernel

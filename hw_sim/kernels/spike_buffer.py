@@ -14,11 +14,14 @@ import numpy as np
 from numba import uint64
 from numpy.typing import NDArray
 
+from neurodeploy.hw_sim.kernels.lanes import kernel, load_word, store_word
 from neurodeploy.hw_sim.kernels.shared import parallel
 from neurodeploy.models.layers import Shape
 
 _BLOCK = 64
 _8, _16, _24, _32 = (np.uint64(bits) for bits in (8, 16, 24, 32))
+_LOW_8, _LOW_16 = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
+_LOW_32 = np.uint64(0xFFFFFFFF)
 _MULTIPLE = 8
 
 
@@ -38,7 +41,8 @@ def from_neurons(values: NDArray[Any], shape: Shape) -> NDArray[Any]:
         words = np.empty((batch, steps, padded(neurons) // _MULTIPLE), np.uint64)
         _transpose_bytes(values, words)
         return words.view(np.uint8)
-    buffer = np.zeros((batch, steps, padded(neurons)), values.dtype)
+    buffer = np.empty((batch, steps, padded(neurons)), values.dtype)
+    buffer[:, :, neurons:] = 0
     _transpose(values, channels, pixels, buffer)
     return buffer
 
@@ -47,11 +51,12 @@ def to_neurons(buffer: NDArray[Any], shape: Shape) -> NDArray[Any]:
     """Return the values (B, N, T) of a buffer (B, T, N padded) of a layer of `shape`."""
     batch, steps, _ = buffer.shape
     channels, pixels = _channels_and_pixels(shape)
-    buffer = buffer[:, :, : channels * pixels]
     if channels == 1:
-        return buffer.transpose(0, 2, 1)
+        return buffer[:, :, :pixels].transpose(0, 2, 1)
     values = np.empty((batch, channels * pixels, steps), buffer.dtype)
-    _transpose_back(buffer, channels, pixels, values)
+    words = buffer.dtype == np.uint8 and min(channels, steps) >= _MULTIPLE
+    transpose = _transpose_words if words else _transpose_back
+    transpose(buffer, channels, pixels, values)
     return values
 
 
@@ -94,23 +99,87 @@ def _transpose_bytes(start, stop, values, words):
 
 @parallel
 def _transpose(start, stop, values, channels, pixels, buffer):
+    """Turn values (B, N, T) into a buffer; arrays are flat, since slices in the loop are slow."""
+    _, neurons, steps = values.shape
+    source, target, width = values.reshape(-1), buffer.reshape(-1), buffer.shape[2]
     for sample in range(start, stop):
-        for begin in range(0, values.shape[2], _BLOCK):
-            for channel in range(channels):
-                for pixel in range(pixels):
-                    source = values[sample, channel * pixels + pixel]
-                    for t in range(begin, min(begin + _BLOCK, values.shape[2])):
-                        buffer[sample, t, pixel * channels + channel] = source[t]
+        for begin in range(0, steps, _BLOCK):
+            block = min(_BLOCK, steps - begin)
+            for pixel in range(pixels):
+                for channel in range(channels):
+                    at = (sample * neurons + channel * pixels + pixel) * steps + begin
+                    to = (sample * steps + begin) * width + pixel * channels + channel
+                    for t in range(block):
+                        target[to + t * width] = source[at + t]
 
 
 @parallel
 def _transpose_back(start, stop, buffer, channels, pixels, values):
+    """Do the reverse of `_transpose`."""
+    _, neurons, steps = values.shape
+    source, target, width = buffer.reshape(-1), values.reshape(-1), buffer.shape[2]
     for sample in range(start, stop):
         for pixel in range(pixels):
             for channel in range(channels):
-                target = values[sample, channel * pixels + pixel]
-                for t in range(values.shape[2]):
-                    target[t] = buffer[sample, t, pixel * channels + channel]
+                at = sample * steps * width + pixel * channels + channel
+                to = (sample * neurons + channel * pixels + pixel) * steps
+                for t in range(steps):
+                    target[to + t] = source[at + t * width]
+
+
+@kernel
+def _swap(a, b, shift, mask):
+    """Exchange the bits of `b` under `mask` with those of `a` that are `shift` places higher."""
+    moved = ((a >> shift) ^ b) & mask
+    return a ^ (moved << shift), b ^ moved
+
+
+@parallel
+def _transpose_words(start, stop, buffer, channels, pixels, values):
+    """Do the same as `_transpose_back` with bytes, eight channels by eight steps at once.
+
+    At least eight of each are needed. The last eight overlap those before.
+    """
+    _, steps, width = buffer.shape
+    for sample in range(start, stop):
+        source, target = buffer[sample].reshape(-1), values[sample].reshape(-1)
+        for pixel in range(pixels):
+            for c in range(0, channels, _MULTIPLE):
+                channel = min(c, channels - _MULTIPLE)
+                for first in range(0, steps, _MULTIPLE):
+                    t = min(first, steps - _MULTIPLE)
+                    at = t * width + pixel * channels + channel
+                    to = (channel * pixels + pixel) * steps + t
+                    _transpose_block(source, at, width, target, to, pixels * steps)
+
+
+@kernel
+def _transpose_block(source, at, width, target, to, height):
+    """Transpose eight rows of eight bytes, `width` and then `height` bytes apart."""
+    a, b = load_word(source, at), load_word(source, at + width)
+    c, d = load_word(source, at + 2 * width), load_word(source, at + 3 * width)
+    e, f = load_word(source, at + 4 * width), load_word(source, at + 5 * width)
+    g, h = load_word(source, at + 6 * width), load_word(source, at + 7 * width)
+    a, e = _swap(a, e, _32, _LOW_32)
+    b, f = _swap(b, f, _32, _LOW_32)
+    c, g = _swap(c, g, _32, _LOW_32)
+    d, h = _swap(d, h, _32, _LOW_32)
+    a, c = _swap(a, c, _16, _LOW_16)
+    b, d = _swap(b, d, _16, _LOW_16)
+    e, g = _swap(e, g, _16, _LOW_16)
+    f, h = _swap(f, h, _16, _LOW_16)
+    a, b = _swap(a, b, _8, _LOW_8)
+    c, d = _swap(c, d, _8, _LOW_8)
+    e, f = _swap(e, f, _8, _LOW_8)
+    g, h = _swap(g, h, _8, _LOW_8)
+    store_word(target, to, a)
+    store_word(target, to + height, b)
+    store_word(target, to + 2 * height, c)
+    store_word(target, to + 3 * height, d)
+    store_word(target, to + 4 * height, e)
+    store_word(target, to + 5 * height, f)
+    store_word(target, to + 6 * height, g)
+    store_word(target, to + 7 * height, h)
 
 
 def apply_delays(values: NDArray[Any], delays: NDArray[np.integer]) -> NDArray[Any]:
