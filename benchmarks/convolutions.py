@@ -1,9 +1,9 @@
 """Compare the convolutions of `fast` with torch's, in `python -m benchmarks.simulators`.
 
 The layers are the five convolutions of lava-dl's PilotNet, the spikes are random. `fast` computes
-whole layers, from the spikes of one layer to those of the next; torch's float32 convolution computes
-the weighted sums alone. Calls of both alternate, and the shortest of each counts, since other work
-on the machine only ever adds to a time.
+whole layers, from the spikes of one layer to those of the next; torch's float32 convolution
+computes the weighted sums alone. Calls of both alternate, and the shortest of each counts, since
+other work on the machine only ever adds to a time.
 """
 
 from __future__ import annotations

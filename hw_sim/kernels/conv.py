@@ -24,8 +24,8 @@ from neurodeploy.models.neurons import CubaLif
 
 PIXEL_NS: Final = 12.0
 OCTET_NS: Final = 1.0
-SPIKE_NS: Final = 0.7
-GRADED_NS: Final = 1.6
+SPIKE_NS: Final = 0.9
+GRADED_NS: Final = 1.8
 PAIR_NS: Final = 0.3
 """Times of the parts of the two ways, measured on PilotNet's layers (one thread of a server CPU
 with AVX-512): the sparse way per output pixel, per eight values of the strip that are looked

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, wraps
 from itertools import pairwise
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numba
@@ -108,16 +108,3 @@ def _pool() -> ThreadPoolExecutor:
 # Threads do not survive a fork.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def limit_products() -> AbstractContextManager[Any]:
-    """Limit matrix products to the number of threads of the kernels."""
-    limit = _products().limit(limits=num_threads(), user_api="blas")
-    return cast("AbstractContextManager[Any]", limit)
-
-
-@lru_cache(maxsize=1)
-def _products() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -55,6 +55,7 @@ def to_neurons(buffer: NDArray[Any], shape: Shape) -> NDArray[Any]:
         return buffer[:, :, :pixels].transpose(0, 2, 1)
     values = np.empty((batch, channels * pixels, steps), buffer.dtype)
     words = buffer.dtype == np.uint8 and min(channels, steps) >= _MULTIPLE
+    words = words and buffer.flags.c_contiguous
     transpose = _transpose_words if words else _transpose_back
     transpose(buffer, channels, pixels, values)
     return values
@@ -99,32 +100,32 @@ def _transpose_bytes(start, stop, values, words):
 
 @parallel
 def _transpose(start, stop, values, channels, pixels, buffer):
-    """Turn values (B, N, T) into a buffer; arrays are flat, since slices in the loop are slow."""
-    _, neurons, steps = values.shape
-    source, target, width = values.reshape(-1), buffer.reshape(-1), buffer.shape[2]
+    """Turn values (B, N, T) into a buffer; no slices in the loop, since they are slow."""
+    steps, width = values.shape[2], buffer.shape[2]
+    target = buffer.reshape(-1)
     for sample in range(start, stop):
         for begin in range(0, steps, _BLOCK):
             block = min(_BLOCK, steps - begin)
             for pixel in range(pixels):
                 for channel in range(channels):
-                    at = (sample * neurons + channel * pixels + pixel) * steps + begin
+                    neuron = channel * pixels + pixel
                     to = (sample * steps + begin) * width + pixel * channels + channel
                     for t in range(block):
-                        target[to + t * width] = source[at + t]
+                        target[to + t * width] = values[sample, neuron, begin + t]
 
 
 @parallel
 def _transpose_back(start, stop, buffer, channels, pixels, values):
     """Do the reverse of `_transpose`."""
     _, neurons, steps = values.shape
-    source, target, width = buffer.reshape(-1), values.reshape(-1), buffer.shape[2]
+    target = values.reshape(-1)
     for sample in range(start, stop):
         for pixel in range(pixels):
             for channel in range(channels):
-                at = sample * steps * width + pixel * channels + channel
+                neuron = pixel * channels + channel
                 to = (sample * neurons + channel * pixels + pixel) * steps
                 for t in range(steps):
-                    target[to + t] = source[at + t * width]
+                    target[to + t] = buffer[sample, t, neuron]
 
 
 @kernel

@@ -506,7 +506,7 @@ def _weights(layer: Layer) -> int:
 
 
 def _room(layer: Layer, numbers: bool) -> int:
-    """Return the bytes of the buffers of all threads, and of a convolution's matrix product."""
+    """Return the bytes of the buffers of all threads."""
     threads = num_threads()
     if _in_one_kernel(layer, numbers):  # two lists of spikes and a ring of inputs
         width = min(_padded(layer, numbers), 2 * dense_cuba.TILE)
