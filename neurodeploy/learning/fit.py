@@ -345,11 +345,11 @@ def _result(started: Training, folder: RunFolder | None, notify: Notify) -> Trai
             f"warning: the network learned nothing: predicting the most frequent class gives "
             f"{share:.1%} too; train longer or with a lower learning rate"
         )
-    before = started.start_accuracy
+    before, what = started.start_accuracy, "steps" if started.config.continuous else "samples"
     if before is not None and best.validation_accuracy <= before:
         notify(
             f"warning: no epoch is more accurate than the network that training started from "
-            f"({before:.1%} of the validation samples); keep that one, or train longer or with "
+            f"({before:.1%} of the validation {what}); keep that one, or train longer or with "
             "another learning rate"
         )
     saved = best_checkpoint(started)
