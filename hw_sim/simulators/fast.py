@@ -170,8 +170,8 @@ class Stream:
             each * num_streams, memory_of.available(), f"{num_streams:,} streams take", few
         )
         self.reset()
-        self._step_shape = (num_streams, network.inputs)
         self._inputs = np.zeros((num_streams, 1, spike_buffer.padded(network.inputs)), np.uint8)
+        self._values = self._inputs[:, 0, : network.inputs]
         if self._plan is not None:
             last = int(self._plan.program[-1, network_step.FIRST])
             self._sent = np.zeros((num_streams, 1, self._plan.width), np.uint8)
@@ -188,6 +188,7 @@ class Stream:
         """Clear the state of all layers."""
         self.now = 0
         self._plan, self.carried = self._cleared(self.num_streams)
+        self._arrays = () if self._plan is None else self._plan[:3]
 
     def close(self) -> None:
         """Do nothing; there is no process to end."""
@@ -223,7 +224,7 @@ class Stream:
         batch, steps, _ = first.shape
         sent = np.empty((batch, steps, plan.width), np.uint8)
         overflows = np.zeros((len(plan.program), 2, batch), np.int64)
-        arguments = (*plan[:3], self.now, first, sent, overflows)
+        arguments = (*self._arrays, self.now, first, sent, overflows)
         run_parallel(network_step.run_streams, batch, *arguments)
         for layer, line, counts in zip(self.network.layers, plan.program, overflows):
             spikes = sent[:, :, line[network_step.FIRST] :]
@@ -236,11 +237,11 @@ class Stream:
             Spikes of the last layer, uint8 (num_streams, neurons), or None, and nothing is done,
             if the spikes are of another dtype or shape or not binary, or the network has no plan.
         """
-        plan, inputs = self._plan, self._inputs
-        if plan is None or spikes.dtype != np.uint8 or spikes.shape != self._step_shape:
+        if self._plan is None or spikes.dtype != np.uint8 or spikes.shape != self._values.shape:
             return None
-        inputs[:, 0, : spikes.shape[1]] = spikes
-        arguments = (*plan[:3], self.now, inputs, self._sent, self._overflows)
+        self._values[:] = spikes
+        inputs = self._inputs
+        arguments = (*self._arrays, self.now, inputs, self._sent, self._overflows)
         if len(inputs) < THREADED_STREAMS:
             if not network_step.run_streams(0, len(inputs), *arguments):
                 return None
