@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import neurodeploy as nd
+from neurodeploy import predict
 from neurodeploy.hw_sim.readout import leaky_counts, outputs
 from neurodeploy.live.clock import Piece, Resampler
 from neurodeploy.live.columns import label
@@ -293,6 +294,23 @@ def test_an_acceleration_that_cannot_be_in_g_is_refused(
         list(nd.predictions(network, flat))
 
 
+def test_on_a_terminal_changes_are_printed(
+    files: tuple[Path, Path],
+    network: nd.QuantizedNetwork,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert predict.main([*map(str, files)]) == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines() if line[:2] == "0:"]
+    made = list(nd.predictions(network, files[1]))
+    changed = [b for a, b in zip([None, *made], made) if a is None or a.class_name != b.class_name]
+    assert [words[1] for words in shown[: len(changed)]] == [
+        each.class_name or "(silent)" for each in changed
+    ]
+
+
 def test_a_wrong_number_of_columns_says_what_the_network_takes(
     network: nd.QuantizedNetwork, sensors: Any
 ) -> None:
@@ -346,7 +364,7 @@ def test_dates_are_times(network: nd.QuantizedNetwork, sensors: Any, tmp_path: P
     assert pairs(nd.predictions(network, path)) == of_windows(network, sensors[:200])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e40])
 def test_a_value_that_is_not_a_number_is_a_gap(
     network: nd.QuantizedNetwork, sensors: Any, value: float
 ) -> None:

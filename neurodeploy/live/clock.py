@@ -30,6 +30,12 @@ SAME_RATE: Final = 0.005
 GAP_STEPS: Final = 1.75
 """Longest time between two rows, in steps; a lost row makes it 2, jitter seldom over 1.5."""
 
+LARGEST: Final = 1e30
+"""Largest value that counts as a number; encoders compute in float32."""
+
+LATEST_S: Final = 1e10
+"""Largest time that counts as one: 317 years, of which float64 still tells microseconds."""
+
 GRAVITY: Final = (0.5, 2.0)
 """Range of the median magnitude, in g, of an accelerometer that measures gravity too."""
 
@@ -201,7 +207,8 @@ class Clock:
         times, backwards, kept = self._times(chunk)
         chunk, times, backwards = chunk[kept], times[kept], backwards[kept]
         values = chunk if self.unit_s is None else chunk[:, 1:]
-        good = np.isfinite(values).all(axis=1) & np.isfinite(times)
+        with np.errstate(invalid="ignore"):
+            good = (np.abs(values) <= LARGEST).all(axis=1) & np.isfinite(times)
         start = 0
         for index in () if self._even(times, good, backwards) else range(len(values)):
             waiting = bool(self.gap) and index == start  # no row has followed the gap yet
@@ -258,6 +265,7 @@ class Clock:
             self.rows += len(chunk)
             return times, none, ~none
         raw = chunk[:, 0] * self.unit_s
+        raw[np.abs(raw) > LATEST_S] = np.nan
         if not self.rows:
             self.offset = -float(raw[np.isfinite(raw)][:1].sum())
             self.newest = -math.inf

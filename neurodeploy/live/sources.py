@@ -29,7 +29,7 @@ BLOCK: Final = 1 << 16
 PART: Final = 4096
 """Rows of an array per chunk."""
 
-LINE: Final = 1 << 20
+LINE: Final = 1 << 17
 """Bytes of the longest line."""
 
 DELIMITERS: Final = ",;\t"
@@ -178,7 +178,7 @@ class CsvSource(Source):
             raise InputError(f"{name} has no rows; give lines of numbers with column names above")
         first = self.waiting[0]
         self.delimiter = max(DELIMITERS, key=first.count)
-        fields = next(csv.reader([first], delimiter=self.delimiter))
+        fields = self._fields(first)
         self.count = len(fields)
         self.names = () if all(map(_is_number, fields)) else tuple(each.strip() for each in fields)
         if self.names:
@@ -222,12 +222,16 @@ class CsvSource(Source):
         if rest.strip():
             self.notes.append("the last line has no line end and may be cut, so it was left out")
 
+    def _fields(self, line: str) -> list[str]:
+        if '"' not in line:
+            return line.split(self.delimiter)
+        try:
+            return next(csv.reader([line], delimiter=self.delimiter))
+        except csv.Error as error:
+            raise InputError(f"{self.name} has a damaged line ({error}); correct it") from None
+
     def _row(self, line: str, number: int, columns: Sequence[int]) -> list[float]:
-        fields = (
-            next(csv.reader([line], delimiter=self.delimiter))
-            if '"' in line
-            else line.split(self.delimiter)
-        )
+        fields = self._fields(line)
         if len(fields) != self.count:
             raise InputError(
                 f"{self.name}, row {number}: it has {len(fields)} fields and the first line "
