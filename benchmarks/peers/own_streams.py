@@ -7,6 +7,7 @@ A variant with a number, as in fast-128, runs chunks of so many steps; without o
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -132,5 +133,7 @@ def run(workload: Workload, options: measuring.Options) -> measuring.Findings:
     return RUNS[name](workload, options, chunk)
 
 
+PACKAGES = {"fast": ("numba", "numpy"), "own-lava": ("lava-nc",), "lava": ("lava-nc", "lava-dl")}
+
 if __name__ == "__main__":
-    measuring.main(("numba", "numpy"), run)
+    measuring.main(PACKAGES[chunk_of(sys.argv[sys.argv.index("--variant") + 1])[0]], run)

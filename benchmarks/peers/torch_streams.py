@@ -22,7 +22,8 @@ from benchmarks.peers.workload import LayerArrays, Workload
 from neurodeploy.models import loihi
 
 STREAMS = 1_000
-STEPS = 512
+STEPS, COMPARED = 512, 4_096
+"""Steps of one timed pass, and steps that are compared."""
 
 Step = Callable[[Tensor], Tensor]
 """Steps neurons with weighted input (streams, neurons) and returns their spikes."""
@@ -82,7 +83,7 @@ def run(workload: Workload, options: measuring.Options) -> measuring.Findings:
     """Measure one stream and many side by side."""
     measuring.refuse_delays(workload)
     torch.set_num_threads(options.threads)
-    steps = torch.from_numpy(workload.stream.T[:, None].astype(np.float32))[:STEPS].contiguous()
+    steps = torch.from_numpy(workload.stream.T[:, None].astype(np.float32))[:COMPARED].contiguous()
     which = np.arange(STREAMS) % len(workload.spikes)
     many = torch.from_numpy(workload.spikes[which].transpose(2, 0, 1).astype(np.float32))
     with torch.inference_mode():
@@ -91,7 +92,7 @@ def run(workload: Workload, options: measuring.Options) -> measuring.Findings:
         late = np.zeros_like(found)
         late[:, len(workload.layers) :] = found[:, : -len(workload.layers)]
         counts = measuring.count_different(late, workload.stream_expected[:, : len(steps)])
-        single = _time(step, steps, options.seconds, 1)
+        single = _time(step, steps[:STEPS], options.seconds, 1)
         batch = _time(
             network_step(workload, options.variant), many.contiguous(), options.seconds, STREAMS
         )
