@@ -8,6 +8,7 @@ other work on the machine only ever adds to a time.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,12 +28,14 @@ NAME: Final = "convolutions"
 
 ACTIVITIES: Final = (0.01, 0.05, 0.2, 0.3, 0.5)
 KINDS: Final = {"binary": 1, "graded, 8 bits": 255}
-SAMPLES, STEPS = 4, 9
-REPEATS: Final = 30
+SAMPLES, STEPS = 8, 9
+SECONDS: Final = 0.9
+"""Duration of the measurement of a layer."""
 
 
 def table(threads: Sequence[int]) -> Table:
     """Measure and return the table, one row per kind of spikes and activity."""
+    load, cores = os.getloadavg()[0], os.cpu_count()
     network, _ = workloads.pilotnet(1)
     layers = [each for each in network.layers if isinstance(each, ConvLayer)]
     rates, rng = limits.rates_of(network), np.random.default_rng(1)
@@ -58,7 +61,8 @@ def table(threads: Sequence[int]) -> Table:
             rows.append(row)
     about = (
         "PilotNet's five convolutions with random spikes, microseconds per time step and sample; "
-        "fast with neurons and spikes, torch's float32 convolution with the sums alone"
+        "fast with neurons and spikes, torch's float32 convolution with the sums alone. "
+        f"The load average at the start was {load:.1f} on {cores} cores"
     )
     return Table("Convolutions", about, headings, rows)
 
@@ -106,13 +110,13 @@ def of_torch(layer: ConvLayer, arriving: NDArray[Any]) -> Callable[[], Any]:
 
 def fastest(*calls: Callable[[], Any]) -> NDArray[np.float64]:
     """Return the shortest time in seconds of each call, in turn."""
-    times = np.full((REPEATS, len(calls)), np.inf)
     for call in calls:
         call()
-    for row in times:
+    least: NDArray[np.float64] = np.full(len(calls), np.inf)
+    end = time.perf_counter() + SECONDS
+    while time.perf_counter() < end:
         for k, call in enumerate(calls):
             began = time.perf_counter()
             call()
-            row[k] = time.perf_counter() - began
-    least: NDArray[np.float64] = times.min(0)
+            least[k] = min(least[k], time.perf_counter() - began)
     return least
