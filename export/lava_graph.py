@@ -10,7 +10,7 @@ on Loihi, with different run configurations.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -84,20 +84,31 @@ class LavaLayer:
         return self.inputs[0]
 
 
-def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tuple[LavaLayer, ...]:
+def build(
+    network: QuantizedNetwork,
+    *,
+    sample_steps: int | None = None,
+    source: Any = None,
+    sink: Any = None,
+) -> tuple[LavaLayer, ...]:
     """Return the connected Lava processes of every layer.
 
     All layers reset together every `sample_steps` steps, so that each sample of a run starts from
     cleared state. This needs the process models of `hw_sim.simulators.lava_worker`, since Lava's
     own do not clear all state. Connect the input to each of `layers[0].inputs` (`layers[0].inp`, if
-    there is one) and the output to `layers[-1].neuron.s_out`.
+    there is one) and the output to `layers[-1].neuron.s_out`; or give the source and the sink.
 
     Args:
         network: the network.
-        sample_steps: time steps per sample, at least 1; `network.task.num_steps` by default.
+        sample_steps: time steps per sample, at least 1; by default `network.task.num_steps`, or no
+            reset if there is a source.
+        source: a process whose port `s_out` sends the input, such as a camera or a sensor, or the
+            port itself, in the shape of the first layer's input in Lava's order of axes.
+        sink: a process whose port `a_in` takes the output spikes, or the port itself.
 
     Raises:
-        InputError: when `network.task.num_steps` and `sample_steps` are both None.
+        InputError: when `network.task.num_steps` and `sample_steps` are both None and there is no
+            source, or source or sink have no port of the right shape.
 
     Examples:
         >>> layers = neurodeploy.to_lava(network, sample_steps=30)
@@ -105,7 +116,7 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
         [(3,), (2,)]
     """
     check_network(network)
-    sample_steps = sample_steps or network.task.num_steps
+    sample_steps = sample_steps or (NEVER if source is not None else network.task.num_steps)
     if sample_steps is None:
         raise InputError(
             "the network has no task.num_steps; give sample_steps, the time steps per sample"
@@ -120,7 +131,37 @@ def build(network: QuantizedNetwork, *, sample_steps: int | None = None) -> tupl
             out = out.transpose(list(reversed(range(axes)))).flatten()
         for port in built[index].inputs:
             out.connect(port)
+    if source is not None:
+        sent = _port(source, "s_out", "source", built[0].inputs[0].shape)
+        for port in built[0].inputs:
+            sent.connect(port)
+    if sink is not None:
+        out = built[-1].neuron.s_out
+        out.connect(_port(sink, "a_in", "sink", out.shape))
     return tuple(built)
+
+
+NEVER: Final = 1 << 30
+"""Time steps per sample of a network that runs on; Lava resets at step 1 only."""
+
+
+def _port(process: Any, name: str, role: str, shape: Shape) -> Any:
+    """Return the port `name` of a process, or the port itself.
+
+    Raises:
+        InputError: if there is no such port, or its shape differs.
+    """
+    port = process if hasattr(process, "connect") else getattr(process, name, None)
+    if port is None:
+        raise InputError(
+            f"the {role} is a {type(process).__name__} without a port {name}; give the port"
+        )
+    if tuple(port.shape) != tuple(shape):
+        raise InputError(
+            f"the {role} has shape {tuple(port.shape)}; the network's is {tuple(shape)}, in Lava's "
+            "order of axes"
+        )
+    return port
 
 
 def _build_layer(layer: Layer, bits: int, sample_steps: int) -> LavaLayer:
