@@ -71,10 +71,10 @@ def step_cuba(weighted, current_factor, voltage_factor, threshold, bias, current
             wraps += wrapped
             clips += clipped
         else:
-            spike = v > threshold
+            above = v > threshold
             store(current, k, u)
-            store(voltage, k, select(spike, 0, v))
-            store(fired, k, spike)
+            store(voltage, k, select(above, 0, v))
+            store(fired, k, above)
     wrapped, clipped = step_each(whole, weighted.size, *arguments)
     return wraps + wrapped, clips + clipped
 
