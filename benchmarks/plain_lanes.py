@@ -23,7 +23,32 @@ def load(array: Any, index: Any, count: int) -> Any:
 
 
 def store(array: Any, index: Any, lanes: Any) -> None:
-    array[int(index) : int(index) + lanes.size] = lanes
+    array[int(index) : int(index) + lanes.size] = lanes.astype(array.dtype)
+
+
+def store_first(array: Any, index: Any, lanes: Any, count: Any) -> None:
+    first = min(int(count), lanes.size)
+    array[int(index) : int(index) + first] = lanes[:first].astype(array.dtype)
+
+
+def load_pair(array: Any, index: Any) -> Any:
+    return array[int(index) : int(index) + 2].copy().view(np.int32)[0]
+
+
+def add_pairs(totals: Any, pair: Any, factors: Any) -> Any:
+    even, odd = np.array([pair], np.int32).view(np.int16).astype(np.int32)
+    products = factors.astype(np.int32)
+    return totals + even * products[::2] + odd * products[1::2]
+
+
+def load_word(array: Any, index: Any) -> Any:
+    part = array.view(np.uint8)[int(index) * array.itemsize :][:8]
+    return part.copy().view(np.uint64)[0]
+
+
+def store_word(array: Any, index: Any, word: Any) -> None:
+    bytes_of = array.view(np.uint8)
+    bytes_of[int(index) * array.itemsize :][:8] = np.array([word], np.uint64).view(np.uint8)
 
 
 def add_to(array: Any, index: Any, lanes: Any) -> None:
