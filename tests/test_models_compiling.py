@@ -16,7 +16,7 @@ numbers = lambda value, *shape: np.full(shape, value, np.int32)
 states = numbers(0, 2, 1, 1, 1)
 scan_cuba(numbers(3, 1, 1, 1), numbers(0, 1), numbers(0, 1), np.int32(9), numbers(0, 1),
           np.zeros((0, 0), np.int16), np.zeros((0, 0), np.int8), np.zeros((1, 1, 8), np.uint8),
-          states, np.zeros((2, 1), np.int64))
+          states, np.zeros((2, 1), np.int64), numbers(0, 1, 2, 1))
 print(states[1, 0, 0, 0], sum(scan_cuba.kernel.stats.cache_hits.values()))
 """
 

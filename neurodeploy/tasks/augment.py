@@ -172,7 +172,6 @@ OTHER_WRIST = (-1, 1, 1, 1, -1, -1)
 pseudovector, so its other two components change sign."""
 
 
-@dataclass(frozen=True)
 class VaryWearing:
     """Turn, scale and warp the signals of a worn sensor randomly; every three channels are a
     sensor's x, y, z.
@@ -180,12 +179,9 @@ class VaryWearing:
     Each sample is rotated about a random axis by a normally distributed angle (the same for all
     sensors), its deviation from the mean is scaled, and its time axis is stretched about the
     middle.
-
-    Attributes:
-        name: name for error messages.
     """
 
-    name: str = "vary_wearing"
+    __name__ = "vary_wearing"  # records name it as they name functions
 
     def __call__(
         self, signals: NDArray[np.float32], rng: np.random.Generator
@@ -207,8 +203,8 @@ class VaryWearing:
         """Return augmented signals, and labels (samples, steps) warped with them."""
         if signals.shape[1] % 3:
             raise InputError(
-                f"signals have {signals.shape[1]} channels; {self.name} needs three per sensor (x, "
-                "y and z), so train without this augmentation"
+                f"signals have {signals.shape[1]} channels; {self.__name__} needs three per sensor "
+                "(x, y and z), so train without this augmentation"
             )
         if not signals.size:
             return signals.copy(), labels.copy()
