@@ -121,9 +121,9 @@ def _weigh_part(
 
 def way_of(layer: ConvLayer, arriving: NDArray[Any], exponent: int = 0) -> Way:
     """Return how to sum the inputs of a layer for these spikes, shifted left by `exponent`."""
-    graded, largest = arriving.dtype != np.uint8, _largest(arriving)
+    graded, (largest, count) = arriving.dtype != np.uint8, survey(arriving)
     return Way(
-        listed=sparse_is_faster(layer, arriving),
+        listed=sparse_is_faster(layer, count / max(arriving.size, 1), graded=graded),
         graded=graded,
         planes=2 if largest >> PLANE_BITS else 1,
         wraps=exponent > 0 or largest * largest_sum(layer) >= _HALF,
@@ -131,25 +131,33 @@ def way_of(layer: ConvLayer, arriving: NDArray[Any], exponent: int = 0) -> Way:
     )
 
 
-def sparse_is_faster(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
-    """Return whether to list spikes (B, T, S padded) rather than to multiply all values."""
+def sparse_is_faster(layer: ConvLayer, density: float, *, graded: bool) -> bool:
+    """Return whether to list the spikes rather than to multiply all values of a spike buffer.
+
+    Args:
+        layer: the convolution.
+        density: fraction of the values that are spikes.
+        graded: whether spikes have values other than 1.
+    """
     plan = plan_of(layer)
-    if not plan.rows.size or not arriving.size:
+    if not plan.rows.size:
         return False
     rows, columns, inputs = plan.kernel
-    values = arriving.view(np.bool_) if arriving.dtype == np.uint8 else arriving
-    seen = rows * columns * inputs * np.count_nonzero(values) / values.size
-    each = GRADED_NS if arriving.dtype != np.uint8 else SPIKE_NS
+    each = GRADED_NS if graded else SPIKE_NS
     octets = rows * -(-inputs // OCTET) * layer.stride[1]
-    sparse = PIXEL_NS + OCTET_NS * octets + each * seen * plan.rows.shape[1]
+    listing = PIXEL_NS + OCTET_NS * octets
+    sparse = listing + each * rows * columns * inputs * density * plan.rows.shape[1]
     return bool(sparse < PAIR_NS * plan.pairs.shape[1] * plan.pairs.shape[2])
 
 
-def _largest(arriving: NDArray[Any]) -> int:
-    """Return the largest magnitude of spikes."""
+def survey(arriving: NDArray[Any]) -> tuple[int, int]:
+    """Return the largest magnitude and the number of the spikes of a buffer (B, T, S padded)."""
     if arriving.dtype == np.uint8:
-        return 1
-    return max(int(arriving.max(initial=0)), -int(arriving.min(initial=0)))
+        return 1, int(np.count_nonzero(arriving.view(np.bool_)))
+    ends = np.zeros((len(arriving), 2 * LANES), np.int32)
+    counts = np.zeros(len(arriving), np.int64)
+    run_parallel(conv_layer.survey, len(arriving), arriving, ends, counts)
+    return max(int(ends.max(initial=0)), -int(ends.min(initial=0))), int(counts.sum())
 
 
 @cache_per_layer
@@ -266,7 +274,7 @@ def may_leave_32_bits(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
     """Return whether sums of these graded spikes may exceed 32 bits, for `wide_product`."""
     if arriving.dtype == np.uint8 or not arriving.size:
         return False
-    return bool(_largest(arriving) * largest_sum(layer) > _WORD_MAX)
+    return bool(survey(arriving)[0] * largest_sum(layer) > _WORD_MAX)
 
 
 @cache_per_layer
@@ -283,7 +291,7 @@ def parts_cannot_wrap(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
     float32, too.
     """
     low, high = (largest_sum(part) << exponent for part, exponent in parts(layer))
-    return bool(_largest(arriving) * (low + high) < _HALF)
+    return bool(survey(arriving)[0] * (low + high) < _HALF)
 
 
 def wide_product(

@@ -146,6 +146,31 @@ class Scratch(NamedTuple):
 
 
 @compile_kernel
+def survey(start, stop, spikes, ends, counts):
+    """Find the extremes and the number of the graded spikes of samples `start` to `stop`.
+
+    spikes int32 (B, T, S padded). Output: ends int32 (B, 2 * LANES), among them the least and the
+    largest spike; counts int64 (B,), the number of spikes other than 0.
+    """
+    values, found, size = spikes.reshape(-1), ends.reshape(-1), spikes[0].size
+    for sample in range(start, stop):
+        at, end = 2 * sample * LANES, (sample + 1) * size
+        whole = end - size % LANES
+        least = largest = spread(0, 32, LANES)
+        for k in range(end - size, whole, LANES):
+            some = load(values, k, LANES)
+            least = select(some < least, some, least)
+            largest = select(some > largest, some, largest)
+            counts[sample] += count_bits(bits_of(some != 0))
+        store(found, at, least)
+        store(found, at + LANES, largest)
+        for k in range(whole, end):
+            found[at] = min(found[at], values[k])
+            found[at + LANES] = max(found[at + LANES], values[k])
+            counts[sample] += values[k] != 0
+
+
+@compile_kernel
 def make_scratch(plan):
     """Return the buffers for a plan."""
     _, columns, outputs, _ = plan.output
