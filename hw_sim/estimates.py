@@ -47,6 +47,15 @@ class Energy:
     over_hops: Estimate
     static: Estimate
 
+    def __add__(self, other: Energy) -> Energy:
+        return Energy(
+            self.synaptic + other.synaptic,
+            self.neuron + other.neuron,
+            self.within_tiles + other.within_tiles,
+            self.over_hops + other.over_hops,
+            self.static + other.static,
+        )
+
     @property
     def dynamic(self) -> Estimate:
         """Energy of all events: everything except `static`."""
@@ -58,6 +67,25 @@ class Energy:
         return self.dynamic + self.static
 
 
+NO_ENERGY: Final = Energy(*[exactly(0.0, "J")] * 5)
+
+
+@dataclass(frozen=True)
+class LayerEnergies:
+    """The energy of one sample by where it is spent; all entries add up to that of the sample.
+
+    Attributes:
+        layers: one entry per layer. A message belongs to the layer that sends it. Static energy is
+            that of the layer's neurocores, an equal share of the chip's for each.
+        host: messages from the host to the first layer.
+        rest: static energy of the neurocores that are not in use; low: 0, see `static_power`.
+    """
+
+    layers: tuple[Energy, ...]
+    host: Energy
+    rest: Energy
+
+
 def sample_energy(workload: Workload, *, duration_s: Estimate, steps: int | None = None) -> Energy:
     """Return the energy of the mean sample.
 
@@ -66,27 +94,50 @@ def sample_energy(workload: Workload, *, duration_s: Estimate, steps: int | None
         duration_s: seconds for which the chips are powered per sample.
         steps: number of time steps to count, 1 or more; all by default.
     """
+    found = energy_by_layer(workload, duration_s=duration_s, steps=steps)
+    return sum((*found.layers, found.rest), found.host)
+
+
+def energy_by_layer(
+    workload: Workload, *, duration_s: Estimate, steps: int | None = None
+) -> LayerEnergies:
+    """Return the energy of the mean sample by layer; arguments are those of `sample_energy`."""
     steps = workload.num_steps if steps is None else steps
     placement = workload.placement
-    spikes = float(workload.spikes[:, :steps].sum())
     every = workload.messages.sum()
-    traffic = workload.traffic * float(workload.messages[:steps].sum() / every if every else 0)
-    neurons = sum(placed.neurons for placed in placement.layers)
-    return Energy(
-        synaptic=synaptic_energy(workload, steps),
-        neuron=neuron_energy(neurons * steps, spikes, chip=placement.chip),
-        within_tiles=placement.chip.cost("spike_message_energy") * traffic.messages,
-        over_hops=hop_energy(traffic, placement.chip),
-        static=static_power(placement) * duration_s,
+    counted = float(workload.messages[:steps].sum() / every if every else 0)
+    sent = [_messages(each * counted, placement.chip) for each in workload.sent]
+    core = neurocore_power(placement.chip) * duration_s
+    layers = tuple(
+        replace(
+            sent[index + 1],
+            synaptic=synaptic_energy(workload, index, steps),
+            neuron=layer_neuron_energy(workload, index, steps),
+            static=core * placed.neurocores,
+        )
+        for index, placed in enumerate(placement.layers)
     )
+    rest = rest_power(placement) * duration_s
+    return LayerEnergies(layers, host=sent[0], rest=replace(NO_ENERGY, static=rest))
 
 
-def synaptic_energy(workload: Workload, steps: int) -> Estimate:
-    """Return the joules of the SynOps of all layers in the first `steps` steps."""
-    layers = zip(workload.placement.network.layers, workload.synops[:, :steps].sum(1))
-    chip = workload.placement.chip
-    parts = (operation(layer, chip, "energy") * float(synops) for layer, synops in layers)
-    return sum(parts, exactly(0.0, "J"))
+def _messages(traffic: Traffic, chip: Chip) -> Energy:
+    within = chip.cost("spike_message_energy") * traffic.messages
+    return replace(NO_ENERGY, within_tiles=within, over_hops=hop_energy(traffic, chip))
+
+
+def synaptic_energy(workload: Workload, index: int, steps: int) -> Estimate:
+    """Return the joules of the SynOps of layer `index` in the first `steps` steps."""
+    layer = workload.placement.network.layers[index]
+    synops = float(workload.synops[index, :steps].sum())
+    return operation(layer, workload.placement.chip, "energy") * synops
+
+
+def layer_neuron_energy(workload: Workload, index: int, steps: int) -> Estimate:
+    """Return the `neuron_energy` of layer `index` in the first `steps` steps."""
+    updates = workload.placement.layers[index].neurons * steps
+    spikes = float(workload.spikes[index, :steps].sum())
+    return neuron_energy(updates, spikes, chip=workload.placement.chip)
 
 
 def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
@@ -107,9 +158,18 @@ def static_power(placement: Placement) -> Estimate:
     Value and high: the power of whole chips. Low: the fraction of the neurocores in use, for chips
     whose other neurocores are switched off or used by other networks.
     """
-    whole = placement.chip.cost("static_power") * placement.chips
-    share = placement.neurocores / (placement.chips * placement.chip.limit("cores_per_chip"))
-    return whole * Estimate(min(share, 1.0), 1.0, 1.0)
+    return neurocore_power(placement.chip) * placement.neurocores + rest_power(placement)
+
+
+def neurocore_power(chip: Chip) -> Estimate:
+    """Return the static power of a chip in watts over its number of neurocores."""
+    return chip.cost("static_power") * (1 / chip.limit("cores_per_chip"))
+
+
+def rest_power(placement: Placement) -> Estimate:
+    """Return the static power in watts of the neurocores that are not in use; low: 0."""
+    others = placement.chips * placement.chip.limit("cores_per_chip") - placement.neurocores
+    return neurocore_power(placement.chip) * max(others, 0) * Estimate(0.0, 1.0, 1.0)
 
 
 def by_constants(workload: Workload, duration_s: Estimate) -> dict[str, Energy]:

@@ -80,7 +80,7 @@ class Workload:
         synops: SynOps of each layer and step, float (layers, steps).
         spikes: spikes of each layer and step, float (layers, steps).
         messages: messages to neurocores and host in each step, float (steps,).
-        traffic: all messages and their hops.
+        sent: messages that the host, then each layer sends, and their hops.
         longest_route: hops (east-west, north-south) of the longest route of a message.
         injected: spikes or values that the host sends.
         read: spikes that the host reads; see also `voltages_read`.
@@ -99,10 +99,15 @@ class Workload:
     synops: NDArray[np.float64]
     spikes: NDArray[np.float64]
     messages: NDArray[np.float64]
-    traffic: Traffic
+    sent: tuple[Traffic, ...]
     longest_route: tuple[int, int]
     injected: Exchange
     read: Exchange
+
+    @property
+    def traffic(self) -> Traffic:
+        """All messages and their hops."""
+        return sum(self.sent, NO_TRAFFIC)
 
     @property
     def voltages_read(self) -> int:
@@ -293,7 +298,7 @@ class Meter:
             raise InputError("no sample was measured; run one at least")
         samples, steps = self._num_samples, self._num_steps
         seconds = {end: float(self._busiest[end].mean()) / samples for end in ENDS}
-        routes, longest = self._routes()
+        sent, longest = self._routes()
         sample, step, neurocore, synops = self._peak
         injected, read = (
             Exchange(total / samples, most) for total, most in self._exchanged.values()
@@ -312,7 +317,7 @@ class Meter:
             synops=self._synops / samples,
             spikes=self._spikes / samples,
             messages=self._messages / samples,
-            traffic=routes * (1 / samples),
+            sent=tuple(each * (1 / samples) for each in sent),
             longest_route=longest,
             injected=injected,
             read=read,
@@ -402,16 +407,15 @@ class Meter:
         total, most = self._exchanged[name]
         self._exchanged[name] = total + int(counts.sum()), max(most, int(counts.max(initial=0)))
 
-    def _routes(self) -> tuple[Traffic, tuple[int, int]]:
-        """Return the traffic of all samples, and the hops of the longest route."""
-        found = [messages(self._placement, i, sent) for i, sent in enumerate(self._sent)]
-        found += [
-            own_messages(self._placement, index, self._sent[index + 1])
-            for index, layer in enumerate(self._placement.network.layers)
-            if isinstance(layer, RecurrentLayer)
-        ]
-        longest = max((longest_route(*each) for each in found), key=sum)
-        return sum((traffic(*each) for each in found), NO_TRAFFIC), longest
+    def _routes(self) -> tuple[list[Traffic], tuple[int, int]]:
+        """Return the traffic of the host and of each layer, and the hops of the longest route."""
+        placement = self._placement
+        found = [[messages(placement, index, sent)] for index, sent in enumerate(self._sent)]
+        for index, layer in enumerate(placement.network.layers):
+            if isinstance(layer, RecurrentLayer):
+                found[index + 1].append(own_messages(placement, index, self._sent[index + 1]))
+        longest = max((longest_route(*flow) for flows in found for flow in flows), key=sum)
+        return [sum((traffic(*each) for each in flows), NO_TRAFFIC) for flows in found], longest
 
 
 def _check_sizes(activity: Activity, placement: Placement) -> None:

@@ -27,6 +27,7 @@ from neurodeploy.hw_sim.estimates import (
     Energy,
     Latency,
     by_constants,
+    energy_by_layer,
     first_steps_s,
     neuron_energy,
     real_time,
@@ -182,6 +183,25 @@ def test_spikes_go_to_every_neurocore_over_the_tiles_between():
         over_hops=[east_west * a + north_south * b for a, b in ((4, 7), (5, 8), (6, 9))],
         static=[1e5, 2e5, 4e5],
     )
+
+
+def test_every_layer_has_the_energy_of_its_synapses_neurons_messages_and_neurocores():
+    """As above, with one neuron below: three of the chip's four neurocores are in use."""
+    network = dense(1, 2, 1)
+    workload = measure(
+        spiking(network, 3, (-1, 0, 0), (0, 0, 1), (1, 0, 2)), place(network, SQUARE)
+    )
+    found = energy_by_layer(workload, duration_s=exactly(1e-6))
+    parts = {"host": found.host, "0": found.layers[0], "1": found.layers[1], "rest": found.rest}
+    likely = {
+        where: [values[1] for values in picojoules(energy).values()]
+        for where, energy in parts.items()
+    }
+    assert likely["host"] == pytest.approx([0, 0, 2 * 3, 5, 0])
+    assert likely["0"] == pytest.approx([2 * 30, 6 * 90 + 1, 3, 8, 2e5 * 2 / 4])
+    assert likely["1"] == pytest.approx([30, 3 * 90 + 1, 3, 8, 2e5 / 4])
+    assert likely["rest"] == pytest.approx([0, 0, 0, 0, 2e5 / 4])
+    assert found.rest.static.low == 0  # as if others used that neurocore
 
 
 def test_a_convolution_has_an_energy_of_its_own():
