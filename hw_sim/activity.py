@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurodeploy.models import loihi
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import InputLayer, RecurrentLayer, fan_out
+from neurodeploy.models.layers import InputLayer, RecurrentLayer, stored_fan_out
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 
 
@@ -200,21 +200,33 @@ class LayerCounts(Shown):
         spikes: spikes that its neurons emitted, int64 array (batch,).
         synops: synapses whose weights were added for arriving spikes, int64 array (batch,).
         neuron_updates: neurons times steps, int64 array (batch,).
+        dendrite_updates: what Intel's counter of neuron updates would show, int64 array (batch,).
     """
 
     spikes_in: NDArray[np.int64]
     spikes: NDArray[np.int64]
     synops: NDArray[np.int64]
     neuron_updates: NDArray[np.int64]
+    dendrite_updates: NDArray[np.int64]
+
+
+def dendrite_updates(updates: Any, spikes: Any) -> Any:
+    """Return what Intel's counter of neuron updates would show: 2 * updates + spikes.
+
+    It is shown beside the neuron updates and never charged.
+
+    Source: fit to the counters of PilotNet in lava-dl's pilotnet_snn/benchmark.ipynb (derived).
+    """
+    return 2 * updates + spikes
 
 
 def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, ...]:
     """Count spikes, SynOps and neuron updates of every layer and sample.
 
-    Zero weights are stored, too (Intel's compiler drops none), so an arriving spike causes as many
-    SynOps as its sender has synapses: `models.layers.fan_out` weights of `synapses_per_weight`
-    each. Recurrent spikes arrive at their own layer as well. Spikes of the last step count. A
-    graded spike counts once; the values of an input layer are no spikes.
+    An arriving spike causes as many SynOps as its sender has stored synapses:
+    `models.layers.stored_fan_out` weights of `synapses_per_weight` each. Recurrent spikes arrive at
+    their own layer as well. Spikes of the last step count. A graded spike counts once; the values
+    of an input layer are no spikes.
 
     Returns:
         One `LayerCounts` per layer.
@@ -226,16 +238,18 @@ def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, .
         arrived = _count(arriving)
         if isinstance(layer, InputLayer):
             arrived = np.zeros_like(arrived)
-        synops, spikes_in = arrived @ fan_out(layer), arrived.sum(1)
+        synops, spikes_in = arrived @ stored_fan_out(layer), arrived.sum(1)
         if isinstance(layer, RecurrentLayer):
             synops, spikes_in = synops + spikes * layer.neurons, spikes_in + spikes
         synops = synops * layer.synapses_per_weight
+        updates = np.full(len(emitted), layer.neurons * emitted.shape[2], np.int64)
         counts.append(
             LayerCounts(
                 spikes_in=spikes_in,
                 spikes=spikes,
                 synops=synops,
-                neuron_updates=np.full(len(emitted), layer.neurons * emitted.shape[2], np.int64),
+                neuron_updates=updates,
+                dendrite_updates=dendrite_updates(updates, spikes),
             )
         )
     return tuple(counts)

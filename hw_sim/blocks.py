@@ -33,6 +33,7 @@ from neurodeploy.models.layers import (
     Shape,
     max_delay,
     per_neuron,
+    stored_kernel,
     weight_parts,
     weights_of,
 )
@@ -111,38 +112,43 @@ class Reach:
     Attributes:
         sender: sender of each pair, int64 (pairs,), ascending.
         block: block of each pair, int64 (pairs,).
-        synapses: weights that the block adds for one spike, int64 (pairs,), 1 or more.
+        synapses: stored weights that the block adds for one spike, int64 (pairs,), 1 or more.
+        words: words of synaptic memory that the block reads for it, int64 (pairs,).
     """
 
     sender: NDArray[np.int64]
     block: NDArray[np.int64]
     synapses: NDArray[np.int64]
+    words: NDArray[np.int64]
 
 
-def reach(layer: ConvLayer, blocks: Blocks) -> Reach:
+def reach(layer: ConvLayer, blocks: Blocks, chip: Chip) -> Reach:
     """Return the blocks that receive a spike of each sender of a convolution.
 
-    Rows, columns and channels are independent: a block receives a spike if it does so along all
-    three axes, and the numbers of weights multiply.
+    A block receives a spike if it has a stored weight of the sender. Rows and columns are
+    independent of each other and of the channels: the kernel weight (i, j) counts if the block
+    reads the sender's row with i and its column with j.
     """
-    axes = [axis_reach(layer, blocks, axis) for axis in range(3)]
-    pairs = [np.nonzero(counts) for counts in axes]
-    chosen = np.meshgrid(*(np.arange(len(found[0])) for found in pairs), indexing="ij")
-    picked = [index.reshape(-1) for index in chosen]
-    senders = [found[0][pick] for found, pick in zip(pairs, picked)]
-    parts = [found[1][pick] for found, pick in zip(pairs, picked)]
-    weights = [counts[s, p] for counts, s, p in zip(axes, senders, parts)]
+    axes = [np.nonzero(axis_reach(layer, blocks, axis)) for axis in range(3)]
+    rows, columns = (axis_taps(layer, blocks, axis)[axes[axis]] for axis in (1, 2))
+    lengths = list_lengths(layer, blocks)[axes[0]]
+    words = list_words(lengths, synapse_format(layer, chip), chip)
+    synapses, words = (
+        np.einsum("pij,qi,rj->pqr", each, rows, columns, optimize=True) for each in (lengths, words)
+    )
+    picked = np.nonzero(synapses)
+    senders, parts = zip(*((pairs[0][n], pairs[1][n]) for pairs, n in zip(axes, picked)))
     sender = np.ravel_multi_index(senders, layer.input_shape).astype(np.int64)
     block = np.ravel_multi_index(parts, blocks.grid).astype(np.int64)
     order = np.lexsort((block, sender))
-    return Reach(sender[order], block[order], np.prod(weights, axis=0)[order])
+    return Reach(sender[order], block[order], synapses[picked][order], words[picked][order])
 
 
 def axis_reach(layer: ConvLayer, blocks: Blocks, axis: int) -> NDArray[np.int64]:
-    """Return the number of weights from each sender to each block along one axis.
+    """Return the number of connections from each sender to each block along one axis.
 
-    Kernel row i connects input row o * stride + i * dilation - padding to output row o, likewise
-    for columns; an input channel connects to the output channels of its group.
+    An input channel connects to the output channels of its group; for rows and columns see
+    `axis_taps`. Weights of zero count.
 
     Args:
         layer: a convolution.
@@ -152,20 +158,63 @@ def axis_reach(layer: ConvLayer, blocks: Blocks, axis: int) -> NDArray[np.int64]
     Returns:
         int64 array (input channels, rows or columns; blocks along the axis).
     """
-    size = layer.input_shape[axis]
-    block = np.arange(layer.shape[axis]) // blocks.size[axis]
-    found = np.zeros((size, blocks.grid[axis]), np.int64)
     if axis == 0:
-        inputs, outputs = size // layer.groups, layer.shape[0] // layer.groups
-        same = np.arange(size)[:, None] // inputs == np.arange(layer.shape[0]) // outputs
-        for part in range(blocks.grid[0]):
-            found[:, part] = same[:, block == part].sum(1)
-        return found
-    start = np.arange(layer.shape[axis])[:, None] * layer.stride[axis - 1] - layer.padding[axis - 1]
-    reads = start + np.arange(layer.weight.shape[axis + 1]) * layer.dilation[axis - 1]
-    inside = (reads >= 0) & (reads < size)
-    np.add.at(found, (reads[inside], np.broadcast_to(block[:, None], reads.shape)[inside]), 1)
+        found = np.zeros((layer.input_shape[0], blocks.grid[0]), np.int64)
+        np.add.at(found, _channel_blocks(layer, blocks), 1)
+    else:
+        found = axis_taps(layer, blocks, axis).sum(2, dtype=np.int64)
     return found
+
+
+def axis_taps(layer: ConvLayer, blocks: Blocks, axis: int) -> NDArray[np.int64]:
+    """Return with which kernel rows or columns each block reads each input row or column.
+
+    Kernel row i connects input row o * stride + i * dilation - padding to output row o, likewise
+    for columns.
+
+    Args:
+        layer: a convolution.
+        blocks: its partition.
+        axis: 1 for rows, 2 for columns.
+
+    Returns:
+        int64 array (input rows, blocks along the axis, kernel rows), 0 or 1.
+    """
+    size, taps = layer.input_shape[axis], np.arange(layer.weight.shape[axis + 1])
+    outputs = np.arange(layer.shape[axis])[:, None]
+    start = outputs * layer.stride[axis - 1] - layer.padding[axis - 1]
+    reads, block, tap = np.broadcast_arrays(
+        start + taps * layer.dilation[axis - 1], outputs // blocks.size[axis], taps
+    )
+    inside = (reads >= 0) & (reads < size)
+    found = np.zeros((size, blocks.grid[axis], len(taps)), np.int64)
+    found[reads[inside], block[inside], tap[inside]] = 1
+    return found
+
+
+def list_lengths(layer: ConvLayer, blocks: Blocks) -> NDArray[np.int64]:
+    """Return the number of synapses in every list of a convolution.
+
+    The shared kernel has one list per kernel weight of an input channel: its stored weights to the
+    output channels of the block.
+
+    Returns:
+        int64 array (input channels, blocks along the channels, kernel height, kernel width).
+    """
+    shape = layer.input_shape[0], blocks.grid[0], *layer.weight.shape[2:]
+    found = np.zeros(shape, np.int64)
+    np.add.at(found, _channel_blocks(layer, blocks), stored_kernel(layer))
+    return found
+
+
+def _channel_blocks(
+    layer: ConvLayer, blocks: Blocks
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the input channels, int64 (input channels, 1), and the block of every output channel
+    of their group, int64 (input channels, channels of a group)."""
+    channel, outputs = np.arange(layer.input_shape[0])[:, None], len(layer.weight) // layer.groups
+    first = channel // layer.weight.shape[1] * outputs
+    return channel, (first + np.arange(outputs)) // blocks.size[0]
 
 
 @dataclass(frozen=True)
@@ -357,53 +406,52 @@ def synapse_format(layer: Layer, chip: Chip) -> SynapseFormat:
 def synaptic_bits(layer: Layer, blocks: Blocks, *, each: SynapseFormat, chip: Chip) -> int:
     """Return the bits of synaptic memory of the largest block.
 
-    Every sender has one list of synapses in the neurocore, split at the chip's maximum length. A
-    list of n synapses takes n * (weight bits + delay bits) and a header, rounded up to whole words.
-    Dense lists store no index, and networks without on-chip learning store no tag. Zero weights are
-    stored. The neurons of a recurrent layer are senders, too. A convolution shares its kernel: it
-    has one list per kernel weight of an input channel, to the block's output channels of its group.
-    If weights take two synapses, there is a second list of the others for each list.
+    Every sender has one list of synapses in the neurocore, see `list_words`. Dense lists store
+    weights of zero and no index, and networks without on-chip learning store no tag. The neurons of
+    a recurrent layer are senders, too. A convolution shares its kernel, see `list_lengths`.
 
     Args:
         layer: the layer.
         blocks: its partition.
         each: bits of one synapse.
         chip: the chip.
-
-    Source: nengo-loihi, `block.SynapseConfig.bits_per_axon`.
     """
     if isinstance(layer, InputLayer):
         return 0
-    widths = [weight + each.delay for weight in (each.weight, each.low) if weight]
-
-    def bits_of(lists: int, synapses: int) -> int:
-        return lists * sum(_list_bits(synapses, bits, chip) for bits in widths)
-
-    return max(sum(bits_of(*some) for some in block) for block in _lists(layer, blocks))
-
-
-def _list_bits(synapses: int, bits: int, chip: Chip) -> int:
-    """Return the bits of one list of synapses with `bits` bits each."""
-    length = chip.limit("synapse_list_length") if "synapse_list_length" in chip.limits else synapses
-    word, header = chip.limit("synapse_list_word"), chip.limit("synapse_list_header")
-    full, rest = divmod(synapses, length)
-    pieces = [(full, length), (rest > 0, rest)]
-    return sum(count * -(-(n * bits + header) // word) * word for count, n in pieces)
+    if isinstance(layer, ConvLayer):
+        words = list_words(list_lengths(layer, blocks), each, chip).sum((0, 2, 3)).max()
+    else:
+        senders = layer.inputs + (layer.neurons if isinstance(layer, RecurrentLayer) else 0)
+        words = senders * list_words(np.array(blocks.neurons), each, chip)
+    return int(words) * chip.limit("synapse_list_word")
 
 
-def _lists(layer: Layer, blocks: Blocks) -> list[list[tuple[int, int]]]:
-    """Return the lists of every kind of block, as (number of lists, synapses of one).
+def list_words(synapses: NDArray[np.int64], each: SynapseFormat, chip: Chip) -> NDArray[np.int64]:
+    """Return the words of synaptic memory that lists of synapses take.
 
-    A block of a convolution may hold channels of several groups, each with its own lists.
+    A list of n synapses takes n * (weight bits + delay bits) and a header, rounded up to whole
+    words. Longer lists than the chip's maximum are split. A list without synapses is not stored. If
+    weights take two synapses, there is a second list of the others for each list.
+
+    Args:
+        synapses: synapses of each list, int64 array.
+        each: bits of one synapse.
+        chip: the chip.
+
+    Returns:
+        int64 array of the same shape.
+
+    Source: nengo-loihi, `block.SynapseConfig.bits_per_axon`.
     """
-    if not isinstance(layer, ConvLayer):
-        own = layer.neurons if isinstance(layer, RecurrentLayer) else 0
-        return [[(layer.inputs + own, blocks.neurons)]]
-    channels, kernel = len(layer.weight), int(layer.weight[0].size)
-    group = np.arange(channels) // (channels // layer.groups)
-    parts = [group[start : start + blocks.size[0]] for start in range(0, channels, blocks.size[0])]
-    sizes = [np.unique(part, return_counts=True)[1].tolist() for part in parts]
-    return [[(kernel, size) for size in block] for block in sizes]
+    word, header = chip.limit("synapse_list_word"), chip.limit("synapse_list_header")
+    most = int(np.max(synapses, initial=1))
+    length = chip.limit("synapse_list_length") if "synapse_list_length" in chip.limits else most
+    full, rest = np.divmod(synapses, length)
+    found = np.zeros_like(synapses)
+    for bits in (weight + each.delay for weight in (each.weight, each.low) if weight):
+        found += full * -(-(length * bits + header) // word)
+        found += (rest > 0) * -(-(rest * bits + header) // word)
+    return found
 
 
 def decay_settings(layer: Layer, blocks: Blocks) -> int:

@@ -10,8 +10,8 @@ The definitions are:
 - Connection sparsity counts weights, those of a shared kernel once, but no biases and no delays.
   The division is in single precision, and the result is rounded to four places.
 - An effective synaptic operation is a spike times a nonzero weight. Dense operations count every
-  weight in every step. Padding and biases do not count. Intel's chips also add zero weights;
-  `hw_sim.activity.count` counts those.
+  weight in every step. Padding and biases do not count. In dense layers, Intel's chips also add
+  zero weights; `hw_sim.activity.count` counts those.
 - A layer whose inputs in a step are all 0, 1 or -1 accumulates (AC); otherwise it multiplies (MAC).
   This module decides per sample, as the package does with a batch size of one.
 - A layer receives a spike in the step in which it is sent. There is no step between layers and no
@@ -45,6 +45,7 @@ from neurodeploy.models.layers import (
     Layer,
     RecurrentLayer,
     is_wide,
+    stored_fan_out,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
@@ -211,27 +212,7 @@ def effective_fan_out(layer: Layer) -> NDArray[np.int64]:
     """Return the number of nonzero weights per sender, int64 (senders,)."""
     if isinstance(layer, InputLayer):
         return np.zeros(layer.inputs, np.int64)
-    if not isinstance(layer, ConvLayer):
-        return _nonzero(layer.weight)
-    outputs, inputs, *kernel = layer.weight.shape
-    grouped = layer.weight.reshape(layer.groups, outputs // layer.groups, inputs, *kernel)
-    used = np.count_nonzero(grouped, axis=1).reshape(-1, *kernel)
-    rows, columns = (_reads(layer, axis) for axis in (0, 1))
-    found: NDArray[np.int64] = np.einsum("yi,cij,xj->cyx", rows, used, columns, optimize=True)
-    return found.reshape(-1)
-
-
-def _reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
-    """Return 1 where a kernel row reads an input row, else 0, int64 (rows, kernel rows).
-
-    `axis` is 0 for rows and 1 for columns.
-    """
-    shifts = np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis] - layer.padding[axis]
-    place = np.arange(layer.input_shape[1 + axis])[:, None] - shifts
-    stride = layer.stride[axis]
-    inside = (place >= 0) & (place < layer.shape[1 + axis] * stride) & (place % stride == 0)
-    reads: NDArray[np.int64] = inside.astype(np.int64)
-    return reads
+    return stored_fan_out(layer) if isinstance(layer, ConvLayer) else _nonzero(layer.weight)
 
 
 def _nonzero(weight: IntArray) -> NDArray[np.int64]:

@@ -93,6 +93,7 @@ class Counters:
         start: index of the first pair of each sender, int64 (senders + 1,).
         counter: counter of each pair, int64 (pairs,).
         synapses: weights that one spike adds to the counter of each pair, int32 (pairs,).
+        words: words of synaptic memory that one spike reads there, int32 (pairs,).
         count: number of counters.
         sending: number of counters of sending neurocores, which come first; the others count the
             spikes that arrive.
@@ -101,6 +102,7 @@ class Counters:
     start: NDArray[np.int64]
     counter: NDArray[np.int64]
     synapses: NDArray[np.int32]
+    words: NDArray[np.int32]
     count: int
     sending: int
 
@@ -126,21 +128,22 @@ def counters(placement: Placement, index: int) -> Counters:
     """
     layers = placement.network.layers
     senders = layers[0].inputs if index == 0 else layers[index - 1].neurons
-    pairs = [np.zeros((3, 0), np.int64)]
+    pairs = [np.zeros((4, 0), np.int64)]
     sending = count = 0
     if index > 0:
         blocks = placement.layers[index - 1].blocks
         sending = count = blocks.count
-        every = np.arange(senders)
-        pairs.append(np.stack([every, blocks.of_neuron(), np.ones(senders, np.int64)]))
+        every, one = np.arange(senders), np.ones(senders, np.int64)
+        pairs.append(np.stack([every, blocks.of_neuron(), one, one]))
     if index < len(layers):
-        reached = reached_by(layers[index], placement.layers[index], senders)
-        pairs.append(reached + np.array([[0], [sending], [0]]))
+        reached = reached_by(placement, index, senders)
+        pairs.append(reached + np.array([[0], [sending], [0], [0]]))
         count += parts_of(layers[index], placement.layers[index])
-    sender, counter, synapses = np.concatenate(pairs, axis=1)
+    sender, counter, *weights = np.concatenate(pairs, axis=1)
     order = np.argsort(sender, kind="stable")
     start = np.searchsorted(sender[order], np.arange(senders + 1)).astype(np.int64)
-    return Counters(start, counter[order], synapses[order].astype(np.int32), count, sending)
+    synapses, words = (each[order].astype(np.int32) for each in weights)
+    return Counters(start, counter[order], synapses, words, count, sending)
 
 
 def parts_of(layer: Layer, placed: LayerPlacement) -> int:
@@ -154,22 +157,24 @@ def parts_of(layer: Layer, placed: LayerPlacement) -> int:
     return placed.neurocores if isinstance(layer, ConvLayer) else 1
 
 
-def reached_by(layer: Layer, placed: LayerPlacement, senders: int) -> NDArray[np.int64]:
-    """Return the pairs of senders and counters of a layer, as rows sender, counter and synapses.
+def reached_by(placement: Placement, index: int, senders: int) -> NDArray[np.int64]:
+    """Return the pairs of senders and counters of layer `index`.
 
-    The counters are those of `parts_of`, from 0. For a dense layer, `synapses` is 1: the actual
-    number is that of the neurons, which differs between neurocores.
+    The rows are sender, counter, synapses and words of synaptic memory. The counters are those of
+    `parts_of`, from 0. For a dense layer, synapses and words are 1: the actual numbers depend on
+    the neurons of a neurocore.
 
     Returns:
-        int64 array (3, pairs).
+        int64 array (4, pairs).
     """
+    layer = placement.network.layers[index]
     if isinstance(layer, InputLayer):
-        return np.zeros((3, 0), np.int64)
+        return np.zeros((4, 0), np.int64)
     if isinstance(layer, ConvLayer):
-        found = reach(layer, placed.blocks)
-        return np.stack([found.sender, found.block, found.synapses])
+        found = reach(layer, placement.layers[index].blocks, placement.chip)
+        return np.stack([found.sender, found.block, found.synapses, found.words])
     every = np.arange(senders)
-    return np.stack([every, np.zeros_like(every), np.ones_like(every)])
+    return np.stack([every, np.zeros_like(every), *np.ones((2, senders), np.int64)])
 
 
 Flow: TypeAlias = tuple[NDArray[Any], Places, Places]
@@ -192,13 +197,12 @@ def messages(placement: Placement, index: int, sent: NDArray[np.int64]) -> Flow:
         source = core[placement.layers[index - 1].blocks.of_neuron()]
     if index == len(layers):
         return np.bincount(source, sent.astype(float), len(sender.x))[:, None], sender, host
-    placed = placement.layers[index]
     core, receiver = tiles_of(placement, index)
     if not isinstance(layers[index], ConvLayer):
         if isinstance(layers[index], InputLayer):  # values are not messages
             sent = np.zeros_like(sent)
         return _to_all(source, sent, core), sender, receiver
-    who, part, _ = reached_by(layers[index], placed, len(sent))
+    who, part, *_ = reached_by(placement, index, len(sent))
     pair = source[who] * len(receiver.x) + core[part]
     flat = np.bincount(pair, sent[who].astype(float), len(sender.x) * len(receiver.x))
     return flat.reshape(len(sender.x), len(receiver.x)), sender, receiver

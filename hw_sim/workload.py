@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.blocks import list_words, synapse_format
 from neurodeploy.hw_sim.chips import Chip, Estimate, around
 from neurodeploy.hw_sim.placement import Placement
 from neurodeploy.hw_sim.traffic import (
@@ -75,6 +76,7 @@ class Workload:
         peak: the longest step of all samples.
         core_s: seconds per step (value) of each neurocore, float (neurocores,).
         core_synops: SynOps of each neurocore, float (neurocores,).
+        core_reads: words of synaptic memory that each neurocore reads, float (neurocores,).
         core_messages: messages that arrive at each neurocore, float (neurocores,).
         core_spikes: spikes that each neurocore sends, float (neurocores,).
         synops: SynOps of each layer and step, float (layers, steps).
@@ -94,6 +96,7 @@ class Workload:
     peak: Peak
     core_s: NDArray[np.float64]
     core_synops: NDArray[np.float64]
+    core_reads: NDArray[np.float64]
     core_messages: NDArray[np.float64]
     core_spikes: NDArray[np.float64]
     synops: NDArray[np.float64]
@@ -130,11 +133,13 @@ class Work:
 
     Attributes:
         synops: SynOps, int64.
+        reads: words of synaptic memory that SynOps read, int64.
         messages: spikes that arrive, int32.
         spikes: spikes that are sent, int32.
     """
 
     synops: NDArray[np.int64]
+    reads: NDArray[np.int64]
     messages: NDArray[np.int32]
     spikes: NDArray[np.int32]
 
@@ -209,29 +214,34 @@ def count_messages(
     start: NDArray[np.int64],
     counter: NDArray[np.int64],
     synapses: NDArray[np.int64],
+    words: NDArray[np.int64],
     counts: NDArray[np.int32],
     summed: NDArray[np.int64],
+    reads: NDArray[np.int64],
     by_sender: NDArray[np.int64],
 ) -> None:
     """Add the spikes of samples to three outputs; any value but 0 is one spike.
 
     Args:
         spikes: spikes of the senders, array (batch, time, senders).
-        start, counter, synapses: see `traffic.Counters`.
+        start, counter, synapses, words: see `traffic.Counters`.
         counts: output, spikes of each counter, int32 (batch, time, counters).
         summed: output, the same times synapses, int64 (batch, time, counters).
+        reads: output, the same times words, int64 (batch, time, counters).
         by_sender: output, spikes of each sender, int64 (senders,).
     """
     batch, time, senders = spikes.shape
     for sample in range(batch):
         for step in range(time):
-            sent, count, total = spikes[sample, step], counts[sample, step], summed[sample, step]
+            sent, count = spikes[sample, step], counts[sample, step]
+            total, read = summed[sample, step], reads[sample, step]
             for sender in range(senders):
                 if sent[sender] != 0:
                     by_sender[sender] += 1
                     for pair in range(start[sender], start[sender + 1]):
                         count[counter[pair]] += 1
                         total[counter[pair]] += synapses[pair]
+                        read[counter[pair]] += words[pair]
 
 
 _count_messages = compile_kernel(count_messages)
@@ -245,14 +255,17 @@ class Meter:
 
     def __init__(self, placement: Placement) -> None:
         self._placement = placement
-        layers = placement.network.layers
+        layers, chip = placement.network.layers, placement.chip
         self._counters = [counters(placement, index) for index in range(len(layers) + 1)]
         self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._counters]
-        each = [layer.synapses_per_weight for layer in layers]
-        cores = [placed.neurocores for placed in placement.layers]
-        self._synapses = (neurons_of(placement) * np.repeat(each, cores))[:, None]  # of a sender
+        neurons, slices = neurons_of(placement), [placed.slice for placed in placement.layers]
+        self._list = [  # synapses and words of a dense sender's list in each neurocore
+            (neurons[cores, None] * layer.synapses_per_weight,
+             list_words(neurons[cores, None], synapse_format(layer, chip), chip))
+            for layer, cores in zip(layers, slices)
+        ]  # fmt: skip
         self._num_samples = self._num_steps = 0
-        self._cores = np.zeros((3, placement.neurocores))
+        self._cores = np.zeros((4, placement.neurocores))
         self._core_s = np.zeros(placement.neurocores)
         self._longest = dict.fromkeys(ENDS, 0.0)
         self._peak = (0, 0, 0, 0)
@@ -312,8 +325,9 @@ class Meter:
             peak=Peak(around(**self._longest, unit="s"), sample, step, neurocore, synops),
             core_s=self._core_s / (samples * steps),
             core_synops=self._cores[0] / samples,
-            core_messages=self._cores[1] / samples,
-            core_spikes=self._cores[2] / samples,
+            core_reads=self._cores[1] / samples,
+            core_messages=self._cores[2] / samples,
+            core_spikes=self._cores[3] / samples,
             synops=self._synops / samples,
             spikes=self._spikes / samples,
             messages=self._messages / samples,
@@ -327,25 +341,26 @@ class Meter:
         """Return the work due to the spikes of the host and of every layer."""
         batch, _, steps = sent[0].shape
         shape = batch, self._placement.neurocores, steps
-        work = Work(np.zeros(shape, np.int64), *np.zeros((2, *shape), np.int32))
+        work = Work(*np.zeros((2, *shape), np.int64), *np.zeros((2, *shape), np.int32))
         for index, (spikes, of) in enumerate(zip(sent, self._counters)):
             if of.count:
-                counts, synapses = self._count(index, spikes)
+                counts, *sums = self._count(index, spikes)
                 if index > 0:
                     self._emit(work, index - 1, counts[:, : of.sending])
                 if of.count > of.sending:
-                    self._receive(work, index, counts[:, of.sending :], synapses[:, of.sending :])
+                    arrived = [each[:, of.sending :] for each in (counts, *sums)]
+                    self._receive(work, index, *arrived)
         return work
 
-    def _count(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the counts and the summed synapses, int32 and int64 (batch, counters, steps)."""
+    def _count(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Return the counts, the summed synapses and the words read, (batch, counters, steps)."""
         of, by_step = self._counters[index], spikes.transpose(0, 2, 1)
         shape = *by_step.shape[:2], of.count
-        counts, synapses = np.zeros(shape, np.int32), np.zeros(shape, np.int64)
+        counts, sums = np.zeros(shape, np.int32), np.zeros((2, *shape), np.int64)
         _count_messages(
-            by_step, of.start, of.counter, of.synapses, counts, synapses, self._sent[index]
+            by_step, of.start, of.counter, of.synapses, of.words, counts, *sums, self._sent[index]
         )
-        return counts.transpose(0, 2, 1), synapses.transpose(0, 2, 1)
+        return tuple(each.transpose(0, 2, 1) for each in (counts, *sums))
 
     def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
         """Add the spikes that a layer sends, and the work of its recurrent synapses."""
@@ -354,18 +369,30 @@ class Meter:
         if isinstance(self._placement.network.layers[index], RecurrentLayer):
             own = counts.sum(1, keepdims=True)
             work.messages[:, cores] += own
-            work.synops[:, cores] += own * self._synapses[cores]
+            self._read_lists(work, index, own)
 
     def _receive(
-        self, work: Work, index: int, counts: NDArray[np.int32], synapses: NDArray[np.int64]
+        self,
+        work: Work,
+        index: int,
+        counts: NDArray[np.int32],
+        synapses: NDArray[np.int64],
+        words: NDArray[np.int64],
     ) -> None:
         """Add the messages and SynOps of the spikes that arrive at a layer."""
         cores, layer = self._placement.layers[index].slice, self._placement.network.layers[index]
         work.messages[:, cores] += counts
         if isinstance(layer, ConvLayer):
             work.synops[:, cores] += synapses * layer.synapses_per_weight
+            work.reads[:, cores] += words
         else:
-            work.synops[:, cores] += counts * self._synapses[cores]
+            self._read_lists(work, index, counts)
+
+    def _read_lists(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
+        """Add the SynOps and the reads of spikes that reach every neuron of a layer."""
+        cores, (synapses, words) = self._placement.layers[index].slice, self._list[index]
+        work.synops[:, cores] += counts * synapses
+        work.reads[:, cores] += counts * words
 
     def _add_work(self, work: Work, since: int) -> None:
         """Add the work of the steps from `since` on."""
@@ -382,7 +409,7 @@ class Meter:
                 self._peak = (self._num_samples + sample, since + step, core, synops)
             self._longest[end] = max(self._longest[end], most)
         self._core_s += seconds["value"].sum((0, 2))
-        parts = (work.synops, work.messages, work.spikes)
+        parts = (work.synops, work.reads, work.messages, work.spikes)
         self._cores += [each.sum((0, 2), dtype=np.int64) for each in parts]
         for index, placed in enumerate(self._placement.layers):
             self._synops[index, now] += work.synops[:, placed.slice].sum((0, 1))

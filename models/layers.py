@@ -125,7 +125,7 @@ class _Layer(Shown):
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros included; a shared kernel counts once.
+        """Number of weights, zeros included; a shared kernel counts once.
 
         A weight that takes two synapses counts once, too; see `synapses_per_weight`.
         """
@@ -164,7 +164,7 @@ class _MatrixLayer(_Layer):
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros included."""
+        """Number of weights, zeros included."""
         return int(self.weight.size)
 
 
@@ -303,7 +303,7 @@ class RecurrentLayer(_MatrixLayer):
 
     @property
     def synapses(self) -> int:
-        """Number of stored weights, zeros included."""
+        """Number of weights, zeros included."""
         return int(self.weight.size + self.recurrent.size)
 
 
@@ -450,22 +450,56 @@ def max_delay(layer: Layer) -> int:
 
 
 def fan_out(layer: Layer) -> NDArray[np.int64]:
-    """Return the number of weights of each input, zeros included, int64 (inputs,)."""
+    """Return the number of connections of each input, int64 (inputs,), weights of zero included."""
     if isinstance(layer, InputLayer):
         return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
         return np.full(layer.inputs, layer.neurons, np.int64)
-    rows, columns = (_reads(layer, axis) for axis in (0, 1))
+    rows, columns = (kernel_reads(layer, axis).sum(1) for axis in (0, 1))
     pixels = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
     return np.tile(pixels, layer.input_shape[0])
 
 
-def _reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
-    """Return how often the kernel reads each input row (axis 0) or column (1), int64 (size,)."""
-    outputs = np.arange(layer.shape[1 + axis])[:, None] * layer.stride[axis] - layer.padding[axis]
-    reads = outputs + np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis]
-    size = layer.input_shape[1 + axis]
-    return np.bincount(reads[(reads >= 0) & (reads < size)], minlength=size)
+def stored_fan_out(layer: Layer) -> NDArray[np.int64]:
+    """Return the number of stored weights of each input, int64 (inputs,): those a spike adds.
+
+    A convolution stores no weights of zero. A dense or recurrent layer stores all.
+
+    Source: Intel's compiler keeps the zeros of dense layers. That it drops those of convolutions is
+    inferred: the counter of SynOps in lava-dl's pilotnet_snn/benchmark.ipynb fits non-zero weights.
+    """
+    if not isinstance(layer, ConvLayer):
+        return fan_out(layer)
+    stored = stored_kernel(layer).sum(1)
+    rows, columns = (kernel_reads(layer, axis) for axis in (0, 1))
+    found: NDArray[np.int64] = np.einsum("yi,cij,xj->cyx", rows, stored, columns, optimize=True)
+    return found.reshape(-1)
+
+
+def stored_kernel(layer: ConvLayer) -> NDArray[np.int64]:
+    """Return which weights of a kernel are stored, those other than 0, by input channel.
+
+    Returns:
+        int64 array (input channels, channels of its group, kernel height, kernel width), 0 or 1.
+    """
+    outputs, inputs, *kernel = layer.weight.shape
+    grouped = layer.weight.reshape(layer.groups, outputs // layer.groups, inputs, *kernel)
+    by_input: NDArray[np.int64] = (grouped != 0).swapaxes(1, 2).astype(np.int64)
+    return by_input.reshape(layer.input_shape[0], -1, *kernel)
+
+
+def kernel_reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
+    """Return how often each kernel row (axis 0) or column (1) reads an input row or column.
+
+    Returns:
+        int64 array (input rows or columns, kernel rows or columns), 0 or 1.
+    """
+    shifts = np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis] - layer.padding[axis]
+    place = np.arange(layer.input_shape[1 + axis])[:, None] - shifts
+    stride = layer.stride[axis]
+    inside = (place >= 0) & (place < layer.shape[1 + axis] * stride) & (place % stride == 0)
+    reads: NDArray[np.int64] = inside.astype(np.int64)
+    return reads
 
 
 def _kind(delay: IntArray) -> DelayKind:

@@ -35,6 +35,7 @@ from neurodeploy.models.blocks import (
     decays,
     drop_senders,
     emit,
+    integer_weights,
     slayer,
     synapse_weights,
     synapses,
@@ -42,7 +43,7 @@ from neurodeploy.models.blocks import (
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.kernels.neurons import AxonalShift, CubaNeurons, Dynamics
 from neurodeploy.models.kernels.sums import dense_sums, synaptic_sums
-from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.layers import ConvLayer, stored_fan_out
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.neurons import CubaLif
 
@@ -156,9 +157,7 @@ class SlayerNetwork(torch.nn.Module):
             float (layers, batch).
         """
         counts = []
-        for arrived, emitted, (synops, own) in zip(
-            (spikes, *layers), layers, fan_outs(self.architecture)
-        ):
+        for arrived, emitted, (synops, own) in zip((spikes, *layers), layers, fan_outs(self)):
             weights = torch.from_numpy(synops).to(spikes)
             counts.append(arrived.sum(2) @ weights + own * emitted.sum((1, 2)))
         return torch.stack(counts)
@@ -354,22 +353,22 @@ def _compacted_state(
         yield target, value
 
 
-def fan_outs(architecture: Architecture) -> list[tuple[Any, int]]:
+def fan_outs(network: SlayerNetwork) -> list[tuple[Any, int]]:
     """Return the SynOps of an input spike, int64 (senders,), and of a recurrent spike per layer.
 
-    Zero weights count, as in a report.
+    Only those weights of a convolution count that are not zero once quantized, as in a report.
     """
     found = []
-    for layer, (before, after) in zip(architecture.layers, pairwise(architecture.shapes)):
+    specs, shapes = network.architecture.layers, pairwise(network.architecture.shapes)
+    for block, layer, (before, after) in zip(network.layers, specs, shapes):
         own = after[0] if layer.kind == "recurrent" else 0
         if layer.kind == "conv":
-            shape = (after[0], before[0] // layer.groups, *layer.kernel_size)
             neuron = CubaLif(np.zeros(1, np.int32), np.zeros(1, np.int32), 1)
             conv = ConvLayer(
-                np.zeros(shape, np.int16), before, neuron, layer.stride, layer.padding,
+                integer_weights(block)[0], before, neuron, layer.stride, layer.padding,
                 layer.dilation, layer.groups,
             )  # fmt: skip
-            found.append((fan_out(conv), own))
+            found.append((stored_fan_out(conv), own))
         else:
             found.append((np.full(int(np.prod(before)), after[0], np.int64), own))
     return found

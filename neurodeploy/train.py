@@ -144,7 +144,7 @@ def _add_budget_options(options: argparse.ArgumentParser) -> None:
         "--synop-budget",
         type=cli.positive_number,
         metavar="N",
-        help="limit of the mean SynOps per sample, zero weights included",
+        help="limit of the mean SynOps per sample, counted as in a report",
     )
     group.add_argument(
         "--energy-budget-uj",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurodeploy.hw_sim.activity import Activity, count, join
-from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
+from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, QuantizedNetwork
 
 
 def layer(neurons: int, senders: int) -> DenseLayer:
@@ -42,10 +42,30 @@ def test_each_sample_is_counted_by_itself(network, activity):
     assert output.neuron_updates.tolist() == [4, 4]
 
 
-def test_zero_weights_cost_synops_too(activity):
+def test_zero_weights_of_a_dense_layer_cost_synops_too(activity):
     silent = DenseLayer(np.zeros((3, 2)), CubaLif(np.array([4096]), np.array([4096]), 10))
     hidden, _ = count(QuantizedNetwork((silent, layer(1, 3))), activity)
     assert hidden.synops.tolist() == [9, 0]
+
+
+def test_zero_weights_of_a_convolution_cost_no_synops():
+    """A pixel in the middle meets all 9 weights of both kernels, 5 of them not 0; one in a corner
+    of the image meets the weight at (0, 0) alone: the kernels do not reach over the edge."""
+    weight = np.zeros((2, 1, 3, 3), int)
+    weight[0, 0, 1], weight[1, 0, 0, :2] = 4, -2
+    conv = ConvLayer(weight, (1, 5, 5), layer(1, 1).neuron)
+    inputs = np.zeros((2, 25, 3), np.uint8)
+    inputs[0, 12, 0] = inputs[1, 0, 1] = 1
+    spikes = np.zeros((2, conv.neurons, 3), np.uint8)
+    spikes[1, 0, 2] = 1
+    (counts,) = count(QuantizedNetwork((conv,)), Activity(inputs, (spikes,)))
+    assert counts.synops.tolist() == [5, 1]
+
+
+def test_intel_s_counter_of_updates_is_two_a_neuron_and_step_and_one_a_spike(network, activity):
+    hidden, output = count(network, activity)
+    assert hidden.dendrite_updates.tolist() == [2 * 12 + 2, 2 * 12 + 1]
+    assert output.dendrite_updates.tolist() == [2 * 4 + 1, 2 * 4]
 
 
 def test_spikes_of_the_last_step_are_counted(network):

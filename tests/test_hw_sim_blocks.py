@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import with_limits
 
 from neurodeploy.hw_sim.blocks import (
     Blocks,
@@ -28,14 +29,21 @@ from neurodeploy.hw_sim.blocks import (
 )
 from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
 from neurodeploy.hw_sim.placement import place
-from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer, fan_out
+from neurodeploy.models.layers import (
+    ConvLayer,
+    DenseLayer,
+    InputLayer,
+    RecurrentLayer,
+    fan_out,
+    stored_fan_out,
+)
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, SigmaDelta
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 
 
 def drawn_convolution(seed: int) -> ConvLayer:
-    """Draw a convolution of any stride, padding, dilation and number of groups."""
+    """Draw a convolution of any stride, padding, dilation and number of groups, a third zeros."""
     rng = np.random.default_rng(seed)
     while True:
         groups, inputs, outputs = rng.integers(1, 4, 3)
@@ -43,7 +51,7 @@ def drawn_convolution(seed: int) -> ConvLayer:
         padding, dilation = rng.integers(0, 3, 2), rng.integers(1, 4, 2)
         if (size + 2 * padding > dilation * (kernel - 1)).all():
             return ConvLayer(
-                np.ones((groups * outputs, inputs, *kernel), int),
+                rng.integers(-1, 2, (groups * outputs, inputs, *kernel)),
                 (groups * inputs, *size),
                 NEURON,
                 stride=tuple(rng.integers(1, 4, 2)),
@@ -66,21 +74,34 @@ def boxes_by_definition(blocks: Blocks) -> dict[tuple[int, ...], list[tuple[int,
     return found
 
 
-def pairs_by_definition(layer: ConvLayer, blocks: Blocks) -> dict[tuple[int, int], int]:
-    """Return the weights of every pair of sender and block: output neurons times kernel weights."""
+def lists_by_definition(
+    layer: ConvLayer, blocks: Blocks, *, zeros: bool = False
+) -> dict[tuple[int, int], Counter[tuple[int, ...]]]:
+    """Return the weights from a sender to a block that each use of a kernel weight adds.
+
+    Uses are told apart by the place of the output, since each reads a list of its own."""
     grid = {place: number for number, place in enumerate(product(*map(range, blocks.grid)))}
     inputs, outputs = layer.weight.shape[1], len(layer.weight) // layer.groups
     _, height, width = layer.input_shape
-    found: Counter[tuple[int, int]] = Counter()
+    found: dict[tuple[int, int], Counter[tuple[int, ...]]] = {}
     for neuron in product(*map(range, layer.shape)):
         block = grid[tuple(a // b for a, b in zip(neuron, blocks.size))]
         for c, i, j in product(*map(range, layer.weight.shape[1:])):
             channel = neuron[0] // outputs * inputs + c
             y = neuron[1] * layer.stride[0] + i * layer.dilation[0] - layer.padding[0]
             x = neuron[2] * layer.stride[1] + j * layer.dilation[1] - layer.padding[1]
-            if 0 <= y < height and 0 <= x < width:
-                found[(channel * height + y) * width + x, block] += 1
+            if 0 <= y < height and 0 <= x < width and (zeros or layer.weight[neuron[0], c, i, j]):
+                pair = (channel * height + y) * width + x, block
+                found.setdefault(pair, Counter())[neuron[1:]] += 1
     return found
+
+
+def pairs_by_definition(
+    layer: ConvLayer, blocks: Blocks, *, zeros: bool = False
+) -> dict[tuple[int, int], int]:
+    """Return the weights of every pair of sender and block: output neurons times kernel weights."""
+    lists = lists_by_definition(layer, blocks, zeros=zeros)
+    return {pair: each.total() for pair, each in lists.items()}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +127,7 @@ def test_every_neuron_is_in_the_block_of_its_place(shape, size):
 def test_what_a_spike_reaches_is_that_of_the_definition(seed):
     layer = drawn_convolution(seed)
     for blocks in (whole(layer), drawn_blocks(layer, seed), Blocks(layer.shape, (1, 1, 1))):
-        found = reach(layer, blocks)
+        found = reach(layer, blocks, LOIHI1)
         expected = pairs_by_definition(layer, blocks)
         pairs = list(zip(found.sender.tolist(), found.block.tolist()))
         assert pairs == sorted(expected)  # each once, by sender and then by block
@@ -114,11 +135,27 @@ def test_what_a_spike_reaches_is_that_of_the_definition(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_weights_that_a_spike_meets_in_all_blocks_are_its_fan_out(seed):
+def test_every_list_of_synapses_is_read_in_whole_words(seed):
+    """Words of 16 bits hold two synapses, after a header of 4 bits; lists break after 3."""
     layer = drawn_convolution(seed)
-    found = reach(layer, drawn_blocks(layer, seed))
+    small = with_limits(LOIHI2, synapse_list_word=16, synapse_list_header=4, synapse_list_length=3)
+    blocks = drawn_blocks(layer, seed)
+    found = reach(layer, blocks, small)
+    lists = lists_by_definition(layer, blocks)
+    words = (0, 1, 2, 2)  # of 0 to 3 synapses: 12, 20 and 28 bits
+    for sender, block, read in zip(found.sender, found.block, found.words):
+        expected = lists[int(sender), int(block)].values()
+        assert read == sum(n // 3 * 2 + words[n % 3] for n in expected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_weights_that_a_spike_meets_in_all_blocks_are_its_stored_fan_out(seed):
+    layer = drawn_convolution(seed)
+    found = reach(layer, drawn_blocks(layer, seed), LOIHI1)
     total = np.bincount(found.sender, found.synapses, layer.inputs)
-    assert total.tolist() == fan_out(layer).tolist()
+    assert total.tolist() == stored_fan_out(layer).tolist()
+    connected = pairs_by_definition(layer, whole(layer), zeros=True)
+    assert fan_out(layer).tolist() == [connected.get((n, 0), 0) for n in range(layer.inputs)]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +321,17 @@ def test_a_kernel_has_a_list_a_weight_of_an_input_channel_to_the_channels_of_the
     assert bits(layer, (channels, 2, 1)) == most
 
 
+def test_a_kernel_stores_no_zeros_and_a_matrix_does():
+    """8 output channels of 2 input channels, 3 x 3: lists of 8, 7, 1 and 0 synapses.
+
+    With 8 bits a synapse and 10 for the header: 74, 66, 18 and 0 bits in words of 64."""
+    weight = mixed(8, 2, 3, 3)
+    weight[:1, 1], weight[1:, 0, 0], weight[:, 0, 1] = 0, 0, 0
+    layer = ConvLayer(weight, (2, 4, 5), NEURON)
+    assert bits(layer, layer.shape) == (9 * 2 + 3 * 1 + 3 * 0 + 3 * 2) * 64
+    assert bits(dense(weight.reshape(8, -1)), 8) == 18 * 2 * 64
+
+
 def test_the_kernel_is_shared_by_all_places_of_a_block():
     layer = ConvLayer(mixed(8, 3, 5, 5), (3, 20, 30), NEURON)
     assert len({bits(layer, (8, h, w)) for h in (1, 16) for w in (1, 4, 26)}) == 1
@@ -342,7 +390,7 @@ def convolution(weight_shape, input_shape, **options) -> ConvLayer:
 def sights_by_definition(layer: ConvLayer, blocks: Blocks) -> list[set[tuple]]:
     """Return the input neurons (channel, y, x) that each block sees."""
     seen: list[set[tuple]] = [set() for _ in range(blocks.count)]
-    for sender, block in pairs_by_definition(layer, blocks):
+    for sender, block in pairs_by_definition(layer, blocks, zeros=True):
         seen[block].add(tuple(int(i) for i in np.unravel_index(sender, layer.input_shape)))
     return seen
 

@@ -91,6 +91,7 @@ def test_counted_values_are_means_over_samples(report):
         "synops_per_sample": 12.0,
         "dense_synops_per_sample": 24,
         "neuron_updates_per_sample": 12.0,
+        "dendrite_updates_per_sample": 26.0,
         "firing_rate_per_step": 2 / 12,
     }
     assert counted["total"]["synops_per_sample"] == 12 + 2 * 2

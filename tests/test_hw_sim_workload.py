@@ -14,6 +14,7 @@ from helpers import with_limits
 
 from neurodeploy.hw_sim import workload
 from neurodeploy.hw_sim.activity import Activity, count
+from neurodeploy.hw_sim.blocks import synapse_format
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.workload import Meter, Workload, count_messages, measure, neurons_of
@@ -44,6 +45,7 @@ def dense(*sizes: int) -> list[Any]:
 
 def convolution(**options: Any) -> ConvLayer:
     weight = np.ones((4, 2 // options.get("groups", 1), 3, 2), int)
+    weight[0, 0, 1], weight[2:, 0, :, 0] = 0, 0
     return ConvLayer(weight, (2, 4, 5), NEURON, **options)
 
 
@@ -102,7 +104,7 @@ def drawn(
 
 
 def weights_of_sender(layer: Any, sender: int) -> list[int]:
-    """Return the neurons that a spike reaches, one entry a synapse, by definition."""
+    """Return the neurons that a spike reaches, one entry a stored synapse, by definition."""
     if isinstance(layer, InputLayer):
         return []
     if not isinstance(layer, ConvLayer):
@@ -115,7 +117,8 @@ def weights_of_sender(layer: Any, sender: int) -> list[int]:
             x = p * layer.stride[1] + j * layer.dilation[1] - layer.padding[1]
             inside = 0 <= y < layer.input_shape[1] and 0 <= x < layer.input_shape[2]
             place = np.array([channel // outputs * inputs + c, y, x])
-            if inside and np.ravel_multi_index(place, layer.input_shape) == sender:
+            stored = layer.weight[channel, c, i, j] != 0
+            if inside and stored and np.ravel_multi_index(place, layer.input_shape) == sender:
                 found.append(number)
     return found * layer.synapses_per_weight
 
@@ -129,14 +132,13 @@ class Slow:
         self.senders = (activity.inputs, *activity.spikes)
         samples, _, steps = activity.inputs.shape
         shape = (samples, len(self.cores), steps)
-        self.synops, self.messages, self.spikes = np.zeros((3, *shape), int)
+        self.synops, self.reads, self.messages, self.spikes = np.zeros((4, *shape), int)
         self.sent, self.read = np.zeros((2, samples, steps), int)
         self.ways: list[tuple[int, int, bool]] = []
         self.reached = {
-            index: [self._cores_of(index, weights_of_sender(layer, s)) for s in
-                    range(layer.inputs)]
+            index: [weights_of_sender(layer, s) for s in range(layer.inputs)]
             for index, layer in enumerate(self.layers)
-        }  # fmt: skip
+        }
         for index, sent in enumerate(self.senders):
             for sample, sender, step in zip(*(axis.tolist() for axis in np.nonzero(sent))):
                 self._send(index, sender, sample, step)
@@ -154,6 +156,28 @@ class Slow:
             found[self.core_of(index, neuron)] += 1
         return found
 
+    def words(self, index: int, neurons: list[int]) -> dict[int, int]:
+        """Return the words that each neurocore reads: a list for each place of the output that
+        the sender reaches, or one list of all neurons of a dense layer, in pieces of whole words.
+        """
+        layer, chip = self.layers[index], self.placement.chip
+        area = 1 if not isinstance(layer, ConvLayer) else layer.shape[1] * layer.shape[2]
+        lists: dict[tuple[int, int], int] = defaultdict(int)
+        for neuron in neurons:
+            lists[self.core_of(index, neuron), neuron % area] += 1
+        found: dict[int, int] = defaultdict(int)
+        each = synapse_format(layer, chip)
+        longest = chip.limit("synapse_list_length") if "synapse_list_length" in chip.limits else 99
+        for (core, _), synapses in lists.items():
+            for bits in [width for width in (each.weight, each.low) if width]:
+                left = synapses // layer.synapses_per_weight
+                while left:
+                    piece = min(left, longest)
+                    size = piece * bits + chip.limit("synapse_list_header")
+                    found[core] += math.ceil(size / chip.limit("synapse_list_word"))
+                    left -= piece
+        return found
+
     def _send(self, index: int, sender: int, sample: int, step: int) -> None:
         """One spike of one sender, the host for `index` 0."""
         source = None
@@ -161,21 +185,22 @@ class Slow:
             source = self.core_of(index - 1, sender)
             self.spikes[sample, source, step] += 1
             if isinstance(self.layers[index - 1], RecurrentLayer):
-                everyone = self._cores_of(
-                    index - 1,
-                    list(range(self.layers[index - 1].neurons))
-                    * self.layers[index - 1].synapses_per_weight,
-                )
-                self._arrive(source, everyone, sample, step)
+                own = self.layers[index - 1]
+                everyone = list(range(own.neurons)) * own.synapses_per_weight
+                self._arrive(source, (index - 1, everyone), sample, step)
         if index == len(self.layers):
             self.read[sample, step] += 1
             self._travel(source, None)
         else:
-            self._arrive(source, self.reached[index][sender], sample, step)
+            self._arrive(source, (index, self.reached[index][sender]), sample, step)
 
-    def _arrive(self, source: int | None, reached: dict[int, int], sample: int, step: int) -> None:
-        for core, weights in reached.items():
+    def _arrive(
+        self, source: int | None, reached: tuple[int, list[int]], sample: int, step: int
+    ) -> None:
+        words = self.words(*reached)
+        for core, weights in self._cores_of(*reached).items():
             self.synops[sample, core, step] += weights
+            self.reads[sample, core, step] += words[core]
             self.messages[sample, core, step] += 1
             self._travel(source, core)
 
@@ -228,7 +253,7 @@ def compare(found: Workload, slow: Slow) -> None:
         mine = layer_of == index
         assert found.synops[index] == pytest.approx(slow.synops[:, mine].sum((0, 1)) / samples)
         assert found.spikes[index] == pytest.approx(slow.spikes[:, mine].sum((0, 1)) / samples)
-    for name in ("synops", "messages", "spikes"):
+    for name in ("synops", "reads", "messages", "spikes"):
         expected = getattr(slow, name).sum((0, 2)) / samples
         assert getattr(found, f"core_{name}") == pytest.approx(expected), name
     arrived = (slow.messages.sum(1) + slow.read).sum(0) / samples
@@ -333,11 +358,13 @@ def test_silence_takes_the_updates_alone():
 def test_more_synops_of_a_step_than_32_bits_hold_are_counted():
     """Three senders, each with 2^30 weights to one target; a spike of -5 is one spike."""
     start, target = np.arange(4), np.zeros(3, np.int64)
-    counts, weighted = np.zeros((1, 1, 1), np.int32), np.zeros((1, 1, 1), np.int64)
+    counts, (weighted, read) = np.zeros((1, 1, 1), np.int32), np.zeros((2, 1, 1, 1), np.int64)
     sent = np.zeros(3, np.int64)
     spikes = np.array([[[1, 1, -5]]], np.int32)
-    count_messages(spikes, start, target, np.full(3, 1 << 30, np.int32), counts, weighted, sent)
-    assert (counts.item(), weighted.item(), sent.tolist()) == (3, 3 << 30, [1, 1, 1])
+    weights, words = np.full(3, 1 << 30, np.int32), np.full(3, 7, np.int32)
+    count_messages(spikes, start, target, weights, words, counts, weighted, read, sent)
+    assert (counts.item(), weighted.item(), read.item()) == (3, 3 << 30, 21)
+    assert sent.tolist() == [1, 1, 1]
     placement = place(NETWORKS["dense"], CHIPS["whole"])
     assert neurons_of(placement).dtype == np.int64
 

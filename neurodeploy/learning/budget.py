@@ -189,7 +189,11 @@ class CostModel:
             self._message = tuple(each * count for count in (*receivers, 1))
             self._spike = UJ * chip.cost("spike_generation_energy").value
             self._update = UJ * chip.cost("neuron_update_active_energy").value
-        found = fan_outs(network.architecture)
+        self.update(network)
+
+    def update(self, network: SlayerNetwork) -> None:
+        """Count the stored weights anew: training makes some weights of convolutions zero."""
+        found = fan_outs(network)
         self._fan_outs = [(torch.from_numpy(each).float(), own) for each, own in found]
 
     def cost(self, counts: Sequence[Tensor], masks: Sequence[Tensor], num_steps: int) -> Tensor:
@@ -284,6 +288,7 @@ class BudgetPruner:
             steps: steps of the whole training.
         """
         counts = [each.sum(2) for each in (spikes, *layers)]
+        self._model.update(self._network)
         self._update_means(counts, batch, steps)
         self._num_steps = spikes.shape[2]
         now = self.cost()

@@ -72,10 +72,12 @@ def activity(report: Report) -> Table:
                 layer.synops_per_sample / max(layer.dense_synops_per_sample, 1)
             ),
             "neuron updates": lambda layer: count(layer.neuron_updates_per_sample),
+            "dendrite updates": lambda layer: count(layer.dendrite_updates_per_sample),
         },
         [
             "firing rate: spikes per neuron per time step",
             "of dense: SynOps relative to those if every neuron spiked in every time step",
+            "dendrite updates: what Intel's counter of updates would show; not charged",
         ],
     )
 

@@ -26,7 +26,7 @@ from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
-from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, fan_out, max_delay
+from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, max_delay, stored_fan_out
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
 from neurodeploy.running import report_json
@@ -258,7 +258,7 @@ def count_layers(
 
 
 def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) -> CountedLayer:
-    each_step = int(fan_out(layer).sum())
+    each_step = int(stored_fan_out(layer).sum())
     if isinstance(layer, RecurrentLayer):
         each_step += layer.neurons**2
     each_step *= layer.synapses_per_weight
@@ -277,6 +277,7 @@ def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) ->
         synops_per_sample=float(np.mean(did.synops)),
         dense_synops_per_sample=each_step * steps,
         neuron_updates_per_sample=float(np.mean(did.neuron_updates)),
+        dendrite_updates_per_sample=float(np.mean(did.dendrite_updates)),
         firing_rate_per_step=spikes / (layer.neurons * steps),
     )
 

@@ -103,13 +103,15 @@ class CountedLayer:
         inputs: Number of neurons or channels that send spikes to the layer.
         kind: Kind of layer.
         neuron_model: Kind of its neurons.
-        synapses: Stored weights, zeros included; a shared kernel counts once.
+        synapses: Weights, zeros included; a shared kernel counts once.
         delay_kind: "none", "axonal", "dendritic" or "synaptic".
         spikes_in_per_sample: Spikes that arrive at the layer, per sample.
         spikes_per_sample: Spikes that the layer emits, per sample.
         synops_per_sample: SynOps per sample: stored weights added because a spike arrived.
         dense_synops_per_sample: SynOps per sample if every input spiked at every step.
         neuron_updates_per_sample: Neuron updates per sample: neurons times steps.
+        dendrite_updates_per_sample: What Intel's counter of updates would show per sample: twice
+            the neuron updates, and the spikes.
         firing_rate_per_step: Emitted spikes per neuron and step, 0 to 1.
     """
 
@@ -126,6 +128,7 @@ class CountedLayer:
     synops_per_sample: float
     dense_synops_per_sample: int
     neuron_updates_per_sample: float
+    dendrite_updates_per_sample: float
     firing_rate_per_step: float
 
 
@@ -135,12 +138,13 @@ class Total:
 
     Attributes:
         neurons: Number of neurons.
-        synapses: Stored weights.
+        synapses: Weights, zeros included.
         spikes_in_per_sample: Spikes that arrive at a layer, per sample.
         spikes_per_sample: Spikes that a layer emits, per sample.
         synops_per_sample: SynOps per sample.
         dense_synops_per_sample: SynOps per sample if every input spiked at every step.
         neuron_updates_per_sample: Neuron updates per sample.
+        dendrite_updates_per_sample: What Intel's counter of updates would show per sample.
     """
 
     neurons: int
@@ -150,6 +154,7 @@ class Total:
     synops_per_sample: float
     dense_synops_per_sample: int
     neuron_updates_per_sample: float
+    dendrite_updates_per_sample: float
 
 
 @dataclass(frozen=True, kw_only=True)
