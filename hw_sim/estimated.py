@@ -15,8 +15,10 @@ from neurodeploy.hw_sim.design_rules import advice, check
 from neurodeploy.hw_sim.estimates import (
     Energy,
     Latency,
+    LayerEnergies,
     RealTime,
     by_constants,
+    energy_by_layer,
     first_steps_s,
     real_time,
     sample_energy,
@@ -108,6 +110,11 @@ class Estimated(Shown):
     def placement(self) -> Placement:
         """Placement of the network."""
         return self.workload.placement
+
+    @property
+    def energy_by_layer(self) -> LayerEnergies:
+        """Energy of the mean sample at full speed, by layer."""
+        return energy_by_layer(self.workload, duration_s=self.latency.sample_s)
 
     @property
     def power(self) -> Power:

@@ -218,6 +218,22 @@ class Energy(Generic[T]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnergyByLayer:
+    """Energy of the mean sample by where it is spent, in microjoules; adds up to the whole.
+
+    Attributes:
+        layers: One entry per layer. A message belongs to the layer that sends it. Static energy is
+            that of the layer's neurocores, an equal share of the chip's for each.
+        host: Messages from the host to the first layer.
+        rest: Static energy of the neurocores that are not in use; low: 0, as if others used them.
+    """
+
+    layers: tuple[Energy[Band], ...]
+    host: Energy[Band]
+    rest: Energy[Band]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Power:
     """Power in milliwatts, equal to millijoules per second of operation.
 
@@ -261,6 +277,7 @@ class FullSpeed:
         busiest_neurocore: Index of that neurocore.
         busiest_neurocore_us: Microseconds that this neurocore takes in the mean step.
         energy_per_sample_uj: Energy of the mean sample, in microjoules.
+        energy_per_sample_by_layer_uj: The same by layer.
         energy_per_sample_by_constants_uj: The same with each constant set of the cost file alone.
         power_mw: Power, in milliwatts.
     """
@@ -274,6 +291,7 @@ class FullSpeed:
     busiest_neurocore: int
     busiest_neurocore_us: float
     energy_per_sample_uj: Energy[Band]
+    energy_per_sample_by_layer_uj: EnergyByLayer
     energy_per_sample_by_constants_uj: dict[str, Energy[float]]
     power_mw: Power
 
@@ -458,6 +476,11 @@ def _full_speed(found: estimating.Estimated) -> FullSpeed:
         busiest_neurocore=latency.busiest_core,
         busiest_neurocore_us=rounded(latency.busiest_core_s * MICRO),
         energy_per_sample_uj=_energy(found.energy),
+        energy_per_sample_by_layer_uj=EnergyByLayer(
+            layers=tuple(map(_energy, found.energy_by_layer.layers)),
+            host=_energy(found.energy_by_layer.host),
+            rest=_energy(found.energy_by_layer.rest),
+        ),
         energy_per_sample_by_constants_uj={
             name: _values(energy) for name, energy in found.energies.items()
         },

@@ -24,7 +24,7 @@ from neurodeploy.models.network import (
 )
 from neurodeploy.pages import page as html
 from neurodeploy.pages import texts, wording
-from neurodeploy.pages.figures import drawing, ranges, style
+from neurodeploy.pages.figures import drawing, layers, ranges, style
 from neurodeploy.pages.figures.drawing import Drawn
 from neurodeploy.pages.figures.ranges import core_parts
 from neurodeploy.running.evaluation import evaluate
@@ -252,6 +252,25 @@ def test_a_range_is_as_wide_as_its_band_and_nothing_has_no_mark_on_a_scale_witho
     assert list(mark.get_xdata()) == [1e-5]
     assert figure.axes[0].get_xscale() == "log"
     assert "0" in [text.get_text() for text in figure.texts]
+
+
+def test_bars_of_layers_share_a_scale_and_the_whole_of_each_chip_fills_its_width():
+    view = view_of(network_of(4, 9, 3), spikes_of(6, 4, 30))
+    with style.look():
+        figure, _ = layers.draw(view)
+    for axes, each in zip(figure.axes, view.estimated.values(), strict=True):
+        widths: dict[float, float] = {}
+        for bar in axes.patches:
+            widths[bar.get_y()] = widths.get(bar.get_y(), 0.0) + bar.get_width()
+        whole, *drawn = (width for _, width in sorted(widths.items()))
+        assert (
+            whole
+            == pytest.approx(axes.get_xlim()[1])
+            == pytest.approx(figure.axes[0].get_xlim()[1])
+        )
+        found = each.energy_by_layer
+        assert drawn == pytest.approx([e.total.value for e in (found.host, *found.layers)])
+        assert sum(drawn) + found.rest.total.value == pytest.approx(each.energy.total.value)
 
 
 def test_a_task_s_sample_has_the_sensor_s_signal(uci_har_folder):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # torch is imported with tasks to train on
 
 CHIP: Final = "loihi2"
 """Chip on which a network is placed for display."""
-FIGURES: Final = ("confusion", "energy", "spikes")
+FIGURES: Final = ("confusion", "layers", "energy", "spikes")
 """Figures shown for a report."""
 
 

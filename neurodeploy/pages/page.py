@@ -85,6 +85,7 @@ def _tables(report: Report) -> dict[str, list[Table]]:
             chip_table(some, "Energy per sample, and power", energy),
             report_tables.constants(report),
         ],
+        "layers": [report_tables.energy_by_layer(report)],
         "time": [
             chip_table(some, "Time per time step and per sample", time),
             report_tables.load(some),

@@ -289,6 +289,7 @@ def _tables(report: Report) -> Iterator[Table]:
         yield report_tables.estimates(chips, wording.settles([report]))
         yield report_tables.load(chips)
         yield report_tables.neurocores(report)
+        yield report_tables.energy_by_layer(report)
         yield report_tables.constants(report)
     yield from report_tables.decisions(report)
     yield from report_tables.conventional(report)

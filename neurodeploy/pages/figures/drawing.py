@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from neurodeploy.pages.figures import (
     confusion,
     cores,
+    layers,
     ranges,
     raster,
     spikes,
@@ -29,6 +30,7 @@ FIGURES: Final[dict[str, Callable[[Report], tuple[Figure, str]]]] = {
     "confusion": confusion.draw,
     "steps": steps.draw,
     "energy": ranges.draw_energy,
+    "layers": layers.draw,
     "latency": ranges.draw_latency,
     "cores": cores.draw,
     "spikes": spikes.draw,
