@@ -1,20 +1,22 @@
 """Energy and latency of one sample: numbers of events times the cost of each.
 
 Constants come from the cost file. If it has several sets of them, such as Davies 2018 and SANA-FE,
-`by_constants` returns the energy for each set. The time of a step is the sum of the work of its
-busiest neurocore, the longest route of a spike, and the barrier that synchronizes all neurocores.
+`by_constants` returns the energy for each set. The time of a step is that of its busiest neurocore
+or link and of the barrier that synchronizes all neurocores: see `timing`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
 from neurodeploy.hw_sim.placement import Placement
+from neurodeploy.hw_sim.timing import BARRIER, RESOURCES, neuron_updates, operation, step_time
 from neurodeploy.hw_sim.traffic import Traffic
-from neurodeploy.hw_sim.workload import Workload, neuron_updates, operation
+from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.errors import InputError
 
 ROWS: Final = {
@@ -141,7 +143,7 @@ def layer_neuron_energy(workload: Workload, index: int, steps: int) -> Estimate:
 
 
 def neuron_energy(updates: float, spikes: float, *, chip: Chip) -> Estimate:
-    """Return the joules of neuron updates, `workload.neuron_updates`, and of generating spikes."""
+    """Return the joules of neuron updates, `timing.neuron_updates`, and of generating spikes."""
     update = neuron_updates(updates, spikes, chip=chip, what="energy")
     return update + chip.cost("spike_generation_energy") * spikes
 
@@ -187,20 +189,52 @@ def by_constants(workload: Workload, duration_s: Estimate) -> dict[str, Energy]:
 
 
 @dataclass(frozen=True)
+class Binding:
+    """The resource that binds, in the mean step.
+
+    Attributes:
+        resource: the one that takes longest: a name of `timing.RESOURCES`, or "barrier".
+        seconds: its time (value).
+        next: the one that takes longest after it, which binds once the first is relieved.
+        next_s: its time.
+    """
+
+    resource: str
+    seconds: float
+    next: str
+    next_s: float
+
+    @property
+    def relief(self) -> str:
+        """What would make the step shorter."""
+        if self.resource == BARRIER:
+            return "use fewer tiles; the work is shorter than the barrier"
+        return RESOURCES[self.resource].relief
+
+
+def binding(seconds: Mapping[str, float]) -> Binding:
+    """Return the resource that takes longest, of two or more with their seconds."""
+    first, second = sorted(seconds, key=lambda name: -seconds[name])[:2]
+    return Binding(first, seconds[first], second, seconds[second])
+
+
+@dataclass(frozen=True)
 class Latency:
     """The time of one sample at full speed.
 
     Attributes:
-        busiest_s: seconds of the busiest neurocore of each step, the mean over steps.
-        longest_route_s: seconds of the longest route of a spike; low: 0, as if it overlapped with
-            the work.
+        busiest_s: seconds of the busiest resource of each step, the mean over steps.
+        longest_route_s: seconds of the longest route of a spike.
         barrier_s: seconds of the barrier.
-        peak_s: seconds of the busiest neurocore in the longest step of all samples.
+        peak_s: seconds of the busiest resource in the longest step of all samples.
         steps: time steps of one sample.
         busiest_core: index of the neurocore that takes longest in the mean step.
         busiest_layer: index of its layer.
         busiest_core_s: its seconds (value) in the mean step; `busiest_s` at most, since other
             neurocores may be the busiest ones in other steps.
+        resources: seconds of each resource of `timing.RESOURCES` and of the barrier in the mean
+            step, each for its own busiest neurocore or link of each step.
+        layers: which resource binds each layer.
     """
 
     busiest_s: Estimate
@@ -211,16 +245,23 @@ class Latency:
     busiest_core: int = 0
     busiest_layer: int = 0
     busiest_core_s: float = 0.0
+    resources: Mapping[str, Estimate] = field(default_factory=dict)
+    layers: tuple[Binding, ...] = ()
+
+    @property
+    def binding(self) -> Binding:
+        """What takes longest in the mean step, the barrier included."""
+        return binding({name: each.value for name, each in self.resources.items()})
 
     @property
     def step_s(self) -> Estimate:
-        """Seconds of the mean time step."""
-        return self.busiest_s + self.longest_route_s + self.barrier_s
+        """Seconds of the mean time step; see `timing.step_time`."""
+        return step_time(self.busiest_s, self.longest_route_s, self.barrier_s)
 
     @property
     def peak_step_s(self) -> Estimate:
         """Seconds of the longest time step of all samples."""
-        return self.peak_s + self.longest_route_s + self.barrier_s
+        return step_time(self.peak_s, self.longest_route_s, self.barrier_s)
 
     @property
     def sample_s(self) -> Estimate:
@@ -260,15 +301,22 @@ def sample_latency(workload: Workload) -> Latency:
     route = chip.cost("hop_east_west_time") * across + chip.cost("hop_north_south_time") * along
     firsts = [placed.first for placed in placement.layers]
     core = workload.busiest_core
+    barrier = chip.barrier_time(placement.tiles * placement.chips)
+    busy = workload.busy.items()
     return Latency(
         busiest_s=workload.busiest_s,
-        longest_route_s=route * Estimate(0.0, 1.0, 1.0),
-        barrier_s=chip.barrier_time(placement.tiles * placement.chips),
+        longest_route_s=route,
+        barrier_s=barrier,
         peak_s=workload.peak.seconds,
         steps=workload.num_steps,
         busiest_core=core,
         busiest_layer=max(index for index, first in enumerate(firsts) if first <= core),
         busiest_core_s=float(workload.core_s[core]),
+        resources={**{name: each.seconds for name, each in busy}, BARRIER: barrier},
+        layers=tuple(
+            binding({name: float(each.layer_s[index]) for name, each in busy})
+            for index in range(len(placement.layers))
+        ),
     )
 
 
@@ -276,8 +324,8 @@ def first_steps_s(workload: Workload, latency: Latency, steps: int) -> Estimate:
     """Return the seconds of the first `steps` steps of the mean sample, 1 to all."""
     whole = float(workload.busiest_by_step_s.sum())
     share = float(workload.busiest_by_step_s[:steps].sum()) / whole if whole else 0.0
-    busy = latency.busiest_s * (share * latency.steps)
-    return busy + (latency.longest_route_s + latency.barrier_s) * steps
+    busy = latency.busiest_s * (share * latency.steps / steps)
+    return step_time(busy, latency.longest_route_s, latency.barrier_s) * steps
 
 
 def real_time(latency: Latency, dt_ms: float) -> RealTime:

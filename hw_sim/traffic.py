@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.blocks import reach
 from neurodeploy.hw_sim.placement import LayerPlacement, Placement, Places
-from neurodeploy.models.layers import ConvLayer, InputLayer, Layer
+from neurodeploy.models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,10 @@ class Counters:
         synapses: weights that one spike adds to the counter of each pair, int32 (pairs,).
         words: words of synaptic memory that one spike reads there, int32 (pairs,).
         count: number of counters.
-        sending: number of counters of sending neurocores, which come first; the others count the
-            spikes that arrive.
+        sending: number of counters of sending neurocores, which come first.
+        receiving: number of counters of spikes that arrive, which follow; the others count spikes
+            by route.
+        routes: messages over each link for one spike of each route; see `routes_of`.
     """
 
     start: NDArray[np.int64]
@@ -105,6 +107,8 @@ class Counters:
     words: NDArray[np.int32]
     count: int
     sending: int
+    receiving: int
+    routes: NDArray[np.int64]
 
 
 def counters(placement: Placement, index: int) -> Counters:
@@ -112,15 +116,16 @@ def counters(placement: Placement, index: int) -> Counters:
 
     The counters of the sending neurocores come first, followed by those of the receiving ones: one
     per neurocore of layer `index` if it is a convolution, one in total if it is dense, and none if
-    it is an input layer, which receives values.
+    it is an input layer, which receives values. Those of the routes come last.
 
     Example: neurons 0 and 1 on neurocore A and neuron 2 on B send to a convolution on neurocores C
     and D. C has synapses from neurons 0 and 1, D from neurons 1 and 2, 2 weights per spike.
-    Counters 0 and 1 count the spikes of A and B, counters 2 and 3 those that arrive at C and D:
+    Counters 0 and 1 count the spikes of A and B, with their messages; counters 2 and 3 those that
+    arrive at C and D; counters 4 to 6 those from A to C, from A to both and from B to D:
 
-        neuron     0     1        2
-        counter    0 2   0 2 3    1 3       start = 0, 2, 5, 7
-        synapses   1 2   1 2 2    1 2
+        neuron     0       1         2
+        counter    0 2 4   0 2 3 5   1 3 6     start = 0, 3, 7, 10
+        synapses   1 2 1   2 2 2 1   1 2 1
 
     Args:
         placement: placement of the network.
@@ -128,22 +133,115 @@ def counters(placement: Placement, index: int) -> Counters:
     """
     layers = placement.network.layers
     senders = layers[0].inputs if index == 0 else layers[index - 1].neurons
-    pairs = [np.zeros((4, 0), np.int64)]
-    sending = count = 0
-    if index > 0:
-        blocks = placement.layers[index - 1].blocks
-        sending = count = blocks.count
-        every, one = np.arange(senders), np.ones(senders, np.int64)
-        pairs.append(np.stack([every, blocks.of_neuron(), one, one]))
+    reached, receiving = np.zeros((4, 0), np.int64), 0
     if index < len(layers):
         reached = reached_by(placement, index, senders)
-        pairs.append(reached + np.array([[0], [sending], [0], [0]]))
-        count += parts_of(layers[index], placement.layers[index])
-    sender, counter, *weights = np.concatenate(pairs, axis=1)
+        receiving = parts_of(layers[index], placement.layers[index])
+    common, own = common_receivers(placement, index), reached[:, :0]
+    if index < len(layers) and isinstance(layers[index], ConvLayer):
+        own = reached
+    every, one, parts, sending = np.arange(senders), np.ones(senders, np.int64), [], 0
+    if index > 0:
+        blocks = placement.layers[index - 1].blocks
+        sending = blocks.count
+        sent = np.bincount(own[0], minlength=senders) + len(common)
+        parts.append(np.stack([every, blocks.of_neuron(), sent, one]))
+    parts.append(reached + np.array([[0], [sending], [0], [0]]))
+    kind, routes = routes_of(placement, index, common, own)
+    parts.append(np.stack([every, kind + sending + receiving, one, one]))
+    sender, counter, *weights = np.concatenate(parts, axis=1)
     order = np.argsort(sender, kind="stable")
     start = np.searchsorted(sender[order], np.arange(senders + 1)).astype(np.int64)
     synapses, words = (each[order].astype(np.int32) for each in weights)
-    return Counters(start, counter[order], synapses, words, count, sending)
+    return Counters(
+        start,
+        counter[order],
+        synapses,
+        words,
+        sending + receiving + len(routes),
+        sending,
+        receiving,
+        routes,
+    )
+
+
+def common_receivers(placement: Placement, index: int) -> NDArray[np.int64]:
+    """Return the neurocores that receive every spike of layer `index` - 1, int64 (neurocores,).
+
+    They are those of a dense layer `index`, and those of layer `index` - 1 itself if it is
+    recurrent. The host counts as neurocore 0. A convolution has none: see `reached_by`.
+    """
+    layers, found = placement.network.layers, [np.zeros(0, np.int64)]
+    if index == len(layers):
+        found.append(np.zeros(1, np.int64))
+    elif not isinstance(layers[index], (ConvLayer, InputLayer)):
+        found.append(placement.layers[index].numbers)
+    if index > 0 and isinstance(layers[index - 1], RecurrentLayer):
+        found.append(placement.layers[index - 1].numbers)
+    return np.concatenate(found)
+
+
+def routes_of(
+    placement: Placement, index: int, common: NDArray[np.int64], own: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which links the spikes of layer `index` - 1, or of the input for 0, cross.
+
+    A spike crosses the links to each of its neurocores by itself: chips without multicast send one
+    message to each. Senders of one tile whose spikes go to the same neurocores are of one kind.
+
+    Args:
+        placement: placement of the network.
+        index: index of the receiving layer, or the number of layers for the host.
+        common: neurocores that receive every spike; see `common_receivers`.
+        own: the pairs of a convolution; see `reached_by`.
+
+    Returns:
+        The kind of every sender, int64 (senders,); and the messages over each link for one spike of
+        each kind, int64 (kinds, links), see `link_loads`.
+    """
+    layers, places = placement.network.layers, placement.places
+    core = np.zeros(layers[0].inputs, np.int64)  # the host
+    if index > 0:
+        placed = placement.layers[index - 1]
+        core = placed.blocks.of_neuron() + placed.first
+    ends = np.searchsorted(own[0], np.arange(len(core) + 1)).tolist()
+    others = own[1] + placement.layers[index].first if own.size else own[1]
+    wide = int(places.x.max()) + 1
+    sources = (places.y * wide + places.x)[core].tolist()
+    kinds: dict[tuple[int, ...], int] = {}
+    keys = ((tile, *others[a:b].tolist()) for tile, a, b in zip(sources, ends, ends[1:]))
+    kind = [kinds.setdefault(key, len(kinds)) for key in keys]
+    loads = []
+    for source, *some in kinds:
+        received = np.zeros((int(places.y.max()) + 1, wide), np.int64)
+        for to in (common, some):
+            np.add.at(received, (places.y[to], places.x[to]), 1)
+        loads.append(link_loads(received, *divmod(source, wide)).reshape(-1))
+    return np.array(kind, np.int64), np.array(loads)
+
+
+def link_loads(received: NDArray[np.int64], row: int, column: int) -> NDArray[np.int64]:
+    """Return the messages over every link if one tile sends, east-west first, then north-south.
+
+    The link east of column x carries what is received in columns above x, if the sender is not
+    further east; in a column, the link south of row y what is received below, and so on.
+
+    Args:
+        received: messages that each tile receives, int64 (rows, columns).
+        row: row of the sending tile.
+        column: its column.
+
+    Returns:
+        int64 array (4, rows, columns): the links that leave each tile east, west, south and north.
+    """
+    loads = np.zeros((4, *received.shape), np.int64)
+    y, x = np.ogrid[: received.shape[0], : received.shape[1]]
+    across = received.sum(0)
+    loads[0, row] = np.where(x >= column, across.sum() - across.cumsum(), 0)
+    loads[1, row] = np.where(x <= column, across.cumsum() - across, 0)
+    loads[2] = np.where(y >= row, received.sum(0) - received.cumsum(0), 0)
+    loads[3] = np.where(y <= row, received.cumsum(0) - received, 0)
+    return loads
 
 
 def parts_of(layer: Layer, placed: LayerPlacement) -> int:

@@ -1,12 +1,12 @@
 """The work of every neurocore of a placed network in every time step.
 
 All neurocores work in parallel and synchronize at a barrier after every step, so the time of a step
-is that of its busiest neurocore.
+is that of its busiest neurocore or link: see `timing`.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.blocks import list_words, synapse_format
-from neurodeploy.hw_sim.chips import Chip, Estimate, around
+from neurodeploy.hw_sim.chips import Estimate, around
 from neurodeploy.hw_sim.placement import Placement
+from neurodeploy.hw_sim.timing import ENDS, End, Work, considered, neurons_of
 from neurodeploy.hw_sim.traffic import (
     NO_TRAFFIC,
     Traffic,
@@ -28,7 +29,7 @@ from neurodeploy.hw_sim.traffic import (
 )
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer
+from neurodeploy.models.layers import ConvLayer, InputLayer, RecurrentLayer
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Peak:
     """The longest step of a run.
 
     Attributes:
-        seconds: time of its busiest neurocore, each bound by itself.
+        seconds: time of its busiest neurocore or link, each bound by itself.
         sample: index of the sample.
         step: index of the time step.
         neurocore: index of the busiest neurocore.
@@ -64,6 +65,20 @@ class Exchange:
 
 
 @dataclass(frozen=True, eq=False)
+class Busy:
+    """How long a resource of `timing.RESOURCES` is busy in the mean step.
+
+    Attributes:
+        seconds: time of its busiest neurocore or link of each step, the mean over steps.
+        layer_s: seconds (value) for each layer, float (layers,): of its busiest neurocore, or of
+            the link that its spikes load most.
+    """
+
+    seconds: Estimate
+    layer_s: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Workload:
     """The work of the neurocores in the mean sample. Spikes count in the step that sends them.
 
@@ -71,10 +86,12 @@ class Workload:
         placement: placement of the network.
         num_samples: number of samples.
         num_steps: time steps of each sample.
-        busiest_s: seconds per step of the busiest neurocore of each step, the mean over steps.
+        busiest_s: seconds per step of the busiest resource of each step, the mean over steps.
         busiest_by_step_s: the same (value) for each step, float (steps,).
+        busy: each resource that the cost file has rows for, by name.
         peak: the longest step of all samples.
-        core_s: seconds per step (value) of each neurocore, float (neurocores,).
+        core_s: seconds per step (value) of each neurocore: of its busiest resource, float
+            (neurocores,).
         core_synops: SynOps of each neurocore, float (neurocores,).
         core_reads: words of synaptic memory that each neurocore reads, float (neurocores,).
         core_messages: messages that arrive at each neurocore, float (neurocores,).
@@ -93,6 +110,7 @@ class Workload:
     num_steps: int
     busiest_s: Estimate
     busiest_by_step_s: NDArray[np.float64]
+    busy: Mapping[str, Busy]
     peak: Peak
     core_s: NDArray[np.float64]
     core_synops: NDArray[np.float64]
@@ -122,91 +140,6 @@ class Workload:
     def busiest_core(self) -> int:
         """Index of the neurocore that takes longest in the mean step."""
         return int(self.core_s.argmax())
-
-
-ENDS: Final = ("low", "value", "high")
-
-
-@dataclass(frozen=True, eq=False)
-class Work:
-    """The work of neurocores in each step of some samples, arrays (batch, neurocores, time).
-
-    Attributes:
-        synops: SynOps, int64.
-        reads: words of synaptic memory that SynOps read, int64.
-        messages: spikes that arrive, int32.
-        spikes: spikes that are sent, int32.
-    """
-
-    synops: NDArray[np.int64]
-    reads: NDArray[np.int64]
-    messages: NDArray[np.int32]
-    spikes: NDArray[np.int32]
-
-
-def core_seconds(placement: Placement, work: Work) -> dict[str, NDArray[np.float64]]:
-    """Return the seconds of neurocores in each step, float (batch, neurocores, time), for `ENDS`.
-
-    seconds = SynOps * synop + messages * message + spikes * spike + neurons * update, where the
-    time of a spike is that of its generation, and that of the update of a spiking neuron minus that
-    of another.
-    """
-    chip = placement.chip
-    neurons = neurons_of(placement).astype(np.float64)[:, None]
-    quiet, spiking = (neuron_updates(1, spikes, chip=chip, what="time") for spikes in (0, 1))
-    generation, message = chip.cost("spike_generation_time"), chip.cost("spike_message_time")
-    synops = [operation(layer, chip, "time") for layer in placement.network.layers]
-    cores = [placed.neurocores for placed in placement.layers]
-    found = {}
-    for end in ENDS:
-        synop = np.repeat([getattr(each, end) for each in synops], cores)[:, None]
-        seconds = work.synops * synop
-        seconds += work.messages * getattr(message, end)
-        spike = getattr(generation, end) + getattr(spiking, end) - getattr(quiet, end)
-        seconds += work.spikes * spike
-        seconds += neurons * np.float64(getattr(quiet, end))
-        found[end] = seconds
-    return found
-
-
-def neuron_updates(updates: float, spikes: float, *, chip: Chip, what: str) -> Estimate:
-    """Return the joules or seconds of `updates` neuron updates, of which `spikes` end in a spike.
-
-    The update of an inactive neuron costs less than that of an active one, but inactive neurons are
-    not counted. Low: only spiking neurons are active,
-    spikes * active + (updates - spikes) * inactive. Value and high: all neurons are active,
-    updates * active, as in KerasSpiking. The generation of spikes is not included.
-
-    Args:
-        updates: neurons times steps.
-        spikes: number of spikes, `updates` at most.
-        chip: the chip.
-        what: "energy" or "time".
-    """
-    active = chip.cost(f"neuron_update_active_{what}")
-    inactive = chip.cost(f"neuron_update_inactive_{what}")
-    low = spikes * active.low + (updates - spikes) * min(inactive.low, active.low)
-    return around(updates * active.value, low, updates * active.high, active.unit)
-
-
-def neurons_of(placement: Placement) -> NDArray[np.int64]:
-    """Return the number of neurons of every neurocore, int64 (neurocores,)."""
-    sizes = [math.prod(size) for placed in placement.layers for size in placed.blocks.sizes()]
-    return np.array(sizes, np.int64)
-
-
-def operation(layer: Layer, chip: Chip, what: str) -> Estimate:
-    """Return the joules or seconds of one SynOp of a layer; convolutions may have their own row.
-
-    Args:
-        layer: the layer.
-        chip: the chip.
-        what: "energy" or "time".
-    """
-    row = f"convolution_operation_{what}"
-    if isinstance(layer, ConvLayer) and row in chip.costs:
-        return chip.cost(row)
-    return chip.cost(f"synaptic_operation_{what}")
 
 
 def count_messages(
@@ -257,6 +190,8 @@ class Meter:
         self._placement = placement
         layers, chip = placement.network.layers, placement.chip
         self._counters = [counters(placement, index) for index in range(len(layers) + 1)]
+        used = np.any([each.routes.any(0) for each in self._counters], axis=0)
+        self._links = [each.routes[:, used].T.astype(float) for each in self._counters]
         self._sent = [np.zeros(len(each.start) - 1, np.int64) for each in self._counters]
         neurons, slices = neurons_of(placement), [placed.slice for placed in placement.layers]
         self._list = [  # synapses and words of a dense sender's list in each neurocore
@@ -266,6 +201,10 @@ class Meter:
         ]  # fmt: skip
         self._num_samples = self._num_steps = 0
         self._cores = np.zeros((4, placement.neurocores))
+        self._resources = considered(placement.chip)
+        self._busy = {name: dict.fromkeys(ENDS, 0.0) for name in self._resources}
+        self._unit_s = dict.fromkeys(self._resources, np.zeros(1))
+        self._crossed = np.zeros((len(layers), int(used.sum())))  # of each layer's spikes
         self._core_s = np.zeros(placement.neurocores)
         self._longest = dict.fromkeys(ENDS, 0.0)
         self._peak = (0, 0, 0, 0)
@@ -322,6 +261,7 @@ class Meter:
             num_steps=steps,
             busiest_s=around(**seconds, unit="s"),
             busiest_by_step_s=self._busiest["value"] / samples,
+            busy={name: self._busy_in_mean(name) for name in self._resources},
             peak=Peak(around(**self._longest, unit="s"), sample, step, neurocore, synops),
             core_s=self._core_s / (samples * steps),
             core_synops=self._cores[0] / samples,
@@ -337,19 +277,35 @@ class Meter:
             read=read,
         )
 
+    def _busy_in_mean(self, name: str) -> Busy:
+        """Return how long a resource is busy in the mean step."""
+        steps = self._num_samples * self._num_steps
+        ends = {end: total / steps for end, total in self._busy[name].items()}
+        layers = [self._unit_s[name][placed.slice] for placed in self._placement.layers]
+        if self._resources[name].unit == "link":
+            per_message = self._placement.chip.cost("link_message_time").value
+            layers = list(self._crossed * per_message)
+        most = np.array([each.max(initial=0.0) for each in layers])
+        return Busy(around(**ends, unit="s"), most / steps)
+
     def _work(self, sent: list[NDArray[Any]]) -> Work:
         """Return the work due to the spikes of the host and of every layer."""
         batch, _, steps = sent[0].shape
         shape = batch, self._placement.neurocores, steps
-        work = Work(*np.zeros((2, *shape), np.int64), *np.zeros((2, *shape), np.int32))
+        few, many = np.zeros((2, *shape), np.int32), np.zeros((3, *shape), np.int64)
+        links = np.zeros((batch, self._crossed.shape[1], steps))
+        work = Work(many[0], few[0], few[1], many[1], links, many[2])
         for index, (spikes, of) in enumerate(zip(sent, self._counters)):
-            if of.count:
-                counts, *sums = self._count(index, spikes)
-                if index > 0:
-                    self._emit(work, index - 1, counts[:, : of.sending])
-                if of.count > of.sending:
-                    arrived = [each[:, of.sending :] for each in (counts, *sums)]
-                    self._receive(work, index, *arrived)
+            counts, *sums = self._count(index, spikes)
+            arrived = slice(of.sending, of.sending + of.receiving)
+            if index > 0:
+                self._emit(work, index - 1, counts[:, : of.sending], sums[0][:, : of.sending])
+            if of.receiving:
+                self._receive(work, index, *(each[:, arrived] for each in (counts, *sums)))
+            crossed = self._links[index] @ counts[:, arrived.stop :].astype(float)
+            work.links[:] += crossed
+            if index > 0:
+                self._crossed[index - 1] += crossed.sum((0, 2))
         return work
 
     def _count(self, index: int, spikes: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -362,10 +318,12 @@ class Meter:
         )
         return tuple(each.transpose(0, 2, 1) for each in (counts, *sums))
 
-    def _emit(self, work: Work, index: int, counts: NDArray[np.int32]) -> None:
-        """Add the spikes that a layer sends, and the work of its recurrent synapses."""
+    def _emit(
+        self, work: Work, index: int, counts: NDArray[np.int32], sent: NDArray[np.int64]
+    ) -> None:
+        """Add the spikes and messages of a layer, and the work of its recurrent synapses."""
         cores = self._placement.layers[index].slice
-        work.spikes[:, cores] = counts
+        work.spikes[:, cores], work.sent[:, cores] = counts, sent
         if isinstance(self._placement.network.layers[index], RecurrentLayer):
             own = counts.sum(1, keepdims=True)
             work.messages[:, cores] += own
@@ -396,19 +354,19 @@ class Meter:
 
     def _add_work(self, work: Work, since: int) -> None:
         """Add the work of the steps from `since` on."""
-        seconds = core_seconds(self._placement, work)
         now = slice(since, since + work.synops.shape[2])
         for end in ENDS:
-            busiest = seconds[end].max(1)
+            cores, busiest = self._seconds(work, end)
             self._busiest[end][now] += busiest.sum(0)
             most = float(busiest.max())
-            if end == "value" and most > self._longest[end]:
-                place = np.unravel_index(seconds[end].argmax(), seconds[end].shape)
-                sample, core, step = map(int, place)
-                synops = int(work.synops[sample, core, step])
-                self._peak = (self._num_samples + sample, since + step, core, synops)
+            if end == "value":
+                self._core_s += cores.sum((0, 2))
+                if most > self._longest[end]:
+                    sample, step = map(int, np.unravel_index(busiest.argmax(), busiest.shape))
+                    core = int(cores[sample, :, step].argmax())
+                    synops = int(work.synops[sample, core, step])
+                    self._peak = (self._num_samples + sample, since + step, core, synops)
             self._longest[end] = max(self._longest[end], most)
-        self._core_s += seconds["value"].sum((0, 2))
         parts = (work.synops, work.reads, work.messages, work.spikes)
         self._cores += [each.sum((0, 2), dtype=np.int64) for each in parts]
         for index, placed in enumerate(self._placement.layers):
@@ -418,6 +376,30 @@ class Meter:
         self._messages[now] += work.messages.sum((0, 1), dtype=np.int64)
         self._messages[now] += read.sum(0)
         self._exchange("read", read)
+
+    def _seconds(self, work: Work, end: End) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the time of each neurocore and of the busiest resource in each step.
+
+        They are the largest of its resources for a low and a likely time, their sum for a high one.
+
+        Returns:
+            float arrays (batch, neurocores, steps) and (batch, steps).
+        """
+        cores, links = (
+            np.zeros(work.synops.shape),
+            np.zeros((len(work.synops), work.synops.shape[2])),
+        )
+        for name, resource in self._resources.items():
+            seconds = resource.seconds(self._placement, work, end)
+            busiest = seconds.max(1, initial=0.0)
+            self._busy[name][end] += float(busiest.sum())
+            if end == "value":
+                self._unit_s[name] = self._unit_s[name] + seconds.sum((0, 2))
+            if resource.unit == "link":
+                np.maximum(links, busiest, out=links)
+            else:
+                (np.add if end == "high" else np.maximum)(cores, seconds, out=cores)
+        return cores, np.maximum(cores.max(1), links)
 
     def _injected(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Return the number of spikes that the host sends in each step, (batch, steps).

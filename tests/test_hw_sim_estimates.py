@@ -36,7 +36,8 @@ from neurodeploy.hw_sim.estimates import (
     static_power,
 )
 from neurodeploy.hw_sim.placement import Placement, place
-from neurodeploy.hw_sim.workload import Workload, measure, neuron_updates, operation
+from neurodeploy.hw_sim.timing import neuron_updates, operation
+from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
@@ -78,6 +79,8 @@ TIMES = {  # low, value and high in ns
     "spike_message_time": (2, 3, 20),
     "hop_east_west_time": (4, 5, 6),
     "hop_north_south_time": (6, 7, 8),
+    "message_out_time": (1, 2, 4),
+    "link_message_time": (1, 3, 9),
 }
 
 
@@ -399,35 +402,56 @@ def nanoseconds(estimate: Estimate) -> list[float]:
     return [estimate.low / NANO, estimate.value / NANO, estimate.high / NANO]
 
 
-def test_a_step_is_the_work_of_the_neurocore_and_the_barrier():
+def test_a_step_is_the_busiest_resource_and_the_barrier():
     """Four neurons on one neurocore, two steps: 3 spikes in and 1 out in the first, none after.
 
-    Low: 1 update is active and 3 are not; in the second step none is.
+    Low: 1 update is active and 3 are not; in the second step none is. SynOps take longest in the
+    first step, updates in the second; high: everything one after another.
     """
     spikes = [(-1, 0, 0), (-1, 1, 0), (-1, 2, 0), (0, 3, 0)]
     latency = sample_latency(worked(dense(3, 4), MADE_UP, 2, *spikes))
-    first = [
-        12 * 30 + 3 * 2 + 8 + 3 * 5,
-        12 * 40 + 3 * 3 + 4 * 9 + 1,
-        12 * 50 + 3 * 20 + 4 * 12 + 30,
-    ]
+    first = [12 * 30, 12 * 40, 12 * 50 + 3 * 20 + 4 * 12 + 30 + 4]
     second = [4 * 5, 4 * 9, 4 * 12]
     mean = [(a + b) / 2 for a, b in zip(first, second)]
+    low, value, high = BARRIER[1]
     assert nanoseconds(latency.busiest_s) == pytest.approx(mean)
     assert nanoseconds(latency.peak_s) == pytest.approx(first)
     assert nanoseconds(latency.barrier_s) == pytest.approx(BARRIER[1])
-    assert nanoseconds(latency.step_s) == pytest.approx(np.add(mean, BARRIER[1]))
-    assert nanoseconds(latency.peak_step_s) == pytest.approx(np.add(first, BARRIER[1]))
-    assert nanoseconds(latency.sample_s) == pytest.approx(2 * np.add(mean, BARRIER[1]))
+    step = [max(mean[0], low), mean[1] + value, mean[2] + high]
+    assert nanoseconds(latency.step_s) == pytest.approx(step)
+    assert nanoseconds(latency.peak_step_s) == pytest.approx(
+        [max(first[0], low), first[1] + value, first[2] + high]
+    )
+    assert nanoseconds(latency.sample_s) == pytest.approx(2 * np.array(step))
     assert latency.samples_per_s.value == pytest.approx(1 / latency.sample_s.value)
     assert latency.samples_per_s.low == pytest.approx(1 / latency.sample_s.high)
+
+
+def test_the_resource_that_binds_is_named_by_layer():
+    """Two input spikes and one between the layers, on tiles of their own, in one step.
+
+    Layer 0 (1 neuron): 2 SynOps of 40 ns, 9 + 1 of update and spike, 2 messages in of 3, 2 out of
+    2, and 1 over each of two links of 3. Layer 1 (2 neurons on 2 neurocores): 1 SynOp each.
+    """
+    latency = sample_latency(worked(dense(2, 1, 2), SQUARE, 1, (-1, 0, 0), (-1, 1, 0), (0, 0, 0)))
+    values = {name: each.value / NANO for name, each in latency.resources.items()}
+    assert values == pytest.approx(
+        {"neuron_updates": 10, "synops": 80, "messages_in": 6, "messages_out": 4, "link": 3,
+         "barrier": latency.barrier_s.value / NANO}
+    )  # fmt: skip
+    assert (latency.binding.resource, latency.binding.next) == ("barrier", "synops")
+    assert [(each.resource, each.next) for each in latency.layers] == [
+        ("synops", "neuron_updates"), ("synops", "neuron_updates"),
+    ]  # fmt: skip
+    assert "split the layer" in latency.layers[0].relief
+    assert "tiles" in latency.binding.relief
 
 
 def test_every_step_waits_for_its_own_busiest_neurocore():
     """Two layers are busy in one step each: the mean step is not that of either's mean."""
     network = dense(1, 1, 1)
     latency = sample_latency(worked(network, MADE_UP, 2, (-1, 0, 0), (0, 0, 1)))
-    one = 40 + 3 + 9  # the first layer in step 0, the second in step 1
+    one = 40  # a SynOp of the first layer in step 0, of the second in step 1
     assert latency.busiest_s.value == pytest.approx(one * NANO)
 
 
@@ -458,15 +482,16 @@ def test_a_convolution_has_a_time_of_its_own():
     conv = ConvLayer(np.ones((2, 1, 1, 2), int), (1, 1, 3), NEURON)
     network = QuantizedNetwork((conv,))
     latency = sample_latency(worked(network, MADE_UP, 1, (-1, 1, 0)))
-    assert nanoseconds(latency.busiest_s) == pytest.approx(
-        [4 * 10 + 2 + 4 * 5, 4 * 20 + 3 + 4 * 9, 4 * 30 + 20 + 4 * 12]
-    )
+    assert nanoseconds(latency.busiest_s) == pytest.approx([4 * 10, 4 * 20, 4 * 30 + 20 + 4 * 12])
 
 
 def test_the_longest_way_may_hide_behind_the_work():
     """A neuron at (0, 0) sends to (1, 0), (0, 1) and (1, 1): one hop east and one south."""
     latency = sample_latency(worked(dense(1, 1, 3), SQUARE, 1, (0, 0, 0)))
-    assert nanoseconds(latency.longest_route_s) == pytest.approx([0, 5 + 7, 6 + 8])
+    assert nanoseconds(latency.longest_route_s) == pytest.approx([4 + 6, 5 + 7, 6 + 8])
+    parts = latency.busiest_s, latency.longest_route_s, latency.barrier_s
+    assert latency.step_s.value == pytest.approx(parts[0].value + parts[2].value)
+    assert latency.step_s.high == pytest.approx(sum(each.high for each in parts))
     still = sample_latency(worked(dense(1, 1, 3), SQUARE, 1, (-1, 0, 0)))
     assert nanoseconds(still.longest_route_s) == [0, 0, 0]
 
@@ -482,7 +507,7 @@ def test_the_first_steps_take_what_they_do_and_a_barrier_each():
     """One SynOp in the first step of three, none after."""
     workload = worked(dense(1, 1), MADE_UP, 3, (-1, 0, 0))
     latency = sample_latency(workload)
-    busy, value = [40 + 3 + 9, 9, 9], BARRIER[1][1]
+    busy, value = [40, 9, 9], BARRIER[1][1]
     for steps in (1, 2, 3):
         found = first_steps_s(workload, latency, steps)
         assert found.value == pytest.approx((sum(busy[:steps]) + steps * value) * NANO)

@@ -17,7 +17,8 @@ from neurodeploy.hw_sim.activity import Activity, count
 from neurodeploy.hw_sim.blocks import synapse_format
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement import Placement, place
-from neurodeploy.hw_sim.workload import Meter, Workload, count_messages, measure, neurons_of
+from neurodeploy.hw_sim.timing import neurons_of
+from neurodeploy.hw_sim.workload import Meter, Workload, count_messages, measure
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
@@ -132,7 +133,8 @@ class Slow:
         self.senders = (activity.inputs, *activity.spikes)
         samples, _, steps = activity.inputs.shape
         shape = (samples, len(self.cores), steps)
-        self.synops, self.reads, self.messages, self.spikes = np.zeros((4, *shape), int)
+        self.synops, self.reads, self.messages, self.spikes, self.out = np.zeros((5, *shape), int)
+        self.links: dict[Any, np.ndarray] = defaultdict(lambda: np.zeros((samples, steps), int))
         self.sent, self.read = np.zeros((2, samples, steps), int)
         self.ways: list[tuple[int, int, bool]] = []
         self.reached = {
@@ -190,7 +192,7 @@ class Slow:
                 self._arrive(source, (index - 1, everyone), sample, step)
         if index == len(self.layers):
             self.read[sample, step] += 1
-            self._travel(source, None)
+            self._travel(source, None, sample, step)
         else:
             self._arrive(source, (index, self.reached[index][sender]), sample, step)
 
@@ -202,20 +204,26 @@ class Slow:
             self.synops[sample, core, step] += weights
             self.reads[sample, core, step] += words[core]
             self.messages[sample, core, step] += 1
-            self._travel(source, core)
+            self._travel(source, core, sample, step)
 
-    def _travel(self, *ends: int | None) -> None:
+    def _travel(self, source: int | None, core: int | None, sample: int, step: int) -> None:
+        if source is not None:
+            self.out[sample, source, step] += 1
         wide = self.placement.chip.limit("tiles_east_west")
         high = self.placement.chip.limit("tiles_north_south")
         row = math.ceil(math.sqrt(self.placement.chips))
         places = [(0, 0, 0)] * 2
-        for end, number in enumerate(ends):
+        for end, number in enumerate((source, core)):
             if number is not None:
                 core = self.cores[number]
                 x, y = core.chip % row * wide + core.x, core.chip // row * high + core.y
                 places[end] = (x, y, core.chip)
         (x, y, here), (to_x, to_y, there) = places
         self.ways.append((abs(x - to_x), abs(y - to_y), here != there))
+        way = [(column, y) for column in range(x, to_x, 1 if to_x > x else -1)]
+        way += [(to_x, line) for line in range(y, to_y, 1 if to_y > y else -1)]
+        for link in pairwise([*way, (to_x, to_y)]):
+            self.links[link][sample, step] += 1
 
     def _exchange(self) -> None:
         values = self.senders[0]
@@ -230,19 +238,25 @@ class Slow:
         """Return the time of every core and step: what it does times what each costs."""
         rows = {name: getattr(self.placement.chip.cost(name), end)
                 for name in self.placement.chip.costs}  # fmt: skip
-        found = np.zeros(self.synops.shape)
+        found = np.zeros((4, *self.synops.shape))
         for core in self.cores:
             kind = "convolution" if isinstance(self.layers[core.layer], ConvLayer) else "synaptic"
             spikes = self.spikes[:, core.number]
             resting = core.neurons - spikes if end == "low" else 0
-            found[:, core.number] = (
-                self.synops[:, core.number] * rows[f"{kind}_operation_time"]
-                + self.messages[:, core.number] * rows["spike_message_time"]
-                + spikes * rows["spike_generation_time"]
+            found[:, :, core.number] = (
+                self.synops[:, core.number] * rows[f"{kind}_operation_time"],
+                self.messages[:, core.number] * rows["spike_message_time"],
+                self.out[:, core.number] * rows["message_out_time"],
+                spikes * rows["spike_generation_time"]
                 + (core.neurons - resting) * rows["neuron_update_active_time"]
-                + resting * rows["neuron_update_inactive_time"]
+                + resting * rows["neuron_update_inactive_time"],
             )
-        return found
+        return found.sum(0) if end == "high" else found.max(0)
+
+    def link_seconds(self, end: str) -> np.ndarray:
+        """Return the time of the busiest link in every step."""
+        time = getattr(self.placement.chip.cost("link_message_time"), end)
+        return time * np.max([self.read * 0, *self.links.values()], axis=0)
 
 
 def compare(found: Workload, slow: Slow) -> None:
@@ -274,15 +288,19 @@ def compare_times(found: Workload, slow: Slow) -> None:
     peak = found.peak
     for end in ("low", "value", "high"):
         seconds = slow.seconds(end)
-        busiest = seconds.max(1)
+        busiest = np.maximum(seconds.max(1), slow.link_seconds(end))
+        assert getattr(found.busy["link"].seconds, end) == pytest.approx(
+            slow.link_seconds(end).mean()
+        )
         assert getattr(found.busiest_s, end) == pytest.approx(busiest.mean())
         assert getattr(peak.seconds, end) == pytest.approx(busiest.max())
         if end == "value":
             assert found.busiest_by_step_s == pytest.approx(busiest.mean(0))
             assert found.core_s == pytest.approx(seconds.mean((0, 2)))
             assert found.busiest_core == found.core_s.argmax()
-            there = seconds[peak.sample, peak.neurocore, peak.step]
-            assert there == pytest.approx(busiest.max())
+            there = seconds[peak.sample, :, peak.step]
+            assert busiest[peak.sample, peak.step] == pytest.approx(busiest.max())
+            assert there[peak.neurocore] == pytest.approx(there.max())
     assert peak.synops == slow.synops[peak.sample, peak.neurocore, peak.step]
 
 

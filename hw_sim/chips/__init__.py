@@ -209,7 +209,7 @@ class Rule:
         high: largest value.
         about: what the row is, for the JSON Schema; does not tell rules apart.
         whole: whether only whole numbers are allowed.
-        required: whether every cost file has the row.
+        required: whether every cost file has the row; does not tell rules apart.
     """
 
     units: tuple[str, ...]
@@ -217,15 +217,15 @@ class Rule:
     high: float
     about: str = field(compare=False)
     whole: bool = True
-    required: bool = True
+    required: bool = field(default=True, compare=False)
 
 
 def _limit(unit: str, low: int, high: int, about: str, *, required: bool = True) -> Rule:
     return Rule((unit,), low, high, about, required=required)
 
 
-def _cost(*units: str, about: str, low: float = 0) -> Rule:
-    return Rule(units, low, COST_MAX, about, whole=False)
+def _cost(*units: str, about: str, low: float = 0, required: bool = True) -> Rule:
+    return Rule(units, low, COST_MAX, about, whole=False, required=required)
 
 
 LIMITS: Final = {
@@ -296,8 +296,16 @@ COSTS: Final = {
     **{f"{event}_energy": _cost("pJ", about=about) for event, about in EVENTS.items()},
     "static_power": _cost("mW", about="one powered chip before any event"),
     **{f"{event}_time": _cost("ns", "us", about=about) for event, about in EVENTS.items()},
+    **{
+        f"{event}_time": _cost("ns", "us", about=about, required=False)
+        for event, about in {
+            "synaptic_memory_read": "one word of synaptic memory read",
+            "message_out": "one spike sent to one neurocore, at its sender",
+            "link_message": "one spike over one link of the mesh, before the next can follow",
+        }.items()
+    },
 }
-"""Costs by name; every cost file has all of them."""
+"""Costs by name; without a row of the optional ones, `timing` leaves out what it would cost."""
 
 BARRIER: Final = _cost("ns", "us", about="the barrier over so many tiles", low=BARRIER_MIN)
 """Of each row of the section `barrier`, whose names are numbers of tiles."""

@@ -31,7 +31,8 @@ from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import Chip, chip, exactly
 from neurodeploy.hw_sim.estimates import sample_energy
 from neurodeploy.hw_sim.placement import place
-from neurodeploy.hw_sim.workload import Meter, operation
+from neurodeploy.hw_sim.timing import operation
+from neurodeploy.hw_sim.workload import Meter
 from neurodeploy.learning import distributed
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.models.blocks import synapse_weights

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from neurodeploy.hw_sim.chips import Estimate, around, exactly
 from neurodeploy.hw_sim.estimated import Estimated
-from neurodeploy.hw_sim.workload import neurons_of, operation
+from neurodeploy.hw_sim.timing import neurons_of, operation
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import (
