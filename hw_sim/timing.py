@@ -161,6 +161,10 @@ RESOURCES: Final = {
 """What may be the slowest part of a step, by name."""
 
 
+LABELS: Final = {**{name: each.label for name, each in RESOURCES.items()}, BARRIER: "barrier"}
+"""What a report calls the parts of a step."""
+
+
 def considered(chip: Chip) -> dict[str, Resource]:
     """Return the resources for which the cost file has every row."""
     return {name: each for name, each in RESOURCES.items() if not missing_rows(each, chip)}

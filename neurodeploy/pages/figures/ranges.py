@@ -6,7 +6,7 @@ The figures show the energy per sample, the time per step, and the energy on con
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from neurodeploy.hw_sim.chips import Estimate, around, exactly
-from neurodeploy.hw_sim.estimated import Estimated
-from neurodeploy.hw_sim.timing import neurons_of, operation
+from neurodeploy.hw_sim.chips import Estimate, exactly
+from neurodeploy.hw_sim.timing import LABELS
 from neurodeploy.pages import wording
 from neurodeploy.pages.figures import style
 from neurodeploy.pages.figures.style import (
@@ -170,43 +169,22 @@ def draw_energy(report: Report) -> tuple[Figure, str]:
 
 
 def draw_latency(report: Report) -> tuple[Figure, str]:
-    """Draw the time per step: the work of the busiest neurocore, the parts of a step, the sums."""
+    """Draw the time per step: what each resource takes, and the whole step."""
     if not report.estimated:
         raise NotDrawn(NO_CHIP)
     latencies = [each.latency for each in report.estimated.values()]
-    works = [dict(core_parts(each)) for each in report.estimated.values()]
-    rows = [_row(name, [work[name] for work in works]) for name in works[0]]
+    rows = [_row(LABELS[name], [each.resources.get(name) for each in latencies]) for name in LABELS]
     rows = [row for row in rows if any(band.high for band in row.bands.values())]
-    rows.append(_row("busiest neurocore of a step", [each.busiest_s for each in latencies]))
     rows.append(_row("longest route of a spike", [each.longest_route_s for each in latencies]))
-    rows.append(_row("barrier", [each.barrier_s for each in latencies]))
     rows.append(_row("mean time step", [each.step_s for each in latencies], strong=True))
     rows.append(_row("longest time step", [each.peak_step_s for each in latencies], strong=True))
     steps = (
-        f"{title} {wording.amount(each.latency.step_s.value, 's')}, limited by neurocore "
-        f"{each.latency.busiest_core} of layer {each.latency.busiest_layer}"
+        f"{title} {wording.amount(each.latency.step_s.value, 's')}, limited by "
+        f"{LABELS[each.latency.binding.resource]}"
         for title, each in wording.chips(report)
     )
     described = f"Time of a step at full speed and its parts; {'; '.join(steps)}"
     return draw(rows, series=_titles(report), unit="s"), described
-
-
-def core_parts(each: Estimated) -> Iterator[tuple[str, Estimate]]:
-    """Yield the operations of the busiest neurocore and their time in the mean step, in seconds."""
-    work, chip, core = each.workload, each.placement.chip, each.latency.busiest_core
-    layer = each.placement.network.layers[each.latency.busiest_layer]
-    spikes, synops, arriving = (
-        float(of[core]) / work.num_steps
-        for of in (work.core_spikes, work.core_synops, work.core_messages)
-    )
-    neurons = int(neurons_of(each.placement)[core])
-    active = chip.cost("neuron_update_active_time")
-    rest = min(chip.cost("neuron_update_inactive_time").low, active.low)  # as in core_times
-    low = spikes * active.low + (neurons - spikes) * rest
-    yield "adding weights", operation(layer, chip, "time") * synops
-    yield "updating neurons", around(neurons * active.value, low, neurons * active.high)
-    yield "receiving spikes", chip.cost("spike_message_time") * arriving
-    yield "sending spikes", chip.cost("spike_generation_time") * spikes
 
 
 def draw_conventional(report: Report) -> tuple[Figure, str]:
