@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from neurodeploy.hw_sim import timing
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
 from neurodeploy.hw_sim.decisions import Decisions
@@ -110,6 +111,11 @@ class Estimated(Shown):
     def placement(self) -> Placement:
         """Placement of the network."""
         return self.workload.placement
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """How to read the estimates: those of the cost file, and what it has no rows for."""
+        return (*self.placement.chip.caveats, *timing.notes(self.placement.chip))
 
     @property
     def energy_by_layer(self) -> LayerEnergies:

@@ -149,7 +149,7 @@ class Peak:
         step: Index of the time step.
         neurocore: Index of the busiest neurocore.
         synops: SynOps of that neurocore in that step.
-        busy_us: Microseconds that the busiest neurocore takes, each bound by itself.
+        busy_us: Microseconds that the busiest neurocore or link takes, each bound by itself.
     """
 
     sample: int
@@ -165,7 +165,7 @@ class Load:
 
     Attributes:
         peak: The longest step.
-        mean_busy_us: Microseconds of the busiest neurocore in the mean step.
+        mean_busy_us: Microseconds of the busiest neurocore or link in the mean step.
         messages_per_sample: Spike messages, each to one neurocore or to the host.
         hops_east_west_per_sample: Hops from tile to tile along rows.
         hops_north_south_per_sample: Hops along columns.
@@ -252,15 +252,37 @@ class Power:
 class StepParts:
     """Parts of the time of the mean step, in microseconds.
 
+    They overlap: the likely time is that of `busiest` and `barrier`, the low one the larger of
+    them, the high one the sum of all three.
+
     Attributes:
-        busiest_neurocore: Work of the busiest neurocore of each step, mean over steps.
+        busiest: Busiest neurocore or link of each step, mean over steps.
         longest_route: Longest route of a spike over the mesh.
         barrier: Barrier at which all neurocores synchronize.
     """
 
-    busiest_neurocore: Band
+    busiest: Band
     longest_route: Band
     barrier: Band
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What takes longest in the mean step.
+
+    Attributes:
+        resource: Key of `resources_us`.
+        us: Microseconds that it takes.
+        next_resource: What takes longest after it, and binds once it is relieved.
+        next_us: Microseconds that this takes.
+        relief: What would make it take less.
+    """
+
+    resource: str
+    us: float
+    next_resource: str
+    next_us: float
+    relief: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +293,11 @@ class FullSpeed:
         step_us: Microseconds of the mean step.
         max_step_us: Microseconds of the longest step.
         step_parts_us: Parts of the mean step, in microseconds.
+        resources_us: Microseconds of each resource and of the barrier in the mean step, each on its
+            own busiest neurocore or link. A resource without a row in the cost file is missing.
+        binding: What takes longest in the mean step.
+        layer_bindings: The same for the neurocores of each layer and the links that its spikes
+            cross, without the barrier.
         latency_ms: Milliseconds of one sample, all its steps.
         throughput_samples_per_s: Samples per second, one after another.
         busiest_layer: Layer of the neurocore that takes longest in the mean step.
@@ -285,6 +312,9 @@ class FullSpeed:
     step_us: Band
     max_step_us: Band
     step_parts_us: StepParts
+    resources_us: dict[str, Band]
+    binding: Binding
+    layer_bindings: tuple[Binding, ...]
     latency_ms: Band
     throughput_samples_per_s: Band
     busiest_layer: int
@@ -398,7 +428,7 @@ def chip_object(found: estimating.Estimated) -> Estimated:
             part: [row for row in rows if row in chip.costs]
             for part, rows in estimates.ROWS.items()
         },
-        caveats=tuple(chip.caveats),
+        caveats=found.caveats,
     )
 
 
@@ -466,10 +496,13 @@ def _full_speed(found: estimating.Estimated) -> FullSpeed:
         step_us=band(latency.step_s, MICRO),
         max_step_us=band(latency.peak_step_s, MICRO),
         step_parts_us=StepParts(
-            busiest_neurocore=band(latency.busiest_s, MICRO),
+            busiest=band(latency.busiest_s, MICRO),
             longest_route=band(latency.longest_route_s, MICRO),
             barrier=band(latency.barrier_s, MICRO),
         ),
+        resources_us={name: band(each, MICRO) for name, each in latency.resources.items()},
+        binding=_binding(latency.binding),
+        layer_bindings=tuple(map(_binding, latency.layers)),
         latency_ms=band(latency.sample_s, MILLI),
         throughput_samples_per_s=band(latency.samples_per_s),
         busiest_layer=latency.busiest_layer,
@@ -485,6 +518,16 @@ def _full_speed(found: estimating.Estimated) -> FullSpeed:
             name: _values(energy) for name, energy in found.energies.items()
         },
         power_mw=_power(found.power),
+    )
+
+
+def _binding(found: estimates.Binding) -> Binding:
+    return Binding(
+        resource=found.resource,
+        us=rounded(found.seconds * MICRO),
+        next_resource=found.next,
+        next_us=rounded(found.next_s * MICRO),
+        relief=found.relief,
     )
 
 

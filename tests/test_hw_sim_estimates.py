@@ -23,6 +23,7 @@ from neurodeploy.hw_sim.chips import (
     exactly,
     largest,
 )
+from neurodeploy.hw_sim.estimated import estimated
 from neurodeploy.hw_sim.estimates import (
     Energy,
     Latency,
@@ -445,6 +446,35 @@ def test_the_resource_that_binds_is_named_by_layer():
     ]  # fmt: skip
     assert "split the layer" in latency.layers[0].relief
     assert "tiles" in latency.binding.relief
+
+
+def test_a_cost_file_without_the_optional_rows_leaves_them_out_and_says_so():
+    optional = {"message_out_time", "link_message_time", "synaptic_memory_read_time"}
+    costs = {name: cost for name, cost in MADE_UP.costs.items() if name not in optional}
+    older = replace(MADE_UP, costs=costs)
+    network, spikes = dense(2, 3, 2), [(-1, 0, 0), (0, 0, 0)]
+    found = estimated(worked(network, older, 1, *spikes))
+    assert set(found.latency.resources) == {"neuron_updates", "synops", "messages_in", "barrier"}
+    said = " ".join(set(found.caveats) - set(older.caveats))
+    assert all(row in said for row in optional)
+    assert (
+        found.latency.step_s.value
+        == sample_latency(worked(network, MADE_UP, 1, *spikes)).step_s.value
+    )
+
+
+def test_constants_of_zero_leave_the_barrier():
+    free = with_costs(MADE_UP, dict.fromkeys(TIMES, (0, 0, 0)))
+    latency = sample_latency(worked(dense(2, 3), free, 1, (-1, 0, 0)))
+    assert latency.step_s == latency.barrier_s
+    assert latency.binding.resource == "barrier"
+    assert latency.samples_per_s.value == pytest.approx(1 / (BARRIER[1][1] * NANO))
+
+
+def test_a_silent_network_of_one_neuron_takes_its_update():
+    latency = sample_latency(worked(dense(1, 1), MADE_UP, 2))
+    assert nanoseconds(latency.busiest_s) == [5, 9, 12]
+    assert latency.layers[0].resource == "neuron_updates"
 
 
 def test_every_step_waits_for_its_own_busiest_neurocore():

@@ -46,7 +46,7 @@ def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
         drawn: all figures, by name.
     """
     some = chips(report)
-    caveats = [clean(c) for _, each in some for c in each.placement.chip.caveats]
+    caveats = [clean(c) for _, each in some for c in each.caveats]
     return template("report").render(
         report=report,
         chips=some,
@@ -88,6 +88,7 @@ def _tables(report: Report) -> dict[str, list[Table]]:
         "layers": [report_tables.energy_by_layer(report)],
         "time": [
             chip_table(some, "Time per time step and per sample", time),
+            report_tables.time_by_layer(report),
             report_tables.load(some),
         ],
         "placement": [

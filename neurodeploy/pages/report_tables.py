@@ -17,6 +17,7 @@ from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimated import Decision, Estimated, decide, tiles_of
 from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.hw_sim.readout import Score
+from neurodeploy.hw_sim.timing import LABELS
 from neurodeploy.pages import wording
 from neurodeploy.pages.tables import (
     NONE,
@@ -257,13 +258,24 @@ def known(path: str) -> Callable[[Any], Any]:
     return read
 
 
+def _limit(resource: str, seconds: float) -> tuple[str, str]:
+    """Return the name of a resource and its time."""
+    return LABELS[resource], wording.amount(seconds, "s")
+
+
+def _limited_by(each: Estimated) -> Cell:
+    found = each.latency.binding
+    return Cell(*_limit(found.resource, found.seconds), found.resource)
+
+
 SIZE: Final = (
     NEUROCORES,
     Field("chips", lambda e: e.placement.chips),
 )
 TIME: Final = (
     Field("mean time step", lambda e: e.latency.step_s, "s"),
-    Field("  busiest neurocore", lambda e: e.latency.busiest_s, "s"),
+    Field("  limited by", _limited_by),
+    Field("  busiest neurocore or link", lambda e: e.latency.busiest_s, "s"),
     Field("  longest route", lambda e: e.latency.longest_route_s, "s"),
     Field("  barrier", lambda e: e.latency.barrier_s, "s"),
     Field("longest time step", lambda e: e.latency.peak_step_s, "s"),
@@ -410,6 +422,21 @@ def energy_by_layer(report: Report) -> Table:
             rows.append((cell(name), *amounts, share(energy.total.value / whole)))
     title = f"Energy per sample by layer ({scale.unit}), likely values"
     return Table(title, ("", *wording.PARTS.values(), "total", "share"), tuple(rows))
+
+
+def time_by_layer(report: Report) -> Table:
+    """Return which resource limits each layer on each chip, and what would relieve it."""
+    rows: list[tuple[Cell, ...]] = []
+    notes: dict[str, None] = {}
+    for each in report.estimated.values():
+        rows.append((cell(each.placement.chip.title),))
+        for index, found in enumerate(each.latency.layers):
+            texts = *_limit(found.resource, found.seconds), *_limit(found.next, found.next_s)
+            rows.append((cell(f"layer {index}"), *map(cell, texts)))
+            notes[f"if limited by {LABELS[found.resource]}: {found.relief}"] = None
+    titles = ("", "limited by", "per step", "then by", "per step")
+    title = "Time per step by layer: the slowest resource, likely values"
+    return Table(title, titles, tuple(rows), tuple(notes))
 
 
 def conventional(report: Report) -> list[Table]:

@@ -209,7 +209,7 @@ def show_report(report: Report, out: Console | None = None, *, brief: bool = Fal
     found = report.estimated
     advice = [f"{name}: {sentence}" for name, each in found.items() for sentence in each.advice]
     print_list(out, advice, "How to use fewer neurocores")
-    caveats = [c for each in found.values() for c in each.placement.chip.caveats]
+    caveats = [c for each in found.values() for c in each.caveats]
     print_list(out, dict.fromkeys(caveats), "How to read the estimates")
     print_list(out, NOT_MODELLED, "Not modelled")
 
@@ -289,6 +289,7 @@ def _tables(report: Report) -> Iterator[Table]:
         yield report_tables.estimates(chips, wording.settles([report]))
         yield report_tables.load(chips)
         yield report_tables.neurocores(report)
+        yield report_tables.time_by_layer(report)
         yield report_tables.energy_by_layer(report)
         yield report_tables.constants(report)
     yield from report_tables.decisions(report)
