@@ -16,7 +16,7 @@ from benchmarks.accuracy.runner import ANN_CODE, CODE, code_digest
 from benchmarks.accuracy.setup import MODELS
 from benchmarks.pages import ROOT, Table, band, number
 from neurodeploy.hw_sim.chips import CHIPS
-from neurodeploy.hw_sim.conventional import Operation, operations
+from neurodeploy.hw_sim.conventional import Operation, constants
 
 PROCESSORS: Final = ("arm", "cmos45_fp32")
 """Rows of `conventional.json` to estimate the energy of artificial networks."""
@@ -105,7 +105,7 @@ def spread(values: pd.Series) -> str:
 
 def processors() -> list[Operation]:
     """Return the conventional hardware on the page."""
-    return [each for each in operations()[0] if each.name in PROCESSORS]
+    return [each for each in constants().processors if each.name in PROCESSORS]
 
 
 def _costs(results: Results) -> Table:

@@ -13,6 +13,7 @@ import numpy as np
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Breakdown
 from neurodeploy.hw_sim.chips import Estimate, exactly
+from neurodeploy.hw_sim.conventional import Conventional
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimated import Decision, Estimated, decide, tiles_of
 from neurodeploy.hw_sim.estimates import Energy
@@ -26,6 +27,7 @@ from neurodeploy.pages.tables import (
     Table,
     Value,
     amount,
+    band,
     cell,
     chip_table,
     count,
@@ -440,33 +442,56 @@ def time_by_layer(report: Report) -> Table:
 
 
 def conventional(report: Report) -> list[Table]:
-    """Return the energy of a dense network of the same size on conventional hardware."""
+    """Return the energy of artificial networks, and of this one, on other hardware."""
     found = report.conventional
     if found is None:
         return []
-    rows: list[tuple[str, float | None, float | None, float]] = [
-        (each.operation.title, each.operation.energy_j, each.one_pass_j, each.every_step_j)
-        for each in found.processors
-    ]
+    known = found.artificial
+    headings = (
+        "this network", "one pass", "every step", known.network if known else "", "operation",
+    )  # fmt: skip
+    rows: list[tuple[str, Sequence[Estimate | float | None]]] = []
     for title, each in wording.chips(report):
-        parts = {"dynamic": each.energy.dynamic, "total": each.energy.total}
-        rows += [(f"{title}, {name}", None, None, e.value) for name, e in parts.items()]
+        rows.append((f"{title}, dynamic", [each.energy.dynamic]))
+        rows.append((f"{title}, total", [each.energy.total]))
+        if each.real_time_energy is not None:
+            rows.append((f"{title}, in real time", [each.real_time_energy.total]))
+    for m in found.microcontrollers:
+        figures = m.spiking_j, m.one_pass_j, m.every_step_j, m.artificial_j
+        rows.append((m.board.title, [*figures, m.board.mac_energy("dense")]))
+    for p in found.processors:
+        joules = None, p.one_pass_j, p.every_step_j, p.artificial_j, p.operation.energy_j
+        rows.append((p.operation.title, joules))
+    columns: dict[str, Callable[[Any], Value]] = {"hardware": lambda row: row[0]}
+    for place, heading in enumerate(headings):
+        if heading:
+            columns[heading] = partial(_joules, place)
+    title = "Energy per sample on other hardware"
+    return [rows_of(title, rows, columns, list(conventional_notes(found)))]
 
-    def energy(place: int) -> Callable[[Any], Value]:
-        return lambda row: cell("") if row[place] is None else amount(row[place], "J")
 
-    table = rows_of(
-        "Energy per sample of a dense network of the same size, arithmetic only",
-        rows,
-        {
-            "hardware": lambda row: row[0],
-            "operation": energy(1),
-            "one pass": energy(2),
-            "every step": energy(3),
-        },
-        list(found.when.values()),
+def _joules(place: int, row: tuple[str, Sequence[Estimate | float | None]]) -> Cell:
+    value = row[1][place] if place < len(row[1]) else None
+    if value is None:
+        return cell("")
+    return band(value, "J") if isinstance(value, Estimate) else amount(value, "J")
+
+
+def conventional_notes(found: Conventional) -> Iterator[str]:
+    """Yield how to read the energies on other hardware, one sentence each."""
+    yield "one pass, every step: a dense network of the same size, arithmetic only on processors"
+    yield from found.when.values()
+    if known := found.artificial:
+        yield (
+            f"{known.network}: an artificial network with {known.accuracy:.1%} accuracy on the "
+            f"task {known.task}, {known.macs:,} multiply-accumulates per sample: {known.source}"
+        )
+    cycles = found.spiking_cycles
+    synop, update = cycles.synop.value, cycles.neuron_update.value
+    yield (
+        "microcontrollers: from measured int8 inferences of MLPerf Tiny, awake only; this network "
+        f"with {synop:g} cycles per SynOp and {update:g} per neuron update, counted by hand"
     )
-    return [table]
 
 
 # Accuracy and cost by time steps

@@ -104,6 +104,12 @@ def amount(value: float, unit: str) -> Cell:
     return Cell(wording.amount(value, unit), value=value)
 
 
+def band(value: Estimate, unit: str) -> Cell:
+    """Return the cell of an estimate in SI units, with the unit that fits it and its range."""
+    scale = wording.scale([value.value], unit)
+    return Cell(scale.amount(value.value), scale.ends(value), value)
+
+
 def rows_of(
     title: str,
     items: Iterable[Item],

@@ -16,6 +16,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from neurodeploy.cli import number_of
+from neurodeploy.hw_sim.conventional import Conventional, Microcontroller
 from neurodeploy.pages import networks, report_tables, wording
 from neurodeploy.pages.tables import NONE, Cell, Table, rows_of
 from neurodeploy.pages.wording import MICRO, clean
@@ -259,17 +260,33 @@ def _why_more(report: Report) -> Iterator[str]:
 
 
 def _elsewhere(report: Report) -> Iterator[str]:
-    """Yield the energy of a dense network of the same size on conventional hardware."""
-    if report.conventional is not None:
-        found = []
-        for each in report.conventional.processors:
-            name = HARDWARE.get(each.operation.name, each.operation.title)
-            every, once = (wording.amount(j, "J") for j in (each.every_step_j, each.one_pass_j))
-            found.append(f"{name} {every} ({once})")
-        yield (
-            "Dense network of the same size, arithmetic only, once per step (per sample): "
-            + ", ".join(found)
-        )
+    """Yield the energy on conventional hardware and, first, on a microcontroller."""
+    found = report.conventional
+    if found is None:
+        return
+    for each in found.microcontrollers[:1]:
+        yield _on_microcontroller(found, each)
+    texts = []
+    for p in found.processors:
+        name = HARDWARE.get(p.operation.name, p.operation.title)
+        every, once = (wording.amount(j, "J") for j in (p.every_step_j, p.one_pass_j))
+        texts.append(f"{name} {every} ({once})")
+    yield (
+        "Dense network of the same size, arithmetic only, once per step (per sample): "
+        + ", ".join(texts)
+    )
+
+
+def _on_microcontroller(found: Conventional, each: Microcontroller) -> str:
+    energies = {
+        "this network": each.spiking_j,
+        "a dense network of the same size once per step": each.every_step_j,
+        "once per sample": each.one_pass_j,
+    }
+    if known := found.artificial:
+        energies[f"a {known.network} with {known.accuracy:.1%} accuracy"] = each.artificial_j
+    texts = [f"{name} {wording.amount(e.value, 'J')}" for name, e in energies.items() if e]
+    return f"Microcontroller ({each.board.title}), awake only: {', '.join(texts)}"
 
 
 def _show_problems(report: Report, out: Console, name: str = "") -> None:

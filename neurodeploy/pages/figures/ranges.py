@@ -110,7 +110,7 @@ def _range(axes: Axes, series: int, band: Estimate, y: float, *, floor: float) -
     if band.value > 0:
         marker = MARKERS[series % len(MARKERS)]
         axes.plot(
-            [max(band.value, floor)], [y], marker=marker, markersize=6.5 if marker == "o" else 5.2,
+            [max(band.value, floor)], [y], marker=marker, markersize=6.5 if marker in "o^" else 5.2,
             color=colour, markeredgecolor=style.PAPER, markeredgewidth=0.8, linestyle="none",
         )  # fmt: skip
 
@@ -188,23 +188,33 @@ def draw_latency(report: Report) -> tuple[Figure, str]:
 
 
 def draw_conventional(report: Report) -> tuple[Figure, str]:
-    """Draw the energy of the chips, then of conventional hardware per pass and per time step."""
-    if report.conventional is None or not report.conventional.processors:
+    """Draw the energy of the chips, then of microcontrollers and processors."""
+    found = report.conventional
+    if found is None or not found.processors:
         raise NotDrawn("The energy on conventional hardware was not computed in this run.")
     rows = []
     for title, each in wording.chips(report):
         rows.append(Row(f"{title}, dynamic", {0: each.energy.dynamic}))
         rows.append(Row(f"{title}, total at full speed", {0: each.energy.total}))
-    for machine in report.conventional.processors:
-        bands = {1: exactly(machine.one_pass_j), 2: exactly(machine.every_step_j)}
-        rows.append(Row(wording.shorten(machine.operation.title, 48), bands))
-    series = ("this network", "dense network, once per sample", "every time step")
+        if each.real_time_energy is not None:
+            rows.append(Row(f"{title}, in real time", {0: each.real_time_energy.total}))
+    for m in found.microcontrollers:
+        bands = (m.spiking_j, m.one_pass_j, m.every_step_j, m.artificial_j)
+        rows.append(_row(m.board.title, bands))
+    for p in found.processors:
+        figures = (p.one_pass_j, p.every_step_j, p.artificial_j)
+        exact = [None if joules is None else exactly(joules) for joules in figures]
+        rows.append(_row(wording.shorten(p.operation.title, 48), [None, *exact]))
+    series = ["this network", "same size, once per sample", "same size, every time step"]
+    if found.artificial:
+        series.append(f"{found.artificial.network}, {found.artificial.accuracy:.1%} accuracy")
     machines = (
-        f"{machine.operation.title} {wording.amount(machine.one_pass_j, 'J')}"
-        for machine in report.conventional.processors
+        *((m.board.title, m.one_pass_j.value) for m in found.microcontrollers),
+        *((p.operation.title, p.one_pass_j) for p in found.processors),
     )
+    texts = (f"{title} {wording.amount(joules, 'J')}" for title, joules in machines)
     described = (
         "Energy per sample on Loihi beside a dense network of the same size on conventional "
-        f"hardware, evaluated once: {', '.join(machines)}"
+        f"hardware, evaluated once: {', '.join(texts)}"
     )
     return draw(rows, series=series, unit="J"), described
