@@ -165,20 +165,32 @@ def power(energy: Energy, duration_s: Estimate) -> Estimate:
 
 
 def estimate(
-    network: QuantizedNetwork, activity: Activity, chip: Chip | str = "loihi2"
+    network: QuantizedNetwork,
+    activity: Activity,
+    chip: Chip | str = "loihi2",
+    *,
+    copies: int = 1,
+    chips_used: int | None = None,
 ) -> Estimated:
     """Estimate placement, energy and latency of a network on a chip.
+
+    With several copies, the estimates are those of one sample of one copy. The copies run different
+    samples in lockstep: a step waits for the slowest of them (the expected maximum of as many draws
+    from the samples of `activity`) and for the barrier over the tiles of all copies. They share the
+    static power.
 
     Args:
         network: the network that ran.
         activity: its activity, one sample or more.
         chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
+        copies: copies of the network on each chip, or on each group of chips that one copy takes.
+        chips_used: number of chips with copies; by default those that one copy takes.
 
     Returns:
         Energy in J and latency in s of the mean sample, each with a low and a high bound.
 
     Raises:
-        InputError: when there is no such chip.
+        InputError: when there is no such chip, or the copies do not fit.
 
     Examples:
         >>> activity = neurodeploy.simulate(network, spikes)
@@ -186,7 +198,8 @@ def estimate(
         >>> energy.dynamic.low <= energy.dynamic.value <= energy.dynamic.high
         True
     """
-    return estimated(measure(activity, place(network, chip)), dt_ms=network.task.dt_ms)
+    placement = place(network, chip, copies=copies, chips_used=chips_used)
+    return estimated(measure(activity, placement), dt_ms=network.task.dt_ms)
 
 
 def estimated(

@@ -155,7 +155,7 @@ def hop_energy(traffic: Traffic, chip: Chip) -> Estimate:
 
 
 def static_power(placement: Placement) -> Estimate:
-    """Return the static power of the chips in watts.
+    """Return the static power of the chips in watts, the share of one copy of the network.
 
     Value and high: the power of whole chips. Low: the fraction of the neurocores in use, for chips
     whose other neurocores are switched off or used by other networks.
@@ -169,9 +169,13 @@ def neurocore_power(chip: Chip) -> Estimate:
 
 
 def rest_power(placement: Placement) -> Estimate:
-    """Return the static power in watts of the neurocores that are not in use; low: 0."""
-    others = placement.chips * placement.chip.limit("cores_per_chip") - placement.neurocores
-    return neurocore_power(placement.chip) * max(others, 0) * Estimate(0.0, 1.0, 1.0)
+    """Return the static power in watts of the neurocores that are not in use; low: 0.
+
+    Copies of the network share it evenly.
+    """
+    cores = placement.chips * placement.chip.limit("cores_per_chip")
+    others = max(cores / placement.copies - placement.neurocores, 0)
+    return neurocore_power(placement.chip) * others * Estimate(0.0, 1.0, 1.0)
 
 
 def by_constants(workload: Workload, duration_s: Estimate) -> dict[str, Energy]:
@@ -223,7 +227,8 @@ class Latency:
     """The time of one sample at full speed.
 
     Attributes:
-        busiest_s: seconds of the busiest resource of each step, the mean over steps.
+        busiest_s: seconds of the busiest resource of each step, the mean over steps; see
+            `workload.slowest_of` for several copies.
         longest_route_s: seconds of the longest route of a spike.
         barrier_s: seconds of the barrier.
         peak_s: seconds of the busiest resource in the longest step of all samples.
@@ -270,7 +275,7 @@ class Latency:
 
     @property
     def samples_per_s(self) -> Estimate:
-        """Samples per second, one after another: 1 / sample_s."""
+        """Samples per second of one copy, one after another: 1 / sample_s."""
         return self.sample_s.inverse()
 
 
@@ -301,7 +306,7 @@ def sample_latency(workload: Workload) -> Latency:
     route = chip.cost("hop_east_west_time") * across + chip.cost("hop_north_south_time") * along
     firsts = [placed.first for placed in placement.layers]
     core = workload.busiest_core
-    barrier = chip.barrier_time(placement.tiles * placement.chips)
+    barrier = chip.barrier_time(placement.tiles * placement.chips_used)
     busy = workload.busy.items()
     return Latency(
         busiest_s=workload.busiest_s,

@@ -5,6 +5,8 @@ Layers are partitioned from the last to the first, since a layer needs output ax
 neurocores of the next. Neurocores are numbered from the first layer on. They fill tiles in order;
 tiles fill the mesh of a chip row by row, and chips fill a square row by row: n chips form rows of
 ceil(sqrt(n)). The meshes of neighboring chips connect.
+
+Several copies of a network on the chips of one copy follow each other without a gap.
 """
 
 from __future__ import annotations
@@ -179,6 +181,9 @@ class Placement(Shown):
         chip: the kind of chip.
         network: the network.
         layers: one entry per layer.
+        copies: copies of the network on the `chips` that one copy takes. Neurocores, tiles of
+            layers and routes are those of the first.
+        groups: number of such groups of chips, each with so many copies.
 
     Examples:
         >>> placement = neurodeploy.place(network, "loihi1")
@@ -189,18 +194,21 @@ class Placement(Shown):
     chip: Chip
     network: QuantizedNetwork
     layers: tuple[LayerPlacement, ...]
+    copies: int = 1
+    groups: int = 1
 
     def __repr__(self) -> str:
         each = ", ".join(f"{layer.neurocores:,}" for layer in self.layers[:ITEMS])
         more = ", ..." * (len(self.layers) > ITEMS)
         return (
             f"Placement({self.chip.title}: {self.neurocores:,} neurocores on {self.chips:,} "
-            f"chip{'s' * (self.chips != 1)}; by layer {each}{more})"
+            f"chip{'s' * (self.chips != 1)}; by layer {each}{more}"
+            f"{f'; {self.copies_in_words}' * (self.total_copies > 1)})"
         )
 
     @property
     def neurocores(self) -> int:
-        """Neurocores of all layers; layers never share one."""
+        """Neurocores of all layers of one copy; layers never share one."""
         return sum(layer.neurocores for layer in self.layers)
 
     @cached_property
@@ -210,13 +218,39 @@ class Placement(Shown):
 
     @property
     def chips(self) -> int:
-        """Chips in use."""
+        """Chips that one copy takes."""
         return self.places.chips
 
     @property
     def tiles(self) -> int:
-        """Tiles in use on the fullest chip."""
-        return self.places.tiles
+        """Tiles in use on the fullest chip, by all copies."""
+        cores = min(self.copies * self.neurocores, self.chip.limit("cores_per_chip"))
+        return -(-cores // self.chip.limit("cores_per_tile"))
+
+    @property
+    def chips_used(self) -> int:
+        """Chips in use, by all copies."""
+        return self.chips * self.groups
+
+    @property
+    def total_copies(self) -> int:
+        """Copies of the network on all chips."""
+        return self.copies * self.groups
+
+    @property
+    def most_copies(self) -> int:
+        """Copies that fit the chips that one copy takes."""
+        return self.chips * self.chip.limit("cores_per_chip") // self.neurocores
+
+    @property
+    def copies_in_words(self) -> str:
+        """The number of copies and of chips, such as "20 copies on each of 32 chips"."""
+        copies = f"{self.copies:,} cop{'y' if self.copies == 1 else 'ies'}"
+        if self.groups == 1:
+            return f"{copies} on {self.chips:,} chip{'s' * (self.chips > 1)}"
+        if self.chips == 1:
+            return f"{copies} on each of {self.groups:,} chips"
+        return f"{copies} on each of {self.groups:,} groups of {self.chips:,} chips"
 
     def cores(self) -> Iterator[Core]:
         """Yield every neurocore in use, in order."""
@@ -238,21 +272,34 @@ class Placement(Shown):
                 )
 
 
-def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
+def place(
+    network: QuantizedNetwork,
+    chip: Chip | str = "loihi2",
+    *,
+    copies: int = 1,
+    chips_used: int | None = None,
+) -> Placement:
     """Place a network on chips of one kind, as many as needed.
 
-    Networks that do not fit are placed, too; `design_rules.check` reports the problems.
+    Networks that do not fit are placed, too; `design_rules.check` reports the problems. Copies that
+    do not fit are refused.
 
     Args:
         network: the network.
         chip: a chip, or the name of an installed one, "loihi1" or "loihi2".
+        copies: copies of the network on each chip. If one copy takes several chips, so many copies
+            share each group of that many chips.
+        chips_used: number of chips with copies, a multiple of those that one copy takes; by default
+            those that one copy takes.
 
     Raises:
-        InputError: if there is no such chip.
+        InputError: if there is no such chip, or the copies do not fit.
 
     Examples:
         >>> neurodeploy.place(network, "loihi2").neurocores
         2
+        >>> neurodeploy.place(network, "loihi1", copies=20, chips_used=32).total_copies
+        640
     """
     check_network(network)
     if isinstance(chip, str):
@@ -268,7 +315,33 @@ def place(network: QuantizedNetwork, chip: Chip | str = "loihi2") -> Placement:
     for placed in reversed(layers):
         first = numbered[-1].first + numbered[-1].neurocores if numbered else 0
         numbered.append(replace(placed, first=first))
-    return Placement(chip, network, tuple(numbered))
+    return with_copies(Placement(chip, network, tuple(numbered)), copies, chips_used)
+
+
+def with_copies(placement: Placement, copies: int, chips_used: int | None = None) -> Placement:
+    """Return the placement with several copies; arguments and errors are those of `place`."""
+    for what, number in (("copies", copies), ("chips_used", chips_used)):
+        if number is not None and (not isinstance(number, int | np.integer) or number < 1):
+            raise InputError(f"{what} is {number!r}; give a whole number from 1")
+    name, chips = placement.chip.name, placement.chips
+    most, largest = placement.most_copies, placement.chip.limit("chips_max")
+    one = f"one copy takes {chips:,} chip{'s' * (chips > 1)} of {name}"
+    used = chips if chips_used is None else int(chips_used)
+    if copies > max(most, 1):
+        cores = chips * placement.chip.limit("cores_per_chip")
+        raise InputError(
+            f"{copies:,} copies of {placement.neurocores:,} neurocores do not fit the {cores:,} "
+            f"neurocores of {chips:,} chip{'s' * (chips > 1)} of {name}; give at most {most:,} "
+            f"cop{'y' if most == 1 else 'ies'}, or leave this chip out"
+        )
+    if used % chips:
+        raise InputError(f"chips_used is {used:,} and {one}; give a multiple of {chips:,}")
+    if used > max(largest, chips):
+        raise InputError(
+            f"chips_used is {used:,}; the largest system of {name} has {largest:,} chips; give at "
+            f"most {largest // chips * chips:,}"
+        )
+    return replace(placement, copies=int(copies), groups=used // chips)
 
 
 def place_layer(

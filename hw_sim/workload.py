@@ -86,9 +86,10 @@ class Workload:
         placement: placement of the network.
         num_samples: number of samples.
         num_steps: time steps of each sample.
-        busiest_s: seconds per step of the busiest resource of each step, the mean over steps.
+        busiest_s: seconds per step of the busiest resource of each step, the mean over steps. With
+            several copies, of the slowest copy, see `slowest_of`.
         busiest_by_step_s: the same (value) for each step, float (steps,).
-        busy: each resource that the cost file has rows for, by name.
+        busy: each resource of one copy that the cost file has rows for, by name.
         peak: the longest step of all samples.
         core_s: seconds per step (value) of each neurocore: of its busiest resource, float
             (neurocores,).
@@ -179,6 +180,26 @@ def count_messages(
 
 _count_messages = compile_kernel(count_messages)
 
+
+def slowest_of(copies: int, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the expected seconds of the slowest of several copies, float (...).
+
+    Copies run different samples in lockstep: all wait for the slowest in every step. The expected
+    maximum of `copies` independent draws, with replacement, from n measured samples is
+
+        sum over i of x_i * ((i / n)^copies - ((i - 1) / n)^copies),    x_1 <= ... <= x_n.
+
+    More copies than samples cannot be slower than the slowest sample that was measured.
+
+    Args:
+        copies: number of copies, 1 or more.
+        seconds: seconds of each sample, float (samples, ...).
+    """
+    ranks = np.arange(len(seconds) + 1) / len(seconds)
+    found: NDArray[np.float64] = np.tensordot(np.diff(ranks**copies), np.sort(seconds, axis=0), 1)
+    return found
+
+
 VALUES_AT_ONCE: Final = 1 << 22
 """Neurocores * samples * steps that are processed at once, to limit memory."""
 
@@ -200,6 +221,7 @@ class Meter:
             for layer, cores in zip(layers, slices)
         ]  # fmt: skip
         self._num_samples = self._num_steps = 0
+        self._busiest: list[NDArray[np.float64]] = []  # (ends, samples or 1, steps), see `ENDS`
         self._cores = np.zeros((4, placement.neurocores))
         self._resources = considered(placement.chip)
         self._busy = {name: dict.fromkeys(ENDS, 0.0) for name in self._resources}
@@ -220,7 +242,6 @@ class Meter:
         samples, _, steps = activity.inputs.shape
         if not self._num_steps:
             self._num_steps = steps
-            self._busiest = {end: np.zeros(steps) for end in ENDS}
             self._synops, self._spikes = np.zeros((2, len(self._placement.layers), steps))
             self._messages = np.zeros(steps)
         if steps != self._num_steps:
@@ -231,14 +252,18 @@ class Meter:
         cores = self._placement.neurocores
         span = max(1, min(steps, VALUES_AT_ONCE // cores))
         some = max(1, VALUES_AT_ONCE // (cores * span))
+        busiest = np.zeros((len(ENDS), samples, steps))
         for start in range(0, samples, some):
             sent = [each[start : start + some] for each in (activity.inputs, *activity.spikes)]
             for since in range(0, steps, span):
-                self._add_work(
-                    self._work([each[:, :, since : since + span] for each in sent]), since
-                )
+                work = self._work([each[:, :, since : since + span] for each in sent])
+                now = slice(since, since + span)
+                busiest[:, start : start + some, now] = self._add_work(work, since)
             self._exchange("injected", self._injected(sent[0]))
             self._num_samples += len(sent[0])
+        self._busiest.append(busiest)
+        if self._placement.total_copies == 1:  # the sum is all that is needed
+            self._busiest = [sum(each.sum(1, keepdims=True) for each in self._busiest)]
 
     def result(self) -> Workload:
         """Return the work of all samples.
@@ -249,7 +274,8 @@ class Meter:
         if not self._num_samples:
             raise InputError("no sample was measured; run one at least")
         samples, steps = self._num_samples, self._num_steps
-        seconds = {end: float(self._busiest[end].mean()) / samples for end in ENDS}
+        by_step = self._by_step()
+        seconds = {end: float(each.mean()) for end, each in by_step.items()}
         sent, longest = self._routes()
         sample, step, neurocore, synops = self._peak
         injected, read = (
@@ -260,7 +286,7 @@ class Meter:
             num_samples=samples,
             num_steps=steps,
             busiest_s=around(**seconds, unit="s"),
-            busiest_by_step_s=self._busiest["value"] / samples,
+            busiest_by_step_s=by_step["value"],
             busy={name: self._busy_in_mean(name) for name in self._resources},
             peak=Peak(around(**self._longest, unit="s"), sample, step, neurocore, synops),
             core_s=self._core_s / (samples * steps),
@@ -287,6 +313,13 @@ class Meter:
             layers = list(self._crossed * per_message)
         most = np.array([each.max(initial=0.0) for each in layers])
         return Busy(around(**ends, unit="s"), most / steps)
+
+    def _by_step(self) -> dict[End, NDArray[np.float64]]:
+        """Return the seconds per step of the busiest resource for `ENDS`, float (steps,)."""
+        copies, every = self._placement.total_copies, np.concatenate(self._busiest, axis=1)
+        if copies == 1:
+            return dict(zip(ENDS, every[:, 0] / self._num_samples))
+        return {end: slowest_of(copies, each) for end, each in zip(ENDS, every)}
 
     def _work(self, sent: list[NDArray[Any]]) -> Work:
         """Return the work due to the spikes of the host and of every layer."""
@@ -352,12 +385,17 @@ class Meter:
         work.synops[:, cores] += counts * synapses
         work.reads[:, cores] += counts * words
 
-    def _add_work(self, work: Work, since: int) -> None:
-        """Add the work of the steps from `since` on."""
+    def _add_work(self, work: Work, since: int) -> NDArray[np.float64]:
+        """Add the work of the steps from `since` on.
+
+        Returns:
+            Seconds of the busiest resource for `ENDS`, float (ends, batch, time).
+        """
         now = slice(since, since + work.synops.shape[2])
+        every = []
         for end in ENDS:
             cores, busiest = self._seconds(work, end)
-            self._busiest[end][now] += busiest.sum(0)
+            every.append(busiest)
             most = float(busiest.max())
             if end == "value":
                 self._core_s += cores.sum((0, 2))
@@ -376,6 +414,7 @@ class Meter:
         self._messages[now] += work.messages.sum((0, 1), dtype=np.int64)
         self._messages[now] += read.sum(0)
         self._exchange("read", read)
+        return np.stack(every)
 
     def _seconds(self, work: Work, end: End) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the time of each neurocore and of the busiest resource in each step.
