@@ -177,7 +177,7 @@ def estimate(
     With several copies, the estimates are those of one sample of one copy. The copies run different
     samples in lockstep: a step waits for the slowest of them (the expected maximum of as many draws
     from the samples of `activity`) and for the barrier over the tiles of all copies. They share the
-    static power.
+    static power. If `activity` has one sample, all copies run that.
 
     Args:
         network: the network that ran.

@@ -122,10 +122,13 @@ class Placement:
     """The neurocores of the network.
 
     Attributes:
-        neurocores: Number of neurocores.
+        neurocores: Number of neurocores of one copy.
         neurocores_per_chip: Neurocores of one chip.
-        tiles: Tiles in use on the fullest chip.
-        chips: Chips in use.
+        tiles: Tiles in use on the fullest chip, by all copies.
+        chips: Chips that one copy takes.
+        copies: Copies of the network on so many chips.
+        chips_used: Chips in use, by all copies.
+        total_copies: Copies on all chips; energy, power and time are those of one.
         max_chips: Chips of the largest system.
         layers: One entry per layer.
         neurocore_list: One entry per neurocore; null if there are more than 2,048.
@@ -135,6 +138,9 @@ class Placement:
     neurocores_per_chip: int
     tiles: int
     chips: int
+    copies: int
+    chips_used: int
+    total_copies: int
     max_chips: int
     layers: tuple[PlacedLayer, ...]
     neurocore_list: tuple[Neurocore, ...] | None
@@ -299,7 +305,7 @@ class FullSpeed:
         layer_bindings: The same for the neurocores of each layer and the links that its spikes
             cross, without the barrier.
         latency_ms: Milliseconds of one sample, all its steps.
-        throughput_samples_per_s: Samples per second, one after another.
+        throughput_samples_per_s: Samples per second of one copy, one after another.
         busiest_layer: Layer of the neurocore that takes longest in the mean step.
         busiest_neurocore: Index of that neurocore.
         busiest_neurocore_us: Microseconds that this neurocore takes in the mean step.
@@ -439,6 +445,9 @@ def _placement(placement: placing.Placement) -> Placement:
         neurocores_per_chip=placement.chip.limit("cores_per_chip"),
         tiles=placement.tiles,
         chips=placement.chips,
+        copies=placement.copies,
+        chips_used=placement.chips_used,
+        total_copies=placement.total_copies,
         max_chips=placement.chip.limit("chips_max"),
         layers=tuple(_placed(index, placement) for index in range(len(placement.layers))),
         neurocore_list=tuple(map(_neurocore, placement.cores())) if listed else None,

@@ -83,6 +83,7 @@ def add_options(options: argparse.ArgumentParser) -> None:
     _add_run_options(options)
     _add_output_options(options)
     cli.add_chip_options(options, "to estimate for; all by default")
+    _add_copy_options(options)
     cli.add_threads_option(options)
 
 
@@ -147,6 +148,23 @@ def _add_run_options(options: argparse.ArgumentParser) -> None:
         type=cli.positive_number,
         metavar="SECONDS",
         help="stop a run on Lava or Loihi after this time",
+    )
+
+
+def _add_copy_options(options: argparse.ArgumentParser) -> None:
+    options.add_argument(
+        "--copies",
+        type=cli.whole_number(1),
+        default=1,
+        metavar="N",
+        help="copies of the network on each chip, or on each group of chips that one copy takes; "
+        "estimates are those of one copy",
+    )
+    options.add_argument(
+        "--chips-used",
+        type=cli.whole_number(1),
+        metavar="M",
+        help="number of chips with copies; by default those that one copy takes",
     )
 
 
@@ -378,7 +396,8 @@ def _report(
     names = " and ".join(filter(None, [args.backend, args.compare]))
     with cli.progress(f"running on {names}") as advance:
         report = evaluate(
-            network, samples, chips=chips, backend=args.backend, compare=args.compare,
+            network, samples, chips=chips, copies=args.copies, chips_used=args.chips_used,
+            backend=args.backend, compare=args.compare,
             trace=args.trace, keep_sample=args.raster or 0, threads=args.threads,
             time_limit_s=args.time_limit, advance=advance, spikes_to=args.spikes,
         )  # fmt: skip
@@ -454,7 +473,10 @@ def _words(args: argparse.Namespace, path: Path) -> list[str | Path]:
     for option in ("message_bits", "spike_exp"):
         if getattr(args, option) is not None:
             words += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
-    return words + cli.chip_words(args.chip, args.costs)
+    words += cli.chip_words(args.chip, args.costs)
+    if args.copies > 1:
+        words += ["--copies", str(args.copies)]
+    return words if args.chips_used is None else [*words, "--chips-used", str(args.chips_used)]
 
 
 def _print_next(args: argparse.Namespace, path: Path, samples: int) -> None:

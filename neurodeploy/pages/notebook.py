@@ -136,7 +136,7 @@ def estimated_html(estimated: Estimated) -> str:
     return _html(
         f"Estimate for {title}",
         f"The mean of {ran}.",
-        sentences=list(estimated.problems),
+        sentences=[*wording.copies([estimated]), *estimated.problems],
         tables=[report_tables.estimates(chips)],
     )
 

@@ -66,7 +66,6 @@ def activity(report: Report) -> Table:
         report.counted.layers,
         {
             "layer": lambda layer: layer.layer,
-            "neurons": lambda layer: layer.neurons,
             "spikes in": lambda layer: count(layer.spikes_in_per_sample),
             "spikes out": lambda layer: count(layer.spikes_per_sample),
             "firing rate": lambda layer: share(layer.firing_rate_per_step),
@@ -270,9 +269,20 @@ def _limited_by(each: Estimated) -> Cell:
     return Cell(*_limit(found.resource, found.seconds), found.resource)
 
 
+def _copies(each: Estimated) -> Cell | None:
+    placed, total = each.placement, each.placement.total_copies
+    return None if total == 1 else Cell(f"{total:,}", placed.copies_in_words, total)
+
+
+def _all_copies(each: Estimated) -> Estimate | None:
+    total = each.placement.total_copies
+    return None if total == 1 else each.latency.samples_per_s * total
+
+
 SIZE: Final = (
     NEUROCORES,
-    Field("chips", lambda e: e.placement.chips),
+    Field("chips", lambda e: e.placement.chips_used),
+    Field("copies of the network", _copies),
 )
 TIME: Final = (
     Field("mean time step", lambda e: e.latency.step_s, "s"),
@@ -283,6 +293,7 @@ TIME: Final = (
     Field("longest time step", lambda e: e.latency.peak_step_s, "s"),
     LATENCY,
     Field("samples per second", lambda e: e.latency.samples_per_s),
+    Field("  of all copies", _all_copies),
 )
 ENERGIES: Final = (
     ENERGY,

@@ -200,7 +200,8 @@ def show_report(report: Report, out: Console | None = None, *, brief: bool = Fal
     chips = wording.chips(report)
     if chips:
         print_table(out, report_tables.first_screen(report, chips), framed=False)
-    for sentence in (*_why_more(report), *_elsewhere(report)):
+    copies = wording.copies(list(report.estimated.values()))
+    for sentence in (*copies, *_why_more(report), *_elsewhere(report)):
         print_line(out, sentence)
     _show_problems(report, out)
     if brief:

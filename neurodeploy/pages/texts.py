@@ -44,10 +44,11 @@ def title(report: Report) -> str:
 
 
 def summary(report: Report) -> str:
-    """Return a sentence on the samples, the data and the backend of the run."""
+    """Return sentences on the samples, the data and the backend of the run, and on copies."""
     run = report.provenance
     data = clean(run.dataset or "input spikes")
-    return f"{wording.ran(report.counted)} from {data}, run on {run.backend or 'a backend'}."
+    ran = f"{wording.ran(report.counted)} from {data}, run on {run.backend or 'a backend'}."
+    return " ".join([ran, *map(clean, wording.copies(list(report.estimated.values())))])
 
 
 def tiles(report: Report) -> list[Tile]:

@@ -170,6 +170,17 @@ def on_chips(placement: Placement) -> str:
     return f"on {number_of(placement.chips, 'chip')}"
 
 
+def copies(some: Sequence[Estimated]) -> list[str]:
+    """Return a sentence for each kind of chip that holds several copies of the network."""
+    return [
+        f"{each.placement.chip.title}: {each.placement.copies_in_words}. Values are those of one "
+        f"sample of one copy; a step waits for the slowest of {each.placement.total_copies:,} "
+        "copies, and they share the static power."
+        for each in some
+        if each.placement.total_copies > 1
+    ]
+
+
 def why_more(some: Sequence[Estimated]) -> tuple[Estimated, Estimated] | None:
     """Return the chips with the highest and the lowest energy if static power explains the gap.
 

@@ -19,7 +19,7 @@ from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.hw_sim.decisions import DecisionMeter
 from neurodeploy.hw_sim.neurobench_metrics import NeurobenchMeter
-from neurodeploy.hw_sim.placement import place
+from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.readout import first_predictions, outputs, score
 from neurodeploy.hw_sim.workload import Meter
 from neurodeploy.models.errors import InputError
@@ -42,6 +42,8 @@ def evaluate(
     *,
     labels: ArrayLike | None = None,
     chips: Sequence[str | Chip] = ("loihi1", "loihi2"),
+    copies: int = 1,
+    chips_used: int | None = None,
     backend: str = "fast",
     compare: str | None = None,
     trace: bool = False,
@@ -58,6 +60,8 @@ def evaluate(
         samples: samples, or integers (batch, neurons, time); see `load_input`.
         labels: the correct class of each sample, integers (samples,); replaces the samples' labels.
         chips: chips to estimate, as names or `Chip` objects.
+        copies: copies of the network on each chip, see `estimate`.
+        chips_used: number of chips with copies; by default those that one copy takes.
         backend: name of the backend that runs the network.
         compare: name of another backend that runs the same samples, or None.
         trace: whether to record firing rates, silent and saturated neurons of every layer.
@@ -68,8 +72,8 @@ def evaluate(
         spikes_to: path of an .npz file to write the spikes of every layer to, or None.
 
     Raises:
-        InputError: if samples or labels do not fit the network, or a sample does not fit into
-            memory.
+        InputError: if samples or labels do not fit the network, the copies do not fit a chip, or a
+            sample does not fit into memory.
         BackendError: if a backend cannot run.
 
     Examples:
@@ -82,9 +86,10 @@ def evaluate(
     samples = as_samples(samples, network, labels)
     backends = choose_backends([backend, *filter(None, [compare])], time_limit_s)
     chosen = choose_chips(chips)
+    placed = [place(network, each, copies=copies, chips_used=chips_used) for each in chosen]
     runs = for_samples(network, samples)
     options = RunOptions(threads=threads, time_limit_s=time_limit_s)
-    seen = _Observers(runs, samples, chosen, trace=trace, keep_sample=keep_sample)
+    seen = _Observers(runs, samples, placed, trace=trace, keep_sample=keep_sample)
     also: list[Callable[[Activity], None]] = []
     compared = None
     if len(backends) == 2:
@@ -116,13 +121,13 @@ class _Observers:
         self,
         network: QuantizedNetwork,
         samples: Samples,
-        chips: Sequence[Chip],
+        placements: Sequence[Placement],
         *,
         trace: bool,
         keep_sample: int | None,
     ) -> None:
         self._network, self._labelled = network, samples.labels is not None
-        self._meters = [Meter(place(network, chip)) for chip in chips]
+        self._meters = list(map(Meter, placements))
         self._decisions = DecisionMeter(network, samples.labels)
         self._neurobench = NeurobenchMeter(network)
         self._tracer = Tracer(network) if trace else None
@@ -261,6 +266,8 @@ def compare_networks(
     *,
     labels: ArrayLike | None = None,
     chips: Sequence[str | Chip] = ("loihi1", "loihi2"),
+    copies: int = 1,
+    chips_used: int | None = None,
     backend: str = "fast",
     threads: int | None = None,
     time_limit_s: float | None = None,
@@ -273,6 +280,8 @@ def compare_networks(
         samples: samples for all networks, or a mapping from network names to samples.
         labels: the correct class of each sample; replaces the samples' labels.
         chips: chips to estimate, as names or `Chip` objects.
+        copies: copies of each network on each chip, see `estimate`.
+        chips_used: number of chips with copies; by default those that one copy takes.
         backend: name of the backend that runs the networks.
         threads: CPU cores to use; all by default.
         time_limit_s: time limit in seconds for a run on Lava or Loihi.
@@ -300,7 +309,8 @@ def compare_networks(
     for name, network in networks.items():
         try:
             report = evaluate(
-                network, own[name], labels=labels, chips=chips, backend=backend, threads=threads,
+                network, own[name], labels=labels, chips=chips, copies=copies,
+                chips_used=chips_used, backend=backend, threads=threads,
                 time_limit_s=time_limit_s, advance=advance,
             )  # fmt: skip
         except InputError as error:

@@ -50,7 +50,8 @@ def taken(each: Estimated) -> str:
     tiles = len(set(zip(placement.places.chip.tolist(), placement.places.tile.tolist())))
     whole = f"{used:,} of {limit:,} neurocores" if chips == 1 else f"{used:,} neurocores"
     on = "" if chips == 1 else f" of {number_of(chips, 'chip')}"
-    return f"{whole}, on {number_of(tiles, 'tile')}{on}"
+    one = " for each copy" * (placement.total_copies > 1)
+    return f"{whole}, on {number_of(tiles, 'tile')}{on}{one}"
 
 
 def drawn_in_part(report: Report) -> list[str]:
