@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers import with_limits
 
+from neurodeploy import report
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.estimated import estimate
@@ -135,6 +137,23 @@ def test_a_silent_network_of_one_neuron_has_copies_too():
     assert found.placement.total_copies == 128 * 768
     assert found.energy.synaptic.value == 0 < found.energy.static.low
     assert found.latency.busiest_s.value == pytest.approx(8.4e-9)
+
+
+def test_the_command_takes_copies_and_ends_with_2_if_they_do_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A network of one neuron takes a neurocore; a chip of Loihi 1 has 128 of them."""
+    network, file = dense(1), tmp_path / "one.net"
+    network.save(file)
+    np.save(tmp_path / "input.npy", drawn(network).inputs)
+    words = [str(file), "--input", str(tmp_path / "input.npy"), "--chip", "loihi1"]
+    assert report.main([*words, "--copies", "128", "--chips-used", "3", "--brief"]) == 0
+    assert "128 copies on each of 3 chips" in capsys.readouterr().out
+    assert report.main([*words, "--copies", "129"]) == 2
+    said = capsys.readouterr().err
+    assert "129 copies of 1 neurocore" in said
+    assert "at most 128 copies" in said
+    assert said.count("\n") == 1
 
 
 def test_a_report_names_the_copies_and_its_values_are_those_of_one():

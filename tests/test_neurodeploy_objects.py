@@ -117,6 +117,7 @@ def test_rows_are_flat_and_one_per_chip_or_layer(network, spikes):
     made = evaluate(network, spikes)
     rows = made.to_rows()
     assert [row["chip"] for row in rows] == ["loihi1", "loihi2"]
+    assert {(row["chips"], row["copies"]) for row in rows} == {(1, 1)}
     energy = made.to_dict()["estimated"]["loihi2"]["full_speed"]["energy_per_sample_uj"]["total"]
     band = (
         rows[1]["energy_per_sample_low_uj"],
@@ -156,6 +157,7 @@ def test_a_report_is_saved_by_the_end_of_its_name(network, spikes):
         (lambda n, x: evaluate(n, x, labels=[3] * 7), "label 3 for 3 outputs"),
         (lambda n, x: evaluate(n, x, chips=["loihi3"]), "'loihi3'"),
         (lambda n, x: evaluate(n, x, chips=["loihi1", "loihi1"]), "loihi1 appears twice"),
+        (lambda n, x: evaluate(n, x, copies=65), "at most 64 copies"),
         (lambda n, x: evaluate(n, x, compare="fast"), "fast and fast"),
         (lambda n, x: evaluate(n, x, keep_sample=7), "sample 7"),
         (lambda n, x: evaluate(n, x, spikes_to="out.npy"), r"out\.npy"),

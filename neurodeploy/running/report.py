@@ -185,7 +185,8 @@ def _chip_row(each: Estimated) -> dict[str, Any]:
         "chip": placement.chip.name,
         "fits": not each.problems,
         "neurocores": placement.neurocores,
-        "chips": placement.chips,
+        "chips": placement.chips_used,
+        "copies": placement.total_copies,
     }
     for stem, unit, estimate, factor in (
         ("energy_per_sample", "uj", each.energy.total, 1e6),
