@@ -21,6 +21,7 @@ from neurodeploy.hw_sim.estimates import (
     by_constants,
     energy_by_layer,
     first_steps_s,
+    neurocore_power,
     real_time,
     sample_energy,
     sample_latency,
@@ -80,6 +81,24 @@ class Power:
         return self.static + self.dynamic
 
 
+@dataclass(frozen=True)
+class Filled:
+    """One of as many copies of a network as fit on the chips that one copy takes.
+
+    A step waits for the barrier over all copies. It also waits for the slowest of them, which is
+    left out here; `estimate(..., copies=N)` includes it.
+
+    Attributes:
+        copies: number of copies, 2 or more.
+        latency: latency of the mean sample at full speed.
+        energy: energy of the mean sample of one copy at full speed.
+    """
+
+    copies: int
+    latency: Latency
+    energy: Energy
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Estimated(Shown):
     """Placement, energy and latency of a network on one kind of chip.
@@ -121,6 +140,21 @@ class Estimated(Shown):
     def energy_by_layer(self) -> LayerEnergies:
         """Energy of the mean sample at full speed, by layer."""
         return energy_by_layer(self.workload, duration_s=self.latency.sample_s)
+
+    @property
+    def own_static_power(self) -> Estimate:
+        """Static power in watts of the neurocores of one copy: their share of the chip's."""
+        return neurocore_power(self.placement.chip) * self.placement.neurocores
+
+    @property
+    def filled(self) -> Filled | None:
+        """One of as many copies as fit; None where no second fits, or there are several already."""
+        copies = self.placement.most_copies
+        if copies < 2 or self.placement.total_copies > 1:
+            return None
+        workload = replace(self.workload, placement=replace(self.placement, copies=copies))
+        latency = sample_latency(workload)
+        return Filled(copies, latency, sample_energy(workload, duration_s=latency.sample_s))
 
     @property
     def power(self) -> Power:

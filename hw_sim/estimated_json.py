@@ -384,6 +384,21 @@ class RealTime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Filled:
+    """One of as many copies of the network as fit on the chips that one copy takes.
+
+    Attributes:
+        copies: Number of copies.
+        latency_ms: Milliseconds of one sample at full speed, with the barrier over all copies.
+        energy_per_sample_uj: Energy of the mean sample of one copy, in microjoules.
+    """
+
+    copies: int
+    latency_ms: Band
+    energy_per_sample_uj: Energy[Band]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimated:
     """Estimates for one kind of chip, from its cost file and the counted values.
 
@@ -395,6 +410,10 @@ class Estimated:
         advice: What would reduce the number of neurocores, if one chip is not enough.
         placement: The neurocores of the network.
         load: What the neurocores do.
+        own_static_power_mw: Static power of the network's neurocores, their share of the chip's, in
+            milliwatts.
+        filled: One of as many copies as fit side by side; null where no second fits, or where
+            there are several copies already.
         full_speed: Time and energy at full speed.
         decision: Time and energy until the predictions hold; null if unknown.
         real_time: Time and energy at the rate of the sensor; null if that is unknown.
@@ -409,6 +428,8 @@ class Estimated:
     advice: tuple[str, ...]
     placement: Placement
     load: Load
+    own_static_power_mw: Band
+    filled: Filled | None
     full_speed: FullSpeed
     decision: Decision | None
     real_time: RealTime | None
@@ -427,6 +448,8 @@ def chip_object(found: estimating.Estimated) -> Estimated:
         advice=found.advice,
         placement=_placement(found.placement),
         load=_load(found.workload),
+        own_static_power_mw=band(found.own_static_power, MILLI),
+        filled=None if found.filled is None else _filled(found.filled),
         full_speed=_full_speed(found),
         decision=None if found.decision is None else _decision(found.decision),
         real_time=_real_time(found),
@@ -537,6 +560,14 @@ def _binding(found: estimates.Binding) -> Binding:
         next_resource=found.next,
         next_us=rounded(found.next_s * MICRO),
         relief=found.relief,
+    )
+
+
+def _filled(found: estimating.Filled) -> Filled:
+    return Filled(
+        copies=found.copies,
+        latency_ms=band(found.latency.sample_s, MILLI),
+        energy_per_sample_uj=_energy(found.energy),
     )
 
 

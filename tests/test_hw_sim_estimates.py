@@ -23,7 +23,7 @@ from neurodeploy.hw_sim.chips import (
     exactly,
     largest,
 )
-from neurodeploy.hw_sim.estimated import estimated
+from neurodeploy.hw_sim.estimated import estimate, estimated
 from neurodeploy.hw_sim.estimates import (
     Energy,
     Latency,
@@ -206,6 +206,21 @@ def test_every_layer_has_the_energy_of_its_synapses_neurons_messages_and_neuroco
     assert likely["1"] == pytest.approx([30, 3 * 90 + 1, 3, 8, 2e5 / 4])
     assert likely["rest"] == pytest.approx([0, 0, 0, 0, 2e5 / 4])
     assert found.rest.static.low == 0  # as if others used that neurocore
+
+
+def test_a_filled_chip_is_that_of_as_many_copies_as_fit():
+    """Four of one neuron on a square of four neurocores; of three neurons, no second fits."""
+    network = dense(1, 1)
+    activity = spiking(network, 3, (-1, 0, 0), (0, 0, 1))
+    found = estimate(network, activity, SQUARE).filled
+    copies = estimate(network, activity, SQUARE, copies=4)
+    assert found.copies == 4
+    assert (found.energy, found.latency) == (copies.energy, copies.latency)
+    seconds = found.latency.sample_s.value
+    assert found.energy.static.value == pytest.approx(0.2 / 4 * seconds)
+    assert copies.filled is None
+    assert estimate(dense(1, 3), spiking(dense(1, 3), 1), SQUARE).filled is None
+    assert estimate(network, activity, SQUARE).own_static_power.low == pytest.approx(0.1 / 4)
 
 
 def test_a_convolution_has_an_energy_of_its_own():

@@ -20,6 +20,7 @@ from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import networks, page, report_tables, terminal, wording
 from neurodeploy.pages.tables import Table
+from neurodeploy.pages.texts import first_words
 from neurodeploy.running.evaluation import compare_networks
 
 FACTORS = {"mJ": 1e3, "µJ": 1e6, "nJ": 1e9, "ms": 1e3, "µs": 1e6, "s": 1, "mW": 1e3, "µW": 1e6}
@@ -150,6 +151,23 @@ def test_no_table_is_wider_than_a_terminal(found):
         shown = {text for row in cells(out) for text in row}
         for table in (report_tables.network(report), report_tables.activity(report)):
             assert {text for row in texts(table) for text in row} <= shown
+
+
+def test_the_first_words_are_static_power_alone_and_side_by_side(found):
+    """Two of 120 neurocores: 60 networks share the 232 mW, 3.87 mW each."""
+    report = found.entries[0].report
+    loihi2 = report.estimated["loihi2"]
+    assert loihi2.placement.neurocores == 2
+    _, words = first_words(report)
+    power, energies = loihi2.power, (loihi2.energy, loihi2.filled.energy)
+    share = power.static.value / power.total.value
+    assert f"{wording.share(share)} of the energy at full speed and over 99% in real time" in words
+    assert "2 of 120 neurocores, whose share of 232 mW is 3.87 mW" in words
+    alone, shared = (wording.amount(energy.total.value, "J") for energy in energies)
+    assert f"60 such networks fit side by side; each would take {shared}" in words
+    assert alone in words
+    out = printed(400, terminal.show_report, report, brief=True, tty=False)
+    assert out.index(words) < out.index("energy per sample")
 
 
 def test_the_first_screen_says_what_makes_loihi_2_show_more_energy(found):

@@ -38,7 +38,7 @@ FIGURES: Final = ("confusion", "layers", "energy", "spikes")
 def _html(title: str, summary: str, **parts: Any) -> str:
     """Return the HTML of an object: title, summary, tiles, sentences, tables and figures."""
     return page.template("notebook").render(
-        {"tiles": [], "sentences": [], "tables": [], "figures": [], **parts},
+        {"first_words": [], "tiles": [], "sentences": [], "tables": [], "figures": [], **parts},
         title=wording.clean(title),
         summary=wording.clean(summary),
     )
@@ -148,6 +148,7 @@ def report_html(report: Report) -> str:
     return _html(
         texts.title(report),
         f"{texts.summary(report)} Network sha256 {report.digest[:12]}.",
+        first_words=texts.first_words(report),
         tiles=texts.tiles(report),
         sentences=[*texts.problems(report), texts.why_more(report)],
         figures=[page.figure(each, mark) for each in drawn.values() if each.svg],

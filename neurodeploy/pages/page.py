@@ -60,6 +60,7 @@ def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
         },
         title=texts.title(report),
         summary=texts.summary(report),
+        first_words=texts.first_words(report),
         tiles=texts.tiles(report),
         why=texts.why_more(report),
         problems=texts.problems(report),

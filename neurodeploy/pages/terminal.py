@@ -17,7 +17,7 @@ from rich.text import Text
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.conventional import Conventional, Microcontroller
-from neurodeploy.pages import networks, report_tables, wording
+from neurodeploy.pages import networks, report_tables, texts, wording
 from neurodeploy.pages.tables import NONE, Cell, Table, rows_of
 from neurodeploy.pages.wording import MICRO, clean
 from neurodeploy.running.report import Report
@@ -197,6 +197,8 @@ def show_report(report: Report, out: Console | None = None, *, brief: bool = Fal
     out = out or console()
     for line in _headline(report):
         print_line(out, line)
+    for sentence in texts.first_words(report):
+        print_line(out, sentence)
     chips = wording.chips(report)
     if chips:
         print_table(out, report_tables.first_screen(report, chips), framed=False)

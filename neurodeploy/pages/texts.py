@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.chips import Estimate
 from neurodeploy.hw_sim.estimated import Estimated
+from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.pages import report_tables, wording
 from neurodeploy.pages.tables import Cell
 from neurodeploy.pages.wording import chips, clean
@@ -106,6 +107,37 @@ def _steps(report: Report, name: str) -> Tile:
     if found is None:
         return Tile(name, ())
     return Tile(name, (("", Cell(f"{found.earliest_step:,}", f"of {found.num_steps:,}")),))
+
+
+def first_words(report: Report) -> list[str]:
+    """Return, for each chip, how much of the energy is static, and what sharing the chip saves."""
+    return [_first_words(title, each) for title, each in chips(report)]
+
+
+def _first_words(title: str, each: Estimated) -> str:
+    placement, filled = each.placement, each.filled
+    shares = f"{_static(each.energy)} of the energy at full speed"
+    if each.real_time_energy is not None:
+        shares += f" and {_static(each.real_time_energy)} in real time"
+    whole = wording.static_power(each).si * placement.chips
+    words = (
+        f"{title}: {shares} is static power. The network uses {placement.neurocores:,} of "
+        f"{placement.chips * placement.chip.limit('cores_per_chip'):,} neurocores, whose share of "
+        f"{wording.amount(whole.value, 'W')} is {wording.amount(each.own_static_power.value, 'W')}."
+    )
+    if filled is None:
+        return words
+    alone, shared = (wording.amount(e.total.value, "J") for e in (each.energy, filled.energy))
+    return (
+        f"{words} {filled.copies:,} such networks fit side by side; each would take {shared} per "
+        f"sample at full speed, where one alone takes {alone}."
+    )
+
+
+def _static(energy: Energy) -> str:
+    """Format the share of static energy, "over 99%" rather than a 100% that is not all."""
+    share = energy.static.value / (energy.total.value or 1.0)
+    return "over 99%" if 0.99 < share < 1 else wording.share(share)
 
 
 def why_more(report: Report) -> str:
