@@ -330,7 +330,8 @@ def with_copies(placement: Placement, copies: int, chips_used: int | None = None
     if copies > max(most, 1):
         cores = chips * placement.chip.limit("cores_per_chip")
         raise InputError(
-            f"{copies:,} copies of {placement.neurocores:,} neurocores do not fit the {cores:,} "
+            f"{copies:,} copies of {placement.neurocores:,} "
+            f"neurocore{'s' * (placement.neurocores > 1)} do not fit the {cores:,} "
             f"neurocores of {chips:,} chip{'s' * (chips > 1)} of {name}; give at most {most:,} "
             f"cop{'y' if most == 1 else 'ies'}, or leave this chip out"
         )

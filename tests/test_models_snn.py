@@ -195,6 +195,18 @@ def test_synops_have_a_gradient(draw_spikes):
     assert conv == (3, 4, 3)
 
 
+def test_weights_of_a_convolution_that_are_zero_once_quantized_take_no_synops():
+    """One spike in the corner of the image meets the weight (0, 0) of each of three kernels."""
+    network = made(FULL)
+    spikes = torch.zeros(1, 30, 5)
+    spikes[0, 0, 1] = 1
+    weight = network.layers[0].synapse.weight.data
+    for corners, stored in (((1.0, 1.0, 1.0), 3), ((1.0, 0.0, -1.0), 2), ((0.01, 0.0, 0.0), 0)):
+        weight[:, 0, 0, 0, 0] = torch.tensor(corners)
+        synops = network.layer_synops(spikes, network.layer_spikes(spikes))
+        assert synops[0].tolist() == [stored]
+
+
 def test_networks_with_biases_run_a_silent_step_first():
     """A bias of half the threshold fires its neuron in the second step, as on a chip."""
     network = made(Architecture.dense((1, 1), bias=True, voltage_decay=0.0, threshold=0.6))

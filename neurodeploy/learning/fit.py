@@ -42,8 +42,8 @@ Notify: TypeAlias = Callable[[str], None]
 """Callback for messages, which begin with "warning: " or "note: "."""
 
 ZEROS_ARE_STORED: Final = (
-    "Intel's compiler stores the zero weights of dense layers, so pruned weights still count in "
-    "the report's memory, SynOps and energy, but not in its effective operations; to reduce cost, "
+    "Intel's compiler stores the zero weights of dense layers, so their pruned weights still count "
+    "in the report's memory, SynOps and energy, but not in its effective operations; to reduce cost, "
     "use a budget, which prunes whole neurons"
 )
 
