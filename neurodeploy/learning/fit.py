@@ -43,8 +43,8 @@ Notify: TypeAlias = Callable[[str], None]
 
 ZEROS_ARE_STORED: Final = (
     "Intel's compiler stores the zero weights of dense layers, so their pruned weights still count "
-    "in the report's memory, SynOps and energy, but not in its effective operations; to reduce cost, "
-    "use a budget, which prunes whole neurons"
+    "in the report's memory, SynOps and energy, but not in its effective operations; to reduce "
+    "cost, use a budget, which prunes whole neurons"
 )
 
 _ONE_AT_A_TIME: Final = threading.RLock()
