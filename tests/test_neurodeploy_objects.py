@@ -128,6 +128,11 @@ def test_rows_are_flat_and_one_per_chip_or_layer(network, spikes):
     counts = count(network, fast.run(network, spikes))
     layers = made.to_rows("layer")
     assert [row["synops_per_sample"] for row in layers] == [c.synops.mean() for c in counts]
+    found = made.to_dict()["estimated"]["loihi2"]["full_speed"]["energy_per_sample_by_layer_uj"]
+    by_layer = [each["total"]["value"] for each in found["layers"]]
+    assert [row["loihi2_energy_per_sample_uj"] for row in layers] == pytest.approx(
+        by_layer, rel=1e-3
+    )
     flat = (str, int, float, bool, tuple, type(None))
     assert all(isinstance(value, flat) for row in rows + layers for value in row.values())
 

@@ -18,7 +18,7 @@ from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import LayerCounts, Measured
 from neurodeploy.hw_sim.conventional import Conventional, conventional
 from neurodeploy.hw_sim.decisions import Decisions, propagation_steps
-from neurodeploy.hw_sim.estimated import Estimated, estimated
+from neurodeploy.hw_sim.estimated import MICRO, Estimated, estimated
 from neurodeploy.hw_sim.estimated_json import band
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Predictions, Score
@@ -96,14 +96,22 @@ class Report(Shown):
         """Return flat rows for `pandas.DataFrame`, one per chip or one per layer.
 
         A row per chip holds the counted values, and value, low and high of each estimate. Column
-        names end in the unit.
+        names end in the unit. A row per layer holds its counted values and its energy on each chip.
         """
         if per not in ("chip", "layer"):
             raise InputError(f"per is {per!r}; give 'chip' or 'layer'")
         if per == "layer":
-            return [asdict(layer) for layer in self.counted.layers]
+            return [self._layer_row(layer) for layer in self.counted.layers]
         counted = self._counted_row()
         return [{**counted, **_chip_row(each)} for each in self.estimated.values()] or [counted]
+
+    def _layer_row(self, layer: CountedLayer) -> dict[str, Any]:
+        energies = {
+            f"{name}_energy_per_sample_uj": each.energy_by_layer.layers[layer.layer].total.value
+            * MICRO
+            for name, each in self.estimated.items()
+        }
+        return {**asdict(layer), **energies}
 
     def _counted_row(self) -> dict[str, Any]:
         score = self.counted.score
