@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from neurodeploy.hw_sim import timing
 from neurodeploy.hw_sim.activity import Activity
+from neurodeploy.hw_sim.between_samples import Repeated, between_samples
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.design_rules import advice, check
@@ -135,6 +137,11 @@ class Estimated(Shown):
     def caveats(self) -> tuple[str, ...]:
         """How to read the estimates: those of the cost file, and what it has no rows for."""
         return (*self.placement.chip.caveats, *timing.notes(self.placement.chip))
+
+    @cached_property
+    def between_samples(self) -> Mapping[str, Repeated]:
+        """One sample of many at full speed: continuous, cleared, or after every state decayed."""
+        return between_samples(self.workload)
 
     @property
     def energy_by_layer(self) -> LayerEnergies:

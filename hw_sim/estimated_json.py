@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from neurodeploy.hw_sim import between_samples, estimates
 from neurodeploy.hw_sim import estimated as estimating
-from neurodeploy.hw_sim import estimates
 from neurodeploy.hw_sim import placement as placing
 from neurodeploy.hw_sim.blocks import BudgetUse
 from neurodeploy.hw_sim.chips import Estimate
@@ -292,6 +292,23 @@ class Binding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Repeated:
+    """One sample of many, with what lies between it and the next.
+
+    Attributes:
+        num_steps: Time steps between samples, at most; null if no number suffices.
+        sample_ms: Milliseconds from one sample to the next; null if there is no next one.
+        energy_uj: Microjoules of a sample and of what follows it; null if there is no next one.
+        note: How to read it, or why it cannot be.
+    """
+
+    num_steps: int | None
+    sample_ms: Band | None
+    energy_uj: Band | None
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FullSpeed:
     """Time and energy if each step starts as soon as the one before has ended.
 
@@ -312,6 +329,8 @@ class FullSpeed:
         energy_per_sample_uj: Energy of the mean sample, in microjoules.
         energy_per_sample_by_layer_uj: The same by layer.
         energy_per_sample_by_constants_uj: The same with each constant set of the cost file alone.
+        between_samples: One sample of many: "continuous", with the state kept; "cleared", with
+            every neuron cleared between samples; "decayed", after waiting for states of zero.
         power_mw: Power, in milliwatts.
     """
 
@@ -329,6 +348,7 @@ class FullSpeed:
     energy_per_sample_uj: Energy[Band]
     energy_per_sample_by_layer_uj: EnergyByLayer
     energy_per_sample_by_constants_uj: dict[str, Energy[float]]
+    between_samples: dict[str, Repeated]
     power_mw: Power
 
 
@@ -549,7 +569,17 @@ def _full_speed(found: estimating.Estimated) -> FullSpeed:
         energy_per_sample_by_constants_uj={
             name: _values(energy) for name, energy in found.energies.items()
         },
+        between_samples={name: _repeated(each) for name, each in found.between_samples.items()},
         power_mw=_power(found.power),
+    )
+
+
+def _repeated(found: between_samples.Repeated) -> Repeated:
+    return Repeated(
+        num_steps=found.steps,
+        sample_ms=None if found.sample_s is None else band(found.sample_s, MILLI),
+        energy_uj=None if found.energy is None else band(found.energy, MICRO),
+        note=found.note,
     )
 
 

@@ -304,8 +304,11 @@ COSTS: Final = {
             "link_message": "one spike over one link of the mesh, before the next can follow",
         }.items()
     },
+    "neuron_clear_energy": _cost(
+        "pJ", about="the state of one neuron cleared between samples", required=False
+    ),
 }
-"""Costs by name; without a row of the optional ones, `timing` leaves out what it would cost."""
+"""Costs by name; what an optional one without a row would cost is left out, with a note."""
 
 BARRIER: Final = _cost("ns", "us", about="the barrier over so many tiles", low=BARRIER_MIN)
 """Of each row of the section `barrier`, whose names are numbers of tiles."""

@@ -89,6 +89,7 @@ def _tables(report: Report) -> dict[str, list[Table]]:
         "layers": [report_tables.energy_by_layer(report)],
         "time": [
             chip_table(some, "Time per time step and per sample", time),
+            report_tables.between_samples(report),
             report_tables.time_by_layer(report),
             report_tables.load(some),
         ],

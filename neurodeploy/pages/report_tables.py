@@ -437,6 +437,38 @@ def energy_by_layer(report: Report) -> Table:
     return Table(title, ("", *wording.PARTS.values(), "total", "share"), tuple(rows))
 
 
+def between_samples(report: Report) -> Table:
+    """Return one sample of many: continuous, or one sample after another."""
+
+    def read(name: str, value: str) -> Callable[[Estimated], Value]:
+        return lambda each: getattr(each.between_samples[name], value)
+
+    sections = {
+        heading: (
+            Field("steps between", read(name, "steps")),
+            Field("time", read(name, "sample_s"), "s"),
+            Field("energy", read(name, "energy"), "J"),
+        )
+        for name, heading in BETWEEN.items()
+    }
+    chips = wording.chips(report)
+    table = chip_table(chips, "From one sample to the next, at full speed", sections)
+    notes = (
+        f"{heading}: {each.between_samples[name].note}"
+        for name, heading in BETWEEN.items()
+        for _, each in chips
+    )
+    return replace(table, notes=tuple(dict.fromkeys(notes)))
+
+
+BETWEEN: Final = {
+    "continuous": "continuous",
+    "cleared": "one sample after another, neurons cleared",
+    "decayed": "one sample after another, states decayed",
+}
+"""Name in `between_samples.WAYS` -> heading."""
+
+
 def time_by_layer(report: Report) -> Table:
     """Return which resource limits each layer on each chip, and what would relieve it."""
     rows: list[tuple[Cell, ...]] = []

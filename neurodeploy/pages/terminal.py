@@ -307,6 +307,7 @@ def _tables(report: Report) -> Iterator[Table]:
     yield from report_tables.classes(report) or report_tables.predictions(report)
     if chips := wording.chips(report):
         yield report_tables.estimates(chips, wording.settles([report]))
+        yield report_tables.between_samples(report)
         yield report_tables.load(chips)
         yield report_tables.neurocores(report)
         yield report_tables.time_by_layer(report)
