@@ -270,6 +270,20 @@ def test_bars_of_layers_share_a_scale_and_the_whole_of_each_chip_fills_its_width
         assert sum(drawn) + found.rest.total.value == pytest.approx(each.energy.total.value)
 
 
+def test_a_silent_neuron_on_a_chip_that_costs_nothing_is_drawn_and_said():
+    content = json.loads(small_chip(8).read_text())
+    for row in content["costs"].values():
+        row["value"], row["alternatives"] = 0, []
+    Path("free.json").write_text(json.dumps(content | {"name": "free"}))
+    network = network_of(1, 1, threshold=130000)
+    view = view_of(network, spikes_of(1, 1, 5, rate=0), costs=[Path("free.json")])
+    drawn, _ = drawn_of(view)
+    assert "layers" not in missing(drawn)
+    (words,) = texts.first_words(view)
+    assert "0% of the energy at full speed is static power" in words
+    assert "8 such networks fit side by side; each would take 0 J" in words
+
+
 def test_a_task_s_sample_has_the_sensor_s_signal(uci_har_folder):
     encoder = {"name": "sigma-delta", "gain": [1.0] * 6, "rectified": False}
     inputs = task_samples(TaskDescription("har", encoder), uci_har_folder, count=3)
