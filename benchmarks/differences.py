@@ -2,10 +2,11 @@
 
     python -m benchmarks.differences CASES FOLDER...
 
-Each FOLDER holds a copy of the packages models, export and hw_sim. Their `fast` runs, with and
-without states, every case that `save` wrote to the folder CASES, and is compared with Lava's result
-in that case. The program prints one line of JSON per FOLDER: the number of cases that differ and
-the first difference. It stops at a FOLDER's first difference, unless the folder is named `intact`.
+Each FOLDER holds a copy of the packages models, export and hw_sim. Their `fast` runs every case
+that `save` wrote to the folder CASES, with and without states and with every way to sum a
+convolution, and is compared with Lava's result in that case. The program prints one line of JSON
+per FOLDER: the number of cases that differ and the first difference. It stops at a FOLDER's first
+difference, unless the folder is named `intact`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -57,6 +60,24 @@ def _array(name: str, ours: Any, lava: Any) -> list[str]:
     ]
 
 
+def ways(conv: Any, network: Any) -> Iterator[str]:
+    """Yield the names of the ways to sum a convolution, each while `fast` takes it.
+
+    Args:
+        conv: the module `hw_sim.kernels.conv` of that `fast`.
+        network: the network that will run; without convolutions there is one way.
+    """
+    yield "the faster way"
+    if not any(type(layer).__name__ == "ConvLayer" for layer in network.layers):
+        return
+    with patch.object(conv, "sparse_is_faster", lambda layer, *_, **__: conv.can_list(layer)):
+        yield "the sparse way"
+    with patch.object(conv, "sparse_is_faster", lambda *_, **__: False):
+        yield "the dense way"
+    with patch.object(conv, "may_leave_32_bits", lambda *_: True):
+        yield "the wide way"
+
+
 def save(folder: Path, name: str, network: Any, spikes: Any, lava: Any) -> None:
     """Write a case for `python -m benchmarks.differences`: a .net and an .npz file."""
     from neurodeploy.export import netx
@@ -82,6 +103,19 @@ def load(path: Path) -> tuple[Any, Any]:
         return arrays["input"], lava
 
 
+def first_difference(
+    run: Any, options: Any, conv: Any, network: Any, spikes: Any, lava: Any
+) -> str:
+    """Return the first difference of a `fast` from Lava in any way, or ""."""
+    for way in ways(conv, network):
+        for states in (True, False):
+            with np.errstate(over="ignore"):
+                ran = run(network, spikes, options(states=states))
+            for each in differences(ran, lava):
+                return f"{way}: {each}"
+    return ""
+
+
 def compare(cases: Path, folder: Path) -> dict[str, Any]:
     """Return how many cases differ with the `fast` in `folder`, and the first difference."""
     for name in [name for name in sys.modules if name.split(".")[0] == "neurodeploy"]:
@@ -89,14 +123,12 @@ def compare(cases: Path, folder: Path) -> dict[str, Any]:
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()
-        fast, netx, options = (
-            importlib.import_module(name)
+        fast, conv, netx, options = (
+            importlib.import_module(f"neurodeploy.{name}")
             for name in (
-                "neurodeploy.hw_sim.simulators.fast",
-                "neurodeploy.export.netx",
-                "neurodeploy.hw_sim.backends",
+                "hw_sim.simulators.fast", "hw_sim.kernels.conv", "export.netx", "hw_sim.backends",
             )
-        )
+        )  # fmt: skip
     finally:
         sys.path.remove(str(folder))
     if not Path(fast.__file__).is_relative_to(folder):
@@ -104,15 +136,9 @@ def compare(cases: Path, folder: Path) -> dict[str, Any]:
     differ, first = 0, ""
     for path in sorted(cases.glob("*.npz")):
         network, (spikes, lava) = netx.read(path.with_suffix(".net")), load(path)
-        found = []
-        for states in (True, False):
-            with np.errstate(over="ignore"):
-                ran = fast.run(network, spikes, options.RunOptions(states=states))
-            found += differences(ran, lava)
-            if found:
-                break
+        found = first_difference(fast.run, options.RunOptions, conv, network, spikes, lava)
         if found:
-            differ, first = differ + 1, first or f"{path.stem}: {found[0]}"
+            differ, first = differ + 1, first or f"{path.stem}: {found}"
             if folder.name != INTACT:
                 break
     return {"folder": folder.name, "differ": differ, "first": first}

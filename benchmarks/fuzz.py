@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from benchmarks import pages
 from benchmarks.census import Census
-from benchmarks.differences import PACKAGES, differences
+from benchmarks.differences import PACKAGES, differences, ways
 from benchmarks.lava_server import LavaServer
 from benchmarks.random_networks import LENGTH, Case, case
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import Activity, Overflows, States
 from neurodeploy.hw_sim.backends import RunOptions
+from neurodeploy.hw_sim.kernels import conv
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.streaming import Stream
 
@@ -39,19 +40,22 @@ VERSIONS = ("lava-nc", "numpy", "numba")
 
 
 def check(case: Case, lava: Activity) -> tuple[list[str], Activity]:
-    """Compare `fast` and its streams, with and without states, with Lava.
+    """Compare `fast` and its streams with Lava, with and without states, in every way to sum.
 
     Returns:
         The differences, and the activity.
     """
     wrong = []
-    for states, name in ((False, "without states"), (True, "with states")):
-        options = RunOptions(states=states)
-        ran = {
-            name: fast.run(case.network, case.spikes, options),
-            f"in chunks, {name}": run_in_chunks(case, CHUNKS, states=states),
-        }
-        wrong += [f"{way}: {each}" for way, one in ran.items() for each in differences(one, lava)]
+    for way in ways(conv, case.network):
+        for states, name in ((False, "without states"), (True, "with states")):
+            options = RunOptions(states=states)
+            ran = {
+                f"{way}, {name}": fast.run(case.network, case.spikes, options),
+                f"{way}, in chunks, {name}": run_in_chunks(case, CHUNKS, states=states),
+            }
+            wrong += [
+                f"{how}: {each}" for how, one in ran.items() for each in differences(one, lava)
+            ]
     return wrong, fast.run(case.network, case.spikes, RunOptions(states=True))
 
 

@@ -3,10 +3,11 @@
     python -m benchmarks.training [--peers all] [--threads 1 2] [--har]
         [--markdown docs/benchmarks/training-speed.md] [--json FILE]
 
-All libraries train the same network on the same batches: with axonal delays (only lava-dl and
-neurodeploy) and without. Before timing, spikes and gradients of neurodeploy must equal those of
-stock lava-dl. `--har` adds an epoch of the task `har`. Libraries take turns, so that other load on
-the machine affects all of them. `benchmarks.programs` lists the libraries.
+All libraries train the same networks on the same batches: dense layers with axonal delays (only
+lava-dl and neurodeploy) and without, and convolutions, the preset "conv". Before timing, spikes and
+gradients of neurodeploy must equal those of stock lava-dl. `--har` adds an epoch of the task `har`.
+Libraries take turns, so that other load on the machine affects all of them. `benchmarks.programs`
+lists the libraries.
 """
 
 from __future__ import annotations
@@ -31,7 +32,14 @@ from tqdm import tqdm
 from benchmarks import pages, programs
 from benchmarks.pages import Table, number
 from benchmarks.peers import lava_dl, workload
-from benchmarks.peers.workload import CURRENT_DECAY, THRESHOLD, VOLTAGE_DECAY, TrainingWorkload
+from benchmarks.peers.workload import (
+    CURRENT_DECAY,
+    PADDING,
+    STRIDE,
+    THRESHOLD,
+    VOLTAGE_DECAY,
+    TrainingWorkload,
+)
 from benchmarks.programs import HAR_TRAINERS, OURS, STOCK, TRAINERS, Program
 from benchmarks.simulators import exactness
 from neurodeploy.models import loihi
@@ -45,6 +53,9 @@ DRIVE: Final = 0.55
 """Standard deviation of weights * sqrt(number of senders); about 5% of neurons fire per step."""
 GRADIENT_TOLERANCE: Final = 1e-4
 HAR_ROUNDS: Final = 3
+IMAGE: Final = (2, 34, 34)
+CONV: Final = ((8, 2, 3, 3), (16, 8, 3, 3), (128, 16 * 9 * 9), (10, 128))
+"""Input and weights of the preset "conv" on images of N-MNIST's size."""
 
 
 @dataclass
@@ -105,8 +116,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = programs.chosen(TRAINERS, args.peers, (STOCK, OURS))
     results: list[Result] = []
-    for delays in (True, False):
-        results.append(_network(names, args, delays=delays))
+    dense = tuple((after, before) for before, after in pairwise(args.sizes))
+    networks = {
+        "With axonal delays": ((), dense, True),
+        "Without delays": ((), dense, False),
+        "Convolutions": (IMAGE, CONV, False),
+    }
+    for name, (image, weights, delays) in networks.items():
+        results.append(_network(name, names, args, image, weights, delays))
         table_of(results[-1]).show()
     if args.har:
         results.append(_har(args))
@@ -122,13 +139,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _network(names: Sequence[str], args: argparse.Namespace, *, delays: bool) -> Result:
-    """Measure the network of the options, with or without delays."""
+def _network(
+    name: str,
+    names: Sequence[str],
+    args: argparse.Namespace,
+    image: tuple[int, ...],
+    weights: Sequence[tuple[int, ...]],
+    delays: bool,
+) -> Result:
+    """Measure a network; see `make`."""
     torch.set_num_threads(1)  # lava-dl's loops over time are several times slower with two
-    job = make(tuple(args.sizes), args.batch, args.steps, delays=delays)
+    job = make(weights, args.batch, args.steps, image=image, delays=delays)
     agreement = check(job)
     rates = ", ".join(f"{rate:.1%}" for rate in firing(job))
-    sizes = "-".join(map(str, args.sizes))
+    sizes = "-".join("x".join(map(str, shape)) for shape in job.shapes)
     about = (
         f"{sizes}, batch {args.batch}, {args.steps} steps, {rates} firing; "
         f"neurodeploy equals lava-dl in {agreement.spikes:,} spikes, gradients within "
@@ -141,7 +165,6 @@ def _network(names: Sequence[str], args: argparse.Namespace, *, delays: bool) ->
         runs = measure(
             chosen, path, args.threads, seconds=args.seconds, limit_s=args.limit, rounds=args.rounds
         )
-    name = "With axonal delays" if delays else "Without delays"
     return Result(name, about, args.batch, runs)
 
 
@@ -192,23 +215,44 @@ def measure(
 
 
 def make(
-    sizes: tuple[int, ...], batch: int, steps: int, *, delays: bool, seed: int = 1
+    shapes: Sequence[tuple[int, ...]],
+    batch: int,
+    steps: int,
+    *,
+    image: tuple[int, ...] = (),
+    delays: bool,
+    seed: int = 1,
 ) -> TrainingWorkload:
-    """Return a workload; weights, input and labels are the same with and without delays."""
-    rng = np.random.default_rng(seed)
-    spikes = rng.random((BATCHES, batch, sizes[0], steps)) < INPUT_RATE
-    labels = rng.integers(0, sizes[-1], (BATCHES, batch))
+    """Return a workload; weights, input and labels are the same with and without delays.
+
+    Args:
+        shapes: shape of the weights of each layer, see `TrainingWorkload`.
+        batch: samples of a batch.
+        steps: time steps.
+        image: shape of the input if the first layer is a convolution.
+        delays: whether the hidden layers have axonal delays.
+        seed: seed of the random numbers.
+    """
+    rng, inputs = np.random.default_rng(seed), int(np.prod(image)) if image else shapes[0][1]
+    spikes = rng.random((BATCHES, batch, inputs, steps)) < INPUT_RATE
+    labels = rng.integers(0, shapes[-1][0], (BATCHES, batch))
     weights = tuple(
-        (np.rint(rng.normal(0, DRIVE / np.sqrt(n), (m, n)) / WEIGHT_STEP) * WEIGHT_STEP)
+        (
+            np.rint(rng.normal(0, DRIVE / np.sqrt(np.prod(shape[1:])), shape) / WEIGHT_STEP)
+            * WEIGHT_STEP
+        )
         .clip(-2, 2)
         .astype(np.float32)
-        for n, m in pairwise(sizes)
+        for shape in shapes
     )
-    drawn = tuple(rng.uniform(0, LONGEST_DELAY, n).astype(np.float32) for n in sizes[1:-1])
+    drawn = tuple(
+        rng.uniform(0, LONGEST_DELAY, shape[0]).astype(np.float32) for shape in shapes[:-1]
+    )
     unknown = np.zeros(0, np.uint8)
     job = TrainingWorkload(
-        weights, drawn if delays else (), spikes.astype(np.uint8), labels, unknown, unknown
-    )
+        weights, drawn if delays else (), spikes.astype(np.uint8), labels, unknown, unknown,
+        np.array(image, np.int64),
+    )  # fmt: skip
     return replace(
         job,
         expected=lava_dl.trainer_of(job, "stock").outputs(),
@@ -222,9 +266,9 @@ def run_in_floats(job: TrainingWorkload) -> NDArray[np.uint8]:
     u = decay(u) + weighted input; v = decay(v) + u. If v exceeds the threshold, the neuron fires
     and v is reset to 0. Spikes reach the next layer in the same step.
     """
-    arriving = job.spikes[0].astype(np.float64)
-    for weight in job.weights:
-        inputs = np.einsum("nm,bmt->tbn", weight.astype(np.float64), arriving)
+    arriving = torch.from_numpy(job.spikes[0].transpose(2, 0, 1).astype(np.float64))
+    for weight, shape in zip(job.weights, job.shapes):
+        inputs = weighted(torch.from_numpy(weight).double(), arriving, shape).numpy()
         current = voltage = np.zeros(inputs.shape[1:])
         fired = np.zeros(inputs.shape, np.bool_)
         for step, now in enumerate(inputs):
@@ -232,8 +276,17 @@ def run_in_floats(job: TrainingWorkload) -> NDArray[np.uint8]:
             voltage = voltage * (1 - VOLTAGE_DECAY / loihi.DECAY_ONE) + current
             fired[step] = voltage > THRESHOLD
             voltage = np.where(fired[step], 0, voltage)
-        arriving = fired.transpose(1, 2, 0).astype(np.float64)
-    return arriving.astype(np.uint8)
+        arriving = torch.from_numpy(fired.astype(np.float64))
+    return arriving.numpy().transpose(1, 2, 0).astype(np.uint8)
+
+
+def weighted(weight: torch.Tensor, spikes: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return the weighted input (time, batch, neurons) of a layer whose senders have a shape."""
+    if weight.ndim == 2:
+        return spikes @ weight.T
+    images = spikes.reshape(-1, *shape)
+    sums = torch.nn.functional.conv2d(images, weight, stride=STRIDE, padding=PADDING)
+    return sums.reshape(*spikes.shape[:2], -1)
 
 
 def check(job: TrainingWorkload) -> lava_dl.Agreement:

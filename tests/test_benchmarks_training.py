@@ -15,7 +15,8 @@ from benchmarks.training import Result, Run
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-TINY = ((12, 48, 48, 4), 4, 60)
+TINY = (((48, 12), (48, 48), (4, 48)), 4, 60)
+IMAGES = (((3, 2, 3, 3), (6, 3, 3, 3), (4, 24)), 4, 60)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,12 @@ def test_the_benchmark_runs_and_writes_page_and_figures(tmp_path, capsys):
         assert part in page.read_text()
 
 
-@pytest.mark.parametrize("delays", [True, False])
-def test_ours_equals_stock_before_anything_is_timed(delays):
-    found = training.check(training.make(*TINY, delays=delays))
+@pytest.mark.parametrize(
+    ("network", "image", "delays"),
+    [(TINY, (), True), (TINY, (), False), (IMAGES, (2, 8, 8), False)],
+)
+def test_ours_equals_stock_before_anything_is_timed(network, image, delays):
+    found = training.check(training.make(*network, image=image, delays=delays))
     assert found.spikes > 100
     assert found.different == 0
     assert found.gradient < 1e-5
@@ -77,7 +81,12 @@ def test_delays_change_the_output_and_nothing_else(delayed):
     assert all(np.array_equal(a, b) for a, b in zip(delayed.weights, other.weights))
     assert np.array_equal(delayed.spikes, other.spikes)
     assert not np.array_equal(delayed.expected, other.expected)
-    # spikes in floats are nearly those of integers, but for the step of each layer
+
+
+@pytest.mark.parametrize(("network", "image"), [(TINY, ()), (IMAGES, (2, 8, 8))])
+def test_spikes_in_floats_are_nearly_those_of_integers(network, image):
+    other = training.make(*network, image=image, delays=False)
+    # but for the step of each layer
     later = len(other.weights)
     assert int(other.in_floats.sum()) == pytest.approx(int(other.expected.sum()), rel=0.2)
     assert (other.in_floats[..., :-later] == other.expected[..., later:]).mean() > 0.9

@@ -17,6 +17,8 @@ from torch import Tensor
 from benchmarks.peers import measuring, training
 from benchmarks.peers.workload import (
     CURRENT_DECAY,
+    PADDING,
+    STRIDE,
     THRESHOLD,
     VOLTAGE_DECAY,
     LayerArrays,
@@ -24,8 +26,9 @@ from benchmarks.peers.workload import (
     Workload,
 )
 from neurodeploy.models import loihi
+from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.blocks import slayer
-from neurodeploy.models.snn import Architecture, SlayerNetwork
+from neurodeploy.models.snn import SlayerNetwork
 
 
 def block(layer: LayerArrays, following: LayerArrays | None) -> Any:
@@ -115,15 +118,22 @@ class Agreement:
 
 def trainer_of(workload: TrainingWorkload, variant: str) -> training.NetworkTrainer:
     """Return the trainer with stock dynamics or with our kernels."""
-    architecture = Architecture.dense(
-        workload.sizes,
-        threshold=THRESHOLD,
-        current_decay=CURRENT_DECAY / loihi.DECAY_ONE,
-        voltage_decay=VOLTAGE_DECAY / loihi.DECAY_ONE,
-        delays="axonal" if workload.delays else "none",
+    values = {
+        "threshold": THRESHOLD,
+        "current_decay": CURRENT_DECAY / loihi.DECAY_ONE,
+        "voltage_decay": VOLTAGE_DECAY / loihi.DECAY_ONE,
+    }
+    conv = {"kernel_size": 3, "stride": STRIDE, "padding": PADDING}
+    layers = (
+        LayerSpec("conv", channels=shape[0], **conv, **values)
+        if len(shape) == 3
+        else LayerSpec("dense", shape[0], **values)
+        for shape in workload.shapes[1:]
     )
+    architecture = Architecture(workload.shapes[0], tuple(layers))
+    architecture = architecture.with_delays("axonal" if workload.delays else "none")
     network = SlayerNetwork(architecture, variant)
-    for each, weight in zip(network.blocks, workload.weights):
+    for each, weight in zip(network.layers, workload.weights):
         each.synapse.weight.data = torch.tensor(weight).reshape(each.synapse.weight.shape)
     for parameter, delay in zip(network.delay_parameters(), workload.delays):
         parameter.data = torch.tensor(delay)

@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from benchmarks.peers import measuring, training
 from benchmarks.peers.workload import (
     CURRENT_DECAY,
+    PADDING,
+    STRIDE,
     THRESHOLD,
     VOLTAGE_DECAY,
     LayerArrays,
@@ -199,6 +201,19 @@ def simulate(workload: Workload, options: measuring.Options) -> measuring.Findin
     return {**found, "leaves_out": ("states do not overflow",) if exact else FLOATS}
 
 
+class Convolution(nn.Conv2d):
+    """A convolution of images in flat arrays (time, samples, neurons)."""
+
+    def __init__(self, channels: int, image: tuple[int, ...]) -> None:
+        super().__init__(image[0], channels, 3, STRIDE, PADDING, bias=False)
+        self.image = image
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Return the weighted input of all steps and samples, computed at once."""
+        images = super().forward(spikes.reshape(-1, *self.image))
+        return images.reshape(*spikes.shape[:2], -1)
+
+
 def trainer_of(workload: TrainingWorkload, variant: str) -> training.NetworkTrainer:
     """Return the trainer of a network in SLAYER's units, with (time, batch, neurons) arrays."""
     if workload.delays:
@@ -206,11 +221,15 @@ def trainer_of(workload: TrainingWorkload, variant: str) -> training.NetworkTrai
     network = nn.Sequential()
     decays = (1 - decay / loihi.DECAY_ONE for decay in (CURRENT_DECAY, VOLTAGE_DECAY))
     alpha, beta = decays
-    for weight in workload.weights:
+    for weight, shape in zip(workload.weights, workload.shapes):
         neurons, gain = LIBRARIES[variant](alpha, beta, THRESHOLD, train=True)
-        dense = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
-        dense.weight.data = torch.from_numpy(weight) * gain
-        network.extend([dense, neurons])
+        synapses: Any = (
+            Convolution(weight.shape[0], shape)
+            if weight.ndim == 4
+            else nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+        )
+        synapses.weight.data = torch.from_numpy(weight) * gain
+        network.extend([synapses, neurons])
     return training.NetworkTrainer(network, workload, (2, 0, 1), workload.in_floats)
 
 

@@ -17,6 +17,8 @@ Kind = TypeVar("Kind", bound="Workload | TrainingWorkload")
 THRESHOLD = 1.25
 CURRENT_DECAY, VOLTAGE_DECAY = 1024, 205
 """Of networks to train, in SLAYER's units, and in 1/4096: a quarter, and about 5%."""
+STRIDE, PADDING = 2, 1
+"""Of convolutions, whose kernels are 3 x 3, as of the preset "conv" for images."""
 LEARNING_RATE = 1e-3
 RATE_SCALE = 20.0
 """The logits of a training are the output rates times this."""
@@ -89,13 +91,15 @@ class TrainingWorkload:
     """A network to train.
 
     Attributes:
-        weights: of each layer, float32 (neurons, senders), multiples of 1/32 as SLAYER has them.
+        weights: of each layer, float32, multiples of 1/32 as SLAYER has them: (neurons, senders),
+            or (channels, channels of the input, 3, 3) of a convolution.
         delays: of each hidden layer, float32 (neurons,) in time steps; none without delays.
         spikes: input, uint8 (batches, batch, channels, time).
         labels: int64 (batches, batch).
         expected: spikes of stock lava-dl's last layer on the first batch before training, uint8
             (batch, neurons, time).
         in_floats: the same of neurons whose states are floats, where a layer takes no step.
+        image: channels, height and width of the input of a convolution, int64, or empty.
     """
 
     weights: tuple[NDArray[np.float32], ...]
@@ -104,11 +108,16 @@ class TrainingWorkload:
     labels: NDArray[np.int64]
     expected: NDArray[np.uint8]
     in_floats: NDArray[np.uint8]
+    image: NDArray[np.int64]
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Input channels, then neurons of each layer."""
-        return (self.weights[0].shape[1], *(len(weight) for weight in self.weights))
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of the input, then of each layer."""
+        shapes: list[tuple[int, ...]] = [tuple(self.image.tolist()) or (self.weights[0].shape[1],)]
+        for weight in self.weights:
+            images = (-(-size // STRIDE) for size in shapes[-1][1:])
+            shapes.append((len(weight), *(images if weight.ndim == 4 else ())))
+        return tuple(shapes)
 
 
 def stream_of(spikes: NDArray[Any], steps: int, *, repeat: bool = False) -> NDArray[Any]:

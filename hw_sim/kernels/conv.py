@@ -139,15 +139,20 @@ def sparse_is_faster(layer: ConvLayer, density: float, *, graded: bool) -> bool:
         density: fraction of the values that are spikes.
         graded: whether spikes have values other than 1.
     """
-    plan = plan_of(layer)
-    if not plan.rows.size:
+    if not can_list(layer):
         return False
+    plan = plan_of(layer)
     rows, columns, inputs = plan.kernel
     each = GRADED_NS if graded else SPIKE_NS
     octets = rows * -(-inputs // OCTET) * layer.stride[1]
     listing = PIXEL_NS + OCTET_NS * octets
     sparse = listing + each * rows * columns * inputs * density * plan.rows.shape[1]
     return bool(sparse < PAIR_NS * plan.pairs.shape[1] * plan.pairs.shape[2])
+
+
+def can_list(layer: ConvLayer) -> bool:
+    """Return whether there is a sparse way for a layer."""
+    return plan_of(layer).rows.size > 0
 
 
 def survey(arriving: NDArray[Any]) -> tuple[int, int]:
