@@ -80,7 +80,7 @@ def test_the_spiking_network_takes_cycles_for_each_synop_and_each_update() -> No
             each.energy_uj * 1e-6 * each.per_second / (found.board.clock_mhz * 1e6)
             for each in found.board.inferences
         ]
-        low, likely, high = (200 * a + 10 * 50 * b for a, b in ((3, 12), (5, 23), (20, 46)))
+        low, likely, high = (200 * a + 10 * 50 * b for a, b in ((3, 12), (7, 52), (20, 104)))
         assert found.spiking_j.low == pytest.approx(low * min(energies))
         assert found.spiking_j.value == pytest.approx(likely * sum(energies) / 4)
         assert found.spiking_j.high == pytest.approx(high * max(energies))
