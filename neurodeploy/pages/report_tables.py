@@ -533,7 +533,7 @@ def conventional_notes(found: Conventional) -> Iterator[str]:
     synop, update = cycles.synop.value, cycles.neuron_update.value
     yield (
         "microcontrollers: from measured int8 inferences of MLPerf Tiny, awake only; this network "
-        f"with {synop:g} cycles per SynOp and {update:g} per neuron update, counted in compiled code"
+        f"with {synop:g} cycles per SynOp and {update:g} per neuron update, as compiled"
     )
 
 
