@@ -1,350 +1,416 @@
 """Compare estimates of energy and speed with published measurements on Loihi, without tuning.
 
-    python -m benchmarks.energy [--markdown docs/benchmarks/energy-validation.md]
+    python -m benchmarks.energy [--write] [--markdown docs/benchmarks/energy-validation.md]
         [--plot docs/benchmarks/energy-validation.png]
 
-`benchmarks.pilotnet_energy` estimates PilotNet on Loihi 2, which Intel measured.
-`benchmarks.keyword_energy` estimates a keyword spotter on Loihi 1, which its authors measured.
-`benchmarks.published_energy` holds the published figures.
+`benchmarks.pilotnet_energy` estimates PilotNet on Loihi 2, `ntidigits_energy` copies of a network
+on Loihi 1, `keyword_energy` copies of the layers of another one. `published_energy` holds what was
+measured. `--write` writes `hw_sim/chips/measured_cases.json`, from which reports take how far such
+estimates were off.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from benchmarks import keyword_energy, pages, pilotnet_energy
+import msgspec
+
+from benchmarks import keyword_energy, ntidigits_energy, pages, pilotnet_energy
 from benchmarks.pages import Table, number, share
 from benchmarks.pilotnet_energy import TUNED, Result, from_counters
-from benchmarks.published_energy import KEYWORDS, PILOTNET
-from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.hw_sim.estimated import power
+from benchmarks.published_energy import BRAILLE, KEYWORDS, NTIDIGITS, PILOTNET
+from neurodeploy.hw_sim.chips import Estimate, chip
+from neurodeploy.hw_sim.confidence import MeasuredCase, confidence
 from neurodeploy.hw_sim.estimates import static_power
+from neurodeploy.models.files import replacing
 
-COUNTERS = {
-    "synops": "synaptic operations",
-    "nonzero_synops": "the same, weights of zero left out",
-    "updates": "neuron updates",
-    "spikes": "spikes",
-    "busiest_synops": "synaptic operations of the busiest neurocore",
-}
+CASES: Final = pages.ROOT / "hw_sim/chips/measured_cases.json"
+
+Runs = tuple[ntidigits_energy.Run, ntidigits_energy.Run]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Estimate, print, and write the page and the figure."""
+    """Estimate, print, and write the page, the figure and the cases."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
-    pilotnet = pilotnet_energy.run(args.images)
-    keywords = keyword_energy.run(args.samples)
-    for table in (*pilotnet_tables(pilotnet), *keyword_tables(keywords)):
+    pilotnet, ntidigits = pilotnet_energy.run(), ntidigits_energy.run()
+    cases = [*pilotnet_cases(pilotnet), *ntidigits_cases(ntidigits), *other_cases()]
+    tables = {
+        "cases": [case_table(cases)],
+        "pilotnet": [make(pilotnet) for make in (_layers, _trace, _constants, _runs, _neurocores)],
+        "ntidigits": [_ntidigits(ntidigits), _boards()],
+        "keywords": [_copies(), _slope()],
+    }
+    for table in chain.from_iterable(tables.values()):
         table.show()
+    if args.write:
+        write_cases(cases)
     if args.plot:
-        draw(pilotnet, keywords, args.plot)
+        draw(pilotnet, cases, args.plot)
     if args.markdown:
+        packages = ", ".join(f"{each} {version(each)}" for each in ("lava-dl", "numpy"))
         pages.write(
-            args.markdown, "energy", words, plot=args.plot, intel=PILOTNET, blouw=KEYWORDS,
-            pilotnet=pilotnet, pilotnet_tables=pilotnet_tables(pilotnet), keywords=keywords,
-            keyword_tables=keyword_tables(keywords), **_texts(pilotnet, keywords),
+            args.markdown, "energy", words, plot=args.plot, tables=tables, intel=PILOTNET,
+            digits=NTIDIGITS, braille=BRAILLE, blouw=KEYWORDS, pilotnet=pilotnet,
+            chips=[chip("loihi1"), chip("loihi2")], packages=packages,
+            **_texts(pilotnet, ntidigits[0]),
         )  # fmt: skip
     return 0
 
 
-def _texts(pilotnet: Result, keywords: keyword_energy.Result) -> dict[str, Any]:
+def _texts(pilotnet: Result, digits: ntidigits_energy.Run) -> dict[str, float]:
     """Return the figures in the text of the page."""
-    image = pilotnet.images[0]
-    neurons, counted = from_counters(pilotnet.placement, "Davies 2018")
-    trained = next(each for each in keywords.rates if each.rate == KEYWORDS.rate)
-    rates = [keyword_energy.more_layers_rate(name) for name in keywords.placement.chip.sets]
-    packages = ("neurodeploy", "lava-dl", "numpy")
+    costs, placement = chip("loihi1"), pilotnet.intel.workload.placement
+    together = pilotnet.as_simulated
     return {
-        "neurons": neurons / PILOTNET.dynamic_mj,
-        "counted": counted / PILOTNET.dynamic_mj,
-        "activity": image.energies["Davies 2018"].dynamic.value * 1e3 / neurons,
-        "synops": image.counters["synops"] / PILOTNET.synops,
-        "nonzero": image.counters["nonzero_synops"] / PILOTNET.synops,
-        "between": KEYWORDS.spotter.above_uj(KEYWORDS.woken_mw),
-        "full": keywords.full.energy.dynamic.value * 1e6,
-        "ten": trained.energy.dynamic.value * 1e6,
-        "step": 1e6 / KEYWORDS.steps / KEYWORDS.inferences_s,
-        "ours": trained.latency.step_s.value * 1e6,
-        "more": keyword_energy.more_layers_uj(),
-        "low": min(rates),
-        "high": max(rates),
-        "packages": ", ".join(f"{name} {version(name)}" for name in packages),
+        "counted": from_counters(placement, "Davies 2018").high * 1e3 / PILOTNET.dynamic_mj,
+        "zeros": float((pilotnet.network.layers[6].weight == 0).mean()),  # type: ignore[union-attr]
+        "together": together.latency.step_s.value * 1e6 / PILOTNET.step_us,
+        "calibrated": digits.by_constants["SANA-FE"].value * 1e6 / NTIDIGITS.dynamic_uj,
+        "barrier": ntidigits_energy.barrier(costs, BRAILLE).value * 1e6,
+        "short": (digits.latency.busiest_s.value + digits.latency.barrier_s.low) * 1e6,
+        "rate": keyword_energy.matching_rate("Davies 2018"),
+        "copy": keyword_energy.copy_energy(costs).value * 1e6 / KEYWORDS.slope_uj,
     }
 
 
-def pilotnet_tables(result: Result) -> list[Table]:
-    """Return the tables of PilotNet."""
-    makers = (_measured, _counters, _constants, _images, _neurocores)
-    return [make(result) for make in makers]
+def write_cases(cases: Sequence[MeasuredCase]) -> None:
+    """Write the installed measured cases, numbers to four digits."""
+    rows = [msgspec.to_builtins(case) for case in cases]
+    for row in rows:
+        row.update({key: float(f"{row[key]:.4g}") for key in ("low", "value", "high", "measured")})
+    with replacing(CASES) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
 
 
-def keyword_tables(result: keyword_energy.Result) -> list[Table]:
-    """Return the tables of keyword spotting."""
-    return [_rates(result), _meeting(result), _more_layers(result)]
+# The cases
 
 
-def _measured(result: Result) -> Table:
-    image = result.images[0]
-    energy, latency = image.energy, image.latency
-    static = static_power(result.placement)
-    dynamic = power(energy, latency.sample_s)
-    rows = [
-        (
-            "dynamic energy, mJ",
-            energy.dynamic * 1e3,
-            PILOTNET.dynamic_mj,
-            "yes, but for the low end",
-        ),
-        ("static energy, mJ", energy.static * 1e3, PILOTNET.static_mj, "no"),
-        ("total energy, mJ", energy.total * 1e3, PILOTNET.total_mj, "in part"),
-        ("dynamic power, W", dynamic, PILOTNET.dynamic_w, "in part"),
-        ("static power, W", static, PILOTNET.static_w, "no"),
-        ("total power, W", static + dynamic, PILOTNET.static_w + PILOTNET.dynamic_w, "in part"),
-        ("time per step, µs", latency.step_s * 1e6, PILOTNET.step_us, "no"),
-        ("inferences per second", latency.samples_per_s, PILOTNET.inferences_s, "no"),
-    ]
-    return Table(
-        "PilotNet, energy and speed",
-        "the wheel's image on loihi2, one inference of 16 steps",
-        ["", "estimate", "band", "Intel measured", "ratio", "independent?"],
-        [
-            [name, number(ours.value), _band(ours), number(theirs), _ratio(ours.value, theirs), how]
-            for name, ours, theirs, how in rows
-        ],
+def pilotnet_cases(result: Result) -> Iterator[MeasuredCase]:
+    """Yield PilotNet's cases; static power and the time of a SynOp were read from them."""
+    run = result.intel
+    power = static_power(run.workload.placement) * 1e3
+    synop = ("synaptic_operation_time", "convolution_operation_time")
+    yield _case("PilotNet", "dynamic_energy", run.energy.dynamic * 1e6, PILOTNET.dynamic_mj * 1e3)
+    yield _case("PilotNet", "step_time", run.latency.step_s * 1e6, PILOTNET.step_us, synop)
+    yield _case("PilotNet", "static_power", power, PILOTNET.static_w * 1e3, ("static_power",))
+
+
+def ntidigits_cases(runs: Runs) -> Iterator[MeasuredCase]:
+    """Yield the cases of N-TIDIGITS, as Intel placed it."""
+    run, name = runs[0], "N-TIDIGITS"
+    power = chip("loihi1").cost("static_power") * 1e3
+    yield _case(name, "dynamic_energy", run.dynamic * 1e6, NTIDIGITS.dynamic_uj)
+    yield _case(name, "step_time", run.latency.step_s * 1e6, NTIDIGITS.step_us)
+    yield _case(name, "static_power", power, NTIDIGITS.static_mw)
+
+
+def other_cases() -> Iterator[MeasuredCase]:
+    """Yield the copies of keyword spotting, and the static power of the board of Braille."""
+    costs, name = chip("loihi1"), "keyword spotting"
+    power = costs.cost("static_power") * 1e3
+    copy = keyword_energy.copy_energy(costs) * 1e6
+    yield _case(f"{name}, a copy", "dynamic_energy", copy, KEYWORDS.slope_uj)
+    yield _case(f"{name}, program loaded", "static_power", power, KEYWORDS.woken_mw)
+    yield _case("Braille", "static_power", power, BRAILLE.static_mw)
+
+
+UNITS: Final = {"dynamic_energy": "uJ", "step_time": "us", "static_power": "mW"}
+
+
+def _case(
+    name: str, quantity: str, ours: Estimate, measured: float, rests_on: tuple[str, ...] = ()
+) -> MeasuredCase:
+    return MeasuredCase(
+        case=name,
+        chip=pilotnet_energy.CHIP if name == "PilotNet" else ntidigits_energy.CHIP,
+        quantity=quantity,
+        unit=UNITS[quantity],
+        low=ours.low,
+        value=ours.value,
+        high=ours.high,
+        measured=measured,
+        rests_on=rests_on,
     )
 
 
-def _counters(result: Result) -> Table:
+def case_table(cases: Sequence[MeasuredCase]) -> Table:
+    """Return all cases, with the band that the other cases of the same quantity give."""
     rows = []
-    for name, ours in result.images[0].counters.items():
-        theirs = getattr(PILOTNET, name.removeprefix("nonzero_"))
-        rows.append([COUNTERS[name], f"{ours:.3g}", f"{theirs:.3g}", _ratio(ours, theirs)])
+    for case in cases:
+        others = confidence(chip(case.chip), case.quantity, cases, without=case.case)
+        band = others.band(case.value)
+        predicted = "too few" if band is None else f"{number(band[0])} to {number(band[1])}"
+        inside = "" if band is None else _yes(band[0] <= case.measured <= band[1])
+        rest = ", ".join(case.rests_on)
+        rows.append([
+            case.case, case.chip, f"{case.quantity.replace('_', ' ')}, {_micro(case.unit)}",
+            number(case.value), f"{number(case.low)} to {number(case.high)}",
+            number(case.measured), _ratio(case.value, case.measured), _yes(case.in_band),
+            f"no: {rest}" if rest else "yes", predicted, inside,
+        ])  # fmt: skip
     return Table(
-        "PilotNet, activity",
-        "counted over 10,000 steps, Intel's counters read off a plot to 5%",
-        ["", "simulated", "Intel counted", "ratio"],
+        "All cases",
+        "ratio is the estimate over the measured value; the last columns are the band that the "
+        "other independent cases of the quantity give, this case left out",
+        ["case", "chip", "quantity", "estimate", "band of the constants", "measured", "ratio",
+         "in band", "independent", "band of the other cases", "in it"],
+        rows,
+    )  # fmt: skip
+
+
+# PilotNet
+
+
+def _layers(result: Result) -> Table:
+    rows = []
+    for index, theirs in enumerate(PILOTNET.layers):
+        if theirs is None:
+            continue
+        placed = result.intel.workload.placement.layers[index]
+        synops, updates, messages = result.intel.per_step(index)
+        full = 2 * (placed.neurocores * placed.neurons_per_core - placed.neurons)
+        pairs = [
+            (synops, theirs.synops),
+            (result.padded_synops[index], theirs.synops),
+            (updates, theirs.updates),
+            (updates + full, theirs.updates),
+            (messages, theirs.messages),
+        ]
+        rows.append([str(index), *(_versus(ours, 100 * counter) for ours, counter in pairs)])
+    return Table(
+        "PilotNet, activity by layer",
+        "per step, ours over Intel's counter, and the ratio in brackets; padded: the last block of "
+        "a layer counts as a full one",
+        ["layer", "SynOps", "SynOps, padded", "updates", "updates, padded", "messages in"],
+        rows,
+    )
+
+
+def _versus(ours: float, theirs: float) -> str:
+    if not theirs:
+        return "-"
+    return f"{number(ours)} / {number(theirs)} ({ours / theirs:.3f})"
+
+
+def _trace(result: Result) -> Table:
+    trace = result.intel.trace_us
+    rows = [
+        [str(step), number(ours), number(theirs), f"{ours / theirs:.3f}"]
+        for step, (ours, theirs) in enumerate(zip(trace, PILOTNET.trace_us))
+    ]
+    pairs = zip(sorted(trace), sorted(PILOTNET.trace_us))
+    rows += [
+        [f"sorted, {rank}", number(ours), number(theirs), f"{ours / theirs:.3f}"]
+        for rank, (ours, theirs) in enumerate(pairs, 1)
+    ]
+    return Table(
+        "PilotNet, time of successive steps",
+        "microseconds, from the longest step on, then sorted by length",
+        ["step", "estimate", "measured", "ratio"],
         rows,
     )
 
 
 def _constants(result: Result) -> Table:
-    image, rows = result.images[0], []
-    for name, energy in image.energies.items():
-        ours = energy.dynamic.value * 1e3
-        neurons, counted = from_counters(result.placement, name)
-        label = f"{name} (fitted to this measurement)" if name == TUNED else name
-        rows.append(
-            [
-                label,
-                *(f"{number(each)} ({_ratio(each, PILOTNET.dynamic_mj)})"
-                  for each in (neurons, counted)),
-                f"{number(ours)} ({_ratio(ours, PILOTNET.dynamic_mj)})",
-                _ratio(ours, neurons),
-            ]
-        )  # fmt: skip
-    return Table(
-        "PilotNet, constants and activity apart",
-        "dynamic energy per inference in mJ, and in "
-        "brackets its ratio to the 1.094 mJ that Intel measured",
-        [
-            "constants",
-            "from Intel's counters, updates = neurons times steps",
-            "from Intel's counters, updates as counted",
-            "from our simulation",
-            "of that, our activity",
-        ],
-        rows,
-    )
-
-
-def _images(result: Result) -> Table:
     rows = []
-    for image in result.images:
-        dynamic, step = image.energy.dynamic.value * 1e3, image.latency.step_s.value * 1e6
-        rows.append(
-            [
-                image.name,
-                f"{image.counters['synops']:.3g}",
-                f"{image.counters['spikes']:.3g}",
-                number(dynamic),
-                _ratio(dynamic, PILOTNET.dynamic_mj),
-                number(step),
-                _ratio(step, PILOTNET.step_us),
-            ]
-        )
+    for name, energy in result.intel.energies.items():
+        ours = energy.dynamic.value * 1e3
+        counted = from_counters(result.intel.workload.placement, name) * 1e3
+        label = f"{name} (fitted to this measurement)" if name == TUNED else name
+        values = (ours, counted.value, counted.high)
+        rows.append([label, *(f"{number(v)} ({_ratio(v, PILOTNET.dynamic_mj)})" for v in values)])
     return Table(
-        "PilotNet, other images",
-        "how much depends on the image, whose counts are over 10,000 steps",
-        ["image", "SynOps", "spikes", "dynamic, mJ", "ratio", "step, µs", "ratio"],
+        "PilotNet, constants",
+        f"dynamic energy per inference in mJ, and its ratio to the {PILOTNET.dynamic_mj} mJ that "
+        "Intel measured",
+        ["constants", "estimate", "from Intel's counters, updates = neurons times steps",
+         "from Intel's counters, updates as counted"],
+        rows,
+    )  # fmt: skip
+
+
+def _runs(result: Result) -> Table:
+    rows = []
+    for run in (result.intel, result.placed, result.as_simulated, *result.others):
+        dynamic, step = run.energy.dynamic.value * 1e3, run.latency.step_s.value * 1e6
+        synops = [
+            f"{run.per_step(index)[0] / (100 * PILOTNET.layers[index].synops):.2f}"  # type: ignore[union-attr]
+            for index in range(2, 6)
+        ]
+        rows.append([
+            run.name, *synops, number(dynamic), _ratio(dynamic, PILOTNET.dynamic_mj),
+            number(step), _ratio(step, PILOTNET.step_us),
+        ])  # fmt: skip
+    return Table(
+        "PilotNet, which run it was",
+        "SynOps of layers 2 to 5 over Intel's counters, energy and time",
+        ["run", *(f"layer {k}" for k in range(2, 6)), "dynamic, mJ", "ratio", "step, µs", "ratio"],
         rows,
     )
 
 
 def _neurocores(result: Result) -> Table:
-    rows = []
-    layers = zip(result.placement.layers, PILOTNET.neurocores, PILOTNET.blocks)
+    placement, rows = result.placed.workload.placement, []
+    layers = zip(placement.layers, PILOTNET.neurocores, PILOTNET.blocks)
     for index, (placed, theirs, block) in enumerate(layers):
-        binding = placed.binding
-        rows.append(
-            [
-                str(index),
-                _size(placed.blocks.shape[::-1]),
-                str(theirs),
-                _size(block),
-                str(placed.neurocores),
-                _size(placed.blocks.size[::-1]),
-                f"{binding.name}, {share(binding.used, binding.limit)} full",
-            ]
-        )
-    total = str(result.placement.neurocores)
-    rows.append(["all", "", str(sum(PILOTNET.neurocores)), "", total, "", ""])
+        rows.append([
+            str(index), _size(placed.blocks.shape[::-1]), str(theirs), _size(block),
+            str(placed.neurocores), _size(placed.blocks.size[::-1]),
+            f"{placed.binding.name}, {share(placed.binding.used, placed.binding.limit)} full",
+        ])  # fmt: skip
+    rows.append(["all", "", str(sum(PILOTNET.neurocores)), "", str(placement.neurocores), "", ""])
     return Table(
         "PilotNet, neurocores",
-        "printed by Intel's compiler, and placed by neurodeploy; "
-        "blocks are columns, rows and channels, or neurons",
+        "printed by Intel's compiler, and placed by neurodeploy; blocks are columns, rows and "
+        "channels, or neurons",
         ["layer", "size", "Intel's", "its blocks", "neurodeploy", "blocks", "fullest budget"],
         rows,
     )
 
 
-def _rates(result: keyword_energy.Result) -> Table:
+# N-TIDIGITS and Braille
+
+
+def _ntidigits(runs: Runs) -> Table:
     rows = []
-    for each in result.rates:
-        dynamic, speed = each.energy.dynamic * 1e6, each.latency.samples_per_s
-        rows.append(
-            [
-                f"{each.rate:.0%}",
-                number(dynamic.value),
-                _band(dynamic),
-                _ratio(dynamic.value, KEYWORDS.dynamic_uj),
-                _ratio(dynamic.value, KEYWORDS.spotter.above_uj(KEYWORDS.woken_mw)),
-                number(speed.value),
-                _band(speed),
-                _ratio(speed.value, KEYWORDS.inferences_s),
-            ]
-        )
+    for run in runs:
+        dynamic, step = run.dynamic * 1e6, run.latency.step_s * 1e6
+        sizes = ", ".join(str(each.neurons_per_core) for each in run.workload.placement.layers)
+        rows.append([
+            f"{run.name}: {sizes}", _band(dynamic), _ratio(dynamic.value, NTIDIGITS.dynamic_uj),
+            _band(run.inputs * 1e6), _band(step), _ratio(step.value, NTIDIGITS.step_us),
+            _band(run.latency.busiest_s * 1e6), _band(run.latency.barrier_s * 1e6),
+        ])  # fmt: skip
     return Table(
-        "Keyword spotting, firing rates",
-        f"one inference of {KEYWORDS.steps} steps on loihi1; "
-        f"measured were {KEYWORDS.dynamic_uj:.0f} µJ above the chip before its first run, "
-        f"{KEYWORDS.spotter.above_uj(KEYWORDS.woken_mw):.0f} µJ above the chip between runs, and "
-        f"{KEYWORDS.inferences_s:.0f} inferences per second",
-        [
-            "fire in a step", "dynamic, µJ", "band", "of 270 µJ", "of 48 µJ", "inferences/s",
-            "band", "of 296",
-        ],
+        "N-TIDIGITS, one of 640 copies",
+        f"measured were {number(NTIDIGITS.dynamic_uj)} µJ and {number(NTIDIGITS.step_us)} µs; "
+        "time is that of a step",
+        ["neurons per neurocore", "dynamic, µJ", "ratio", "of that inputs and relays",
+         "time, µs", "ratio", "busiest neurocore", "barrier"],
         rows,
     )  # fmt: skip
 
 
-def _meeting(result: keyword_energy.Result) -> Table:
-    rows = []
-    between = KEYWORDS.spotter.above_uj(KEYWORDS.woken_mw)
-    for steps in keyword_energy.STEPS:
-        cells = [
-            _met(result.meets(energy, name, steps))
-            for energy in (KEYWORDS.dynamic_uj, between)
-            for name in result.placement.chip.sets
-        ]
-        rows.append([str(steps), *cells])
-    sets = result.placement.chip.sets
+def _boards() -> Table:
+    costs, rows = chip("loihi1"), []
+    for name, each in (("N-TIDIGITS", NTIDIGITS), ("Braille", BRAILLE)):
+        barrier = ntidigits_energy.barrier(costs, each) * 1e6
+        static = costs.cost("static_power") * 1e3
+        rows.append([
+            name, f"{each.cores_per_chip} of 128 on {each.chips} chips", _band(barrier),
+            number(each.step_us), _band(static), number(each.static_mw),
+        ])  # fmt: skip
     return Table(
-        "Keyword spotting, matching rates",
-        "share of neurons that must fire in every step "
-        "for the estimated dynamic energy to match the measured one",
-        ["steps", *(f"{energy} µJ, {name}" for energy in (270, 48) for name in sets)],
+        "Loihi 1, boards of 32 chips",
+        "the barrier is a part of the measured step, so it must be shorter; static power is that "
+        "of one chip",
+        ["run", "neurocores", "our barrier, µs", "measured step, µs", "our static power, mW",
+         "measured, mW"],
         rows,
-    )
+    )  # fmt: skip
 
 
-def _more_layers(result: keyword_energy.Result) -> Table:
-    few, many = KEYWORDS.scaled
+# Keyword spotting
+
+
+def _copies() -> Table:
     rows = [
-        [name, number(keyword_energy.more_layers_uj()), _met(keyword_energy.more_layers_rate(name))]
-        for name in result.placement.chip.sets
-    ]
+        [
+            str(run.copies), number(run.running_mw), number(1e6 / run.inferences_s),
+            number(run.above_uj(KEYWORDS.booted_mw)), number(run.above_uj(KEYWORDS.woken_mw)),
+        ]
+        for run in KEYWORDS.scaled
+    ]  # fmt: skip
     return Table(
-        "Keyword spotting, more layers",
-        f"what {many.copies} instead of {few.copies} branches of "
-        f"{KEYWORDS.layers} layers added, input and output unchanged, and the share of neurons "
-        "that would have to fire in every step for that",
-        ["constants", "measured, µJ per inference", "fire in a step"],
+        "Keyword spotting, measured copies",
+        "means of three runs; energy per inference above the chip before its first program and "
+        "above the chip with a program loaded",
+        ["copies", "power, mW", "time, µs", f"above {KEYWORDS.booted_mw:.0f} mW, µJ",
+         f"above {KEYWORDS.woken_mw:.0f} mW, µJ"],
+        rows,
+    )  # fmt: skip
+
+
+def _slope() -> Table:
+    costs, slope = chip(keyword_energy.CHIP), KEYWORDS.slope_uj
+    rows = []
+    for name in costs.sets:
+        ours = keyword_energy.copy_energy(costs.using(name)).value * 1e6
+        rate = f"{keyword_energy.matching_rate(name):.1%}"
+        rows.append([name, number(ours), number(slope), _ratio(ours, slope), rate])
+    return Table(
+        "Keyword spotting, what a copy adds",
+        f"µJ per inference if {KEYWORDS.rate:.0%} of the neurons fire in a step, and the share "
+        "that would have to fire for the measured energy",
+        ["constants", "estimate", "measured", "ratio", "matching rate"],
         rows,
     )
 
 
 def _band(estimate: Estimate) -> str:
-    return f"{number(estimate.low)} to {number(estimate.high)}"
+    return f"{number(estimate.value)} ({number(estimate.low)} to {number(estimate.high)})"
 
 
 def _ratio(ours: float, theirs: float) -> str:
     return f"{ours / theirs:#.3g}"
 
 
-def _met(rate: float) -> str:
-    """Format a rate; "never" above 1."""
-    return f"{rate:.1%}" if rate <= 1 else "never"
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def _micro(unit: str) -> str:
+    return unit.replace("u", "µ")
 
 
 def _size(size: tuple[int, ...]) -> str:
     return " x ".join(map(str, size))
 
 
-def draw(pilotnet: Result, keywords: keyword_energy.Result, path: Path) -> None:
-    """Draw both comparisons into a PNG file."""
+def draw(pilotnet: Result, cases: Sequence[MeasuredCase], path: Path) -> None:
+    """Draw the ratios of all cases, and PilotNet's steps, into a PNG file."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _draw_pilotnet(left, pilotnet)
-    _draw_keywords(right, keywords)
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_cases(left, cases)
+    steps = range(8)
+    right.plot(steps, list(PILOTNET.trace_us) * 2, "k--o", markersize=4, label="measured")
+    right.plot(steps, list(pilotnet.intel.trace_us) * 2, "o-", markersize=4, label="estimate")
+    right.set(title="PilotNet on Loihi 2", xlabel="step", ylabel="time of the step, µs")
+    right.set_ylim(0)
+    right.legend(fontsize="small", loc="lower left")
     figure.savefig(path, dpi=90)
 
 
-def _draw_pilotnet(axes: Any, result: Result) -> None:
-    names = [name for name in result.placement.chip.sets if name != TUNED]
-    energies = result.images[0].energies
-    heights = {
-        "from Intel's counters": [from_counters(result.placement, name)[0] for name in names],
-        "from our simulation": [energies[name].dynamic.value * 1e3 for name in names],
-    }
-    for offset, (label, values) in zip((-0.2, 0.2), heights.items()):
-        axes.bar([k + offset for k in range(len(names))], values, width=0.38, label=label)
-    axes.axhline(PILOTNET.dynamic_mj, color="k", linestyle="--", label="measured")
-    axes.set_xticks(range(len(names)), names)
-    axes.set(title="PilotNet on Loihi 2", ylabel="dynamic energy per inference, mJ")
-    axes.set_ylim(0, 2.3)
-    axes.legend(fontsize="small", loc="upper left")
-
-
-def _draw_keywords(axes: Any, result: keyword_energy.Result) -> None:
-    rates = [100 * each.rate for each in result.rates]
-    dynamic = [each.energy.dynamic * 1e6 for each in result.rates]
-    axes.plot(rates, [each.value for each in dynamic], marker="o", markersize=4, label="ours")
-    axes.fill_between(
-        rates, [each.low for each in dynamic], [each.high for each in dynamic], alpha=0.3
-    )
-    between = KEYWORDS.spotter.above_uj(KEYWORDS.woken_mw)
-    axes.axhline(KEYWORDS.dynamic_uj, color="k", linestyle="--", label="above the unused chip")
-    axes.axhline(between, color="k", linestyle=":", label="above the chip between runs")
-    axes.set(xscale="log", yscale="log", title="keyword spotting on Loihi 1")
-    axes.set(xlabel="% of the neurons that fire in a step", ylabel="dynamic energy, µJ")
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small", loc="center left")
+def _draw_cases(axes: Any, cases: Sequence[MeasuredCase]) -> None:
+    for place, case in enumerate(cases):
+        ends = [(case.value - case.low), (case.high - case.value)]
+        axes.errorbar(
+            case.ratio, -place, xerr=[[end / case.measured] for end in ends], marker="o",
+            color="tab:gray" if case.rests_on else "tab:blue", capsize=3,
+        )  # fmt: skip
+    names = [f"{case.case}, {case.quantity.replace('_', ' ')}" for case in cases]
+    axes.set_yticks([-place for place in range(len(cases))], names, fontsize="small")
+    axes.axvline(1, color="k", linestyle="--")
+    axes.set(xscale="log", xlabel="estimate / measured, with the band of the constants")
+    axes.set_title("all cases; gray: not independent")
+    axes.set_xticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+    axes.minorticks_off()
 
 
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--images", type=int, default=4, help="shifted images of PilotNet")
-    options.add_argument("--samples", type=int, default=64, help="samples per firing rate")
+    options.add_argument("--write", action="store_true", help=f"write {CASES.name}")
     options.add_argument("--markdown", type=Path, help="write the page to this file")
-    options.add_argument("--plot", type=Path, help="draw both comparisons to this PNG")
+    options.add_argument("--plot", type=Path, help="draw the comparison to this PNG")
     return options
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.export import netx
+from neurodeploy.hw_sim.blocks import (
+    Blocks,
+    Cut,
+    Readers,
+    budgets_of,
+    readers_of,
+    receivers,
+    synapse_format,
+    weight_format,
+)
+from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.hw_sim.placement import LayerPlacement, Placement, fullest
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.loihi import THRESHOLD_MAX
@@ -147,6 +160,31 @@ def pilotnet(
     image = image.reshape(network.input_shape).astype(np.int16)
     images = np.stack([np.roll(image, PILOTNET_SHIFT * k, axis=2) for k in range(samples)])
     return network, np.repeat(images.reshape(samples, -1, 1), PILOTNET_STEPS, 2)
+
+
+def placed_as(
+    network: QuantizedNetwork, chip: Chip, blocks: Sequence[tuple[int, ...]]
+) -> Placement:
+    """Return a network on the neurocores of a published placement.
+
+    Args:
+        network: the network.
+        chip: the kind of chip.
+        blocks: size of the largest block of each layer: columns, rows and channels, or neurons.
+    """
+    layers: list[LayerPlacement] = []
+    readers = Readers(1, convolve=False)  # the host
+    for layer, size in zip(reversed(network.layers), reversed(blocks)):
+        part = Blocks(layer.shape, size[::-1])
+        budgets = budgets_of(Cut(layer, part, readers, synapse_format(layer, chip), chip))
+        layers.insert(0, LayerPlacement(
+            part, 0, receivers(layer, part), readers, weight_format(layer, chip), budgets,
+            fullest(budgets).name,
+        ))  # fmt: skip
+        readers = readers_of(layer, part)
+    firsts = np.cumsum([0, *(layer.neurocores for layer in layers)]).tolist()
+    placed = (replace(layer, first=first) for layer, first in zip(layers, firsts))
+    return Placement(chip, network, tuple(placed))
 
 
 def _shipped(name: str) -> Path:
