@@ -8,7 +8,7 @@ test set, one after another; the estimate has the one utterance that lava-dl's w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from benchmarks import workloads
@@ -22,7 +22,7 @@ from neurodeploy.hw_sim.estimates import (
     sample_energy,
     sample_latency,
 )
-from neurodeploy.hw_sim.placement import Placement, place
+from neurodeploy.hw_sim.placement import Placement, place, with_copies
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.workload import Workload, measure
 
@@ -36,7 +36,7 @@ class Run:
     Attributes:
         name: description of the placement.
         workload: workload of one copy.
-        latency: its latency, with the barrier over all copies.
+        latency: its latency, with the barrier over all copies, but not over inputs and relays.
         dynamic: dynamic energy of one sample in joules, inputs and relays included.
         by_constants: the same with each constant set alone.
         inputs: the part of the input neurons and the relays.
@@ -67,8 +67,9 @@ def run() -> tuple[Run, Run]:
 
 
 def _run(name: str, activity: Activity, placement: Placement) -> Run:
+    placement = with_copies(placement, NTIDIGITS.copies, NTIDIGITS.chips)
     workload = measure(activity, placement)
-    latency = replace(sample_latency(workload), barrier_s=barrier(placement.chip, NTIDIGITS))
+    latency = sample_latency(workload)
     energy = sample_energy(workload, duration_s=latency.sample_s)
     inputs = input_energy(workload, placement.chip)
     return Run(

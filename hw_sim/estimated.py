@@ -13,6 +13,7 @@ from neurodeploy.hw_sim import timing
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.between_samples import Repeated, between_samples
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
+from neurodeploy.hw_sim.confidence import Confidence, confidence
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.design_rules import advice, check
 from neurodeploy.hw_sim.estimates import (
@@ -162,6 +163,17 @@ class Estimated(Shown):
         workload = replace(self.workload, placement=replace(self.placement, copies=copies))
         latency = sample_latency(workload)
         return Filled(copies, latency, sample_energy(workload, duration_s=latency.sample_s))
+
+    @property
+    def validation(self) -> dict[str, tuple[Estimate, Confidence]]:
+        """Each of `confidence.QUANTITIES` at full speed, and how far such estimates were off."""
+        found = {
+            "dynamic_energy": self.energy.dynamic,
+            "step_time": self.latency.step_s,
+            "static_power": self.power.static,
+        }
+        chip = self.placement.chip
+        return {name: (each, confidence(chip, name)) for name, each in found.items()}
 
     @property
     def power(self) -> Power:

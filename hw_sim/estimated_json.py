@@ -13,6 +13,7 @@ from neurodeploy.hw_sim import estimated as estimating
 from neurodeploy.hw_sim import placement as placing
 from neurodeploy.hw_sim.blocks import BudgetUse
 from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.confidence import Confidence
 from neurodeploy.hw_sim.estimated import MICRO, MILLI
 from neurodeploy.hw_sim.workload import Workload
 
@@ -353,6 +354,39 @@ class FullSpeed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Range:
+    """Band of an estimate that follows from measured cases, in the unit that the key names.
+
+    Attributes:
+        low: The estimate divided by the largest ratio of estimate and measured value.
+        high: The estimate divided by the smallest ratio.
+        num_cases: Number of cases.
+    """
+
+    low: float
+    high: float
+    num_cases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """Estimates at full speed, judged by how far such estimates were off where chips were measured.
+
+    Attributes:
+        dynamic_energy_uj: Dynamic energy of the mean sample, in microjoules; null with too few
+            cases, like the others.
+        step_us: Mean time step, in microseconds.
+        static_power_mw: Static power, in milliwatts.
+        notes: The cases and their ratios, one sentence per quantity.
+    """
+
+    dynamic_energy_uj: Range | None
+    step_us: Range | None
+    static_power_mw: Range | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EarlyRealTime:
     """The first steps at the rate of the sensor.
 
@@ -435,6 +469,7 @@ class Estimated:
         filled: One of as many copies as fit side by side; null where no second fits, or where
             there are several copies already.
         full_speed: Time and energy at full speed.
+        validation: How far such estimates were off where chips were measured.
         decision: Time and energy until the predictions hold; null if unknown.
         real_time: Time and energy at the rate of the sensor; null if that is unknown.
         energy_cost_rows: Rows of the cost file on which each part of the energy depends.
@@ -451,6 +486,7 @@ class Estimated:
     own_static_power_mw: Band
     filled: Filled | None
     full_speed: FullSpeed
+    validation: Validation
     decision: Decision | None
     real_time: RealTime | None
     energy_cost_rows: dict[str, list[str]]
@@ -471,6 +507,7 @@ def chip_object(found: estimating.Estimated) -> Estimated:
         own_static_power_mw=band(found.own_static_power, MILLI),
         filled=None if found.filled is None else _filled(found.filled),
         full_speed=_full_speed(found),
+        validation=_validation(found),
         decision=None if found.decision is None else _decision(found.decision),
         real_time=_real_time(found),
         energy_cost_rows={
@@ -599,6 +636,26 @@ def _filled(found: estimating.Filled) -> Filled:
         latency_ms=band(found.latency.sample_s, MILLI),
         energy_per_sample_uj=_energy(found.energy),
     )
+
+
+def _validation(found: estimating.Estimated) -> Validation:
+    factors = {"dynamic_energy": MICRO, "step_time": MICRO, "static_power": MILLI}
+    energy, step, power = (
+        _range(*found.validation[name], factor) for name, factor in factors.items()
+    )
+    return Validation(
+        dynamic_energy_uj=energy,
+        step_us=step,
+        static_power_mw=power,
+        notes=tuple(known.note for _, known in found.validation.values()),
+    )
+
+
+def _range(estimate: Estimate, known: Confidence, factor: float) -> Range | None:
+    ends = known.band(estimate.value * factor)
+    if ends is None:
+        return None
+    return Range(low=rounded(ends[0]), high=rounded(ends[1]), num_cases=len(known.cases))
 
 
 def _decision(found: estimating.Decision) -> Decision:

@@ -85,6 +85,7 @@ def _tables(report: Report) -> dict[str, list[Table]]:
         "energy": [
             chip_table(some, "Energy per sample, and power", energy),
             report_tables.constants(report),
+            report_tables.validation(report),
         ],
         "layers": [report_tables.energy_by_layer(report)],
         "time": [

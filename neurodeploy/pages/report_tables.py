@@ -13,6 +13,7 @@ import numpy as np
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.activity import Breakdown
 from neurodeploy.hw_sim.chips import Estimate, exactly
+from neurodeploy.hw_sim.confidence import QUANTITIES
 from neurodeploy.hw_sim.conventional import Conventional
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimated import Decision, Estimated, decide, tiles_of
@@ -401,6 +402,35 @@ def neurocores(report: Report) -> Table:
             "used": lambda row: share(row[3].binding.utilization),
         },
         ["neurons per core, limited by, used: values of the layer's fullest neurocore"],
+    )
+
+
+def validation(report: Report) -> Table:
+    """Return the estimates with the bands that follow from measured cases."""
+    found = [
+        (title, name, *judged)
+        for title, each in wording.chips(report)
+        for name, judged in each.validation.items()
+    ]
+
+    def by_cases(row: Any) -> str:
+        _, _, estimate, known = row
+        ends = known.band(estimate.value)
+        if ends is None:
+            return "too few cases"
+        scale = wording.scale([estimate.value], estimate.unit)
+        return f"{scale.number(ends[0])} to {scale.number(ends[1])}"
+
+    return rows_of(
+        "Estimates at full speed, and their bands by measured cases",
+        found,
+        {
+            "chip": lambda row: row[0],
+            "estimate": lambda row: QUANTITIES[row[1]],
+            "value": lambda row: band(row[2], row[2].unit),
+            "by measured cases": by_cases,
+        },
+        [f"{row[0]}, {row[3].note}" for row in found],
     )
 
 

@@ -313,6 +313,7 @@ def _tables(report: Report) -> Iterator[Table]:
         yield report_tables.time_by_layer(report)
         yield report_tables.energy_by_layer(report)
         yield report_tables.constants(report)
+        yield report_tables.validation(report)
     yield from report_tables.decisions(report)
     yield from report_tables.conventional(report)
     yield from report_tables.neurobench(report)
