@@ -162,7 +162,7 @@ def test_the_first_words_are_static_power_alone_and_side_by_side(found):
     power, energies = loihi2.power, (loihi2.energy, loihi2.filled.energy)
     share = power.static.value / power.total.value
     assert f"{wording.share(share)} of the energy at full speed and over 99% in real time" in words
-    assert "2 of 120 neurocores, whose share of 232 mW is 3.87 mW" in words
+    assert "2 of 120 neurocores, whose share of the chip's 232 mW is 3.87 mW" in words
     alone, shared = (wording.amount(energy.total.value, "J") for energy in energies)
     assert f"60 such networks fit side by side; each would take {shared}" in words
     assert alone in words

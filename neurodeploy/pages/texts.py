@@ -120,10 +120,11 @@ def _first_words(title: str, each: Estimated) -> str:
     if each.real_time_energy is not None:
         shares += f" and {_static(each.real_time_energy)} in real time"
     whole = wording.static_power(each).si * placement.chips
+    whose = "chip's" if placement.chips == 1 else "chips'"
     words = (
         f"{title}: {shares} is static power. The network uses {placement.neurocores:,} of "
         f"{placement.chips * placement.chip.limit('cores_per_chip'):,} neurocores, whose share of "
-        f"{wording.amount(whole.value, 'W')} is {wording.amount(each.own_static_power.value, 'W')}."
+        f"the {whose} {wording.amount(whole.value, 'W')} is {wording.amount(each.own_static_power.value, 'W')}."
     )
     if filled is None:
         return words
