@@ -119,12 +119,13 @@ def _first_words(title: str, each: Estimated) -> str:
     shares = f"{_static(each.energy)} of the energy at full speed"
     if each.real_time_energy is not None:
         shares += f" and {_static(each.real_time_energy)} in real time"
-    whole = wording.static_power(each).si * placement.chips
+    static = wording.static_power(each).si * placement.chips
+    whole, own = (wording.amount(e.value, "W") for e in (static, each.own_static_power))
     whose = "chip's" if placement.chips == 1 else "chips'"
     words = (
         f"{title}: {shares} is static power. The network uses {placement.neurocores:,} of "
         f"{placement.chips * placement.chip.limit('cores_per_chip'):,} neurocores, whose share of "
-        f"the {whose} {wording.amount(whole.value, 'W')} is {wording.amount(each.own_static_power.value, 'W')}."
+        f"the {whose} {whole} is {own}."
     )
     if filled is None:
         return words
