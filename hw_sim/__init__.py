@@ -15,7 +15,9 @@ placement      placement of layers on neurocores, tiles and chips
 design_rules   whether a chip can hold a network, and changes that need fewer neurocores
 traffic        messages between neurocores, and their hops
 workload       work of every neurocore in every step
+timing         time of a step: the largest of what its resources take
 estimates      energy and latency from the workload
+between_samples   what lies between samples: nothing, a reset, or steps of waiting
 estimated      all estimates for one chip; estimated_json: their JSON
 conventional   energy of an artificial network of the same size on conventional hardware
 """

@@ -205,11 +205,11 @@ def routes_of(
         placed = placement.layers[index - 1]
         core = placed.blocks.of_neuron() + placed.first
     ends = np.searchsorted(own[0], np.arange(len(core) + 1)).tolist()
-    others = own[1] + placement.layers[index].first if own.size else own[1]
+    others = (own[1] + placement.layers[index].first if own.size else own[1]).tolist()
     wide = int(places.x.max()) + 1
     sources = (places.y * wide + places.x)[core].tolist()
     kinds: dict[tuple[int, ...], int] = {}
-    keys = ((tile, *others[a:b].tolist()) for tile, a, b in zip(sources, ends, ends[1:]))
+    keys = ((tile, *others[a:b]) for tile, a, b in zip(sources, ends, ends[1:]))
     kind = [kinds.setdefault(key, len(kinds)) for key in keys]
     loads = []
     for source, *some in kinds:
