@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from neurodeploy.hw_sim.chips import exactly
+from neurodeploy.hw_sim.confidence import measured_cases
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.pages import networks, page, report_tables, terminal, wording
@@ -154,11 +155,21 @@ def test_no_table_is_wider_than_a_terminal(found):
 
 
 def test_the_first_words_are_static_power_alone_and_side_by_side(found):
-    """Two of 120 neurocores: 60 networks share the 232 mW, 3.87 mW each."""
+    """Two of 120 neurocores: 60 networks share the 232 mW, 3.87 mW each.
+
+    Loihi 1's 29 mW was measured before its first program; chips with one took more.
+    """
     report = found.entries[0].report
     loihi2 = report.estimated["loihi2"]
     assert loihi2.placement.neurocores == 2
-    _, words = first_words(report)
+    loihi1, words = first_words(report)
+    measured = [
+        each.measured
+        for each in measured_cases()
+        if (each.chip, each.quantity) == ("loihi1", "static_power") and not each.rests_on
+    ]
+    low, high = (wording.number(end(measured)) for end in (min, max))
+    assert f"29.0 mW is 453 µW. In measured cases the chip took {low} to {high} mW." in loihi1
     power, energies = loihi2.power, (loihi2.energy, loihi2.filled.energy)
     share = power.static.value / power.total.value
     assert f"{wording.share(share)} of the energy at full speed and over 99% in real time" in words

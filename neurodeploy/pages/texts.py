@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from neurodeploy.cli import number_of
 from neurodeploy.hw_sim.chips import Estimate
+from neurodeploy.hw_sim.confidence import confidence
 from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.pages import report_tables, wording
@@ -127,6 +128,11 @@ def _first_words(title: str, each: Estimated) -> str:
         f"{placement.chips * placement.chip.limit('cores_per_chip'):,} neurocores, whose share of "
         f"the {whose} {whole} is {own}."
     )
+    if band := confidence(placement.chip, "static_power").band(static.value):
+        scale = wording.scale(band, "W")
+        words += (
+            f" In measured cases the chip took {scale.number(band[0])} to {scale.amount(band[1])}."
+        )
     if filled is None:
         return words
     alone, shared = (wording.amount(e.total.value, "J") for e in (each.energy, filled.energy))
