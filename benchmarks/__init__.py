@@ -12,7 +12,7 @@ ann           training of these ANNs: python -m benchmarks.ann
 recipes       hyperparameter search: python -m benchmarks.recipes --task digits
 budgets       accuracy against energy for training budgets: python -m benchmarks.budgets
 energy        estimates and published measurements: python -m benchmarks.energy
-pilotnet_energy, keyword_energy, published_energy   its two workloads and the measurements
+pilotnet_energy, ntidigits_energy, keyword_energy   its cases; published_energy: the measurements
 fuzz          random networks on `fast` and Lava: python -m benchmarks.fuzz
 random_networks, lava_server, differences, census   its networks, Lava, comparison and coverage
 nir_frameworks   networks that five frameworks export and the NIR reference

@@ -18,6 +18,7 @@ workload       work of every neurocore in every step
 timing         time of a step: the largest of what its resources take
 estimates      energy and latency from the workload
 between_samples   what lies between samples: nothing, a reset, or steps of waiting
+confidence     how far estimates were off where chips were measured
 estimated      all estimates for one chip; estimated_json: their JSON
 conventional   energy of an artificial network of the same size on conventional hardware
 """
