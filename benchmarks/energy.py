@@ -71,8 +71,8 @@ def _texts(pilotnet: Result, digits: ntidigits_energy.Run) -> dict[str, float]:
         "counted": from_counters(placement, "Davies 2018").high * 1e3 / PILOTNET.dynamic_mj,
         "zeros": float((pilotnet.network.layers[6].weight == 0).mean()),  # type: ignore[union-attr]
         "calibrated": digits.by_constants["SANA-FE"].value * 1e6 / NTIDIGITS.dynamic_uj,
-        "barrier": ntidigits_energy.barrier(costs, BRAILLE).value * 1e6,
-        "short": (digits.latency.busiest_s.value + digits.latency.barrier_s.low) * 1e6,
+        "energy": digits.dynamic.value * 1e6 / NTIDIGITS.dynamic_uj,
+        "time": digits.latency.step_s.value * 1e6 / NTIDIGITS.step_us,
         "rate": keyword_energy.matching_rate("Davies 2018"),
         "copy": keyword_energy.copy_energy(costs).value * 1e6 / KEYWORDS.slope_uj,
     }
@@ -308,8 +308,8 @@ def _boards() -> Table:
         ])  # fmt: skip
     return Table(
         "Loihi 1, boards of 32 chips",
-        "the barrier is a part of the measured step, so it must be shorter; static power is that "
-        "of one chip",
+        "the barrier is a part of the measured step, and the row of 864 tiles rests on that of "
+        "Braille; static power is that of one chip",
         ["run", "neurocores", "our barrier, µs", "measured step, µs", "our static power, mW",
          "measured, mW"],
         rows,
@@ -346,9 +346,9 @@ def _slope() -> Table:
         rows.append([name, number(ours), number(slope), _ratio(ours, slope), rate])
     return Table(
         "Keyword spotting, what a copy adds",
-        f"µJ per inference if {KEYWORDS.rate:.0%} of the neurons fire in a step, and the share "
+        f"energy per inference if {KEYWORDS.rate:.0%} of the neurons fire in a step, and the share "
         "that would have to fire for the measured energy",
-        ["constants", "estimate", "measured", "ratio", "matching rate"],
+        ["constants", "estimate, µJ", "measured, µJ", "ratio", "matching rate"],
         rows,
     )
 
