@@ -174,18 +174,22 @@ def test_the_first_words_are_static_power_alone_and_side_by_side(found):
     share = power.static.value / power.total.value
     assert f"{wording.share(share)} of the energy at full speed and over 99% in real time" in words
     assert "2 of 120 neurocores, whose share of the chip's 232 mW is 3.87 mW" in words
+    energy = report.estimated["loihi1"].energy
+    loihi1_share = energy.static.value / energy.total.value
     alone, shared = (wording.amount(energy.total.value, "J") for energy in energies)
     assert f"60 such networks fit side by side; each would take {shared}" in words
     assert alone in words
-    out = printed(400, terminal.show_report, report, brief=True, tty=False)
-    assert out.index(words) < out.index("energy per sample")
+    out = printed(400, terminal.show_report, report, tty=False)
+    assert words in out
+    assert out.index(f"Static power: {wording.share(loihi1_share)}") < out.index("neurocores")
+    assert f"{shared} (60 networks)" in out
 
 
 def test_the_first_screen_says_what_makes_loihi_2_show_more_energy(found):
     report = found.entries[0].report
     loihi1, loihi2 = report.estimated["loihi1"], report.estimated["loihi2"]
     assert loihi2.energy.total.value > loihi1.energy.total.value
-    out = printed(120, terminal.show_report, report, brief=True)
+    out = " ".join(printed(120, terminal.show_report, report, brief=True).split())
     for each in (loihi1, loihi2):
         power = each.placement.chip.costs["static_power"]
         assert wording.amount(power.si.value, "W") in out

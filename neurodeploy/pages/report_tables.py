@@ -658,6 +658,7 @@ def first_screen(report: Report, chips: Chips) -> Table:
         ENERGY,
         DYNAMIC,
         Field("  largest parts", _largest_parts),
+        Field("  each, side by side", _side_by_side),
         LATENCY,
         Field("  busiest neurocore", _busiest),
         Field(real_time(chips), _keeps_up),
@@ -692,6 +693,14 @@ def _largest_parts(each: Estimated) -> str | None:
     other = max((name for name in shares if name != "static"), key=shares.__getitem__)
     both = sorted(("static", other), key=shares.__getitem__, reverse=True)
     return ", ".join(f"{wording.PARTS[name]} {wording.share(shares[name])}" for name in both)
+
+
+def _side_by_side(each: Estimated) -> Cell | None:
+    """Return the energy of each of as many copies as fit, and their number."""
+    if each.filled is None:
+        return None
+    joules = wording.amount(each.filled.energy.total.value, "J")
+    return Cell(joules, number_of(each.filled.copies, "network"), joules)
 
 
 def _busiest(each: Estimated) -> Cell:

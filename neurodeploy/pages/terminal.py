@@ -16,7 +16,6 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from neurodeploy.cli import number_of
-from neurodeploy.hw_sim.conventional import Conventional, Microcontroller
 from neurodeploy.pages import networks, report_tables, texts, wording
 from neurodeploy.pages.tables import NONE, Cell, Table, rows_of
 from neurodeploy.pages.wording import MICRO, clean
@@ -183,11 +182,8 @@ def _width(table: Table, *, framed: bool) -> int:
 
 # A report
 
-HARDWARE: Final = {
-    "cpu": "CPU", "gpu": "GPU", "arm": "ARM", "cmos45_fp32": "45 nm fp32",
-    "cmos45_int8": "45 nm int8",
-}  # fmt: skip
-"""Short names of conventional hardware."""
+HARDWARE: Final = {"cpu": "CPU", "gpu": "GPU", "arm": "ARM", "cortex_m33": "Cortex-M33"}
+"""Short names of the conventional hardware on the first screen."""
 LAYERS_SHOWN: Final = 6
 """Maximum number of layers whose sizes the first line lists."""
 
@@ -197,17 +193,18 @@ def show_report(report: Report, out: Console | None = None, *, brief: bool = Fal
     out = out or console()
     for line in _headline(report):
         print_line(out, line)
-    for sentence in texts.first_words(report):
+    for sentence in _static(report):
         print_line(out, sentence)
     chips = wording.chips(report)
     if chips:
         print_table(out, report_tables.first_screen(report, chips), framed=False)
     copies = wording.copies(list(report.estimated.values()))
-    for sentence in (*copies, *_why_more(report), *_elsewhere(report)):
+    for sentence in (*copies, *_elsewhere(report)):
         print_line(out, sentence)
     _show_problems(report, out)
     if brief:
         return
+    print_list(out, texts.first_words(report), "Static power")
     for table in _tables(report):
         print_table(out, table)
     found = report.estimated
@@ -251,45 +248,43 @@ def _accuracy(report: Report) -> Text:
     return Text.assemble((figures, "bold"), f" (counted; {how})")
 
 
-def _why_more(report: Report) -> Iterator[str]:
-    """Yield a sentence if static power explains why one chip takes more energy than another."""
-    found = wording.why_more(list(report.estimated.values()))
-    if found is not None:
-        rows = [wording.static_power(each) for each in found]
-        power = [f"{wording.amount(r.si.value, 'W')} ({wording.source_name(r)})" for r in rows]
-        most, least = (each.placement.chip.name for each in found)
-        start = f"{most} takes more energy than {least} because of static power"
-        yield f"{start}: {' vs. '.join(power)}"
+def _static(report: Report) -> Iterator[str]:
+    """Yield the share of static energy and the power of each chip, with its source."""
+    shares: list[str] = []
+    real_time: list[str] = []
+    for each in report.estimated.values():
+        row, of = wording.static_power(each), "" if shares else " of the energy"
+        power = f"{wording.amount(row.si.value, 'W')}, {wording.source_name(row)}"
+        title = each.placement.chip.title
+        shares.append(f"{texts.static_share(each.energy)}{of} on {title} ({power})")
+        if each.real_time_energy is not None:
+            real_time.append(texts.static_share(each.real_time_energy))
+    if shares:
+        also = f"; in real time {' and '.join(dict.fromkeys(real_time))}" if real_time else ""
+        yield f"Static power: {', '.join(shares)}{also}"
 
 
 def _elsewhere(report: Report) -> Iterator[str]:
-    """Yield the energy on conventional hardware and, first, on a microcontroller."""
+    """Yield the energy on conventional hardware."""
     found = report.conventional
     if found is None:
         return
-    for each in found.microcontrollers[:1]:
-        yield _on_microcontroller(found, each)
-    texts = []
-    for p in found.processors:
-        name = HARDWARE.get(p.operation.name, p.operation.title)
-        every, once = (wording.amount(j, "J") for j in (p.every_step_j, p.one_pass_j))
-        texts.append(f"{name} {every} ({once})")
-    yield (
-        "Dense network of the same size, arithmetic only, once per step (per sample): "
-        + ", ".join(texts)
-    )
-
-
-def _on_microcontroller(found: Conventional, each: Microcontroller) -> str:
-    energies = {
-        "this network": each.spiking_j,
-        "a dense network of the same size once per step": each.every_step_j,
-        "once per sample": each.one_pass_j,
-    }
+    (m,) = found.microcontrollers[:1]
+    elsewhere = [
+        *((p.operation.name, p.every_step_j, p.one_pass_j) for p in found.processors),
+        (m.board.name, m.every_step_j.value, m.one_pass_j.value),
+    ]
+    listed = [
+        f"{HARDWARE[name]} {wording.amount(every, 'J')} ({wording.amount(once, 'J')})"
+        for name, every, once in elsewhere
+        if name in HARDWARE
+    ]
+    yield f"Dense network of the same size once per step (per sample): {', '.join(listed)}"
+    energies = {"this network": m.spiking_j}
     if known := found.artificial:
-        energies[f"a {known.network} with {known.accuracy:.1%} accuracy"] = each.artificial_j
-    texts = [f"{name} {wording.amount(e.value, 'J')}" for name, e in energies.items() if e]
-    return f"Microcontroller ({each.board.title}), awake only: {', '.join(texts)}"
+        energies[f"a {known.network} with {known.accuracy:.1%} accuracy"] = m.artificial_j
+    listed = [f"{name} {wording.amount(e.value, 'J')}" for name, e in energies.items() if e]
+    yield f"On a {HARDWARE[m.board.name]}, awake: {', '.join(listed)}"
 
 
 def _show_problems(report: Report, out: Console, name: str = "") -> None:

@@ -117,9 +117,9 @@ def first_words(report: Report) -> list[str]:
 
 def _first_words(title: str, each: Estimated) -> str:
     placement, filled = each.placement, each.filled
-    shares = f"{_static(each.energy)} of the energy at full speed"
+    shares = f"{static_share(each.energy)} of the energy at full speed"
     if each.real_time_energy is not None:
-        shares += f" and {_static(each.real_time_energy)} in real time"
+        shares += f" and {static_share(each.real_time_energy)} in real time"
     static = wording.static_power(each).si * placement.chips
     whole, own = (wording.amount(e.value, "W") for e in (static, each.own_static_power))
     whose = "chip's" if placement.chips == 1 else "chips'"
@@ -142,7 +142,7 @@ def _first_words(title: str, each: Estimated) -> str:
     )
 
 
-def _static(energy: Energy) -> str:
+def static_share(energy: Energy) -> str:
     """Format the share of static energy, "over 99%" rather than a 100% that is not all."""
     share = energy.static.value / (energy.total.value or 1.0)
     return "over 99%" if 0.99 < share < 1 else wording.share(share)
