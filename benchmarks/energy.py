@@ -72,6 +72,9 @@ def _texts(pilotnet: Result, digits: ntidigits_energy.Run) -> dict[str, float]:
         "zeros": float((pilotnet.network.layers[6].weight == 0).mean()),  # type: ignore[union-attr]
         "calibrated": digits.by_constants["SANA-FE"].value * 1e6 / NTIDIGITS.dynamic_uj,
         "energy": digits.dynamic.value * 1e6 / NTIDIGITS.dynamic_uj,
+        "overlapping": max(digits.latency.busiest_s.value, digits.latency.barrier_s.value)
+        * 1e6
+        / NTIDIGITS.step_us,
         "time": digits.latency.step_s.value * 1e6 / NTIDIGITS.step_us,
         "rate": keyword_energy.matching_rate("Davies 2018"),
         "copy": keyword_energy.copy_energy(costs).value * 1e6 / KEYWORDS.slope_uj,
