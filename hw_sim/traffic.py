@@ -94,7 +94,6 @@ class Counters:
         counter: counter of each pair, int64 (pairs,).
         synapses: weights that one spike adds to the counter of each pair, int32 (pairs,).
         words: words of synaptic memory that one spike reads there, int32 (pairs,).
-        count: number of counters.
         sending: number of counters of sending neurocores, which come first.
         receiving: number of counters of spikes that arrive, which follow; the others count spikes
             by route.
@@ -105,10 +104,14 @@ class Counters:
     counter: NDArray[np.int64]
     synapses: NDArray[np.int32]
     words: NDArray[np.int32]
-    count: int
     sending: int
     receiving: int
-    routes: NDArray[np.int64]
+    routes: NDArray[np.int32]
+
+    @property
+    def count(self) -> int:
+        """Number of counters."""
+        return self.sending + self.receiving + len(self.routes)
 
 
 def counters(placement: Placement, index: int) -> Counters:
@@ -153,16 +156,7 @@ def counters(placement: Placement, index: int) -> Counters:
     order = np.argsort(sender, kind="stable")
     start = np.searchsorted(sender[order], np.arange(senders + 1)).astype(np.int64)
     synapses, words = (each[order].astype(np.int32) for each in weights)
-    return Counters(
-        start,
-        counter[order],
-        synapses,
-        words,
-        sending + receiving + len(routes),
-        sending,
-        receiving,
-        routes,
-    )
+    return Counters(start, counter[order], synapses, words, sending, receiving, routes)
 
 
 def common_receivers(placement: Placement, index: int) -> NDArray[np.int64]:
@@ -183,7 +177,7 @@ def common_receivers(placement: Placement, index: int) -> NDArray[np.int64]:
 
 def routes_of(
     placement: Placement, index: int, common: NDArray[np.int64], own: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return which links the spikes of layer `index` - 1, or of the input for 0, cross.
 
     A spike crosses the links to each of its neurocores by itself: chips without multicast send one
@@ -197,7 +191,7 @@ def routes_of(
 
     Returns:
         The kind of every sender, int64 (senders,); and the messages over each link for one spike of
-        each kind, int64 (kinds, links), see `link_loads`.
+        each kind, int32 (kinds, links), see `link_loads`.
     """
     layers, places = placement.network.layers, placement.places
     core = np.zeros(layers[0].inputs, np.int64)  # the host
@@ -217,7 +211,7 @@ def routes_of(
         for to in (common, some):
             np.add.at(received, (places.y[to], places.x[to]), 1)
         loads.append(link_loads(received, *divmod(source, wide)).reshape(-1))
-    return np.array(kind, np.int64), np.array(loads)
+    return np.array(kind, np.int64), np.array(loads, np.int32)
 
 
 def link_loads(received: NDArray[np.int64], row: int, column: int) -> NDArray[np.int64]:
