@@ -128,7 +128,7 @@ def activity_html(activity: Activity) -> str:
 
 
 def estimated_html(estimated: Estimated) -> str:
-    """Return time, energy and power per sample on one kind of chip, with ranges."""
+    """Return time, energy and power per sample on one kind of chip, and the energy by layer."""
     title, workload = wording.clean(estimated.placement.chip.title), estimated.workload
     chips = [(title, estimated)]
     samples, steps = workload.num_samples, workload.num_steps
@@ -136,8 +136,9 @@ def estimated_html(estimated: Estimated) -> str:
     return _html(
         f"Estimate for {title}",
         f"The mean of {ran}.",
+        first_words=[texts.first_words_on(title, estimated)],
         sentences=[*wording.copies([estimated]), *estimated.problems],
-        tables=[report_tables.estimates(chips)],
+        tables=[report_tables.estimates(chips), report_tables.energy_by_layer(chips)],
     )
 
 

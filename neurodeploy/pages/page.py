@@ -87,7 +87,7 @@ def _tables(report: Report) -> dict[str, list[Table]]:
             report_tables.constants(report),
             report_tables.validation(report),
         ],
-        "layers": [report_tables.energy_by_layer(report)],
+        "layers": [report_tables.energy_by_layer(some)],
         "time": [
             chip_table(some, "Time per time step and per sample", time),
             report_tables.between_samples(report),

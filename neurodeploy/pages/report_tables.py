@@ -450,15 +450,14 @@ def constants(report: Report) -> Table:
     return Table(title, ("source", *(wording.PARTS.get(p, p) for p in parts)), tuple(rows))
 
 
-def energy_by_layer(report: Report) -> Table:
+def energy_by_layer(chips: Chips) -> Table:
     """Return the likely energy of each layer, by part, on each chip."""
-    found = report.estimated.values()
-    scale = wording.scale((each.energy.total.value for each in found), "J")
+    scale = wording.scale((each.energy.total.value for _, each in chips), "J")
     rows: list[tuple[Cell, ...]] = []
-    for each in found:
+    for chip, each in chips:
         parts, whole = each.energy_by_layer, each.energy.total.value or 1.0
         layers = [(f"layer {index}", energy) for index, energy in enumerate(parts.layers)]
-        rows.append((cell(each.placement.chip.title),))
+        rows.append((cell(chip),))
         for name, energy in (("input", parts.host), *layers, ("rest of the chip", parts.rest)):
             values = [getattr(energy, part).value for part in wording.PARTS]
             amounts = [Cell(scale.number(v), value=v) for v in (*values, energy.total.value)]

@@ -306,7 +306,7 @@ def _tables(report: Report) -> Iterator[Table]:
         yield report_tables.load(chips)
         yield report_tables.neurocores(report)
         yield report_tables.time_by_layer(report)
-        yield report_tables.energy_by_layer(report)
+        yield report_tables.energy_by_layer(chips)
         yield report_tables.constants(report)
         yield report_tables.validation(report)
     yield from report_tables.decisions(report)

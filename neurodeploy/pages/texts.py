@@ -112,10 +112,11 @@ def _steps(report: Report, name: str) -> Tile:
 
 def first_words(report: Report) -> list[str]:
     """Return, for each chip, how much of the energy is static, and what sharing the chip saves."""
-    return [_first_words(title, each) for title, each in chips(report)]
+    return [first_words_on(title, each) for title, each in chips(report)]
 
 
-def _first_words(title: str, each: Estimated) -> str:
+def first_words_on(title: str, each: Estimated) -> str:
+    """Return the sentences of `first_words` for one chip."""
     placement, filled = each.placement, each.filled
     shares = f"{static_share(each.energy)} of the energy at full speed"
     if each.real_time_energy is not None:
