@@ -1,4 +1,4 @@
-"""The JSON object of a report, schema version 3, as typed data.
+"""The JSON object of a report, schema version 4, as typed data.
 
 `report_object` and `comparison_object` build it. `docs/schemas/report.json` describes it; the
 descriptions are the docstrings of the types.
@@ -26,7 +26,7 @@ from neurodeploy.running.recording import Trace
 if TYPE_CHECKING:
     from neurodeploy.running import report as reports
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 NOT_MODELLED: Final = (
     "Energy and time of the host, the embedded processors and the links that carry input onto the "
@@ -252,7 +252,7 @@ class Report(
         trace: Rates, silent and saturated neurons per layer; present only with `--trace`.
     """
 
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
     network: Network
     versions: dict[str, str]
     provenance: Provenance
@@ -296,7 +296,7 @@ class NetworkComparison(
         networks: The networks, in input order.
     """
 
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
     notes: tuple[str, ...]
     networks: tuple[ComparedNetwork, ...]
 
