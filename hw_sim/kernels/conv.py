@@ -32,6 +32,9 @@ with AVX-512): the sparse way per output pixel, per eight values of the strip th
 through, and per spike and LANES output channels, binary or graded; the dense way per pair of values
 and BLOCK output channels."""
 
+SURVEYED: Final = 8
+"""One in so many samples of binary spikes is counted, to choose the way."""
+
 LEAST_SUMMED: Final = 8
 """The sparse way is not taken if 16 bits hold fewer rows of weights than this."""
 
@@ -121,9 +124,9 @@ def _weigh_part(
 
 def way_of(layer: ConvLayer, arriving: NDArray[Any], exponent: int = 0) -> Way:
     """Return how to sum the inputs of a layer for these spikes, shifted left by `exponent`."""
-    graded, (largest, count) = arriving.dtype != np.uint8, survey(arriving)
+    graded, (largest, density) = arriving.dtype != np.uint8, survey(arriving)
     return Way(
-        listed=sparse_is_faster(layer, count / max(arriving.size, 1), graded=graded),
+        listed=sparse_is_faster(layer, density, graded=graded),
         graded=graded,
         planes=2 if largest >> PLANE_BITS else 1,
         wraps=exponent > 0 or largest * largest_sum(layer) >= _HALF,
@@ -155,14 +158,19 @@ def can_list(layer: ConvLayer) -> bool:
     return plan_of(layer).rows.size > 0
 
 
-def survey(arriving: NDArray[Any]) -> tuple[int, int]:
-    """Return the largest magnitude and the number of the spikes of a buffer (B, T, S padded)."""
+def survey(arriving: NDArray[Any]) -> tuple[int, float]:
+    """Return the largest magnitude of the spikes of a buffer (B, T, S padded) and their density.
+
+    The density of binary spikes is that of some of the samples.
+    """
     if arriving.dtype == np.uint8:
-        return 1, int(np.count_nonzero(arriving.view(np.bool_)))
+        some = arriving[::SURVEYED].view(np.bool_)
+        return 1, np.count_nonzero(some) / max(some.size, 1)
     ends = np.zeros((len(arriving), 2 * LANES), np.int32)
     counts = np.zeros(len(arriving), np.int64)
     run_parallel(conv_layer.survey, len(arriving), arriving, ends, counts)
-    return max(int(ends.max(initial=0)), -int(ends.min(initial=0))), int(counts.sum())
+    largest = max(int(ends.max(initial=0)), -int(ends.min(initial=0)))
+    return largest, int(counts.sum()) / max(arriving.size, 1)
 
 
 @cache_per_layer
