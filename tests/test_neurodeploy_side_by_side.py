@@ -83,7 +83,7 @@ def test_networks_stand_side_by_side_with_the_figures_of_their_own_reports(netwo
     code, out, err = run("--compare", A, B, "--input", "x.npy", "--json")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert (found["schema"], found["version"]) == ("neurodeploy.comparison", 3)
+    assert (found["schema"], found["version"]) == ("neurodeploy.comparison", 4)
     assert [each["file"] for each in found["networks"]] == ["a.net", "b.net"]
     assert found["notes"] == []
     for each in found["networks"]:
