@@ -232,8 +232,9 @@ def _follow(
     pictures: Sequence[Timeline],
     battery: Battery | None,
 ) -> int:
-    """Write the decisions as they come, then the summary; after Ctrl-C too."""
+    """Write the decisions as they come, then the summary; after Ctrl-C or a damaged row too."""
     summary, interrupted = Summary(found), False
+    damage: InputError | None = None
     with _output(args, found) as show:
         try:
             for decision in found:
@@ -243,12 +244,18 @@ def _follow(
                 show(decision)
         except KeyboardInterrupt:
             interrupted = True
+        except InputError as error:
+            if not found.made:
+                raise
+            damage = error
     summary.say_notes()
     for line in [*summary.lines(), *_cost_lines(meters, battery)]:
         cli.say(line)
     for picture in pictures:
         picture.draw(args.plot)
         cli.say(f"Wrote {args.plot}: signal, spikes and decisions over time")
+    if damage is not None:
+        raise damage
     if interrupted:
         raise KeyboardInterrupt(f"{cli.number_of(found.made, 'decision')} written")
     return cli.DONE

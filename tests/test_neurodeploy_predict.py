@@ -318,6 +318,8 @@ def test_a_wrong_number_of_columns_says_what_the_network_takes(
         nd.predictions(network, sensors[:, :4])
     with pytest.raises(nd.InputError, match=r"4 columns .* 6 channels .*acc-x"):
         nd.predictions(network, iter(sensors[:, :4]))
+    with pytest.raises(nd.InputError, match="the iterator gives no rows; the network takes"):
+        nd.predictions(network, iter(()))
 
 
 # Gaps, rates, damaged input
@@ -456,16 +458,30 @@ def test_a_last_line_without_an_end_is_left_out_and_noted(
     ("line", "words"),
     [("1,2,3", "has 3 fields and the first line 7"), ("1,2,3,4,five,6,7", "'five' is no number")],
 )
-def test_a_damaged_line_is_named(
+def test_a_damaged_line_is_named_after_the_decisions_before_it(
     network: nd.QuantizedNetwork, sensors: Any, tmp_path: Path, line: str, words: str
 ) -> None:
     path = written(tmp_path / "a.csv", sensors)
     lines = path.read_text().splitlines()
     lines[201:201] = [line]
     path.write_text("\n".join(lines) + "\n")
-    found = nd.predictions(network, path)
+    found, decided = nd.predictions(network, path), []
     with pytest.raises(nd.InputError, match=f"row 202: .*{words}"):
-        list(found)
+        decided.extend(found)
+    assert pairs(decided) == pairs(nd.predictions(network, written(path, sensors[:200])))
+
+
+def test_the_command_writes_decisions_and_summary_before_it_names_a_damaged_line(
+    files: tuple[Path, Path], command: Callable[..., Any]
+) -> None:
+    lines = files[1].read_text().splitlines()
+    files[1].write_text("\n".join([*lines[:201], "1,2,3", *lines[201:]]) + "\n")
+    code, out, err = command("predict", *files, "--cost")
+    assert code == 2
+    assert len(out.splitlines()) == 1 + 5
+    assert "5 decisions on 4.00 s" in err
+    assert "energy per hour" in err
+    assert "row 202" in err.splitlines()[-1]
 
 
 def test_an_empty_recording_and_a_short_one(

@@ -291,6 +291,8 @@ def _channels(
         return list(others), False
     if len(others) == wanted.inputs:
         return list(others), True
+    if not source.count:
+        raise InputError(f"{source.name} gives no rows; the network takes {_numbers(wanted)}")
     raise InputError(
         f"{source.name} has {len(others)} columns besides the time; the network takes "
         f"{_numbers(wanted)}"

@@ -185,10 +185,20 @@ class CsvSource(Source):
             self._leave(1)
 
     def chunks(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
-        """Yield the numbers of the lines that have arrived."""
+        """Yield the numbers of the lines that have arrived, those above a damaged line too."""
         while self._wait():
-            rows = [self._row(line, number, columns) for number, line in self._numbered()]
-            yield np.array(rows, np.float64).reshape(len(rows), len(columns))
+            rows: list[list[float]] = []
+            damage: InputError | None = None
+            for number, line in self._numbered():
+                try:
+                    rows.append(self._row(line, number, columns))
+                except InputError as error:
+                    damage = error
+                    break
+            if rows:
+                yield np.array(rows, np.float64).reshape(len(rows), len(columns))
+            if damage is not None:
+                raise damage
             self._leave(len(self.waiting))
 
     def _numbered(self) -> Iterator[tuple[int, str]]:
