@@ -154,7 +154,7 @@ def _port(process: Any, name: str, role: str, shape: Shape) -> Any:
     port = process if hasattr(process, "connect") else getattr(process, name, None)
     if port is None:
         raise InputError(
-            f"the {role} is a {type(process).__name__} without a port {name}; give the port"
+            f"the {role} is of type {type(process).__name__}, without a port {name}; give the port"
         )
     if tuple(port.shape) != tuple(shape):
         raise InputError(

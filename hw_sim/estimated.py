@@ -33,6 +33,7 @@ from neurodeploy.hw_sim.estimates import (
 from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
 from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.display import Shown
+from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
 
 MICRO: Final = 1e6
@@ -243,7 +244,7 @@ def estimate(
         Energy in J and latency in s of the mean sample, each with a low and a high bound.
 
     Raises:
-        InputError: when there is no such chip, or the copies do not fit.
+        InputError: when there is no such chip, `activity` is none, or the copies do not fit.
 
     Examples:
         >>> activity = neurodeploy.simulate(network, spikes)
@@ -251,6 +252,11 @@ def estimate(
         >>> energy.dynamic.low <= energy.dynamic.value <= energy.dynamic.high
         True
     """
+    if not isinstance(activity, Activity):
+        raise InputError(
+            f"the activity is of type {type(activity).__name__}; give what neurodeploy.simulate "
+            "returns"
+        )
     placement = place(network, chip, copies=copies, chips_used=chips_used)
     return estimated(measure(activity, placement), dt_ms=network.task.dt_ms)
 

@@ -178,8 +178,8 @@ def missing_rows(resource: Resource, chip: Chip) -> list[str]:
 def notes(chip: Chip) -> tuple[str, ...]:
     """Return one sentence for each resource that the estimates of a chip leave out."""
     return tuple(
-        f"The time of a step does not consider {each.label}: the cost file of {chip.title} has no "
-        f"{' and no '.join(rows)}."
+        f"The time of a step does not consider {'the ' * (each.unit == 'link')}{each.label}: the "
+        f"cost file of {chip.title} has no {' and no '.join(rows)}."
         for each in RESOURCES.values()
         if (rows := missing_rows(each, chip))
     )

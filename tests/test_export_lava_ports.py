@@ -37,7 +37,7 @@ def test_source_and_sink_are_connected(network: nd.QuantizedNetwork) -> None:
 def test_ports_that_do_not_fit_are_refused(network: nd.QuantizedNetwork) -> None:
     with pytest.raises(InputError, match=r"source has shape \(4,\).*\(3,\)"):
         nd.to_lava(network, source=Source(data=np.zeros((4, 5), np.int32)))
-    with pytest.raises(InputError, match="sink is a int without a port a_in"):
+    with pytest.raises(InputError, match="sink is of type int, without a port a_in"):
         nd.to_lava(network, sample_steps=5, sink=3)
 
 

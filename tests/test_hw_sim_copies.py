@@ -130,6 +130,11 @@ def test_copies_share_static_power_and_the_barrier_spans_their_tiles():
     assert board.power.static == four.power.static
 
 
+def test_spikes_in_place_of_an_activity_are_refused():
+    with pytest.raises(InputError, match="type ndarray; give what"):
+        estimate(dense(1), np.zeros((1, 1, 3), np.uint8), "loihi1")  # type: ignore[arg-type]
+
+
 def test_a_silent_network_of_one_neuron_has_copies_too():
     network = QuantizedNetwork((DenseLayer([[1]], NEURON),))
     silent = Activity(np.zeros((2, 1, 3), np.uint8), (np.zeros((2, 1, 3), np.uint8),))

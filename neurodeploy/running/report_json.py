@@ -31,7 +31,7 @@ VERSION: Final = 4
 NOT_MODELLED: Final = (
     "Energy and time of the host, the embedded processors and the links that carry input onto the "
     "chip and output off it; the spikes exchanged are counted.",
-    "Loading the network, and clearing its state between samples.",
+    "Loading the network, and what clearing its state takes beyond one write per neuron.",
     "Congestion of the mesh; every spike takes its shortest route.",
     "How Intel's compiler orders neurocores; here they fill tile after tile, layer after layer, "
     "and chips form a square, row by row.",
