@@ -108,12 +108,14 @@ def _add_input_options(options: argparse.ArgumentParser) -> None:
         "--time", metavar="NAME", help="column of the times, or none; found by name by default"
     )
     group.add_argument(
-        "--acc-unit", choices=("g", "m/s^2"), help="unit of the accelerometer, if no name states it"
+        "--acc-unit",
+        choices=("g", "m/s^2"),
+        help="unit of the accelerometer, if no name states it or a wrong one",
     )
     group.add_argument(
         "--gyro-unit",
         choices=("rad/s", "deg/s"),
-        help="unit of the gyroscope, if no name states it",
+        help="unit of the gyroscope, if no name states it or a wrong one",
     )
     group.add_argument(
         "--max-gap",

@@ -274,9 +274,22 @@ def test_a_channel_without_a_column_is_named(
         nd.predictions(network, twice)
     names = ("acc-x (g)", "acc-y (g)", "acc-z (g)", "gyro-x (rad/s)", "mag-y (rad/s)")
     chosen = (*names, "gyro-z (rad/s)")
+    with pytest.raises(nd.InputError, match="give a list of names"):
+        nd.predictions(network, path, columns="acc-x (g)")
     assert pairs(nd.predictions(network, path, columns=chosen)) == of_windows(
         network, np.float64([[float(f"{v:.7g}") for v in row] for row in sensors])
     )
+
+
+def test_a_unit_given_for_columns_that_state_another_is_noted(
+    network: nd.QuantizedNetwork, sensors: Any, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "phone.csv", sensors)
+    assert not nd.predictions(network, path, units={"acc": "g"}).notes
+    (note,) = nd.predictions(network, path, units={"acc": "m/s^2"}).notes
+    assert note == "the columns of acc state g; taken as m/s^2, as given"
+    with pytest.raises(nd.InputError, match="unit is given for 'mag', and the network takes acc"):
+        nd.predictions(network, path, units={"mag": "uT"})
 
 
 def test_an_acceleration_that_cannot_be_in_g_is_refused(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -221,6 +221,7 @@ def choose(
     chosen, encoded = _channels(source, wanted, others, columns)
     names = () if encoded else wanted.names
     given = [source.names[index] if source.names else "" for index in chosen]
+    source.notes.extend(_overruled(names, given, units or {}))
     found = [
         _factor(name, label(given[place]), units or {}, source.name)
         for place, name in enumerate(names)
@@ -235,6 +236,24 @@ def choose(
         encoded=encoded or wanted.encoder is None,
         unit_known=tuple(known for _, known in found) or (True,) * len(chosen),
     )
+
+
+def _overruled(
+    names: Sequence[str], given: Sequence[str], units: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield a note for each sensor whose columns state another unit than the one that is given.
+
+    Raises:
+        InputError: if a unit is given for a sensor that the network does not take.
+    """
+    sensors = {label(name).sensor: label(column).unit for name, column in zip(names, given)}
+    for sensor, unit in units.items():
+        if sensor not in sensors:
+            listed = ", ".join(each for each in sensors if each) or "no sensor by name"
+            raise InputError(f"a unit is given for {sensor!r}, and the network takes {listed}")
+        stated = sensors[sensor]
+        if stated and UNITS.get(stated) != UNITS.get(unit):
+            yield f"the columns of {sensor} state {stated}; taken as {unit}, as given"
 
 
 def _time_column(source: Source, time: str | None, wanted: Intake) -> int | None:

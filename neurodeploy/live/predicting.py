@@ -318,6 +318,8 @@ def predictions(
         >>> [decision.time_s for decision in found]
         [0.18, 0.38, 0.58]
     """
+    if isinstance(columns, str):
+        raise InputError(f"columns is {columns!r}; give a list of names")
     options = Options(
         rate_hz,
         window,
