@@ -142,13 +142,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def equal(network: QuantizedNetwork, steps: int, counts: Any) -> bool:
-    """Return whether `Stream` counts the same; the last spikes of Lava are still under way."""
+    """Return whether `Stream` counts the same."""
     stream, ours = nd.Stream(network), np.zeros(network.layers[-1].neurons, np.int64)
-    late = len(network.layers)
     for first in range(0, steps, STEPS):
         drawn = np.stack([readings(k, network.inputs) for k in range(first, first + STEPS)], 1)
         ours += stream.run(drawn[None].astype(np.uint8)).spikes[-1][0].sum(1, np.int64)
-    print(f"spikes in Lava {counts.tolist()}, in a stream {ours.tolist()}; {late} layers")
+    print(f"spikes in Lava {counts.tolist()}, in a stream {ours.tolist()}")
     return bool((counts == ours).all())
 
 
