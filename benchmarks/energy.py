@@ -312,7 +312,8 @@ def _boards() -> Table:
     return Table(
         "Loihi 1, boards of 32 chips",
         "the barrier is a part of the measured step, and the row of 864 tiles rests on that of "
-        "Braille; static power is that of one chip",
+        "Braille; here it spans the neurocores of inputs and relays too, which the estimate of "
+        "N-TIDIGITS above leaves out; static power is that of one chip",
         ["run", "neurocores", "our barrier, µs", "measured step, µs", "our static power, mW",
          "measured, mW"],
         rows,

@@ -20,6 +20,9 @@ from neurodeploy.hw_sim.workload import measure, slowest_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import DenseLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
+from neurodeploy.pages.texts import first_words_on
+from neurodeploy.pages.wording import amount
+from neurodeploy.pages.wording import copies as copies_sentences
 from neurodeploy.running.evaluation import evaluate
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
@@ -128,6 +131,20 @@ def test_copies_share_static_power_and_the_barrier_spans_their_tiles():
     board = estimate(network, activity, SMALL, copies=4, chips_used=7)
     assert board.latency.barrier_s == SMALL.barrier_time(3 * 7)
     assert board.power.static == four.power.static
+
+
+def test_words_on_static_power_say_what_copies_share():
+    network = dense(6)
+    four, apart = (
+        estimate(network, drawn(network), SMALL, copies=copies, chips_used=chips)
+        for copies, chips in ((4, 1), (1, 3))
+    )
+    power = SMALL.cost("static_power").value
+    shared = f"4 copies share the {amount(power, 'W')}: {amount(power / 4, 'W')} each."
+    assert shared in first_words_on("Small", four)
+    assert copies_sentences([four])[0].endswith("of 4 copies, and they share the static power.")
+    assert "share the" not in first_words_on("Small", apart)
+    assert copies_sentences([apart])[0].endswith("of 3 copies.")
 
 
 def test_spikes_in_place_of_an_activity_are_refused():

@@ -129,6 +129,9 @@ def first_words_on(title: str, each: Estimated) -> str:
         f"{placement.chips * placement.chip.limit('cores_per_chip'):,} neurocores, whose share of "
         f"the {whose} {whole} is {own}."
     )
+    if placement.copies > 1:
+        each_of = wording.amount(static.value / placement.copies, "W")
+        words += f" {placement.copies:,} copies share the {whole}: {each_of} each."
     if band := confidence(placement.chip, "static_power").band(static.value):
         scale = wording.scale(band, "W")
         words += (

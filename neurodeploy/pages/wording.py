@@ -175,7 +175,7 @@ def copies(some: Sequence[Estimated]) -> list[str]:
     return [
         f"{each.placement.chip.title}: {each.placement.copies_in_words}. Values are those of one "
         f"sample of one copy; a step waits for the slowest of {each.placement.total_copies:,} "
-        "copies, and they share the static power."
+        + ("copies, and they share the static power." if each.placement.copies > 1 else "copies.")
         for each in some
         if each.placement.total_copies > 1
     ]
