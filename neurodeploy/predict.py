@@ -394,7 +394,11 @@ def _cost_lines(meters: Sequence[CostMeter], battery: Battery | None) -> list[st
             ]
             if battery is not None:
                 cell = f"{battery.mah:g} mAh at {battery.volts:g} V"
-                lines.append(f"  a cell of {cell} lasts {_days(cost.hours(battery))} (chip alone)")
+                hours = cost.hours(battery)
+                lasts = "" if hours is None else f" lasts {_days(hours)} (chip alone)"
+                lines.append(
+                    f"  a cell of {cell}{lasts or ': no estimate, since the energy may be 0'}"
+                )
     return [*lines, f"  not modelled: {NOT_MODELLED}"] if lines else []
 
 

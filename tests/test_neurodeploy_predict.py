@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -595,7 +596,24 @@ def test_the_cost_per_decision_is_that_of_the_estimate(
     assert cost.latency_s.value == pytest.approx(expected.latency.sample_s.value)
     per_hour = cost.per_decision.value * 3600 / 1.28
     assert cost.per_hour.value == pytest.approx(per_hour)
-    assert cost.hours(Battery(100, 3.0)).value == pytest.approx(100 * 3.6 * 3.0 / per_hour)
+    hours = cost.hours(Battery(100, 3.0))
+    assert hours is not None
+    assert hours.value == pytest.approx(100 * 3.6 * 3.0 / per_hour)
+
+
+def test_a_cell_has_no_life_on_a_chip_that_costs_nothing(
+    files: tuple[Path, Path], command: Callable[..., Any], tmp_path: Path
+) -> None:
+    costs = resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi1.json"
+    free = json.loads(costs.read_text(encoding="utf-8")) | {"name": "free"}
+    for row in free["costs"].values():
+        row |= {"value": 0, "alternatives": []}
+    (tmp_path / "free.json").write_text(json.dumps(free))
+    words = ("--cost", "--costs", tmp_path / "free.json", "--battery-mah", "300")
+    code, _, err = command("predict", *files, *words)
+    assert code == 0
+    assert "energy per hour      0 (0 to 0) J" in err
+    assert "a cell of 300 mAh at 3.7 V: no estimate, since the energy may be 0" in err
 
 
 def test_the_picture_is_drawn(files: tuple[Path, Path], command: Callable[..., Any]) -> None:

@@ -85,8 +85,10 @@ class LiveCost:
         """Whether the work of a decision is done before the next, even by the slowest estimate."""
         return self.busy_s.high <= self.hop_s
 
-    def hours(self, battery: Battery) -> Estimate:
-        """Return the hours that a full cell feeds the chip alone."""
+    def hours(self, battery: Battery) -> Estimate | None:
+        """Return the hours that a full cell feeds the chip alone; None if its energy may be 0."""
+        if not self.per_hour.low > 0:
+            return None
         return self.per_hour.inverse() * exactly(battery.joules, "J")
 
 
