@@ -536,6 +536,19 @@ def test_an_iterator_is_asked_only_for_what_is_needed(
     assert given == WINDOW
 
 
+def test_empty_chunks_of_an_iterator_pass(network: nd.QuantizedNetwork, sensors: Any) -> None:
+    given = iter([[], sensors[:0], sensors[:100], [], sensors[100:]])
+    assert pairs(nd.predictions(network, given)) == pairs(nd.predictions(network, sensors))
+
+
+@pytest.mark.parametrize("window", ["1", -1, float("nan")])
+def test_a_window_that_is_no_time_is_refused(
+    network: nd.QuantizedNetwork, sensors: Any, window: Any
+) -> None:
+    with pytest.raises(nd.InputError, match=f"window is {window!r}; give a finite number over 0"):
+        nd.predictions(network, sensors, window=window)
+
+
 # The command
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -359,8 +360,8 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("rate_hz", "window", "hop", "memory", "max_gap"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise InputError(f"{name} is {value}; give a finite number over 0")
+            if value is not None and not (isinstance(value, Real) and 0 < float(value) < math.inf):
+                raise InputError(f"{name} is {value!r}; give a finite number over 0")
 
 
 def observed(

@@ -127,20 +127,19 @@ class ArraySource(Source):
 
 
 class IteratorSource(Source):
-    """Rows (columns,) or chunks (rows, columns) of an iterator, one at a time."""
+    """Rows (columns,) or chunks (rows, columns) of an iterator, one at a time; empty ones pass."""
 
     def __init__(self, items: Iterator[Any]) -> None:
         self.name, self.names, self.notes = "the iterator", (), []
-        self.items = items
-        self.first = [self._rows(item) for item in (next(items, None),) if item is not None]
+        self.items = (rows for rows in map(self._rows, items) if rows.size)
+        self.first = [rows for rows in (next(self.items, None),) if rows is not None]
         self.count = self.first[0].shape[1] if self.first else 0
 
     def chunks(self, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
         """Yield what the iterator gives, item by item."""
         yield from (each[:, columns] for each in self.first)
         self.first = []
-        for item in self.items:
-            rows = self._rows(item)
+        for rows in self.items:
             if rows.shape[1] != self.count:
                 raise InputError(
                     f"the iterator gives {rows.shape[1]} columns after {self.count}; all rows must "
