@@ -392,6 +392,16 @@ def test_a_value_that_is_not_a_number_is_a_gap(
     assert pairs(decisions)[:2] == of_windows(network, sensors[:100])
     names = [name for _, name in of_windows(network, sensors[101:])]
     assert [name for _, name in pairs(decisions)[2:]] == names
+    assert found.notes[-1] == "rows with a value that is not a number: 1 of 400; left out"
+
+
+def test_a_recording_that_ends_without_numbers_says_how_many_rows_it_lost(
+    network: nd.QuantizedNetwork, sensors: Any
+) -> None:
+    sensors[200:] = np.nan
+    found = nd.predictions(network, sensors)
+    assert pairs(found) == of_windows(network, sensors[:200])
+    assert found.notes[-1] == "rows with a value that is not a number: 200 of 400; left out"
 
 
 def test_a_clock_that_runs_backwards_is_a_gap_and_times_go_on(

@@ -100,6 +100,11 @@ def pieces(
     finally:
         if clock.repeated:
             source.notes.append(f"{clock.repeated:,} rows repeat the time before; left out")
+        if clock.damaged:
+            source.notes.append(
+                f"rows with a value that is not a number: {clock.damaged:,} of {clock.rows:,}; "
+                "left out"
+            )
 
 
 def _first(
@@ -191,13 +196,15 @@ class Clock:
         longest_s: longest time between two rows.
 
     Attributes:
+        rows: rows so far.
         repeated: rows left out because they repeat the time of the row before.
+        damaged: rows left out because a value is not a number.
     """
 
     def __init__(self, rate_hz: float, unit_s: float | None, longest_s: float) -> None:
         self.rate_hz, self.unit_s, self.longest_s = rate_hz, unit_s, longest_s
         self.rows = 0
-        self.repeated = 0
+        self.repeated = self.damaged = 0
         self.last: float | None = None
         self.offset = 0.0
         self.gap = ""
@@ -209,6 +216,7 @@ class Clock:
         values = chunk if self.unit_s is None else chunk[:, 1:]
         with np.errstate(invalid="ignore"):
             good = (np.abs(values) <= LARGEST).all(axis=1) & np.isfinite(times)
+        self.damaged += int(np.count_nonzero(~good))
         start = 0
         for index in () if self._even(times, good, backwards) else range(len(values)):
             waiting = bool(self.gap) and index == start  # no row has followed the gap yet
