@@ -31,8 +31,8 @@ KINDS: Final = {"binary": 1, "graded, 8 bits": 255}
 SAMPLES, STEPS = 8, 9
 SECONDS: Final = 0.9
 """Duration of the measurement of a layer."""
-IN_A_ROW: Final = 4
-"""Calls of one library before the other's turn, since torch's threads spin on after a call."""
+TURN_S: Final = 0.1
+"""Seconds of a turn of one library: torch's threads go on spinning for a while after a call."""
 
 
 def table(threads: Sequence[int]) -> Table:
@@ -118,8 +118,8 @@ def fastest(*calls: Callable[[], Any]) -> NDArray[np.float64]:
     end = time.perf_counter() + SECONDS
     while time.perf_counter() < end:
         for k, call in enumerate(calls):
-            for _ in range(IN_A_ROW):
-                began = time.perf_counter()
+            turn = time.perf_counter() + TURN_S
+            while (began := time.perf_counter()) < turn:
                 call()
                 least[k] = min(least[k], time.perf_counter() - began)
     return least

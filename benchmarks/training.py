@@ -1,7 +1,7 @@
 """Compare the training speed of neurodeploy, stock lava-dl and other libraries.
 
-    python -m benchmarks.training [--peers all] [--threads 1 2] [--har]
-        [--markdown docs/benchmarks/training-speed.md] [--json FILE]
+    python -m benchmarks.training [--peers all] [--threads 1 2] [--networks delays dense conv]
+        [--har] [--markdown docs/benchmarks/training-speed.md] [--json FILE]
 
 All libraries train the same networks on the same batches: dense layers with axonal delays (only
 lava-dl and neurodeploy) and without, and convolutions, the preset "conv". Before timing, spikes and
@@ -53,6 +53,12 @@ DRIVE: Final = 0.55
 """Standard deviation of weights * sqrt(number of senders); about 5% of neurons fire per step."""
 GRADIENT_TOLERANCE: Final = 1e-4
 HAR_ROUNDS: Final = 3
+NETWORKS: Final = {
+    "delays": "With axonal delays",
+    "dense": "Without delays",
+    "conv": "Convolutions",
+}
+"""Names of the networks -> headings of their tables."""
 IMAGE: Final = (2, 34, 34)
 CONV: Final = ((8, 2, 3, 3), (16, 8, 3, 3), (128, 16 * 9 * 9), (10, 128))
 """Input and weights of the preset "conv" on images of N-MNIST's size."""
@@ -117,12 +123,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = programs.chosen(TRAINERS, args.peers, (STOCK, OURS))
     results: list[Result] = []
     dense = tuple((after, before) for before, after in pairwise(args.sizes))
-    networks = {
-        "With axonal delays": ((), dense, True),
-        "Without delays": ((), dense, False),
-        "Convolutions": (IMAGE, CONV, False),
+    networks: dict[str, tuple[tuple[int, ...], Sequence[tuple[int, ...]], bool]] = {
+        "delays": ((), dense, True),
+        "dense": ((), dense, False),
+        "conv": (IMAGE, CONV, False),
     }
-    for name, (image, weights, delays) in networks.items():
+    for name in args.networks:
+        image, weights, delays = networks[name]
         results.append(_network(name, names, args, image, weights, delays))
         table_of(results[-1]).show()
     if args.har:
@@ -147,7 +154,7 @@ def _network(
     weights: Sequence[tuple[int, ...]],
     delays: bool,
 ) -> Result:
-    """Measure a network; see `make`."""
+    """Measure the network of a name in `NETWORKS`; see `make`."""
     torch.set_num_threads(1)  # lava-dl's loops over time are several times slower with two
     job = make(weights, args.batch, args.steps, image=image, delays=delays)
     agreement = check(job)
@@ -165,7 +172,7 @@ def _network(
         runs = measure(
             chosen, path, args.threads, seconds=args.seconds, limit_s=args.limit, rounds=args.rounds
         )
-    return Result(name, about, args.batch, runs)
+    return Result(NETWORKS[name], about, args.batch, runs)
 
 
 def _har(args: argparse.Namespace) -> Result:
@@ -348,6 +355,10 @@ def _options() -> argparse.ArgumentParser:
         help=f"comma-separated names, 'all' or 'none'; names: {', '.join(TRAINERS)}",
     )  # fmt: skip
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="thread counts")
+    options.add_argument(
+        "--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS),
+        help="dense layers with delays, without delays, and the preset conv; all by default",
+    )  # fmt: skip
     options.add_argument("--har", action="store_true", help="also measure epochs of the task har")
     options.add_argument("--sizes", type=int, nargs="+", default=[12, 128, 128, 6])
     options.add_argument("--batch", type=int, default=64, help="samples per step")
