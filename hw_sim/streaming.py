@@ -63,6 +63,9 @@ class Stream:
         options = RunOptions(states=states, threads=threads, time_limit_s=time_limit_s)
         self._running = backends.get(backend).stream(network, self.num_streams, options)
 
+    def __repr__(self) -> str:
+        return f"Stream({self.network!r}, num_streams={self.num_streams:,}, steps={self.steps:,})"
+
     @property
     def steps(self) -> int:
         """Number of steps so far."""

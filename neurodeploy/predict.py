@@ -54,20 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     pictures: list[Timeline] = []
 
     def meter(chip: Any) -> Callable[..., CostMeter]:
-        return lambda plan, _: _kept(meters, CostMeter(plan, chip))
+        return lambda plan, _: _append_to(meters, CostMeter(plan, chip))
 
     observers: list[Callable[..., Any]] = [meter(chip) for chip in chips]
     if args.plot is not None:
         from neurodeploy.pages.timeline import Timeline
 
-        observers.append(lambda plan, columns: _kept(pictures, Timeline(plan, columns)))
+        observers.append(lambda plan, columns: _append_to(pictures, Timeline(plan, columns)))
     found = observed(network, args.recording, _options(args), observers)
     return _follow(args, found, meters, pictures, battery)
 
 
-def _kept(held: list[Any], made: Any) -> Any:
-    held.append(made)
-    return made
+def _append_to(items: list[Any], item: Any) -> Any:
+    items.append(item)
+    return item
 
 
 # Options

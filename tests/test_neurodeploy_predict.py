@@ -559,6 +559,21 @@ def test_a_window_that_is_no_time_is_refused(
         nd.predictions(network, sensors, window=window)
 
 
+def test_continuous_and_both_exclude_each_other(network: nd.QuantizedNetwork, sensors: Any) -> None:
+    with pytest.raises(nd.InputError, match="continuous and both are True"):
+        nd.predictions(network, sensors, continuous=True, both=True)
+
+
+def test_streams_and_predictions_show_how_far_they_are(
+    network: nd.QuantizedNetwork, sensors: Any
+) -> None:
+    found = nd.predictions(network, sensors)
+    assert repr(found).startswith("Predictions(0 decisions")
+    stream = nd.Stream(network, 3)
+    stream.run(np.zeros((3, network.inputs, 7), np.uint8))
+    assert repr(stream).endswith("num_streams=3, steps=7)")
+
+
 # The command
 
 

@@ -310,7 +310,7 @@ def parts_cannot_wrap(layer: ConvLayer, arriving: NDArray[Any]) -> bool:
 def wide_product(
     layer: ConvLayer, arriving: NDArray[np.int32], received: NDArray[Any], lost: NDArray[np.int64]
 ) -> None:
-    """Do the same as `conv_product` for graded spikes; sums that exceed 32 bits become 0.
+    """Compute the weighted input of a convolution; sums that exceed 32 bits become 0.
 
     So does Lava's convolution on x86, which casts a double to 32 bits and wraps the result to 24
     (`lava.proc.conv.utils`); elsewhere the cast is undefined.

@@ -257,6 +257,9 @@ class Predictions:
         self.seconds = 0.0
         self.decisions: Iterator[Decision] = iter(())
 
+    def __repr__(self) -> str:
+        return f"Predictions({self.made:,} decisions on {self.seconds:,.2f} s of signal so far)"
+
     def __iter__(self) -> Iterator[Decision]:
         return self
 
@@ -342,7 +345,7 @@ class Options:
     """The options of `predictions`.
 
     Raises:
-        InputError: if a number is not finite and over 0.
+        InputError: if a number is not finite and over 0, or `continuous` and `both` are given.
     """
 
     rate_hz: float | None = None
@@ -358,6 +361,8 @@ class Options:
     both: bool = False
 
     def __post_init__(self) -> None:
+        if self.continuous and self.both:
+            raise InputError("continuous and both are True; give one of them")
         for name in ("rate_hz", "window", "hop", "memory", "max_gap"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 < float(value) < math.inf):
