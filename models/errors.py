@@ -26,6 +26,8 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
         "tonic": "events",
         "tensorboard": "tensorboard",
         "scipy": "live",
+        "optuna": "explore",
+        "cloudpickle": "explore",
     }
 )
 """Module -> the extra of neurodeploy that installs it."""

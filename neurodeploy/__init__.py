@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from neurodeploy.running.report import Report
     from neurodeploy.running.simulation import simulate
     from neurodeploy.samples import Samples
+    from neurodeploy.search.results import SearchResult
+    from neurodeploy.search.study import optimize
     from neurodeploy.tasks import names as task_names
     from neurodeploy.tasks.task import TaskData, task_from_arrays, task_from_input
     from neurodeploy.tasks.task import load_task as task
@@ -60,12 +62,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity", "BackendError", "Calibration", "Comparison", "ConvLayer", "CubaLif", "Decision",
     "DenseLayer", "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement",
-    "QuantizedNetwork", "RecurrentLayer", "Report", "Samples", "Stream", "TaskData",
+    "QuantizedNetwork", "RecurrentLayer", "Report", "Samples", "SearchResult", "Stream", "TaskData",
     "TaskDescription", "TrainConfig", "TrainedRun", "check_equivalence", "check_rules", "compare",
     "compare_networks", "estimate", "evaluate", "fit", "from_nir", "from_torch", "import_nir",
-    "load", "load_chip", "load_input", "load_model", "place", "predictions", "progress_bar",
-    "quantize", "save", "simulate", "task", "task_from_arrays", "task_from_input", "task_names",
-    "to_lava", "to_nir", "to_slayer",
+    "load", "load_chip", "load_input", "load_model", "optimize", "place", "predictions",
+    "progress_bar", "quantize", "save", "simulate", "task", "task_from_arrays",
+    "task_from_input", "task_names", "to_lava", "to_nir", "to_slayer",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -95,6 +97,8 @@ _HOMES: Final = {
     "running.report": ("Report",),
     "running.simulation": ("simulate",),
     "samples": ("Samples",),
+    "search.results": ("SearchResult",),
+    "search.study": ("optimize",),
     "tasks": {"task_names": "names"},
     "tasks.task": {
         "TaskData": "TaskData",
@@ -109,12 +113,13 @@ _NEED_LAVA: Final = {
     "to_lava": ("the Lava process graph", "lava.proc"),
     "to_slayer": ("a SLAYER network", "torch", "lava.lib.dl.slayer"),
     "fit": ("training", "torch", "lava.lib.dl.slayer"),
+    "optimize": ("a search", "optuna", "torch", "lava.lib.dl.slayer"),
     "TrainedRun": ("training", "torch", "lava.lib.dl.slayer"),
 }
 
 _HTML.update(
     {
-        kind: f"neurodeploy.pages.notebook:{function}"
+        kind: f"neurodeploy.pages.{'search' if kind == 'SearchResult' else 'notebook'}:{function}"
         for kind, function in (
             ("QuantizedNetwork", "network_html"),
             ("Placement", "placement_html"),
@@ -126,6 +131,7 @@ _HTML.update(
             ("Comparison", "comparison_html"),
             ("NirImport", "nir_html"),
             ("SideBySide", "networks_html"),
+            ("SearchResult", "search_html"),
             ("TaskData", "data_html"),
             ("TrainedRun", "run_html"),
         )

@@ -13,6 +13,7 @@ COMMANDS = {
     "deploy": "train, export, check and report in one run: start here",
     "train": "train a network for a task and write model.pt",
     "export": "quantize model.pt, check that every spike stays the same, and write model.net",
+    "explore": "search for the best networks of a task within limits of energy and size",
     "report": "run model.net and report accuracy, spikes, energy and latency",
     "predict": "classes over time from a recording or a stream, in windows or continuously",
     "data": "list the tasks and their datasets, show or download a dataset",

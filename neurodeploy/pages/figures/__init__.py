@@ -6,6 +6,7 @@ cores         map of chips, tiles and neurocores
 layers        where the energy goes: whole chip, layers by parts
 spikes        spikes and SynOps of every layer
 raster        spike raster of one sample, from signal to prediction
+front         trials and front of a search
 ranges        estimates with ranges: energy, time of a step, conventional hardware
 style         shared colours, fonts and sizes
 drawing       table of all figures, and output as SVG and PNG

@@ -87,10 +87,15 @@ def draw_all(
             except style.NotDrawn as why:
                 drawn[name] = Drawn(name, str(why))
             else:
-                image = _file(figure, "png", dpi=DPI) if png else b""
-                svg = _file(figure, "svg", metadata=_NO_METADATA).decode()
-                drawn[name] = Drawn(name, "", described, svg, image)
+                drawn[name] = saved(name, figure, described, png=png)
     return drawn
+
+
+def saved(name: str, figure: Figure, description: str, *, png: bool = False) -> Drawn:
+    """Return a figure as SVG, and as PNG if requested."""
+    image = _file(figure, "png", dpi=DPI) if png else b""
+    svg = _file(figure, "svg", metadata=_NO_METADATA).decode()
+    return Drawn(name, "", description, svg, image)
 
 
 def _file(figure: Figure, kind: str, **how: Any) -> bytes:

@@ -1,0 +1,285 @@
+"""Search for the best networks of a task: `python -m neurodeploy.explore --task har`.
+
+Many processes and machines may work on one search; the same command goes on with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from neurodeploy import cli
+from neurodeploy.models.errors import InputError, require
+from neurodeploy.train import TASK
+
+if TYPE_CHECKING:
+    from neurodeploy.search.results import SearchResult
+    from neurodeploy.tasks.task import TaskData
+
+DESCRIPTION = "Search for the networks of a task that are best within limits of energy and size."
+
+OBJECTIVES: Final = ("accuracy", "energy", "latency", "neurocores", "synops")
+LIMITS: Final = {
+    "min_accuracy": ("A", "least accuracy on the validation samples, 0 to 1"),
+    "max_energy_uj": ("X", "limit of the dynamic energy per sample, in µJ"),
+    "max_latency_ms": ("X", "limit of the time per sample at full speed, in ms"),
+    "max_neurocores": ("N", "limit of the number of neurocores"),
+    "max_synops": ("N", "limit of the SynOps per sample"),
+}
+"""Constraints, which are options too."""
+PICKED: Final = "model.net"
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    args = _options().parse_args(argv)
+    require("a search", "optuna")
+    if args.show_space:
+        return _show_space(args)
+    if args.pick is not None:
+        return _pick(args)
+    require("a search", "torch", "lava.lib.dl.slayer")
+    result = _search(args)
+    result.save(_out(args))
+    if args.json:
+        cli.print_json(result.to_dict())
+    else:
+        _show(result, args)
+    return cli.DONE if result.front else cli.CHECK_FAILED
+
+
+def _options() -> argparse.ArgumentParser:
+    from neurodeploy.tasks import names
+
+    options = cli.parser("explore", DESCRIPTION)
+    options.add_argument(
+        "--task", choices=names(), default=TASK, metavar="NAME", help=f"task: {', '.join(names())}"
+    )
+    cli.add_data_option(options)
+    options.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the networks and results, which all workers share; explore/TASK by default",
+    )
+    _add_goals(options)
+    _add_work(options)
+    options.add_argument(
+        "--pick",
+        metavar="WISH",
+        help="write a network of a finished search to model.net in the output folder, such as "
+        "'accuracy>=0.92, min energy'; by validation samples",
+    )
+    options.add_argument("--json", action="store_true", help="print the result as JSON")
+    return options
+
+
+def _add_goals(options: argparse.ArgumentParser) -> None:
+    options.add_argument(
+        "--trials",
+        type=cli.whole_number(1),
+        default=60,
+        metavar="N",
+        help="number of trials, with those of earlier runs of the same command",
+    )
+    options.add_argument(
+        "--space",
+        type=Path,
+        metavar="FILE",
+        help="search space (see docs/how-to/explore.md); one around the task's configuration by "
+        "default",
+    )
+    options.add_argument(
+        "--show-space", action="store_true", help="print the task's search space and exit"
+    )
+    options.add_argument(
+        "--objectives",
+        nargs="+",
+        choices=OBJECTIVES,
+        default=["accuracy", "energy"],
+        metavar="NAME",
+        help=f"one to three of {', '.join(OBJECTIVES)}",
+    )
+    for name, (metavar, text) in LIMITS.items():
+        options.add_argument(
+            f"--{name.replace('_', '-')}", type=cli.positive_number, metavar=metavar, help=text
+        )
+    cli.add_chip_options(options, "of the estimates; loihi2 by default")
+
+
+def _add_work(options: argparse.ArgumentParser) -> None:
+    options.add_argument(
+        "--workers",
+        type=cli.whole_number(1),
+        default=1,
+        metavar="N",
+        help="processes on this machine, each on its share of the cores",
+    )
+    options.add_argument(
+        "--seeds",
+        type=cli.whole_number(0),
+        default=1,
+        metavar="N",
+        help="seeds to train each network of the front with, and to test; 0 for no test",
+    )
+    options.add_argument(
+        "--storage",
+        metavar="PLACE",
+        help="where the study is: a journal file on a disk that all machines share, "
+        "grpc://HOST:PORT, or the URL of a database; journal.log in the output folder by default",
+    )
+    options.add_argument("--study", metavar="NAME", help="name of the study; the task by default")
+    options.add_argument("--no-pruning", action="store_true", help="train every network to the end")
+    options.add_argument("--device", default="cpu", help="torch device: cpu, or a GPU such as cuda")
+    options.add_argument(
+        "--heartbeat",
+        type=cli.whole_number(1, 3600),
+        default=30,
+        metavar="S",
+        help="seconds between signs of life of a trial; without four of them it is run again",
+    )
+    cli.add_threads_option(options)
+
+
+def _out(args: argparse.Namespace) -> Path:
+    out: Path | None = args.out
+    return out or Path("explore") / args.task
+
+
+def _storage(args: argparse.Namespace) -> str | Path:
+    return args.storage or _out(args) / "journal.log"
+
+
+def _load(args: argparse.Namespace) -> TaskData:
+    from neurodeploy.tasks.task import load_task
+
+    with cli.reading():
+        data = load_task(args.task, args.data)
+    for note in data.notes:
+        cli.say(f"note: {note}")
+    return data
+
+
+def _show_space(args: argparse.Namespace) -> int:
+    import msgspec
+
+    from neurodeploy.search.space import default_space
+
+    values = msgspec.json.decode(msgspec.json.encode(default_space(_load(args))))
+    print(json.dumps(values, indent=2))
+    return cli.DONE
+
+
+def _pick(args: argparse.Namespace) -> int:
+    """Write the network that the wish asks for."""
+    from neurodeploy.network_files import save
+    from neurodeploy.search.study import read_search
+
+    _quiet()
+    trial = read_search(_storage(args), args.study).pick(args.pick)
+    path = _out(args) / PICKED
+    save(trial.network(), path)
+    values = ", ".join(f"{name} {value:.4g}" for name, value in trial.metrics.items())
+    print(f"Wrote {path}: trial {trial.number}, on the validation samples {values}")
+    print(f"Next: {cli.next_command('report', path, data=args.data)}")
+    return cli.DONE
+
+
+def _search(args: argparse.Namespace) -> SearchResult:
+    chips = cli.chosen_chips(args, "loihi2")
+    if len(chips) > 1:
+        raise InputError(f"a search takes one chip, not {len(chips)}; name one --chip")
+    with cli.status("loading SLAYER and Optuna"):
+        from neurodeploy.search.study import optimize
+    _quiet()
+    cli.use_threads(args.threads)
+    constraints = {name: getattr(args, name) for name in LIMITS}
+    progress = _Progress(args)
+    try:
+        return optimize(
+            _load(args),
+            args.space,
+            args.objectives,
+            constraints={name: each for name, each in constraints.items() if each is not None},
+            chip=chips[0],
+            trials=args.trials,
+            workers=args.workers,
+            seeds=args.seeds,
+            out=_out(args),
+            storage=args.storage,
+            study=args.study,
+            prune=not args.no_pruning,
+            threads=args.threads,
+            device=args.device,
+            heartbeat_s=args.heartbeat,
+            on_trial=progress.show,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"{progress.ended} trials are stored in {args.storage or _out(args)}; the same command "
+            "goes on"
+        ) from None
+
+
+def _quiet() -> None:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class _Progress:
+    """Prints a line on stderr for every trial that ends, and saves the result so far."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._known: set[int] = set()
+        self.ended = 0
+
+    def show(self, result: SearchResult) -> None:
+        """Print the trials that have ended since the last call."""
+        new = [each for each in result.trials if each.number not in self._known]
+        self._known |= {each.number for each in new}
+        self.ended = len(result.trials)
+        front = {each.number for each in result.front}
+        for each in new:
+            mark = " (on the front)" if each.number in front else ""
+            cli.say(f"trial {each.number} {_ending(each, result.objectives)}{mark}")
+        if new:
+            cli.say(
+                f"  {self.ended} of {self._args.trials} trials, "
+                f"{cli.number_of(len(front), 'network')} on the front"
+            )
+
+
+def _ending(trial: Any, objectives: Sequence[str]) -> str:
+    """Return how a trial ended."""
+    if trial.state == "complete":
+        return ", ".join(f"{name} {trial.metrics[name]:.4g}" for name in objectives)
+    return f"failed: {trial.error}" if trial.error else "stopped early"
+
+
+def _show(result: SearchResult, args: argparse.Namespace) -> None:
+    """Print the front, and what to do next."""
+    from neurodeploy.pages import search, terminal
+
+    out = terminal.console()
+    terminal.print_line(out, search.summary(result))
+    if not result.front:
+        terminal.print_line(out, result.why_empty())
+        return
+    terminal.print_table(out, search.front_table(result))
+    if result.importances:
+        terminal.print_table(out, search.importances_table(result))
+    print(f"\nWrote {_out(args) / 'index.html'}. Next, pick a network:")
+    words = [] if args.out is None and args.task == TASK else ["--out", str(_out(args))]
+    words += [] if args.storage is None else ["--storage", args.storage]
+    print(cli.next_command("explore", *words, "--pick", "max accuracy"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Tables and page of a search for networks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from neurodeploy.cli import number_of
+from neurodeploy.models.display import value_text
+from neurodeploy.pages import page
+from neurodeploy.pages.figures import drawing, front, style
+from neurodeploy.pages.tables import NONE, Cell, Table, cell, count, rows_of, share
+from neurodeploy.search.results import spread
+from neurodeploy.search.trial import METRICS
+
+if TYPE_CHECKING:
+    from neurodeploy.search.results import SearchResult, Trial
+
+ONE_TEST: Final = (
+    "Only validation samples decided. The networks of the front alone were evaluated on the test "
+    "samples, once, after the search; choose by the validation figures."
+)
+
+
+def front_table(result: SearchResult) -> Table:
+    """Return the networks of the front with their metrics, seeds and test accuracy."""
+    columns: dict[str, Callable[[Trial], Any]] = {
+        "trial": lambda each: Cell(str(each.number), value=each.number),
+        **{METRICS[name].title: _reader(name) for name in METRICS},
+    }
+    if any(each.repeats for each in result.front):
+        columns["validation, seeds"] = lambda each: _seeds(each, "validation")
+        columns["test, seeds"] = lambda each: _seeds(each, "test")
+    columns["network"] = lambda each: "-".join(map(str, each.sizes))
+    notes = [ONE_TEST] if any(each.repeats for each in result.front) else []
+    return rows_of("The front, by validation samples", result.front, columns, notes)
+
+
+def _reader(name: str) -> Callable[[Trial], Cell]:
+    """Return the function that reads the cell of a metric from a trial."""
+    made: Callable[[float], Cell] = {"accuracy": share, "synops": count}.get(name, cell)
+    return lambda each: made(each.metrics[name]) if each.metrics else NONE
+
+
+def _seeds(trial: Trial, part: str) -> Cell | None:
+    """Return mean and range of the accuracy over the seeds."""
+    found = spread(trial, part, "accuracy")
+    if found is None:
+        return None
+    mean, low, high = found
+    number = len(trial.repeats)
+    note = f"{100 * low:.1f} to {100 * high:.1f}, {number_of(number, 'seed')}" if number > 1 else ""
+    return Cell(share(mean).text, note, mean)
+
+
+def trials_table(result: SearchResult) -> Table:
+    """Return all trials with their hyperparameters."""
+    names = list(dict.fromkeys(name for each in result.trials for name in each.params))
+    chosen = {each.number for each in result.front}
+    columns: dict[str, Callable[[Trial], Any]] = {
+        "trial": lambda each: Cell(
+            str(each.number), value=each.number, style="strong" * (each.number in chosen)
+        ),
+        "state": lambda each: each.state + f" ({each.start})" * bool(each.start),
+        **{METRICS[name].title: _reader(name) for name in result.objectives},
+        "hyperparameters": lambda each: (
+            each.error
+            or ", ".join(f"{n} {_short(each.params[n])}" for n in names if n in each.params)
+        ),
+    }
+    return rows_of("All trials", result.trials, columns)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else value_text(value).strip("'")
+
+
+def importances_table(result: SearchResult) -> Table:
+    """Return how much each hyperparameter matters for reaching the front."""
+    return rows_of(
+        "Importance of the hyperparameters",
+        list(result.importances.items()),
+        {"hyperparameter": lambda row: row[0], "share": lambda row: share(row[1])},
+        ["By Optuna's PED-ANOVA, from all complete trials."] if result.importances else [],
+    )
+
+
+def summary(result: SearchResult) -> str:
+    """Return what was searched, in a sentence."""
+    aims = " and ".join(f"{METRICS[name].goal} {name}" for name in result.objectives)
+    limits = ", ".join(f"{name} {limit:g}" for name, limit in result.constraints.items())
+    within = f", within {limits}" if limits else ""
+    states = [each.state for each in result.trials]
+    early, failed = states.count("pruned"), states.count("failed")
+    return (
+        f"{number_of(len(states), 'trial')} to {aims}{within} on {result.chip}: "
+        f"{number_of(len(result.front), 'network')} on the front, {early} stopped early, "
+        f"{failed} failed."
+    )
+
+
+def drawn(result: SearchResult) -> drawing.Drawn:
+    """Draw the front."""
+    with style.look(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        try:
+            figure, described = front.draw(result)
+        except style.NotDrawn as why:
+            return drawing.Drawn("front", str(why))
+        return drawing.saved("front", figure, described, png=True)
+
+
+def render(result: SearchResult, picture: drawing.Drawn) -> str:
+    """Return the HTML page of a search; `picture` is that of `drawn`."""
+    tables = [importances_table(result), trials_table(result)]
+    return page.template("search").render(
+        name=result.name,
+        summary=summary(result),
+        problems=[] if result.front else [result.why_empty()],
+        front=front_table(result),
+        figure=page.figure(picture),
+        tables=[table for table in tables if table.rows],
+        folder=[(f"trial {each.number}", each.folder) for each in result.front],
+    )
+
+
+def search_html(result: SearchResult) -> str:
+    """Return the front of a search, for a notebook."""
+    return page.template("notebook").render(
+        title=f"Search {result.name}",
+        summary=summary(result),
+        tiles=[],
+        sentences=[] if result.front else [result.why_empty()],
+        tables=[front_table(result)] if result.front else [],
+        figures=[page.figure(drawn(result), "search-")],
+    )

@@ -1,0 +1,209 @@
+"""Where a study is stored: Optuna's journal file, gRPC proxy or database, all with heartbeats."""
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from neurodeploy.models.errors import InputError, require
+
+require("a search", "optuna")  # before it is imported
+
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import (
+    BaseStorage,
+    GrpcStorageProxy,
+    JournalStorage,
+    RDBStorage,
+    RetryHeartbeatStaleTrialCallback,
+)
+from optuna.storages._heartbeat import BaseHeartbeat
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import TrialState
+
+HEARTBEAT_S: Final = 30
+"""Seconds between the signs of life of a running trial."""
+GRACE: Final = 4
+"""A trial without this many signs of life is left to other workers."""
+GRPC_WAIT_S: Final = 10.0
+
+_HEARTBEAT: Final = "neurodeploy:heartbeat"
+
+
+class _Heartbeat(BaseHeartbeat):
+    """Heartbeats for storages of Optuna that have none, as an attribute of each running trial.
+
+    A trial whose last one is too old, by the clock of the worker that looks, is stale.
+    """
+
+    heartbeat_s = HEARTBEAT_S
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        with suppress(Exception):  # if the storage is gone, the end of the trial says so
+            self.set_trial_system_attr(trial_id, _HEARTBEAT, time.time())  # type: ignore[attr-defined]
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        oldest = time.time() - GRACE * self.heartbeat_s
+        storage: Any = self
+        running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        return [trial._trial_id for trial in running if _last_sign(trial) < oldest]
+
+    def get_heartbeat_interval(self) -> int | None:
+        return self.heartbeat_s
+
+    def get_heartbeat_stale_trial_callback(self) -> Callable[[Any, Any], None]:
+        return _retry()
+
+
+def _last_sign(trial: Any) -> float:
+    """Return when a running trial was last alive, in seconds since 1970."""
+    started: float = trial.datetime_start.timestamp()
+    return max(float(trial.system_attrs.get(_HEARTBEAT, 0.0)), started)
+
+
+def _retry() -> RetryHeartbeatStaleTrialCallback:
+    with _quiet():
+        return RetryHeartbeatStaleTrialCallback()
+
+
+class _Journal(_Heartbeat, JournalStorage):
+    pass
+
+
+class _Proxy(_Heartbeat, GrpcStorageProxy):
+    pass
+
+
+class _Database(RDBStorage):
+    def record_heartbeat(self, trial_id: int) -> None:
+        with suppress(Exception):  # the next one may reach the database again
+            super().record_heartbeat(trial_id)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
+
+
+def open_storage(where: str | Path, *, heartbeat_s: int = HEARTBEAT_S) -> BaseStorage:
+    """Open or create a storage.
+
+    Args:
+        where: path of a journal file, grpc://HOST:PORT of Optuna's gRPC proxy, or the URL of a
+            database, such as postgresql://USER@HOST/NAME.
+        heartbeat_s: seconds between signs of life of a running trial.
+
+    Raises:
+        InputError: if it cannot be reached, or holds something else.
+    """
+    kind = urlsplit(str(where)).scheme if "://" in str(where) else ""
+    opened = {"": _open_journal, "grpc": _open_proxy}.get(kind, _open_database)
+    with explained(where), _quiet():
+        return opened(str(where), heartbeat_s)
+
+
+def _open_journal(where: str, heartbeat_s: int) -> BaseStorage:
+    path = Path(where)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        _drop_partial_record(path)
+    storage = _Journal(JournalFileBackend(str(path)))
+    storage.heartbeat_s = heartbeat_s
+    return storage
+
+
+def _drop_partial_record(path: Path) -> None:
+    """Remove the half of a record that a full disk left at the end; Optuna would read no more."""
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        with path.open("rb+") as file:
+            content = file.read()
+            if content and not content.endswith(b"\n") and content.count(b"\n"):
+                file.truncate(content.rindex(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+def _open_proxy(where: str, heartbeat_s: int) -> BaseStorage:
+    address = urlsplit(where)
+    storage = _Proxy(host=address.hostname or "localhost", port=address.port or 13000)
+    storage.heartbeat_s = heartbeat_s
+    storage.wait_server_ready(timeout=GRPC_WAIT_S)
+    return storage
+
+
+def _open_database(where: str, heartbeat_s: int) -> BaseStorage:
+    return _Database(
+        where,
+        engine_kwargs={"pool_pre_ping": True},  # connects again after a lost connection
+        heartbeat_interval=heartbeat_s,
+        grace_period=GRACE * heartbeat_s,
+        heartbeat_stale_trial_callback=_retry(),
+    )
+
+
+@contextmanager
+def explained(where: str | Path) -> Iterator[None]:
+    """Raise errors of the storage in this block as InputError.
+
+    Raises:
+        InputError: names the storage, without its password, and the reason.
+    """
+    try:
+        yield
+    except (StorageInternalError, ConnectionError) as error:
+        raise InputError(
+            f"the storage {without_password(where)} cannot be reached ({_reason(error)}); finished "
+            "trials are safe, so run the same command again when it is there"
+        ) from None
+    except ImportError as error:
+        raise InputError(
+            f"the storage {without_password(where)} needs {error.name or error}, which is not "
+            "installed; install it, or use another storage"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"the storage {where} cannot be written ({error.strerror or error}); finished trials "
+            "are safe, so run the same command again when it can"
+        ) from None
+    except Exception as error:
+        if not _is_of_storage(error):
+            raise
+        raise InputError(
+            f"the storage {without_password(where)} cannot be used ({_reason(error)}); give a new "
+            "one, or one that this version of Optuna wrote"
+        ) from None
+
+
+def _is_of_storage(error: Exception) -> bool:
+    """Return whether an error that is not of Optuna's own types comes from a storage."""
+    module = type(error).__module__.partition(".")[0]
+    traceback, files = error.__traceback__, []
+    while traceback is not None:
+        files.append(traceback.tb_frame.f_code.co_filename)
+        traceback = traceback.tb_next
+    inside = any(f"optuna{os.sep}storages" in file for file in files)
+    return module in ("sqlalchemy", "grpc", "alembic") or inside
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return (str(getattr(cause, "orig", None) or cause) or type(cause).__name__).splitlines()[0]
+
+
+def without_password(where: str | Path) -> str:
+    """Return the address of a storage without a password."""
+    address = urlsplit(str(where)) if "://" in str(where) else None
+    if address is None or address.password is None:
+        return str(where)
+    return str(where).replace(f":{address.password}@", ":***@", 1)

@@ -1,0 +1,324 @@
+"""One trial: train, quantize, check every spike, simulate the validation samples, estimate.
+
+Test samples are not touched here.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.search.space import SearchSpace, configure, suggest
+from neurodeploy.tasks.task import TaskData
+
+if TYPE_CHECKING:
+    import optuna
+
+    from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.learning.training import Epoch
+    from neurodeploy.running.report import Report
+
+MICRO: Final = 1e6
+MILLI: Final = 1e3
+CHECKED: Final = 64
+"""Validation samples on which every spike of trained and quantized network is compared."""
+NETWORK: Final = "model.net"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a network that can be an objective or have a limit.
+
+    Attributes:
+        title: name and unit in tables.
+        goal: "maximize" or "minimize".
+        limit: the constraint on it, as in `optimize(constraints=...)`.
+        read: returns its value from a report and the name of the chip.
+    """
+
+    title: str
+    goal: Literal["maximize", "minimize"]
+    limit: str
+    read: Callable[[Report, str], float]
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    "accuracy": Metric("accuracy", "maximize", "min_accuracy", lambda r, _: r.accuracy or 0.0),
+    "energy": Metric(
+        "dynamic energy (\N{MICRO SIGN}J)",
+        "minimize",
+        "max_energy_uj",
+        lambda r, chip: MICRO * r.estimated[chip].energy.dynamic.value,
+    ),
+    "latency": Metric(
+        "latency (ms)",
+        "minimize",
+        "max_latency_ms",
+        lambda r, chip: MILLI * r.estimated[chip].latency.sample_s.value,
+    ),
+    "neurocores": Metric(
+        "neurocores",
+        "minimize",
+        "max_neurocores",
+        lambda r, chip: r.estimated[chip].placement.neurocores,
+    ),
+    "synops": Metric(
+        "SynOps", "minimize", "max_synops", lambda r, _: r.counted.total.synops_per_sample
+    ),
+}
+"""Objectives by name; all values are means per sample."""
+
+
+def metrics_of(report: Report, chip: str) -> dict[str, float]:
+    """Return all metrics of a report."""
+    return {name: float(metric.read(report, chip)) for name, metric in METRICS.items()}
+
+
+def violations(values: Mapping[str, float], constraints: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much each constraint is broken, relative to it; 0 or less where it is met."""
+    found = {}
+    for name, metric in METRICS.items():
+        if metric.limit in constraints:
+            limit = constraints[metric.limit]
+            sign = 1 if metric.goal == "minimize" else -1
+            found[metric.limit] = sign * (values[name] - limit) / max(abs(limit), 1e-12)
+    return found
+
+
+class TrialFailed(Exception):
+    """A trial could not be finished; the message, one sentence, is stored with the trial."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The function that Optuna optimizes; it is pickled for other processes.
+
+    Attributes:
+        folds: data of the task, or of several folds of it, whose results are averaged.
+        space: the search space.
+        objectives: names of `METRICS`.
+        constraints: limits by name.
+        chip: chip of the estimates.
+        folder: folder of the trials' networks.
+        prune: whether to stop hopeless trainings early.
+        threads: CPU cores to use; None for all.
+        device: torch device.
+    """
+
+    folds: tuple[TaskData, ...]
+    space: SearchSpace
+    objectives: tuple[str, ...]
+    constraints: Mapping[str, float]
+    chip: Chip
+    folder: Path
+    prune: bool = True
+    threads: int | None = None
+    device: str = "cpu"
+
+    def __call__(self, trial: optuna.Trial) -> list[float]:
+        """Run a trial and return its objectives; metrics and history become user attributes.
+
+        Raises:
+            TrialFailed: if it could not be finished.
+            optuna.TrialPruned: if it is hopeless.
+        """
+        try:
+            return self._run(trial)
+        except (InputError, BackendError, MemoryError, RuntimeError) as error:
+            if not (reason := reason_of(error)):
+                raise
+            trial.set_user_attr("error", reason)
+            raise TrialFailed(reason) from error
+        except KeyboardInterrupt:  # the same command goes on with it
+            attributes: dict[str, Any] = {
+                name: trial.user_attrs[name] for name in KEPT if name in trial.user_attrs
+            }
+            trial.study.enqueue_trial(trial.params, user_attrs=kept)
+            raise KeyboardInterrupt from None
+
+    def _run(self, trial: optuna.Trial) -> list[float]:
+        began = time.monotonic()
+        folder = Path(trial.user_attrs.get("folder", self.folder / f"trial-{trial.number:04d}"))
+        for name, value in (("folder", str(folder)), ("host", socket.gethostname())):
+            trial.set_user_attr(name, value)
+        values = suggest(trial, self.space)
+        trial.set_user_attr("values", values)
+        reports = []
+        for index, data in enumerate(self.folds):
+            home = folder if len(self.folds) == 1 else folder / f"fold-{index}"
+            own, config = configure(data, values)
+            stop = stop_hopeless(trial, config.epochs) if self.prune and not index else None
+            network = train(own, config, home, self, stop)
+            reports.append(evaluated(network, own, "validation", self))
+        return self._told(trial, reports, time.monotonic() - began)
+
+    def _told(self, trial: optuna.Trial, reports: Sequence[Report], seconds: float) -> list[float]:
+        """Store the results of a trial, and return its objectives."""
+        folds = [metrics_of(each, self.chip.name) for each in reports]
+        means = {name: float(np.mean([fold[name] for fold in folds])) for name in METRICS}
+        estimated = [each.estimated[self.chip.name] for each in reports]
+        energy = [each.energy.dynamic for each in estimated]
+        trial.set_user_attr("metrics", means)
+        trial.set_user_attr("folds", folds)
+        trial.set_user_attr("energy_low", MICRO * float(np.mean([each.low for each in energy])))
+        trial.set_user_attr("energy_high", MICRO * float(np.mean([each.high for each in energy])))
+        trial.set_user_attr("sizes", [layer.neurons for layer in reports[0].network.layers])
+        trial.set_user_attr("seconds", seconds)
+        broken = {"fits": float(max(len(each.problems) for each in estimated))}
+        for name, amount in {**broken, **violations(means, self.constraints)}.items():
+            trial.set_constraint(name, amount)
+        return [means[name] for name in self.objectives]
+
+
+KEPT: Final[tuple[str, ...]] = ("folder", "start")
+"""User attributes of an interrupted trial that its successor gets."""
+
+OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "cannot allocate")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a trial failed, or "" if the whole search must stop: a bug, or a full disk."""
+    text = (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(error, MemoryError) or any(each in text.lower() for each in OUT_OF_MEMORY):
+        return "out of memory; use smaller networks or batches, or fewer workers"
+    if "cannot be written" in text:
+        return ""
+    return str(error) if isinstance(error, (InputError, BackendError)) else ""
+
+
+def train(
+    data: TaskData,
+    config: TrainConfig,
+    folder: Path,
+    how: Objective,
+    stop: Callable[[Epoch], None] | None = None,
+) -> QuantizedNetwork:
+    """Train into a folder, or go on where an interrupted training stopped; return the network.
+
+    Raises:
+        InputError: if it cannot be trained, or a spike of the quantized network differs.
+    """
+    from neurodeploy.learning.checkpoint import STATE
+    from neurodeploy.learning.fit import fit
+    from neurodeploy.models.quantize import quantize
+    from neurodeploy.network_files import save
+    from neurodeploy.running.comparison import check_equivalence
+
+    config = config.replace(threads=how.threads, device=how.device)
+    resume = (folder / STATE).exists()
+    run = fit(data, config, out=folder, resume=resume, on_epoch=stop, notify=lambda _: None)
+    network = quantize(run.model)
+    found = check_equivalence(run.model, network, data.samples("validation", CHECKED))
+    if not found.equal:
+        raise InputError(str(found).splitlines()[0])
+    save(network, folder / NETWORK)
+    return network
+
+
+def evaluated(network: QuantizedNetwork, data: TaskData, part: str, how: Objective) -> Report:
+    """Simulate the samples of a part, and estimate for the chip of the search."""
+    from neurodeploy.running.evaluation import evaluate
+
+    return evaluate(
+        network, data.samples(part), chips=[how.chip], threads=how.threads, keep_sample=None
+    )
+
+
+# Early stopping
+
+RUNGS: Final = (0.25, 0.5, 0.75)
+"""Fractions of a training after which it may be stopped."""
+PEERS: Final = 4
+"""Minimum number of trials to compare with."""
+
+
+def stop_hopeless(trial: optuna.Trial, epochs: int) -> Callable[[Epoch], None]:
+    """Return a callback of `fit` that raises TrialPruned if a training `is_hopeless` at a rung."""
+    rungs = {round(at * epochs): at for at in RUNGS if 0 < round(at * epochs) < epochs}
+    curve: dict[str, tuple[float, float]] = {}
+
+    def after(epoch: Epoch) -> None:
+        from optuna import TrialPruned
+
+        if (rung := rungs.get(epoch.epoch)) is None:
+            return
+        curve[str(rung)] = epoch.validation_accuracy, sum(epoch.synops)
+        trial.set_user_attr("curve", curve)
+        others = (each.user_attrs.get("curve", {}) for each in trial.study.get_trials())
+        if is_hopeless(curve[str(rung)], [each[str(rung)] for each in others if str(rung) in each]):
+            trial.set_user_attr("pruned_at", rung)
+            raise TrialPruned(f"stopped after {rung:.0%} of its epochs")
+
+    return after
+
+
+def is_hopeless(point: tuple[float, float], others: Sequence[Sequence[float]]) -> bool:
+    """Return whether an accuracy is below the median of networks that cost no more.
+
+    This is the rule of Optuna's MedianPruner, which takes studies with one objective only. The
+    cheapest networks are never hopeless.
+
+    Args:
+        point: accuracy, and SynOps per sample.
+        others: the same of other trials after the same fraction of their epochs, with or without
+            `point` itself.
+    """
+    accuracy, cost = point
+    peers = [other for other, other_cost in others if other_cost <= cost]
+    return len(peers) > PEERS and accuracy < median(peers)
+
+
+# Repeated seeds, and the test
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """Trains a network of the front again with another seed, and evaluates it on the test samples.
+
+    It is a function that Optuna calls, as `Objective` is, in a study of its own. Its trials are
+    enqueued with the `values` and the `folder` of a trial of the search.
+
+    Attributes:
+        search: the objective of the search.
+    """
+
+    search: Objective
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Return the test accuracy; metrics become the user attributes validation and test."""
+        from optuna import TrialPruned
+
+        trial.suggest_int("point", 0, NUMBER_MAX)
+        seed = trial.suggest_int("seed", 0, NUMBER_MAX)
+        if "values" not in trial.user_attrs:  # another worker has taken the last one
+            raise TrialPruned("nothing is left to do")
+        how = self.search
+        data, config = configure(how.folds[0], trial.user_attrs["values"])
+        network = self._network(data, config, Path(trial.user_attrs["folder"]), seed)
+        for part in ("validation", "test"):
+            report = evaluated(network, data, part, how)
+            trial.set_user_attr(part, metrics_of(report, how.chip.name))
+        return float(trial.user_attrs["test"]["accuracy"])
+
+    def _network(
+        self, data: TaskData, config: TrainConfig, folder: Path, seed: int
+    ) -> QuantizedNetwork:
+        from neurodeploy.network_files import load
+
+        if not seed:  # the network that the search trained
+            return load(folder / NETWORK)
+        config = config.replace(seed=config.seed + seed)
+        return train(data, config, folder / f"seed-{seed}", self.search)
+
+
+NUMBER_MAX: Final = 10**6
