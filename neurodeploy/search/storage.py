@@ -167,8 +167,9 @@ def explained(where: str | Path) -> Iterator[None]:
             "trials are safe, so run the same command again when it is there"
         ) from None
     except ImportError as error:
+        module = getattr(error.__cause__ or error, "name", None) or error
         raise InputError(
-            f"the storage {without_password(where)} needs {error.name or error}, which is not "
+            f"the storage {without_password(where)} needs {module}, which is not "
             "installed; install it, or use another storage"
         ) from None
     except OSError as error:

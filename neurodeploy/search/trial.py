@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import optuna
 
     from neurodeploy.learning.config import TrainConfig
+    from neurodeploy.learning.fit import TrainedRun
     from neurodeploy.learning.training import Epoch
     from neurodeploy.running.report import Report
 
@@ -132,25 +134,14 @@ class Objective:
             TrialFailed: if it could not be finished.
             optuna.TrialPruned: if it is hopeless.
         """
-        try:
+        with recorded(trial):
             return self._run(trial)
-        except (InputError, BackendError, MemoryError, RuntimeError) as error:
-            if not (reason := reason_of(error)):
-                raise
-            trial.set_user_attr("error", reason)
-            raise TrialFailed(reason) from error
-        except KeyboardInterrupt:  # the same command goes on with it
-            attributes: dict[str, Any] = {
-                name: trial.user_attrs[name] for name in KEPT if name in trial.user_attrs
-            }
-            trial.study.enqueue_trial(trial.params, user_attrs=kept)
-            raise KeyboardInterrupt from None
 
     def _run(self, trial: optuna.Trial) -> list[float]:
-        began = time.monotonic()
+        began, again = time.monotonic(), "host" in trial.user_attrs
         folder = Path(trial.user_attrs.get("folder", self.folder / f"trial-{trial.number:04d}"))
-        for name, value in (("folder", str(folder)), ("host", socket.gethostname())):
-            trial.set_user_attr(name, value)
+        trial.set_user_attr("folder", str(folder))
+        trial.set_user_attr("host", socket.gethostname())
         values = suggest(trial, self.space)
         trial.set_user_attr("values", values)
         reports = []
@@ -158,7 +149,7 @@ class Objective:
             home = folder if len(self.folds) == 1 else folder / f"fold-{index}"
             own, config = configure(data, values)
             stop = stop_hopeless(trial, config.epochs) if self.prune and not index else None
-            network = train(own, config, home, self, stop)
+            network = train(own, config, home, self, again=again, stop=stop)
             reports.append(evaluated(network, own, "validation", self))
         return self._told(trial, reports, time.monotonic() - began)
 
@@ -180,10 +171,31 @@ class Objective:
         return [means[name] for name in self.objectives]
 
 
-KEPT: Final[tuple[str, ...]] = ("folder", "start")
+KEPT: Final[tuple[str, ...]] = ("folder", "host", "start", "values", "repeat")
 """User attributes of an interrupted trial that its successor gets."""
 
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "cannot allocate")
+
+
+@contextmanager
+def recorded(trial: optuna.Trial) -> Iterator[None]:
+    """Store why a trial fails in this block, and leave an interrupted one to the next worker.
+
+    Raises:
+        TrialFailed: if the block fails for a reason that does not stop the whole search.
+    """
+    try:
+        yield
+    except (InputError, BackendError, MemoryError, RuntimeError) as error:
+        if not (reason := reason_of(error)):
+            raise
+        trial.set_user_attr("error", reason)
+        raise TrialFailed(reason) from error
+    except KeyboardInterrupt:
+        found = trial.user_attrs
+        kept: dict[str, Any] = {name: found[name] for name in KEPT if name in found}
+        trial.study.enqueue_trial(trial.params, user_attrs=kept)
+        raise KeyboardInterrupt from None
 
 
 def reason_of(error: BaseException) -> str:
@@ -201,28 +213,52 @@ def train(
     config: TrainConfig,
     folder: Path,
     how: Objective,
+    *,
+    again: bool = False,
     stop: Callable[[Epoch], None] | None = None,
 ) -> QuantizedNetwork:
-    """Train into a folder, or go on where an interrupted training stopped; return the network.
+    """Train, quantize, check every spike, and write `model.net`; return the network.
+
+    Args:
+        data: the data.
+        config: the configuration.
+        folder: folder of the files.
+        how: the objective of the search.
+        again: whether to go on with a training that another worker left in the folder.
+        stop: callback of `fit` after each epoch.
 
     Raises:
         InputError: if it cannot be trained, or a spike of the quantized network differs.
     """
-    from neurodeploy.learning.checkpoint import STATE
-    from neurodeploy.learning.fit import fit
     from neurodeploy.models.quantize import quantize
     from neurodeploy.network_files import save
     from neurodeploy.running.comparison import check_equivalence
 
     config = config.replace(threads=how.threads, device=how.device)
-    resume = (folder / STATE).exists()
-    run = fit(data, config, out=folder, resume=resume, on_epoch=stop, notify=lambda _: None)
+    run = _fit(data, config, folder, again=again, stop=stop)
     network = quantize(run.model)
     found = check_equivalence(run.model, network, data.samples("validation", CHECKED))
     if not found.equal:
         raise InputError(str(found).splitlines()[0])
     save(network, folder / NETWORK)
     return network
+
+
+def _fit(
+    data: TaskData,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    again: bool,
+    stop: Callable[[Epoch], None] | None,
+) -> TrainedRun:
+    from neurodeploy.learning.fit import fit
+
+    how: dict[str, Any] = {"out": folder, "on_epoch": stop, "notify": lambda _: None}
+    if again:
+        with suppress(InputError):  # nothing was saved, or with other threads
+            return fit(data, config, resume=True, **how)
+    return fit(data, config, **how)
 
 
 def evaluated(network: QuantizedNetwork, data: TaskData, part: str, how: Objective) -> Report:
@@ -296,29 +332,24 @@ class Repeat:
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the test accuracy; metrics become the user attributes validation and test."""
-        from optuna import TrialPruned
+        from neurodeploy.network_files import load
 
         trial.suggest_int("point", 0, NUMBER_MAX)
         seed = trial.suggest_int("seed", 0, NUMBER_MAX)
-        if "values" not in trial.user_attrs:  # another worker has taken the last one
-            raise TrialPruned("nothing is left to do")
-        how = self.search
-        data, config = configure(how.folds[0], trial.user_attrs["values"])
-        network = self._network(data, config, Path(trial.user_attrs["folder"]), seed)
-        for part in ("validation", "test"):
-            report = evaluated(network, data, part, how)
-            trial.set_user_attr(part, metrics_of(report, how.chip.name))
+        with recorded(trial):
+            how = self.search
+            again, folder = "host" in trial.user_attrs, Path(trial.user_attrs["folder"])
+            trial.set_user_attr("host", socket.gethostname())
+            data, config = configure(how.folds[0], trial.user_attrs["values"])
+            if seed:
+                config, home = config.replace(seed=config.seed + seed), folder / f"seed-{seed}"
+                network = train(data, config, home, how, again=again)
+            else:  # the network that the search trained
+                network = load(folder / NETWORK)
+            for part in ("validation", "test"):
+                report = evaluated(network, data, part, how)
+                trial.set_user_attr(part, metrics_of(report, how.chip.name))
         return float(trial.user_attrs["test"]["accuracy"])
-
-    def _network(
-        self, data: TaskData, config: TrainConfig, folder: Path, seed: int
-    ) -> QuantizedNetwork:
-        from neurodeploy.network_files import load
-
-        if not seed:  # the network that the search trained
-            return load(folder / NETWORK)
-        config = config.replace(seed=config.seed + seed)
-        return train(data, config, folder / f"seed-{seed}", self.search)
 
 
 NUMBER_MAX: Final = 10**6

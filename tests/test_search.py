@@ -1,0 +1,387 @@
+"""The search for networks: its space, its front, its studies, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+import neurodeploy as nd
+from neurodeploy.explore import LIMITS, OBJECTIVES, main
+from neurodeploy.models.errors import InputError
+from neurodeploy.search import space as spaces
+from neurodeploy.search import storage
+from neurodeploy.search import study as studies
+from neurodeploy.search.results import result_of
+from neurodeploy.search.study import Job, optimize, read_search
+from neurodeploy.search.trial import METRICS, is_hopeless, violations
+
+pytestmark = [
+    pytest.mark.usefixtures("one_torch_thread"),
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+]
+
+CHANNELS, STEPS = 6, 12
+
+
+@pytest.fixture(autouse=True)
+def _quiet_optuna() -> Any:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.fixture(scope="module")
+def data() -> nd.TaskData:
+    """Return a task of two classes, which are channels that fire more often."""
+    rng = np.random.default_rng(0)
+
+    def part(number: int) -> Any:
+        labels = np.arange(number) % 2
+        rates = np.where(np.arange(CHANNELS) % 2 == labels[:, None], 0.6, 0.05)
+        return (rng.random((number, CHANNELS, STEPS)) < rates[..., None]).astype(int), labels
+
+    config = nd.TrainConfig(hidden=(4,), epochs=1, batch_size=8, learning_rate=0.01)
+    return nd.task_from_arrays(part(32), part(12), part(12), config=config)
+
+
+# The space
+
+
+def test_the_presets_start_a_search_as_they_are() -> None:
+    task = nd.task("digits")
+    space = spaces.default_space(task)
+    first = spaces.starts(space, task)
+    assert first.keys() == {"dense", "small", "synaptic", "recurrent"}
+    for name, params in first.items():
+        trial = optuna.trial.FixedTrial(params)
+        own, config = spaces.configure(task, spaces.suggest(trial, space))
+        wanted = task.architecture(task.config.with_network(name))
+        assert own.architecture(config) == wanted, name
+        assert own.encoder == task.encoder
+
+
+def test_a_space_takes_json_ranges_and_distributions_of_optuna(tmp_path: Path) -> None:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    plain = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "delays": ["none"]}
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps({"$schema": "search-space.json", **plain}))
+    distributions = {
+        "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
+        "delays": CategoricalDistribution(["none"]),
+    }
+    assert spaces.read_space(path) == spaces.read_space(plain) == spaces.read_space(distributions)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({}, "empty"),
+        ({"neurons": [4]}, "layers"),
+        ({"learning_rate": []}, "learning_rate"),
+        ({"learning_rate": {"low": 2, "high": 1}}, "low is 2 and high 1"),
+        ({"learning_rate": {"low": 0, "high": 1, "log": True}}, "log"),
+        ({"learning_rat": [1]}, "learning_rate"),
+        ({"delays": ["dendritic"]}, "axonal"),
+    ],
+)
+def test_a_wrong_space_is_refused(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        spaces.read_space(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"dropout": [0.1, 2.0]}, r"dropout 2\.0"),
+        ({"layers": [1], "neurons": {"low": 4, "high": 1e6}}, "neurons 1000000"),
+        ({"layers": [0], "neurons": [4]}, "layers"),
+        ({"encoder": ["latency"]}, "encoder latency"),
+        ({"encoder_parameters": {"speed": [1]}}, "speed"),
+    ],
+)
+def test_a_space_that_makes_no_network_is_refused_before_the_search(
+    data: nd.TaskData, values: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        spaces.check_space(spaces.read_space(values), data)
+
+
+def test_an_encoder_parameter_of_all_channels_is_a_factor() -> None:
+    task = nd.task("digits")
+    own, _ = spaces.configure(task, {"encoder.time_steps": 8})
+    assert own.encoder.as_dict()["time_steps"] == 8
+    made = spaces._set
+    values: dict[str, Any] = {"parts": [{"threshold": [0.1, 0.4]}]}
+    made(values, "parts.0.threshold", 2.0, is_default=True)
+    assert values["parts"][0]["threshold"] == [0.2, 0.8]
+
+
+# The front
+
+
+def a_study(points: Any, **more: Any) -> optuna.Study:
+    """Return a study with complete trials of these metrics."""
+    about = {
+        "objectives": ["accuracy", "energy"], "constraints": {}, "chip": "loihi2", "task": "made",
+        "data_sha256": "", "folds": 1, "space": {}, "format": studies.FORMAT, **more,
+    }  # fmt: skip
+    study = optuna.create_study(directions=[METRICS[n].goal for n in about["objectives"]])
+    for name, value in about.items():
+        study.set_user_attr(name, value)
+    for point in points:
+        metrics = {**dict.fromkeys(METRICS, 1.0), **point}
+        study.add_trial(
+            optuna.create_trial(
+                values=[metrics[n] for n in about["objectives"]],
+                user_attrs={"metrics": metrics},
+                constraints=violations(metrics, about["constraints"]),
+            )
+        )
+    return study
+
+
+@pytest.mark.parametrize("constraints", [{}, {"max_energy_uj": 5.0, "min_accuracy": 0.3}])
+def test_the_front_is_that_of_brute_force(constraints: dict[str, float]) -> None:
+    rng = np.random.default_rng(1)
+    points = [
+        {"accuracy": float(a), "energy": float(e)}
+        for a, e in zip(rng.random(40).round(2), 10 * rng.random(40).round(2))
+    ]
+    allowed = [
+        i for i, p in enumerate(points)
+        if not constraints or (p["energy"] <= 5 and p["accuracy"] >= 0.3)
+    ]  # fmt: skip
+
+    def beaten(one: int) -> bool:
+        mine = points[one]
+        return any(
+            other["accuracy"] >= mine["accuracy"] and other["energy"] <= mine["energy"]
+            and other != mine
+            for other in (points[i] for i in allowed)
+        )  # fmt: skip
+
+    found = result_of(a_study(points, constraints=constraints))
+    assert {each.number for each in found.front} == {i for i in allowed if not beaten(i)}
+    assert [each.feasible for each in found.trials] == [i in allowed for i in range(40)]
+
+
+def test_constraints_that_none_meets_are_named_with_the_closest_value() -> None:
+    points = [{"energy": 3.0, "accuracy": 0.5}, {"energy": 2.0, "accuracy": 0.4}]
+    found = result_of(a_study(points, constraints={"max_energy_uj": 1.0, "min_accuracy": 0.3}))
+    assert found.front == ()
+    assert "--max-energy-uj 1" in found.why_empty()
+    assert "energy is 2, of trial 1" in found.why_empty()
+    both = result_of(a_study(points, constraints={"max_energy_uj": 2.5, "min_accuracy": 0.45}))
+    assert "at once" in both.why_empty()
+    assert "no trial" in result_of(a_study([])).why_empty()
+
+
+def test_a_wish_picks_the_best_by_validation_samples() -> None:
+    points = [{"accuracy": a, "energy": e} for a, e in ((0.95, 9.0), (0.93, 4.0), (0.90, 1.0))]
+    found = result_of(a_study(points))
+    for wish, number in (
+        ("accuracy>=0.92, min energy", 1), ("max accuracy", 0), ("energy < 4, max accuracy", 2),
+    ):  # fmt: skip
+        assert found.pick(wish).number == number
+    for wish, named in (
+        ("accuracy>=0.99, min energy", r"accuracy>=0.99; the highest accuracy is 0.95"),
+        ("accuracy>=0.9", "0 goals"),
+        ("min power", "min power"),
+        ("accuracy=>1, min energy", "accuracy=>1"),
+    ):
+        with pytest.raises(InputError, match=named):
+            found.pick(wish)
+
+
+def test_a_training_is_stopped_only_if_networks_that_cost_no_more_are_better() -> None:
+    others = [(0.8, 10.0)] * 5
+    assert is_hopeless((0.7, 10.0), others)
+    assert not is_hopeless((0.8, 10.0), others)
+    assert not is_hopeless((0.7, 9.0), others), "none of the others is as cheap"
+    assert not is_hopeless((0.7, 10.0), others[:4]), "too few to judge"
+
+
+# Studies
+
+
+def test_a_search_finds_the_best_of_all_combinations(data: nd.TaskData, tmp_path: Path) -> None:
+    space = {"layers": [1], "neurons": [2, 6]}
+    how: dict[str, Any] = {"out": tmp_path, "sampler": optuna.samplers.BruteForceSampler()}
+    found = nd.optimize(data, space, ("accuracy", "neurocores", "synops"), trials=2, seeds=2, **how)
+    params = {tuple(sorted(each.params.items())) for each in found.trials}
+    assert len(params) == len(found.complete) == 2
+    cheapest = min(found.complete, key=lambda each: each.metrics["synops"])
+    assert cheapest in found.front
+    for each in found.front:
+        network = each.network()
+        report = nd.evaluate(network, data.validation, chips=["loihi2"])
+        assert report.accuracy == each.metrics["accuracy"]
+        first, second = each.repeats
+        assert first.validation == each.metrics
+        assert first.test["accuracy"] == nd.evaluate(network, data.test).accuracy
+        assert (first.seed, second.seed) == (0, 1)
+    assert not any(each.repeats for each in found.trials if each not in found.front)
+    again = optimize(data, space, found.objectives, trials=2, seeds=2, **how)
+    assert again.to_dict() == found.to_dict(), "nothing is left to do"
+    found.save(tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text()) == found.to_dict()
+    assert f"trial-{found.front[0].number:04d}" in (tmp_path / "index.html").read_text()
+    assert (tmp_path / "front.png").stat().st_size > 1000
+    assert "<svg" in str(found._repr_html_())
+    assert len(found.to_rows()) == 2
+    assert read_search(tmp_path / "journal.log").to_dict() == found.to_dict()
+
+
+def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
+    data: nd.TaskData, tmp_path: Path
+) -> None:
+    space = {"batch_size": [8], "learning_rate": [1e6, 0.01]}
+    how: dict[str, Any] = {"sampler": optuna.samplers.BruteForceSampler(), "seeds": 0}
+    found = optimize(data, {**space, "epochs": [1]}, trials=2, out=tmp_path, **how)
+    assert len(found.trials) == 2
+    states = sorted(each.state for each in found.trials)
+    assert states in (["complete", "complete"], ["complete", "failed"])
+    failing = Job(_fails, ("maximize",), tmp_path / "fails.log", "fails", 3)
+    studies.run(failing, 1)
+    errors = [each.user_attrs["error"] for each in failing.open().trials]
+    assert errors == ["out of memory; use smaller networks or batches, or fewer workers"] * 3
+
+
+def _fails(trial: optuna.Trial) -> float:
+    from neurodeploy.search.trial import recorded
+
+    with recorded(trial):
+        raise RuntimeError(
+            "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
+        )
+
+
+def test_other_studies_are_refused(data: nd.TaskData, tmp_path: Path) -> None:
+    def job(**about: Any) -> Job:
+        return Job(
+            _fails, ("maximize",), tmp_path / "j.log", "made", 1, {"format": 1, **about}
+        )  # fmt: skip
+
+    job(task="har").open()
+    with pytest.raises(InputError, match=r"task \"har\", not \"digits\""):
+        job(task="digits").open()
+    with pytest.raises(InputError, match=r"format 1, not 2"):
+        _with_format(2, job())
+    optuna.create_study(storage=storage.open_storage(tmp_path / "k.log"), study_name="made")
+    with pytest.raises(InputError, match="no study other"):
+        read_search(tmp_path / "j.log", "other")
+    with pytest.raises(InputError, match="does not exist"):
+        read_search(tmp_path / "none.log")
+
+
+def _with_format(version: int, job: Job) -> None:
+    before = studies.FORMAT
+    studies.FORMAT = version  # type: ignore[misc]
+    try:
+        job.open()
+    finally:
+        studies.FORMAT = before  # type: ignore[misc]
+
+
+def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    job = Job(lambda trial: trial.suggest_float("x", 0, 1), ("maximize",), path, "made", 2)
+    studies.run(job, 1)
+    with path.open("a") as file:
+        file.write('{"op_code": 5, "worker_id": "')
+    more = Job(job.objective, ("maximize",), path, "made", 4)
+    studies.run(more, 1)
+    assert len(more.open().trials) == 4
+
+
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [
+        ("postgresql+psycopg://me:secret@localhost:1/none", r"me:\*\*\*@localhost:1"),
+        ("mysql://localhost/none", "MySQLdb"),
+        ("carrier-pigeon://roof", "carrier-pigeon"),
+        ("grpc://localhost:1", "localhost:1"),
+        ("{folder}/text.log", "text.log"),
+        ("{folder}", "cannot be written"),
+        ("sqlite:///{folder}/other.db", "other.db"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_one_sentence(
+    where: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "GRPC_WAIT_S", 0.1)
+    (tmp_path / "text.log").write_text("no journal\nof optuna\n")
+    _old_database(tmp_path / "other.db")
+    with pytest.raises(InputError, match=named) as caught:
+        Job(_fails, ("maximize",), where.format(folder=tmp_path), "made", 1).open()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def _old_database(path: Path) -> None:
+    """Write a database whose tables another version of Optuna made."""
+    import sqlite3
+
+    optuna.storages.RDBStorage(f"sqlite:///{path}")
+    with sqlite3.connect(path) as database:
+        database.execute("update alembic_version set version_num = 'v0.0.1'")
+    database.close()
+
+
+def test_wrong_arguments_are_refused_before_the_data_are_used(data: nd.TaskData) -> None:
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"objectives": ["power"]}, "power"),
+        ({"objectives": ["accuracy"] * 2}, "twice"),
+        ({"objectives": list(METRICS)[:4]}, "4 objectives"),
+        ({"objectives": ["energy"]}, "ignore the accuracy"),
+        ({"constraints": {"max_power": 1}}, "max_power"),
+        ({"constraints": {"min_accuracy": 1.2}}, "min_accuracy is 1.2"),
+        ({"constraints": {"max_energy_uj": 0}}, "max_energy_uj is 0"),
+    )
+    for arguments, named in wrong:
+        with pytest.raises(InputError, match=named):
+            optimize(data, {"epochs": [1]}, out="nowhere", **arguments)
+    assert not Path("nowhere").exists()
+
+
+# The command
+
+
+def test_the_options_are_those_of_the_library() -> None:
+    assert tuple(METRICS) == OBJECTIVES
+    assert tuple(sorted(LIMITS)) == tuple(sorted(each.limit for each in METRICS.values()))
+
+
+def test_the_command_searches_goes_on_and_picks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space, out = tmp_path / "space.json", tmp_path / "out"
+    space.write_text('{"layers": [1], "neurons": [4, 8], "epochs": [1], "augment": [false]}')
+    words = ["--task", "digits", "--space", str(space), "--out", str(out), "--seeds", "0"]
+    assert main([*words, "--trials", "1"]) == 0
+    assert main([*words, "--trials", "2", "--json"]) == 0
+    shown = capsys.readouterr()
+    found = json.loads(shown.out[shown.out.index("\n{") :])
+    assert [each["number"] for each in found["trials"]] == [0, 1]
+    assert "2 of 2 trials" in shown.err
+    assert main(["--out", str(out), "--pick", "max accuracy"]) == 0
+    assert nd.load(out / "model.net").task.name == "digits"
+    assert main(["--out", str(out), "--pick", "accuracy>=1.5, min energy"]) == 2
+    assert main([*words, "--trials", "2", "--max-energy-uj", "1"]) == 2
+    assert "constraints" in capsys.readouterr().err
+
+
+def test_the_default_space_can_be_shown_and_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--task", "digits", "--show-space"]) == 0
+    path = tmp_path / "space.json"
+    path.write_text(capsys.readouterr().out)
+    assert spaces.read_space(path) == spaces.default_space(nd.task("digits"))

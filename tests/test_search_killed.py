@@ -1,0 +1,168 @@
+"""Searches whose workers are killed, in every kind of storage."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from neurodeploy.models.errors import InputError
+from neurodeploy.search import study as studies
+from neurodeploy.search.storage import open_storage
+from neurodeploy.search.study import Job
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+]
+
+ROOT = Path(__file__).parent.parent
+TRIALS, KILLS = 50, 12
+LIMIT_S = 300
+
+WORKER = """
+import sys, time
+import optuna
+from neurodeploy.search.study import Job, work
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+def objective(trial):
+    trial.set_user_attr("runs", [*trial.user_attrs.get("runs", []), trial.number])
+    time.sleep(0.1 + 0.3 * trial.suggest_float("x", 0, 1))
+    with open(sys.argv[2], "a") as file:
+        file.write(f"{trial.params['x']!r}\\n")
+    return trial.params["x"]
+
+work(Job(objective, ("maximize",), sys.argv[1], "killed", 50, heartbeat_s=1))
+"""
+
+
+def a_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Run a PostgreSQL server and yield the URL of its database."""
+    initdb = shutil.which("initdb") or next(
+        map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None
+    )
+    if initdb is None:
+        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
+    home, port = Path(tempfile.mkdtemp(prefix="pg")), a_port()
+    as_user: list[str] = []
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(home, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+    control = [*as_user, str(Path(initdb).with_name("pg_ctl")), "-D", str(home / "data")]
+    subprocess.run(
+        [*as_user, initdb, "-D", str(home / "data"), "-A", "trust", "-U", "postgres"],
+        check=True, capture_output=True, cwd=home,
+    )  # fmt: skip
+    how = ["-o", f"-p {port} -k {home} -h 127.0.0.1", "-l", str(home / "log"), "-w"]
+
+    def turn(*words: str) -> None:
+        subprocess.run([*control, *words], check=True, stdout=subprocess.DEVNULL, cwd=home)
+
+    turn(*how, "start")
+    try:
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        turn("-m", "immediate", "stop")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+SERVER = """
+import sys
+from optuna.storages import run_grpc_proxy_server
+from neurodeploy.search.storage import open_storage
+run_grpc_proxy_server(open_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
+"""
+
+
+@contextlib.contextmanager
+def proxy(folder: Path) -> Iterator[str]:
+    """Run Optuna's gRPC proxy of a journal and yield its address."""
+    port = a_port()
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(folder / "j.log"), str(port)])
+    try:
+        yield f"grpc://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextlib.contextmanager
+def journal(folder: Path) -> Iterator[str]:
+    """Yield the path of a journal file."""
+    yield str(folder / "journal.log")
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+@pytest.mark.parametrize("place", [journal, proxy, postgresql])
+def test_killed_workers_lose_no_trial_and_none_runs_to_the_end_twice(
+    place: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    ends, rng = tmp_path / "ends.txt", random.Random(0)
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", WORKER, where, str(ends)], cwd=ROOT)
+
+    with place(tmp_path) as where:
+        Job(print, ("maximize",), where, "killed", TRIALS).open()
+        workers, kills = [start() for _ in range(3)], 0
+        deadline = time.monotonic() + LIMIT_S
+        while any(each.poll() is None for each in workers) and time.monotonic() < deadline:
+            time.sleep(rng.uniform(0.5, 2.0))
+            victim = rng.randrange(len(workers))
+            if kills < KILLS and ends.exists() and workers[victim].poll() is None:
+                workers[victim].send_signal(signal.SIGKILL)
+                workers[victim].wait()
+                workers[victim], kills = start(), kills + 1
+        assert [each.wait(1) for each in workers] == [0, 0, 0]
+        study = optuna.load_study(study_name="killed", storage=open_storage(where))
+        trials = study.trials
+    assert kills == KILLS
+    complete = [each for each in trials if each.state.name == "COMPLETE"]
+    assert TRIALS <= len(complete) <= TRIALS + len(workers) - 1
+    assert {each.state.name for each in trials} <= {"COMPLETE", "FAIL"}
+    first = [each.user_attrs["runs"][0] for each in complete]
+    assert max(Counter(first).values()) == 1, "a trial and its repetition both ended"
+    taken_over = [each for each in complete if len(each.user_attrs["runs"]) > 1]
+    assert taken_over, "the kills hit running trials"
+    written = Counter(map(float, ends.read_text().split()))
+    twice = [x for x, number in written.items() if number > 1]
+    assert len(twice) <= 1, "only a kill between the end of a trial and its record repeats it"
+    assert {each.params["x"] for each in complete} <= set(written)
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+def test_a_database_that_goes_away_in_mid_trial_is_one_sentence(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as server:
+        where = server.enter_context(postgresql(tmp_path))
+
+        def objective(trial: optuna.Trial) -> float:
+            if trial.number == 1:
+                server.close()
+            return trial.suggest_float("x", 0, 1)
+
+        job = Job(objective, ("maximize",), where, "lost", 3)
+        with pytest.raises(InputError, match=r"127\.0\.0\.1.*cannot be reached") as caught:
+            studies.run(job, 1)
+    assert "\n" not in str(caught.value)
