@@ -249,7 +249,7 @@ def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
     states = sorted(each.state for each in found.trials)
     assert states in (["complete", "complete"], ["complete", "failed"])
     failing = Job(_fails, ("maximize",), tmp_path / "fails.log", "fails", 3)
-    studies.run(failing, 1)
+    studies.run(failing, failing.open())
     errors = [each.user_attrs["error"] for each in failing.open().trials]
     assert errors == ["out of memory; use smaller networks or batches, or fewer workers"] * 3
 
@@ -293,11 +293,11 @@ def _with_format(version: int, job: Job) -> None:
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     job = Job(lambda trial: trial.suggest_float("x", 0, 1), ("maximize",), path, "made", 2)
-    studies.run(job, 1)
+    studies.run(job, job.open())
     with path.open("a") as file:
         file.write('{"op_code": 5, "worker_id": "')
     more = Job(job.objective, ("maximize",), path, "made", 4)
-    studies.run(more, 1)
+    studies.run(more, more.open())
     assert len(more.open().trials) == 4
 
 

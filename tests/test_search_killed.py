@@ -28,6 +28,7 @@ from neurodeploy.search.study import Job
 pytestmark = [
     pytest.mark.long,
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+    pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning"),
 ]
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +48,8 @@ def objective(trial):
         file.write(f"{trial.params['x']!r}\\n")
     return trial.params["x"]
 
-work(Job(objective, ("maximize",), sys.argv[1], "killed", 50, heartbeat_s=1))
+job = Job(objective, ("maximize",), sys.argv[1], "killed", 50, heartbeat_s=1)
+work(job, job.open())
 """
 
 
@@ -164,5 +166,5 @@ def test_a_database_that_goes_away_in_mid_trial_is_one_sentence(tmp_path: Path) 
 
         job = Job(objective, ("maximize",), where, "lost", 3)
         with pytest.raises(InputError, match=r"127\.0\.0\.1.*cannot be reached") as caught:
-            studies.run(job, 1)
+            studies.run(job, job.open())
     assert "\n" not in str(caught.value)

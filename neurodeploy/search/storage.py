@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -159,42 +160,53 @@ def explained(where: str | Path) -> Iterator[None]:
     Raises:
         InputError: names the storage, without its password, and the reason.
     """
+    name, safe = without_password(where), "finished trials are safe, so run the same command again"
     try:
         yield
-    except (StorageInternalError, ConnectionError) as error:
-        raise InputError(
-            f"the storage {without_password(where)} cannot be reached ({_reason(error)}); finished "
-            "trials are safe, so run the same command again when it is there"
-        ) from None
+    except InputError:
+        raise
     except ImportError as error:
         module = getattr(error.__cause__ or error, "name", None) or error
         raise InputError(
-            f"the storage {without_password(where)} needs {module}, which is not "
-            "installed; install it, or use another storage"
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"the storage {where} cannot be written ({error.strerror or error}); finished trials "
-            "are safe, so run the same command again when it can"
+            f"the storage {name} needs {module}, which is not installed; install it, or use "
+            "another storage"
         ) from None
     except Exception as error:
-        if not _is_of_storage(error):
+        chain = list(_chain(error))
+        if lost := next(filter(_is_lost, chain), None):
+            reason = f"cannot be reached ({_reason(lost)}); {safe} when it is there"
+        elif not any(map(_is_of_storage, chain)):
             raise
-        raise InputError(
-            f"the storage {without_password(where)} cannot be used ({_reason(error)}); give a new "
-            "one, or one that this version of Optuna wrote"
-        ) from None
+        elif isinstance(error, OSError):
+            reason = f"cannot be written ({error.strerror or error}); {safe} when it can"
+        else:
+            reason = (
+                f"cannot be used ({_reason(error)}); give a new one, or one that this version of "
+                "Optuna wrote"
+            )
+        raise InputError(f"the storage {name} {reason}") from None
 
 
-def _is_of_storage(error: Exception) -> bool:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those before it: Optuna 5.0 hides a lost database behind a NameError."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_lost(error: BaseException) -> bool:
+    of_proxy = type(error).__module__.partition(".")[0] == "grpc"
+    return of_proxy or isinstance(error, (StorageInternalError, ConnectionError))
+
+
+def _is_of_storage(error: BaseException) -> bool:
     """Return whether an error that is not of Optuna's own types comes from a storage."""
-    module = type(error).__module__.partition(".")[0]
-    traceback, files = error.__traceback__, []
-    while traceback is not None:
-        files.append(traceback.tb_frame.f_code.co_filename)
-        traceback = traceback.tb_next
-    inside = any(f"optuna{os.sep}storages" in file for file in files)
-    return module in ("sqlalchemy", "grpc", "alembic") or inside
+    codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    inside = any(
+        f"optuna{os.sep}storages" in code.co_filename or code is _open_journal.__code__
+        for code in codes
+    )
+    return inside or type(error).__module__.partition(".")[0] in ("sqlalchemy", "alembic")
 
 
 def _reason(error: BaseException) -> str:

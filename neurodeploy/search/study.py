@@ -136,15 +136,19 @@ def optimize(
     search = Job(
         objective, goals, where, name, trials, _about(objective), first, sampler, heartbeat_s
     )
-    report = None if on_trial is None else lambda: on_trial(search.result())
-    run(search, workers, report, objective.threads)
+    main, repeated = search.open(), None
+    report = None if on_trial is None else lambda: on_trial(result_of(main, repeated))
+    run(search, main, workers, report=report, threads=objective.threads)
     if seeds:
         repeats = Job(
             Repeat(objective), ("maximize",), where, REPEATS.format(name), heartbeat_s=heartbeat_s
         )
-        _enqueue_repeats(search.open(), repeats.open(), seeds)
-        run(repeats, workers, report, objective.threads)
-    return search.result()
+        repeated = repeats.open()
+        with explained(where):
+            _enqueue_repeats(main, repeated, seeds)
+        run(repeats, repeated, workers, report=report, threads=objective.threads)
+    with explained(where):
+        return result_of(main, repeated)
 
 
 def read_search(storage: str | Path, study: str | None = None) -> SearchResult:
@@ -291,11 +295,6 @@ class Job:
                     "or --out, or give the same options as before"
                 )
 
-    def result(self) -> SearchResult:
-        """Return the result so far."""
-        with explained(self.where):
-            return _result(open_storage(self.where), self.name)
-
     def count(self, study: optuna.Study) -> int:
         """Return how many trials to start; -1 if none is, but some are still running."""
         trials = study.get_trials(deepcopy=False)
@@ -360,11 +359,19 @@ def _enqueue_repeats(search: optuna.Study, repeats: optuna.Study, seeds: int) ->
 # Workers
 
 
-def run(job: Job, workers: int, report: Report | None = None, threads: int | None = None) -> None:
+def run(
+    job: Job,
+    study: optuna.Study,
+    workers: int = 1,
+    *,
+    report: Report | None = None,
+    threads: int | None = None,
+) -> None:
     """Work on a study in this process, or in several, until all trials have ended.
 
     Args:
-        job: the study.
+        job: the study to work on.
+        study: the same study, opened.
         workers: number of processes; 1 for this one.
         report: called when trials have ended.
         threads: CPU cores of each process.
@@ -372,9 +379,8 @@ def run(job: Job, workers: int, report: Report | None = None, threads: int | Non
     Raises:
         InputError: if the workers ended before all trials did.
     """
-    job.open()  # refuse what is wrong before other processes start
     if workers == 1:
-        work(job, report)
+        work(job, study, report)
         return
     import cloudpickle
 
@@ -386,16 +392,16 @@ def run(job: Job, workers: int, report: Report | None = None, threads: int | Non
         with _environment(threads or 1):
             for each in processes:
                 each.start()
-        _watch(job, processes, report)
+        with explained(job.where):
+            _watch(study, processes, report)
     finally:
         _end(processes)
-    if not job.count(job.open()):
-        return
-    codes = ", ".join(str(each.exitcode) for each in processes)
-    raise InputError(
-        f"the workers ended before all trials did (exit codes {codes}); finished trials are "
-        "stored, and the same command goes on"
-    )
+    if job.count(study):
+        codes = ", ".join(str(each.exitcode) for each in processes)
+        raise InputError(
+            f"the workers ended before all trials did (exit codes {codes}); finished trials are "
+            "stored, and the same command goes on"
+        )
 
 
 @contextmanager
@@ -420,20 +426,20 @@ def _work_here(packed: bytes) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        work(pickle.loads(packed))
+        job: Job = pickle.loads(packed)
+        work(job, job.open())
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         os._exit(130)
 
 
-def _watch(job: Job, processes: Sequence[Any], report: Report | None) -> None:
-    """Wait for the workers, and report the trials that end."""
-    reported, study = 0, job.open()
+def _watch(study: optuna.Study, processes: Sequence[Any], report: Report | None) -> None:
+    """Wait for the workers, and report when trials have ended."""
+    reported = 0
     while any(each.is_alive() for each in processes):
         time.sleep(POLL_S)
-        with explained(job.where):
-            ended = sum(map(_has_ended, study.get_trials(deepcopy=False)))
+        ended = sum(map(_has_ended, study.get_trials(deepcopy=False)))
         if report is not None and ended > reported:
             reported = ended
             report()
@@ -452,13 +458,12 @@ def _end(processes: Sequence[Any]) -> None:
             each.join()
 
 
-def work(job: Job, report: Report | None = None) -> None:
+def work(job: Job, study: optuna.Study, report: Report | None = None) -> None:
     """Run trials until all have ended, also those that dead workers left.
 
     Raises:
         InputError: if the storage cannot be reached, or the disk is full.
     """
-    study = job.open()
     with explained(job.where), _quiet_optuna():
         while (left := job.count(study)) and not _is_orphan():
             if left < 0:  # others run the last ones
