@@ -238,6 +238,7 @@ class _Progress:
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._known: set[int] = set()
+        self._tested = 0
         self.ended = 0
 
     def show(self, result: SearchResult) -> None:
@@ -254,6 +255,10 @@ class _Progress:
                 f"  {self.ended} of {self._args.trials} trials, "
                 f"{cli.number_of(len(front), 'network')} on the front"
             )
+        tested = sum(len(each.repeats) for each in result.front)
+        if tested > self._tested:
+            self._tested = tested
+            cli.say(f"  {cli.number_of(tested, 'seed')} of networks on the front tested")
 
 
 def _ending(trial: Any, objectives: Sequence[str]) -> str:

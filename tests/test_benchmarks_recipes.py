@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import recipes
-from benchmarks.recipes import Search
 from neurodeploy.learning.config import TrainConfig
-from neurodeploy.models.errors import InputError
+from neurodeploy.search.study import read_search
 from neurodeploy.tasks.augment import vary_wearing
 from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
 from neurodeploy.tasks.encoders import Delta
@@ -40,12 +39,6 @@ def a_task(name: str = "made", *, parts: bool = False) -> Task:
     return Task(name, "made up", read, encoder, replace(config, augment=None), origin)
 
 
-def a_search(count: int = 2, **changes: Any) -> Search:
-    task, dataset = a_task(), a_dataset()
-    values = {"task": task, "dataset": dataset, "folds": tuple(recipes.folds_of(task, dataset, 4))}
-    return Search(**{**values, "start": task.config, "folds": values["folds"][:count], **changes})
-
-
 @pytest.mark.parametrize(
     ("name", "parts", "kind"),
     [("made", False, "subjects"), ("made", True, "classes"), ("digits", True, "stretches")],
@@ -65,38 +58,29 @@ def test_folds_are_disjoint_and_hold_no_test_sample(name: str, parts: bool, kind
 
 
 def test_a_trial_trains_on_what_neither_validates_nor_tests() -> None:
-    search = a_search()
-    parts = search.data(1, None).split
-    assert parts.validation.tolist() == search.folds[1].tolist()
+    task, dataset = a_task(), a_dataset()
+    fold = list(recipes.folds_of(task, dataset, 4))[1]
+    parts = recipes.fold_of(task, dataset, fold).split
+    assert parts.validation.tolist() == fold.tolist()
     assert sorted([*parts.train, *parts.validation]) == list(range(40))
     assert len(parts.test) == 0
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_study_starts_with_the_configuration_and_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(recipes.tasks, "get", lambda name: a_task())
     monkeypatch.setattr(recipes.tasks, "names", lambda: ("made",))
-    path = tmp_path / "made.log"
-    words = ["--task", "made", "--data", str(tmp_path), "--out", str(path), "--folds", "1"]
+    words = ["--task", "made", "--data", str(tmp_path), "--out", str(tmp_path), "--folds", "2"]
     assert recipes.main([*words, "--trials", "1"]) == 0
-    assert recipes.main([*words, "--trials", "1"]) == 0
+    assert recipes.main([*words, "--trials", "2"]) == 0
     assert capsys.readouterr().out.count("complete") == 3  # one, then two
-    search = a_search(1, folds=tuple(recipes.folds_of(a_task(), a_dataset()))[:1])
-    first, second = recipes.study_of(search, path).trials
-    assert search.config(first) == search.start
+    first, second = read_search(tmp_path / "journal.log").trials
+    assert first.start == "dense"
+    assert first.params["learning_rate"] == a_task().config.learning_rate
+    assert first.params["neurons 0"] == 4
     assert first.params != second.params
-    assert 0 <= first.value <= first.user_attrs["accuracy_best"][0] <= 1
-    assert len(path.with_suffix(".csv").read_text().splitlines()) == 3
-
-
-def test_a_study_of_other_data_or_no_study_is_refused(tmp_path: Path) -> None:
-    path, search = tmp_path / "made.log", a_search()
-    recipes.study_of(search, path)
-    other = replace(search.dataset, signals=np.zeros((60, 2, 16)))
-    for changed, named in ((a_search(dataset=other), "data_sha256"), (a_search(1), "folds")):
-        with pytest.raises(InputError, match=rf"made.log .*{named}"):
-            recipes.study_of(changed, path)
-    path.write_text("no study\n")
-    with pytest.raises(InputError, match=r"made.log"):
-        recipes.study_of(search, path)
+    rows = pd.read_csv(tmp_path / "trials.csv")
+    assert rows.accuracy.between(0, 1).all()
+    assert {each.name for each in (tmp_path / "trial-0000").iterdir()} == {"fold-0", "fold-1"}

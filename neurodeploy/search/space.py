@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from neurodeploy.learning.config import TrainConfig
-from neurodeploy.models import loihi, schema
+from neurodeploy.models import schema
 from neurodeploy.models.architecture import Delays, LearnDecays, WeightBits
 from neurodeploy.models.errors import InputError
 from neurodeploy.tasks.encoders import from_dict
@@ -68,7 +68,10 @@ class SearchSpace(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_
         density: fraction of the synapses of hidden dense layers that exist.
         learn_decays: whether decays are learned.
         max_delay: upper limit of delays in time steps.
-        threshold, current_decay, voltage_decay, tau_grad: of the neurons.
+        threshold: threshold of the neurons.
+        current_decay: fraction of the current that is lost per step.
+        voltage_decay: fraction of the voltage that is lost per step.
+        tau_grad: width of the surrogate gradient, relative to the threshold.
         dropout: dropout of every layer but the first.
         learning_rate: highest learning rate of the weights.
         delay_rate: highest learning rate of the delays.
@@ -250,7 +253,7 @@ def configure(data: TaskData, values: Mapping[str, Any]) -> tuple[TaskData, Trai
     if "layers" in others:
         del others["layers"]
         others["hidden"] = others.pop("neurons")
-    if others.get("augment") is not None:
+    if "augment" in others:
         others["augment"] = data.config.augment if others["augment"] else None
     of_layers: dict[str, Any] = {name: others.pop(name) for name in OF_LAYERS if name in others}
     config = data.config.replace(**others)
@@ -352,22 +355,18 @@ def starts(space: SearchSpace, data: TaskData) -> dict[str, dict[str, Any]]:
 
 def _task_values(data: TaskData) -> dict[str, Any]:
     """Return the values that stand for the task's configuration."""
-    config = data.config
-    hidden = config.hidden or (128, 128)
+    config, network = data.config, data.architecture(data.config)
+    first = network.layers[0]
     return {
         **{name: getattr(config, name) for name in TrainConfig.__dataclass_fields__},
         **{
             f"encoder.{path}": 1.0 if isinstance(value, (list, tuple)) else value
             for path, value in _leaves(data.encoder.as_dict())
         },
-        "layers": len(hidden),
-        "neurons": hidden,
-        "delays": config.delays or "axonal",
-        "weight_bits": config.weight_bits or 8,
-        "density": 1.0,
-        "learn_decays": "no",
-        "max_delay": loihi.DELAY_MAX,
-        "augment": True,
+        **{name: getattr(first, name) for name in ("delays", "weight_bits", *OF_LAYERS)},
+        "layers": len(network.layers) - 1,
+        "neurons": network.sizes[1:-1],
+        "augment": config.augment is not None,
         "encoder": DEFAULT,
     }
 
