@@ -4,35 +4,40 @@
         [--markdown docs/benchmarks/budgets.md]
 
 The first point is the task's default network with 8 bits and no budget. Budgets are fractions of
-its SynOps on the validation samples. Every point is trained, exported and reported by neurodeploy's
-commands, in its own folder under `runs/budgets`; finished points are reused. Test samples are run
-once, for the final figures.
+its SynOps on the validation samples. Points are trials of `neurodeploy.optimize`, which tries every
+value and reuses what is finished in `runs/budgets`. Test samples are run once, for the final
+figures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from optuna.samplers import BruteForceSampler
 
 from benchmarks import pages
 from benchmarks.pages import Table, band
-from neurodeploy import tasks
+from neurodeploy import cli, tasks
+from neurodeploy.running.evaluation import evaluate
+from neurodeploy.search.results import Trial
+from neurodeploy.search.study import optimize
+from neurodeploy.tasks.task import TaskData, load_task
 
 SHARES: Final = (0.75, 0.5, 0.35, 0.25, 0.18, 0.125)
 FIRST: Final = "dense"
-OTHERS: Final = {
-    "6-bit weights": ("--weight-bits", "6"),
-    "4-bit weights": ("--weight-bits", "4"),
-    "half the weights pruned": ("--prune", "0.5"),
+OTHERS: Final[dict[str, dict[str, Any]]] = {
+    "6-bit weights": {"weight_bits": [6]},
+    "4-bit weights": {"weight_bits": [4]},
+    "half the weights pruned": {"prune": [0.5]},
 }
-"""Points without a budget -> their training options."""
+"""Points without a budget -> their search spaces."""
 POINT: Final = 0.01
 
 
@@ -40,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run all points that are not finished, and print all."""
     words = sys.argv[1:] if argv is None else list(argv)
     args = _options().parse_args(words)
+    cli.use_threads(args.threads)
     points = pd.DataFrame(columns=["name"])
-    for point in _points(args):
+    for point in points_of(load_task(args.task), args):
         points = pd.DataFrame([*points.to_dict("records"), point])
         print(f"{point['name']}, seed {point['seed']}: {point['test']:.1%}", file=sys.stderr)
         if args.markdown:
@@ -50,29 +56,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _points(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def points_of(data: TaskData, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield every point of every seed, the largest budget first."""
     for seed in args.seeds:
-        first = _made(args, FIRST, seed, ())
+        first = next(_searched(data, args, FIRST, {"seed": [seed]}))
         yield first
-        for share in sorted(args.shares, reverse=True):
-            budget = float(f"{share * first['validation_synops']:.3g}")
-            options = ("--synop-budget", f"{budget:.0f}")
-            yield {**_made(args, f"budget {share:g}", seed, options), "budget": budget}
-    for name, options in OTHERS.items() if args.others else ():
-        yield _made(args, name, args.seeds[0], options)
+        budgets = {
+            float(f"{share * first['validation_synops']:.3g}"): f"budget {share:g}"
+            for share in sorted(args.shares, reverse=True)
+        }
+        space = {"seed": [seed], "synop_budget": list(budgets)}
+        found = {each["budget"]: each for each in _searched(data, args, f"budgets {seed}", space)}
+        yield from ({**found[budget], "name": name} for budget, name in budgets.items())
+    for name, space in OTHERS.items() if args.others else ():
+        yield from _searched(data, args, name, {"seed": args.seeds[:1], **space})
 
 
-def _made(args: argparse.Namespace, name: str, seed: int, options: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of a point; run it unless it is finished."""
-    folder = args.runs / args.task / f"{name.replace(' ', '-')}-seed-{seed}"
-    result = folder / "report.json"
-    if not result.exists():
-        print(f"{name}, seed {seed}: training", file=sys.stderr)
-        _make(args, folder, [*options, "--seed", str(seed)])
-    report = json.loads(result.read_text())
-    history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    return {"name": name, "seed": seed, **figures_of(report, history)}
+def _searched(
+    data: TaskData, args: argparse.Namespace, name: str, space: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the figures of every combination of the values in a space."""
+    folder = args.runs / args.task / f"{name} seed {space['seed'][0]}".replace(" ", "-")
+    trials = math.prod(map(len, space.values()))
+    found = optimize(
+        data, space, trials=trials, seeds=0, out=folder, sampler=BruteForceSampler(),
+        prune=False, warm_start=False, threads=args.threads,
+    )  # fmt: skip
+    for trial in found.complete:
+        history = Path(trial.folder, "history.jsonl").read_text().splitlines()
+        figures = figures_of(_tested(trial, data), list(map(json.loads, history)))
+        budget = trial.params.get("synop_budget", float("nan"))
+        yield {"name": name, "seed": trial.params["seed"], **figures, "budget": budget}
+
+
+def _tested(trial: Trial, data: TaskData) -> dict[str, Any]:
+    """Return the report of a network on the test samples, which are run once."""
+    path = Path(trial.folder, "report.json")
+    if not path.exists():
+        evaluate(trial.network(), data.test, chips=["loihi2"]).save(path)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def figures_of(report: dict[str, Any], history: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -84,7 +107,6 @@ def figures_of(report: dict[str, Any], history: Sequence[dict[str, Any]]) -> dic
     sizes = (*options["architecture"]["input_shape"], *(each["neurons"] for each in layers))
     versions = {**report["versions"], "torch": options["torch"]}
     return {
-        "budget": float("nan"),
         "validation_synops": float(sum(best["synops"])),
         "validation": float(best["validation_accuracy"]),
         "test": float(counted["score"]["accuracy"]),
@@ -96,27 +118,6 @@ def figures_of(report: dict[str, Any], history: Sequence[dict[str, Any]]) -> dic
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "data": report["provenance"]["dataset"],
     }
-
-
-def _make(args: argparse.Namespace, folder: Path, words: Sequence[str]) -> None:
-    """Train, export and report; a report file marks a finished point."""
-    threads = ("--threads", str(args.threads))
-    # Exit code 1: no epoch met the budget, which the page shows.
-    _run(["train", "--task", args.task, "--out", str(folder), *words, *threads], (0, 1))
-    _run(["export", str(folder / "model.pt"), *threads])
-    report = ["report", str(folder / "model.net"), "--chip", "loihi2", "--json", *threads]
-    unfinished = folder / "report.json.part"
-    unfinished.write_text(_run(report))
-    unfinished.replace(folder / "report.json")
-
-
-def _run(words: Sequence[str], good: tuple[int, ...] = (0,)) -> str:
-    """Run a command of neurodeploy and return its stdout."""
-    line = [sys.executable, "-m", f"neurodeploy.{words[0]}", *words[1:]]
-    done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in good:
-        raise SystemExit(f"{' '.join(line)} ended with exit code {done.returncode}")
-    return done.stdout
 
 
 def table_of(points: pd.DataFrame) -> Table:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import neurodeploy as nd
 from benchmarks import budgets
 
 
@@ -33,7 +35,7 @@ def report_of(accuracy: float, synops: float) -> dict[str, Any]:
 def point(name: str, accuracy: float, synops: float, **more: Any) -> dict[str, Any]:
     epoch = {"synops": [synops / 2, synops / 4], "validation_accuracy": accuracy + 0.01}
     found = budgets.figures_of(report_of(accuracy, synops), [epoch])
-    return {"name": name, "seed": 0, **found, **more}
+    return {"name": name, "seed": 0, "budget": float("nan"), **found, **more}
 
 
 POINTS = [point("dense", 0.94, 1000.0), point("budget 0.5", 0.933, 480.0, budget=375.0)]
@@ -70,16 +72,24 @@ def test_the_page_says_what_halving_costs(tmp_path: Path) -> None:
     assert budgets.finding(pd.DataFrame(POINTS[:1])) == ""
 
 
-def test_finished_points_are_not_made_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    epoch = {"synops": [500.0, 250.0], "validation_accuracy": 0.9}
-    for name in ("dense-seed-0", "budget-0.5-seed-0"):
-        folder = tmp_path / "har" / name
-        folder.mkdir(parents=True)
-        (folder / "report.json").write_text(json.dumps(report_of(0.9, 1000.0)))
-        (folder / "history.jsonl").write_text(json.dumps(epoch) + "\n")
-    assert budgets.main(["--runs", str(tmp_path), "--shares", "0.5"]) == 0
-    captured = capsys.readouterr()
-    assert "training" not in captured.err
-    assert "| budget 0.5 |      375 |" in captured.out
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_points_are_trained_once_and_keep_their_budget(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    spikes = (rng.random((24, 6, 12)) < 0.2 + 0.4 * labels[:, None, None]).astype(int)
+    config = nd.TrainConfig(hidden=(6,), epochs=2, batch_size=8, learning_rate=0.01)
+    data = nd.task_from_arrays(*[(spikes, labels)] * 3, config=config)
+    args = argparse.Namespace(
+        task="made", runs=tmp_path, seeds=[3], shares=[0.5, 0.9], others=False, threads=1
+    )
+    found = list(budgets.points_of(data, args))
+    assert [each["name"] for each in found] == ["dense", "budget 0.9", "budget 0.5"]
+    assert {each["seed"] for each in found} == {3}
+    assert np.isnan(found[0]["budget"])
+    for point, share in zip(found[1:], (0.9, 0.5)):
+        assert point["budget"] == pytest.approx(share * found[0]["validation_synops"], rel=5e-3)
+    began = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.net")}
+    assert len(began) == 3
+    again = list(budgets.points_of(data, args))
+    assert pd.DataFrame(again).equals(pd.DataFrame(found))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.net")} == began
