@@ -21,8 +21,10 @@ from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
+import optuna
 import torch
 from numpy.typing import NDArray
+from optuna.samplers import GridSampler
 from torch import Tensor, nn
 
 from neurodeploy import cli
@@ -35,6 +37,8 @@ RATES: Final = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 BATCH: Final = 64
 WARM_UP: Final = 0.05
 MAX_GRAD_NORM: Final = 1.0
+TIE: Final = 1e-6
+"""Weight of the mean accuracy over epochs, which breaks ties of the best one."""
 DROPOUT: Final = 0.2
 SAMPLES_SEEN: Final = 120_000
 EPOCHS: Final = (8, 120)
@@ -353,22 +357,29 @@ def run(
         InputError: if the loss diverges with every learning rate.
     """
     count = epochs or epochs_for(len(view.data.split.train))
-    tried: list[dict[str, Any]] = []
-    best, best_weights = (-1.0, -1.0), {}
-    for rate in rates:
-        accuracies, weights, seconds = train(view, plan, seed=seed, rate=rate, epochs=count)
-        tried.append({"learning_rate": rate, "validation": accuracies, "seconds": seconds})
-        if accuracies and (max(accuracies), fmean(accuracies)) > best:
-            best, best_weights, chosen = (max(accuracies), fmean(accuracies)), weights, rate
-    if not best_weights:
+    tried: dict[float, dict[str, Any]] = {}
+    weights: dict[float, dict[str, Tensor]] = {}
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = trial.suggest_categorical("learning_rate", rates)
+        accuracies, weights[rate], seconds = train(view, plan, seed=seed, rate=rate, epochs=count)
+        tried[rate] = {"learning_rate": rate, "validation": accuracies, "seconds": seconds}
+        if not accuracies:
+            raise optuna.TrialPruned("the loss diverges")
+        return max(accuracies) + TIE * fmean(accuracies)
+
+    study = optuna.create_study(direction="maximize", sampler=GridSampler({"learning_rate": rates}))
+    study.optimize(objective, n_trials=len(rates))
+    if not any(each["validation"] for each in tried.values()):
         raise InputError(f"the loss of the {plan.kind} diverges with every learning rate, {rates}")
+    chosen = study.best_params["learning_rate"]
     network = Network(plan)
-    network.load_state_dict(best_weights)
+    network.load_state_dict(weights[chosen])
     logits, labels = shown_to(network, view, view.data.split.test)
     found = score(logits, labels)
     return {
-        "plan": plan.as_dict(), "epochs": count, "tried": tried, "learning_rate": chosen,
-        "accuracy": found.accuracy, "macro_f1": found.macro_f1,
+        "plan": plan.as_dict(), "epochs": count, "tried": [tried[rate] for rate in rates],
+        "learning_rate": chosen, "accuracy": found.accuracy, "macro_f1": found.macro_f1,
         "predictions": logits.argmax(1).tolist(),
     }  # fmt: skip
 
