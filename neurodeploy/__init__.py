@@ -11,7 +11,7 @@
     report.save("report.html")
 
 Each name is imported when it is first used, so `import neurodeploy` is fast. Training, quantizing
-and Lava need the extra `lava`.
+and Lava need the extra `lava`, `optimize` the extra `explore` too.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _HOMES: Final = {
 }
 """Public names by module; a dict maps a public name to another name in the module."""
 
-_NEED_LAVA: Final = {
+_NEED_EXTRAS: Final = {
     "to_lava": ("the Lava process graph", "lava.proc"),
     "to_slayer": ("a SLAYER network", "torch", "lava.lib.dl.slayer"),
     "fit": ("training", "torch", "lava.lib.dl.slayer"),
@@ -158,14 +158,14 @@ def __getattr__(name: str) -> Any:
 def _import(name: str, home: str, own_name: str) -> Any:
     """Import a public name.
 
-    If it needs the extra `lava`, which is not installed, return a function that raises
+    If it needs an extra that is not installed, return a function that raises
     MissingPackageError, so that `hasattr` and `from neurodeploy import *` still work.
     """
     from neurodeploy.models.errors import MissingPackageError, require
 
     try:
-        if name in _NEED_LAVA:
-            require(*_NEED_LAVA[name])
+        if name in _NEED_EXTRAS:
+            require(*_NEED_EXTRAS[name])
         return getattr(import_module(f"neurodeploy.{home}"), own_name)
     except MissingPackageError as error:
         missing = error

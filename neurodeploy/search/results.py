@@ -105,6 +105,8 @@ class SearchResult(Shown):
         front: the best trials: feasible, and no other is better in one objective and as good in the
             others. By validation samples only.
         importances: how much each hyperparameter matters for reaching the front; sums to 1.
+        num_tested: number of networks that ran on the test samples, with those that were on an
+            earlier front.
         about: task, data and space of the search.
 
     Examples:
@@ -121,6 +123,7 @@ class SearchResult(Shown):
     trials: tuple[Trial, ...]
     front: tuple[Trial, ...]
     importances: Mapping[str, float] = field(default_factory=dict)
+    num_tested: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -273,6 +276,7 @@ def result_of(study: optuna.Study, repeats: optuna.Study | None = None) -> Searc
         trials=tuple(trials.values()),
         front=tuple(sorted((trials[n] for n in front), key=lambda each: each.metrics[main])),
         importances=_importances(study, len(ended)),
+        num_tested=len(seeds),
         about={name: about[name] for name in ("task", "data_sha256", "folds", "space")},
     )
 

@@ -265,7 +265,7 @@ class Job:
         Raises:
             InputError: if the storage cannot be used, or has another study of this name.
         """
-        with explained(self.where):
+        with explained(self.where), _quiet_optuna():
             study = optuna.create_study(
                 storage=open_storage(self.where, heartbeat_s=self.heartbeat_s),
                 study_name=self.name,
@@ -281,6 +281,8 @@ class Job:
     def _begin(self, study: optuna.Study) -> None:
         for name, value in self.about.items():
             study.set_user_attr(name, value)
+        if titles := [METRICS[name].title for name in self.about.get("objectives", ())]:
+            study.set_metric_names(titles)
         for name, params in self.first.items():
             study.enqueue_trial(dict(params), user_attrs={"start": name}, skip_if_exists=True)
 

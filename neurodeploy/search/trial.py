@@ -332,10 +332,14 @@ class Repeat:
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the test accuracy; metrics become the user attributes validation and test."""
+        from optuna import TrialPruned
+
         from neurodeploy.network_files import load
 
         trial.suggest_int("point", 0, NUMBER_MAX)
         seed = trial.suggest_int("seed", 0, NUMBER_MAX)
+        if _is_twin(trial):
+            raise TrialPruned("another machine planned it too")
         with recorded(trial):
             how = self.search
             again, folder = "host" in trial.user_attrs, Path(trial.user_attrs["folder"])
@@ -350,6 +354,16 @@ class Repeat:
                 report = evaluated(network, data, part, how)
                 trial.set_user_attr(part, metrics_of(report, how.chip.name))
         return float(trial.user_attrs["test"]["accuracy"])
+
+
+def _is_twin(trial: optuna.Trial) -> bool:
+    """Return whether an earlier trial repeats the same network with the same seed."""
+    mine = trial.user_attrs["repeat"]
+    return any(
+        each.number < trial.number and each.user_attrs["repeat"] == mine
+        for each in trial.study.get_trials(deepcopy=False)
+        if each.state.name != "FAIL"
+    )
 
 
 NUMBER_MAX: Final = 10**6

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from neurodeploy.pages.figures import style
 from neurodeploy.search.trial import METRICS
@@ -49,6 +50,8 @@ def draw(result: SearchResult) -> tuple[Figure, str]:
     values = [each.metrics[cost] for each in result.complete]
     if min(values) > 0 and max(values) / min(values) > LOG_FROM:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.set_xlabel(f"{METRICS[cost].title}, per validation sample")
     axes.set_ylabel(f"{accuracy}, validation (%)")
     axes.grid(visible=True)
