@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import optuna
 import pytest
 
 import neurodeploy as nd
+from benchmarks import early_stopping
 from neurodeploy.explore import LIMITS, OBJECTIVES, main
 from neurodeploy.models.errors import InputError
 from neurodeploy.search import space as spaces
@@ -208,6 +210,17 @@ def test_a_training_is_stopped_only_if_networks_that_cost_no_more_are_better() -
     assert not is_hopeless((0.7, 10.0), others[:4]), "too few to judge"
 
 
+def test_a_replay_of_early_stopping_counts_what_it_saves_and_loses() -> None:
+    trials = a_study([{}] * 7).trials
+    for each, quarter in zip(trials, [0.5] * 5 + [0.3, 0.4]):
+        curve = {"0.25": (quarter, 100.0), "0.5": (0.7, 100.0)}
+        each.user_attrs.update(seconds=10.0, curve=curve)
+    found = early_stopping.replay(trials, front=[5])
+    assert found.stopped == {5: 0.25, 6: 0.25}
+    assert found.lost == (5,), "it began slowly, and would have been the best"
+    assert found.saved == pytest.approx(2 * 0.75 / 7)
+
+
 # Studies
 
 
@@ -292,11 +305,11 @@ def _with_format(version: int, job: Job) -> None:
 
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
-    job = Job(lambda trial: trial.suggest_float("x", 0, 1), ("maximize",), path, "made", 2)
+    job = Job(_one_float, ("maximize",), path, "made", 2)
     studies.run(job, job.open())
     with path.open("a") as file:
         file.write('{"op_code": 5, "worker_id": "')
-    more = Job(job.objective, ("maximize",), path, "made", 4)
+    more = Job(_one_float, ("maximize",), path, "made", 4)
     studies.run(more, more.open())
     assert len(more.open().trials) == 4
 
@@ -333,6 +346,27 @@ def _old_database(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("update alembic_version set version_num = 'v0.0.1'")
     database.close()
+
+
+def test_a_full_disk_stops_the_search_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    job = Job(_one_float, ("maximize",), path, "made", 40, heartbeat_s=1)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    study = job.open()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
+    try:
+        with pytest.raises(InputError, match=r"journal\.log cannot be written .*same command"):
+            studies.run(job, study)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    before = [each.number for each in job.open().trials if each.state.name == "COMPLETE"]
+    assert 5 < len(before) < 40
+    studies.run(job, job.open())
+    assert {*before} < {each.number for each in job.open().trials}
+
+
+def _one_float(trial: optuna.Trial) -> float:
+    return trial.suggest_float("x", 0, 1)
 
 
 def test_wrong_arguments_are_refused_before_the_data_are_used(data: nd.TaskData) -> None:

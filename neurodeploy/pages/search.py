@@ -29,7 +29,9 @@ def front_table(result: SearchResult) -> Table:
         "trial": lambda each: Cell(str(each.number), value=each.number),
         **{METRICS[name].title: _reader(name) for name in METRICS},
     }
+    notes = []
     if any(each.repeats for each in result.front):
+        notes.append(ONE_TEST.format(result.num_tested))
         columns["validation, seeds"] = lambda each: _seeds(each, "validation")
         columns["test, seeds"] = lambda each: _seeds(each, "test")
     columns["network"] = lambda each: "-".join(map(str, each.sizes))

@@ -78,6 +78,15 @@ class _Journal(_Heartbeat, JournalStorage):
     pass
 
 
+class _JournalFile(JournalFileBackend):
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        try:
+            super().append_logs(logs)
+        except OSError:
+            _drop_partial_record(Path(self._file_path))
+            raise
+
+
 class _Proxy(_Heartbeat, GrpcStorageProxy):
     pass
 
@@ -117,7 +126,7 @@ def _open_journal(where: str, heartbeat_s: int) -> BaseStorage:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         _drop_partial_record(path)
-    storage = _Journal(JournalFileBackend(str(path)))
+    storage = _Journal(_JournalFile(str(path)))
     storage.heartbeat_s = heartbeat_s
     return storage
 
@@ -175,10 +184,10 @@ def explained(where: str | Path) -> Iterator[None]:
         chain = list(_chain(error))
         if lost := next(filter(_is_lost, chain), None):
             reason = f"cannot be reached ({_reason(lost)}); {safe} when it is there"
-        elif not any(map(_is_of_storage, chain)):
+        elif not (own := list(filter(_is_of_storage, chain))):
             raise
-        elif isinstance(error, OSError):
-            reason = f"cannot be written ({error.strerror or error}); {safe} when it can"
+        elif full := next((each for each in own if isinstance(each, OSError)), None):
+            reason = f"cannot be written ({full.strerror or full}); {safe} when it can"
         else:
             reason = (
                 f"cannot be used ({_reason(error)}); give a new one, or one that this version of "
@@ -188,7 +197,7 @@ def explained(where: str | Path) -> Iterator[None]:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those before it: Optuna 5.0 hides a lost database behind a NameError."""
+    """Yield an error and those before it, as Optuna hides what the storage raised behind others."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -148,7 +148,7 @@ class Objective:
         for index, data in enumerate(self.folds):
             home = folder if len(self.folds) == 1 else folder / f"fold-{index}"
             own, config = configure(data, values)
-            stop = stop_hopeless(trial, config.epochs) if self.prune and not index else None
+            stop = None if index else watch(trial, config.epochs, stop=self.prune)
             network = train(own, config, home, self, again=again, stop=stop)
             reports.append(evaluated(network, own, "validation", self))
         return self._told(trial, reports, time.monotonic() - began)
@@ -278,27 +278,34 @@ PEERS: Final = 4
 """Minimum number of trials to compare with."""
 
 
-def stop_hopeless(trial: optuna.Trial, epochs: int) -> Callable[[Epoch], None]:
-    """Return a callback of `fit` that raises TrialPruned if a training `is_hopeless` at a rung."""
+def watch(trial: optuna.Trial, epochs: int, *, stop: bool) -> Callable[[Epoch], None]:
+    """Return a callback of `fit` that stores accuracy and SynOps at each rung.
+
+    With `stop` it raises TrialPruned if the training `is_hopeless` there.
+    """
     rungs = {round(at * epochs): at for at in RUNGS if 0 < round(at * epochs) < epochs}
-    curve: dict[str, tuple[float, float]] = {}
+    curve: dict[str, tuple[float, float]] = trial.user_attrs.get("curve", {})
 
     def after(epoch: Epoch) -> None:
         from optuna import TrialPruned
 
         if (rung := rungs.get(epoch.epoch)) is None:
             return
-        curve[str(rung)] = epoch.validation_accuracy, sum(epoch.synops)
+        point = curve[str(rung)] = epoch.validation_accuracy, sum(epoch.synops)
         trial.set_user_attr("curve", curve)
-        others = (each.user_attrs.get("curve", {}) for each in trial.study.get_trials())
-        if is_hopeless(curve[str(rung)], [each[str(rung)] for each in others if str(rung) in each]):
-            trial.set_user_attr("pruned_at", rung)
+        if stop and is_hopeless(point, points_at(rung, trial.study.get_trials(deepcopy=False))):
             raise TrialPruned(f"stopped after {rung:.0%} of its epochs")
 
     return after
 
 
-def is_hopeless(point: tuple[float, float], others: Sequence[Sequence[float]]) -> bool:
+def points_at(rung: float, trials: Sequence[optuna.trial.FrozenTrial]) -> list[tuple[float, float]]:
+    """Return accuracy and SynOps of the trials that came to a rung."""
+    curves = (each.user_attrs.get("curve", {}) for each in trials if each.state.name != "FAIL")
+    return [tuple(curve[str(rung)]) for curve in curves if str(rung) in curve]
+
+
+def is_hopeless(point: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
     """Return whether an accuracy is below the median of networks that cost no more.
 
     This is the rule of Optuna's MedianPruner, which takes studies with one objective only. The
