@@ -10,6 +10,7 @@ limits        lower bound of the simulation time on this machine
 accuracy/     spiking networks with and without delays, and ANNs: python -m benchmarks.accuracy
 ann           training of these ANNs: python -m benchmarks.ann
 recipes       hyperparameter search: python -m benchmarks.recipes --task digits
+early_stopping  what early stopping saves in a search: python -m benchmarks.early_stopping
 budgets       accuracy against energy for training budgets: python -m benchmarks.budgets
 energy        estimates and published measurements: python -m benchmarks.energy
 pilotnet_energy, ntidigits_energy, keyword_energy   its cases; published_energy: the measurements

@@ -23,7 +23,7 @@ import pytest
 from neurodeploy.models.errors import InputError
 from neurodeploy.search import study as studies
 from neurodeploy.search.storage import open_storage
-from neurodeploy.search.study import Job
+from neurodeploy.search.study import Job, read_search
 
 pytestmark = [
     pytest.mark.long,
@@ -168,3 +168,37 @@ def test_a_database_that_goes_away_in_mid_trial_is_one_sentence(tmp_path: Path) 
         with pytest.raises(InputError, match=r"127\.0\.0\.1.*cannot be reached") as caught:
             studies.run(job, job.open())
     assert "\n" not in str(caught.value)
+
+
+SPACE = '{"layers": [1], "neurons": [4, 8], "epochs": [12], "augment": [false]}'
+
+
+@pytest.mark.timeout(2 * LIMIT_S)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_search_that_is_stopped_in_a_training_goes_on_with_it(
+    number: int, tmp_path: Path
+) -> None:
+    (tmp_path / "space.json").write_text(SPACE)
+    words = "--task digits --space space.json --out out --seeds 0 --heartbeat 1 --trials 2"
+    line = [sys.executable, "-m", "neurodeploy.explore", *words.split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    state = tmp_path / "out" / "trial-0000" / "resume.pt"
+    deadline = time.monotonic() + LIMIT_S
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(number)
+    _, errors = first.communicate(timeout=LIMIT_S)
+    if number == signal.SIGINT:
+        assert first.returncode == 130
+        assert "the same command goes on" in errors.splitlines()[-1]
+    done = subprocess.run(
+        line, cwd=tmp_path, env=environment, capture_output=True, timeout=LIMIT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    trials = read_search(tmp_path / "out" / "journal.log").trials
+    assert [each.state for each in trials] == ["complete"] * 2
+    assert Path(trials[0].folder) == state.parent, "it went on in the same folder"
+    assert not (state.parent / "previous").exists(), "it did not start again"
