@@ -119,7 +119,7 @@ _NEED_EXTRAS: Final = {
 
 _HTML.update(
     {
-        kind: f"neurodeploy.pages.{'search' if kind == 'SearchResult' else 'notebook'}:{function}"
+        kind: f"neurodeploy.pages.notebook:{function}"
         for kind, function in (
             ("QuantizedNetwork", "network_html"),
             ("Placement", "placement_html"),

@@ -18,7 +18,16 @@ from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.models.layers import LAYERS, max_delay
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
-from neurodeploy.pages import history, networks, page, report_tables, terminal, texts, wording
+from neurodeploy.pages import (
+    history,
+    networks,
+    page,
+    report_tables,
+    search,
+    terminal,
+    texts,
+    wording,
+)
 from neurodeploy.pages.figures import drawing
 from neurodeploy.pages.tables import Cell, Table, count, rows_of, share
 
@@ -27,6 +36,7 @@ if TYPE_CHECKING:  # torch is imported with tasks to train on
     from neurodeploy.running.calibration import Calibration
     from neurodeploy.running.comparison import Comparison
     from neurodeploy.running.report import Report, SideBySide
+    from neurodeploy.search.results import SearchResult
     from neurodeploy.tasks.task import TaskData
 
 CHIP: Final = "loihi2"
@@ -234,4 +244,15 @@ def data_html(data: TaskData) -> str:
         f"{data.dataset.source}; spikes of {channels:,} channels in {steps:,} time steps.",
         sentences=list(data.notes),
         tables=[class_counts(names, parts)],
+    )
+
+
+def search_html(result: SearchResult) -> str:
+    """Return the front of a search, as a picture and a table."""
+    return _html(
+        f"Search {result.name}",
+        search.summary(result),
+        sentences=[] if result.front else [result.why_empty()],
+        tables=[search.front_table(result)] if result.front else [],
+        figures=[page.figure(search.drawn(result), "search-")],
     )

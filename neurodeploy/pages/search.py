@@ -142,15 +142,3 @@ def render(result: SearchResult, picture: drawing.Drawn) -> str:
         tables=[table for table in tables if table.rows],
         folder=[(f"trial {each.number}", each.folder) for each in result.front],
     )
-
-
-def search_html(result: SearchResult) -> str:
-    """Return the front of a search, for a notebook."""
-    return page.template("notebook").render(
-        title=f"Search {result.name}",
-        summary=summary(result),
-        tiles=[],
-        sentences=[] if result.front else [result.why_empty()],
-        tables=[front_table(result)] if result.front else [],
-        figures=[page.figure(drawn(result), "search-")],
-    )
