@@ -29,7 +29,7 @@ DEFAULT: Final = "default"
 """Value of `encoder` that stands for the task's own encoder."""
 
 
-class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """Numbers from `low` to `high`.
 
     Attributes:
@@ -171,8 +171,8 @@ def default_space(data: TaskData) -> SearchSpace:
         delays=("none", "axonal", "synaptic"),
         weight_bits=(8, 6, 4),
         density=(0.1, 0.25, 0.5, 1.0),
-        encoder=(DEFAULT, *data.task.other_encoders),
-        encoder_parameters=dict(_of_encoder(data)),
+        encoder=(DEFAULT, *others) if (others := data.task.other_encoders) else UNSET,
+        encoder_parameters=dict(_of_encoder(data)) or UNSET,
         **ranges,
     )
 
@@ -183,7 +183,12 @@ def _around(value: float, factor: float, is_fraction: bool) -> Range:
 
 
 def _of_encoder(data: TaskData) -> Iterator[tuple[str, Numbers]]:
-    """Yield a range for the time steps, thresholds and gains of the task's encoder."""
+    """Yield a range for the time steps, thresholds and gains of the task's encoder.
+
+    A cached encoder is slow and keeps its spikes on disk, so its parameters are not varied.
+    """
+    if data.encoder.cached:
+        return
     for path, value in _leaves(data.encoder.as_dict()):
         name = path.rpartition(".")[2]
         if name in ("threshold", "gain") and isinstance(value, (list, tuple)):
