@@ -18,7 +18,7 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.search import space as spaces
 from neurodeploy.search import storage
 from neurodeploy.search import study as studies
-from neurodeploy.search.results import result_of
+from neurodeploy.search.results import ABOUT, result_of
 from neurodeploy.search.study import Job, optimize, read_search
 from neurodeploy.search.trial import METRICS, is_hopeless, violations
 
@@ -135,8 +135,7 @@ def a_study(points: Any, **more: Any) -> optuna.Study:
         "data_sha256": "", "folds": 1, "space": {}, "format": studies.FORMAT, **more,
     }  # fmt: skip
     study = optuna.create_study(directions=[METRICS[n].goal for n in about["objectives"]])
-    for name, value in about.items():
-        study.set_user_attr(name, value)
+    study.set_user_attr(ABOUT, about)
     for point in points:
         metrics = {**dict.fromkeys(METRICS, 1.0), **point}
         study.add_trial(
@@ -378,10 +377,15 @@ def test_wrong_arguments_are_refused_before_the_data_are_used(data: nd.TaskData)
         ({"constraints": {"max_power": 1}}, "max_power"),
         ({"constraints": {"min_accuracy": 1.2}}, "min_accuracy is 1.2"),
         ({"constraints": {"max_energy_uj": 0}}, "max_energy_uj is 0"),
+        ({"trials": 0}, "trials is 0; give an integer from 1"),
+        ({"seeds": -1}, "seeds is -1; give an integer from 0"),
     )
     for arguments, named in wrong:
         with pytest.raises(InputError, match=named):
             optimize(data, {"epochs": [1]}, out="nowhere", **arguments)
+    for tasks, named in (((), "NoneType"), ((data, data), "2 folds")):
+        with pytest.raises(InputError, match=named):
+            optimize(tasks, {"epochs": [1]}, out="nowhere")
     assert not Path("nowhere").exists()
 
 

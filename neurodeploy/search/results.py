@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from neurodeploy.models.network import QuantizedNetwork
 
+ABOUT: Final = "neurodeploy"
+"""User attribute of a study: what all its trials share."""
 STATES: Final = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 """Optuna's states of trials that have ended."""
 
@@ -264,7 +266,7 @@ def result_of(study: optuna.Study, repeats: optuna.Study | None = None) -> Searc
     seeds = _repeats(repeats)
     ended = [each for each in study.get_trials(deepcopy=False) if _has_ended(each)]
     trials = {each.number: _trial(each, seeds.get(each.number, ())) for each in ended}
-    about = study.user_attrs
+    about = study.user_attrs[ABOUT]
     front = sorted(each.number for each in study.best_trials) if _any_complete(ended) else []
     objectives = tuple(about["objectives"])
     main = objectives[-1]

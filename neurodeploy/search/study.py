@@ -21,6 +21,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.learning.fit import check_data
 from neurodeploy.models.errors import InputError, require
 
 require("a search", "optuna", "torch", "lava.lib.dl.slayer")  # before they are imported
@@ -31,7 +32,7 @@ from optuna.trial import TrialState
 
 from neurodeploy.models.schema import shown
 from neurodeploy.running.evaluation import choose_chips
-from neurodeploy.search.results import SearchResult, result_of
+from neurodeploy.search.results import ABOUT, SearchResult, result_of
 from neurodeploy.search.space import SearchSpace, check_space, default_space, read_space, starts
 from neurodeploy.search.storage import (
     HEARTBEAT_S,
@@ -120,7 +121,8 @@ def optimize(
         >>> [(each.state, each.sizes[1:]) for each in found.front]
         [('complete', (10,))]
     """
-    folds = (task,) if isinstance(task, TaskData) else tuple(task)
+    folds = _folds(task, seeds)
+    _check_counts(trials=trials, workers=workers, seeds=seeds + 1, heartbeat_s=heartbeat_s)
     (chosen,) = choose_chips([chip])
     found = default_space(folds[0]) if space is None else read_space(space)
     check_space(found, folds[0])
@@ -191,6 +193,24 @@ def _result(storage: optuna.storages.BaseStorage, name: str) -> SearchResult:
 
 
 # Arguments
+
+
+def _folds(task: TaskData | Sequence[TaskData], seeds: int) -> tuple[TaskData, ...]:
+    folds = (task,) if isinstance(task, TaskData) else tuple(task)
+    for each in folds or (None,):
+        check_data(each)
+    if len(folds) > 1 and seeds:
+        raise InputError(
+            f"seeds is {seeds} with {len(folds)} folds, which share no test samples; give seeds=0"
+        )
+    return folds
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            shift = name == "seeds"  # 0 is allowed
+            raise InputError(f"{name} is {count - shift}; give an integer from {1 - shift}")
 
 
 def _objectives(names: Sequence[str]) -> tuple[str, ...]:
@@ -273,14 +293,13 @@ class Job:
                 sampler=self.sampler or optuna.samplers.TPESampler(),
                 load_if_exists=True,
             )
-            if not study.user_attrs and not study.get_trials(deepcopy=False):
+            if ABOUT not in study.user_attrs and not study.get_trials(deepcopy=False):
                 self._begin(study)
             self._check(study)
         return study
 
     def _begin(self, study: optuna.Study) -> None:
-        for name, value in self.about.items():
-            study.set_user_attr(name, value)
+        study.set_user_attr(ABOUT, dict(self.about))  # one value, which other machines see whole
         if titles := [METRICS[name].title for name in self.about.get("objectives", ())]:
             study.set_metric_names(titles)
         for name, params in self.first.items():
@@ -288,7 +307,7 @@ class Job:
 
     def _check(self, study: optuna.Study) -> None:
         _check_format(study)
-        found = study.user_attrs
+        found = study.user_attrs[ABOUT]
         for name, wanted in self.about.items():
             if found.get(name) != wanted:
                 raise InputError(
@@ -323,7 +342,7 @@ def _about(objective: Objective) -> dict[str, Any]:
 
 
 def _check_format(study: optuna.Study) -> None:
-    found = study.user_attrs.get("format")
+    found = study.user_attrs.get(ABOUT, {}).get("format")
     if found != FORMAT:
         by = f"another version (format {found}, not {FORMAT})" if found else "another program"
         raise InputError(
