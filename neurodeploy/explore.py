@@ -278,8 +278,9 @@ def _show(result: SearchResult, args: argparse.Namespace) -> None:
         terminal.print_line(out, result.why_empty())
         return
     terminal.print_table(out, search.front_table(result))
-    if result.importances:
-        terminal.print_table(out, search.importances_table(result))
+    for table in (search.presets_table(result), search.importances_table(result)):
+        if table.rows:
+            terminal.print_table(out, table)
     print(f"\nWrote {_out(args) / 'index.html'}. Next, pick a network:")
     words = [] if args.out is None and args.task == TASK else ["--out", str(_out(args))]
     words += [] if args.storage is None else ["--storage", args.storage]

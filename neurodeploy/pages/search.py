@@ -25,20 +25,26 @@ ONE_TEST: Final = (
 
 def front_table(result: SearchResult) -> Table:
     """Return the networks of the front with their metrics, seeds and test accuracy."""
-    columns: dict[str, Callable[[Trial], Any]] = {
-        "trial": lambda each: Cell(str(each.number), value=each.number),
-        **{METRICS[name].title: _reader(name) for name in METRICS},
-    }
-    notes = []
+    columns, notes = _columns(), []
     if any(each.repeats for each in result.front):
         notes.append(ONE_TEST.format(result.num_tested))
         columns["validation, seeds"] = lambda each: _seeds(each, "validation")
         columns["test, seeds"] = lambda each: _seeds(each, "test")
     columns["network"] = lambda each: "-".join(map(str, each.sizes))
-    notes = (
-        [ONE_TEST.format(result.num_tested)] if any(each.repeats for each in result.front) else []
-    )
     return rows_of("The front, by validation samples", result.front, columns, notes)
+
+
+def presets_table(result: SearchResult) -> Table:
+    """Return the presets that the search began with, to compare the front with."""
+    presets = [each for each in result.complete if each.start]
+    columns = {"preset": lambda each: each.start, **_columns()}
+    return rows_of("The presets, by validation samples", presets, columns)
+
+
+def _columns() -> dict[str, Callable[[Trial], Any]]:
+    """Return the columns of a trial and its metrics."""
+    titles = {metric.title: _reader(name) for name, metric in METRICS.items()}
+    return {"trial": lambda each: Cell(str(each.number), value=each.number), **titles}
 
 
 def _reader(name: str) -> Callable[[Trial], Cell]:
@@ -132,7 +138,7 @@ def drawn(result: SearchResult) -> drawing.Drawn:
 
 def render(result: SearchResult, picture: drawing.Drawn) -> str:
     """Return the HTML page of a search; `picture` is that of `drawn`."""
-    tables = [importances_table(result), trials_table(result)]
+    tables = [presets_table(result), importances_table(result), trials_table(result)]
     return page.template("search").render(
         name=result.name,
         summary=summary(result),

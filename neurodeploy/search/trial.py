@@ -171,7 +171,7 @@ class Objective:
         return [means[name] for name in self.objectives]
 
 
-KEPT: Final[tuple[str, ...]] = ("folder", "host", "start", "values", "repeat")
+KEPT: Final[tuple[str, ...]] = ("curve", "folder", "host", "repeat", "start", "values")
 """User attributes of an interrupted trial that its successor gets."""
 
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "cannot allocate")
@@ -205,7 +205,7 @@ def reason_of(error: BaseException) -> str:
         return "out of memory; use smaller networks or batches, or fewer workers"
     if "cannot be written" in text:
         return ""
-    return str(error) if isinstance(error, (InputError, BackendError)) else ""
+    return " ".join(str(error).split()) if isinstance(error, (InputError, BackendError)) else ""
 
 
 def train(
