@@ -183,7 +183,7 @@ def _pick(args: argparse.Namespace) -> int:
     _quiet()
     trial = read_search(_storage(args), args.study).pick(args.pick)
     path = _out(args) / PICKED
-    save(trial.network(), path)
+    save(trial.network(_out(args)), path)
     values = ", ".join(f"{name} {value:.4g}" for name, value in trial.metrics.items())
     print(f"Wrote {path}: trial {trial.number}, on the validation samples {values}")
     print(f"Next: {cli.next_command('report', path, data=args.data)}")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ABOUT: Final = "neurodeploy"
 """User attribute of a study: what all its trials share."""
+IMPORTANT_FROM: Final = 10
+"""Number of trials from which importances mean something."""
 STATES: Final = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 """Optuna's states of trials that have ended."""
 
@@ -77,19 +79,23 @@ class Trial:
     seconds: float = 0.0
     repeats: tuple[Repeated, ...] = ()
 
-    def network(self) -> QuantizedNetwork:
+    def network(self, out: str | Path | None = None) -> QuantizedNetwork:
         """Return the quantized network of the trial.
+
+        Args:
+            out: folder of the search, if it has another path here than on `host`.
 
         Raises:
             InputError: if its file is not here, as after a search on another machine.
         """
         from neurodeploy.network_files import load
 
-        path = Path(self.folder) / NETWORK
+        folder = Path(self.folder)
+        path = (folder if out is None else Path(out) / folder.name) / NETWORK
         if not path.exists():
             raise InputError(
-                f"the network of trial {self.number} is {path} on {self.host}, which is not here; "
-                "let all workers share the folder --out"
+                f"{path} does not exist; trial {self.number} wrote its network to {folder} on "
+                f"{self.host}, so let all workers share the folder --out"
             )
         return load(path)
 
@@ -330,7 +336,7 @@ def _importances(study: optuna.Study, ended: int) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return dict(get_param_importances(study)) if ended > 1 else {}
+            return dict(get_param_importances(study)) if ended >= IMPORTANT_FROM else {}
         except (RuntimeError, ValueError):  # too few trials, or nothing varied
             return {}
 
