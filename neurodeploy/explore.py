@@ -101,9 +101,8 @@ def _add_goals(options: argparse.ArgumentParser) -> None:
         "--objectives",
         nargs="+",
         choices=OBJECTIVES,
-        default=["accuracy", "energy"],
         metavar="NAME",
-        help=f"one to three of {', '.join(OBJECTIVES)}",
+        help=f"one to three of {', '.join(OBJECTIVES)}; accuracy and energy by default",
     )
     for name, (metavar, text) in LIMITS.items():
         options.add_argument(
@@ -204,7 +203,7 @@ def _search(args: argparse.Namespace) -> SearchResult:
         return optimize(
             _load(args),
             args.space,
-            args.objectives,
+            args.objectives or OBJECTIVES[:2],
             constraints={name: each for name, each in constraints.items() if each is not None},
             chip=chips[0],
             trials=args.trials,

@@ -17,6 +17,7 @@ import pytest
 
 from neurodeploy import __main__ as listing
 from neurodeploy import cli, train
+from neurodeploy.explore import OBJECTIVES
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.models.errors import BackendError, InputError
@@ -30,6 +31,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "export": tuple(CHIPS),
     "report": (*CHIPS, *BACKENDS),
     "predict": (*CHIPS, *BACKENDS),
+    "explore": (*TASKS, *CHIPS, *OBJECTIVES),
     "data": tuple(TASKS),
 }
 
@@ -187,7 +189,7 @@ def test_more_threads_than_processor_cores_are_as_many_as_there_are() -> None:
 
 SHOW_PROGRESS = """
 import time
-from neurodeploy import cli
+from neurodeploy import cli, train
 with cli.status("reading"):
     time.sleep(0.1)
 with cli.progress("counting") as advance:
@@ -239,8 +241,8 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "error: there is no command 'fly'; the commands are deploy, train, export, report, "
-        "predict, data\n"
+        "error: there is no command 'fly'; the commands are deploy, train, export, explore, "
+        "report, predict, data\n"
     )
 
 
