@@ -63,7 +63,7 @@ def test_help_lists_the_choices_of_the_registries(
     assert f"python -m neurodeploy.{name}" in shown
     assert all(choice in shown for choice in CHOICES[name])
     assert "None" not in shown
-    more = ("[{", "[N ...]", "[WITH ...]", "[FOLDER]")
+    more = ("[{", "[N ...]", "[NAME ...]", "[WITH ...]", "[FOLDER]")
     described = shown.split("options:")[1]
     assert "[" not in functools.reduce(lambda text, part: text.replace(part, ""), more, described)
 
