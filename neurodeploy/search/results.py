@@ -267,8 +267,16 @@ def parse_wish(wish: str) -> tuple[list[tuple[str, Any, float, str]], Any]:
 # From a study of Optuna
 
 
-def result_of(study: optuna.Study, repeats: optuna.Study | None = None) -> SearchResult:
-    """Return the result of a search from its study, and from that of the repeated seeds."""
+def result_of(
+    study: optuna.Study, repeats: optuna.Study | None = None, *, importances: bool = True
+) -> SearchResult:
+    """Return the result of a search from its study, and from that of the repeated seeds.
+
+    Args:
+        study: the study.
+        repeats: the study of the repeated seeds, or None.
+        importances: whether to compute the importances, which takes time.
+    """
     seeds = _repeats(repeats)
     ended = [each for each in study.get_trials(deepcopy=False) if _has_ended(each)]
     trials = {each.number: _trial(each, seeds.get(each.number, ())) for each in ended}
@@ -283,7 +291,7 @@ def result_of(study: optuna.Study, repeats: optuna.Study | None = None) -> Searc
         chip=about["chip"],
         trials=tuple(trials.values()),
         front=tuple(sorted((trials[n] for n in front), key=lambda each: each.metrics[main])),
-        importances=_importances(study, len(ended)),
+        importances=_importances(study, len(ended)) if importances else {},
         num_tested=len(seeds),
         about={name: about[name] for name in ("task", "data_sha256", "folds", "space")},
     )

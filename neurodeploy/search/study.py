@@ -108,7 +108,7 @@ def optimize(
         threads: CPU cores per worker; its share by default.
         device: torch device.
         heartbeat_s: seconds between signs of life of a trial; a trial without four is run again.
-        on_trial: called with the result so far when trials have ended.
+        on_trial: called with the result so far, without importances, when trials have ended.
 
     Raises:
         InputError: if an argument is invalid, the storage cannot be used or holds another study, or
@@ -139,7 +139,11 @@ def optimize(
         objective, goals, where, name, trials, _about(objective), first, sampler, heartbeat_s
     )
     main, repeated = search.open(), None
-    report = None if on_trial is None else lambda: on_trial(result_of(main, repeated))
+
+    def report() -> None:
+        if on_trial is not None:
+            on_trial(result_of(main, repeated, importances=False))
+
     run(search, main, workers, report=report, threads=objective.threads)
     if seeds:
         repeats = Job(
@@ -385,7 +389,7 @@ def run(
     study: optuna.Study,
     workers: int = 1,
     *,
-    report: Report | None = None,
+    report: Report = lambda: None,
     threads: int | None = None,
 ) -> None:
     """Work on a study in this process, or in several, until all trials have ended.
@@ -455,13 +459,13 @@ def _work_here(packed: bytes) -> None:
         os._exit(130)
 
 
-def _watch(study: optuna.Study, processes: Sequence[Any], report: Report | None) -> None:
+def _watch(study: optuna.Study, processes: Sequence[Any], report: Report) -> None:
     """Wait for the workers, and report when trials have ended."""
     reported = 0
     while any(each.is_alive() for each in processes):
         time.sleep(POLL_S)
         ended = sum(map(_has_ended, study.get_trials(deepcopy=False)))
-        if report is not None and ended > reported:
+        if ended > reported:
             reported = ended
             report()
 
@@ -479,7 +483,7 @@ def _end(processes: Sequence[Any]) -> None:
             each.join()
 
 
-def work(job: Job, study: optuna.Study, report: Report | None = None) -> None:
+def work(job: Job, study: optuna.Study, report: Report = lambda: None) -> None:
     """Run trials until all have ended, also those that dead workers left.
 
     Raises:
@@ -493,8 +497,7 @@ def work(job: Job, study: optuna.Study, report: Report | None = None) -> None:
                 continue
             with suppress(UpdateFinishedTrialError):  # it took too long, and others ran it again
                 study.optimize(job.objective, n_trials=1, catch=(TrialFailed,))
-            if report is not None:
-                report()
+            report()
 
 
 def _is_orphan() -> bool:
