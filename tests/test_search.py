@@ -171,6 +171,8 @@ def test_the_front_is_that_of_brute_force(constraints: dict[str, float]) -> None
     found = result_of(a_study(points, constraints=constraints))
     assert {each.number for each in found.front} == {i for i in allowed if not beaten(i)}
     assert [each.feasible for each in found.trials] == [i in allowed for i in range(40)]
+    twice = result_of(a_study([*points, *points], constraints=constraints))
+    assert twice.front == found.front, "of equal networks the first is shown"
 
 
 def test_constraints_that_none_meets_are_named_with_the_closest_value() -> None:

@@ -281,7 +281,7 @@ def result_of(
     ended = [each for each in study.get_trials(deepcopy=False) if _has_ended(each)]
     trials = {each.number: _trial(each, seeds.get(each.number, ())) for each in ended}
     about = study.user_attrs[ABOUT]
-    front = sorted(each.number for each in study.best_trials) if _any_complete(ended) else []
+    front = [each.number for each in front_of(study)]
     objectives = tuple(about["objectives"])
     main = objectives[-1]
     return SearchResult(
@@ -303,8 +303,12 @@ def _has_ended(trial: optuna.trial.FrozenTrial) -> bool:
     return trial.state.name in STATES and (not failed or "error" in trial.user_attrs)
 
 
-def _any_complete(trials: Sequence[optuna.trial.FrozenTrial]) -> bool:
-    return any(each.state.name == "COMPLETE" for each in trials)
+def front_of(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return Optuna's best trials, and of those with equal values the first only."""
+    first: dict[tuple[float, ...], optuna.trial.FrozenTrial] = {}
+    for each in sorted(study.best_trials, key=lambda each: each.number):
+        first.setdefault(tuple(each.values), each)
+    return list(first.values())
 
 
 def _trial(trial: optuna.trial.FrozenTrial, repeats: Sequence[Repeated]) -> Trial:

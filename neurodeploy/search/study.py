@@ -32,7 +32,7 @@ from optuna.trial import TrialState
 
 from neurodeploy.models.schema import shown
 from neurodeploy.running.evaluation import choose_chips
-from neurodeploy.search.results import ABOUT, SearchResult, result_of
+from neurodeploy.search.results import ABOUT, SearchResult, front_of, result_of
 from neurodeploy.search.space import SearchSpace, check_space, default_space, read_space, starts
 from neurodeploy.search.storage import (
     HEARTBEAT_S,
@@ -371,7 +371,7 @@ def _enqueue_repeats(search: optuna.Study, repeats: optuna.Study, seeds: int) ->
         optuna.storages.fail_stale_trials(repeats)
     planned = [each for each in repeats.get_trials(deepcopy=False) if _is_planned(each)]
     known = [each.user_attrs.get("repeat") for each in planned]
-    for trial in search.best_trials:
+    for trial in front_of(search):
         for seed in range(seeds):
             if [trial.number, seed] not in known:
                 kept = {name: trial.user_attrs[name] for name in ("values", "folder")}
