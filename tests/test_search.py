@@ -16,11 +16,11 @@ from benchmarks import early_stopping
 from neurodeploy.explore import LIMITS, OBJECTIVES, main
 from neurodeploy.models.errors import InputError
 from neurodeploy.search import space as spaces
-from neurodeploy.search import storage
-from neurodeploy.search import study as studies
+from neurodeploy.search import storage, workers
 from neurodeploy.search.results import ABOUT, result_of
-from neurodeploy.search.study import Job, optimize, read_search
+from neurodeploy.search.study import optimize, read_search
 from neurodeploy.search.trial import METRICS, is_hopeless, violations
+from neurodeploy.search.workers import Job
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),
@@ -132,7 +132,7 @@ def a_study(points: Any, **more: Any) -> optuna.Study:
     """Return a study with complete trials of these metrics."""
     about = {
         "objectives": ["accuracy", "energy"], "constraints": {}, "chip": "loihi2", "task": "made",
-        "data_sha256": "", "folds": 1, "space": {}, "format": studies.FORMAT, **more,
+        "data_sha256": "", "folds": 1, "space": {}, "format": workers.FORMAT, **more,
     }  # fmt: skip
     study = optuna.create_study(directions=[METRICS[n].goal for n in about["objectives"]])
     study.set_user_attr(ABOUT, about)
@@ -263,7 +263,7 @@ def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
     states = sorted(each.state for each in found.trials)
     assert states in (["complete", "complete"], ["complete", "failed"])
     failing = Job(_fails, ("maximize",), tmp_path / "fails.log", "fails", 3)
-    studies.run(failing, failing.open())
+    workers.run(failing, failing.open())
     errors = [each.user_attrs["error"] for each in failing.open().trials]
     assert errors == ["out of memory; use smaller networks or batches, or fewer workers"] * 3
 
@@ -296,22 +296,22 @@ def test_other_studies_are_refused(data: nd.TaskData, tmp_path: Path) -> None:
 
 
 def _with_format(version: int, job: Job) -> None:
-    before = studies.FORMAT
-    studies.FORMAT = version  # type: ignore[misc]
+    before = workers.FORMAT
+    workers.FORMAT = version  # type: ignore[misc]
     try:
         job.open()
     finally:
-        studies.FORMAT = before  # type: ignore[misc]
+        workers.FORMAT = before  # type: ignore[misc]
 
 
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     job = Job(_one_float, ("maximize",), path, "made", 2)
-    studies.run(job, job.open())
+    workers.run(job, job.open())
     with path.open("a") as file:
         file.write('{"op_code": 5, "worker_id": "')
     more = Job(_one_float, ("maximize",), path, "made", 4)
-    studies.run(more, more.open())
+    workers.run(more, more.open())
     assert len(more.open().trials) == 4
 
 
@@ -357,12 +357,12 @@ def test_a_full_disk_stops_the_search_in_a_sentence_and_loses_nothing(tmp_path: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
     try:
         with pytest.raises(InputError, match=r"journal\.log cannot be written .*same command"):
-            studies.run(job, study)
+            workers.run(job, study)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     before = [each.number for each in job.open().trials if each.state.name == "COMPLETE"]
     assert 5 < len(before) < 40
-    studies.run(job, job.open())
+    workers.run(job, job.open())
     assert {*before} < {each.number for each in job.open().trials}
 
 

@@ -21,9 +21,10 @@ import optuna
 import pytest
 
 from neurodeploy.models.errors import InputError
-from neurodeploy.search import study as studies
+from neurodeploy.search import workers
 from neurodeploy.search.storage import open_storage
-from neurodeploy.search.study import Job, read_search
+from neurodeploy.search.study import read_search
+from neurodeploy.search.workers import Job
 
 pytestmark = [
     pytest.mark.long,
@@ -38,7 +39,7 @@ LIMIT_S = 300
 WORKER = """
 import sys, time
 import optuna
-from neurodeploy.search.study import Job, work
+from neurodeploy.search.workers import Job, work
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def objective(trial):
@@ -128,21 +129,21 @@ def test_killed_workers_lose_no_trial_and_none_runs_to_the_end_twice(
 
     with place(tmp_path) as where:
         Job(print, ("maximize",), where, "killed", TRIALS).open()
-        workers, kills = [start() for _ in range(3)], 0
+        running, kills = [start() for _ in range(3)], 0
         deadline = time.monotonic() + LIMIT_S
-        while any(each.poll() is None for each in workers) and time.monotonic() < deadline:
+        while any(each.poll() is None for each in running) and time.monotonic() < deadline:
             time.sleep(rng.uniform(0.5, 2.0))
-            victim = rng.randrange(len(workers))
-            if kills < KILLS and ends.exists() and workers[victim].poll() is None:
-                workers[victim].send_signal(signal.SIGKILL)
-                workers[victim].wait()
-                workers[victim], kills = start(), kills + 1
-        assert [each.wait(1) for each in workers] == [0, 0, 0]
+            victim = rng.randrange(len(running))
+            if kills < KILLS and ends.exists() and running[victim].poll() is None:
+                running[victim].send_signal(signal.SIGKILL)
+                running[victim].wait()
+                running[victim], kills = start(), kills + 1
+        assert [each.wait(1) for each in running] == [0, 0, 0]
         study = optuna.load_study(study_name="killed", storage=open_storage(where))
         trials = study.trials
     assert kills == KILLS
     complete = [each for each in trials if each.state.name == "COMPLETE"]
-    assert TRIALS <= len(complete) <= TRIALS + len(workers) - 1
+    assert TRIALS <= len(complete) <= TRIALS + len(running) - 1
     assert {each.state.name for each in trials} <= {"COMPLETE", "FAIL"}
     first = [each.user_attrs["runs"][0] for each in complete]
     assert max(Counter(first).values()) == 1, "a trial and its repetition both ended"
@@ -166,7 +167,7 @@ def test_a_database_that_goes_away_in_mid_trial_is_one_sentence(tmp_path: Path) 
 
         job = Job(objective, ("maximize",), where, "lost", 3)
         with pytest.raises(InputError, match=r"127\.0\.0\.1.*cannot be reached") as caught:
-            studies.run(job, job.open())
+            workers.run(job, job.open())
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,261 @@
+"""A study that processes and machines work on together.
+
+Optuna samples the trials and stores them, and leaves those of dead workers to others by heartbeats.
+"""
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from neurodeploy.models.errors import InputError, require
+
+require("a search", "optuna")  # before it is imported
+
+import optuna
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.trial import TrialState
+
+from neurodeploy.models.schema import shown
+from neurodeploy.search.results import ABOUT
+from neurodeploy.search.storage import HEARTBEAT_S, explained, open_storage, without_password
+from neurodeploy.search.trial import METRICS, TrialFailed
+
+Report: TypeAlias = Callable[[], None]
+
+FORMAT: Final = 1
+"""Version of our attributes of studies and trials; increase it if older ones cannot be read."""
+POLL_S: Final = 0.5
+END_S: Final = 30.0
+"""Seconds that an interrupted worker has to end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A study to work on; it is pickled for other processes.
+
+    Attributes:
+        objective: function that Optuna optimizes.
+        goals: "maximize" or "minimize" for each of its values.
+        where: the storage.
+        name: name of the study.
+        trials: number of trials that shall end; None for those that are enqueued.
+        about: what all trials of the study share, as JSON values.
+        first: parameters of the first trials, by name.
+        sampler: Optuna's sampler.
+        heartbeat_s: seconds between signs of life.
+    """
+
+    objective: Callable[[optuna.Trial], Any]
+    goals: tuple[Literal["maximize", "minimize"], ...]
+    where: str | Path
+    name: str
+    trials: int | None = None
+    about: Mapping[str, Any] = field(default_factory=lambda: {"format": FORMAT})
+    first: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sampler: optuna.samplers.BaseSampler | None = None
+    heartbeat_s: int = HEARTBEAT_S
+
+    def open(self) -> optuna.Study:
+        """Create or load the study.
+
+        Raises:
+            InputError: if the storage cannot be used, or has another study of this name.
+        """
+        with explained(self.where), quiet():
+            study = optuna.create_study(
+                storage=open_storage(self.where, heartbeat_s=self.heartbeat_s),
+                study_name=self.name,
+                directions=self.goals,
+                sampler=self.sampler or optuna.samplers.TPESampler(),
+                load_if_exists=True,
+            )
+            if ABOUT not in study.user_attrs and not study.get_trials(deepcopy=False):
+                self._begin(study)
+            self._check(study)
+        return study
+
+    def _begin(self, study: optuna.Study) -> None:
+        study.set_user_attr(ABOUT, dict(self.about))  # one value, which other machines see whole
+        if titles := [METRICS[name].title for name in self.about.get("objectives", ())]:
+            study.set_metric_names(titles)
+        for name, params in self.first.items():
+            study.enqueue_trial(dict(params), user_attrs={"start": name}, skip_if_exists=True)
+
+    def _check(self, study: optuna.Study) -> None:
+        check_format(study)
+        found = study.user_attrs[ABOUT]
+        for name, wanted in self.about.items():
+            if found.get(name) != wanted:
+                raise InputError(
+                    f"the study {study.study_name} in {without_password(self.where)} has the "
+                    f"{name} {shown(found.get(name))}, not {shown(wanted)}; name another --study "
+                    "or --out, or give the same options as before"
+                )
+
+    def count(self, study: optuna.Study) -> int:
+        """Return how many trials to start; -1 if none is, but some are still running."""
+        trials = study.get_trials(deepcopy=False)
+        planned = sum(map(is_planned, trials)) if self.trials is None else self.trials
+        left = planned - sum(map(has_ended, trials))
+        running = sum(each.state is TrialState.RUNNING for each in trials)
+        return max(left - running, 0) or (-1 if left > 0 else 0)
+
+
+def check_format(study: optuna.Study) -> None:
+    """Raise InputError if a study is not of this version."""
+    found = study.user_attrs.get(ABOUT, {}).get("format")
+    if found != FORMAT:
+        by = f"another version (format {found}, not {FORMAT})" if found else "another program"
+        raise InputError(
+            f"the study {study.study_name} was written by {by}; name another --study or --out"
+        )
+
+
+def has_ended(trial: optuna.trial.FrozenTrial) -> bool:
+    """Return whether a trial ended; an interrupted one failed without an error of its own."""
+    ended = (TrialState.COMPLETE, TrialState.PRUNED)
+    return trial.state in ended or "error" in trial.user_attrs
+
+
+def is_planned(trial: optuna.trial.FrozenTrial) -> bool:
+    """Return whether a trial counts in a study of enqueued trials."""
+    return has_ended(trial) or trial.state in (TrialState.WAITING, TrialState.RUNNING)
+
+
+def run(
+    job: Job,
+    study: optuna.Study,
+    workers: int = 1,
+    *,
+    report: Report = lambda: None,
+    threads: int | None = None,
+) -> None:
+    """Work on a study in this process, or in several, until all trials have ended.
+
+    Args:
+        job: the study to work on.
+        study: the same study, opened.
+        workers: number of processes; 1 for this one.
+        report: called when trials have ended.
+        threads: CPU cores of each process.
+
+    Raises:
+        InputError: if the workers ended before all trials did.
+    """
+    if workers == 1:
+        work(job, study, report)
+        return
+    import cloudpickle
+
+    packed, context = cloudpickle.dumps(job), multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=_work_here, args=(packed,), daemon=True) for _ in range(workers)
+    ]
+    try:
+        with _environment(threads or 1):
+            for each in processes:
+                each.start()
+        with explained(job.where):
+            _watch(study, processes, report)
+    finally:
+        _end(processes)
+    if job.count(study):
+        codes = ", ".join(str(each.exitcode) for each in processes)
+        raise InputError(
+            f"the workers ended before all trials did (exit codes {codes}); finished trials are "
+            "stored, and the same command goes on"
+        )
+
+
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """Let processes that start in this block use so many threads."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _work_here(packed: bytes) -> None:
+    """Work on a pickled job; the main function of a worker process."""
+    import pickle
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        job: Job = pickle.loads(packed)
+        work(job, job.open())
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        os._exit(130)
+
+
+def _watch(study: optuna.Study, processes: Sequence[Any], report: Report) -> None:
+    """Wait for the workers, and report when trials have ended."""
+    reported = 0
+    while any(each.is_alive() for each in processes):
+        time.sleep(POLL_S)
+        ended = sum(map(has_ended, study.get_trials(deepcopy=False)))
+        if ended > reported:
+            reported = ended
+            report()
+
+
+def _end(processes: Sequence[Any]) -> None:
+    """Interrupt the workers that still run, and wait for them."""
+    for each in processes:
+        if each.is_alive():
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGINT)
+    for each in processes:
+        each.join(END_S)
+        if each.is_alive():
+            each.kill()
+            each.join()
+
+
+def work(job: Job, study: optuna.Study, report: Report = lambda: None) -> None:
+    """Run trials until all have ended, also those that dead workers left.
+
+    Raises:
+        InputError: if the storage cannot be reached, or the disk is full.
+    """
+    with explained(job.where), quiet():
+        while (left := job.count(study)) and not _is_orphan():
+            if left < 0:  # others run the last ones
+                time.sleep(POLL_S)
+                optuna.storages.fail_stale_trials(study)
+                continue
+            with suppress(UpdateFinishedTrialError):  # it took too long, and others ran it again
+                study.optimize(job.objective, n_trials=1, catch=(TrialFailed,))
+            report()
+
+
+def _is_orphan() -> bool:
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
