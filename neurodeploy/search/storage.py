@@ -39,7 +39,7 @@ _HEARTBEAT: Final = "neurodeploy:heartbeat"
 
 
 class _Heartbeat(BaseHeartbeat):
-    """Heartbeats for storages of Optuna that have none, as an attribute of each running trial.
+    """Heartbeats for all storages of Optuna, as an attribute of each running trial.
 
     A trial whose last one is too old, by the clock of the worker that looks, is stale.
     """
@@ -91,10 +91,8 @@ class _Proxy(_Heartbeat, GrpcStorageProxy):
     pass
 
 
-class _Database(RDBStorage):
-    def record_heartbeat(self, trial_id: int) -> None:
-        with suppress(Exception):  # the next one may reach the database again
-            super().record_heartbeat(trial_id)
+class _Database(_Heartbeat, RDBStorage):
+    """A database; its own heartbeats forget a trial whose worker is killed before the first."""
 
 
 @contextmanager
@@ -153,13 +151,10 @@ def _open_proxy(where: str, heartbeat_s: int) -> BaseStorage:
 
 
 def _open_database(where: str, heartbeat_s: int) -> BaseStorage:
-    return _Database(
-        where,
-        engine_kwargs={"pool_pre_ping": True},  # connects again after a lost connection
-        heartbeat_interval=heartbeat_s,
-        grace_period=GRACE * heartbeat_s,
-        heartbeat_stale_trial_callback=_retry(),
-    )
+    # pre-ping connects again after a lost connection
+    storage = _Database(where, engine_kwargs={"pool_pre_ping": True})
+    storage.heartbeat_s = heartbeat_s
+    return storage
 
 
 @contextmanager
