@@ -304,6 +304,18 @@ def _with_format(version: int, job: Job) -> None:
         workers.FORMAT = before  # type: ignore[misc]
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+@pytest.mark.parametrize("where", ["{}/journal.log", "sqlite:///{}/study.db"])
+def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_run_again(
+    where: str, tmp_path: Path
+) -> None:
+    job = Job(_one_float, ("maximize",), where.format(tmp_path), "made", 1, heartbeat_s=0)
+    study = job.open()
+    study.ask()
+    optuna.storages.fail_stale_trials(study)
+    assert [each.state.name for each in study.trials] == ["FAIL", "WAITING"]
+
+
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     job = Job(_one_float, ("maximize",), path, "made", 2)
