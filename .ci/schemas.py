@@ -13,6 +13,7 @@ from neurodeploy.hw_sim.chips import file_type
 from neurodeploy.models import schema
 from neurodeploy.models.architecture import NetworkFile
 from neurodeploy.running.report_json import NetworkComparison, Report
+from neurodeploy.search.results_json import Search
 from neurodeploy.search.space import SearchSpace
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
@@ -21,6 +22,7 @@ TYPES: Final[dict[str, Any]] = {
     "cost-file.json": file_type(),
     "network.json": NetworkFile,
     "report.json": Report | NetworkComparison,
+    "search.json": Search,
     "search-space.json": SearchSpace,
 }
 """File in `FOLDER` -> type."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from neurodeploy import cli
 from neurodeploy.models.errors import InputError, require
 from neurodeploy.train import TASK
 
 if TYPE_CHECKING:
-    from neurodeploy.search.results import SearchResult
+    from neurodeploy.search.results import SearchResult, Trial
     from neurodeploy.tasks.task import TaskData
 
 DESCRIPTION = "Search for the networks of a task that are best within limits of energy and size."
@@ -178,12 +179,13 @@ def _pick(args: argparse.Namespace) -> int:
     """Write the network that the wish asks for."""
     from neurodeploy.network_files import save
     from neurodeploy.search.study import read_search
+    from neurodeploy.search.trial import values_text
 
     _quiet()
     trial = read_search(_storage(args), args.study).pick(args.pick)
     path = _out(args) / PICKED
     save(trial.network(_out(args)), path)
-    values = ", ".join(f"{name} {value:.4g}" for name, value in trial.metrics.items())
+    values = values_text(trial.metrics, OBJECTIVES)
     print(f"Wrote {path}: trial {trial.number}, on the validation samples {values}")
     print(f"Next: {cli.next_command('report', path, data=args.data)}")
     return cli.DONE
@@ -238,6 +240,8 @@ class _Progress:
         self._args = args
         self._known: set[int] = set()
         self._tested = 0
+        self._began = time.monotonic()
+        self._first: int | None = None
         self.ended = 0
 
     def show(self, result: SearchResult) -> None:
@@ -247,24 +251,45 @@ class _Progress:
         self.ended = len(result.trials)
         front = {each.number for each in result.front}
         for each in new:
-            mark = " (on the front)" if each.number in front else ""
-            cli.say(f"trial {each.number} {_ending(each, result.objectives)}{mark}")
+            mark = ", on the front" if each.number in front else ""
+            cli.say(f"trial {each.number}: {_ending(each, result.objectives)}{mark}")
         if new:
             cli.say(
-                f"  {self.ended} of {self._args.trials} trials, "
-                f"{cli.number_of(len(front), 'network')} on the front"
+                f"  {self.ended} of {self._args.trials} trials{self._left()}; {_so_far(result)}"
             )
         tested = sum(len(each.repeats) for each in result.front)
         if tested > self._tested:
             self._tested = tested
             cli.say(f"  {cli.number_of(tested, 'seed')} of networks on the front tested")
 
+    def _left(self) -> str:
+        """Return the time left, by the trials that have ended since this command began."""
+        if self._first is None:  # it went on from here, or a worker's first trial took longer
+            self._first, self._began = self.ended, time.monotonic()
+            return ""
+        if (left := self._args.trials - self.ended) <= 0 or self.ended == self._first:
+            return ""
+        seconds = (time.monotonic() - self._began) / (self.ended - self._first) * left
+        return f", about {cli.number_of(max(1, round(seconds / 60)), 'minute')} left"
 
-def _ending(trial: Any, objectives: Sequence[str]) -> str:
+
+def _ending(trial: Trial, objectives: Sequence[str]) -> str:
     """Return how a trial ended."""
+    from neurodeploy.search.trial import values_text
+
     if trial.state == "complete":
-        return ", ".join(f"{name} {trial.metrics[name]:.4g}" for name in objectives)
+        return values_text(trial.metrics, objectives)
     return f"failed: {trial.error}" if trial.error else "stopped early"
+
+
+def _so_far(result: SearchResult) -> str:
+    """Return the front, or why it is empty, for the line of progress."""
+    if not result.front:
+        return result.why_empty()
+    from neurodeploy.search.trial import values_text
+
+    networks = (values_text(each.metrics, result.objectives) for each in result.front)
+    return f"front: {' | '.join(networks)}"
 
 
 def _show(result: SearchResult, args: argparse.Namespace) -> None:

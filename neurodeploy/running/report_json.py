@@ -340,7 +340,7 @@ def comparison_object(found: reports.SideBySide) -> NetworkComparison:
     return NetworkComparison(notes=found.notes, networks=tuple(networks))
 
 
-def to_dict(value: Report | NetworkComparison) -> dict[str, Any]:
+def to_dict(value: msgspec.Struct) -> dict[str, Any]:
     """Return a JSON object as dicts, lists, strings and numbers.
 
     Raises:

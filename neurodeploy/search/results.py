@@ -7,7 +7,7 @@ import operator
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from neurodeploy.models import files
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.search.trial import METRICS, NETWORK, violations
+from neurodeploy.search.trial import METRICS, NETWORK, values_text, violations
 
 if TYPE_CHECKING:
     import optuna
@@ -180,20 +180,22 @@ class SearchResult(Shown):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        numbers = [each.number for each in self.front]
-        return {"schema": "neurodeploy.search", "version": 1, **values, "front": numbers}
+        """Return the result as JSON values, which docs/schemas/search.json describes."""
+        from neurodeploy.running.report_json import to_dict
+        from neurodeploy.search.results_json import search_object
+
+        return to_dict(search_object(self))
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row per trial for `pandas.DataFrame`."""
-        front = {each.number for each in self.front}
+        found = self.to_dict()
         return [
             {
-                "trial": each.number, "state": each.state, "front": each.number in front,
-                "feasible": each.feasible, **each.metrics, **each.params,
+                "trial": each["number"], "state": each["state"],
+                "front": each["number"] in found["front"], "feasible": each["feasible"],
+                **(each["metrics"] or {}), **each["params"],
             }
-            for each in self.trials
+            for each in found["trials"]
         ]  # fmt: skip
 
     def save(self, folder: str | Path) -> None:
@@ -215,8 +217,7 @@ class SearchResult(Shown):
         """Return the number of trials and the front, a line per network."""
         lines = [f"{self.name}: {len(self.complete)} of {len(self.trials)} trials are complete"]
         for each in self.front:
-            values = ", ".join(f"{name} {each.metrics[name]:.4g}" for name in self.objectives)
-            lines.append(f"  trial {each.number}: {values}")
+            lines.append(f"  trial {each.number}: {values_text(each.metrics, self.objectives)}")
         return "\n".join(lines if self.front else [*lines, f"  {self.why_empty()}"])
 
 

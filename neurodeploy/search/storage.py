@@ -27,12 +27,15 @@ from optuna.storages import (
 )
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from optuna.trial import TrialState
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 HEARTBEAT_S: Final = 30
 """Seconds between the signs of life of a running trial."""
 GRACE: Final = 4
 """A trial without this many signs of life is left to other workers."""
+DEATHS_MAX: Final = 5
+"""A trial in which so many workers died has failed."""
 GRPC_WAIT_S: Final = 10.0
 
 _HEARTBEAT: Final = "neurodeploy:heartbeat"
@@ -60,18 +63,31 @@ class _Heartbeat(BaseHeartbeat):
         return self.heartbeat_s
 
     def get_heartbeat_stale_trial_callback(self) -> Callable[[Any, Any], None]:
-        return _retry()
+        return _run_again
+
+
+def _run_again(study: Study, trial: FrozenTrial) -> None:
+    """Plan a trial again whose worker died, or record that too many died in it."""
+    deaths = len(trial.system_attrs.get("retry_history", ())) + 1
+    if deaths < DEATHS_MAX:
+        with _quiet():
+            RetryHeartbeatStaleTrialCallback()(study, trial)
+        return
+    error = f"{deaths} workers died in it, perhaps for lack of memory; use smaller networks"
+    study.add_trial(
+        create_trial(
+            state=TrialState.FAIL,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**trial.user_attrs, "error": error},
+        )
+    )
 
 
 def _last_sign(trial: Any) -> float:
     """Return when a running trial was last alive, in seconds since 1970."""
     started: float = trial.datetime_start.timestamp()
     return max(float(trial.system_attrs.get(_HEARTBEAT, 0.0)), started)
-
-
-def _retry() -> RetryHeartbeatStaleTrialCallback:
-    with _quiet():
-        return RetryHeartbeatStaleTrialCallback()
 
 
 class _Journal(_Heartbeat, JournalStorage):

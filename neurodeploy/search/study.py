@@ -122,11 +122,11 @@ def optimize(
     )
     main, repeated = search.open(), None
 
-    def report() -> None:
+    def tell() -> None:
         if on_trial is not None:
             on_trial(result_of(main, repeated, importances=False))
 
-    run(search, main, workers, report=report, threads=objective.threads)
+    run(search, main, workers, on_end=tell, threads=objective.threads)
     if seeds:
         repeats = Job(
             Repeat(objective), ("maximize",), where, REPEATS.format(name), heartbeat_s=heartbeat_s
@@ -134,7 +134,7 @@ def optimize(
         repeated = repeats.open()
         with explained(where):
             _enqueue_repeats(main, repeated, seeds)
-        run(repeats, repeated, workers, report=report, threads=objective.threads)
+        run(repeats, repeated, workers, on_end=tell, threads=objective.threads)
     with explained(where):
         return result_of(main, repeated)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,8 @@ MILLI: Final = 1e3
 CHECKED: Final = 64
 """Validation samples on which every spike of trained and quantized network is compared."""
 NETWORK: Final = "model.net"
+NUMBER_MAX: Final = 10**6
+TWIN: Final = "another machine planned it too"
 
 
 @dataclass(frozen=True)
@@ -43,39 +45,50 @@ class Metric:
 
     Attributes:
         title: name and unit in tables.
+        form: format of a value in a line of text.
         goal: "maximize" or "minimize".
         limit: the constraint on it, as in `optimize(constraints=...)`.
         read: returns its value from a report and the name of the chip.
     """
 
     title: str
+    form: str
     goal: Literal["maximize", "minimize"]
     limit: str
     read: Callable[[Report, str], float]
 
 
 METRICS: Final[Mapping[str, Metric]] = {
-    "accuracy": Metric("accuracy", "maximize", "min_accuracy", lambda r, _: r.accuracy or 0.0),
+    "accuracy": Metric(
+        "accuracy", "{:.1%}", "maximize", "min_accuracy", lambda r, _: r.accuracy or 0.0
+    ),
     "energy": Metric(
         "dynamic energy (\N{MICRO SIGN}J)",
+        "{:.4g} \N{MICRO SIGN}J",
         "minimize",
         "max_energy_uj",
         lambda r, chip: MICRO * r.estimated[chip].energy.dynamic.value,
     ),
     "latency": Metric(
         "latency (ms)",
+        "{:.4g} ms",
         "minimize",
         "max_latency_ms",
         lambda r, chip: MILLI * r.estimated[chip].latency.sample_s.value,
     ),
     "neurocores": Metric(
         "neurocores",
+        "{:g} neurocores",
         "minimize",
         "max_neurocores",
         lambda r, chip: r.estimated[chip].placement.neurocores,
     ),
     "synops": Metric(
-        "SynOps", "minimize", "max_synops", lambda r, _: r.counted.total.synops_per_sample
+        "SynOps",
+        "{:,.0f} SynOps",
+        "minimize",
+        "max_synops",
+        lambda r, _: r.counted.total.synops_per_sample,
     ),
 }
 """Objectives by name; all values are means per sample."""
@@ -84,6 +97,11 @@ METRICS: Final[Mapping[str, Metric]] = {
 def metrics_of(report: Report, chip: str) -> dict[str, float]:
     """Return all metrics of a report."""
     return {name: float(metric.read(report, chip)) for name, metric in METRICS.items()}
+
+
+def values_text(metrics: Mapping[str, float], names: Iterable[str]) -> str:
+    """Return metrics in a line, such as "93.4%, 1.37 µJ"."""
+    return ", ".join(METRICS[name].form.format(metrics[name]) for name in names)
 
 
 def violations(values: Mapping[str, float], constraints: Mapping[str, float]) -> dict[str, float]:
@@ -134,6 +152,10 @@ class Objective:
             TrialFailed: if it could not be finished.
             optuna.TrialPruned: if it is hopeless.
         """
+        from optuna import TrialPruned
+
+        if is_twin(trial, "start"):
+            raise TrialPruned(TWIN)
         with recorded(trial):
             return self._run(trial)
 
@@ -188,14 +210,32 @@ def recorded(trial: optuna.Trial) -> Iterator[None]:
         yield
     except (InputError, BackendError, MemoryError, RuntimeError) as error:
         if not (reason := reason_of(error)):
+            if isinstance(error, InputError):  # a full disk
+                _leave(trial)
             raise
         trial.set_user_attr("error", reason)
         raise TrialFailed(reason) from error
     except KeyboardInterrupt:
-        found = trial.user_attrs
-        kept: dict[str, Any] = {name: found[name] for name in KEPT if name in found}
-        trial.study.enqueue_trial(trial.params, user_attrs=kept)
+        _leave(trial)
         raise KeyboardInterrupt from None
+
+
+def _leave(trial: optuna.Trial) -> None:
+    """Plan an interrupted trial again, with what its successor needs to go on with it."""
+    found = trial.user_attrs
+    kept: dict[str, Any] = {name: found[name] for name in KEPT if name in found}
+    with suppress(Exception):  # without the storage, the interruption is what to report
+        trial.study.enqueue_trial(trial.params, user_attrs=kept)
+
+
+def is_twin(trial: optuna.Trial, name: str) -> bool:
+    """Return whether an earlier trial has the same user attribute: two machines planned it."""
+    mine = trial.user_attrs.get(name)
+    return mine is not None and any(
+        each.number < trial.number and each.user_attrs.get(name) == mine
+        for each in trial.study.get_trials(deepcopy=False)
+        if each.state.name != "FAIL"
+    )
 
 
 def reason_of(error: BaseException) -> str:
@@ -345,8 +385,8 @@ class Repeat:
 
         trial.suggest_int("point", 0, NUMBER_MAX)
         seed = trial.suggest_int("seed", 0, NUMBER_MAX)
-        if _is_twin(trial):
-            raise TrialPruned("another machine planned it too")
+        if is_twin(trial, "repeat"):
+            raise TrialPruned(TWIN)
         with recorded(trial):
             how = self.search
             again, folder = "host" in trial.user_attrs, Path(trial.user_attrs["folder"])
@@ -361,16 +401,3 @@ class Repeat:
                 report = evaluated(network, data, part, how)
                 trial.set_user_attr(part, metrics_of(report, how.chip.name))
         return float(trial.user_attrs["test"]["accuracy"])
-
-
-def _is_twin(trial: optuna.Trial) -> bool:
-    """Return whether an earlier trial repeats the same network with the same seed."""
-    mine = trial.user_attrs["repeat"]
-    return any(
-        each.number < trial.number and each.user_attrs["repeat"] == mine
-        for each in trial.study.get_trials(deepcopy=False)
-        if each.state.name != "FAIL"
-    )
-
-
-NUMBER_MAX: Final = 10**6

@@ -31,13 +31,15 @@ from neurodeploy.search.results import ABOUT
 from neurodeploy.search.storage import HEARTBEAT_S, explained, open_storage, without_password
 from neurodeploy.search.trial import METRICS, TrialFailed
 
-Report: TypeAlias = Callable[[], None]
+OnEnd: TypeAlias = Callable[[], None]
 
 FORMAT: Final = 1
 """Version of our attributes of studies and trials; increase it if older ones cannot be read."""
 POLL_S: Final = 0.5
 END_S: Final = 30.0
 """Seconds that an interrupted worker has to end."""
+RESTARTS: Final = 10
+"""Number of times that a killed worker is replaced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +140,7 @@ def run(
     study: optuna.Study,
     workers: int = 1,
     *,
-    report: Report = lambda: None,
+    on_end: OnEnd = lambda: None,
     threads: int | None = None,
 ) -> None:
     """Work on a study in this process, or in several, until all trials have ended.
@@ -147,27 +149,30 @@ def run(
         job: the study to work on.
         study: the same study, opened.
         workers: number of processes; 1 for this one.
-        report: called when trials have ended.
+        on_end: called when trials have ended.
         threads: CPU cores of each process.
 
     Raises:
         InputError: if the workers ended before all trials did.
     """
     if workers == 1:
-        work(job, study, report)
+        work(job, study, on_end)
         return
     import cloudpickle
 
     packed, context = cloudpickle.dumps(job), multiprocessing.get_context("spawn")
-    processes = [
-        context.Process(target=_work_here, args=(packed,), daemon=True) for _ in range(workers)
-    ]
-    try:
+    processes: list[Any] = []
+
+    def start() -> None:
+        processes.append(context.Process(target=_work_here, args=(packed,), daemon=True))
         with _environment(threads or 1):
-            for each in processes:
-                each.start()
+            processes[-1].start()
+
+    try:
+        for _ in range(workers):
+            start()
         with explained(job.where):
-            _watch(study, processes, report)
+            _watch(study, processes, start, on_end)
     finally:
         _end(processes)
     if job.count(study):
@@ -208,15 +213,22 @@ def _work_here(packed: bytes) -> None:
         os._exit(130)
 
 
-def _watch(study: optuna.Study, processes: Sequence[Any], report: Report) -> None:
-    """Wait for the workers, and report when trials have ended."""
-    reported = 0
-    while any(each.is_alive() for each in processes):
+def _watch(
+    study: optuna.Study, processes: Sequence[Any], start: Callable[[], None], on_end: OnEnd
+) -> None:
+    """Wait for the workers, replace those that were killed, and tell when trials have ended."""
+    told, restarts, alive = 0, 0, True
+    while alive:
         time.sleep(POLL_S)
+        killed = sum((each.exitcode or 0) < 0 for each in processes)
+        for _ in range(restarts, min(killed, RESTARTS)):
+            start()
+            restarts += 1
+        alive = any(each.is_alive() for each in processes)
         ended = sum(map(has_ended, study.get_trials(deepcopy=False)))
-        if ended > reported:
-            reported = ended
-            report()
+        if ended > told:
+            told = ended
+            on_end()
 
 
 def _end(processes: Sequence[Any]) -> None:
@@ -232,7 +244,7 @@ def _end(processes: Sequence[Any]) -> None:
             each.join()
 
 
-def work(job: Job, study: optuna.Study, report: Report = lambda: None) -> None:
+def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
     """Run trials until all have ended, also those that dead workers left.
 
     Raises:
@@ -246,7 +258,7 @@ def work(job: Job, study: optuna.Study, report: Report = lambda: None) -> None:
                 continue
             with suppress(UpdateFinishedTrialError):  # it took too long, and others ran it again
                 study.optimize(job.objective, n_trials=1, catch=(TrialFailed,))
-            report()
+            on_end()
 
 
 def _is_orphan() -> bool:
