@@ -7,6 +7,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import optuna
 import pytest
@@ -18,6 +19,7 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.search import space as spaces
 from neurodeploy.search import storage, workers
 from neurodeploy.search.results import ABOUT, result_of
+from neurodeploy.search.results_json import Search, search_object
 from neurodeploy.search.study import optimize, read_search
 from neurodeploy.search.trial import METRICS, is_hopeless, violations
 from neurodeploy.search.workers import Job
@@ -245,7 +247,9 @@ def test_a_search_finds_the_best_of_all_combinations(data: nd.TaskData, tmp_path
     again = optimize(data, space, found.objectives, trials=2, seeds=2, **how)
     assert again.to_dict() == found.to_dict(), "nothing is left to do"
     found.save(tmp_path)
-    assert json.loads((tmp_path / "results.json").read_text()) == found.to_dict()
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written == found.to_dict()
+    assert msgspec.convert(written, Search) == search_object(found), "as the schema says"
     assert f"trial-{found.front[0].number:04d}" in (tmp_path / "index.html").read_text()
     assert (tmp_path / "front.png").stat().st_size > 1000
     assert "<svg" in str(found._repr_html_())
@@ -316,6 +320,20 @@ def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_run_again(
     assert [each.state.name for each in study.trials] == ["FAIL", "WAITING"]
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_a_trial_in_which_too_many_workers_died_is_recorded_as_failed(tmp_path: Path) -> None:
+    job = Job(_one_float, ("maximize",), tmp_path / "journal.log", "made", 1, heartbeat_s=0)
+    study = job.open()
+    for _ in range(storage.DEATHS_MAX):
+        study.ask().suggest_float("x", 0, 1)
+        optuna.storages.fail_stale_trials(study)
+    *died, recorded = study.trials
+    assert {each.state.name for each in study.trials} == {"FAIL"}
+    assert "5 workers died" in recorded.user_attrs["error"]
+    assert {each.params["x"] for each in died} == {recorded.params["x"]}
+    assert job.count(study) == 0, "it has ended"
+
+
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     job = Job(_one_float, ("maximize",), path, "made", 2)
@@ -376,6 +394,39 @@ def test_a_full_disk_stops_the_search_in_a_sentence_and_loses_nothing(tmp_path: 
     assert 5 < len(before) < 40
     workers.run(job, job.open())
     assert {*before} < {each.number for each in job.open().trials}
+
+
+def test_a_disk_that_is_full_in_a_training_stops_the_search_which_goes_on_with_it(
+    data: nd.TaskData, tmp_path: Path
+) -> None:
+    space = {"layers": [1], "neurons": [500, 501, 502]}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limit[1]))
+    try:
+        with pytest.raises(InputError, match=r"trial-0000.* cannot be written"):
+            optimize(data, space, trials=1, seeds=0, out=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    (done,) = optimize(data, space, trials=1, seeds=0, out=tmp_path).trials
+    first, _ = workers.optuna.load_study(
+        study_name="search", storage=storage.open_storage(tmp_path / "journal.log")
+    ).trials
+    assert (done.state, done.params) == ("complete", first.params)
+    assert Path(done.folder).name == "trial-0000"
+
+
+def test_a_preset_that_two_machines_planned_is_trained_once(
+    data: nd.TaskData, tmp_path: Path
+) -> None:
+    how: dict[str, Any] = {"seeds": 0, "out": tmp_path}
+    (first,) = nd.optimize(data, {"delays": ["axonal"]}, trials=1, **how).trials
+    study = optuna.load_study(
+        study_name="search", storage=storage.open_storage(tmp_path / "journal.log")
+    )
+    study.enqueue_trial(dict(first.params), user_attrs={"start": first.start})
+    second = nd.optimize(data, {"delays": ["axonal"]}, trials=2, **how).trials[1]
+    assert first.start
+    assert (first.state, second.state) == ("complete", "pruned")
 
 
 def _one_float(trial: optuna.Trial) -> float:
