@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -50,7 +51,7 @@ def replay(trials: Sequence[Any], front: Sequence[int]) -> Replay:
         for rung in RUNGS:
             came = [each for each in trials[:place] if stopped.get(each.number, 1.0) >= rung]
             points = points_at(rung, [trial])
-            if points and is_hopeless(points[0], [*points_at(rung, came), *points]):
+            if points and is_hopeless(points[0], points_at(rung, came)):
                 stopped[trial.number] = rung
                 break
     seconds = {each.number: each.user_attrs["seconds"] for each in trials}
@@ -76,12 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--study", metavar="NAME", help="name of the study")
     args = options.parse_args(argv)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    result = read_search(args.storage, args.study)
-    study = optuna.load_study(study_name=result.name, storage=open_storage(args.storage))
-    trials = [each for each in study.trials if each.state.name == "COMPLETE"]
-    front = [each.number for each in result.front]
-    table_of(replay(trials, front), len(trials), len(front)).show()
+    table(args.storage, args.study).show()
     return cli.DONE
+
+
+def table(storage: str | Path, study: str | None = None) -> Table:
+    """Return what a replay of a search in a storage saves and loses, as a table of one row."""
+    result = read_search(storage, study)
+    found = optuna.load_study(study_name=result.name, storage=open_storage(storage))
+    trials = [each for each in found.trials if each.state.name == "COMPLETE"]
+    front = [each.number for each in result.front]
+    return table_of(replay(trials, front), len(trials), len(front))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -314,8 +313,8 @@ def evaluated(network: QuantizedNetwork, data: TaskData, part: str, how: Objecti
 
 RUNGS: Final = (0.25, 0.5, 0.75)
 """Fractions of a training after which it may be stopped."""
-PEERS: Final = 4
-"""Minimum number of trials to compare with."""
+BETTER: Final = 2
+"""Number of better trials from which a training is hopeless; chosen on har, see docs."""
 
 
 def watch(trial: optuna.Trial, epochs: int, *, stop: bool) -> Callable[[Epoch], None]:
@@ -346,19 +345,17 @@ def points_at(rung: float, trials: Sequence[optuna.trial.FrozenTrial]) -> list[t
 
 
 def is_hopeless(point: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
-    """Return whether an accuracy is below the median of networks that cost no more.
+    """Return whether several networks are more accurate and cost no more.
 
-    This is the rule of Optuna's MedianPruner, which takes studies with one objective only. The
-    cheapest networks are never hopeless.
+    Optuna's pruners take studies with one objective only. The cheapest networks are never hopeless.
 
     Args:
         point: accuracy, and SynOps per sample.
-        others: the same of other trials after the same fraction of their epochs, with or without
-            `point` itself.
+        others: the same of other trials after the same fraction of their epochs.
     """
     accuracy, cost = point
-    peers = [other for other, other_cost in others if other_cost <= cost]
-    return len(peers) > PEERS and accuracy < median(peers)
+    better = sum(other > accuracy and other_cost <= cost for other, other_cost in others)
+    return better >= BETTER
 
 
 # Repeated seeds, and the test

@@ -1,0 +1,198 @@
+"""What a search finds beside the presets of its task, with repeated seeds and the test samples.
+
+    python -m neurodeploy.explore --task har --seeds 3 --no-pruning --out explore/har
+    python -m benchmarks.searches explore/har
+
+The presets are trained here, with as many seeds as the networks of the front. Two networks of the
+front are chosen by the mean of their seeds on the validation samples: the cheapest that is as
+accurate as the task's own configuration, and the most accurate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import optuna
+
+from benchmarks import early_stopping, pages
+from benchmarks.pages import Table
+from neurodeploy import cli
+from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.network_files import load
+from neurodeploy.pages import search as search_page
+from neurodeploy.running.evaluation import choose_chips
+from neurodeploy.search.results import Repeated, SearchResult
+from neurodeploy.search.space import STARTS, SearchSpace
+from neurodeploy.search.study import read_search
+from neurodeploy.search.trial import NETWORK, Objective, evaluated, metrics_of, train
+from neurodeploy.tasks.task import TaskData, load_task
+
+DEFAULT = "dense"
+"""Preset that is the task's own configuration."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network with its seeds.
+
+    Attributes:
+        name: preset or trial.
+        sizes: neurons per layer.
+        repeats: its seeds.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    repeats: tuple[Repeated, ...]
+
+    def mean(self, part: str, metric: str) -> float:
+        """Return the mean of a metric over the seeds; `part` is "validation" or "test"."""
+        return fmean(getattr(each, part)[metric] for each in self.repeats)
+
+    def accuracy_text(self, part: str) -> str:
+        """Return mean and range of the accuracy over the seeds."""
+        values = [100 * getattr(each, part)["accuracy"] for each in self.repeats]
+        return f"{fmean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def preset(name: str, data: TaskData, seeds: int, how: Objective) -> Candidate:
+    """Train a preset with each seed, unless its network is in the folder, and evaluate it."""
+    repeats = []
+    for seed in range(seeds):
+        config = data.config.with_network(name)
+        home = how.folder / name / f"seed-{seed}"
+        cli.say(f"{name}, seed {seed}")
+        found = home / NETWORK
+        config = config.replace(seed=config.seed + seed)
+        network = load(found) if found.exists() else train(data, config, home, how)
+        values = {
+            part: metrics_of(evaluated(network, data, part, how), how.chip.name)
+            for part in ("validation", "test")
+        }
+        repeats.append(Repeated(seed, values["validation"], values["test"]))
+    sizes = tuple(layer.neurons for layer in network.layers)
+    return Candidate(name, sizes, tuple(repeats))
+
+
+def chosen(front: Sequence[Candidate], own: Candidate) -> dict[str, Candidate]:
+    """Return the two networks of the front that are compared, by what they stand for."""
+    wanted = own.mean("validation", "accuracy")
+    good = [each for each in front if each.mean("validation", "accuracy") >= wanted]
+    best = max(front, key=lambda each: each.mean("validation", "accuracy"))
+    found = {"most accurate network": best}
+    if good:
+        found["cheapest network that is as accurate as the default"] = min(
+            good, key=lambda each: each.mean("validation", "energy")
+        )
+    return found
+
+
+def table_of(
+    presets: Sequence[Candidate], front: Sequence[Candidate], marks: Callable[[Candidate], str]
+) -> Table:
+    """Return the table of presets and front, each relative to the task's own configuration."""
+    own = next(each for each in presets if each.name == DEFAULT)
+    headings = [
+        "network", "neurons", "validation (%)", "test (%)", "test, difference",
+        "dynamic energy (µJ)", "of the default's", "",
+    ]  # fmt: skip
+    rows = []
+    for each in (*presets, *sorted(front, key=lambda each: each.mean("validation", "energy"))):
+        energy = each.mean("validation", "energy")
+        gain = 100 * (each.mean("test", "accuracy") - own.mean("test", "accuracy"))
+        rows.append(
+            [
+                each.name, "-".join(map(str, each.sizes)), each.accuracy_text("validation"),
+                each.accuracy_text("test"), f"{gain:+.1f}", f"{energy:.3g}",
+                f"{energy / own.mean('validation', 'energy'):.2f}", marks(each),
+            ]
+        )  # fmt: skip
+    seeds = len(own.repeats)
+    about = f"means over {seeds} seeds, with the range; differences in points of accuracy"
+    return Table("Presets and front", about, headings, rows)
+
+
+def finding(picks: dict[str, Candidate], own: Candidate) -> str:
+    """Return in words how the chosen networks compare with the task's own configuration."""
+    lines = []
+    for name, each in picks.items():
+        share = each.mean("validation", "energy") / own.mean("validation", "energy")
+        gains = (
+            f"{100 * (each.mean(part, 'accuracy') - own.mean(part, 'accuracy')):+.1f} points on "
+            f"the {part} samples"
+            for part in ("validation", "test")
+        )
+        lines.append(
+            f"The {name} on the front, {each.name}, takes {share:.0%} of the default's dynamic "
+            f"energy: {', '.join(gains)}."
+        )
+    return "\n".join(lines)
+
+
+def importances(result: SearchResult) -> Table:
+    """Return how much each hyperparameter matters for reaching the front."""
+    rows = [[name, f"{share:.0%}"] for name, share in result.importances.items()]
+    return Table("Importance of the hyperparameters", "", ["hyperparameter", "share"], rows)
+
+
+@cli.command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train the presets, and print the tables."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = _options().parse_args(words)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = args.folder / "journal.log"
+    result = read_search(storage)
+    data = load_task(str(result.about["task"]), args.data)
+    how = _how(result, data, args)
+    seeds = max(len(each.repeats) for each in result.front)
+    presets = [preset(name, data, seeds, how) for name in STARTS]
+    front = [Candidate(f"trial {each.number}", each.sizes, each.repeats) for each in result.front]
+    picks = chosen(front, presets[0])
+    table = table_of(
+        presets, front, lambda one: ", ".join(n for n, each in picks.items() if each is one)
+    )
+    stopping, said = early_stopping.table(storage), finding(picks, presets[0])
+    for each in (table, stopping):
+        each.show()
+    print(f"\n{said}")
+    drawn = search_page.drawn(result)
+    if args.plot and drawn.png:
+        args.plot.write_bytes(drawn.png)
+    if args.markdown:
+        pages.write(
+            args.markdown, "searches", words, task=result.about["task"], table=table,
+            stopping=stopping, summary=search_page.summary(result), plot=args.plot,
+            finding=said, importances=importances(result).section,
+        )  # fmt: skip
+    return cli.DONE
+
+
+def _how(result: SearchResult, data: TaskData, args: argparse.Namespace) -> Objective:
+    """Return how the search trains and evaluates, for the presets."""
+    chip: Chip
+    (chip,) = choose_chips([result.chip])
+    return Objective(
+        (data,), SearchSpace(), result.objectives, {}, chip, args.folder.resolve() / "presets",
+        threads=args.threads,
+    )  # fmt: skip
+
+
+def _options() -> argparse.ArgumentParser:
+    options = cli.parser("searches", (__doc__ or "").splitlines()[0])
+    options.prog = "python -m benchmarks.searches"
+    options.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the search")
+    cli.add_data_option(options)
+    options.add_argument("--markdown", type=Path, metavar="FILE", help="write a page")
+    options.add_argument("--plot", type=Path, metavar="FILE", help="write the picture of the front")
+    cli.add_threads_option(options)
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
