@@ -206,21 +206,21 @@ def test_a_wish_picks_the_best_by_validation_samples() -> None:
 
 
 def test_a_training_is_stopped_only_if_networks_that_cost_no_more_are_better() -> None:
-    others = [(0.8, 10.0), (0.9, 10.0)]
-    assert is_hopeless((0.7, 10.0), others)
-    assert not is_hopeless((0.8, 10.0), others), "only one is better"
-    assert not is_hopeless((0.7, 9.0), others), "none of the others is as cheap"
+    others = [(0.3, 1.0), (0.8, 10.0)]
+    assert is_hopeless((0.75, 10.0), others)
+    assert not is_hopeless((0.795, 10.0), others), "the difference is within the margin"
+    assert not is_hopeless((0.7, 9.0), others), "the better one costs more"
 
 
 def test_a_replay_of_early_stopping_counts_what_it_saves_and_loses() -> None:
     trials = a_study([{}] * 7).trials
-    for each, quarter in zip(trials, [0.5] * 5 + [0.3, 0.4]):
-        curve = {"0.25": (quarter, 100.0), "0.5": (0.7, 100.0)}
+    for each, half in zip(trials, [0.5] * 5 + [0.3, 0.4]):
+        curve = {"0.5": (half, 100.0), "0.75": (0.7, 100.0)}
         each.user_attrs.update(seconds=10.0, curve=curve)
     found = early_stopping.replay(trials, front=[5])
-    assert found.stopped == {5: 0.25, 6: 0.25}
+    assert found.stopped == {5: 0.5, 6: 0.5}
     assert found.lost == (5,), "it began slowly, and would have been the best"
-    assert found.saved == pytest.approx(2 * 0.75 / 7)
+    assert found.saved == pytest.approx(2 * 0.5 / 7)
 
 
 # Studies

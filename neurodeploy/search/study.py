@@ -85,7 +85,7 @@ def optimize(
         storage: journal file, grpc://HOST:PORT, or URL of a database; `out`/journal.log by default.
         study: name of the study; the task's name by default.
         sampler: Optuna's sampler; TPE by default. A BruteForceSampler tries every combination.
-        prune: stop trainings early if networks that cost no more are better.
+        prune: stop a training early if a network that costs no more is better.
         warm_start: begin with the presets that lie in the space.
         threads: CPU cores per worker; its share by default.
         device: torch device.

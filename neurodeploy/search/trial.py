@@ -311,10 +311,10 @@ def evaluated(network: QuantizedNetwork, data: TaskData, part: str, how: Objecti
 
 # Early stopping
 
-RUNGS: Final = (0.25, 0.5, 0.75)
+RUNGS: Final = (0.5, 0.75)
 """Fractions of a training after which it may be stopped."""
-BETTER: Final = 2
-"""Number of better trials from which a training is hopeless; chosen on har, see docs."""
+MARGIN: Final = 0.01
+"""Difference in accuracy from which another trial is better, beyond the noise of an epoch."""
 
 
 def watch(trial: optuna.Trial, epochs: int, *, stop: bool) -> Callable[[Epoch], None]:
@@ -345,7 +345,7 @@ def points_at(rung: float, trials: Sequence[optuna.trial.FrozenTrial]) -> list[t
 
 
 def is_hopeless(point: tuple[float, float], others: Sequence[tuple[float, float]]) -> bool:
-    """Return whether several networks are more accurate and cost no more.
+    """Return whether another network is more accurate by a margin and costs no more.
 
     Optuna's pruners take studies with one objective only. The cheapest networks are never hopeless.
 
@@ -354,8 +354,7 @@ def is_hopeless(point: tuple[float, float], others: Sequence[tuple[float, float]
         others: the same of other trials after the same fraction of their epochs.
     """
     accuracy, cost = point
-    better = sum(other > accuracy and other_cost <= cost for other, other_cost in others)
-    return better >= BETTER
+    return any(other > accuracy + MARGIN and other_cost <= cost for other, other_cost in others)
 
 
 # Repeated seeds, and the test
