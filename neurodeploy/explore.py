@@ -238,17 +238,23 @@ class _Progress:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._known: set[int] = set()
-        self._tested = 0
         self._began = time.monotonic()
-        self._first: int | None = None
+        self._known: set[int] | None = None
+        self._stored = 0
+        self._tested = 0
         self.ended = 0
 
     def show(self, result: SearchResult) -> None:
-        """Print the trials that have ended since the last call."""
+        """Print the trials that have ended since the last call; the first call is at the start."""
+        numbers = {each.number for each in result.trials}
+        self.ended = len(numbers)
+        if self._known is None:
+            self._known, self._stored = numbers, self.ended
+            if numbers:
+                cli.say(f"going on after {cli.number_of(self.ended, 'trial')}; {_so_far(result)}")
+            return
         new = [each for each in result.trials if each.number not in self._known]
-        self._known |= {each.number for each in new}
-        self.ended = len(result.trials)
+        self._known = numbers
         front = {each.number for each in result.front}
         for each in new:
             mark = ", on the front" if each.number in front else ""
@@ -260,16 +266,14 @@ class _Progress:
         tested = sum(len(each.repeats) for each in result.front)
         if tested > self._tested:
             self._tested = tested
-            cli.say(f"  {cli.number_of(tested, 'seed')} of networks on the front tested")
+            seeds = len(front) * self._args.seeds
+            cli.say(f"  {tested} of {seeds} networks tested: those of the front, with each seed")
 
     def _left(self) -> str:
         """Return the time left, by the trials that have ended since this command began."""
-        if self._first is None:  # it went on from here, or a worker's first trial took longer
-            self._first, self._began = self.ended, time.monotonic()
+        if (left := self._args.trials - self.ended) <= 0:
             return ""
-        if (left := self._args.trials - self.ended) <= 0 or self.ended == self._first:
-            return ""
-        seconds = (time.monotonic() - self._began) / (self.ended - self._first) * left
+        seconds = (time.monotonic() - self._began) / (self.ended - self._stored) * left
         return f", about {cli.number_of(max(1, round(seconds / 60)), 'minute')} left"
 
 

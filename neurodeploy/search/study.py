@@ -90,7 +90,8 @@ def optimize(
         threads: CPU cores per worker; its share by default.
         device: torch device.
         heartbeat_s: seconds between signs of life of a trial; a trial without four is run again.
-        on_trial: called with the result so far, without importances, when trials have ended.
+        on_trial: called with the result so far, without importances, at the start and when trials
+            have ended.
 
     Raises:
         InputError: if an argument is invalid, the storage cannot be used or holds another study, or
@@ -126,6 +127,7 @@ def optimize(
         if on_trial is not None:
             on_trial(result_of(main, repeated, importances=False))
 
+    tell()
     run(search, main, workers, on_end=tell, threads=objective.threads)
     if seeds:
         repeats = Job(

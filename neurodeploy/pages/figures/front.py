@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from neurodeploy.pages.figures import style
 from neurodeploy.search.trial import METRICS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from neurodeploy.search.results import SearchResult, Trial
 
 PERCENT: Final = 100
-HEIGHT: Final = 260.0
+HEIGHT: Final = 280.0
 LOG_FROM: Final = 10.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
@@ -40,7 +41,7 @@ def draw(result: SearchResult) -> tuple[Figure, str]:
     figure = Figure(figsize=(style.WIDTH / 72, HEIGHT / 72), layout="constrained")
     axes = figure.subplots()
     front = {each.number for each in result.front}
-    others = [each for each in result.complete if each.number not in front]
+    others = [each for each in result.complete if each.number not in front and not each.start]
     for feasible, mark in ((True, "o"), (False, "x")):
         some = [each for each in others if each.feasible is feasible]
         label = "other trials" if feasible else "breaks a constraint"
@@ -52,10 +53,11 @@ def draw(result: SearchResult) -> tuple[Figure, str]:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(f"{METRICS[cost].title}, per validation sample")
     axes.set_ylabel(f"{accuracy}, validation (%)")
     axes.grid(visible=True)
-    axes.legend(fontsize=style.SMALL, frameon=False, loc="lower right")
+    figure.legend(fontsize=style.SMALL, frameon=False, loc="outside upper center", ncols=3)
     return figure, _description(result, cost)
 
 
@@ -90,14 +92,12 @@ def _front(axes: Axes, front: Sequence[Trial], cost: str) -> None:
 
 
 def _presets(axes: Axes, trials: Sequence[Trial], cost: str) -> None:
+    marks = cycle("sD^vP*")
     for each in trials:
         if each.start:
-            at = each.metrics[cost], PERCENT * each.metrics["accuracy"]
-            axes.plot(*at, "s", markersize=5, color=style.SECOND)
-            axes.annotate(
-                each.start, at, xytext=(4, -4), textcoords="offset points", va="top",
-                fontsize=style.SMALL, color=style.SECOND,
-            )  # fmt: skip
+            x, y = each.metrics[cost], PERCENT * each.metrics["accuracy"]
+            how = {"marker": next(marks), "color": style.SECOND, "label": f"preset {each.start}"}
+            axes.plot(x, y, linestyle="none", markersize=5, **how)
 
 
 def _description(result: SearchResult, cost: str) -> str:
