@@ -96,7 +96,11 @@ def _presets(axes: Axes, trials: Sequence[Trial], cost: str) -> None:
     for each in trials:
         if each.start:
             x, y = each.metrics[cost], PERCENT * each.metrics["accuracy"]
-            how: dict[str, Any] = {"marker": next(marks), "color": style.SECOND, "label": f"preset {each.start}"}
+            how: dict[str, Any] = {
+                "marker": next(marks),
+                "color": style.SECOND,
+                "label": f"preset {each.start}",
+            }
             axes.plot(x, y, linestyle="none", markersize=5, **how)
 
 
