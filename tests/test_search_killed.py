@@ -173,6 +173,25 @@ def test_a_database_that_goes_away_in_mid_trial_is_one_sentence(tmp_path: Path) 
     assert "\n" not in str(caught.value)
 
 
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    died = tmp_path / "died"
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        if not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    job = Job(objective, ("maximize",), tmp_path / "journal.log", "killed", 6, heartbeat_s=1)
+    study = job.open()
+    workers.run(job, study, workers=2)
+    (failed,) = (each for each in study.trials if each.state.name == "FAIL")
+    complete = [each for each in study.trials if each.state.name == "COMPLETE"]
+    assert 6 <= len(complete) <= 7
+    assert failed.params in [each.params for each in complete]
+
+
 SPACE = '{"layers": [1], "neurons": [4, 8], "epochs": [12], "augment": [false]}'
 
 
