@@ -10,7 +10,9 @@ limits        lower bound of the simulation time on this machine
 accuracy/     spiking networks with and without delays, and ANNs: python -m benchmarks.accuracy
 ann           training of these ANNs: python -m benchmarks.ann
 recipes       hyperparameter search: python -m benchmarks.recipes --task digits
-early_stopping  what early stopping saves in a search: python -m benchmarks.early_stopping
+searches      what a search gains over the presets: python -m benchmarks.searches explore/har
+early_stopping   what early stopping saves in it: python -m benchmarks.early_stopping
+search_workers   trials an hour with one worker and two: python -m benchmarks.search_workers
 budgets       accuracy against energy for training budgets: python -m benchmarks.budgets
 energy        estimates and published measurements: python -m benchmarks.energy
 pilotnet_energy, ntidigits_energy, keyword_energy   its cases; published_energy: the measurements

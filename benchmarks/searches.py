@@ -26,10 +26,12 @@ from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.network_files import load
 from neurodeploy.pages import search as search_page
 from neurodeploy.running.evaluation import choose_chips
-from neurodeploy.search.results import Repeated, SearchResult
+from neurodeploy.search.metrics import metrics_of
+from neurodeploy.search.repeats import Repeated
+from neurodeploy.search.results import SearchResult
 from neurodeploy.search.space import STARTS, SearchSpace
 from neurodeploy.search.study import read_search
-from neurodeploy.search.trial import NETWORK, Objective, evaluated, metrics_of, train
+from neurodeploy.search.trial import NETWORK, Objective, evaluated, train
 from neurodeploy.tasks.task import TaskData, load_task
 
 DEFAULT = "dense"

@@ -43,6 +43,14 @@ class InputError(ValueError):
     """
 
 
+class NotWrittenError(InputError):
+    """A file or folder cannot be written, as on a full disk."""
+
+
+class FolderInUseError(InputError):
+    """Another training is writing to a folder."""
+
+
 class MissingPackageError(InputError, ImportError):
     """A package is not installed; the message has the commands that install it.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Final
 
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import InputError, NotWrittenError
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
 ZIP: Final = b"PK"
@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        raise InputError(
+        raise NotWrittenError(
             f"{path} cannot be written ({error.strerror or error}); nothing was changed there"
         ) from None
     finally:
@@ -63,7 +63,7 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
         if len(contents) == 1:
             raise
         others = ", ".join(sorted({str(path.parent / f"*{path.suffix}") for path in contents}))
-        raise InputError(
+        raise type(error)(
             f"{error}; none of the {len(contents)} files was written ({others})"
         ) from None
 
@@ -94,7 +94,7 @@ def _beside(path: Path) -> Path:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(handle)
     except OSError as error:
-        raise InputError(
+        raise NotWrittenError(
             f"{path} cannot be written ({error.strerror}); choose another output folder"
         ) from None
     return Path(name)

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _pick(args)
     require("a search", "torch", "lava.lib.dl.slayer")
     result = _search(args)
-    result.save(_out(args))
+    result.save(_home(args))
     if args.json:
         cli.print_json(result.to_dict())
     else:
@@ -151,6 +151,11 @@ def _out(args: argparse.Namespace) -> Path:
     return out or Path("explore") / args.task
 
 
+def _home(args: argparse.Namespace) -> Path:
+    """Return the folder of the results; a study that has a name of its own has a folder too."""
+    return _out(args) / (args.study or "")
+
+
 def _storage(args: argparse.Namespace) -> str | Path:
     return args.storage or _out(args) / "journal.log"
 
@@ -178,13 +183,13 @@ def _show_space(args: argparse.Namespace) -> int:
 def _pick(args: argparse.Namespace) -> int:
     """Write the network that the wish asks for."""
     from neurodeploy.network_files import save
+    from neurodeploy.search.metrics import values_text
     from neurodeploy.search.study import read_search
-    from neurodeploy.search.trial import values_text
 
     _quiet()
-    trial = read_search(_storage(args), args.study).pick(args.pick)
-    path = _out(args) / PICKED
-    save(trial.network(_out(args)), path)
+    trial = read_search(_storage(args), args.study, _out(args)).pick(args.pick)
+    path = _home(args) / PICKED
+    save(trial.network(), path)
     values = values_text(trial.metrics, OBJECTIVES)
     print(f"Wrote {path}: trial {trial.number}, on the validation samples {values}")
     print(f"Next: {cli.next_command('report', path, data=args.data)}")
@@ -196,6 +201,7 @@ def _search(args: argparse.Namespace) -> SearchResult:
     if len(chips) > 1:
         raise InputError(f"a search takes one chip, not {len(chips)}; name one --chip")
     with cli.status("loading SLAYER and Optuna"):
+        from neurodeploy.search.storage import without_password
         from neurodeploy.search.study import optimize
     _quiet()
     cli.use_threads(args.threads)
@@ -222,8 +228,8 @@ def _search(args: argparse.Namespace) -> SearchResult:
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"{progress.ended} trials are stored in {args.storage or _out(args)}; the same command "
-            "goes on"
+            f"{progress.ended} trials are stored in {without_password(_storage(args))}; the same "
+            "command goes on"
         ) from None
 
 
@@ -279,7 +285,7 @@ class _Progress:
 
 def _ending(trial: Trial, objectives: Sequence[str]) -> str:
     """Return how a trial ended."""
-    from neurodeploy.search.trial import values_text
+    from neurodeploy.search.metrics import values_text
 
     if trial.state == "complete":
         return values_text(trial.metrics, objectives)
@@ -290,7 +296,7 @@ def _so_far(result: SearchResult) -> str:
     """Return the front, or why it is empty, for the line of progress."""
     if not result.front:
         return result.why_empty()
-    from neurodeploy.search.trial import values_text
+    from neurodeploy.search.metrics import values_text
 
     networks = (values_text(each.metrics, result.objectives) for each in result.front)
     return f"front: {' | '.join(networks)}"
@@ -309,9 +315,13 @@ def _show(result: SearchResult, args: argparse.Namespace) -> None:
     for table in (search.presets_table(result), search.importances_table(result)):
         if table.rows:
             terminal.print_table(out, table)
-    print(f"\nWrote {_out(args) / 'index.html'}. Next, pick a network:")
+    for sentence in result.untested:
+        cli.say(f"warning: {sentence}")
+    print(f"\nWrote {_home(args) / 'index.html'}. Next, pick a network:")
     words = [] if args.out is None and args.task == TASK else ["--out", str(_out(args))]
-    words += [] if args.storage is None else ["--storage", args.storage]
+    for name in ("storage", "study", "data"):
+        value = getattr(args, name)
+        words += [] if value is None else [f"--{name}", str(value)]
     print(cli.next_command("explore", *words, "--pick", "max accuracy"))
 
 

@@ -18,10 +18,11 @@ from neurodeploy.explore import LIMITS, OBJECTIVES, main
 from neurodeploy.models.errors import InputError
 from neurodeploy.search import space as spaces
 from neurodeploy.search import storage, workers
+from neurodeploy.search.metrics import METRICS, violations
 from neurodeploy.search.results import ABOUT, result_of
 from neurodeploy.search.results_json import Search, search_object
 from neurodeploy.search.study import optimize, read_search
-from neurodeploy.search.trial import METRICS, is_hopeless, violations
+from neurodeploy.search.trial import is_hopeless
 from neurodeploy.search.workers import Job
 
 pytestmark = [

@@ -28,7 +28,7 @@ from neurodeploy.learning import checkpoint, distributed, tensorboard
 from neurodeploy.learning.config import TrainConfig
 from neurodeploy.learning.training import Training
 from neurodeploy.models import files
-from neurodeploy.models.errors import InputError
+from neurodeploy.models.errors import FolderInUseError, InputError, NotWrittenError
 from neurodeploy.models.old_names import renamed
 from neurodeploy.models.snn import SlayerNetwork, compacted
 from neurodeploy.pages import history
@@ -106,7 +106,7 @@ class RunFolder:
             self._lock.acquire(blocking=False)
             self._locked_file = os.stat(self.path / LOCK)
         except Timeout:
-            raise InputError(
+            raise FolderInUseError(
                 f"another training is writing to {self.path}; wait until it ends, or choose "
                 "another output folder"
             ) from None
@@ -131,7 +131,7 @@ class RunFolder:
             with tempfile.TemporaryFile(dir=self.path):
                 pass
         except OSError as error:
-            raise InputError(
+            raise NotWrittenError(
                 f"{self.path} cannot be written ({error.strerror}); choose another output folder"
             ) from None
 
@@ -220,7 +220,7 @@ class RunFolder:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(
+                raise NotWrittenError(
                     f"{self.path} was removed and cannot be created again ({error.strerror}); "
                     "train again with another output folder"
                 ) from None

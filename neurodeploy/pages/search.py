@@ -11,15 +11,15 @@ from neurodeploy.models.display import value_text
 from neurodeploy.pages import page
 from neurodeploy.pages.figures import drawing, front, style
 from neurodeploy.pages.tables import NONE, Cell, Table, cell, count, rows_of, share
+from neurodeploy.search.metrics import METRICS
 from neurodeploy.search.results import spread
-from neurodeploy.search.trial import METRICS
 
 if TYPE_CHECKING:
     from neurodeploy.search.results import SearchResult, Trial
 
 ONE_TEST: Final = (
-    "Only validation samples decided. The networks of the front alone, {} in all, ran on the test "
-    "samples, once, after the search; choose by the validation figures."
+    "Only validation samples decided. {} ran on the test samples, once, after the search; choose by "
+    "the validation figures."
 )
 
 
@@ -27,7 +27,9 @@ def front_table(result: SearchResult) -> Table:
     """Return the networks of the front with their metrics, seeds and test accuracy."""
     columns, notes = _columns(), []
     if any(each.repeats for each in result.front):
-        notes.append(ONE_TEST.format(result.num_tested))
+        earlier = " or of an earlier one" * (result.num_tested > len(result.front))
+        networks = number_of(result.num_tested, "network")
+        notes.append(ONE_TEST.format(f"{networks} of the front{earlier}, and no others,"))
         columns["validation, seeds"] = lambda each: _seeds(each, "validation")
         columns["test, seeds"] = lambda each: _seeds(each, "test")
     columns["network"] = lambda each: "-".join(map(str, each.sizes))
@@ -142,7 +144,7 @@ def render(result: SearchResult, picture: drawing.Drawn) -> str:
     return page.template("search").render(
         name=result.name,
         summary=summary(result),
-        problems=[] if result.front else [result.why_empty()],
+        problems=[*result.untested] if result.front else [result.why_empty()],
         front=front_table(result),
         figure=page.figure(picture),
         tables=[table for table in tables if table.rows],

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from neurodeploy.models import files
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.search.trial import METRICS, NETWORK, values_text, violations
+from neurodeploy.search.metrics import METRICS, values_text, violations
+from neurodeploy.search.repeats import Repeated
+from neurodeploy.search.repeats import read as read_repeats
+from neurodeploy.search.trial import ERROR, FOLD, has_ended, load_network
 
 if TYPE_CHECKING:
     import optuna
@@ -31,21 +34,6 @@ STATES: Final = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 @dataclass(frozen=True)
-class Repeated:
-    """A network of the front, trained with one seed, and its metrics by name.
-
-    Attributes:
-        seed: seed, relative to that of the search, 0 for the network that the search trained.
-        validation: metrics on the validation samples.
-        test: metrics on the test samples.
-    """
-
-    seed: int
-    validation: Mapping[str, float]
-    test: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class Trial:
     """One trial of a search.
 
@@ -57,11 +45,12 @@ class Trial:
         energy_range: low and high bound of the dynamic energy in µJ.
         feasible: whether it meets the constraints and fits on the chip.
         sizes: neurons per layer.
-        folder: folder of its network.
+        folder: folder of its network; with several folds, of their folders fold-0, fold-1, ...
+        digests: digest of its network, or of that of each fold.
         host: machine that ran it.
         start: name of the preset that it is, or "".
         error: why it failed, or "".
-        seconds: duration.
+        seconds: duration of its last run, if it is complete.
         repeats: the seeds that were trained and tested, if it is on the front.
     """
 
@@ -73,31 +62,33 @@ class Trial:
     feasible: bool = False
     sizes: tuple[int, ...] = ()
     folder: str = ""
+    digests: tuple[str, ...] = ()
     host: str = ""
     start: str = ""
     error: str = ""
     seconds: float = 0.0
     repeats: tuple[Repeated, ...] = ()
 
-    def network(self, out: str | Path | None = None) -> QuantizedNetwork:
+    def network(self, fold: int | None = None) -> QuantizedNetwork:
         """Return the quantized network of the trial.
 
         Args:
-            out: folder of the search, if it has another path here than on `host`.
+            fold: number of the fold, if there are several.
 
         Raises:
-            InputError: if its file is not here, as after a search on another machine.
+            InputError: if it is not in `folder`, or another search has written there.
         """
-        from neurodeploy.network_files import load
-
-        folder = Path(self.folder)
-        path = (folder if out is None else Path(out) / folder.name) / NETWORK
-        if not path.exists():
+        if self.state != "complete":
+            raise InputError(f"trial {self.number} is {self.state}, so it has no network")
+        if (fold is None) != (len(self.digests) < 2):
             raise InputError(
-                f"{path} does not exist; trial {self.number} wrote its network to {folder} on "
-                f"{self.host}, so let all workers share the folder --out"
+                f"trial {self.number} has {len(self.digests)} networks; "
+                + ("give the number of a fold" if fold is None else "give no fold")
             )
-        return load(path)
+        folder = Path(self.folder)
+        if fold is None:
+            return load_network(folder, self.digests[0] if self.digests else "")
+        return load_network(folder / FOLD.format(fold), self.digests[fold])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,6 +106,7 @@ class SearchResult(Shown):
         importances: how much each hyperparameter matters for reaching the front; sums to 1.
         num_tested: number of networks that ran on the test samples, with those that were on an
             earlier front.
+        untested: why networks of the front were not tested, a sentence each.
         about: task, data and space of the search.
 
     Examples:
@@ -132,6 +124,7 @@ class SearchResult(Shown):
     front: tuple[Trial, ...]
     importances: Mapping[str, float] = field(default_factory=dict)
     num_tested: int = 0
+    untested: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -151,13 +144,13 @@ class SearchResult(Shown):
         """
         conditions, key = parse_wish(wish)
         candidates = [each for each in self.complete if each.feasible]
+        if not candidates:
+            raise InputError(self.why_empty())
         for name, compare, limit, words in conditions:
             left = [each for each in candidates if compare(each.metrics[name], limit)]
             if not left:
                 raise InputError(f"no trial meets {words}; {_closest(name, candidates)}")
             candidates = left
-        if not candidates:
-            raise InputError(self.why_empty())
         return min(candidates, key=lambda each: (key(each.metrics), each.number))
 
     def why_empty(self) -> str:
@@ -174,9 +167,12 @@ class SearchResult(Shown):
                     f"no trial meets --{option} {self.constraints[metric.limit]:g}; "
                     f"{_closest(name, self.complete)}"
                 )
+        if not self.constraints:
+            return f"no network fits on {self.chip}; use fewer layers, or fewer neurons per layer"
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in self.constraints)
         return (
             f"no trial of {len(self.complete)} meets all constraints at once and fits on "
-            f"{self.chip}; relax one of {', '.join(self.constraints) or 'them'}"
+            f"{self.chip}; relax {options}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -269,20 +265,25 @@ def parse_wish(wish: str) -> tuple[list[tuple[str, Any, float, str]], Any]:
 
 
 def result_of(
-    study: optuna.Study, repeats: optuna.Study | None = None, *, importances: bool = True
+    study: optuna.Study,
+    repeats: optuna.Study | None = None,
+    out: str | Path = "",
+    *,
+    importances: bool = True,
 ) -> SearchResult:
     """Return the result of a search from its study, and from that of the repeated seeds.
 
     Args:
         study: the study.
         repeats: the study of the repeated seeds, or None.
+        out: folder of the trials' folders.
         importances: whether to compute the importances, which takes time.
     """
-    seeds = _repeats(repeats)
-    ended = [each for each in study.get_trials(deepcopy=False) if _has_ended(each)]
-    trials = {each.number: _trial(each, seeds.get(each.number, ())) for each in ended}
+    seeds, untested = read_repeats(repeats)
+    front = [each.number for each in front_of(study)]  # before others end
+    ended = [each for each in study.get_trials(deepcopy=False) if has_ended(each)]
+    trials = {each.number: _trial(each, seeds.get(each.number, ()), Path(out)) for each in ended}
     about = study.user_attrs[ABOUT]
-    front = [each.number for each in front_of(study)]
     objectives = tuple(about["objectives"])
     main = objectives[-1]
     return SearchResult(
@@ -294,14 +295,9 @@ def result_of(
         front=tuple(sorted((trials[n] for n in front), key=lambda each: each.metrics[main])),
         importances=_importances(study, len(ended)) if importances else {},
         num_tested=len(seeds),
+        untested=untested,
         about={name: about[name] for name in ("task", "data_sha256", "folds", "space")},
     )
-
-
-def _has_ended(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether a trial has ended; one that another worker took over has not."""
-    failed = trial.state.name == "FAIL"
-    return trial.state.name in STATES and (not failed or "error" in trial.user_attrs)
 
 
 def front_of(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -312,7 +308,7 @@ def front_of(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return list(first.values())
 
 
-def _trial(trial: optuna.trial.FrozenTrial, repeats: Sequence[Repeated]) -> Trial:
+def _trial(trial: optuna.trial.FrozenTrial, repeats: Sequence[Repeated], out: Path) -> Trial:
     found = trial.user_attrs
     return Trial(
         number=trial.number,
@@ -322,24 +318,14 @@ def _trial(trial: optuna.trial.FrozenTrial, repeats: Sequence[Repeated]) -> Tria
         energy_range=(found.get("energy_low", 0.0), found.get("energy_high", 0.0)),
         feasible="metrics" in found and all(v <= 0 for v in trial.constraints.values()),
         sizes=tuple(found.get("sizes", ())),
-        folder=found.get("folder", ""),
+        folder=str(out / found["folder"]) if "folder" in found else "",
+        digests=tuple(found.get("digests", ())),
         host=found.get("host", ""),
         start=found.get("start", ""),
-        error=found.get("error", ""),
+        error=found.get(ERROR, "") if trial.state.name == "FAIL" else "",
         seconds=found.get("seconds", 0.0),
         repeats=tuple(repeats),
     )
-
-
-def _repeats(study: optuna.Study | None) -> dict[int, list[Repeated]]:
-    found: dict[int, list[Repeated]] = {}
-    for each in study.get_trials(deepcopy=False) if study is not None else ():
-        if each.state.name == "COMPLETE":
-            made = Repeated(
-                each.params["seed"], each.user_attrs["validation"], each.user_attrs["test"]
-            )
-            found.setdefault(each.params["point"], []).append(made)
-    return {point: sorted(made, key=lambda each: each.seed) for point, made in found.items()}
 
 
 def _importances(study: optuna.Study, ended: int) -> dict[str, float]:

@@ -67,11 +67,12 @@ class Trial:
         energy_high_uj: High bound of the dynamic energy per sample; null unless complete.
         feasible: Whether it meets the constraints and fits on the chip.
         sizes: Neurons per layer; empty unless complete.
-        folder: Folder of its network.
+        folder: Folder of its network; with several folds, of their folders fold-0, fold-1, ...
+        digests: Digest of its network, or of that of each fold; empty unless complete.
         host: Machine that ran it.
         start: Name of the preset that it is, or "".
         error: Why it failed, or "".
-        seconds: Duration.
+        seconds: Duration of its last run; 0 unless complete.
         repeats: The seeds that were trained and tested; empty unless it is on the front.
     """
 
@@ -84,6 +85,7 @@ class Trial:
     feasible: bool
     sizes: tuple[int, ...]
     folder: str
+    digests: tuple[str, ...]
     host: str
     start: str
     error: str
@@ -111,7 +113,9 @@ class Search(
         trials: The trials that have ended.
         front: Numbers of the trials that no other feasible trial beats.
         importances: How much each hyperparameter matters for reaching the front; sums to 1.
-        num_tested: Number of networks that ran on the test samples.
+        num_tested: Number of networks that ran on the test samples, those of earlier fronts
+            included.
+        untested: Why networks of the front were not tested, a sentence each.
     """
 
     version: Literal[1] = VERSION
@@ -127,6 +131,7 @@ class Search(
     front: tuple[int, ...]
     importances: dict[str, float]
     num_tested: int
+    untested: tuple[str, ...]
 
 
 def search_object(found: results.SearchResult) -> Search:

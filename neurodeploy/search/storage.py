@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from neurodeploy.models.errors import InputError, require
+from neurodeploy.models.files import check_writable
 
 require("a search", "optuna")  # before it is imported
 
@@ -29,6 +31,8 @@ from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from neurodeploy.search.trial import ERROR
 
 HEARTBEAT_S: Final = 30
 """Seconds between the signs of life of a running trial."""
@@ -51,13 +55,13 @@ class _Heartbeat(BaseHeartbeat):
 
     def record_heartbeat(self, trial_id: int) -> None:
         with suppress(Exception):  # if the storage is gone, the end of the trial says so
-            self.set_trial_system_attr(trial_id, _HEARTBEAT, time.time())  # type: ignore[attr-defined]
+            storage: Any = self
+            storage.set_trial_system_attr(trial_id, _HEARTBEAT, [time.time(), self.heartbeat_s])
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        oldest = time.time() - GRACE * self.heartbeat_s
         storage: Any = self
         running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
-        return [trial._trial_id for trial in running if _last_sign(trial) < oldest]
+        return [trial._trial_id for trial in running if _is_stale(trial, self.heartbeat_s)]
 
     def get_heartbeat_interval(self) -> int | None:
         return self.heartbeat_s
@@ -70,7 +74,7 @@ def _run_again(study: Study, trial: FrozenTrial) -> None:
     """Plan a trial again whose worker died, or record that too many died in it."""
     deaths = len(trial.system_attrs.get("retry_history", ())) + 1
     if deaths < DEATHS_MAX:
-        with _quiet():
+        with quiet():
             RetryHeartbeatStaleTrialCallback()(study, trial)
         return
     error = f"{deaths} workers died in it, perhaps for lack of memory; use smaller networks"
@@ -79,15 +83,23 @@ def _run_again(study: Study, trial: FrozenTrial) -> None:
             state=TrialState.FAIL,
             params=trial.params,
             distributions=trial.distributions,
-            user_attrs={**trial.user_attrs, "error": error},
+            user_attrs={**trial.user_attrs, ERROR: error},
         )
     )
 
 
-def _last_sign(trial: Any) -> float:
-    """Return when a running trial was last alive, in seconds since 1970."""
-    started: float = trial.datetime_start.timestamp()
-    return max(float(trial.system_attrs.get(_HEARTBEAT, 0.0)), started)
+def _is_stale(trial: FrozenTrial, heartbeat_s: int) -> bool:
+    """Return whether a running trial gives no more signs of life.
+
+    Each sign holds its time, and the seconds until the next one, which its worker chose. Until the
+    first one they are the start of the trial and `heartbeat_s`. A trial that is run again has the
+    last sign of its first worker.
+    """
+    started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    last, interval = trial.system_attrs.get(_HEARTBEAT, (0.0, heartbeat_s))
+    if last < started:
+        last, interval = started, heartbeat_s
+    return bool(last < time.time() - GRACE * interval)
 
 
 class _Journal(_Heartbeat, JournalStorage):
@@ -112,7 +124,8 @@ class _Database(_Heartbeat, RDBStorage):
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Let Optuna not say in this block that a part of it is experimental."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield
@@ -129,15 +142,23 @@ def open_storage(where: str | Path, *, heartbeat_s: int = HEARTBEAT_S) -> BaseSt
     Raises:
         InputError: if it cannot be reached, or holds something else.
     """
-    kind = urlsplit(str(where)).scheme if "://" in str(where) else ""
+    kind = str(where).partition("://")[0] if "://" in str(where) else ""
     opened = {"": _open_journal, "grpc": _open_proxy}.get(kind, _open_database)
-    with explained(where), _quiet():
+    with explained(where), quiet():
         return opened(str(where), heartbeat_s)
+
+
+def local_file(where: str | Path) -> Path | None:
+    """Return the path of a journal or SQLite database, None for a storage on a server."""
+    kind, _, rest = str(where).partition("://")
+    if not rest:
+        return Path(where)
+    return Path(rest.partition("?")[0][1:]) if kind.startswith("sqlite") and rest[1:] else None
 
 
 def _open_journal(where: str, heartbeat_s: int) -> BaseStorage:
     path = Path(where)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
     if path.exists():
         _drop_partial_record(path)
     storage = _Journal(_JournalFile(str(path)))
@@ -159,14 +180,22 @@ def _drop_partial_record(path: Path) -> None:
 
 
 def _open_proxy(where: str, heartbeat_s: int) -> BaseStorage:
-    address = urlsplit(where)
-    storage = _Proxy(host=address.hostname or "localhost", port=address.port or 13000)
+    try:
+        address = urlsplit(where)
+        host, port = address.hostname or "localhost", address.port or 13000
+    except ValueError as error:
+        raise InputError(
+            f"the storage {where} is no address ({error}); give grpc://HOST:PORT"
+        ) from None
+    storage = _Proxy(host=host, port=port)
     storage.heartbeat_s = heartbeat_s
     storage.wait_server_ready(timeout=GRPC_WAIT_S)
     return storage
 
 
 def _open_database(where: str, heartbeat_s: int) -> BaseStorage:
+    if (file := local_file(where)) is not None:
+        check_writable(file)
     # pre-ping connects again after a lost connection
     storage = _Database(where, engine_kwargs={"pool_pre_ping": True})
     storage.heartbeat_s = heartbeat_s
@@ -236,7 +265,5 @@ def _reason(error: BaseException) -> str:
 
 def without_password(where: str | Path) -> str:
     """Return the address of a storage without a password."""
-    address = urlsplit(str(where)) if "://" in str(where) else None
-    if address is None or address.password is None:
-        return str(where)
-    return str(where).replace(f":{address.password}@", ":***@", 1)
+    hidden = re.sub(r"(://[^/@]*?:)[^@]*@", r"\1***@", str(where))
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", hidden)

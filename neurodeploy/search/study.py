@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import numpy as np
 
 from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.models.errors import InputError, require
@@ -18,17 +20,22 @@ require("a search", "optuna", "torch", "lava.lib.dl.slayer")  # before they are 
 import optuna
 
 from neurodeploy.learning.fit import check_data
+from neurodeploy.learning.training import find_device
 from neurodeploy.running.evaluation import choose_chips
+from neurodeploy.search.metrics import METRICS
+from neurodeploy.search.repeats import Repeat, enqueue
 from neurodeploy.search.results import SearchResult, front_of, result_of
 from neurodeploy.search.space import SearchSpace, check_space, default_space, read_space, starts
 from neurodeploy.search.storage import (
     HEARTBEAT_S,
     explained,
+    local_file,
     open_storage,
+    quiet,
     without_password,
 )
-from neurodeploy.search.trial import METRICS, Objective, Repeat
-from neurodeploy.search.workers import FORMAT, Job, check_format, is_planned, quiet, run
+from neurodeploy.search.trial import Objective
+from neurodeploy.search.workers import FORMAT, Job, check_format, run
 from neurodeploy.tasks.dataset import digest
 from neurodeploy.tasks.task import TaskData
 
@@ -36,6 +43,7 @@ OnTrial: TypeAlias = Callable[[SearchResult], None]
 Space: TypeAlias = SearchSpace | Mapping[str, Any] | str | Path
 
 OBJECTIVES_MAX: Final = 3
+INF: Final = float("inf")
 LIMITS: Final = tuple(metric.limit for metric in METRICS.values())
 REPEATS: Final = "{}, repeated"
 """Name of the study of repeated seeds."""
@@ -83,7 +91,8 @@ def optimize(
         seeds: seeds per network of the front, whose test accuracies are reported; 0 for no test.
         out: folder of the networks, which all workers share.
         storage: journal file, grpc://HOST:PORT, or URL of a database; `out`/journal.log by default.
-        study: name of the study; the task's name by default.
+        study: name of the study, whose networks are then in a folder of this name in `out`; the
+            task's name by default.
         sampler: Optuna's sampler; TPE by default. A BruteForceSampler tries every combination.
         prune: stop a training early if a network that costs no more is better.
         warm_start: begin with the presets that lie in the space.
@@ -105,15 +114,22 @@ def optimize(
         [('complete', (10,))]
     """
     folds = _folds(task, seeds)
-    _check_counts(trials=trials, workers=workers, seeds=seeds + 1, heartbeat_s=heartbeat_s)
+    for kind, count, low in (
+        ("trials", trials, 1), ("workers", workers, 1), ("seeds", seeds, 0),
+        ("heartbeat_s", heartbeat_s, 1),
+    ):  # fmt: skip
+        _check_count(kind, count, low)
     (chosen,) = choose_chips([chip])
+    find_device(device)
     found = default_space(folds[0]) if space is None else read_space(space)
     check_space(found, folds[0])
     objective = Objective(
         folds, found, _objectives(objectives), _constraints(constraints or {}), chosen,
-        Path(out).resolve(), prune, threads or _share(workers), device,
+        Path(out).resolve(), prune, threads or _share(workers), device, study or "",
     )  # fmt: skip
     _check_aims(objective)
+    if study is not None and Path(study).name != study:
+        raise InputError(f"the study is named {study!r}; give a name that a folder may have")
     name = study or folds[0].name or "search"
     where = storage or Path(out) / "journal.log"
     goals = tuple(METRICS[each].goal for each in objective.objectives)
@@ -125,7 +141,7 @@ def optimize(
 
     def tell() -> None:
         if on_trial is not None:
-            on_trial(result_of(main, repeated, importances=False))
+            on_trial(result_of(main, repeated, objective.folder, importances=False))
 
     tell()
     run(search, main, workers, on_end=tell, threads=objective.threads)
@@ -134,50 +150,53 @@ def optimize(
             Repeat(objective), ("maximize",), where, REPEATS.format(name), heartbeat_s=heartbeat_s
         )
         repeated = repeats.open()
-        with explained(where):
-            _enqueue_repeats(main, repeated, seeds)
+        with explained(where), quiet():
+            optuna.storages.fail_stale_trials(repeated)
+            enqueue(front_of(main), repeated, seeds)
         run(repeats, repeated, workers, on_end=tell, threads=objective.threads)
     with explained(where):
-        return result_of(main, repeated)
+        return result_of(main, repeated, objective.folder)
 
 
-def read_search(storage: str | Path, study: str | None = None) -> SearchResult:
+def read_search(
+    storage: str | Path, study: str | None = None, out: str | Path | None = None
+) -> SearchResult:
     """Return the result of a search from its storage, without its data.
 
     Args:
         storage: as for `optimize`.
         study: name of the study; the only one in the storage by default.
+        out: folder of the search; that of the journal file by default.
 
     Raises:
         InputError: if there is no such study.
     """
-    if "://" not in str(storage) and not Path(storage).is_file():
-        raise InputError(f"{storage} does not exist; run a search first, or name its --out")
+    file = local_file(storage)
+    if file is not None and not file.is_file():
+        raise InputError(f"{file} does not exist; run a search first, or name its --out")
     with explained(storage):
         opened = open_storage(storage)
-        names = [each for each in optuna.get_all_study_names(opened) if not _is_repeats(each)]
-        name = study or (names[0] if len(names) == 1 else None)
-        if name not in names:
-            known = ", ".join(names) or "none"
-            raise InputError(
-                f"the storage {without_password(storage)} has no study {study or ''}; name one "
-                f"with --study (it has {known})"
-            )
-        return _result(opened, name)
+        known = optuna.get_all_study_names(opened)
+        name = _choose(study, known, without_password(storage))
+        main = optuna.load_study(study_name=name, storage=opened)
+        check_format(main)
+        repeats = REPEATS.format(name)
+        repeated = optuna.load_study(study_name=repeats, storage=opened)
+        folder = Path(out) if out is not None else (file or Path()).parent
+        return result_of(main, repeated if repeats in known else None, folder.resolve())
 
 
-def _is_repeats(name: str) -> bool:
-    return name.endswith(REPEATS.format(""))
-
-
-def _result(storage: optuna.storages.BaseStorage, name: str) -> SearchResult:
-    main = optuna.load_study(study_name=name, storage=storage)
-    check_format(main)
-    repeats = REPEATS.format(name)
-    known = repeats in optuna.get_all_study_names(storage)
-    return result_of(
-        main, optuna.load_study(study_name=repeats, storage=storage) if known else None
-    )
+def _choose(study: str | None, known: Sequence[str], where: str) -> str:
+    """Return the name of the study to read."""
+    names = [each for each in known if not each.endswith(REPEATS.format(""))]
+    if study is None and len(names) == 1:
+        return names[0]
+    if study in names:
+        return str(study)
+    if not names:
+        raise InputError(f"the storage {where} has no study; run a search first")
+    what = f"{len(names)} studies" if study is None else f"no study {study}"
+    raise InputError(f"the storage {where} has {what}; name one of {', '.join(names)} with --study")
 
 
 # Arguments
@@ -194,11 +213,9 @@ def _folds(task: TaskData | Sequence[TaskData], seeds: int) -> tuple[TaskData, .
     return folds
 
 
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if not isinstance(count, int) or count < 1:
-            shift = name == "seeds"  # 0 is allowed
-            raise InputError(f"{name} is {count - shift}; give an integer from {1 - shift}")
+def _check_count(name: str, count: Any, low: int) -> None:
+    if not isinstance(count, int) or count < low:
+        raise InputError(f"{name} is {count!r}; give an integer from {low}")
 
 
 def _objectives(names: Sequence[str]) -> tuple[str, ...]:
@@ -216,10 +233,10 @@ def _constraints(limits: Mapping[str, float]) -> dict[str, float]:
     for name, limit in limits.items():
         if name not in LIMITS:
             raise InputError(f"there is no constraint {name!r}; choose among {', '.join(LIMITS)}")
-        high = 1.0 if name == "min_accuracy" else float("inf")
-        if not 0 < limit <= high or limit == float("inf"):
-            over = "0 to 1" if name == "min_accuracy" else "0"
-            raise InputError(f"{name} is {limit:g}; give a number over {over}")
+        is_accuracy = name == "min_accuracy"
+        if not isinstance(limit, (int, float)) or not 0 < limit < (1.01 if is_accuracy else INF):
+            over = "above 0 and up to 1" if is_accuracy else "above 0"
+            raise InputError(f"{name} is {limit!r}; give a number {over}")
     return {name: float(limit) for name, limit in limits.items()}
 
 
@@ -251,20 +268,15 @@ def _about(objective: Objective) -> dict[str, Any]:
         "chip": objective.chip.name,
         "costs_sha256": objective.chip.digest,
         "space": msgspec.json.decode(msgspec.json.encode(objective.space)),
+        "training_sha256": _training_digest(objective.folds),
     }
 
 
-def _enqueue_repeats(search: optuna.Study, repeats: optuna.Study, seeds: int) -> None:
-    """Plan the seeds of each network of the front that are not planned yet."""
-    with quiet():
-        optuna.storages.fail_stale_trials(repeats)
-    planned = [each for each in repeats.get_trials(deepcopy=False) if is_planned(each)]
-    known = [each.user_attrs.get("repeat") for each in planned]
-    for trial in front_of(search):
-        for seed in range(seeds):
-            if [trial.number, seed] not in known:
-                kept = {name: trial.user_attrs[name] for name in ("values", "folder")}
-                repeats.enqueue_trial(
-                    {"point": trial.number, "seed": seed},
-                    user_attrs={**kept, "repeat": [trial.number, seed]},
-                )
+def _training_digest(folds: Sequence[TaskData]) -> str:
+    """Return a digest of what a space leaves as it is: configurations, encoders and samples."""
+    found = hashlib.sha256()
+    for data in folds:
+        found.update(msgspec.json.encode([data.config, data.encoder.as_dict()], enc_hook=repr))
+        for rows in (data.split.train, data.split.validation, data.split.test):
+            found.update(np.ascontiguousarray(rows).tobytes())
+    return found.hexdigest()

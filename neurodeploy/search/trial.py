@@ -1,23 +1,21 @@
-"""One trial: train, quantize, check every spike, simulate the validation samples, estimate.
-
-Test samples are not touched here.
-"""
+"""One trial: train, quantize, check every spike, simulate the validation samples, estimate."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from neurodeploy.hw_sim.chips import Chip
-from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.models.errors import BackendError, FolderInUseError, InputError, NotWrittenError
 from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.search.metrics import METRICS, MICRO, metrics_of, violations
 from neurodeploy.search.space import SearchSpace, configure, suggest
 from neurodeploy.tasks.task import TaskData
 
@@ -26,92 +24,18 @@ if TYPE_CHECKING:
 
     from neurodeploy.learning.config import TrainConfig
     from neurodeploy.learning.fit import TrainedRun
-    from neurodeploy.learning.training import Epoch
+    from neurodeploy.learning.training import Epoch, Training
     from neurodeploy.running.report import Report
 
-MICRO: Final = 1e6
-MILLI: Final = 1e3
 CHECKED: Final = 64
 """Validation samples on which every spike of trained and quantized network is compared."""
 NETWORK: Final = "model.net"
-NUMBER_MAX: Final = 10**6
-TWIN: Final = "another machine planned it too"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure of a network that can be an objective or have a limit.
-
-    Attributes:
-        title: name and unit in tables.
-        form: format of a value in a line of text.
-        goal: "maximize" or "minimize".
-        limit: the constraint on it, as in `optimize(constraints=...)`.
-        read: returns its value from a report and the name of the chip.
-    """
-
-    title: str
-    form: str
-    goal: Literal["maximize", "minimize"]
-    limit: str
-    read: Callable[[Report, str], float]
-
-
-METRICS: Final[Mapping[str, Metric]] = {
-    "accuracy": Metric(
-        "accuracy", "{:.1%}", "maximize", "min_accuracy", lambda r, _: r.accuracy or 0.0
-    ),
-    "energy": Metric(
-        "dynamic energy (\N{MICRO SIGN}J)",
-        "{:.4g} \N{MICRO SIGN}J",
-        "minimize",
-        "max_energy_uj",
-        lambda r, chip: MICRO * r.estimated[chip].energy.dynamic.value,
-    ),
-    "latency": Metric(
-        "latency (ms)",
-        "{:.4g} ms",
-        "minimize",
-        "max_latency_ms",
-        lambda r, chip: MILLI * r.estimated[chip].latency.sample_s.value,
-    ),
-    "neurocores": Metric(
-        "neurocores",
-        "{:g} neurocores",
-        "minimize",
-        "max_neurocores",
-        lambda r, chip: r.estimated[chip].placement.neurocores,
-    ),
-    "synops": Metric(
-        "SynOps",
-        "{:,.0f} SynOps",
-        "minimize",
-        "max_synops",
-        lambda r, _: r.counted.total.synops_per_sample,
-    ),
-}
-"""Objectives by name; all values are means per sample."""
-
-
-def metrics_of(report: Report, chip: str) -> dict[str, float]:
-    """Return all metrics of a report."""
-    return {name: float(metric.read(report, chip)) for name, metric in METRICS.items()}
-
-
-def values_text(metrics: Mapping[str, float], names: Iterable[str]) -> str:
-    """Return metrics in a line, such as "93.4%, 1.37 µJ"."""
-    return ", ".join(METRICS[name].form.format(metrics[name]) for name in names)
-
-
-def violations(values: Mapping[str, float], constraints: Mapping[str, float]) -> dict[str, float]:
-    """Return by how much each constraint is broken, relative to it; 0 or less where it is met."""
-    found = {}
-    for name, metric in METRICS.items():
-        if metric.limit in constraints:
-            limit = constraints[metric.limit]
-            sign = 1 if metric.goal == "minimize" else -1
-            found[metric.limit] = sign * (values[name] - limit) / max(abs(limit), 1e-12)
-    return found
+FOLD: Final = "fold-{}"
+"""Folder of the network of one of several folds."""
+ERROR: Final = "error"
+"""User attribute of a failed trial: the reason."""
+TWIN: Final = "twin"
+"""User attribute of a trial that another machine planned too: the number of the other one."""
 
 
 class TrialFailed(Exception):
@@ -132,6 +56,7 @@ class Objective:
         prune: whether to stop hopeless trainings early.
         threads: CPU cores to use; None for all.
         device: torch device.
+        study: folder of this study's trials in `folder`; "" for `folder` itself.
     """
 
     folds: tuple[TaskData, ...]
@@ -143,6 +68,7 @@ class Objective:
     prune: bool = True
     threads: int | None = None
     device: str = "cpu"
+    study: str = ""
 
     def __call__(self, trial: optuna.Trial) -> list[float]:
         """Run a trial and return its objectives; metrics and history become user attributes.
@@ -151,30 +77,37 @@ class Objective:
             TrialFailed: if it could not be finished.
             optuna.TrialPruned: if it is hopeless.
         """
-        from optuna import TrialPruned
-
-        if is_twin(trial, "start"):
-            raise TrialPruned(TWIN)
+        refuse_twin(trial, "start")
+        own = str(Path(self.study, f"trial-{trial.number:04d}"))
         with recorded(trial):
-            return self._run(trial)
+            began, again = time.monotonic(), "host" in trial.user_attrs
+            trial.set_user_attr("host", socket.gethostname())
+            trial.set_user_attr("values", suggest(trial, self.space))
+            try:
+                reports = self._reports(trial, trial.user_attrs.get("folder", own), again=again)
+            except FolderInUseError:  # the worker from which the trial was taken still trains there
+                reports = self._reports(trial, own, again=False)
+            return self._tell(trial, reports, time.monotonic() - began)
 
-    def _run(self, trial: optuna.Trial) -> list[float]:
-        began, again = time.monotonic(), "host" in trial.user_attrs
-        folder = Path(trial.user_attrs.get("folder", self.folder / f"trial-{trial.number:04d}"))
-        trial.set_user_attr("folder", str(folder))
-        trial.set_user_attr("host", socket.gethostname())
-        values = suggest(trial, self.space)
-        trial.set_user_attr("values", values)
+    def _reports(self, trial: optuna.Trial, folder: str, *, again: bool) -> list[Report]:
+        """Train the networks of a trial, and return their reports on the validation samples."""
+        trial.set_user_attr("folder", folder)
         reports = []
         for index, data in enumerate(self.folds):
-            home = folder if len(self.folds) == 1 else folder / f"fold-{index}"
-            own, config = configure(data, values)
-            stop = None if index else watch(trial, config.epochs, stop=self.prune)
+            fold = FOLD.format(index) if len(self.folds) > 1 else ""
+            own, config = configure(data, trial.user_attrs["values"])
+            stop = None if index else watch(trial, config.epochs, stop=self.prunes)
+            home = self.folder / folder / fold
             network = train(own, config, home, self, again=again, stop=stop)
             reports.append(evaluated(network, own, "validation", self))
-        return self._told(trial, reports, time.monotonic() - began)
+        return reports
 
-    def _told(self, trial: optuna.Trial, reports: Sequence[Report], seconds: float) -> list[float]:
+    @property
+    def prunes(self) -> bool:
+        """Whether trainings are stopped early: only where SynOps stand for the cost."""
+        return self.prune and {*self.objectives} <= PRUNED
+
+    def _tell(self, trial: optuna.Trial, reports: Sequence[Report], seconds: float) -> list[float]:
         """Store the results of a trial, and return its objectives."""
         folds = [metrics_of(each, self.chip.name) for each in reports]
         means = {name: float(np.mean([fold[name] for fold in folds])) for name in METRICS}
@@ -184,6 +117,7 @@ class Objective:
         trial.set_user_attr("folds", folds)
         trial.set_user_attr("energy_low", MICRO * float(np.mean([each.low for each in energy])))
         trial.set_user_attr("energy_high", MICRO * float(np.mean([each.high for each in energy])))
+        trial.set_user_attr("digests", [each.digest for each in reports])
         trial.set_user_attr("sizes", [layer.neurons for layer in reports[0].network.layers])
         trial.set_user_attr("seconds", seconds)
         broken = {"fits": float(max(len(each.problems) for each in estimated))}
@@ -195,7 +129,18 @@ class Objective:
 KEPT: Final[tuple[str, ...]] = ("curve", "folder", "host", "repeat", "start", "values")
 """User attributes of an interrupted trial that its successor gets."""
 
-OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "cannot allocate")
+OUT_OF_MEMORY: Final = (
+    "out of memory", "can't allocate memory", "cannot allocate", "alloc_failed", "bad_alloc",
+)  # fmt: skip
+
+
+def has_ended(trial: optuna.trial.FrozenTrial) -> bool:
+    """Return whether a trial has ended, and was not left to another worker or to its twin."""
+    return {
+        "COMPLETE": True,
+        "PRUNED": TWIN not in trial.user_attrs,
+        "FAIL": ERROR in trial.user_attrs,
+    }.get(trial.state.name, False)
 
 
 @contextmanager
@@ -207,12 +152,13 @@ def recorded(trial: optuna.Trial) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, BackendError, MemoryError, RuntimeError) as error:
+    except NotWrittenError:
+        _leave(trial)
+        raise
+    except (InputError, BackendError, MemoryError, OSError, RuntimeError) as error:
         if not (reason := reason_of(error)):
-            if isinstance(error, InputError):  # a full disk
-                _leave(trial)
             raise
-        trial.set_user_attr("error", reason)
+        trial.set_user_attr(ERROR, reason)
         raise TrialFailed(reason) from error
     except KeyboardInterrupt:
         _leave(trial)
@@ -221,29 +167,36 @@ def recorded(trial: optuna.Trial) -> Iterator[None]:
 
 def _leave(trial: optuna.Trial) -> None:
     """Plan an interrupted trial again, with what its successor needs to go on with it."""
-    found = trial.user_attrs
-    kept: dict[str, Any] = {name: found[name] for name in KEPT if name in found}
     with suppress(Exception):  # without the storage, the interruption is what to report
-        trial.study.enqueue_trial(trial.params, user_attrs=kept)
+        now = trial.study.get_trials(deepcopy=False)[trial.number]
+        if now.state.name != "RUNNING":  # another worker has taken it over
+            return
+        kept = {name: now.user_attrs[name] for name in KEPT if name in now.user_attrs}
+        planned = now.system_attrs.get("fixed_params", {})  # if it has not suggested all of them
+        trial.study.enqueue_trial({**planned, **now.params}, user_attrs=kept)
 
 
-def is_twin(trial: optuna.Trial, name: str) -> bool:
-    """Return whether an earlier trial has the same user attribute: two machines planned it."""
-    mine = trial.user_attrs.get(name)
-    return mine is not None and any(
-        each.number < trial.number and each.user_attrs.get(name) == mine
-        for each in trial.study.get_trials(deepcopy=False)
-        if each.state.name != "FAIL"
-    )
+def refuse_twin(trial: optuna.Trial, name: str) -> None:
+    """Raise TrialPruned if an earlier trial has the same user attribute.
+
+    Two machines that begin at the same time plan the same trial.
+    """
+    from optuna import TrialPruned
+
+    if (mine := trial.user_attrs.get(name)) is None:
+        return
+    for each in trial.study.get_trials(deepcopy=False)[: trial.number]:
+        runs = each.state.name != "FAIL" and TWIN not in each.user_attrs
+        if runs and each.user_attrs.get(name) == mine:
+            trial.set_user_attr(TWIN, each.number)
+            raise TrialPruned(f"trial {each.number} is the same")
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why a trial failed, or "" if the whole search must stop: a bug, or a full disk."""
+    """Return why a trial failed, or "" for a bug, which stops the whole search."""
     text = (str(error) or type(error).__name__).splitlines()[0]
     if isinstance(error, MemoryError) or any(each in text.lower() for each in OUT_OF_MEMORY):
         return "out of memory; use smaller networks or batches, or fewer workers"
-    if "cannot be written" in text:
-        return ""
     return " ".join(str(error).split()) if isinstance(error, (InputError, BackendError)) else ""
 
 
@@ -293,11 +246,38 @@ def _fit(
 ) -> TrainedRun:
     from neurodeploy.learning.fit import fit
 
+    started: list[Training] = []
     how: dict[str, Any] = {"out": folder, "on_epoch": stop, "notify": lambda _: None}
     if again:
-        with suppress(InputError):  # nothing was saved, or with other threads
-            return fit(data, config, resume=True, **how)
+        try:
+            return fit(data, config, resume=True, on_start=started.append, **how)
+        except InputError as error:  # nothing was saved, or with other threads
+            if started or isinstance(error, (FolderInUseError, NotWrittenError)):
+                raise
     return fit(data, config, **how)
+
+
+def load_network(folder: Path, digest: str) -> QuantizedNetwork:
+    """Return the network in the folder of a trial.
+
+    Raises:
+        InputError: if it is not there, or is not the network with this digest; "" is not compared.
+    """
+    from neurodeploy.network_files import load
+
+    path = folder / NETWORK
+    if not path.exists():
+        raise InputError(
+            f"{path} does not exist; networks are in the folder --out of the machine that trained "
+            "them, so name that folder, and let all machines share it"
+        )
+    network = load(path)
+    if digest and network.digest != digest:
+        raise InputError(
+            f"{path} is another network ({network.digest[:12]}) than that of the trial "
+            f"({digest[:12]}); another search wrote there, so give each its own --out"
+        )
+    return network
 
 
 def evaluated(network: QuantizedNetwork, data: TaskData, part: str, how: Objective) -> Report:
@@ -315,6 +295,8 @@ RUNGS: Final = (0.5, 0.75)
 """Fractions of a training after which it may be stopped."""
 MARGIN: Final = 0.01
 """Difference in accuracy from which another trial is better, beyond the noise of an epoch."""
+PRUNED: Final = frozenset({"accuracy", "energy", "synops"})
+"""Objectives with which trainings are stopped early."""
 
 
 def watch(trial: optuna.Trial, epochs: int, *, stop: bool) -> Callable[[Epoch], None]:
@@ -339,8 +321,12 @@ def watch(trial: optuna.Trial, epochs: int, *, stop: bool) -> Callable[[Epoch], 
 
 
 def points_at(rung: float, trials: Sequence[optuna.trial.FrozenTrial]) -> list[tuple[float, float]]:
-    """Return accuracy and SynOps of the trials that came to a rung."""
-    curves = (each.user_attrs.get("curve", {}) for each in trials if each.state.name != "FAIL")
+    """Return accuracy and SynOps of the trials that came to a rung and broke no constraint."""
+    curves = (
+        each.user_attrs.get("curve", {})
+        for each in trials
+        if each.state.name != "FAIL" and all(amount <= 0 for amount in each.constraints.values())
+    )
     return [tuple(curve[str(rung)]) for curve in curves if str(rung) in curve]
 
 
@@ -355,45 +341,3 @@ def is_hopeless(point: tuple[float, float], others: Sequence[tuple[float, float]
     """
     accuracy, cost = point
     return any(other > accuracy + MARGIN and other_cost <= cost for other, other_cost in others)
-
-
-# Repeated seeds, and the test
-
-
-@dataclass(frozen=True, eq=False)
-class Repeat:
-    """Trains a network of the front again with another seed, and evaluates it on the test samples.
-
-    It is a function that Optuna calls, as `Objective` is, in a study of its own. Its trials are
-    enqueued with the `values` and the `folder` of a trial of the search.
-
-    Attributes:
-        search: the objective of the search.
-    """
-
-    search: Objective
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        """Return the test accuracy; metrics become the user attributes validation and test."""
-        from optuna import TrialPruned
-
-        from neurodeploy.network_files import load
-
-        trial.suggest_int("point", 0, NUMBER_MAX)
-        seed = trial.suggest_int("seed", 0, NUMBER_MAX)
-        if is_twin(trial, "repeat"):
-            raise TrialPruned(TWIN)
-        with recorded(trial):
-            how = self.search
-            again, folder = "host" in trial.user_attrs, Path(trial.user_attrs["folder"])
-            trial.set_user_attr("host", socket.gethostname())
-            data, config = configure(how.folds[0], trial.user_attrs["values"])
-            if seed:
-                config, home = config.replace(seed=config.seed + seed), folder / f"seed-{seed}"
-                network = train(data, config, home, how, again=again)
-            else:  # the network that the search trained
-                network = load(folder / NETWORK)
-            for part in ("validation", "test"):
-                report = evaluated(network, data, part, how)
-                trial.set_user_attr(part, metrics_of(report, how.chip.name))
-        return float(trial.user_attrs["test"]["accuracy"])

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,13 +22,20 @@ from neurodeploy.models.errors import InputError, require
 require("a search", "optuna")  # before it is imported
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from neurodeploy.models.schema import shown
+from neurodeploy.search.metrics import METRICS
 from neurodeploy.search.results import ABOUT
-from neurodeploy.search.storage import HEARTBEAT_S, explained, open_storage, without_password
-from neurodeploy.search.trial import METRICS, TrialFailed
+from neurodeploy.search.storage import (
+    HEARTBEAT_S,
+    explained,
+    open_storage,
+    quiet,
+    without_password,
+)
+from neurodeploy.search.trial import TrialFailed, has_ended
 
 OnEnd: TypeAlias = Callable[[], None]
 
@@ -83,16 +89,19 @@ class Job:
                 load_if_exists=True,
             )
             if ABOUT not in study.user_attrs and not study.get_trials(deepcopy=False):
-                self._begin(study)
+                study.set_user_attr(ABOUT, dict(self.about))  # at once, for other machines
             self._check(study)
+            self._plan(study)
         return study
 
-    def _begin(self, study: optuna.Study) -> None:
-        study.set_user_attr(ABOUT, dict(self.about))  # one value, which other machines see whole
+    def _plan(self, study: optuna.Study) -> None:
+        """Plan the first trials, unless they are."""
         if titles := [METRICS[name].title for name in self.about.get("objectives", ())]:
             study.set_metric_names(titles)
+        planned = {each.user_attrs.get("start") for each in study.get_trials(deepcopy=False)}
         for name, params in self.first.items():
-            study.enqueue_trial(dict(params), user_attrs={"start": name}, skip_if_exists=True)
+            if name not in planned:
+                study.enqueue_trial(dict(params), user_attrs={"start": name})
 
     def _check(self, study: optuna.Study) -> None:
         check_format(study)
@@ -108,10 +117,12 @@ class Job:
     def count(self, study: optuna.Study) -> int:
         """Return how many trials to start; -1 if none is, but some are still running."""
         trials = study.get_trials(deepcopy=False)
-        planned = sum(map(is_planned, trials)) if self.trials is None else self.trials
-        left = planned - sum(map(has_ended, trials))
         running = sum(each.state is TrialState.RUNNING for each in trials)
-        return max(left - running, 0) or (-1 if left > 0 else 0)
+        if self.trials is None:
+            left = sum(each.state is TrialState.WAITING for each in trials)
+        else:
+            left = self.trials - sum(map(has_ended, trials)) - running
+        return max(left, 0) or (-1 if running else 0)
 
 
 def check_format(study: optuna.Study) -> None:
@@ -122,17 +133,6 @@ def check_format(study: optuna.Study) -> None:
         raise InputError(
             f"the study {study.study_name} was written by {by}; name another --study or --out"
         )
-
-
-def has_ended(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether a trial ended; an interrupted one failed without an error of its own."""
-    ended = (TrialState.COMPLETE, TrialState.PRUNED)
-    return trial.state in ended or "error" in trial.user_attrs
-
-
-def is_planned(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether a trial counts in a study of enqueued trials."""
-    return has_ended(trial) or trial.state in (TrialState.WAITING, TrialState.RUNNING)
 
 
 def run(
@@ -206,6 +206,8 @@ def _work_here(packed: bytes) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         job: Job = pickle.loads(packed)
+        if job.sampler is not None:
+            job.sampler.reseed_rng()  # each worker suggests its own values
         work(job, job.open())
     except InputError as error:
         sys.exit(f"error: {error}")
@@ -233,11 +235,12 @@ def _watch(
 
 def _end(processes: Sequence[Any]) -> None:
     """Interrupt the workers that still run, and wait for them."""
-    for each in processes:
+    started = [each for each in processes if each.pid is not None]
+    for each in started:
         if each.is_alive():
             with suppress(ProcessLookupError):
                 os.kill(each.pid, signal.SIGINT)
-    for each in processes:
+    for each in started:
         each.join(END_S)
         if each.is_alive():
             each.kill()
@@ -256,18 +259,29 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
                 time.sleep(POLL_S)
                 optuna.storages.fail_stale_trials(study)
                 continue
-            with suppress(UpdateFinishedTrialError):  # it took too long, and others ran it again
-                study.optimize(job.objective, n_trials=1, catch=(TrialFailed,))
+            _run_trial(job, study)
             on_end()
+
+
+def _run_trial(job: Job, study: optuna.Study) -> None:
+    """Run a trial; what comes of one that another worker has taken over meanwhile is ignored."""
+    taken = False
+
+    def objective(trial: optuna.Trial) -> Any:
+        nonlocal taken
+        try:
+            return job.objective(trial)
+        finally:
+            now = study.get_trials(deepcopy=False)[trial.number]
+            taken = now.state is not TrialState.RUNNING
+
+    try:
+        study.optimize(objective, n_trials=1, catch=(TrialFailed,))
+    except (UpdateFinishedTrialError, ValueError):  # Optuna cannot tell it that a trial has ended
+        if not taken:
+            raise
 
 
 def _is_orphan() -> bool:
     parent = multiprocessing.parent_process()
     return parent is not None and not parent.is_alive()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from neurodeploy.pages.figures import style
-from neurodeploy.search.trial import METRICS
+from neurodeploy.search.metrics import METRICS
 
 if TYPE_CHECKING:
     from neurodeploy.search.results import SearchResult, Trial
