@@ -22,7 +22,7 @@ from neurodeploy.tasks.task import TaskData, load_task
 
 def trials_an_hour(data: TaskData, epochs: int, trials: int, workers: int, threads: int) -> float:
     """Run a search and return how many trials it runs an hour."""
-    space = {"seed": {"low": 0, "high": 1000}, "epochs": [epochs]}
+    space = {"seed": {"low": 0, "high": 1_000_000}, "epochs": [epochs]}
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         optimize(

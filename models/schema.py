@@ -337,27 +337,24 @@ def _steps(path: str, values: Any, kind: Any, *, of_key: bool) -> list[Any]:
     return steps
 
 
-def _plain(node: Any) -> Any:
-    """Return a type without its metadata; for a union its compound member, if there is one."""
+def _plain(node: Any, step: Any = "") -> Any:
+    """Return a type without its metadata; for a union the member that can have a key or index."""
     while isinstance(node, inspect.Metadata):
         node = node.type
     if isinstance(node, inspect.UnionType):
-        parts = [_plain(each) for each in node.types]
-        node = next((each for each in parts if not _is_simple(each)), node)
+        parts = [_plain(each, step) for each in node.types]
+        wanted = _LISTS if isinstance(step, int) else _OBJECTS
+        node = next((each for each in parts if isinstance(each, wanted)), node)
     return node
 
 
-def _is_simple(node: Any) -> bool:
-    return not isinstance(
-        node,
-        (inspect.StructType, inspect.DataclassType, inspect.DictType, inspect.CollectionType,
-         inspect.TupleType),
-    )  # fmt: skip
+_OBJECTS: Final = (inspect.StructType, inspect.DataclassType, inspect.DictType)
+_LISTS: Final = (inspect.CollectionType, inspect.TupleType)
 
 
 def _inner(node: Any, step: Any) -> Any:
     """Return the type of one field, item or dict value."""
-    node = _plain(node)
+    node = _plain(node, step)
     if isinstance(node, inspect.DictType):
         return node.value_type
     if isinstance(node, inspect.TupleType):

@@ -18,7 +18,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
@@ -140,7 +140,8 @@ def _code_of(main: Main, argv: Sequence[str] | None) -> int:
         say(f"error: {error}")
         return IMPOSSIBLE
     except KeyboardInterrupt as interrupt:
-        say(f"interrupted; {interrupt}" if str(interrupt) else "interrupted")
+        with suppress(KeyboardInterrupt):  # of who presses Ctrl-C again
+            say(f"interrupted; {interrupt}" if str(interrupt) else "interrupted")
         return INTERRUPTED
     except MemoryError:
         say("error: out of memory; choose a smaller network, batch or --samples")
@@ -272,20 +273,22 @@ def add_data_option(options: argparse.ArgumentParser) -> None:
     )
 
 
-def add_chip_options(options: argparse.ArgumentParser, purpose: str) -> None:
+def add_chip_options(
+    options: argparse.ArgumentParser, purpose: str, *, repeated: str = "; may be repeated"
+) -> None:
     """Add `--chip` and `--costs`; `purpose` follows "chip" in the help text."""
     options.add_argument(
         "--chip",
         choices=_chip_names(),
         action="append",
-        help=f"chip {purpose}; may be repeated",
+        help=f"chip {purpose}{repeated}",
     )
     options.add_argument(
         "--costs",
         type=Path,
         action="append",
         metavar="FILE",
-        help="cost file of another chip (see docs/reference/cost-files.md); may be repeated",
+        help=f"cost file of another chip (see docs/reference/cost-files.md){repeated}",
     )
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +35,8 @@ LIMITS: Final = {
 }
 """Constraints, which are options too."""
 PICKED: Final = "model.net"
+STEADY: Final = 3
+"""Number of trials from which their mean time tells the time left."""
 
 
 @cli.command
@@ -44,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _show_space(args)
     if args.pick is not None:
         return _pick(args)
+    _check_goals(args)
     require("a search", "torch", "lava.lib.dl.slayer")
     result = _search(args)
     result.save(_home(args))
@@ -73,8 +78,8 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument(
         "--pick",
         metavar="WISH",
-        help="write a network of a finished search to model.net in the output folder, such as "
-        "'accuracy>=0.92, min energy'; by validation samples",
+        help="write a network of a search to model.net in the output folder: conditions and a "
+        "goal, such as 'accuracy>=92%%, min energy', or 'trial 12'; by validation samples",
     )
     options.add_argument("--json", action="store_true", help="print the result as JSON")
     return options
@@ -109,7 +114,7 @@ def _add_goals(options: argparse.ArgumentParser) -> None:
         options.add_argument(
             f"--{name.replace('_', '-')}", type=cli.positive_number, metavar=metavar, help=text
         )
-    cli.add_chip_options(options, "of the estimates; loihi2 by default")
+    cli.add_chip_options(options, "of the estimates; loihi2 by default", repeated="")
 
 
 def _add_work(options: argparse.ArgumentParser) -> None:
@@ -180,14 +185,35 @@ def _show_space(args: argparse.Namespace) -> int:
     return cli.DONE
 
 
+def _check_goals(args: argparse.Namespace) -> None:
+    """Refuse what cannot be searched for before anything is loaded."""
+    from neurodeploy.search.metrics import check_constraints, check_objectives
+
+    check_constraints(_limits(args), check_objectives(_objectives(args)))
+
+
+def _limits(args: argparse.Namespace) -> dict[str, float]:
+    given = {name: getattr(args, name) for name in LIMITS}
+    return {name: limit for name, limit in given.items() if limit is not None}
+
+
+def _objectives(args: argparse.Namespace) -> Sequence[str]:
+    return args.objectives or OBJECTIVES[:2]
+
+
 def _pick(args: argparse.Namespace) -> int:
     """Write the network that the wish asks for."""
+    if args.json:
+        raise InputError(
+            f"--pick prints no JSON; read {_home(args) / 'results.json'}, or leave out --json"
+        )
     from neurodeploy.network_files import save
     from neurodeploy.search.metrics import values_text
     from neurodeploy.search.study import read_search
 
     _quiet()
-    trial = read_search(_storage(args), args.study, _out(args)).pick(args.pick)
+    study = args.study or (args.task if args.storage else None)
+    trial = read_search(_storage(args), study, _out(args)).pick(args.pick)
     path = _home(args) / PICKED
     save(trial.network(), path)
     values = values_text(trial.metrics, OBJECTIVES)
@@ -205,14 +231,13 @@ def _search(args: argparse.Namespace) -> SearchResult:
         from neurodeploy.search.study import optimize
     _quiet()
     cli.use_threads(args.threads)
-    constraints = {name: getattr(args, name) for name in LIMITS}
     progress = _Progress(args)
     try:
         return optimize(
             _load(args),
             args.space,
-            args.objectives or OBJECTIVES[:2],
-            constraints={name: each for name, each in constraints.items() if each is not None},
+            _objectives(args),
+            constraints=_limits(args),
             chip=chips[0],
             trials=args.trials,
             workers=args.workers,
@@ -225,6 +250,7 @@ def _search(args: argparse.Namespace) -> SearchResult:
             device=args.device,
             heartbeat_s=args.heartbeat,
             on_trial=progress.show,
+            notify=cli.say,
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -240,35 +266,48 @@ def _quiet() -> None:
 
 
 class _Progress:
-    """Prints a line on stderr for every trial that ends, and saves the result so far."""
+    """Prints on stderr how each trial ended, and the front whenever it changes."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._began = time.monotonic()
         self._known: set[int] | None = None
+        self._front: set[int] = set()
         self._stored = 0
         self._tested = 0
         self.ended = 0
 
     def show(self, result: SearchResult) -> None:
-        """Print the trials that have ended since the last call; the first call is at the start."""
+        """Print what is new since the last call; the first call is at the start."""
         numbers = {each.number for each in result.trials}
         self.ended = len(numbers)
         if self._known is None:
-            self._known, self._stored = numbers, self.ended
-            if numbers:
-                cli.say(f"going on after {cli.number_of(self.ended, 'trial')}; {_so_far(result)}")
-            return
-        new = [each for each in result.trials if each.number not in self._known]
+            self._begin(result)
+        for each in result.trials:
+            if each.number not in (self._known or ()):
+                cli.say(f"trial {each.number}: {_ending(each, result.objectives)}")
+        if numbers != self._known:
+            cli.say(f"  {self.ended} of {self._args.trials} trials{self._left()}")
         self._known = numbers
-        front = {each.number for each in result.front}
-        for each in new:
-            mark = ", on the front" if each.number in front else ""
-            cli.say(f"trial {each.number}: {_ending(each, result.objectives)}{mark}")
-        if new:
-            cli.say(
-                f"  {self.ended} of {self._args.trials} trials{self._left()}; {_so_far(result)}"
-            )
+        self._show_front(result)
+
+    def _begin(self, result: SearchResult) -> None:
+        self._known, self._stored = {each.number for each in result.trials}, self.ended
+        if left := self._args.trials - self.ended:
+            after = f" after {self.ended} that are stored" * bool(self.ended)
+            workers = cli.number_of(self._args.workers, "worker")
+            cli.say(f"training {cli.number_of(left, 'trial')}{after} with {workers}")
+
+    def _show_front(self, result: SearchResult) -> None:
+        """Print the front if it has changed, and how many of its networks have been tested."""
+        from neurodeploy.search.metrics import values_text
+
+        if (front := {each.number for each in result.front}) != self._front:
+            self._front = front
+            networks = (values_text(each.metrics, result.objectives) for each in result.front)
+            width = shutil.get_terminal_size().columns
+            text = f"the front: {' | '.join(networks)}"
+            cli.say(textwrap.indent("\n".join(textwrap.wrap(text, width - 2)), "  "))
         tested = sum(len(each.repeats) for each in result.front)
         if tested > self._tested:
             self._tested = tested
@@ -276,10 +315,11 @@ class _Progress:
             cli.say(f"  {tested} of {seeds} networks tested: those of the front, with each seed")
 
     def _left(self) -> str:
-        """Return the time left, by the trials that have ended since this command began."""
-        if (left := self._args.trials - self.ended) <= 0:
+        """Return the time left, from the third trial that has ended since this command began."""
+        ended, left = self.ended - self._stored, self._args.trials - self.ended
+        if left <= 0 or ended < STEADY:
             return ""
-        seconds = (time.monotonic() - self._began) / (self.ended - self._stored) * left
+        seconds = (time.monotonic() - self._began) / ended * left
         return f", about {cli.number_of(max(1, round(seconds / 60)), 'minute')} left"
 
 
@@ -292,16 +332,6 @@ def _ending(trial: Trial, objectives: Sequence[str]) -> str:
     return f"failed: {trial.error}" if trial.error else "stopped early"
 
 
-def _so_far(result: SearchResult) -> str:
-    """Return the front, or why it is empty, for the line of progress."""
-    if not result.front:
-        return result.why_empty()
-    from neurodeploy.search.metrics import values_text
-
-    networks = (values_text(each.metrics, result.objectives) for each in result.front)
-    return f"front: {' | '.join(networks)}"
-
-
 def _show(result: SearchResult, args: argparse.Namespace) -> None:
     """Print the front, and what to do next."""
     from neurodeploy.pages import search, terminal
@@ -311,8 +341,8 @@ def _show(result: SearchResult, args: argparse.Namespace) -> None:
     if not result.front:
         terminal.print_line(out, result.why_empty())
         return
-    terminal.print_table(out, search.front_table(result))
-    for table in (search.presets_table(result), search.importances_table(result)):
+    terminal.print_table(out, search.front_table(result, whole=False))
+    for table in (search.presets_table(result, whole=False), search.importances_table(result)):
         if table.rows:
             terminal.print_table(out, table)
     for sentence in result.untested:
@@ -322,7 +352,9 @@ def _show(result: SearchResult, args: argparse.Namespace) -> None:
     for name in ("storage", "study", "data"):
         value = getattr(args, name)
         words += [] if value is None else [f"--{name}", str(value)]
-    print(cli.next_command("explore", *words, "--pick", "max accuracy"))
+    first = result.objectives[0]
+    goal = "max" if first == "accuracy" else "min"
+    print(cli.next_command("explore", *words, "--pick", f"{goal} {first}"))
 
 
 if __name__ == "__main__":

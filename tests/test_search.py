@@ -107,7 +107,7 @@ def test_a_wrong_space_is_refused(values: dict[str, Any], named: str) -> None:
         ({"dropout": [0.1, 2.0]}, r"dropout 2\.0"),
         ({"layers": [1], "neurons": {"low": 4, "high": 1e6}}, "neurons 1000000"),
         ({"layers": [0], "neurons": [4]}, "layers"),
-        ({"encoder": ["latency"]}, "encoder latency"),
+        ({"encoder": ["latency"]}, "encoder 'latency'"),
         ({"encoder_parameters": {"speed": [1]}}, "speed"),
     ],
 )
@@ -194,6 +194,7 @@ def test_a_wish_picks_the_best_by_validation_samples() -> None:
     found = result_of(a_study(points))
     for wish, number in (
         ("accuracy>=0.92, min energy", 1), ("max accuracy", 0), ("energy < 4, max accuracy", 2),
+        ("Accuracy \N{GREATER-THAN OR EQUAL TO} 92%, MIN energy", 1), ("trial 2", 2),
     ):  # fmt: skip
         assert found.pick(wish).number == number
     for wish, named in (
@@ -222,6 +223,28 @@ def test_a_replay_of_early_stopping_counts_what_it_saves_and_loses() -> None:
     assert found.stopped == {5: 0.5, 6: 0.5}
     assert found.lost == (5,), "it began slowly, and would have been the best"
     assert found.saved == pytest.approx(2 * 0.5 / 7)
+
+
+@pytest.mark.parametrize(
+    ("wish", "named"),
+    [
+        ("accuracy>=20, min energy", "from 0 to 1"),
+        ("energy<=5%, max accuracy", "has no %"),
+        ("max energy", "give min energy"),
+        ("trial 7", "those on the front are 2, 1, 0"),
+        ("accuracy>=1e, min energy", "no number"),
+    ],
+)
+def test_a_wrong_wish_is_refused(wish: str, named: str) -> None:
+    points = [{"accuracy": a, "energy": e} for a, e in ((0.95, 9.0), (0.93, 4.0), (0.90, 1.0))]
+    with pytest.raises(InputError, match=named):
+        result_of(a_study(points)).pick(wish)
+
+
+def test_a_wish_without_a_feasible_network_says_why() -> None:
+    found = result_of(a_study([{"energy": 3.0}], constraints={"max_energy_uj": 1.0}))
+    with pytest.raises(InputError, match="--max-energy-uj 1"):
+        found.pick("accuracy>=0.1, min energy")
 
 
 # Studies
@@ -260,12 +283,14 @@ def test_a_search_finds_the_best_of_all_combinations(data: nd.TaskData, tmp_path
 def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
     data: nd.TaskData, tmp_path: Path
 ) -> None:
-    space = {"batch_size": [8], "learning_rate": [1e6, 0.01]}
+    space = {"synop_budget": [0.001, None], "epochs": [1]}
     how: dict[str, Any] = {"sampler": optuna.samplers.BruteForceSampler(), "seeds": 0}
-    found = optimize(data, {**space, "epochs": [1]}, trials=2, out=tmp_path, **how)
-    assert len(found.trials) == 2
-    states = sorted(each.state for each in found.trials)
-    assert states in (["complete", "complete"], ["complete", "failed"])
+    found = optimize(data, space, trials=2, out=tmp_path, **how)
+    assert sorted(each.state for each in found.trials) == ["complete", "failed"]
+    (failed,) = (each for each in found.trials if each.state == "failed")
+    assert "budget" in failed.error
+    with pytest.raises(InputError, match="is failed, so it has no network"):
+        failed.network()
     failing = Job(_fails, ("maximize",), tmp_path / "fails.log", "fails", 3)
     workers.run(failing, failing.open())
     errors = [each.user_attrs["error"] for each in failing.open().trials]
@@ -353,7 +378,7 @@ def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None
         ("carrier-pigeon://roof", "carrier-pigeon"),
         ("grpc://localhost:1", "localhost:1"),
         ("{folder}/text.log", "text.log"),
-        ("{folder}", "cannot be written"),
+        ("{folder}", "is a folder"),
         ("sqlite:///{folder}/other.db", "other.db"),
     ],
 )
@@ -424,9 +449,10 @@ def test_a_preset_that_two_machines_planned_is_trained_once(
         study_name="search", storage=storage.open_storage(tmp_path / "journal.log")
     )
     study.enqueue_trial(dict(first.params), user_attrs={"start": first.start})
-    second = nd.optimize(data, {"delays": ["axonal"]}, trials=2, **how).trials[1]
+    found = nd.optimize(data, {"delays": ["axonal"]}, trials=2, **how)
     assert first.start
-    assert (first.state, second.state) == ("complete", "pruned")
+    assert [each.number for each in found.trials] == [0, 2], "the twin does not count"
+    assert [each.state.name for each in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
 
 
 def _one_float(trial: optuna.Trial) -> float:

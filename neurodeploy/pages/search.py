@@ -18,34 +18,46 @@ if TYPE_CHECKING:
     from neurodeploy.search.results import SearchResult, Trial
 
 ONE_TEST: Final = (
-    "Only validation samples decided. {} ran on the test samples, once, after the search; choose by "
-    "the validation figures."
+    "Only validation samples decided. {} ran on the test samples, once, after the search; choose "
+    "by the validation figures."
 )
 
 
-def front_table(result: SearchResult) -> Table:
-    """Return the networks of the front with their metrics, seeds and test accuracy."""
-    columns, notes = _columns(), []
+def front_table(result: SearchResult, *, whole: bool = True) -> Table:
+    """Return the networks of the front with their metrics, seeds and test accuracy.
+
+    Args:
+        result: the search.
+        whole: whether to show all metrics, not only those of the objectives and constraints.
+    """
+    columns, notes = _columns(result, whole), list[str]()
     if any(each.repeats for each in result.front):
         earlier = " or of an earlier one" * (result.num_tested > len(result.front))
         networks = number_of(result.num_tested, "network")
         notes.append(ONE_TEST.format(f"{networks} of the front{earlier}, and no others,"))
-        columns["validation, seeds"] = lambda each: _seeds(each, "validation")
-        columns["test, seeds"] = lambda each: _seeds(each, "test")
+        seeds = max(len(each.repeats) for each in result.front)
+        if seeds > 1:
+            columns[f"validation, {seeds} seeds"] = lambda each: _seeds(each, "validation")
+        columns[f"test, {number_of(seeds, 'seed')}"] = lambda each: _seeds(each, "test")
     columns["network"] = lambda each: "-".join(map(str, each.sizes))
     return rows_of("The front, by validation samples", result.front, columns, notes)
 
 
-def presets_table(result: SearchResult) -> Table:
+def presets_table(result: SearchResult, *, whole: bool = True) -> Table:
     """Return the presets that the search began with, to compare the front with."""
     presets = [each for each in result.complete if each.start]
-    columns = {"preset": lambda each: each.start, **_columns()}
+    columns = {"preset": lambda each: each.start, **_columns(result, whole)}
     return rows_of("The presets, by validation samples", presets, columns)
 
 
-def _columns() -> dict[str, Callable[[Trial], Any]]:
+def _columns(result: SearchResult, whole: bool) -> dict[str, Callable[[Trial], Any]]:
     """Return the columns of a trial and its metrics."""
-    titles = {metric.title: _reader(name) for name, metric in METRICS.items()}
+    asked = {"accuracy", *result.objectives}
+    titles = {
+        metric.title: _reader(name)
+        for name, metric in METRICS.items()
+        if whole or name in asked or metric.limit in result.constraints
+    }
     return {"trial": lambda each: Cell(str(each.number), value=each.number), **titles}
 
 
@@ -71,8 +83,7 @@ def _seeds(trial: Trial, part: str) -> Cell:
     if found is None:
         return NONE
     mean, low, high = found
-    seeds = number_of(len(trial.repeats), "seed")
-    note = f"{100 * low:.1f} to {100 * high:.1f}, {seeds}" if len(trial.repeats) > 1 else ""
+    note = f"{100 * low:.1f} to {100 * high:.1f}" if len(trial.repeats) > 1 else ""
     return Cell(f"{mean:.1%}", note, mean)
 
 
@@ -88,7 +99,7 @@ def trials_table(result: SearchResult) -> Table:
         **{METRICS[name].title: _reader(name) for name in result.objectives},
         "hyperparameters": lambda each: (
             each.error
-            or ", ".join(f"{n} {_short(each.params[n])}" for n in names if n in each.params)
+            or ", ".join(f"{n}: {_short(each.params[n])}" for n in names if n in each.params)
         ),
     }
     return rows_of("All trials", result.trials, columns)

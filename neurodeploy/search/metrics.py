@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
     from neurodeploy.running.report import Report
 
 MICRO: Final = 1e6
 MILLI: Final = 1e3
+OBJECTIVES_MAX: Final = 3
+ACCURATE: Final = "min_accuracy"
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,45 @@ def violations(values: Mapping[str, float], constraints: Mapping[str, float]) ->
             sign = 1 if metric.goal == "minimize" else -1
             found[metric.limit] = sign * (values[name] - limit) / max(abs(limit), 1e-12)
     return found
+
+
+# Arguments of a search
+
+
+def check_objectives(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of objectives.
+
+    Raises:
+        InputError: if one does not exist or appears twice, or there are too many or too few.
+    """
+    found = (names,) if isinstance(names, str) else tuple(names)
+    for name in found:
+        if name not in METRICS or found.count(name) > 1:
+            why = "appears twice" if name in METRICS else "does not exist"
+            raise InputError(f"the objective {name!r} {why}; choose among {', '.join(METRICS)}")
+    if not 1 <= len(found) <= OBJECTIVES_MAX:
+        raise InputError(f"there are {len(found)} objectives; give 1 to {OBJECTIVES_MAX}")
+    return found
+
+
+def check_constraints(limits: Mapping[str, float], objectives: Sequence[str]) -> dict[str, float]:
+    """Return the limits by name.
+
+    Raises:
+        InputError: if one does not exist, is out of range, or nothing asks for accuracy.
+    """
+    known = {metric.limit for metric in METRICS.values()}
+    for name, limit in limits.items():
+        if name not in known:
+            raise InputError(f"there is no constraint {name!r}; choose among {', '.join(known)}")
+        high = 1.0 if name == ACCURATE else float("inf")
+        is_number = isinstance(limit, (int, float)) and 0 < limit < float("inf")
+        if not is_number or limit > high:
+            over = "above 0 and up to 1" if name == ACCURATE else "above 0"
+            raise InputError(f"{name} is {limit!r}; give a number {over}")
+    if "accuracy" not in objectives and ACCURATE not in limits:
+        raise InputError(
+            f"the objectives {', '.join(objectives)} ignore the accuracy, so an untrained network "
+            f"would win; add the objective accuracy, or the constraint {ACCURATE}"
+        )
+    return {name: float(limit) for name, limit in limits.items()}

@@ -133,15 +133,18 @@ class SearchResult(Shown):
         return tuple(each for each in self.trials if each.state == "complete")
 
     def pick(self, wish: str) -> Trial:
-        """Return the best trial for a wish such as "accuracy>=0.92, min energy".
+        """Return the best trial for a wish such as "accuracy>=92%, min energy".
 
         Args:
-            wish: conditions on metrics (accuracy, energy in µJ, latency in ms, neurocores, synops),
-                and one "min" or "max" of a metric, separated by commas.
+            wish: conditions on metrics (accuracy, energy in µJ, latency in ms, neurocores, synops)
+                and one goal, "max accuracy" or "min" of another, separated by commas; or the number
+                of a trial, such as "trial 12".
 
         Raises:
             InputError: if the wish is malformed, or no trial meets it.
         """
+        if named := _NUMBER.fullmatch(wish.strip()):
+            return self._numbered(int(named[1]))
         conditions, key = parse_wish(wish)
         candidates = [each for each in self.complete if each.feasible]
         if not candidates:
@@ -153,12 +156,19 @@ class SearchResult(Shown):
             candidates = left
         return min(candidates, key=lambda each: (key(each.metrics), each.number))
 
+    def _numbered(self, number: int) -> Trial:
+        for each in self.complete:
+            if each.number == number:
+                return each
+        known = ", ".join(str(each.number) for each in self.front) or "none"
+        raise InputError(f"trial {number} is not complete; those on the front are {known}")
+
     def why_empty(self) -> str:
         """Return why the front is empty: which constraint binds, or that no trial was finished."""
         if not self.complete:
             failed = [each for each in self.trials if each.error]
             why = f"; trial {failed[-1].number} failed: {failed[-1].error}" if failed else ""
-            return f"no trial of {self.name} is complete{why}"
+            return f"no trial of {self.name} is complete{why}; go on with more trials"
         for name, metric in METRICS.items():
             broken = [violations(each.metrics, self.constraints) for each in self.complete]
             if metric.limit in self.constraints and all(b[metric.limit] > 0 for b in broken):
@@ -226,8 +236,9 @@ def _closest(name: str, trials: Sequence[Trial]) -> str:
 
 
 _COMPARE: Final = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
-_CONDITION: Final = re.compile(r"(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+)$")
-_GOAL: Final = re.compile(r"(min|max)\s+(\w+)$")
+_CONDITION: Final = re.compile(r"(\w+)\s*(<=|>=|<|>)\s*([0-9.e+-]+)(%?)")
+_GOAL: Final = re.compile(r"(min|max)\s+(\w+)")
+_NUMBER: Final = re.compile(r"trial\s+(\d+)", re.IGNORECASE)
 
 
 def parse_wish(wish: str) -> tuple[list[tuple[str, Any, float, str]], Any]:
@@ -237,28 +248,48 @@ def parse_wish(wish: str) -> tuple[list[tuple[str, Any, float, str]], Any]:
         InputError: if the wish is malformed.
     """
     conditions: list[tuple[str, Any, float, str]] = []
-    keys = []
+    goals: list[str] = []
     for part in (each.strip() for each in wish.split(",")):
-        condition, goal = _CONDITION.match(part), _GOAL.match(part)
-        try:
-            if condition and condition[1] in METRICS:
-                compare: Any = _COMPARE[condition[2]]
-                conditions.append((condition[1], compare, float(condition[3]), part))
-            elif goal and goal[2] in METRICS:
-                keys.append((-1 if goal[1] == "max" else 1, goal[2]))
-            else:
-                raise ValueError
-        except ValueError:
+        plain = part.lower().replace("\N{LESS-THAN OR EQUAL TO}", "<=")
+        plain = plain.replace("\N{GREATER-THAN OR EQUAL TO}", ">=")
+        condition, goal = _CONDITION.fullmatch(plain), _GOAL.fullmatch(plain)
+        if condition and condition[1] in METRICS:
+            limit = _limit(part, condition[1], condition[3], bool(condition[4]))
+            conditions.append((condition[1], _COMPARE[condition[2]], limit, part))
+        elif goal and goal[2] in METRICS:
+            goals.append(_goal(part, *goal.groups()))
+        else:
             raise InputError(
-                f"{part!r} is neither a condition such as accuracy>=0.92 nor a goal such as min "
+                f"{part!r} is neither a condition such as accuracy>=92% nor a goal such as min "
                 f"energy; the metrics are {', '.join(METRICS)}"
-            ) from None
-    if len(keys) != 1:
+            )
+    if len(goals) != 1:
         raise InputError(
-            f"{wish!r} has {len(keys)} goals; give one, such as 'accuracy>=0.92, min energy'"
+            f"{wish!r} has {len(goals)} goals; give one, such as 'accuracy>=92%, min energy'"
         )
-    ((sign, name),) = keys
+    (name,) = goals
+    sign = -1 if METRICS[name].goal == "maximize" else 1
     return conditions, lambda metrics: sign * metrics[name]
+
+
+def _limit(part: str, name: str, text: str, is_percent: bool) -> float:
+    """Return the number of a condition."""
+    try:
+        limit = float(text) / (100 if is_percent else 1)
+    except ValueError:
+        raise InputError(f"{part!r}: {text!r} is no number") from None
+    if (name == "accuracy" and limit > 1) or (name != "accuracy" and is_percent):
+        what = "is from 0 to 1, or a percentage such as 92%" if name == "accuracy" else "has no %"
+        raise InputError(f"{part!r}: {name} {what}")
+    return limit
+
+
+def _goal(part: str, direction: str, name: str) -> str:
+    """Return the metric of a goal."""
+    wanted = METRICS[name].goal[:3]
+    if direction != wanted:
+        raise InputError(f"{part!r} asks for the worst network; give {wanted} {name}")
+    return name
 
 
 # From a study of Optuna

@@ -39,10 +39,10 @@ class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaul
         step: distance of neighboring values; null for any value (1 for integers).
     """
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     log: bool = False
-    step: Annotated[float, Meta(gt=0)] | None = None
+    step: Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)] | None = None
 
     def __post_init__(self) -> None:
         if not self.low <= self.high:
@@ -53,7 +53,7 @@ class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaul
             raise InputError(f"step is {self.step:g} on a log scale; leave one of the two out")
 
 
-Numbers: TypeAlias = Range | Annotated[tuple[float, ...], Meta(min_length=1)]
+Numbers: TypeAlias = Range | Annotated[tuple[int | float, ...], Meta(min_length=1)]
 
 
 class SearchSpace(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -140,7 +140,22 @@ def read_space(source: SearchSpace | Mapping[str, Any] | str | Path) -> SearchSp
         )
     if (found.layers is UNSET) != (found.neurons is UNSET):
         raise InputError("the search space has only one of layers and neurons; give both")
+    for name, choices in _parts(found):
+        _check_values(name, choices)
     return found
+
+
+def _check_values(name: str, choices: Any) -> None:
+    """Raise InputError if a list has a value twice, or numbers must be whole and are not."""
+    is_range = isinstance(choices, Range)
+    values = (choices.low, choices.high, choices.step or 1) if is_range else choices
+    if not is_range and len(set(map(repr, values))) < len(values):
+        raise InputError(f"the search space: {name} has a value twice; give each once")
+    for value in values if _is_whole(name) else ():
+        if value != int(value):
+            raise InputError(f"the search space: {name} has {value:g}; give whole numbers")
+        if is_range and choices.log and choices.low < 1:
+            raise InputError(f"the search space: {name} starts at {choices.low:g}; start at 1")
 
 
 def _plain(values: Any) -> Any:
@@ -306,14 +321,19 @@ def _set(parameters: Any, path: str, value: Any, *, is_default: bool) -> None:
             return
         known = ", ".join(each for each, _ in _leaves(parameters))
         raise InputError(f"the encoder has no parameter {path!r}; it has {known}") from None
-    is_list = isinstance(before, list)
-    parameters[last] = [value * each for each in before] if is_list else value
+    if isinstance(before, list):
+        parameters[last] = [value * each for each in before]
+    else:
+        parameters[last] = int(value) if isinstance(before, int) and value == int(value) else value
 
 
 def check_space(space: SearchSpace, data: TaskData) -> None:
     """Raise InputError if an end of a range, or a value of a list, makes no valid configuration."""
-    first = {name: _ends(choices, name)[0] for name, choices in _parts(space)}
-    for name, choices in _parts(space):
+    parts = dict(_parts(space))
+    _check_paths(parts, data)
+    own_values = _task_values(data)
+    first = {name: _first(name, each, own_values.get(name)) for name, each in parts.items()}
+    for name, choices in parts.items():
         for value in _ends(choices, name):
             values = {**first, name: value}
             if "layers" in values:
@@ -327,6 +347,22 @@ def check_space(space: SearchSpace, data: TaskData) -> None:
                 own.architecture(config)
             except InputError as error:
                 raise InputError(f"the search space, {name} {value}: {error}") from None
+
+
+def _check_paths(parts: Mapping[str, Any], data: TaskData) -> None:
+    """Raise InputError if no encoder of a search has a parameter of that path."""
+    names = parts.get("encoder", (DEFAULT,))
+    encoders = [_encoded(data, {"encoder": name}).encoder for name in names]
+    known = {path: None for each in encoders for path, _ in _leaves(each.as_dict())}
+    for path in (name.partition(".")[2] for name in parts if name.startswith("encoder.")):
+        if path not in known:
+            raise InputError(f"no encoder has a parameter {path!r}; there are {', '.join(known)}")
+
+
+def _first(name: str, choices: Any, own: Any) -> Any:
+    """Return the task's own value if it lies in the space, or else the first one that does."""
+    is_size = name == "neurons"  # of one layer; the task's own are of all layers
+    return own if not is_size and _holds(choices, own) else _ends(choices, name)[0]
 
 
 def _ends(choices: Any, name: str) -> tuple[Any, ...]:

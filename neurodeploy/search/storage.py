@@ -157,7 +157,7 @@ def local_file(where: str | Path) -> Path | None:
 
 
 def _open_journal(where: str, heartbeat_s: int) -> BaseStorage:
-    path = Path(where)
+    path = Path(where).absolute()  # Optuna waits for ever for a lock that has a relative path
     check_writable(path)
     if path.exists():
         _drop_partial_record(path)

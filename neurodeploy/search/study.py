@@ -14,15 +14,16 @@ import numpy as np
 
 from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.models.errors import InputError, require
+from neurodeploy.models.files import check_writable
 
 require("a search", "optuna", "torch", "lava.lib.dl.slayer")  # before they are imported
 
 import optuna
 
-from neurodeploy.learning.fit import check_data
+from neurodeploy.learning.fit import Notify, check_data, log
 from neurodeploy.learning.training import find_device
 from neurodeploy.running.evaluation import choose_chips
-from neurodeploy.search.metrics import METRICS
+from neurodeploy.search.metrics import METRICS, check_constraints, check_objectives
 from neurodeploy.search.repeats import Repeat, enqueue
 from neurodeploy.search.results import SearchResult, front_of, result_of
 from neurodeploy.search.space import SearchSpace, check_space, default_space, read_space, starts
@@ -42,9 +43,8 @@ from neurodeploy.tasks.task import TaskData
 OnTrial: TypeAlias = Callable[[SearchResult], None]
 Space: TypeAlias = SearchSpace | Mapping[str, Any] | str | Path
 
-OBJECTIVES_MAX: Final = 3
-INF: Final = float("inf")
-LIMITS: Final = tuple(metric.limit for metric in METRICS.values())
+OWNER: Final = ".study"
+"""File in the folder of a study, with its name."""
 REPEATS: Final = "{}, repeated"
 """Name of the study of repeated seeds."""
 
@@ -69,6 +69,7 @@ def optimize(
     device: str = "cpu",
     heartbeat_s: int = HEARTBEAT_S,
     on_trial: OnTrial | None = None,
+    notify: Notify = log,
 ) -> SearchResult:
     """Search for the best networks of a task, with Optuna.
 
@@ -101,6 +102,7 @@ def optimize(
         heartbeat_s: seconds between signs of life of a trial; a trial without four is run again.
         on_trial: called with the result so far, without importances, at the start and when trials
             have ended.
+        notify: called with each warning; by default they go to the logger "neurodeploy".
 
     Raises:
         InputError: if an argument is invalid, the storage cannot be used or holds another study, or
@@ -119,15 +121,19 @@ def optimize(
         ("heartbeat_s", heartbeat_s, 1),
     ):  # fmt: skip
         _check_count(kind, count, low)
+    aims = check_objectives(objectives)
+    limits = check_constraints(constraints or {}, aims)
     (chosen,) = choose_chips([chip])
     find_device(device)
+    if workers > (cores := os.cpu_count() or 1):
+        raise InputError(f"workers is {workers}; give 1 to {cores}, as many as there are cores")
     found = default_space(folds[0]) if space is None else read_space(space)
     check_space(found, folds[0])
+    _claim(Path(out) / (study or ""), study or folds[0].name)
     objective = Objective(
-        folds, found, _objectives(objectives), _constraints(constraints or {}), chosen,
+        folds, found, aims, limits, chosen,
         Path(out).resolve(), prune, threads or _share(workers), device, study or "",
     )  # fmt: skip
-    _check_aims(objective)
     if study is not None and Path(study).name != study:
         raise InputError(f"the study is named {study!r}; give a name that a folder may have")
     name = study or folds[0].name or "search"
@@ -144,7 +150,7 @@ def optimize(
             on_trial(result_of(main, repeated, objective.folder, importances=False))
 
     tell()
-    run(search, main, workers, on_end=tell, threads=objective.threads)
+    run(search, main, workers, on_end=tell, notify=notify, threads=objective.threads)
     if seeds:
         repeats = Job(
             Repeat(objective), ("maximize",), where, REPEATS.format(name), heartbeat_s=heartbeat_s
@@ -153,7 +159,7 @@ def optimize(
         with explained(where), quiet():
             optuna.storages.fail_stale_trials(repeated)
             enqueue(front_of(main), repeated, seeds)
-        run(repeats, repeated, workers, on_end=tell, threads=objective.threads)
+        run(repeats, repeated, workers, on_end=tell, notify=notify, threads=objective.threads)
     with explained(where):
         return result_of(main, repeated, objective.folder)
 
@@ -180,10 +186,11 @@ def read_search(
         name = _choose(study, known, without_password(storage))
         main = optuna.load_study(study_name=name, storage=opened)
         check_format(main)
-        repeats = REPEATS.format(name)
-        repeated = optuna.load_study(study_name=repeats, storage=opened)
+        repeated = None
+        if (repeats := REPEATS.format(name)) in known:
+            repeated = optuna.load_study(study_name=repeats, storage=opened)
         folder = Path(out) if out is not None else (file or Path()).parent
-        return result_of(main, repeated if repeats in known else None, folder.resolve())
+        return result_of(main, repeated, folder.resolve())
 
 
 def _choose(study: str | None, known: Sequence[str], where: str) -> str:
@@ -202,6 +209,24 @@ def _choose(study: str | None, known: Sequence[str], where: str) -> str:
 # Arguments
 
 
+def _claim(folder: Path, study: str) -> None:
+    """Note in the folder whose networks it holds.
+
+    Raises:
+        InputError: if it holds those of another study.
+    """
+    note = folder / OWNER
+    check_writable(note)
+    try:
+        with note.open("x") as file:
+            file.write(study)
+    except FileExistsError:
+        if (found := note.read_text()) not in (study, ""):  # "" while another machine writes
+            raise InputError(
+                f"{folder} holds the networks of the study {found}; give another --out"
+            ) from None
+
+
 def _folds(task: TaskData | Sequence[TaskData], seeds: int) -> tuple[TaskData, ...]:
     folds = (task,) if isinstance(task, TaskData) else tuple(task)
     for each in folds or (None,):
@@ -216,38 +241,6 @@ def _folds(task: TaskData | Sequence[TaskData], seeds: int) -> tuple[TaskData, .
 def _check_count(name: str, count: Any, low: int) -> None:
     if not isinstance(count, int) or count < low:
         raise InputError(f"{name} is {count!r}; give an integer from {low}")
-
-
-def _objectives(names: Sequence[str]) -> tuple[str, ...]:
-    found = (names,) if isinstance(names, str) else tuple(names)
-    for name in found:
-        if name not in METRICS or found.count(name) > 1:
-            why = "appears twice" if name in METRICS else "does not exist"
-            raise InputError(f"the objective {name!r} {why}; choose among {', '.join(METRICS)}")
-    if not 1 <= len(found) <= OBJECTIVES_MAX:
-        raise InputError(f"there are {len(found)} objectives; give 1 to {OBJECTIVES_MAX}")
-    return found
-
-
-def _constraints(limits: Mapping[str, float]) -> dict[str, float]:
-    for name, limit in limits.items():
-        if name not in LIMITS:
-            raise InputError(f"there is no constraint {name!r}; choose among {', '.join(LIMITS)}")
-        is_accuracy = name == "min_accuracy"
-        if not isinstance(limit, (int, float)) or not 0 < limit < (1.01 if is_accuracy else INF):
-            over = "above 0 and up to 1" if is_accuracy else "above 0"
-            raise InputError(f"{name} is {limit!r}; give a number {over}")
-    return {name: float(limit) for name, limit in limits.items()}
-
-
-def _check_aims(objective: Objective) -> None:
-    """Raise InputError if a search would ignore the accuracy."""
-    if "accuracy" not in objective.objectives and "min_accuracy" not in objective.constraints:
-        raise InputError(
-            f"the objectives {', '.join(objective.objectives)} ignore the accuracy, so an "
-            "untrained network would win; add the objective accuracy, or the constraint "
-            "min_accuracy"
-        )
 
 
 def _share(workers: int) -> int | None:

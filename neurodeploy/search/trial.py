@@ -83,6 +83,8 @@ class Objective:
             began, again = time.monotonic(), "host" in trial.user_attrs
             trial.set_user_attr("host", socket.gethostname())
             trial.set_user_attr("values", suggest(trial, self.space))
+            if (same := _same(trial)) is not None:
+                return _copied(trial, same)
             try:
                 reports = self._reports(trial, trial.user_attrs.get("folder", own), again=again)
             except FolderInUseError:  # the worker from which the trial was taken still trains there
@@ -124,6 +126,27 @@ class Objective:
         for name, amount in {**broken, **violations(means, self.constraints)}.items():
             trial.set_constraint(name, amount)
         return [means[name] for name in self.objectives]
+
+
+RESULTS: Final = ("metrics", "folds", "energy_low", "energy_high", "digests", "sizes", "folder")
+"""User attributes that a network has, whichever trial trained it."""
+
+
+def _same(trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
+    """Return a complete trial with the same hyperparameters, or None."""
+    trials = trial.study.get_trials(deepcopy=False)
+    complete = (each for each in trials if each.state.name == "COMPLETE")
+    return next((each for each in complete if each.params == trial.params), None)
+
+
+def _copied(trial: optuna.Trial, same: optuna.trial.FrozenTrial) -> list[float]:
+    """Give a trial the results of another one, whose training it would repeat."""
+    for name in RESULTS:
+        trial.set_user_attr(name, same.user_attrs[name])
+    trial.set_user_attr("seconds", 0.0)
+    for name, amount in same.constraints.items():
+        trial.set_constraint(name, amount)
+    return list(same.values)
 
 
 KEPT: Final[tuple[str, ...]] = ("curve", "folder", "host", "repeat", "start", "values")

@@ -38,6 +38,7 @@ from neurodeploy.search.storage import (
 from neurodeploy.search.trial import TrialFailed, has_ended
 
 OnEnd: TypeAlias = Callable[[], None]
+Notify: TypeAlias = Callable[[str], None]
 
 FORMAT: Final = 1
 """Version of our attributes of studies and trials; increase it if older ones cannot be read."""
@@ -109,9 +110,9 @@ class Job:
         for name, wanted in self.about.items():
             if found.get(name) != wanted:
                 raise InputError(
-                    f"the study {study.study_name} in {without_password(self.where)} has the "
-                    f"{name} {shown(found.get(name))}, not {shown(wanted)}; name another --study "
-                    "or --out, or give the same options as before"
+                    f"the study {study.study_name} in {without_password(self.where)} has "
+                    f"{_difference(name, found.get(name), wanted)}; give the same options as "
+                    "before, or another --out"
                 )
 
     def count(self, study: optuna.Study) -> int:
@@ -125,14 +126,21 @@ class Job:
         return max(left, 0) or (-1 if running else 0)
 
 
+def _difference(name: str, found: Any, wanted: Any) -> str:
+    """Return how what a study holds differs from what is wanted."""
+    what = name.removesuffix("_sha256")
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        keys = (key for key in {**found, **wanted} if found.get(key) != wanted.get(key))
+        return f"another {what} ({', '.join(keys)})"
+    return f"another {what}" if what != name else f"the {what} {shown(found)}, not {shown(wanted)}"
+
+
 def check_format(study: optuna.Study) -> None:
     """Raise InputError if a study is not of this version."""
     found = study.user_attrs.get(ABOUT, {}).get("format")
     if found != FORMAT:
         by = f"another version (format {found}, not {FORMAT})" if found else "another program"
-        raise InputError(
-            f"the study {study.study_name} was written by {by}; name another --study or --out"
-        )
+        raise InputError(f"the study {study.study_name} was written by {by}; give another --out")
 
 
 def run(
@@ -141,6 +149,7 @@ def run(
     workers: int = 1,
     *,
     on_end: OnEnd = lambda: None,
+    notify: Notify = lambda _: None,
     threads: int | None = None,
 ) -> None:
     """Work on a study in this process, or in several, until all trials have ended.
@@ -150,6 +159,7 @@ def run(
         study: the same study, opened.
         workers: number of processes; 1 for this one.
         on_end: called when trials have ended.
+        notify: called with each warning.
         threads: CPU cores of each process.
 
     Raises:
@@ -172,7 +182,7 @@ def run(
         for _ in range(workers):
             start()
         with explained(job.where):
-            _watch(study, processes, start, on_end)
+            _watch(study, processes, start, on_end, notify)
     finally:
         _end(processes)
     if job.count(study):
@@ -216,7 +226,11 @@ def _work_here(packed: bytes) -> None:
 
 
 def _watch(
-    study: optuna.Study, processes: Sequence[Any], start: Callable[[], None], on_end: OnEnd
+    study: optuna.Study,
+    processes: Sequence[Any],
+    start: Callable[[], None],
+    on_end: OnEnd,
+    notify: Notify,
 ) -> None:
     """Wait for the workers, replace those that were killed, and tell when trials have ended."""
     told, restarts, alive = 0, 0, True
@@ -224,6 +238,7 @@ def _watch(
         time.sleep(POLL_S)
         killed = sum((each.exitcode or 0) < 0 for each in processes)
         for _ in range(restarts, min(killed, RESTARTS)):
+            notify("warning: a worker was killed; another one takes its place")
             start()
             restarts += 1
         alive = any(each.is_alive() for each in processes)

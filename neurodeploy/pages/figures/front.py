@@ -52,8 +52,8 @@ def draw(result: SearchResult) -> tuple[Figure, str]:
     if min(values) > 0 and max(values) / min(values) > LOG_FROM:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.4g}"))
     axes.set_xlabel(f"{METRICS[cost].title}, per validation sample")
     axes.set_ylabel(f"{accuracy}, validation (%)")
     axes.grid(visible=True)
