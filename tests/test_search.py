@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from neurodeploy.search.metrics import METRICS, violations
 from neurodeploy.search.results import ABOUT, result_of
 from neurodeploy.search.results_json import Search, search_object
 from neurodeploy.search.study import optimize, read_search
-from neurodeploy.search.trial import is_hopeless
+from neurodeploy.search.trial import is_hopeless, points_at, refuse_twin
 from neurodeploy.search.workers import Job
 
 pytestmark = [
@@ -30,6 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
 ]
 
+HEARTBEATS = pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 CHANNELS, STEPS = 6, 12
 
 
@@ -94,6 +97,11 @@ def test_a_space_takes_json_ranges_and_distributions_of_optuna(tmp_path: Path) -
         ({"learning_rate": {"low": 0, "high": 1, "log": True}}, "log"),
         ({"learning_rat": [1]}, "learning_rate"),
         ({"delays": ["dendritic"]}, "axonal"),
+        ({"layers": [1], "neurons": ["8"]}, r"neurons\[0\] is \"8\""),
+        ({"layers": [1.5], "neurons": [4]}, "layers has 1.5; give whole numbers"),
+        ({"epochs": {"low": 1, "high": 2, "step": 0.5}}, "epochs has 0.5"),
+        ({"batch_size": {"low": 0, "high": 8, "log": True}}, "0"),
+        ({"epochs": [1, 1]}, "epochs has a value twice"),
     ],
 )
 def test_a_wrong_space_is_refused(values: dict[str, Any], named: str) -> None:
@@ -109,6 +117,7 @@ def test_a_wrong_space_is_refused(values: dict[str, Any], named: str) -> None:
         ({"layers": [0], "neurons": [4]}, "layers"),
         ({"encoder": ["latency"]}, "encoder 'latency'"),
         ({"encoder_parameters": {"speed": [1]}}, "speed"),
+        ({"delays": ["axonal"], "max_delay": [0]}, "max_delay is 0"),
     ],
 )
 def test_a_space_that_makes_no_network_is_refused_before_the_search(
@@ -214,6 +223,14 @@ def test_a_training_is_stopped_only_if_networks_that_cost_no_more_are_better() -
     assert not is_hopeless((0.7, 9.0), others), "the better one costs more"
 
 
+def test_networks_that_break_a_constraint_stop_no_others() -> None:
+    points = [{"energy": 1.0}, {"energy": 3.0}]
+    trials = a_study(points, constraints={"max_energy_uj": 2.0}).trials
+    for each, accuracy in zip(trials, (0.5, 0.9)):
+        each.user_attrs["curve"] = {"0.5": (accuracy, 10.0)}
+    assert points_at(0.5, trials) == [(0.5, 10.0)]
+
+
 def test_a_replay_of_early_stopping_counts_what_it_saves_and_loses() -> None:
     trials = a_study([{}] * 7).trials
     for each, half in zip(trials, [0.5] * 5 + [0.3, 0.4]):
@@ -312,7 +329,9 @@ def test_other_studies_are_refused(data: nd.TaskData, tmp_path: Path) -> None:
             _fails, ("maximize",), tmp_path / "j.log", "made", 1, {"format": 1, **about}
         )  # fmt: skip
 
-    job(task="har").open()
+    job(task="har", space={"layers": [1], "seed": [1]}).open()
+    with pytest.raises(InputError, match=r"has another space \(layers\)"):
+        job(task="har", space={"layers": [2], "seed": [1]}).open()
     with pytest.raises(InputError, match=r"task \"har\", not \"digits\""):
         job(task="digits").open()
     with pytest.raises(InputError, match=r"format 1, not 2"):
@@ -320,8 +339,14 @@ def test_other_studies_are_refused(data: nd.TaskData, tmp_path: Path) -> None:
     optuna.create_study(storage=storage.open_storage(tmp_path / "k.log"), study_name="made")
     with pytest.raises(InputError, match="no study other"):
         read_search(tmp_path / "j.log", "other")
-    with pytest.raises(InputError, match="does not exist"):
-        read_search(tmp_path / "none.log")
+    for missing in (tmp_path / "none.log", f"sqlite:///{tmp_path}/none.db"):
+        with pytest.raises(InputError, match="does not exist"):
+            read_search(missing)
+    assert not (tmp_path / "none.db").exists()
+    storage.open_storage(tmp_path / "empty.log")
+    job().open()
+    with pytest.raises(InputError, match="has no study; run a search first"):
+        read_search(tmp_path / "empty.log")
 
 
 def _with_format(version: int, job: Job) -> None:
@@ -333,7 +358,7 @@ def _with_format(version: int, job: Job) -> None:
         workers.FORMAT = before  # type: ignore[misc]
 
 
-@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+@HEARTBEATS
 @pytest.mark.parametrize("where", ["{}/journal.log", "sqlite:///{}/study.db"])
 def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_run_again(
     where: str, tmp_path: Path
@@ -345,7 +370,21 @@ def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_run_again(
     assert [each.state.name for each in study.trials] == ["FAIL", "WAITING"]
 
 
-@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+@HEARTBEATS
+def test_signs_of_life_come_as_often_as_the_worker_of_a_trial_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, now = tmp_path / "journal.log", time.time()
+    study = Job(_one_float, ("maximize",), path, "made", 1, heartbeat_s=30).open()
+    trial = study.ask()
+    study._storage.record_heartbeat(trial._trial_id)
+    impatient = Job(_one_float, ("maximize",), path, "made", 1, heartbeat_s=1).open()._storage
+    for seconds, stale in ((60, []), (200, [trial._trial_id])):
+        monkeypatch.setattr(storage.time, "time", lambda after=seconds: now + after)
+        assert impatient._get_stale_trial_ids(study._study_id) == stale
+
+
+@HEARTBEATS
 def test_a_trial_in_which_too_many_workers_died_is_recorded_as_failed(tmp_path: Path) -> None:
     job = Job(_one_float, ("maximize",), tmp_path / "journal.log", "made", 1, heartbeat_s=0)
     study = job.open()
@@ -377,6 +416,8 @@ def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None
         ("mysql://localhost/none", "MySQLdb"),
         ("carrier-pigeon://roof", "carrier-pigeon"),
         ("grpc://localhost:1", "localhost:1"),
+        ("grpc://localhost:here", "grpc://HOST:PORT"),
+        ("mysql://localhost/none?password=secret", "password=\\*\\*\\*"),
         ("{folder}/text.log", "text.log"),
         ("{folder}", "is a folder"),
         ("sqlite:///{folder}/other.db", "other.db"),
@@ -428,14 +469,13 @@ def test_a_disk_that_is_full_in_a_training_stops_the_search_which_goes_on_with_i
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limit[1]))
     try:
-        with pytest.raises(InputError, match=r"trial-0000.* cannot be written"):
-            optimize(data, space, trials=1, seeds=0, out=tmp_path)
+        for _ in range(2):
+            with pytest.raises(InputError, match=r"trial-0000.* cannot be written"):
+                optimize(data, space, trials=1, seeds=0, out=tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     (done,) = optimize(data, space, trials=1, seeds=0, out=tmp_path).trials
-    first, _ = workers.optuna.load_study(
-        study_name="search", storage=storage.open_storage(tmp_path / "journal.log")
-    ).trials
+    first, _, _ = the_study(tmp_path).trials
     assert (done.state, done.params) == ("complete", first.params)
     assert Path(done.folder).name == "trial-0000"
 
@@ -445,14 +485,66 @@ def test_a_preset_that_two_machines_planned_is_trained_once(
 ) -> None:
     how: dict[str, Any] = {"seeds": 0, "out": tmp_path}
     (first,) = nd.optimize(data, {"delays": ["axonal"]}, trials=1, **how).trials
-    study = optuna.load_study(
-        study_name="search", storage=storage.open_storage(tmp_path / "journal.log")
-    )
+    study = the_study(tmp_path)
     study.enqueue_trial(dict(first.params), user_attrs={"start": first.start})
     found = nd.optimize(data, {"delays": ["axonal"]}, trials=2, **how)
     assert first.start
     assert [each.number for each in found.trials] == [0, 2], "the twin does not count"
     assert [each.state.name for each in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
+    again, first = found.trials[1], found.trials[0]
+    assert (again.folder, again.metrics) == (first.folder, first.metrics), "it is trained once"
+
+
+@HEARTBEATS
+def test_a_preset_is_trained_though_its_first_worker_died_beside_its_twin(tmp_path: Path) -> None:
+    study = Job(_one_float, ("maximize",), tmp_path / "j.log", "made", 1).open()
+    for _ in range(3):
+        study.enqueue_trial({}, user_attrs={"start": "dense"})
+    first, twin, retry = (study.ask() for _ in range(3))
+    with pytest.raises(optuna.TrialPruned):
+        refuse_twin(twin, "start")
+    study.tell(twin, state=optuna.trial.TrialState.PRUNED)
+    study.tell(first, state=optuna.trial.TrialState.FAIL)
+    refuse_twin(retry, "start")
+    assert Job.count(Job(_one_float, ("maximize",), tmp_path, "made", 1), study) == -1
+
+
+def test_networks_are_found_in_a_folder_that_has_moved(data: nd.TaskData, tmp_path: Path) -> None:
+    space = {"layers": [1], "neurons": [3]}
+    optimize(data, space, trials=1, seeds=0, out=tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    found = optimize(data, space, trials=1, seeds=1, out=tmp_path / "there")
+    assert [len(each.repeats) for each in found.front] == [1]
+    assert found.front[0].network().layers[0].neurons == 3
+    assert found.untested == ()
+
+
+def test_networks_of_another_search_are_not_taken_for_those_of_a_trial(
+    data: nd.TaskData, tmp_path: Path
+) -> None:
+    how: dict[str, Any] = {"trials": 1, "seeds": 0, "out": tmp_path}
+    found = optimize(data, {"layers": [1], "neurons": [3]}, **how)
+    beside = optimize(data, {"layers": [1], "neurons": [5]}, study="other", **how)
+    assert found.front[0].network().layers[0].neurons == 3
+    assert beside.front[0].network().layers[0].neurons == 5
+    with pytest.raises(InputError, match="holds the networks of the study search"):
+        optimize(replace(data, task=replace(data.task, name="b")), {"epochs": [1]}, **how)
+    for name in ("trial-0000", "other/trial-0000"):
+        (tmp_path / name / "model.net").replace(tmp_path / "taken.net")
+        nd.save(
+            beside.front[0].network() if name == "trial-0000" else nd.load(tmp_path / "taken.net"),
+            tmp_path / name / "model.net",
+        )
+    with pytest.raises(InputError, match="is another network"):
+        found.front[0].network()
+    again = optimize(data, {"layers": [1], "neurons": [3]}, **{**how, "seeds": 1})
+    assert "another network" in again.untested[0]
+
+
+def the_study(folder: Path) -> optuna.Study:
+    return optuna.load_study(
+        study_name="search", storage=storage.open_storage(folder / "journal.log")
+    )
 
 
 def _one_float(trial: optuna.Trial) -> float:
@@ -468,6 +560,10 @@ def test_wrong_arguments_are_refused_before_the_data_are_used(data: nd.TaskData)
         ({"constraints": {"max_power": 1}}, "max_power"),
         ({"constraints": {"min_accuracy": 1.2}}, "min_accuracy is 1.2"),
         ({"constraints": {"max_energy_uj": 0}}, "max_energy_uj is 0"),
+        ({"constraints": {"max_energy_uj": "5"}}, "max_energy_uj is '5'"),
+        ({"device": "loihi"}, "loihi"),
+        ({"workers": 10_000}, "workers is 10000"),
+        ({"study": "a/b"}, "a/b"),
         ({"trials": 0}, "trials is 0; give an integer from 1"),
         ({"seeds": -1}, "seeds is -1; give an integer from 0"),
     )

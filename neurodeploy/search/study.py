@@ -129,7 +129,6 @@ def optimize(
         raise InputError(f"workers is {workers}; give 1 to {cores}, as many as there are cores")
     found = default_space(folds[0]) if space is None else read_space(space)
     check_space(found, folds[0])
-    _claim(Path(out) / (study or ""), study or folds[0].name)
     objective = Objective(
         folds, found, aims, limits, chosen,
         Path(out).resolve(), prune, threads or _share(workers), device, study or "",
@@ -143,6 +142,7 @@ def optimize(
     search = Job(
         objective, goals, where, name, trials, _about(objective), first, sampler, heartbeat_s
     )
+    _claim(objective.folder / objective.study, name)
     main, repeated = search.open(), None
 
     def tell() -> None:
