@@ -192,6 +192,54 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert failed.params in [each.params for each in complete]
 
 
+def test_workers_of_a_seeded_sampler_suggest_different_values(tmp_path: Path) -> None:
+    sampler = optuna.samplers.RandomSampler(seed=1)
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", 0, 1)
+
+    job = Job(objective, ("maximize",), tmp_path / "j.log", "seeded", 8, sampler=sampler)
+    study = job.open()
+    workers.run(job, study, workers=2)
+    assert len({each.params["x"] for each in study.trials}) == len(study.trials)
+
+
+def test_a_worker_that_slept_while_another_took_its_trial_goes_on(tmp_path: Path) -> None:
+    where, ends = str(tmp_path / "journal.log"), tmp_path / "ends.txt"
+    script = WORKER.replace("0.1 + 0.3", "2 + 0").replace("50,", "3,")
+    Job(print, ("maximize",), where, "killed", 3).open()
+    line = [sys.executable, "-c", script, where, str(ends)]
+    sleeper = subprocess.Popen(line, cwd=ROOT)
+    study = optuna.load_study(study_name="killed", storage=open_storage(where))
+    deadline = time.monotonic() + LIMIT_S
+    while not any(each.params for each in study.trials) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    sleeper.send_signal(signal.SIGSTOP)
+    subprocess.run(line, cwd=ROOT, timeout=LIMIT_S, check=True)
+    sleeper.send_signal(signal.SIGCONT)
+    assert sleeper.wait(LIMIT_S) == 0
+    assert [each.state.name for each in study.trials] == ["FAIL", *["COMPLETE"] * 3]
+
+
+LOCKER = """
+import os, signal, sys
+from neurodeploy.search.storage import open_storage
+backend = open_storage(sys.argv[1])._backend
+backend._lock.acquire()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_lock_of_a_killed_worker_is_taken_over_also_in_a_relative_path(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    how: dict[str, Any] = {"cwd": tmp_path, "env": environment, "timeout": LIMIT_S}
+    subprocess.run([sys.executable, "-c", LOCKER, "journal.log"], check=False, **how)
+    assert (tmp_path / "journal.log.lock").is_symlink()
+    script = WORKER.replace("0.1 + 0.3", "0").replace("50,", "3,")
+    subprocess.run([sys.executable, "-c", script, "journal.log", "ends.txt"], check=True, **how)
+    assert len((tmp_path / "ends.txt").read_text().split()) == 3
+
+
 SPACE = '{"layers": [1], "neurons": [4, 8], "epochs": [12], "augment": [false]}'
 
 

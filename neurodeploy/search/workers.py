@@ -285,10 +285,13 @@ def _run_trial(job: Job, study: optuna.Study) -> None:
     def objective(trial: optuna.Trial) -> Any:
         nonlocal taken
         try:
-            return job.objective(trial)
+            values = job.objective(trial)
         finally:
             now = study.get_trials(deepcopy=False)[trial.number]
             taken = now.state is not TrialState.RUNNING
+        if taken:
+            raise TrialFailed("another worker has taken it over")
+        return values
 
     try:
         study.optimize(objective, n_trials=1, catch=(TrialFailed,))
