@@ -145,7 +145,8 @@ def test_killed_workers_lose_no_trial_and_none_runs_to_the_end_twice(
     assert kills > KILLS // 2
     complete = [each for each in trials if each.state.name == "COMPLETE"]
     assert TRIALS <= len(complete) <= TRIALS + len(running) - 1
-    assert {each.state.name for each in trials} <= {"COMPLETE", "FAIL"}
+    # what waits was left by the last kills, when enough others had ended
+    assert {each.state.name for each in trials} <= {"COMPLETE", "FAIL", "WAITING"}
     first = [each.user_attrs["runs"][0] for each in complete]
     assert max(Counter(first).values()) == 1, "a trial and its repetition both ended"
     taken_over = [each for each in complete if len(each.user_attrs["runs"]) > 1]
