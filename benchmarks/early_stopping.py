@@ -65,7 +65,7 @@ def table_of(found: Replay, trials: int, front: int) -> Table:
     headings = ["trials", "stopped early", "time saved", "networks of the front lost"]
     row = [f"{trials}", f"{len(found.stopped)}", f"{found.saved:.0%}"]
     lost = f"{len(found.lost)} of {front}"
-    return Table("Early stopping", "replayed", headings, [[*row, lost]])
+    return Table("Early stopping", "", headings, [[*row, lost]])
 
 
 @cli.command

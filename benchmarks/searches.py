@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import optuna
 
@@ -23,13 +24,14 @@ from benchmarks import early_stopping, pages
 from benchmarks.pages import Table
 from neurodeploy import cli
 from neurodeploy.hw_sim.chips import Chip
+from neurodeploy.models.errors import InputError
 from neurodeploy.network_files import load
 from neurodeploy.pages import search as search_page
 from neurodeploy.running.evaluation import choose_chips
 from neurodeploy.search.metrics import metrics_of
 from neurodeploy.search.repeats import Repeated
-from neurodeploy.search.results import SearchResult
-from neurodeploy.search.space import STARTS, SearchSpace
+from neurodeploy.search.results import SearchResult, Trial
+from neurodeploy.search.space import STARTS, SearchSpace, space_text
 from neurodeploy.search.study import read_search
 from neurodeploy.search.trial import NETWORK, Objective, evaluated, train
 from neurodeploy.tasks.task import TaskData, load_task
@@ -86,22 +88,20 @@ def chosen(front: Sequence[Candidate], own: Candidate) -> dict[str, Candidate]:
     wanted = own.mean("validation", "accuracy")
     good = [each for each in front if each.mean("validation", "accuracy") >= wanted]
     best = max(front, key=lambda each: each.mean("validation", "accuracy"))
-    found = {"most accurate network": best}
-    if good:
-        found["cheapest network that is as accurate as the default"] = min(
-            good, key=lambda each: each.mean("validation", "energy")
-        )
-    return found
+    cheapest = min(good, key=lambda each: each.mean("validation", "energy"), default=None)
+    if cheapest is None:
+        return {"most accurate": best}
+    if cheapest is best:
+        return {"most accurate, and the cheapest that is as accurate as the default": best}
+    return {"cheapest that is as accurate as the default": cheapest, "most accurate": best}
 
 
-def table_of(
-    presets: Sequence[Candidate], front: Sequence[Candidate], marks: Callable[[Candidate], str]
-) -> Table:
+def table_of(presets: Sequence[Candidate], front: Sequence[Candidate]) -> Table:
     """Return the table of presets and front, each relative to the task's own configuration."""
     own = next(each for each in presets if each.name == DEFAULT)
     headings = [
         "network", "neurons", "validation (%)", "test (%)", "test, difference",
-        "dynamic energy (µJ)", "of the default's", "",
+        "dynamic energy (µJ)", "of the default's",
     ]  # fmt: skip
     rows = []
     for each in (*presets, *sorted(front, key=lambda each: each.mean("validation", "energy"))):
@@ -111,7 +111,7 @@ def table_of(
             [
                 each.name, "-".join(map(str, each.sizes)), each.accuracy_text("validation"),
                 each.accuracy_text("test"), f"{gain:+.1f}", f"{energy:.3g}",
-                f"{energy / own.mean('validation', 'energy'):.2f}", marks(each),
+                f"{energy / own.mean('validation', 'energy'):.0%}",
             ]
         )  # fmt: skip
     seeds = len(own.repeats)
@@ -119,7 +119,7 @@ def table_of(
     return Table("Presets and front", about, headings, rows)
 
 
-def finding(picks: dict[str, Candidate], own: Candidate) -> str:
+def finding(picks: Mapping[str, Candidate], own: Candidate) -> str:
     """Return in words how the chosen networks compare with the task's own configuration."""
     lines = []
     for name, each in picks.items():
@@ -130,10 +130,35 @@ def finding(picks: dict[str, Candidate], own: Candidate) -> str:
             for part in ("validation", "test")
         )
         lines.append(
-            f"The {name} on the front, {each.name}, takes {share:.0%} of the default's dynamic "
-            f"energy: {', '.join(gains)}."
+            f"Of the front, {each.name} is the {name}. It takes {share:.0%} of the default's "
+            f"dynamic energy, and has {' and '.join(gains)}."
         )
-    return "\n".join(lines)
+    return "\n\n".join(lines)
+
+
+def spaces_of(picks: Mapping[str, Candidate], result: SearchResult) -> dict[str, str]:
+    """Return the search space of each chosen network alone, as JSON, by the name of its trial."""
+    named = {f"trial {each.number}": each for each in result.front}
+    spaces = {each.name: space_of(named[each.name]) for each in picks.values()}
+    return {
+        name: space_text(space)
+        for name, space in spaces.items()
+        if len(space.get("neurons", ())) < 2  # a space has no way to say which layer is larger
+    }
+
+
+def space_of(trial: Trial) -> dict[str, Any]:
+    """Return the search space of one point that holds only this trial's network."""
+    space: dict[str, Any] = {}
+    for name, value in trial.params.items():
+        path = name.partition(".")[2]
+        if name.startswith("neurons "):
+            space["neurons"] = sorted({*space.get("neurons", ()), value})
+        elif path:
+            space.setdefault("encoder_parameters", {})[path] = [value]
+        else:
+            space[name] = [value]
+    return space
 
 
 def importances(result: SearchResult) -> Table:
@@ -150,16 +175,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = args.folder / "journal.log"
     result = read_search(storage)
+    if not any(each.repeats for each in result.front):
+        raise InputError(f"{args.folder} has no tested network; run the search with --seeds 3")
     data = load_task(str(result.about["task"]), args.data)
     how = _how(result, data, args)
     seeds = max(len(each.repeats) for each in result.front)
     presets = [preset(name, data, seeds, how) for name in STARTS]
     front = [Candidate(f"trial {each.number}", each.sizes, each.repeats) for each in result.front]
     picks = chosen(front, presets[0])
-    table = table_of(
-        presets, front, lambda one: ", ".join(n for n, each in picks.items() if each is one)
-    )
-    stopping, said = early_stopping.table(storage), finding(picks, presets[0])
+    table, said = table_of(presets, front), finding(picks, presets[0])
+    stopping = early_stopping.table(storage)
     for each in (table, stopping):
         each.show()
     print(f"\n{said}")
@@ -168,9 +193,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.plot.write_bytes(drawn.png)
     if args.markdown:
         pages.write(
-            args.markdown, "searches", words, task=result.about["task"], table=table,
+            args.markdown, "searches", words, task=result.about["task"], table=table, seeds=seeds,
+            folder=args.folder, trials=len(result.trials), data=args.data,
             stopping=stopping, summary=search_page.summary(result), plot=args.plot,
-            finding=said, importances=importances(result).section,
+            spaces=spaces_of(picks, result), finding=said, importances=importances(result).section,
         )  # fmt: skip
     return cli.DONE
 

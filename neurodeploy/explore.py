@@ -6,7 +6,6 @@ Many processes and machines may work on one search; the same command goes on wit
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import textwrap
@@ -176,12 +175,9 @@ def _load(args: argparse.Namespace) -> TaskData:
 
 
 def _show_space(args: argparse.Namespace) -> int:
-    import msgspec
+    from neurodeploy.search.space import default_space, space_text
 
-    from neurodeploy.search.space import default_space
-
-    values = msgspec.json.decode(msgspec.json.encode(default_space(_load(args))))
-    print(json.dumps(values, indent=2))
+    print(space_text(default_space(_load(args))))
     return cli.DONE
 
 

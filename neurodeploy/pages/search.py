@@ -89,7 +89,6 @@ def _seeds(trial: Trial, part: str) -> Cell:
 
 def trials_table(result: SearchResult) -> Table:
     """Return all trials with their hyperparameters."""
-    names = list(dict.fromkeys(name for each in result.trials for name in each.params))
     chosen = {each.number for each in result.front}
     columns: dict[str, Callable[[Trial], Any]] = {
         "trial": lambda each: Cell(
@@ -97,12 +96,14 @@ def trials_table(result: SearchResult) -> Table:
         ),
         "state": lambda each: each.state + f" ({each.start})" * bool(each.start),
         **{METRICS[name].title: _reader(name) for name in result.objectives},
-        "hyperparameters": lambda each: (
-            each.error
-            or ", ".join(f"{n}: {_short(each.params[n])}" for n in names if n in each.params)
-        ),
+        "hyperparameters": lambda each: each.error or params_text(each),
     }
     return rows_of("All trials", result.trials, columns)
+
+
+def params_text(trial: Trial) -> str:
+    """Return the hyperparameters of a trial in a line."""
+    return ", ".join(f"{name}: {_short(value)}" for name, value in trial.params.items())
 
 
 def _short(value: object) -> str:

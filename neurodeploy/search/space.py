@@ -6,6 +6,7 @@ it leaves out stay as in the task's configuration.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -190,6 +191,13 @@ def default_space(data: TaskData) -> SearchSpace:
         encoder_parameters=dict(_of_encoder(data)) or UNSET,
         **ranges,
     )
+
+
+def space_text(space: SearchSpace | Mapping[str, Any]) -> str:
+    """Return a search space as JSON, a line per hyperparameter."""
+    values = msgspec.json.decode(msgspec.json.encode(space))
+    lines = (f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in values.items())
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _around(value: float, factor: float, is_fraction: bool) -> Range:
