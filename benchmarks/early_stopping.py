@@ -50,8 +50,8 @@ def replay(trials: Sequence[Any], front: Sequence[int]) -> Replay:
     for place, trial in enumerate(trials):
         for rung in RUNGS:
             came = [each for each in trials[:place] if stopped.get(each.number, 1.0) >= rung]
-            points = points_at(rung, [trial])
-            if points and is_hopeless(points[0], points_at(rung, came)):
+            point = trial.user_attrs["curve"].get(str(rung))
+            if point and is_hopeless(tuple(point), points_at(rung, came)):
                 stopped[trial.number] = rung
                 break
     seconds = {each.number: each.user_attrs["seconds"] for each in trials}

@@ -157,7 +157,7 @@ def _out(args: argparse.Namespace) -> Path:
 
 def _home(args: argparse.Namespace) -> Path:
     """Return the folder of the results; a study that has a name of its own has a folder too."""
-    return _out(args) / (args.study or "")
+    return _out(args) / ("" if args.study in (None, args.task) else args.study)
 
 
 def _storage(args: argparse.Namespace) -> str | Path:
@@ -205,10 +205,10 @@ def _pick(args: argparse.Namespace) -> int:
         )
     from neurodeploy.network_files import save
     from neurodeploy.search.metrics import values_text
-    from neurodeploy.search.study import read_search
+    from neurodeploy.search.study import owner, read_search
 
     _quiet()
-    study = args.study or (args.task if args.storage else None)
+    study = args.study or owner(_out(args)) or (args.task if args.storage else None)
     trial = read_search(_storage(args), study, _out(args)).pick(args.pick)
     path = _home(args) / PICKED
     save(trial.network(), path)
@@ -249,9 +249,9 @@ def _search(args: argparse.Namespace) -> SearchResult:
             notify=cli.say,
         )
     except KeyboardInterrupt:
+        where = without_password(_storage(args))
         raise KeyboardInterrupt(
-            f"{progress.ended} trials are stored in {without_password(_storage(args))}; the same "
-            "command goes on"
+            f"finished trials are stored in {where}; the same command goes on"
         ) from None
 
 
@@ -289,7 +289,7 @@ class _Progress:
 
     def _begin(self, result: SearchResult) -> None:
         self._known, self._stored = {each.number for each in result.trials}, self.ended
-        if left := self._args.trials - self.ended:
+        if (left := self._args.trials - self.ended) > 0:
             after = f" after {self.ended} that are stored" * bool(self.ended)
             workers = cli.number_of(self._args.workers, "worker")
             cli.say(f"training {cli.number_of(left, 'trial')}{after} with {workers}")
@@ -304,11 +304,11 @@ class _Progress:
             width = shutil.get_terminal_size().columns
             text = f"the front: {' | '.join(networks)}"
             cli.say(textwrap.indent("\n".join(textwrap.wrap(text, width - 2)), "  "))
-        tested = sum(len(each.repeats) for each in result.front)
-        if tested > self._tested:
-            self._tested = tested
-            seeds = len(front) * self._args.seeds
-            cli.say(f"  {tested} of {seeds} networks tested: those of the front, with each seed")
+        tests = [len(each.repeats) for each in result.front]
+        if sum(tests) > self._tested:
+            self._tested = sum(tests)
+            planned = sum(max(each, self._args.seeds) for each in tests)
+            cli.say(f"  {sum(tests)} of {planned} tests done: the front's networks, each seed")
 
     def _left(self) -> str:
         """Return the time left, from the third trial that has ended since this command began."""

@@ -18,8 +18,8 @@ import neurodeploy as nd
 from benchmarks import early_stopping
 from neurodeploy.explore import LIMITS, OBJECTIVES, main
 from neurodeploy.models.errors import InputError
+from neurodeploy.search import repeats, storage, workers
 from neurodeploy.search import space as spaces
-from neurodeploy.search import storage, workers
 from neurodeploy.search.metrics import METRICS, violations
 from neurodeploy.search.results import ABOUT, result_of
 from neurodeploy.search.results_json import Search, search_object
@@ -459,7 +459,9 @@ def test_a_full_disk_stops_the_search_in_a_sentence_and_loses_nothing(tmp_path: 
     before = [each.number for each in job.open().trials if each.state.name == "COMPLETE"]
     assert 5 < len(before) < 40
     workers.run(job, job.open())
-    assert {*before} < {each.number for each in job.open().trials}
+    after = [each.number for each in job.open().trials if each.state.name == "COMPLETE"]
+    assert {*before} < {*after}
+    assert len(after) >= 40
 
 
 def test_a_disk_that_is_full_in_a_training_stops_the_search_which_goes_on_with_it(
@@ -529,16 +531,55 @@ def test_networks_of_another_search_are_not_taken_for_those_of_a_trial(
     assert beside.front[0].network().layers[0].neurons == 5
     with pytest.raises(InputError, match="holds the networks of the study search"):
         optimize(replace(data, task=replace(data.task, name="b")), {"epochs": [1]}, **how)
-    for name in ("trial-0000", "other/trial-0000"):
-        (tmp_path / name / "model.net").replace(tmp_path / "taken.net")
-        nd.save(
-            beside.front[0].network() if name == "trial-0000" else nd.load(tmp_path / "taken.net"),
-            tmp_path / name / "model.net",
-        )
+    nd.save(beside.front[0].network(), tmp_path / "trial-0000" / "model.net")
     with pytest.raises(InputError, match="is another network"):
         found.front[0].network()
     again = optimize(data, {"layers": [1], "neurons": [3]}, **{**how, "seeds": 1})
     assert "another network" in again.untested[0]
+
+
+def test_a_test_that_is_interrupted_is_made_by_the_next_run(
+    data: nd.TaskData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = {"layers": [1], "neurons": [3]}
+    with monkeypatch.context() as patch:
+        patch.setattr(repeats, "evaluated", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            optimize(data, space, trials=1, seeds=1, out=tmp_path)
+    found = optimize(data, space, trials=1, seeds=1, out=tmp_path)
+    assert [len(each.repeats) for each in found.front] == [1]
+
+
+def _interrupt(*_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_a_search_goes_on_in_another_process_though_an_augmentation_is_a_function(
+    data: nd.TaskData, tmp_path: Path
+) -> None:
+    def with_function(**changes: Any) -> nd.TaskData:
+        def flip(spikes: Any, rng: Any) -> Any:
+            return spikes
+
+        config = data.config.replace(augment=flip, **changes)
+        return replace(data, task=replace(data.task, config=config))
+
+    how: dict[str, Any] = {"trials": 1, "seeds": 0, "out": tmp_path}
+    space = {"layers": [1], "neurons": [3], "augment": [False]}
+    optimize(with_function(), space, **how)
+    assert len(optimize(with_function(), space, **{**how, "trials": 2}).trials) == 2
+    with pytest.raises(InputError, match="has another training"):
+        optimize(with_function(epochs=2), space, **how)
+
+
+def test_a_seeded_sampler_does_not_repeat_itself_when_a_search_goes_on(tmp_path: Path) -> None:
+    def job(trials: int) -> Job:
+        sampler = optuna.samplers.RandomSampler(seed=1)
+        return Job(_one_float, ("maximize",), tmp_path / "j.log", "seeded", trials, sampler=sampler)
+
+    for trials in (3, 6):
+        workers.run(job(trials), job(trials).open())
+    assert len({each.params["x"] for each in job(6).open().trials}) == 6
 
 
 def the_study(folder: Path) -> optuna.Study:
@@ -564,6 +605,7 @@ def test_wrong_arguments_are_refused_before_the_data_are_used(data: nd.TaskData)
         ({"device": "loihi"}, "loihi"),
         ({"workers": 10_000}, "workers is 10000"),
         ({"study": "a/b"}, "a/b"),
+        ({"study": ".."}, r"\.\."),
         ({"trials": 0}, "trials is 0; give an integer from 1"),
         ({"seeds": -1}, "seeds is -1; give an integer from 0"),
     )

@@ -293,7 +293,7 @@ class RunFolder:
             for file in earlier:
                 file.replace(target / file.name)
         except OSError as error:
-            raise InputError(
+            raise NotWrittenError(
                 f"the earlier run in {self.path} cannot be moved ({error.strerror}); choose "
                 "another output folder"
             ) from None

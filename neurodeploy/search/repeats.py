@@ -109,7 +109,9 @@ def is_planned(trial: optuna.trial.FrozenTrial) -> bool:
     return trial.state.name in ("COMPLETE", "RUNNING", "WAITING")
 
 
-def read(study: optuna.Study | None) -> tuple[dict[int, list[Repeated]], tuple[str, ...]]:
+def read(
+    study: optuna.Study | None,
+) -> tuple[dict[int, list[Repeated]], list[tuple[int, str]]]:
     """Return the seeds of each network by the number of its trial, and why others failed."""
     found: dict[tuple[int, int], Repeated] = {}
     failed: dict[tuple[int, int], str] = {}
@@ -126,4 +128,4 @@ def read(study: optuna.Study | None) -> tuple[dict[int, list[Repeated]], tuple[s
     made: dict[int, list[Repeated]] = {}
     for (point, _), repeated in sorted(found.items(), key=lambda item: item[0]):
         made.setdefault(point, []).append(repeated)
-    return made, tuple(why for name, why in failed.items() if name not in found)
+    return made, [(name[0], why) for name, why in failed.items() if name not in found]

@@ -326,7 +326,7 @@ def result_of(
         front=tuple(sorted((trials[n] for n in front), key=lambda each: each.metrics[main])),
         importances=_importances(study, len(ended)) if importances else {},
         num_tested=len(seeds),
-        untested=untested,
+        untested=tuple(why for number, why in untested if number in front),
         about={name: about[name] for name in ("task", "data_sha256", "folds", "space")},
     )
 

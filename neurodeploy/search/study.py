@@ -14,7 +14,7 @@ import numpy as np
 
 from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.models.errors import InputError, require
-from neurodeploy.models.files import check_writable
+from neurodeploy.models.files import replacing
 
 require("a search", "optuna", "torch", "lava.lib.dl.slayer")  # before they are imported
 
@@ -131,19 +131,20 @@ def optimize(
     check_space(found, folds[0])
     objective = Objective(
         folds, found, aims, limits, chosen,
-        Path(out).resolve(), prune, threads or _share(workers), device, study or "",
+        Path(out).resolve(), prune, threads or _share(workers), device,
+        "" if study == folds[0].name else study or "",
     )  # fmt: skip
-    if study is not None and Path(study).name != study:
-        raise InputError(f"the study is named {study!r}; give a name that a folder may have")
     name = study or folds[0].name or "search"
+    if Path(name).name != name or name == "..":
+        raise InputError(f"the study is named {name!r}; give a name that a folder may have")
     where = storage or Path(out) / "journal.log"
     goals = tuple(METRICS[each].goal for each in objective.objectives)
     first = starts(found, folds[0]) if warm_start else {}
     search = Job(
         objective, goals, where, name, trials, _about(objective), first, sampler, heartbeat_s
     )
-    _claim(objective.folder / objective.study, name)
     main, repeated = search.open(), None
+    _claim(objective.folder / objective.study, name)
 
     def tell() -> None:
         if on_trial is not None:
@@ -215,16 +216,16 @@ def _claim(folder: Path, study: str) -> None:
     Raises:
         InputError: if it holds those of another study.
     """
-    note = folder / OWNER
-    check_writable(note)
-    try:
-        with note.open("x") as file:
-            file.write(study)
-    except FileExistsError:
-        if (found := note.read_text()) not in (study, ""):  # "" while another machine writes
-            raise InputError(
-                f"{folder} holds the networks of the study {found}; give another --out"
-            ) from None
+    if owner(folder) is None:
+        with replacing(folder / OWNER) as temporary:
+            temporary.write_text(study)
+    if (found := owner(folder)) != study:
+        raise InputError(f"{folder} holds the networks of the study {found}; give another --out")
+
+
+def owner(folder: Path) -> str | None:
+    """Return the name of the study whose networks a folder holds."""
+    return (folder / OWNER).read_text() if (folder / OWNER).exists() else None
 
 
 def _folds(task: TaskData | Sequence[TaskData], seeds: int) -> tuple[TaskData, ...]:
@@ -269,7 +270,12 @@ def _training_digest(folds: Sequence[TaskData]) -> str:
     """Return a digest of what a space leaves as it is: configurations, encoders and samples."""
     found = hashlib.sha256()
     for data in folds:
-        found.update(msgspec.json.encode([data.config, data.encoder.as_dict()], enc_hook=repr))
+        values = [data.config, data.encoder.as_dict()]
+        found.update(msgspec.json.encode(values, enc_hook=_name))  # of an augmentation
         for rows in (data.split.train, data.split.validation, data.split.test):
             found.update(np.ascontiguousarray(rows).tobytes())
     return found.hexdigest()
+
+
+def _name(value: Any) -> str:
+    return getattr(value, "__name__", None) or type(value).__qualname__

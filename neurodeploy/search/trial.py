@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,6 +114,8 @@ class Objective:
         """Store the results of a trial, and return its objectives."""
         folds = [metrics_of(each, self.chip.name) for each in reports]
         means = {name: float(np.mean([fold[name] for fold in folds])) for name in METRICS}
+        if unknown := [name for name, value in means.items() if not math.isfinite(value)]:
+            raise InputError(f"{', '.join(unknown)} of the network cannot be told; see its report")
         estimated = [each.estimated[self.chip.name] for each in reports]
         energy = [each.energy.dynamic for each in estimated]
         trial.set_user_attr("metrics", means)
@@ -149,7 +152,7 @@ def _copied(trial: optuna.Trial, same: optuna.trial.FrozenTrial) -> list[float]:
     return list(same.values)
 
 
-KEPT: Final[tuple[str, ...]] = ("curve", "folder", "host", "repeat", "start", "values")
+KEPT: Final[tuple[str, ...]] = ("curve", "digest", "folder", "host", "repeat", "start", "values")
 """User attributes of an interrupted trial that its successor gets."""
 
 OUT_OF_MEMORY: Final = (

@@ -185,7 +185,9 @@ def run(
             _watch(study, processes, start, on_end, notify)
     finally:
         _end(processes)
-    if job.count(study):
+    with explained(job.where):
+        left = job.count(study)
+    if left:
         codes = ", ".join(str(each.exitcode) for each in processes)
         raise InputError(
             f"the workers ended before all trials did (exit codes {codes}); finished trials are "
@@ -213,16 +215,20 @@ def _work_here(packed: bytes) -> None:
     import pickle
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         job: Job = pickle.loads(packed)
-        if job.sampler is not None:
-            job.sampler.reseed_rng()  # each worker suggests its own values
         work(job, job.open())
     except InputError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         os._exit(130)
+
+
+def _interrupt(*_: Any) -> None:
+    """Interrupt the trial, and let nothing interrupt what follows."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _watch(
@@ -269,6 +275,9 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
         InputError: if the storage cannot be reached, or the disk is full.
     """
     with explained(job.where), quiet():
+        begun = any(each.state is not TrialState.WAITING for each in study.get_trials())
+        if begun or multiprocessing.parent_process() is not None:
+            study.sampler.reseed_rng()  # others, or an earlier run, drew from the same state
         while (left := job.count(study)) and not _is_orphan():
             if left < 0:  # others run the last ones
                 time.sleep(POLL_S)
@@ -280,12 +289,15 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
 
 def _run_trial(job: Job, study: optuna.Study) -> None:
     """Run a trial; what comes of one that another worker has taken over meanwhile is ignored."""
-    taken = False
+    taken, raised = False, None
 
     def objective(trial: optuna.Trial) -> Any:
-        nonlocal taken
+        nonlocal taken, raised
         try:
             values = job.objective(trial)
+        except BaseException as error:
+            raised = error
+            raise
         finally:
             now = study.get_trials(deepcopy=False)[trial.number]
             taken = now.state is not TrialState.RUNNING
@@ -298,6 +310,9 @@ def _run_trial(job: Job, study: optuna.Study) -> None:
     except (UpdateFinishedTrialError, ValueError):  # Optuna cannot tell it that a trial has ended
         if not taken:
             raise
+        of_trial = (TrialFailed, UpdateFinishedTrialError, optuna.TrialPruned)
+        if raised is not None and not isinstance(raised, of_trial):
+            raise raised from None
 
 
 def _is_orphan() -> bool:
