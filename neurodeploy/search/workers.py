@@ -214,6 +214,9 @@ def _work_here(packed: bytes) -> None:
     """Work on a pickled job; the main function of a worker process."""
     import pickle
 
+    from neurodeploy.cli import keep_freed_memory
+
+    keep_freed_memory()  # this process is ours, so it may be set up as a command is
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     signal.signal(signal.SIGINT, _interrupt)
     try:
