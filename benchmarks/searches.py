@@ -46,11 +46,13 @@ class Candidate:
 
     Attributes:
         name: preset or trial.
+        on_front: whether it is on the front.
         sizes: neurons per layer.
         repeats: its seeds.
     """
 
     name: str
+    on_front: bool
     sizes: tuple[int, ...]
     repeats: tuple[Repeated, ...]
 
@@ -62,6 +64,15 @@ class Candidate:
         """Return mean and range of the accuracy over the seeds."""
         values = [100 * getattr(each, part)["accuracy"] for each in self.repeats]
         return f"{fmean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def on_front(result: SearchResult) -> list[Candidate]:
+    """Return the networks of the front, by energy; presets have their own name."""
+    found = [
+        Candidate(each.start or f"trial {each.number}", True, each.sizes, each.repeats)
+        for each in result.front
+    ]
+    return sorted(found, key=lambda each: each.mean("validation", "energy"))
 
 
 def preset(name: str, data: TaskData, seeds: int, how: Objective) -> Candidate:
@@ -80,7 +91,7 @@ def preset(name: str, data: TaskData, seeds: int, how: Objective) -> Candidate:
         }
         repeats.append(Repeated(seed, values["validation"], values["test"]))
     sizes = tuple(layer.neurons for layer in network.layers)
-    return Candidate(name, sizes, tuple(repeats))
+    return Candidate(name, False, sizes, tuple(repeats))
 
 
 def chosen(front: Sequence[Candidate], own: Candidate) -> dict[str, Candidate]:
@@ -96,21 +107,20 @@ def chosen(front: Sequence[Candidate], own: Candidate) -> dict[str, Candidate]:
     return {"cheapest that is as accurate as the default": cheapest, "most accurate": best}
 
 
-def table_of(presets: Sequence[Candidate], front: Sequence[Candidate]) -> Table:
-    """Return the table of presets and front, each relative to the task's own configuration."""
-    own = next(each for each in presets if each.name == DEFAULT)
+def table_of(candidates: Sequence[Candidate], own: Candidate) -> Table:
+    """Return the table of networks, each relative to the task's own configuration."""
     headings = [
         "network", "neurons", "validation (%)", "test (%)", "test, difference",
         "dynamic energy (µJ)", "of the default's",
     ]  # fmt: skip
     rows = []
-    for each in (*presets, *sorted(front, key=lambda each: each.mean("validation", "energy"))):
+    for each in candidates:
         energy = each.mean("validation", "energy")
         gain = 100 * (each.mean("test", "accuracy") - own.mean("test", "accuracy"))
         rows.append(
             [
-                each.name, "-".join(map(str, each.sizes)), each.accuracy_text("validation"),
-                each.accuracy_text("test"), f"{gain:+.1f}", f"{energy:.3g}",
+                each.name + " (front)" * each.on_front, "-".join(map(str, each.sizes)),
+                each.accuracy_text("validation"), each.accuracy_text("test"), f"{gain:+.1f}", f"{energy:.3g}",
                 f"{energy / own.mean('validation', 'energy'):.0%}",
             ]
         )  # fmt: skip
@@ -138,7 +148,7 @@ def finding(picks: Mapping[str, Candidate], own: Candidate) -> str:
 
 def spaces_of(picks: Mapping[str, Candidate], result: SearchResult) -> dict[str, str]:
     """Return the search space of each chosen network alone, as JSON, by the name of its trial."""
-    named = {f"trial {each.number}": each for each in result.front}
+    named = {each.start or f"trial {each.number}": each for each in result.front}
     spaces = {each.name: space_of(named[each.name]) for each in picks.values()}
     return {
         name: space_text(space)
@@ -180,10 +190,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = load_task(str(result.about["task"]), args.data)
     how = _how(result, data, args)
     seeds = max(len(each.repeats) for each in result.front)
-    presets = [preset(name, data, seeds, how) for name in STARTS]
-    front = [Candidate(f"trial {each.number}", each.sizes, each.repeats) for each in result.front]
-    picks = chosen(front, presets[0])
-    table, said = table_of(presets, front), finding(picks, presets[0])
+    front = on_front(result)
+    known = {each.name for each in front}
+    presets = [preset(name, data, seeds, how) for name in STARTS if name not in known]
+    (own,) = (each for each in (*presets, *front) if each.name == DEFAULT)
+    picks = chosen(front, own)
+    table, said = table_of((*presets, *front), own), finding(picks, own)
     stopping = early_stopping.table(storage)
     for each in (table, stopping):
         each.show()
