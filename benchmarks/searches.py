@@ -120,8 +120,8 @@ def table_of(candidates: Sequence[Candidate], own: Candidate) -> Table:
         rows.append(
             [
                 each.name + " (front)" * each.on_front, "-".join(map(str, each.sizes)),
-                each.accuracy_text("validation"), each.accuracy_text("test"), f"{gain:+.1f}", f"{energy:.3g}",
-                f"{energy / own.mean('validation', 'energy'):.0%}",
+                each.accuracy_text("validation"), each.accuracy_text("test"), f"{gain:+.1f}",
+                f"{energy:.3g}", f"{energy / own.mean('validation', 'energy'):.0%}",
             ]
         )  # fmt: skip
     seeds = len(own.repeats)
