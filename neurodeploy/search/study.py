@@ -116,27 +116,18 @@ def optimize(
         [('complete', (10,))]
     """
     folds = _folds(task, seeds)
-    for kind, count, low in (
-        ("trials", trials, 1), ("workers", workers, 1), ("seeds", seeds, 0),
-        ("heartbeat_s", heartbeat_s, 1),
-    ):  # fmt: skip
-        _check_count(kind, count, low)
+    _check_counts(trials, workers, seeds, heartbeat_s)
     aims = check_objectives(objectives)
     limits = check_constraints(constraints or {}, aims)
     (chosen,) = choose_chips([chip])
     find_device(device)
-    if workers > (cores := os.cpu_count() or 1):
-        raise InputError(f"workers is {workers}; give 1 to {cores}, as many as there are cores")
+    name, folder = _name(study, folds[0])
     found = default_space(folds[0]) if space is None else read_space(space)
     check_space(found, folds[0])
     objective = Objective(
         folds, found, aims, limits, chosen,
-        Path(out).resolve(), prune, threads or _share(workers), device,
-        "" if study == folds[0].name else study or "",
+        Path(out).resolve(), prune, threads or _share(workers), device, folder,
     )  # fmt: skip
-    name = study or folds[0].name or "search"
-    if Path(name).name != name or name == "..":
-        raise InputError(f"the study is named {name!r}; give a name that a folder may have")
     where = storage or Path(out) / "journal.log"
     goals = tuple(METRICS[each].goal for each in objective.objectives)
     first = starts(found, folds[0]) if warm_start else {}
@@ -239,9 +230,24 @@ def _folds(task: TaskData | Sequence[TaskData], seeds: int) -> tuple[TaskData, .
     return folds
 
 
-def _check_count(name: str, count: Any, low: int) -> None:
-    if not isinstance(count, int) or count < low:
-        raise InputError(f"{name} is {count!r}; give an integer from {low}")
+def _check_counts(trials: int, workers: int, seeds: int, heartbeat_s: int) -> None:
+    for name, count, low in (
+        ("trials", trials, 1), ("workers", workers, 1), ("seeds", seeds, 0),
+        ("heartbeat_s", heartbeat_s, 1),
+    ):  # fmt: skip
+        if not isinstance(count, int) or count < low:
+            raise InputError(f"{name} is {count!r}; give an integer from {low}")
+    if workers > (cores := os.cpu_count() or 1):
+        raise InputError(f"workers is {workers}; give 1 to {cores}, as many as there are cores")
+
+
+def _name(study: str | None, data: TaskData) -> tuple[str, str]:
+    """Return the name of the study, and the folder of its trials in the folder of the search."""
+    own = data.name or "search"
+    name = study or own
+    if Path(name).name != name or name == "..":
+        raise InputError(f"the study is named {name!r}; give a name that a folder may have")
+    return name, "" if name == own else name
 
 
 def _share(workers: int) -> int | None:
@@ -271,11 +277,11 @@ def _training_digest(folds: Sequence[TaskData]) -> str:
     found = hashlib.sha256()
     for data in folds:
         values = [data.config, data.encoder.as_dict()]
-        found.update(msgspec.json.encode(values, enc_hook=_name))  # of an augmentation
+        found.update(msgspec.json.encode(values, enc_hook=_type_name))  # of an augmentation
         for rows in (data.split.train, data.split.validation, data.split.test):
             found.update(np.ascontiguousarray(rows).tobytes())
     return found.hexdigest()
 
 
-def _name(value: Any) -> str:
+def _type_name(value: Any) -> str:
     return getattr(value, "__name__", None) or type(value).__qualname__
