@@ -196,9 +196,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     (own,) = (each for each in (*presets, *front) if each.name == DEFAULT)
     picks = chosen(front, own)
     table, said = table_of((*presets, *front), own), finding(picks, own)
-    stopping = early_stopping.table(storage)
+    stopped = any(each.state == "pruned" for each in result.trials)
+    stopping = None if stopped else early_stopping.table(storage)
     for each in (table, stopping):
-        each.show()
+        if each is not None:
+            each.show()
     print(f"\n{said}")
     drawn = search_page.drawn(result)
     if args.plot and drawn.png:
@@ -207,6 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pages.write(
             args.markdown, "searches", words, task=result.about["task"], table=table, seeds=seeds,
             folder=args.folder, trials=len(result.trials), data=args.data,
+            limits=[f"--{n.replace('_', '-')} {v:g}" for n, v in result.constraints.items()],
             stopping=stopping, summary=search_page.summary(result), plot=args.plot,
             spaces=spaces_of(picks, result), finding=said, importances=importances(result).section,
         )  # fmt: skip
