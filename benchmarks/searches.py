@@ -149,24 +149,16 @@ def finding(picks: Mapping[str, Candidate], own: Candidate) -> str:
 def spaces_of(picks: Mapping[str, Candidate], result: SearchResult) -> dict[str, str]:
     """Return the search space of each chosen network alone, as JSON, by the name of its trial."""
     named = {each.start or f"trial {each.number}": each for each in result.front}
-    spaces = {each.name: space_of(named[each.name]) for each in picks.values()}
-    return {
-        name: space_text(space)
-        for name, space in spaces.items()
-        if len(space.get("neurons", ())) < 2  # a space has no way to say which layer is larger
-    }
+    return {each.name: space_text(space_of(named[each.name])) for each in picks.values()}
 
 
 def space_of(trial: Trial) -> dict[str, Any]:
     """Return the search space of one point that holds only this trial's network."""
-    space: dict[str, Any] = {}
+    space: dict[str, Any] = {"hidden": ["-".join(map(str, trial.sizes[:-1]))]}
     for name, value in trial.params.items():
-        path = name.partition(".")[2]
-        if name.startswith("neurons "):
-            space["neurons"] = sorted({*space.get("neurons", ()), value})
-        elif path:
+        if path := name.partition(".")[2]:
             space.setdefault("encoder_parameters", {})[path] = [value]
-        else:
+        elif name.partition(" ")[0] not in ("layers", "neurons"):
             space[name] = [value]
     return space
 

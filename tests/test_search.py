@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import FixedTrial
 
 import neurodeploy as nd
 from benchmarks import early_stopping
@@ -67,7 +68,7 @@ def test_the_presets_start_a_search_as_they_are() -> None:
     first = spaces.starts(space, task)
     assert first.keys() == {"dense", "small", "synaptic", "recurrent"}
     for name, params in first.items():
-        trial = optuna.trial.FixedTrial(params)
+        trial = FixedTrial(params)
         own, config = spaces.configure(task, spaces.suggest(trial, space))
         wanted = task.architecture(task.config.with_network(name))
         assert own.architecture(config) == wanted, name
@@ -92,6 +93,8 @@ def test_a_space_takes_json_ranges_and_distributions_of_optuna(tmp_path: Path) -
     [
         ({}, "empty"),
         ({"neurons": [4]}, "layers"),
+        ({"hidden": ["4"], "layers": [1], "neurons": [4]}, "give one of the two"),
+        ({"hidden": ["4,5"]}, "hidden"),
         ({"learning_rate": []}, "learning_rate"),
         ({"learning_rate": {"low": 2, "high": 1}}, "low is 2 and high 1"),
         ({"learning_rate": {"low": 0, "high": 1, "log": True}}, "log"),
@@ -125,6 +128,13 @@ def test_a_space_that_makes_no_network_is_refused_before_the_search(
 ) -> None:
     with pytest.raises(InputError, match=named):
         spaces.check_space(spaces.read_space(values), data)
+
+
+def test_a_space_may_name_all_hidden_layers(data: nd.TaskData) -> None:
+    space = spaces.read_space({"hidden": ["5-3", "4"]})
+    own, config = spaces.configure(data, spaces.suggest(FixedTrial({"hidden": "5-3"}), space))
+    assert own.architecture(config).sizes == (CHANNELS, 5, 3, 2)
+    assert spaces.starts(space, data)["dense"] == {"hidden": "4"}
 
 
 def test_an_encoder_parameter_of_all_channels_is_a_factor() -> None:

@@ -54,6 +54,7 @@ class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaul
             raise InputError(f"step is {self.step:g} on a log scale; leave one of the two out")
 
 
+Sizes: TypeAlias = Annotated[str, Meta(pattern=r"^\d+(-\d+)*$")]
 Numbers: TypeAlias = Range | Annotated[tuple[int | float, ...], Meta(min_length=1)]
 
 
@@ -63,6 +64,7 @@ class SearchSpace(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_
     Attributes:
         layers: number of hidden layers; with `neurons`.
         neurons: neurons of a hidden layer; every layer has its own.
+        hidden: neurons of all hidden layers, such as "128-64"; instead of layers and neurons.
         network: presets of `train --network`, such as dense and recurrent.
         delays: kinds of learned delays.
         weight_bits: bits per weight, sign included.
@@ -90,6 +92,7 @@ class SearchSpace(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_
 
     layers: Numbers | UnsetType = UNSET
     neurons: Numbers | UnsetType = UNSET
+    hidden: Annotated[tuple[Sizes, ...], Meta(min_length=1)] | UnsetType = UNSET
     network: Annotated[tuple[str, ...], Meta(min_length=1)] | UnsetType = UNSET
     delays: Annotated[tuple[Delays, ...], Meta(min_length=1)] | UnsetType = UNSET
     weight_bits: Annotated[tuple[WeightBits, ...], Meta(min_length=1)] | UnsetType = UNSET
@@ -141,6 +144,8 @@ def read_space(source: SearchSpace | Mapping[str, Any] | str | Path) -> SearchSp
         )
     if (found.layers is UNSET) != (found.neurons is UNSET):
         raise InputError("the search space has only one of layers and neurons; give both")
+    if found.hidden is not UNSET and found.layers is not UNSET:
+        raise InputError("the search space has hidden, and layers and neurons; give one of the two")
     for name, choices in _parts(found):
         _check_values(name, choices)
     return found
@@ -281,6 +286,8 @@ def configure(data: TaskData, values: Mapping[str, Any]) -> tuple[TaskData, Trai
     if "layers" in others:
         del others["layers"]
         others["hidden"] = others.pop("neurons")
+    if "hidden" in values:
+        others["hidden"] = tuple(map(int, values["hidden"].split("-")))
     if "augment" in others:
         others["augment"] = data.config.augment if others["augment"] else None
     of_layers: dict[str, Any] = {name: others.pop(name) for name in OF_LAYERS if name in others}
@@ -415,6 +422,7 @@ def _task_values(data: TaskData) -> dict[str, Any]:
         **{name: getattr(first, name) for name in ("delays", "weight_bits", *OF_LAYERS)},
         "layers": len(network.layers) - 1,
         "neurons": network.sizes[1:-1],
+        "hidden": "-".join(map(str, network.sizes[1:-1])),
         "augment": config.augment is not None,
         "encoder": DEFAULT,
     }
