@@ -386,7 +386,8 @@ def test_an_interrupted_run_continues_and_another_setup_is_moved_aside(
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.accuracy", *words])
     try:
         deadline = time.monotonic() + 300
-        while not state.exists() and time.monotonic() < deadline:
+        history = state.parent / "history.jsonl"  # the last file of an epoch
+        while not history.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 130

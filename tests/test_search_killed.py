@@ -251,7 +251,8 @@ def test_a_lock_of_a_killed_worker_is_taken_over_also_in_a_relative_path(tmp_pat
     assert len((tmp_path / "ends.txt").read_text().split()) == 3
 
 
-SPACE = '{"layers": [1], "neurons": [4, 8], "epochs": [12], "augment": [false]}'
+SPACE = """{"layers": [1], "neurons": [8], "epochs": [12], "augment": [false],
+"learning_rate": {"low": 0.001, "high": 0.01}}"""
 
 
 @pytest.mark.timeout(2 * LIMIT_S)
