@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import time
@@ -31,10 +32,18 @@ from neurodeploy.search.workers import Job
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"),
 ]
 
 HEARTBEATS = pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 CHANNELS, STEPS = 6, 12
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _connections_are_gone() -> Any:
+    """Let connections that Optuna left open end here, where their warning is ignored."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
