@@ -26,7 +26,7 @@ from neurodeploy.search.metrics import METRICS, violations
 from neurodeploy.search.results import ABOUT, result_of
 from neurodeploy.search.results_json import Search, search_object
 from neurodeploy.search.study import optimize, read_search
-from neurodeploy.search.trial import is_hopeless, points_at, refuse_twin
+from neurodeploy.search.trial import is_hopeless, points_at, refuse_duplicate
 from neurodeploy.search.workers import Job
 
 pytestmark = [
@@ -510,23 +510,23 @@ def test_a_preset_that_two_machines_planned_is_trained_once(
     study.enqueue_trial(dict(first.params), user_attrs={"start": first.start})
     found = nd.optimize(data, {"delays": ["axonal"]}, trials=2, **how)
     assert first.start
-    assert [each.number for each in found.trials] == [0, 2], "the twin does not count"
+    assert [each.number for each in found.trials] == [0, 2], "the duplicate does not count"
     assert [each.state.name for each in study.trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
     again, first = found.trials[1], found.trials[0]
     assert (again.folder, again.metrics) == (first.folder, first.metrics), "it is trained once"
 
 
 @HEARTBEATS
-def test_a_preset_is_trained_though_its_first_worker_died_beside_its_twin(tmp_path: Path) -> None:
+def test_a_preset_is_trained_though_its_first_worker_died_beside_its_copy(tmp_path: Path) -> None:
     study = Job(_one_float, ("maximize",), tmp_path / "j.log", "made", 1).open()
     for _ in range(3):
         study.enqueue_trial({}, user_attrs={"start": "dense"})
-    first, twin, retry = (study.ask() for _ in range(3))
+    first, duplicate, retry = (study.ask() for _ in range(3))
     with pytest.raises(optuna.TrialPruned):
-        refuse_twin(twin, "start")
-    study.tell(twin, state=optuna.trial.TrialState.PRUNED)
+        refuse_duplicate(duplicate, "start")
+    study.tell(duplicate, state=optuna.trial.TrialState.PRUNED)
     study.tell(first, state=optuna.trial.TrialState.FAIL)
-    refuse_twin(retry, "start")
+    refuse_duplicate(retry, "start")
     assert Job.count(Job(_one_float, ("maximize",), tmp_path, "made", 1), study) == -1
 
 

@@ -21,7 +21,7 @@ from neurodeploy.search.trial import (
     has_ended,
     load_network,
     recorded,
-    refuse_twin,
+    refuse_duplicate,
     train,
 )
 
@@ -64,7 +64,7 @@ class Repeat:
         """Return the test accuracy; metrics become the user attributes validation and test."""
         trial.suggest_int("point", 0, NUMBER_MAX)
         trial.suggest_int("seed", 0, NUMBER_MAX)
-        refuse_twin(trial, ID)
+        refuse_duplicate(trial, ID)
         how = self.search
         with recorded(trial):
             again = "host" in trial.user_attrs

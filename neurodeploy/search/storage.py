@@ -32,7 +32,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from neurodeploy.search.trial import ERROR, TWIN
+from neurodeploy.search.trial import DUPLICATE, ERROR
 
 HEARTBEAT_S: Final = 30
 """Seconds between the signs of life of a running trial."""
@@ -72,7 +72,7 @@ class _Heartbeat(BaseHeartbeat):
 
 def _run_again(study: Study, trial: FrozenTrial) -> None:
     """Plan a trial again whose worker died, or record that too many died in it."""
-    if ERROR in trial.user_attrs or TWIN in trial.user_attrs:  # it had come to its end
+    if ERROR in trial.user_attrs or DUPLICATE in trial.user_attrs:  # it had come to its end
         return
     deaths = len(trial.system_attrs.get("retry_history", ())) + 1
     if deaths < DEATHS_MAX:

@@ -35,7 +35,7 @@ FOLD: Final = "fold-{}"
 """Folder of the network of one of several folds."""
 ERROR: Final = "error"
 """User attribute of a failed trial: the reason."""
-TWIN: Final = "twin"
+DUPLICATE: Final = "duplicate"
 """User attribute of a trial that another machine planned too: the number of the other one."""
 
 
@@ -78,7 +78,7 @@ class Objective:
             TrialFailed: if it could not be finished.
             optuna.TrialPruned: if it is hopeless.
         """
-        refuse_twin(trial, "start")
+        refuse_duplicate(trial, "start")
         own = str(Path(self.study, f"trial-{trial.number:04d}"))
         with recorded(trial):
             began, again = time.monotonic(), "host" in trial.user_attrs
@@ -161,10 +161,10 @@ OUT_OF_MEMORY: Final = (
 
 
 def has_ended(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether a trial has ended, and was not left to another worker or to its twin."""
+    """Return whether a trial has ended, and was not left to another worker or to its duplicate."""
     return {
         "COMPLETE": True,
-        "PRUNED": TWIN not in trial.user_attrs,
+        "PRUNED": DUPLICATE not in trial.user_attrs,
         "FAIL": ERROR in trial.user_attrs,
     }.get(trial.state.name, False)
 
@@ -202,7 +202,7 @@ def _leave(trial: optuna.Trial) -> None:
         trial.study.enqueue_trial({**planned, **now.params}, user_attrs=kept)
 
 
-def refuse_twin(trial: optuna.Trial, name: str) -> None:
+def refuse_duplicate(trial: optuna.Trial, name: str) -> None:
     """Raise TrialPruned if an earlier trial has the same user attribute.
 
     Two machines that begin at the same time plan the same trial.
@@ -212,9 +212,9 @@ def refuse_twin(trial: optuna.Trial, name: str) -> None:
     if (mine := trial.user_attrs.get(name)) is None:
         return
     for each in trial.study.get_trials(deepcopy=False)[: trial.number]:
-        runs = each.state.name != "FAIL" and TWIN not in each.user_attrs
+        runs = each.state.name != "FAIL" and DUPLICATE not in each.user_attrs
         if runs and each.user_attrs.get(name) == mine:
-            trial.set_user_attr(TWIN, each.number)
+            trial.set_user_attr(DUPLICATE, each.number)
             raise TrialPruned(f"trial {each.number} is the same")
 
 
