@@ -57,7 +57,7 @@ def replay(trials: Sequence[Any], front: Sequence[int]) -> Replay:
     seconds = {each.number: each.user_attrs["seconds"] for each in trials}
     saved = sum((1 - rung) * seconds[number] for number, rung in stopped.items())
     lost = tuple(number for number in front if number in stopped)
-    return Replay(stopped, saved / sum(seconds.values()), lost)
+    return Replay(stopped, saved / (sum(seconds.values()) or 1.0), lost)
 
 
 def table_of(found: Replay, trials: int, front: int) -> Table:

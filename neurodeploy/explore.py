@@ -271,26 +271,26 @@ class _Progress:
         self._front: set[int] = set()
         self._stored = 0
         self._tested = 0
-        self.ended = 0
+        self._ended = 0
 
     def show(self, result: SearchResult) -> None:
         """Print what is new since the last call; the first call is at the start."""
         numbers = {each.number for each in result.trials}
-        self.ended = len(numbers)
+        self._ended = len(numbers)
         if self._known is None:
             self._begin(result)
         for each in result.trials:
             if each.number not in (self._known or ()):
                 cli.say(f"trial {each.number}: {_ending(each, result.objectives)}")
         if numbers != self._known:
-            cli.say(f"  {self.ended} of {self._args.trials} trials{self._left()}")
+            cli.say(f"  {self._ended} of {self._args.trials} trials{self._left()}")
         self._known = numbers
         self._show_front(result)
 
     def _begin(self, result: SearchResult) -> None:
-        self._known, self._stored = {each.number for each in result.trials}, self.ended
-        if (left := self._args.trials - self.ended) > 0:
-            after = f" after {self.ended} that are stored" * bool(self.ended)
+        self._known, self._stored = {each.number for each in result.trials}, self._ended
+        if (left := self._args.trials - self._ended) > 0:
+            after = f" after {self._ended} that are stored" * bool(self._ended)
             workers = cli.number_of(self._args.workers, "worker")
             cli.say(f"training {cli.number_of(left, 'trial')}{after} with {workers}")
 
@@ -312,7 +312,7 @@ class _Progress:
 
     def _left(self) -> str:
         """Return the time left, from the third trial that has ended since this command began."""
-        ended, left = self.ended - self._stored, self._args.trials - self.ended
+        ended, left = self._ended - self._stored, self._args.trials - self._ended
         if left <= 0 or ended < STEADY:
             return ""
         seconds = (time.monotonic() - self._began) / ended * left
