@@ -29,7 +29,7 @@ SHIPPED = (
     "neurodeploy/py.typed",
     "neurodeploy/lava-overrides.txt",
     "neurodeploy/hw_sim/chips/costs/loihi2.json",
-    "neurodeploy/pages/templates/report.html.j2",
+    "neurodeploy/report/templates/report.html.j2",
 )
 
 MAKE_NETWORKS = """

@@ -9,12 +9,12 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from neurodeploy.explore.results_json import Search
+from neurodeploy.explore.space import SearchSpace
 from neurodeploy.hw_sim.chips import file_type
 from neurodeploy.models import schema
 from neurodeploy.models.architecture import NetworkFile
-from neurodeploy.running.report_json import NetworkComparison, Report
-from neurodeploy.search.results_json import Search
-from neurodeploy.search.space import SearchSpace
+from neurodeploy.report.report_json import NetworkComparison, Report
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 

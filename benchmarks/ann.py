@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from optuna.samplers import GridSampler
 from torch import Tensor, nn
 
-from neurodeploy import cli
+from neurodeploy.commands import cli
+from neurodeploy.data.task import TaskData
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing
-from neurodeploy.tasks.task import TaskData
 
 RATES: Final = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 BATCH: Final = 64

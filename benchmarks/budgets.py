@@ -24,11 +24,12 @@ from optuna.samplers import BruteForceSampler
 
 from benchmarks import pages
 from benchmarks.pages import Table, band
-from neurodeploy import cli, tasks
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.search.results import Trial
-from neurodeploy.search.study import optimize
-from neurodeploy.tasks.task import TaskData, load_task
+from neurodeploy import data as tasks
+from neurodeploy.commands import cli
+from neurodeploy.data.task import TaskData, load_task
+from neurodeploy.explore.results import Trial
+from neurodeploy.explore.study import optimize
+from neurodeploy.report.evaluate import evaluate
 
 SHARES: Final = (0.75, 0.5, 0.35, 0.25, 0.18, 0.125)
 FIRST: Final = "dense"

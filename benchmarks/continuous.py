@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from benchmarks import pages
 from benchmarks.pages import Table
 from neurodeploy import TaskData, TrainConfig, fit, load, simulate, task
+from neurodeploy.data.dataset import UNLABELLED
+from neurodeploy.data.readers.inertial import stretches
+from neurodeploy.data.recordings import EncodedRecording
 from neurodeploy.hw_sim.activity import Activity, count
 from neurodeploy.hw_sim.readout import leaky_counts, predict
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.tasks.dataset import UNLABELLED
-from neurodeploy.tasks.readers.inertial import stretches
-from neurodeploy.tasks.recordings import EncodedRecording
 
 HOP: Final = 25
 """Steps from one decision to the next: half a second."""

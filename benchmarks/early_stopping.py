@@ -18,10 +18,10 @@ from typing import Any
 import optuna
 
 from benchmarks.pages import Table
-from neurodeploy import cli
-from neurodeploy.search.storage import open_storage
-from neurodeploy.search.study import read_search
-from neurodeploy.search.trial import RUNGS, is_hopeless, points_at
+from neurodeploy.commands import cli
+from neurodeploy.explore.storage import open_storage
+from neurodeploy.explore.study import read_search
+from neurodeploy.explore.trial import RUNGS, is_hopeless, points_at
 
 
 @dataclass(frozen=True)

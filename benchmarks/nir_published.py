@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 
 from benchmarks import pages
 from benchmarks.pages import Table
+from neurodeploy.evaluation.calibration import NodeRun, calibrate
+from neurodeploy.evaluation.nir import NirSource, read_nir
+from neurodeploy.evaluation.simulation import simulate
 from neurodeploy.hw_sim.readout import outputs, predict
 from neurodeploy.models.errors import DesignRuleError
-from neurodeploy.nir_files import NirSource, read_nir
-from neurodeploy.running.calibration import NodeRun, calibrate
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.simulation import simulate
+from neurodeploy.report.evaluate import evaluate
 
 FRAMES: Final = 300
 """Frames of 1 ms of an N-MNIST sample, as in the paper."""

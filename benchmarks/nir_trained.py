@@ -30,9 +30,8 @@ from tqdm import tqdm
 from benchmarks import pages, programs
 from benchmarks.pages import Table, number
 from benchmarks.programs import NIR_TRAINERS
-from neurodeploy import report
 from neurodeploy import task as task_of
-from neurodeploy.export import __main__ as export
+from neurodeploy.commands import export, report
 
 PARTS: Final = ("train", "validation", "test")
 HIDDEN: Final = {"digits": (128, 64), "har": (96, 64)}

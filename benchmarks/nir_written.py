@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from benchmarks.pages import Table
 from benchmarks.programs import THREAD_VARIABLES, Program, install, python_of, run_limited, why
-from neurodeploy import cli, network_files
+from neurodeploy.commands import cli
+from neurodeploy.data.task import task_samples
+from neurodeploy.evaluation import files as network_files
 from neurodeploy.export.nir import graph as nir_graph
 from neurodeploy.export.nir import reference, writing
 from neurodeploy.export.nir.dialects import DIALECTS
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.running.inputs import task_samples
 
 _TORCH: Final = ("torch==2.15.0", "numpy<2.4", "nir==1.0.8", "nirtorch==2.6")
 FRAMEWORKS: Final = {

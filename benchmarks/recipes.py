@@ -22,14 +22,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.pages import Table
-from neurodeploy import cli, tasks
-from neurodeploy.pages.search import trials_table
-from neurodeploy.search.results import SearchResult
-from neurodeploy.search.space import DEFAULT
-from neurodeploy.search.study import optimize
-from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.split import Split, split
-from neurodeploy.tasks.task import Task, TaskData
+from neurodeploy import data as tasks
+from neurodeploy.commands import cli
+from neurodeploy.data.dataset import Dataset
+from neurodeploy.data.split import Split, split
+from neurodeploy.data.task import Task, TaskData
+from neurodeploy.explore.page import trials_table
+from neurodeploy.explore.results import SearchResult
+from neurodeploy.explore.space import DEFAULT
+from neurodeploy.explore.study import optimize
 
 Rows = NDArray[np.int64]
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.pages import Table
-from neurodeploy import cli
+from neurodeploy.commands import cli
 
 
 def seconds(task: str, epochs: int, trials: int, workers: int, threads: int) -> float:

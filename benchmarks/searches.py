@@ -22,19 +22,19 @@ import optuna
 
 from benchmarks import early_stopping, pages
 from benchmarks.pages import Table
-from neurodeploy import cli
+from neurodeploy.commands import cli
+from neurodeploy.data.task import TaskData, load_task
+from neurodeploy.evaluation.files import load
+from neurodeploy.explore import page as search_page
+from neurodeploy.explore.metrics import metrics_of
+from neurodeploy.explore.repeats import Repeated
+from neurodeploy.explore.results import SearchResult, Trial
+from neurodeploy.explore.space import STARTS, SearchSpace, space_text
+from neurodeploy.explore.study import read_search
+from neurodeploy.explore.trial import NETWORK, Objective, evaluated, train
 from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.models.errors import InputError
-from neurodeploy.network_files import load
-from neurodeploy.pages import search as search_page
-from neurodeploy.running.evaluation import choose_chips
-from neurodeploy.search.metrics import metrics_of
-from neurodeploy.search.repeats import Repeated
-from neurodeploy.search.results import SearchResult, Trial
-from neurodeploy.search.space import STARTS, SearchSpace, space_text
-from neurodeploy.search.study import read_search
-from neurodeploy.search.trial import NETWORK, Objective, evaluated, train
-from neurodeploy.tasks.task import TaskData, load_task
+from neurodeploy.report.evaluate import choose_chips
 
 DEFAULT = "dense"
 """Preset that is the task's own configuration."""

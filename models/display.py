@@ -71,3 +71,8 @@ class Shown:
         """Return the HTML of the object, or None, for which a notebook shows the text."""
         path = HTML.get(type(self).__name__)
         return None if path is None else str(import_function(path)(self))
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a count and its noun, such as "1 sample" or "2,996 samples"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

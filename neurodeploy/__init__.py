@@ -25,6 +25,19 @@ from neurodeploy.models.display import SAVE as _SAVE
 if TYPE_CHECKING:
     from importlib import metadata
 
+    from neurodeploy.config import TrainConfig
+    from neurodeploy.data import names as task_names
+    from neurodeploy.data.inputs import load_input
+    from neurodeploy.data.samples import Samples
+    from neurodeploy.data.task import TaskData, task_from_arrays, task_from_input
+    from neurodeploy.data.task import load_task as task
+    from neurodeploy.evaluation.calibration import Calibration
+    from neurodeploy.evaluation.comparison import Comparison, check_equivalence, compare
+    from neurodeploy.evaluation.files import load, load_model, save
+    from neurodeploy.evaluation.nir import NirImport, from_nir, from_torch, import_nir
+    from neurodeploy.evaluation.simulation import simulate
+    from neurodeploy.explore.results import SearchResult
+    from neurodeploy.explore.study import optimize
     from neurodeploy.export.lava_graph import build as to_lava
     from neurodeploy.export.nir.writing import to_nir
     from neurodeploy.hw_sim.activity import Activity
@@ -32,30 +45,17 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.estimated import estimate
     from neurodeploy.hw_sim.placement import Placement, place
     from neurodeploy.hw_sim.streaming import Stream
-    from neurodeploy.learning.config import TrainConfig
-    from neurodeploy.learning.fit import TrainedRun, fit
-    from neurodeploy.live.predicting import Decision, predictions
     from neurodeploy.models.dequantize import to_slayer
     from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
     from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
     from neurodeploy.models.network import QuantizedNetwork, TaskDescription
     from neurodeploy.models.neurons import CubaLif
     from neurodeploy.models.quantize import quantize
-    from neurodeploy.network_files import load, load_model, save
-    from neurodeploy.nir_files import NirImport, from_nir, from_torch, import_nir
+    from neurodeploy.predict.predicting import Decision, predictions
     from neurodeploy.progress import progress_bar
-    from neurodeploy.running.calibration import Calibration
-    from neurodeploy.running.comparison import Comparison, check_equivalence, compare
-    from neurodeploy.running.evaluation import check_rules, compare_networks, evaluate
-    from neurodeploy.running.inputs import load_input
-    from neurodeploy.running.report import Report
-    from neurodeploy.running.simulation import simulate
-    from neurodeploy.samples import Samples
-    from neurodeploy.search.results import SearchResult
-    from neurodeploy.search.study import optimize
-    from neurodeploy.tasks import names as task_names
-    from neurodeploy.tasks.task import TaskData, task_from_arrays, task_from_input
-    from neurodeploy.tasks.task import load_task as task
+    from neurodeploy.report.evaluate import check_rules, compare_networks, evaluate
+    from neurodeploy.report.report import Report
+    from neurodeploy.train.fit import TrainedRun, fit
 
     __version__ = metadata.version("neurodeploy")
 
@@ -73,34 +73,34 @@ __all__ = [
 _HOMES: Final = {
     "export.lava_graph": {"to_lava": "build"},
     "export.nir.writing": ("to_nir",),
-    "network_files": ("load", "load_model", "save"),
-    "nir_files": ("NirImport", "from_nir", "from_torch", "import_nir"),
+    "evaluation.files": ("load", "load_model", "save"),
+    "evaluation.nir": ("NirImport", "from_nir", "from_torch", "import_nir"),
     "hw_sim.activity": ("Activity",),
     "hw_sim.chips": {"load_chip": "read_chip_file"},
     "hw_sim.placement": ("Placement", "place"),
     "hw_sim.estimated": ("estimate",),
     "hw_sim.streaming": ("Stream",),
-    "learning.config": ("TrainConfig",),
-    "learning.fit": ("TrainedRun", "fit"),
+    "config": ("TrainConfig",),
+    "train.fit": ("TrainedRun", "fit"),
     "models.dequantize": ("to_slayer",),
     "models.errors": ("BackendError", "DesignRuleError", "InputError"),
     "models.layers": ("ConvLayer", "DenseLayer", "InputLayer", "RecurrentLayer"),
     "models.network": ("QuantizedNetwork", "TaskDescription"),
     "models.neurons": ("CubaLif",),
     "models.quantize": ("quantize",),
-    "live.predicting": ("Decision", "predictions"),
+    "predict.predicting": ("Decision", "predictions"),
     "progress": ("progress_bar",),
-    "running.calibration": ("Calibration",),
-    "running.comparison": ("Comparison", "check_equivalence", "compare"),
-    "running.evaluation": ("check_rules", "compare_networks", "evaluate"),
-    "running.inputs": ("load_input",),
-    "running.report": ("Report",),
-    "running.simulation": ("simulate",),
-    "samples": ("Samples",),
-    "search.results": ("SearchResult",),
-    "search.study": ("optimize",),
-    "tasks": {"task_names": "names"},
-    "tasks.task": {
+    "evaluation.calibration": ("Calibration",),
+    "evaluation.comparison": ("Comparison", "check_equivalence", "compare"),
+    "report.evaluate": ("check_rules", "compare_networks", "evaluate"),
+    "data.inputs": ("load_input",),
+    "report.report": ("Report",),
+    "evaluation.simulation": ("simulate",),
+    "data.samples": ("Samples",),
+    "explore.results": ("SearchResult",),
+    "explore.study": ("optimize",),
+    "data": {"task_names": "names"},
+    "data.task": {
         "TaskData": "TaskData",
         "task": "load_task",
         "task_from_arrays": "task_from_arrays",
@@ -119,7 +119,7 @@ _NEED_EXTRAS: Final = {
 
 _HTML.update(
     {
-        kind: f"neurodeploy.pages.notebook:{function}"
+        kind: f"neurodeploy.report.notebook:{function}"
         for kind, function in (
             ("QuantizedNetwork", "network_html"),
             ("Placement", "placement_html"),
@@ -131,7 +131,6 @@ _HTML.update(
             ("Comparison", "comparison_html"),
             ("NirImport", "nir_html"),
             ("SideBySide", "networks_html"),
-            ("SearchResult", "search_html"),
             ("TaskData", "data_html"),
             ("TrainedRun", "run_html"),
         )
@@ -139,7 +138,8 @@ _HTML.update(
 )
 
 
-_SAVE[:] = ["neurodeploy.network_files:save"]
+_HTML["SearchResult"] = "neurodeploy.explore.page:search_html"
+_SAVE[:] = ["neurodeploy.evaluation.files:save"]
 
 
 def __getattr__(name: str) -> Any:

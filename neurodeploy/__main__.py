@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from neurodeploy import cli
+from neurodeploy.commands import cli
 
 COMMANDS = {
     "deploy": "train, export, check and report in one run: start here",
@@ -21,9 +21,8 @@ COMMANDS = {
 
 
 def module(name: str) -> Any:
-    """Return the module of a command, the one that `python -m neurodeploy.NAME` runs."""
-    suffix = ".__main__" if name == "export" else ""  # export is a package
-    return importlib.import_module(f"neurodeploy.{name}{suffix}")
+    """Return the module of a command, whose `main` `python -m neurodeploy.NAME` calls."""
+    return importlib.import_module(f"neurodeploy.commands.{name}")
 
 
 @cli.command

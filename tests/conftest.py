@@ -269,13 +269,13 @@ def tiny_training() -> Callable[..., Any]:
 
     People 5 and 6 test. The first sample of window i in channel 0 is i / 1000, to know it by.
     """
-    from neurodeploy.learning import training
-    from neurodeploy.learning.config import TrainConfig
-    from neurodeploy.tasks import get
-    from neurodeploy.tasks.dataset import Dataset
-    from neurodeploy.tasks.encoders import SigmaDelta
-    from neurodeploy.tasks.split import split_by_subject
-    from neurodeploy.tasks.task import TaskData
+    from neurodeploy.config import TrainConfig
+    from neurodeploy.data import get
+    from neurodeploy.data.dataset import Dataset
+    from neurodeploy.data.encoders import SigmaDelta
+    from neurodeploy.data.split import split_by_subject
+    from neurodeploy.data.task import TaskData
+    from neurodeploy.train import training
 
     count = 6 * 8
     labels = np.arange(count) % 2
@@ -357,7 +357,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 @pytest.fixture(scope="session")
 def trained_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train and export once, in a folder with the data in `data` and the run in `runs/har`."""
-    from neurodeploy.pages import history
+    from neurodeploy.train import history
 
     folder = tmp_path_factory.mktemp("trained")
     _write_uci_har(folder / "data")
@@ -391,10 +391,10 @@ def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def toy_task(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function that registers a task of 12 windows as the only one, and says of its origin
     what it is told."""
-    from neurodeploy import tasks
-    from neurodeploy.learning.config import TrainConfig
-    from neurodeploy.tasks import dataset, origin, task
-    from neurodeploy.tasks.encoders import Delta
+    from neurodeploy import data as tasks
+    from neurodeploy.config import TrainConfig
+    from neurodeploy.data import dataset, origin, task
+    from neurodeploy.data.encoders import Delta
 
     def read(path: Path) -> Any:
         return dataset.Dataset(

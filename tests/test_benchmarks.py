@@ -13,13 +13,7 @@ from benchmarks.peers import own, workload
 from benchmarks.peers.workload import Workload
 from benchmarks.programs import HAR_TRAINERS, SIMULATORS, STREAMERS, TRAINERS
 from benchmarks.simulators import Outcome, Result
-from neurodeploy.models.network import (
-    ConvLayer,
-    CubaLif,
-    DenseLayer,
-    InputLayer,
-    QuantizedNetwork,
-)
+from neurodeploy.models.network import ConvLayer, CubaLif, DenseLayer, InputLayer, QuantizedNetwork
 
 
 @pytest.fixture(scope="module")

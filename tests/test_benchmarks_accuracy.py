@@ -295,11 +295,11 @@ def test_what_is_recorded_can_be_shown_without_the_data(
 TINY = """
 from pathlib import Path
 import numpy as np
-from neurodeploy.tasks.encoders import SigmaDelta
-from neurodeploy.tasks.origin import Origin
-from neurodeploy.learning.config import TrainConfig
-from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.dataset import Dataset
+from neurodeploy.data.encoders import SigmaDelta
+from neurodeploy.data.origin import Origin
+from neurodeploy.config import TrainConfig
+from neurodeploy.data.task import Task
+from neurodeploy.data.dataset import Dataset
 
 def read(path):
     labels = np.arange(72) % 2

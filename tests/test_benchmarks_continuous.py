@@ -10,12 +10,12 @@ import pytest
 import neurodeploy as nd
 from benchmarks import continuous
 from benchmarks.continuous import Decided, Quality, Result
+from neurodeploy.data.dataset import Dataset, Recording
+from neurodeploy.data.encoders import SigmaDelta
+from neurodeploy.data.har import HAR
+from neurodeploy.data.split import Split
+from neurodeploy.data.task import TaskData
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.tasks.dataset import Dataset, Recording
-from neurodeploy.tasks.encoders import SigmaDelta
-from neurodeploy.tasks.har import HAR
-from neurodeploy.tasks.split import Split
-from neurodeploy.tasks.task import TaskData
 
 LABELS = np.array([-1] * 2 + [0] * 8 + [-1] * 2 + [1] * 6 + [0] * 6 + [-1])
 

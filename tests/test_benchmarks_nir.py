@@ -12,7 +12,7 @@ from benchmarks import nir_trained
 from benchmarks.nir_trained import UNCALIBRATED, Result
 from benchmarks.peers import nir_trained as peer
 from benchmarks.programs import NIR_TRAINERS
-from neurodeploy import report
+from neurodeploy.commands import report
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

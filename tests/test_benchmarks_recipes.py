@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from benchmarks import recipes
-from neurodeploy.learning.config import TrainConfig
-from neurodeploy.search.study import read_search
-from neurodeploy.tasks.augment import vary_wearing
-from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
-from neurodeploy.tasks.encoders import Delta
-from neurodeploy.tasks.origin import Origin
-from neurodeploy.tasks.task import Task
+from neurodeploy.config import TrainConfig
+from neurodeploy.data.augment import vary_wearing
+from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset
+from neurodeploy.data.encoders import Delta
+from neurodeploy.data.origin import Origin
+from neurodeploy.data.task import Task
+from neurodeploy.explore.study import read_search
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neurodeploy import report
-from neurodeploy.running.inputs import layout
+from neurodeploy.commands import report
+from neurodeploy.data.inputs import layout
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "how-to" / "any-network.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neurodeploy.search.study import read_search
+from neurodeploy.explore.study import read_search
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "how-to" / "explore.md"

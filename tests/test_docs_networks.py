@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.models.architecture import PRESETS, LayerSpec, NetworkFile, from_dict
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import NARROWEST, WIDEST, SlayerNetwork
-from neurodeploy.running.comparison import check_equivalence
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "reference" / "networks.md").read_text(encoding="utf-8")

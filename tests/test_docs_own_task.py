@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import cli, report, tasks, train
-from neurodeploy.export import __main__ as export
+from neurodeploy import data as tasks
+from neurodeploy.commands import cli, export, report, train
+from neurodeploy.data import own
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import own
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "how-to" / "own-task.md").read_text(encoding="utf-8")

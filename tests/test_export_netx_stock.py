@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.export import netx, rules
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.blocks import slayer
@@ -18,7 +19,6 @@ from neurodeploy.models.lava_compat import from_lava, to_lava
 from neurodeploy.models.layers import ConvLayer, DenseLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 from neurodeploy.models.quantize import quantize
-from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

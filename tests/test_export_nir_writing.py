@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 import neurodeploy as nd
 from benchmarks.peers import nir_importers
 from benchmarks.random_networks import Case, cases
-from neurodeploy import nir_export, report
-from neurodeploy.export import __main__ as command
+from neurodeploy.commands import export as command
+from neurodeploy.commands import export_nir as nir_export
+from neurodeploy.commands import report
 from neurodeploy.export.nir import connections, dialects, metadata, reference, writing
 from neurodeploy.export.nir import graph as nir_graph
 from neurodeploy.hw_sim.simulators import fast

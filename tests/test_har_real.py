@@ -18,14 +18,13 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy import cli, report, train
-from neurodeploy.export import __main__ as export
+from neurodeploy.commands import cli, export, report, train
+from neurodeploy.data.task import task_samples
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.readout import score
-from neurodeploy.learning import checkpoint
 from neurodeploy.models.blocks import layer_spikes
-from neurodeploy.running.comparison import check_equivalence
-from neurodeploy.running.inputs import task_samples
+from neurodeploy.train import checkpoint
 
 TEST_WINDOWS = 2996
 

@@ -7,12 +7,7 @@ from dataclasses import replace
 import pytest
 
 from neurodeploy.hw_sim.chips import CHIPS, COSTS, chip
-from neurodeploy.hw_sim.confidence import (
-    QUANTITIES,
-    MeasuredCase,
-    confidence,
-    measured_cases,
-)
+from neurodeploy.hw_sim.confidence import QUANTITIES, MeasuredCase, confidence, measured_cases
 
 
 def case(name, value, *, on="loihi1", quantity="dynamic_energy", rests_on=()):

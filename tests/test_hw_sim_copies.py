@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers import with_limits
 
-from neurodeploy import report
+from neurodeploy.commands import report
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.estimated import estimate
@@ -20,10 +20,10 @@ from neurodeploy.hw_sim.workload import measure, slowest_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import DenseLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
-from neurodeploy.pages.texts import first_words_on
-from neurodeploy.pages.wording import amount
-from neurodeploy.pages.wording import copies as copies_sentences
-from neurodeploy.running.evaluation import evaluate
+from neurodeploy.report.evaluate import evaluate
+from neurodeploy.report.texts import first_words_on
+from neurodeploy.report.wording import amount
+from neurodeploy.report.wording import copies as copies_sentences
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 SMALL = with_limits(chip("loihi1"), neurons_per_core=2, cores_per_chip=12, cores_per_tile=4)

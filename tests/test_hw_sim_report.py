@@ -18,14 +18,9 @@ from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.hw_sim.workload import measure
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import InputLayer
-from neurodeploy.models.network import (
-    CubaLif,
-    DenseLayer,
-    QuantizedNetwork,
-    TaskDescription,
-)
-from neurodeploy.running.report import build
-from neurodeploy.running.report_json import NOT_MODELLED
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.report.report import build
+from neurodeploy.report.report_json import NOT_MODELLED
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 

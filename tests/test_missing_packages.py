@@ -17,15 +17,11 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
+from neurodeploy.commands.report import compare_with_trained
+from neurodeploy.data.samples import Samples
 from neurodeploy.export import netx
-from neurodeploy.models.errors import (
-    EXTRAS,
-    OVERRIDES,
-    extra_commands,
-)
+from neurodeploy.models.errors import EXTRAS, OVERRIDES, extra_commands
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.report import compare_with_trained
-from neurodeploy.samples import Samples
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -123,7 +119,7 @@ COMMANDS = {
 }
 
 STATEMENTS = {
-    "training": "import neurodeploy.learning.training",
+    "training": "import neurodeploy.train.training",
     "a SLAYER network": "import neurodeploy.models.snn",
     "quantizing": "import neurodeploy.models.quantize",
     "reading model.pt": "import neurodeploy.learning.checkpoint",

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.hw_sim.simulators import fast
-from neurodeploy.learning.checkpoint import Checkpoint
 from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.blocks import layer_spikes
 from neurodeploy.models.dequantize import bits_of, constant_neurons, to_slayer
@@ -28,7 +28,7 @@ from neurodeploy.models.network import (
 )
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.running.comparison import check_equivalence
+from neurodeploy.train.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.blocks import layer_spikes, slayer
 from neurodeploy.models.errors import DesignRuleError, InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.models.quantize import quantize
-from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from neurodeploy.data import augment
+from neurodeploy.data.augment import VaryImages, vary_speaking, vary_wearing, vary_wrist
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import augment
-from neurodeploy.tasks.augment import VaryImages, vary_speaking, vary_wearing, vary_wrist
 
 GRID = (6, 7)
 Vary = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]

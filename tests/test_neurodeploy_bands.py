@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neurodeploy.data.encoders import Bands, Delta, Lif, Together, bands, from_dict
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders import Bands, Delta, Lif, Together, bands, from_dict
 
 RATE = 8000
 KINDS = ("log-mel", "cochlea")

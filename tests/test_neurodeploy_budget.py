@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy import train
+from neurodeploy.commands import train
 from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
 from neurodeploy.hw_sim.chips import chip, exactly
 from neurodeploy.hw_sim.estimates import sample_energy
 from neurodeploy.hw_sim.placement import place
 from neurodeploy.hw_sim.workload import measure
-from neurodeploy.learning import checkpoint, training
-from neurodeploy.learning.budget import (
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.quantize import quantize
+from neurodeploy.train import checkpoint, history, training
+from neurodeploy.train.budget import (
     AIM,
     ARRIVED,
     BEGIN,
@@ -32,11 +34,8 @@ from neurodeploy.learning.budget import (
     Budget,
     Multiplier,
 )
-from neurodeploy.learning.fit import budget_words
-from neurodeploy.learning.run_folder import best_checkpoint
-from neurodeploy.models.errors import InputError
-from neurodeploy.models.quantize import quantize
-from neurodeploy.pages import history
+from neurodeploy.train.fit import budget_words
+from neurodeploy.train.run_folder import best_checkpoint
 
 Make = Callable[..., training.Training]
 Run = Callable[..., tuple[int, str, str]]

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neurodeploy.data import cache
+from neurodeploy.data.dataset import TEST, TRAIN, Dataset
+from neurodeploy.data.encoders import Delta
+from neurodeploy.data.task import encode_samples
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import cache
-from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
-from neurodeploy.tasks.encoders import Delta
-from neurodeploy.tasks.task import encode_samples
 
 KEY = {"files": "abc", "bins": 10, "version": 1}
 
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_written_is_a_note_and_not_an_error(
 RUN = """
 import signal, sys
 import numpy as np
-from neurodeploy.tasks import cache
+from neurodeploy.data import cache
 {before}
 def compute():
     return {{"a": np.random.default_rng(0).integers(0, 255, {size}, np.uint8)}}

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurodeploy.data.inputs import load_input
+from neurodeploy.data.samples import Samples
+from neurodeploy.evaluation.calibration import calibrate, correlations, distance
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics, FloatLayer, FloatNetwork
 from neurodeploy.models.post_training import quantize_float
-from neurodeploy.pages.calibration import decisions, layer_table
-from neurodeploy.running.calibration import calibrate, correlations, distance
-from neurodeploy.running.inputs import load_input
-from neurodeploy.samples import Samples
+from neurodeploy.report.calibration import decisions, layer_table
 
 
 class Run:

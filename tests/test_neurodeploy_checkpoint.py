@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.learning import checkpoint
-from neurodeploy.learning.checkpoint import Checkpoint
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.snn import Architecture, SlayerNetwork
+from neurodeploy.train import checkpoint
+from neurodeploy.train.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from neurodeploy import __main__ as listing
-from neurodeploy import cli, train
-from neurodeploy.explore import OBJECTIVES
+from neurodeploy.commands import cli, train
+from neurodeploy.commands.explore import OBJECTIVES
+from neurodeploy.data import TASKS
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.models.errors import BackendError, InputError
-from neurodeploy.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = tuple(listing.COMMANDS)
@@ -106,19 +106,6 @@ def test_the_same_option_means_the_same_everywhere() -> None:
     for option in ("--data", "--threads"):
         assert train_helps[option] == export_helps[option] == report_helps[option]
     assert export_helps["--costs"] == report_helps["--costs"]
-
-
-def test_an_old_name_of_an_option_stands_for_the_new_one_with_a_note(capsys) -> None:
-    options = cli.parser("report", "")
-    options.add_argument("--density", type=float)
-    options.rename_option("--connections", "--density")
-    for words in (["--connections", "0.5"], ["--connections=0.5"]):
-        assert options.parse_args(words).density == 0.5
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert "--connections" in captured.err
-        assert "--density" in captured.err
-    assert "--connections" not in options.format_help()
 
 
 # How commands end
@@ -313,7 +300,7 @@ def test_ctrl_c_before_the_first_epoch_says_that_nothing_was_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from neurodeploy.learning import training
+    from neurodeploy.train import training
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -339,7 +326,7 @@ def test_help_refuses_what_is_no_command(capsys, words):
 
 @pytest.mark.parametrize(("word", "hinted"), [("b.net", True), ("--colour", False)])
 def test_a_second_network_without_compare_is_told_of_it(capsys, word, hinted):
-    from neurodeploy import report
+    from neurodeploy.commands import report
 
     with pytest.raises(SystemExit) as ended:
         report.main(["a.net", word])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neurodeploy import report
+from neurodeploy.commands import report
 from neurodeploy.export import netx
 from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.backends import BACKENDS, RunOptions

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy import tasks, train
-from neurodeploy.learning.config import TrainConfig, network_notes
-from neurodeploy.learning.fit import capacity_problems
+from neurodeploy import data as tasks
+from neurodeploy.commands import train
+from neurodeploy.config import TrainConfig, network_notes
+from neurodeploy.data.augment import VaryImages
 from neurodeploy.models.architecture import Architecture, from_dict
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.augment import VaryImages
+from neurodeploy.train.fit import capacity_problems
 
 NAN, INF = float("nan"), float("inf")
 

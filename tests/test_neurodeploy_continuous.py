@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.config import TrainConfig
+from neurodeploy.data.augment import vary_wearing
+from neurodeploy.data.dataset import UNLABELLED, Dataset, Recording
+from neurodeploy.data.digits import DIGITS
+from neurodeploy.data.encoders import Delta, SigmaDelta, Spikes
+from neurodeploy.data.har import HAR
+from neurodeploy.data.split import split
+from neurodeploy.data.task import TaskData, load_task
 from neurodeploy.hw_sim.readout import leaky_counts, memory_steps
-from neurodeploy.learning import sequences, training
-from neurodeploy.learning.config import TrainConfig
-from neurodeploy.learning.fit import fit
-from neurodeploy.learning.sequences import leaky_sums, scored
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
-from neurodeploy.tasks.augment import vary_wearing
-from neurodeploy.tasks.dataset import UNLABELLED, Dataset, Recording
-from neurodeploy.tasks.digits import DIGITS
-from neurodeploy.tasks.encoders import Delta, SigmaDelta, Spikes
-from neurodeploy.tasks.har import HAR
-from neurodeploy.tasks.split import split
-from neurodeploy.tasks.task import TaskData, load_task
+from neurodeploy.train import sequences, training
+from neurodeploy.train.fit import fit
+from neurodeploy.train.sequences import leaky_sums, scored
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

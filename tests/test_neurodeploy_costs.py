@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy import cli
+from neurodeploy.commands import cli
 from neurodeploy.hw_sim import chips
 
 INSTALLED = resources.files("neurodeploy.hw_sim.chips") / "costs" / "loihi2.json"

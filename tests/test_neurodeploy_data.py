@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from neurodeploy import data, tasks
-from neurodeploy.tasks import inventory
-from neurodeploy.tasks.origin import Download
-from neurodeploy.tasks.task import Task
+from neurodeploy import data as tasks
+from neurodeploy.commands import data
+from neurodeploy.data import inventory
+from neurodeploy.data.origin import Download
+from neurodeploy.data.task import Task
 
 TWO = tuple(
     Download((f"http://127.0.0.1/{name}",), name, 10, "sha256:" + "0" * 64)

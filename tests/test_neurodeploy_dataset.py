@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy import data, tasks
-from neurodeploy.learning.config import TrainConfig
+from neurodeploy import data as tasks
+from neurodeploy.commands import data
+from neurodeploy.config import TrainConfig
+from neurodeploy.data import inventory
+from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset, digest
+from neurodeploy.data.encoders import Delta, Encoder, SigmaDelta
+from neurodeploy.data.origin import HOME_VARIABLE, Origin, home
+from neurodeploy.data.split import Split, split, split_by_subject, validation_subjects
+from neurodeploy.data.task import Task, TaskData, encode_samples, matching_encoder, step_ms
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.tasks import inventory
-from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset, digest
-from neurodeploy.tasks.encoders import Delta, Encoder, SigmaDelta
-from neurodeploy.tasks.origin import HOME_VARIABLE, Origin, home
-from neurodeploy.tasks.split import Split, split, split_by_subject, validation_subjects
-from neurodeploy.tasks.task import Task, TaskData, encode_samples, matching_encoder, step_ms
 
 
 def people(persons: range = range(4), **changes: Any) -> Dataset:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurodeploy import deploy
+from neurodeploy.commands import deploy
+from neurodeploy.evaluation import comparison
+from neurodeploy.evaluation.comparison import Comparison, Divergence
 from neurodeploy.export import netx
 from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import BACKENDS
 from neurodeploy.models.errors import BackendError
-from neurodeploy.running import comparison
-from neurodeploy.running.comparison import Comparison, Divergence
 
 SMALL = ("--epochs", "1", "--hidden", "8", "--batch", "6")
 Command = Callable[..., tuple[int, str, str]]
@@ -209,7 +209,7 @@ def test_every_sample_of_the_equivalence_check_is_a_test_sample(
 
     monkeypatch.setattr(comparison, "check_equivalence", seen)
     command("export", "runs/har/model.pt", "--data", "data")
-    from neurodeploy.tasks import har
+    from neurodeploy.data import har
 
     windows = har.HAR.load(work / "data")
     tested = np.isin(windows.subjects, windows.test_subjects)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from neurodeploy import deploy, train
-from neurodeploy.learning import checkpoint, distributed
-from neurodeploy.learning.training import check_batch
+from neurodeploy.commands import deploy, train
 from neurodeploy.models.errors import BackendError, InputError
+from neurodeploy.train import checkpoint, distributed
+from neurodeploy.train.training import check_batch
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,7 +26,7 @@ LIMIT_S = 1200
 DRIVER = """
 import os, signal, sys
 from neurodeploy import train
-from neurodeploy.learning import training
+from neurodeploy.train import training
 from neurodeploy.models.errors import InputError
 step, act = training._step, sys.argv.pop(1)
 

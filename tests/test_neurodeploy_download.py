@@ -25,11 +25,12 @@ from typing import Any
 
 import pytest
 
-from neurodeploy import data, tasks
+from neurodeploy import data as tasks
+from neurodeploy.commands import data
+from neurodeploy.data import origin
+from neurodeploy.data.origin import Download, Origin, fetch, unpack
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import origin
-from neurodeploy.tasks.origin import Download, Origin, fetch, unpack
-from neurodeploy.tasks.task import Task
 
 CONTENT = bytes(range(256)) * 5000
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
@@ -187,7 +188,7 @@ def test_interrupted_downloads_leave_no_file_of_that_name(
     assert os.listdir(tmp_path) == []
     code = f"""
 from pathlib import Path
-from neurodeploy.tasks.origin import Download, fetch
+from neurodeploy.data.origin import Download, fetch
 fetch(Download(({mirror.url + "slow"!r},), "data.gz", {len(CONTENT)}, {MD5!r}),
       Path({str(tmp_path)!r}))
 """
@@ -208,7 +209,7 @@ def test_a_disk_that_fills_up_leaves_nothing(mirror: SimpleNamespace, tmp_path: 
     code = f"""
 import resource, signal
 from pathlib import Path
-from neurodeploy.tasks.origin import Download, fetch
+from neurodeploy.data.origin import Download, fetch
 from neurodeploy.models.errors import InputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neurodeploy.models.errors import InputError
-from neurodeploy.tasks.encoders import (
+from neurodeploy.data.encoders import (
     ENCODERS,
     Bands,
     Counts,
@@ -22,7 +21,8 @@ from neurodeploy.tasks.encoders import (
     Together,
     from_dict,
 )
-from neurodeploy.tasks.encoders.signals import CODES
+from neurodeploy.data.encoders.signals import CODES
+from neurodeploy.models.errors import InputError
 
 
 @pytest.fixture

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.hw_sim.backends import RunOptions
-from neurodeploy.hw_sim.simulators import fast
-from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.models.quantize import quantize
-from neurodeploy.models.snn import Architecture, SlayerNetwork
-from neurodeploy.running.comparison import (
+from neurodeploy.evaluation.comparison import (
     BATCH,
     Comparison,
     Divergence,
     check_equivalence,
     compare_spikes,
 )
+from neurodeploy.hw_sim.backends import RunOptions
+from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.models.errors import InputError
+from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.quantize import quantize
+from neurodeploy.models.snn import Architecture, SlayerNetwork
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

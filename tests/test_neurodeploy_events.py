@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neurodeploy.data import get
+from neurodeploy.data.augment import Shift
+from neurodeploy.data.dataset import TEST, TRAIN
+from neurodeploy.data.encoders import Counts
+from neurodeploy.data.readers import events
+from neurodeploy.data.readers.events import Bins, Events
+from neurodeploy.data.split import split
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import get
-from neurodeploy.tasks.augment import Shift
-from neurodeploy.tasks.dataset import TEST, TRAIN
-from neurodeploy.tasks.encoders import Counts
-from neurodeploy.tasks.readers import events
-from neurodeploy.tasks.readers.events import Bins, Events
-from neurodeploy.tasks.split import split
 
 BINS = Bins(height=5, width=4, polarities=2, pool=(2, 2), step_us=1000, steps=3)
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.learning import training
-from neurodeploy.learning.fit import fit
+from neurodeploy.data.inputs import load_input
+from neurodeploy.data.task import TaskData, task_from_arrays, task_from_input
+from neurodeploy.evaluation.comparison import check_equivalence
+from neurodeploy.evaluation.files import load, save
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.models.quantize import quantize
-from neurodeploy.network_files import load, save
-from neurodeploy.running.comparison import check_equivalence
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.inputs import load_input
-from neurodeploy.tasks.task import TaskData, task_from_arrays, task_from_input
+from neurodeploy.report.evaluate import evaluate
+from neurodeploy.train import training
+from neurodeploy.train.fit import fit
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

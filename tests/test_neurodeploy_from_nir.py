@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import neurodeploy as nd
+from neurodeploy.data.samples import Samples
+from neurodeploy.evaluation.nir import message_bits_of, read_nir
 from neurodeploy.models.errors import DesignRuleError, InputError
-from neurodeploy.nir_files import message_bits_of, read_nir
-from neurodeploy.samples import Samples
 
 Command = Callable[..., tuple[int, str, str]]
 

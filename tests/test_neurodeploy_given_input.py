@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from neurodeploy import report
+from neurodeploy.commands import report
+from neurodeploy.data.inputs import Layout, for_samples, layout, load_input
 from neurodeploy.export import netx
 from neurodeploy.hw_sim import memory
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import DenseLayer, InputLayer, QuantizedNetwork
 from neurodeploy.models.neurons import Delta, Sigma
-from neurodeploy.running.inputs import Layout, for_samples, layout, load_input
 
 ALONE, SEVERAL = Layout(1, 9, leading=False), Layout(5, 9, leading=True)
 

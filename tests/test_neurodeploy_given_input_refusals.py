@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import report
+from neurodeploy.commands import report
+from neurodeploy.data.inputs import load_input
 from neurodeploy.export import netx
 from neurodeploy.hw_sim import memory
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import CubaLif
-from neurodeploy.running.inputs import load_input
 
 LIF = CubaLif(np.array([1024]), np.array([512]), 60)
 

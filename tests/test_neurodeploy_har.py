@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from helpers import Calls
 
+from neurodeploy.data import har
+from neurodeploy.data.dataset import Dataset
+from neurodeploy.data.har import HAR
+from neurodeploy.data.readers import hapt, uci_har, wisdm
+from neurodeploy.data.readers.hapt import Frame, read_frames
+from neurodeploy.data.readers.inertial import ACCELEROMETER, GYROSCOPE
+from neurodeploy.data.split import split_by_subject
 from neurodeploy.models.errors import InputError, MissingPackageError
-from neurodeploy.tasks import har
-from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.har import HAR
-from neurodeploy.tasks.readers import hapt, uci_har, wisdm
-from neurodeploy.tasks.readers.hapt import Frame, read_frames
-from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
-from neurodeploy.tasks.split import split_by_subject
 
 
 @pytest.mark.parametrize(

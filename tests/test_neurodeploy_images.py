@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neurodeploy import tasks
+from neurodeploy import data as tasks
+from neurodeploy.data import digits, mnist
+from neurodeploy.data.dataset import TEST, TRAIN, Dataset
+from neurodeploy.data.mnist import FASHION_FILES, MNIST_FILES, read, read_idx
+from neurodeploy.data.split import split
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import digits, mnist
-from neurodeploy.tasks.dataset import TEST, TRAIN, Dataset
-from neurodeploy.tasks.mnist import FASHION_FILES, MNIST_FILES, read, read_idx
-from neurodeploy.tasks.split import split
 
 MAGIC = {1: 2049, 3: 2051}
 """What a file of labels and one of images begin with, as LeCun's page has it."""

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurodeploy.data.inputs import load_input
+from neurodeploy.data.samples import Samples
+from neurodeploy.evaluation.comparison import compare
+from neurodeploy.evaluation.simulation import simulate
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, TaskDescription
-from neurodeploy.running.comparison import compare
-from neurodeploy.running.evaluation import compare_networks, evaluate
-from neurodeploy.running.inputs import load_input
-from neurodeploy.running.simulation import simulate
-from neurodeploy.samples import Samples
+from neurodeploy.report.evaluate import compare_networks, evaluate
 
 pytestmark = pytest.mark.usefixtures("workplace")
 

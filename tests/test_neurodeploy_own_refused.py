@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from neurodeploy import data, tasks, train
-from neurodeploy.tasks import inventory, own
+from neurodeploy import data as tasks
+from neurodeploy.commands import data, train
+from neurodeploy.data import inventory, own
 
 TASK = """\
 import numpy as np
-from neurodeploy.tasks.encoders import Delta
-from neurodeploy.tasks.origin import Origin
-from neurodeploy.learning.config import TrainConfig
-from neurodeploy.tasks.task import Task
-from neurodeploy.tasks.dataset import Dataset
+from neurodeploy.data.encoders import Delta
+from neurodeploy.data.origin import Origin
+from neurodeploy.config import TrainConfig
+from neurodeploy.data.task import Task
+from neurodeploy.data.dataset import Dataset
 
 def read(path):
     signals = np.zeros((24, 2, 16))

@@ -18,11 +18,8 @@ import numpy as np
 import pytest
 
 import neurodeploy as nd
-from neurodeploy import predict
-from neurodeploy.hw_sim.readout import leaky_counts, outputs
-from neurodeploy.live.clock import Piece, Resampler
-from neurodeploy.live.columns import label
-from neurodeploy.tasks.encoders import (
+from neurodeploy.commands import predict
+from neurodeploy.data.encoders import (
     ENCODERS,
     Counts,
     Delta,
@@ -34,7 +31,10 @@ from neurodeploy.tasks.encoders import (
     Spikes,
     Together,
 )
-from neurodeploy.tasks.readers import hapt
+from neurodeploy.data.readers import hapt
+from neurodeploy.hw_sim.readout import leaky_counts, outputs
+from neurodeploy.predict.clock import Piece, Resampler
+from neurodeploy.predict.columns import label
 
 HEADER = "time (s),acc-x (g),acc-y (g),acc-z (g),gyro-x (rad/s),gyro-y (rad/s),gyro-z (rad/s)"
 ENCODER = Together((Delta((0.1,) * 3 + (0.2,) * 3, coarse=3), SigmaDelta((0.5,) * 3 + (0.0,) * 3)))
@@ -616,8 +616,8 @@ def test_the_cost_per_decision_is_that_of_the_estimate(
     network: nd.QuantizedNetwork, sensors: Any
 ) -> None:
     from neurodeploy.hw_sim.chips import choose
-    from neurodeploy.live.cost import Battery, CostMeter
-    from neurodeploy.live.predicting import Options, observed
+    from neurodeploy.predict.cost import Battery, CostMeter
+    from neurodeploy.predict.predicting import Options, observed
 
     (chip,) = choose(["loihi2"], ())
     meters: list[CostMeter] = []

@@ -17,12 +17,12 @@ import pytest
 from helpers import Calls
 from numpy.typing import NDArray
 
-from neurodeploy import tasks
+from neurodeploy import data as tasks
+from neurodeploy.data import events, inventory, mnist, spoken_digits
+from neurodeploy.data.readers import wisdm
+from neurodeploy.data.readers.files import read_npz, read_numbers
+from neurodeploy.data.spoken_digits import read_wav
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import events, inventory, mnist, spoken_digits
-from neurodeploy.tasks.readers import wisdm
-from neurodeploy.tasks.readers.files import read_npz, read_numbers
-from neurodeploy.tasks.spoken_digits import read_wav
 
 WAY_OUT = re.compile(
     r"[;,] (so |and |or )?(\w+, )?(download|give|get|install|unpack|remove|repair|convert|read|"

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from neurodeploy import report
+from neurodeploy.commands import report
+from neurodeploy.data.samples import Samples
 from neurodeploy.export import netx
 from neurodeploy.models import loihi
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import report_tables, terminal, wording
-from neurodeploy.running.evaluation import evaluate, other_dataset
-from neurodeploy.samples import Samples
+from neurodeploy.report import report_tables, terminal, wording
+from neurodeploy.report.evaluate import evaluate, other_dataset
 
 NAMES = ("[bold]up", "<b>down</b>", ":smile:", "a\x1b[31m\nb")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import report
+from neurodeploy.commands import report
 from neurodeploy.export import netx
-from neurodeploy.pages import page as html
-from neurodeploy.pages.figures.drawing import FIGURES
-from neurodeploy.running.evaluation import evaluate
+from neurodeploy.report import page as html
+from neurodeploy.report.evaluate import evaluate
+from neurodeploy.report.figures.drawing import FIGURES
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,11 @@ import pytest
 import torch
 from filelock import FileLock
 
-from neurodeploy import train
-from neurodeploy.learning import checkpoint, training
-from neurodeploy.learning.run_folder import LOCK, RunFolder, differences, options_of
+from neurodeploy.commands import train
+from neurodeploy.data.encoders import SigmaDelta
 from neurodeploy.models.errors import InputError
-from neurodeploy.pages import history
-from neurodeploy.tasks.encoders import SigmaDelta
+from neurodeploy.train import checkpoint, history, training
+from neurodeploy.train.run_folder import LOCK, RunFolder, differences, options_of
 
 ROOT = Path(__file__).parent.parent
 Make = Callable[..., training.Training]

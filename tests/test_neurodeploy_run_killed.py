@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from neurodeploy.learning import checkpoint
+from neurodeploy.train import checkpoint
 
 ROOT = Path(__file__).parent.parent
 

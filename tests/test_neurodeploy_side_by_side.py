@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import report
+from neurodeploy.commands import report
 from neurodeploy.export import netx
 from neurodeploy.models.network import TaskDescription
-from neurodeploy.running.evaluation import compare_networks
-from neurodeploy.running.report import SideBySide, short_names
+from neurodeploy.report.evaluate import compare_networks
+from neurodeploy.report.report import SideBySide, short_names
 
 A, B, C = Path("a.net"), Path("b.net"), Path("c.net")
 
@@ -185,7 +185,7 @@ def test_a_network_that_does_not_fit_fails_the_check(networks, random_network, r
 
 def test_a_file_of_no_network_is_refused_before_anything_runs(networks, run, monkeypatch):
     Path("b.net").write_bytes(b"no network")
-    monkeypatch.setattr("neurodeploy.running.evaluation.evaluate", None)
+    monkeypatch.setattr("neurodeploy.report.evaluate.evaluate", None)
     err = run(A, "--compare", B, "--input", "x.npy")[2]
     assert "b.net" in err
     assert "HDF5" in err

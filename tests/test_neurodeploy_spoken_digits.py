@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neurodeploy.data import get, spoken_digits
+from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset
+from neurodeploy.data.encoders import Bands, from_dict
+from neurodeploy.data.split import split
+from neurodeploy.data.spoken_digits import COMPACT_FILE, read
+from neurodeploy.data.task import TaskData
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import get, spoken_digits
-from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION, Dataset
-from neurodeploy.tasks.encoders import Bands, from_dict
-from neurodeploy.tasks.split import split
-from neurodeploy.tasks.spoken_digits import COMPACT_FILE, read
-from neurodeploy.tasks.task import TaskData
 
 Key = tuple[int, str, int]
 KEYS = [(d, s, i) for d in range(10) for s in ("theo", "jackson") for i in (12, 0, 7)]

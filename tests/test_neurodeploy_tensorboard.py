@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from neurodeploy import train
-from neurodeploy.learning import tensorboard, training
+from neurodeploy.commands import train
 from neurodeploy.models.errors import InputError
+from neurodeploy.train import tensorboard, training
 
 Make = Callable[..., training.Training]
 

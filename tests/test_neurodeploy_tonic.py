@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neurodeploy.data import events as tasks
+from neurodeploy.data import get
+from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION
+from neurodeploy.data.readers import events
+from neurodeploy.data.readers.files import progress_to
+from neurodeploy.data.split import split
 from neurodeploy.models.errors import InputError
-from neurodeploy.tasks import events as tasks
-from neurodeploy.tasks import get
-from neurodeploy.tasks.dataset import TEST, TRAIN, VALIDATION
-from neurodeploy.tasks.readers import events
-from neurodeploy.tasks.readers.files import progress_to
-from neurodeploy.tasks.split import split
 
 tonic = pytest.importorskip("tonic", reason="tonic is not installed: uv sync --extra events")
 pytestmark = pytest.mark.usefixtures("offline_events")

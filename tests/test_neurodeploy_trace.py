@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurodeploy import report
+from neurodeploy.commands import report
+from neurodeploy.data.samples import Samples
+from neurodeploy.evaluation.recording import NO_RATES, Tracer, training_rates
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.recording import NO_RATES, Tracer, training_rates
-from neurodeploy.samples import Samples
+from neurodeploy.report.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -90,8 +90,8 @@ def test_rates_in_training_come_from_the_file_or_not_at_all(kept, rates):
 
 
 def test_a_training_keeps_its_rates(tiny_training):
-    from neurodeploy.learning import training
-    from neurodeploy.learning.run_folder import best_checkpoint
+    from neurodeploy.train import training
+    from neurodeploy.train.run_folder import best_checkpoint
 
     started = tiny_training(epochs=2)
     epochs = list(training.run(started))
@@ -125,10 +125,10 @@ def trained(one_torch_thread):
     """Return an integer network whose checkpoint is model.pt, and input for it."""
     import torch
 
-    from neurodeploy.learning.checkpoint import Checkpoint, save
     from neurodeploy.models.network import TaskDescription
     from neurodeploy.models.quantize import quantize
     from neurodeploy.models.snn import Architecture, SlayerNetwork
+    from neurodeploy.train.checkpoint import Checkpoint, save
 
     torch.manual_seed(3)
     architecture = Architecture.dense((6, 8, 2), threshold=0.4)

@@ -12,18 +12,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from neurodeploy.data.encoders import SigmaDelta
+from neurodeploy.data.samples import Samples
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
-from neurodeploy.learning import training
-from neurodeploy.learning.checkpoint import Checkpoint, load, save
-from neurodeploy.learning.training import Validated, evaluate, layer_warnings, rate_share
 from neurodeploy.models.architecture import Architecture, LayerSpec
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.samples import Samples
-from neurodeploy.tasks.encoders import SigmaDelta
+from neurodeploy.train import training
+from neurodeploy.train.checkpoint import Checkpoint, load, save
+from neurodeploy.train.training import Validated, evaluate, layer_warnings, rate_share
 
 Make = Callable[..., training.Training]
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from helpers import Calls
 
+from neurodeploy.data import get, watch
+from neurodeploy.data.dataset import Dataset
+from neurodeploy.data.readers.inertial import ACCELEROMETER, GYROSCOPE
+from neurodeploy.data.split import split
 from neurodeploy.models.errors import InputError, MissingPackageError
-from neurodeploy.tasks import get, watch
-from neurodeploy.tasks.dataset import Dataset
-from neurodeploy.tasks.readers.inertial import ACCELEROMETER, GYROSCOPE
-from neurodeploy.tasks.split import split
 
 needs_package = pytest.mark.skipif(
     importlib.util.find_spec("seglearn") is None,
@@ -83,7 +83,7 @@ def test_the_file_is_read_from_anywhere_and_its_package_is_not_imported(
     for place in (tmp_path, tmp_path / path.name):
         assert np.array_equal(get("watch").load(place).signals, package.signals)
     code = (
-        "import sys; from neurodeploy.tasks import get; get('watch').load(None); "
+        "import sys; from neurodeploy.data import get; get('watch').load(None); "
         "sys.exit('seglearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

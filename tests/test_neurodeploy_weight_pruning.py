@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from neurodeploy.learning import training
-from neurodeploy.learning.pruning import ARRIVED, BEGIN, WeightPruner, _rounded_down, share_at
-from neurodeploy.learning.run_folder import best_checkpoint
 from neurodeploy.models.architecture import Architecture
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.train import training
+from neurodeploy.train.pruning import ARRIVED, BEGIN, WeightPruner, _rounded_down, share_at
+from neurodeploy.train.run_folder import best_checkpoint
 
 Make = Callable[..., training.Training]
 

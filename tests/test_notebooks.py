@@ -15,8 +15,8 @@ import pytest
 from nbclient import NotebookClient
 
 import neurodeploy as nd
+from neurodeploy.data.dataset import Signal
 from neurodeploy.hw_sim.chips import CHIPS
-from neurodeploy.tasks.dataset import Signal
 
 FOLDER = Path(__file__).parent.parent / "docs" / "tutorials"
 SMALL = {
@@ -109,7 +109,7 @@ def test_a_program_that_imports_ipykernel_is_no_notebook(capsys: Any) -> None:
 def test_checking_published_data_warns_of_no_widgets(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from neurodeploy.tasks.origin import check_published
+from neurodeploy.data.origin import check_published
 Path("empty").touch()
 check_published(Path("empty"), "{hashlib.sha256().hexdigest()}", "")
 """

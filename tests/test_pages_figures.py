@@ -15,21 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurodeploy import style
+from neurodeploy.data.dataset import Signal
+from neurodeploy.data.task import task_samples
 from neurodeploy.hw_sim.chips import Estimate, choose, exactly
-from neurodeploy.models.network import (
-    CubaLif,
-    DenseLayer,
-    QuantizedNetwork,
-    TaskDescription,
-)
-from neurodeploy.pages import page as html
-from neurodeploy.pages import texts, wording
-from neurodeploy.pages.figures import drawing, layers, ranges, style
-from neurodeploy.pages.figures.drawing import Drawn
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.inputs import task_samples
-from neurodeploy.running.report import Report
-from neurodeploy.tasks.dataset import Signal
+from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.report import page as html
+from neurodeploy.report import texts, wording
+from neurodeploy.report.evaluate import evaluate
+from neurodeploy.report.figures import drawing, layers, ranges
+from neurodeploy.report.figures.drawing import Drawn
+from neurodeploy.report.report import Report
 
 pytestmark = pytest.mark.usefixtures("workplace")
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurodeploy.data.dataset import Signal
 from neurodeploy.hw_sim.chips import CHIPS, choose
-from neurodeploy.learning.training import Epoch
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import notebook
-from neurodeploy.pages.figures.drawing import FIGURES
-from neurodeploy.running.evaluation import evaluate
-from neurodeploy.running.report import Report
-from neurodeploy.tasks.dataset import Signal
+from neurodeploy.report import notebook
+from neurodeploy.report.evaluate import evaluate
+from neurodeploy.report.figures.drawing import FIGURES
+from neurodeploy.report.report import Report
+from neurodeploy.train.training import Epoch
 
 EVIL = "<script>alert(1)</script>"
 CLASSES = (EVIL, '<b class="evil">&amp;', "$x^2$ \N{ZERO WIDTH SPACE}\N{GRINNING FACE}")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurodeploy.evaluation.comparison import Comparison, Divergence, Side
+from neurodeploy.evaluation.simulation import simulate
 from neurodeploy.hw_sim.chips import CHIPS
 from neurodeploy.hw_sim.placement import place
-from neurodeploy.learning.training import Epoch
 from neurodeploy.models import display
 from neurodeploy.models.network import (
     ConvLayer,
@@ -22,10 +23,10 @@ from neurodeploy.models.network import (
     RecurrentLayer,
     TaskDescription,
 )
-from neurodeploy.pages import history, notebook, wording
-from neurodeploy.running.comparison import Comparison, Divergence, Side
-from neurodeploy.running.evaluation import compare_networks, evaluate
-from neurodeploy.running.simulation import simulate
+from neurodeploy.report import notebook, wording
+from neurodeploy.report.evaluate import compare_networks, evaluate
+from neurodeploy.train import history
+from neurodeploy.train.training import Epoch
 
 EVIL = "<script>alert(1)</script>"
 VOID = {"br", "hr", "img", "meta", "link", "input"}

@@ -19,10 +19,10 @@ from neurodeploy.hw_sim.chips import exactly
 from neurodeploy.hw_sim.confidence import measured_cases
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.pages import networks, page, report_tables, terminal, wording
-from neurodeploy.pages.tables import Table
-from neurodeploy.pages.texts import first_words
-from neurodeploy.running.evaluation import compare_networks
+from neurodeploy.report import networks, page, report_tables, terminal, wording
+from neurodeploy.report.evaluate import compare_networks
+from neurodeploy.report.tables import Table
+from neurodeploy.report.texts import first_words
 
 FACTORS = {"mJ": 1e3, "µJ": 1e6, "nJ": 1e9, "ms": 1e3, "µs": 1e6, "s": 1, "mW": 1e3, "µW": 1e6}
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from neurodeploy import report as command
+from neurodeploy.commands import report as command
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import Breakdown, Measured
 from neurodeploy.hw_sim.backends import BACKENDS, RunOptions

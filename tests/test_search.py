@@ -18,16 +18,16 @@ from optuna.trial import FixedTrial
 
 import neurodeploy as nd
 from benchmarks import early_stopping
-from neurodeploy.explore import LIMITS, OBJECTIVES, main
+from neurodeploy.commands.explore import LIMITS, OBJECTIVES, main
+from neurodeploy.explore import repeats, storage, workers
+from neurodeploy.explore import space as spaces
+from neurodeploy.explore.metrics import METRICS, violations
+from neurodeploy.explore.results import ABOUT, result_of
+from neurodeploy.explore.results_json import Search, search_object
+from neurodeploy.explore.study import optimize, read_search
+from neurodeploy.explore.trial import is_hopeless, points_at, refuse_duplicate
+from neurodeploy.explore.workers import Job
 from neurodeploy.models.errors import InputError
-from neurodeploy.search import repeats, storage, workers
-from neurodeploy.search import space as spaces
-from neurodeploy.search.metrics import METRICS, violations
-from neurodeploy.search.results import ABOUT, result_of
-from neurodeploy.search.results_json import Search, search_object
-from neurodeploy.search.study import optimize, read_search
-from neurodeploy.search.trial import is_hopeless, points_at, refuse_duplicate
-from neurodeploy.search.workers import Job
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),
@@ -334,7 +334,7 @@ def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
 
 
 def _fails(trial: optuna.Trial) -> float:
-    from neurodeploy.search.trial import recorded
+    from neurodeploy.explore.trial import recorded
 
     with recorded(trial):
         raise RuntimeError(

@@ -21,11 +21,11 @@ from typing import Any
 import optuna
 import pytest
 
+from neurodeploy.explore import workers
+from neurodeploy.explore.storage import open_storage
+from neurodeploy.explore.study import read_search
+from neurodeploy.explore.workers import Job
 from neurodeploy.models.errors import InputError
-from neurodeploy.search import workers
-from neurodeploy.search.storage import open_storage
-from neurodeploy.search.study import read_search
-from neurodeploy.search.workers import Job
 
 pytestmark = [
     pytest.mark.long,
@@ -50,7 +50,7 @@ LIMIT_S = 1200
 WORKER = """
 import sys, time
 import optuna
-from neurodeploy.search.workers import Job, work
+from neurodeploy.explore.workers import Job, work
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def objective(trial):
@@ -105,7 +105,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 SERVER = """
 import sys
 from optuna.storages import run_grpc_proxy_server
-from neurodeploy.search.storage import open_storage
+from neurodeploy.explore.storage import open_storage
 run_grpc_proxy_server(open_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
 """
 
@@ -234,7 +234,7 @@ def test_a_worker_that_slept_while_another_took_its_trial_goes_on(tmp_path: Path
 
 LOCKER = """
 import os, signal, sys
-from neurodeploy.search.storage import open_storage
+from neurodeploy.explore.storage import open_storage
 backend = open_storage(sys.argv[1])._backend
 backend._lock.acquire()
 os.kill(os.getpid(), signal.SIGKILL)

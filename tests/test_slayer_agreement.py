@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
 from neurodeploy.models.blocks import layer_spikes, slayer
 from neurodeploy.models.layers import ConvLayer, InputLayer
 from neurodeploy.models.quantize import quantize
-from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = [
     pytest.mark.usefixtures("one_torch_thread"),

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.export import netx, rules
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.architecture import PRESETS, Architecture, LayerSpec
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork
-from neurodeploy.running.comparison import check_equivalence
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

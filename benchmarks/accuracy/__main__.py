@@ -26,7 +26,8 @@ from benchmarks.accuracy.figures import Results
 from benchmarks.accuracy.records import Records
 from benchmarks.accuracy.runner import Run, make_all
 from benchmarks.accuracy.setup import MODELS, Setup, setup_of
-from neurodeploy import cli, tasks
+from neurodeploy import data as tasks
+from neurodeploy.commands import cli
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import check_writable
 

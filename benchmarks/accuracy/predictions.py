@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from neurodeploy import cli
+from neurodeploy.commands import cli
 
 BATCH = 128
 
@@ -38,12 +38,12 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     """Return the predictions of both networks as JSON values."""
     import torch
 
+    from neurodeploy.data.task import task_samples
     from neurodeploy.export import netx
     from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
     from neurodeploy.hw_sim.readout import outputs
-    from neurodeploy.learning import checkpoint
     from neurodeploy.models.blocks import layer_spikes
-    from neurodeploy.running.inputs import task_samples
+    from neurodeploy.train import checkpoint
 
     cli.use_threads(threads)
     floating, network = checkpoint.load(trained).network("stock"), netx.read(path)

@@ -32,11 +32,11 @@ from tqdm import tqdm
 from benchmarks.accuracy import records
 from benchmarks.accuracy.setup import MODELS, Model, Setup
 from benchmarks.pages import ROOT, processor
-from neurodeploy import cli
+from neurodeploy.commands import cli
 from neurodeploy.models.files import replacing
 
 CODE: Final = ("models", "export", "hw_sim", "neurodeploy", "benchmarks/accuracy/predictions.py")
-ANN_CODE: Final = ("neurodeploy/tasks", "hw_sim/readout.py", "benchmarks/ann.py")
+ANN_CODE: Final = ("neurodeploy/data", "hw_sim/readout.py", "benchmarks/ann.py")
 """Files and folders whose code determines the figures."""
 
 

@@ -170,7 +170,7 @@ def setup_of(name: str) -> Setup:
             one of the compared models.
     """
     from neurodeploy import task
-    from neurodeploy.tasks.dataset import digest
+    from neurodeploy.data.dataset import digest
 
     data = task(name)
     dataset, split = data.dataset, data.split

@@ -17,10 +17,10 @@ import torch
 
 from benchmarks.peers import measuring
 from neurodeploy import task
-from neurodeploy.cli import keep_freed_memory
-from neurodeploy.learning import training
-from neurodeploy.learning.config import TrainConfig
-from neurodeploy.tasks.task import TaskData
+from neurodeploy.commands.cli import keep_freed_memory
+from neurodeploy.config import TrainConfig
+from neurodeploy.data.task import TaskData
+from neurodeploy.train import training
 
 EPOCHS = 1000
 """More than will run: it only shapes the learning rate."""

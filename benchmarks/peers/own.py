@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.peers import measuring
 from benchmarks.peers.workload import LayerArrays, Workload, stream_of
-from neurodeploy.cli import keep_freed_memory
+from neurodeploy.commands.cli import keep_freed_memory
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.activity import count
 from neurodeploy.hw_sim.backends import RunOptions

@@ -78,7 +78,7 @@ def measure(
     leaves_out: Sequence[str] = (),
 ) -> measuring.Findings:
     """Build a trainer, compare its output before training, and time its steps."""
-    from neurodeploy.cli import keep_freed_memory
+    from neurodeploy.commands.cli import keep_freed_memory
 
     torch.set_num_threads(options.threads)
     keep_freed_memory()

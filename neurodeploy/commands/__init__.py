@@ -1,0 +1,4 @@
+"""The commands: each file parses one command's options, calls the library and prints.
+
+`neurodeploy NAME` and `python -m neurodeploy.NAME` run `commands/NAME.py`.
+"""
