@@ -122,7 +122,7 @@ STATEMENTS = {
     "training": "import neurodeploy.train.training",
     "a SLAYER network": "import neurodeploy.models.snn",
     "quantizing": "import neurodeploy.models.quantize",
-    "reading model.pt": "import neurodeploy.learning.checkpoint",
+    "reading model.pt": "import neurodeploy.train.checkpoint",
     "the process graph": "import neurodeploy.export.lava_graph",
 }
 

@@ -176,7 +176,7 @@ def test_more_threads_than_processor_cores_are_as_many_as_there_are() -> None:
 
 SHOW_PROGRESS = """
 import time
-from neurodeploy import cli, train
+from neurodeploy.commands import cli, train
 with cli.status("reading"):
     time.sleep(0.1)
 with cli.progress("counting") as advance:

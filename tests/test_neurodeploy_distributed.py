@@ -25,7 +25,7 @@ LIMIT_S = 1200
 
 DRIVER = """
 import os, signal, sys
-from neurodeploy import train
+from neurodeploy.commands import train
 from neurodeploy.train import training
 from neurodeploy.models.errors import InputError
 step, act = training._step, sys.argv.pop(1)

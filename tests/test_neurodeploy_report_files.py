@@ -140,7 +140,7 @@ def test_figures_do_not_replace_what_is_read(capsys):
 
 def test_figures_are_not_even_imported_where_none_is_asked_for():
     code = (
-        "import sys; from neurodeploy import report; "
+        "import sys; from neurodeploy.commands import report; "
         "report.main(['dense.net', '--input', 'input.npy', '--json']); "
         "sys.exit([n for n in ('matplotlib', 'jinja2', 'torch') if n in sys.modules] or 0)"
     )

@@ -38,7 +38,7 @@ KILLED_AT_EVERY_STEP = """
 import io, itertools, os, signal, sys
 from pathlib import Path
 import torch
-from neurodeploy import train
+from neurodeploy.commands import train
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "tempfile.mkstemp"}
 
 def die():
@@ -105,7 +105,7 @@ def test_a_run_killed_at_every_step_of_its_saves_ends_with_the_same_weights(
 KILLED_OVER_AND_OVER = """
 import os, signal, sys, time
 from pathlib import Path
-from neurodeploy import train
+from neurodeploy.commands import train
 
 def run(out, *more):
     child = os.fork()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom neurodeploy import cli\n"
+        "import sys\nfrom neurodeploy.commands import cli\n"
         "def lines(argv=None):\n"
         "    for i in range(10**6): print(i)\n"
         "    return 0\n"
@@ -37,7 +37,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 
 PRINTS = """
 import sys
-from neurodeploy import cli
+from neurodeploy.commands import cli
 @cli.command
 def main(argv=None):
     print(sys.argv[1])
