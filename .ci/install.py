@@ -46,7 +46,7 @@ for name in ("a.net", "b.net"):
         DenseLayer(rng.integers(-60, 90, shape), CubaLif([1024], [400], 200))
         for shape in ((32, 16), (4, 32))
     ]
-    netx.write(QuantizedNetwork(tuple(layers)), Path(name))
+    netx.write(QuantizedNetwork.chain(tuple(layers)), Path(name))
 np.save("spikes.npy", (rng.random((3, 16, 20)) < 0.2).astype(np.uint8))
 """
 

@@ -94,7 +94,7 @@ def _row(kind: Any, name: str, netx: str) -> list[str]:
 
 
 def _weights_row(name: str, weight: int, netx: str) -> list[str]:
-    network = QuantizedNetwork((DenseLayer([[weight]], CubaLif(1024, 512, 1)),))
+    network = QuantizedNetwork.chain((DenseLayer([[weight]], CubaLif(1024, 512, 1)),))
     runs = [_yes(runs_on(backend, network)) for backend in BACKENDS]
     return [name, *runs, f"`{netx}`", _yes(network.layers[0].synapses_per_weight == 1)]
 
@@ -119,7 +119,7 @@ def example(kind: Any) -> QuantizedNetwork:
     lif = CubaLif(np.array([1024]), np.array([512]), 1)
     ones = np.ones((2, 2), np.int16)
     image = np.ones((1, 1, 1, 2), np.int16)
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         {
             InputLayer: (InputLayer(lif, (2,)), DenseLayer(ones, lif)),
             DenseLayer: (DenseLayer(ones, lif),),

@@ -96,7 +96,7 @@ def example() -> QuantizedNetwork:
     neuron = nd.CubaLif(current_decay=1024, voltage_decay=256, threshold=160)
     hidden = nd.DenseLayer(2 * rng.integers(-20, 60, (32, 12)), neuron)
     delay = rng.integers(0, 10, (1, 32))
-    return nd.QuantizedNetwork(
+    return nd.QuantizedNetwork.chain(
         [hidden, nd.DenseLayer(2 * rng.integers(-20, 40, (4, 32)), neuron, delay)]
     )
 

@@ -18,16 +18,9 @@ from numpy.typing import NDArray
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models import loihi
-from neurodeploy.models.layers import (
-    ConvLayer,
-    DenseLayer,
-    InputLayer,
-    Layer,
-    RecurrentLayer,
-    Shape,
-    weight_parts,
-)
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, Sigma, SigmaDelta
+from neurodeploy.models.synapses import Shape, weight_parts
 
 Generator: TypeAlias = np.random.Generator
 
@@ -140,7 +133,7 @@ class _Unfinished:
         return replace(self, layers=(*self.layers, layer))
 
     def finished(self, group: int = 1) -> QuantizedNetwork:
-        return QuantizedNetwork(
+        return QuantizedNetwork.chain(
             self.layers,
             input_shape=self.input_shape,
             message_bits=self.message_bits,
@@ -378,7 +371,7 @@ def _tuned(network: _Unfinished, spikes: NDArray[Any], rate: float) -> _Unfinish
 
     def at(threshold: int) -> _Unfinished:
         changed = replace(layer, neuron=replace(neuron, threshold=threshold))
-        return replace(network, layers=(*before, changed))
+        return network.with_layers((*before, changed))
 
     low = 0
     while low < high:

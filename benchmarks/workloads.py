@@ -71,8 +71,8 @@ def w1(
         delay = rng.integers(0, LONGEST_DELAY + 1, (1, senders)) if index else np.zeros((1, 1))
         layer = _with_rate(weight, delay * delays, arriving)
         layers.append(layer)
-        arriving = fast.run(QuantizedNetwork((layer,)), arriving).spikes[0]
-    return QuantizedNetwork(tuple(layers)), spikes
+        arriving = fast.run(QuantizedNetwork.chain((layer,)), arriving).spikes[0]
+    return QuantizedNetwork.chain(tuple(layers)), spikes
 
 
 def random_network(
@@ -103,11 +103,11 @@ def random_network(
         weight = 2 * rng.integers(-largest, largest, (count, senders), np.int16, endpoint=True)
         layer = _with_rate(weight, np.zeros((1, 1)), arriving, rate)
         layers.append(layer)
-        run = fast.run(QuantizedNetwork((layer,)), arriving)
+        run = fast.run(QuantizedNetwork.chain((layer,)), arriving)
         if any(int((each.wraps + each.clips).sum()) for each in run.overflows):
             raise ValueError(f"states of the random network {neurons, rate, seed} overflow")
         arriving = run.spikes[0]
-    return QuantizedNetwork(tuple(layers)), spikes
+    return QuantizedNetwork.chain(tuple(layers)), spikes
 
 
 def random_sizes(neurons: int) -> tuple[int, ...]:
@@ -155,7 +155,9 @@ def pilotnet(
     folder = _shipped("pilotnet_lif")
     first, *rest = netx.read(folder / "network.net").layers
     # The image is already scaled for the input neurons.
-    network = QuantizedNetwork((replace(first, scale=1, offset=0), *(rest if whole else rest[:-1])))
+    network = QuantizedNetwork.chain(
+        (replace(first, scale=1, offset=0), *(rest if whole else rest[:-1]))
+    )
     image = from_lava(np.load(folder / "image.npy"), network.input_shape)
     image = image.reshape(network.input_shape).astype(np.int16)
     images = np.stack([np.roll(image, PILOTNET_SHIFT * k, axis=2) for k in range(samples)])
@@ -203,6 +205,6 @@ def _with_rate(
     while high - low > 1:
         middle = (low + high) // 2
         layer = DenseLayer(weight, CubaLif(CURRENT_DECAY, VOLTAGE_DECAY, middle), delay)
-        rate = fast.run(QuantizedNetwork((layer,)), arriving).spikes[0].mean()
+        rate = fast.run(QuantizedNetwork.chain((layer,)), arriving).spikes[0].mean()
         low, high = (middle, high) if rate > target else (low, middle)
     return DenseLayer(weight, CubaLif(CURRENT_DECAY, VOLTAGE_DECAY, high), delay)

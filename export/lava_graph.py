@@ -18,17 +18,10 @@ from neurodeploy.models import lava_compat, loihi
 from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.errors import BackendError, InputError
 from neurodeploy.models.lava_compat import to_lava
-from neurodeploy.models.layers import (
-    ConvLayer,
-    InputLayer,
-    Layer,
-    RecurrentLayer,
-    Shape,
-    per_neuron,
-    weight_parts,
-)
+from neurodeploy.models.layers import ConvLayer, InputLayer, Layer, RecurrentLayer, per_neuron
 from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta
+from neurodeploy.models.synapses import Shape, weight_parts
 
 lava_compat.prepare()
 

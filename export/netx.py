@@ -267,7 +267,7 @@ def _read_file(file: h5py.File, defaults: Defaults) -> QuantizedNetwork:
     layers, input_shape, group = _read_layers(file.get("layer"), defaults)
     if own:
         layers = _with_exponents(layers, own.attrs["exponents"])
-    network = QuantizedNetwork(
+    network = QuantizedNetwork.chain(
         layers,
         TaskDescription.from_dict(json_object(own.attrs["task"])) if own else TaskDescription(),
         _provenance(own.attrs["provenance"]) if own else {"source": "netx file without a task"},

@@ -30,14 +30,12 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    Shape,
     max_delay,
     per_neuron,
-    stored_kernel,
-    weight_parts,
     weights_of,
 )
 from neurodeploy.models.neurons import CubaLif
+from neurodeploy.models.synapses import Shape, stored_kernel, weight_parts
 
 
 @dataclass(frozen=True)
@@ -203,7 +201,7 @@ def list_lengths(layer: ConvLayer, blocks: Blocks) -> NDArray[np.int64]:
     """
     shape = layer.input_shape[0], blocks.grid[0], *layer.weight.shape[2:]
     found = np.zeros(shape, np.int64)
-    np.add.at(found, _channel_blocks(layer, blocks), stored_kernel(layer))
+    np.add.at(found, _channel_blocks(layer, blocks), stored_kernel(layer.synapse()))
     return found
 
 

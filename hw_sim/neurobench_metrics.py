@@ -44,12 +44,12 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    is_wide,
     stored_fan_out,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif, arrays_of
+from neurodeploy.models.synapses import is_wide
 
 UPDATE_OPERATIONS: Final = 8
 """Operations of one membrane update of a CUBA LIF neuron that resets to zero.

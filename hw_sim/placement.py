@@ -37,8 +37,9 @@ from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.hw_sim.chips import chip as find_chip
 from neurodeploy.models.display import ITEMS, Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import Layer, Shape
+from neurodeploy.models.layers import Layer
 from neurodeploy.models.network import QuantizedNetwork, check_network
+from neurodeploy.models.synapses import Shape
 
 
 @dataclass(frozen=True, eq=False)

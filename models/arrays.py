@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,11 +13,13 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 
 
 def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> IntArray:
-    """Return a contiguous, read-only copy of `values` with an integer dtype.
+    """Return `values` as a contiguous, read-only array with an integer dtype, a copy if need be.
 
     Raises:
         InputError: when a value is not an integer or does not fit `dtype`.
     """
+    if _is_read_only(values, dtype):
+        return values
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
@@ -32,6 +34,17 @@ def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> Int
         raise InputError(f"{name} holds {wrong}; it must hold integers that fit {dtype.__name__}")
     converted.setflags(write=False)
     return converted
+
+
+def _is_read_only(values: Any, dtype: type[np.integer[Any]]) -> TypeGuard[IntArray]:
+    """Return whether `values` is such an array already, and nobody can write to its memory."""
+    return (
+        type(values) is np.ndarray
+        and values.dtype == dtype
+        and values.flags.c_contiguous
+        and not values.flags.writeable
+        and values.base is None
+    )
 
 
 def check_range(values: IntArray, low: int, high: int, name: str) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import Shape, kernel_positions
+from neurodeploy.models.synapses import Shape, kernel_positions
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Reset: TypeAlias = Literal["value", "subtract", "none"]

@@ -10,95 +10,32 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurodeploy.models import loihi
-from neurodeploy.models.arrays import IntArray, check_range, checked_integer, read_only
+from neurodeploy.models.arrays import IntArray
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.neurons import CubaLif, Delta, Neuron, Sigma, SigmaDelta, arrays_of
-
-DelayKind: TypeAlias = Literal["none", "axonal", "dendritic", "synaptic"]
-Shape: TypeAlias = tuple[int, ...]
-
-
-def _set(thing: Any, **values: Any) -> None:
-    for name, value in values.items():
-        object.__setattr__(thing, name, value)
-
-
-def _matrix(values: IntArray, name: str) -> IntArray:
-    weight = read_only(values, np.int16, name)
-    if weight.ndim != 2 or not weight.size:
-        raise InputError(f"{name} has shape {weight.shape}; it must be (neurons, inputs)")
-    _check_fan_in(weight.shape[1], weight)
-    return weight
-
-
-def _check_fan_in(inputs: int, weight: IntArray) -> None:
-    wide = is_wide(weight)
-    limit = loihi.WIDE_FAN_IN_MAX if wide else loihi.FAN_IN_MAX
-    if inputs > limit:
-        kind = " with weights beyond 8 bits" * wide
-        raise InputError(
-            f"each neuron has {inputs} inputs{kind}; sums are exact up to {limit}, so split the "
-            "layer"
-        )
-
-
-def _delay(values: IntArray, shape: Shape, name: str) -> IntArray:
-    delay = read_only(values, np.int64, name)
-    if delay.ndim < 2:  # shared, or one per input
-        delay = np.atleast_2d(delay)
-    if delay.ndim != 2 or any(d not in (1, n) for d, n in zip(delay.shape, shape)):
-        raise InputError(
-            f"{name} has shape {delay.shape}; it must broadcast to {shape}: give one number, "
-            f"({shape[1]},) or (1, {shape[1]}) for one delay per input, ({shape[0]}, 1) for one "
-            "per neuron"
-        )
-    check_range(delay, 0, loihi.DELAY_MAX, name)
-    return read_only(delay if delay.any() else delay[:1, :1], np.int8, name)
-
-
-def _check_neuron(neuron: Neuron, shape: Shape) -> None:
-    if not isinstance(neuron, (CubaLif, Delta, SigmaDelta, Sigma)):
-        raise InputError(
-            f"the neuron is a {type(neuron).__name__}; give one of neurodeploy.models.neurons"
-        )
-    neurons = math.prod(shape)
-    sizes = {1, neurons, shape[0]} if len(shape) == 3 else {1, neurons}
-    for name, values in arrays_of(neuron).items():
-        if values.size not in sizes:
-            raise InputError(f"{name} has {values.size} values for {neurons} neurons")
-
-
-def _shape(values: Any, dimensions: tuple[int, ...], name: str) -> Shape:
-    sizes = np.atleast_1d(read_only(values, np.int64, name))
-    if sizes.ndim != 1 or sizes.size not in dimensions or sizes.min(initial=1) < 1:
-        raise InputError(f"{name} is {values}; give at most {dimensions[-1]} sizes from 1")
-    return tuple(sizes.tolist())
-
-
-def _pair(values: Any, lowest: int, name: str) -> Shape:
-    pair = np.atleast_1d(read_only(values, np.int64, name))
-    if pair.shape not in ((1,), (2,)) or pair.min() < lowest:
-        raise InputError(f"{name} is {values}; give a height and a width from {lowest}")
-    return tuple(np.broadcast_to(pair, (2,)).tolist())
-
-
-def _no_delay() -> IntArray:
-    return np.zeros((1, 1), np.int8)
-
-
-def kernel_positions(
-    sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
-) -> Shape:
-    """Return the number of positions of a kernel along each axis of an image, as in PyTorch."""
-    axes = zip(sizes, kernel, stride, padding, dilation)
-    return tuple((n + 2 * pad - gap * (k - 1) - 1) // step + 1 for n, k, step, pad, gap in axes)
+from neurodeploy.models.graph import INPUT, Connection, Population, check_driven, check_neuron
+from neurodeploy.models.neurons import CubaLif, Delta, Neuron
+from neurodeploy.models.synapses import (
+    Conv,
+    DelayKind,
+    Dense,
+    Drive,
+    Shape,
+    checked_delay,
+    is_wide,
+    kernel_positions,
+    kernel_reads,
+    kind_of,
+    matrix,
+    no_delay,
+    set_fields,
+    stored_kernel,
+)
 
 
 class _Layer(Shown):
@@ -160,7 +97,7 @@ class _MatrixLayer(_Layer):
     @property
     def delay_kind(self) -> DelayKind:
         """Kind of the delays; see `DenseLayer.delay`."""
-        return _kind(self.delay)
+        return kind_of(self.delay)
 
     @property
     def synapses(self) -> int:
@@ -193,20 +130,9 @@ class InputLayer(_Layer):
     offset: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.neuron, (CubaLif, Delta)):
-            raise InputError(
-                f"an input layer has {type(self.neuron).__name__} neurons; give CubaLif or Delta"
-            )
-        if isinstance(self.neuron, CubaLif) and self.neuron.bias.any():
-            raise InputError("the input drives the bias of its neurons; give the layer an offset")
-        limit = 1 << loihi.MESSAGE_BITS_MAX
-        _set(
-            self,
-            shape=_shape(self.shape, (1, 2, 3), "shape"),
-            scale=checked_integer(self.scale, -limit, limit, "scale"),
-            offset=checked_integer(self.offset, -limit, limit, "offset"),
-        )
-        _check_neuron(self.neuron, self.shape)
+        check_driven(self.neuron)
+        set_fields(self, **vars(Drive(self.shape, self.scale, self.offset)))
+        check_neuron(self.neuron, self.shape)
 
     @property
     def input_shape(self) -> Shape:
@@ -239,12 +165,12 @@ class DenseLayer(_MatrixLayer):
 
     weight: IntArray
     neuron: Neuron
-    delay: IntArray = field(default_factory=_no_delay)
+    delay: IntArray = field(default_factory=no_delay)
 
     def __post_init__(self) -> None:
-        _set(self, weight=_matrix(self.weight, "weight"))
-        _set(self, delay=_delay(self.delay, self.weight.shape, "delay"))
-        _check_neuron(self.neuron, self.shape)
+        set_fields(self, weight=matrix(self.weight, "weight"))
+        set_fields(self, delay=checked_delay(self.delay, self.weight.shape, "delay"))
+        check_neuron(self.neuron, self.shape)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -280,26 +206,26 @@ class RecurrentLayer(_MatrixLayer):
     weight: IntArray
     recurrent: IntArray
     neuron: Neuron
-    delay: IntArray = field(default_factory=_no_delay)
-    recurrent_delay: IntArray = field(default_factory=_no_delay)
+    delay: IntArray = field(default_factory=no_delay)
+    recurrent_delay: IntArray = field(default_factory=no_delay)
 
     def __post_init__(self) -> None:
         for name, delay_name in (("weight", "delay"), ("recurrent", "recurrent_delay")):
-            matrix = _matrix(getattr(self, name), name)
-            delay = _delay(getattr(self, delay_name), matrix.shape, delay_name)
-            _set(self, **{name: matrix, delay_name: delay})
+            weight = matrix(getattr(self, name), name)
+            delay = checked_delay(getattr(self, delay_name), weight.shape, delay_name)
+            set_fields(self, **{name: weight, delay_name: delay})
         neurons = len(self.weight)
         if self.recurrent.shape != (neurons, neurons):
             raise InputError(
                 f"recurrent has shape {self.recurrent.shape}; {neurons} neurons need "
                 f"{(neurons, neurons)}"
             )
-        _check_neuron(self.neuron, self.shape)
+        check_neuron(self.neuron, self.shape)
 
     @property
     def delay_kind(self) -> DelayKind:
         """Kind of the delays of the input spikes or, if they have none, of recurrent spikes."""
-        return _kind(self.delay if self.delay.any() else self.recurrent_delay)
+        return kind_of(self.delay if self.delay.any() else self.recurrent_delay)
 
     @property
     def synapses(self) -> int:
@@ -350,37 +276,14 @@ class ConvLayer(_Layer):
     groups: int = 1
 
     def __post_init__(self) -> None:
-        weight = read_only(self.weight, np.int16, "weight")
-        if weight.ndim != 4 or not weight.size:
-            raise InputError(
-                f"weight has shape {weight.shape}; a convolution has (channels, input channels / "
-                "groups, height, width)"
-            )
-        _set(
-            self,
-            weight=weight,
-            input_shape=_shape(self.input_shape, (3,), "input_shape"),
-            stride=_pair(self.stride, 1, "stride"),
-            padding=_pair(self.padding, 0, "padding"),
-            dilation=_pair(self.dilation, 1, "dilation"),
-            groups=checked_integer(self.groups, 1, len(weight), "groups"),
-        )
-        self._check_channels()
-        if min(self.shape) < 1:
-            raise InputError(
-                f"the kernel {weight.shape[2:]} with dilation {self.dilation} does not fit the "
-                f"input {self.input_shape} with padding {self.padding}; make it smaller"
-            )
-        _check_fan_in(int(weight[0].size), weight)
-        _check_neuron(self.neuron, self.shape)
+        set_fields(self, **vars(self.synapse()))
+        check_neuron(self.neuron, self.shape)
 
-    def _check_channels(self) -> None:
-        channels, group_inputs = self.weight.shape[:2]
-        if group_inputs * self.groups != self.input_shape[0] or channels % self.groups:
-            raise InputError(
-                f"{self.input_shape[0]} input and {channels} output channels in {self.groups} "
-                f"groups do not fit a kernel for {group_inputs} input channels per group"
-            )
+    def synapse(self) -> Conv:
+        """Return the kernel and how it moves, without the neurons."""
+        return Conv(
+            self.weight, self.input_shape, self.stride, self.padding, self.dilation, self.groups
+        )
 
     @property
     def shape(self) -> Shape:
@@ -425,23 +328,6 @@ def weights_of(layer: Layer) -> tuple[IntArray, ...]:
     return (layer.weight, layer.recurrent) if isinstance(layer, RecurrentLayer) else (layer.weight,)
 
 
-def is_wide(weight: IntArray) -> bool:
-    """Return whether a weight exceeds one synapse, -256..255."""
-    low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
-    return low < loihi.WEIGHT_MIN or high > loihi.WEIGHT_MAX
-
-
-def weight_parts(weight: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the two synapses of each weight, low and high, int16 arrays of the same shape.
-
-    weight = high * 2^7 + low, where low is 0..255 and high is even, -256..254: a signed mantissa of
-    8 bits, as one synapse of mixed signs holds it. In Lava and on the chip they are two groups of
-    synapses with the exponents 0 and `loihi.HIGH_WEIGHT_EXP`.
-    """
-    low = weight & np.int16((1 << loihi.LOW_WEIGHT_BITS) - 1)
-    return low, (weight >> loihi.LOW_WEIGHT_BITS) * np.int16(loihi.WEIGHT_STEP)
-
-
 def max_delay(layer: Layer) -> int:
     """Return the longest delay of a layer in time steps."""
     if isinstance(layer, RecurrentLayer):
@@ -455,7 +341,7 @@ def fan_out(layer: Layer) -> NDArray[np.int64]:
         return np.zeros(layer.inputs, np.int64)
     if not isinstance(layer, ConvLayer):
         return np.full(layer.inputs, layer.neurons, np.int64)
-    rows, columns = (kernel_reads(layer, axis).sum(1) for axis in (0, 1))
+    rows, columns = (kernel_reads(layer.synapse(), axis).sum(1) for axis in (0, 1))
     pixels = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
     return np.tile(pixels, layer.input_shape[0])
 
@@ -470,41 +356,69 @@ def stored_fan_out(layer: Layer) -> NDArray[np.int64]:
     """
     if not isinstance(layer, ConvLayer):
         return fan_out(layer)
-    stored = stored_kernel(layer).sum(1)
-    rows, columns = (kernel_reads(layer, axis) for axis in (0, 1))
+    stored = stored_kernel(layer.synapse()).sum(1)
+    rows, columns = (kernel_reads(layer.synapse(), axis) for axis in (0, 1))
     found: NDArray[np.int64] = np.einsum("yi,cij,xj->cyx", rows, stored, columns, optimize=True)
     return found.reshape(-1)
 
 
-def stored_kernel(layer: ConvLayer) -> NDArray[np.int64]:
-    """Return which weights of a kernel are stored, those other than 0, by input channel.
+def graph_of(layers: Sequence[Layer]) -> tuple[tuple[Population, ...], tuple[Connection, ...]]:
+    """Return the populations of a chain, named "0", "1", ..., and their connections."""
+    populations: list[Population] = []
+    connections: list[Connection] = []
+    for index, layer in enumerate(layers):
+        name, source = str(index), str(index - 1) if index else INPUT
+        populations.append(Population(name, layer.neuron, layer.shape))
+        if isinstance(layer, InputLayer):
+            drive = Drive(layer.shape, layer.scale, layer.offset)
+            connections.append(Connection(source, name, drive))
+        elif isinstance(layer, ConvLayer):
+            connections.append(Connection(source, name, layer.synapse()))
+        else:
+            connections.append(Connection(source, name, Dense(layer.weight), layer.delay))
+        if isinstance(layer, RecurrentLayer):
+            loop = Connection(name, name, Dense(layer.recurrent), layer.recurrent_delay)
+            connections.append(loop)
+    return tuple(populations), tuple(connections)
 
-    Returns:
-        int64 array (input channels, channels of its group, kernel height, kernel width), 0 or 1.
+
+def chain_of(
+    populations: Sequence[Population], connections: Sequence[Connection]
+) -> tuple[Layer, ...]:
+    """Return a network as a chain of layers.
+
+    Raises:
+        InputError: if the network is no chain; the message names a connection that no chain has.
     """
-    outputs, inputs, *kernel = layer.weight.shape
-    grouped = layer.weight.reshape(layer.groups, outputs // layer.groups, inputs, *kernel)
-    by_input: NDArray[np.int64] = (grouped != 0).swapaxes(1, 2).astype(np.int64)
-    return by_input.reshape(layer.input_shape[0], -1, *kernel)
+    source, layers = INPUT, list[Layer]()
+    for population in populations:
+        into = [each for each in connections if each.target == population.name]
+        loops = [each for each in into if each.source == population.name]
+        others = [each for each in into if each.source != population.name]
+        for each in [*others[1:], *loops[1:], *[x for x in others[:1] if x.source != source]]:
+            raise InputError(
+                f"{each.title} makes the network a graph, and this takes a chain: populations in a "
+                "row, each connected to the next one and at most once to itself"
+            )
+        layers.append(_layer_of(population, others[0], loops))
+        source = population.name
+    return tuple(layers)
 
 
-def kernel_reads(layer: ConvLayer, axis: int) -> NDArray[np.int64]:
-    """Return how often each kernel row (axis 0) or column (1) reads an input row or column.
-
-    Returns:
-        int64 array (input rows or columns, kernel rows or columns), 0 or 1.
-    """
-    shifts = np.arange(layer.weight.shape[2 + axis]) * layer.dilation[axis] - layer.padding[axis]
-    place = np.arange(layer.input_shape[1 + axis])[:, None] - shifts
-    stride = layer.stride[axis]
-    inside = (place >= 0) & (place < layer.shape[1 + axis] * stride) & (place % stride == 0)
-    reads: NDArray[np.int64] = inside.astype(np.int64)
-    return reads
-
-
-def _kind(delay: IntArray) -> DelayKind:
-    if not delay.any():
-        return "none"
-    if delay.shape[0] == 1:
-        return "axonal"
-    return "dendritic" if delay.shape[1] == 1 else "synaptic"
+def _layer_of(population: Population, into: Connection, loops: Sequence[Connection]) -> Layer:
+    neuron, synapse = population.neuron, into.synapse
+    if loops and not (isinstance(synapse, Dense) and isinstance(loops[0].synapse, Dense)):
+        raise InputError(f"{loops[0].title} recurs in a layer that is not dense; no chain has that")
+    if isinstance(synapse, Drive):
+        return InputLayer(cast("Any", neuron), population.shape, synapse.scale, synapse.offset)
+    if isinstance(synapse, Conv):
+        if into.max_delay:
+            raise InputError(f"{into.title} delays a convolution; no chain has that")
+        return ConvLayer(neuron=neuron, **vars(synapse))
+    if population.shape != synapse.shape:
+        raise InputError(f"{into.title} is dense into an image; no chain has that")
+    if loops:
+        loop = cast("Dense", loops[0].synapse)
+        weights = synapse.weight, loop.weight
+        return RecurrentLayer(*weights, neuron, into.delay, loops[0].delay)
+    return DenseLayer(synapse.weight, neuron, into.delay)

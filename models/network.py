@@ -10,7 +10,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePath
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from neurodeploy.models import display, loihi
 from neurodeploy.models.arrays import checked_integer
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.graph import INPUT, Connection, Population, check_connections, groups
 from neurodeploy.models.layers import (
     LAYERS,
     ConvLayer,
@@ -29,12 +31,14 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    Shape,
+    chain_of,
+    graph_of,
     max_delay,
     weights_of,
 )
 from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
 from neurodeploy.models.old_names import renamed
+from neurodeploy.models.synapses import Conv, Dense, Drive, Shape, set_fields
 
 __all__ = [
     "Readout", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
@@ -108,13 +112,19 @@ class TaskDescription(Shown):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QuantizedNetwork(Shown):
-    """A feed-forward spiking network with integer parameters.
+    """A spiking network with integer parameters: populations of neurons and their connections.
+
+    A spike sent at step t arrives at t + 1 + delay. What arrives from all connections adds up.
+    Several connections may join the same two populations, and populations may form cycles.
 
     Attributes:
-        layers: in the order of the data; the inputs of a layer are the neurons of the one before.
+        populations: in topological order, those of a cycle behind one another.
+        connections: ordered by target, then by source.
+        output: name of the population that is read out.
         task: what the network was trained for.
         provenance: origin of the network (versions, seed, source) as JSON; not in the digest.
-        input_shape: (channels,) or (channels, height, width); that of the first layer by default.
+        input_shape: (channels,) or (channels, height, width); that of the first connection from the
+            input by default.
         message_bits: bits of graded input spikes, up to 24; 0 for binary spikes.
         neurons_per_output: consecutive output neurons whose mean is one output, as in lava-dl's
             `average` layer.
@@ -122,14 +132,14 @@ class QuantizedNetwork(Shown):
     A time step lasts `task.dt_ms` milliseconds; if that is None, rates per second are unknown.
 
     Examples:
-        From arrays:
+        A chain, from arrays:
 
         >>> neuron = neurodeploy.CubaLif(current_decay=4096, voltage_decay=128, threshold=64)
         >>> hidden = neurodeploy.DenseLayer([[70, 0], [0, 70], [40, 40]], neuron)
         >>> output = neurodeploy.DenseLayer([[90, 0, 20], [0, 90, 20]], neuron, delay=[[0, 3, 1]])
         >>> about = neurodeploy.TaskDescription(class_names=("left", "right"), dt_ms=10.0)
-        >>> network = neurodeploy.QuantizedNetwork([hidden, output], about)
-        >>> network.inputs, network.outputs, [layer.delay_kind for layer in network.layers]
+        >>> network = neurodeploy.QuantizedNetwork.chain([hidden, output], about)
+        >>> network.inputs, network.outputs, [each.delay_kind for each in network.connections]
         (2, 2, ['none', 'axonal'])
     """
 
@@ -137,7 +147,9 @@ class QuantizedNetwork(Shown):
 
         def __init__(
             self,
-            layers: Sequence[Layer],
+            populations: Sequence[Population],
+            connections: Sequence[Connection],
+            output: str,
             task: TaskDescription = ...,
             provenance: Mapping[str, Any] = ...,
             input_shape: Sequence[int] = (),
@@ -145,66 +157,155 @@ class QuantizedNetwork(Shown):
             neurons_per_output: int = 1,
         ) -> None: ...
 
-    layers: tuple[Layer, ...]
+    populations: tuple[Population, ...]
+    connections: tuple[Connection, ...]
+    output: str
     task: TaskDescription = TaskDescription()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     input_shape: Shape = ()
     message_bits: int = 0
     neurons_per_output: int = 1
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.layers, (list, tuple)):
+    @staticmethod
+    def chain(
+        layers: Sequence[Layer],
+        task: TaskDescription = TaskDescription(),
+        provenance: Mapping[str, Any] = MappingProxyType({}),
+        input_shape: Sequence[int] = (),
+        message_bits: int = 0,
+        neurons_per_output: int = 1,
+    ) -> QuantizedNetwork:
+        """Return the network of layers in a row, populations "0", "1", ...
+
+        Args:
+            layers: in the order of the data; the inputs of a layer are the neurons of the one
+                before.
+            task: like the others, as in the class.
+        """
+        if not isinstance(layers, (list, tuple)):
             raise InputError(
-                f"layers is a {type(self.layers).__name__}; give a list of layers, as in "
-                "QuantizedNetwork([layer])"
+                f"layers is a {type(layers).__name__}; give a list of layers, as in "
+                "QuantizedNetwork.chain([layer])"
             )
-        object.__setattr__(self, "layers", tuple(self.layers))
-        for index, layer in enumerate(self.layers):
-            if not isinstance(layer, tuple(LAYERS)):
-                raise InputError(f"layer {index} is a {type(layer).__name__}; give layers only")
+        _check_chain(layers)
+        populations, connections = graph_of(layers)
+        return QuantizedNetwork(
+            populations,
+            connections,
+            populations[-1].name,
+            task,
+            provenance,
+            input_shape,
+            message_bits,
+            neurons_per_output,
+        )
+
+    def __post_init__(self) -> None:
+        for name, kind in (("populations", Population), ("connections", Connection)):
+            values = getattr(self, name)
+            if not (isinstance(values, (list, tuple)) and all(isinstance(x, kind) for x in values)):
+                raise InputError(
+                    f"{name} is not a list of {kind.__name__} objects; use "
+                    "QuantizedNetwork.chain for layers"
+                )
         if not isinstance(self.task, TaskDescription):
             raise InputError(f"the task is {self.task!r}; give a TaskDescription")
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
-        _check_chain(self.layers)
-        shape = tuple(self.input_shape) or tuple(self.layers[0].input_shape)
-        object.__setattr__(self, "input_shape", shape)
+        self._set_graph()
         bits = checked_integer(self.message_bits, 0, loihi.MESSAGE_BITS_MAX, "message_bits")
-        object.__setattr__(self, "message_bits", bits)
-        last = self.layers[-1].neurons
+        last = self._output.neurons
         size = checked_integer(self.neurons_per_output, 1, last, "neurons_per_output")
-        object.__setattr__(self, "neurons_per_output", size)
+        set_fields(
+            self,
+            provenance=MappingProxyType(dict(self.provenance)),
+            message_bits=bits,
+            neurons_per_output=size,
+        )
         self._check_ends()
 
+    def _set_graph(self) -> None:
+        """Check populations and connections, and order them."""
+        names = [each.name for each in self.populations]
+        by_name = dict(zip(names, self.populations))
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"two populations are named {name!r}; give each its own name")
+        if self.output not in by_name:
+            raise InputError(f"the output is {self.output!r}, which is no population; add it")
+        first = [each.synapse.input_shape for each in self.connections if each.source == INPUT]
+        if not first:
+            raise InputError("no connection comes from the input; add one")
+        shape = tuple(self.input_shape) or max(first, key=len)
+        check_connections(by_name, self.connections, shape)
+        order = [name for group in self._groups(names) for name in group]
+        place = {name: index for index, name in enumerate([INPUT, *order])}
+        ordered = sorted(self.connections, key=lambda x: (place[x.target], place[x.source]))
+        populations = tuple(by_name[name] for name in order)
+        set_fields(self, populations=populations, connections=tuple(ordered), input_shape=shape)
+
+    def _groups(self, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        arrows: dict[str, list[str]] = {name: [] for name in names}
+        for each in self.connections:
+            if each.source != INPUT:
+                arrows[each.source].append(each.target)
+        return groups(names, arrows)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The network as a chain of layers.
+
+        Raises:
+            InputError: if it is no chain.
+        """
+        return chain_of(self.populations, self.connections)
+
+    @cached_property
+    def is_chain(self) -> bool:
+        """Whether the network is a chain of layers."""
+        try:
+            return bool(self.layers)
+        except InputError:
+            return False
+
+    def with_layers(self, layers: Sequence[Layer]) -> QuantizedNetwork:
+        """Return a chain with other layers and the same task, provenance and input."""
+        _check_chain(layers)
+        populations, connections = graph_of(layers)
+        output = populations[-1].name
+        return replace(self, populations=populations, connections=connections, output=output)
+
+    @property
+    def _output(self) -> Population:
+        return next(each for each in self.populations if each.name == self.output)
+
     def __repr__(self) -> str:
-        """Return one line for the network and one per layer."""
+        """Return one line for the network and one per layer or population."""
         shape = "x".join(map(str, self.input_shape))
-        neurons = sum(layer.neurons for layer in self.layers)
-        weights = sum(layer.synapses for layer in self.layers)
+        neurons = sum(each.neurons for each in self.populations)
+        weights = sum(each.synapse.count for each in self.connections)
         name = f"{self.task.name}, " if self.task.name else ""
         lines = [
             f"QuantizedNetwork({name}input {shape}, {self.outputs:,} outputs, {neurons:,} neurons, "
             f"{weights:,} weights)",
-            *(
-                f"  {index} {describe_layer(x)}"
-                for index, x in enumerate(self.layers[:LAYERS_SHOWN])
-            ),
+            *(f"  {text}" for text in self._described()[:LAYERS_SHOWN]),
         ]
-        more = len(self.layers) - LAYERS_SHOWN
+        more = len(self.populations) - LAYERS_SHOWN
         return "\n".join([*lines, *[f"  ... {more} more layers"] * (more > 0)])
 
+    def _described(self) -> list[str]:
+        """Return a line per layer of a chain, or per population of a graph."""
+        if self.is_chain:
+            return [f"{index} {describe_layer(layer)}" for index, layer in enumerate(self.layers)]
+        sources: dict[str, list[str]] = {each.name: [] for each in self.populations}
+        for each in self.connections:
+            sources[each.target].append(each.source)
+        return [
+            f"{each.name}: {'x'.join(map(str, each.shape))} {NEURONS[type(each.neuron)]}, "
+            f"from {', '.join(sources[each.name])}"
+            for each in self.populations
+        ]
+
     def _check_ends(self) -> None:
-        if math.prod(self.input_shape) != self.inputs:
-            raise InputError(
-                f"the input has shape {self.input_shape} and the first layer {self.inputs} "
-                "inputs; the numbers must agree"
-            )
-        first = self.layers[0].input_shape
-        if len(first) > 1 and first != self.input_shape:
-            raise InputError(
-                f"the input has shape {self.input_shape} and the first layer takes {first}; the "
-                "shapes must agree"
-            )
-        neurons = self.layers[-1].neurons
+        neurons = self._output.neurons
         if neurons % self.neurons_per_output:
             raise InputError(
                 f"neurons_per_output is {self.neurons_per_output}, which does not divide the "
@@ -224,36 +325,37 @@ class QuantizedNetwork(Shown):
     def digest(self) -> str:
         """The sha256 of the content, 64 hexadecimal digits.
 
-        It covers layers, input and task, not the provenance or the bytes of a file. New releases do
-        not change the digest of a network.
+        It covers populations, connections, input and task, not the provenance or the bytes of a
+        file. New releases do not change the digest of a network.
         """
         task = self.task.as_dict()
         task["steps"] = task.pop("num_steps")  # its name when the digest was defined
         sha = hashlib.sha256(json.dumps(task, sort_keys=True).encode())
         sha.update(f"{self.input_shape} {self.message_bits} {self.neurons_per_output}".encode())
-        for layer in self.layers:
-            _add_content(sha, layer)
+        for part in self.layers if self.is_chain else (*self.populations, *self.connections):
+            _add_content(sha, part)
+        sha.update(b"" if self.is_chain else self.output.encode())
         return sha.hexdigest()
 
     @property
     def inputs(self) -> int:
         """Number of input channels."""
-        return self.layers[0].inputs
+        return math.prod(self.input_shape)
 
     @property
     def outputs(self) -> int:
         """Number of outputs: output neurons, or groups of `neurons_per_output` of them."""
-        return self.layers[-1].neurons // self.neurons_per_output
+        return self._output.neurons // self.neurons_per_output
 
     @property
     def readout(self) -> Readout:
-        """How outputs are read from the last layer.
+        """How the output population is read.
 
         "spikes": the number of spikes per sample. "voltage": the voltage after the last step, in a
         layer that never fires (netx's layer without neurons). "values": the graded spikes of the
         last step, in a layer of sigma or delta neurons.
         """
-        neuron = self.layers[-1].neuron
+        neuron = self._output.neuron
         if not isinstance(neuron, CubaLif):
             return "values"
         return "voltage" if neuron.threshold == loihi.THRESHOLD_NEVER else "spikes"
@@ -292,6 +394,9 @@ def check_network(network: Any) -> None:
 def _check_chain(layers: Sequence[Layer]) -> None:
     if not layers:
         raise InputError("the network has no layers; it needs at least one")
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, tuple(LAYERS)):
+            raise InputError(f"layer {index} is a {type(layer).__name__}; give layers only")
     for index, (before, after) in enumerate(pairwise(layers), start=1):
         if isinstance(after, InputLayer) or isinstance(after.neuron, Delta):
             raise InputError(f"layer {index} takes the input; only the first layer can")
@@ -315,7 +420,7 @@ def _add_content(sha: Any, item: Any) -> None:
         if isinstance(value, np.ndarray):
             sha.update(f"{each.name} {value.shape}".encode())
             sha.update(value.astype("<i4").tobytes())
-        elif isinstance(value, tuple(NEURONS)):
+        elif isinstance(value, (*NEURONS, Dense, Conv, Drive)):
             _add_content(sha, value)
         else:
             sha.update(f"{each.name} {value}".encode())

@@ -122,7 +122,7 @@ def quantize_float(
     layers = tuple(layer for layer, _ in made)
     origin = network.provenance if provenance is None else provenance
     return PostTraining(
-        QuantizedNetwork(layers, task, origin, network.input_shape, message_bits),
+        QuantizedNetwork.chain(layers, task, origin, network.input_shape, message_bits),
         bits,
         tuple(scale for _, scale in made),
         (*network.notes, *_notes(forms, plans, layers, message_bits)),

@@ -43,16 +43,10 @@ from neurodeploy.models.blocks import (
     synapses,
 )
 from neurodeploy.models.errors import DesignRuleError, InputError
-from neurodeploy.models.layers import (
-    ConvLayer,
-    DenseLayer,
-    InputLayer,
-    Layer,
-    RecurrentLayer,
-    Shape,
-)
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork, TaskDescription
 from neurodeploy.models.snn import SlayerNetwork
+from neurodeploy.models.synapses import Shape
 
 
 def quantize(
@@ -103,7 +97,7 @@ def quantize(
         raise InputError(f"{type(network).__name__} has no block with neurons")
     last = blocks[-1]
     average = layers[-1].neurons // last.num_outputs if isinstance(last, AVERAGE) else 1
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         layers,
         task or TaskDescription(),
         provenance or {},

@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     from neurodeploy.hw_sim.streaming import Stream
     from neurodeploy.models.dequantize import to_slayer
     from neurodeploy.models.errors import BackendError, DesignRuleError, InputError
+    from neurodeploy.models.graph import Connection, Population
     from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
     from neurodeploy.models.network import QuantizedNetwork, TaskDescription
     from neurodeploy.models.neurons import CubaLif
     from neurodeploy.models.quantize import quantize
+    from neurodeploy.models.synapses import Conv, Dense, Drive
     from neurodeploy.predict.predicting import Decision, predictions
     from neurodeploy.progress import progress_bar
     from neurodeploy.report.evaluate import check_rules, compare_networks, evaluate
@@ -60,14 +62,15 @@ if TYPE_CHECKING:
     __version__ = metadata.version("neurodeploy")
 
 __all__ = [
-    "Activity", "BackendError", "Calibration", "Comparison", "ConvLayer", "CubaLif", "Decision",
-    "DenseLayer", "DesignRuleError", "InputError", "InputLayer", "NirImport", "Placement",
-    "QuantizedNetwork", "RecurrentLayer", "Report", "Samples", "SearchResult", "Stream", "TaskData",
-    "TaskDescription", "TrainConfig", "TrainedRun", "check_equivalence", "check_rules", "compare",
-    "compare_networks", "estimate", "evaluate", "fit", "from_nir", "from_torch", "import_nir",
-    "load", "load_chip", "load_input", "load_model", "optimize", "place", "predictions",
-    "progress_bar", "quantize", "save", "simulate", "task", "task_from_arrays",
-    "task_from_input", "task_names", "to_lava", "to_nir", "to_slayer",
+    "Activity", "BackendError", "Calibration", "Comparison", "Connection", "Conv", "ConvLayer",
+    "CubaLif", "Decision", "Dense", "DenseLayer", "DesignRuleError", "Drive", "InputError",
+    "InputLayer", "NirImport", "Placement", "Population", "QuantizedNetwork", "RecurrentLayer",
+    "Report", "Samples", "SearchResult", "Stream", "TaskData", "TaskDescription", "TrainConfig",
+    "TrainedRun", "check_equivalence", "check_rules", "compare", "compare_networks", "estimate",
+    "evaluate", "fit", "from_nir", "from_torch", "import_nir", "load", "load_chip", "load_input",
+    "load_model", "optimize", "place", "predictions", "progress_bar", "quantize", "save",
+    "simulate", "task", "task_from_arrays", "task_from_input", "task_names", "to_lava", "to_nir",
+    "to_slayer",
 ]  # fmt: skip
 
 _HOMES: Final = {
@@ -84,6 +87,8 @@ _HOMES: Final = {
     "train.fit": ("TrainedRun", "fit"),
     "models.dequantize": ("to_slayer",),
     "models.errors": ("BackendError", "DesignRuleError", "InputError"),
+    "models.graph": ("Connection", "Population"),
+    "models.synapses": ("Conv", "Dense", "Drive"),
     "models.layers": ("ConvLayer", "DenseLayer", "InputLayer", "RecurrentLayer"),
     "models.network": ("QuantizedNetwork", "TaskDescription"),
     "models.neurons": ("CubaLif",),

@@ -174,7 +174,7 @@ def random_network() -> Callable[..., QuantizedNetwork]:
             )
             delay = rng.integers(0, longest + 1, shapes[kind]) * (kind != "none")
             layers.append(DenseLayer(rng.integers(*weight, (neurons, senders)), neuron, delay))
-        return QuantizedNetwork(tuple(layers))
+        return QuantizedNetwork.chain(tuple(layers))
 
     return draw
 
@@ -259,7 +259,7 @@ def network_file(tmp_path: Path, random_network: Callable[..., QuantizedNetwork]
     """Write a network of two layers, 4-5-3, with synaptic delays between them, as a netx file."""
     network = random_network(np.random.default_rng(0), (4, 5, 3), delays=["none", "synaptic"])
     task = TaskDescription("har", {"name": "delta", "step": 0.25}, ("a", "b", "c"), 64, 20.0)
-    netx.write(QuantizedNetwork(network.layers, task, {"seed": 3}), tmp_path / "model.net")
+    netx.write(QuantizedNetwork.chain(network.layers, task, {"seed": 3}), tmp_path / "model.net")
     return tmp_path / "model.net"
 
 
@@ -320,7 +320,7 @@ def dense(workplace: None, random_network: Any) -> QuantizedNetwork:
     """Return a network 4-5-3 without a task and write it to dense.net."""
     network = random_network(np.random.default_rng(0), (4, 5, 3))
     even = (replace(layer, weight=layer.weight & ~1) for layer in network.layers)
-    network = replace(network, layers=tuple(even))
+    network = network.with_layers(tuple(even))
     netx.write(network, Path("dense.net"))
     return network
 
@@ -331,7 +331,7 @@ def driven(workplace: None) -> QuantizedNetwork:
     write it to driven.net."""
     rng = np.random.default_rng(2)
     neuron = CubaLif(np.array([1024]), np.array([512]), 60)
-    network = QuantizedNetwork(
+    network = QuantizedNetwork.chain(
         (
             InputLayer(neuron, (1, 3, 4), 3, 2),
             ConvLayer(rng.integers(0, 60, (2, 1, 2, 2)), (1, 3, 4), neuron),

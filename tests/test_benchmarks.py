@@ -23,7 +23,7 @@ def job():
     neuron = CubaLif(1024, 410, 300)
     hidden = DenseLayer(2 * rng.integers(-60, 90, (8, 6)), neuron)
     output = DenseLayer(2 * rng.integers(-60, 90, (4, 8)), neuron, rng.integers(0, 5, (1, 8)))
-    return own.workload_of("tiny", QuantizedNetwork((hidden, output)), spikes)
+    return own.workload_of("tiny", QuantizedNetwork.chain((hidden, output)), spikes)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_images_travel_as_a_netx_file(tmp_path):
     first = InputLayer(CubaLif(0, 4000, 20), (2, 5, 4))
     conv = ConvLayer(2 * rng.integers(-60, 90, (3, 2, 2, 2)), first.shape, CubaLif(1024, 410, 300))
     values = np.repeat(rng.integers(0, 90, (2, 40, 1)), 30, 2).astype(np.int16)
-    network = QuantizedNetwork((first, conv))
+    network = QuantizedNetwork.chain((first, conv))
     workload.write(own.workload_of("images", network, values), tmp_path / "w.npz")
     again = workload.read(Workload, tmp_path / "w.npz")
     assert not again.layers

@@ -369,7 +369,7 @@ def test_runs_are_made_recorded_and_not_made_again(
     folder = log.parent
     network = netx.read(folder / "model.net")
     silent = replace(network.layers[-1], weight=np.zeros_like(network.layers[-1].weight))
-    netx.write(replace(network, layers=(*network.layers[:-1], silent)), tmp_path / "silent.net")
+    netx.write(network.with_layers((*network.layers[:-1], silent)), tmp_path / "silent.net")
     found = predictions.compare(folder / "model.pt", tmp_path / "silent.net", 1)
     assert found["quantized"] == [0] * len(found["trained"])
     assert found["different_spikes"] > 0

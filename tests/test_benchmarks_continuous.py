@@ -90,7 +90,7 @@ def test_both_ways_decide_as_predictions_do(
     rows = np.arange(3)
     data = TaskData(HAR, dataset, Split(rows, rows, rows), encoder)
     made = random_network(rng, (4, 12, 3), delays=["axonal", "none"])
-    network = QuantizedNetwork(made.layers, data.describe())
+    network = QuantizedNetwork.chain(made.layers, data.describe())
     (encoded,) = data.recordings("test")
     hop = continuous.HOP
     windows = continuous.by_windows(network, data, encoded, hop, 1)

@@ -10,7 +10,7 @@ from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork
 
 def ours() -> nir_written.Ours:
     """Return two samples of four steps of a layer of two neurons; one prediction is wrong."""
-    network = QuantizedNetwork([DenseLayer(np.ones((2, 3)), CubaLif(0, 0, 1))])
+    network = QuantizedNetwork.chain([DenseLayer(np.ones((2, 3)), CubaLif(0, 0, 1))])
     spikes = np.array([[[0, 1, 1, 1], [0, 0, 0, 1]], [[0, 1, 0, 0], [0, 0, 0, 0]]], np.uint8)
     return nir_written.Ours(network, np.zeros((2, 3, 4)), np.array([0, 1]), spikes)
 

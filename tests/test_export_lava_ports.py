@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def network() -> nd.QuantizedNetwork:
     neuron = nd.CubaLif(current_decay=1024, voltage_decay=256, threshold=64)
-    return nd.QuantizedNetwork([nd.DenseLayer([[70, 0, 8], [0, 70, 8]], neuron)])
+    return nd.QuantizedNetwork.chain([nd.DenseLayer([[70, 0, 8], [0, 70, 8]], neuron)])
 
 
 def test_source_and_sink_are_connected(network: nd.QuantizedNetwork) -> None:

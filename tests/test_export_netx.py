@@ -93,7 +93,7 @@ def assert_comes_back(network: QuantizedNetwork, path) -> QuantizedNetwork:
 @pytest.mark.parametrize("neuron", each_neuron_kind(4, 4))
 @pytest.mark.parametrize("layer", each_layer("cuba"))
 def test_every_layer_comes_back_with_every_neuron(layer, neuron, tmp_path):
-    network = QuantizedNetwork(each_layer(neuron)[layer], message_bits=8)
+    network = QuantizedNetwork.chain(each_layer(neuron)[layer], message_bits=8)
     found = assert_comes_back(network, tmp_path / "model.net")
     for one, other in zip(found.layers, network.layers, strict=True):
         assert type(one) is type(other)
@@ -107,13 +107,13 @@ def test_every_layer_comes_back_with_every_neuron(layer, neuron, tmp_path):
 )
 def test_input_neurons_come_back(neuron, shape, tmp_path):
     layers = (InputLayer(neuron, shape, -3, 17), DenseLayer(np.ones((2, np.prod(shape))), Sigma()))
-    found = assert_comes_back(QuantizedNetwork(layers), tmp_path / "model.net")
+    found = assert_comes_back(QuantizedNetwork.chain(layers), tmp_path / "model.net")
     assert (found.layers[0].scale, found.layers[0].offset) == (-3, 17)
 
 
 def test_an_average_and_an_image_into_a_dense_layer_come_back(tmp_path):
     neuron = CubaLif(np.array(1), np.array(1), 1)
-    network = QuantizedNetwork(
+    network = QuantizedNetwork.chain(
         (DenseLayer(np.ones((6, 60)), neuron),),
         TaskDescription(class_names=("a", "b")),
         input_shape=IMAGE,
@@ -131,7 +131,7 @@ def test_delays_keep_their_shape(shape, high, tmp_path):
     """Where all are 3, the values alone do not tell it."""
     delay = np.random.default_rng(0).integers(3, high + 1, shape)
     layer = DenseLayer(np.ones((5, 4)), CubaLif(1, 1, 1), delay)
-    netx.write(QuantizedNetwork((layer,)), tmp_path / "model.net")
+    netx.write(QuantizedNetwork.chain((layer,)), tmp_path / "model.net")
     found = netx.read(tmp_path / "model.net").layers[0].delay
     np.testing.assert_array_equal(found, delay, strict=False)
     assert found.shape == shape

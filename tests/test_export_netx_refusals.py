@@ -280,7 +280,7 @@ CONV_WRONG = [
 def test_a_damaged_convolution_is_refused_in_one_sentence(case, tmp_path):
     name, value, *named = CONV_WRONG[case]
     layer = ConvLayer(np.ones((4, 2, 3, 3)), (2, 6, 5), CubaLif(1, 1, 1))
-    netx.write(QuantizedNetwork((layer,)), tmp_path / "model.net")
+    netx.write(QuantizedNetwork.chain((layer,)), tmp_path / "model.net")
     with h5py.File(tmp_path / "model.net", "r+") as file:
         put(f"layer/1/{name}", value)(file)
     refused(tmp_path / "model.net", "layer 1", *named)

@@ -95,12 +95,12 @@ def own():
         "convolution, 16 bits": ConvLayer(even(-900, 900, 3, 2, 2, 3), image, neuron()),
         "inhibition": DenseLayer(even(-4, 0, 5, 5), neuron(100, np.full(5, 40))),
     }  # fmt: skip
-    networks = {name: QuantizedNetwork((layer,)) for name, layer in layers.items()}
+    networks = {name: QuantizedNetwork.chain((layer,)) for name, layer in layers.items()}
     shapes = {"axonal": (1, 5), "dendritic": (7, 1), "synaptic": (7, 5), "1-D": (1, 5)}
     for name, shape in shapes.items():
         first = DenseLayer(even(-110, 160, 7, 5), neuron(90), rng.integers(1, 9, shape))
         last = DenseLayer(even(-110, 160, 3, 7), neuron(90))
-        networks[name] = QuantizedNetwork((first, last))
+        networks[name] = QuantizedNetwork.chain((first, last))
     return networks
 
 

@@ -110,49 +110,49 @@ LEAKS, FILTERS = CubaLif(ONE, 100, 90), CubaLif(900, 300, 120)
 KERNEL = np.random.default_rng(1).integers(-20, 40, (4, 2, 3, 3))
 
 EXACT: dict[str, Callable[[], QuantizedNetwork]] = {
-    "no memory": lambda: QuantizedNetwork(
+    "no memory": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 9, 6), FORGETS), DenseLayer(drawn(2, 5, 9), FORGETS)]
     ),
-    "no leak": lambda: QuantizedNetwork(
+    "no leak": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 9, 6), KEEPS), DenseLayer(drawn(2, 5, 9), CubaLif(0, 0, 5000))]
     ),
-    "per neuron": lambda: QuantizedNetwork(
+    "per neuron": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 3, 6), CubaLif([0, ONE, ONE], [ONE, ONE, 0], 70))]
     ),
-    "axonal": lambda: QuantizedNetwork(
+    "axonal": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 9, 6), KEEPS, [[0, 3, 1, 7, 0, 2]])]
     ),
-    "dendritic": lambda: QuantizedNetwork(
+    "dendritic": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 3, 6), KEEPS, [[4], [0], [9]])]
     ),
-    "dendritic, bias": lambda: QuantizedNetwork(
+    "dendritic, bias": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 3, 6), CubaLif(ONE, ONE, 60, [40, 0, 55]), [[4], [0], [9]])]
     ),
-    "synaptic": lambda: QuantizedNetwork(
+    "synaptic": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(1, 5, 6), KEEPS, np.arange(30).reshape(5, 6) % 4)]
     ),
-    "recurrent": lambda: QuantizedNetwork(
+    "recurrent": lambda: QuantizedNetwork.chain(
         [RecurrentLayer(drawn(1, 6, 6), drawn(2, 6, 6), KEEPS, 0, [[1, 0, 2, 0, 0, 3]])]
     ),
-    "convolution": lambda: QuantizedNetwork(
+    "convolution": lambda: QuantizedNetwork.chain(
         [
             ConvLayer(KERNEL, (2, 7, 6), KEEPS, stride=2, padding=1),
             DenseLayer(drawn(3, 4, 48), FORGETS),
         ]
     ),
-    "one channel": lambda: QuantizedNetwork(
+    "one channel": lambda: QuantizedNetwork.chain(
         [
             ConvLayer(KERNEL[:, :1], (1, 7, 6), KEEPS, padding=1),
             RecurrentLayer(drawn(3, 4, 168), drawn(4, 4, 4), CubaLif(0, ONE, 5000)),
         ]
     ),
-    "image, dense": lambda: QuantizedNetwork(
+    "image, dense": lambda: QuantizedNetwork.chain(
         [DenseLayer(drawn(3, 4, 12), KEEPS)], input_shape=(1, 3, 4)
     ),
-    "groups": lambda: QuantizedNetwork(
+    "groups": lambda: QuantizedNetwork.chain(
         [ConvLayer(KERNEL, (4, 6, 6), KEEPS, dilation=2, padding=(0, 1), groups=2)]
     ),
-    "oblong kernel": lambda: QuantizedNetwork(
+    "oblong kernel": lambda: QuantizedNetwork.chain(
         [ConvLayer(KERNEL[:, :, 1:2], (2, 6, 6), KEEPS, stride=(1, 2), padding=(1, 0))]
     ),
 }  # fmt: skip
@@ -180,7 +180,7 @@ def test_graph_for_a_framework_gives_every_spike_too(name: str, dialect: str) ->
 
 @pytest.mark.parametrize("neuron", [LEAKS, FILTERS, CubaLif(900, 300, 120, 2)])
 def test_graph_gives_nearly_every_spike_of_rounded_states(neuron: CubaLif) -> None:
-    network = QuantizedNetwork([DenseLayer(drawn(1, 50, 40), neuron)])
+    network = QuantizedNetwork.chain([DenseLayer(drawn(1, 50, 40), neuron)])
     spikes = random_spikes(40, steps=200, rate=0.05)
     expected = integers(network, spikes)
     assert expected.mean() > 0.02
@@ -190,7 +190,7 @@ def test_graph_gives_nearly_every_spike_of_rounded_states(neuron: CubaLif) -> No
 
 def test_threshold_holds_between_two_voltages() -> None:
     neuron = CubaLif(ONE, 0, 60)
-    network = QuantizedNetwork([DenseLayer([[30]], neuron), DenseLayer([[61]], neuron)])
+    network = QuantizedNetwork.chain([DenseLayer([[30]], neuron), DenseLayer([[61]], neuron)])
     graph = writing.to_nir(network)
     for name, reached in (("lif1", 60), ("lif2", 61)):
         node = graph.nodes[name]
@@ -290,10 +290,10 @@ def test_damaged_metadata_is_refused(key: str, value: Any) -> None:
 
 REFUSED: dict[str, tuple[Callable[[], QuantizedNetwork], str, str]] = {
     "input neurons": (
-        lambda: QuantizedNetwork([InputLayer(FORGETS, (3,))]), "plain", "layer 1",
+        lambda: QuantizedNetwork.chain([InputLayer(FORGETS, (3,))]), "plain", "layer 1",
     ),
     "sigma": (
-        lambda: QuantizedNetwork([DenseLayer(drawn(1, 4, 3), FORGETS),
+        lambda: QuantizedNetwork.chain([DenseLayer(drawn(1, 4, 3), FORGETS),
                                   DenseLayer(drawn(1, 2, 4), Sigma())]), "plain", "layer 2",
     ),
     "recurrent delays": (EXACT["recurrent"], "snntorch", "snnTorch"),
@@ -301,12 +301,14 @@ REFUSED: dict[str, tuple[Callable[[], QuantizedNetwork], str, str]] = {
         lambda: replace(EXACT["axonal"](), message_bits=4), "norse", "graded",
     ),
     "bias behind a filter": (
-        lambda: QuantizedNetwork([DenseLayer(drawn(1, 4, 3), CubaLif(9, 9, 60, 5))]),
+        lambda: QuantizedNetwork.chain([DenseLayer(drawn(1, 4, 3), CubaLif(9, 9, 60, 5))]),
         "norse", "v_leak",
     ),
     "decays": (EXACT["per neuron"], "spikingjelly", "current_decay"),
     "kernel": (
-        lambda: QuantizedNetwork([ConvLayer(KERNEL[:, :, :2], (2, 5, 5), KEEPS)]), "plain", "2x3",
+        lambda: QuantizedNetwork.chain([ConvLayer(KERNEL[:, :, :2], (2, 5, 5), KEEPS)]),
+        "plain",
+        "2x3",
     ),
     "dialect": (EXACT["axonal"], "sinabs", "sinabs"),
 }  # fmt: skip
@@ -337,7 +339,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "network.nir"
     path.write_bytes(b"old")
     with pytest.raises(InputError):
-        writing.write(QuantizedNetwork([InputLayer(FORGETS, (3,))]), path)
+        writing.write(QuantizedNetwork.chain([InputLayer(FORGETS, (3,))]), path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -428,7 +430,7 @@ def test_reference_gives_every_spike_of_the_file(name: str, tmp_path: Path) -> N
 def test_snntorch_runs_what_is_written_for_it(tmp_path: Path) -> None:
     hidden = RecurrentLayer(drawn(1, 20, 16), drawn(3, 20, 20) - 40, LEAKS)
     delay = np.arange(20) % 7
-    network = QuantizedNetwork([hidden, DenseLayer(drawn(2, 10, 20), FILTERS, delay)])
+    network = QuantizedNetwork.chain([hidden, DenseLayer(drawn(2, 10, 20), FILTERS, delay)])
     writing.write(network, tmp_path / "network.nir", dialect="snntorch")
     spikes = random_spikes(16, rate=0.2)
     found = nir_importers.outputs(

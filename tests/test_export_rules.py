@@ -24,7 +24,7 @@ from lava.utils.weightutils import (  # noqa: E402
 
 def network_of(*weights: Any) -> QuantizedNetwork:
     neuron = CubaLif(np.array([1024]), np.array([410]), 100)
-    return QuantizedNetwork(tuple(DenseLayer(np.array(each), neuron) for each in weights))
+    return QuantizedNetwork.chain(tuple(DenseLayer(np.array(each), neuron) for each in weights))
 
 
 @pytest.fixture

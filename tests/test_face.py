@@ -32,7 +32,9 @@ def a_network(seed: int = 0) -> Any:
         nd.DenseLayer(weight=2 * rng.integers(-30, 90, (3, 4)), neuron=neuron),
         nd.DenseLayer(weight=2 * rng.integers(-30, 90, (2, 3)), neuron=neuron, delay=[[0, 2, 5]]),
     ]
-    return nd.QuantizedNetwork(layers, nd.TaskDescription(class_names=("rest", "move"), dt_ms=20.0))
+    return nd.QuantizedNetwork.chain(
+        layers, nd.TaskDescription(class_names=("rest", "move"), dt_ms=20.0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ heavy = [m for m in ("numpy", "torch", "lava", "matplotlib", "rich") if m in sys
 assert state() == before
 import numpy as np
 layer = neurodeploy.DenseLayer([[200]], neurodeploy.CubaLif(0, 0, 9))
-network = neurodeploy.QuantizedNetwork([layer])
+network = neurodeploy.QuantizedNetwork.chain([layer])
 neurodeploy.evaluate(network, np.ones((2, 1, 9), np.uint8))
 print(json.dumps([heavy, state()[:2] == before[:2]]))
 """
@@ -108,7 +110,7 @@ import sys, threading
 import numpy as np
 import neurodeploy as nd
 layer = nd.DenseLayer(np.full((64, 32), 3), nd.CubaLif(1024, 128, 64))
-network = nd.QuantizedNetwork([layer])
+network = nd.QuantizedNetwork.chain([layer])
 spikes = np.random.default_rng(2).integers(0, 2, (64, 32, 300), dtype=np.uint8)
 found = []
 threads = [
@@ -185,15 +187,16 @@ MISTAKES = {
     ),
     "activity of another network": (
         lambda net: nd.estimate(
-            net, nd.simulate(nd.QuantizedNetwork([nd.DenseLayer([[1, 2]], NEURON)]), [[[1], [0]]])
+            net,
+            nd.simulate(nd.QuantizedNetwork.chain([nd.DenseLayer([[1, 2]], NEURON)]), [[[1], [0]]]),
         ),
         "2-1 and the placed network is 4-3-2",
     ),
     "no chip": (lambda net: nd.place(net, None), "the chip is None"),
     "no chips": (lambda net: nd.evaluate(net, SPIKES, chips=None), "the chips are None"),
     "no threads": (lambda net: nd.simulate(net, SPIKES, threads=0), "threads is 0"),
-    "a layer for layers": (lambda net: nd.QuantizedNetwork(net.layers[0]), "list of layers"),
-    "a text among layers": (lambda net: nd.QuantizedNetwork([net.layers[0], "x"]), "layer 1"),
+    "a layer for layers": (lambda net: nd.QuantizedNetwork.chain(net.layers[0]), "list of layers"),
+    "a text among layers": (lambda net: nd.QuantizedNetwork.chain([net.layers[0], "x"]), "layer 1"),
     "ragged weights": (lambda net: nd.DenseLayer([[1, 2], [3]], NEURON), "weight cannot be read"),
     "delays of another size": (
         lambda net: nd.DenseLayer([[1, 2], [3, 4]], NEURON, delay=[1, 2, 3]), "per input"

@@ -17,7 +17,7 @@ def layer(neurons: int, senders: int) -> DenseLayer:
 
 @pytest.fixture
 def network() -> QuantizedNetwork:
-    return QuantizedNetwork((layer(3, 2), layer(1, 3)))
+    return QuantizedNetwork.chain((layer(3, 2), layer(1, 3)))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_each_sample_is_counted_by_itself(network, activity):
 
 def test_zero_weights_of_a_dense_layer_cost_synops_too(activity):
     silent = DenseLayer(np.zeros((3, 2)), CubaLif(np.array([4096]), np.array([4096]), 10))
-    hidden, _ = count(QuantizedNetwork((silent, layer(1, 3))), activity)
+    hidden, _ = count(QuantizedNetwork.chain((silent, layer(1, 3))), activity)
     assert hidden.synops.tolist() == [9, 0]
 
 
@@ -58,7 +58,7 @@ def test_zero_weights_of_a_convolution_cost_no_synops():
     inputs[0, 12, 0] = inputs[1, 0, 1] = 1
     spikes = np.zeros((2, conv.neurons, 3), np.uint8)
     spikes[1, 0, 2] = 1
-    (counts,) = count(QuantizedNetwork((conv,)), Activity(inputs, (spikes,)))
+    (counts,) = count(QuantizedNetwork.chain((conv,)), Activity(inputs, (spikes,)))
     assert counts.synops.tolist() == [5, 1]
 
 
@@ -78,7 +78,7 @@ def test_spikes_of_the_last_step_are_counted(network):
 
 def test_counts_are_wider_than_the_spikes_they_add():
     """300 channels over 300 steps are 90000 spikes, which neither uint8 nor uint16 holds."""
-    wide = QuantizedNetwork((layer(1, 300),))
+    wide = QuantizedNetwork.chain((layer(1, 300),))
     activity = Activity(np.ones((1, 300, 300), np.uint8), (np.ones((1, 1, 300), np.uint8),))
     (counts,) = count(wide, activity)
     assert counts.spikes_in.tolist() == [90000]

@@ -35,11 +35,11 @@ def dense(neurons: int, senders: int, *, bits: int = 8, delay: int = 0) -> Dense
 
 
 def neurocores(layer: Any, chip: Chip) -> int:
-    return place(QuantizedNetwork((layer,)), chip).neurocores
+    return place(QuantizedNetwork.chain((layer,)), chip).neurocores
 
 
 def told(*layers: Any, chip: Chip = ONE_CORE) -> tuple[str, ...]:
-    return advice(place(QuantizedNetwork(layers), chip))
+    return advice(place(QuantizedNetwork.chain(layers), chip))
 
 
 def named(sentence: str) -> dict[str, int]:
@@ -157,7 +157,7 @@ def test_a_convolution_with_too_many_input_axons_is_told_of_a_narrower_input():
 )  # fmt: skip
 def test_a_layer_for_which_no_change_is_known_has_no_sentence(layer):
     chip = with_limits(ONE_CORE, input_axons_per_core=64, decay_settings_per_core=100)
-    placement = place(QuantizedNetwork((layer,)), chip)
+    placement = place(QuantizedNetwork.chain((layer,)), chip)
     assert placement.neurocores > 1
     assert placement.layers[0].binding.name == "input axons"
     assert advice(placement) == ()

@@ -33,7 +33,7 @@ def every_delay_kind(draw, rng):
 
 def delays_of_62_and_0(draw, rng):
     delay = rng.choice([0, 1, 61, 62], (6, 5))
-    return QuantizedNetwork((layer_of(rng.integers(-60, 120, (6, 5)), delay=delay),)), 70
+    return QuantizedNetwork.chain((layer_of(rng.integers(-60, 120, (6, 5)), delay=delay),)), 70
 
 
 def decays_0_and_4096(draw, rng):
@@ -41,14 +41,16 @@ def decays_0_and_4096(draw, rng):
     current, voltage = (each.ravel() for each in np.meshgrid(decays, decays))
     hidden = rng.integers(-100, 130, (16, 6))
     first = layer_of(hidden, current_decay=current, voltage_decay=voltage, threshold=400)
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         (first, layer_of(rng.integers(-50, 60, (3, 16)), current_decay=4096))
     ), 40
 
 
 def weights_at_the_ends_and_odd(draw, rng):
     weights = [rng.choice([-256, -255, -1, 0, 1, 253, 254, 255], s) for s in ((8, 6), (5, 8))]
-    return QuantizedNetwork(tuple(layer_of(w, threshold=t) for w, t in zip(weights, (0, 30)))), 30
+    return QuantizedNetwork.chain(
+        tuple(layer_of(w, threshold=t) for w, t in zip(weights, (0, 30)))
+    ), 30
 
 
 def overflowing_states(draw, rng):
@@ -60,13 +62,15 @@ def overflowing_states(draw, rng):
         voltage_decay=[0, 2000, 4096, 0],
         threshold=loihi.THRESHOLD_MAX,
     )
-    return QuantizedNetwork((hidden, layer_of(np.full((2, 4), 90)))), 60
+    return QuantizedNetwork.chain((hidden, layer_of(np.full((2, 4), 90)))), 60
 
 
 def negative_weights_and_zeros(draw, rng):
     hidden = layer_of(rng.integers(0, 120, (6, 5)))
     inhibited = layer_of(rng.integers(-256, 0, (5, 6)), delay=rng.integers(0, 9, (1, 6)))
-    return QuantizedNetwork((hidden, inhibited, layer_of(np.zeros((3, 5), int), threshold=0))), 30
+    return QuantizedNetwork.chain(
+        (hidden, inhibited, layer_of(np.zeros((3, 5), int), threshold=0))
+    ), 30
 
 
 def one_step(draw, rng):
@@ -74,7 +78,7 @@ def one_step(draw, rng):
 
 
 def one_neuron(draw, rng):
-    return QuantizedNetwork((layer_of([[200]], threshold=150, delay=3),)), 25
+    return QuantizedNetwork.chain((layer_of([[200]], threshold=150, delay=3),)), 25
 
 
 def drawn(draw, rng):
@@ -92,7 +96,7 @@ def weights_of_16_bits(draw, rng):
         weights(7, 8), weights(7, 7), neuron, rng.integers(0, 9, (1, 8)), rng.integers(0, 3, (7, 1))
     )
     ends = rng.choice([-32_768, -257, -1, 0, 256, 32_767], (5, 7))
-    return QuantizedNetwork((hidden, recurrent, layer_of(ends, threshold=30_000))), 40
+    return QuantizedNetwork.chain((hidden, recurrent, layer_of(ends, threshold=30_000))), 40
 
 
 def convolutions_of_16_bits(draw, rng):
@@ -103,20 +107,20 @@ def convolutions_of_16_bits(draw, rng):
     second = ConvLayer(
         rng.choice([-32_768, 32_767, 32_767], (3, 4, 2, 2)), first.shape, CubaLif(4096, 300, 99_000)
     )
-    return QuantizedNetwork((first, second)), 30
+    return QuantizedNetwork.chain((first, second)), 30
 
 
 def sums_beyond_24_bits(draw, rng):
     """257 times 32767 exceed 2^23, the high parts alone do not: Lava wraps each part by itself."""
     kernel = np.full((2, 257, 1, 1), 32_767)
-    return QuantizedNetwork((ConvLayer(kernel, (257, 1, 1), CubaLif(4096, 300, 99_000)),)), 8
+    return QuantizedNetwork.chain((ConvLayer(kernel, (257, 1, 1), CubaLif(4096, 300, 99_000)),)), 8
 
 
 def sums_beyond_32_bits(draw, rng):
     """2^10 times the least weight leave 32 bits when they are shifted, 2^11 times it are 0 then."""
     weights = np.full((3, 1 << 11), -32_768)
     weights[1, 1 << 10 :], weights[2] = 0, 32_767
-    return QuantizedNetwork((layer_of(weights, threshold=9_000),)), 8
+    return QuantizedNetwork.chain((layer_of(weights, threshold=9_000),)), 8
 
 
 CASES: dict[str, tuple[Callable, bool]] = {
@@ -212,7 +216,7 @@ def test_a_backend_that_is_not_there_is_refused_with_those_that_are():
     ],
 )
 def test_spikes_that_do_not_fit_are_refused(name, spikes, message):
-    network = QuantizedNetwork((layer_of(np.ones((2, 3), int)),))
+    network = QuantizedNetwork.chain((layer_of(np.ones((2, 3), int)),))
     with pytest.raises(InputError) as caught:
         backends.get(name).run(network, spikes)
     assert message in str(caught.value)

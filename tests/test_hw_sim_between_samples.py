@@ -25,7 +25,7 @@ def neuron(current: Any, voltage: Any, threshold: int = 100, bias: int = 0) -> C
 
 def one(current: int, voltage: int, weight: int = 1, **more: int) -> QuantizedNetwork:
     layer = DenseLayer(np.array([[weight]]), neuron([current], [voltage], **more))
-    return QuantizedNetwork((layer,))
+    return QuantizedNetwork.chain((layer,))
 
 
 def test_one_neuron_waits_as_long_as_its_voltage_halves():
@@ -46,7 +46,7 @@ def drawn(seed: int) -> QuantizedNetwork:
     conv = ConvLayer(rng.integers(-9, 40, (2, 1, 3, 3)), (1, 4, 4), neuron([600], [200]))
     delay = rng.integers(0, 9, (6, conv.neurons))
     decays = rng.integers(90, 3000, (2, 6))
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         (
             conv,
             DenseLayer(rng.integers(-30, 40, (6, conv.neurons)), neuron(*decays), delay=delay),
@@ -80,7 +80,7 @@ def test_every_state_is_zero_after_the_steps_that_suffice(seed):
     ],
 )
 def test_a_state_that_never_decays_is_named(layer, word):
-    found = waiting_steps(QuantizedNetwork((layer,)))
+    found = waiting_steps(QuantizedNetwork.chain((layer,)))
     assert found.steps is None
     assert "layer 0" in found.reason
     assert word in found.reason
@@ -91,7 +91,7 @@ def test_sigma_delta_neurons_keep_their_state():
         DenseLayer(np.ones((2, 3), int), SigmaDelta(1)),
         DenseLayer(np.ones((1, 2), int), Sigma()),
     )
-    assert "sigma-delta" in waiting_steps(QuantizedNetwork(layers)).reason
+    assert "sigma-delta" in waiting_steps(QuantizedNetwork.chain(layers)).reason
 
 
 def worked(network: QuantizedNetwork, costs: Any) -> Workload:

@@ -470,7 +470,7 @@ def test_groups_in_neurocores_of_their_own_take_an_output_axon_each():
     reader = ConvLayer(np.ones((2, 1, 1, 1), int), (2, 1, 1), neuron, groups=2)
     row = replace(LOIHI1.limits["decay_settings_per_core"], value=1)
     narrow = replace(LOIHI1, limits={**LOIHI1.limits, "decay_settings_per_core": row})
-    placement = place(QuantizedNetwork((InputLayer(NEURON, (2, 1, 1)), reader)), narrow)
+    placement = place(QuantizedNetwork.chain((InputLayer(NEURON, (2, 1, 1)), reader)), narrow)
     assert [layer.neurocores for layer in placement.layers] == [1, 2]
     assert placement.layers[1].receivers == 1
     used = {budget.name: budget.used for budget in placement.layers[0].budgets}
@@ -484,7 +484,9 @@ def test_a_recurrent_layer_needs_output_axons_to_its_own_neurocores():
     of 112. 1000 neurons: 15 of 9 and one of 6, 1001 times, are 8.6 times too much: 9 parts of 112.
     """
     recurrent = RecurrentLayer(mixed(1000, 1), mixed(1000, 1000), NEURON)
-    placement = place(QuantizedNetwork((recurrent, DenseLayer(mixed(2000, 1000), NEURON))), LOIHI1)
+    placement = place(
+        QuantizedNetwork.chain((recurrent, DenseLayer(mixed(2000, 1000), NEURON))), LOIHI1
+    )
     assert [layer.neurocores for layer in placement.layers] == [9, 18]
     used = {budget.name: budget.used for budget in placement.layers[0].budgets}
     assert used["output axons"] == 112 * (18 + 9)

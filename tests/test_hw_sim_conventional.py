@@ -30,23 +30,25 @@ def dense(neurons: int, senders: int) -> DenseLayer:
 
 
 def test_every_connection_is_a_multiply_accumulate_zeros_too() -> None:
-    assert multiply_accumulates(QuantizedNetwork((dense(3, 4), dense(2, 3)))) == 12 + 6
+    assert multiply_accumulates(QuantizedNetwork.chain((dense(3, 4), dense(2, 3)))) == 12 + 6
     own = np.zeros((3, 3), np.int16)
     recurrent = RecurrentLayer(np.zeros((3, 4), np.int16), own, NEURON)
-    assert multiply_accumulates(QuantizedNetwork((recurrent,))) == 12 + 9
+    assert multiply_accumulates(QuantizedNetwork.chain((recurrent,))) == 12 + 9
     inputs = InputLayer(NEURON, (4,))
-    assert multiply_accumulates(QuantizedNetwork((inputs, dense(2, 4)))) == 8
+    assert multiply_accumulates(QuantizedNetwork.chain((inputs, dense(2, 4)))) == 8
 
 
 def test_a_kernel_counts_where_it_is_used() -> None:
     kernel = np.zeros((2, 1, 3, 3), np.int16)
-    assert multiply_accumulates(QuantizedNetwork((ConvLayer(kernel, (1, 5, 5), NEURON),))) == 162
+    assert (
+        multiply_accumulates(QuantizedNetwork.chain((ConvLayer(kernel, (1, 5, 5), NEURON),))) == 162
+    )
     padded = ConvLayer(kernel, (1, 1, 1), NEURON, padding=(1, 1))
-    assert multiply_accumulates(QuantizedNetwork((padded,))) == 2
+    assert multiply_accumulates(QuantizedNetwork.chain((padded,))) == 2
 
 
 def test_energy_is_operations_times_rows() -> None:
-    found = conventional(QuantizedNetwork((dense(10, 100),)), 50, synops=200.0)
+    found = conventional(QuantizedNetwork.chain((dense(10, 100),)), 50, synops=200.0)
     assert (found.one_pass_macs, found.every_step_macs) == (1000, 50_000)
     by_name = {each.operation.name: each for each in found.processors}
     expected = {"cpu": 8.6e-6, "gpu": 0.3e-6, "arm": 0.9e-6, "cmos45_fp32": 4.6e-9}
@@ -59,7 +61,7 @@ def test_energy_is_operations_times_rows() -> None:
 
 def test_a_microcontroller_takes_what_its_inferences_took_by_kind_of_layer() -> None:
     """Of the Cortex-M33: 81.875 uJ over the autoencoder's 264,192 operations, 1,800 and 90 here."""
-    network = QuantizedNetwork((
+    network = QuantizedNetwork.chain((
         ConvLayer(np.zeros((2, 1, 3, 3), np.int16), (1, 12, 12), NEURON), dense(3, 200),
     ))  # fmt: skip
     board = next(b for b in constants().microcontrollers if b.name == "cortex_m33")
@@ -75,7 +77,9 @@ def test_a_microcontroller_takes_what_its_inferences_took_by_kind_of_layer() -> 
 
 
 def test_the_spiking_network_takes_cycles_for_each_synop_and_each_update() -> None:
-    for found in conventional(QuantizedNetwork((dense(10, 100),)), 50, 200.0).microcontrollers:
+    for found in conventional(
+        QuantizedNetwork.chain((dense(10, 100),)), 50, 200.0
+    ).microcontrollers:
         energies = [
             each.energy_uj * 1e-6 * each.per_second / (found.board.clock_mhz * 1e6)
             for each in found.board.inferences
@@ -123,7 +127,7 @@ def test_the_artificial_network_is_the_cheapest_of_at_least_the_spiking_one_s_ac
 
 
 def test_the_artificial_network_of_a_task_is_counted_wherever_it_runs() -> None:
-    digits = QuantizedNetwork((dense(10, 64),), TaskDescription("digits"))
+    digits = QuantizedNetwork.chain((dense(10, 64),), TaskDescription("digits"))
     found = conventional(digits, 4)
     assert found.artificial.macs == 79884
     assert found.processors[0].artificial_j == pytest.approx(79884 * 8.6e-9)
@@ -132,8 +136,11 @@ def test_the_artificial_network_of_a_task_is_counted_wherever_it_runs() -> None:
 
 
 def test_json_says_which_figure_fits_when() -> None:
-    found = conventional(QuantizedNetwork((dense(1, 1),)), 2)
+    found = conventional(QuantizedNetwork.chain((dense(1, 1),)), 2)
     assert set(found.when) == {"one_pass", "every_step"}
     assert {f"{name}_j" for name in found.when} < set(vars(found.processors[0]))
     assert found.spiking is None
-    assert conventional(QuantizedNetwork((dense(1, 1),)), 2, 0.0).spiking.energy_per_sample_j == 0
+    assert (
+        conventional(QuantizedNetwork.chain((dense(1, 1),)), 2, 0.0).spiking.energy_per_sample_j
+        == 0
+    )

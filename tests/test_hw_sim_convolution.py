@@ -89,7 +89,9 @@ def test_neurons_of_a_convolution_are_those_of_the_equations(seed):
     each = (len(layer.weight), layer.neurons, 1)[seed % 4 % 3]
     neuron = CubaLif(rng.integers(0, 4097, each), rng.integers(0, 4097, each),
                      int(rng.integers(0, 3000)), rng.integers(-300, 300, each))  # fmt: skip
-    network = QuantizedNetwork((replace(layer, neuron=neuron),), message_bits=9 * (largest > 1))
+    network = QuantizedNetwork.chain(
+        (replace(layer, neuron=neuron),), message_bits=9 * (largest > 1)
+    )
     images = rng.integers(0, largest + 1, (2, layer.inputs, 30))
     fused, apart = (fast.run(network, images, RunOptions(states=each)) for each in (False, True))
     assert np.array_equal(fused.spikes[0], apart.spikes[0])
@@ -100,7 +102,7 @@ def test_neurons_of_a_convolution_are_those_of_the_equations(seed):
 
 def test_sums_wrap_at_24_bits_as_lava_s_do():
     layer = ConvLayer(np.full((1, 1, 1, 1), 255), (1, 1, 1), Sigma())
-    network = QuantizedNetwork((layer,), message_bits=24)
+    network = QuantizedNetwork.chain((layer,), message_bits=24)
     value = (1 << 23) // 255 + 1
     sent = fast.run(network, np.array([[[value, 0]]])).spikes[0]
     assert sent.tolist() == [[[0, 255 * value - (1 << 24)]]]
@@ -109,7 +111,7 @@ def test_sums_wrap_at_24_bits_as_lava_s_do():
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="undefined elsewhere")
 def test_a_sum_that_leaves_32_bits_is_0_as_in_lava_and_counted(on_lava):
     layer = ConvLayer(np.full((2, 1, 3, 3), 255), (1, 3, 4), CubaLif(4096, 4096, 100), padding=1)
-    network = QuantizedNetwork((layer,), message_bits=24)
+    network = QuantizedNetwork.chain((layer,), message_bits=24)
     values = np.random.default_rng(1).integers(0, 1 << 24, (2, 12, 6))
     values[:, :, 3] = (1 << 24) - 1
     ours = fast.run(network, values, RunOptions(states=True))
@@ -153,6 +155,6 @@ def test_an_image_flattens_through_channel_height_and_width():
     dense = DenseLayer(np.eye(8, dtype=int) * 2, CubaLif(4096, 0, 0))
     spikes = np.zeros((1, 4, 4), np.uint8)
     spikes[0, 1, 0] = 1
-    activity = fast.run(QuantizedNetwork((image, dense)), spikes, RunOptions())
+    activity = fast.run(QuantizedNetwork.chain((image, dense)), spikes, RunOptions())
     assert np.argwhere(activity.spikes[0][0]).tolist() == [[1, 1], [5, 1]]
     assert np.argwhere(activity.spikes[1][0]).tolist() == [[1, 2], [5, 2]]

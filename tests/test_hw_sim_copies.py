@@ -31,7 +31,7 @@ SMALL = with_limits(chip("loihi1"), neurons_per_core=2, cores_per_chip=12, cores
 
 
 def dense(neurons: int) -> QuantizedNetwork:
-    return QuantizedNetwork((DenseLayer(np.ones((neurons, 4), int), NEURON),))
+    return QuantizedNetwork.chain((DenseLayer(np.ones((neurons, 4), int), NEURON),))
 
 
 def drawn(network: QuantizedNetwork, samples: int = 5, rate: float = 0.5) -> Activity:
@@ -153,7 +153,7 @@ def test_spikes_in_place_of_an_activity_are_refused():
 
 
 def test_a_silent_network_of_one_neuron_has_copies_too():
-    network = QuantizedNetwork((DenseLayer([[1]], NEURON),))
+    network = QuantizedNetwork.chain((DenseLayer([[1]], NEURON),))
     silent = Activity(np.zeros((2, 1, 3), np.uint8), (np.zeros((2, 1, 3), np.uint8),))
     found = estimate(network, silent, "loihi1", copies=128, chips_used=768)
     assert found.placement.total_copies == 128 * 768

@@ -41,7 +41,7 @@ def network(outputs: int, neuron: Any = NEURON, **more: Any) -> QuantizedNetwork
     delay = rng.integers(0, 4, (8, 1))
     hidden = DenseLayer(rng.integers(-40, 90, (8, 5)), NEURON, delay)
     last = DenseLayer(rng.integers(-60, 90, (outputs, 8)), neuron)
-    return QuantizedNetwork((hidden, last), **more)
+    return QuantizedNetwork.chain((hidden, last), **more)
 
 
 def spiking(*trains: str) -> Activity:
@@ -85,7 +85,7 @@ def test_no_answer_counts_before_a_spike_can_pass_all_layers() -> None:
     assert decide(network(2), silent, labels=[0]).earliest_step == 3
     assert decide(network(2), silent).earliest_step == 3
     driven = network(2)
-    driven = QuantizedNetwork((InputLayer(NEURON, (5,)), *driven.layers))
+    driven = QuantizedNetwork.chain((InputLayer(NEURON, (5,)), *driven.layers))
     assert (propagation_steps(driven), steps_to_prediction(driven)) == (2, 3)
     two_steps = spiking("00 00")
     assert decide(network(2), two_steps, labels=[0]).earliest_step == 2
@@ -103,7 +103,7 @@ def test_answers_depend_on_the_input_after_a_step_a_layer_and_one(
     made: list[Any] = [InputLayer(quick, (2,))] if driven else []
     made += [DenseLayer(weight, quick) for _ in range(layers - 1)]
     made.append(DenseLayer(np.array([[-9, -9], [200, 200]]), last))
-    net = QuantizedNetwork(tuple(made))
+    net = QuantizedNetwork.chain(tuple(made))
     inputs = np.zeros((1, 2, 6), np.int32)
     inputs[:, :, 0] = 1
     found = predictions_by_step(net, fast.run(net, inputs * (1000 if driven else 1)))
@@ -171,7 +171,7 @@ def test_voltages_after_a_run_are_those_of_its_states(senders: int, draw_spikes:
     rng = np.random.default_rng(senders)
     own = rng.integers(-40, 40, (8, 8))
     delays = rng.integers(0, 3, (5, 8))
-    net = QuantizedNetwork(
+    net = QuantizedNetwork.chain(
         (
             InputLayer(NEURON, (senders,), 40, 20),
             RecurrentLayer(rng.integers(-30, 90, (8, senders)), own, NEURON),
@@ -188,7 +188,7 @@ def test_voltages_after_a_run_are_those_of_its_states(senders: int, draw_spikes:
 
 
 def test_a_network_of_delta_neurons_answers_with_what_they_sent() -> None:
-    net = QuantizedNetwork((InputLayer(Delta(0), (2,)),))
+    net = QuantizedNetwork.chain((InputLayer(Delta(0), (2,)),))
     inputs = np.array([[[1, 1, 5], [0, 3, 3]]])
     found = predictions_by_step(net, fast.run(net, inputs))
     assert found.tolist() == [[0, 1, 0]]  # changes: 1 and 0, 0 and 3, 4 and 0

@@ -125,7 +125,7 @@ SQUARE = with_limits(
 
 def dense(*sizes: int) -> QuantizedNetwork:
     layers = [DenseLayer(np.ones((b, a), int), NEURON) for a, b in pairwise(sizes)]
-    return QuantizedNetwork(tuple(layers))
+    return QuantizedNetwork.chain(tuple(layers))
 
 
 def spiking(network: QuantizedNetwork, steps: int, *spikes: tuple[int, int, int]) -> Activity:
@@ -225,7 +225,7 @@ def test_a_filled_chip_is_that_of_as_many_copies_as_fit():
 
 def test_a_convolution_has_an_energy_of_its_own():
     conv = ConvLayer(np.ones((2, 1, 1, 2), int), (1, 1, 3), NEURON)
-    network = QuantizedNetwork((conv, DenseLayer(np.ones((3, 4), int), NEURON)))
+    network = QuantizedNetwork.chain((conv, DenseLayer(np.ones((3, 4), int), NEURON)))
     activity = spiking(network, 2, (-1, 0, 0), (-1, 1, 0), (0, 3, 1))
     found = picojoules(energy_of(network, MADE_UP, activity))
     synops = 2 + 2 * 2, 3  # the first sender is in one kernel of two channels, the second in two
@@ -239,7 +239,7 @@ def test_a_convolution_has_an_energy_of_its_own():
 def test_a_recurrent_layer_s_spikes_go_to_its_own_neurocores_too():
     """One spike of two neurons on two tiles: to both of them and to the host, one hop from it."""
     layer = RecurrentLayer(np.ones((2, 1), int), np.ones((2, 2), int), NEURON)
-    network = QuantizedNetwork((layer,))
+    network = QuantizedNetwork.chain((layer,))
     found = picojoules(energy_of(network, SQUARE, spiking(network, 1, (0, 1, 0))))
     assert found["synaptic"][1] == pytest.approx(2 * 30)
     assert found["within_tiles"][1] == pytest.approx(3 * 3)
@@ -512,7 +512,7 @@ def test_the_busiest_neurocore_names_its_layer():
 def test_the_busiest_neurocore_in_the_mean_is_not_the_busiest_of_every_step():
     """Of two neurons on neurocores of their own, one works in two of three steps, one in one."""
     conv = ConvLayer(np.ones((1, 1, 1, 1), int), (1, 1, 2), NEURON)
-    network = QuantizedNetwork((conv,))
+    network = QuantizedNetwork.chain((conv,))
     spikes = [(-1, 0, 0), (-1, 0, 1), (-1, 1, 2)]
     latency = sample_latency(worked(network, SQUARE, 3, *spikes))
     assert (latency.busiest_core, latency.busiest_layer) == (0, 0)
@@ -525,7 +525,7 @@ def test_the_busiest_neurocore_in_the_mean_is_not_the_busiest_of_every_step():
 
 def test_a_convolution_has_a_time_of_its_own():
     conv = ConvLayer(np.ones((2, 1, 1, 2), int), (1, 1, 3), NEURON)
-    network = QuantizedNetwork((conv,))
+    network = QuantizedNetwork.chain((conv,))
     latency = sample_latency(worked(network, MADE_UP, 1, (-1, 1, 0)))
     assert nanoseconds(latency.busiest_s) == pytest.approx([4 * 10, 4 * 20, 4 * 30 + 20 + 4 * 12])
 

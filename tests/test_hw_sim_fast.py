@@ -26,7 +26,7 @@ STATES = RunOptions(states=True)
 def neuron_network(weights, *, current_decay=0, voltage_decay=0, threshold=1000, delay=0):
     """Return one neuron with one input channel a weight."""
     neuron = CubaLif(np.array(current_decay), np.array(voltage_decay), threshold)
-    return QuantizedNetwork((DenseLayer(np.array([weights]), neuron, np.atleast_2d(delay)),))
+    return QuantizedNetwork.chain((DenseLayer(np.array([weights]), neuron, np.atleast_2d(delay)),))
 
 
 def trace(network: QuantizedNetwork, *channels):

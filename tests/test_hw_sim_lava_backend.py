@@ -29,7 +29,7 @@ def network() -> QuantizedNetwork:
     rng = np.random.default_rng(1)
     neuron = CubaLif(np.array([1024]), np.array([300]), 100)
     hidden, output = (rng.integers(-50, 100, shape) for shape in ((5, 4), (3, 5)))
-    return QuantizedNetwork((DenseLayer(hidden, neuron), DenseLayer(output, neuron)))
+    return QuantizedNetwork.chain((DenseLayer(hidden, neuron), DenseLayer(output, neuron)))
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def network() -> QuantizedNetwork:
     neuron = CubaLif(np.array([1024]), np.array([410]), 100)
     hidden, output = (2 * rng.integers(-60, 100, shape) for shape in ((5, 6), (3, 5)))
     delay = rng.integers(0, 6, output.shape)
-    return QuantizedNetwork((DenseLayer(hidden, neuron), DenseLayer(output, neuron, delay)))
+    return QuantizedNetwork.chain((DenseLayer(hidden, neuron), DenseLayer(output, neuron, delay)))
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_a_run_without_steps_is_refused(stand_ins, network):
 def test_weights_that_the_chip_would_round_are_refused(stand_ins):
     layer = DenseLayer(np.array([[-255, 254]]), CubaLif(np.array([1]), np.array([1]), 1))
     with pytest.raises(DesignRuleError, match="layer 0 has mixed weights that need"):
-        loihi.run(QuantizedNetwork((layer,)), np.ones((1, 2, 3), np.uint8))
+        loihi.run(QuantizedNetwork.chain((layer,)), np.ones((1, 2, 3), np.uint8))
 
 
 def test_measured_figures_are_means_over_samples():

@@ -143,10 +143,12 @@ def networks():
     wide = DenseLayer(rng.integers(-50, 60, (600, 40)), lif)
     image = ConvLayer(rng.integers(-50, 60, (8, 2, 3, 3)), (2, 16, 16), lif)
     return {
-        "dense": QuantizedNetwork((wide, DenseLayer(rng.integers(-50, 60, (10, 600)), lif))),
-        "voltage": QuantizedNetwork((wide, DenseLayer(rng.integers(-50, 60, (10, 600)), never))),
-        "images": QuantizedNetwork((InputLayer(lif, (2, 16, 16)), image)),
-        "graded": QuantizedNetwork(
+        "dense": QuantizedNetwork.chain((wide, DenseLayer(rng.integers(-50, 60, (10, 600)), lif))),
+        "voltage": QuantizedNetwork.chain(
+            (wide, DenseLayer(rng.integers(-50, 60, (10, 600)), never))
+        ),
+        "images": QuantizedNetwork.chain((InputLayer(lif, (2, 16, 16)), image)),
+        "graded": QuantizedNetwork.chain(
             (
                 DenseLayer(rng.integers(-50, 60, (300, 40)), SigmaDelta(1)),
                 DenseLayer(rng.integers(-50, 60, (10, 300)), Sigma()),
@@ -190,7 +192,7 @@ def test_every_backend_estimates_what_it_takes(name):
 def test_a_convolution_copies_no_more_than_the_rows_that_it_works_on():
     lif = CubaLif(np.array([1024]), np.array([512]), 200)
     weight = np.full((2, 16, 3, 3), 4)
-    network = QuantizedNetwork((ConvLayer(weight, (16, 100, 90), lif),))
+    network = QuantizedNetwork.chain((ConvLayer(weight, (16, 100, 90), lif),))
     spikes = np.ones((1, network.inputs, 12), np.uint8)
     backends.get("fast").run(networks()["images"], np.ones((1, 512, 3), np.uint8))
     peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))
@@ -202,7 +204,7 @@ def test_a_convolution_copies_no_more_than_the_rows_that_it_works_on():
 def test_a_narrow_layer_is_padded_to_what_the_kernel_steps_at_once():
     lif = CubaLif(np.array([1024]), np.array([512]), 200)
     layers = (DenseLayer(np.full((1, 8), 100), lif), DenseLayer(np.full((1, 1), 100), lif))
-    network, steps = QuantizedNetwork(layers), 100_000
+    network, steps = QuantizedNetwork.chain(layers), 100_000
     spikes = np.ones((1, 8, steps), np.uint8)
     backends.get("fast").run(network, spikes[:, :, :9])
     peak, _ = peak_of(lambda: backends.get("fast").run(network, spikes))

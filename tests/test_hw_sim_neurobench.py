@@ -208,7 +208,7 @@ def pruned(network: QuantizedNetwork, rng: np.random.Generator, *, even: bool) -
         bias = rng.integers(-20, 60, layer.neurons).astype(np.int32)
         neuron = replace(layer.neuron, bias=bias)
         layers.append(replace(layer, weight=weight & ~1 if even else weight, neuron=neuron))
-    return replace(network, layers=tuple(layers))
+    return network.with_layers(tuple(layers))
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_convolutions_count_as_in_the_package(draw_spikes: Callable[..., np.ndar
         ConvLayer(second, (4, 4, 8), CubaLif(*np.full((2, 1), 500), 100), (3, 2), groups=2),
         DenseLayer(rng.integers(-60, 90, (3, 2 * 1 * 4)), CubaLif(*np.full((2, 1), 800), 60)),
     )
-    network = QuantizedNetwork(layers)
+    network = QuantizedNetwork.chain(layers)
     inputs = draw_spikes(5, 84, 15)
     ours = by_us(network, inputs, 3)
     assert_equal(ours, by_package(network, inputs, 3))
@@ -254,7 +254,7 @@ def test_recurrent_layers_count_as_in_the_package(draw_spikes: Callable[..., np.
     rng = np.random.default_rng(1)
     neuron = CubaLif(np.array([800]), np.array([400]), 80)
     own = rng.integers(-90, 90, (6, 6)) * (rng.random((6, 6)) < 0.5)
-    network = QuantizedNetwork((RecurrentLayer(rng.integers(-40, 90, (6, 5)), own, neuron),))
+    network = QuantizedNetwork.chain((RecurrentLayer(rng.integers(-40, 90, (6, 5)), own, neuron),))
     inputs = draw_spikes(4, 5, 12)
     assert_equal(by_us(network, inputs, 4), by_package(network, inputs, 4))
 
@@ -263,7 +263,7 @@ def test_input_neurons_count_as_in_the_package() -> None:
     rng = np.random.default_rng(2)
     neuron = CubaLif(np.array([1024]), np.array([512]), 60)
     dense = DenseLayer(rng.integers(-40, 90, (3, 4)), neuron)
-    network = QuantizedNetwork((InputLayer(neuron, (4,), 3, 2), dense))
+    network = QuantizedNetwork.chain((InputLayer(neuron, (4,), 3, 2), dense))
     inputs = rng.integers(0, 40, (5, 4, 16))
     assert_equal(by_us(network, inputs, 2), by_package(network, inputs, 2))
 
@@ -271,7 +271,7 @@ def test_input_neurons_count_as_in_the_package() -> None:
 def test_graded_spikes_multiply_as_in_the_package_one_sample_at_a_time() -> None:
     rng = np.random.default_rng(3)
     dense = DenseLayer(rng.integers(-40, 90, (5, 4)), CubaLif(*np.full((2, 1), 700), 200))
-    network = QuantizedNetwork((dense,), message_bits=3)
+    network = QuantizedNetwork.chain((dense,), message_bits=3)
     inputs = rng.integers(-2, 3, (6, 4, 10)) * (rng.random((6, 4, 10)) < 0.3)
     ours = by_us(network, inputs, 4)
     assert_equal(ours, by_package(network, inputs, 1))
@@ -292,14 +292,14 @@ def test_silence_counts_as_in_the_package(
 
 def test_many_spikes_and_samples_do_not_overflow_a_count() -> None:
     weight = np.array([[100, 0]])
-    network = QuantizedNetwork((DenseLayer(weight, CubaLif(*np.zeros((2, 1)), 10)),))
+    network = QuantizedNetwork.chain((DenseLayer(weight, CubaLif(*np.zeros((2, 1)), 10)),))
     found = by_us(network, np.ones((600, 2, 300), np.uint8), 600)
     assert found.effective_acs == 300
     assert found.dense_operations == 600
 
 
 def test_sigma_neurons_have_no_membrane() -> None:
-    network = QuantizedNetwork((DenseLayer(np.array([[3]]), Sigma()),), message_bits=4)
+    network = QuantizedNetwork.chain((DenseLayer(np.array([[3]]), Sigma()),), message_bits=4)
     found = by_us(network, np.full((2, 1, 4), 5), 2)
     assert (found.membrane_updates, found.dense_neuron_operations) == (None, None)
     assert (found.effective_macs, found.effective_acs) == (4.0, 0.0)
@@ -310,7 +310,9 @@ def test_footprint_takes_the_smallest_integers() -> None:
     delay = np.array([[1, 2, 0]], np.int8)
 
     def of(weight: list[int], **more: Any) -> int:
-        return footprint(QuantizedNetwork((DenseLayer([weight], CubaLif(zero, zero, 9), **more),)))
+        return footprint(
+            QuantizedNetwork.chain((DenseLayer([weight], CubaLif(zero, zero, 9), **more),))
+        )
 
     rest = 2 + 2 + 4  # decays and threshold
     assert of([-256, 2, 254]) == 3 + rest

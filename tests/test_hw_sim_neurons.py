@@ -25,7 +25,7 @@ from neurodeploy.models.network import (
 
 def run(*layers, spikes, **fields):
     return fast.run(
-        QuantizedNetwork(tuple(layers), **fields), np.array(spikes), RunOptions(states=True)
+        QuantizedNetwork.chain(tuple(layers), **fields), np.array(spikes), RunOptions(states=True)
     )
 
 
@@ -78,7 +78,7 @@ def test_exponents_shift_the_state_and_not_what_arrives():
 def test_sigma_neurons_send_their_sum_in_every_step():
     activity = run(DenseLayer([[2]], Sigma()), spikes=[[[1, 0, 3, 0]]], message_bits=2)
     assert activity.spikes[0].tolist() == [[[0, 2, 2, 8]]]
-    network = QuantizedNetwork((DenseLayer([[2]], Sigma()),))
+    network = QuantizedNetwork.chain((DenseLayer([[2]], Sigma()),))
     assert network.readout == "values"
     assert outputs(network, activity).tolist() == [[8]]
 
@@ -94,7 +94,7 @@ def test_a_sum_that_leaves_32_bits_wraps_and_is_counted():
 
 def test_a_layer_that_never_fires_answers_with_its_voltage():
     layer = DenseLayer([[2], [4]], CubaLif(0, 4096, loihi.THRESHOLD_NEVER))
-    network = QuantizedNetwork((layer,))
+    network = QuantizedNetwork.chain((layer,))
     activity = fast.run(network, np.array([[[1, 1, 0]]]))
     assert network.readout == "voltage"
     assert activity.last_voltage.tolist() == [[4 << 6, 8 << 6]]
@@ -103,7 +103,7 @@ def test_a_layer_that_never_fires_answers_with_its_voltage():
 
 def test_groups_of_neurons_answer_together():
     layer = DenseLayer([[2], [0], [2], [2]], CubaLif(4096, 0, 1))
-    network = QuantizedNetwork((layer,), neurons_per_output=2)
+    network = QuantizedNetwork.chain((layer,), neurons_per_output=2)
     activity = fast.run(network, np.array([[[1, 1, 0]]]))
     assert outputs(network, activity).tolist() == [[2, 4]]
 

@@ -34,7 +34,7 @@ def mixed(neurons: int, senders: int) -> DenseLayer:
 
 
 def placed(chip: Chip, *layers: Any) -> Placement:
-    return place(QuantizedNetwork(layers), chip)
+    return place(QuantizedNetwork.chain(layers), chip)
 
 
 SMALL = with_limits(
@@ -77,7 +77,7 @@ def drawn_network(seed: int) -> QuantizedNetwork:
             delay = rng.integers(0, 63, (1, senders)) * int(rng.random() < 0.5)
             layers.append(DenseLayer(weight, neuron, delay))
         senders = neurons
-    return QuantizedNetwork(tuple(layers))
+    return QuantizedNetwork.chain(tuple(layers))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def network() -> QuantizedNetwork:
     """Two inputs, three hidden neurons, two classes, a step every 20 ms."""
     layers = DenseLayer(np.full((3, 2), 64), NEURON), DenseLayer(np.full((2, 3), 64), NEURON)
     task = TaskDescription("test", class_names=("left", "right"), dt_ms=20)
-    return QuantizedNetwork(layers, task)
+    return QuantizedNetwork.chain(layers, task)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_spike_takes_a_step_per_layer_and_the_longest_delays():
         DenseLayer(np.ones((2, 2), int), NEURON, np.array([[3, 0]])),
         DenseLayer(np.ones((2, 2), int), NEURON, np.array([[0, 5], [62, 1]])),
     )
-    network = QuantizedNetwork(layers)
+    network = QuantizedNetwork.chain(layers)
     counted = report_of(network, fast.run(network, np.ones((1, 2, 4), np.int32))).counted
     assert (counted.propagation_steps, counted.max_delay_steps) == (2, 65)
 

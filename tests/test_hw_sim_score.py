@@ -83,6 +83,6 @@ def test_a_memory_below_one_step_is_refused(memory):
 def test_the_memory_is_the_trained_one_or_half_a_sample():
     layers = [DenseLayer([[2]], CubaLif(4096, 4096, 64))]
     trained = {"options": {"continuous": {"memory_steps": 40}}}
-    assert memory_steps(QuantizedNetwork(layers, provenance=trained)) == 40
-    assert memory_steps(QuantizedNetwork(layers, TaskDescription(num_steps=128))) == 64
-    assert memory_steps(QuantizedNetwork(layers)) == 64
+    assert memory_steps(QuantizedNetwork.chain(layers, provenance=trained)) == 40
+    assert memory_steps(QuantizedNetwork.chain(layers, TaskDescription(num_steps=128))) == 64
+    assert memory_steps(QuantizedNetwork.chain(layers)) == 64

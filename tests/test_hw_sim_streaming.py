@@ -54,7 +54,7 @@ def binary_cases(count: int, seed: int) -> Iterator[tuple[Case, np.random.Genera
                 layers.append(RecurrentLayer(weight, own[0], neuron, delays, own[1]))
         size = (int(rng.integers(1, 4)), sizes[0], int(rng.integers(2, 120)))
         spikes = (rng.random(size) < rng.choice([0.02, 0.2, 0.6])).astype(np.uint8)
-        yield Case(QuantizedNetwork(layers), spikes), rng
+        yield Case(QuantizedNetwork.chain(layers), spikes), rng
 
 
 def chunks(spikes: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
@@ -118,7 +118,7 @@ def test_a_reset_clears_states_and_spikes_in_flight() -> None:
 @pytest.fixture
 def stream() -> Stream:
     weight = np.random.default_rng(4).integers(-50, 100, (5, 4))
-    return Stream(QuantizedNetwork([DenseLayer(weight, CubaLif(1024, 300, 100))]), 2)
+    return Stream(QuantizedNetwork.chain([DenseLayer(weight, CubaLif(1024, 300, 100))]), 2)
 
 
 @pytest.mark.parametrize(

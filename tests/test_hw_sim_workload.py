@@ -61,21 +61,21 @@ def networks() -> dict[str, QuantizedNetwork]:
     delta = [InputLayer(Delta(1), (6,)), DenseLayer(np.ones((5, 6), int), SigmaDelta(1)),
              DenseLayer(np.ones((2, 5), int), Sigma())]  # fmt: skip
     return {
-        "dense": QuantizedNetwork(dense(6, 9, 5)),
-        "one layer": QuantizedNetwork(dense(3, 8)),
-        "recurrent": QuantizedNetwork([*dense(4, 6), recurrent, *dense(7, 3)]),
-        "convolution": QuantizedNetwork([conv, *dense(conv.neurons, 3)]),
-        "groups": QuantizedNetwork([InputLayer(NEURON, (2, 4, 5)), grouped]),
-        "16 bits": QuantizedNetwork(
+        "dense": QuantizedNetwork.chain(dense(6, 9, 5)),
+        "one layer": QuantizedNetwork.chain(dense(3, 8)),
+        "recurrent": QuantizedNetwork.chain([*dense(4, 6), recurrent, *dense(7, 3)]),
+        "convolution": QuantizedNetwork.chain([conv, *dense(conv.neurons, 3)]),
+        "groups": QuantizedNetwork.chain([InputLayer(NEURON, (2, 4, 5)), grouped]),
+        "16 bits": QuantizedNetwork.chain(
             [
                 wide(conv),
                 wide(DenseLayer(np.ones((6, conv.neurons), int), NEURON)),
                 wide(RecurrentLayer(np.ones((7, 6), int), np.ones((7, 7), int), NEURON)),
             ]
         ),
-        "input layer": QuantizedNetwork([InputLayer(NEURON, (6,), 3, 2), *dense(6, 5)]),
-        "graded": QuantizedNetwork(dense(6, 5), message_bits=8),
-        "sigma-delta": QuantizedNetwork(delta),
+        "input layer": QuantizedNetwork.chain([InputLayer(NEURON, (6,), 3, 2), *dense(6, 5)]),
+        "graded": QuantizedNetwork.chain(dense(6, 5), message_bits=8),
+        "sigma-delta": QuantizedNetwork.chain(delta),
     }
 
 

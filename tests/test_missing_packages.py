@@ -140,9 +140,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     for name in ("model", "other", "digits", "har", "watch"):
         layer = DenseLayer(np.full((3, 4), 100), CubaLif([1024], [400], 200))
         task = TaskDescription("" if name in ("model", "other") else name, {"name": "delta"})
-        netx.write(QuantizedNetwork((layer,), task), folder / f"{name}.net")
+        netx.write(QuantizedNetwork.chain((layer,), task), folder / f"{name}.net")
     live = TaskDescription("", {"name": "delta"}, (), 10, 20.0)
-    netx.write(QuantizedNetwork((layer,), live), folder / "live.net")
+    netx.write(QuantizedNetwork.chain((layer,), live), folder / "live.net")
     np.save(folder / "rows.npy", np.ones((40, 2)))
     np.save(folder / "spikes.npy", np.ones((2, 4, 10), np.uint8))
     (folder / "model.pt").write_bytes(b"is not read")
@@ -182,7 +182,7 @@ def test_a_trace_says_what_keeps_it_from_the_trained_network(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "model.pt").write_bytes(b"is not read")
-    network = QuantizedNetwork((DenseLayer(np.ones((1, 1)), CubaLif([0], [0], 1)),))
+    network = QuantizedNetwork.chain((DenseLayer(np.ones((1, 1)), CubaLif([0], [0], 1)),))
     samples = Samples.of(np.zeros((1, 1, 2), np.uint8))
     compared, why = compare_with_trained(tmp_path / "model.net", network, samples)
     assert compared is None

@@ -97,7 +97,7 @@ def test_the_way_to_slayer_and_back_changes_no_spike_and_no_integer(
     case: str, draw_spikes: Any
 ) -> None:
     task = TaskDescription("", {"name": "spikes", "extra_steps": 2}, tuple("abcd"), dt_ms=1.0)
-    network = QuantizedNetwork(NETWORKS[case], task, {"seed": 3})
+    network = QuantizedNetwork.chain(NETWORKS[case], task, {"seed": 3})
     trainable = to_slayer(network)
     assert quantize(trainable).digest == network.digest
     assert dict(quantize(trainable).provenance) == {"seed": 3}
@@ -114,8 +114,8 @@ def test_the_way_to_slayer_and_back_changes_no_spike_and_no_integer(
 
 
 def test_the_fewest_bits_that_hold_all_layers_are_kept() -> None:
-    four = QuantizedNetwork(NETWORKS["4 bits"])
-    six = QuantizedNetwork([DenseLayer([[8, -248], [0, 16]], CubaLif(4096, 0, 9))])
+    four = QuantizedNetwork.chain(NETWORKS["4 bits"])
+    six = QuantizedNetwork.chain([DenseLayer([[8, -248], [0, 16]], CubaLif(4096, 0, 9))])
     assert (bits_of(four), bits_of(six), bits_of(random_recurrent())) == (4, 6, 8)
     assert {each.weight_bits for each in to_slayer(four).architecture.layers} == {4}
     wider = to_slayer(four, weight_bits=8)
@@ -123,7 +123,7 @@ def test_the_fewest_bits_that_hold_all_layers_are_kept() -> None:
 
 
 def random_recurrent() -> QuantizedNetwork:
-    return QuantizedNetwork(NETWORKS["recurrence after delays"])
+    return QuantizedNetwork.chain(NETWORKS["recurrence after delays"])
 
 
 def test_a_high_threshold_fires_above_it_only() -> None:
@@ -153,7 +153,7 @@ def always_on() -> QuantizedNetwork:
     weight = weights(5, 4)
     weight[3:] = 0
     rules = CubaLif([900, 900, 900, 4096, 4096], [90, 90, 90, 4096, 4096], 100, [0, 0, 0, 101, 100])
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         [RecurrentLayer(weight, recurrent, rules), DenseLayer(weights(2, 5), neuron())]
     )
 
@@ -189,9 +189,9 @@ def test_neurons_that_send_a_constant_keep_doing_so(draw_spikes: Any) -> None:
 
 def test_synaptic_delays_stay_and_unsigned_weights_keep_their_sign(draw_spikes: Any) -> None:
     first = DenseLayer(weights(6, 4, low=0, high=60, odd=True), neuron(), delays(6, 4))
-    network = QuantizedNetwork([first, DenseLayer(weights(2, 6, high=255), neuron())])
+    network = QuantizedNetwork.chain([first, DenseLayer(weights(2, 6, high=255), neuron())])
     first = replace(first, weight=np.where(first.weight == first.weight.max(), 255, first.weight))
-    network = replace(network, layers=(first, network.layers[1]))
+    network = network.with_layers((first, network.layers[1]))
     trainable = to_slayer(network)
     for _ in range(5):
         one_step(trainable, draw_spikes(6, 4, 60))
@@ -209,44 +209,47 @@ PLAIN = DenseLayer(weights(4, 4), neuron())
 IMAGES = ConvLayer(weights(2, 1, 2, 2), (1, 3, 3), neuron())
 REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "graded input": (
-        lambda: QuantizedNetwork([PLAIN], message_bits=8), ("graded spikes of 8 bits", "0 and 1")
+        lambda: QuantizedNetwork.chain([PLAIN], message_bits=8),
+        ("graded spikes of 8 bits", "0 and 1")
     ),
     "averages": (
-        lambda: QuantizedNetwork([PLAIN], neurons_per_output=2), ("2 neurons are averaged",)
+        lambda: QuantizedNetwork.chain([PLAIN], neurons_per_output=2), ("2 neurons are averaged",)
     ),
     "input neurons": (
-        lambda: QuantizedNetwork([InputLayer(CubaLif(4096, 9, 9), (4,)), PLAIN]),
+        lambda: QuantizedNetwork.chain([InputLayer(CubaLif(4096, 9, 9), (4,)), PLAIN]),
         ("layer 0 is an input layer",),
     ),
     "sigma-delta": (
-        lambda: QuantizedNetwork([replace(PLAIN, neuron=Sigma())]),
+        lambda: QuantizedNetwork.chain([replace(PLAIN, neuron=Sigma())]),
         ("layer 0 has sigma", "CUBA LIF"),
     ),
     "a readout of voltages": (
-        lambda: QuantizedNetwork([PLAIN, replace(PLAIN, neuron=CubaLif(0, 9, 1 << 17))]),
+        lambda: QuantizedNetwork.chain([PLAIN, replace(PLAIN, neuron=CubaLif(0, 9, 1 << 17))]),
         ("layer 1 never fires", "threshold"),
     ),
     "threshold 0": (
-        lambda: QuantizedNetwork([replace(PLAIN, neuron=CubaLif(0, 9, 0))]), ("threshold 0",)
+        lambda: QuantizedNetwork.chain([replace(PLAIN, neuron=CubaLif(0, 9, 0))]), ("threshold 0",)
     ),
     "odd weights of both signs": (
-        lambda: QuantizedNetwork([replace(PLAIN, weight=np.full((4, 4), 201) * [1, 1, 1, -1])]),
+        lambda: QuantizedNetwork.chain(
+            [replace(PLAIN, weight=np.full((4, 4), 201) * [1, 1, 1, -1])]
+        ),
         ("layer 0", "-201 to 201", "even"),
     ),
     "decays per channel": (
-        lambda: QuantizedNetwork([replace(IMAGES, neuron=CubaLif([3, 4], 9, 9))]),
+        lambda: QuantizedNetwork.chain([replace(IMAGES, neuron=CubaLif([3, 4], 9, 9))]),
         ("layer 0", "one current_decay per channel"),
     ),
     "biases per pixel": (
-        lambda: QuantizedNetwork([replace(IMAGES, neuron=CubaLif(3, 9, 9, np.arange(8)))]),
+        lambda: QuantizedNetwork.chain([replace(IMAGES, neuron=CubaLif(3, 9, 9, np.arange(8)))]),
         ("layer 0", "one bias per neuron"),
     ),
     "delayed feedback": (
-        lambda: QuantizedNetwork([RecurrentLayer(*[weights(4, 4)] * 2, neuron(), 0, 3)]),
+        lambda: QuantizedNetwork.chain([RecurrentLayer(*[weights(4, 4)] * 2, neuron(), 0, 3)]),
         ("layer 0", "recurrent_delay"),
     ),
     "delays into a first recurrent layer": (
-        lambda: QuantizedNetwork([RecurrentLayer(*[weights(4, 4)] * 2, neuron(), 3)]),
+        lambda: QuantizedNetwork.chain([RecurrentLayer(*[weights(4, 4)] * 2, neuron(), 3)]),
         ("layer 0", "recurrent with delays"),
     ),
 }  # fmt: skip

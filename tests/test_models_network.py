@@ -11,8 +11,9 @@ import pytest
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import read_only
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import RecurrentLayer, weight_parts
+from neurodeploy.models.layers import RecurrentLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.models.synapses import weight_parts
 
 
 def neuron(current_decay=1024, voltage_decay=300, threshold=100) -> CubaLif:
@@ -52,7 +53,7 @@ def test_the_shape_of_a_delay_tells_its_kind(shape):
 
 
 def test_sizes_follow_from_the_weights():
-    network = QuantizedNetwork((layer(3, 2), layer(4, 3)))
+    network = QuantizedNetwork.chain((layer(3, 2), layer(4, 3)))
     assert (network.inputs, network.outputs) == (2, 4)
     assert (network.layers[1].neurons, network.layers[1].inputs) == (4, 3)
 
@@ -109,13 +110,19 @@ def test_either_array_of_a_recurrent_layer_makes_all_its_weights_wide():
         (lambda: neuron(threshold=-1), ("threshold holds -1",)),
         (lambda: neuron(threshold=0.5), ("threshold holds 0.5",)),
         (lambda: neuron(threshold=[1, 2]), ("threshold has shape (2,)",)),
-        (lambda: QuantizedNetwork(()), ("no layers",)),
-        (lambda: QuantizedNetwork((layer(3, 2), layer(2, 4))), ("layer 1", "4", "layer 0", "3")),
+        (lambda: QuantizedNetwork.chain(()), ("no layers",)),
         (
-            lambda: QuantizedNetwork((layer(),), TaskDescription(class_names=("a", "b"))),
+            lambda: QuantizedNetwork.chain((layer(3, 2), layer(2, 4))),
+            ("layer 1", "4", "layer 0", "3"),
+        ),
+        (
+            lambda: QuantizedNetwork.chain((layer(),), TaskDescription(class_names=("a", "b"))),
             ("3 outputs", "2 classes"),
         ),
-        (lambda: QuantizedNetwork((layer(),), neurons_per_output=2), ("neurons_per_output", "3")),
+        (
+            lambda: QuantizedNetwork.chain((layer(),), neurons_per_output=2),
+            ("neurons_per_output", "3"),
+        ),
     ],
 )
 def test_what_is_out_of_range_or_does_not_fit_is_refused(make, named):
@@ -130,8 +137,8 @@ def test_what_does_not_fit_the_dtype_is_refused_and_not_wrapped(value):
 
 
 def test_the_digest_depends_on_the_content_only():
-    network = QuantizedNetwork((layer(),), provenance={"seed": 1})
-    same = QuantizedNetwork((layer(weight=network.layers[0].weight.astype(float)),))
+    network = QuantizedNetwork.chain((layer(),), provenance={"seed": 1})
+    same = QuantizedNetwork.chain((layer(weight=network.layers[0].weight.astype(float)),))
     assert network.digest == same.digest
     changed = [
         layer(weight=np.arange(6).reshape(3, 2) + 1),
@@ -141,10 +148,10 @@ def test_the_digest_depends_on_the_content_only():
         layer(neuron=neuron(1024, 301)),
         layer(neuron=neuron(threshold=101)),
     ]
-    networks = [network, *(QuantizedNetwork((each,)) for each in changed)]
-    networks.append(QuantizedNetwork((layer(),), TaskDescription(name="har")))
-    networks.append(QuantizedNetwork((layer(),), TaskDescription(num_steps=9)))
-    networks.append(QuantizedNetwork((layer(), layer(3, 3))))
+    networks = [network, *(QuantizedNetwork.chain((each,)) for each in changed)]
+    networks.append(QuantizedNetwork.chain((layer(),), TaskDescription(name="har")))
+    networks.append(QuantizedNetwork.chain((layer(),), TaskDescription(num_steps=9)))
+    networks.append(QuantizedNetwork.chain((layer(), layer(3, 3))))
     assert len({each.digest for each in networks}) == len(networks)
 
 

@@ -244,7 +244,7 @@ def test_from_64_on_slayer_fires_at_the_threshold_itself(stack, threshold, slaye
     spikes[:, :, 0] = 1
     emitted = layer_spikes(network, torch.from_numpy(spikes).float())[0]
     assert emitted.flatten().tolist() == [0, float(slayer_fires), 0]
-    integer = QuantizedNetwork(
+    integer = QuantizedNetwork.chain(
         (
             DenseLayer(
                 np.full((1, threshold), 64), CubaLif(np.array(4096), np.array(4096), 64 * threshold)

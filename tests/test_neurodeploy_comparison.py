@@ -26,7 +26,7 @@ def network(random_network):
     """Return a network 6-8-5-3 with even weights and write it to model.net."""
     drawn = random_network(np.random.default_rng(4), (6, 8, 5, 3), delays=["none", "axonal"])
     even = tuple(replace(layer, weight=layer.weight & ~1) for layer in drawn.layers)
-    return written(replace(drawn, layers=even))
+    return written(drawn.with_layers(even))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def with_another_weight(network, layer):
     weight = network.layers[layer].weight.copy()
     weight[1, 2] += 60 if weight[1, 2] < 0 else -60
     changed = replace(network.layers[layer], weight=weight)
-    return replace(network, layers=(*network.layers[:layer], changed, *network.layers[layer + 1 :]))
+    return network.with_layers((*network.layers[:layer], changed, *network.layers[layer + 1 :]))
 
 
 def first_place(right, wrong):
@@ -131,8 +131,8 @@ def test_a_sample_keeps_the_number_that_it_has_in_the_input(network, spikes, oth
 def test_a_place_in_an_image_has_channel_y_and_x(spikes, other, capsys):
     neuron = CubaLif(np.array([1000]), np.array([500]), 40)
     kernel = np.random.default_rng(2).integers(-20, 50, (3, 1, 2, 2)) & ~1
-    network = written(QuantizedNetwork((ConvLayer(kernel, (1, 2, 3), neuron),)))
-    changed = replace(network, layers=(replace(network.layers[0], weight=kernel - 30),))
+    network = written(QuantizedNetwork.chain((ConvLayer(kernel, (1, 2, 3), neuron),)))
+    changed = network.with_layers((replace(network.layers[0], weight=kernel - 30),))
     other(lambda _, given, options=STATES: fast.run(changed, given, options))
     out = run(capsys)[1]
     place = first_place(fast.run(network, spikes).spikes, fast.run(changed, spikes).spikes)
@@ -143,7 +143,7 @@ def test_a_place_in_an_image_has_channel_y_and_x(spikes, other, capsys):
 def test_answers_that_are_read_from_v_are_compared_too(network, spikes, other, capsys):
     never = CubaLif(np.array([0]), np.array([4096]), 1 << 17)
     last = replace(network.layers[-1], neuron=never)
-    network = written(replace(network, layers=(*network.layers[:-1], last)))
+    network = written(network.with_layers((*network.layers[:-1], last)))
     changed = with_another_weight(network, 2)
     other(lambda _, given, options=STATES: fast.run(changed, given, options))
     code, out, _ = run(capsys)
@@ -184,7 +184,7 @@ def test_a_sample_that_differs_only_among_others_is_said_to(network, spikes, oth
 def test_lava_agrees_on_a_network_of_images(capsys):
     neuron = CubaLif(np.array([1000]), np.array([500]), 40)
     kernel = np.random.default_rng(2).integers(-20, 50, (3, 1, 2, 2)) & ~1
-    written(QuantizedNetwork((ConvLayer(kernel, (1, 3, 4), neuron),)))
+    written(QuantizedNetwork.chain((ConvLayer(kernel, (1, 3, 4), neuron),)))
     np.save("input.npy", np.random.default_rng(1).integers(0, 2, (2, 1, 3, 4, 9)))
     code, out, err = run(capsys, "--time-limit", "100")
     assert (code, err) == (0, "")

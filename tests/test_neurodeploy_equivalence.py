@@ -36,7 +36,7 @@ def with_layer(network: QuantizedNetwork, index: int, **fields) -> QuantizedNetw
     """Return the network with fields of one layer replaced."""
     layers = list(network.layers)
     layers[index] = replace(layers[index], **fields)
-    return replace(network, layers=tuple(layers))
+    return network.with_layers(tuple(layers))
 
 
 def busiest_synapse(network: QuantizedNetwork, layer: int, spikes: np.ndarray) -> tuple[int, int]:

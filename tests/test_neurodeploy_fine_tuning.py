@@ -43,7 +43,7 @@ def network() -> QuantizedNetwork:
     rng = np.random.default_rng(1)
     hidden = CubaLif(rng.integers(900, 3000, 12), 300, 700)
     weights = [rng.integers(-110, 127, shape) * 2 for shape in ((12, 6), (2, 12))]
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         [
             DenseLayer(weights[0], hidden),
             DenseLayer(weights[1], CubaLif(1024, 300, 600, [9, -7]), rng.integers(0, 6, (1, 12))),
@@ -126,7 +126,7 @@ def test_an_interrupted_fine_tuning_comes_to_the_same_weights(
     whole = fit(data, chosen, start=network)
     with pytest.raises(KeyboardInterrupt, match="up to epoch 2"):
         fit(data, chosen, start=network, out=tmp_path, on_epoch=stop)
-    other = replace(network, layers=(network.layers[0], replace(network.layers[1], delay=1)))
+    other = network.with_layers((network.layers[0], replace(network.layers[1], delay=1)))
     for start in (other, None):
         with pytest.raises(InputError, match="started with"):
             fit(data, chosen, start=start, out=tmp_path, resume=True)

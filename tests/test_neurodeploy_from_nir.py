@@ -156,7 +156,7 @@ def test_own_networks_come_back_with_their_integers_and_without(
 ) -> None:
     """With the metadata the digest is the same; without, the integers are found again."""
     network = random_network(np.random.default_rng(0), (6, 9, 4), weight=(-127, 127))
-    network = nd.QuantizedNetwork(network.layers, nd.TaskDescription(dt_ms=1.0))
+    network = nd.QuantizedNetwork.chain(network.layers, nd.TaskDescription(dt_ms=1.0))
     nd.save(network, tmp_path / "own.nir")
     assert nd.load(tmp_path / "own.nir").digest == network.digest
     graph = nd.to_nir(network)

@@ -140,7 +140,7 @@ def test_spikes_have_the_axes_of_the_input(dense, driven, capsys):
 
 
 def test_graded_spikes_are_kept_as_they_are(capsys):
-    network = QuantizedNetwork(
+    network = QuantizedNetwork.chain(
         (InputLayer(Delta(0, 2, 2), (3,)), DenseLayer(np.full((2, 3), 100), Sigma()))
     )
     netx.write(network, "graded.net")

@@ -29,7 +29,7 @@ NAMES = ("walk", "sit", "lie")
 def network(random_network) -> QuantizedNetwork:
     drawn = random_network(np.random.default_rng(4), (6, 8, 3), delays=["axonal"])
     even = tuple(replace(layer, weight=layer.weight & ~1) for layer in drawn.layers)
-    return QuantizedNetwork(even, TaskDescription("x", class_names=NAMES, dt_ms=20))
+    return QuantizedNetwork.chain(even, TaskDescription("x", class_names=NAMES, dt_ms=20))
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_answers_carry_the_names_of_classes(network, spikes):
     assert answers["predicted_names"] == [NAMES[each] for each in answers["predicted"]]
     assert answers["labels"] == [0, 1, 2, 0, 1, 2, 0]
     assert answers["label_names"][:3] == list(NAMES)
-    nameless = QuantizedNetwork(network.layers)
+    nameless = QuantizedNetwork.chain(network.layers)
     answers = evaluate(nameless, spikes).to_dict()["predictions"]
     assert (answers["predicted_names"], answers["labels"], answers["label_names"]) == (None,) * 3
 
@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(network, spikes, call, nam
 
 
 def test_networks_are_compared_by_name(network, spikes):
-    wide = replace(network, layers=(network.layers[0], replace(network.layers[1], delay=[[0]])))
+    wide = network.with_layers((network.layers[0], replace(network.layers[1], delay=[[0]])))
     found = compare_networks({"a": network, "b": wide}, spikes, chips=["loihi2"])
     rows = found.to_rows()
     assert [(row["network"], row["chip"]) for row in rows] == [("a", "loihi2"), ("b", "loihi2")]

@@ -52,7 +52,7 @@ def network() -> nd.QuantizedNetwork:
     weight = rng.integers(-200, 200, (3, 20))
     last = nd.DenseLayer(weight, neuron, rng.integers(0, 10, (1, 20)))
     task = nd.TaskDescription("har", ENCODER.as_dict(), CLASSES, WINDOW, 20.0)
-    return nd.QuantizedNetwork((hidden, last), task)
+    return nd.QuantizedNetwork.chain((hidden, last), task)
 
 
 @pytest.fixture

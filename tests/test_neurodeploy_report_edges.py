@@ -31,7 +31,7 @@ def network(workplace):
     layers = tuple(
         DenseLayer(rng.integers(-60, 90, shape) & ~1, neuron) for shape in ((12, 9), (4, 12))
     )
-    made = QuantizedNetwork(
+    made = QuantizedNetwork.chain(
         layers, TaskDescription("[red]t[/red]", class_names=NAMES, dt_ms=20), {"seed": 7}
     )
     netx.write(made, Path("edge.net"))
@@ -111,7 +111,7 @@ def test_outputs_that_never_fire_are_read_from_v(network):
     last = network.layers[-1]
     silent = replace(last, neuron=replace(last.neuron, threshold=loihi.THRESHOLD_NEVER))
     for layer, voltages in ((silent, 4), (last, 0)):
-        made = evaluate(replace(network, layers=(network.layers[0], layer)), np.load("x.npy"))
+        made = evaluate(network.with_layers((network.layers[0], layer)), np.load("x.npy"))
         load = made.to_dict()["estimated"]["loihi2"]["load"]
         assert load["output_voltages_per_sample"] == voltages
         label, *shown = report_tables.load(wording.chips(made)).rows[-1]

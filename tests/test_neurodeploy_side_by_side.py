@@ -27,7 +27,7 @@ def networks(dense):
     netx.write(dense, A)
     last = dense.layers[1]
     other = replace(last, neuron=replace(last.neuron, threshold=last.neuron.threshold + 9))
-    netx.write(replace(dense, layers=(dense.layers[0], other)), B)
+    netx.write(dense.with_layers((dense.layers[0], other)), B)
     np.save("x.npy", (np.random.default_rng(1).random((3, 4, 30)) < 0.4).astype(np.uint8))
     return dense
 

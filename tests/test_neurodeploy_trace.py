@@ -30,7 +30,7 @@ def extremes(provenance=None):
     weight = np.array([[0], [250], [62], [254]])
     decays = np.array([4096, 4096, 4096, 0])
     neuron = CubaLif(decays, np.array([0, 0, 0, 4096]), 64)
-    return QuantizedNetwork((DenseLayer(weight, neuron),), provenance=provenance or {})
+    return QuantizedNetwork.chain((DenseLayer(weight, neuron),), provenance=provenance or {})
 
 
 def test_neurons_at_the_ends_and_overflows_are_counted():
@@ -153,7 +153,7 @@ def test_a_network_that_is_another_than_the_trained_one_is_shown_where(trained):
     network, inputs = trained
     first = network.layers[0]
     weight = np.where(np.arange(8)[:, None] == 2, -first.weight, first.weight)
-    other = replace(network, layers=(replace(first, weight=weight), *network.layers[1:]))
+    other = network.with_layers((replace(first, weight=weight), *network.layers[1:]))
     found, _ = report.compare_with_trained(Path("model.net"), other, inputs)
     assert not found.equal
     assert found.place.startswith("layer 0, sample 0, time step ")

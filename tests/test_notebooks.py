@@ -122,7 +122,7 @@ check_published(Path("empty"), "{hashlib.sha256().hexdigest()}", "")
 @pytest.mark.parametrize("dt_ms", [20.0, None])
 def test_an_estimate_shows_its_chip_and_real_time_only_at_a_known_pace(dt_ms: float | None) -> None:
     layer = nd.DenseLayer([[200, 150, -90]], nd.CubaLif(1024, 128, 64))
-    network = nd.QuantizedNetwork([layer], nd.TaskDescription(dt_ms=dt_ms))
+    network = nd.QuantizedNetwork.chain([layer], nd.TaskDescription(dt_ms=dt_ms))
     activity = nd.simulate(network, np.ones((2, 3, 30), np.uint8))
     estimated = nd.estimate(network, activity, "loihi1")
     title = CHIPS["loihi1"].title

@@ -38,7 +38,7 @@ def network_of(*sizes: int, threshold: int = 60, **task: Any) -> QuantizedNetwor
     neuron = replace(LIF, threshold=threshold)
     pairs = zip(sizes[1:], sizes)
     layers = tuple(DenseLayer(rng.integers(-60, 120, pair), neuron) for pair in pairs)
-    return QuantizedNetwork(layers, TaskDescription(**task))
+    return QuantizedNetwork.chain(layers, TaskDescription(**task))
 
 
 def view_of(

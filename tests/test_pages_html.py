@@ -69,7 +69,7 @@ def run(folder: Path, *, chips: int = 2) -> Report:
     spikes = (rng.random((9, 4, 40)) < 0.4).astype(np.uint8)
     onto = choose(("loihi1", "loihi2"), more_chips(folder, chips - 2))
     trained = {"options": {"recipe": {"epochs": 3, "hidden": [12]}, "seed": 4}}
-    network = QuantizedNetwork(layers, described, trained)
+    network = QuantizedNetwork.chain(layers, described, trained)
     made = evaluate(network, spikes, labels=np.arange(9) % 3, chips=onto)
     assert made.sample is not None
     values = rng.normal(size=(3, 50)).astype(np.float32)

@@ -73,7 +73,7 @@ def network() -> QuantizedNetwork:
     first = DenseLayer(rng.integers(-60, 120, (300, 40)), neuron, rng.integers(0, 9, (1, 40)))
     last = DenseLayer(rng.integers(-60, 120, (3, 300)), replace(neuron, voltage_decay=[9]))
     task = TaskDescription(f"task {EVIL}", class_names=("a", EVIL, "c"), dt_ms=20.0)
-    return QuantizedNetwork((first, last), task)
+    return QuantizedNetwork.chain((first, last), task)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_network_shows_itself_in_a_line_per_layer_of_which_there_are_not_too_m
     for words in (f"12,000 weights {weight.min()}..{weight.max()}", "axonal delays to 8"):
         assert words in lines[1]
     last = DenseLayer(np.eye(3, dtype=int), CubaLif([1], [1], 1))
-    lines = repr(replace(network, layers=(*network.layers, *(last,) * 20))).splitlines()
+    lines = repr(network.with_layers((*network.layers, *(last,) * 20))).splitlines()
     assert len(lines) < 12
     assert "14 more layers" in lines[-1]
 

@@ -37,7 +37,7 @@ def found() -> Any:
         shapes = ((hidden, 6), (3, hidden))
         layers = tuple(DenseLayer(rng.integers(-60, 120, shape), neuron) for shape in shapes)
         task = TaskDescription("t", class_names=("up", "do\x1bwn", "[b]left[/b]"), dt_ms=20)
-        made[name] = QuantizedNetwork(layers, task)
+        made[name] = QuantizedNetwork.chain(layers, task)
     return compare_networks(made, spikes)
 
 

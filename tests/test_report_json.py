@@ -78,11 +78,11 @@ def made(workplace, capsys, monkeypatch):
     layers = tuple(DenseLayer(w, neuron, d) for w, d in zip(weights, delays))
     task = TaskDescription("har", class_names=("[bold]up", "<b>down", "left", "right"), dt_ms=20)
     trained = {"options": {"seed": 7}, "data": "HAPT in a folder", "training_rates": [0.1] * 3}
-    network = QuantizedNetwork(layers, task, trained)
+    network = QuantizedNetwork.chain(layers, task, trained)
     netx.write(network, Path("a.net"))
-    netx.write(QuantizedNetwork(layers[:1]), Path("b.net"))
+    netx.write(QuantizedNetwork.chain(layers[:1]), Path("b.net"))
     wider = replace(layers[1], neuron=replace(neuron, threshold=90))
-    netx.write(replace(network, layers=(layers[0], wider, layers[2])), Path("c.net"))
+    netx.write(network.with_layers((layers[0], wider, layers[2])), Path("c.net"))
     np.save("x.npy", (rng.random((6, 9, 50)) < 0.2).astype(np.uint8))
     np.save("y.npy", rng.integers(0, 4, 6))
 

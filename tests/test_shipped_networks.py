@@ -47,7 +47,7 @@ def stored(shipped):
 def driven_as_stored(network: QuantizedNetwork) -> QuantizedNetwork:
     """Return the network for input that is stored as its neurons' bias, already scaled."""
     first = replace(network.layers[0], scale=1, offset=0)
-    return replace(network, layers=(first, *network.layers[1:]))
+    return network.with_layers((first, *network.layers[1:]))
 
 
 def at_once(layer, before, arriving):
@@ -191,7 +191,7 @@ def test_pilotnet_sdnn_layers_give_the_stored_sigma(file, width, suffix, layers,
     """`act0.npy` holds the graded spikes of the input layer, 20 steps; the square network takes
     its first 33 columns. sigma of `square_network` and of the first layers is stored."""
     network = netx.read(shipped(f"gts/pilotnet_sdnn/{file}.net"))
-    inner = QuantizedNetwork(network.layers[1:], message_bits=16)
+    inner = QuantizedNetwork.chain(network.layers[1:], message_bits=16)
     sent = np.load(shipped("gts/pilotnet_sdnn/act0.npy"))[:width].astype(int)
     states = fast.run(inner, from_lava(sent, inner.input_shape)[None], STATES).states
     for index in layers:
@@ -204,7 +204,7 @@ def test_pilotnet_sdnn_layers_give_the_stored_sigma(file, width, suffix, layers,
 def test_pilotnet_sdnn_input_neurons_give_the_stored_graded_spikes(shipped, stored):
     network = netx.read(shipped("gts/pilotnet_sdnn/network.net"))
     image = np.repeat(stored("pilotnet_sdnn/input", network.input_shape)[None], 20, 2)
-    found = fast.run(replace(network, layers=network.layers[:1]), image).spikes[0][0]
+    found = fast.run(network.with_layers(network.layers[:1]), image).spikes[0][0]
     np.testing.assert_array_equal(found, stored("pilotnet_sdnn/act0", network.input_shape))
 
 
@@ -215,7 +215,7 @@ def test_the_dense_block_gives_the_stored_spikes(shipped):
         np.load(shipped("gts/dense/weight.npy")), CubaLif(np.array(4096), np.array(415), 6)
     )
     spikes = np.load(shipped("gts/dense/in.npy")).astype(np.uint8)
-    found = fast.run(QuantizedNetwork((layer,)), spikes[None]).spikes[0][0]
+    found = fast.run(QuantizedNetwork.chain((layer,)), spikes[None]).spikes[0][0]
     assert found.sum() > 1000
     np.testing.assert_array_equal(found, np.load(shipped("gts/dense/out.npy")))
 
@@ -237,16 +237,16 @@ def test_the_sigma_delta_blocks_give_the_stored_graded_spikes(shipped, stored):
         kernel.transpose(0, 3, 2, 1)[:, :, ::-1, ::-1], (3, 16, 16), SigmaDelta(20, bias), (2, 2)
     )
     first = netx.InputLayer(Delta(20), (3, 16, 16))
-    found = fast.run(QuantizedNetwork((first,)), from_lava(values, (3, 16, 16))[None])
+    found = fast.run(QuantizedNetwork.chain((first,)), from_lava(values, (3, 16, 16))[None])
     np.testing.assert_array_equal(found.spikes[0][0], sent)
-    step = fast.run(QuantizedNetwork((conv,), message_bits=16), sent[None, :, :1].astype(int))
+    step = fast.run(QuantizedNetwork.chain((conv,), message_bits=16), sent[None, :, :1].astype(int))
     kept = stored("tinynet_sdnn/layer1", conv.shape)
     np.testing.assert_array_equal(step.spikes[0][0, :, 0], kept[:, 0])
     assert kept[:, 0].any()
     assert not kept[:, 1:].any()
     last = DenseLayer(np.load(shipped("gts/tinynet_sdnn/layer2_weight.npy")), Sigma())
     flat = np.load(shipped("gts/tinynet_sdnn/layer1.npy")).reshape(1, -1, 16)
-    found = fast.run(QuantizedNetwork((last,)), (flat != 0).astype(int)).spikes[0][0]
+    found = fast.run(QuantizedNetwork.chain((last,)), (flat != 0).astype(int)).spikes[0][0]
     np.testing.assert_array_equal(found, np.load(shipped("gts/tinynet_sdnn/layer2.npy")))
 
 

@@ -44,7 +44,7 @@ def read(path, *, scaled):
     if not scaled:
         return network
     first = replace(network.layers[0], scale=1, offset=0)
-    return replace(network, layers=(first, *network.layers[1:]))
+    return network.with_layers((first, *network.layers[1:]))
 
 
 NETWORKS = {

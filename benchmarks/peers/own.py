@@ -87,7 +87,7 @@ def network_of(workload: Workload) -> QuantizedNetwork:
             path = Path(folder) / "network.net"
             path.write_bytes(workload.netx.tobytes())
             return netx.read(path)
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         tuple(
             DenseLayer(
                 each.weight,
@@ -102,7 +102,7 @@ def network_of(workload: Workload) -> QuantizedNetwork:
 def without_delays(network: QuantizedNetwork) -> QuantizedNetwork:
     """Return a network of dense layers with all delays zero, for simulators that have none."""
     layers = (DenseLayer(layer.weight, layer.neuron) for layer in network.layers)
-    return QuantizedNetwork(tuple(layers), network.task)
+    return QuantizedNetwork.chain(tuple(layers), network.task)
 
 
 class Fast:

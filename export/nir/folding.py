@@ -24,7 +24,7 @@ from neurodeploy.export.nir.nodes import input_shape, output_shape
 from neurodeploy.models import loihi
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics, FloatArray, FloatLayer, FloatNetwork
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.synapses import Shape
 
 Source: TypeAlias = tuple[str, bool]
 """A neuron or the Input, and whether its spikes are those of the step before."""

@@ -21,7 +21,7 @@ from neurodeploy.export.nir import reading
 from neurodeploy.export.nir.nodes import NEURONS, STATEFUL, output_shape
 from neurodeploy.export.nir.reading import DEPTH, is_nir
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.synapses import Shape
 
 __all__ = ["NEURONS", "STATEFUL", "checked", "delayed", "is_nir", "order", "read", "shapes"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurodeploy.export.nir.nodes import spread
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import FloatArray
-from neurodeploy.models.layers import Shape, kernel_positions
+from neurodeploy.models.synapses import Shape, kernel_positions
 
 ENTRIES_LIMIT: Final = 1 << 24
 """Limit of the entries of a matrix that a composition is expanded to; a chip has fewer synapses."""

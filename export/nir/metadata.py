@@ -124,7 +124,7 @@ def _item(values: Mapping[str, Any]) -> Any:
 
 def _network(own: Mapping[str, Any]) -> QuantizedNetwork:
     layers = own["layers"]
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         tuple(_item(layers[str(index)]) for index in range(len(layers))),
         TaskDescription.from_dict(json_object(own["task"])),
         json_object(own["provenance"]),

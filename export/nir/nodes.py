@@ -17,7 +17,7 @@ import numpy as np
 from neurodeploy.export.hdf5 import shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import FloatArray
-from neurodeploy.models.layers import Shape, kernel_positions
+from neurodeploy.models.synapses import Shape, kernel_positions
 
 Fields: TypeAlias = Mapping[str, Any]
 

@@ -24,7 +24,7 @@ from neurodeploy.export.nir.graph import delayed as delayed_edges
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.float_network import Dynamics
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.synapses import Shape
 
 Array = NDArray[Any]
 """Floats of one node over time: (steps, samples, *shape)."""

@@ -36,12 +36,12 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    Shape,
     max_delay,
     per_neuron,
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS, CubaLif
+from neurodeploy.models.synapses import Shape
 
 DT_S: Final = 1e-4
 """Time step in seconds of networks whose time step is unknown; snnTorch's and SpikingJelly's."""

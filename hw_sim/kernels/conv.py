@@ -19,8 +19,9 @@ from neurodeploy.hw_sim.kernels.lanes import LANES
 from neurodeploy.hw_sim.kernels.shared import cache_per_layer, num_threads, run_parallel
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
-from neurodeploy.models.layers import ConvLayer, Layer, per_neuron, weight_parts
+from neurodeploy.models.layers import ConvLayer, Layer, per_neuron
 from neurodeploy.models.neurons import CubaLif
+from neurodeploy.models.synapses import weight_parts
 
 PIXEL_NS: Final = 12.0
 OCTET_NS: Final = 1.0

@@ -19,8 +19,9 @@ from neurodeploy.hw_sim.kernels.shared import cache_per_layer, run_parallel
 from neurodeploy.hw_sim.kernels.spike_buffer import apply_delays, channels_last
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
-from neurodeploy.models.layers import DenseLayer, Layer, Shape, per_neuron
+from neurodeploy.models.layers import DenseLayer, Layer, per_neuron
 from neurodeploy.models.neurons import CubaLif, arrays_of
+from neurodeploy.models.synapses import Shape
 
 TILE = 1024
 """Maximum number of neurons that are processed at once."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurodeploy.hw_sim.kernels.lanes import kernel, load_word, store_word
 from neurodeploy.hw_sim.kernels.shared import parallel
-from neurodeploy.models.layers import Shape
+from neurodeploy.models.synapses import Shape
 
 _BLOCK = 64
 _8, _16, _24, _32 = (np.uint64(bits) for bits in (8, 16, 24, 32))

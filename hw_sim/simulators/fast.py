@@ -42,13 +42,13 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    Shape,
     max_delay,
     per_neuron,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif, Delta, SigmaDelta
+from neurodeploy.models.synapses import Shape
 
 
 def run(

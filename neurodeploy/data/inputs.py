@@ -19,8 +19,8 @@ from neurodeploy.data.samples import Samples, shortfall, spread
 from neurodeploy.hw_sim import memory
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import InputLayer, QuantizedNetwork, check_network
+from neurodeploy.models.synapses import Shape
 
 WHOLE: Final = 1e-3
 """Maximum distance of a floating-point input value from the nearest integer."""
@@ -155,7 +155,7 @@ def for_samples(network: QuantizedNetwork, samples: Samples) -> QuantizedNetwork
     first = network.layers[0]
     if not samples.transformed or not isinstance(first, InputLayer):
         return network
-    return replace(network, layers=(replace(first, scale=1, offset=0), *network.layers[1:]))
+    return network.with_layers((replace(first, scale=1, offset=0), *network.layers[1:]))
 
 
 def _transform(network: QuantizedNetwork) -> tuple[int, int]:

@@ -286,7 +286,7 @@ def _loss(
 
 
 def _alone(network: QuantizedNetwork, index: int) -> QuantizedNetwork:
-    return QuantizedNetwork(
+    return QuantizedNetwork.chain(
         network.layers[index : index + 1], message_bits=0 if index else network.message_bits
     )
 

@@ -21,8 +21,8 @@ from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.backends import Backend, RunOptions, get
 from neurodeploy.models.display import Shown, number_of
 from neurodeploy.models.errors import BackendError, InputError, require
-from neurodeploy.models.layers import Shape
 from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.synapses import Shape
 
 if TYPE_CHECKING:  # it takes seconds to import
     import torch

@@ -410,7 +410,7 @@ def capacity_problems(architecture: Architecture) -> tuple[str, ...]:
         own = layer.max_delay if layer.delays == "synaptic" else 0
         layers.append(_largest(layer, before, after, delays + own))
         delays = layer.max_delay if layer.delays == "axonal" else 0
-    network = QuantizedNetwork(tuple(layers), input_shape=architecture.input_shape)
+    network = QuantizedNetwork.chain(tuple(layers), input_shape=architecture.input_shape)
     return design_rules.check(network, place(network, chip("loihi2")))
 
 
