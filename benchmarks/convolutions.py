@@ -21,7 +21,8 @@ from benchmarks import limits, workloads
 from benchmarks.pages import Table, number, share
 from neurodeploy.hw_sim.kernels import conv, spike_buffer
 from neurodeploy.hw_sim.kernels.shared import limit_threads
-from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.layers import ConvLayer
+from neurodeploy.models.synapses import fan_out
 
 NAME: Final = "convolutions"
 """The name for `--workloads`."""
@@ -52,7 +53,7 @@ def table(threads: Sequence[int]) -> Table:
             spikes = [draw(rng, layer, activity, largest) for layer in layers]
             found = [time_layers(layers, spikes, count) for count in threads]
             floor = sum(
-                rates.floor_ns(layer.neurons, activity * int(fan_out(layer).sum())) / 1e3
+                rates.floor_ns(layer.neurons, activity * int(fan_out(layer.synapse()).sum())) / 1e3
                 for layer in layers
             )
             row = [kind, f"{activity:.0%}"]

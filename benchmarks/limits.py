@@ -20,8 +20,9 @@ from neurodeploy.hw_sim.kernels.cuba_layer import aligned_zeros, decay
 from neurodeploy.hw_sim.kernels.dense_cuba import TILE
 from neurodeploy.hw_sim.kernels.lanes import load, select, spread, store, widen
 from neurodeploy.models import loihi
-from neurodeploy.models.layers import ConvLayer, fan_out, weights_of
+from neurodeploy.models.layers import ConvLayer, weights_of
 from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.synapses import fan_out
 
 LANES, WIDE, ROWS = 32, 128, 8
 REPEATS = 15
@@ -159,7 +160,7 @@ def rates_of(network: QuantizedNetwork) -> Rates:
     The SynOp rate is the best over rows of 128 to 1024 neurons, in int8 and int16. The weights of a
     convolution are measured as rows of 128.
     """
-    layer = max(network.layers, key=lambda each: int(fan_out(each).sum()))
+    layer = max(network.layers, key=lambda each: int(fan_out(each.synapse()).sum()))
     senders, widths = sum(weight.size for weight in weights_of(layer)) // WIDE + 1, {WIDE}
     if not isinstance(layer, ConvLayer) and layer.neurons >= WIDE:
         senders = layer.inputs

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from neurodeploy.models import loihi
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.layers import InputLayer, RecurrentLayer, stored_fan_out
+from neurodeploy.models.graph import INPUT
+from neurodeploy.models.layers import InputLayer, layer_of
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
+from neurodeploy.models.synapses import Drive, stored_fan_out
 
 
 def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]:
@@ -31,9 +33,11 @@ def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]
         )
     if values.dtype.kind not in "bui":
         raise InputError(f"the input has dtype {values.dtype}; it must be an array of integers")
-    first = network.layers[0]
-    if isinstance(first, InputLayer):
+    driven = [each for each in network.connections if isinstance(each.synapse, Drive)]
+    for each in driven:
+        first: Any = layer_of(network.population(each.target), [each])
         check_scaled(first, values)
+    if driven:
         narrow = np.can_cast(values.dtype, np.int32) and values.dtype != np.bool_
         return np.ascontiguousarray(values, None if narrow else np.int32)
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
@@ -223,31 +227,29 @@ def dendrite_updates(updates: Any, spikes: Any) -> Any:
 def count(network: QuantizedNetwork, activity: Activity) -> tuple[LayerCounts, ...]:
     """Count spikes, SynOps and neuron updates of every layer and sample.
 
-    An arriving spike causes as many SynOps as its sender has stored synapses:
-    `models.layers.stored_fan_out` weights of `synapses_per_weight` each. Recurrent spikes arrive at
-    their own layer as well. Spikes of the last step count. A graded spike counts once; the values
-    of an input layer are no spikes.
+    An arriving spike causes as many SynOps as its sender has stored synapses: in each connection,
+    `models.synapses.stored_fan_out` weights of `synapses_per_weight` each. Spikes of the last step
+    count. A graded spike counts once; the values that drive neurons are no spikes.
 
     Returns:
         One `LayerCounts` per layer.
     """
-    senders = (activity.inputs, *activity.spikes)
+    names = [INPUT, *(each.name for each in network.populations)]
+    sent = {name: _count(x) for name, x in zip(names, (activity.inputs, *activity.spikes))}
     counts = []
-    for layer, arriving, emitted in zip(network.layers, senders, activity.spikes):
-        spikes = _count(emitted).sum(1)
-        arrived = _count(arriving)
-        if isinstance(layer, InputLayer):
-            arrived = np.zeros_like(arrived)
-        synops, spikes_in = arrived @ stored_fan_out(layer), arrived.sum(1)
-        if isinstance(layer, RecurrentLayer):
-            synops, spikes_in = synops + spikes * layer.neurons, spikes_in + spikes
-        synops = synops * layer.synapses_per_weight
-        updates = np.full(len(emitted), layer.neurons * emitted.shape[2], np.int64)
+    for population, emitted in zip(network.populations, activity.spikes):
+        into = [x for x in network.into(population.name) if not isinstance(x.synapse, Drive)]
+        spikes = sent[population.name].sum(1)
+        synops, spikes_in = np.zeros_like(spikes), np.zeros_like(spikes)
+        for each in into:
+            synops += sent[each.source] @ stored_fan_out(each.synapse)
+            spikes_in += sent[each.source].sum(1)
+        updates = np.full(len(emitted), population.neurons * emitted.shape[2], np.int64)
         counts.append(
             LayerCounts(
                 spikes_in=spikes_in,
                 spikes=spikes,
-                synops=synops,
+                synops=synops * network.synapses_per_weight(population.name),
                 neuron_updates=updates,
                 dendrite_updates=dendrite_updates(updates, spikes),
             )

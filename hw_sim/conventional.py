@@ -27,8 +27,9 @@ import msgspec
 
 from neurodeploy.hw_sim.chips import Estimate, Grade, exactly
 from neurodeploy.models import schema
-from neurodeploy.models.layers import ConvLayer, Layer, RecurrentLayer, fan_out
+from neurodeploy.models.layers import ConvLayer, Layer, RecurrentLayer
 from neurodeploy.models.network import QuantizedNetwork
+from neurodeploy.models.synapses import fan_out
 
 WHEN: Final = {
     "one_pass": (
@@ -389,7 +390,7 @@ def multiply_accumulates(network: QuantizedNetwork) -> int:
 
 def _layer_macs(layer: Layer) -> int:
     own = layer.recurrent.size if isinstance(layer, RecurrentLayer) else 0
-    return int(own + int(fan_out(layer).sum()))
+    return int(own + int(fan_out(layer.synapse()).sum()))
 
 
 @lru_cache(maxsize=1)

@@ -44,12 +44,11 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    stored_fan_out,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif, arrays_of
-from neurodeploy.models.synapses import is_wide
+from neurodeploy.models.synapses import is_wide, stored_fan_out
 
 UPDATE_OPERATIONS: Final = 8
 """Operations of one membrane update of a CUBA LIF neuron that resets to zero.
@@ -212,7 +211,9 @@ def effective_fan_out(layer: Layer) -> NDArray[np.int64]:
     """Return the number of nonzero weights per sender, int64 (senders,)."""
     if isinstance(layer, InputLayer):
         return np.zeros(layer.inputs, np.int64)
-    return stored_fan_out(layer) if isinstance(layer, ConvLayer) else _nonzero(layer.weight)
+    return (
+        stored_fan_out(layer.synapse()) if isinstance(layer, ConvLayer) else _nonzero(layer.weight)
+    )
 
 
 def _nonzero(weight: IntArray) -> NDArray[np.int64]:

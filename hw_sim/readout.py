@@ -23,7 +23,7 @@ def outputs(network: QuantizedNetwork, activity: Activity) -> NDArray[np.int64]:
     Returns:
         int64 array (batch, outputs).
     """
-    sent = activity.spikes[-1]
+    sent = activity.spikes[network.output_index]
     if network.readout == "spikes":
         each = sent.sum(2, dtype=np.int64)
     elif network.readout == "voltage" and activity.last_voltage is not None:

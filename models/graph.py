@@ -162,6 +162,12 @@ def check_connections(
     receive = set()
     driven = {each.target for each in connections if isinstance(each.synapse, Drive)}
     for each in connections:
+        if driven and each.source == INPUT and each.target not in driven:
+            raise InputError(
+                f"{each.title} takes the input as spikes, and another is driven by it; connect it "
+                "to a driven population"
+            )
+    for each in connections:
         for name in (each.source, each.target):
             if name not in populations and name != INPUT:
                 raise InputError(f"{each.title} names {name!r}, which is no population; add it")

@@ -29,12 +29,10 @@ from neurodeploy.models.synapses import (
     checked_delay,
     is_wide,
     kernel_positions,
-    kernel_reads,
     kind_of,
     matrix,
     no_delay,
     set_fields,
-    stored_kernel,
 )
 
 
@@ -84,6 +82,10 @@ class _MatrixLayer(_Layer):
     weight: IntArray
     delay: IntArray
 
+    def synapse(self) -> Dense:
+        """Return the synapses of the input spikes."""
+        return Dense(self.weight)
+
     @property
     def shape(self) -> Shape:
         """(neurons,)."""
@@ -131,8 +133,12 @@ class InputLayer(_Layer):
 
     def __post_init__(self) -> None:
         check_driven(self.neuron)
-        set_fields(self, **vars(Drive(self.shape, self.scale, self.offset)))
+        set_fields(self, **vars(self.synapse()))
         check_neuron(self.neuron, self.shape)
+
+    def synapse(self) -> Drive:
+        """Return how the input drives the neurons."""
+        return Drive(self.shape, self.scale, self.offset)
 
     @property
     def input_shape(self) -> Shape:
@@ -335,33 +341,6 @@ def max_delay(layer: Layer) -> int:
     return int(layer.delay.max()) if isinstance(layer, DenseLayer) else 0
 
 
-def fan_out(layer: Layer) -> NDArray[np.int64]:
-    """Return the number of connections of each input, int64 (inputs,), weights of zero included."""
-    if isinstance(layer, InputLayer):
-        return np.zeros(layer.inputs, np.int64)
-    if not isinstance(layer, ConvLayer):
-        return np.full(layer.inputs, layer.neurons, np.int64)
-    rows, columns = (kernel_reads(layer.synapse(), axis).sum(1) for axis in (0, 1))
-    pixels = np.outer(rows, columns).reshape(-1) * (len(layer.weight) // layer.groups)
-    return np.tile(pixels, layer.input_shape[0])
-
-
-def stored_fan_out(layer: Layer) -> NDArray[np.int64]:
-    """Return the number of stored weights of each input, int64 (inputs,): those a spike adds.
-
-    A convolution stores no weights of zero. A dense or recurrent layer stores all.
-
-    Source: Intel's compiler keeps the zeros of dense layers. That it drops those of convolutions is
-    inferred: the counter of SynOps in lava-dl's pilotnet_snn/benchmark.ipynb fits non-zero weights.
-    """
-    if not isinstance(layer, ConvLayer):
-        return fan_out(layer)
-    stored = stored_kernel(layer.synapse()).sum(1)
-    rows, columns = (kernel_reads(layer.synapse(), axis) for axis in (0, 1))
-    found: NDArray[np.int64] = np.einsum("yi,cij,xj->cyx", rows, stored, columns, optimize=True)
-    return found.reshape(-1)
-
-
 def graph_of(layers: Sequence[Layer]) -> tuple[tuple[Population, ...], tuple[Connection, ...]]:
     """Return the populations of a chain, named "0", "1", ..., and their connections."""
     populations: list[Population] = []
@@ -369,13 +348,8 @@ def graph_of(layers: Sequence[Layer]) -> tuple[tuple[Population, ...], tuple[Con
     for index, layer in enumerate(layers):
         name, source = str(index), str(index - 1) if index else INPUT
         populations.append(Population(name, layer.neuron, layer.shape))
-        if isinstance(layer, InputLayer):
-            drive = Drive(layer.shape, layer.scale, layer.offset)
-            connections.append(Connection(source, name, drive))
-        elif isinstance(layer, ConvLayer):
-            connections.append(Connection(source, name, layer.synapse()))
-        else:
-            connections.append(Connection(source, name, Dense(layer.weight), layer.delay))
+        delay = layer.delay if isinstance(layer, (DenseLayer, RecurrentLayer)) else 0
+        connections.append(Connection(source, name, layer.synapse(), delay))
         if isinstance(layer, RecurrentLayer):
             loop = Connection(name, name, Dense(layer.recurrent), layer.recurrent_delay)
             connections.append(loop)
@@ -393,32 +367,37 @@ def chain_of(
     source, layers = INPUT, list[Layer]()
     for population in populations:
         into = [each for each in connections if each.target == population.name]
-        loops = [each for each in into if each.source == population.name]
-        others = [each for each in into if each.source != population.name]
-        for each in [*others[1:], *loops[1:], *[x for x in others[:1] if x.source != source]]:
+        into.sort(key=lambda each: each.source == population.name)
+        layer = layer_of(population, into) if into[0].source == source else None
+        if layer is None:
             raise InputError(
-                f"{each.title} makes the network a graph, and this takes a chain: populations in a "
-                "row, each connected to the next one and at most once to itself"
+                f"{into[-1].title} makes the network a graph, and this takes a chain: populations "
+                "in a row, each with synapses from the one before and at most dense ones of its own"
             )
-        layers.append(_layer_of(population, others[0], loops))
+        layers.append(layer)
         source = population.name
     return tuple(layers)
 
 
-def _layer_of(population: Population, into: Connection, loops: Sequence[Connection]) -> Layer:
-    neuron, synapse = population.neuron, into.synapse
-    if loops and not (isinstance(synapse, Dense) and isinstance(loops[0].synapse, Dense)):
-        raise InputError(f"{loops[0].title} recurs in a layer that is not dense; no chain has that")
+def layer_of(population: Population, into: Sequence[Connection]) -> Layer | None:
+    """Return a population as a layer, or None if no layer receives its connections.
+
+    Args:
+        population: the population.
+        into: the connections that lead to it, its own last.
+    """
+    first, *loops = into
+    neuron, synapse = population.neuron, first.synapse
+    if any(each.source != population.name for each in loops) or first.source == population.name:
+        return None
     if isinstance(synapse, Drive):
         return InputLayer(cast("Any", neuron), population.shape, synapse.scale, synapse.offset)
     if isinstance(synapse, Conv):
-        if into.max_delay:
-            raise InputError(f"{into.title} delays a convolution; no chain has that")
-        return ConvLayer(neuron=neuron, **vars(synapse))
-    if population.shape != synapse.shape:
-        raise InputError(f"{into.title} is dense into an image; no chain has that")
-    if loops:
-        loop = cast("Dense", loops[0].synapse)
-        weights = synapse.weight, loop.weight
-        return RecurrentLayer(*weights, neuron, into.delay, loops[0].delay)
-    return DenseLayer(synapse.weight, neuron, into.delay)
+        plain = not loops and not first.max_delay
+        return ConvLayer(neuron=neuron, **vars(synapse)) if plain else None
+    own = [each.synapse.weight for each in loops if isinstance(each.synapse, Dense)]
+    if population.shape != synapse.shape or len(own) != len(loops) or len(own) > 1:
+        return None
+    if not own:
+        return DenseLayer(synapse.weight, neuron, first.delay)
+    return RecurrentLayer(synapse.weight, own[0], neuron, first.delay, loops[0].delay)

@@ -38,7 +38,7 @@ from neurodeploy.models.layers import (
 )
 from neurodeploy.models.neurons import NEURONS, CubaLif, Delta, Sigma, SigmaDelta
 from neurodeploy.models.old_names import renamed
-from neurodeploy.models.synapses import Conv, Dense, Drive, Shape, set_fields
+from neurodeploy.models.synapses import Conv, Dense, Drive, Shape, is_wide, set_fields
 
 __all__ = [
     "Readout", "ConvLayer", "CubaLif", "Delta", "DenseLayer", "InputLayer", "Layer",
@@ -236,18 +236,29 @@ class QuantizedNetwork(Shown):
             raise InputError("no connection comes from the input; add one")
         shape = tuple(self.input_shape) or max(first, key=len)
         check_connections(by_name, self.connections, shape)
-        order = [name for group in self._groups(names) for name in group]
+        order = [name for group in self.groups for name in group]
         place = {name: index for index, name in enumerate([INPUT, *order])}
         ordered = sorted(self.connections, key=lambda x: (place[x.target], place[x.source]))
         populations = tuple(by_name[name] for name in order)
         set_fields(self, populations=populations, connections=tuple(ordered), input_shape=shape)
 
-    def _groups(self, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-        arrows: dict[str, list[str]] = {name: [] for name in names}
+    @cached_property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the populations in topological order, those of a cycle as one group."""
+        arrows: dict[str, list[str]] = {each.name: [] for each in self.populations}
         for each in self.connections:
             if each.source != INPUT:
                 arrows[each.source].append(each.target)
-        return groups(names, arrows)
+        return groups(list(arrows), arrows)
+
+    def population(self, name: str) -> Population:
+        """Return the population of a name."""
+        return next(each for each in self.populations if each.name == name)
+
+    def into(self, name: str) -> tuple[Connection, ...]:
+        """Return the connections that lead to a population, its own last."""
+        into = [each for each in self.connections if each.target == name]
+        return tuple(sorted(into, key=lambda each: each.source == name))
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -273,9 +284,23 @@ class QuantizedNetwork(Shown):
         output = populations[-1].name
         return replace(self, populations=populations, connections=connections, output=output)
 
+    def synapses_per_weight(self, name: str) -> int:
+        """Return the synapses that store one weight into a population.
+
+        2 if a weight of one of its connections exceeds -256..255: both are synapses from the same
+        sender to the same neuron, in two groups with exponents of their own; see `weight_parts`.
+        """
+        kinds = (each.synapse for each in self.into(name))
+        return 1 + any(is_wide(x.weight) for x in kinds if not isinstance(x, Drive))
+
+    @property
+    def output_index(self) -> int:
+        """Index of the output among the populations."""
+        return [each.name for each in self.populations].index(self.output)
+
     @property
     def _output(self) -> Population:
-        return next(each for each in self.populations if each.name == self.output)
+        return self.population(self.output)
 
     def __repr__(self) -> str:
         """Return one line for the network and one per layer or population."""

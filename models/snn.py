@@ -43,9 +43,10 @@ from neurodeploy.models.blocks import (
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.kernels.neurons import AxonalShift, CubaNeurons, Dynamics
 from neurodeploy.models.kernels.sums import dense_sums, synaptic_sums
-from neurodeploy.models.layers import ConvLayer, stored_fan_out
+from neurodeploy.models.layers import ConvLayer
 from neurodeploy.models.network import TaskDescription
 from neurodeploy.models.neurons import CubaLif
+from neurodeploy.models.synapses import stored_fan_out
 
 __all__ = ["KERNELS", "Architecture", "SlayerNetwork"]
 
@@ -368,7 +369,7 @@ def fan_outs(network: SlayerNetwork) -> list[tuple[Any, int]]:
                 integer_weights(block)[0], before, neuron, layer.stride, layer.padding,
                 layer.dilation, layer.groups,
             )  # fmt: skip
-            found.append((stored_fan_out(conv), own))
+            found.append((stored_fan_out(conv.synapse()), own))
         else:
             found.append((np.full(int(np.prod(before)), after[0], np.int64), own))
     return found

@@ -323,3 +323,30 @@ def kernel_reads(synapse: Conv, axis: int) -> NDArray[np.int64]:
     inside = (place >= 0) & (place < synapse.shape[1 + axis] * stride) & (place % stride == 0)
     reads: NDArray[np.int64] = inside.astype(np.int64)
     return reads
+
+
+def fan_out(synapse: Synapse) -> NDArray[np.int64]:
+    """Return the number of connections of each input, int64 (inputs,), zeros included."""
+    if isinstance(synapse, Drive):
+        return np.zeros(synapse.inputs, np.int64)
+    if not isinstance(synapse, Conv):
+        return np.full(synapse.inputs, synapse.neurons, np.int64)
+    rows, columns = (kernel_reads(synapse, axis).sum(1) for axis in (0, 1))
+    pixels = np.outer(rows, columns).reshape(-1) * (len(synapse.weight) // synapse.groups)
+    return np.tile(pixels, synapse.input_shape[0])
+
+
+def stored_fan_out(synapse: Synapse) -> NDArray[np.int64]:
+    """Return the number of stored weights of each input, int64 (inputs,): those a spike adds.
+
+    A convolution stores no weights of zero. A dense matrix stores all.
+
+    Source: Intel's compiler keeps the zeros of dense layers. That it drops those of convolutions is
+    inferred: the counter of SynOps in lava-dl's pilotnet_snn/benchmark.ipynb fits non-zero weights.
+    """
+    if not isinstance(synapse, Conv):
+        return fan_out(synapse)
+    stored = stored_kernel(synapse).sum(1)
+    rows, columns = (kernel_reads(synapse, axis) for axis in (0, 1))
+    found: NDArray[np.int64] = np.einsum("yi,cij,xj->cyx", rows, stored, columns, optimize=True)
+    return found.reshape(-1)

@@ -29,15 +29,9 @@ from neurodeploy.hw_sim.blocks import (
 )
 from neurodeploy.hw_sim.chips import CHIPS, Chip, chip
 from neurodeploy.hw_sim.placement import place
-from neurodeploy.models.layers import (
-    ConvLayer,
-    DenseLayer,
-    InputLayer,
-    RecurrentLayer,
-    fan_out,
-    stored_fan_out,
-)
+from neurodeploy.models.layers import ConvLayer, DenseLayer, InputLayer, RecurrentLayer
 from neurodeploy.models.network import CubaLif, Delta, QuantizedNetwork, SigmaDelta
+from neurodeploy.models.synapses import fan_out, stored_fan_out
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 
@@ -153,9 +147,11 @@ def test_the_weights_that_a_spike_meets_in_all_blocks_are_its_stored_fan_out(see
     layer = drawn_convolution(seed)
     found = reach(layer, drawn_blocks(layer, seed), LOIHI1)
     total = np.bincount(found.sender, found.synapses, layer.inputs)
-    assert total.tolist() == stored_fan_out(layer).tolist()
+    assert total.tolist() == stored_fan_out(layer.synapse()).tolist()
     connected = pairs_by_definition(layer, whole(layer), zeros=True)
-    assert fan_out(layer).tolist() == [connected.get((n, 0), 0) for n in range(layer.inputs)]
+    assert fan_out(layer.synapse()).tolist() == [
+        connected.get((n, 0), 0) for n in range(layer.inputs)
+    ]
 
 
 @pytest.mark.parametrize(

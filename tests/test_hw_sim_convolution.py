@@ -12,8 +12,9 @@ from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import conv, conv_layer, spike_buffer
 from neurodeploy.hw_sim.kernels.shared import run_parallel
 from neurodeploy.hw_sim.simulators import fast
-from neurodeploy.models.layers import ConvLayer, fan_out
+from neurodeploy.models.layers import ConvLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, Sigma
+from neurodeploy.models.synapses import fan_out
 
 NEURON = CubaLif(np.array([4096]), np.array([0]), 131071)
 
@@ -147,7 +148,7 @@ def test_fan_out_counts_the_weights_that_a_spike_meets():
             image[:] = 0
             image[sender] = 1
             met = correlate(ones, image.reshape(layer.input_shape)).sum()
-            assert fan_out(layer)[sender] == met
+            assert fan_out(layer.synapse())[sender] == met
 
 
 def test_an_image_flattens_through_channel_height_and_width():

@@ -1,4 +1,4 @@
-"""The fast backend: event-scale_input integer simulation, bit-exact with Lava.
+"""The fast backend: event-driven integer simulation, bit-exact with Lava.
 
 Layers run one after the other, each over all samples and time steps, samples in parallel. A dense
 layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), and so does a convolution (`conv`), any
@@ -10,45 +10,45 @@ other layer in two: one adds up the weighted input (`synapses`, `conv`), one ste
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodeploy.hw_sim import memory as memory_of
-from neurodeploy.hw_sim.activity import Activity, Overflows, States, check_input, scale_input
+from neurodeploy.hw_sim.activity import Activity, Overflows, check_input
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import (
     conv,
     dense_cuba,
     network_step,
-    neurons,
     spike_buffer,
-    synapses,
 )
 from neurodeploy.hw_sim.kernels.shared import (
-    cache_per_layer,
     limit_threads,
     num_threads,
     run_parallel,
 )
 from neurodeploy.hw_sim.memory import STATES, Need
-from neurodeploy.models import loihi
-from neurodeploy.models.arrays import IntArray
+from neurodeploy.hw_sim.simulators.graph import Graph
+from neurodeploy.hw_sim.simulators.layer_runs import (
+    LayerRun,
+    cuba_parameters,
+    feedback,
+    matrix,
+    step_neurons,
+    weigh,
+)
 from neurodeploy.models.layers import (
     ConvLayer,
     DenseLayer,
     InputLayer,
     Layer,
     RecurrentLayer,
-    max_delay,
-    per_neuron,
     weights_of,
 )
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.models.neurons import CubaLif, Delta, SigmaDelta
-from neurodeploy.models.synapses import Shape
+from neurodeploy.models.neurons import CubaLif
 
 
 def run(
@@ -69,21 +69,13 @@ def run(
     inputs = check_input(network, spikes)
     voltage = network.readout == "voltage"
     with limit_threads(options.threads):
-        runs, shape = [], network.layers[0].input_shape
-        sent = spike_buffer.from_neurons(inputs, shape)
-        for layer in network.layers:
-            asked = options.states or (voltage and layer is network.layers[-1])
-            sent, states, overflows = _run_layer(layer, shape, sent, states=asked)
-            shape = layer.shape
-            runs.append((spike_buffer.to_neurons(sent, shape), states, overflows))
+        asked = {each.name for each in network.populations} if options.states else set[str]()
+        asked |= {network.output} if voltage else set()
+        runs = Graph(network, len(inputs), once=True).run(inputs, states_of=asked)
     spikes_of, states_of, overflows_of = zip(*runs)
-    return Activity(
-        inputs,
-        spikes_of,
-        states_of if options.states else (),
-        overflows_of,
-        last_voltage=states_of[-1].voltage[:, :, -1] if voltage else None,
-    )
+    last = states_of[network.output_index].voltage[:, :, -1] if voltage else None
+    states = states_of if options.states else ()
+    return Activity(inputs, spikes_of, states, overflows_of, last_voltage=last)
 
 
 def voltages(
@@ -106,56 +98,11 @@ def voltages(
         seen = dense_cuba.run(layer, before, arriving, states=True, voltage_only=True)[1]
         voltage = seen[1]
     else:
-        received = _received(layer, before, arriving)
+        received = weigh(layer, before, arriving)
         both = np.zeros((2, *received.shape), np.int32)
-        _scan(layer, received, both)
+        step_neurons(layer, received, both)
         voltage = both[1]
     return spike_buffer.to_neurons(voltage, layer.shape)
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What one layer carries from a chunk of steps to the next; arrays change in place.
-
-    Attributes:
-        states: int32 (B, 3, N), see `kernels.neurons`.
-        pending: weighted input of later steps, int32 (B, P, N), that of step t in row t % P; P is
-            at least the number of steps after which the last spike has arrived.
-    """
-
-    states: NDArray[np.int32]
-    pending: NDArray[np.int32]
-
-    @property
-    def nbytes(self) -> int:
-        """Size in bytes."""
-        return self.states.nbytes + self.pending.nbytes
-
-    @staticmethod
-    def cleared(layer: Layer, batch: int) -> Carried:
-        """Return what a layer in cleared state carries."""
-        rows = 0 if isinstance(layer, InputLayer) else 1 << max_delay(layer).bit_length()
-        return Carried(
-            np.zeros((batch, 3, layer.neurons), np.int32),
-            np.zeros((batch, rows, layer.neurons), np.int32),
-        )
-
-    def take(self, received: NDArray[np.int32], now: int) -> None:
-        """Add the pending input to that of the steps from `now` on, and clear it."""
-        ahead = min(self.pending.shape[1], received.shape[1])
-        received[:, :ahead] += self.pending[:, self._rows(now, ahead)]
-        self.pending[:] = 0
-
-    def put(self, received: NDArray[np.int32], now: int) -> None:
-        """Set the pending input to that of the steps from `now` on."""
-        self.pending[:, self._rows(now, received.shape[1])] = received
-
-    def _rows(self, now: int, count: int) -> NDArray[np.intp]:
-        rows: NDArray[np.intp] = (now + np.arange(count)) % max(1, self.pending.shape[1])
-        return rows
-
-
-LayerRun: TypeAlias = tuple[NDArray[Any], States | None, Overflows]
 
 
 class Stream:
@@ -163,8 +110,8 @@ class Stream:
 
     def __init__(self, network: QuantizedNetwork, num_streams: int, options: RunOptions) -> None:
         self.network, self.options, self.num_streams = network, options, num_streams
-        plan, carried = self._cleared(1)
-        each = plan.memory.nbytes if plan else sum(one.nbytes for one in carried)
+        plan, graph = self._cleared(1)
+        each = plan.memory.nbytes if plan else graph.nbytes
         few = "run fewer at once"
         memory_of.check(
             each * num_streams, memory_of.available(), f"{num_streams:,} streams take", few
@@ -178,16 +125,15 @@ class Stream:
             self._outputs = self._sent[:, 0, last : last + network.layers[-1].neurons]
             self._overflows = np.zeros((len(network.layers), 2, num_streams), np.int64)
 
-    def _cleared(self, streams: int) -> tuple[network_step.Plan | None, list[Carried]]:
-        """Return the cleared state of a number of streams: a plan, or what each layer carries."""
+    def _cleared(self, streams: int) -> tuple[network_step.Plan | None, Graph]:
+        """Return the cleared state of a number of streams: a plan, if there is one, and a graph."""
         plan = None if self.options.states else _plan_steps(self.network, streams)
-        kept = self.network.layers if plan is None else ()
-        return plan, [Carried.cleared(layer, streams) for layer in kept]
+        return plan, Graph(self.network, streams if plan is None else 0, once=False)
 
     def reset(self) -> None:
         """Clear the state of all layers."""
         self.now = 0
-        self._plan, self.carried = self._cleared(self.num_streams)
+        self._plan, self._graph = self._cleared(self.num_streams)
         self._arrays = () if self._plan is None else self._plan[:3]
 
     def close(self) -> None:
@@ -195,12 +141,12 @@ class Stream:
 
     def run(self, inputs: NDArray[Any]) -> Activity:
         """Run the next steps; inputs (num_streams, channels, steps) from `check_input`."""
-        first = spike_buffer.from_neurons(inputs, self.network.layers[0].input_shape)
+        asked = [each.name for each in self.network.populations] if self.options.states else ()
         with limit_threads(self.options.threads):
             if self._plan is None:
-                runs = list(self._run_layers(first))
+                runs = self._graph.run(inputs, states_of=asked)
             else:
-                runs = list(self._run_together(self._plan, first))
+                runs = list(self._run_together(self._plan, inputs))
         self.now += inputs.shape[2]
         spikes_of, states_of, overflows_of = zip(*runs)
         return Activity(
@@ -211,16 +157,8 @@ class Stream:
             last_voltage=self._last_voltage() if self.network.readout == "voltage" else None,
         )
 
-    def _run_layers(self, sent: NDArray[Any]) -> Iterator[LayerRun]:
-        shape = self.network.layers[0].input_shape
-        for layer, carried in zip(self.network.layers, self.carried):
-            sent, states, overflows = _run_layer(
-                layer, shape, sent, states=self.options.states, carried=carried, now=self.now
-            )
-            shape = layer.shape
-            yield spike_buffer.to_neurons(sent, shape), states, overflows
-
-    def _run_together(self, plan: network_step.Plan, first: NDArray[Any]) -> Iterator[LayerRun]:
+    def _run_together(self, plan: network_step.Plan, inputs: NDArray[Any]) -> Iterator[LayerRun]:
+        first = spike_buffer.from_neurons(inputs, (self.network.inputs,))
         batch, steps, _ = first.shape
         sent = np.empty((batch, steps, plan.width), np.uint8)
         overflows = np.zeros((len(plan.program), 2, batch), np.int64)
@@ -254,10 +192,10 @@ class Stream:
         return self._outputs.copy()
 
     def _last_voltage(self) -> NDArray[np.int32]:
-        voltage = self._plan.voltage if self._plan else self.carried[-1].states[:, 1]
-        voltage = voltage[:, None]
-        buffer: NDArray[np.int32] = spike_buffer.to_neurons(voltage, self.network.layers[-1].shape)
-        return buffer[:, :, 0].copy()
+        if self._plan is None:
+            return self._graph.voltage(self.network.output)
+        voltage: NDArray[np.int32] = self._plan.voltage[:, : self.network.layers[-1].neurons]
+        return voltage.copy()
 
 
 THREADED_STREAMS: Final = 64
@@ -266,8 +204,8 @@ THREADED_STREAMS: Final = 64
 
 def _plan_steps(network: QuantizedNetwork, num_streams: int) -> network_step.Plan | None:
     """Return the plan of one step of a network in cleared state, or None if it has none."""
-    layers, before = [], network.layers[0].input_shape
-    if network.message_bits or len(before) != 1:
+    layers: list[network_step.LayerParameters] = []
+    if network.message_bits or not network.is_chain:
         return None
     for layer in network.layers:
         neuron = layer.neuron
@@ -275,183 +213,16 @@ def _plan_steps(network: QuantizedNetwork, num_streams: int) -> network_step.Pla
             return None
         if sum(map(dense_cuba.largest_sum, weights_of(layer))) >= dense_cuba.SUM_LIMIT:
             return None
-        current, voltage, threshold, bias = _cuba(layer)
+        current, voltage, threshold, bias = cuba_parameters(layer)
         layers.append(
             network_step.LayerParameters(
                 np.stack([current, voltage, bias]),
                 threshold,
-                network_step.Synapses(*_matrix(layer, layer.input_shape)),
-                network_step.Synapses(*_feedback(layer)),
+                network_step.Synapses(*matrix(layer, layer.input_shape)),
+                network_step.Synapses(*feedback(layer)),
             )
         )
     return network_step.plan_network(layers, num_streams)
-
-
-def _run_layer(
-    layer: Layer,
-    before: Shape,
-    arriving: NDArray[Any],
-    *,
-    states: bool,
-    carried: Carried | None = None,
-    now: int = 0,
-) -> tuple[NDArray[Any], States | None, Overflows]:
-    """Return spike buffer, states (B, N, T) and overflows of a layer with input shape `before`.
-
-    The layer starts from cleared state or, in step `now`, from what is `carried`.
-    """
-    if carried is None and dense_cuba.supports(layer, arriving):
-        sent, seen, overflows = dense_cuba.run(layer, before, arriving, states=states)
-        received = _received(layer, before, arriving) if states else seen[0]
-    elif carried is None and not states and conv.supports(layer, arriving):
-        sent, overflows = conv.run(layer, arriving)
-        return sent, None, overflows
-    else:
-        sent, seen, received, overflows = _scan_layer(layer, before, arriving, states, carried, now)
-    if not states:
-        return sent, None, overflows
-    if isinstance(layer, InputLayer) and isinstance(layer.neuron, CubaLif):
-        received = np.zeros_like(received)  # the input is added to v, not to u
-        seen = received, seen[1]
-    arrays = (spike_buffer.to_neurons(each, layer.shape) for each in (*seen, received))
-    return sent, States(*arrays), overflows
-
-
-def _scan_layer(
-    layer: Layer,
-    before: Shape,
-    arriving: NDArray[Any],
-    states: bool,
-    carried: Carried | None,
-    now: int,
-) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]], NDArray[Any], Overflows]:
-    """Return spike buffer, u and v, weighted input and overflows of a layer of any kind."""
-    batch, steps, width = arriving.shape
-    if carried is not None and not isinstance(layer, InputLayer):  # room for the last arrivals
-        room = np.zeros((batch, max_delay(layer) + 1, width), arriving.dtype)
-        arriving = np.concatenate([arriving, room], 1)
-    lost = np.zeros(batch, np.int64)
-    received = _received(layer, before, arriving, lost)
-    both = np.zeros((2, batch if states else 0, steps, layer.neurons), np.int32)
-    if carried is None:
-        sent, overflows = _scan(layer, received, both)
-    else:
-        carried.take(received, now)
-        sent, overflows = _scan(layer, received, both, carried.states, steps)
-        carried.put(received[:, steps:], now + steps)
-    overflows.wraps[:] += lost
-    return sent, (both[0], both[1]), received[:, :steps], overflows
-
-
-def _received(
-    layer: Layer, before: Shape, arriving: NDArray[Any], lost: NDArray[np.int64] | None = None
-) -> NDArray[np.int32]:
-    """Return the weighted input of a layer in each step, int32 (B, T, N), unpadded.
-
-    The number of sums of a convolution that exceed 32 bits is added to `lost`, int64 (B,).
-    """
-    if isinstance(layer, InputLayer):
-        return scale_input(layer, arriving[:, :, : layer.neurons])
-    batch, steps, _ = arriving.shape
-    received = np.zeros((batch, steps, layer.neurons), np.int32)
-    if isinstance(layer, ConvLayer):
-        conv.weigh(layer, arriving, received, lost)
-    else:
-        synapses.dense_sums(arriving, *_matrix(layer, before), received)
-    return received
-
-
-@cache_per_layer
-def _matrix(layer: Any, before: Shape) -> tuple[Any, Any]:
-    """Return weights (S, N) and delays (S, 1 or N), senders in the order of a spike buffer."""
-    weight = spike_buffer.channels_last(layer.weight, before)
-    delay = layer.delay
-    if delay.shape[1] > 1:
-        delay = spike_buffer.channels_last(delay, before)
-    return np.ascontiguousarray(weight.T), _delays_of_senders(delay, weight.shape)
-
-
-@cache_per_layer
-def _feedback(layer: Layer) -> tuple[Any, Any]:
-    """Return rows and delays of recurrent synapses, empty if the layer is not recurrent."""
-    if not isinstance(layer, RecurrentLayer):
-        return np.zeros((0, 0), np.int16), np.zeros((0, 0), np.int8)
-    delays = _delays_of_senders(layer.recurrent_delay, layer.recurrent.shape)
-    return np.ascontiguousarray(layer.recurrent.T), delays
-
-
-def _delays_of_senders(delay: IntArray, shape: Shape) -> NDArray[np.int8]:
-    """Return delays as int8 (S, 1), one per sender, or (S, N), one per synapse."""
-    neurons, senders = shape
-    width = 1 if delay.shape[0] == 1 else neurons
-    return np.ascontiguousarray(np.broadcast_to(delay.T, (senders, width)), np.int8)
-
-
-def _scan(
-    layer: Layer,
-    received: NDArray[np.int32],
-    states: NDArray[np.int32],
-    carried: NDArray[np.int32] | None = None,
-    steps: int | None = None,
-) -> tuple[NDArray[Any], Overflows]:
-    """Return the spike buffer and the overflows of the neurons of a layer.
-
-    Args:
-        layer: the layer.
-        received: weighted input, int32 (B, T or more, N); recurrent spikes are added to it.
-        states: output, see `kernels.neurons`.
-        carried: states before the first step, int32 (B, 3, N), replaced by those after the last
-            one; None: cleared.
-        steps: T; by default all steps of `received`.
-    """
-    neuron, own = layer.neuron, _feedback(layer)
-    batch, available, _ = received.shape
-    size = (batch, available if steps is None else steps, spike_buffer.padded(layer.neurons))
-    sent = np.zeros(size, np.int32 if neuron.graded else np.uint8)
-    counts = np.zeros((2, batch), np.int64)
-    if carried is None:
-        carried = np.zeros((batch, 3, layer.neurons), np.int32)
-    if isinstance(neuron, CubaLif):
-        neurons.scan_cuba(received, *_cuba(layer), *own, sent, states, counts, carried)
-    elif isinstance(neuron, Delta):
-        shift = neuron.spike_exp + neuron.state_exp
-        threshold = np.int32(neuron.threshold << shift)
-        neurons.scan_delta(
-            received, np.int32(shift), threshold, np.int32(neuron.state_exp), sent, states, carried
-        )
-    elif isinstance(neuron, SigmaDelta):
-        shift = neuron.spike_exp + neuron.state_exp
-        neurons.scan_sigma_delta(
-            received, _each(layer, neuron.bias) << np.int32(shift),
-            np.int32(neuron.threshold << shift), np.int32(neuron.state_exp),
-            *own, sent, states, counts, carried,
-        )  # fmt: skip
-    else:
-        neurons.scan_sigma(received, *own, sent, states, counts, carried)
-    return sent, Overflows(*counts)
-
-
-@cache_per_layer
-def _cuba(layer: Layer) -> tuple[Any, ...]:
-    """Return the parameters of a layer's neurons for `neurons.scan_cuba`."""
-    neuron: Any = layer.neuron
-    shift = np.int32(loihi.ACTIVATION_SHIFT)
-    if isinstance(layer, InputLayer):  # the input acts like a current that lasts one step
-        current_factor = np.zeros(layer.neurons, np.int32)
-    else:
-        current_factor = _each(layer, loihi.DECAY_ONE - neuron.current_decay)
-    return (
-        current_factor,
-        _each(layer, loihi.DECAY_ONE - neuron.voltage_decay),
-        np.int32(neuron.threshold << loihi.ACTIVATION_SHIFT),
-        _each(layer, neuron.bias) << shift,
-    )
-
-
-def _each(layer: Layer, values: IntArray) -> NDArray[np.int32]:
-    """Return a parameter as one value per neuron in the order of a spike buffer, int32 (N,)."""
-    each = per_neuron(np.asarray(values, np.int32), layer.shape)
-    return np.ascontiguousarray(spike_buffer.channels_last(each, layer.shape))
 
 
 def memory(network: QuantizedNetwork, steps: int) -> Need:

@@ -25,9 +25,10 @@ from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown, number_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
-from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, max_delay, stored_fan_out
+from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, max_delay
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
+from neurodeploy.models.synapses import stored_fan_out
 from neurodeploy.report import report_json
 from neurodeploy.report.report_json import Counted, CountedLayer, Provenance, Total
 from neurodeploy.versions import versions
@@ -262,7 +263,7 @@ def count_layers(
 
 
 def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) -> CountedLayer:
-    each_step = int(stored_fan_out(layer).sum())
+    each_step = int(stored_fan_out(layer.synapse()).sum())
     if isinstance(layer, RecurrentLayer):
         each_step += layer.neurons**2
     each_step *= layer.synapses_per_weight
