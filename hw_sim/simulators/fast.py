@@ -1,4 +1,4 @@
-"""The fast backend: event-scale_input integer simulation, bit-exact with Lava.
+"""The fast backend: event-driven integer simulation, bit-exact with Lava.
 
 Layers run one after the other, each over all samples and time steps, samples in parallel. A dense
 layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), and so does a convolution (`conv`), any
