@@ -64,11 +64,6 @@ class MeasuredCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Estimate divided by the measured value."""
         return self.value / self.measured
 
-    @property
-    def in_band(self) -> bool:
-        """Whether the measured value lies in the band of the constants."""
-        return self.low <= self.measured <= self.high
-
 
 @lru_cache(maxsize=1)
 def measured_cases() -> tuple[MeasuredCase, ...]:
