@@ -153,7 +153,8 @@ def case_table(cases: Sequence[MeasuredCase]) -> Table:
         rows.append([
             case.case, case.chip, f"{case.quantity.replace('_', ' ')}, {_micro(case.unit)}",
             number(case.value), f"{number(case.low)} to {number(case.high)}",
-            number(case.measured), _ratio(case.value, case.measured), _yes(case.in_band),
+            number(case.measured), _ratio(case.value, case.measured),
+            _yes(case.low <= case.measured <= case.high),
             f"no: {rest}" if rest else "yes", predicted, inside,
         ])  # fmt: skip
     return Table(

@@ -64,11 +64,6 @@ class MeasuredCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Estimate divided by the measured value."""
         return self.value / self.measured
 
-    @property
-    def in_band(self) -> bool:
-        """Whether the measured value lies in the band of the constants."""
-        return self.low <= self.measured <= self.high
-
 
 @lru_cache(maxsize=1)
 def measured_cases() -> tuple[MeasuredCase, ...]:
@@ -124,7 +119,7 @@ def confidence(
     """Return how far estimates of a quantity were off.
 
     The cases of the chip count. If these are too few, those of all chips count for the quantities
-    of `SHARED`. A chip from a file of the user has none.
+    of `SHARED`. A chip has none if a row of it differs from those of the installed chip.
 
     Args:
         chip: the chip.
@@ -137,7 +132,7 @@ def confidence(
         for case in (measured_cases() if cases is None else cases)
         if case.quantity == quantity and not case.rests_on and case.case != without
     )
-    if chip.name not in CHIPS:
+    if chip.name not in CHIPS or chip.rows() != CHIPS[chip.name].rows():
         found = ()
     own = tuple(case for case in found if case.chip == chip.name)
     others = len(own) < MIN_CASES and quantity in SHARED

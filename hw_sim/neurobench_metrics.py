@@ -93,17 +93,10 @@ class Neurobench:
 class NeurobenchMeter:
     """Accumulate NeuroBench's metrics, batch by batch."""
 
-    def __init__(self, network: QuantizedNetwork, *, updates: bool = True) -> None:
-        """Create a meter for a network.
-
-        Args:
-            network: the network that runs.
-            updates: whether to count membrane updates. This steps all neurons a second time,
-                unless the run records states.
-        """
+    def __init__(self, network: QuantizedNetwork) -> None:
+        """Create a meter for a network; it steps all neurons again unless a run records states."""
         self._network = network
         self._cuba = all(isinstance(layer.neuron, CubaLif) for layer in network.layers)
-        self._counts_updates = updates and self._cuba
         self._used = [effective_fan_out(layer) for layer in network.layers]
         self._samples = self._sample_steps = 0
         self._spikes = self._macs = self._acs = self._updates = 0
@@ -121,7 +114,7 @@ class NeurobenchMeter:
             if isinstance(layer, RecurrentLayer):
                 own = senders[index + 1][:, :, :-1]
                 self._add_operations(own, _sent(own), _nonzero(layer.recurrent))
-        if self._counts_updates:
+        if self._cuba:
             self._updates += _membrane_updates(self._network, activity)
 
     def _add_operations(
@@ -145,7 +138,7 @@ class NeurobenchMeter:
             return None
         neurons = sum(layer.neurons for layer in self._network.layers)
         all_updates = neurons * self._sample_steps
-        updates = self._updates / self._samples if self._counts_updates else None
+        updates = self._updates / self._samples if self._cuba else None
         return Neurobench(
             num_samples=self._samples,
             footprint_bytes=footprint(self._network),

@@ -61,8 +61,9 @@ class Shown:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and unpickle through the constructor, so that copies are checked and read-only."""
-        values = self._values().values()
-        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+        values = self._values().items()
+        plain = {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values}
+        return _construct, (type(self), plain)
 
     def _values(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.init}  # type: ignore[arg-type]
@@ -71,6 +72,10 @@ class Shown:
         """Return the HTML of the object, or None, for which a notebook shows the text."""
         path = HTML.get(type(self).__name__)
         return None if path is None else str(import_function(path)(self))
+
+
+def _construct(kind: type[Any], values: dict[str, Any]) -> Any:
+    return kind(**values)
 
 
 def number_of(count: int, noun: str) -> str:

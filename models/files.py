@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -37,7 +37,6 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise NotWrittenError(
@@ -88,27 +87,21 @@ def _target(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
-    """Create an empty temporary file beside `path`."""
+    """Create an empty temporary file beside `path`, with the mode of any new file."""
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise NotWrittenError(
             f"{path} cannot be written ({error.strerror}); choose another output folder"
         ) from None
-    return Path(name)
+    return temporary
 
 
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def kind(path: Path) -> str:

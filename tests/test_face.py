@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import nir
 import numpy as np
 import pytest
 
@@ -243,6 +244,18 @@ def test_networks_and_reports_are_copied_and_pickled() -> None:
         assert again.digest == network.digest
         assert not again.layers[0].weight.flags.writeable
     assert pickle.loads(pickle.dumps(report)).to_dict() == report.to_dict()
+
+
+def test_an_import_with_its_calibration_is_copied_and_pickled() -> None:
+    one = np.ones(3)
+    neurons = nir.LIF(tau=0.01 * one, r=one, v_leak=0 * one, v_threshold=0.2 * one)
+    graph = nir.NIRGraph.from_list(nir.Linear(weight=2 * np.eye(3, 4)), neurons)
+    spikes = nd.Samples.of(np.ones((2, 4, 6), np.uint8))
+    found = nd.import_nir(graph, dt=1e-3, calibrate=spikes)
+    for again in (copy.copy(found), copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+        assert again.network.digest == found.network.digest
+        assert again.calibration is not None
+        assert again.calibration.to_dict() == found.calibration.to_dict()
 
 
 def test_samples_are_like_a_dataset_of_torch() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from importlib import resources
 
 import pytest
 
-from neurodeploy.hw_sim.chips import CHIPS, COSTS, chip
+from neurodeploy.hw_sim.chips import CHIPS, COSTS, chip, read_chip_file
 from neurodeploy.hw_sim.confidence import QUANTITIES, MeasuredCase, confidence, measured_cases
 
 
@@ -52,6 +54,27 @@ def test_a_chip_from_a_file_has_no_cases():
     found = confidence(replace(chip("loihi1"), name="mine"), "dynamic_energy")
     assert found.cases == ()
     assert "no measured case" in found.note
+
+
+def changed(found):
+    """Return a chip with one cost doubled."""
+    row = found.costs["static_power"]
+    return replace(found, costs={**found.costs, "static_power": replace(row, value=2 * row.value)})
+
+
+@pytest.mark.parametrize("change", [changed, lambda found: found.using("SANA-FE")])
+def test_a_chip_with_other_costs_has_no_cases_even_under_the_same_name(change):
+    assert confidence(chip("loihi1"), "dynamic_energy").cases
+    assert confidence(change(chip("loihi1")), "dynamic_energy").cases == ()
+
+
+def test_a_cost_file_with_the_same_rows_has_the_cases_of_the_installed_chip(tmp_path):
+    folder = resources.files("neurodeploy.hw_sim.chips") / "costs"
+    copied = tmp_path / "copied.json"
+    copied.write_text(json.dumps(json.loads((folder / "loihi1.json").read_text())))
+    again = read_chip_file(copied)
+    assert again.digest != chip("loihi1").digest  # the spaces differ
+    assert confidence(again, "dynamic_energy") == confidence(chip("loihi1"), "dynamic_energy")
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)

@@ -22,9 +22,18 @@ def test_the_file_appears_when_it_is_complete_in_folders_that_are_created(tmp_pa
         assert temporary.parent == path.parent
     assert path.read_text() == "new"
     assert os.listdir(path.parent) == ["out.txt"]
-    (tmp_path / "plain.txt").write_text("")  # temporary files are private, this one is not
-    modes = {stat.S_IMODE(each.stat().st_mode) for each in (path, tmp_path / "plain.txt")}
-    assert len(modes) == 1
+
+
+def test_a_file_has_the_mode_of_any_new_file_and_the_umask_stays(tmp_path, monkeypatch):
+    path, before = tmp_path / "out.txt", os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", lambda _: pytest.fail("all threads share the umask"))
+            with replacing(path) as temporary:
+                temporary.write_text("new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ def test_there_is_no_penalty_before_the_limit_begins() -> None:
     assert multiplier.initial_cost == 1e6
 
 
+def test_a_cost_of_nothing_is_below_every_limit() -> None:
+    multiplier = Multiplier(Budget(1.0), value=MULTIPLIER_MAX)
+    assert multiplier.step(1.0, 0.0, 10) == multiplier.value == 0.0
+    assert multiplier.initial_cost == 0.0
+    assert multiplier.limit(BEGIN) == multiplier.limit(1.0) == AIM
+    assert not multiplier.was_active
+
+
 def test_the_target_follows_the_ratio_of_validation_to_training_samples() -> None:
     assert Multiplier(Budget(100.0), ratio=1.2).target == pytest.approx(100 * AIM / 1.2)
 
@@ -176,6 +184,14 @@ def test_a_training_to_a_budget_resumes_to_the_same_weights(to_budget: Make) -> 
     assert list(training.run(again))[-1] == trained(whole).history[-1]
     assert again.best_epoch == whole.best_epoch
     assert all(torch.equal(v, again.best[k]) for k, v in whole.best.items())
+
+
+def test_a_silent_input_meets_every_budget(tiny_training: Make) -> None:
+    plain = tiny_training()
+    signals = np.zeros_like(plain.data.dataset.signals)
+    silent = replace(plain.data, dataset=replace(plain.data.dataset, signals=signals))
+    started = training.start(silent, replace(plain.config, synop_budget=1.0))
+    assert [epoch.cost for epoch in trained(started).history] == [0.0] * 4
 
 
 def test_if_no_epoch_meets_the_budget_the_cheapest_is_kept(to_budget: Make) -> None:

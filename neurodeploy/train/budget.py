@@ -155,14 +155,14 @@ class Multiplier:
 
         Args:
             position: progress of the training, 0..1.
-            cost: moving mean of the cost per training sample, above 0.
+            cost: moving mean of the cost per training sample; 0 is below every limit.
             steps: steps of the whole training.
         """
         if position < BEGIN:
             return 0.0
         if self.initial_cost is None:
             self.initial_cost = cost
-        over = math.log(cost / (self.limit(position) or cost))
+        over = math.log(cost / (self.limit(position) or cost)) if cost else -math.inf
         self.value = min(max(self.value + INTEGRAL_GAIN * over / steps, 0.0), MULTIPLIER_MAX)
         weight = min(max(self.value + PROPORTIONAL_GAIN * over, 0.0), MULTIPLIER_MAX)
         self.was_active = self.was_active or weight > 0
