@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -63,27 +63,21 @@ FINE_TUNING_RATE: Final = 3e-4
 OF_NEURONS: Final = ("threshold", "current_decay", "voltage_decay", "tau_grad")
 
 
-class Option(NamedTuple):
-    """The command-line option of a field of `TrainConfig`; the field's type checks its values.
+OWN: Final = "the task's own by default"
 
-    Attributes:
-        help: the help text.
+
+def _option(text: str, metavar: str = "", **more: Any) -> dict[str, Any]:
+    """Return the metadata of a field that is a command-line option of training.
+
+    Its type checks the values of the option, and its default is that of the option.
+
+    Args:
+        text: the help text.
         metavar: name of the value in the help.
-        flag: the option; by default that of the field, with "-" for "_".
-        of_task: the task's own value applies by default, not that of the field.
-        excludes: the name of a group of options, of which one may be given.
+        more: `flag`, if the option has another name; `default`, if it has another default;
+            `one_of`, the name of a group of options of which one may be given.
     """
-
-    help: str
-    metavar: str | None = None
-    flag: str = ""
-    of_task: bool = False
-    excludes: str = ""
-
-
-def _option(help: str, metavar: str | None = None, **more: Any) -> dict[str, Option]:
-    """Return the metadata of a field that is an option of training; see `Option`."""
-    return {"option": Option(help, metavar, **more)}
+    return {"help": text, **({"metavar": metavar} if metavar else {}), **more}
 
 
 @dataclass(frozen=True)
@@ -139,90 +133,67 @@ class TrainConfig:
         neurodeploy.models.errors.InputError: epochs is 0; give an integer from 1 to 2,147,483,647
     """
 
-    network: Network = field(
-        default="dense",
-        metadata=_option(
-            f"network to train: {', '.join(PRESETS)}, or a JSON file", "NAME", of_task=True
-        ),
-    )
-    hidden: Sizes | None = field(
-        default=None,
-        metadata=_option("neurons per hidden layer, such as --hidden 64 32", "N", of_task=True),
-    )
-    delays: Delays | None = field(
-        default=None,
-        metadata=_option(
-            "kind of delays to learn, in every layer that supports them; the network's own by "
-            "default"
-        ),
-    )
-    weight_bits: WeightBits | None = field(
-        default=None,
-        metadata=_option("bits per weight, sign included; the network's own, or 8, by default"),
-    )
+    network: Network = field(default="dense", metadata=_option(
+        f"network to train: {', '.join(PRESETS)}, or a JSON file; {OWN}", "NAME", default=None
+    ))  # fmt: skip
+    hidden: Sizes | None = field(default=None, metadata=_option(
+        f"neurons per hidden layer, such as --hidden 64 32; {OWN}", "N"
+    ))  # fmt: skip
+    delays: Delays | None = field(default=None, metadata=_option(
+        "kind of delays to learn, in every layer that supports them; the network's own by default"
+    ))  # fmt: skip
+    weight_bits: WeightBits | None = field(default=None, metadata=_option(
+        "bits per weight, sign included; the network's own, or 8, by default"
+    ))  # fmt: skip
     threshold: float = 1.25
     current_decay: float = 0.25
     voltage_decay: float = 0.05
     tau_grad: float = 0.02
     dropout: float = 0.0
-    synop_budget: Amount | None = field(
-        default=None,
-        metadata=_option(
-            "limit of the mean SynOps per sample, counted as in a report", "N", excludes="budget"
-        ),
-    )
-    energy_budget_uj: Amount | None = field(
-        default=None,
-        metadata=_option(
-            "limit of the mean dynamic energy (without static power) per sample on a chip, in µJ",
-            "X",
-            excludes="budget",
-        ),
-    )
+    synop_budget: Amount | None = field(default=None, metadata=_option(
+        "limit of the mean SynOps per sample, counted as in a report", "N", one_of="budgets"
+    ))  # fmt: skip
+    energy_budget_uj: Amount | None = field(default=None, metadata=_option(
+        "limit of the mean dynamic energy (without static power) per sample on a chip, in µJ",
+        "X", one_of="budgets"
+    ))  # fmt: skip
     chip: ChipName = "loihi2"
-    prune: Annotated[float, Meta(ge=0, lt=1)] = field(
-        default=0.0,
-        metadata=_option(
-            "fraction of the weights of each layer to set to zero during training", "SHARE"
-        ),
-    )
-    epochs: Count = field(default=12, metadata=_option("passes over the data", "N", of_task=True))
-    batch_size: Count = field(
-        default=32, metadata=_option("samples per step", "N", flag="--batch", of_task=True)
-    )
-    learning_rate: Positive = field(
-        default=1e-3,
-        metadata=_option("highest learning rate of the weights", "R", of_task=True),
-    )
+    prune: Annotated[float, Meta(ge=0, lt=1)] = field(default=0.0, metadata=_option(
+        "fraction of the weights of each layer to set to zero during training", "SHARE"
+    ))  # fmt: skip
+    epochs: Count = field(default=12, metadata=_option(
+        f"passes over the data; {OWN}", "N", default=None
+    ))  # fmt: skip
+    batch_size: Count = field(default=32, metadata=_option(
+        f"samples per step; {OWN}", "N", flag="--batch", default=None
+    ))  # fmt: skip
+    learning_rate: Positive = field(default=1e-3, metadata=_option(
+        f"highest learning rate of the weights; {OWN}", "R", default=None
+    ))  # fmt: skip
     delay_rate: NotNegative = 0.1
     decay_rate: NotNegative = 4.0
     logit_scale: Positive = 0.3
     max_grad_norm: Positive = 1.0
-    continuous: bool = field(
-        default=False,
-        metadata=_option(
-            "train on whole recordings whose activity changes, for a network that runs on without "
-            "a reset; the task needs recordings, as har with HAPT has"
-        ),
-    )
+    continuous: bool = field(default=False, metadata=_option(
+        "train on whole recordings whose activity changes, for a network that runs on without a "
+        "reset; the task needs recordings, as har with HAPT has"
+    ))  # fmt: skip
     sequence_steps: Annotated[int, Meta(ge=1, le=SEQUENCE_MAX)] = 512
     settling_steps: Annotated[int, Meta(ge=0, le=SEQUENCE_MAX)] = 128
     memory_steps: Annotated[float, Meta(ge=1, le=NUMBER_MAX)] = 64.0
     augment: Augment | None = None
-    seed: Annotated[int, Meta(ge=0, le=WHOLE_MAX)] = field(
-        default=0,
-        metadata=_option("seed of initial weights, sample order and augmentation", "N"),
-    )
-    device: Annotated[str, Meta(min_length=1)] = field(
-        default="cpu", metadata=_option("torch device: cpu, or a GPU such as cuda")
-    )
-    kernels: Literal["compiled", "stock"] = field(
-        default="compiled",
-        metadata=_option("neuron kernels on a CPU: compiled, or lava-dl's own (stock)"),
-    )
-    threads: Count | None = field(
-        default=None, metadata=_option("CPU cores to use; all by default", "N")
-    )
+    seed: Annotated[int, Meta(ge=0, le=WHOLE_MAX)] = field(default=0, metadata=_option(
+        "seed of initial weights, sample order and augmentation", "N"
+    ))  # fmt: skip
+    device: Annotated[str, Meta(min_length=1)] = field(default="cpu", metadata=_option(
+        "torch device: cpu, or a GPU such as cuda"
+    ))  # fmt: skip
+    kernels: Literal["compiled", "stock"] = field(default="compiled", metadata=_option(
+        "neuron kernels on a CPU: compiled, or lava-dl's own (stock)"
+    ))  # fmt: skip
+    threads: Count | None = field(default=None, metadata=_option(
+        "CPU cores to use; all by default", "N"
+    ))  # fmt: skip
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -378,10 +349,14 @@ class TrainConfig:
         return {name: getattr(self, name) for name in OF_NEURONS}
 
 
-def options() -> dict[str, Option]:
-    """Return the options of training, by field of `TrainConfig`."""
-    made = {each.name: each.metadata["option"] for each in fields(TrainConfig) if each.metadata}
-    return {n: o._replace(flag=o.flag or f"--{n.replace('_', '-')}") for n, o in made.items()}
+def options() -> dict[str, dict[str, Any]]:
+    """Return the options of training, as `_option` describes them, by field of `TrainConfig`."""
+    return {
+        each.name: {"flag": f"--{each.name.replace('_', '-')}", "default": each.default}
+        | dict(each.metadata)
+        for each in fields(TrainConfig)
+        if each.metadata
+    }
 
 
 def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shape:

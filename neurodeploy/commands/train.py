@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -111,23 +111,16 @@ def _add_start_options(options: argparse.ArgumentParser) -> None:
 
 
 def _add_config_options(options: argparse.ArgumentParser) -> None:
-    """Add an option per field of `TrainConfig` that has one."""
+    """Add the options that are fields of `TrainConfig`."""
     from neurodeploy import config
 
     hints = get_type_hints(config.TrainConfig, include_extras=True)
-    defaults = {each.name: each.default for each in fields(config.TrainConfig)}
     groups: dict[str, Any] = {"": options}
-    for name, option in config.options().items():
-        if option.excludes not in groups:
-            groups[option.excludes] = options.add_mutually_exclusive_group()
-        groups[option.excludes].add_argument(
-            option.flag,
-            dest=name,
-            default=None if option.of_task else defaults[name],
-            help=option.help + ("; the task's own by default" if option.of_task else ""),
-            **({} if option.metavar is None else {"metavar": option.metavar}),
-            **_checks(hints[name]),
-        )
+    for name, given in config.options().items():
+        group = given.pop("one_of", "")
+        if group not in groups:
+            groups[group] = options.add_mutually_exclusive_group()
+        groups[group].add_argument(given.pop("flag"), dest=name, **given, **_checks(hints[name]))
 
 
 def _checks(hint: Any) -> dict[str, Any]:

@@ -329,11 +329,11 @@ def best_checkpoint(training: Training) -> checkpoint.Checkpoint:
 # Options of a run
 
 ELSEWHERE: Final = (
-    "network", "hidden", "weight_bits", "synop_budget", "energy_budget_uj", "chip", "prune",
-    "continuous", "sequence_steps", "settling_steps", "memory_steps", "augment", "seed", "device",
-    "kernels", "threads",
+    "weight_bits", "synop_budget", "energy_budget_uj", "chip", "prune", "continuous",
+    "sequence_steps", "settling_steps", "memory_steps", "augment", "seed", "device", "kernels",
+    "threads",
 )  # fmt: skip
-"""Fields of `TrainConfig` that are not stored under "config" as they are."""
+"""Fields of `TrainConfig` that are not stored under "config"."""
 
 
 def options_of(training: Training) -> dict[str, Any]:
@@ -349,9 +349,9 @@ def options_of(training: Training) -> dict[str, Any]:
         "encoder": data.encoder.as_dict(),
         "architecture": training.network.architecture.as_dict(),
         "config": {
+            **{name: each for name, each in vars(config).items() if name not in ELSEWHERE},
             "network": network if isinstance(network, str) else "described",
             "hidden": None if config.hidden is None else list(config.hidden),
-            **{name: each for name, each in vars(config).items() if name not in ELSEWHERE},
         },
         "seed": config.seed,
         "kernels": config.kernels,
@@ -392,7 +392,7 @@ MOST: Final = 4
 
 def differences(saved: Any, current: dict[str, Any]) -> list[str]:
     """Return the differences between saved and current options as phrases, at most `MOST`."""
-    flags = {"task": "--task", **{name: each.flag for name, each in train_options().items()}}
+    flags = {"task": "--task", **{name: each["flag"] for name, each in train_options().items()}}
     (before, old_network), (now, new_network) = _flat(saved), _flat(current)
     found: dict[str, str] = {}
     for name in {**now, **before}:
