@@ -62,7 +62,6 @@ FINE_TUNING_RATE: Final = 3e-4
 
 OF_NEURONS: Final = ("threshold", "current_decay", "voltage_decay", "tau_grad")
 
-
 OWN: Final = "the task's own by default"
 
 
