@@ -1,20 +1,18 @@
 """The training configuration, and the architecture that it describes.
 
-Every task imports this module, so it must be fast to import.
+Every task and the help of `train` import this module, so it must be fast to import, without numpy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
-import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from neurodeploy.models import loihi
 from neurodeploy.models.architecture import (
@@ -24,12 +22,16 @@ from neurodeploy.models.architecture import (
     Delays,
     LayerSpec,
     Shape,
+    WeightBits,
     read_architecture,
 )
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.schema import check_fields, shown
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from neurodeploy.hw_sim.chips import Chip
 
     Augment: TypeAlias = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
@@ -60,6 +62,22 @@ FINE_TUNING_RATE: Final = 3e-4
 
 OF_NEURONS: Final = ("threshold", "current_decay", "voltage_decay", "tau_grad")
 
+OWN: Final = "the task's own by default"
+
+
+def _option(text: str, metavar: str = "", **more: Any) -> dict[str, Any]:
+    """Return the metadata of a field that is a command-line option of training.
+
+    Its type checks the values of the option, and its default is that of the option.
+
+    Args:
+        text: the help text.
+        metavar: name of the value in the help.
+        more: `flag`, if the option has another name; `default`, if it has another default;
+            `one_of`, the name of a group of options of which one may be given.
+    """
+    return {"help": text, **({"metavar": metavar} if metavar else {}), **more}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -77,6 +95,11 @@ class TrainConfig:
         threshold, current_decay, voltage_decay, tau_grad: of a preset's neurons; see
             `models.architecture.LayerSpec`.
         dropout: dropout of every layer of a preset but the first, 0 to below 1.
+        synop_budget: limit of the mean SynOps per sample, or None.
+        energy_budget_uj: limit of the mean dynamic energy per sample on `chip`, in microjoules, or
+            None.
+        chip: chip of the energy budget: the name of an installed one, or a `Chip`.
+        prune: fraction of the weights of each layer to prune, 0 to below 1.
         epochs: passes over the training samples.
         batch_size: samples per optimizer step.
         learning_rate: highest learning rate of the weights; it rises linearly over the first fifth
@@ -85,16 +108,6 @@ class TrainConfig:
         decay_rate: highest learning rate of the decays, in 1/4096.
         logit_scale: factor from output spike counts to logits.
         max_grad_norm: gradients are clipped to this norm in every step.
-        augment: function that augments the training signals in every epoch, or None.
-        seed: seed of initial weights, sample order and augmentation, 0 or more.
-        device: torch device, such as "cpu" or "cuda".
-        kernels: neuron kernels on a CPU: "compiled", or lava-dl's own ("stock").
-        threads: CPU cores to use; None for torch's default.
-        synop_budget: limit of the mean SynOps per sample, or None.
-        energy_budget_uj: limit of the mean dynamic energy per sample on `chip`, in microjoules, or
-            None.
-        chip: chip of the energy budget: the name of an installed one, or a `Chip`.
-        prune: fraction of the weights of each layer to prune, 0 to below 1.
         continuous: train on sequences of whole recordings whose labels change, instead of samples,
             for a network that runs on. The logits are leaky counts of the output spikes, and every
             labelled step after the settling time has a loss. An augmentation that warps time
@@ -102,6 +115,11 @@ class TrainConfig:
         sequence_steps: time steps per sequence of a continuous training.
         settling_steps: first steps of a sequence, without a loss.
         memory_steps: memory of the leaky counts; see `hw_sim.readout.leaky_counts`.
+        augment: function that augments the training signals in every epoch, or None.
+        seed: seed of initial weights, sample order and augmentation, 0 or more.
+        device: torch device, such as "cpu" or "cuda".
+        kernels: neuron kernels on a CPU: "compiled", or lava-dl's own ("stock").
+        threads: CPU cores to use; None for torch's default.
 
     Raises:
         InputError: if a value has the wrong type or is out of range, or two values contradict.
@@ -114,37 +132,71 @@ class TrainConfig:
         neurodeploy.models.errors.InputError: epochs is 0; give an integer from 1 to 2,147,483,647
     """
 
-    network: Network = "dense"
-    hidden: Sizes | None = None
-    delays: Delays | None = None
-    weight_bits: Literal[8, 6, 4] | None = None
+    network: Network = field(default="dense", metadata=_option(
+        f"network to train: {', '.join(PRESETS)}, or a JSON file; {OWN}", "NAME", default=None
+    ))  # fmt: skip
+    hidden: Sizes | None = field(default=None, metadata=_option(
+        f"neurons per hidden layer, such as --hidden 64 32; {OWN}", "N"
+    ))  # fmt: skip
+    delays: Delays | None = field(default=None, metadata=_option(
+        "kind of delays to learn, in every layer that supports them; the network's own by default"
+    ))  # fmt: skip
+    weight_bits: WeightBits | None = field(default=None, metadata=_option(
+        "bits per weight, sign included; the network's own, or 8, by default"
+    ))  # fmt: skip
     threshold: float = 1.25
     current_decay: float = 0.25
     voltage_decay: float = 0.05
     tau_grad: float = 0.02
     dropout: float = 0.0
-    epochs: Count = 12
-    batch_size: Count = 32
-    learning_rate: Positive = 1e-3
+    synop_budget: Amount | None = field(default=None, metadata=_option(
+        "limit of the mean SynOps per sample, counted as in a report", "N", one_of="budgets"
+    ))  # fmt: skip
+    energy_budget_uj: Amount | None = field(default=None, metadata=_option(
+        "limit of the mean dynamic energy (without static power) per sample on a chip, in µJ",
+        "X", one_of="budgets"
+    ))  # fmt: skip
+    chip: ChipName = "loihi2"
+    prune: Annotated[float, Meta(ge=0, lt=1)] = field(default=0.0, metadata=_option(
+        "fraction of the weights of each layer to set to zero during training", "SHARE"
+    ))  # fmt: skip
+    epochs: Count = field(default=12, metadata=_option(
+        f"passes over the data; {OWN}", "N", default=None
+    ))  # fmt: skip
+    batch_size: Count = field(default=32, metadata=_option(
+        f"samples per step; {OWN}", "N", flag="--batch", default=None
+    ))  # fmt: skip
+    learning_rate: Positive = field(default=1e-3, metadata=_option(
+        f"highest learning rate of the weights; {OWN}", "R", default=None
+    ))  # fmt: skip
     delay_rate: NotNegative = 0.1
     decay_rate: NotNegative = 4.0
     logit_scale: Positive = 0.3
     max_grad_norm: Positive = 1.0
-    augment: Augment | None = None
-    seed: Annotated[int, Meta(ge=0, le=WHOLE_MAX)] = 0
-    device: Annotated[str, Meta(min_length=1)] = "cpu"
-    kernels: Literal["compiled", "stock"] = "compiled"
-    threads: Count | None = None
-    synop_budget: Amount | None = None
-    energy_budget_uj: Amount | None = None
-    chip: ChipName = "loihi2"
-    prune: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    continuous: bool = False
+    continuous: bool = field(default=False, metadata=_option(
+        "train on whole recordings whose activity changes, for a network that runs on without a "
+        "reset; the task needs recordings, as har with HAPT has"
+    ))  # fmt: skip
     sequence_steps: Annotated[int, Meta(ge=1, le=SEQUENCE_MAX)] = 512
     settling_steps: Annotated[int, Meta(ge=0, le=SEQUENCE_MAX)] = 128
     memory_steps: Annotated[float, Meta(ge=1, le=NUMBER_MAX)] = 64.0
+    augment: Augment | None = None
+    seed: Annotated[int, Meta(ge=0, le=WHOLE_MAX)] = field(default=0, metadata=_option(
+        "seed of initial weights, sample order and augmentation", "N"
+    ))  # fmt: skip
+    device: Annotated[str, Meta(min_length=1)] = field(default="cpu", metadata=_option(
+        "torch device: cpu, or a GPU such as cuda"
+    ))  # fmt: skip
+    kernels: Literal["compiled", "stock"] = field(default="compiled", metadata=_option(
+        "neuron kernels on a CPU: compiled, or lava-dl's own (stock)"
+    ))  # fmt: skip
+    threads: Count | None = field(default=None, metadata=_option(
+        "CPU cores to use; all by default", "N"
+    ))  # fmt: skip
 
     def __post_init__(self) -> None:
+        import numpy as np
+
         for name, value in vars(self).items():
             if isinstance(value, np.number):
                 object.__setattr__(self, name, value.item())
@@ -294,6 +346,16 @@ class TrainConfig:
 
     def _of_neurons(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in OF_NEURONS}
+
+
+def options() -> dict[str, dict[str, Any]]:
+    """Return the options of training, as `_option` describes them, by field of `TrainConfig`."""
+    return {
+        each.name: {"flag": f"--{each.name.replace('_', '-')}", "default": each.default}
+        | dict(each.metadata)
+        for each in fields(TrainConfig)
+        if each.metadata
+    }
 
 
 def _input_shape(name: str, channels: int, grid: tuple[int, int] | None) -> Shape:

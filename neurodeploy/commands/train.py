@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from neurodeploy.commands import cli
 from neurodeploy.models.display import number_of
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from neurodeploy.train.training import Epoch, Training
 
 DESCRIPTION = "Train a spiking network for a task and write its checkpoint model.pt."
-
-CONFIGURED = {
-    "hidden": "hidden", "delays": "delays", "weight_bits": "weight_bits", "epochs": "epochs",
-    "batch": "batch_size", "learning_rate": "learning_rate", "seed": "seed", "device": "device",
-    "kernels": "kernels", "threads": "threads", "synop_budget": "synop_budget",
-    "energy_budget_uj": "energy_budget_uj", "prune": "prune",
-}  # fmt: skip
-"""Options and the fields of `TrainConfig` that they set."""
-
 
 TASK = "har"
 """The task without `--task`."""
@@ -80,9 +71,20 @@ def add_options(options: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FOLDER", help="output folder; runs/TASK by default"
     )
     _add_start_options(options)
-    _add_network_options(options)
-    _add_budget_options(options)
-    _add_training_options(options)
+    _add_config_options(options)
+    options.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted run, or train it for more --epochs",
+    )
+    options.add_argument(
+        "--tensorboard",
+        type=Path,
+        nargs="?",
+        const=True,
+        metavar="FOLDER",
+        help="also write TensorBoard event files; to the run's folder by default",
+    )
 
 
 def _add_start_options(options: argparse.ArgumentParser) -> None:
@@ -108,103 +110,37 @@ def _add_start_options(options: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_network_options(options: argparse.ArgumentParser) -> None:
-    from neurodeploy.models import loihi
-    from neurodeploy.models.architecture import DELAYS, PRESETS, WEIGHT_BITS
+def _add_config_options(options: argparse.ArgumentParser) -> None:
+    """Add the options that are fields of `TrainConfig`."""
+    from neurodeploy import config
 
-    options.add_argument(
-        "--network",
-        metavar="NAME",
-        help=f"network to train: {', '.join(PRESETS)}, or a JSON file; the task's own by default",
-    )
-    options.add_argument(
-        "--hidden",
-        type=cli.whole_numbers(1, loihi.FAN_IN_MAX),
-        nargs="+",
-        metavar="N",
-        help="neurons per hidden layer, such as --hidden 64 32; the task's own by default",
-    )
-    options.add_argument(
-        "--delays",
-        choices=DELAYS,
-        help="kind of delays to learn, in every layer that supports them; the network's own by "
-        "default",
-    )
-    options.add_argument(
-        "--weight-bits",
-        type=int,
-        choices=WEIGHT_BITS,
-        help="bits per weight, sign included; the network's own, or 8, by default",
-    )
+    hints = get_type_hints(config.TrainConfig, include_extras=True)
+    groups: dict[str, Any] = {"": options}
+    for name, given in config.options().items():
+        group = given.pop("one_of", "")
+        if group not in groups:
+            groups[group] = options.add_mutually_exclusive_group()
+        groups[group].add_argument(given.pop("flag"), dest=name, **given, **_checks(hints[name]))
 
 
-def _add_budget_options(options: argparse.ArgumentParser) -> None:
-    group = options.add_mutually_exclusive_group()
-    group.add_argument(
-        "--synop-budget",
-        type=cli.positive_number,
-        metavar="N",
-        help="limit of the mean SynOps per sample, counted as in a report",
-    )
-    group.add_argument(
-        "--energy-budget-uj",
-        type=cli.positive_number,
-        metavar="X",
-        help="limit of the mean dynamic energy (without static power) per sample on a chip, in µJ",
-    )
-    options.add_argument(
-        "--prune",
-        type=cli.share,
-        default=0.0,
-        metavar="SHARE",
-        help="fraction of the weights of each layer to set to zero during training",
-    )
-
-
-def _add_training_options(options: argparse.ArgumentParser) -> None:
-    default = "the task's own by default"
-    for name, what in (("--epochs", "passes over the data"), ("--batch", "samples per step")):
-        options.add_argument(name, type=cli.whole_number(1), metavar="N", help=f"{what}; {default}")
-    options.add_argument(
-        "--learning-rate",
-        type=cli.positive_number,
-        metavar="R",
-        help=f"highest learning rate of the weights; {default}",
-    )
-    options.add_argument(
-        "--continuous",
-        action="store_true",
-        help="train on whole recordings whose activity changes, for a network that runs on "
-        "without a reset; the task needs recordings, as har with HAPT has",
-    )
-    options.add_argument(
-        "--seed",
-        type=cli.whole_number(0),
-        default=0,
-        metavar="N",
-        help="seed of initial weights, sample order and augmentation",
-    )
-    options.add_argument("--device", default="cpu", help="torch device: cpu, or a GPU such as cuda")
-    options.add_argument(
-        "--kernels",
-        choices=("compiled", "stock"),
-        default="compiled",
-        help="neuron kernels on a CPU: compiled, or lava-dl's own (stock)",
-    )
-    cli.add_threads_option(options)
-    options.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue an interrupted run, or train it for more --epochs",
-    )
-    options.add_argument(
-        "--tensorboard",
-        type=Path,
-        nargs="?",
-        const=True,
-        metavar="FOLDER",
-        help="also write TensorBoard event files; to the run's folder by default",
-    )
+def _checks(hint: Any) -> dict[str, Any]:
+    """Return the arguments of `add_argument` with which an option takes values of a type."""
+    if type(None) in get_args(hint):
+        hint = get_args(hint)[0]
+    if hint is bool:
+        return {"action": "store_true"}
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        return {"choices": choices, "type": type(choices[0])}
+    kind, *limits = get_args(hint) or (hint,)
+    if get_origin(kind) is tuple:
+        _, limit = get_args(get_args(kind)[0])
+        return {"type": cli.whole_numbers(limit.ge, limit.le), "nargs": "+"}
+    if kind is int:
+        return {"type": cli.whole_number(limits[0].ge, limits[0].le)}
+    if kind is float:
+        return {"type": cli.positive_number if limits[0].lt is None else cli.share}
+    return {}
 
 
 def check_start(args: argparse.Namespace) -> None:
@@ -267,14 +203,13 @@ def config_of(args: argparse.Namespace, start: QuantizedNetwork | None = None) -
     Raises:
         InputError: if options contradict each other.
     """
+    from neurodeploy.config import options
+
     config = _default_config(args, start)
     if args.network is not None:
         config = config.with_network(args.network)
-    changes: dict[str, Any] = {
-        field: getattr(args, option)
-        for option, field in CONFIGURED.items()
-        if getattr(args, option) is not None
-    }
+    given: dict[str, Any] = {name: getattr(args, name) for name in options()}
+    changes = {name: value for name, value in given.items() if value is not None}
     if args.hidden is not None:
         changes["hidden"] = tuple(n for sizes in args.hidden for n in sizes)
     if args.energy_budget_uj is not None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -117,7 +117,9 @@ class SearchSpace(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_
     encoder_parameters: Mapping[str, Numbers] | UnsetType = UNSET
 
 
-WHOLE: Final = ("layers", "neurons", "max_delay", "epochs", "batch_size", "seed", "time_steps")
+WHOLE: Final = frozenset({"layers", "neurons", "max_delay", "time_steps"}).union(
+    name for name, kind in get_type_hints(TrainConfig).items() if kind is int
+)
 """Hyperparameters that are integers."""
 OF_LAYERS: Final = ("density", "learn_decays", "max_delay")
 """Fields of `LayerSpec` that `TrainConfig` has no field for."""

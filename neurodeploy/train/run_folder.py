@@ -25,6 +25,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from neurodeploy.config import TrainConfig
+from neurodeploy.config import options as train_options
 from neurodeploy.data.dataset import digest
 from neurodeploy.models import files
 from neurodeploy.models.errors import FolderInUseError, InputError, NotWrittenError
@@ -327,11 +328,12 @@ def best_checkpoint(training: Training) -> checkpoint.Checkpoint:
 
 # Options of a run
 
-CONFIG: Final = (
-    "delays", "threshold", "current_decay", "voltage_decay", "tau_grad", "dropout", "epochs",
-    "batch_size", "learning_rate", "delay_rate", "decay_rate", "logit_scale", "max_grad_norm",
+ELSEWHERE: Final = (
+    "weight_bits", "synop_budget", "energy_budget_uj", "chip", "prune", "continuous",
+    "sequence_steps", "settling_steps", "memory_steps", "augment", "seed", "device", "kernels",
+    "threads",
 )  # fmt: skip
-"""Fields of `TrainConfig` that affect the weights and are stored under "config"."""
+"""Fields of `TrainConfig` that are not stored under "config"."""
 
 
 def options_of(training: Training) -> dict[str, Any]:
@@ -347,9 +349,9 @@ def options_of(training: Training) -> dict[str, Any]:
         "encoder": data.encoder.as_dict(),
         "architecture": training.network.architecture.as_dict(),
         "config": {
+            **{name: each for name, each in vars(config).items() if name not in ELSEWHERE},
             "network": network if isinstance(network, str) else "described",
             "hidden": None if config.hidden is None else list(config.hidden),
-            **{name: getattr(config, name) for name in CONFIG},
         },
         "seed": config.seed,
         "kernels": config.kernels,
@@ -369,12 +371,6 @@ def _of_sequences(config: TrainConfig) -> dict[str, Any]:
     names = ("sequence_steps", "settling_steps", "memory_steps")
     return {name: getattr(config, name) for name in names}
 
-
-OPTIONS: Final = (
-    "task", "network", "hidden", "delays", "batch_size", "learning_rate", "seed", "kernels",
-    "device", "prune", "threads",
-)  # fmt: skip
-"""Settings that are command-line options, with "_" for "-"."""
 
 SENTENCES: Final = {
     "data_sha256": "other data",
@@ -396,14 +392,14 @@ MOST: Final = 4
 
 def differences(saved: Any, current: dict[str, Any]) -> list[str]:
     """Return the differences between saved and current options as phrases, at most `MOST`."""
+    flags = {"task": "--task", **{name: each["flag"] for name, each in train_options().items()}}
     (before, old_network), (now, new_network) = _flat(saved), _flat(current)
     found: dict[str, str] = {}
     for name in {**now, **before}:
         old, new = before.get(name), now.get(name)
         if old == new or name == "epochs":  # a run may be extended
             continue
-        option = f"--{name.replace('_', '-')}" if name in OPTIONS else name
-        option = "--batch" if name == "batch_size" else option
+        option = flags.get(name, name)
         found[option] = f"{option} {_typed(old)} instead of {_typed(new)}"
         if name in SENTENCES:
             found[option] = SENTENCES[name].format(before=old, now=new)
