@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,11 +37,7 @@ FILES = {
     if not any(folder.is_symlink() for folder in path.parents)
 }
 MODULES = {
-    name: name.removeprefix("neurodeploy/")
-    .removesuffix(".py")
-    .removesuffix("/__init__")
-    .replace("/", ".")
-    for name in FILES
+    name: re.sub("^neurodeploy/|(/__init__)?[.]py$", "", name).replace("/", ".") for name in FILES
 }
 """Each file's module below neurodeploy, such as "data.task"."""
 CIRCLES = {
