@@ -27,7 +27,7 @@ from benchmarks.pages import Table, band
 from neurodeploy import data as tasks
 from neurodeploy.commands import cli
 from neurodeploy.data.task import TaskData, load_task
-from neurodeploy.explore.results import Trial
+from neurodeploy.explore.results_data import Trial
 from neurodeploy.explore.study import optimize
 from neurodeploy.report.evaluate import evaluate
 

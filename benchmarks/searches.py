@@ -28,7 +28,8 @@ from neurodeploy.evaluation.files import load
 from neurodeploy.explore import page as search_page
 from neurodeploy.explore.metrics import metrics_of
 from neurodeploy.explore.repeats import Repeated
-from neurodeploy.explore.results import SearchResult, Trial
+from neurodeploy.explore.results import SearchResult
+from neurodeploy.explore.results_data import Trial
 from neurodeploy.explore.space import STARTS, SearchSpace, space_text
 from neurodeploy.explore.study import read_search
 from neurodeploy.explore.trial import NETWORK, Objective, evaluated, train

@@ -19,7 +19,7 @@ from neurodeploy.hw_sim.chips import exactly
 from neurodeploy.hw_sim.confidence import measured_cases
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
-from neurodeploy.report import networks, page, report_tables, terminal, wording
+from neurodeploy.report import networks, report_tables, terminal, wording
 from neurodeploy.report.evaluate import compare_networks
 from neurodeploy.report.tables import Table
 from neurodeploy.report.texts import first_words
@@ -217,7 +217,7 @@ def test_micro_is_u_where_a_terminal_has_no_sign_for_it(monkeypatch, encoding, u
 
 def test_the_pages_hold_the_cells_of_the_tables(found, tmp_path):
     evil = replace(found.entries[0], name="<script>x</script>")
-    page.write_networks(replace(found, entries=(evil, found.entries[1])), tmp_path / "side.html")
+    networks.write_page(replace(found, entries=(evil, found.entries[1])), tmp_path / "side.html")
     report = found.entries[0].report
     chips = wording.chips(report)
     for text, tables in (

@@ -20,7 +20,8 @@ from neurodeploy.models.errors import InputError, require
 
 if TYPE_CHECKING:
     from neurodeploy.data.task import TaskData
-    from neurodeploy.explore.results import SearchResult, Trial
+    from neurodeploy.explore.results import SearchResult
+    from neurodeploy.explore.results_data import Trial
 
 DESCRIPTION = "Search for the networks of a task that are best within limits of energy and size."
 

@@ -91,10 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.input is not None and (is_nir(model) or is_netx(model)):
         raise InputError(f"--input is for checkpoints, and {model} is none; leave it out")
     if is_nir(model):
-        code = nir_export.export_nir(args, path, chips)
-        if code == cli.DONE and path.suffix == ".net":
-            print(f"Next: {cli.next_command('report', *nir_export.next_words(args, path))}")
-        return code
+        return export_nir(args, path, chips)
     nir_export.check_unused(args, model)
     code = export(
         model,
@@ -120,6 +117,22 @@ def is_nir(path: Path) -> bool:
     from neurodeploy.export.nir import reading
 
     return path.suffix == ".nir" or reading.is_nir(path)
+
+
+def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> int:
+    """Import a NIR graph, write the network to `path` and return the exit code."""
+    network = nir_export.import_nir(args, path)
+    if not fits(network, chips):
+        return cli.CHECK_FAILED
+    from neurodeploy.data.inputs import extra_steps
+
+    write(network, path, args.out_dialect)
+    layers, more = number_of(len(network.layers), "layer"), extra_steps(network)
+    late = f"; each takes a step, so report --input appends {number_of(more, 'zero step')}"
+    print(f"\nWrote {path} (sha256 {network.digest[:12]}): {layers}{late * bool(more)}")
+    if path.suffix == ".net":
+        print(f"Next: {cli.next_command('report', *nir_export.next_words(args, path))}")
+    return cli.DONE
 
 
 def export(

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from neurodeploy.commands import cli
 from neurodeploy.models import files, loihi
-from neurodeploy.models.display import number_of
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
     from neurodeploy.data.samples import Samples
     from neurodeploy.evaluation.nir import NirImport, NirSource
-    from neurodeploy.hw_sim.chips import Chip
     from neurodeploy.models.network import QuantizedNetwork
 
 DIALECTS: Final = ("plain", "snntorch", "norse", "spikingjelly", "sinabs", "rockpool")
@@ -127,13 +125,12 @@ def check_unused(args: argparse.Namespace, model: Path) -> None:
             )
 
 
-def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> int:
-    """Import a NIR graph, print how, write the network and return the exit code.
+def import_nir(args: argparse.Namespace, path: Path) -> QuantizedNetwork:
+    """Import a NIR graph, print how, and return the network.
 
     Args:
         args: the parsed options.
         path: output file.
-        chips: the chips whose limits are checked.
     """
     _check_options(args, path)
     with cli.status("reading the graph"):
@@ -142,7 +139,7 @@ def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> i
         own = None if any(getattr(args, name) for name in OPTIONS) else own_integers(args.model)
     if own is not None:
         print(f"{args.model} holds the integers of a network of neurodeploy")
-        return _write(own, path, args.out_dialect) if _fits(own, chips) else cli.CHECK_FAILED
+        return own
     with cli.status("reading the graph"):
         origin = read_nir(
             args.model, dialect=args.dialect, dt=args.dt, reset=args.reset,
@@ -161,20 +158,13 @@ def export_nir(args: argparse.Namespace, path: Path, chips: Sequence[Chip]) -> i
         _show(each)
     if len(found) > 1:
         _compare(found, args)
-    network = found[0].network
-    return _write(network, path, args.out_dialect) if _fits(network, chips) else cli.CHECK_FAILED
+    return found[0].network
 
 
 def _show_reading(origin: NirSource, path: Path) -> None:
     from neurodeploy.report import terminal
 
     terminal.print_list(terminal.console(), origin.reading, f"{path}")
-
-
-def _fits(network: QuantizedNetwork, chips: Sequence[Chip]) -> bool:
-    from neurodeploy.commands.export import fits
-
-    return fits(network, chips)
 
 
 def _check_options(args: argparse.Namespace, path: Path) -> None:
@@ -228,17 +218,6 @@ def _compare(found: Sequence[NirImport], args: argparse.Namespace) -> None:
     with cli.progress("comparing bits") as advance:
         rows = compare_networks(networks, samples, advance=advance)
     terminal.show_networks(rows, brief=True)
-
-
-def _write(network: QuantizedNetwork, path: Path, dialect: str | None) -> int:
-    from neurodeploy.commands.export import write
-    from neurodeploy.data.inputs import extra_steps
-
-    write(network, path, dialect)
-    layers, more = number_of(len(network.layers), "layer"), extra_steps(network)
-    late = f"; each takes a step, so report --input appends {number_of(more, 'zero step')}"
-    print(f"\nWrote {path} (sha256 {network.digest[:12]}): {layers}{late * bool(more)}")
-    return cli.DONE
 
 
 def next_words(args: argparse.Namespace, path: Path) -> list[str | Path]:

@@ -535,10 +535,8 @@ def _print_side_by_side(args: argparse.Namespace, path: Path, found: SideBySide)
         terminal.show_networks(found, brief=args.brief)
     sys.stdout.flush()
     if args.html is not None:
-        from neurodeploy.report import page
-
         with cli.status("drawing"):
-            page.write_networks(found, args.html)
+            networks.write_page(found, args.html)
         if as_text:
             print(f"Wrote {args.html}: the networks side by side as an HTML page")
     if as_text and not args.brief:

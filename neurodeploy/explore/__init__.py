@@ -7,8 +7,9 @@ repeats       repeated seeds of the front, and the test
 study         `neurodeploy.optimize`: the search, and then the repeats
 workers       a study that processes and machines work on together
 storage       journal file, gRPC proxy or database, with heartbeats
-results       what a study found: the front, repeated seeds, files and pages
+results_data  the trials of a study: the front, the best one for a wish, repeated seeds
 results_json  the same as JSON
+results       what a study found: read from Optuna, written as files and pages
 front         the figure of the front
 page          tables and HTML page
 """

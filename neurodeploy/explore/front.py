@@ -15,7 +15,7 @@ from neurodeploy import style
 from neurodeploy.explore.metrics import METRICS
 
 if TYPE_CHECKING:
-    from neurodeploy.explore.results import SearchResult, Trial
+    from neurodeploy.explore.results_data import SearchData, Trial
 
 PERCENT: Final = 100
 HEIGHT: Final = 280.0
@@ -23,13 +23,13 @@ LOG_FROM: Final = 10.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
-def axes_of(result: SearchResult) -> tuple[str, str]:
+def axes_of(result: SearchData) -> tuple[str, str]:
     """Return the metrics on the horizontal and the vertical axis."""
     costs = [name for name in result.objectives if name != "accuracy"]
     return (costs or ["energy"])[0], "accuracy"
 
 
-def draw(result: SearchResult) -> tuple[Figure, str]:
+def draw(result: SearchData) -> tuple[Figure, str]:
     """Return the figure and its description.
 
     Raises:
@@ -104,7 +104,7 @@ def _presets(axes: Axes, trials: Sequence[Trial], cost: str) -> None:
             axes.plot(x, y, linestyle="none", markersize=5, **how)
 
 
-def _description(result: SearchResult, cost: str) -> str:
+def _description(result: SearchData, cost: str) -> str:
     words = [
         f"{PERCENT * each.metrics['accuracy']:.1f}% at {each.metrics[cost]:.3g}"
         for each in result.front

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from neurodeploy import style
 from neurodeploy.explore import front
 from neurodeploy.explore.metrics import METRICS
-from neurodeploy.explore.results import spread
+from neurodeploy.explore.results_data import SearchData, Trial, spread
 from neurodeploy.models.display import number_of, value_text
 from neurodeploy.report import page
 from neurodeploy.report.figures import drawing
 from neurodeploy.report.notebook import object_html
 from neurodeploy.report.tables import NONE, Cell, Table, cell, count, rows_of, share
-
-if TYPE_CHECKING:
-    from neurodeploy.explore.results import SearchResult, Trial
 
 ONE_TEST: Final = (
     "Only validation samples decided. {} ran on the test samples, once, after the search; choose "
@@ -25,7 +22,7 @@ ONE_TEST: Final = (
 )
 
 
-def front_table(result: SearchResult, *, whole: bool = True) -> Table:
+def front_table(result: SearchData, *, whole: bool = True) -> Table:
     """Return the networks of the front with their metrics, seeds and test accuracy.
 
     Args:
@@ -45,14 +42,14 @@ def front_table(result: SearchResult, *, whole: bool = True) -> Table:
     return rows_of("The front, by validation samples", result.front, columns, notes)
 
 
-def presets_table(result: SearchResult, *, whole: bool = True) -> Table:
+def presets_table(result: SearchData, *, whole: bool = True) -> Table:
     """Return the presets that the search began with, to compare the front with."""
     presets = [each for each in result.complete if each.start]
     columns = {"preset": lambda each: each.start, **_columns(result, whole)}
     return rows_of("The presets, by validation samples", presets, columns)
 
 
-def _columns(result: SearchResult, whole: bool) -> dict[str, Callable[[Trial], Any]]:
+def _columns(result: SearchData, whole: bool) -> dict[str, Callable[[Trial], Any]]:
     """Return the columns of a trial and its metrics."""
     asked = {"accuracy", *result.objectives}
     titles = {
@@ -89,7 +86,7 @@ def _seeds(trial: Trial, part: str) -> Cell:
     return Cell(f"{mean:.1%}", note, mean)
 
 
-def trials_table(result: SearchResult) -> Table:
+def trials_table(result: SearchData) -> Table:
     """Return all trials with their hyperparameters."""
     chosen = {each.number for each in result.front}
     columns: dict[str, Callable[[Trial], Any]] = {
@@ -112,7 +109,7 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else value_text(value).strip("'")
 
 
-def importances_table(result: SearchResult) -> Table:
+def importances_table(result: SearchData) -> Table:
     """Return how much each hyperparameter matters for reaching the front."""
     return rows_of(
         "Importance of the hyperparameters",
@@ -122,7 +119,7 @@ def importances_table(result: SearchResult) -> Table:
     )
 
 
-def summary(result: SearchResult) -> str:
+def summary(result: SearchData) -> str:
     """Return what was searched, in a sentence."""
     aims = " and ".join(f"{METRICS[name].goal} {name}" for name in result.objectives)
     limits = [
@@ -141,7 +138,7 @@ def summary(result: SearchResult) -> str:
     )
 
 
-def drawn(result: SearchResult) -> drawing.Drawn:
+def drawn(result: SearchData) -> drawing.Drawn:
     """Draw the front."""
     with style.look(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
@@ -152,7 +149,7 @@ def drawn(result: SearchResult) -> drawing.Drawn:
         return drawing.saved("front", figure, described, png=True)
 
 
-def render(result: SearchResult, picture: drawing.Drawn) -> str:
+def render(result: SearchData, picture: drawing.Drawn) -> str:
     """Return the HTML page of a search; `picture` is that of `drawn`."""
     tables = [presets_table(result), importances_table(result), trials_table(result)]
     return page.template("search").render(
@@ -166,7 +163,7 @@ def render(result: SearchResult, picture: drawing.Drawn) -> str:
     )
 
 
-def search_html(result: SearchResult) -> str:
+def search_html(result: SearchData) -> str:
     """Return the front of a search, as a picture and a table."""
     return object_html(
         f"Search {result.name}",

@@ -1,29 +1,25 @@
-"""What a search found: its trials, the front, repeated seeds, and the files that show them."""
+"""What a search found, read from its study of Optuna, and the files that show it."""
 
 from __future__ import annotations
 
 import json
-import operator
-import re
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import TYPE_CHECKING, Any, Final
 
-from neurodeploy.explore.metrics import METRICS, values_text, violations
+from neurodeploy.explore.metrics import values_text
 from neurodeploy.explore.repeats import Repeated
 from neurodeploy.explore.repeats import read as read_repeats
-from neurodeploy.explore.trial import ERROR, FOLD, has_ended, load_network
+from neurodeploy.explore.results_data import SearchData, Trial
+from neurodeploy.explore.results_json import search_object
+from neurodeploy.explore.trial import ERROR, has_ended
 from neurodeploy.models import files
-from neurodeploy.models.display import Shown
-from neurodeploy.models.errors import InputError
+from neurodeploy.report.report_json import to_dict
 
 if TYPE_CHECKING:
     import optuna
-
-    from neurodeploy.models.network import QuantizedNetwork
 
 ABOUT: Final = "neurodeploy"
 """User attribute of a study: what all its trials share."""
@@ -33,66 +29,8 @@ STATES: Final = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 """Optuna's states of trials that have ended."""
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One trial of a search.
-
-    Attributes:
-        number: its number in the study, from 0.
-        state: "complete", "pruned" (stopped early) or "failed".
-        params: its hyperparameters.
-        metrics: metrics on the validation samples by name, see `METRICS`; empty unless complete.
-        energy_range: low and high bound of the dynamic energy in µJ.
-        feasible: whether it meets the constraints and fits on the chip.
-        sizes: neurons per layer.
-        folder: folder of its network; with several folds, of their folders fold-0, fold-1, ...
-        digests: digest of its network, or of that of each fold.
-        host: machine that ran it.
-        start: name of the preset that it is, or "".
-        error: why it failed, or "".
-        seconds: duration of its last run, if it is complete.
-        repeats: the seeds that were trained and tested, if it is on the front.
-    """
-
-    number: int
-    state: str
-    params: Mapping[str, Any]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    energy_range: tuple[float, float] = (0.0, 0.0)
-    feasible: bool = False
-    sizes: tuple[int, ...] = ()
-    folder: str = ""
-    digests: tuple[str, ...] = ()
-    host: str = ""
-    start: str = ""
-    error: str = ""
-    seconds: float = 0.0
-    repeats: tuple[Repeated, ...] = ()
-
-    def network(self, fold: int | None = None) -> QuantizedNetwork:
-        """Return the quantized network of the trial.
-
-        Args:
-            fold: number of the fold, if there are several.
-
-        Raises:
-            InputError: if it is not in `folder`, or another search has written there.
-        """
-        if self.state != "complete":
-            raise InputError(f"trial {self.number} is {self.state}, so it has no network")
-        if (fold is None) != (len(self.digests) < 2):
-            raise InputError(
-                f"trial {self.number} has {len(self.digests)} networks; "
-                + ("give the number of a fold" if fold is None else "give no fold")
-            )
-        folder = Path(self.folder)
-        if fold is None:
-            return load_network(folder, self.digests[0] if self.digests else "")
-        return load_network(folder / FOLD.format(fold), self.digests[fold])
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class SearchResult(Shown):
+class SearchResult(SearchData):
     """The trials of a search so far; what `optimize` returns.
 
     Attributes:
@@ -116,80 +54,8 @@ class SearchResult(Shown):
         (2, True)
     """
 
-    name: str
-    objectives: tuple[str, ...]
-    constraints: Mapping[str, float]
-    chip: str
-    trials: tuple[Trial, ...]
-    front: tuple[Trial, ...]
-    importances: Mapping[str, float] = field(default_factory=dict)
-    num_tested: int = 0
-    untested: tuple[str, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> tuple[Trial, ...]:
-        """The trials that ran to the end."""
-        return tuple(each for each in self.trials if each.state == "complete")
-
-    def pick(self, wish: str) -> Trial:
-        """Return the best trial for a wish such as "accuracy>=92%, min energy".
-
-        Args:
-            wish: conditions on metrics (accuracy, energy in µJ, latency in ms, neurocores, synops)
-                and one goal, "max accuracy" or "min" of another, separated by commas; or the number
-                of a trial, such as "trial 12".
-
-        Raises:
-            InputError: if the wish is malformed, or no trial meets it.
-        """
-        if named := _NUMBER.fullmatch(wish.strip()):
-            return self._numbered(int(named[1]))
-        conditions, key = parse_wish(wish)
-        candidates = [each for each in self.complete if each.feasible]
-        if not candidates:
-            raise InputError(self.why_empty())
-        for name, compare, limit, words in conditions:
-            left = [each for each in candidates if compare(each.metrics[name], limit)]
-            if not left:
-                raise InputError(f"no trial meets {words}; {_closest(name, candidates)}")
-            candidates = left
-        return min(candidates, key=lambda each: (key(each.metrics), each.number))
-
-    def _numbered(self, number: int) -> Trial:
-        for each in self.complete:
-            if each.number == number:
-                return each
-        known = ", ".join(str(each.number) for each in self.front) or "none"
-        raise InputError(f"trial {number} is not complete; those on the front are {known}")
-
-    def why_empty(self) -> str:
-        """Return why the front is empty: which constraint binds, or that no trial was finished."""
-        if not self.complete:
-            failed = [each for each in self.trials if each.error]
-            why = f"; trial {failed[-1].number} failed: {failed[-1].error}" if failed else ""
-            return f"no trial of {self.name} is complete{why}; go on with more trials"
-        for name, metric in METRICS.items():
-            broken = [violations(each.metrics, self.constraints) for each in self.complete]
-            if metric.limit in self.constraints and all(b[metric.limit] > 0 for b in broken):
-                option = metric.limit.replace("_", "-")
-                return (
-                    f"no trial meets --{option} {self.constraints[metric.limit]:g}; "
-                    f"{_closest(name, self.complete)}"
-                )
-        if not self.constraints:
-            return f"no network fits on {self.chip}; use fewer layers, or fewer neurons per layer"
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in self.constraints)
-        return (
-            f"no trial of {len(self.complete)} meets all constraints at once and fits on "
-            f"{self.chip}; relax {options}"
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values, which docs/schemas/search.json describes."""
-        from neurodeploy.explore.results_json import search_object
-        from neurodeploy.report.report_json import to_dict
-
         return to_dict(search_object(self))
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -210,7 +76,7 @@ class SearchResult(Shown):
         Raises:
             InputError: if a file cannot be written.
         """
-        from neurodeploy.explore import page as search
+        from neurodeploy.explore import page as search  # it draws with matplotlib
 
         drawn = search.drawn(self)
         values = json.dumps(self.to_dict(), indent=2) + "\n"
@@ -225,71 +91,6 @@ class SearchResult(Shown):
         for each in self.front:
             lines.append(f"  trial {each.number}: {values_text(each.metrics, self.objectives)}")
         return "\n".join(lines if self.front else [*lines, f"  {self.why_empty()}"])
-
-
-def _closest(name: str, trials: Sequence[Trial]) -> str:
-    """Return the best value of a metric as a phrase."""
-    sign = -1 if METRICS[name].goal == "maximize" else 1
-    best = min(trials, key=lambda each: sign * each.metrics[name])
-    extreme = "highest" if sign < 0 else "lowest"
-    return f"the {extreme} {name} is {best.metrics[name]:.4g}, of trial {best.number}"
-
-
-_COMPARE: Final = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
-_CONDITION: Final = re.compile(r"(\w+)\s*(<=|>=|<|>)\s*([0-9.e+-]+)(%?)")
-_GOAL: Final = re.compile(r"(min|max)\s+(\w+)")
-_NUMBER: Final = re.compile(r"trial\s+(\d+)", re.IGNORECASE)
-
-
-def parse_wish(wish: str) -> tuple[list[tuple[str, Any, float, str]], Any]:
-    """Return the conditions of a wish, and the sort key of metrics, which is least for the best.
-
-    Raises:
-        InputError: if the wish is malformed.
-    """
-    conditions: list[tuple[str, Any, float, str]] = []
-    goals: list[str] = []
-    for part in (each.strip() for each in wish.split(",")):
-        plain = part.lower().replace("\N{LESS-THAN OR EQUAL TO}", "<=")
-        plain = plain.replace("\N{GREATER-THAN OR EQUAL TO}", ">=")
-        condition, goal = _CONDITION.fullmatch(plain), _GOAL.fullmatch(plain)
-        if condition and condition[1] in METRICS:
-            limit = _limit(part, condition[1], condition[3], bool(condition[4]))
-            conditions.append((condition[1], _COMPARE[condition[2]], limit, part))
-        elif goal and goal[2] in METRICS:
-            goals.append(_goal(part, *goal.groups()))
-        else:
-            raise InputError(
-                f"{part!r} is neither a condition such as accuracy>=92% nor a goal such as min "
-                f"energy; the metrics are {', '.join(METRICS)}"
-            )
-    if len(goals) != 1:
-        raise InputError(
-            f"{wish!r} has {len(goals)} goals; give one, such as 'accuracy>=92%, min energy'"
-        )
-    (name,) = goals
-    sign = -1 if METRICS[name].goal == "maximize" else 1
-    return conditions, lambda metrics: sign * metrics[name]
-
-
-def _limit(part: str, name: str, text: str, is_percent: bool) -> float:
-    """Return the number of a condition."""
-    try:
-        limit = float(text) / (100 if is_percent else 1)
-    except ValueError:
-        raise InputError(f"{part!r}: {text!r} is no number") from None
-    if (name == "accuracy" and limit > 1) or (name != "accuracy" and is_percent):
-        what = "is from 0 to 1, or a percentage such as 92%" if name == "accuracy" else "has no %"
-        raise InputError(f"{part!r}: {name} {what}")
-    return limit
-
-
-def _goal(part: str, direction: str, name: str) -> str:
-    """Return the metric of a goal."""
-    wanted = METRICS[name].goal[:3]
-    if direction != wanted:
-        raise InputError(f"{part!r} asks for the worst network; give {wanted} {name}")
-    return name
 
 
 # From a study of Optuna
@@ -369,15 +170,3 @@ def _importances(study: optuna.Study, ended: int) -> dict[str, float]:
             return dict(get_param_importances(study)) if ended >= IMPORTANT_FROM else {}
         except (RuntimeError, ValueError):  # too few trials, or nothing varied
             return {}
-
-
-def spread(trial: Trial, part: str, name: str) -> tuple[float, float, float] | None:
-    """Return mean, lowest and highest value of a metric over the seeds of a trial, or None.
-
-    Args:
-        trial: the trial.
-        part: "validation" or "test".
-        name: name of the metric.
-    """
-    values = [getattr(each, part)[name] for each in trial.repeats]
-    return (mean(values), min(values), max(values)) if values else None

@@ -15,7 +15,7 @@ import msgspec
 from neurodeploy.hw_sim.estimated_json import from_attributes
 
 if TYPE_CHECKING:
-    from neurodeploy.explore import results
+    from neurodeploy.explore import results_data
 
 VERSION: Final = 1
 
@@ -134,14 +134,14 @@ class Search(
     untested: tuple[str, ...]
 
 
-def search_object(found: results.SearchResult) -> Search:
+def search_object(found: results_data.SearchData) -> Search:
     """Return a result as the JSON object."""
     front = tuple(each.number for each in found.front)
     trials = tuple(map(_trial, found.trials))
     return from_attributes(found, Search, **found.about, trials=trials, front=front)
 
 
-def _trial(found: results.Trial) -> Trial:
+def _trial(found: results_data.Trial) -> Trial:
     low, high = found.energy_range if found.metrics else (None, None)
     return from_attributes(
         found,

@@ -1,11 +1,11 @@
 """Reports: from a run to data, JSON, terminal, page and notebook.
 
-report         the report on a network, and on several networks
+report         the report on a network, and on several networks; report_data: its data
 evaluate       evaluate a network over samples; check it against the design rules
 report_json    the report as a JSON object
 tables         table data type that terminal, page and notebook share
 report_tables  tables of a report
-networks       tables and CSV of several networks
+networks       tables, CSV and page of several networks
 terminal       terminal output of reports and checks
 data_sets      terminal output on the datasets of the tasks
 page           HTML pages, from templates/

@@ -1,34 +1,34 @@
-"""Tables and CSV of several networks, with a row per network and a column per figure."""
+"""Tables, CSV and page of several networks, with a row per network and a column per figure."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from neurodeploy.hw_sim.chips import Estimate
-from neurodeploy.report import wording
-from neurodeploy.report.report import Report
+from neurodeploy.models.files import replacing
+from neurodeploy.report import texts, wording
+from neurodeploy.report.report import Entry, SideBySide
+from neurodeploy.report.report_data import ReportData
 from neurodeploy.report.report_tables import ENERGY, LATENCY, SIZE, known
 from neurodeploy.report.tables import Cell, Field, Table, Value, cell, count, read_fields
-
-if TYPE_CHECKING:
-    from neurodeploy.report.report import Entry, SideBySide
 
 CSV_UNITS: Final = {"J": ("uj", 1e6), "s": ("ms", 1e3)}
 """Unit suffix of a CSV column and the factor from the SI unit, by SI unit."""
 
 
-def _scored(name: str, text: str) -> Callable[[Report], Value]:
-    def read(report: Report) -> Cell | None:
+def _scored(name: str, text: str) -> Callable[[ReportData], Value]:
+    def read(report: ReportData) -> Cell | None:
         value = getattr(report.counted.score, name, None)
         return None if value is None else Cell(text.format(value), value=value)
 
     return read
 
 
-def _sum(name: str, shown: Callable[[Any], Value] = cell) -> Callable[[Report], Value]:
+def _sum(name: str, shown: Callable[[Any], Value] = cell) -> Callable[[ReportData], Value]:
     return lambda report: shown(sum(getattr(layer, name) for layer in report.counted.layers))
 
 
@@ -111,3 +111,32 @@ def _csv_row(entry: Entry) -> Iterator[tuple[str, Any]]:
                 yield f"{name}_high_{unit}", value.high * factor
             else:
                 yield name, value.value if isinstance(value, Cell) else value
+
+
+def write_page(found: SideBySide, path: Path) -> None:
+    """Write a page that compares networks, in the style of a report.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    from neurodeploy.report import page  # it draws with matplotlib
+
+    first = found.entries[0].report
+    text = page.template("comparison").render(
+        networks=[
+            {
+                "name": wording.clean(entry.name),
+                "digest": entry.report.digest[:12],
+                "summary": texts.summary(entry.report),
+                "training": texts.training(entry.report.network.provenance),
+                "problems": texts.problems(entry.report),
+            }
+            for entry in found.entries
+        ],
+        tables=list(tables(found.entries).values()),
+        notes=list(map(wording.clean, found.notes)),
+        why=texts.why_more(first),
+        versions=texts.versions(first),
+    )
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode())

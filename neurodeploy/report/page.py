@@ -1,4 +1,4 @@
-"""Render a report or a network comparison as one self-contained HTML file.
+"""Render a report as one self-contained HTML file.
 
 `report --html page.html` writes it. The templates hold headings and sentences.
 """
@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from neurodeploy.models.display import number_of
-from neurodeploy.models.files import replacing
-from neurodeploy.report import networks, report_tables, texts
+from neurodeploy.report import report_tables, texts
 from neurodeploy.report.figures import cores, drawing, raster, steps
 from neurodeploy.report.figures.drawing import Drawn
 from neurodeploy.report.report_json import NOT_MODELLED
@@ -32,13 +30,13 @@ from neurodeploy.report.tables import Cell, Table, chip_table
 from neurodeploy.report.wording import amount, chips, classes, clean, settles
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report, SideBySide
+    from neurodeploy.report.report_data import ReportData
 
 PHONE: Final = 49
 """Maximum width of a table on a phone in characters, with two between columns."""
 
 
-def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
+def render(report: ReportData, drawn: Mapping[str, Drawn]) -> str:
     """Return the HTML page of a report.
 
     Args:
@@ -72,7 +70,7 @@ def render(report: Report, drawn: Mapping[str, Drawn]) -> str:
     )
 
 
-def _tables(report: Report) -> dict[str, list[Table]]:
+def _tables(report: ReportData) -> dict[str, list[Table]]:
     """Return the tables of each section of the page."""
     some, fast = chips(report), "at full speed"
     real = report_tables.real_time(some)
@@ -105,33 +103,6 @@ def _tables(report: Report) -> dict[str, list[Table]]:
         "network": [report_tables.network(report)],
     }
     return {name: [table for table in tables if table.rows] for name, tables in made.items()}
-
-
-def write_networks(found: SideBySide, path: Path) -> None:
-    """Write a page that compares networks, in the style of a report.
-
-    Raises:
-        InputError: if the file cannot be written.
-    """
-    first = found.entries[0].report
-    page = template("comparison").render(
-        networks=[
-            {
-                "name": clean(entry.name),
-                "digest": entry.report.digest[:12],
-                "summary": texts.summary(entry.report),
-                "training": texts.training(entry.report.network.provenance),
-                "problems": texts.problems(entry.report),
-            }
-            for entry in found.entries
-        ],
-        tables=list(networks.tables(found.entries).values()),
-        notes=list(map(clean, found.notes)),
-        why=texts.why_more(first),
-        versions=texts.versions(first),
-    )
-    with replacing(path) as temporary:
-        temporary.write_bytes(page.encode())
 
 
 def figure(drawn: Drawn, mark: str = "") -> dict[str, Any]:

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from neurodeploy.evaluation.comparison import Comparison
-from neurodeploy.evaluation.recording import RecordedSample, Trace
-from neurodeploy.hw_sim.activity import LayerCounts, Measured
-from neurodeploy.hw_sim.conventional import Conventional, conventional
-from neurodeploy.hw_sim.decisions import Decisions, propagation_steps
+from neurodeploy.hw_sim.activity import LayerCounts
+from neurodeploy.hw_sim.conventional import conventional
+from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimated import MICRO, Estimated, estimated
 from neurodeploy.hw_sim.estimated_json import band
-from neurodeploy.hw_sim.neurobench_metrics import Neurobench
-from neurodeploy.hw_sim.readout import Predictions, Score
+from neurodeploy.hw_sim.readout import Score
 from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown, number_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
-from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, max_delay
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.models.neurons import NEURONS
-from neurodeploy.models.synapses import stored_fan_out
-from neurodeploy.report import report_json
-from neurodeploy.report.report_json import Counted, CountedLayer, Provenance, Total
+from neurodeploy.report.report_data import ReportData, count_layers
+from neurodeploy.report.report_json import (
+    ComparedNetwork,
+    CountedLayer,
+    NetworkComparison,
+    Provenance,
+    report_object,
+    to_dict,
+)
 from neurodeploy.versions import versions
 
 PAGES: Final = (".html", ".htm")
@@ -38,7 +37,7 @@ PAGES: Final = (".html", ".htm")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report(Shown):
+class Report(ReportData):
     """Accuracy, activity and estimated cost of a network; what `evaluate` returns.
 
     Attributes:
@@ -64,29 +63,9 @@ class Report(Shown):
         (5, 2)
     """
 
-    network: QuantizedNetwork
-    digest: str
-    counted: Counted
-    estimated: Mapping[str, Estimated]
-    versions: Mapping[str, str]
-    provenance: Provenance
-    measured: Measured | None = None
-    predictions: Predictions | None = None
-    decisions: Decisions | None = None
-    conventional: Conventional | None = None
-    neurobench: Neurobench | None = None
-    comparison: Comparison | None = None
-    trace: Trace | None = None
-    sample: RecordedSample | None = None
-
-    @property
-    def accuracy(self) -> float | None:
-        """Fraction of correct predictions, None without labels."""
-        return None if self.counted.score is None else self.counted.score.accuracy
-
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; docs/schemas/report.json describes them."""
-        return report_json.to_dict(report_json.report_object(self))
+        return to_dict(report_object(self))
 
     def to_rows(self, per: Literal["chip", "layer"] = "chip") -> list[dict[str, Any]]:
         """Return flat rows for `pandas.DataFrame`, one per chip or one per layer.
@@ -243,50 +222,6 @@ def build(
     )
 
 
-def count_layers(
-    network: QuantizedNetwork, counts: Sequence[LayerCounts], score: Score | None = None
-) -> Counted:
-    """Return the counted part of a report: means over samples."""
-    steps = int(counts[0].neuron_updates[0]) // network.layers[0].neurons
-    pairs = enumerate(zip(network.layers, counts, strict=True))
-    layers = tuple(_counted_layer(i, layer, did, steps=steps) for i, (layer, did) in pairs)
-    names = Total.__dataclass_fields__
-    return Counted(
-        num_samples=len(counts[0].spikes),
-        num_steps=steps,
-        propagation_steps=propagation_steps(network),
-        max_delay_steps=sum(map(max_delay, network.layers)),
-        score=score,
-        layers=layers,
-        total=Total(**{name: sum(getattr(layer, name) for layer in layers) for name in names}),
-    )
-
-
-def _counted_layer(index: int, layer: Layer, did: LayerCounts, *, steps: int) -> CountedLayer:
-    each_step = int(stored_fan_out(layer.synapse()).sum())
-    if isinstance(layer, RecurrentLayer):
-        each_step += layer.neurons**2
-    each_step *= layer.synapses_per_weight
-    spikes = float(np.mean(did.spikes))
-    return CountedLayer(
-        layer=index,
-        neurons=layer.neurons,
-        shape=layer.shape,
-        inputs=layer.inputs,
-        kind=LAYERS[type(layer)],
-        neuron_model=NEURONS[type(layer.neuron)],
-        synapses=layer.synapses,
-        delay_kind=layer.delay_kind,
-        spikes_in_per_sample=float(np.mean(did.spikes_in)),
-        spikes_per_sample=spikes,
-        synops_per_sample=float(np.mean(did.synops)),
-        dense_synops_per_sample=each_step * steps,
-        neuron_updates_per_sample=float(np.mean(did.neuron_updates)),
-        dendrite_updates_per_sample=float(np.mean(did.dendrite_updates)),
-        firing_rate_per_step=spikes / (layer.neurons * steps),
-    )
-
-
 # Several networks
 
 
@@ -324,7 +259,11 @@ class SideBySide(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reports as JSON values; docs/schemas/report.json describes them."""
-        return report_json.to_dict(report_json.comparison_object(self))
+        networks = (
+            ComparedNetwork(file=each.file, name=each.name, report=report_object(each.report))
+            for each in self.entries
+        )
+        return to_dict(NetworkComparison(notes=self.notes, networks=tuple(networks)))
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return flat rows for `pandas.DataFrame`, one per network and chip."""

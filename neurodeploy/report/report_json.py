@@ -1,7 +1,7 @@
 """The JSON object of a report, schema version 4, as typed data.
 
-`report_object` and `comparison_object` build it. `docs/schemas/report.json` describes it; the
-descriptions are the docstrings of the types.
+`report_object` builds it. `docs/schemas/report.json` describes it; the descriptions are the
+docstrings of the types.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Predictions, Score
 
 if TYPE_CHECKING:
-    from neurodeploy.report import report as reports
+    from neurodeploy.report.report_data import ReportData
 
 VERSION: Final = 4
 
@@ -301,7 +301,7 @@ class NetworkComparison(
     networks: tuple[ComparedNetwork, ...]
 
 
-def report_object(report: reports.Report) -> Report:
+def report_object(report: ReportData) -> Report:
     """Return a report as the JSON object."""
     network = report.network
     optional = {name: getattr(report, name) for name in ("measured", "comparison", "trace")}
@@ -329,15 +329,6 @@ def report_object(report: reports.Report) -> Report:
 def _source(row: Cost, chip: str, name: str) -> Source:
     alternatives = tuple(from_attributes(each, Reading) for each in row.alternatives)
     return from_attributes(row, Source, chip=chip, name=name, alternatives=alternatives)
-
-
-def comparison_object(found: reports.SideBySide) -> NetworkComparison:
-    """Return reports side by side as the JSON object."""
-    networks = (
-        ComparedNetwork(file=each.file, name=each.name, report=report_object(each.report))
-        for each in found.entries
-    )
-    return NetworkComparison(notes=found.notes, networks=tuple(networks))
 
 
 def to_dict(value: msgspec.Struct) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from neurodeploy.hw_sim.readout import Score
 from neurodeploy.hw_sim.timing import LABELS
 from neurodeploy.models.display import number_of
 from neurodeploy.report import wording
-from neurodeploy.report.report import Report
+from neurodeploy.report.report_data import ReportData
 from neurodeploy.report.tables import (
     NONE,
     Cell,
@@ -44,7 +44,7 @@ Chips: TypeAlias = "Sequence[tuple[str, Estimated]]"
 # Counted values
 
 
-def network(report: Report) -> Table:
+def network(report: ReportData) -> Table:
     """Return the layers of the network."""
     return rows_of(
         f"Network, input {wording.shape_text(report.network.input_shape)}",
@@ -60,7 +60,7 @@ def network(report: Report) -> Table:
     )
 
 
-def activity(report: Report) -> Table:
+def activity(report: ReportData) -> Table:
     """Return the activity of each layer, averaged over samples."""
     return rows_of(
         "Activity per sample (counted)",
@@ -85,7 +85,7 @@ def activity(report: Report) -> Table:
     )
 
 
-def classes(report: Report) -> list[Table]:
+def classes(report: ReportData) -> list[Table]:
     """Return the table of per-class metrics; nothing without labels."""
     score = report.counted.score
     return [] if score is None else [class_table(score, wording.classes(report))]
@@ -135,7 +135,7 @@ SAMPLES_SHOWN: Final = 10
 OUTPUTS_SHOWN: Final = 10
 
 
-def predictions(report: Report) -> list[Table]:
+def predictions(report: ReportData) -> list[Table]:
     """Return the predictions and the outputs of the first samples."""
     found = report.predictions
     if found is None:
@@ -184,7 +184,7 @@ def sample_outputs(report: Any) -> list[Table]:
     return [rows_of(f"Outputs of this sample, from {how}", pairs, columns)]
 
 
-def neurobench(report: Report) -> list[Table]:
+def neurobench(report: ReportData) -> list[Table]:
     """Return NeuroBench's metrics."""
     found = report.neurobench
     if found is None:
@@ -206,7 +206,7 @@ def neurobench(report: Report) -> list[Table]:
     return [table]
 
 
-def measured(report: Report) -> list[Table]:
+def measured(report: ReportData) -> list[Table]:
     """Return the power and the energy per sample measured on real hardware."""
     found = report.measured
     if found is None:
@@ -381,7 +381,7 @@ def load(chips: Chips) -> Table:
     return chip_table(chips, title, {"": LOAD})
 
 
-def neurocores(report: Report) -> Table:
+def neurocores(report: ReportData) -> Table:
     """Return the neurocores of each layer, and the budget that limits them."""
     found = [
         (name, index, each.placement, layer)
@@ -405,7 +405,7 @@ def neurocores(report: Report) -> Table:
     )
 
 
-def validation(report: Report) -> Table:
+def validation(report: ReportData) -> Table:
     """Return the estimates with the bands that follow from measured cases."""
     found = [
         (title, name, *judged)
@@ -434,7 +434,7 @@ def validation(report: Report) -> Table:
     )
 
 
-def constants(report: Report) -> Table:
+def constants(report: ReportData) -> Table:
     """Return the energy, by part, with each set of published constants alone."""
     found = report.estimated.values()
     energies = [energy for each in found for energy in each.energies.values()]
@@ -466,7 +466,7 @@ def energy_by_layer(chips: Chips) -> Table:
     return Table(title, ("", *wording.PARTS.values(), "total", "share"), tuple(rows))
 
 
-def between_samples(report: Report) -> Table:
+def between_samples(report: ReportData) -> Table:
     """Return one sample of many: continuous, or one sample after another."""
 
     def read(name: str, value: str) -> Callable[[Estimated], Value]:
@@ -498,7 +498,7 @@ BETWEEN: Final = {
 """Name in `between_samples.WAYS` -> heading."""
 
 
-def time_by_layer(report: Report) -> Table:
+def time_by_layer(report: ReportData) -> Table:
     """Return which resource limits each layer on each chip, and what would relieve it."""
     rows: list[tuple[Cell, ...]] = []
     notes: dict[str, None] = {}
@@ -513,7 +513,7 @@ def time_by_layer(report: Report) -> Table:
     return Table(title, titles, tuple(rows), tuple(notes))
 
 
-def conventional(report: Report) -> list[Table]:
+def conventional(report: ReportData) -> list[Table]:
     """Return the energy of artificial networks, and of this one, on other hardware."""
     found = report.conventional
     if found is None:
@@ -572,7 +572,7 @@ POINTS: Final = 8
 """Rows of the table, besides the earliest step at which predictions settle."""
 
 
-def decisions(report: Report) -> list[Table]:
+def decisions(report: ReportData) -> list[Table]:
     """Return accuracy and cost by steps, at full speed and, if the rate is known, in real time."""
     found = report.decisions
     if found is None:
@@ -630,7 +630,7 @@ def _spent(costs: Sequence[Decision], path: str, place: int) -> Estimate | None:
     return None if spent is None else exactly(spent.value)
 
 
-def _settled(report: Report, found: Decisions) -> Iterator[str]:
+def _settled(report: ReportData, found: Decisions) -> Iterator[str]:
     """Yield the notes on the table of steps."""
     what = "accuracy" if found.accuracy_by_step is not None else "share of final predictions"
     yield f"*: from this step on, the {what} stays within one point of its final value"
@@ -638,7 +638,7 @@ def _settled(report: Report, found: Decisions) -> Iterator[str]:
     yield way(report)
 
 
-def way(report: Report) -> str:
+def way(report: ReportData) -> str:
     """Return a sentence on the steps that a spike takes through the network."""
     counted = report.counted
     delays = number_of(counted.max_delay_steps, "step")
@@ -649,7 +649,7 @@ def way(report: Report) -> str:
 # The first screen
 
 
-def first_screen(report: Report, chips: Chips) -> Table:
+def first_screen(report: ReportData, chips: Chips) -> Table:
     """Return the main estimates of each chip, for the first screen in a terminal."""
     fields = (
         Field("neurocores", neurocores_in_use),

@@ -17,7 +17,7 @@ from neurodeploy.report.tables import Cell
 from neurodeploy.report.wording import chips, clean
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 PLAIN: Final = {
     "delay_init_max": "longest delay before training (steps)",
@@ -40,12 +40,12 @@ class Tile:
     entries: tuple[tuple[str, Cell], ...]
 
 
-def title(report: Report) -> str:
+def title(report: ReportData) -> str:
     """Return the title of the report: the name of its task."""
     return clean(report.network.task.name) or "Spiking network"
 
 
-def summary(report: Report) -> str:
+def summary(report: ReportData) -> str:
     """Return sentences on the samples, the data and the backend of the run, and on copies."""
     run = report.provenance
     data = clean(run.dataset or "input spikes")
@@ -53,7 +53,7 @@ def summary(report: Report) -> str:
     return " ".join([ran, *map(clean, wording.copies(list(report.estimated.values())))])
 
 
-def tiles(report: Report) -> list[Tile]:
+def tiles(report: ReportData) -> list[Tile]:
     """Return the headline figures, without those that have no value."""
     settles = wording.settles([report])
     made = [
@@ -69,7 +69,7 @@ def tiles(report: Report) -> list[Tile]:
     return [tile for tile in made if tile.entries]
 
 
-def _counted(report: Report) -> list[Tile]:
+def _counted(report: ReportData) -> list[Tile]:
     score, layers = report.counted.score, report.counted.layers
     synops = sum(layer.synops_per_sample for layer in layers)
     dense = sum(layer.dense_synops_per_sample for layer in layers)
@@ -81,12 +81,14 @@ def _counted(report: Report) -> list[Tile]:
     return [Tile("Accuracy", (("", Cell(f"{score.accuracy:.2%}", note)),)), *made]
 
 
-def _of_chips(report: Report, name: str, read: Callable[[Estimated], Cell | None]) -> Tile:
+def _of_chips(report: ReportData, name: str, read: Callable[[Estimated], Cell | None]) -> Tile:
     found = ((title, read(each)) for title, each in chips(report))
     return Tile(name, tuple((title, cell) for title, cell in found if cell is not None))
 
 
-def _estimate(report: Report, name: str, read: Callable[[Estimated], Estimate], unit: str) -> Tile:
+def _estimate(
+    report: ReportData, name: str, read: Callable[[Estimated], Estimate], unit: str
+) -> Tile:
     """Return the tile of an estimate, with one entry per chip, all in the same unit."""
     bands = [(title, read(each)) for title, each in chips(report)]
     scale = wording.scale((band.value or band.high for _, band in bands), unit)
@@ -103,14 +105,14 @@ def _keeps_up(each: Estimated) -> Cell | None:
     return Cell("yes" if kept else "no", note, kept, "bad" * (not kept))
 
 
-def _steps(report: Report, name: str) -> Tile:
+def _steps(report: ReportData, name: str) -> Tile:
     found = report.decisions
     if found is None:
         return Tile(name, ())
     return Tile(name, (("", Cell(f"{found.earliest_step:,}", f"of {found.num_steps:,}")),))
 
 
-def first_words(report: Report) -> list[str]:
+def first_words(report: ReportData) -> list[str]:
     """Return, for each chip, how much of the energy is static, and what sharing the chip saves."""
     return [first_words_on(title, each) for title, each in chips(report)]
 
@@ -152,7 +154,7 @@ def static_share(energy: Energy) -> str:
     return "over 99%" if 0.99 < share < 1 else wording.share(share)
 
 
-def why_more(report: Report) -> str:
+def why_more(report: ReportData) -> str:
     """Return why static power makes one chip take more energy than another, or ""."""
     found = wording.why_more(list(report.estimated.values()))
     if found is None:
@@ -167,7 +169,7 @@ def why_more(report: Report) -> str:
     )
 
 
-def problems(report: Report) -> list[str]:
+def problems(report: ReportData) -> list[str]:
     """Return the reasons why the network does not fit a chip, one sentence each."""
     found = [
         f"Does not fit {chip}: {clean(problem).rstrip('.')}."
@@ -180,7 +182,7 @@ def problems(report: Report) -> list[str]:
     return [hypothetical, *found] if found else []
 
 
-def provenance(report: Report) -> list[tuple[str, str]]:
+def provenance(report: ReportData) -> list[tuple[str, str]]:
     """Return the provenance of the report as (name, value) pairs."""
     run, pace = report.provenance, report.network.task.dt_ms
     overflows = run.num_overflows
@@ -200,7 +202,7 @@ def provenance(report: Report) -> list[tuple[str, str]]:
     return [*versions(report), *rows]
 
 
-def versions(report: Report) -> list[tuple[str, str]]:
+def versions(report: ReportData) -> list[tuple[str, str]]:
     """Return the date and the package versions as (name, value) pairs."""
     return [("date", date.today().isoformat()), *report.versions.items()]
 

@@ -12,7 +12,7 @@ from neurodeploy.hw_sim.chips import Cost, Estimate
 from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.placement import Placement
 from neurodeploy.models.display import number_of
-from neurodeploy.report.report import Report
+from neurodeploy.report.report_data import ReportData
 from neurodeploy.report.report_json import Counted
 
 MICRO: Final = "\N{MICRO SIGN}"
@@ -131,12 +131,12 @@ def shape_text(shape: Iterable[int]) -> str:
 # Names in a report
 
 
-def chips(report: Report) -> list[tuple[str, Estimated]]:
+def chips(report: ReportData) -> list[tuple[str, Estimated]]:
     """Return the title and the estimates of each chip."""
     return [(clean(each.placement.chip.title), each) for each in report.estimated.values()]
 
 
-def classes(report: Report) -> tuple[str, ...]:
+def classes(report: ReportData) -> tuple[str, ...]:
     """Return a name for each output: its class, or its index if the classes are unknown."""
     names, outputs = tuple(map(clean, report.network.task.class_names)), report.network.outputs
     return names if len(names) == outputs else tuple(map(str, range(outputs)))
@@ -156,7 +156,7 @@ def pace(some: Sequence[Estimated]) -> str:
     )
 
 
-def settles(reports: Sequence[Report]) -> str:
+def settles(reports: Sequence[ReportData]) -> str:
     """Return "accuracy settles" if all reports have labels, else "predictions settle"."""
     found = [report.decisions for report in reports]
     labelled = all(each is not None and each.accuracy_by_step is not None for each in found)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -40,9 +40,6 @@ from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize
 from neurodeploy.models.snn import SlayerNetwork, compacted, fan_outs, removable_layers
 from neurodeploy.train import distributed
-
-if TYPE_CHECKING:
-    from neurodeploy.train.training import Validated
 
 BAND: Final = 0.05
 """A network uses its budget if its cost is at most this fraction below it."""
@@ -401,19 +398,17 @@ class BudgetPruner:
         """Return the network without the pruned neurons."""
         return compacted(self._network)
 
-    def validated(self, network: SlayerNetwork, validated: Validated, samples: Samples) -> float:
+    def validated(self, network: SlayerNetwork, synops: float, samples: Samples) -> float:
         """Return the cost per validation sample of `network` in the budget's unit, and update the
         ratio of validation cost to training cost.
 
         Args:
             network: the network without pruned neurons, from `deployed`.
-            validated: its results on the samples.
+            synops: its SynOps per sample.
             samples: the validation samples.
         """
         chip, trained = self.multiplier.budget.chip, self.cost()
-        cost = sum(validated.synops)
-        if chip is not None:
-            cost = dynamic_energy_uj(network, samples, chip)
+        cost = synops if chip is None else dynamic_energy_uj(network, samples, chip)
         if cost > 0 and trained > 0:
             self.multiplier.ratio = cost / trained
         return cost

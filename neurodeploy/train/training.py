@@ -351,7 +351,7 @@ def run(training: Training, advance: Advance | None = None) -> Iterator[Epoch]:
         validated = evaluate(network, validation, config)
         cost = None
         if pruner is not None and isinstance(validation, Samples):
-            cost = pruner.validated(network, validated, validation)
+            cost = pruner.validated(network, sum(validated.synops), validation)
         neurons: list[Any] = [block.neuron for block in training.network.layers]
         epoch = Epoch(
             number,

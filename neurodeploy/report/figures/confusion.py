@@ -15,7 +15,7 @@ from neurodeploy.report import wording
 from neurodeploy.style import ACCENT, FAINT, INK, SECOND, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 NUMBERED, NAMED = 16, 48
 """Maximum number of classes with counts in the cells, and with names beside the rows."""
@@ -27,7 +27,7 @@ WEAKEST, STRONGEST = 0.12, 0.55
 """Opacity of a cell with few and with all samples of its class; text stays legible."""
 
 
-def draw(report: Report) -> tuple[Figure, str]:
+def draw(report: ReportData) -> tuple[Figure, str]:
     """Draw a row per class and a column per prediction, shaded by the share of the row."""
     score = report.counted.score
     if score is None:

@@ -29,7 +29,7 @@ from neurodeploy.style import (
 )
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 SIDE: Final = 4
 """Maximum number of chips of one kind in a row and in a column of the map."""
@@ -54,7 +54,7 @@ def taken(each: Estimated) -> str:
     return f"{whole}, on {number_of(tiles, 'tile')}{on}{one}"
 
 
-def drawn_in_part(report: Report) -> list[str]:
+def drawn_in_part(report: ReportData) -> list[str]:
     """Return a sentence for each kind of chip that is not drawn in full."""
     found = []
     for title, each in wording.chips(report):
@@ -80,7 +80,7 @@ def _square(chips: int) -> dict[int, tuple[int, int]]:
     return {r * across + c: (r, c) for r in rows for c in columns if r * across + c < chips}
 
 
-def draw(report: Report) -> tuple[Figure, str]:
+def draw(report: ReportData) -> tuple[Figure, str]:
     """Draw the chips in use, with their tiles and neurocores."""
     kinds = [kind for kind in wording.chips(report) if _is_drawn(kind[1])]
     if not report.estimated:

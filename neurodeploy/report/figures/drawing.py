@@ -15,10 +15,10 @@ from neurodeploy import style
 from neurodeploy.report.figures import confusion, cores, layers, ranges, raster, spikes, steps
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 
-FIGURES: Final[dict[str, Callable[[Report], tuple[Figure, str]]]] = {
+FIGURES: Final[dict[str, Callable[[ReportData], tuple[Figure, str]]]] = {
     "confusion": confusion.draw,
     "steps": steps.draw,
     "energy": ranges.draw_energy,
@@ -61,7 +61,7 @@ class Drawn:
 
 
 def draw_all(
-    report: Report, *, png: bool = False, names: Iterable[str] = tuple(FIGURES)
+    report: ReportData, *, png: bool = False, names: Iterable[str] = tuple(FIGURES)
 ) -> dict[str, Drawn]:
     """Draw figures and return them by name.
 

@@ -29,7 +29,7 @@ from neurodeploy.style import (
 )
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 PARTS: Final = {
     "synapses": (ACCENT, ("synaptic",)),
@@ -45,7 +45,7 @@ LEFT, RIGHT, MOST = 58.0, 62.0, 40
 """Margins in points for names and values, and the maximum number of layers."""
 
 
-def draw(report: Report) -> tuple[Figure, str]:
+def draw(report: ReportData) -> tuple[Figure, str]:
     """Draw for each chip a bar of its whole energy, and below it a bar for each layer."""
     found = [(title, each, rows(each)) for title, each in wording.chips(report)]
     if not found:

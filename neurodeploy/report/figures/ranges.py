@@ -21,7 +21,7 @@ from neurodeploy.report import wording
 from neurodeploy.style import INK, MARKERS, NO_CHIP, SERIES, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 LEGEND, HEAD, LINE, GAP, AXIS = 22.0, 17.0, 13.0, 5.0, 22.0
 """Heights in points: legend, row name, range, gap between rows, axis."""
@@ -132,11 +132,11 @@ def _row(name: str, bands: Sequence[Estimate | None], *, strong: bool = False) -
     return Row(name, found, strong)
 
 
-def _titles(report: Report) -> list[str]:
+def _titles(report: ReportData) -> list[str]:
     return [title for title, _ in wording.chips(report)]
 
 
-def draw_energy(report: Report) -> tuple[Figure, str]:
+def draw_energy(report: ReportData) -> tuple[Figure, str]:
     """Draw the energy per sample: its parts at full speed, then the sums."""
     found = list(report.estimated.values())
     if not found:
@@ -159,7 +159,7 @@ def draw_energy(report: Report) -> tuple[Figure, str]:
     return draw(rows, series=_titles(report), unit="J"), described
 
 
-def draw_latency(report: Report) -> tuple[Figure, str]:
+def draw_latency(report: ReportData) -> tuple[Figure, str]:
     """Draw the time per step: what each resource takes, and the whole step."""
     if not report.estimated:
         raise NotDrawn(NO_CHIP)
@@ -178,7 +178,7 @@ def draw_latency(report: Report) -> tuple[Figure, str]:
     return draw(rows, series=_titles(report), unit="s"), described
 
 
-def draw_conventional(report: Report) -> tuple[Figure, str]:
+def draw_conventional(report: ReportData) -> tuple[Figure, str]:
     """Draw the energy of the chips, then of microcontrollers and processors."""
     found = report.conventional
     if found is None or not found.processors:

@@ -23,7 +23,7 @@ from neurodeploy.report.wording import clean
 from neurodeploy.style import ACCENT, INK, SERIES, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 LINES, GROUPS, FRAMES = 3, 4, 8
 """Maximum number of channels per panel, of signal panels, and of images per sample."""
@@ -132,7 +132,7 @@ TOP, GAP, AXIS, LEFT, RIGHT = 6.0, 9.0, 34.0, 84.0, 6.0
 """Sizes in points: top margin, gap between panels, time axis, left and right margin."""
 
 
-def draw(report: Report) -> tuple[Figure, str]:
+def draw(report: ReportData) -> tuple[Figure, str]:
     """Draw signal, input and the spikes of all layers over time."""
     sample = report.sample
     if sample is None:
@@ -162,7 +162,7 @@ def draw(report: Report) -> tuple[Figure, str]:
     return figure, described
 
 
-def thinned(report: Report) -> list[str]:
+def thinned(report: ReportData) -> list[str]:
     """Return a sentence for each part of the sample that is not drawn in full."""
     sample = report.sample
     if sample is None:
@@ -201,7 +201,7 @@ def _input(sample: RecordedSample) -> Lines | _Raster:
     return Lines(("input values",), sent.values[some], tuple(f"{sent.rows[at]:,}" for at in some))
 
 
-def _layers(report: Report, sample: RecordedSample) -> list[_Raster]:
+def _layers(report: ReportData, sample: RecordedSample) -> list[_Raster]:
     """Return the panels of the layers; the last layer is labelled with class names."""
     last, classes = len(sample.layers) - 1, wording.classes(report)
     names = classes if len(classes) == sample.layers[-1].neurons > 1 else ()

@@ -12,14 +12,14 @@ from neurodeploy.report import wording
 from neurodeploy.style import ACCENT, FAINT, INK, SIZE, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 ROW, TOP, MOST = 30.0, 20.0, 40
 """Row height and header height in points, and the maximum number of layers."""
 LEFT, GAP = 5.0, 16.0
 
 
-def draw(report: Report) -> tuple[Figure, str]:
+def draw(report: ReportData) -> tuple[Figure, str]:
     """Draw spikes and SynOps of every layer as bars, side by side."""
     layers = report.counted.layers[:MOST]
     if not any(layer.spikes_per_sample or layer.synops_per_sample for layer in layers):

@@ -17,14 +17,14 @@ from neurodeploy.report import wording
 from neurodeploy.style import ACCENT, INK, SECOND, SMALL, SOFT, WIDTH, NotDrawn
 
 if TYPE_CHECKING:
-    from neurodeploy.report.report import Report
+    from neurodeploy.report.report_data import ReportData
 
 LEFT, TOP, RIGHT, HEIGHT, RULER = 38.0, 22.0, 14.0, 140.0, 34.0
 CHIPS = 2
 """Maximum number of chips with scales for time and energy."""
 
 
-def draw(report: Report) -> tuple[Figure, str]:
+def draw(report: ReportData) -> tuple[Figure, str]:
     """Draw accuracy and agreement over steps, above the scales for time and energy."""
     found = report.decisions
     if report.network.outputs == 1:
