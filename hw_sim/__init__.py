@@ -2,7 +2,7 @@
 
 streaming      continuous runs: state carried from chunk to chunk
 backends       table of the backends, options of a run
-simulators/    the backends: fast, lava, loihi; process: runs the last two in child processes
+simulators/    the backends: fast, by graph and layer_runs; lava and loihi, in a child process
 kernels/       compiled kernels of the fast backend
 activity       input checks, spikes of a run, counts of spikes and SynOps
 memory         available memory, and the batch size that fits

@@ -1,6 +1,7 @@
 """Networks: SLAYER networks to train, and the integer network that everything else works on.
 
-    network         the integer network and its digest; its layers and neurons
+    network         the integer network and its digest
+    graph           its populations and connections; synapses; neurons; layers of a chain
     architecture    the description of a network to train, its JSON files and presets
     schema          converts JSON to typed objects, generates JSON Schema; old_names: old keys
     snn             the trainable SLAYER network; its blocks, and kernels for CPUs
