@@ -180,9 +180,10 @@ def fetch(download: Download, folder: Path, advance: Advance | None = None) -> P
 
     path = folder / download.file
     if files.kind(path):  # pooch would replace it
-        files.check_file(path, "move it away and try again")
+        way_out = "move it away and try again"
+        files.check_file(path, way_out)
         if download.checksum:
-            check_published(path, download.checksum, "move it away and try again")
+            check_published(path, download.checksum, way_out)
         return path
     failures = []
     for url in download.mirrors:
@@ -251,6 +252,7 @@ class _Progress:
 def check_published(path: Path, checksum: str, way_out: str) -> None:
     """Raise InputError unless a file has that checksum, "md5:", "sha256:" or "" and hex digits;
     `way_out` ends the message."""
+    files.check_file(path, way_out)
     kind, _, wanted = checksum.rpartition(":")
     try:
         found = _pooch().file_hash(str(path), alg=kind or "sha256")
