@@ -149,7 +149,7 @@ def with_task(*changes: tuple[str, str]) -> str:
         (
             "TrainConfig()",
             "TrainConfig(epochs=0)",
-            "fails with InputError: epochs is 0; give",
+            "fails with InputError: epochs is 0; ",
         ),
         ('Origin("d", "l", "c", "o")', "None", "the task's origin is None; give an Origin"),
         *(
