@@ -11,7 +11,6 @@ import pytest
 
 from neurodeploy import data as tasks
 from neurodeploy.commands import cli, export, report, train
-from neurodeploy.data import own
 from neurodeploy.models.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +89,7 @@ def test_a_file_that_is_no_task_is_refused(
     path = tmp_path / "other.py"
     if text is not None:
         path.write_text(text)
-    monkeypatch.setenv(own.VARIABLE, str(path))
+    monkeypatch.setenv(tasks.VARIABLE, str(path))
     with pytest.raises(InputError, match=message):
         tasks.known()
 
@@ -98,6 +97,6 @@ def test_a_file_that_is_no_task_is_refused(
 def test_a_file_that_is_listed_twice_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(own.VARIABLE, "gestures.py:gestures.py")
+    monkeypatch.setenv(tasks.VARIABLE, "gestures.py:gestures.py")
     with pytest.raises(InputError, match="has a task 'gestures', but"):
         tasks.known()

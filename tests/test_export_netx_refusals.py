@@ -243,7 +243,7 @@ WRONG = [
     (link_out, "'weight' in /layer/0 is a link"),
     (store_outside, "'weight' in /layer/0", "in this file"),
     (put("layer/0/type", np.array([b"de\nnse\x1b[31m"], "S20")), "'de\\nnse\\x1b[31m'"),
-    (describe("provenance", '{"x": NaN}'), "NaN"),
+    (describe("provenance", '{"x": NaN}'), "not JSON"),
     (describe("exponents", np.full((2, 2), np.inf)), "readable"),
     (describe("digest", "0" * 64), "digest"),
     (neuron("vThMant", 7), "digest"),

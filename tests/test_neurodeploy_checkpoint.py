@@ -189,12 +189,12 @@ def first_layer(values):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda v: v.pop("architecture"), "'architecture'"),
-        (lambda v: v.pop("training"), "'training'"),
+        (lambda v: v.pop("architecture"), "`architecture`"),
+        (lambda v: v.pop("training"), "`training`"),
         (lambda v: v.update(weights=None), "weights"),
         (lambda v: v["architecture"].pop("layers"), "layers"),
-        (lambda v: v["architecture"].update(sizes=3), "'sizes'"),
-        (lambda v: first_layer(v).update(neurons=10**9), "65,535"),
+        (lambda v: v["architecture"].update(sizes=3), "`sizes`"),
+        (lambda v: first_layer(v).update(neurons=10**9), "65535"),
         (lambda v: first_layer(v).update(threshold=-1.0), "threshold"),
         (lambda v: v["task"].pop("class_names"), "the task description is damaged"),
         (lambda v: v["task"].update(dt_ms=torch.ones(1)), "the task description is damaged"),

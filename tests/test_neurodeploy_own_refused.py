@@ -10,14 +10,14 @@ import pytest
 
 from neurodeploy import data as tasks
 from neurodeploy.commands import data, train
-from neurodeploy.data import inventory, own
+from neurodeploy.data import inventory
 
 TASK = """\
 import numpy as np
 from neurodeploy.data.encoders import Delta
 from neurodeploy.data.origin import Origin
 from neurodeploy.config import TrainConfig
-from neurodeploy.data.task import Task
+from neurodeploy.data.definition import Task
 from neurodeploy.data.dataset import Dataset
 
 def read(path):
@@ -39,7 +39,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | by
     def write_(content: str | bytes) -> Path:
         path = tmp_path / "own.py"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        monkeypatch.setenv(own.VARIABLE, str(path))
+        monkeypatch.setenv(tasks.VARIABLE, str(path))
         return path
 
     return write_
@@ -72,7 +72,7 @@ def test_a_file_that_fails_is_one_sentence(
     path = write(content)
     assert train.main(["--task", "har"]) == 2
     error = one_sentence(capsys)
-    assert error.startswith(f"error: {path}, which {own.VARIABLE} lists, fails with ")
+    assert error.startswith(f"error: {path}, which {tasks.VARIABLE} lists, fails with ")
     assert named in error
 
 
@@ -149,7 +149,7 @@ def with_task(*changes: tuple[str, str]) -> str:
         (
             "TrainConfig()",
             "TrainConfig(epochs=0)",
-            "fails with InputError: epochs is 0; give",
+            "fails with InputError: epochs is 0; ",
         ),
         ('Origin("d", "l", "c", "o")', "None", "the task's origin is None; give an Origin"),
         *(

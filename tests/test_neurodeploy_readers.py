@@ -192,7 +192,7 @@ ROWS: list[tuple[str, str, Damage, str]] = [
       for size, said in ((0, "cannot"), (30, "cannot"), (63, "holds 9 of"), (64, "holds 10 of"))),
     ("nmnist", "nmnist", half(), "cannot be read as a small N-MNIST"),
     ("compact", "spoken-digits", half(), "is not a whole npz file"),
-    ("watch", "watch", half(), "is not seglearn's watch data"),
+    ("watch", "watch", half(), "has sha256"),
     # missing
     ("uci_har", "har", without(f"train/{BODY}"), "body_gyro_x_train.txt is missing"),
     ("uci_har", "har", without(Y), "y_train.txt is missing"),

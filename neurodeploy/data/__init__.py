@@ -9,7 +9,7 @@ variable NEURODEPLOY_TASKS, or, within neurodeploy, add it to `MODULES`.
     samples         samples to run: spikes, labels, source; inputs: from arrays and .npy files
     dataset         labelled samples; split: training, validation and test parts
     encoders/       from signals to spikes; augment: random changes of training data
-    task            a task and its data; inventory: which tasks have their data here
+    definition      a task; task: its data; inventory: which tasks have their data here
     origin          downloads, checksums and archives; cache: encoded arrays on disk
 """
 
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.data.task import Task
+    from neurodeploy.data.definition import Task
 
 VARIABLE: Final = "NEURODEPLOY_TASKS"
 """Environment variable with the paths of the user's task files, separated as in PATH."""
@@ -103,4 +103,4 @@ def _own() -> dict[str, Task]:
         return {}  # without importing numpy, for --help
     from neurodeploy.data.own import own_tasks
 
-    return own_tasks(TASKS)
+    return own_tasks(VARIABLE, TASKS)

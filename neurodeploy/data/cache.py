@@ -1,9 +1,9 @@
-"""The cache of arrays that are slow to read or to encode, on top of `joblib.Memory`.
+"""The cache of arrays that are slow to read or to encode: `joblib.Memory`.
 
-The arrays are in the folder `arrays` of the user's cache, compressed; it may be removed at any
-time. joblib writes atomically and looks arrays up by a key. This module adds a sha256, which is
-checked at every read; after a disk error the arrays are computed again, with a note. joblib's files
-are pickles, so only the user may write to the folder; downloaded files are never read this way.
+The arrays are in the folder `arrays` of the user's cache, compressed, with the checksum of zlib; it
+may be removed at any time. After a disk error the arrays are computed again, with a note. joblib's
+files are pickles, so only the user may write to the folder; downloaded files are never read this
+way.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import json
 import logging
 import os
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -28,16 +27,12 @@ from numpy.typing import NDArray
 from neurodeploy.data import origin
 from neurodeploy.data.dataset import Dataset, digest, read_only
 from neurodeploy.data.encoders.encoder import Encoder
-from neurodeploy.models.errors import InputError
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 BYTES_MAX: Final = 8 * 2**30
 """Size limit of the folder; the least recently used arrays are removed first."""
-
-ABANDONED_S: Final = 24 * 60 * 60
-"""A temporary file that has not changed for this time was left by a killed process."""
 
 _LOCK: Final = threading.RLock()  # warning filters are global to the process
 
@@ -79,92 +74,44 @@ def cached(name: str, key: Mapping[str, Any], compute: Callable[[], Arrays]) -> 
             give a note.
     """
     text = json.dumps({"format": FORMAT, **key}, sort_keys=True, allow_nan=False)
-    once, damaged, reasons = _Once(compute), False, list[str]()
-    with _LOCK, _joblib_reports(reasons):
+    once, notes = functools.cache(compute), list[str]()
+    with _LOCK, warnings.catch_warnings():
+        warnings.filterwarnings("error", "Unable to cache to disk")
         try:
             stored = _memory().cache(_computed, ignore=["compute"])
-            damaged = stored.check_call_in_cache(name, text, once)
-            arrays, sha256 = stored(name, text, once)
-            if once.arrays is None and _sha256(arrays) != sha256:
-                stored.call_and_shelve(name, text, once).clear()
-                arrays, _ = stored(name, text, once)
-            _make_room()
-        except OSError as error:
-            if once.failed:
-                raise
-            reasons.append(error.strerror or str(error))
-            arrays = once.arrays if once.arrays is not None else once()
-    notes = [f"{name} in {folder()} was damaged and has been computed again"]
-    return Cached(
-        _fixed(arrays),
-        (*(notes if damaged and once.arrays is not None else ()), *map(_not_cached, reasons[:1])),
-    )
+            there = stored.check_call_in_cache(name, text, once)
+            arrays = stored(name, text, once)
+            if there and once.cache_info().misses:
+                notes.append(f"{name} in {folder()} was damaged and has been computed again")
+        except (OSError, Warning) as error:  # `compute` raises its own again
+            arrays = once()
+            notes.append(
+                f"{folder()} cannot be written ({error}), so the arrays are computed again each "
+                "time; free disk space there, or set XDG_CACHE_HOME to a writable folder"
+            )
+        _make_room()
+    return Cached(_fixed(arrays), tuple(notes))
 
 
-class _Once:
-    """Calls `compute` for joblib, and stores its result and whether it failed."""
-
-    def __init__(self, compute: Callable[[], Arrays]) -> None:
-        self.compute = compute
-        self.arrays: Arrays | None = None
-        self.failed = False
-
-    def __call__(self) -> Arrays:
-        self.failed = True
-        self.arrays = self.compute()
-        self.failed = False
-        return self.arrays
-
-
-def _computed(name: str, key: str, compute: Callable[[], Arrays]) -> tuple[Arrays, str]:
-    """Return the arrays and their sha256; joblib stores both."""
-    arrays = compute()
-    if any(values.dtype.hasobject for values in arrays.values()):
-        raise TypeError("arrays of objects are not cached")
-    return arrays, _sha256(arrays)
+def _computed(name: str, key: str, compute: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays, which joblib stores."""
+    return compute()
 
 
 def _memory() -> Any:
-    """Return joblib's cache in `folder`."""
+    """Return joblib's cache in `folder`, which logs no traceback of a damaged file."""
     from joblib import Memory
 
+    logging.getLogger("joblib").setLevel(logging.ERROR)
     # Spikes and counts are mostly zero: level 1 makes them small at little cost.
     return Memory(folder(), verbose=0, compress=1)
 
 
-@contextlib.contextmanager
-def _joblib_reports(reasons: list[str]) -> Iterator[None]:
-    """Collect the reasons of joblib's write errors instead of warning and logging."""
-    logger = logging.getLogger("joblib")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-    finally:
-        logger.setLevel(level)
-    for each in caught:
-        if "joblib" not in Path(each.filename).parts:
-            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-        elif "Unable to cache" in str(each.message):
-            reasons.append(str(each.message).partition("Exception: ")[2].rstrip("."))
-
-
-def _not_cached(reason: str) -> str:
-    return (
-        f"{folder()} cannot be written ({reason}), so the arrays are computed again each time; "
-        "free disk space there, or set XDG_CACHE_HOME to a writable folder"
-    )
-
-
 def _make_room() -> None:
-    """Remove temporary files of killed or failed processes, and the least recently used arrays
-    while the folder exceeds `BYTES_MAX`."""
+    """Remove what failed writes left, and the least recently used arrays over `BYTES_MAX`."""
     with contextlib.suppress(OSError):  # another process may remove them too
         for path in folder().rglob("output.pkl.*"):
-            own = f"{os.getpid()}" in path.name.split("-")  # failed, because `_LOCK` is held
-            if own or time.time() - path.stat().st_mtime > ABANDONED_S:
+            if str(os.getpid()) in path.name.split("-"):  # failed, because `_LOCK` is held
                 path.unlink(missing_ok=True)
         _memory().reduce_size(bytes_limit=BYTES_MAX)
 
@@ -174,15 +121,6 @@ def _fixed(arrays: Arrays) -> dict[str, NDArray[Any]]:
     for values in arrays.values():
         values.setflags(write=False)
     return {name: read_only(values, values.dtype.type) for name, values in arrays.items()}
-
-
-def _sha256(arrays: Arrays) -> str:
-    sha = hashlib.sha256()
-    for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        sha.update(json.dumps([name, values.dtype.str, values.shape]).encode())
-        sha.update(values.reshape(-1).view(np.uint8).data)
-    return sha.hexdigest()
 
 
 def fingerprint(paths: Iterable[Path], home: Path) -> str:
@@ -195,19 +133,11 @@ def fingerprint(paths: Iterable[Path], home: Path) -> str:
         home: a common parent folder; paths are relative to it, so it may be moved.
 
     Raises:
-        InputError: if a file is missing.
+        OSError: if a file is missing.
     """
-    sha = hashlib.sha256()
-    for path in sorted(paths):
-        try:
-            found = path.stat()
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be accessed ({error.strerror}); give a folder with all files"
-            ) from None
-        place = path.relative_to(home).as_posix()
-        sha.update(json.dumps([place, found.st_size, found.st_mtime_ns]).encode())
-    return sha.hexdigest()
+    found = [(path.relative_to(home).as_posix(), path.stat()) for path in sorted(paths)]
+    states = [[place, state.st_size, state.st_mtime_ns] for place, state in found]
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 
 
 def prepare(dataset: Dataset, encoder: Encoder) -> tuple[str, ...]:

@@ -1,26 +1,21 @@
 """The origin of a task's dataset: licence, citation, location on disk, downloads and archives.
 
-pooch downloads and checks files; platformdirs finds the cache folder. This module adds mirrors, a
-size limit for downloads, and a check of archives before they are unpacked.
+pooch downloads and checks files; platformdirs finds the cache folder. This module adds mirrors, and
+unpacks archives wholly or not at all.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import stat
 import tarfile
 import tempfile
 import warnings
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeAlias
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from neurodeploy.data.samples import Advance
@@ -30,15 +25,8 @@ from neurodeploy.models.errors import InputError, MissingPackageError
 HOME_VARIABLE: Final = "NEURODEPLOY_DATA"
 TIMEOUT_S: Final = 30.0
 CHUNK_BYTES: Final = 2**18
-DOWNLOAD_BYTES_MAX: Final = 16 * 2**30
-"""Size limit of a download of unknown size."""
-
-UNPACKED_BYTES_MAX: Final = 64 * 2**30
-UNPACKED_FILES_MAX: Final = 500_000
 TEMPORARY: Final = re.compile(r"tmp[a-z0-9_]{8}|\..*\.tmp")
 """Names of temporary files of pooch and neurodeploy."""
-
-HEX_DIGITS: Final = {"md5": 32, "sha256": 64}
 
 
 @dataclass(frozen=True)
@@ -51,12 +39,12 @@ class Download:
         mirrors: http or https URLs of the file, tried in this order.
         file: the name to save it under.
         size: size in bytes; None only with a reason in `unchecked`.
-        checksum: "md5:" or "sha256:" and lower-case hex digits; None only with a reason in
-            `unchecked`.
+        checksum: "md5:" or "sha256:" and lower-case hex digits, as for pooch; None only with a
+            reason in `unchecked`.
         unchecked: one sentence on why there is no checksum, and what is checked instead.
 
     Raises:
-        InputError: if a URL, the name or the checksum is malformed, or missing without a reason.
+        InputError: if the size or the checksum is missing without a reason.
     """
 
     mirrors: tuple[str, ...]
@@ -66,19 +54,6 @@ class Download:
     unchecked: str = ""
 
     def __post_init__(self) -> None:
-        for url in self.mirrors:
-            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-                raise InputError(f"{url!r} is not an http or https URL; give one")
-        if not self.mirrors or self.file != Path(self.file).name or self.file in ("", "..", "."):
-            raise InputError(
-                f"the download {self.file!r} needs a file name without a folder, and a mirror"
-            )
-        kind, _, digits = (self.checksum or "").partition(":")
-        if self.checksum and not re.fullmatch(f"[0-9a-f]{{{HEX_DIGITS.get(kind, 0)}}}", digits):
-            raise InputError(
-                f"{self.file}: the checksum is {self.checksum!r}; give md5: or sha256: and "
-                "lower-case hex digits"
-            )
         if not self.unchecked and (self.checksum is None or self.size is None):
             raise InputError(
                 f"{self.file} has no checksum or size; give both, or the reason in `unchecked`"
@@ -186,10 +161,6 @@ def _expanded(path: str, variable: str) -> Path:
         ) from None
 
 
-class _MirrorError(Exception):
-    """An error of a mirror; its text follows the host name."""
-
-
 def fetch(download: Download, folder: Path, advance: Advance | None = None) -> Path:
     """Download a file into a folder, unless it exists, and return its path.
 
@@ -205,247 +176,127 @@ def fetch(download: Download, folder: Path, advance: Advance | None = None) -> P
         InputError: if a different file exists, no mirror sends the published file, or it cannot be
             written.
     """
+    import requests
+
     path = folder / download.file
-    if files.kind(path):
-        files.check_file(path, "move it away and try again")
-        if wrong := difference(download, path):
-            raise InputError(
-                f"{path} already exists, but {wrong}; move it away and try again (it is not "
-                "overwritten)"
-            )
+    if files.kind(path):  # pooch would replace it
+        way_out = "move it away and try again"
+        files.check_file(path, way_out)
+        if download.checksum:
+            check_published(path, download.checksum, way_out)
         return path
-    _check_writable(path, download.size)
     failures = []
     for url in download.mirrors:
         try:
-            return _retrieve(download, url, path, advance)
-        except _MirrorError as error:
-            failures.append(f"{urlsplit(url).netloc} {error}")
+            _retrieve(download, url, path, advance or (lambda done, total: None))
+            return path
+        except (requests.RequestException, ValueError) as error:
+            failures.append(f"{urlsplit(url).netloc}: {error}")
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror or error}); free disk space, or set "
+                f"{HOME_VARIABLE} to another folder"
+            ) from None
     raise InputError(
         f"{download.file} could not be downloaded ({'; '.join(failures)}); try again later, or get "
         f"it from elsewhere and place it at {path}"
     )
 
 
+def _retrieve(download: Download, url: str, path: Path, advance: Advance) -> None:
+    """Download a file from one mirror; raises as pooch and requests do."""
+    pooch = _pooch()
+    downloader = pooch.HTTPDownloader(
+        progressbar=_Progress(advance),
+        chunk_size=CHUNK_BYTES,
+        headers={"User-Agent": "neurodeploy", "Accept-Encoding": "identity"},
+        timeout=TIMEOUT_S,
+    )
+    pooch.retrieve(url, download.checksum, path.name, path.parent, downloader=downloader)
+    path.chmod(path.parent.stat().st_mode & 0o666)  # the temporary file was the user's alone
+
+
 def _pooch() -> Any:
-    """Import pooch, whose progress bar warns in a notebook without ipywidgets; ours is used."""
+    """Import pooch without its messages, which repeat those of the commands.
+
+    Its own progress bar, which is not used, warns in a notebook without ipywidgets.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "IProgress not found")
         import pooch
+    pooch.get_logger().setLevel("WARNING")
     return pooch
 
 
-def difference(download: Download, path: Path) -> str:
-    """Return how a file differs from the published one as a phrase, "" if it does not."""
-    pooch = _pooch()
-    size = path.stat().st_size
-    if download.size is not None and size != download.size:
-        return f"has {size:,} bytes, the published file {download.size:,}"
-    if download.checksum is None:
-        return ""
-    kind, wanted = download.checksum.split(":")
-    try:
-        found = pooch.file_hash(str(path), alg=kind)
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return "" if found == wanted else f"has {kind} {found}, the published file {wanted}"
+class _Progress:
+    """A progress bar for pooch that calls a callback."""
 
-
-def check_published(path: Path, sha256: str, way_out: str) -> None:
-    """Raise InputError unless a file has that sha256; `way_out` ends the message."""
-    pooch = _pooch()
-    found = pooch.file_hash(str(path))
-    if found != sha256:
-        raise InputError(f"{path} has sha256 {found}, the published file {sha256}; {way_out}")
-
-
-def _check_writable(path: Path, size: int | None) -> None:
-    """Raise InputError unless a file of that size can be written; create its folder."""
-    try:
-        files.check_writable(path)
-    except InputError as error:
-        reason = str(error).partition(";")[0]
-        raise InputError(f"{reason}; set {HOME_VARIABLE} to another folder") from None
-    free = shutil.disk_usage(path.parent).free
-    if size is not None and free < size:
-        raise InputError(
-            f"{path.name} needs {size:,} bytes, but {path.parent} has {free:,} free; free disk "
-            f"space, or set {HOME_VARIABLE} to another folder"
-        )
-
-
-def _retrieve(download: Download, url: str, path: Path, advance: Advance | None) -> Path:
-    """Download a file from one mirror; raise _MirrorError for errors of the mirror."""
-    import requests
-
-    pooch = _pooch()
-
-    receive = _Receiver(download, advance or (lambda done, total: None))
-    try:
-        with _quiet(pooch.get_logger()):
-            pooch.retrieve(url, download.checksum, path.name, path.parent, downloader=receive)
-        path.chmod(path.parent.stat().st_mode & 0o666)  # the temporary file was the user's alone
-    except requests.HTTPError as error:
-        code = error.response.status_code if error.response is not None else error
-        raise _MirrorError(f"answered {code}") from None
-    except requests.RequestException as error:
-        raise _MirrorError(_reason(error)) from None
-    except ValueError:  # pooch compares checksums
-        raise _MirrorError("sent a file with another checksum than the published one") from None
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}); free disk space, or set "
-            f"{HOME_VARIABLE} to another folder"
-        ) from None
-    return path
-
-
-def _reason(error: BaseException) -> str:
-    """Return the reason of a network error, from the operating system if possible."""
-    if "timed out" in str(error):
-        return f"did not respond within {TIMEOUT_S:g} s"
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, OSError) and inner.strerror:
-            return f"failed ({inner.strerror})"
-        inner = inner.__cause__ or inner.__context__
-    return f"failed ({error})"
-
-
-class _Receiver:
-    """A downloader for pooch that limits the size and reports progress."""
-
-    def __init__(self, download: Download, advance: Advance) -> None:
-        self.size, self.advance = download.size, advance
+    def __init__(self, advance: Advance) -> None:
+        self.advance = advance
         self.total = self.done = 0  # pooch sets `total` from the Content-Length header
 
-    def __call__(self, url: str, output_file: str, _: object) -> None:
-        from pooch import HTTPDownloader
-
-        headers = {"User-Agent": "neurodeploy", "Accept-Encoding": "identity"}
-        HTTPDownloader(
-            progressbar=self, chunk_size=CHUNK_BYTES, headers=headers, timeout=TIMEOUT_S
-        )(url, output_file, None)
-        size, wanted = os.path.getsize(output_file), self.size or self.total
-        if wanted and size != wanted:
-            raise _MirrorError(f"sent {size:,} of {wanted:,} bytes")
-
     def update(self, count: int) -> None:
-        """Report progress; raise _MirrorError if the mirror sends too many bytes."""
+        """Add `count` bytes; pooch counts whole chunks."""
         self.done += count
-        most = self.size or DOWNLOAD_BYTES_MAX
-        if self.done >= most + CHUNK_BYTES:  # pooch counts whole chunks
-            raise _MirrorError(f"sent more than the {most:,} bytes of the file")
-        total = self.size or self.total or self.done
+        total = self.total or self.done
         self.advance(min(self.done, total), total)
 
     def reset(self) -> None:
-        """Reset the progress; required by pooch."""
+        """Begin again at 0."""
         self.done = 0
 
     def close(self) -> None:
         """Do nothing; required by pooch."""
 
 
-@contextmanager
-def _quiet(logger: Any) -> Iterator[None]:
-    """Silence pooch's log messages, which repeat those of the commands."""
-    level = logger.level
-    logger.setLevel("WARNING")
+def check_published(path: Path, checksum: str, way_out: str) -> None:
+    """Raise InputError unless a file has that checksum, "md5:", "sha256:" or "" and hex digits;
+    `way_out` ends the message."""
+    files.check_file(path, way_out)
+    kind, _, wanted = checksum.rpartition(":")
     try:
-        yield
-    finally:
-        logger.setLevel(level)
+        found = _pooch().file_hash(str(path), alg=kind or "sha256")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); {way_out}") from None
+    if found != wanted:
+        raise InputError(
+            f"{path} has {kind or 'sha256'} {found}, the published file {wanted}; {way_out}"
+        )
 
 
-def unpack(archive: Path, folder: Path, *, most_bytes: int = UNPACKED_BYTES_MAX) -> None:
+def unpack(archive: Path, folder: Path) -> None:
     """Unpack a zip or tar archive into a new folder, which appears once it is complete.
 
     Args:
         archive: zip, or tar, optionally compressed with gzip, bzip2 or xz.
         folder: target folder, which must not exist.
-        most_bytes: size limit of the content.
 
     Raises:
-        InputError: if the folder exists, or the archive is missing, damaged, too large, or contains
-            a link, a device, a duplicate name or a path outside the folder.
+        InputError: if the folder exists, or the archive is missing, damaged or unsafe.
     """
     files.check_file(archive, "download it again")
     if files.kind(folder):
         raise InputError(f"{folder} already exists; move it away and try again")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp")
-    except OSError as error:
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"
+        ) as temporary:
+            content = Path(temporary, "content")
+            _extract(archive, content)
+            content.rename(folder)
+    except Exception as error:  # a damaged archive can raise anything
         raise InputError(
-            f"{folder} cannot be written ({error.strerror}); set {HOME_VARIABLE} to another folder"
-        ) from None
-    try:
-        _extract(archive, temporary, most_bytes)
-        os.chmod(temporary, folder.parent.stat().st_mode & 0o777)
-        os.rename(temporary, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, LZMAError, zlib.error, EOFError):
-        raise InputError(
-            f"{archive} is truncated or damaged; remove it and download it again"
-        ) from None
-    except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
-        raise InputError(f"{archive} cannot be unpacked ({error}); unpack it by hand") from None
-    except OSError as error:
-        raise InputError(
-            f"{archive} cannot be unpacked into {folder} ({error.strerror or error}), where "
-            "nothing was changed; free disk space, or remove the archive and download it again"
-        ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            f"{archive} cannot be unpacked into {folder} ({error}), where nothing was changed; "
+            "free disk space, or remove the archive and download it again"
+        ) from error
 
 
-def _extract(archive: Path, folder: str, most_bytes: int) -> None:
-    """Check all members of an archive, then extract them."""
+def _extract(archive: Path, folder: Path) -> None:
+    """Extract all members; pooch's `Untar` checks their paths only from Python 3.12."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
-            _check_members(archive, map(_zip_member, opened.infolist()), most_bytes)
             opened.extractall(folder)
-        return
-    with tarfile.open(archive) as tar:
-        _check_members(archive, map(_tar_member, tar), most_bytes)
-        # Early releases of Python 3.10 and 3.11 have no filter; the members are checked above.
-        safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        tar.extractall(folder, **safe)
-
-
-_Member: TypeAlias = tuple[str, int, str]
-"""Name, size, and "file", "folder" or "other"."""
-
-
-def _zip_member(each: zipfile.ZipInfo) -> _Member:
-    is_plain = stat.S_IFMT(each.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
-    kind = "folder" if each.is_dir() else "file"
-    return each.orig_filename, each.file_size, kind if is_plain else "other"
-
-
-def _tar_member(each: tarfile.TarInfo) -> _Member:
-    return each.name, each.size, "file" if each.isreg() else "folder" if each.isdir() else "other"
-
-
-def _check_members(archive: Path, members: Iterator[_Member], most_bytes: int) -> None:
-    """Raise InputError for an unsafe member, or if the archive is too large."""
-    done, names = 0, set()
-    for number, (name, size, kind) in enumerate(members):
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or set("\\:\0") & set(name):
-            raise InputError(
-                f"{archive} holds {name!r}, a path outside the folder; remove the archive"
-            )
-        if kind == "other":
-            raise InputError(
-                f"{archive} holds {name!r}, which is a link or a device; remove the archive"
-            )
-        if kind == "file" and path in names:
-            raise InputError(f"{archive} holds {name!r} twice; remove the archive")
-        names.add(path)
-        done += size
-        if done > most_bytes or number >= UNPACKED_FILES_MAX:
-            raise InputError(
-                f"{archive} holds more than {most_bytes:,} bytes or {UNPACKED_FILES_MAX:,} files; "
-                "it is not the expected archive, so remove it and download it again"
-            )
+    else:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")

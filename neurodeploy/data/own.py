@@ -16,11 +16,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from neurodeploy.config import TrainConfig
-from neurodeploy.data import VARIABLE
 from neurodeploy.data.dataset import NUMBERS, shown
+from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Encoder
 from neurodeploy.data.origin import Download, Origin
-from neurodeploy.data.task import Task
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 
@@ -30,10 +29,11 @@ NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 NAME_WORDS: Final = "1 to 64 ASCII letters, digits, - and _, not beginning with -"
 
 
-def own_tasks(taken: Collection[str]) -> dict[str, Task]:
-    """Return the tasks of the files in the environment variable, by name.
+def own_tasks(variable: str, taken: Collection[str]) -> dict[str, Task]:
+    """Return the tasks of the files in an environment variable, by name.
 
     Args:
+        variable: name of the environment variable.
         taken: names of other tasks.
 
     Raises:
@@ -41,11 +41,11 @@ def own_tasks(taken: Collection[str]) -> dict[str, Task]:
             is taken or a field is invalid.
     """
     found: dict[str, Task] = {}
-    for path in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        task = _task_of(Path(path).absolute())
+    for path in filter(None, os.environ.get(variable, "").split(os.pathsep)):
+        task = _task_of(Path(path).absolute(), variable)
         if task.name in taken or task.name in found:
             raise InputError(
-                f"{path}, which {VARIABLE} lists, has a task {task.name!r}, but another task has "
+                f"{path}, which {variable} lists, has a task {task.name!r}, but another task has "
                 "this name; choose another one"
             )
         found[task.name] = task
@@ -53,32 +53,32 @@ def own_tasks(taken: Collection[str]) -> dict[str, Task]:
 
 
 @functools.cache
-def _task_of(path: Path) -> Task:
+def _task_of(path: Path, variable: str) -> Task:
     """Run a file, once per process, and return its task."""
     if files.kind(path) != "file":
-        raise InputError(f"{path}, which {VARIABLE} lists, is not a file; correct the variable")
-    task = getattr(_module_of(path), "TASK", None)
+        raise InputError(f"{path}, which {variable} lists, is not a file; correct the variable")
+    task = getattr(_module_of(path, variable), "TASK", None)
     if not isinstance(task, Task):
         raise InputError(
-            f"{path}, which {VARIABLE} lists, has no TASK; end it with TASK = Task(...) as "
+            f"{path}, which {variable} lists, has no TASK; end it with TASK = Task(...) as "
             "docs/how-to/own-task.md shows"
         )
     check_task(task, str(path))
     return _guarded(task, path)
 
 
-def _module_of(path: Path) -> Any:
+def _module_of(path: Path, variable: str) -> Any:
     name = f"neurodeploy_task_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{path}, which {VARIABLE} lists, is not a Python file; name it NAME.py")
+        raise InputError(f"{path}, which {variable} lists, is not a Python file; name it NAME.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # required by dataclasses
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # any error in the user's file
         raise InputError(
-            f"{path}, which {VARIABLE} lists, fails with {_first_line(error)} "
+            f"{path}, which {variable} lists, fails with {_first_line(error)} "
             f"({_place(path, error)}); correct it"
         ) from error
     return module

@@ -12,24 +12,19 @@ seglearn's `datasets.py`.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import vary_wrist
-from neurodeploy.data.dataset import Dataset, check_labels, shown
+from neurodeploy.data.dataset import Dataset
+from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.data.har import COARSE, DELTA_G, DELTA_RAD_S, LEVEL_PER_G
 from neurodeploy.data.origin import Origin, check_published
-from neurodeploy.data.readers import allow_list
-from neurodeploy.data.readers.files import check_rights
 from neurodeploy.data.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
-from neurodeploy.data.task import Task
-from neurodeploy.models.errors import InputError, install_commands
+from neurodeploy.models.errors import install_commands
 
 CLASS_NAMES = (
     "pendulum", "abduction", "forward elevation", "internal rotation", "external rotation",
@@ -43,10 +38,6 @@ FILE = "watch_dataset.npy"
 FILE_SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
 INSTALL = f"install it with {install_commands(PACKAGE, '--no-deps')}"
 
-_CHANNELS = ["ax", "ay", "az", "wx", "wy", "wz"]
-_CLASSES = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
-_FIELDS = ("X", "y", "subject", "X_labels", "y_labels")
-
 
 def package_file() -> Path | None:
     """Return the data file of the installed package, None if it is not installed."""
@@ -59,21 +50,19 @@ def package_file() -> Path | None:
 def read(path: Path) -> Dataset:
     """Read the published file, without importing its package.
 
-    The content is checked before the checksum, because its error messages are more specific.
+    It is a pickle, which is loaded once its checksum is known to be that of the published file.
 
     Args:
         path: `watch_dataset.npy`, or its folder.
 
     Raises:
-        InputError: if the file is missing, malformed or not the published one.
+        InputError: if the file is missing or not the published one.
     """
     file = path / FILE if path.is_dir() else path
-    check_rights(file)
-    if not file.is_file():
-        raise InputError(f"{file} is missing; give the file or its folder, or {INSTALL}")
-    content = _content(file)
-    segments = list(_segments(content, file))
-    check_published(file, FILE_SHA256, f"{INSTALL} once more")
+    check_published(file, FILE_SHA256, f"give the published file or its folder, or {INSTALL}")
+    raw = np.load(file, allow_pickle=True).item()
+    rows = zip(raw["subject"], raw["y"], raw["X"], strict=True)
+    segments = [Segment(int(subject), int(label), series) for subject, label, series in rows]
     people = sorted({segment.subject for segment in segments})
     return cut_windows(
         segments,
@@ -86,81 +75,6 @@ def read(path: Path) -> Dataset:
             f"no official test subjects: numbers divisible by {TEST_ONE_IN} are the test subjects",
         ),
     )
-
-
-def _content(path: Path) -> Mapping[str, Any]:
-    """Return the dictionary in the file, an array of one Python object."""
-    try:
-        with path.open("rb") as file:
-            npy: Any = np.lib.format
-            if npy.read_magic(file) != (1, 0):
-                raise ValueError("it has another version of the npy format")
-            shape, _, dtype = npy.read_array_header_1_0(file)
-            if shape != () or dtype.kind != "O":
-                raise ValueError(f"it is an array {shape} of {dtype}")
-            raw = allow_list.load(file).item()
-        if not isinstance(raw, dict):
-            raise TypeError(f"it holds a {type(raw).__name__} where a dictionary must be")
-        missing = [name for name in _FIELDS if name not in raw]
-    except Exception as error:  # a damaged pickle can raise anything
-        raise InputError(
-            f"{path} is not seglearn's watch dataset ({error}); {INSTALL} once more"
-        ) from error
-    if missing:
-        raise InputError(
-            f"{path} has no field {missing[0]}; it must have {', '.join(_FIELDS)}, so {INSTALL}"
-        )
-    return raw
-
-
-def _segments(content: Mapping[str, Any], path: Path) -> Iterator[Segment]:
-    """Yield each series as a segment, after checking them."""
-    for name, expected in (("X_labels", _CHANNELS), ("y_labels", _CLASSES)):
-        found = content[name]
-        words = isinstance(found, list) and all(isinstance(each, str) for each in found)
-        if not words or found != expected:
-            raise InputError(
-                f"{path} has {name} {shown(found)}; they must be {', '.join(expected)}, in this "
-                f"order, so {INSTALL}"
-            )
-    labels, subjects = (_whole_numbers(content, name, path) for name in ("y", "subject"))
-    check_labels(labels, CLASS_NAMES, str(path))
-    for number, series in enumerate(content["X"]):
-        _check_series(series, f"{path}: series {number}")
-        yield Segment(int(subjects[number]), int(labels[number]), series)
-
-
-def _whole_numbers(content: Mapping[str, Any], name: str, path: Path) -> NDArray[np.int64]:
-    """Return the integers of a field, one per series."""
-    values, series = content[name], content["X"]
-    count = len(series) if isinstance(series, list) else 0
-    whole = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
-    if not whole or values.shape != (count,) or not count:
-        raise InputError(
-            f"{path} has {count} series in X, but {name} is not an array of as many integers, at "
-            f"least one; {INSTALL} once more"
-        )
-    return np.asarray(values, np.int64)
-
-
-def _check_series(series: Any, what: str) -> None:
-    """Raise InputError unless `series` is a finite floating-point array (samples, 6)."""
-    if not isinstance(series, np.ndarray) or series.dtype.kind != "f" or series.ndim != 2:
-        raise InputError(
-            f"{what} is not a floating-point array (samples, channels); {INSTALL} once more"
-        )
-    if series.shape[1] != len(_CHANNELS):
-        raise InputError(
-            f"{what} has {series.shape[1]} channels; it must have {len(_CHANNELS)} "
-            f"({', '.join(_CHANNELS)}), so {INSTALL}"
-        )
-    wrong = np.argwhere(~np.isfinite(series))
-    if len(wrong):
-        sample, channel = (int(index) for index in wrong[0])
-        raise InputError(
-            f"{what} holds {series[sample, channel]} in sample {sample} of {_CHANNELS[channel]}; "
-            f"signals must be finite, so {INSTALL} once more"
-        )
 
 
 MOVEMENT = Delta((DELTA_G,) * 3 + (DELTA_RAD_S,) * 3, coarse=COARSE)

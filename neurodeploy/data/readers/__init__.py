@@ -2,7 +2,6 @@
 
     uci_har, hapt, wisdm   worn sensors; `inertial` has their common code
     tonic_events           event datasets through tonic; `events` counts the events
-    allow_list             reads pickles without running code
     files                  common code: folders, tables, arrays, progress
 
 A reader validates everything and raises `InputError` with advice. A reader that only one task uses

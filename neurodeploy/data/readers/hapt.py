@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from neurodeploy.data.dataset import UNLABELLED, Dataset, Recording
 from neurodeploy.data.origin import check_published
-from neurodeploy.data.readers.allow_list import ARRAYS, load
 from neurodeploy.data.readers.files import read_numbers
 from neurodeploy.data.readers.inertial import ACCELEROMETER, GYROSCOPE, cut_windows, segments_of
 from neurodeploy.models.errors import InputError, install_commands
@@ -46,40 +45,27 @@ def _new_index(_kind: object, state: object) -> _Inert:
     return index
 
 
-def _reconstructor(kind: object, base: object, state: object) -> _Inert:
-    if kind is not _Inert or base is not object or state is not None:
-        raise pickle.UnpicklingError(f"it rebuilds {kind!r}, which is not a pandas object")
-    return _Inert()
+class _FrameUnpickler(pickle.Unpickler):
+    """Reads pandas frames without pandas."""
 
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    **ARRAYS,
-    ("builtins", "object"): object,
-    ("builtins", "slice"): slice,
-    ("copyreg", "_reconstructor"): _reconstructor,
-    ("pandas.core.frame", "DataFrame"): _Inert,
-    ("pandas.core.internals.managers", "BlockManager"): _Inert,
-    ("pandas.core.indexes.base", "Index"): _Inert,
-    ("pandas.core.indexes.base", "_new_Index"): _new_index,
-    ("pandas.core.indexes.range", "RangeIndex"): _Inert,
-}
+    def find_class(self, module: str, name: str) -> Any:
+        if module.startswith("pandas."):
+            return _new_index if name == "_new_Index" else _Inert
+        return super().find_class(module, name)
 
 
 def read_frames(path: Path) -> dict[int, list[Frame]]:
-    """Read a gzipped pickle of `{subject: [DataFrame, ...]}`.
+    """Read the gzipped pickle of the data package, `{subject: [DataFrame, ...]}`.
+
+    A pickle can run code, so it is loaded once its checksum is known to be the published one.
 
     Raises:
-        InputError: if the file is not such a pickle, is truncated, or contains anything but numpy
-            arrays and pandas frames; no code in it is run.
+        InputError: if it is not the published file.
     """
-    try:
-        with gzip.open(path, "rb") as file:
-            raw = load(file, _ALLOWED)
-        return {int(subject): [_columns(frame) for frame in raw[subject]] for subject in raw}
-    except Exception as error:  # a damaged pickle can raise anything
-        raise InputError(
-            f"{path} is not a pickle of pandas frames ({error}); install its package again"
-        ) from error
+    check_published(path, PACKAGE_FILE_SHA256, f"remove the package and {INSTALL}")
+    with gzip.open(path, "rb") as file:
+        raw = _FrameUnpickler(file).load()
+    return {int(subject): [_columns(frame) for frame in raw[subject]] for subject in raw}
 
 
 def _columns(frame: _Inert) -> Frame:
@@ -123,9 +109,6 @@ def read_package(path: Path) -> Dataset:
     Raises:
         InputError: if the file is missing or not the published one.
     """
-    if not path.is_file():
-        raise InputError(f"{path} is missing; remove the package and {INSTALL}")
-    check_published(path, PACKAGE_FILE_SHA256, f"remove the package and {INSTALL}")
     frames = read_frames(path)
     found = [_of(subject, frame) for subject in frames for frame in frames[subject]]
     return _windows(found, f"HAPT (UCI 341) in {PACKAGE}")
