@@ -31,7 +31,6 @@ from neurodeploy.explore.storage import (
     explained,
     local_file,
     open_storage,
-    quiet,
     without_password,
 )
 from neurodeploy.explore.trial import Objective
@@ -148,7 +147,7 @@ def optimize(
             Repeat(objective), ("maximize",), where, REPEATS.format(name), heartbeat_s=heartbeat_s
         )
         repeated = repeats.open()
-        with explained(where), quiet():
+        with explained(where):
             optuna.storages.fail_stale_trials(repeated)
             enqueue(front_of(main), repeated, seeds)
         run(repeats, repeated, workers, on_end=tell, notify=notify, threads=objective.threads)

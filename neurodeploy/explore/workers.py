@@ -31,7 +31,6 @@ from neurodeploy.explore.storage import (
     HEARTBEAT_S,
     explained,
     open_storage,
-    quiet,
     without_password,
 )
 from neurodeploy.explore.trial import TrialFailed, has_ended
@@ -47,6 +46,8 @@ END_S: Final = 30.0
 """Seconds that an interrupted worker has to end."""
 RESTARTS: Final = 10
 """Number of times that a killed worker is replaced."""
+ENDED: Final = "Cannot tell a "
+"""How Optuna's ValueError begins when it tells the result of a trial that has ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class Job:
         Raises:
             InputError: if the storage cannot be used, or has another study of this name.
         """
-        with explained(self.where), quiet():
+        with explained(self.where):
             study = optuna.create_study(
                 storage=open_storage(self.where, heartbeat_s=self.heartbeat_s),
                 study_name=self.name,
@@ -277,11 +278,12 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
     Raises:
         InputError: if the storage cannot be reached, or the disk is full.
     """
-    with explained(job.where), quiet():
+    with explained(job.where):
         begun = any(each.state is not TrialState.WAITING for each in study.get_trials())
-        if begun or multiprocessing.parent_process() is not None:
+        parent = multiprocessing.parent_process()
+        if begun or parent:
             study.sampler.reseed_rng()  # others, or an earlier run, drew from the same state
-        while (left := job.count(study)) and not _is_orphan():
+        while (left := job.count(study)) and (parent is None or parent.is_alive()):
             if left < 0:  # others run the last ones
                 time.sleep(POLL_S)
                 optuna.storages.fail_stale_trials(study)
@@ -292,32 +294,25 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
 
 def _run_trial(job: Job, study: optuna.Study) -> None:
     """Run a trial; what comes of one that another worker has taken over meanwhile is ignored."""
-    taken, raised = False, None
+    raised: BaseException | None = None
 
     def objective(trial: optuna.Trial) -> Any:
-        nonlocal taken, raised
+        nonlocal raised
         try:
-            values = job.objective(trial)
+            return job.objective(trial)
         except BaseException as error:
             raised = error
             raise
-        finally:
-            now = study.get_trials(deepcopy=False)[trial.number]
-            taken = now.state is not TrialState.RUNNING
-        if taken:
-            raise TrialFailed("another worker has taken it over")
-        return values
 
     try:
         study.optimize(objective, n_trials=1, catch=(TrialFailed,))
-    except (UpdateFinishedTrialError, ValueError):  # Optuna cannot tell it that a trial has ended
-        if not taken:
+    except Exception as error:
+        told = (error, error.__context__)  # an assertion of Optuna's hides why it failed
+        if not any(
+            isinstance(each, UpdateFinishedTrialError) or str(each).startswith(ENDED)
+            for each in told
+        ):
             raise
         of_trial = (TrialFailed, UpdateFinishedTrialError, optuna.TrialPruned)
         if raised is not None and not isinstance(raised, of_trial):
             raise raised from None
-
-
-def _is_orphan() -> bool:
-    parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()
