@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -184,10 +184,9 @@ def run(
             start()
         with explained(job.where):
             _watch(study, processes, start, on_end, notify)
+            left = job.count(study)
     finally:
         _end(processes)
-    with explained(job.where):
-        left = job.count(study)
     if left:
         codes = ", ".join(str(each.exitcode) for each in processes)
         raise InputError(
@@ -200,15 +199,14 @@ def run(
 def _environment(threads: int) -> Iterator[None]:
     """Let processes that start in this block use so many threads."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
+    before = {name: os.environ[name] for name in names if name in os.environ}
     os.environ.update(dict.fromkeys(names, str(threads)))
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _work_here(packed: bytes) -> None:
@@ -263,13 +261,11 @@ def _end(processes: Sequence[Any]) -> None:
     started = [each for each in processes if each.pid is not None]
     for each in started:
         if each.is_alive():
-            with suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGINT)
+            os.kill(each.pid, signal.SIGINT)
     for each in started:
         each.join(END_S)
-        if each.is_alive():
-            each.kill()
-            each.join()
+        each.kill()
+        each.join()
 
 
 def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
