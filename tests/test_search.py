@@ -436,6 +436,15 @@ def test_what_comes_of_a_trial_that_another_worker_has_ended_is_ignored_except_b
     assert [each.state.name for each in job.open().trials] == ["FAIL", "COMPLETE"]
 
 
+def test_a_worker_that_lost_the_lock_of_the_journal_while_it_slept_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    opened: Any = storage.open_storage(path)
+    opened._backend._lock.acquire()
+    path.with_name("journal.log.lock").unlink()
+    opened._backend._lock.release()
+    assert Job(_one_float, ("maximize",), path, "made").open().trials == []
+
+
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     job = Job(_one_float, ("maximize",), path, "made", 2)

@@ -124,6 +124,10 @@ class _Lock(JournalFileSymlinkLock):
             raise
         return True
 
+    def release(self) -> None:
+        with suppress(RuntimeError):  # who slept under the lock has lost it to another
+            super().release()
+
 
 def open_storage(where: str | Path, *, heartbeat_s: int = HEARTBEAT_S) -> BaseStorage:
     """Open or create a storage.
