@@ -417,6 +417,34 @@ def test_a_trial_in_which_too_many_workers_died_is_recorded_as_failed(tmp_path: 
     assert job.count(study) == 0, "it has ended"
 
 
+@pytest.mark.parametrize("error", [None, optuna.TrialPruned(), ValueError("a bug")])
+def test_what_comes_of_a_trial_that_another_worker_has_ended_is_ignored_except_bugs(
+    error: Exception | None, tmp_path: Path
+) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        if trial.number == 0:
+            trial.storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
+            if error:
+                raise error
+        return 1.0
+
+    job = Job(objective, ("maximize",), tmp_path / "journal.log", "made", 1)
+    if isinstance(error, ValueError):
+        with pytest.raises(ValueError, match="a bug"):
+            workers.run(job, job.open())
+    workers.run(job, job.open())
+    assert [each.state.name for each in job.open().trials] == ["FAIL", "COMPLETE"]
+
+
+def test_a_worker_that_lost_the_lock_of_the_journal_while_it_slept_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.log"
+    opened: Any = storage.open_storage(path)
+    opened._backend._lock.acquire()
+    path.with_name("journal.log.lock").unlink()
+    opened._backend._lock.release()
+    assert Job(_one_float, ("maximize",), path, "made").open().trials == []
+
+
 def test_half_a_record_at_the_end_costs_that_record_only(tmp_path: Path) -> None:
     path = tmp_path / "journal.log"
     job = Job(_one_float, ("maximize",), path, "made", 2)
@@ -471,7 +499,7 @@ def test_a_full_disk_stops_the_search_in_a_sentence_and_loses_nothing(tmp_path: 
     study = job.open()
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
     try:
-        with pytest.raises(InputError, match=r"journal\.log cannot be written .*same command"):
+        with pytest.raises(InputError, match=r"journal\.log cannot be used .*same command"):
             workers.run(job, study)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

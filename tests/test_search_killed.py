@@ -179,7 +179,7 @@ def test_a_database_that_goes_away_in_mid_trial_is_one_sentence(tmp_path: Path) 
             return trial.suggest_float("x", 0, 1)
 
         job = Job(objective, ("maximize",), where, "lost", 3)
-        with pytest.raises(InputError, match=r"127\.0\.0\.1.*cannot be reached") as caught:
+        with pytest.raises(InputError, match=r"127\.0\.0\.1.*cannot be used") as caught:
             workers.run(job, job.open())
     assert "\n" not in str(caught.value)
 

@@ -43,12 +43,22 @@ STEADY: Final = 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     args = _options().parse_args(argv)
+    args.out = args.out or _folder(args.task)
+    args.objectives = args.objectives or OBJECTIVES[:2]
     require("a search", "optuna")
     if args.show_space:
-        return _show_space(args)
+        from neurodeploy.explore.space import default_space, space_text
+
+        print(space_text(default_space(_load(args))))
+        return cli.DONE
+    import optuna
+
+    from neurodeploy.explore.metrics import check_constraints, check_objectives
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if args.pick is not None:
         return _pick(args)
-    _check_goals(args)
+    check_constraints(_limits(args), check_objectives(args.objectives))
     require("a search", "torch", "lava.lib.dl.slayer")
     result = _search(args)
     result.save(_home(args))
@@ -151,18 +161,18 @@ def _add_work(options: argparse.ArgumentParser) -> None:
     cli.add_threads_option(options)
 
 
-def _out(args: argparse.Namespace) -> Path:
-    out: Path | None = args.out
-    return out or Path("explore") / args.task
+def _folder(task: str) -> Path:
+    return Path("explore") / task
 
 
 def _home(args: argparse.Namespace) -> Path:
     """Return the folder of the results; a study that has a name of its own has a folder too."""
-    return _out(args) / ("" if args.study in (None, args.task) else args.study)
+    out: Path = args.out
+    return out if args.study in (None, args.task) else out / args.study
 
 
-def _storage(args: argparse.Namespace) -> str | Path:
-    return args.storage or _out(args) / "journal.log"
+def _storage(args: argparse.Namespace) -> str:
+    return args.storage or str(args.out / "journal.log")
 
 
 def _load(args: argparse.Namespace) -> TaskData:
@@ -175,27 +185,9 @@ def _load(args: argparse.Namespace) -> TaskData:
     return data
 
 
-def _show_space(args: argparse.Namespace) -> int:
-    from neurodeploy.explore.space import default_space, space_text
-
-    print(space_text(default_space(_load(args))))
-    return cli.DONE
-
-
-def _check_goals(args: argparse.Namespace) -> None:
-    """Refuse what cannot be searched for before anything is loaded."""
-    from neurodeploy.explore.metrics import check_constraints, check_objectives
-
-    check_constraints(_limits(args), check_objectives(_objectives(args)))
-
-
 def _limits(args: argparse.Namespace) -> dict[str, float]:
     given = {name: getattr(args, name) for name in LIMITS}
     return {name: limit for name, limit in given.items() if limit is not None}
-
-
-def _objectives(args: argparse.Namespace) -> Sequence[str]:
-    return args.objectives or OBJECTIVES[:2]
 
 
 def _pick(args: argparse.Namespace) -> int:
@@ -208,9 +200,8 @@ def _pick(args: argparse.Namespace) -> int:
     from neurodeploy.explore.metrics import values_text
     from neurodeploy.explore.study import owner, read_search
 
-    _quiet()
-    study = args.study or owner(_out(args)) or (args.task if args.storage else None)
-    trial = read_search(_storage(args), study, _out(args)).pick(args.pick)
+    study = args.study or owner(args.out) or (args.task if args.storage else None)
+    trial = read_search(_storage(args), study, args.out).pick(args.pick)
     path = _home(args) / PICKED
     save(trial.network(), path)
     values = values_text(trial.metrics, OBJECTIVES)
@@ -226,20 +217,19 @@ def _search(args: argparse.Namespace) -> SearchResult:
     with cli.status("loading SLAYER and Optuna"):
         from neurodeploy.explore.storage import without_password
         from neurodeploy.explore.study import optimize
-    _quiet()
     cli.use_threads(args.threads)
     progress = _Progress(args)
     try:
         return optimize(
             _load(args),
             args.space,
-            _objectives(args),
+            args.objectives,
             constraints=_limits(args),
             chip=chips[0],
             trials=args.trials,
             workers=args.workers,
             seeds=args.seeds,
-            out=_out(args),
+            out=args.out,
             storage=args.storage,
             study=args.study,
             prune=not args.no_pruning,
@@ -256,12 +246,6 @@ def _search(args: argparse.Namespace) -> SearchResult:
         ) from None
 
 
-def _quiet() -> None:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 class _Progress:
     """Prints on stderr how each trial ended, and the front whenever it changes."""
 
@@ -272,28 +256,23 @@ class _Progress:
         self._front: set[int] = set()
         self._stored = 0
         self._tested = 0
-        self._ended = 0
 
     def show(self, result: SearchResult) -> None:
         """Print what is new since the last call; the first call is at the start."""
-        numbers = {each.number for each in result.trials}
-        self._ended = len(numbers)
+        numbers, planned = {each.number for each in result.trials}, self._args.trials
         if self._known is None:
-            self._begin(result)
+            self._known, self._stored = numbers, len(numbers)
+            if (left := planned - len(numbers)) > 0:
+                after = f" after {len(numbers)} that are stored" * bool(numbers)
+                workers = number_of(self._args.workers, "worker")
+                cli.say(f"training {number_of(left, 'trial')}{after} with {workers}")
         for each in result.trials:
-            if each.number not in (self._known or ()):
+            if each.number not in self._known:
                 cli.say(f"trial {each.number}: {_ending(each, result.objectives)}")
         if numbers != self._known:
-            cli.say(f"  {self._ended} of {self._args.trials} trials{self._left()}")
+            cli.say(f"  {len(numbers)} of {planned} trials{self._left(len(numbers))}")
         self._known = numbers
         self._show_front(result)
-
-    def _begin(self, result: SearchResult) -> None:
-        self._known, self._stored = {each.number for each in result.trials}, self._ended
-        if (left := self._args.trials - self._ended) > 0:
-            after = f" after {self._ended} that are stored" * bool(self._ended)
-            workers = number_of(self._args.workers, "worker")
-            cli.say(f"training {number_of(left, 'trial')}{after} with {workers}")
 
     def _show_front(self, result: SearchResult) -> None:
         """Print the front if it has changed, and how many of its networks have been tested."""
@@ -311,12 +290,12 @@ class _Progress:
             planned = sum(max(each, self._args.seeds) for each in tests)
             cli.say(f"  {sum(tests)} of {planned} tests done: the front's networks, each seed")
 
-    def _left(self) -> str:
+    def _left(self, ended: int) -> str:
         """Return the time left, from the third trial that has ended since this command began."""
-        ended, left = self._ended - self._stored, self._args.trials - self._ended
-        if left <= 0 or ended < STEADY:
+        here, left = ended - self._stored, self._args.trials - ended
+        if left <= 0 or here < STEADY:
             return ""
-        seconds = (time.monotonic() - self._began) / ended * left
+        seconds = (time.monotonic() - self._began) / here * left
         return f", about {number_of(max(1, round(seconds / 60)), 'minute')} left"
 
 
@@ -346,7 +325,7 @@ def _show(result: SearchResult, args: argparse.Namespace) -> None:
     for sentence in result.untested:
         cli.say(f"warning: {sentence}")
     print(f"\nWrote {_home(args) / 'index.html'}. Next, pick a network:")
-    words = [] if args.out is None and args.task == TASK else ["--out", str(_out(args))]
+    words = [] if args.out == _folder(TASK) else ["--out", str(args.out)]
     for name in ("storage", "study", "data"):
         value = getattr(args, name)
         words += [] if value is None else [f"--{name}", str(value)]

@@ -91,8 +91,11 @@ class Repeat:
 
 
 def enqueue(front: Sequence[optuna.trial.FrozenTrial], repeats: optuna.Study, seeds: int) -> None:
-    """Plan the seeds of each network of the front that have not run and are not planned."""
-    planned = [each.user_attrs.get(ID) for each in repeats.get_trials() if is_planned(each)]
+    """Plan the seeds of each network of the front that are not planned, or have failed."""
+    from optuna.trial import TrialState
+
+    states = (TrialState.COMPLETE, TrialState.RUNNING, TrialState.WAITING)
+    planned = [each.user_attrs.get(ID) for each in repeats.get_trials(states=states)]
     for trial in front:
         for seed in range(seeds):
             if [trial.number, seed] not in planned:
@@ -102,11 +105,6 @@ def enqueue(front: Sequence[optuna.trial.FrozenTrial], repeats: optuna.Study, se
                     {"point": trial.number, "seed": seed},
                     user_attrs={**kept, "digest": digest, ID: [trial.number, seed]},
                 )
-
-
-def is_planned(trial: optuna.trial.FrozenTrial) -> bool:
-    """Return whether a trial has run, runs or waits; one that failed may be planned again."""
-    return trial.state.name in ("COMPLETE", "RUNNING", "WAITING")
 
 
 def read(

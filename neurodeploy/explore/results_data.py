@@ -182,7 +182,9 @@ def parse_wish(wish: str) -> tuple[list[tuple[str, Any, float, str]], Any]:
             limit = _limit(part, condition[1], condition[3], bool(condition[4]))
             conditions.append((condition[1], _COMPARE[condition[2]], limit, part))
         elif goal and goal[2] in METRICS:
-            goals.append(_goal(part, *goal.groups()))
+            if goal[1] != (wanted := METRICS[goal[2]].goal[:3]):
+                raise InputError(f"{part!r} asks for the worst network; give {wanted} {goal[2]}")
+            goals.append(goal[2])
         else:
             raise InputError(
                 f"{part!r} is neither a condition such as accuracy>=92% nor a goal such as min "
@@ -207,14 +209,6 @@ def _limit(part: str, name: str, text: str, is_percent: bool) -> float:
         what = "is from 0 to 1, or a percentage such as 92%" if name == "accuracy" else "has no %"
         raise InputError(f"{part!r}: {name} {what}")
     return limit
-
-
-def _goal(part: str, direction: str, name: str) -> str:
-    """Return the metric of a goal."""
-    wanted = METRICS[name].goal[:3]
-    if direction != wanted:
-        raise InputError(f"{part!r} asks for the worst network; give {wanted} {name}")
-    return name
 
 
 def spread(trial: Trial, part: str, name: str) -> tuple[float, float, float] | None:

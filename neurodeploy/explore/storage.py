@@ -19,7 +19,7 @@ from neurodeploy.models.files import check_writable
 
 require("a search", "optuna")  # before it is imported
 
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import (
     BaseStorage,
     GrpcStorageProxy,
@@ -42,26 +42,32 @@ DEATHS_MAX: Final = 5
 """A trial in which so many workers died has failed."""
 GRPC_WAIT_S: Final = 10.0
 
-_HEARTBEAT: Final = "neurodeploy:heartbeat"
+_ALIVE_UNTIL: Final = "neurodeploy:alive-until"
+"""System attribute of a running trial: the time from which it is stale."""
 
 
-class _Heartbeat(BaseHeartbeat):
-    """Heartbeats for all storages of Optuna, as an attribute of each running trial.
+class _Heartbeat(BaseStorage, BaseHeartbeat):
+    """Optuna's heartbeats for all its storages, of which only databases have some.
 
-    A trial whose last one is too old, by the clock of the worker that looks, is stale.
+    Those of a database forget a trial whose worker is killed before the first one.
     """
 
     heartbeat_s = HEARTBEAT_S
 
     def record_heartbeat(self, trial_id: int) -> None:
         with suppress(Exception):  # if the storage is gone, the end of the trial says so
-            storage: Any = self
-            storage.set_trial_system_attr(trial_id, _HEARTBEAT, [time.time(), self.heartbeat_s])
+            until = time.time() + GRACE * self.heartbeat_s
+            self.set_trial_system_attr(trial_id, _ALIVE_UNTIL, until)
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        storage: Any = self
-        running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
-        return [trial._trial_id for trial in running if _is_stale(trial, self.heartbeat_s)]
+        """Return the running trials without signs of life, by the clock of this machine."""
+        stale, now = [], time.time()
+        for trial in self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,)):
+            started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+            until = trial.system_attrs.get(_ALIVE_UNTIL, 0.0)  # of its first run, if run again
+            if now > max(until, started + GRACE * self.heartbeat_s):
+                stale.append(trial._trial_id)
+        return stale
 
     def get_heartbeat_interval(self) -> int | None:
         return self.heartbeat_s
@@ -76,8 +82,7 @@ def _run_again(study: Study, trial: FrozenTrial) -> None:
         return
     deaths = len(trial.system_attrs.get("retry_history", ())) + 1
     if deaths < DEATHS_MAX:
-        with quiet():
-            RetryHeartbeatStaleTrialCallback()(study, trial)
+        RetryHeartbeatStaleTrialCallback()(study, trial)
         return
     error = f"{deaths} workers died in it, perhaps for lack of memory; use smaller networks"
     study.add_trial(
@@ -90,31 +95,8 @@ def _run_again(study: Study, trial: FrozenTrial) -> None:
     )
 
 
-def _is_stale(trial: FrozenTrial, heartbeat_s: int) -> bool:
-    """Return whether a running trial gives no more signs of life.
-
-    Each sign holds its time, and the seconds until the next one, which its worker chose. Until the
-    first one they are the start of the trial and `heartbeat_s`. A trial that is run again has the
-    last sign of its first worker.
-    """
-    started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    last, interval = trial.system_attrs.get(_HEARTBEAT, (0.0, heartbeat_s))
-    if last < started:
-        last, interval = started, heartbeat_s
-    return bool(last < time.time() - GRACE * interval)
-
-
 class _Journal(_Heartbeat, JournalStorage):
     pass
-
-
-class _JournalFile(JournalFileBackend):
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        try:
-            super().append_logs(logs)
-        except OSError:
-            _drop_partial_record(Path(self._file_path))
-            raise
 
 
 class _Proxy(_Heartbeat, GrpcStorageProxy):
@@ -122,15 +104,29 @@ class _Proxy(_Heartbeat, GrpcStorageProxy):
 
 
 class _Database(_Heartbeat, RDBStorage):
-    """A database; its own heartbeats forget a trial whose worker is killed before the first."""
+    pass
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Let Optuna not say in this block that a part of it is experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield
+class _Lock(JournalFileSymlinkLock):
+    """A lock of a journal; who gets it removes half a record, after which none could be read."""
+
+    def acquire(self) -> bool:
+        super().acquire()
+        try:
+            with open(self._lock_target_file, "rb+") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
+                if file.read() not in (b"", b"\n"):
+                    file.seek(0)
+                    if whole := file.read().rfind(b"\n") + 1:
+                        file.truncate(whole)
+        except BaseException:
+            self.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        with suppress(RuntimeError):  # who slept under the lock has lost it to another
+            super().release()
 
 
 def open_storage(where: str | Path, *, heartbeat_s: int = HEARTBEAT_S) -> BaseStorage:
@@ -146,8 +142,10 @@ def open_storage(where: str | Path, *, heartbeat_s: int = HEARTBEAT_S) -> BaseSt
     """
     kind = str(where).partition("://")[0] if "://" in str(where) else ""
     opened = {"": _open_journal, "grpc": _open_proxy}.get(kind, _open_database)
-    with explained(where), quiet():
-        return opened(str(where), heartbeat_s)
+    with explained(where):
+        storage = opened(str(where))
+    storage.heartbeat_s = heartbeat_s
+    return storage
 
 
 def local_file(where: str | Path) -> Path | None:
@@ -158,30 +156,13 @@ def local_file(where: str | Path) -> Path | None:
     return Path(rest.partition("?")[0][1:]) if kind.startswith("sqlite") and rest[1:] else None
 
 
-def _open_journal(where: str, heartbeat_s: int) -> BaseStorage:
+def _open_journal(where: str) -> _Heartbeat:
     path = Path(where).absolute()  # Optuna waits for ever for a lock that has a relative path
     check_writable(path)
-    if path.exists():
-        _drop_partial_record(path)
-    storage = _Journal(_JournalFile(str(path)))
-    storage.heartbeat_s = heartbeat_s
-    return storage
+    return _Journal(JournalFileBackend(str(path), _Lock(str(path))))
 
 
-def _drop_partial_record(path: Path) -> None:
-    """Remove the half of a record that a full disk left at the end; Optuna would read no more."""
-    lock = JournalFileSymlinkLock(str(path))
-    lock.acquire()
-    try:
-        with path.open("rb+") as file:
-            content = file.read()
-            if content and not content.endswith(b"\n") and content.count(b"\n"):
-                file.truncate(content.rindex(b"\n") + 1)
-    finally:
-        lock.release()
-
-
-def _open_proxy(where: str, heartbeat_s: int) -> BaseStorage:
+def _open_proxy(where: str) -> _Heartbeat:
     try:
         address = urlsplit(where)
         host, port = address.hostname or "localhost", address.port or 13000
@@ -190,52 +171,40 @@ def _open_proxy(where: str, heartbeat_s: int) -> BaseStorage:
             f"the storage {where} is no address ({error}); give grpc://HOST:PORT"
         ) from None
     storage = _Proxy(host=host, port=port)
-    storage.heartbeat_s = heartbeat_s
     storage.wait_server_ready(timeout=GRPC_WAIT_S)
     return storage
 
 
-def _open_database(where: str, heartbeat_s: int) -> BaseStorage:
+def _open_database(where: str) -> _Heartbeat:
     if (file := local_file(where)) is not None:
         check_writable(file)
     # pre-ping connects again after a lost connection
-    storage = _Database(where, engine_kwargs={"pool_pre_ping": True})
-    storage.heartbeat_s = heartbeat_s
-    return storage
+    return _Database(where, engine_kwargs={"pool_pre_ping": True})
 
 
 @contextmanager
 def explained(where: str | Path) -> Iterator[None]:
-    """Raise errors of the storage in this block as InputError.
+    """Raise errors of the storage in this block as InputError, and hide what is experimental.
 
     Raises:
-        InputError: names the storage, without its password, and the reason.
+        InputError: names the storage, without its password, and Optuna's reason.
     """
-    name, safe = without_password(where), "finished trials are safe, so run the same command again"
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
     except InputError:
         raise
-    except ImportError as error:
-        module = getattr(error.__cause__ or error, "name", None) or error
-        raise InputError(
-            f"the storage {name} needs {module}, which is not installed; install it, or use "
-            "another storage"
-        ) from None
     except Exception as error:
-        chain = list(_chain(error))
-        if lost := next(filter(_is_lost, chain), None):
-            reason = f"cannot be reached ({_reason(lost)}); {safe} when it is there"
-        elif not (own := list(filter(_is_of_storage, chain))):
+        own = list(filter(_is_of_storage, _chain(error)))
+        if not own:
             raise
-        elif full := next((each for each in own if isinstance(each, OSError)), None):
-            reason = f"cannot be written ({full.strerror or full}); {safe} when it can"
-        else:
-            reason = (
-                f"cannot be used ({_reason(error)}); give a new one, or one that this version of "
-                "Optuna wrote"
-            )
-        raise InputError(f"the storage {name} {reason}") from None
+        reasons = [str(getattr(each, "orig", None) or each) for each in reversed(own)]
+        reason = next(filter(None, reasons), type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"the storage {without_password(where)} cannot be used ({reason}); finished trials are "
+            "safe: run the same command again when it works, or give another one"
+        ) from None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -245,24 +214,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _is_lost(error: BaseException) -> bool:
-    of_proxy = type(error).__module__.partition(".")[0] == "grpc"
-    return of_proxy or isinstance(error, (StorageInternalError, ConnectionError))
-
-
 def _is_of_storage(error: BaseException) -> bool:
-    """Return whether an error that is not of Optuna's own types comes from a storage."""
-    codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
-    inside = any(
-        f"optuna{os.sep}storages" in code.co_filename or code is _open_journal.__code__
-        for code in codes
-    )
-    return inside or type(error).__module__.partition(".")[0] in ("sqlalchemy", "alembic")
-
-
-def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return (str(getattr(cause, "orig", None) or cause) or type(cause).__name__).splitlines()[0]
+    inside = f"optuna{os.sep}storages"
+    return any(inside in frame.f_code.co_filename for frame, _ in walk_tb(error.__traceback__))
 
 
 def without_password(where: str | Path) -> str:

@@ -31,7 +31,6 @@ from neurodeploy.explore.storage import (
     explained,
     local_file,
     open_storage,
-    quiet,
     without_password,
 )
 from neurodeploy.explore.trial import Objective
@@ -124,9 +123,10 @@ def optimize(
     name, folder = _name(study, folds[0])
     found = default_space(folds[0]) if space is None else read_space(space)
     check_space(found, folds[0])
+    share = None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
     objective = Objective(
         folds, found, aims, limits, chosen,
-        Path(out).resolve(), prune, threads or _share(workers), device, folder,
+        Path(out).resolve(), prune, threads or share, device, folder,
     )  # fmt: skip
     where = storage or Path(out) / "journal.log"
     goals = tuple(METRICS[each].goal for each in objective.objectives)
@@ -148,7 +148,7 @@ def optimize(
             Repeat(objective), ("maximize",), where, REPEATS.format(name), heartbeat_s=heartbeat_s
         )
         repeated = repeats.open()
-        with explained(where), quiet():
+        with explained(where):
             optuna.storages.fail_stale_trials(repeated)
             enqueue(front_of(main), repeated, seeds)
         run(repeats, repeated, workers, on_end=tell, notify=notify, threads=objective.threads)
@@ -202,11 +202,7 @@ def _choose(study: str | None, known: Sequence[str], where: str) -> str:
 
 
 def _claim(folder: Path, study: str) -> None:
-    """Note in the folder whose networks it holds.
-
-    Raises:
-        InputError: if it holds those of another study.
-    """
+    """Note in the folder whose networks it holds; raise InputError if another study's."""
     if owner(folder) is None:
         with replacing(folder / OWNER) as temporary:
             temporary.write_text(study)
@@ -248,11 +244,6 @@ def _name(study: str | None, data: TaskData) -> tuple[str, str]:
     if Path(name).name != name or name == "..":
         raise InputError(f"the study is named {name!r}; give a name that a folder may have")
     return name, "" if name == own else name
-
-
-def _share(workers: int) -> int | None:
-    """Return the CPU cores of each worker, None for all of them."""
-    return None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
 
 
 def _about(objective: Objective) -> dict[str, Any]:

@@ -84,8 +84,8 @@ class Objective:
             began, again = time.monotonic(), "host" in trial.user_attrs
             trial.set_user_attr("host", socket.gethostname())
             trial.set_user_attr("values", suggest(trial, self.space))
-            if (same := _same(trial)) is not None:
-                return _copied(trial, same)
+            if (values := _copied(trial)) is not None:
+                return values
             try:
                 reports = self._reports(trial, trial.user_attrs.get("folder", own), again=again)
             except FolderInUseError:  # the worker from which the trial was taken still trains there
@@ -99,16 +99,12 @@ class Objective:
         for index, data in enumerate(self.folds):
             fold = FOLD.format(index) if len(self.folds) > 1 else ""
             own, config = configure(data, trial.user_attrs["values"])
-            stop = None if index else watch(trial, config.epochs, stop=self.prunes)
+            stops = self.prune and {*self.objectives} <= PRUNED
+            stop = None if index else watch(trial, config.epochs, stop=stops)
             home = self.folder / folder / fold
             network = train(own, config, home, self, again=again, stop=stop)
             reports.append(evaluated(network, own, "validation", self))
         return reports
-
-    @property
-    def prunes(self) -> bool:
-        """Whether trainings are stopped early: only where SynOps stand for the cost."""
-        return self.prune and {*self.objectives} <= PRUNED
 
     def _tell(self, trial: optuna.Trial, reports: Sequence[Report], seconds: float) -> list[float]:
         """Store the results of a trial, and return its objectives."""
@@ -135,25 +131,18 @@ RESULTS: Final = ("metrics", "folds", "energy_low", "energy_high", "digests", "s
 """User attributes that a network has, whichever trial trained it."""
 
 
-def _same(trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
-    """Return a complete trial with the same hyperparameters, or None."""
-    trials = trial.study.get_trials(deepcopy=False)
-    complete = (each for each in trials if each.state.name == "COMPLETE")
-    return next((each for each in complete if each.params == trial.params), None)
+def _copied(trial: optuna.Trial) -> list[float] | None:
+    """Give a trial the results of a complete one with the same hyperparameters, if there is one."""
+    for same in trial.study.get_trials(deepcopy=False):
+        if same.state.name == "COMPLETE" and same.params == trial.params:
+            for name in RESULTS:
+                trial.set_user_attr(name, same.user_attrs[name])
+            trial.set_user_attr("seconds", 0.0)
+            for name, amount in same.constraints.items():
+                trial.set_constraint(name, amount)
+            return list(same.values)
+    return None
 
-
-def _copied(trial: optuna.Trial, same: optuna.trial.FrozenTrial) -> list[float]:
-    """Give a trial the results of another one, whose training it would repeat."""
-    for name in RESULTS:
-        trial.set_user_attr(name, same.user_attrs[name])
-    trial.set_user_attr("seconds", 0.0)
-    for name, amount in same.constraints.items():
-        trial.set_constraint(name, amount)
-    return list(same.values)
-
-
-KEPT: Final[tuple[str, ...]] = ("curve", "digest", "folder", "host", "repeat", "start", "values")
-"""User attributes of an interrupted trial that its successor gets."""
 
 OUT_OF_MEMORY: Final = (
     "out of memory", "can't allocate memory", "cannot allocate", "alloc_failed", "bad_alloc",
@@ -192,14 +181,13 @@ def recorded(trial: optuna.Trial) -> Iterator[None]:
 
 
 def _leave(trial: optuna.Trial) -> None:
-    """Plan an interrupted trial again, with what its successor needs to go on with it."""
+    """Plan an interrupted trial again, with its attributes, so that its successor goes on."""
     with suppress(Exception):  # without the storage, the interruption is what to report
         now = trial.study.get_trials(deepcopy=False)[trial.number]
         if now.state.name != "RUNNING":  # another worker has taken it over
             return
-        kept = {name: now.user_attrs[name] for name in KEPT if name in now.user_attrs}
         planned = now.system_attrs.get("fixed_params", {})  # if it has not suggested all of them
-        trial.study.enqueue_trial({**planned, **now.params}, user_attrs=kept)
+        trial.study.enqueue_trial({**planned, **now.params}, user_attrs=now.user_attrs)
 
 
 def refuse_duplicate(trial: optuna.Trial, name: str) -> None:
@@ -251,36 +239,26 @@ def train(
     from neurodeploy.evaluation.comparison import check_equivalence
     from neurodeploy.evaluation.files import save
     from neurodeploy.models.quantize import quantize
+    from neurodeploy.train.fit import fit
 
     config = config.replace(threads=how.threads, device=how.device)
-    run = _fit(data, config, folder, again=again, stop=stop)
+    options: dict[str, Any] = {"out": folder, "on_epoch": stop, "notify": lambda _: None}
+    run: TrainedRun | None = None
+    started: list[Training] = []
+    if again:
+        try:
+            run = fit(data, config, resume=True, on_start=started.append, **options)
+        except InputError as error:  # nothing was saved, or with other threads
+            if started or isinstance(error, (FolderInUseError, NotWrittenError)):
+                raise
+    if run is None:
+        run = fit(data, config, **options)
     network = quantize(run.model)
     found = check_equivalence(run.model, network, data.samples("validation", CHECKED))
     if not found.equal:
         raise InputError(str(found).splitlines()[0])
     save(network, folder / NETWORK)
     return network
-
-
-def _fit(
-    data: TaskData,
-    config: TrainConfig,
-    folder: Path,
-    *,
-    again: bool,
-    stop: Callable[[Epoch], None] | None,
-) -> TrainedRun:
-    from neurodeploy.train.fit import fit
-
-    started: list[Training] = []
-    how: dict[str, Any] = {"out": folder, "on_epoch": stop, "notify": lambda _: None}
-    if again:
-        try:
-            return fit(data, config, resume=True, on_start=started.append, **how)
-        except InputError as error:  # nothing was saved, or with other threads
-            if started or isinstance(error, (FolderInUseError, NotWrittenError)):
-                raise
-    return fit(data, config, **how)
 
 
 def load_network(folder: Path, digest: str) -> QuantizedNetwork:
@@ -322,7 +300,7 @@ RUNGS: Final = (0.5, 0.75)
 MARGIN: Final = 0.01
 """Difference in accuracy from which another trial is better, beyond the noise of an epoch."""
 PRUNED: Final = frozenset({"accuracy", "energy", "synops"})
-"""Objectives with which trainings are stopped early."""
+"""Objectives with which trainings are stopped early, as SynOps stand for them."""
 
 
 def watch(trial: optuna.Trial, epochs: int, *, stop: bool) -> Callable[[Epoch], None]:

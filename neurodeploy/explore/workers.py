@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -31,7 +31,6 @@ from neurodeploy.explore.storage import (
     HEARTBEAT_S,
     explained,
     open_storage,
-    quiet,
     without_password,
 )
 from neurodeploy.explore.trial import TrialFailed, has_ended
@@ -47,6 +46,8 @@ END_S: Final = 30.0
 """Seconds that an interrupted worker has to end."""
 RESTARTS: Final = 10
 """Number of times that a killed worker is replaced."""
+ENDED: Final = "Cannot tell a "
+"""How Optuna's ValueError begins when it tells the result of a trial that has ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class Job:
         Raises:
             InputError: if the storage cannot be used, or has another study of this name.
         """
-        with explained(self.where), quiet():
+        with explained(self.where):
             study = optuna.create_study(
                 storage=open_storage(self.where, heartbeat_s=self.heartbeat_s),
                 study_name=self.name,
@@ -183,10 +184,9 @@ def run(
             start()
         with explained(job.where):
             _watch(study, processes, start, on_end, notify)
+            left = job.count(study)
     finally:
         _end(processes)
-    with explained(job.where):
-        left = job.count(study)
     if left:
         codes = ", ".join(str(each.exitcode) for each in processes)
         raise InputError(
@@ -199,15 +199,14 @@ def run(
 def _environment(threads: int) -> Iterator[None]:
     """Let processes that start in this block use so many threads."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
+    before = {name: os.environ[name] for name in names if name in os.environ}
     os.environ.update(dict.fromkeys(names, str(threads)))
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _work_here(packed: bytes) -> None:
@@ -262,13 +261,11 @@ def _end(processes: Sequence[Any]) -> None:
     started = [each for each in processes if each.pid is not None]
     for each in started:
         if each.is_alive():
-            with suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGINT)
+            os.kill(each.pid, signal.SIGINT)
     for each in started:
         each.join(END_S)
-        if each.is_alive():
-            each.kill()
-            each.join()
+        each.kill()
+        each.join()
 
 
 def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
@@ -277,11 +274,12 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
     Raises:
         InputError: if the storage cannot be reached, or the disk is full.
     """
-    with explained(job.where), quiet():
+    with explained(job.where):
         begun = any(each.state is not TrialState.WAITING for each in study.get_trials())
-        if begun or multiprocessing.parent_process() is not None:
+        parent = multiprocessing.parent_process()
+        if begun or parent:
             study.sampler.reseed_rng()  # others, or an earlier run, drew from the same state
-        while (left := job.count(study)) and not _is_orphan():
+        while (left := job.count(study)) and (parent is None or parent.is_alive()):
             if left < 0:  # others run the last ones
                 time.sleep(POLL_S)
                 optuna.storages.fail_stale_trials(study)
@@ -292,32 +290,25 @@ def work(job: Job, study: optuna.Study, on_end: OnEnd = lambda: None) -> None:
 
 def _run_trial(job: Job, study: optuna.Study) -> None:
     """Run a trial; what comes of one that another worker has taken over meanwhile is ignored."""
-    taken, raised = False, None
+    raised: BaseException | None = None
 
     def objective(trial: optuna.Trial) -> Any:
-        nonlocal taken, raised
+        nonlocal raised
         try:
-            values = job.objective(trial)
+            return job.objective(trial)
         except BaseException as error:
             raised = error
             raise
-        finally:
-            now = study.get_trials(deepcopy=False)[trial.number]
-            taken = now.state is not TrialState.RUNNING
-        if taken:
-            raise TrialFailed("another worker has taken it over")
-        return values
 
     try:
         study.optimize(objective, n_trials=1, catch=(TrialFailed,))
-    except (UpdateFinishedTrialError, ValueError):  # Optuna cannot tell it that a trial has ended
-        if not taken:
+    except Exception as error:
+        told = (error, error.__context__)  # an assertion of Optuna's hides why it failed
+        if not any(
+            isinstance(each, UpdateFinishedTrialError) or str(each).startswith(ENDED)
+            for each in told
+        ):
             raise
         of_trial = (TrialFailed, UpdateFinishedTrialError, optuna.TrialPruned)
         if raised is not None and not isinstance(raised, of_trial):
             raise raised from None
-
-
-def _is_orphan() -> bool:
-    parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()
