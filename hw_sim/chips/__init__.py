@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ import numpy as np
 from neurodeploy.models import schema
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import Table, same
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Estimate:
         >>> Estimate(1.2e-05, 2.49e-05, 4.1e-05, "J")
         24.9 µJ (12 to 41)
     """
+
+    JSON: ClassVar = Table(
+        same("low value high"),
+        "Band",
+        "An estimate with its bounds, in the unit that the key names.",
+    )
 
     low: float
     value: float

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from neurodeploy.hw_sim.estimated_json import from_attributes
+from neurodeploy.models.json_fields import from_attributes
 
 if TYPE_CHECKING:
     from neurodeploy.explore import results

@@ -18,13 +18,13 @@ from neurodeploy.hw_sim.activity import LayerCounts, Measured
 from neurodeploy.hw_sim.conventional import Conventional, conventional
 from neurodeploy.hw_sim.decisions import Decisions, propagation_steps
 from neurodeploy.hw_sim.estimated import MICRO, Estimated, estimated
-from neurodeploy.hw_sim.estimated_json import band
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Predictions, Score
 from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown, number_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
+from neurodeploy.models.json_fields import rounded
 from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, max_delay, stored_fan_out
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
@@ -196,10 +196,9 @@ def _chip_row(each: Estimated) -> dict[str, Any]:
         ("dynamic_energy_per_sample", "uj", each.energy.dynamic, 1e6),
         ("latency", "ms", each.latency.sample_s, 1e3),
     ):
-        ends = band(estimate, factor)
-        row[f"{stem}_{unit}"] = ends.value
-        row[f"{stem}_low_{unit}"] = ends.low
-        row[f"{stem}_high_{unit}"] = ends.high
+        row[f"{stem}_{unit}"] = rounded(estimate.value * factor)
+        row[f"{stem}_low_{unit}"] = rounded(estimate.low * factor)
+        row[f"{stem}_high_{unit}"] = rounded(estimate.high * factor)
     row["keeps_real_time"] = None if each.real_time is None else each.real_time.keeps_up
     row["decision_steps"] = None if each.decision is None else each.decision.num_steps
     return row

@@ -19,12 +19,17 @@ from neurodeploy.hw_sim.activity import Measured
 from neurodeploy.hw_sim.chips import Cost
 from neurodeploy.hw_sim.conventional import Conventional
 from neurodeploy.hw_sim.decisions import Decisions
-from neurodeploy.hw_sim.estimated_json import Estimated, chip_object, from_attributes
+from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.neurobench_metrics import Neurobench
 from neurodeploy.hw_sim.readout import Predictions, Score
+from neurodeploy.models.json_fields import from_attributes, json_type
 
 if TYPE_CHECKING:
     from neurodeploy.report import report as reports
+
+    ChipValues = dict[str, Any]
+else:
+    ChipValues = json_type(Estimated)
 
 VERSION: Final = 4
 
@@ -260,7 +265,7 @@ class Report(
     predictions: Predictions | None
     decisions: Decisions | None
     neurobench: Neurobench | None
-    estimated: dict[str, Estimated]
+    estimated: dict[str, ChipValues]
     conventional: Conventional | None
     not_modelled: tuple[str, ...] = NOT_MODELLED
     sources: tuple[Source, ...]
@@ -316,7 +321,7 @@ def report_object(report: reports.Report) -> Report:
             metadata=dict(network.provenance),
         ),
         versions=dict(report.versions),
-        estimated={name: chip_object(each) for name, each in report.estimated.items()},
+        estimated={name: each.to_dict() for name, each in report.estimated.items()},
         sources=tuple(
             _source(row, chip.name, name)
             for chip in (each.placement.chip for each in report.estimated.values())
