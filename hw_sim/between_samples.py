@@ -55,7 +55,7 @@ class Repeated:
         energy: joules of a sample and of what follows it; None if there is no next one.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "num_steps": "steps",
             "sample_ms": "sample_s",

@@ -336,7 +336,7 @@ class BudgetUse:
         unit: what is counted.
     """
 
-    JSON: ClassVar = Table(same("used limit unit utilization"), "Budget")
+    JSON: ClassVar[Table] = Table(same("used limit unit utilization"), "Budget")
 
     name: str
     used: int

@@ -88,7 +88,7 @@ class Range:
         num_cases: number of cases.
     """
 
-    JSON: ClassVar = Table(same("low high num_cases"))
+    JSON: ClassVar[Table] = Table(same("low high num_cases"))
 
     low: float
     high: float

@@ -33,7 +33,7 @@ from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.json_fields import At, Table, json_values, same
+from neurodeploy.models.json_fields import At, Table, same, to_dict
 from neurodeploy.models.network import QuantizedNetwork
 
 MICRO: Final = 1e6
@@ -53,7 +53,7 @@ class Decision:
         real_time_energy: energy of the mean sample until then at that rate.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "num_steps": "num_steps",
             "latency_ms": "latency_s",
@@ -85,7 +85,7 @@ class Power:
         dynamic: dynamic energy over time.
     """
 
-    JSON: ClassVar = Table(same("static dynamic total"))
+    JSON: ClassVar[Table] = Table(same("static dynamic total"))
 
     static: Estimate
     dynamic: Estimate
@@ -109,7 +109,7 @@ class Filled:
         energy: energy of the mean sample of one copy at full speed.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "copies": "copies",
             "latency_ms": "latency.sample_s",
@@ -133,7 +133,7 @@ class Ranges:
         notes: the cases and their ratios, one sentence per quantity.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "dynamic_energy_uj": "dynamic_energy",
             "step_us": "step_time",
@@ -212,7 +212,7 @@ class Estimated(Shown):
         real_time_energy: energy of the mean sample at that rate.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "title": "placement.chip.title",
             "cost_file_sha256": "placement.chip.digest",
@@ -336,8 +336,7 @@ class Estimated(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimates as JSON values: the chip's entry in `estimated` of a report."""
-        values: dict[str, Any] = json_values(self)
-        return values
+        return to_dict(self)
 
 
 def power(energy: Energy, duration_s: Estimate) -> Estimate:

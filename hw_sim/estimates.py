@@ -46,7 +46,9 @@ class Energy:
         static: static energy of the powered chips during the sample.
     """
 
-    JSON: ClassVar = Table(same("synaptic neuron within_tiles over_hops dynamic static total"))
+    JSON: ClassVar[Table] = Table(
+        same("synaptic neuron within_tiles over_hops dynamic static total")
+    )
 
     synaptic: Estimate
     neuron: Estimate
@@ -93,7 +95,7 @@ class LayerEnergies:
         rest: static energy of the neurocores that are not in use; low: 0, see `static_power`.
     """
 
-    JSON: ClassVar = Table(same("layers host rest"), "EnergyByLayer")
+    JSON: ClassVar[Table] = Table(same("layers host rest"), "EnergyByLayer")
 
     layers: tuple[Energy, ...]
     host: Energy
@@ -215,7 +217,7 @@ class Binding:
         next_s: seconds that this takes.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "resource": "resource",
             "us": "seconds",

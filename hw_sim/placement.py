@@ -112,7 +112,7 @@ class LayerPlacement:
         chips: number of chips with these neurocores.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             **same("layer neurocores tiles chips"),
             "first_neurocore": "first",
@@ -193,7 +193,7 @@ class Core:
         utilization: use of this budget divided by its limit.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "index": "number",
             **same("layer neurons chip tile x y"),
@@ -232,7 +232,7 @@ class Placement(Shown):
         ([1, 1], 1)
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             **same("neurocores neurocores_per_chip tiles chips copies chips_used total_copies"),
             **same("max_chips layers neurocore_list"),

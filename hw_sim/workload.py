@@ -45,7 +45,7 @@ class Peak:
         synops: SynOps of that neurocore in that step.
     """
 
-    JSON: ClassVar = Table({**same("sample step neurocore synops"), "busy_us": "seconds"})
+    JSON: ClassVar[Table] = Table({**same("sample step neurocore synops"), "busy_us": "seconds"})
 
     seconds: Estimate
     sample: int
@@ -109,7 +109,7 @@ class Workload:
         read: spikes that the host reads; see also `voltages_read`.
     """
 
-    JSON: ClassVar = Table(
+    JSON: ClassVar[Table] = Table(
         {
             "peak": "peak",
             "mean_busy_us": "busiest_s",

@@ -8,12 +8,13 @@ returns the JSON values of an object, `json_type` the type that describes them.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final, TypeVar, Union, get_args, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -40,11 +41,13 @@ class At:
         path: its path.
         text: description of the key; "" for that of the attribute.
         exact: whether it is in the unit of the key, and not rounded.
+        optional: whether there is no such key if it is None.
     """
 
     path: str
     text: str = ""
     exact: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class Table:
         name: name of the JSON type; "" for that of the class.
         text: its description; "" for the first line of the class's docstring.
         given: path of an attribute that is None if the object is null; "" if it never is.
+        tag: value of its first key, "schema"; "" for none.
     """
 
     keys: Mapping[str, str | At | Table]
     name: str = ""
     text: str = ""
     given: str = ""
+    tag: str = ""
 
 
 def same(names: str) -> dict[str, str]:
@@ -90,22 +95,36 @@ def json_values(item: Any, factor: float | None = None) -> Any:
         return item
     if isinstance(item, Mapping):
         return {name: json_values(each, factor) for name, each in item.items()}
-    if isinstance(item, tuple):
+    if isinstance(item, list | tuple):
         return [json_values(each, factor) for each in item]
-    return _values(item, item.JSON, factor)
+    if hasattr(item, "JSON"):
+        return _values(item, item.JSON, factor)
+    return msgspec.to_builtins(item, enc_hook=dict)
+
+
+def to_dict(item: Any) -> dict[str, Any]:
+    """Return the JSON values of an object with a table.
+
+    Raises:
+        ValueError: when a number is NaN or infinite.
+    """
+    plain: dict[str, Any] = json.loads(json.dumps(json_values(item), allow_nan=False))
+    return plain
 
 
 def _values(item: Any, table: Table, factor: float | None) -> dict[str, Any] | None:
     if table.given and attrgetter(table.given)(item) is None:
         return None
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"schema": table.tag} if table.tag else {}
     for key, entry in table.keys.items():
         by = FACTORS.get(key.rpartition("_")[2], factor)
         if isinstance(entry, Table):
             found[key] = _values(item, entry, by)
         else:
             at = _at(entry)
-            found[key] = json_values(attrgetter(at.path)(item), None if at.exact else by)
+            value = attrgetter(at.path)(item)
+            if value is not None or not at.optional:
+                found[key] = json_values(value, None if at.exact else by)
     return found
 
 
@@ -120,20 +139,25 @@ def json_type(kind: Any) -> type[msgspec.Struct]:
 
 
 def _type(kind: Any, table: Table, prefix: str = "") -> type[msgspec.Struct]:
-    fields, texts = [], []
+    fields: list[Any] = []
+    texts = ["    schema: Name of this schema.\n"] * bool(table.tag)
     for key, entry in table.keys.items():
         by = PREFIXES.get(key.rpartition("_")[2], prefix)
         if isinstance(entry, Table):
             hint, text = _type(kind, entry, by), entry.text
             fields.append((key, Union[hint, None] if entry.given else hint))  # noqa: UP007
         else:
-            hint, text = _attribute(kind, _at(entry))
-            fields.append((key, _plain(_present(hint) if table.given else hint)))
+            at = _at(entry)
+            hint, text = _attribute(kind, at)
+            hint = _plain(_present(hint) if table.given or at.optional else hint)
+            unset = (hint | msgspec.UnsetType, msgspec.UNSET) if at.optional else (hint,)
+            fields.append((key, *unset))
         texts.append(f"    {key}: {_in_unit(text, by)}\n")
     about = table.text or kind.__doc__.partition("\n")[0]
     docstring = f"{about}\n\nAttributes:\n{''.join(texts)}"
     name = table.name or kind.__name__
-    return msgspec.defstruct(name, fields, namespace={"__doc__": docstring})
+    tag: dict[str, Any] = {"tag_field": "schema", "tag": table.tag} if table.tag else {}
+    return msgspec.defstruct(name, fields, namespace={"__doc__": docstring}, kw_only=True, **tag)
 
 
 def _attribute(kind: Any, at: At) -> tuple[Any, str]:
@@ -165,9 +189,10 @@ def _plain(hint: Any) -> Any:
     """Return a type with classes that have a table replaced by their JSON types."""
     if hasattr(hint, "JSON"):
         return json_type(hint)
-    parts = tuple(map(_plain, get_args(hint)))
-    if not parts:
+    origin = get_origin(hint)
+    if origin in (None, Literal):
         return hint
+    parts = tuple(map(_plain, get_args(hint)))
     if type(None) in parts:
         return Union[parts]  # noqa: UP007
-    return (tuple if hint.__origin__ is tuple else dict)[parts]
+    return (tuple if origin is tuple else dict)[parts]

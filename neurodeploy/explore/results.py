@@ -188,7 +188,7 @@ class SearchResult(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values, which docs/schemas/search.json describes."""
         from neurodeploy.explore.results_json import search_object
-        from neurodeploy.report.report_json import to_dict
+        from neurodeploy.models.json_fields import to_dict
 
         return to_dict(search_object(self))
 

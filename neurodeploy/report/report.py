@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
 from neurodeploy.evaluation.comparison import Comparison
 from neurodeploy.evaluation.recording import RecordedSample, Trace
 from neurodeploy.hw_sim.activity import LayerCounts, Measured
+from neurodeploy.hw_sim.chips import Cost
 from neurodeploy.hw_sim.conventional import Conventional, conventional
 from neurodeploy.hw_sim.decisions import Decisions, propagation_steps
 from neurodeploy.hw_sim.estimated import MICRO, Estimated, estimated
@@ -24,16 +25,36 @@ from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown, number_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
-from neurodeploy.models.json_fields import rounded
+from neurodeploy.models.json_fields import At, Table, rounded, same, to_dict
 from neurodeploy.models.layers import LAYERS, Layer, RecurrentLayer, max_delay, stored_fan_out
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
-from neurodeploy.report import report_json
-from neurodeploy.report.report_json import Counted, CountedLayer, Provenance, Total
+from neurodeploy.report.parts import NOT_MODELLED, Counted, CountedLayer, Provenance, Total
 from neurodeploy.versions import versions
 
 PAGES: Final = (".html", ".htm")
 """File suffixes of HTML pages."""
+VERSION: Final = 4
+"""Version of the JSON."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A row of a cost file.
+
+    Attributes:
+        chip: chip of the cost file.
+        name: name of the row.
+        row: the row.
+    """
+
+    JSON: ClassVar[Table] = Table(
+        {**same("chip name"), **{key: f"row.{key}" for key in Cost.JSON.keys}}
+    )
+
+    chip: str
+    name: str
+    row: Cost
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,16 +63,16 @@ class Report(Shown):
 
     Attributes:
         network: the network that ran.
-        digest: its sha256, 64 hexadecimal digits.
+        digest: sha256 of the network's content: layers, input and task; 64 hexadecimal digits.
         counted: exact values of the run.
         estimated: the estimates, by chip.
         versions: versions of Python and the packages that matter.
         provenance: where the values come from.
-        measured: measurements of the hardware profiler, or None.
-        predictions: the outputs of the first samples, or None.
-        decisions: the predictions after every step, or None.
-        conventional: an artificial network of the same size on other hardware, or None.
-        neurobench: NeuroBench's metrics, or None.
+        measured: measurements of Intel's profiler, after a run on the chip.
+        predictions: the outputs of the first 100 samples; None if they were not recorded.
+        decisions: the predictions after every step; None for a network with one output.
+        conventional: an artificial network of the same size on conventional hardware, or None.
+        neurobench: NeuroBench's metrics; None if they were not counted.
         comparison: comparison with another backend or the trained network, if requested.
         trace: rates and overflows of every layer, if requested.
         sample: the recorded sample that the page and figures show, if requested.
@@ -62,6 +83,27 @@ class Report(Shown):
         >>> report.counted.num_samples, report.estimated["loihi2"].placement.neurocores
         (5, 2)
     """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            "version": "version",
+            "network": Table(
+                {
+                    "sha256": "digest",
+                    "task": At("network.task.name", 'Name of its task, "" for none.'),
+                    "class_names": "network.task.class_names",
+                    "input_shape": "network.input_shape",
+                    "metadata": "network.provenance",
+                },
+                "Network",
+                "The network that ran.",
+            ),
+            **same("versions provenance counted predictions decisions neurobench estimated"),
+            **same("conventional not_modelled sources"),
+            **{name: At(name, optional=True) for name in ("measured", "comparison", "trace")},
+        },
+        tag="neurodeploy.report",
+    )
 
     network: QuantizedNetwork
     digest: str
@@ -83,9 +125,27 @@ class Report(Shown):
         """Fraction of correct predictions, None without labels."""
         return None if self.counted.score is None else self.counted.score.accuracy
 
+    @property
+    def version(self) -> Literal[4]:
+        """Version of this schema; it increases when a key is removed or changes, not when added."""
+        return VERSION
+
+    @property
+    def not_modelled(self) -> tuple[str, ...]:
+        """Effects that no estimate includes, one sentence each."""
+        return NOT_MODELLED
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All rows of the cost files."""
+        chips = (each.placement.chip for each in self.estimated.values())
+        return tuple(
+            Source(chip.name, name, row) for chip in chips for name, row in chip.rows().items()
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; docs/schemas/report.json describes them."""
-        return report_json.to_dict(report_json.report_object(self))
+        return to_dict(self)
 
     def to_rows(self, per: Literal["chip", "layer"] = "chip") -> list[dict[str, Any]]:
         """Return flat rows for `pandas.DataFrame`, one per chip or one per layer.
@@ -298,6 +358,8 @@ class Entry:
         file: path of its file, "" if it was not read from one.
     """
 
+    JSON: ClassVar[Table] = Table(same("file name report"), "ComparedNetwork")
+
     name: str
     report: Report
     file: str = ""
@@ -312,8 +374,19 @@ class SideBySide(Shown):
         notes: differences between the runs that affect the comparison, one sentence each.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {"version": "version", "notes": "notes", "networks": "entries"},
+        "NetworkComparison",
+        tag="neurodeploy.comparison",
+    )
+
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
+
+    @property
+    def version(self) -> Literal[4]:
+        """Version of this schema."""
+        return VERSION
 
     @staticmethod
     def of(entries: Sequence[Entry]) -> SideBySide:
@@ -322,7 +395,7 @@ class SideBySide(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reports as JSON values; docs/schemas/report.json describes them."""
-        return report_json.to_dict(report_json.comparison_object(self))
+        return to_dict(self)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return flat rows for `pandas.DataFrame`, one per network and chip."""
