@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from neurodeploy.explore.results_json import Search
+from neurodeploy.explore.results import SearchResult
 from neurodeploy.explore.space import SearchSpace
 from neurodeploy.hw_sim.chips import file_type
 from neurodeploy.models import schema
@@ -23,7 +23,7 @@ TYPES: Final[dict[str, Any]] = {
     "cost-file.json": file_type(),
     "network.json": NetworkFile,
     "report.json": json_type(Report) | json_type(SideBySide),
-    "search.json": Search,
+    "search.json": json_type(SearchResult),
     "search-space.json": SearchSpace,
 }
 """File in `FOLDER` -> type."""

@@ -14,13 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from neurodeploy.models.schema import attributes_of
-
-T = TypeVar("T")
 
 DIGITS: Final = 4
 """Significant digits of estimates; their bounds are far wider apart."""
@@ -79,12 +77,6 @@ def same(names: str) -> dict[str, str]:
 def rounded(number: float) -> float:
     """Return a number rounded to `DIGITS` significant digits."""
     return float(f"{number:.{DIGITS}g}")
-
-
-def from_attributes(item: Any, kind: type[T], **more: Any) -> T:
-    """Return a `kind` with the attributes of `item` of the same names, and with `more`."""
-    found = {name: getattr(item, name) for name in kind.__annotations__ if hasattr(item, name)}
-    return kind(**{**found, **more})
 
 
 def json_values(item: Any, factor: float | None = None) -> Any:

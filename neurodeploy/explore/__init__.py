@@ -8,7 +8,6 @@ study         `neurodeploy.optimize`: the search, and then the repeats
 workers       a study that processes and machines work on together
 storage       journal file, gRPC proxy or database, with heartbeats
 results       what a study found: the front, repeated seeds, files and pages
-results_json  the same as JSON
 front         the figure of the front
 page          tables and HTML page
 """

@@ -246,7 +246,7 @@ def _chip_row(each: Estimated) -> dict[str, Any]:
     placement = each.placement
     row: dict[str, Any] = {
         "chip": placement.chip.name,
-        "fits": not each.problems,
+        "fits": each.fits,
         "neurocores": placement.neurocores,
         "chips": placement.chips_used,
         "copies": placement.total_copies,
