@@ -9,20 +9,21 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from neurodeploy.explore.results_json import Search
+from neurodeploy.explore.results import SearchResult
 from neurodeploy.explore.space import SearchSpace
 from neurodeploy.hw_sim.chips import file_type
 from neurodeploy.models import schema
 from neurodeploy.models.architecture import NetworkFile
-from neurodeploy.report.report_json import NetworkComparison, Report
+from neurodeploy.models.json_fields import json_type
+from neurodeploy.report.report import Report, SideBySide
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
 TYPES: Final[dict[str, Any]] = {
     "cost-file.json": file_type(),
     "network.json": NetworkFile,
-    "report.json": Report | NetworkComparison,
-    "search.json": Search,
+    "report.json": json_type(Report) | json_type(SideBySide),
+    "search.json": json_type(SearchResult),
     "search-space.json": SearchSpace,
 }
 """File in `FOLDER` -> type."""

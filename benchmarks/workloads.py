@@ -23,7 +23,7 @@ from neurodeploy.hw_sim.blocks import (
     weight_format,
 )
 from neurodeploy.hw_sim.chips import Chip
-from neurodeploy.hw_sim.placement import LayerPlacement, Placement, fullest
+from neurodeploy.hw_sim.placement import LayerPlacement, Placement, fullest, numbered
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.loihi import THRESHOLD_MAX
@@ -184,9 +184,7 @@ def placed_as(
             fullest(budgets).name,
         ))  # fmt: skip
         readers = readers_of(layer, part)
-    firsts = np.cumsum([0, *(layer.neurocores for layer in layers)]).tolist()
-    placed = (replace(layer, first=first) for layer, first in zip(layers, firsts))
-    return Placement(chip, network, tuple(placed))
+    return Placement(chip, network, tuple(numbered(layers, chip)))
 
 
 def _shipped(name: str) -> Path:

@@ -19,7 +19,7 @@ timing         time of a step: the largest of what its resources take
 estimates      energy and latency from the workload
 between_samples   what lies between samples: nothing, a reset, or steps of waiting
 confidence     how far estimates were off where chips were measured
-estimated      all estimates for one chip; estimated_json: their JSON
+estimated      all estimates for one chip
 conventional   energy of an artificial network of the same size on conventional hardware
 """
 

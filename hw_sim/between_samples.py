@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from neurodeploy.hw_sim.estimates import (
 from neurodeploy.hw_sim.timing import neuron_updates, neurons_of, step_time
 from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models import loihi
+from neurodeploy.models.json_fields import Table
 from neurodeploy.models.layers import InputLayer, Layer, RecurrentLayer, max_delay, weights_of
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif
@@ -53,6 +54,15 @@ class Repeated:
         sample_s: seconds from one sample to the next; None if there is no next one.
         energy: joules of a sample and of what follows it; None if there is no next one.
     """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            "num_steps": "steps",
+            "sample_ms": "sample_s",
+            "energy_uj": "energy",
+            "note": "note",
+        }
+    )
 
     note: str
     steps: int | None = None

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from operator import or_
-from typing import Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.models import loihi
 from neurodeploy.models.arrays import IntArray
+from neurodeploy.models.json_fields import Table, same
 from neurodeploy.models.layers import (
     ConvLayer,
     InputLayer,
@@ -332,6 +333,8 @@ class BudgetUse:
         limit: limit of a neurocore, in `unit`.
         unit: what is counted.
     """
+
+    JSON: ClassVar[Table] = Table(same("used limit unit utilization"), "Budget")
 
     name: str
     used: int

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
-from neurodeploy.hw_sim.chips import CHIPS, Chip
+from neurodeploy.hw_sim.chips import CHIPS, Chip, Estimate
 from neurodeploy.models import schema
+from neurodeploy.models.json_fields import Table, same
 
 QUANTITIES: Final = {
     "dynamic_energy": "dynamic energy",
@@ -73,6 +74,23 @@ def measured_cases() -> tuple[MeasuredCase, ...]:
 
 
 @dataclass(frozen=True)
+class Range:
+    """Band of an estimate that follows from measured cases.
+
+    Attributes:
+        low: the estimate divided by the largest ratio of estimate and measured value.
+        high: the estimate divided by the smallest ratio.
+        num_cases: number of cases.
+    """
+
+    JSON: ClassVar[Table] = Table(same("low high num_cases"))
+
+    low: float
+    high: float
+    num_cases: int
+
+
+@dataclass(frozen=True)
 class Confidence:
     """How far estimates of one quantity were off.
 
@@ -100,6 +118,11 @@ class Confidence:
             return None
         ratios = [case.ratio for case in self.cases]
         return value / max(ratios), value / min(ratios)
+
+    def range(self, estimate: Estimate) -> Range | None:
+        """Return the `band` of an estimate."""
+        ends = self.band(estimate.value)
+        return None if ends is None else Range(*ends, len(self.cases))
 
     @property
     def note(self) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final
-
-import numpy as np
+from typing import Any, ClassVar, Final
 
 from neurodeploy.hw_sim import timing
 from neurodeploy.hw_sim.activity import Activity
 from neurodeploy.hw_sim.between_samples import Repeated, between_samples
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
-from neurodeploy.hw_sim.confidence import Confidence, confidence
+from neurodeploy.hw_sim.confidence import Confidence, Range, confidence
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.design_rules import advice, check
 from neurodeploy.hw_sim.estimates import (
+    ROWS,
     Energy,
     Latency,
     LayerEnergies,
@@ -30,21 +29,15 @@ from neurodeploy.hw_sim.estimates import (
     sample_latency,
     static_power,
 )
-from neurodeploy.hw_sim.placement import LayerPlacement, Placement, place
+from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.hw_sim.workload import Workload, measure
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import At, Table, same, to_dict
 from neurodeploy.models.network import QuantizedNetwork
 
 MICRO: Final = 1e6
 MILLI: Final = 1e3
-
-
-def tiles_of(placement: Placement, layer: LayerPlacement) -> tuple[int, int]:
-    """Return the number of tiles and of chips with neurocores of a layer."""
-    places = placement.places
-    chips, tiles = places.chip[layer.slice], places.tile[layer.slice]
-    return len(np.unique(np.stack([chips, tiles]), axis=1).T), len(np.unique(chips))
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,20 @@ class Decision:
         real_time_energy: energy of the mean sample until then at that rate.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {
+            "num_steps": "num_steps",
+            "latency_ms": "latency_s",
+            "energy_per_sample_uj": "energy",
+            "real_time": Table(
+                name="EarlyRealTime",
+                text="The same at the rate of the sensor; null if that is unknown.",
+                keys={"latency_ms": "real_time_s", "energy_per_sample_uj": "real_time_energy"},
+                given="real_time_energy",
+            ),
+        }
+    )
+
     num_steps: int
     latency_s: Estimate
     energy: Energy
@@ -69,12 +76,16 @@ class Decision:
 
 @dataclass(frozen=True)
 class Power:
-    """Power in watts.
+    """Power, equal to energy per time of operation.
+
+    Every part is in watts.
 
     Attributes:
         static: static power of the chips.
         dynamic: dynamic energy over time.
     """
+
+    JSON: ClassVar[Table] = Table(same("static dynamic total"))
 
     static: Estimate
     dynamic: Estimate
@@ -98,9 +109,90 @@ class Filled:
         energy: energy of the mean sample of one copy at full speed.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {
+            "copies": "copies",
+            "latency_ms": "latency.sample_s",
+            "energy_per_sample_uj": "energy",
+        }
+    )
+
     copies: int
     latency: Latency
     energy: Energy
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Estimates at full speed, judged by how far such estimates were off where chips were measured.
+
+    Attributes:
+        dynamic_energy: joules of the mean sample; None with too few cases, like the others.
+        step_time: seconds of the mean time step.
+        static_power: static power of the chips in watts.
+        notes: the cases and their ratios, one sentence per quantity.
+    """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            "dynamic_energy_uj": "dynamic_energy",
+            "step_us": "step_time",
+            "static_power_mw": "static_power",
+            "notes": "notes",
+        },
+        "Validation",
+    )
+
+    dynamic_energy: Range | None
+    step_time: Range | None
+    static_power: Range | None
+    notes: tuple[str, ...]
+
+
+FULL_SPEED: Final = Table(
+    name="FullSpeed",
+    text="Time and energy if each step starts as soon as the one before has ended.",
+    keys={
+        "step_us": "latency.step_s",
+        "max_step_us": "latency.peak_step_s",
+        "step_parts_us": Table(
+            name="StepParts",
+            text="Parts of the time of the mean step. They overlap: the likely time is that of "
+            "`busiest` and `barrier`, the low one the larger of them, the high one the sum of all.",
+            keys={
+                "busiest": "latency.busiest_s",
+                "longest_route": "latency.longest_route_s",
+                "barrier": "latency.barrier_s",
+            },
+        ),
+        "resources_us": "latency.resources",
+        "binding": "latency.binding",
+        "layer_bindings": "latency.layers",
+        "latency_ms": "latency.sample_s",
+        "throughput_samples_per_s": "latency.samples_per_s",
+        "busiest_layer": "latency.busiest_layer",
+        "busiest_neurocore": "latency.busiest_core",
+        "busiest_neurocore_us": "latency.busiest_core_s",
+        "energy_per_sample_uj": "energy",
+        "energy_per_sample_by_layer_uj": "energy_by_layer",
+        "energy_per_sample_by_constants_uj": "energy_by_constants",
+        "between_samples": "between_samples",
+        "power_mw": "power",
+    },
+)
+REAL_TIME: Final = Table(
+    name="RealTime",
+    text="Time and energy at the rate of the sensor; null if that is unknown.",
+    keys={
+        "dt_ms": At("real_time.dt_ms", exact=True),
+        "keeps_up": "real_time.keeps_up",
+        "headroom": "real_time.headroom",
+        "latency_ms": "real_time.sample_s",
+        "energy_per_sample_uj": "real_time_energy",
+        "power_mw": "real_time_power",
+    },
+    given="real_time_power",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,10 +207,26 @@ class Estimated(Shown):
         latency: latency at full speed.
         energy: energy of the mean sample at full speed.
         energies: the same for each constant set of the cost file.
-        decision: time and energy until the predictions hold, if known.
+        decision: time and energy until the predictions hold; None if unknown.
         real_time: latency at the rate of the sensor, if known.
         real_time_energy: energy of the mean sample at that rate.
     """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            "title": "placement.chip.title",
+            "cost_file_sha256": "placement.chip.digest",
+            **same("fits problems advice placement"),
+            "load": "workload",
+            "own_static_power_mw": "own_static_power",
+            "filled": "filled",
+            "full_speed": FULL_SPEED,
+            "validation": "ranges",
+            "decision": "decision",
+            "real_time": REAL_TIME,
+            **same("energy_cost_rows caveats"),
+        }
+    )
 
     workload: Workload
     problems: tuple[str, ...]
@@ -129,6 +237,11 @@ class Estimated(Shown):
     decision: Decision | None = None
     real_time: RealTime | None = None
     real_time_energy: Energy | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the largest system of these chips holds the network."""
+        return not self.problems
 
     @property
     def placement(self) -> Placement:
@@ -149,6 +262,17 @@ class Estimated(Shown):
     def energy_by_layer(self) -> LayerEnergies:
         """Energy of the mean sample at full speed, by layer."""
         return energy_by_layer(self.workload, duration_s=self.latency.sample_s)
+
+    @property
+    def energy_by_constants(self) -> dict[str, dict[str, float]]:
+        """Joules of the mean sample by part, with each constant set of the cost file alone."""
+        return {name: energy.values for name, energy in self.energies.items()}
+
+    @property
+    def energy_cost_rows(self) -> dict[str, tuple[str, ...]]:
+        """Rows of the cost file on which each part of the energy depends."""
+        costs = self.placement.chip.costs
+        return {part: tuple(row for row in rows if row in costs) for part, rows in ROWS.items()}
 
     @property
     def own_static_power(self) -> Estimate:
@@ -177,13 +301,20 @@ class Estimated(Shown):
         return {name: (each, confidence(chip, name)) for name, each in found.items()}
 
     @property
+    def ranges(self) -> Ranges:
+        """The bands of the estimates by measured cases."""
+        judged = self.validation.items()
+        bands = {name: known.range(estimate) for name, (estimate, known) in judged}
+        return Ranges(**bands, notes=tuple(known.note for _, (_, known) in judged))
+
+    @property
     def power(self) -> Power:
         """Power at full speed."""
         return self._power(self.energy, self.latency.sample_s)
 
     @property
     def real_time_power(self) -> Power | None:
-        """Power at the rate of the sensor, if known."""
+        """Power at the rate of the sensor; None if that is unknown."""
         if self.real_time is None or self.real_time_energy is None:
             return None
         return self._power(self.real_time_energy, self.real_time.sample_s)
@@ -205,12 +336,7 @@ class Estimated(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimates as JSON values: the chip's entry in `estimated` of a report."""
-        import msgspec
-
-        from neurodeploy.hw_sim.estimated_json import chip_object
-
-        values: dict[str, Any] = msgspec.to_builtins(chip_object(self))
-        return values
+        return to_dict(self)
 
 
 def power(energy: Energy, duration_s: Estimate) -> Estimate:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from neurodeploy.hw_sim.chips import Chip, Estimate, exactly, largest
 from neurodeploy.hw_sim.placement import Placement
@@ -18,6 +18,7 @@ from neurodeploy.hw_sim.timing import BARRIER, RESOURCES, neuron_updates, operat
 from neurodeploy.hw_sim.traffic import Traffic
 from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import Table, same
 
 ROWS: Final = {
     "synaptic": ("synaptic_operation_energy", "convolution_operation_energy"),
@@ -33,15 +34,21 @@ ROWS: Final = {
 
 @dataclass(frozen=True)
 class Energy:
-    """The energy of one sample in joules, by part.
+    """The energy of one sample, by part.
+
+    Every part is in joules.
 
     Attributes:
-        synaptic: SynOps.
+        synaptic: SynOps, which add weights.
         neuron: neuron updates and the generation of spikes.
         within_tiles: messages to neurocores.
         over_hops: hops of messages from tile to tile.
         static: static energy of the powered chips during the sample.
     """
+
+    JSON: ClassVar[Table] = Table(
+        same("synaptic neuron within_tiles over_hops dynamic static total")
+    )
 
     synaptic: Estimate
     neuron: Estimate
@@ -68,6 +75,11 @@ class Energy:
         """Dynamic and static energy."""
         return self.dynamic + self.static
 
+    @property
+    def values(self) -> dict[str, float]:
+        """Joules of every part without bounds, by name."""
+        return {name: getattr(self, name).value for name in self.JSON.keys}
+
 
 NO_ENERGY: Final = Energy(*[exactly(0.0, "J")] * 5)
 
@@ -82,6 +94,8 @@ class LayerEnergies:
         host: messages from the host to the first layer.
         rest: static energy of the neurocores that are not in use; low: 0, see `static_power`.
     """
+
+    JSON: ClassVar[Table] = Table(same("layers host rest"), "EnergyByLayer")
 
     layers: tuple[Energy, ...]
     host: Energy
@@ -197,11 +211,21 @@ class Binding:
     """The resource that binds, in the mean step.
 
     Attributes:
-        resource: the one that takes longest: a name of `timing.RESOURCES`, or "barrier".
-        seconds: its time (value).
-        next: the one that takes longest after it, which binds once the first is relieved.
-        next_s: its time.
+        resource: what takes longest: a name of `timing.RESOURCES`, or "barrier".
+        seconds: seconds (value) that it takes.
+        next: what takes longest after it, and binds once the first is relieved.
+        next_s: seconds that this takes.
     """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            "resource": "resource",
+            "us": "seconds",
+            "next_resource": "next",
+            "next_us": "next_s",
+            "relief": "relief",
+        }
+    )
 
     resource: str
     seconds: float
@@ -234,12 +258,14 @@ class Latency:
         peak_s: seconds of the busiest resource in the longest step of all samples.
         steps: time steps of one sample.
         busiest_core: index of the neurocore that takes longest in the mean step.
-        busiest_layer: index of its layer.
-        busiest_core_s: its seconds (value) in the mean step; `busiest_s` at most, since other
-            neurocores may be the busiest ones in other steps.
+        busiest_layer: index of the layer of the neurocore that takes longest in the mean step.
+        busiest_core_s: seconds (value) of that neurocore in the mean step; `busiest_s` at most,
+            since other neurocores may be the busiest ones in other steps.
         resources: seconds of each resource of `timing.RESOURCES` and of the barrier in the mean
-            step, each for its own busiest neurocore or link of each step.
-        layers: which resource binds each layer.
+            step, each for its own busiest neurocore or link of each step; without those that the
+            cost file has no row for.
+        layers: which resource binds each layer: its neurocores and the links that its spikes
+            cross, without the barrier.
     """
 
     busiest_s: Estimate
@@ -286,12 +312,18 @@ class RealTime:
     Attributes:
         dt_s: seconds per time step of the sensor.
         sample_s: seconds per sample; longer than the sensor's if the chip falls behind.
-        headroom: dt_s divided by the longest step; the chip keeps up if it is 1 or more.
+        headroom: the sensor's time step over the longest step; the chip keeps up if it is 1 or
+            more.
     """
 
     dt_s: float
     sample_s: Estimate
     headroom: Estimate
+
+    @property
+    def dt_ms(self) -> float:
+        """Milliseconds per time step of the sensor, without the rounding error of `dt_s`."""
+        return float(f"{self.dt_s * 1000:.12g}")
 
     @property
     def keeps_up(self) -> bool:

@@ -12,9 +12,10 @@ Several copies of a network on the chips of one copy follow each other without a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +38,13 @@ from neurodeploy.hw_sim.chips import Chip
 from neurodeploy.hw_sim.chips import chip as find_chip
 from neurodeploy.models.display import ITEMS, Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import At, Table, same
 from neurodeploy.models.layers import Layer
 from neurodeploy.models.network import QuantizedNetwork, check_network
 from neurodeploy.models.synapses import Shape
+
+NEUROCORES_LISTED: Final = 2048
+"""Maximum number of neurocores that the JSON lists one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +97,8 @@ def places_of(neurocores: int, chip: Chip) -> Places:
 class LayerPlacement:
     """The neurocores of one layer.
 
+    `numbered` sets `first`, `layer`, `tiles` and `chips`.
+
     Attributes:
         blocks: partition of the layer, one block per neurocore.
         first: index of its first neurocore; the others follow.
@@ -101,7 +108,23 @@ class LayerPlacement:
         budgets: use of each budget by the fullest neurocore; always includes "neurons".
         bound_by: name of the budget that caused the last partition step; for a layer on one
             neurocore, the budget with the highest utilization.
+        layer: index of the layer.
+        tiles: number of tiles with these neurocores.
+        chips: number of chips with these neurocores.
     """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            **same("layer neurocores tiles chips"),
+            "first_neurocore": "first",
+            "neurons_per_neurocore": "neurons_per_core",
+            "block_shape": At("blocks.size", "Part of the layer's shape on one neurocore."),
+            "weight_bits": "weights.stored_bits",
+            "binding_budget": "bound_by",
+            "budgets": "budgets_by_name",
+        },
+        "PlacedLayer",
+    )
 
     blocks: Blocks
     first: int
@@ -110,6 +133,9 @@ class LayerPlacement:
     weights: WeightFormat
     budgets: tuple[BudgetUse, ...]
     bound_by: str
+    layer: int = 0
+    tiles: int = 1
+    chips: int = 1
 
     @property
     def neurons(self) -> int:
@@ -137,9 +163,14 @@ class LayerPlacement:
         return slice(self.first, self.first + self.neurocores)
 
     @property
+    def budgets_by_name(self) -> dict[str, BudgetUse]:
+        """Use of each budget by the fullest neurocore, by name."""
+        return {budget.name: budget for budget in self.budgets}
+
+    @property
     def binding(self) -> BudgetUse:
         """Use of the budget that determines the number of neurocores."""
-        return next(budget for budget in self.budgets if budget.name == self.bound_by)
+        return self.budgets_by_name[self.bound_by]
 
     @property
     def fullest(self) -> BudgetUse:
@@ -152,7 +183,7 @@ class Core:
     """One neurocore in use.
 
     Attributes:
-        number: index of the neurocore.
+        number: index of the neurocore; the layers in order.
         layer: index of its layer.
         neurons: number of neurons.
         chip: index of its chip.
@@ -162,6 +193,16 @@ class Core:
         budget: name of the budget with the highest utilization.
         utilization: use of this budget divided by its limit.
     """
+
+    JSON: ClassVar[Table] = Table(
+        {
+            "index": "number",
+            **same("layer neurons chip tile x y"),
+            "fullest_budget": "budget",
+            "utilization": "utilization",
+        },
+        "Neurocore",
+    )
 
     number: int
     layer: int
@@ -192,6 +233,13 @@ class Placement(Shown):
         ([1, 1], 1)
     """
 
+    JSON: ClassVar[Table] = Table(
+        {
+            **same("neurocores neurocores_per_chip tiles chips copies chips_used total_copies"),
+            **same("max_chips layers neurocore_list"),
+        }
+    )
+
     chip: Chip
     network: QuantizedNetwork
     layers: tuple[LayerPlacement, ...]
@@ -211,6 +259,21 @@ class Placement(Shown):
     def neurocores(self) -> int:
         """Neurocores of all layers of one copy; layers never share one."""
         return sum(layer.neurocores for layer in self.layers)
+
+    @property
+    def neurocores_per_chip(self) -> int:
+        """Neurocores of one chip."""
+        return self.chip.limit("cores_per_chip")
+
+    @property
+    def max_chips(self) -> int:
+        """Chips of the largest system."""
+        return self.chip.limit("chips_max")
+
+    @property
+    def neurocore_list(self) -> tuple[Core, ...] | None:
+        """Every neurocore of one copy; None if there are more than 2,048."""
+        return tuple(self.cores()) if self.neurocores <= NEUROCORES_LISTED else None
 
     @cached_property
     def places(self) -> Places:
@@ -235,7 +298,7 @@ class Placement(Shown):
 
     @property
     def total_copies(self) -> int:
-        """Copies of the network on all chips."""
+        """Copies of the network on all chips; energy, power and time are those of one."""
         return self.copies * self.groups
 
     @property
@@ -312,11 +375,20 @@ def place(
     for layer in reversed(network.layers):
         layers.append(place_layer(layer, readers, chip))
         readers = readers_of(layer, layers[-1].blocks)
-    numbered: list[LayerPlacement] = []
-    for placed in reversed(layers):
-        first = numbered[-1].first + numbered[-1].neurocores if numbered else 0
-        numbered.append(replace(placed, first=first))
-    return with_copies(Placement(chip, network, tuple(numbered)), copies, chips_used)
+    placed = tuple(numbered(layers[::-1], chip))
+    return with_copies(Placement(chip, network, placed), copies, chips_used)
+
+
+def numbered(layers: Sequence[LayerPlacement], chip: Chip) -> Iterator[LayerPlacement]:
+    """Yield the layers, first to last, with the numbers that depend on the layers before."""
+    first = 0
+    for index, placed in enumerate(layers):
+        end = first + placed.neurocores
+        places = places_of(end, chip).at(slice(first, end))
+        tiles = np.unique(np.stack([places.chip, places.tile]), axis=1).shape[1]
+        chips = len(np.unique(places.chip))
+        yield replace(placed, first=first, layer=index, tiles=tiles, chips=chips)
+        first = end
 
 
 def with_copies(placement: Placement, copies: int, chips_used: int | None = None) -> Placement:

@@ -24,7 +24,7 @@ class Traffic:
     """The number of messages and of their hops.
 
     Attributes:
-        messages: number of messages, each a spike to one neurocore.
+        messages: number of messages, each a spike to one neurocore or to the host.
         east_west: hops from tile to tile along rows.
         north_south: hops along columns.
         between_chips: messages to another chip.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from neurodeploy.hw_sim.traffic import (
 )
 from neurodeploy.models.compiling import compile_kernel
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import At, Table, same
 from neurodeploy.models.layers import ConvLayer, InputLayer, RecurrentLayer
 
 
@@ -37,12 +38,14 @@ class Peak:
     """The longest step of a run.
 
     Attributes:
-        seconds: time of its busiest neurocore or link, each bound by itself.
+        seconds: seconds of its busiest neurocore or link, each bound by itself.
         sample: index of the sample.
         step: index of the time step.
         neurocore: index of the busiest neurocore.
         synops: SynOps of that neurocore in that step.
     """
+
+    JSON: ClassVar[Table] = Table({**same("sample step neurocore synops"), "busy_us": "seconds"})
 
     seconds: Estimate
     sample: int
@@ -106,6 +109,27 @@ class Workload:
         read: spikes that the host reads; see also `voltages_read`.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {
+            "peak": "peak",
+            "mean_busy_us": "busiest_s",
+            "messages_per_sample": "traffic.messages",
+            "hops_east_west_per_sample": "traffic.east_west",
+            "hops_north_south_per_sample": "traffic.north_south",
+            "messages_between_chips_per_sample": "traffic.between_chips",
+            "longest_route_hops": "longest_route_hops",
+            "input_spikes_per_sample": At(
+                "injected.per_sample", "Spikes or values that the host sends."
+            ),
+            "peak_input_spikes_per_step": At("injected.peak_step", "The most in one step."),
+            "output_spikes_per_sample": At("read.per_sample", "Spikes that the host reads."),
+            "peak_output_spikes_per_step": At("read.peak_step", "The most in one step."),
+            "output_voltages_per_sample": "voltages_read",
+        },
+        "Load",
+        "What the neurocores do, and what chip and host exchange.",
+    )
+
     placement: Placement
     num_samples: int
     num_steps: int
@@ -130,6 +154,11 @@ class Workload:
     def traffic(self) -> Traffic:
         """All messages and their hops."""
         return sum(self.sent, NO_TRAFFIC)
+
+    @property
+    def longest_route_hops(self) -> int:
+        """Hops of the longest route; the meshes of several chips connect."""
+        return sum(self.longest_route)
 
     @property
     def voltages_read(self) -> int:

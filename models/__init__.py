@@ -3,7 +3,8 @@
     network         the integer network and its digest
     graph           its populations and connections; synapses; neurons; layers of a chain
     architecture    the description of a network to train, its JSON files and presets
-    schema          converts JSON to typed objects, generates JSON Schema; old_names: old keys
+    schema          converts JSON to typed objects, generates JSON Schema; json_fields: the reverse
+    old_names       keys of old files
     snn             the trainable SLAYER network; its blocks, and kernels for CPUs
     quantize        converts a trained network to an integer network; dequantize: the way back
     float_network   layers of float weights and discrete neurons, before they are quantized

@@ -177,7 +177,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
     """
     schema = msgspec.json.schema(kind)
     for each in schema["$defs"].values():
-        attributes = _attributes(each.get("description", ""))
+        attributes = attributes_of(each.get("description", ""))
         each["description"] = each.get("description", "").partition("\n")[0]
         for name, field in each.get("properties", {}).items():
             if name in attributes:
@@ -188,7 +188,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _attributes(docstring: str) -> dict[str, str]:
+def attributes_of(docstring: str) -> dict[str, str]:
     """Return the entries of the section "Attributes" of a docstring by name."""
     _, _, section = docstring.partition("Attributes:\n")
     section = re.split(r"\n\s*\n", section)[0]

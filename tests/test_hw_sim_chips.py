@@ -20,6 +20,7 @@ from neurodeploy.hw_sim.chips import (
     LIMITS,
     SI_FACTORS,
     Chip,
+    Reading,
     chip,
     choose,
     read_chip,
@@ -85,7 +86,7 @@ def test_every_row_has_a_value_between_its_ends_and_a_source(each: Chip):
     for name, row in each.rows().items():
         values = [reading.value for reading in row.readings]
         assert (row.low, row.high) == (min(values), max(values)), name
-        assert row.readings[0] == (row.value, row.source, row.grade, row.set), name
+        assert row.readings[0] == Reading(row.value, row.source, row.grade, row.set), name
         assert all(len(reading.source) > 3 and reading.grade in GRADES for reading in row.readings)
     assert all(row.value == int(row.value) for row in each.limits.values())
     assert {row.unit for row in each.costs.values()} <= set(SI_FACTORS)

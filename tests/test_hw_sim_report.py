@@ -19,8 +19,8 @@ from neurodeploy.hw_sim.workload import measure
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
+from neurodeploy.report.parts import NOT_MODELLED
 from neurodeploy.report.report import build
-from neurodeploy.report.report_json import NOT_MODELLED
 
 NEURON = CubaLif(np.array([4096]), np.array([4096]), 10)
 

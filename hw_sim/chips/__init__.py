@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ import numpy as np
 from neurodeploy.models import schema
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import Table, same, to_dict
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Estimate:
         >>> Estimate(1.2e-05, 2.49e-05, 4.1e-05, "J")
         24.9 µJ (12 to 41)
     """
+
+    JSON: ClassVar[Table] = Table(
+        same("low value high"),
+        "Band",
+        "An estimate with its bounds, in the unit that the key names.",
+    )
 
     low: float
     value: float
@@ -116,7 +123,8 @@ SI_FACTORS: Final = {"pJ": 1e-12, "ns": 1e-9, "us": 1e-6, "mW": 1e-3}
 """From the units of cost rows to joules, seconds and watts."""
 
 
-class Reading(NamedTuple):
+@dataclass(frozen=True)
+class Reading:
     """A value of a row from one source.
 
     Attributes:
@@ -125,6 +133,8 @@ class Reading(NamedTuple):
         grade: one of `GRADES`.
         set: the constant set that it belongs to, such as "SANA-FE"; "" for none.
     """
+
+    JSON: ClassVar[Table] = Table(same("value source grade set"))
 
     value: float
     source: str
@@ -137,13 +147,15 @@ class Cost:
     """A row of a cost file: a limit, or what one event costs.
 
     Attributes:
-        value: the value used.
+        value: the value used, in `unit` like the others.
         unit: a unit of `SI_FACTORS` for costs, the thing counted for limits.
         source: source of `value`.
         grade: one of `GRADES`.
         set: the constant set of `value`; "" for none.
         alternatives: values from other sources.
     """
+
+    JSON: ClassVar[Table] = Table(same("unit value low high source grade set alternatives"))
 
     value: float
     unit: str
@@ -176,17 +188,11 @@ class Cost:
     def using(self, set_name: str) -> Cost:
         """Return the row with the reading of one constant set alone, or the preferred one."""
         of_set = (reading for reading in self.readings if reading.set == set_name)
-        return replace(self, **next(of_set, self.readings[0])._asdict(), alternatives=())
+        return replace(self, **vars(next(of_set, self.readings[0])), alternatives=())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as JSON values: as in the cost file, and its ends."""
-        return {
-            "low": self.low,
-            "high": self.high,
-            "unit": self.unit,
-            **self.readings[0]._asdict(),
-            "alternatives": [reading._asdict() for reading in self.alternatives],
-        }
+        return to_dict(self)
 
 
 COST_MAX: Final = 10**12
@@ -576,7 +582,7 @@ def _row(row: Any, *, whole: bool = False) -> Cost:
         Reading(number(each.value), each.source, each.grade, each.set)
         for each in (row, *row.alternatives)
     ]
-    return Cost(unit=row.unit, **readings[0]._asdict(), alternatives=tuple(readings[1:]))
+    return Cost(unit=row.unit, **vars(readings[0]), alternatives=tuple(readings[1:]))
 
 
 def _read_all() -> Mapping[str, Chip]:

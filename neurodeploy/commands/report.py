@@ -491,7 +491,7 @@ def _print_next(args: argparse.Namespace, path: Path, samples: int) -> None:
 
 def exit_code(report: Report, *, required: Sequence[str] = ()) -> int:
     """Return DONE if the network fits every required chip, or any chip if none is required."""
-    fits = {name: not each.problems for name, each in report.estimated.items()}
+    fits = {name: each.fits for name, each in report.estimated.items()}
     passed = all(fits[name] for name in required) if required else any(fits.values())
     return cli.DONE if passed else cli.CHECK_FAILED
 

@@ -8,7 +8,6 @@ study         `neurodeploy.optimize`: the search, and then the repeats
 workers       a study that processes and machines work on together
 storage       journal file, gRPC proxy or database, with heartbeats
 results_data  the trials of a study: the front, the best one for a wish, repeated seeds
-results_json  the same as JSON
 results       what a study found: read from Optuna, written as files and pages
 front         the figure of the front
 page          tables and HTML page

@@ -17,6 +17,36 @@ OBJECTIVES_MAX: Final = 3
 ACCURATE: Final = "min_accuracy"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """The metrics of a network, means over samples, with units in the names.
+
+    Attributes:
+        accuracy: Fraction of correct predictions, 0 to 1.
+        energy_uj: Dynamic energy per sample in microjoules.
+        latency_ms: Time per sample at full speed in milliseconds.
+        neurocores: Number of neurocores.
+        synops_per_sample: SynOps per sample.
+    """
+
+    accuracy: float
+    energy_uj: float
+    latency_ms: float
+    neurocores: float
+    synops_per_sample: float
+
+
+def figures(values: Mapping[str, float]) -> Figures:
+    """Return the figures of a network from its metrics by name."""
+    return Figures(
+        accuracy=values["accuracy"],
+        energy_uj=values["energy"],
+        latency_ms=values["latency"],
+        neurocores=values["neurocores"],
+        synops_per_sample=values["synops"],
+    )
+
+
 @dataclass(frozen=True)
 class Metric:
     """A figure of a network that can be an objective or have a limit.

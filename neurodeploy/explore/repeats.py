@@ -8,9 +8,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from neurodeploy.explore.metrics import metrics_of
+from neurodeploy.explore.metrics import Figures, figures, metrics_of
 from neurodeploy.explore.space import configure
 from neurodeploy.explore.trial import (
     ERROR,
@@ -23,6 +23,7 @@ from neurodeploy.explore.trial import (
     train,
 )
 from neurodeploy.models.errors import FolderInUseError
+from neurodeploy.models.json_fields import Table
 from neurodeploy.models.network import QuantizedNetwork
 
 if TYPE_CHECKING:
@@ -43,9 +44,23 @@ class Repeated:
         test: metrics on the test samples.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {"seed": "seed", "validation": "validation_figures", "test": "test_figures"}
+    )
+
     seed: int
     validation: Mapping[str, float]
     test: Mapping[str, float]
+
+    @property
+    def validation_figures(self) -> Figures:
+        """Figures on the validation samples."""
+        return figures(self.validation)
+
+    @property
+    def test_figures(self) -> Figures:
+        """Figures on the test samples."""
+        return figures(self.test)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from neurodeploy.explore.metrics import values_text
 from neurodeploy.explore.repeats import Repeated
 from neurodeploy.explore.repeats import read as read_repeats
-from neurodeploy.explore.results_data import SearchData, Trial
-from neurodeploy.explore.results_json import search_object
+from neurodeploy.explore.results_data import SearchData, State, Trial
 from neurodeploy.explore.trial import ERROR, has_ended
 from neurodeploy.models import files
-from neurodeploy.report.report_json import to_dict
+from neurodeploy.models.json_fields import to_dict
 
 if TYPE_CHECKING:
     import optuna
@@ -25,7 +24,7 @@ ABOUT: Final = "neurodeploy"
 """User attribute of a study: what all its trials share."""
 IMPORTANT_FROM: Final = 10
 """Number of trials from which importances mean something."""
-STATES: Final = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+STATES: Final[Mapping[str, State]] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 """Optuna's states of trials that have ended."""
 
 
@@ -56,7 +55,7 @@ class SearchResult(SearchData):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON values, which docs/schemas/search.json describes."""
-        return to_dict(search_object(self))
+        return to_dict(self)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row per trial for `pandas.DataFrame`."""

@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from neurodeploy.explore.metrics import METRICS, violations
+from neurodeploy.explore.metrics import METRICS, Figures, figures, violations
 from neurodeploy.explore.repeats import Repeated
 from neurodeploy.explore.trial import FOLD, load_network
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
+from neurodeploy.models.json_fields import At, Table, same
 
 if TYPE_CHECKING:
     from neurodeploy.models.network import QuantizedNetwork
+
+
+State: TypeAlias = Literal["complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,28 @@ class Trial:
         metrics: metrics on the validation samples by name, see `METRICS`; empty unless complete.
         energy_range: low and high bound of the dynamic energy in µJ.
         feasible: whether it meets the constraints and fits on the chip.
-        sizes: neurons per layer.
+        sizes: neurons per layer; empty unless complete.
         folder: folder of its network; with several folds, of their folders fold-0, fold-1, ...
-        digests: digest of its network, or of that of each fold.
+        digests: digest of its network, or of that of each fold; empty unless complete.
         host: machine that ran it.
         start: name of the preset that it is, or "".
         error: why it failed, or "".
-        seconds: duration of its last run, if it is complete.
-        repeats: the seeds that were trained and tested, if it is on the front.
+        seconds: duration of its last run; 0 unless complete.
+        repeats: the seeds that were trained and tested; empty unless it is on the front.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {
+            **same("number state params"),
+            "metrics": "figures",
+            "energy_low_uj": At("energy_low", exact=True),
+            "energy_high_uj": At("energy_high", exact=True),
+            **same("feasible sizes folder digests host start error seconds repeats"),
+        }
+    )
+
     number: int
-    state: str
+    state: State
     params: Mapping[str, Any]
     metrics: Mapping[str, float] = field(default_factory=dict)
     energy_range: tuple[float, float] = (0.0, 0.0)
@@ -55,6 +69,21 @@ class Trial:
     error: str = ""
     seconds: float = 0.0
     repeats: tuple[Repeated, ...] = ()
+
+    @property
+    def figures(self) -> Figures | None:
+        """Figures on the validation samples; None unless complete."""
+        return figures(self.metrics) if self.metrics else None
+
+    @property
+    def energy_low(self) -> float | None:
+        """Low bound of the dynamic energy per sample; None unless complete."""
+        return self.energy_range[0] if self.metrics else None
+
+    @property
+    def energy_high(self) -> float | None:
+        """High bound of the dynamic energy per sample; None unless complete."""
+        return self.energy_range[1] if self.metrics else None
 
     def network(self, fold: int | None = None) -> QuantizedNetwork:
         """Return the quantized network of the trial.
@@ -82,6 +111,17 @@ class Trial:
 class SearchData(Shown):
     """What tables, figures and pages of a search show; `SearchResult` describes the fields."""
 
+    JSON: ClassVar[Table] = Table(
+        {
+            **same("version name task data_sha256 folds space objectives constraints chip trials"),
+            "front": "front_numbers",
+            **same("importances num_tested untested"),
+        },
+        "Search",
+        "The result of a search.",
+        tag="neurodeploy.search",
+    )
+
     name: str
     objectives: tuple[str, ...]
     constraints: Mapping[str, float]
@@ -92,6 +132,36 @@ class SearchData(Shown):
     num_tested: int = 0
     untested: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> Literal[1]:
+        """Version of this schema; it increases when a key is removed or changes, not when added."""
+        return 1
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return str(self.about["task"])
+
+    @property
+    def data_sha256(self) -> str:
+        """Digest of the dataset."""
+        return str(self.about["data_sha256"])
+
+    @property
+    def folds(self) -> int:
+        """Number of folds whose results are averaged."""
+        return int(self.about["folds"])
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """The search space; search-space.json describes it."""
+        return dict(self.about["space"])
+
+    @property
+    def front_numbers(self) -> tuple[int, ...]:
+        """Numbers of the trials that no other feasible trial beats."""
+        return tuple(each.number for each in self.front)
 
     @property
     def complete(self) -> tuple[Trial, ...]:

@@ -2,7 +2,7 @@
 
 report         the report on a network, and on several networks; report_data: its data
 evaluate       evaluate a network over samples; check it against the design rules
-report_json    the report as a JSON object
+parts          counted values, provenance, and what no estimate includes
 tables         table data type that terminal, page and notebook share
 report_tables  tables of a report
 networks       tables, CSV and page of several networks

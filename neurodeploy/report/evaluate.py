@@ -29,8 +29,8 @@ from neurodeploy.hw_sim.readout import first_predictions, outputs, score
 from neurodeploy.hw_sim.workload import Meter
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import QuantizedNetwork, check_network
+from neurodeploy.report.parts import Provenance
 from neurodeploy.report.report import Entry, Report, SideBySide, build
-from neurodeploy.report.report_json import Provenance
 
 OUTPUTS_REPORTED: Final = 100
 """Maximum number of samples whose outputs a report holds."""

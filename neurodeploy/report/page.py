@@ -17,7 +17,7 @@ from neurodeploy.models.display import number_of
 from neurodeploy.report import report_tables, texts
 from neurodeploy.report.figures import cores, drawing, raster, steps
 from neurodeploy.report.figures.drawing import Drawn
-from neurodeploy.report.report_json import NOT_MODELLED
+from neurodeploy.report.parts import NOT_MODELLED
 from neurodeploy.report.report_tables import (
     DECISION,
     ENERGIES,

@@ -8,28 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from neurodeploy.hw_sim.activity import LayerCounts
 from neurodeploy.hw_sim.conventional import conventional
 from neurodeploy.hw_sim.decisions import Decisions
 from neurodeploy.hw_sim.estimated import MICRO, Estimated, estimated
-from neurodeploy.hw_sim.estimated_json import band
 from neurodeploy.hw_sim.readout import Score
 from neurodeploy.hw_sim.workload import Workload
 from neurodeploy.models.display import Shown, number_of
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replace_all
+from neurodeploy.models.json_fields import Table, rounded, same, to_dict
 from neurodeploy.models.network import QuantizedNetwork
-from neurodeploy.report.report_data import ReportData, count_layers
-from neurodeploy.report.report_json import (
-    ComparedNetwork,
-    CountedLayer,
-    NetworkComparison,
-    Provenance,
-    report_object,
-    to_dict,
-)
+from neurodeploy.report.parts import CountedLayer, Provenance
+from neurodeploy.report.report_data import VERSION, ReportData, count_layers
 from neurodeploy.versions import versions
 
 PAGES: Final = (".html", ".htm")
@@ -42,16 +35,16 @@ class Report(ReportData):
 
     Attributes:
         network: the network that ran.
-        digest: its sha256, 64 hexadecimal digits.
+        digest: sha256 of the network's content: layers, input and task; 64 hexadecimal digits.
         counted: exact values of the run.
         estimated: the estimates, by chip.
         versions: versions of Python and the packages that matter.
         provenance: where the values come from.
-        measured: measurements of the hardware profiler, or None.
-        predictions: the outputs of the first samples, or None.
-        decisions: the predictions after every step, or None.
-        conventional: an artificial network of the same size on other hardware, or None.
-        neurobench: NeuroBench's metrics, or None.
+        measured: measurements of Intel's profiler, after a run on the chip.
+        predictions: the outputs of the first 100 samples; None if they were not recorded.
+        decisions: the predictions after every step; None for a network with one output.
+        conventional: an artificial network of the same size on conventional hardware, or None.
+        neurobench: NeuroBench's metrics; None if they were not counted.
         comparison: comparison with another backend or the trained network, if requested.
         trace: rates and overflows of every layer, if requested.
         sample: the recorded sample that the page and figures show, if requested.
@@ -65,7 +58,7 @@ class Report(ReportData):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; docs/schemas/report.json describes them."""
-        return to_dict(report_object(self))
+        return to_dict(self)
 
     def to_rows(self, per: Literal["chip", "layer"] = "chip") -> list[dict[str, Any]]:
         """Return flat rows for `pandas.DataFrame`, one per chip or one per layer.
@@ -166,7 +159,7 @@ def _chip_row(each: Estimated) -> dict[str, Any]:
     placement = each.placement
     row: dict[str, Any] = {
         "chip": placement.chip.name,
-        "fits": not each.problems,
+        "fits": each.fits,
         "neurocores": placement.neurocores,
         "chips": placement.chips_used,
         "copies": placement.total_copies,
@@ -176,10 +169,9 @@ def _chip_row(each: Estimated) -> dict[str, Any]:
         ("dynamic_energy_per_sample", "uj", each.energy.dynamic, 1e6),
         ("latency", "ms", each.latency.sample_s, 1e3),
     ):
-        ends = band(estimate, factor)
-        row[f"{stem}_{unit}"] = ends.value
-        row[f"{stem}_low_{unit}"] = ends.low
-        row[f"{stem}_high_{unit}"] = ends.high
+        row[f"{stem}_{unit}"] = rounded(estimate.value * factor)
+        row[f"{stem}_low_{unit}"] = rounded(estimate.low * factor)
+        row[f"{stem}_high_{unit}"] = rounded(estimate.high * factor)
     row["keeps_real_time"] = None if each.real_time is None else each.real_time.keeps_up
     row["decision_steps"] = None if each.decision is None else each.decision.num_steps
     return row
@@ -235,6 +227,8 @@ class Entry:
         file: path of its file, "" if it was not read from one.
     """
 
+    JSON: ClassVar[Table] = Table(same("file name report"), "ComparedNetwork")
+
     name: str
     report: Report
     file: str = ""
@@ -249,8 +243,19 @@ class SideBySide(Shown):
         notes: differences between the runs that affect the comparison, one sentence each.
     """
 
+    JSON: ClassVar[Table] = Table(
+        {"version": "version", "notes": "notes", "networks": "entries"},
+        "NetworkComparison",
+        tag="neurodeploy.comparison",
+    )
+
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
+
+    @property
+    def version(self) -> Literal[4]:
+        """Version of this schema."""
+        return VERSION
 
     @staticmethod
     def of(entries: Sequence[Entry]) -> SideBySide:
@@ -259,11 +264,7 @@ class SideBySide(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reports as JSON values; docs/schemas/report.json describes them."""
-        networks = (
-            ComparedNetwork(file=each.file, name=each.name, report=report_object(each.report))
-            for each in self.entries
-        )
-        return to_dict(NetworkComparison(notes=self.notes, networks=tuple(networks)))
+        return to_dict(self)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return flat rows for `pandas.DataFrame`, one per network and chip."""

@@ -15,7 +15,7 @@ from neurodeploy.hw_sim.chips import Estimate, exactly
 from neurodeploy.hw_sim.confidence import QUANTITIES
 from neurodeploy.hw_sim.conventional import Conventional
 from neurodeploy.hw_sim.decisions import Decisions
-from neurodeploy.hw_sim.estimated import Decision, Estimated, decide, tiles_of
+from neurodeploy.hw_sim.estimated import Decision, Estimated, decide
 from neurodeploy.hw_sim.estimates import Energy
 from neurodeploy.hw_sim.readout import Score
 from neurodeploy.hw_sim.timing import LABELS
@@ -395,8 +395,8 @@ def neurocores(report: ReportData) -> Table:
             "chip": lambda row: row[0],
             "layer": lambda row: row[1],
             "cores": lambda row: row[3].neurocores,
-            "tiles": lambda row: tiles_of(row[2], row[3])[0],
-            "chips": lambda row: tiles_of(row[2], row[3])[1],
+            "tiles": lambda row: row[3].tiles,
+            "chips": lambda row: row[3].chips,
             "neurons per core": lambda row: row[3].neurons_per_core,
             "limited by": lambda row: row[3].binding.name,
             "used": lambda row: share(row[3].binding.utilization),

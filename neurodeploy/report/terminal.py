@@ -17,8 +17,8 @@ from rich.text import Text
 
 from neurodeploy.models.display import number_of
 from neurodeploy.report import networks, report_tables, texts, wording
+from neurodeploy.report.parts import NOT_MODELLED
 from neurodeploy.report.report import Report
-from neurodeploy.report.report_json import NOT_MODELLED
 from neurodeploy.report.tables import NONE, Cell, Table, rows_of
 from neurodeploy.report.wording import MICRO, clean
 

@@ -12,8 +12,8 @@ from neurodeploy.hw_sim.chips import Cost, Estimate
 from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.placement import Placement
 from neurodeploy.models.display import number_of
+from neurodeploy.report.parts import Counted
 from neurodeploy.report.report_data import ReportData
-from neurodeploy.report.report_json import Counted
 
 MICRO: Final = "\N{MICRO SIGN}"
 PREFIXES: Final = {"": 1.0, "m": 1e3, MICRO: 1e6, "n": 1e9, "p": 1e12}
