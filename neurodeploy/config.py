@@ -129,7 +129,7 @@ class TrainConfig:
         8
         >>> neurodeploy.TrainConfig(epochs=0)
         Traceback (most recent call last):
-        neurodeploy.models.errors.InputError: epochs is 0; give an integer from 1 to 2,147,483,647
+        neurodeploy.models.errors.InputError: epochs is 0; expected `int` >= 1
     """
 
     network: Network = field(default="dense", metadata=_option(
