@@ -371,7 +371,7 @@ def _tuned(network: _Unfinished, spikes: NDArray[Any], rate: float) -> _Unfinish
 
     def at(threshold: int) -> _Unfinished:
         changed = replace(layer, neuron=replace(neuron, threshold=threshold))
-        return network.with_layers((*before, changed))
+        return replace(network, layers=(*before, changed))
 
     low = 0
     while low < high:

@@ -115,7 +115,7 @@ def test_a_faulty_file_ends_with_2_and_one_sentence_before_anything_is_read(run:
     code, out, err = run("report", "no.net", "--costs", bad)
     assert (code, out) == (cli.IMPOSSIBLE, "")
     assert "bad.json: costs.static_power.value is -1" in err
-    assert "0 to 1e+12" in err
+    assert ">= 0" in err
 
 
 @pytest.mark.usefixtures("workplace")

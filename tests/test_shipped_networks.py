@@ -17,7 +17,7 @@ import pytest
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.kernels import spike_buffer
-from neurodeploy.hw_sim.simulators import fast
+from neurodeploy.hw_sim.simulators import fast, layer_runs
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.lava_compat import from_lava
 from neurodeploy.models.network import (
@@ -62,9 +62,9 @@ def at_once(layer, before, arriving):
         Spikes, u and v, each (neurons, time).
     """
     padded = np.pad(arriving, ((0, 0), (0, 1)))[None]
-    received = fast._received(layer, before, spike_buffer.from_neurons(padded, before))[:, 1:]
+    received = layer_runs.weigh(layer, before, spike_buffer.from_neurons(padded, before))[:, 1:]
     states = np.zeros((2, *received.shape), np.int32)
-    sent, _ = fast._scan(layer, np.ascontiguousarray(received), states)
+    sent, _ = layer_runs.step_neurons(layer, np.ascontiguousarray(received), states)
     return tuple(spike_buffer.to_neurons(each, layer.shape)[0] for each in (sent, *states))
 
 
