@@ -12,7 +12,7 @@ from neurodeploy.models import loihi
 from neurodeploy.models.display import Shown
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.graph import INPUT
-from neurodeploy.models.layers import InputLayer, layer_of
+from neurodeploy.models.layers import InputLayer
 from neurodeploy.models.network import CubaLif, QuantizedNetwork
 from neurodeploy.models.synapses import Drive, stored_fan_out
 
@@ -35,7 +35,7 @@ def check_input(network: QuantizedNetwork, values: NDArray[Any]) -> NDArray[Any]
         raise InputError(f"the input has dtype {values.dtype}; it must be an array of integers")
     driven = [each for each in network.connections if isinstance(each.synapse, Drive)]
     for each in driven:
-        first: Any = layer_of(network.population(each.target), [each])
+        first: Any = network.as_layer(each.target)
         check_scaled(first, values)
     if driven:
         narrow = np.can_cast(values.dtype, np.int32) and values.dtype != np.bool_

@@ -356,29 +356,6 @@ def graph_of(layers: Sequence[Layer]) -> tuple[tuple[Population, ...], tuple[Con
     return tuple(populations), tuple(connections)
 
 
-def chain_of(
-    populations: Sequence[Population], connections: Sequence[Connection]
-) -> tuple[Layer, ...]:
-    """Return a network as a chain of layers.
-
-    Raises:
-        InputError: if the network is no chain; the message names a connection that no chain has.
-    """
-    source, layers = INPUT, list[Layer]()
-    for population in populations:
-        into = [each for each in connections if each.target == population.name]
-        into.sort(key=lambda each: each.source == population.name)
-        layer = layer_of(population, into) if into[0].source == source else None
-        if layer is None:
-            raise InputError(
-                f"{into[-1].title} makes the network a graph, and this takes a chain: populations "
-                "in a row, each with synapses from the one before and at most dense ones of its own"
-            )
-        layers.append(layer)
-        source = population.name
-    return tuple(layers)
-
-
 def layer_of(population: Population, into: Sequence[Connection]) -> Layer | None:
     """Return a population as a layer, or None if no layer receives its connections.
 

@@ -31,8 +31,8 @@ from neurodeploy.models.layers import (
     InputLayer,
     Layer,
     RecurrentLayer,
-    chain_of,
     graph_of,
+    layer_of,
     max_delay,
     weights_of,
 )
@@ -267,7 +267,26 @@ class QuantizedNetwork(Shown):
         Raises:
             InputError: if it is no chain.
         """
-        return chain_of(self.populations, self.connections)
+        source, layers = INPUT, list[Layer]()
+        for each in self.populations:
+            into, layer = self.into(each.name), self.as_layer(each.name)
+            if layer is None or into[0].source != source:
+                raise InputError(
+                    f"{into[-1].title} makes the network a graph, and this takes a chain: "
+                    "populations in a row, each with synapses from the one before and at most "
+                    "dense ones of its own"
+                )
+            layers.append(layer)
+            source = each.name
+        return tuple(layers)
+
+    def as_layer(self, name: str) -> Layer | None:
+        """Return a population as a layer of a chain, or None if none has its connections."""
+        return self._as_layers[name]
+
+    @cached_property
+    def _as_layers(self) -> dict[str, Layer | None]:
+        return {each.name: layer_of(each, self.into(each.name)) for each in self.populations}
 
     @cached_property
     def is_chain(self) -> bool:

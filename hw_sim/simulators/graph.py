@@ -23,7 +23,7 @@ from neurodeploy.hw_sim.simulators.layer_runs import (
     weigh,
 )
 from neurodeploy.models.graph import INPUT, Connection, Population
-from neurodeploy.models.layers import ConvLayer, DenseLayer, Layer, layer_of
+from neurodeploy.models.layers import ConvLayer, DenseLayer, Layer
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif
 from neurodeploy.models.synapses import Conv, Shape
@@ -44,7 +44,7 @@ class Graph:
         self.network, self.now = network, 0
         self.parts: list[_AsLayer | _Together] = []
         for group in network.groups:
-            layer = layer_of(network.population(group[0]), network.into(group[0]))
+            layer = network.as_layer(group[0])
             if len(group) == 1 and layer is not None:
                 carried = None if once else Carried.cleared(layer, batch)
                 self.parts.append(_AsLayer(network.into(group[0])[0], layer, carried))
@@ -74,7 +74,7 @@ class Graph:
         return runs
 
     def voltage(self, name: str) -> NDArray[np.int32]:
-        """Return what v of a population that is carried on, int32 (B, N)."""
+        """Return v of a population, as it is carried on, int32 (B, N)."""
         part = next(x for x, names in zip(self.parts, self.network.groups) if name in names)
         voltage = part.states_of(name)[:, 1][:, None]
         shape = self.network.population(name).shape
