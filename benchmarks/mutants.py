@@ -132,7 +132,7 @@ MUTANTS: Final = (
     Mutant("all groups of the product see the first", CONVOLUTION,
            "np.arange(group * inputs, (group + 1) * inputs, dtype=np.int32)",
            "np.arange(inputs, dtype=np.int32)"),
-    Mutant("channels of an image are not turned", "hw_sim/simulators/fast.py",
+    Mutant("channels of an image are not turned", "hw_sim/simulators/layer_runs.py",
            "weight = spike_buffer.channels_last(layer.weight, before)",
            "weight = layer.weight"),
     Mutant("dense: a decay rounds toward minus infinity", STEPS,
