@@ -141,7 +141,8 @@ class Stream:
 
     def run(self, inputs: NDArray[Any]) -> Activity:
         """Run the next steps; inputs (num_streams, channels, steps) from `check_input`."""
-        asked = [each.name for each in self.network.populations] if self.options.states else ()
+        every = {each.name for each in self.network.populations}
+        asked = every if self.options.states else set[str]()
         with limit_threads(self.options.threads):
             if self._plan is None:
                 runs = self._graph.run(inputs, states_of=asked)

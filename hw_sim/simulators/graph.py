@@ -6,7 +6,8 @@ inputs of its connections are added up, and then its neurons step. All sums wrap
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,9 @@ class Graph:
 
     def __init__(self, network: QuantizedNetwork, batch: int, *, once: bool) -> None:
         self.network, self.now = network, 0
+        self.shapes = {each.name: each.shape for each in network.populations}
+        last = {each.source: each.target for each in network.connections}
+        self.freed = [[x for x in last if last[x] in group] for group in network.groups]
         self.parts: list[_AsLayer | _Together] = []
         for group in network.groups:
             layer = network.as_layer(group[0])
@@ -51,7 +55,7 @@ class Graph:
             else:
                 self.parts.append(_Together(network, group, batch))
 
-    def run(self, inputs: NDArray[Any], *, states_of: Collection[str]) -> list[LayerRun]:
+    def run(self, inputs: NDArray[Any], *, states_of: AbstractSet[str]) -> list[LayerRun]:
         """Run the next steps.
 
         Args:
@@ -61,15 +65,16 @@ class Graph:
         Returns:
             Spikes (B, N, T), states or None, and overflows of every population.
         """
-        sent = _Sent(self.network, inputs)
+        sent = _Sent(inputs, self.shapes)
         runs: list[LayerRun] = []
-        for group, part in zip(self.network.groups, self.parts):
-            asked = bool(set(group) & set(states_of))
+        for group, part, freed in zip(self.network.groups, self.parts, self.freed):
+            asked = not states_of.isdisjoint(group)
             for name, (spikes, states, overflows) in part.run(sent, self.now, asked).items():
                 sent.buffers[name] = spikes
-                neurons = spike_buffer.to_neurons(spikes, sent.shapes[name])
+                neurons = spike_buffer.to_neurons(spikes, self.shapes[name])
                 runs.append((neurons, states, overflows))
-            sent.forget(group[-1])
+            for name in freed:
+                sent.buffers.pop(name, None)
         self.now += inputs.shape[2]
         return runs
 
@@ -89,18 +94,9 @@ class Graph:
 class _Sent:
     """What the input and the populations have sent, as spike buffers."""
 
-    def __init__(self, network: QuantizedNetwork, inputs: NDArray[Any]) -> None:
-        self.inputs, self.buffers = inputs, dict[str, NDArray[Any]]()
-        self.shapes = {each.name: each.shape for each in network.populations}
-        self._last = {each.source: each.target for each in network.connections}
-
-    def forget(self, done: str) -> None:
-        """Free what nobody after a population takes."""
-        order = list(self.shapes)
-        for name in list(self.buffers):
-            last = self._last.get(name, name)
-            if order.index(last) <= order.index(done):
-                del self.buffers[name]
+    def __init__(self, inputs: NDArray[Any], shapes: Mapping[str, Shape]) -> None:
+        self.inputs, self.shapes = inputs, shapes
+        self.buffers: dict[str, NDArray[Any]] = {}
 
     def by(self, connection: Connection) -> tuple[NDArray[Any], Shape]:
         """Return the spike buffer that arrives by a connection, and the shape of its order."""
