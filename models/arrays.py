@@ -37,7 +37,7 @@ def read_only(values: ArrayLike, dtype: type[np.integer[Any]], name: str) -> Int
 
 
 def _is_read_only(values: Any, dtype: type[np.integer[Any]]) -> TypeGuard[IntArray]:
-    """Return whether `values` is such an array already, and nobody can write to its memory."""
+    """Return whether `values` is such an array already, and the only owner of its memory."""
     return (
         type(values) is np.ndarray
         and values.dtype == dtype

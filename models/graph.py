@@ -152,21 +152,15 @@ class Connection(Shown):
 
 
 def check_connections(
-    populations: Mapping[str, Population], connections: Iterable[Connection], input_shape: Shape
+    populations: Mapping[str, Population], connections: Sequence[Connection], input_shape: Shape
 ) -> None:
     """Raise InputError unless every connection fits its source and its target.
 
     Raises:
         InputError: if a name is unknown, sizes disagree, or a population receives nothing.
     """
+    driven = [each.target for each in connections if isinstance(each.synapse, Drive)]
     receive = set()
-    driven = {each.target for each in connections if isinstance(each.synapse, Drive)}
-    for each in connections:
-        if driven and each.source == INPUT and each.target not in driven:
-            raise InputError(
-                f"{each.title} takes the input as spikes, and another is driven by it; connect it "
-                "to a driven population"
-            )
     for each in connections:
         for name in (each.source, each.target):
             if name not in populations and name != INPUT:
@@ -182,7 +176,7 @@ def check_connections(
             raise InputError(f"population {name!r} receives nothing; connect it or leave it out")
 
 
-def _check_target(connection: Connection, target: Population, driven: set[str]) -> None:
+def _check_target(connection: Connection, target: Population, driven: Sequence[str]) -> None:
     synapse, title = connection.synapse, connection.title
     image = isinstance(synapse, Conv)
     if synapse.neurons != target.neurons or (image and synapse.shape != target.shape):
@@ -194,8 +188,15 @@ def _check_target(connection: Connection, target: Population, driven: set[str]) 
         raise InputError(f"{title} leads to delta neurons, which only the input drives")
     if isinstance(synapse, Drive):
         check_driven(target.neuron)
+        if driven.count(target.name) > 1:
+            raise InputError(f"{title} drives a population twice; leave one out")
     elif target.name in driven:
         raise InputError(f"{title} joins a population that the input drives; connect the next one")
+    elif driven and connection.source == INPUT:
+        raise InputError(
+            f"{title} takes the input as spikes, and elsewhere it drives neurons; connect it to a "
+            "driven population"
+        )
 
 
 def _check_source(connection: Connection, shape: Shape) -> None:

@@ -267,6 +267,11 @@ class QuantizedNetwork(Shown):
         Raises:
             InputError: if it is no chain.
         """
+        if self.output != self.populations[-1].name:
+            raise InputError(
+                f"the output is {self.output!r}, and this takes a chain, whose output is its last "
+                f"population, {self.populations[-1].name!r}"
+            )
         source, layers = INPUT, list[Layer]()
         for each in self.populations:
             into, layer = self.into(each.name), self.as_layer(each.name)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import neurodeploy as nd
 from neurodeploy.hw_sim.activity import count
-from neurodeploy.hw_sim.backends import RunOptions
 from neurodeploy.hw_sim.readout import outputs
 from neurodeploy.hw_sim.simulators import fast
 from neurodeploy.models.errors import InputError
@@ -113,8 +113,8 @@ def test_fast_runs_graphs_as_by_hand_at_once_and_in_chunks(seed: int) -> None:
     rng = np.random.default_rng(seed)
     network = draw(rng)
     inputs = (rng.random((2, network.inputs, 20)) < 0.3).astype(np.uint8)
-    activity = fast.run(network, inputs)
-    stream = fast.Stream(network, 2, RunOptions())
+    activity = nd.simulate(network, inputs)
+    stream = nd.Stream(network, num_streams=2)
     chunks = [stream.run(inputs[:, :, a:b]) for a, b in ((0, 3), (3, 4), (4, 20))]
     for sample in range(2):
         expected = by_hand(network, inputs[sample])
@@ -192,6 +192,16 @@ SQUARE = Dense(np.ones((2, 2)))
             "delta neurons, which only the input drives",
         ),
         ([A], [ONE, Connection("input", "a", Drive((2,)))], "joins a population that the input"),
+        ([A], [Connection("input", "a", Drive((2,)))] * 2, "drives a population twice"),
+        (
+            [A, B],
+            [
+                Connection("input", "a", Drive((2,))),
+                Connection("a", "b", SQUARE),
+                Connection("input", "b", SQUARE),
+            ],
+            "takes the input as spikes, and elsewhere it drives neurons",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(populations: Any, connections: Any, named: str) -> None:
@@ -205,3 +215,16 @@ def test_what_takes_a_chain_names_the_connection_that_is_too_much() -> None:
     with pytest.raises(InputError, match=r"from .* to 'b' makes the network a graph"):
         network.save("graph.net")
     assert "b: 2 CUBA LIF, from input, a" in repr(network)
+    assert "Connections" in network._repr_html_()
+    activity = nd.simulate(network, np.ones((3, 1, 9), np.uint8))
+    assert [each.shape for each in activity.spikes] == [(3, 2, 9)] * 2
+
+
+def test_a_row_of_populations_that_is_read_before_its_end_is_no_chain() -> None:
+    connections = [ONE, Connection("a", "b", SQUARE)]
+    early, late = (QuantizedNetwork([A, B], connections, name) for name in "ab")
+    assert late.is_chain
+    assert not early.is_chain
+    assert early.digest != late.digest
+    with pytest.raises(InputError, match="the output is 'a'"):
+        _ = early.layers

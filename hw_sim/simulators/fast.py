@@ -1,10 +1,9 @@
 """The fast backend: event-driven integer simulation, bit-exact with Lava.
 
-Layers run one after the other, each over all samples and time steps, samples in parallel. A dense
-layer of CUBA LIF neurons runs in one kernel (`dense_cuba`), and so does a convolution (`conv`), any
-other layer in two: one adds up the weighted input (`synapses`, `conv`), one steps the neurons
-(`neurons`). Spikes pass from layer to layer in a
-`spike_buffer`, (B samples, T steps, N neurons padded).
+`graph` runs populations one after the other, each over all samples and time steps, samples in
+parallel; `layer_runs` chooses their kernels. Spikes pass from one to the next in a `spike_buffer`,
+(B samples, T steps, N neurons padded). A chain of dense CUBA LIF layers streams in one kernel,
+`network_step`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from neurodeploy.hw_sim.kernels.shared import (
     run_parallel,
 )
 from neurodeploy.hw_sim.memory import STATES, Need
-from neurodeploy.hw_sim.simulators.graph import Graph
+from neurodeploy.hw_sim.simulators.graph import Graph, layer_with
 from neurodeploy.hw_sim.simulators.layer_runs import (
     LayerRun,
     cuba_parameters,
@@ -39,6 +38,7 @@ from neurodeploy.hw_sim.simulators.layer_runs import (
     step_neurons,
     weigh,
 )
+from neurodeploy.models.graph import INPUT
 from neurodeploy.models.layers import (
     ConvLayer,
     DenseLayer,
@@ -49,6 +49,7 @@ from neurodeploy.models.layers import (
 )
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import CubaLif
+from neurodeploy.models.synapses import Drive
 
 
 def run(
@@ -227,25 +228,37 @@ def _plan_steps(network: QuantizedNetwork, num_streams: int) -> network_step.Pla
 
 
 def memory(network: QuantizedNetwork, steps: int) -> Need:
-    """Return the memory of a run: the spikes of all layers, and the work of one layer at a time."""
-    graded = [_takes_numbers(network), *(layer.neuron.graded for layer in network.layers)]
-    sent, work, spare = [], [], 0  # spare: buffers of images, of which the spikes are a copy
-    for layer, numbers in zip(network.layers, graded):
-        own = _padded(layer, numbers) * (4 if layer.neuron.graded else 1)
-        before, spare = spare, own if len(layer.shape) == 3 else 0
+    """Return the memory of a run: all spikes, and the work of one population at a time."""
+    numbers = {each.name: each.neuron.graded for each in network.populations}
+    numbers[INPUT] = _takes_numbers(network)
+    last = {each.source: each.target for each in network.connections}
+    sent, work, fixed, rooms = [], [], 0, [0]
+    images: dict[str, int] = {}  # spike buffers, of which the returned spikes are a copy
+    for each in network.populations:
+        into = network.into(each.name)
+        whole = network.as_layer(each.name)
+        kinds = [numbers[connection.source] for connection in into]
+        layers = [layer_with(connection) for connection in into] if whole is None else [whole]
+        width = _padded(whole, kinds[0]) if whole else spike_buffer.padded(each.neurons)
+        own = width * (4 if each.neuron.graded else 1)
+        images[each.name] = own if len(each.shape) == 3 else 0
+        apart = 0 if whole else 12 * each.neurons + 4 * max(layer.inputs for layer in layers)
+        works = [_work(layer, kind) for layer, kind in zip(layers, kinds)]
         sent.append(own)
-        work.append(before + spare + _work(layer, numbers))
-    if network.readout == "voltage":
-        work[-1] += 4 * STATES * _padded(network.layers[-1], graded[-2])
-    inputs = (network.inputs + spike_buffer.padded(network.inputs)) * (4 if graded[0] else 1)
-    weights = sum(map(_weights, network.layers))
-    rooms = max(_room(layer, numbers) for layer, numbers in zip(network.layers, graded))
-    return Need(weights + rooms, steps * (inputs + sum(sent) + max(work)))
+        work.append(sum(images.values()) + max(works) + apart)
+        if each.name == network.output and network.readout == "voltage":
+            work[-1] += 4 * STATES * width
+        fixed += sum(map(_weights, layers))
+        rooms += [_room(layer, kind) for layer, kind in zip(layers, kinds)]
+        images = {x: size for x, size in images.items() if last.get(x, each.name) != each.name}
+    inputs = (network.inputs + spike_buffer.padded(network.inputs)) * (4 if numbers[INPUT] else 1)
+    return Need(fixed + max(rooms), steps * (inputs + sum(sent) + max(work)))
 
 
 def _takes_numbers(network: QuantizedNetwork) -> bool:
     """Return whether the input is int32, not binary spikes."""
-    return bool(network.message_bits) or isinstance(network.layers[0], InputLayer)
+    driven = any(isinstance(each.synapse, Drive) for each in network.connections)
+    return bool(network.message_bits) or driven
 
 
 def _in_one_kernel(layer: Layer, numbers: bool) -> bool:

@@ -156,7 +156,7 @@ class _Together:
         lost = {each.name: np.zeros(batch, np.int64) for each in self.members}
         for each in self.outer:
             self._add(each, *sent.by(each), received[each.target], lost[each.target])
-        span = 1 if self.inner else max(steps, 1)
+        span = 1 if self.inner else steps
         pieces: dict[str, list[LayerRun]] = {each.name: [] for each in self.members}
         for start in range(0, steps, span):
             for member in self.members:
@@ -181,7 +181,7 @@ class _Together:
         batch, steps, width = spikes.shape
         room = np.zeros((batch, self.room, width), spikes.dtype)
         arriving = np.concatenate([spikes, room], 1)
-        added = weigh(_layer_with(connection), before, arriving, lost)
+        added = weigh(layer_with(connection), before, arriving, lost)
         if not isinstance(connection.synapse, Conv):
             added = spike_buffer.channels_last(added, self.shapes[connection.target])
         shift = connection.max_delay if isinstance(connection.synapse, Conv) else 0
@@ -214,7 +214,7 @@ def _joined(runs: list[LayerRun], lost: NDArray[np.int64]) -> LayerRun:
 
 
 @cache_per_layer
-def _layer_with(connection: Any) -> DenseLayer | ConvLayer:
+def layer_with(connection: Any) -> DenseLayer | ConvLayer:
     """Return a layer with the synapses and the delay of a connection, to weigh its input."""
     if isinstance(connection.synapse, Conv):
         return ConvLayer(neuron=_ANY_NEURON, **vars(connection.synapse))

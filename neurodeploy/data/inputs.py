@@ -19,8 +19,9 @@ from neurodeploy.data.samples import Samples, shortfall, spread
 from neurodeploy.hw_sim import memory
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
-from neurodeploy.models.network import InputLayer, QuantizedNetwork, check_network
-from neurodeploy.models.synapses import Shape
+from neurodeploy.models.graph import INPUT
+from neurodeploy.models.network import QuantizedNetwork, check_network
+from neurodeploy.models.synapses import Drive, Shape
 
 WHOLE: Final = 1e-3
 """Maximum distance of a floating-point input value from the nearest integer."""
@@ -101,7 +102,7 @@ def load_input(
 
 
 def _check_transformed(network: QuantizedNetwork) -> None:
-    if not isinstance(network.layers[0], InputLayer):
+    if not _drives(network):
         raise InputError(
             "--transformed leaves out the scale and offset of an input layer with neurons, and "
             "this network has none; leave it out"
@@ -152,15 +153,24 @@ def for_samples(network: QuantizedNetwork, samples: Samples) -> QuantizedNetwork
     If the samples already include the scale and offset of the input layer, the returned network
     has scale 1 and offset 0.
     """
-    first = network.layers[0]
-    if not samples.transformed or not isinstance(first, InputLayer):
+    if not samples.transformed or not _drives(network):
         return network
-    return network.with_layers((replace(first, scale=1, offset=0), *network.layers[1:]))
+    plain = [
+        replace(each, synapse=Drive(each.synapse.shape)) if each.source == INPUT else each
+        for each in network.connections
+    ]
+    return replace(network, connections=tuple(plain))
+
+
+def _drives(network: QuantizedNetwork) -> list[Drive]:
+    """Return how the input drives neurons; nothing if it arrives as spikes."""
+    return [each.synapse for each in network.connections if isinstance(each.synapse, Drive)]
 
 
 def _transform(network: QuantizedNetwork) -> tuple[int, int]:
-    first = network.layers[0]
-    return (first.scale, first.offset) if isinstance(first, InputLayer) else (1, 0)
+    """Return scale and offset of the input; 1 and 0 if there are none, or several."""
+    found = {(each.scale, each.offset) for each in _drives(network)}
+    return found.pop() if len(found) == 1 else (1, 0)
 
 
 def _integers(values: NDArray[Any], scale: int, offset: int, name: str) -> NDArray[Any]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from neurodeploy.hw_sim.chips import CHIPS, Chip
 from neurodeploy.hw_sim.estimated import Estimated
 from neurodeploy.hw_sim.placement import Placement, place
 from neurodeploy.models.display import number_of
+from neurodeploy.models.graph import Connection
 from neurodeploy.models.layers import LAYERS, max_delay
 from neurodeploy.models.network import QuantizedNetwork
 from neurodeploy.models.neurons import NEURONS
@@ -46,8 +47,27 @@ def object_html(title: str, summary: str, **parts: Any) -> str:
 
 
 def network_html(network: QuantizedNetwork) -> str:
-    """Return the layers of a network and the neurocores that they take on `CHIP`."""
-    return _placed(place(network, CHIPS[CHIP]), network.task.name or "Spiking network")
+    """Return the layers of a network and the neurocores that they take on `CHIP`.
+
+    A network that is no chain is shown by its connections.
+    """
+    name = network.task.name or "Spiking network"
+    if network.is_chain:
+        return _placed(place(network, CHIPS[CHIP]), name)
+    columns: dict[str, Callable[[Connection], Any]] = {
+        "from": lambda each: each.source,
+        "to": lambda each: each.target,
+        "neurons": lambda each: wording.shape_text(each.synapse.shape),
+        "weights": lambda each: count(each.synapse.count),
+        "delays": lambda each: delays_text(each.delay_kind, each.max_delay),
+    }
+    summary = f"{number_of(len(network.populations), 'population')}. sha256 {network.digest[:12]}."
+    return object_html(name, summary, tables=[rows_of("Connections", network.connections, columns)])
+
+
+def delays_text(kind: str, steps: int) -> str:
+    """Return the kind of delays and the longest."""
+    return f"{kind}, up to {steps}" if steps else "none"
 
 
 def placement_html(placement: Placement) -> str:
@@ -71,8 +91,7 @@ def layers(placement: Placement) -> Table:
     """Return the table of layers with shape, bits, delays and neurocores."""
 
     def delays(layer: Any) -> str:
-        steps = max_delay(layer)
-        return f"{layer.delay_kind}, up to {steps}" if steps else "none"
+        return delays_text(layer.delay_kind, max_delay(layer))
 
     return rows_of(
         f"Layers, on neurocores of {placement.chip.title}",
