@@ -28,7 +28,7 @@ from optuna.samplers import GridSampler
 from torch import Tensor, nn
 
 from neurodeploy.commands import cli
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.hw_sim.readout import score
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.files import replacing

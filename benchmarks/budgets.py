@@ -26,7 +26,7 @@ from benchmarks import pages
 from benchmarks.pages import Table, band
 from neurodeploy import data as tasks
 from neurodeploy.commands import cli
-from neurodeploy.data.task import TaskData, load_task
+from neurodeploy.data.task_data import TaskData, load_task
 from neurodeploy.explore.results_data import Trial
 from neurodeploy.explore.study import optimize
 from neurodeploy.report.evaluate import evaluate

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.pages import Table
 from benchmarks.programs import THREAD_VARIABLES, Program, install, python_of, run_limited, why
 from neurodeploy.commands import cli
-from neurodeploy.data.task import task_samples
+from neurodeploy.data.task_data import task_samples
 from neurodeploy.evaluation import files as network_files
 from neurodeploy.export.nir import graph as nir_graph
 from neurodeploy.export.nir import reference, writing

@@ -25,9 +25,9 @@ from benchmarks.pages import Table
 from neurodeploy import data as tasks
 from neurodeploy.commands import cli
 from neurodeploy.data.dataset import Dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.split import Split, split
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task import Task
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.explore.page import trials_table
 from neurodeploy.explore.results import SearchResult
 from neurodeploy.explore.space import DEFAULT

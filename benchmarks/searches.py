@@ -23,7 +23,7 @@ import optuna
 from benchmarks import early_stopping, pages
 from benchmarks.pages import Table
 from neurodeploy.commands import cli
-from neurodeploy.data.task import TaskData, load_task
+from neurodeploy.data.task_data import TaskData, load_task
 from neurodeploy.evaluation.files import load
 from neurodeploy.explore import page as search_page
 from neurodeploy.explore.metrics import metrics_of

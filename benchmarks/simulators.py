@@ -35,7 +35,7 @@ from benchmarks.pages import Table, number, share
 from benchmarks.peers import workload
 from benchmarks.peers.own import without_delays, workload_of
 from benchmarks.programs import REFERENCE, SIMULATORS, STREAMERS
-from neurodeploy.data.task import task_samples
+from neurodeploy.data.task_data import task_samples
 from neurodeploy.export import netx
 from neurodeploy.models.network import QuantizedNetwork
 

@@ -92,7 +92,7 @@ class LayerEnergies:
         layers: one entry per layer. A message belongs to the layer that sends it. Static energy is
             that of the layer's neurocores, an equal share of the chip's for each.
         host: messages from the host to the first layer.
-        rest: static energy of the neurocores that are not in use; low: 0, see `static_power`.
+        rest: static energy of the neurocores that are not in use; low: 0, as if others used them.
     """
 
     JSON: ClassVar[Table] = Table(same("layers host rest"), "EnergyByLayer")
@@ -211,7 +211,7 @@ class Binding:
     """The resource that binds, in the mean step.
 
     Attributes:
-        resource: what takes longest: a name of `timing.RESOURCES`, or "barrier".
+        resource: what takes longest: a key of the resources, or "barrier".
         seconds: seconds (value) that it takes.
         next: what takes longest after it, and binds once the first is relieved.
         next_s: seconds that this takes.
@@ -251,17 +251,16 @@ class Latency:
     """The time of one sample at full speed.
 
     Attributes:
-        busiest_s: seconds of the busiest resource of each step, the mean over steps; see
-            `workload.slowest_of` for several copies.
+        busiest_s: seconds of the busiest resource of each step, the mean over steps.
         longest_route_s: seconds of the longest route of a spike.
         barrier_s: seconds of the barrier.
         peak_s: seconds of the busiest resource in the longest step of all samples.
         steps: time steps of one sample.
         busiest_core: index of the neurocore that takes longest in the mean step.
         busiest_layer: index of the layer of the neurocore that takes longest in the mean step.
-        busiest_core_s: seconds (value) of that neurocore in the mean step; `busiest_s` at most,
-            since other neurocores may be the busiest ones in other steps.
-        resources: seconds of each resource of `timing.RESOURCES` and of the barrier in the mean
+        busiest_core_s: seconds (value) of that neurocore in the mean step; other steps may have
+            other neurocores that take longest.
+        resources: seconds of each resource and of the barrier in the mean
             step, each for its own busiest neurocore or link of each step; without those that the
             cost file has no row for.
         layers: which resource binds each layer: its neurocores and the links that its spikes
@@ -286,7 +285,7 @@ class Latency:
 
     @property
     def step_s(self) -> Estimate:
-        """Seconds of the mean time step; see `timing.step_time`."""
+        """Seconds of the mean time step."""
         return step_time(self.busiest_s, self.longest_route_s, self.barrier_s)
 
     @property

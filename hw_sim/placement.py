@@ -223,7 +223,7 @@ class Placement(Shown):
         chip: the kind of chip.
         network: the network.
         layers: one entry per layer.
-        copies: copies of the network on the `chips` that one copy takes. Neurocores, tiles of
+        copies: copies of the network on the chips that one copy takes. Neurocores, tiles of
             layers and routes are those of the first.
         groups: number of such groups of chips, each with so many copies.
 

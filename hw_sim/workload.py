@@ -90,7 +90,7 @@ class Workload:
         num_samples: number of samples.
         num_steps: time steps of each sample.
         busiest_s: seconds per step of the busiest resource of each step, the mean over steps. With
-            several copies, of the slowest copy, see `slowest_of`.
+            several copies, of the slowest copy.
         busiest_by_step_s: the same (value) for each step, float (steps,).
         busy: each resource of one copy that the cost file has rows for, by name.
         peak: the longest step of all samples.

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from neurodeploy.data import names as task_names
     from neurodeploy.data.inputs import load_input
     from neurodeploy.data.samples import Samples
-    from neurodeploy.data.task import TaskData, task_from_arrays, task_from_input
-    from neurodeploy.data.task import load_task as task
+    from neurodeploy.data.task_data import TaskData, task_from_arrays, task_from_input
+    from neurodeploy.data.task_data import load_task as task
     from neurodeploy.evaluation.calibration import Calibration
     from neurodeploy.evaluation.comparison import Comparison, check_equivalence, compare
     from neurodeploy.evaluation.files import load, load_model, save
@@ -94,7 +94,7 @@ _HOMES: Final = {
     "data.inputs": ("load_input",),
     "data.samples": ("Samples",),
     "data": {"task_names": "names"},
-    "data.task": {
+    "data.task_data": {
         "TaskData": "TaskData",
         "task": "load_task",
         "task_from_arrays": "task_from_arrays",

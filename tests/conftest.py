@@ -274,7 +274,7 @@ def tiny_training() -> Callable[..., Any]:
     from neurodeploy.data.dataset import Dataset
     from neurodeploy.data.encoders import SigmaDelta
     from neurodeploy.data.split import split_by_subject
-    from neurodeploy.data.task import TaskData
+    from neurodeploy.data.task_data import TaskData
     from neurodeploy.train import training
 
     count = 6 * 8

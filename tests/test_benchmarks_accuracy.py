@@ -298,7 +298,7 @@ import numpy as np
 from neurodeploy.data.encoders import SigmaDelta
 from neurodeploy.data.origin import Origin
 from neurodeploy.config import TrainConfig
-from neurodeploy.data.definition import Task
+from neurodeploy.data.task import Task
 from neurodeploy.data.dataset import Dataset
 
 def read(path):

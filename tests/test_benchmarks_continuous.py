@@ -14,7 +14,7 @@ from neurodeploy.data.dataset import Dataset, Recording
 from neurodeploy.data.encoders import SigmaDelta
 from neurodeploy.data.har import HAR
 from neurodeploy.data.split import Split
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.models.network import QuantizedNetwork
 
 LABELS = np.array([-1] * 2 + [0] * 8 + [-1] * 2 + [1] * 6 + [0] * 6 + [-1])

@@ -13,9 +13,9 @@ from benchmarks import recipes
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import vary_wearing
 from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Delta
 from neurodeploy.data.origin import Origin
+from neurodeploy.data.task import Task
 from neurodeploy.explore.study import read_search
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

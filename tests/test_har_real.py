@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from neurodeploy.commands import cli, export, report, train
-from neurodeploy.data.task import task_samples
+from neurodeploy.data.task_data import task_samples
 from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.export import netx
 from neurodeploy.hw_sim.readout import score

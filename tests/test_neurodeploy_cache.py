@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neurodeploy.data import cache
 from neurodeploy.data.dataset import TEST, TRAIN, Dataset
 from neurodeploy.data.encoders import Delta
-from neurodeploy.data.task import encode_samples
+from neurodeploy.data.task_data import encode_samples
 
 KEY = {"files": "abc", "bins": 10, "version": 1}
 

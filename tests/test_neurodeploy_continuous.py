@@ -18,7 +18,7 @@ from neurodeploy.data.digits import DIGITS
 from neurodeploy.data.encoders import Delta, SigmaDelta, Spikes
 from neurodeploy.data.har import HAR
 from neurodeploy.data.split import split
-from neurodeploy.data.task import TaskData, load_task
+from neurodeploy.data.task_data import TaskData, load_task
 from neurodeploy.hw_sim.readout import leaky_counts, memory_steps
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.quantize import quantize

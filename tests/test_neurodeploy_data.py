@@ -12,8 +12,8 @@ import pytest
 from neurodeploy import data as tasks
 from neurodeploy.commands import data
 from neurodeploy.data import inventory
-from neurodeploy.data.definition import Task
 from neurodeploy.data.origin import Download
+from neurodeploy.data.task import Task
 
 TWO = tuple(
     Download((f"http://127.0.0.1/{name}",), name, 10, "sha256:" + "0" * 64)

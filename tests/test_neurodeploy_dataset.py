@@ -17,11 +17,11 @@ from neurodeploy.commands import data
 from neurodeploy.config import TrainConfig
 from neurodeploy.data import inventory
 from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset, digest
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Delta, Encoder, SigmaDelta
 from neurodeploy.data.origin import HOME_VARIABLE, Origin, home
 from neurodeploy.data.split import Split, split, split_by_subject, validation_subjects
-from neurodeploy.data.task import TaskData, encode_samples, matching_encoder, step_ms
+from neurodeploy.data.task import Task
+from neurodeploy.data.task_data import TaskData, encode_samples, matching_encoder, step_ms
 from neurodeploy.models.errors import InputError
 from neurodeploy.models.network import TaskDescription
 

@@ -29,8 +29,8 @@ import pytest
 from neurodeploy import data as tasks
 from neurodeploy.commands import data
 from neurodeploy.data import origin
-from neurodeploy.data.definition import Task
 from neurodeploy.data.origin import Download, Origin, fetch, unpack
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
 
 CONTENT = bytes(range(256)) * 5000

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from neurodeploy.data.inputs import load_input
-from neurodeploy.data.task import TaskData, task_from_arrays, task_from_input
+from neurodeploy.data.task_data import TaskData, task_from_arrays, task_from_input
 from neurodeploy.evaluation.comparison import check_equivalence
 from neurodeploy.evaluation.files import load, save
 from neurodeploy.models.errors import InputError

@@ -15,7 +15,7 @@ from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset
 from neurodeploy.data.encoders import Bands, from_dict
 from neurodeploy.data.split import split
 from neurodeploy.data.spoken_digits import COMPACT_FILE, read
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.models.errors import InputError
 
 Key = tuple[int, str, int]

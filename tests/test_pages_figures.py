@@ -17,7 +17,7 @@ import pytest
 
 from neurodeploy import style
 from neurodeploy.data.dataset import Signal
-from neurodeploy.data.task import task_samples
+from neurodeploy.data.task_data import task_samples
 from neurodeploy.hw_sim.chips import Estimate, choose, exactly
 from neurodeploy.models.network import CubaLif, DenseLayer, QuantizedNetwork, TaskDescription
 from neurodeploy.report import page as html

@@ -38,7 +38,7 @@ def compare(trained: Path, path: Path, threads: int | None = None) -> dict[str, 
     """Return the predictions of both networks as JSON values."""
     import torch
 
-    from neurodeploy.data.task import task_samples
+    from neurodeploy.data.task_data import task_samples
     from neurodeploy.export import netx
     from neurodeploy.hw_sim.backends import BACKENDS, RunOptions
     from neurodeploy.hw_sim.readout import outputs

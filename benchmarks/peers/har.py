@@ -19,7 +19,7 @@ from benchmarks.peers import measuring
 from neurodeploy import task
 from neurodeploy.commands.cli import keep_freed_memory
 from neurodeploy.config import TrainConfig
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.train import training
 
 EPOCHS = 1000

@@ -130,7 +130,7 @@ class Reading:
     Attributes:
         value: in the row's unit.
         source: the source.
-        grade: one of `GRADES`.
+        grade: quality of the evidence.
         set: the constant set that it belongs to, such as "SANA-FE"; "" for none.
     """
 
@@ -148,9 +148,9 @@ class Cost:
 
     Attributes:
         value: the value used, in `unit` like the others.
-        unit: a unit of `SI_FACTORS` for costs, the thing counted for limits.
+        unit: unit of a cost, or what a limit counts.
         source: source of `value`.
-        grade: one of `GRADES`.
+        grade: quality of the evidence.
         set: the constant set of `value`; "" for none.
         alternatives: values from other sources.
     """

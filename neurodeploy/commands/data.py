@@ -12,8 +12,8 @@ from neurodeploy.commands import cli
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:  # it needs numpy
-    from neurodeploy.data.definition import Task
     from neurodeploy.data.inventory import Contents, Entry
+    from neurodeploy.data.task import Task
 
 DESCRIPTION = (
     "List the tasks with the state, licence and citation of their datasets; or show or download "

@@ -19,7 +19,7 @@ from neurodeploy.models.display import number_of
 from neurodeploy.models.errors import InputError, require
 
 if TYPE_CHECKING:
-    from neurodeploy.data.task import TaskData
+    from neurodeploy.data.task_data import TaskData
     from neurodeploy.explore.results import SearchResult
     from neurodeploy.explore.results_data import Trial
 
@@ -176,7 +176,7 @@ def _storage(args: argparse.Namespace) -> str:
 
 
 def _load(args: argparse.Namespace) -> TaskData:
-    from neurodeploy.data.task import load_task
+    from neurodeploy.data.task_data import load_task
 
     with cli.reading():
         data = load_task(args.task, args.data)

@@ -156,7 +156,7 @@ def export(
     require("exporting a checkpoint", "torch", "lava.lib.dl.slayer")
     with cli.status("loading SLAYER"):
         from neurodeploy.data.inputs import load_input
-        from neurodeploy.data.task import task_samples
+        from neurodeploy.data.task_data import task_samples
         from neurodeploy.models.quantize import quantize
         from neurodeploy.train import checkpoint
 

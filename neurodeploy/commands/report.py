@@ -410,7 +410,7 @@ def _report(
 
 def _samples(args: argparse.Namespace, network: QuantizedNetwork) -> Samples:
     from neurodeploy.data.inputs import load_input
-    from neurodeploy.data.task import task_samples
+    from neurodeploy.data.task_data import task_samples
 
     if args.input is not None:
         return load_input(

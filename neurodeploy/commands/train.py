@@ -15,8 +15,8 @@ from neurodeploy.train import distributed
 
 if TYPE_CHECKING:
     from neurodeploy.config import TrainConfig
-    from neurodeploy.data.definition import Task
-    from neurodeploy.data.task import TaskData
+    from neurodeploy.data.task import Task
+    from neurodeploy.data.task_data import TaskData
     from neurodeploy.models.network import QuantizedNetwork
     from neurodeploy.train.fit import TrainedRun
     from neurodeploy.train.training import Epoch, Training
@@ -255,7 +255,7 @@ def _one_chip(args: argparse.Namespace) -> Any:
 
 def load_data(args: argparse.Namespace, start: QuantizedNetwork | None = None) -> TaskData:
     """Return the task's data, or those of `--input`, and print notes on stderr."""
-    from neurodeploy.data.task import load_like, load_task, task_from_input
+    from neurodeploy.data.task_data import load_like, load_task, task_from_input
 
     with cli.reading():
         if start is not None and args.input is not None:

@@ -9,7 +9,8 @@ variable NEURODEPLOY_TASKS, or, within neurodeploy, add it to `MODULES`.
     samples         samples to run: spikes, labels, source; inputs: from arrays and .npy files
     dataset         labelled samples; split: training, validation and test parts
     encoders/       from signals to spikes; augment: random changes of training data
-    definition      a task; task: its data; inventory: which tasks have their data here
+    task            a task; task_data: its data; recordings: whole recordings of it
+    inventory       which tasks have their data here
     origin          downloads, checksums and archives; cache: encoded arrays on disk
 """
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from neurodeploy.models.errors import InputError
 
 if TYPE_CHECKING:
-    from neurodeploy.data.definition import Task
+    from neurodeploy.data.task import Task
 
 VARIABLE: Final = "NEURODEPLOY_TASKS"
 """Environment variable with the paths of the user's task files, separated as in PATH."""

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import VaryImages
 from neurodeploy.data.dataset import VALIDATION, Dataset, image_dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Encoder, Pixels
 from neurodeploy.data.origin import Origin
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError, install_commands
 
 SHAPE = (1797, 8, 8)

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import Shift
 from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset, check_labels
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Counts
 from neurodeploy.data.origin import Origin
 from neurodeploy.data.readers import tonic_events
 from neurodeploy.data.readers.events import Bins, Events, count_all
 from neurodeploy.data.readers.files import read_npz, report_progress
 from neurodeploy.data.readers.tonic_events import Collection, Files, Part, find_homes
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
 
 CAMERA_BINS: Final = Bins(

@@ -9,12 +9,12 @@ from pathlib import Path
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import vary_wearing
 from neurodeploy.data.dataset import Dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.data.origin import Origin
 from neurodeploy.data.readers import hapt, uci_har, wisdm
 from neurodeploy.data.readers.files import check_nothing_locked, levels
 from neurodeploy.data.readers.inertial import ACCELEROMETER, GYROSCOPE
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
 
 SEARCH_DEPTH = 3

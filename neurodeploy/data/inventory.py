@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.data import known
 from neurodeploy.data.dataset import Dataset, digest
-from neurodeploy.data.definition import Task
 from neurodeploy.data.origin import fetch, home, is_empty, unpack
 from neurodeploy.data.samples import Advance
 from neurodeploy.data.split import PARTS, split
+from neurodeploy.data.task import Task
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.dataset import Dataset, check_labels, image_dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Encoder, Pixels
 from neurodeploy.data.origin import Download, Origin
 from neurodeploy.data.readers.files import check_nothing_locked, nearest, require_file
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
 
 UNSIGNED_BYTES = 8

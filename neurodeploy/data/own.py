@@ -17,9 +17,9 @@ import numpy as np
 
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.dataset import NUMBERS, shown
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Encoder
 from neurodeploy.data.origin import Download, Origin
+from neurodeploy.data.task import Task
 from neurodeploy.models import files
 from neurodeploy.models.errors import InputError
 

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import vary_speaking
 from neurodeploy.data.dataset import TEST, TRAIN, VALIDATION, Dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Bands, Delta, Encoder, Lif, Together
 from neurodeploy.data.encoders.bands import Kind
 from neurodeploy.data.origin import Origin
 from neurodeploy.data.readers.files import check_rights, read_npz
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import InputError
 
 BYTES = 2

@@ -19,11 +19,11 @@ import numpy as np
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.augment import vary_wrist
 from neurodeploy.data.dataset import Dataset
-from neurodeploy.data.definition import Task
 from neurodeploy.data.encoders import Delta, Encoder, SigmaDelta, Together
 from neurodeploy.data.har import COARSE, DELTA_G, DELTA_RAD_S, LEVEL_PER_G
 from neurodeploy.data.origin import Origin, check_published
 from neurodeploy.data.readers.inertial import ACCELEROMETER, GYROSCOPE, Segment, cut_windows
+from neurodeploy.data.task import Task
 from neurodeploy.models.errors import install_commands
 
 CLASS_NAMES = (

@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.encoders import from_dict
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.models import schema
 from neurodeploy.models.architecture import Delays, LearnDecays, WeightBits
 from neurodeploy.models.errors import InputError

@@ -21,7 +21,7 @@ require("a search", "optuna", "torch", "lava.lib.dl.slayer")  # before they are 
 import optuna
 
 from neurodeploy.data.dataset import digest
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.explore.metrics import METRICS, check_constraints, check_objectives
 from neurodeploy.explore.repeats import Repeat, enqueue
 from neurodeploy.explore.results import SearchResult, front_of, result_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.explore.metrics import METRICS, MICRO, metrics_of, violations
 from neurodeploy.explore.space import SearchSpace, configure, suggest
 from neurodeploy.hw_sim.chips import Chip

@@ -5,6 +5,7 @@ evaluate       evaluate a network over samples; check it against the design rule
 parts          counted values, provenance, and what no estimate includes
 tables         table data type that terminal, page and notebook share
 report_tables  tables of a report
+calibration    tables of a calibration
 networks       tables, CSV and page of several networks
 terminal       terminal output of reports and checks
 data_sets      terminal output on the datasets of the tasks

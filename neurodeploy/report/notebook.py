@@ -25,7 +25,7 @@ from neurodeploy.report.tables import Cell, Table, count, rows_of, share
 from neurodeploy.train import history
 
 if TYPE_CHECKING:  # torch is imported with tasks to train on
-    from neurodeploy.data.task import TaskData
+    from neurodeploy.data.task_data import TaskData
     from neurodeploy.evaluation.calibration import Calibration
     from neurodeploy.evaluation.comparison import Comparison
     from neurodeploy.evaluation.nir import NirImport

@@ -1,6 +1,7 @@
 """Train a network for a task and save it.
 
 fit           `neurodeploy.fit`: train in memory or into a folder
+sequences     train on whole recordings
 training      the training loop and validation
 budget        train to a limit of SynOps or energy
 pruning       prune weights during training

@@ -17,7 +17,7 @@ import torch
 
 from neurodeploy.config import TrainConfig, network_notes, read_network
 from neurodeploy.data.samples import Advance
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.hw_sim import design_rules
 from neurodeploy.hw_sim.chips import chip
 from neurodeploy.hw_sim.placement import place

@@ -19,7 +19,7 @@ from torch import Tensor
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.dataset import UNLABELLED, Recording
 from neurodeploy.data.recordings import check_recordings, of_subjects
-from neurodeploy.data.task import TaskData
+from neurodeploy.data.task_data import TaskData
 from neurodeploy.models.errors import InputError
 
 PART_STEPS: Final = 1 << 20

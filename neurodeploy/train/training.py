@@ -32,7 +32,7 @@ from torch import Tensor
 
 from neurodeploy.config import TrainConfig
 from neurodeploy.data.samples import Advance, Samples
-from neurodeploy.data.task import TaskData, encode_samples
+from neurodeploy.data.task_data import TaskData, encode_samples
 from neurodeploy.models import loihi
 from neurodeploy.models.architecture import LayerSpec
 from neurodeploy.models.dequantize import to_slayer
