@@ -253,12 +253,22 @@ class QuantizedNetwork(Shown):
 
     def population(self, name: str) -> Population:
         """Return the population of a name."""
-        return next(each for each in self.populations if each.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Population]:
+        return {each.name: each for each in self.populations}
 
     def into(self, name: str) -> tuple[Connection, ...]:
         """Return the connections that lead to a population, its own last."""
-        into = [each for each in self.connections if each.target == name]
-        return tuple(sorted(into, key=lambda each: each.source == name))
+        return self._into[name]
+
+    @cached_property
+    def _into(self) -> dict[str, tuple[Connection, ...]]:
+        into: dict[str, list[Connection]] = {each.name: [] for each in self.populations}
+        for each in sorted(self.connections, key=lambda x: x.source == x.target):
+            into[each.target].append(each)
+        return {name: tuple(found) for name, found in into.items()}
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -320,7 +330,7 @@ class QuantizedNetwork(Shown):
     @property
     def output_index(self) -> int:
         """Index of the output among the populations."""
-        return [each.name for each in self.populations].index(self.output)
+        return list(self._by_name).index(self.output)
 
     @property
     def _output(self) -> Population:

@@ -43,9 +43,7 @@ class Graph:
 
     def __init__(self, network: QuantizedNetwork, batch: int, *, once: bool) -> None:
         self.network, self.now = network, 0
-        self.shapes = {each.name: each.shape for each in network.populations}
-        last = {each.source: each.target for each in network.connections}
-        self.freed = [[x for x in last if last[x] in group] for group in network.groups]
+        self.shapes, self.freed = _shapes_and_freed(network)
         self.parts: list[_AsLayer | _Together] = []
         for group in network.groups:
             layer = network.as_layer(group[0])
@@ -89,6 +87,14 @@ class Graph:
     def nbytes(self) -> int:
         """Size of what is carried on, in bytes."""
         return sum(part.nbytes for part in self.parts)
+
+
+@cache_per_layer
+def _shapes_and_freed(network: Any) -> tuple[dict[str, Shape], list[list[str]]]:
+    """Return the shapes of the populations, and for each group whose spikes it takes last."""
+    last = {each.source: each.target for each in network.connections}
+    freed = [[name for name in last if last[name] in group] for group in network.groups]
+    return {each.name: each.shape for each in network.populations}, freed
 
 
 class _Sent:
